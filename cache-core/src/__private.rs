@@ -1,0 +1,14 @@
+//! All that expansions of the attributes call. Not covered by any promise of stability.
+
+pub use crate::call::{Captures, Fetch, Load, Tags, wait};
+pub use crate::codec::{Local, Serde};
+pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
+pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
+pub use crate::site::Site;
+pub use crate::value::{Holds, Probe, Shape, SharedFailure, ShapePlain, ShapeResult, ShapeShared};
+
+/// Gives an async block its output type: `if false { return typed::<T>(); }`. Never runs.
+#[cold]
+pub fn typed<T>() -> T {
+    unreachable!("only named for its type")
+}

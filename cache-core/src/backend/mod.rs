@@ -1,0 +1,164 @@
+//! The seam for remote tiers: bytes under text keys, and a channel for notices.
+//!
+//! **This trait's docs are its specification**; `testing::conformance` checks them.
+
+mod memory;
+mod wrappers;
+
+pub use memory::MemoryBackend;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{BackendError, Pattern};
+
+/// The future that backends return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a backend's operations return.
+pub type BackendResult<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
+
+/// One entry to store.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The whole key, namespace included.
+    pub key: String,
+    /// The bytes to store.
+    pub value: Bytes,
+    /// How long the store keeps it; `None`: until it is removed.
+    pub ttl: Option<Duration>,
+}
+
+/// A message for every process that shares the store, sent with the operation that it tells of.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// The channel, one per namespace.
+    pub channel: String,
+    /// The message; opaque to the backend.
+    pub message: Bytes,
+}
+
+/// A page of keys.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The keys found.
+    pub keys: Vec<String>,
+    /// Where to go on; `None`: this was the last page.
+    pub next: Option<u64>,
+}
+
+/// Hears what [`Backend::subscribe`] brings. Called on the backend's own task: it must not block.
+pub trait Listener: Send + Sync + 'static {
+    /// The subscription stands: whatever is published from now on arrives.
+    fn connected(&self);
+    /// The link is lost: messages may be missed until the next [`connected`](Self::connected).
+    fn disconnected(&self);
+    /// A message arrived.
+    fn message(&self, message: &[u8]);
+}
+
+/// Ends the subscription when it is dropped.
+#[must_use = "dropping it ends the subscription"]
+pub struct Subscription {
+    _stop: Box<dyn Send + Sync>,
+}
+
+impl Subscription {
+    /// A subscription that ends when `stop` is dropped.
+    pub fn new(stop: impl Send + Sync + 'static) -> Self {
+        Self { _stop: Box::new(stop) }
+    }
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Subscription")
+    }
+}
+
+/// A store of bytes that several processes may share: the remote tier.
+///
+/// # Behaviour of every operation
+/// - Keys are opaque text. The namespace is already in them; a backend adds nothing.
+/// - Cancel-safe: a dropped future leaves the backend usable. The operation may still take effect.
+/// - Bounded: it answers within the backend's own operation timeout, with
+///   [`TimedOut`](crate::BackendErrorKind::TimedOut) at the latest.
+/// - Operations that one task awaits one after the other take effect in that order.
+/// - No panic, whatever the store holds.
+pub trait Backend: Send + Sync + 'static {
+    /// What it is, for statistics and logs: `"redis"`, without address or password.
+    fn name(&self) -> &str;
+
+    /// The values of `keys`, in their order; `None` for those that are absent or expired.
+    ///
+    /// # Behaviour
+    /// - As many results as keys; a key given twice is answered twice.
+    /// - Never an older value than the last [`set`](Self::set) that returned.
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>>;
+
+    /// Stores the entries, replacing what was there, time to live included.
+    ///
+    /// # Behaviour
+    /// - An entry with a `ttl` is absent once that has passed; below a millisecond counts as one.
+    /// - Not atomic over several entries; each one is either stored whole or not at all.
+    /// - `notice` is published after the entries are stored.
+    fn set<'a>(&'a self, entries: &'a [Write], notice: Option<&'a Notice>)
+    -> BackendResult<'a, ()>;
+
+    /// Removes `keys` and says how many were there.
+    ///
+    /// # Behaviour
+    /// - Absent keys are no error.
+    /// - `notice` is published in the same step, so that a crash cannot come between the two; it
+    ///   is published even if none of the keys was there.
+    fn remove<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, u64>;
+
+    /// The generations under `keys`, minting a new one where there is none.
+    ///
+    /// # Behaviour
+    /// - A minted generation is one that this key has never had, also after the store lost it.
+    /// - Generations live until they are removed; they have no time to live.
+    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>>;
+
+    /// Moves the generation under `key` on and returns the new one, greater than the old.
+    ///
+    /// # Behaviour
+    /// - Atomic: of two concurrent calls each returns its own number.
+    fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64>;
+
+    /// A page of the keys that match, from `cursor` (0 to begin).
+    ///
+    /// # Behaviour
+    /// - Every key that is there from the first page to the last is returned at least once; keys
+    ///   may come twice, and pages may be empty before the last.
+    /// - Does not block the store for other clients for longer than some milliseconds.
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page>;
+
+    /// Sends a notice to every subscriber of its channel.
+    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()>;
+
+    /// Hears the channel until the subscription is dropped, reconnecting without limit.
+    ///
+    /// # Behaviour
+    /// - Returns at once; [`Listener::connected`] tells when the subscription stands, again after
+    ///   each reconnection; before it, [`Listener::disconnected`] is assumed.
+    /// - Messages of one sender arrive in order, also the process's own.
+    /// - A backend that only this process can see may answer `Unsupported`: then no other process
+    ///   is expected to change anything.
+    fn subscribe(
+        &self,
+        channel: &str,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Subscription, BackendError>;
+
+    /// Whether the store answers.
+    fn ping(&self) -> BackendResult<'_, ()>;
+}

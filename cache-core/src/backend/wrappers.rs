@@ -1,0 +1,65 @@
+//! A backend behind a box, a shared pointer or a reference is the same backend.
+//!
+//! Each method forwards to `**self`: forwarding to `self` would call itself for ever, which the
+//! conformance suite, run over every wrapper, would find.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Backend, BackendResult, Listener, Notice, Page, Subscription, Write};
+use crate::{BackendError, Pattern};
+
+macro_rules! forward {
+    ($($wrapper:ty),*) => { $(
+        impl<B: Backend + ?Sized> Backend for $wrapper {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+            fn get_many<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+            ) -> BackendResult<'a, Vec<Option<Bytes>>> {
+                (**self).get_many(keys)
+            }
+            fn set<'a>(
+                &'a self,
+                entries: &'a [Write],
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, ()> {
+                (**self).set(entries, notice)
+            }
+            fn remove<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, u64> {
+                (**self).remove(keys, notice)
+            }
+            fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+                (**self).generations(keys)
+            }
+            fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+                (**self).bump(key)
+            }
+            fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+                (**self).scan(pattern, cursor)
+            }
+            fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+                (**self).publish(notice)
+            }
+            fn subscribe(
+                &self,
+                channel: &str,
+                listener: Arc<dyn Listener>,
+            ) -> Result<Subscription, BackendError> {
+                (**self).subscribe(channel, listener)
+            }
+            fn ping(&self) -> BackendResult<'_, ()> {
+                (**self).ping()
+            }
+        }
+    )* };
+}
+
+forward!(Box<B>, Arc<B>, &'static B);

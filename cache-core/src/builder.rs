@@ -1,0 +1,191 @@
+//! Building a cache: what can't be is refused, with the field named.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use crate::backend::Backend;
+use crate::cache::{Cache, Inner};
+use crate::clock::Clock;
+use crate::hierarchy::{Bus, Remote};
+use crate::invalidation::{Fences, Generations};
+use crate::key::random;
+use crate::memory::{Memory, MemoryTier};
+use crate::observe::Counters;
+use crate::strategy::Flights;
+use crate::{BackendErrorKind, Error};
+
+/// Builds a [`Cache`].
+///
+/// ```
+/// use cache_core::{Cache, Memory};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), cache_core::Error> {
+/// let cache = Cache::builder()
+///     .namespace("shop")
+///     .memory(Memory::max_entries(100_000))
+///     .default_ttl(Duration::from_secs(300))
+///     .build()?;
+/// cache.install();
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct Builder {
+    name: Option<String>,
+    namespace: String,
+    memory: Option<Memory>,
+    remote: Option<Arc<dyn Backend>>,
+    default_ttl: Option<Duration>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            name: None,
+            namespace: "larder".to_owned(),
+            memory: Some(Memory::default()),
+            remote: None,
+            default_ttl: None,
+            clock: Clock::default(),
+        }
+    }
+
+    /// The name under which [`install`](Cache::install) makes it known. Default: none, and then it
+    /// is installed as the process's default cache.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The prefix of all keys in the remote tier; caches that share a remote tier and a namespace
+    /// share their entries. Letters, digits, `-`, `_`, `.` and `/`. Default: `larder`.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// The memory tier. Default: 10,000 entries.
+    pub fn memory(mut self, memory: Memory) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
+    /// No memory tier: every read asks the remote tier.
+    pub fn no_memory(mut self) -> Self {
+        self.memory = None;
+        self
+    }
+
+    /// The remote tier. Default: none.
+    pub fn remote(mut self, backend: impl Backend) -> Self {
+        self.remote = Some(Arc::new(backend));
+        self
+    }
+
+    /// The time to live of entries whose policy names none. Default: they do not expire.
+    pub fn default_ttl(mut self, ttl: Duration) -> Self {
+        self.default_ttl = Some(ttl);
+        self
+    }
+
+    /// The clock that freshness is measured by.
+    #[cfg(feature = "testing")]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The cache. With a remote tier that several processes share it subscribes to the bus, for
+    /// which it must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming the field, or the backend's refusal of the subscription.
+    pub fn build(self) -> Result<Cache, Error> {
+        self.check()?;
+        let memory = self.memory.as_ref().map(MemoryTier::new).transpose()?;
+        let instance = random();
+        let backend = self.remote.clone();
+        let remote = self.remote.clone().map(|backend| Remote::new(backend, &self.namespace, instance));
+        let cache = self.assemble(memory, remote);
+        if let Some(backend) = backend {
+            cache.listen(&backend, instance)?;
+        }
+        Ok(cache)
+    }
+
+    fn assemble(self, memory: Option<MemoryTier>, remote: Option<Remote>) -> Cache {
+        let inner = Inner {
+            name: self.name,
+            namespace: self.namespace,
+            memory,
+            remote,
+            default_ttl: self.default_ttl,
+            clock: self.clock,
+            fences: Fences::new(),
+            flights: Flights::new(),
+            generations: Generations::default(),
+            counters: Counters::new(),
+            bus: RwLock::new(None),
+        };
+        Cache { inner: Arc::new(inner) }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+        if self.namespace.is_empty() || !self.namespace.chars().all(plain) {
+            let message = format!(
+                "`{}` can't be a namespace; use letters, digits, `-`, `_`, `.` and `/`",
+                self.namespace.escape_debug()
+            );
+            return Err(Error::config("namespace", message));
+        }
+        if self.name.as_deref() == Some("") {
+            return Err(Error::config("name", "a name can't be empty; leave it out for the default cache"));
+        }
+        if self.memory.is_none() && self.remote.is_none() {
+            let message = "a cache needs a memory tier or a remote one; remove `no_memory()` or add `remote(..)`";
+            return Err(Error::config("memory", message));
+        }
+        if self.default_ttl.is_some_and(|ttl| ttl.is_zero()) {
+            let message = "must be longer than zero; leave it out for entries that do not expire";
+            return Err(Error::config("default_ttl", message));
+        }
+        Ok(())
+    }
+}
+
+impl Cache {
+    /// The cache that needs no set-up.
+    pub(crate) fn embedded() -> Self {
+        let builder = Builder::new();
+        // The default configuration is one that `build` accepts; without a remote tier nothing
+        // else can fail.
+        let memory = builder.memory.as_ref().and_then(|memory| MemoryTier::new(memory).ok());
+        builder.assemble(memory, None)
+    }
+
+    /// Subscribes to the bus, if memory is kept: until it is connected, memory is not trusted.
+    fn listen(&self, backend: &Arc<dyn Backend>, instance: u64) -> Result<(), Error> {
+        let (Some(remote), true) = (&self.inner.remote, self.inner.memory.is_some()) else {
+            return Ok(());
+        };
+        self.inner.generations.link(false);
+        let bus = Arc::new(Bus { cache: Arc::downgrade(&self.inner), instance });
+        match backend.subscribe(&remote.channel(), bus) {
+            Ok(subscription) => self.inner.hold(subscription),
+            Err(error) if error.kind() == BackendErrorKind::Unsupported => {
+                self.inner.generations.link(true);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,395 @@
+//! The cache itself: keys and values by hand, beside the attributes.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::backend::Subscription;
+use crate::builder::Builder;
+use crate::clock::Clock;
+use crate::codec::{RemoteValue, codec};
+use crate::hierarchy::Remote;
+use crate::invalidation::{Fences, Generations};
+use crate::key::{KeyBuf, KeyId};
+use crate::memory::MemoryTier;
+use crate::observe::Counters;
+use crate::strategy::{Flights, Look, Once, Plan, promote, read};
+use crate::value::{CacheValue, Probe, Shape, ShapeResult};
+use crate::{Cached, Error, Pattern, Policy, Stats};
+
+/// A cache: a memory tier, a remote tier, or both.
+///
+/// Cheap to clone; clones are the same cache. Everything async here is cancel-safe: a dropped
+/// future leaves nobody waiting and loses no eviction.
+#[derive(Clone)]
+pub struct Cache {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the handles share.
+pub(crate) struct Inner {
+    pub(crate) name: Option<String>,
+    pub(crate) namespace: String,
+    pub(crate) memory: Option<MemoryTier>,
+    pub(crate) remote: Option<Remote>,
+    pub(crate) default_ttl: Option<Duration>,
+    pub(crate) clock: Clock,
+    pub(crate) fences: Arc<Fences>,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) generations: Generations,
+    pub(crate) counters: Counters,
+    pub(crate) bus: RwLock<Option<Subscription>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("name", &self.name)
+            .field("namespace", &self.namespace)
+            .field("memory", &self.memory)
+            .field("remote", &self.remote)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// The plan of a value that a user names by key.
+fn plan<T: RemoteValue>(key: impl Into<KeyBuf>, policy: Policy) -> Plan {
+    Plan::new(key.into(), policy, Some(codec::<T>()))
+}
+
+impl Cache {
+    /// Begins a cache.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// The name it was built with; the default cache has none.
+    pub fn name(&self) -> Option<&str> {
+        self.inner.name.as_deref()
+    }
+
+    /// The prefix of its keys in the remote tier.
+    pub fn namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
+    /// The value under `key`: `None` if there is none, it is not fresh, or it is of another type.
+    ///
+    /// # Errors
+    /// The memory tier has nothing and the remote tier failed.
+    pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
+        self.inner.peek(&plan::<T>(key, Policy::new())).await
+    }
+
+    /// Stores a value in every tier, with the cache's default time to live. Loads of the key that
+    /// began before store nothing any more.
+    ///
+    /// # Errors
+    /// The value can't be encoded, or the remote tier failed. It is in the memory tier even so.
+    pub async fn insert<T: RemoteValue>(
+        &self,
+        key: impl Into<KeyBuf>,
+        value: T,
+    ) -> Result<(), Error> {
+        self.insert_with(key, value, Policy::new()).await
+    }
+
+    /// [`insert`](Self::insert) with a policy: time to live, stale window, tags.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub async fn insert_with<T: RemoteValue>(
+        &self,
+        key: impl Into<KeyBuf>,
+        value: T,
+        policy: Policy,
+    ) -> Result<(), Error> {
+        self.inner.put(&plan::<T>(key, policy), value).await
+    }
+
+    /// The value under `key`, loaded if there is none: one load however many ask.
+    ///
+    /// A failing cache is never the caller's trouble: then the value is loaded.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load<T, E, F, Fut>(
+        &self,
+        key: impl Into<KeyBuf>,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.get_or_load_with(key, Policy::new(), load).await
+    }
+
+    /// [`get_or_load`](Self::get_or_load) with a policy for what is stored. (A stale window has no
+    /// effect here: the load can't be detached.)
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load_with<T, E, F, Fut>(
+        &self,
+        key: impl Into<KeyBuf>,
+        policy: Policy,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let shape = (&Probe::<Result<T, E>>::new()).shape();
+        let inner = Arc::clone(&self.inner);
+        run(shape, inner, plan::<T>(key, policy), Once(load)).await.value
+    }
+
+    /// Whether there is a fresh value under `key`, of whatever type, in the memory tier or (for
+    /// values of type `T`) in the remote tier.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+        Ok(self.get::<T>(key).await?.is_some())
+    }
+
+    /// Forgets the value under `key`, and beats every load of it that has begun. Says whether there
+    /// was one.
+    ///
+    /// # Errors
+    /// The remote tier failed; the eviction stays owed, and is carried out before the tier is read
+    /// again by this process.
+    pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+        self.inner.evict_key(key.into().as_str()).await
+    }
+
+    /// The values under `keys`, in their order: one request for all that memory does not have.
+    ///
+    /// # Errors
+    /// The remote tier failed.
+    pub async fn get_many<T: RemoteValue>(&self, keys: &[&str]) -> Result<Vec<Option<T>>, Error> {
+        self.inner.peek_many(keys).await
+    }
+
+    /// Stores many values, as [`insert`](Self::insert) does one.
+    ///
+    /// # Errors
+    /// The first failure; the other values are stored all the same.
+    pub async fn insert_many<'a, T: RemoteValue>(
+        &self,
+        entries: impl IntoIterator<Item = (&'a str, T)>,
+    ) -> Result<(), Error> {
+        let mut result = Ok(());
+        for (key, value) in entries {
+            let inserted = self.insert(key, value).await;
+            result = result.and(inserted);
+        }
+        result
+    }
+
+    /// The keys that match, of the memory and the remote tier, sorted. It scans: for operators and
+    /// tests, not for every request.
+    ///
+    /// # Errors
+    /// The remote tier failed.
+    pub async fn keys(&self, pattern: impl Into<Pattern>) -> Result<Vec<String>, Error> {
+        let pattern = pattern.into();
+        let mut keys = self.inner.keys_in_memory(&pattern);
+        if let Some(remote) = &self.inner.remote {
+            keys.extend(remote.keys(&pattern).await?);
+        }
+        keys.sort();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    /// Forgets all keys that match (`*` is a wildcard), and beats the loads of such keys that have
+    /// begun in this process. Says how many there were.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub async fn evict_pattern(&self, pattern: impl Into<Pattern>) -> Result<u64, Error> {
+        self.inner.evict_pattern(&pattern.into()).await
+    }
+
+    /// Forgets all that carries the tag, in every process: one increment, however many entries.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
+        self.inner.evict_tag(tag).await
+    }
+
+    /// Forgets everything in this cache's namespace, in every process.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub async fn clear(&self) -> Result<(), Error> {
+        self.inner.clear().await
+    }
+
+    /// What happened since the cache was built.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.inner.counters.snapshot();
+        stats.entries = self.inner.memory.as_ref().map_or(0, MemoryTier::len);
+        stats.in_flight = self.inner.fences.len() as u64;
+        stats
+    }
+
+    /// Whether the remote tier answers; at once `Ok` without one.
+    ///
+    /// # Errors
+    /// What the remote tier says.
+    pub async fn ping(&self) -> Result<(), Error> {
+        match &self.inner.remote {
+            Some(remote) => Ok(remote.backend().ping().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether other processes' evictions arrive. Always true without a remote tier.
+    pub fn is_linked(&self) -> bool {
+        self.inner.generations.is_linked()
+    }
+}
+
+async fn run<S, W>(_: S, inner: Arc<Inner>, plan: Plan, work: W) -> Cached<S::Output>
+where
+    S: Shape,
+    S::Value: CacheValue,
+    W: crate::strategy::Work<S::Output>,
+{
+    read::<S, W>(inner, plan, work).await
+}
+
+impl Inner {
+    /// What is cached and fresh, without loading.
+    pub(crate) async fn peek<T: CacheValue>(&self, plan: &Plan) -> Result<Option<T>, Error> {
+        let id = KeyId::of(plan.key.as_str());
+        if let Look::Fresh(hit) = self.look::<T>(id) {
+            self.counters.memory_hits();
+            return Ok(Some(hit.value));
+        }
+        let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
+        let mut ticket = plan.ticket(self, id);
+        match self.look_remote(plan, codec, &mut ticket).await {
+            Ok(Some(entry)) => {
+                let value = entry.value::<T>().cloned();
+                promote(self, ticket, &entry);
+                self.counters.remote_hits();
+                Ok(value)
+            }
+            Ok(None) => {
+                self.counters.misses();
+                Ok(None)
+            }
+            Err(error) => match self.unverified(id) {
+                Some(entry) => {
+                    self.counters.memory_hits();
+                    Ok(entry.value::<T>().cloned())
+                }
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    async fn peek_many<T: RemoteValue>(&self, keys: &[&str]) -> Result<Vec<Option<T>>, Error> {
+        let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());
+        let mut missing = Vec::new();
+        for (index, key) in keys.iter().enumerate() {
+            match self.look::<T>(KeyId::of(KeyBuf::from(*key).as_str())) {
+                Look::Fresh(hit) => {
+                    self.counters.memory_hits();
+                    values.push(Some(hit.value));
+                }
+                _ => {
+                    values.push(None);
+                    missing.push(index);
+                }
+            }
+        }
+        let Some(remote) = self.remote.as_ref().filter(|_| !missing.is_empty()) else {
+            missing.iter().for_each(|_| self.counters.misses());
+            return Ok(values);
+        };
+        let plans: Vec<Plan> =
+            missing.iter().map(|index| plan::<T>(keys[*index], Policy::new())).collect();
+        // Tickets before the request, as for a single key.
+        let tickets: Vec<_> =
+            plans.iter().map(|plan| plan.ticket(self, KeyId::of(plan.key.as_str()))).collect();
+        let names: Vec<&str> = plans.iter().map(|plan| plan.key.as_str()).collect();
+        let space = remote.learn(&[], &self.generations).await?.space;
+        let found = remote.read_many(&names).await?;
+        for (((index, plan), ticket), bytes) in missing.iter().zip(&plans).zip(tickets).zip(found) {
+            let entry = match bytes {
+                Some(bytes) => self.decode(plan, codec::<T>(), &ticket, &bytes, &[], space).await?,
+                None => None,
+            };
+            match entry {
+                Some(entry) => {
+                    values[*index] = entry.value::<T>().cloned();
+                    promote(self, ticket, &entry);
+                    self.counters.remote_hits();
+                }
+                None => self.counters.misses(),
+            }
+        }
+        Ok(values)
+    }
+
+    /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
+    /// that comes while the remote tier is written wins.
+    pub(crate) async fn put<T: CacheValue>(&self, plan: &Plan, value: T) -> Result<(), Error> {
+        let id = KeyId::of(plan.key.as_str());
+        // Beats the loads that began before.
+        let (_, killed) = self.forget(id);
+        let mut ticket = plan.ticket(self, id);
+        let codec = plan.codec.filter(|_| self.remote.is_some() && !plan.policy.local);
+        if codec.is_some() {
+            self.stamp_remotely(plan, &mut ticket).await;
+        }
+        let entry = self.entry(plan, &ticket, value);
+        let Some(committed) = ticket.commit(self.memory.as_ref(), &entry) else {
+            self.counters.fenced();
+            return Ok(());
+        };
+        self.counters.stores();
+        let Some(codec) = codec else { return Ok(()) };
+        if let Some(killed) = killed {
+            killed.settled().await;
+        }
+        self.write_remote(committed, codec, &entry, true).await
+    }
+
+    fn keys_in_memory(&self, pattern: &Pattern) -> Vec<String> {
+        let mut keys = Vec::new();
+        let Some(memory) = &self.memory else { return keys };
+        let now = self.clock.now();
+        memory.retain(|entry| {
+            let alive = entry.life.at(now) == crate::entry::Freshness::Fresh
+                && self.generations.current(&entry.stamps);
+            if alive && pattern.matches(&entry.key) {
+                keys.push(entry.key.to_string());
+            }
+            true
+        });
+        keys
+    }
+
+    /// Keeps the subscription to the bus as long as the cache.
+    pub(crate) fn hold(&self, bus: Subscription) {
+        *self.bus.write().unwrap_or_else(PoisonError::into_inner) = Some(bus);
+    }
+}

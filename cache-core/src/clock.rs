@@ -1,0 +1,101 @@
+//! Time: a coarse monotonic clock that costs a few nanoseconds, or one that tests drive.
+//!
+//! Freshness never needs more than milliseconds, and a precise clock on every hit costs more than
+//! the lookup. The kernel's coarse clock (resolution 1 to 4 ms on Linux) is read instead.
+
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A point in this process's time, in milliseconds. Never compared between machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// Later than everything.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// The moment `span` later; a span below a millisecond counts as one.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        let rounded = u64::from(span.as_millis() == 0 && !span.is_zero());
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(millis).saturating_add(rounded))
+    }
+
+    /// The moment `span` earlier.
+    pub(crate) fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long from `earlier` to this moment; zero if it is not earlier. `None`: for ever.
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        (self != Self::NEVER).then(|| Duration::from_millis(self.0.saturating_sub(earlier.0)))
+    }
+}
+
+/// Where the count begins: entries of the remote tier may be older than this process.
+const EPOCH: u64 = 1 << 42;
+
+/// Milliseconds since the process first asked; without the crate's shared "recent" cell, which
+/// would be a cache line that every hit writes.
+#[inline]
+fn coarse_millis() -> u64 {
+    static START: OnceLock<coarsetime::Instant> = OnceLock::new();
+    let start = START.get_or_init(coarsetime::Instant::now_without_cache_update);
+    coarsetime::Instant::now_without_cache_update().duration_since(*start).as_millis() + EPOCH
+}
+
+/// Where a cache reads the time. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug, Default)]
+enum Source {
+    #[default]
+    Coarse,
+    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// The system's coarse monotonic clock.
+    pub fn coarse() -> Self {
+        Self(Source::Coarse)
+    }
+
+    /// A clock that stands still until [`advance`](Self::advance) moves it.
+    #[cfg(feature = "testing")]
+    pub fn manual() -> Self {
+        Self(Source::Manual(Arc::new(AtomicU64::new(EPOCH))))
+    }
+
+    /// Moves a manual clock on; does nothing to a real one.
+    #[cfg(feature = "testing")]
+    pub fn advance(&self, by: Duration) {
+        if let Source::Manual(millis) = &self.0 {
+            let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+            millis.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+
+    /// Now.
+    #[inline]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::Coarse => Timestamp(coarse_millis()),
+            Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Milliseconds since 1970, for what is written to the remote tier.
+    pub(crate) fn wall(&self) -> u64 {
+        match &self.0 {
+            Source::Coarse => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+            }
+            Source::Manual(millis) => millis.load(Ordering::SeqCst),
+        }
+    }
+}

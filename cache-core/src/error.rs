@@ -1,0 +1,96 @@
+//! What can go wrong, in words a user can act on.
+
+use std::sync::Arc;
+
+/// An error of a backend: what was tried, and what the store answered.
+///
+/// Cloneable, so that one failure can be told to everybody who waited for it. The message never
+/// holds a value or a password.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{operation}: {kind}: {message}")]
+pub struct BackendError {
+    kind: BackendErrorKind,
+    operation: &'static str,
+    message: Arc<str>,
+}
+
+/// The kinds of [`BackendError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendErrorKind {
+    /// No connection, or the connection broke. The operation may or may not have taken effect.
+    #[error("unreachable")]
+    Unreachable,
+    /// No answer in time. The operation may or may not have taken effect.
+    #[error("timed out")]
+    TimedOut,
+    /// The store answered with an error: nothing was done.
+    #[error("refused")]
+    Refused,
+    /// The backend was given something it can't use: a URL, an option.
+    #[error("bad configuration")]
+    Config,
+    /// The backend does not have this operation.
+    #[error("unsupported")]
+    Unsupported,
+}
+
+impl BackendError {
+    /// An error of `operation` (a short name such as `"get"`).
+    pub fn new(
+        kind: BackendErrorKind,
+        operation: &'static str,
+        message: impl Into<Arc<str>>,
+    ) -> Self {
+        Self { kind, operation, message: message.into() }
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> BackendErrorKind {
+        self.kind
+    }
+}
+
+/// An error of the cache's own methods.
+///
+/// A cached *function* never returns one: there a failing cache means a load.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The remote tier failed.
+    #[error("the remote tier failed: {0}")]
+    Backend(#[from] BackendError),
+    /// A value could not be encoded for the remote tier.
+    #[error("the value under `{key}` can't be encoded: {message}")]
+    Encode {
+        /// The key it was to be stored under.
+        key: String,
+        /// What the codec said.
+        message: String,
+    },
+    /// No cache of this name was installed.
+    #[error(
+        "no cache is called `{name}`; install one with \
+         `Cache::builder().name(\"{name}\").build()?.install()` (installed: {known})"
+    )]
+    UnknownCache {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A builder or a configuration was given something that can't be.
+    #[error("{field}: {message}")]
+    Config {
+        /// The field at fault, as the builder calls it.
+        field: &'static str,
+        /// What is wrong, and what to write instead.
+        message: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn config(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Config { field, message: message.into() }
+    }
+}

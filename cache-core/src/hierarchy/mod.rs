@@ -1,0 +1,10 @@
+//! The remote tier as the engine sees it: names, owed evictions, a breaker, and the bus.
+
+mod breaker;
+mod bus;
+mod owed;
+mod remote;
+
+pub(crate) use bus::Bus;
+pub(crate) use owed::Undone;
+pub(crate) use remote::Remote;

@@ -1,0 +1,264 @@
+//! The remote tier: a backend under a namespace. Every operation goes through [`Remote::guarded`]:
+//! the breaker, then what is owed, then the operation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::breaker::Breaker;
+use super::bus::{self, Message};
+use super::owed::{Owed, Undone};
+use crate::backend::{Backend, Notice, Write};
+use crate::invalidation::{Generations, Killed};
+use crate::{BackendError, BackendErrorKind, Pattern};
+
+pub(crate) struct Remote {
+    backend: Arc<dyn Backend>,
+    namespace: String,
+    /// This cache among those that share the namespace.
+    instance: u64,
+    owed: Owed,
+    breaker: Breaker,
+    settling: tokio::sync::Mutex<()>,
+}
+
+/// What a read found, with the generations of the moment before.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) bytes: Option<Bytes>,
+    pub(crate) space: u64,
+    pub(crate) tags: Vec<u64>,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("backend", &self.backend.name()).finish_non_exhaustive()
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(backend: Arc<dyn Backend>, namespace: &str, instance: u64) -> Self {
+        Self {
+            backend,
+            namespace: namespace.to_owned(),
+            instance,
+            owed: Owed::default(),
+            breaker: Breaker::new(),
+            settling: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// Where a value lies. A namespace has no `:`, so no two namespaces share a key.
+    fn value_key(&self, key: &str) -> String {
+        format!("{}:{key}", self.namespace)
+    }
+
+    /// Where a generation lies. A namespace has no `~`, so no value lies there.
+    fn tag_key(&self, tag: &str) -> String {
+        format!("{}~tag:{tag}", self.namespace)
+    }
+
+    fn space_key(&self) -> String {
+        format!("{}~space", self.namespace)
+    }
+
+    pub(crate) fn channel(&self) -> String {
+        format!("{}~bus", self.namespace)
+    }
+
+    fn notice(&self, message: Message) -> Notice {
+        bus::notice(&self.channel(), self.instance, message)
+    }
+
+    async fn tried<T>(
+        &self,
+        operation: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        if !self.breaker.admits() {
+            let message = "left alone for a moment after repeated failures";
+            return Err(BackendError::new(BackendErrorKind::Unreachable, "breaker", message));
+        }
+        let result = operation.await;
+        let failed = result.as_ref().is_err_and(|error| {
+            matches!(error.kind(), BackendErrorKind::Unreachable | BackendErrorKind::TimedOut)
+        });
+        self.breaker.record(!failed);
+        result
+    }
+
+    /// Tries what is owed first: until that is done, the tier is not to be read or written.
+    async fn guarded<T>(
+        &self,
+        operation: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        // Held: another is working off what it has taken from the list.
+        if !self.owed.is_empty() || self.settling.try_lock().is_err() {
+            self.settle().await?;
+        }
+        self.tried(operation).await
+    }
+
+    #[cold]
+    async fn settle(&self) -> Result<(), BackendError> {
+        // One at a time: who comes second finds nothing owed any more, and not a list that another
+        // has taken but not yet worked off.
+        let _turn = self.settling.lock().await;
+        for trying in self.owed.take() {
+            if let Some(undone) = trying.undone() {
+                Box::pin(self.tried(self.undo(undone))).await?;
+            }
+            trying.settled();
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, undone: &Undone) -> Result<u64, BackendError> {
+        match undone {
+            Undone::Keys(keys) => self.remove_now(keys).await,
+            Undone::Pattern(pattern) => self.remove_matching_now(pattern).await,
+            Undone::Tag(tag) => self.bump_now(&self.tag_key(tag), |new| Message::Tag(tag.clone(), new)).await,
+            Undone::Space => self.bump_now(&self.space_key(), Message::Space).await,
+        }
+    }
+
+    /// Carries an eviction out, or leaves it owed. First it waits for writes in progress that were
+    /// allowed before the eviction: what they write is then removed.
+    pub(crate) async fn evict(
+        &self,
+        undone: Undone,
+        writers: impl Iterator<Item = Killed>,
+    ) -> Result<u64, BackendError> {
+        let trying = self.owed.trying(undone.clone());
+        for writer in writers {
+            writer.settled().await;
+        }
+        let done = self.tried(self.undo(&undone)).await?;
+        trying.settled();
+        Ok(done)
+    }
+
+    async fn remove_now(&self, keys: &[String]) -> Result<u64, BackendError> {
+        let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let notice = self.notice(Message::Keys(keys.to_vec()));
+        self.backend.remove(&places, Some(&notice)).await
+    }
+
+    async fn remove_matching_now(&self, pattern: &Pattern) -> Result<u64, BackendError> {
+        let places = pattern.under(&format!("{}:", self.namespace));
+        let (mut cursor, mut removed) = (0, 0);
+        loop {
+            let page = self.backend.scan(&places, cursor).await?;
+            for chunk in page.keys.chunks(500) {
+                let keys: Vec<&str> = chunk.iter().map(String::as_str).collect();
+                removed += self.backend.remove(&keys, None).await?;
+            }
+            match page.next {
+                Some(next) => cursor = next,
+                None => break,
+            }
+        }
+        // Last: a memory tier that forgets earlier could take an old value up again.
+        let literals = pattern.literals().to_vec();
+        self.backend.publish(&self.notice(Message::Pattern(literals))).await?;
+        Ok(removed)
+    }
+
+    async fn bump_now(
+        &self,
+        place: &str,
+        message: impl FnOnce(u64) -> Message,
+    ) -> Result<u64, BackendError> {
+        let generation = self.backend.bump(place).await?;
+        self.backend.publish(&self.notice(message(generation))).await?;
+        Ok(generation)
+    }
+
+    /// The fleet's generations of the namespace and of `tags`, also taken into `generations`.
+    pub(crate) async fn learn(
+        &self,
+        tags: &[&str],
+        generations: &Generations,
+    ) -> Result<Found, BackendError> {
+        self.guarded(self.learn_now(tags, generations)).await
+    }
+
+    async fn learn_now(
+        &self,
+        tags: &[&str],
+        generations: &Generations,
+    ) -> Result<Found, BackendError> {
+        let mut places = vec![self.space_key()];
+        places.extend(tags.iter().map(|tag| self.tag_key(tag)));
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let found = self.backend.generations(&places).await?;
+        let (space, found) = found.split_first().map_or((0, Vec::new()), |(s, t)| (*s, t.to_vec()));
+        generations.learn_space(space);
+        for (tag, generation) in tags.iter().zip(&found) {
+            generations.learn_tag(tag, *generation);
+        }
+        Ok(Found { bytes: None, space, tags: found })
+    }
+
+    /// The value's bytes, and the generations as they were before it was read.
+    pub(crate) async fn read(
+        &self,
+        key: &str,
+        tags: &[&str],
+        generations: &Generations,
+    ) -> Result<Found, BackendError> {
+        self.guarded(async {
+            let place = self.value_key(key);
+            let keys = [place.as_str()];
+            // Sent together; both are answered in the order they were sent.
+            let (found, bytes) =
+                tokio::join!(self.learn_now(tags, generations), self.backend.get_many(&keys));
+            let mut found = found?;
+            found.bytes = bytes?.into_iter().next().flatten();
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The bytes of many values.
+    pub(crate) async fn read_many(
+        &self,
+        keys: &[&str],
+    ) -> Result<Vec<Option<Bytes>>, BackendError> {
+        let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        self.guarded(self.backend.get_many(&places)).await
+    }
+
+    pub(crate) async fn write(
+        &self,
+        key: &str,
+        bytes: Vec<u8>,
+        ttl: Option<Duration>,
+        announce: bool,
+    ) -> Result<(), BackendError> {
+        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let notice = announce.then(|| self.notice(Message::Keys(vec![key.to_owned()])));
+        self.guarded(self.backend.set(&[write], notice.as_ref())).await
+    }
+
+    /// The keys that match, without the namespace.
+    pub(crate) async fn keys(&self, pattern: &Pattern) -> Result<Vec<String>, BackendError> {
+        let prefix = format!("{}:", self.namespace);
+        let places = pattern.under(&prefix);
+        let (mut cursor, mut keys) = (0, Vec::new());
+        loop {
+            let page = self.guarded(self.backend.scan(&places, cursor)).await?;
+            keys.extend(page.keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned));
+            match page.next {
+                Some(next) => cursor = next,
+                None => return Ok(keys),
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! One eviction: beats every load of the key that has begun, in memory and in the remote tier.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::Error;
+use crate::backend::BoxFuture;
+use crate::cache::Inner;
+use crate::call::Target;
+use crate::hierarchy::Undone;
+use crate::invalidation::Killed;
+use crate::key::{KeyBuf, KeyId};
+use crate::pattern::Pattern;
+
+/// The future of [`Call::evict`](crate::Call::evict): whether there was something to forget.
+#[must_use = "it does nothing unless it is awaited"]
+pub struct Evict {
+    pub(crate) target: Target,
+    pub(crate) key: KeyBuf,
+    running: Option<BoxFuture<'static, Result<bool, Error>>>,
+}
+
+impl Evict {
+    pub(crate) fn new(target: Target, key: KeyBuf) -> Self {
+        Self { target, key, running: None }
+    }
+}
+
+impl fmt::Debug for Evict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evict").field("key", &self.key.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Future for Evict {
+    type Output = Result<bool, Error>;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let running = this.running.get_or_insert_with(|| {
+            let (target, key) = (this.target.clone(), this.key.clone());
+            Box::pin(async move { target.resolve()?.inner.evict_key(key.as_str()).await })
+        });
+        running.as_mut().poll(cx)
+    }
+}
+
+impl Inner {
+    /// The memory half of an eviction, at once.
+    pub(crate) fn forget(&self, id: KeyId) -> (bool, Option<Killed>) {
+        self.fences.kill(id, self.memory.as_ref())
+    }
+
+    /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
+    pub(crate) fn forget_matching(&self, pattern: &Pattern) -> (u64, Vec<Killed>) {
+        let killed = self.fences.kill_matching(&|key| pattern.matches(key));
+        let mut removed = 0;
+        if let Some(memory) = &self.memory {
+            memory.retain(|entry| {
+                let matched = pattern.matches(&entry.key);
+                removed += u64::from(matched);
+                !matched
+            });
+        }
+        (removed, killed)
+    }
+
+    pub(crate) async fn evict_key(&self, key: &str) -> Result<bool, Error> {
+        let removed = self.evict_keys(std::slice::from_ref(&key)).await?;
+        Ok(removed > 0)
+    }
+
+    /// Memory first, then the remote tier, then memory again: between the first two a read may
+    /// have taken the old value from the remote tier into memory.
+    pub(crate) async fn evict_keys(&self, keys: &[&str]) -> Result<u64, Error> {
+        self.counters.removals();
+        let ids: Vec<KeyId> = keys.iter().map(|key| KeyId::of(key)).collect();
+        let forgotten: Vec<_> = ids.iter().map(|id| self.forget(*id)).collect();
+        let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
+        let Some(remote) = &self.remote else { return Ok(in_memory) };
+        let undone = Undone::Keys(keys.iter().map(|key| (*key).to_owned()).collect());
+        // Owed from here on, so that a caller who goes away while it waits loses nothing.
+        let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
+        let removed = removed.await;
+        for id in ids {
+            let _ = self.forget(id);
+        }
+        let removed = removed.inspect_err(|_| self.counters.remote_errors())?;
+        Ok(removed.max(in_memory))
+    }
+
+    pub(crate) async fn evict_pattern(&self, pattern: &Pattern) -> Result<u64, Error> {
+        let (in_memory, killed) = self.forget_matching(pattern);
+        let Some(remote) = &self.remote else { return Ok(in_memory) };
+        let removed = remote.evict(Undone::Pattern(pattern.clone()), killed.into_iter()).await;
+        let _ = self.forget_matching(pattern);
+        let removed = removed.inspect_err(|_| self.counters.remote_errors())?;
+        Ok(removed.max(in_memory))
+    }
+
+    pub(crate) async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
+        self.generations.bump_tag(tag);
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let bumped = remote.evict(Undone::Tag(tag.to_owned()), std::iter::empty()).await;
+        let generation = bumped.inspect_err(|_| self.counters.remote_errors())?;
+        self.generations.learn_tag(tag, generation);
+        Ok(())
+    }
+
+    pub(crate) async fn clear(&self) -> Result<(), Error> {
+        self.generations.bump_space();
+        let everything = Pattern::new("*");
+        if let Some(remote) = &self.remote {
+            let bumped = remote.evict(Undone::Space, std::iter::empty()).await;
+            let generation = bumped.inspect_err(|_| self.counters.remote_errors())?;
+            self.generations.learn_space(generation);
+        }
+        // From here on nobody reads an old entry; what remains is to give the room back.
+        let (_, killed) = self.forget_matching(&everything);
+        if let Some(remote) = &self.remote {
+            remote.evict(Undone::Pattern(everything), killed.into_iter()).await?;
+        }
+        Ok(())
+    }
+}

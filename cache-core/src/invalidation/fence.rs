@@ -1,0 +1,191 @@
+//! Tickets and fences: a fill needs a ticket issued before its load, and an eviction kills the
+//! tickets of its key.
+//!
+//! One shard lock covers "is the ticket alive? then insert", and the same lock covers "kill the
+//! ticket, then remove". That closes the race: commit checks, evict removes and returns, commit
+//! inserts the old value. Hits take no lock here.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Stamps;
+use crate::entry::Stored;
+use crate::key::KeyId;
+use crate::memory::MemoryTier;
+
+const SHARDS: usize = 64;
+
+/// What all tickets of one key that are alive together share.
+#[derive(Debug)]
+pub(crate) struct Fence {
+    key: Box<str>,
+    dead: AtomicBool,
+    /// How many tickets there are; changed under the shard lock only.
+    tickets: AtomicUsize,
+    /// Held across a write to the remote tier, so that an eviction can wait for one in progress.
+    writing: tokio::sync::Mutex<()>,
+}
+
+type Shard = HashMap<KeyId, Arc<Fence>>;
+
+/// The loads in progress, by key. Bounded by their number.
+#[derive(Debug)]
+pub(crate) struct Fences {
+    shards: Box<[Mutex<Shard>]>,
+}
+
+/// Leave to insert one entry into the memory tier; only a live ticket gives one.
+pub(crate) struct Permit<'a>(PhantomData<&'a ()>);
+
+/// Leave to store what a load brings. Issued before the load.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    fences: Arc<Fences>,
+    id: KeyId,
+    fence: Arc<Fence>,
+    /// The generations before the load.
+    pub(crate) stamps: Stamps,
+}
+
+/// Leave to store the same value in the remote tier.
+#[derive(Debug)]
+pub(crate) struct Committed(Ticket);
+
+/// A fence that an eviction killed.
+#[derive(Debug)]
+pub(crate) struct Killed(Arc<Fence>);
+
+impl Killed {
+    /// Waits until no write that the fence allowed is under way.
+    pub(crate) async fn settled(&self) {
+        drop(self.0.writing.lock().await);
+    }
+}
+
+impl Fences {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() })
+    }
+
+    fn shard(&self, id: KeyId) -> MutexGuard<'_, Shard> {
+        #[allow(clippy::cast_possible_truncation)]
+        let index = id.low() as usize % SHARDS;
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A ticket for a load that begins now. `stamps` must have been read before this call.
+    pub(crate) fn issue(self: &Arc<Self>, id: KeyId, key: &str, stamps: Stamps) -> Ticket {
+        let mut shard = self.shard(id);
+        let fence = Arc::clone(shard.entry(id).or_insert_with(|| {
+            Arc::new(Fence {
+                key: key.into(),
+                dead: AtomicBool::new(false),
+                tickets: AtomicUsize::new(0),
+                writing: tokio::sync::Mutex::new(()),
+            })
+        }));
+        fence.tickets.fetch_add(1, Ordering::Relaxed);
+        drop(shard);
+        Ticket { fences: Arc::clone(self), id, fence, stamps }
+    }
+
+    /// Ends the life of a key: its tickets die, then its entry goes.
+    pub(crate) fn kill(&self, id: KeyId, memory: Option<&MemoryTier>) -> (bool, Option<Killed>) {
+        let mut shard = self.shard(id);
+        let fence = shard.remove(&id);
+        if let Some(fence) = &fence {
+            fence.dead.store(true, Ordering::Release);
+        }
+        let removed = memory.is_some_and(|memory| memory.remove(id));
+        (removed, fence.map(Killed))
+    }
+
+    /// Kills the tickets of all keys that match. What they committed before is in the memory tier
+    /// when this returns, what they commit later is refused: a scan that follows misses nothing.
+    pub(crate) fn kill_matching(&self, matches: &dyn Fn(&str) -> bool) -> Vec<Killed> {
+        let mut killed = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|_, fence| {
+                let hit = matches(&fence.key);
+                if hit {
+                    fence.dead.store(true, Ordering::Release);
+                    killed.push(Killed(Arc::clone(fence)));
+                }
+                !hit
+            });
+        }
+        killed
+    }
+
+    /// How many keys have loads in progress.
+    pub(crate) fn len(&self) -> usize {
+        let count = |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.shards.iter().map(count).sum()
+    }
+}
+
+impl Ticket {
+    /// Whether no eviction of the key came since it was issued. (Generations are the stamps'.)
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.fence.dead.load(Ordering::Acquire)
+    }
+
+    /// For those who want to know whether the load still counts.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch { fence: Arc::clone(&self.fence), stamps: self.stamps.clone() }
+    }
+
+    /// Stores the loaded entry in the memory tier, unless an eviction came since the ticket was
+    /// issued: then nothing is stored, here or in the remote tier.
+    pub(crate) fn commit(self, memory: Option<&MemoryTier>, entry: &Stored) -> Option<Committed> {
+        let alive = {
+            let _shard = self.fences.shard(self.id);
+            let alive = self.is_alive();
+            if let (true, Some(memory)) = (alive, memory) {
+                memory.insert(&Permit(PhantomData), self.id, Arc::clone(entry));
+            }
+            alive
+        };
+        alive.then(|| Committed(self))
+    }
+}
+
+/// Tells whether a load still counts, without keeping it alive.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    fence: Arc<Fence>,
+    pub(crate) stamps: Stamps,
+}
+
+impl Watch {
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.fence.dead.load(Ordering::Acquire)
+    }
+}
+
+impl Committed {
+    /// Runs a write to the remote tier, unless an eviction came meanwhile. An eviction that comes
+    /// while it runs waits for it, and removes what it wrote.
+    pub(crate) async fn write<T>(self, write: impl Future<Output = T>) -> Option<T> {
+        let fence = Arc::clone(&self.0.fence);
+        let _writing = fence.writing.lock().await;
+        if self.0.is_alive() { Some(write.await) } else { None }
+    }
+
+    pub(crate) fn stamps(&self) -> &Stamps {
+        &self.0.stamps
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut shard = self.fences.shard(self.id);
+        let last = self.fence.tickets.fetch_sub(1, Ordering::Relaxed) == 1;
+        if last && shard.get(&self.id).is_some_and(|fence| Arc::ptr_eq(fence, &self.fence)) {
+            shard.remove(&self.id);
+        }
+    }
+}

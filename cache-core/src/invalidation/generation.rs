@@ -1,0 +1,122 @@
+//! Tags as generations: an entry is valid while every generation that it was stamped with is
+//! still the current one. Evicting a tag is one increment, however many entries carry it.
+//!
+//! `clear` is an implicit tag of the whole namespace. The *epoch* says whether the memory tier may
+//! be trusted at all: it is odd while the link that brings other processes' evictions is down, and
+//! moves on when it comes back.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A tag's current generation, shared with the entries that carry it: validating a hit costs one
+/// load per tag and no lookup.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    pub(crate) name: Box<str>,
+    generation: AtomicU64,
+}
+
+/// The generations as they were before a load.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stamps {
+    pub(crate) tags: Box<[(Arc<Tag>, u64)]>,
+    pub(crate) space: u64,
+    pub(crate) epoch: u64,
+}
+
+/// What an entry's stamps say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validity {
+    Valid,
+    /// Nothing is known against it, but evictions may have been missed: ask the remote tier.
+    Unverified,
+    Evicted,
+}
+
+/// A cache's generations.
+#[derive(Debug, Default)]
+pub(crate) struct Generations {
+    space: AtomicU64,
+    epoch: AtomicU64,
+    tags: Mutex<HashMap<Box<str>, Arc<Tag>>>,
+}
+
+impl Generations {
+    fn tag(&self, name: &str) -> Arc<Tag> {
+        let mut tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tag) = tags.get(name) {
+            return Arc::clone(tag);
+        }
+        if tags.len() >= 1024 && tags.len().is_power_of_two() {
+            // Tags that nothing carries any more. No stamp of theirs is left, so a new cell of the
+            // same name may count from anywhere.
+            tags.retain(|_, tag| Arc::strong_count(tag) > 1);
+        }
+        let tag = Arc::new(Tag { name: name.into(), generation: AtomicU64::new(0) });
+        tags.insert(name.into(), Arc::clone(&tag));
+        tag
+    }
+
+    /// Now, for a load that is about to begin.
+    pub(crate) fn stamp<'a>(&self, tags: impl Iterator<Item = &'a str>) -> Stamps {
+        // Epoch first: a link that is lost while the tags are read must show.
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let space = self.space.load(Ordering::Acquire);
+        let stamp = |name| {
+            let tag = self.tag(name);
+            let generation = tag.generation.load(Ordering::Acquire);
+            (tag, generation)
+        };
+        Stamps { tags: tags.map(stamp).collect(), space, epoch }
+    }
+
+    /// Takes generations as the remote tier has them. They only ever grow, so an answer that was
+    /// overtaken by a newer one on the bus changes nothing.
+    pub(crate) fn learn_space(&self, generation: u64) {
+        self.space.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    /// As [`learn_space`](Self::learn_space), for a tag.
+    pub(crate) fn learn_tag(&self, name: &str, generation: u64) {
+        self.tag(name).generation.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    /// Ends all entries that carry the tag.
+    pub(crate) fn bump_tag(&self, name: &str) {
+        self.tag(name).generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Ends all entries.
+    pub(crate) fn bump_space(&self) {
+        self.space.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether messages of other processes arrive. Each change makes every entry unverified.
+    pub(crate) fn link(&self, up: bool) {
+        let _ = self.epoch.fetch_update(Ordering::AcqRel, Ordering::Acquire, |epoch| {
+            (up == (epoch % 2 == 1)).then_some(epoch + 1)
+        });
+    }
+
+    /// Whether the bus link is up (or there is none).
+    pub(crate) fn is_linked(&self) -> bool {
+        self.epoch.load(Ordering::Acquire).is_multiple_of(2)
+    }
+
+    #[inline]
+    pub(crate) fn check(&self, stamps: &Stamps) -> Validity {
+        if !self.current(stamps) {
+            return Validity::Evicted;
+        }
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if stamps.epoch == epoch && epoch.is_multiple_of(2) { Validity::Valid } else { Validity::Unverified }
+    }
+
+    /// Whether no generation moved on since the stamps were taken.
+    #[inline]
+    pub(crate) fn current(&self, stamps: &Stamps) -> bool {
+        stamps.space == self.space.load(Ordering::Acquire)
+            && stamps.tags.iter().all(|(tag, seen)| tag.generation.load(Ordering::Acquire) == *seen)
+    }
+}

@@ -1,0 +1,190 @@
+//! The buffer a key is written to.
+
+use std::any::type_name;
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+
+use super::args;
+
+/// Keys above this are cut and closed with a hash of the whole.
+const READABLE: usize = 256;
+/// How much of a long key stays readable.
+const HEAD: usize = 180;
+
+/// A key being written: on the stack while it is short.
+#[derive(Clone, Default)]
+pub struct KeyBuf(SmallVec<[u8; 72]>);
+
+impl KeyBuf {
+    /// An empty key.
+    #[inline]
+    pub fn new() -> Self {
+        Self(SmallVec::new())
+    }
+
+    /// The beginning of an automatic key: module path and function.
+    pub fn function(module: &'static str, name: &'static str) -> Self {
+        let mut key = Self::new();
+        key.literal(module);
+        key.literal("::");
+        key.literal(name);
+        key.literal(":");
+        key
+    }
+
+    /// Text of the programmer's, as it is.
+    #[inline]
+    pub fn literal(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// An argument of an automatic key: its serde form, closed by a comma.
+    ///
+    /// A value that serde refuses to serialise is written as what serde said: such calls share a
+    /// key only if they fail alike, and never with one that succeeds.
+    pub fn arg<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let start = self.0.len();
+        if let Err(error) = args::write(self, value) {
+            self.0.truncate(start);
+            self.literal("!error(");
+            self.escaped(&error.to_string());
+            self.literal(")");
+        }
+        self.literal(",");
+    }
+
+    /// A type parameter of an automatic key.
+    pub fn generic<T: ?Sized>(&mut self) {
+        self.literal("<");
+        self.escaped(type_name::<T>());
+        self.literal(">");
+    }
+
+    /// Text of an argument, escaped.
+    ///
+    /// Letters, digits, `-._~@+` and everything beyond ASCII stay; every other character becomes
+    /// `%XX`. So separators, wildcards and braces in a key are always the programmer's own.
+    #[inline]
+    pub fn escaped(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        if bytes.iter().copied().all(plain) {
+            self.0.extend_from_slice(bytes);
+        } else {
+            self.escape_slowly(bytes);
+        }
+    }
+
+    #[cold]
+    fn escape_slowly(&mut self, bytes: &[u8]) {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        for &byte in bytes {
+            if plain(byte) {
+                self.0.push(byte);
+            } else {
+                let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
+                self.0.extend_from_slice(&[b'%', high, low]);
+            }
+        }
+    }
+
+    /// An integer; its digits need no escape.
+    #[inline]
+    pub(crate) fn integer<I: itoa::Integer>(&mut self, value: I) {
+        self.literal(itoa::Buffer::new().format(value));
+    }
+
+    /// What `Display` writes, escaped.
+    pub(crate) fn display(&mut self, value: &(impl fmt::Display + ?Sized)) {
+        struct Escaping<'a>(&'a mut KeyBuf);
+        impl fmt::Write for Escaping<'_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                self.0.escaped(text);
+                Ok(())
+            }
+        }
+        if write!(Escaping(self), "{value}").is_err() {
+            // A Display that fails by itself: marked, so it can't pass for a shorter value.
+            self.literal("!error");
+        }
+    }
+
+    /// The text so far.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        // Only whole strings and ASCII are ever pushed; the check costs a few nanoseconds and
+        // spares an `unsafe`.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bounds the length: a long key keeps its head and ends in the SHA-256 of the whole.
+    ///
+    /// `#` is escaped in arguments, so no other key of the same function ends this way by itself.
+    #[inline]
+    pub fn seal(&mut self) {
+        if self.0.len() > READABLE {
+            self.seal_slowly();
+        }
+    }
+
+    #[cold]
+    fn seal_slowly(&mut self) {
+        let digest = Sha256::digest(&self.0);
+        let mut head = HEAD;
+        while !self.as_str().is_char_boundary(head) {
+            head -= 1;
+        }
+        self.0.truncate(head);
+        self.literal("#");
+        for byte in digest {
+            let _ = write!(self, "{byte:02x}");
+        }
+    }
+}
+
+/// Whether a byte of an argument stays as it is.
+#[inline]
+fn plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'+')
+}
+
+impl fmt::Write for KeyBuf {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.literal(text);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for KeyBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyBuf({:?})", self.as_str())
+    }
+}
+
+impl From<&str> for KeyBuf {
+    fn from(text: &str) -> Self {
+        let mut key = Self::new();
+        key.literal(text);
+        key.seal();
+        key
+    }
+}
+
+impl From<String> for KeyBuf {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for KeyBuf {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}

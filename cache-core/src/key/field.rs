@@ -1,0 +1,79 @@
+//! Arguments in key templates: integers and strings take a fast path, the rest `Display`.
+//!
+//! Expansions call `(&Field(&id)).push(&mut key)` with both traits in scope; method resolution
+//! finds [`PushExact`] first (it needs one reference less) where the type has it.
+
+use std::fmt::Display;
+
+use super::KeyBuf;
+
+/// An argument on its way into a key.
+#[derive(Debug)]
+pub struct Field<'a, T: ?Sized>(pub &'a T);
+
+/// The fast path.
+pub trait PushExact {
+    /// Writes the argument.
+    fn push(&self, key: &mut KeyBuf);
+}
+
+/// The general path.
+pub trait PushDisplay {
+    /// Writes the argument.
+    fn push(&self, key: &mut KeyBuf);
+}
+
+macro_rules! integers {
+    ($($t:ty),*) => { $(
+        impl PushExact for Field<'_, $t> {
+            #[inline]
+            fn push(&self, key: &mut KeyBuf) {
+                key.integer(*self.0);
+            }
+        }
+        impl PushExact for Field<'_, &$t> {
+            #[inline]
+            fn push(&self, key: &mut KeyBuf) {
+                key.integer(**self.0);
+            }
+        }
+    )* };
+}
+
+integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+
+macro_rules! strings {
+    ($($t:ty),*) => { $(
+        impl PushExact for Field<'_, $t> {
+            #[inline]
+            fn push(&self, key: &mut KeyBuf) {
+                key.escaped(self.0);
+            }
+        }
+    )* };
+}
+
+strings!(str, &str, String, &String);
+
+impl<T: KeyDisplay + ?Sized> PushDisplay for &Field<'_, T> {
+    fn push(&self, key: &mut KeyBuf) {
+        self.0.write(key);
+    }
+}
+
+/// What a template's placeholder needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be part of a key template: it has no `Display`",
+    label = "a placeholder in `key` needs `Display`",
+    note = "name a field that has it (`{{arg.id}}`), implement `Display`, or leave `key` out: automatic keys use `serde::Serialize`"
+)]
+pub trait KeyDisplay {
+    /// Writes the escaped text.
+    fn write(&self, key: &mut KeyBuf);
+}
+
+impl<T: Display + ?Sized> KeyDisplay for T {
+    fn write(&self, key: &mut KeyBuf) {
+        key.display(self);
+    }
+}

@@ -1,0 +1,13 @@
+//! Keys: injective text, written to the stack, identified by a keyed 128-bit hash.
+//!
+//! Three kinds of text make a key: literals of the programmer's, arguments (escaped so that they
+//! can never contain a separator, a wildcard or a brace), and structure of automatic keys.
+
+mod args;
+mod buf;
+mod field;
+mod id;
+
+pub use buf::KeyBuf;
+pub use field::{Field, PushDisplay, PushExact};
+pub(crate) use id::{KeyId, random};

@@ -1,0 +1,60 @@
+//! The runtime of **larder**: tiers, single flight, tickets, eviction. Users depend on the crate
+//! `larder`, which re-exports what they need from here.
+//!
+//! Where to find what (arrows point down only):
+//!
+//! | module | idea |
+//! | --- | --- |
+//! | [`__private`] | all that expansions call |
+//! | `call`, `site` | a call as a future that takes directions; where a function stands |
+//! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
+//! | `strategy` | the life of a read: look, single flight, load, commit |
+//! | `invalidation` | tickets, generations, evictions, write-through |
+//! | `hierarchy` | the remote tier: names, owed evictions, breaker, bus |
+//! | `memory` | the memory tier and its engines |
+//! | `backend` | the seam for remote tiers, and one in memory |
+//! | `codec`, `observe` | bytes; counters |
+//! | `key`, `entry`, `policy`, `value`, `clock`, `error` | the ground |
+
+#[doc(hidden)]
+pub mod __private;
+mod backend;
+mod builder;
+mod cache;
+mod call;
+mod clock;
+mod codec;
+mod duration;
+mod entry;
+mod error;
+mod hierarchy;
+mod invalidation;
+mod key;
+mod memory;
+mod observe;
+mod pattern;
+mod policy;
+mod registry;
+mod site;
+mod strategy;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod value;
+
+pub use backend::{
+    Backend, BackendResult, BoxFuture, Listener, MemoryBackend, Notice, Page, Subscription, Write,
+};
+pub use builder::Builder;
+pub use cache::Cache;
+pub use call::{Cached, Call, IntoCache, IntoTtl, Peek, Put, Source, Traced};
+pub use clock::{Clock, Timestamp};
+pub use codec::RemoteValue;
+pub(crate) use duration::parse_duration;
+pub use error::{BackendError, BackendErrorKind, Error};
+pub use invalidation::Evict;
+pub use memory::{Eviction, Memory};
+pub use observe::Stats;
+pub use pattern::Pattern;
+pub use policy::Policy;
+pub use registry::default_cache;
+pub use value::CacheValue;

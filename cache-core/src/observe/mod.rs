@@ -1,0 +1,6 @@
+//! What the cache counts.
+
+mod counters;
+
+pub(crate) use counters::Counters;
+pub use counters::Stats;

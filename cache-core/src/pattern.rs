@@ -1,0 +1,121 @@
+//! Typed key patterns: literals and wildcards, so that user text can never become a wildcard.
+
+use std::fmt;
+
+/// A pattern over keys: `*` stands for any run of characters, everything else for itself.
+///
+/// A pattern is parsed from text with [`Pattern::new`] (`"users:page:*"`) or put together from
+/// pieces with [`Pattern::prefix`]. Backends get the *pieces*, never a glob of the user's, so text
+/// such as `[` or `?` is just text.
+///
+/// ```
+/// # use cache_core::Pattern;
+/// let pages = Pattern::new("users:page:*");
+/// assert!(pages.matches("users:page:7"));
+/// assert!(!pages.matches("users:7"));
+/// assert!(Pattern::prefix("a*b").matches("a*b:c"));
+/// assert!(!Pattern::prefix("a*b").matches("a-b:c"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pattern {
+    /// Literals with a wildcard between each two neighbours.
+    literals: Vec<String>,
+}
+
+impl Pattern {
+    /// Reads `*` in `text` as a wildcard.
+    pub fn new(text: &str) -> Self {
+        Self { literals: text.split('*').map(str::to_owned).collect() }
+    }
+
+    /// Everything that begins with `prefix`, which is taken literally.
+    pub fn prefix(prefix: &str) -> Self {
+        Self { literals: vec![prefix.to_owned(), String::new()] }
+    }
+
+    pub(crate) fn from_literals(literals: Vec<String>) -> Self {
+        Self { literals }
+    }
+
+    /// This pattern behind a literal prefix.
+    #[must_use]
+    pub fn under(&self, prefix: &str) -> Self {
+        let mut literals = self.literals.clone();
+        if let Some(first) = literals.first_mut() {
+            first.insert_str(0, prefix);
+        }
+        Self { literals }
+    }
+
+    /// The literal pieces; between each two neighbours stands a wildcard.
+    pub fn literals(&self) -> &[String] {
+        &self.literals
+    }
+
+    /// The pattern as a Redis glob: literals escaped, wildcards as `*`.
+    pub fn to_redis_glob(&self) -> String {
+        let mut glob = String::new();
+        for (index, literal) in self.literals.iter().enumerate() {
+            if index > 0 {
+                glob.push('*');
+            }
+            for c in literal.chars() {
+                if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+                    glob.push('\\');
+                }
+                glob.push(c);
+            }
+        }
+        glob
+    }
+
+    /// Whether `key` is one of the pattern's.
+    pub fn matches(&self, key: &str) -> bool {
+        let (Some(first), Some(last)) = (self.literals.first(), self.literals.last()) else {
+            return false;
+        };
+        if self.literals.len() == 1 {
+            return key == first;
+        }
+        let Some(rest) = key.strip_prefix(first.as_str()) else { return false };
+        let Some(mut rest) = rest.strip_suffix(last.as_str()) else { return false };
+        // Leftmost matches are enough: between the ends every literal floats.
+        for literal in &self.literals[1..self.literals.len() - 1] {
+            match rest.find(literal.as_str()) {
+                Some(at) => rest = &rest[at + literal.len()..],
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.literals.join("*"))
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({:?})", self.literals.join("*"))
+    }
+}
+
+impl From<&str> for Pattern {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Pattern {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl From<&String> for Pattern {
+    fn from(text: &String) -> Self {
+        Self::new(text)
+    }
+}

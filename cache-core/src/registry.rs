@@ -1,0 +1,95 @@
+//! The process's caches: the default one, which needs no set-up, and named ones.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arc_swap::ArcSwapOption;
+
+use crate::cache::{Cache, Inner};
+use crate::Error;
+
+/// Where a cache is installed. Slots live as long as the process: one per name.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    current: ArcSwapOption<Inner>,
+}
+
+type Named = Mutex<BTreeMap<String, &'static Slot>>;
+
+fn named() -> &'static Named {
+    static NAMED: OnceLock<Named> = OnceLock::new();
+    NAMED.get_or_init(Named::default)
+}
+
+pub(crate) fn default_slot() -> &'static Slot {
+    static DEFAULT: OnceLock<Slot> = OnceLock::new();
+    DEFAULT.get_or_init(Slot::default)
+}
+
+pub(crate) fn named_slot(name: &str) -> &'static Slot {
+    let mut named = named().lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(slot) = named.get(name) {
+        return slot;
+    }
+    let slot: &'static Slot = Box::leak(Box::default());
+    named.insert(name.to_owned(), slot);
+    slot
+}
+
+/// The names of installed caches, for messages.
+fn known() -> String {
+    let named = named().lock().unwrap_or_else(PoisonError::into_inner);
+    let installed = named.iter().filter(|(_, slot)| slot.current.load().is_some());
+    let names: Vec<String> = installed.map(|(name, _)| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+impl Slot {
+    /// A look without counting a reference, which all threads would count on one cache line.
+    #[inline]
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
+        self.current.load().as_ref().and_then(|inner| look(inner))
+    }
+}
+
+/// The process's default cache: the one last installed, or an embedded one.
+///
+/// The embedded one is made at first use: a memory tier of 10,000 entries, no remote tier, no
+/// default time to live, namespace `larder`.
+pub fn default_cache() -> Cache {
+    let slot = default_slot();
+    if let Some(inner) = slot.current.load_full() {
+        return Cache { inner };
+    }
+    let embedded = Cache::embedded();
+    let none: Option<Arc<Inner>> = None;
+    // Two threads may come here at once: the first one's stays.
+    slot.current.compare_and_swap(&none, Some(Arc::clone(&embedded.inner)));
+    match slot.current.load_full() {
+        Some(inner) => Cache { inner },
+        None => embedded,
+    }
+}
+
+impl Cache {
+    /// Makes this the cache that functions find: under its name, or as the default if it has none.
+    /// It replaces what was installed there; calls that are under way end on the former one.
+    pub fn install(&self) {
+        let slot = match self.name() {
+            Some(name) => named_slot(name),
+            None => default_slot(),
+        };
+        slot.current.store(Some(Arc::clone(&self.inner)));
+    }
+
+    /// The cache installed under `name`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCache`], which lists the names there are.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        let slot = named().lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
+        slot.and_then(|slot| slot.current.load_full())
+            .map(|inner| Self { inner })
+            .ok_or_else(|| Error::UnknownCache { name: name.to_owned(), known: known() })
+    }
+}

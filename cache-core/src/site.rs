@@ -1,0 +1,59 @@
+//! Where a cached function stands: its name, its policy and its cache.
+
+use std::sync::OnceLock;
+
+use crate::cache::{Cache, Inner};
+use crate::policy::Policy;
+use crate::registry::{self, Slot};
+use crate::Error;
+
+/// A cached function, as its expansion describes it: one `static` each.
+#[derive(Debug)]
+pub struct Site {
+    name: &'static str,
+    policy: Policy,
+    cache: Option<&'static str>,
+    slot: OnceLock<&'static Slot>,
+}
+
+impl Site {
+    /// The function `name` (its full path) with its policy, on the default cache.
+    pub const fn new(name: &'static str, policy: Policy) -> Self {
+        Self { name, policy, cache: None, slot: OnceLock::new() }
+    }
+
+    /// On the named cache.
+    #[must_use]
+    pub const fn cache(mut self, name: &'static str) -> Self {
+        self.cache = Some(name);
+        self
+    }
+
+    /// The function's full path.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    fn slot(&self) -> &'static Slot {
+        self.slot.get_or_init(|| match self.cache {
+            None => registry::default_slot(),
+            Some(name) => registry::named_slot(name),
+        })
+    }
+
+    pub(crate) fn resolve(&self) -> Result<Cache, Error> {
+        match self.cache {
+            None => Ok(registry::default_cache()),
+            Some(name) => Cache::named(name),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
+        self.slot().with(look)
+    }
+}

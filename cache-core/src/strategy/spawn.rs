@@ -1,0 +1,27 @@
+//! Background work, with a runtime or without.
+
+use std::future::Future;
+use std::task::{Context, Waker};
+
+/// Runs `work` in the background: on the current tokio runtime, or on a thread of its own where
+/// there is none (sync functions of a program without a runtime).
+pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        drop(runtime.spawn(work));
+        return;
+    }
+    let thread = std::thread::Builder::new().name("larder".into());
+    if let Err(error) = thread.spawn(|| pollster::block_on(work)) {
+        tracing::error!(%error, "larder: background work was not started");
+    }
+}
+
+/// Polls `work` once here, and runs what remains in the background: its first step has happened
+/// when this returns.
+pub(crate) fn start_now(work: impl Future<Output = ()> + Send + 'static) {
+    let mut work = Box::pin(work);
+    let mut nobody = Context::from_waker(Waker::noop());
+    if work.as_mut().poll(&mut nobody).is_pending() {
+        spawn(work);
+    }
+}

@@ -1,0 +1,64 @@
+//! A load that has not begun: run in the foreground, or detached with inputs of its own.
+
+use std::future::Future;
+
+use crate::backend::BoxFuture;
+
+/// A function's body with its arguments.
+pub(crate) trait Work<O>: Sized {
+    /// The load in the foreground; it may borrow the arguments.
+    type Load: Future<Output = O>;
+    /// Begins the load.
+    fn start(self) -> Self::Load;
+    /// The load with owned arguments, where it can have them; else the work itself.
+    ///
+    /// # Errors
+    /// The work, untouched, if it can't be detached.
+    fn detach(self) -> Result<BoxFuture<'static, O>, Self>;
+}
+
+/// Work that runs in the foreground only.
+#[derive(Debug)]
+pub(crate) struct Once<M>(pub(crate) M);
+
+impl<O, M, F> Work<O> for Once<M>
+where
+    M: FnOnce() -> F,
+    F: Future<Output = O>,
+{
+    type Load = F;
+    fn start(self) -> F {
+        (self.0)()
+    }
+    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+        Err(self)
+    }
+}
+
+/// Work that can be detached: the arguments, and what to do with them in either place. They are
+/// cloned only when a background refresh really starts.
+#[derive(Debug)]
+pub(crate) struct Refreshing<A, M, G> {
+    /// The arguments.
+    pub(crate) args: A,
+    /// The load in the foreground.
+    pub(crate) load: M,
+    /// The load with owned arguments.
+    pub(crate) again: G,
+}
+
+impl<O, A, M, F, G, H> Work<O> for Refreshing<A, M, G>
+where
+    M: FnOnce(A) -> F,
+    F: Future<Output = O>,
+    G: FnOnce(A) -> H,
+    H: Future<Output = O> + Send + 'static,
+{
+    type Load = F;
+    fn start(self) -> F {
+        (self.load)(self.args)
+    }
+    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+        Ok(Box::pin((self.again)(self.args)))
+    }
+}

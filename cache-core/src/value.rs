@@ -1,0 +1,210 @@
+//! What of a function's output is the cached value, asked of traits and never of spelling.
+//!
+//! An expansion writes `(&&&Probe::<Output>::new()).shape()` with the three traits in scope; method
+//! resolution takes the first that fits: a `Result` whose error can be shared with those who wait
+//! for the same load, any other `Result`, any other type. Aliases of `Result` are seen through.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// What a cached value must be: it is cloned out of the cache and shared between threads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be cached: a cached value must be `Clone + Send + Sync + 'static`",
+    label = "not a cacheable value",
+    note = "derive `Clone`, or return an `Arc` of it"
+)]
+pub trait CacheValue: Clone + Send + Sync + 'static {}
+impl<T: Clone + Send + Sync + 'static> CacheValue for T {}
+
+/// A failure on its way to the callers who waited for the same load.
+pub type SharedFailure = Arc<dyn Any + Send + Sync>;
+
+/// How a value lies in a function's output.
+pub trait Shape: Copy + Send + Sync + 'static {
+    /// What the function returns.
+    type Output;
+    /// What is cached of it.
+    type Value;
+
+    /// The value of an output that has one; an `Err` has none and is not cached.
+    fn split(output: Self::Output) -> Result<Self::Value, Self::Output>;
+    /// The output that a cached value stands for.
+    fn join(value: Self::Value) -> Self::Output;
+    /// The value, looked at.
+    fn value(self, output: &Self::Output) -> Option<&Self::Value>;
+    /// A copy of a failed output, if it can be had.
+    fn share(_: &Self::Output) -> Option<SharedFailure> {
+        None
+    }
+    /// The output that a shared failure stands for.
+    fn unshare(_: &SharedFailure) -> Option<Self::Output> {
+        None
+    }
+}
+
+/// Stands for an output type while its [`Shape`] is found.
+#[derive(Debug)]
+pub struct Probe<O>(PhantomData<fn() -> O>);
+
+impl<O> Probe<O> {
+    /// The probe.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+macro_rules! shape {
+    ($(#[$doc:meta])* $name:ident<$($g:ident),*>) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<$($g),*>(PhantomData<fn() -> ($($g,)*)>);
+        impl<$($g),*> Clone for $name<$($g),*> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<$($g),*> Copy for $name<$($g),*> {}
+    };
+}
+
+shape! {
+    /// `Result<T, E>` whose error can be cloned for the waiters.
+    SharedResult<T, E>
+}
+shape! {
+    /// `Result<T, E>`.
+    AnyResult<T, E>
+}
+shape! {
+    /// Every other output is the value.
+    Plain<T>
+}
+
+impl<T: 'static, E: Clone + Send + Sync + 'static> Shape for SharedResult<T, E> {
+    type Output = Result<T, E>;
+    type Value = T;
+    fn split(output: Result<T, E>) -> Result<T, Result<T, E>> {
+        output.map_err(Err)
+    }
+    fn join(value: T) -> Result<T, E> {
+        Ok(value)
+    }
+    fn value(self, output: &Result<T, E>) -> Option<&T> {
+        output.as_ref().ok()
+    }
+    fn share(output: &Result<T, E>) -> Option<SharedFailure> {
+        output.as_ref().err().map(|error| Arc::new(error.clone()) as SharedFailure)
+    }
+    fn unshare(failure: &SharedFailure) -> Option<Result<T, E>> {
+        failure.downcast_ref::<E>().cloned().map(Err)
+    }
+}
+
+impl<T: 'static, E: 'static> Shape for AnyResult<T, E> {
+    type Output = Result<T, E>;
+    type Value = T;
+    fn split(output: Result<T, E>) -> Result<T, Result<T, E>> {
+        output.map_err(Err)
+    }
+    fn join(value: T) -> Result<T, E> {
+        Ok(value)
+    }
+    fn value(self, output: &Result<T, E>) -> Option<&T> {
+        output.as_ref().ok()
+    }
+}
+
+impl<T: 'static> Shape for Plain<T> {
+    type Output = T;
+    type Value = T;
+    fn split(output: T) -> Result<T, T> {
+        Ok(output)
+    }
+    fn join(value: T) -> T {
+        value
+    }
+    fn value(self, output: &T) -> Option<&T> {
+        Some(output)
+    }
+}
+
+/// The output of a detached load: nobody takes it, so a failure is kept only as far as it can be
+/// shared. (The function's own error may not be `Send`; this is.)
+pub(crate) struct Detached<S>(PhantomData<fn() -> S>);
+
+impl<S> Clone for Detached<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S> Copy for Detached<S> {}
+
+impl<S: Shape> Shape for Detached<S> {
+    type Output = Result<S::Value, Option<SharedFailure>>;
+    type Value = S::Value;
+    fn split(output: Self::Output) -> Result<S::Value, Self::Output> {
+        output.map_err(Err)
+    }
+    fn join(value: S::Value) -> Self::Output {
+        Ok(value)
+    }
+    fn value(self, output: &Self::Output) -> Option<&S::Value> {
+        output.as_ref().ok()
+    }
+    fn share(output: &Self::Output) -> Option<SharedFailure> {
+        output.as_ref().err().cloned().flatten()
+    }
+}
+
+/// Finds [`SharedResult`].
+pub trait ShapeShared {
+    /// The shape.
+    type Shape;
+    /// The shape of the probed type.
+    fn shape(&self) -> Self::Shape;
+}
+impl<T, E: Clone + Send + Sync + 'static> ShapeShared for &&Probe<Result<T, E>> {
+    type Shape = SharedResult<T, E>;
+    fn shape(&self) -> Self::Shape {
+        SharedResult(PhantomData)
+    }
+}
+
+/// Finds [`AnyResult`].
+pub trait ShapeResult {
+    /// The shape.
+    type Shape;
+    /// The shape of the probed type.
+    fn shape(&self) -> Self::Shape;
+}
+impl<T, E> ShapeResult for &Probe<Result<T, E>> {
+    type Shape = AnyResult<T, E>;
+    fn shape(&self) -> Self::Shape {
+        AnyResult(PhantomData)
+    }
+}
+
+/// Finds [`Plain`].
+pub trait ShapePlain {
+    /// The shape.
+    type Shape;
+    /// The shape of the probed type.
+    fn shape(&self) -> Self::Shape;
+}
+impl<T> ShapePlain for Probe<T> {
+    type Shape = Plain<T>;
+    fn shape(&self) -> Self::Shape {
+        Plain(PhantomData)
+    }
+}
+
+/// That an output can carry a value: `Result<T, E>` carries `T`, and everything carries itself.
+#[diagnostic::on_unimplemented(
+    message = "the mutator's value `{V}` is not what the cached function holds (`{Self}`)",
+    note = "`#[cache_put]` writes the mutator's result as the cached value: both must be of one type"
+)]
+pub trait Holds<V> {}
+impl<T, E> Holds<T> for Result<T, E> {}
+impl<T> Holds<T> for T {}

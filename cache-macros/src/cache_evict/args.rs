@@ -1,0 +1,54 @@
+//! The options as they are written.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::Expr;
+
+use crate::cached::{CacheChoice, cache_choice};
+use crate::crate_path::Root;
+use crate::errors::Errors;
+use crate::options::{Grammar, Options};
+
+const GRAMMAR: Grammar = Grammar {
+    known: &[
+        "key", "keys", "pattern", "tags", "all", "before", "cache", "crate",
+    ],
+    later: &["on", "when"],
+    targets: true,
+};
+
+/// Every option that was given.
+pub(crate) struct Args {
+    pub(crate) root: Root,
+    pub(crate) calls: Vec<Expr>,
+    pub(crate) key: Option<(Ident, Expr)>,
+    pub(crate) keys: Option<(Ident, Expr)>,
+    pub(crate) pattern: Option<(Ident, Expr)>,
+    pub(crate) tags: Option<(Ident, Expr)>,
+    pub(crate) all: bool,
+    pub(crate) before: bool,
+    pub(crate) cache: CacheChoice,
+}
+
+impl Args {
+    /// Parses the inside of the attribute.
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Options::parse(tokens, &GRAMMAR, errors);
+        Self {
+            root: Root::take(&mut options, errors),
+            key: options.assigned("key", errors),
+            keys: options.assigned("keys", errors),
+            pattern: options.assigned("pattern", errors),
+            tags: options.assigned("tags", errors),
+            all: options.flag("all", errors).is_some(),
+            before: options.flag("before", errors).is_some(),
+            cache: cache_choice(&mut options, errors),
+            calls: options.targets,
+        }
+    }
+
+    /// Whether no target was written, right or wrong.
+    pub(crate) fn is_empty(&self) -> bool {
+        let named = [&self.key, &self.keys, &self.pattern, &self.tags];
+        self.calls.is_empty() && !self.all && named.iter().all(|option| option.is_none())
+    }
+}

@@ -1,0 +1,126 @@
+//! The validated attribute.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::Expr;
+
+use super::args::Args;
+use crate::cached::{CacheChoice, tag_templates};
+use crate::crate_path::Root;
+use crate::errors::Errors;
+use crate::mutator::nameable;
+use crate::signature::{Function, Names};
+use crate::target::{self, RESULT, Target, result_is_free};
+use crate::template::{self, Kind, Template};
+
+/// One thing to forget.
+pub(crate) enum Evict {
+    Call(Target),
+    Key(Template),
+    Pattern(Template),
+    Tag(Template),
+    All,
+}
+
+/// A function and what it makes old.
+pub(crate) struct Model {
+    pub(crate) function: Function,
+    pub(crate) root: Root,
+    pub(crate) cache: CacheChoice,
+    pub(crate) before: bool,
+    /// Those that are known before the body runs.
+    pub(crate) early: Vec<Evict>,
+    /// Those that need its result.
+    pub(crate) late: Vec<Evict>,
+}
+
+/// Validates `args` against `function`.
+pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Model {
+    if args.is_empty() && errors.is_empty() {
+        let message = "`#[cache_evict]` needs something to evict: a call such as `get_user(db, id)`, or `key`, `keys`, `pattern`, \
+                       `tags` or `all`";
+        errors.at(Span::call_site(), message);
+    }
+    let names = target::names(&function);
+    let mut targets = templates(&args, &names, errors);
+    let calls = args
+        .calls
+        .into_iter()
+        .filter_map(|call| Target::new(call, &function, errors));
+    let calls: Vec<_> = calls.map(Evict::Call).collect();
+    targets.splice(0..0, calls);
+    targets.extend(args.all.then_some(Evict::All));
+    let free = result_is_free(&function);
+    let (late, early): (Vec<_>, Vec<_>) = targets
+        .into_iter()
+        .partition(|target| free && needs_result(target));
+    for target in &late {
+        result_is_there(target, args.before, &function, errors);
+    }
+    Model {
+        root: args.root,
+        cache: args.cache,
+        before: args.before,
+        early,
+        late,
+        function,
+    }
+}
+
+fn templates(args: &Args, names: &Names, errors: &mut Errors) -> Vec<Evict> {
+    let mut targets = Vec::new();
+    if let Some((_, value)) = &args.key {
+        targets.extend(template::parse(Kind::Key, value, names, errors).map(Evict::Key));
+    }
+    match &args.keys {
+        Some((_, Expr::Array(keys))) => {
+            let keys = keys
+                .elems
+                .iter()
+                .filter_map(|key| template::parse(Kind::Key, key, names, errors));
+            targets.extend(keys.map(Evict::Key));
+        }
+        Some((_, other)) => errors.on(
+            other,
+            "`keys` takes a list: `keys = [\"user:{id}\", \"users\"]`; for one write `key`",
+        ),
+        None => {}
+    }
+    if let Some((_, value)) = &args.pattern {
+        targets.extend(template::parse(Kind::Pattern, value, names, errors).map(Evict::Pattern));
+    }
+    if let Some((_, value)) = &args.tags {
+        targets.extend(
+            tag_templates(value, names, errors)
+                .into_iter()
+                .map(Evict::Tag),
+        );
+    }
+    targets
+}
+
+fn needs_result(target: &Evict) -> bool {
+    match target {
+        Evict::Call(call) => call.uses_result,
+        Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => {
+            template.mentions(RESULT)
+        }
+        Evict::All => false,
+    }
+}
+
+fn result_is_there(target: &Evict, before: bool, function: &Function, errors: &mut Errors) {
+    let shown = match target {
+        Evict::Call(call) => call.expr.to_token_stream(),
+        Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => {
+            template.literal().to_token_stream()
+        }
+        Evict::All => return,
+    };
+    if before {
+        errors.on(&shown, "there is no `result` yet with `before`: remove `before`, or name the target by the arguments");
+    }
+    if nameable(function).is_none() {
+        errors.on(&shown, "`result` needs a return type that has a name: return a concrete type instead of `impl Trait`");
+    }
+}

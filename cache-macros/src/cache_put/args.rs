@@ -1,0 +1,32 @@
+//! The options as they are written.
+
+use proc_macro2::TokenStream;
+use syn::Expr;
+
+use crate::crate_path::Root;
+use crate::errors::Errors;
+use crate::options::{Grammar, Options};
+
+const GRAMMAR: Grammar = Grammar {
+    known: &["crate"],
+    later: &["when"],
+    targets: true,
+};
+
+/// Every option that was given.
+pub(crate) struct Args {
+    pub(crate) root: Root,
+    pub(crate) targets: Vec<Expr>,
+}
+
+impl Args {
+    /// Parses the inside of the attribute.
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Options::parse(tokens, &GRAMMAR, errors);
+        let root = Root::take(&mut options, errors);
+        Self {
+            root,
+            targets: options.targets,
+        }
+    }
+}

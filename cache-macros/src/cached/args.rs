@@ -1,0 +1,61 @@
+//! The options as they are written.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{Expr, ExprLit, Lit};
+
+use super::model::CacheChoice;
+use crate::crate_path::Root;
+use crate::errors::Errors;
+use crate::options::{Grammar, Options};
+
+/// Each option with the name that it was given under, for messages.
+pub(crate) struct Args {
+    pub(crate) root: Root,
+    pub(crate) ttl: Option<(Ident, Expr)>,
+    pub(crate) stale: Option<(Ident, Expr)>,
+    pub(crate) key: Option<(Ident, Expr)>,
+    pub(crate) tags: Option<(Ident, Expr)>,
+    pub(crate) skip: Vec<Ident>,
+    pub(crate) cache: CacheChoice,
+    pub(crate) local: bool,
+}
+
+impl Args {
+    /// Parses the inside of the attribute.
+    pub(crate) fn parse(tokens: TokenStream, grammar: &Grammar, errors: &mut Errors) -> Self {
+        let mut options = Options::parse(tokens, grammar, errors);
+        Self {
+            root: Root::take(&mut options, errors),
+            ttl: options.assigned("ttl", errors),
+            stale: options.assigned("stale", errors),
+            key: options.assigned("key", errors),
+            tags: options.assigned("tags", errors),
+            skip: options.names("skip", errors).unwrap_or_default(),
+            cache: cache_choice(&mut options, errors),
+            local: options.flag("local", errors).is_some(),
+        }
+    }
+}
+
+/// Takes `cache = "name"` or `cache = handle`.
+pub(crate) fn cache_choice(options: &mut Options, errors: &mut Errors) -> CacheChoice {
+    match options.assigned("cache", errors) {
+        None => CacheChoice::Default,
+        Some((
+            _,
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(name),
+                ..
+            }),
+        )) => {
+            if name.value().is_empty() {
+                errors.at(
+                    name.span(),
+                    "the name of a cache cannot be empty: leave `cache` out for the default cache",
+                );
+            }
+            CacheChoice::Named(name)
+        }
+        Some((_, handle)) => CacheChoice::Handle(Box::new(handle)),
+    }
+}

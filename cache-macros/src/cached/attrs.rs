@@ -1,0 +1,77 @@
+//! Which of the user's attributes go where, when one function becomes two items.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Attribute;
+
+/// Lints that our form of the function would trip and the user's would not.
+pub(crate) fn allowed() -> TokenStream {
+    quote! {
+        #[allow(
+            refining_impl_trait,
+            clippy::double_must_use,
+            clippy::elidable_lifetime_names,
+            clippy::extra_unused_lifetimes,
+            clippy::needless_lifetimes,
+            clippy::type_complexity,
+        )]
+    }
+}
+
+/// The same for a hidden item that has no counterpart in the user's code.
+pub(crate) fn allowed_hidden() -> TokenStream {
+    quote! {
+        #[doc(hidden)]
+        #[allow(
+            async_fn_in_trait,
+            dead_code,
+            missing_docs,
+            clippy::missing_errors_doc,
+            clippy::missing_panics_doc,
+            clippy::must_use_candidate,
+            clippy::unused_async,
+        )]
+    }
+}
+
+/// Attributes for the hidden item that holds the body: conditions and lint levels, and leave to call deprecated items,
+/// which the body of a deprecated function has.
+pub(crate) fn for_body(attrs: &[Attribute]) -> TokenStream {
+    let mut out = TokenStream::new();
+    for attr in attrs {
+        if is(
+            attr,
+            &[
+                "cfg", "cfg_attr", "allow", "expect", "warn", "deny", "forbid",
+            ],
+        ) {
+            out.extend(quote!(#attr));
+        }
+        if is(attr, &["deprecated"]) {
+            out.extend(quote!(#[allow(deprecated)]));
+        }
+    }
+    out
+}
+
+/// Attributes for an item without a body of its own.
+pub(crate) fn conditions(attrs: &[Attribute]) -> TokenStream {
+    attrs
+        .iter()
+        .filter(|attr| is(attr, &["cfg"]))
+        .map(|attr| quote!(#attr))
+        .collect()
+}
+
+/// Attributes for the item that users call, when its body is elsewhere: an expected lint is found where the body is.
+pub(crate) fn for_wrapper(attrs: &[Attribute]) -> TokenStream {
+    attrs
+        .iter()
+        .filter(|attr| !is(attr, &["expect"]))
+        .map(|attr| quote!(#attr))
+        .collect()
+}
+
+fn is(attr: &Attribute, names: &[&str]) -> bool {
+    names.iter().any(|name| attr.path().is_ident(name))
+}

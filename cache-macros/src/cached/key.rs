@@ -1,0 +1,141 @@
+//! Which arguments make the key. No argument may be forgotten: that is how wrong values get served.
+
+use proc_macro2::Ident;
+use syn::Receiver;
+
+use super::Flavor;
+use super::args::Args;
+use crate::errors::{Errors, list};
+use crate::signature::{Argument, Function, Names};
+use crate::template::{self, Kind, Template};
+
+/// What the key is made of.
+pub(crate) enum Key {
+    /// The function's path and these arguments.
+    Automatic(Vec<Ident>),
+    /// The template and nothing else.
+    Template(Template),
+}
+
+/// Validates `key` and `skip`.
+pub(crate) fn build(
+    flavor: Flavor,
+    args: &Args,
+    function: &Function,
+    names: &Names,
+    errors: &mut Errors,
+) -> Option<Key> {
+    skip_is_known(&args.skip, names, errors);
+    let Some((_, value)) = &args.key else {
+        return automatic(flavor, args, function, names, errors);
+    };
+    let template = template::parse(Kind::Key, value, names, errors)?;
+    not_both(&args.skip, &template, errors);
+    match flavor {
+        Flavor::Function => nothing_forgotten(&args.skip, function, &template, errors),
+        Flavor::Property if !template.mentions_field_of_self() => {
+            errors.at(
+                template.literal().span(),
+                per_instance("mention at least one field, such as `{self.id}`"),
+            );
+        }
+        Flavor::Property => {}
+    }
+    Some(Key::Template(template))
+}
+
+fn automatic(
+    flavor: Flavor,
+    args: &Args,
+    function: &Function,
+    names: &Names,
+    errors: &mut Errors,
+) -> Option<Key> {
+    if flavor == Flavor::Property {
+        errors.at(
+            function.sig.ident.span(),
+            per_instance(
+                "add a key that names the instance, such as `key = \"user:{self.id}:posts\"`",
+            ),
+        );
+        return None;
+    }
+    let this = names.find("self").cloned();
+    let all = this
+        .into_iter()
+        .chain(function.args.iter().map(|arg| arg.ident.clone()));
+    Some(Key::Automatic(
+        all.filter(|ident| !args.skip.contains(ident)).collect(),
+    ))
+}
+
+fn per_instance(fix: &str) -> String {
+    format!("without it all instances would share one value: {fix}")
+}
+
+fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {
+    for (at, ident) in skip.iter().enumerate() {
+        if names.find(&ident.to_string()).is_none() {
+            let known = if names.all.is_empty() {
+                "it has none".to_owned()
+            } else {
+                list(&names.all)
+            };
+            errors.at(
+                ident.span(),
+                format!("no argument is called `{ident}` (arguments of this function: {known})"),
+            );
+        } else if skip[..at].contains(ident) {
+            errors.at(
+                ident.span(),
+                format!("`{ident}` is skipped twice: keep one"),
+            );
+        }
+    }
+}
+
+fn not_both(skip: &[Ident], template: &Template, errors: &mut Errors) {
+    for ident in skip
+        .iter()
+        .filter(|ident| template.mentions(&ident.to_string()))
+    {
+        errors.at(
+            ident.span(),
+            format!("`{ident}` is in `key` and in `skip(...)`: remove it from one of them"),
+        );
+    }
+}
+
+fn nothing_forgotten(
+    skip: &[Ident],
+    function: &Function,
+    template: &Template,
+    errors: &mut Errors,
+) {
+    let missing = |name: &str| !skip.iter().any(|ident| ident == name) && !template.mentions(name);
+    if let Some(Receiver { self_token, .. }) = function.receiver()
+        && missing("self")
+    {
+        let message = "`self` is an argument like the others: add `skip(self)` if the value does not depend on it, or name what it \
+                       depends on in `key`";
+        errors.at(self_token.span, message);
+    }
+    for arg in function
+        .args
+        .iter()
+        .filter(|arg| missing(&arg.ident.to_string()))
+    {
+        errors.on(&arg.span, forgotten(arg));
+    }
+}
+
+fn forgotten(arg: &Argument) -> String {
+    if arg.pattern.is_some() {
+        return "an argument with a pattern cannot be named in `key`: give it a plain name and take it apart in the body".to_owned();
+    }
+    let name = &arg.ident;
+    format!(
+        "`{name}` is neither in `key` nor in `skip(...)`: two calls that differ in `{name}` would share one entry. \
+         Add `{{{name}}}` to the key or `skip({name})`"
+    )
+}

@@ -1,0 +1,97 @@
+//! `#[cached]`: serve a function from the cache. `#[cached_property]` shares all of it.
+
+mod args;
+mod attrs;
+mod check;
+mod expand;
+mod key;
+mod model;
+mod prologue;
+mod stale;
+mod sync;
+
+use proc_macro2::TokenStream;
+
+use crate::errors::Errors;
+use crate::fallback;
+use crate::options::Grammar;
+use crate::signature::Function;
+use args::Args;
+pub(crate) use args::cache_choice;
+pub(crate) use model::{CacheChoice, tag_templates};
+pub(crate) use prologue::{borrowed, shape};
+
+/// Planned for both attributes.
+const LATER: &[&str] = &[
+    "tti",
+    "jitter",
+    "stale_if_error",
+    "early_refresh",
+    "soft_timeout",
+    "hard_timeout",
+    "none_ttl",
+    "err_ttl",
+    "cache_if",
+    "unless",
+    "skip_if",
+    "stampede",
+    "key_prefix",
+    "key_with",
+    "version",
+    "on_error",
+    "each",
+    "policy",
+    "cell",
+];
+
+/// Which attribute is expanded: they differ in what they demand of the function and of the key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavor {
+    Function,
+    Property,
+}
+
+impl Flavor {
+    fn name(self) -> &'static str {
+        match self {
+            Flavor::Function => "cached",
+            Flavor::Property => "cached_property",
+        }
+    }
+
+    fn grammar(self) -> Grammar {
+        match self {
+            Flavor::Function => Grammar {
+                known: &[
+                    "ttl", "stale", "key", "tags", "skip", "cache", "local", "crate",
+                ],
+                later: LATER,
+                targets: false,
+            },
+            Flavor::Property => Grammar {
+                known: &["ttl", "stale", "key", "tags", "cache", "local", "crate"],
+                later: LATER,
+                targets: false,
+            },
+        }
+    }
+}
+
+/// The attribute as a function of its tokens.
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand_as(Flavor::Function, args, item)
+}
+
+/// Either attribute.
+pub(crate) fn expand_as(flavor: Flavor, args: TokenStream, item: TokenStream) -> TokenStream {
+    try_expand(flavor, args, item.clone()).unwrap_or_else(|error| fallback::keep(&error, item))
+}
+
+fn try_expand(flavor: Flavor, args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    let function = Function::new(fallback::function(flavor.name(), item)?);
+    let mut errors = Errors::default();
+    let args = Args::parse(args, &flavor.grammar(), &mut errors);
+    check::signature(flavor, &function, &mut errors);
+    let model = model::build(flavor, args, function, &mut errors);
+    errors.check_some(model).map(|model| expand::expand(&model))
+}

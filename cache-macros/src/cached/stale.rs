@@ -1,0 +1,130 @@
+//! Stale-while-revalidate: the load may run after the caller is gone, so the body becomes a function of its own that either
+//! the caller's arguments or clones of them are given to.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote_spanned};
+use syn::Ident;
+use syn::ext::IdentExt as _;
+
+use super::expand::{Shell, turbofish};
+use super::model::Model;
+use super::sync::forwarded;
+use super::{attrs, prologue};
+use crate::mixed::mixed;
+use crate::signature::{Held, held};
+
+/// The wrapper and the load.
+pub(crate) fn expand(model: &Model) -> TokenStream {
+    let name = &model.function.sig.ident;
+    let load_name = match model.function.associated {
+        true => format_ident!("__larder_load_{}", name.unraw(), span = name.span()),
+        false => Ident::new("__larder_load", Span::mixed_site()),
+    };
+    let load = load(model, &load_name);
+    // `Self` cannot be named in a nested function, so a method's load is its sibling.
+    let (sibling, nested, path) = match model.function.associated {
+        true => (load, TokenStream::new(), mixed!(Self::#load_name)),
+        false => (TokenStream::new(), load, load_name.to_token_stream()),
+    };
+    let wrapper = wrapper(model, &nested, &path);
+    mixed!(#wrapper #sibling)
+}
+
+fn load(model: &Model, name: &Ident) -> TokenStream {
+    let (for_body, hidden) = (
+        attrs::for_body(&model.function.attrs),
+        attrs::allowed_hidden(),
+    );
+    let mut sig = model.function.sig.clone();
+    sig.ident = name.clone();
+    let block = &model.function.block;
+    mixed! {
+        #for_body
+        #hidden
+        #sig #block
+    }
+}
+
+fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStream {
+    let shell = Shell::new(model, false);
+    let (site, locals) = (
+        prologue::site(model),
+        prologue::locals(model, &shell.output),
+    );
+    let (fetch, codec) = (prologue::fetch(model), prologue::codec(model));
+    let (attributes, allowed) = (attrs::for_wrapper(&model.function.attrs), attrs::allowed());
+    let (vis, head) = (
+        &model.function.vis,
+        shell.head(model, &model.function.sig.ident),
+    );
+    let (args, members) = (tuple(&forwarded(model)), Members::new(model));
+    let (names, held, clones, passed) = (
+        tuple(&members.names),
+        &members.names,
+        &members.clones,
+        &members.passed,
+    );
+    let turbofish = turbofish(model);
+    mixed! {
+        #attributes
+        #allowed
+        #vis #head {
+            #site
+            #nested
+            #locals
+            #fetch.call_refreshing(
+                shape,
+                #codec,
+                #args,
+                move |#names| #path #turbofish (#(#held),*),
+                move |#names| {
+                    #(#clones)*
+                    async move { #path #turbofish (#(#passed),*).await }
+                },
+            )
+        }
+    }
+}
+
+/// How each argument goes from the wrapper to the load.
+#[derive(Default)]
+struct Members {
+    /// Its name inside the closures.
+    names: Vec<TokenStream>,
+    /// The statements that make borrowed ones owned.
+    clones: Vec<TokenStream>,
+    /// The owned ones, borrowed again where the load wants a reference.
+    passed: Vec<TokenStream>,
+}
+
+impl Members {
+    fn new(model: &Model) -> Self {
+        let mut members = Self::default();
+        if let Some(receiver) = model.function.receiver() {
+            members.push(
+                &Ident::new("larder_self", Span::mixed_site()),
+                matches!(held(receiver), Held::Shared),
+            );
+        }
+        for arg in &model.function.args {
+            members.push(&arg.ident, arg.reference().is_some());
+        }
+        members
+    }
+
+    fn push(&mut self, name: &Ident, borrowed: bool) {
+        self.names.push(name.to_token_stream());
+        if borrowed {
+            self.clones
+                .push(mixed!(let #name = ::std::borrow::ToOwned::to_owned(#name);));
+            self.passed.push(mixed!(&#name));
+        } else {
+            self.passed.push(name.to_token_stream());
+        }
+    }
+}
+
+/// A tuple of any length, one included.
+fn tuple(members: &[TokenStream]) -> TokenStream {
+    mixed!((#(#members,)*))
+}

@@ -1,0 +1,87 @@
+//! `call!(fib(40))`: the `Call` behind a call of a cached sync function.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident};
+use syn::ext::IdentExt as _;
+use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Ident, PathSegment};
+
+const FORM: &str = "`call!` takes one call of a cached sync function, such as `call!(fib(40))` or `call!(report.total(7))`";
+
+/// The macro as a function of its tokens.
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    try_expand(input).unwrap_or_else(|error| error.to_compile_error())
+}
+
+fn try_expand(input: TokenStream) -> syn::Result<TokenStream> {
+    let call: Expr = match syn::parse2(input.clone()) {
+        Ok(call) => call,
+        Err(_) => return Err(syn::Error::new_spanned(input, FORM)),
+    };
+    match strip(call) {
+        Expr::MethodCall(call) => Ok(method(call)),
+        Expr::Call(ExprCall {
+            attrs,
+            func,
+            paren_token,
+            args,
+        }) => match *func {
+            Expr::Path(path) => {
+                let func = Box::new(Expr::Path(twin(path)));
+                Ok(ExprCall {
+                    attrs,
+                    func,
+                    paren_token,
+                    args,
+                }
+                .into_token_stream())
+            }
+            other => Err(syn::Error::new_spanned(other, FORM)),
+        },
+        other => Err(syn::Error::new_spanned(other, FORM)),
+    }
+}
+
+/// An expression that went through another macro is in an invisible group.
+fn strip(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => strip(*group.expr),
+        Expr::Paren(paren) => strip(*paren.expr),
+        other => other,
+    }
+}
+
+fn method(mut call: ExprMethodCall) -> TokenStream {
+    call.method = hidden(&call.method);
+    call.into_token_stream()
+}
+
+fn twin(mut path: ExprPath) -> ExprPath {
+    let of_type = path.qself.is_some() || owner_is_type(&path);
+    let Some(last) = path.path.segments.last_mut() else {
+        return path;
+    };
+    if of_type {
+        last.ident = hidden(&last.ident);
+        return path;
+    }
+    let arguments = std::mem::take(&mut last.arguments);
+    let ident = Ident::new("call", last.ident.span());
+    path.path.segments.push(PathSegment { ident, arguments });
+    path
+}
+
+/// Types begin with a capital letter and modules don't: all that a macro can go by.
+fn owner_is_type(path: &ExprPath) -> bool {
+    let owner = path.path.segments.iter().rev().nth(1);
+    owner.is_some_and(|segment| {
+        segment
+            .ident
+            .unraw()
+            .to_string()
+            .starts_with(char::is_uppercase)
+    })
+}
+
+fn hidden(name: &Ident) -> Ident {
+    format_ident!("__larder_call_{}", name.unraw(), span = name.span())
+}

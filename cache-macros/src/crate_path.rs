@@ -1,0 +1,64 @@
+//! Where the runtime is found: the facade if the user depends on it, else `cache-core`.
+
+use proc_macro_crate::{FoundCrate, crate_name};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Expr, Path};
+
+use crate::errors::Errors;
+use crate::options::Options;
+
+/// The path that expansions start from, and the part of it that is theirs alone.
+#[derive(Clone)]
+pub(crate) struct Root {
+    /// `::larder`
+    pub(crate) larder: TokenStream,
+    /// `::larder::__private`
+    pub(crate) private: TokenStream,
+}
+
+impl Root {
+    /// Takes `crate = path` from the options, or asks the user's Cargo.toml.
+    pub(crate) fn take(options: &mut Options, errors: &mut Errors) -> Self {
+        let larder = match options.assigned("crate", errors) {
+            Some((_, expr)) => given(&expr, errors).unwrap_or_else(found),
+            None => found(),
+        };
+        Self::new(larder)
+    }
+
+    fn new(larder: TokenStream) -> Self {
+        let private = quote!(#larder::__private);
+        Self { larder, private }
+    }
+}
+
+fn given(expr: &Expr, errors: &mut Errors) -> Option<TokenStream> {
+    let path: syn::Result<Path> = syn::parse2(expr.to_token_stream());
+    match path {
+        Ok(path) => Some(path.to_token_stream()),
+        Err(_) => {
+            errors.on(
+                expr,
+                "`crate` takes a path to larder, such as `crate = my_crate::larder`",
+            );
+            None
+        }
+    }
+}
+
+fn found() -> TokenStream {
+    // The facade's own tests and examples see it as an extern crate, so `Itself` is no different for us.
+    named("larder")
+        .or_else(|| named("cache-core"))
+        .unwrap_or_else(|| quote!(::larder))
+}
+
+fn named(package: &str) -> Option<TokenStream> {
+    let name = match crate_name(package).ok()? {
+        FoundCrate::Itself => package.replace('-', "_"),
+        FoundCrate::Name(name) => name,
+    };
+    let name = Ident::new(&name, Span::call_site());
+    Some(quote!(::#name))
+}

@@ -1,0 +1,204 @@
+//! The grammar that all attributes share: `flag`, `name = value`, `name(list)`, and (for some) bare expressions.
+//!
+//! Nothing is validated here except that every option is known and given once. A part that can't be parsed is reported and
+//! skipped up to the next comma, so that the parts behind it are still checked.
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::{Expr, Ident, Token, token};
+
+use crate::errors::{Errors, did_you_mean, list};
+
+/// What an attribute accepts.
+pub(crate) struct Grammar {
+    /// The options it knows.
+    pub(crate) known: &'static [&'static str],
+    /// Options of the design that are not built yet: told apart from misspelt ones.
+    pub(crate) later: &'static [&'static str],
+    /// Whether bare expressions (targets) may stand among the options.
+    pub(crate) targets: bool,
+}
+
+struct Opt {
+    name: Ident,
+    value: Value,
+}
+
+enum Value {
+    Flag,
+    Assigned(Expr),
+    List(TokenStream),
+}
+
+/// The parsed inside of an attribute.
+#[derive(Default)]
+pub(crate) struct Options {
+    given: Vec<Opt>,
+    /// The bare expressions, in order.
+    pub(crate) targets: Vec<Expr>,
+}
+
+impl Options {
+    /// Parses `tokens`.
+    pub(crate) fn parse(tokens: TokenStream, grammar: &Grammar, errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        let parser = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                if let Err(error) = options.item(input, grammar, errors) {
+                    errors.push(error);
+                    skip_to_comma(input)?;
+                }
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(tokens) {
+            errors.push(error);
+        }
+        options
+    }
+
+    fn item(
+        &mut self,
+        input: ParseStream<'_>,
+        grammar: &Grammar,
+        errors: &mut Errors,
+    ) -> syn::Result<()> {
+        if grammar.targets && !starts_option(input) {
+            self.targets.push(input.parse()?);
+            return end_of_item(input);
+        }
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(format!("expected an option: {}", list(grammar.known))));
+        }
+        let name = input.call(Ident::parse_any)?;
+        let value = value(input)?;
+        end_of_item(input)?;
+        if accept(&name, grammar, errors) {
+            self.add(Opt { name, value }, errors);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, opt: Opt, errors: &mut Errors) {
+        let name = &opt.name;
+        match self.given.iter().any(|given| given.name == *name) {
+            true => errors.at(name.span(), format!("`{name}` is given twice: keep one")),
+            false => self.given.push(opt),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Opt> {
+        let at = self.given.iter().position(|opt| opt.name == name)?;
+        Some(self.given.swap_remove(at))
+    }
+
+    /// Takes `name = value`.
+    pub(crate) fn assigned(&mut self, name: &str, errors: &mut Errors) -> Option<(Ident, Expr)> {
+        let Opt { name, value } = self.take(name)?;
+        if let Value::Assigned(expr) = value {
+            return Some((name, expr));
+        }
+        errors.at(
+            name.span(),
+            format!("`{name}` needs a value: `{name} = ...`"),
+        );
+        None
+    }
+
+    /// Takes the bare option `name`.
+    pub(crate) fn flag(&mut self, name: &str, errors: &mut Errors) -> Option<Ident> {
+        let Opt { name, value } = self.take(name)?;
+        if !matches!(value, Value::Flag) {
+            errors.at(
+                name.span(),
+                format!("`{name}` takes no value: write just `{name}`"),
+            );
+        }
+        Some(name)
+    }
+
+    /// Takes `name(a, b)`, a list of names.
+    pub(crate) fn names(&mut self, name: &str, errors: &mut Errors) -> Option<Vec<Ident>> {
+        let Opt { name, value } = self.take(name)?;
+        let Value::List(tokens) = value else {
+            errors.at(
+                name.span(),
+                format!("`{name}` takes a list of arguments: `{name}(a, b)`"),
+            );
+            return None;
+        };
+        let parser = |input: ParseStream<'_>| input.parse_terminated(Ident::parse_any, Token![,]);
+        match parser.parse2(tokens) {
+            Ok(names) => Some(names.into_iter().collect()),
+            Err(error) => {
+                errors.at(
+                    error.span(),
+                    format!("`{name}` takes names of arguments, such as `{name}(db)`"),
+                );
+                None
+            }
+        }
+    }
+}
+
+fn starts_option(input: ParseStream<'_>) -> bool {
+    let fork = input.fork();
+    let Ok(name) = fork.call(Ident::parse_any) else {
+        return false;
+    };
+    // A bare `Self` or `self` can only begin a call.
+    let alone = fork.is_empty() || fork.peek(Token![,]);
+    (fork.peek(Token![=]) && !fork.peek(Token![==])) || (alone && name != "self" && name != "Self")
+}
+
+fn value(input: ParseStream<'_>) -> syn::Result<Value> {
+    if input.peek(Token![=]) {
+        input.parse::<Token![=]>()?;
+        return Ok(Value::Assigned(input.parse()?));
+    }
+    if input.peek(token::Paren) {
+        let inside;
+        syn::parenthesized!(inside in input);
+        return Ok(Value::List(inside.parse()?));
+    }
+    Ok(Value::Flag)
+}
+
+fn end_of_item(input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    Err(input.error("expected `,` before the next option"))
+}
+
+fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+fn accept(name: &Ident, grammar: &Grammar, errors: &mut Errors) -> bool {
+    let text = name.to_string();
+    if grammar.known.contains(&text.as_str()) {
+        return true;
+    }
+    if grammar.later.contains(&text.as_str()) {
+        errors.at(name.span(), format!("`{text}` is not available yet"));
+        return false;
+    }
+    let hint = did_you_mean(&text, grammar.known);
+    let stop = if hint.is_empty() { "." } else { "" };
+    errors.at(
+        name.span(),
+        format!(
+            "unknown option `{text}`{hint}{stop} The options are {}",
+            list(grammar.known)
+        ),
+    );
+    false
+}

@@ -1,0 +1,204 @@
+//! What all attributes need to know of the function that they are on.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident};
+use syn::{
+    AttrStyle, Attribute, Block, FnArg, ItemFn, Pat, Receiver, ReceiverKind, ReturnType, Signature,
+    Type, Visibility, parse_quote,
+};
+
+use crate::lifetimes::plain;
+use crate::mixed::mixed;
+
+/// One argument, the receiver apart.
+pub(crate) struct Argument {
+    /// Its name; a fresh one where the user wrote a pattern.
+    pub(crate) ident: Ident,
+    /// The user's pattern, where it's no plain name.
+    pub(crate) pattern: Option<Pat>,
+    pub(crate) ty: Type,
+    /// For messages.
+    pub(crate) span: TokenStream,
+}
+
+impl Argument {
+    /// `&T` or `&mut T`.
+    pub(crate) fn reference(&self) -> Option<&syn::TypeReference> {
+        match plain(&self.ty) {
+            Type::Reference(reference) => Some(reference),
+            _ => None,
+        }
+    }
+}
+
+/// A function as the user wrote it.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) block: Block,
+    pub(crate) args: Vec<Argument>,
+    /// Whether it certainly stands in an impl block or trait: it has a receiver or names `Self`.
+    pub(crate) associated: bool,
+}
+
+impl Function {
+    /// Takes `item` apart.
+    pub(crate) fn new(item: ItemFn) -> Self {
+        let associated =
+            item.sig.receiver().is_some() || mentions_self_type(item.to_token_stream());
+        let ItemFn {
+            attrs,
+            vis,
+            sig,
+            block,
+            ..
+        } = item;
+        let attrs = attrs.into_iter().map(outer).collect();
+        let args = sig.inputs.iter().enumerate().filter_map(argument).collect();
+        Self {
+            attrs,
+            vis,
+            sig,
+            block: *block,
+            args,
+            associated,
+        }
+    }
+
+    /// The receiver, if there's one.
+    pub(crate) fn receiver(&self) -> Option<&Receiver> {
+        self.sig.receiver()
+    }
+
+    /// Whether it is an `async fn`.
+    pub(crate) fn is_async(&self) -> bool {
+        self.sig.asyncness.is_some()
+    }
+
+    /// The return type, `()` where none is written.
+    pub(crate) fn output(&self) -> Type {
+        output(&self.sig)
+    }
+
+    /// The body as a block of ours: the user's braces around one expression would be linted as needless inside others.
+    pub(crate) fn body(&self) -> TokenStream {
+        let statements = &self.block.stmts;
+        mixed!({ #(#statements)* })
+    }
+
+    /// `self` and the arguments that have a name.
+    pub(crate) fn names(&self) -> Names {
+        let this = self
+            .receiver()
+            .map(|receiver| Ident::new("self", receiver.self_token.span));
+        let args = self
+            .args
+            .iter()
+            .filter(|arg| arg.pattern.is_none())
+            .map(|arg| arg.ident.clone());
+        Names {
+            all: this.into_iter().chain(args).collect(),
+        }
+    }
+}
+
+/// The names that templates and `skip` can use.
+pub(crate) struct Names {
+    pub(crate) all: Vec<Ident>,
+}
+
+impl Names {
+    /// The argument called `name`.
+    pub(crate) fn find(&self, name: &str) -> Option<&Ident> {
+        self.all.iter().find(|ident| *ident == name)
+    }
+}
+
+/// The return type of `sig`.
+pub(crate) fn output(sig: &Signature) -> Type {
+    match &sig.output {
+        ReturnType::Default => parse_quote!(()),
+        ReturnType::Type(_, ty) => (**ty).clone(),
+    }
+}
+
+/// `#![attr]` at the head of a body must become `#[attr]`, since the body moves elsewhere.
+fn outer(mut attr: Attribute) -> Attribute {
+    attr.style = AttrStyle::Outer;
+    attr
+}
+
+fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
+    let FnArg::Typed(arg) = input else {
+        return None;
+    };
+    let span = arg.pat.to_token_stream();
+    let ty = (*arg.ty).clone();
+    Some(match &*arg.pat {
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Argument {
+            ident: pat.ident.clone(),
+            pattern: None,
+            ty,
+            span,
+        },
+        pat => {
+            let ident = format_ident!("larder_arg{at}", span = Span::mixed_site());
+            Argument {
+                ident,
+                pattern: Some(pat.clone()),
+                ty,
+                span,
+            }
+        }
+    })
+}
+
+fn mentions_self_type(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "Self",
+        TokenTree::Group(group) => mentions_self_type(group.stream()),
+        _ => false,
+    })
+}
+
+/// Puts names in the place of patterns; `keep_mut` leaves `mut` where the body follows.
+pub(crate) fn with_names(sig: &Signature, args: &[Argument], keep_mut: bool) -> Signature {
+    let mut sig = sig.clone();
+    let mut args = args.iter();
+    for input in &mut sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) if !keep_mut => receiver.mutability = None,
+            FnArg::Receiver(_) => {}
+            FnArg::Typed(typed) => {
+                let Some(arg) = args.next() else { continue };
+                let ident = &arg.ident;
+                if arg.pattern.is_some() || !keep_mut {
+                    *typed.pat = parse_quote!(#ident);
+                }
+            }
+        }
+    }
+    sig
+}
+
+/// How a receiver is held.
+pub(crate) enum Held {
+    Shared,
+    Mutable,
+    Owned,
+}
+
+/// How `receiver` is held.
+pub(crate) fn held(receiver: &Receiver) -> Held {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, None) => Held::Shared,
+        ReceiverKind::Reference(..) => Held::Mutable,
+        ReceiverKind::Typed(_, ty) => match plain(ty) {
+            Type::Reference(reference) if reference.mutability.is_some() => Held::Mutable,
+            Type::Reference(_) => Held::Shared,
+            _ => Held::Owned,
+        },
+        _ => Held::Owned,
+    }
+}

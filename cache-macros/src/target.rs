@@ -1,0 +1,89 @@
+//! Typed targets: the very call whose entry is meant, so that an eviction can't drift from the read.
+
+use proc_macro2::{Ident, Spacing, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::Expr;
+
+use crate::errors::Errors;
+use crate::signature::{Function, Names};
+
+/// The name by which targets use what the function returned.
+pub(crate) const RESULT: &str = "result";
+
+/// A call expression, and whether it needs the result.
+pub(crate) struct Target {
+    pub(crate) expr: Expr,
+    pub(crate) uses_result: bool,
+}
+
+impl Target {
+    /// Checks that `expr` is a call.
+    pub(crate) fn new(expr: Expr, function: &Function, errors: &mut Errors) -> Option<Self> {
+        let expr = ungroup(expr);
+        match &expr {
+            Expr::Call(_) | Expr::MethodCall(_) | Expr::Macro(_) => {
+                let uses_result =
+                    result_is_free(function) && mentions_result(expr.to_token_stream());
+                Some(Self { expr, uses_result })
+            }
+            Expr::Await(_) => {
+                errors.on(&expr, "a target is the call alone: remove `.await`");
+                None
+            }
+            _ => {
+                errors.on(&expr, "a target is a call of a cached function, such as `get_user(db, id)` or `call!(fib(n))`");
+                None
+            }
+        }
+    }
+}
+
+fn ungroup(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungroup(*group.expr),
+        other => other,
+    }
+}
+
+/// The arguments of `function` and `result`.
+pub(crate) fn names(function: &Function) -> Names {
+    let mut names = function.names();
+    if result_is_free(function) {
+        names.all.push(result_ident());
+    }
+    names
+}
+
+/// `result`, as the user's tokens resolve it.
+pub(crate) fn result_ident() -> Ident {
+    Ident::new(RESULT, Span::call_site())
+}
+
+/// An argument of that name is what its author means by it.
+pub(crate) fn result_is_free(function: &Function) -> bool {
+    function.names().find(RESULT).is_none()
+}
+
+/// Whether `result` occurs as a value: not as a field (`x.result`), a method or a path (`result::get`).
+fn mentions_result(tokens: TokenStream) -> bool {
+    let mut after_dot = false;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let found = match &token {
+            TokenTree::Group(group) => mentions_result(group.stream()),
+            TokenTree::Ident(ident) => {
+                ident == RESULT && !after_dot && !tokens.peek().is_some_and(is_path_colon)
+            }
+            _ => false,
+        };
+        if found {
+            return true;
+        }
+        after_dot = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.');
+    }
+    false
+}
+
+fn is_path_colon(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint)
+}

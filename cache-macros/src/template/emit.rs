@@ -1,0 +1,76 @@
+//! From templates to the statements that build keys and tags.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+
+use super::{Field, Part, Place, Template};
+use crate::mixed::mixed;
+
+impl Template {
+    /// A block whose value is the `KeyBuf` of this template.
+    pub(crate) fn key_buf(&self, private: &TokenStream) -> TokenStream {
+        let key = Ident::new("key", Span::mixed_site());
+        let traits = self.traits(private);
+        let pushes = self.pushes(private, &key.to_token_stream(), &mixed!(&mut #key));
+        mixed! {
+            {
+                #traits
+                let mut #key = #private::KeyBuf::new();
+                #pushes
+                #key
+            }
+        }
+    }
+
+    /// The imports that [`Template::pushes`] needs. They belong in a block of ours: the user's body must not see them.
+    pub(crate) fn traits(&self, private: &TokenStream) -> Option<TokenStream> {
+        let needed = self.fixed().is_none();
+        needed.then(|| mixed!(use #private::{PushDisplay as _, PushExact as _};))
+    }
+
+    /// Statements that write the template: `buffer` takes method calls, `borrowed` is the same as an argument.
+    pub(crate) fn pushes(
+        &self,
+        private: &TokenStream,
+        buffer: &TokenStream,
+        borrowed: &TokenStream,
+    ) -> TokenStream {
+        let pushes = self.parts.iter().map(|part| match part {
+            Part::Text(text) => mixed!(#buffer.literal(#text);),
+            Part::Place(place) => {
+                let place = place.expr(self.literal.span());
+                // What rustc says of a type that isn't `Display` is shown at the template.
+                let shown = Span::mixed_site().located_at(self.literal.span());
+                quote_spanned!(shown=> (&#private::Field(&#place)).push(#borrowed);)
+            }
+        });
+        pushes.collect()
+    }
+}
+
+impl Place {
+    /// The place as an expression that resolves as the argument does, and is shown at the template when it is wrong.
+    fn expr(&self, shown: Span) -> TokenStream {
+        let mut root = self.root.clone();
+        root.set_span(shown.resolved_at(root.span()));
+        let mut expr = root.to_token_stream();
+        for field in &self.fields {
+            let field = match field {
+                Field::Named(name) => {
+                    let mut name = name.clone();
+                    name.set_span(shown);
+                    name.to_token_stream()
+                }
+                Field::At(index) => at(*index, shown),
+            };
+            expr = quote_spanned!(shown => #expr.#field);
+        }
+        expr
+    }
+}
+
+fn at(index: u32, shown: Span) -> TokenStream {
+    let mut literal = Literal::u32_unsuffixed(index);
+    literal.set_span(shown);
+    literal.to_token_stream()
+}

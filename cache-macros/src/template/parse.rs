@@ -1,0 +1,272 @@
+//! Reads a template and checks it against the arguments of the function.
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt as _;
+use syn::parse::Parser as _;
+use syn::{Expr, ExprLit, Lit, LitStr};
+
+use super::{Field, Part, Place, Template};
+use crate::errors::{Errors, did_you_mean, list};
+use crate::signature::Names;
+
+/// What a template is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Key,
+    Tag,
+    /// A key in which `*` and `?` are wildcards.
+    Pattern,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Key => "key",
+            Kind::Tag => "tag",
+            Kind::Pattern => "pattern",
+        }
+    }
+}
+
+/// Reads the template that `value` has to be; its mistakes are recorded at the literal.
+pub(crate) fn parse(
+    kind: Kind,
+    value: &Expr,
+    names: &Names,
+    errors: &mut Errors,
+) -> Option<Template> {
+    let Expr::Lit(ExprLit {
+        lit: Lit::Str(literal),
+        ..
+    }) = value
+    else {
+        errors.on(
+            value,
+            format!(
+                "a {} is a string literal such as \"user:{{id}}\"",
+                kind.name()
+            ),
+        );
+        return None;
+    };
+    let mut reader = Reader {
+        kind,
+        literal,
+        names,
+        errors,
+        good: true,
+    };
+    let parts = reader.parts(&literal.value());
+    reader.check(&parts);
+    reader.good.then(|| Template {
+        parts,
+        literal: literal.clone(),
+    })
+}
+
+struct Reader<'a> {
+    kind: Kind,
+    literal: &'a LitStr,
+    names: &'a Names,
+    errors: &'a mut Errors,
+    good: bool,
+}
+
+impl Reader<'_> {
+    fn error(&mut self, message: &str) {
+        self.good = false;
+        self.errors.at(self.literal.span(), message);
+    }
+
+    fn parts(&mut self, text: &str) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = after;
+                continue;
+            }
+            let Some((inside, after)) = self.inside(brace, rest) else {
+                return parts;
+            };
+            parts.extend(text_part(&mut literal));
+            parts.extend(self.place(inside.trim()).map(Part::Place));
+            rest = after;
+        }
+        literal.push_str(rest);
+        parts.extend(text_part(&mut literal));
+        parts
+    }
+
+    /// What stands behind `brace` up to its partner, and the rest.
+    fn inside<'t>(&mut self, brace: &str, rest: &'t str) -> Option<(&'t str, &'t str)> {
+        let inside = rest
+            .split_once('}')
+            .filter(|(inside, _)| brace == "{" && !inside.contains('{'));
+        if inside.is_none() {
+            self.error(&format!(
+                "`{brace}` has no partner: write `{brace}{brace}` for the character itself"
+            ));
+        }
+        inside
+    }
+
+    fn place(&mut self, inside: &str) -> Option<Place> {
+        if let Some(mistake) = shape_mistake(inside) {
+            self.error(&mistake);
+            return None;
+        }
+        let mut names = inside.split('.');
+        let root = names.next().unwrap_or_default();
+        let fields: Option<Vec<_>> = names.map(field).collect();
+        let (Some(name), Some(fields)) = (ident(root), fields) else {
+            self.error(&format!("`{{{inside}}}` is not a plain place such as `{{id}}`, `{{self.tenant}}` or `{{pair.0}}`"));
+            return None;
+        };
+        let Some(root) = self.names.find(&name.to_string()) else {
+            let all = &self.names.all;
+            let known = if all.is_empty() {
+                "it has none".to_owned()
+            } else {
+                list(all)
+            };
+            let hint = did_you_mean(root, all);
+            self.error(&format!(
+                "no argument is called `{root}`{hint} (arguments of this function: {known})"
+            ));
+            return None;
+        };
+        Some(Place {
+            root: root.clone(),
+            fields,
+        })
+    }
+
+    fn check(&mut self, parts: &[Part]) {
+        let kind = self.kind.name();
+        if self.good && parts.is_empty() {
+            self.error(&format!("this {kind} is empty: every entry needs a name"));
+        }
+        self.check_text(parts);
+        self.check_neighbours(parts);
+        if self.good
+            && self.kind == Kind::Pattern
+            && !texts(parts).any(|text| text.contains(['*', '?']))
+        {
+            self.error("this pattern has no `*`: it names one key, so write `key = ...`");
+        }
+    }
+
+    fn check_text(&mut self, parts: &[Part]) {
+        let globs: &[char] = if self.kind == Kind::Pattern {
+            &['[', ']', '\\']
+        } else {
+            &['*', '?', '[', ']', '\\']
+        };
+        let kind = self.kind.name();
+        if let Some(c) = texts(parts)
+            .flat_map(str::chars)
+            .find(|c| globs.contains(c))
+        {
+            self.error(&stray_glob(self.kind, c));
+        }
+        if texts(parts)
+            .flat_map(str::chars)
+            .any(|c| c.is_ascii_control())
+        {
+            self.error(&format!("a {kind} cannot hold control characters"));
+        }
+    }
+
+    /// `{a}{b}` gives one text for ("1", "23") and ("12", "3"). A separator cannot occur in an escaped argument.
+    fn check_neighbours(&mut self, parts: &[Part]) {
+        let mut last: Option<&Place> = None;
+        let mut separated = false;
+        for part in parts {
+            match part {
+                Part::Text(text) => separated |= text.chars().any(is_separator),
+                Part::Place(place) => {
+                    if let Some(last) = last.filter(|_| !separated) {
+                        let (a, b) = (show(last), show(place));
+                        self.error(&format!("`{a}` and `{b}` run into each other: put a separator such as `:` between them"));
+                    }
+                    (last, separated) = (Some(place), false);
+                }
+            }
+        }
+    }
+}
+
+fn text_part(literal: &mut String) -> Option<Part> {
+    (!literal.is_empty()).then(|| Part::Text(std::mem::take(literal)))
+}
+
+fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
+    parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_str()),
+        Part::Place(_) => None,
+    })
+}
+
+fn stray_glob(kind: Kind, c: char) -> String {
+    match kind {
+        Kind::Pattern => {
+            format!("`{c}` is not understood in a pattern: its wildcards are `*` and `?`")
+        }
+        _ => format!(
+            "`{c}` would make this {} a pattern: use another character such as `:`",
+            kind.name()
+        ),
+    }
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._~@+".contains(c)
+}
+
+fn shape_mistake(inside: &str) -> Option<String> {
+    let plain = "a placeholder is a plain place";
+    if inside.is_empty() {
+        return Some(
+            "`{}` names nothing: write the argument's name into it, such as `{id}`".to_owned(),
+        );
+    }
+    if inside.contains('(') {
+        return Some(format!(
+            "`{{{inside}}}` calls something: {plain}; pass the result as an argument, or use a field"
+        ));
+    }
+    let place = inside.split(':').next().unwrap_or_default();
+    (place != inside).then(|| {
+        format!(
+            "`{{{inside}}}` has a format: {plain}; formats aren't supported, write `{{{place}}}`"
+        )
+    })
+}
+
+fn ident(text: &str) -> Option<Ident> {
+    Ident::parse_any.parse_str(text).ok()
+}
+
+fn field(text: &str) -> Option<Field> {
+    match text.parse() {
+        Ok(index) => Some(Field::At(index)),
+        Err(_) => ident(text).map(Field::Named),
+    }
+}
+
+fn show(place: &Place) -> String {
+    let mut text = format!("{{{}", place.root);
+    for field in &place.fields {
+        match field {
+            Field::Named(name) => text.push_str(&format!(".{name}")),
+            Field::At(index) => text.push_str(&format!(".{index}")),
+        }
+    }
+    text + "}"
+}

@@ -1,0 +1,166 @@
+//! `stale`: the body as a load of its own.
+
+use super::{check, check_method, expect, quote};
+use crate::cached::expand;
+
+#[test]
+fn a_free_function() {
+    check(
+        expand,
+        quote!(ttl = "1m", stale = "5m", key = "user:{id}:{name}", skip(db)),
+        quote! {
+            async fn get_user<T: Shape>(db: &Db, name: &str, mut id: u64) -> Result<User<T>, DbError> {
+                id += 1;
+                db.fetch(name, id).await
+            }
+        },
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn get_user<'larder0, 'larder1, T: Shape>(
+                db: &'larder0 Db,
+                name: &'larder1 str,
+                id: u64,
+            ) -> ::larder::Call<
+                impl ::larder::__private::Load<
+                    Output = Result<User<T>, DbError>,
+                > + ::larder::__private::Captures<(&'larder0 (), &'larder1 ())>,
+            > {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::get_user"),
+                    ::larder::Policy::new()
+                        .ttl(::core::time::Duration::from_millis(60_000))
+                        .stale(::core::time::Duration::from_millis(300_000)),
+                );
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                async fn __larder_load<T: Shape>(
+                    db: &Db,
+                    name: &str,
+                    mut id: u64,
+                ) -> Result<User<T>, DbError> {
+                    id += 1;
+                    db.fetch(name, id).await
+                }
+                let key = {
+                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                    let mut key = ::larder::__private::KeyBuf::new();
+                    key.literal("user:");
+                    (&::larder::__private::Field(&id)).push(&mut key);
+                    key.literal(":");
+                    (&::larder::__private::Field(&name)).push(&mut key);
+                    key
+                };
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<Result<User<T>, DbError>>::new()).shape()
+                };
+                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .call_refreshing(
+                        shape,
+                        ::larder::__private::Serde,
+                        (db, name, id),
+                        move |(db, name, id)| __larder_load::<T>(db, name, id),
+                        move |(db, name, id)| {
+                            let db = ::std::borrow::ToOwned::to_owned(db);
+                            let name = ::std::borrow::ToOwned::to_owned(name);
+                            async move { __larder_load::<T>(&db, &name, id).await }
+                        },
+                    )
+            }
+        "##]],
+    );
+}
+
+#[test]
+fn a_method() {
+    check_method(
+        expand,
+        quote!(ttl = "1m", stale = "5m", key = "user:{id}", skip(self)),
+        quote! {
+            #[expect(unused)]
+            pub async fn get(&self, id: u64) -> Option<User> {
+                self.db.fetch(id).await
+            }
+        },
+        &expect![[r#"
+            impl Type {
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                pub fn get<'larder0>(
+                    &'larder0 self,
+                    id: u64,
+                ) -> ::larder::Call<
+                    impl ::larder::__private::Load<
+                        Output = Option<User>,
+                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                > {
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::Policy::new()
+                            .ttl(::core::time::Duration::from_millis(60_000))
+                            .stale(::core::time::Duration::from_millis(300_000)),
+                    );
+                    let key = {
+                        use ::larder::__private::{PushDisplay as _, PushExact as _};
+                        let mut key = ::larder::__private::KeyBuf::new();
+                        key.literal("user:");
+                        (&::larder::__private::Field(&id)).push(&mut key);
+                        key
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
+                    };
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .call_refreshing(
+                            shape,
+                            ::larder::__private::Serde,
+                            (self, id),
+                            move |(larder_self, id)| Self::__larder_load_get(larder_self, id),
+                            move |(larder_self, id)| {
+                                let larder_self = ::std::borrow::ToOwned::to_owned(larder_self);
+                                async move { Self::__larder_load_get(&larder_self, id).await }
+                            },
+                        )
+                }
+                #[expect(unused)]
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                async fn __larder_load_get(&self, id: u64) -> Option<User> {
+                    self.db.fetch(id).await
+                }
+            }
+        "#]],
+    );
+}

@@ -1,0 +1,264 @@
+//! `#[cached]` on sync functions.
+
+use super::{check, check_method, expect, quote};
+use crate::cached::expand;
+
+#[test]
+fn a_free_function() {
+    check(
+        expand,
+        quote!(),
+        quote! {
+            /// Fibonacci.
+            #[cfg(feature = "fib")]
+            #[deprecated]
+            pub fn fib(n: u64) -> u64 {
+                if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+            }
+        },
+        &expect![[r##"
+            #[cfg(feature = "fib")]
+            #[doc(hidden)]
+            #[allow(
+                async_fn_in_trait,
+                dead_code,
+                missing_docs,
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate,
+                clippy::unused_async,
+            )]
+            #[allow(
+                non_camel_case_types,
+                missing_copy_implementations,
+                missing_debug_implementations
+            )]
+            pub enum fib {}
+            #[cfg(feature = "fib")]
+            impl fib {
+                #[cfg(feature = "fib")]
+                #[allow(deprecated)]
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                pub fn call(n: u64) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::fib"),
+                        ::larder::Policy::new(),
+                    );
+                    let key = {
+                        enum __LarderHere {}
+                        let mut key = ::larder::__private::KeyBuf::function(
+                            ::core::module_path!(),
+                            "fib",
+                        );
+                        if ::core::any::type_name::<__LarderHere>()
+                            != ::core::concat!(::core::module_path!(), "::fib::call::__LarderHere")
+                        {
+                            key.generic::<__LarderHere>();
+                        }
+                        key.arg(&n);
+                        key
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<u64>::new()).shape()
+                    };
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .call_sync(
+                            shape,
+                            move || -> u64 {
+                                if false {
+                                    return ::larder::__private::typed::<u64>();
+                                }
+                                { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }
+                            },
+                        )
+                }
+            }
+            /// Fibonacci.
+            #[cfg(feature = "fib")]
+            #[deprecated]
+            pub fn fib(n: u64) -> u64 {
+                ::larder::__private::wait(fib::call(n))
+            }
+        "##]],
+    );
+}
+
+#[test]
+fn a_method() {
+    check_method(
+        expand,
+        quote!(key = "total:{n}", skip(self)),
+        quote! {
+            pub fn total<T>(&self, mut n: u64) -> u64 {
+                n += 1;
+                n
+            }
+        },
+        &expect![[r#"
+            impl Type {
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                pub fn __larder_call_total<'larder0, T>(
+                    &'larder0 self,
+                    mut n: u64,
+                ) -> ::larder::Call<
+                    impl ::larder::__private::Load<
+                        Output = u64,
+                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                > {
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::total"),
+                        ::larder::Policy::new(),
+                    );
+                    let key = {
+                        use ::larder::__private::{PushDisplay as _, PushExact as _};
+                        let mut key = ::larder::__private::KeyBuf::new();
+                        key.literal("total:");
+                        (&::larder::__private::Field(&n)).push(&mut key);
+                        key
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<u64>::new()).shape()
+                    };
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .call_sync(
+                            shape,
+                            move || -> u64 {
+                                if false {
+                                    return ::larder::__private::typed::<u64>();
+                                }
+                                {
+                                    n += 1;
+                                    n
+                                }
+                            },
+                        )
+                }
+                pub fn total<T>(&self, n: u64) -> u64 {
+                    ::larder::__private::wait(Self::__larder_call_total::<T>(self, n))
+                }
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn an_associated_function() {
+    check_method(
+        expand,
+        quote!(ttl = "250ms"),
+        quote! {
+            fn total(Pair(a, b): Pair) -> u64 {
+                Self::sum(a, b)
+            }
+        },
+        &expect![[r#"
+            impl Type {
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                fn __larder_call_total(
+                    larder_arg0: Pair,
+                ) -> ::larder::Call<
+                    impl ::larder::__private::Load<
+                        Output = u64,
+                    > + ::larder::__private::Captures<(Self,)>,
+                > {
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::total"),
+                        ::larder::Policy::new().ttl(::core::time::Duration::from_millis(250)),
+                    );
+                    let key = {
+                        enum __LarderHere {}
+                        let mut key = ::larder::__private::KeyBuf::function(
+                            ::core::module_path!(),
+                            "total",
+                        );
+                        if ::core::any::type_name::<__LarderHere>()
+                            != ::core::concat!(::core::module_path!(), "::total::__LarderHere")
+                        {
+                            key.generic::<__LarderHere>();
+                        }
+                        key.generic::<Self>();
+                        key.arg(&larder_arg0);
+                        key
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<u64>::new()).shape()
+                    };
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .call_sync(
+                            shape,
+                            move || -> u64 {
+                                if false {
+                                    return ::larder::__private::typed::<u64>();
+                                }
+                                let Pair(a, b) = larder_arg0;
+                                { Self::sum(a, b) }
+                            },
+                        )
+                }
+                fn total(larder_arg0: Pair) -> u64 {
+                    ::larder::__private::wait(Self::__larder_call_total(larder_arg0))
+                }
+            }
+        "#]],
+    );
+}

@@ -1,0 +1,368 @@
+//! What `#[cached]` and `#[cached_property]` refuse.
+
+use proc_macro2::TokenStream;
+
+use super::{fails, messages, quote};
+use crate::cached::expand;
+use crate::cached_property;
+
+fn cached(args: TokenStream, item: TokenStream, parts: &[&str]) {
+    fails(expand, args, item, parts);
+}
+
+fn function() -> TokenStream {
+    quote!(
+        async fn get(db: &Db, id: u64) -> u64 {
+            0
+        }
+    )
+}
+
+#[test]
+fn options_that_are_unknown_or_later() {
+    cached(
+        quote!(tll = "5m"),
+        function(),
+        &["unknown option `tll`; did you mean `ttl`? The options are `ttl`, `stale`"],
+    );
+    cached(
+        quote!(bananas),
+        function(),
+        &["unknown option `bananas`. The options are"],
+    );
+    cached(
+        quote!(tti = "5m", each = "id in ids"),
+        function(),
+        &["`tti` is not available yet", "`each` is not available yet"],
+    );
+}
+
+#[test]
+fn options_of_the_wrong_form() {
+    cached(
+        quote!(ttl),
+        function(),
+        &["`ttl` needs a value: `ttl = ...`"],
+    );
+    cached(
+        quote!(local = true),
+        function(),
+        &["`local` takes no value: write just `local`"],
+    );
+    cached(
+        quote!(skip = db),
+        function(),
+        &["`skip` takes a list of arguments: `skip(a, b)`"],
+    );
+    cached(
+        quote!(skip(db.pool)),
+        function(),
+        &["`skip` takes names of arguments"],
+    );
+    cached(
+        quote!(ttl = 5, ttl = 6),
+        function(),
+        &["`ttl` is given twice: keep one"],
+    );
+    cached(
+        quote!("user:{id}"),
+        function(),
+        &["expected an option: `ttl`"],
+    );
+    cached(
+        quote!(local ttl = 5),
+        function(),
+        &["expected `,` before the next option"],
+    );
+    cached(
+        quote!(tags = "users"),
+        function(),
+        &["`tags` takes a list: `tags = [\"users\", \"user:{id}\"]`"],
+    );
+    cached(
+        quote!(crate = 3),
+        function(),
+        &["`crate` takes a path to larder"],
+    );
+    cached(
+        quote!(cache = ""),
+        function(),
+        &["the name of a cache cannot be empty"],
+    );
+}
+
+#[test]
+fn durations() {
+    cached(
+        quote!(ttl = "0s"),
+        function(),
+        &["ttl must be longer than zero; leave it out for entries that do not expire"],
+    );
+    cached(
+        quote!(ttl = 0),
+        function(),
+        &["ttl must be longer than zero"],
+    );
+    cached(
+        quote!(ttl = "5 weeks"),
+        function(),
+        &["`ttl`: `weeks` is not a unit: use ms, s, m, h or d"],
+    );
+    cached(
+        quote!(ttl = "5"),
+        function(),
+        &["`5` has no unit: write \"5s\" or \"5m\""],
+    );
+    cached(
+        quote!(ttl = 5u8),
+        function(),
+        &["`u8` is not understood here"],
+    );
+    cached(
+        quote!(ttl = FIVE),
+        function(),
+        &["a duration is a string such as \"5m\""],
+    );
+}
+
+#[test]
+fn stale_that_cannot_be() {
+    cached(quote!(stale = "5m"), function(), &["`stale` needs a `ttl`"]);
+    cached(
+        quote!(ttl = 5, stale = 5),
+        quote!(
+            fn get(id: u64) -> u64 {
+                0
+            }
+        ),
+        &["`stale` needs an async function"],
+    );
+    cached(
+        quote!(ttl = 5, stale = 5, skip(self, x)),
+        quote!(
+            async fn get(&mut self, x: &mut X) -> u64 {
+                0
+            }
+        ),
+        &["a `&mut` cannot be cloned", "a `&mut` cannot be cloned"],
+    );
+}
+
+#[test]
+fn arguments_forgotten_by_the_key() {
+    cached(
+        quote!(key = "user:{id}"),
+        quote!(
+            async fn get(id: u64, page: u32) -> u64 {
+                0
+            }
+        ),
+        &[
+            "`page` is neither in `key` nor in `skip(...)`: two calls that differ in `page` would share one entry. Add `{page}` to \
+           the key or `skip(page)`",
+        ],
+    );
+    cached(
+        quote!(key = "user:{id}"),
+        quote!(
+            async fn get(&self, id: u64) -> u64 {
+                0
+            }
+        ),
+        &[
+            "`self` is an argument like the others: add `skip(self)` if the value does not depend on it, or name what it depends on \
+           in `key`",
+        ],
+    );
+    cached(
+        quote!(key = "all"),
+        quote!(
+            fn get((a, b): (u8, u8)) -> u8 {
+                a
+            }
+        ),
+        &["an argument with a pattern cannot be named"],
+    );
+}
+
+#[test]
+fn skipped_arguments() {
+    cached(
+        quote!(skip(dv)),
+        function(),
+        &["no argument is called `dv` (arguments of this function: `db` and `id`)"],
+    );
+    cached(
+        quote!(skip(x)),
+        quote!(
+            fn get() -> u8 {
+                0
+            }
+        ),
+        &["(arguments of this function: it has none)"],
+    );
+    cached(quote!(skip(db, db)), function(), &["`db` is skipped twice"]);
+    cached(
+        quote!(key = "{id}", skip(db, id)),
+        function(),
+        &["`id` is in `key` and in `skip(...)`"],
+    );
+}
+
+#[test]
+fn functions_that_cannot_be_cached() {
+    cached(
+        quote!(),
+        quote!(
+            fn get() {}
+        ),
+        &["`get` returns nothing: there is nothing to cache"],
+    );
+    cached(
+        quote!(),
+        quote!(
+            fn get() -> () {}
+        ),
+        &["returns `()`: there is nothing to cache"],
+    );
+    cached(
+        quote!(),
+        quote!(
+            fn get() -> ! {
+                loop {}
+            }
+        ),
+        &["this function never returns"],
+    );
+    cached(
+        quote!(),
+        quote!(
+            fn get() -> Option<impl Debug> {
+                Some(1)
+            }
+        ),
+        &["instead of `impl Trait`"],
+    );
+    cached(
+        quote!(),
+        quote!(
+            const fn get() -> u8 {
+                1
+            }
+        ),
+        &["cannot go on a `const fn`"],
+    );
+    cached(
+        quote!(),
+        quote!(
+            extern "C" fn get() -> u8 {
+                1
+            }
+        ),
+        &["cannot go on an `extern` function"],
+    );
+    cached(
+        quote!(),
+        quote!(
+            unsafe fn get() -> u8 {
+                1
+            }
+        ),
+        &["cannot go on an `unsafe fn`"],
+    );
+}
+
+#[test]
+fn items_that_are_no_functions() {
+    cached(
+        quote!(),
+        quote!(
+            struct User {
+                id: u64,
+            }
+        ),
+        &["`#[cached]` goes on a function; found a struct"],
+    );
+    cached(
+        quote!(),
+        quote!(
+            mod users {}
+        ),
+        &["found a module"],
+    );
+    cached(
+        quote!(),
+        quote!(impl User {}),
+        &["found an impl block: put it on the methods"],
+    );
+    cached(
+        quote!(),
+        quote!(
+            async fn get(&self) -> u8;
+        ),
+        &["`#[cached]` goes on a function with a body"],
+    );
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let found = messages(
+        expand,
+        quote!(
+            ttl = "5 weeks",
+            nothing,
+            stale = "1m",
+            tags = ["{idd}"],
+            key = "user:{usr}"
+        ),
+        quote!(
+            fn get(user: u64) {}
+        ),
+    );
+    assert_eq!(found.len(), 6, "{found:#?}");
+}
+
+#[test]
+fn properties() {
+    let property = |args, item, parts: &[&str]| fails(cached_property::expand, args, item, parts);
+    let good = || {
+        quote!(
+            async fn count(&self) -> u64 {
+                0
+            }
+        )
+    };
+    property(
+        quote!(),
+        good(),
+        &["without it all instances would share one value"],
+    );
+    property(
+        quote!(key = "count"),
+        good(),
+        &["mention at least one field, such as `{self.id}`"],
+    );
+    property(
+        quote!(cell = self.count),
+        good(),
+        &["`cell` is not available yet", "without it all instances"],
+    );
+    property(
+        quote!(key = "{self.id}"),
+        quote!(
+            fn count(&mut self) -> u64 {
+                0
+            }
+        ),
+        &["takes `&self` and nothing else"],
+    );
+    property(
+        quote!(key = "{self.id}"),
+        quote!(
+            fn count(&self, n: u8) -> u64 {
+                0
+            }
+        ),
+        &["use `#[cached]` on a method with"],
+    );
+}

@@ -1,0 +1,142 @@
+//! What `#[cache_evict]` and `#[cache_put]` refuse.
+
+use proc_macro2::TokenStream;
+
+use super::{fails, quote};
+use crate::{cache_evict, cache_put};
+
+fn evict(args: TokenStream, parts: &[&str]) {
+    fails(
+        cache_evict::expand,
+        args,
+        quote!(
+            async fn update(db: &Db, id: u64) -> Result<u64, E> {
+                Ok(1)
+            }
+        ),
+        parts,
+    );
+}
+
+fn put(args: TokenStream, item: TokenStream, parts: &[&str]) {
+    fails(cache_put::expand, args, item, parts);
+}
+
+#[test]
+fn evictions_of_nothing() {
+    evict(
+        quote!(),
+        &["`#[cache_evict]` needs something to evict: a call such as `get_user(db, id)`"],
+    );
+    evict(quote!(before), &["needs something to evict"]);
+}
+
+#[test]
+fn evictions_of_what_is_no_call() {
+    evict(
+        quote!(get_user(db, id).await),
+        &["a target is the call alone: remove `.await`"],
+    );
+    evict(
+        quote!(crate::KEY),
+        &["a target is a call of a cached function"],
+    );
+    evict(quote!(al), &["unknown option `al`; did you mean `all`?"]);
+    evict(quote!(on = "ok", all), &["`on` is not available yet"]);
+    evict(quote!(keys = "a"), &["`keys` takes a list"]);
+}
+
+#[test]
+fn evictions_by_wrong_templates() {
+    evict(
+        quote!(key = "user:{idd}"),
+        &[
+            "no argument is called `idd`; did you mean `id`? (arguments of this function: `db`, `id` and `result`)",
+        ],
+    );
+    evict(
+        quote!(pattern = "user:{id}"),
+        &["this pattern has no `*`: it names one key, so write `key = ...`"],
+    );
+    evict(
+        quote!(pattern = "user:[ab]*"),
+        &["`[` is not understood in a pattern: its wildcards are `*` and `?`"],
+    );
+}
+
+#[test]
+fn results_that_are_not_there() {
+    evict(
+        quote!(key = "user:{result.id}", before),
+        &["there is no `result` yet with `before`"],
+    );
+    evict(
+        quote!(get_user(db, result.id), before),
+        &["there is no `result` yet with `before`"],
+    );
+    fails(
+        cache_evict::expand,
+        quote!(key = "{result}"),
+        quote!(
+            fn update() -> impl Display {
+                1
+            }
+        ),
+        &["`result` needs a return type that has a name"],
+    );
+    fails(
+        cache_evict::expand,
+        quote!(all),
+        quote!(
+            const fn update() {}
+        ),
+        &["cannot go on a `const fn`"],
+    );
+    fails(
+        cache_evict::expand,
+        quote!(all),
+        quote!(
+            enum E {}
+        ),
+        &["`#[cache_evict]` goes on a function; found an enum"],
+    );
+}
+
+#[test]
+fn puts() {
+    let item = || {
+        quote!(
+            fn save(user: User) -> User {
+                user
+            }
+        )
+    };
+    put(
+        quote!(),
+        item(),
+        &["`#[cache_put]` needs the call whose entry it writes"],
+    );
+    put(
+        quote!(a(user), b(user)),
+        item(),
+        &["`#[cache_put]` writes one entry"],
+    );
+    put(quote!(key = "a"), item(), &["unknown option `key`"]);
+    put(quote!(user), item(), &["unknown option `user`"]);
+    put(
+        quote!(a(user)),
+        quote!(
+            fn save(user: User) {}
+        ),
+        &["`save` returns nothing: there is nothing to put"],
+    );
+    put(
+        quote!(a(user)),
+        quote!(
+            fn save(user: User) -> impl Debug {
+                user
+            }
+        ),
+        &["its type needs a name"],
+    );
+}

@@ -1,0 +1,88 @@
+//! What templates refuse.
+
+use super::{fails, quote};
+use crate::cached::expand;
+
+fn key(template: &str, part: &str) {
+    let item = quote!(
+        async fn get(user: &str, id: u64) -> u64 {
+            0
+        }
+    );
+    fails(expand, quote!(key = #template), item, &[part]);
+}
+
+#[test]
+fn placeholders() {
+    key(
+        "{usr}:{id}",
+        "no argument is called `usr`; did you mean `user`? (arguments of this function: `user` and `id`)",
+    );
+    key(
+        "{page}",
+        "no argument is called `page` (arguments of this function: `user` and `id`)",
+    );
+    key("{}", "`{}` names nothing");
+    key(
+        "{id:?}",
+        "`{id:?}` has a format: a placeholder is a plain place; formats aren't supported, write `{id}`",
+    );
+    key(
+        "{user.len()}",
+        "`{user.len()}` calls something: a placeholder is a plain place",
+    );
+    key("{id + 1}", "`{id + 1}` is not a plain place");
+    key("{user.}", "is not a plain place");
+    key("{0}", "`{0}` is not a plain place");
+}
+
+#[test]
+fn braces() {
+    key(
+        "user:{id",
+        "`{` has no partner: write `{{` for the character itself",
+    );
+    key(
+        "user:id}",
+        "`}` has no partner: write `}}` for the character itself",
+    );
+    key("{user{id}}", "`{` has no partner");
+}
+
+#[test]
+fn neighbours() {
+    key(
+        "{user}{id}",
+        "`{user}` and `{id}` run into each other: put a separator such as `:` between them",
+    );
+    key("{user}-x-{id}", "`{user}` and `{id}` run into each other");
+}
+
+#[test]
+fn text() {
+    key("", "this key is empty");
+    key("users:*:{user}:{id}", "`*` would make this key a pattern");
+    key("users[{user}]:{id}", "`[` would make this key a pattern");
+    key("a\n{user}:{id}", "a key cannot hold control characters");
+}
+
+#[test]
+fn other_expressions() {
+    let item = quote!(
+        async fn get(id: u64) -> u64 {
+            0
+        }
+    );
+    fails(
+        expand,
+        quote!(key = KEY),
+        item.clone(),
+        &["a key is a string literal such as \"user:{id}\""],
+    );
+    fails(
+        expand,
+        quote!(tags = [TAG, "{x}"]),
+        item,
+        &["a tag is a string literal", "no argument is called `x`"],
+    );
+}

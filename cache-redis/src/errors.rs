@@ -1,0 +1,145 @@
+//! From what the client says to what a user can act on.
+//!
+//! A [`Fault`] is an error that is not yet of an operation: one failed attempt to connect is told
+//! to every operation that comes while the supervisor backs off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{BackendError, BackendErrorKind};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::config::Endpoint;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    kind: BackendErrorKind,
+    message: Arc<str>,
+}
+
+impl Fault {
+    fn new(kind: BackendErrorKind, message: impl Into<Arc<str>>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    pub(crate) fn of(&self, operation: &'static str) -> BackendError {
+        BackendError::new(self.kind, operation, Arc::clone(&self.message))
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// An attempt to connect failed.
+    pub(crate) fn connecting(error: &RedisError, endpoint: &Endpoint) -> Self {
+        let address = &endpoint.address;
+        let text = describe(error, endpoint);
+        let no_auth = error.code() == Some("NOAUTH");
+        if error.kind() == ErrorKind::AuthenticationFailed || error.code() == Some("WRONGPASS") {
+            let message = format!(
+                "Redis at {address} does not accept the credentials: check the user and the \
+                 password in the URL (special characters percent-encoded)"
+            );
+            return Self::new(BackendErrorKind::Refused, message);
+        }
+        if no_auth {
+            let message = format!(
+                "Redis at {address} wants a password: write it in the URL, as in \
+                 `redis://:password@host`"
+            );
+            return Self::new(BackendErrorKind::Refused, message);
+        }
+        // The client puts this text of its own for a refused SELECT.
+        if is_answer(error) || text.contains("database number") {
+            let message = format!("Redis at {address} (db {}) answers: {text}", endpoint.db);
+            return Self::new(BackendErrorKind::Refused, message);
+        }
+        let message = format!("can't connect to Redis at {address} ({text}): {WHAT_TO_CHECK}");
+        Self::new(BackendErrorKind::Unreachable, message)
+    }
+
+    /// An attempt to connect got no answer.
+    pub(crate) fn silent(after: Duration, endpoint: &Endpoint) -> Self {
+        let address = &endpoint.address;
+        let message =
+            format!("Redis at {address} did not answer within {after:?}: {WHAT_TO_CHECK}");
+        Self::new(BackendErrorKind::Unreachable, message)
+    }
+
+    /// The operation's time was over before there was a connection.
+    pub(crate) fn still_connecting(endpoint: &Endpoint) -> Self {
+        let address = &endpoint.address;
+        let message = format!("still connecting to Redis at {address}: {WHAT_TO_CHECK}");
+        Self::new(BackendErrorKind::Unreachable, message)
+    }
+
+    /// No answer to an operation.
+    pub(crate) fn timed_out(after: Duration, endpoint: &Endpoint) -> Self {
+        let message = format!("no answer from Redis at {} within {after:?}", endpoint.address);
+        Self::new(BackendErrorKind::TimedOut, message)
+    }
+
+    /// An operation was answered with an error, or lost its connection.
+    pub(crate) fn operating(error: &RedisError, endpoint: &Endpoint) -> Self {
+        let address = &endpoint.address;
+        let text = describe(error, endpoint);
+        if is_answer(error) {
+            let message = format!("Redis at {address} answers: {text}");
+            return Self::new(BackendErrorKind::Refused, message);
+        }
+        let message = format!("the connection to Redis at {address} broke ({text})");
+        Self::new(BackendErrorKind::Unreachable, message)
+    }
+
+    /// An answer of a shape that the command does not have.
+    pub(crate) fn unexpected(endpoint: &Endpoint) -> Self {
+        let message = format!(
+            "Redis at {} gave an answer of an unexpected type: is it a Redis, 5.0 or later?",
+            endpoint.address
+        );
+        Self::new(BackendErrorKind::Refused, message)
+    }
+
+    pub(crate) fn no_runtime() -> Self {
+        Self::new(
+            BackendErrorKind::Config,
+            "there is no Tokio runtime: build the `Redis` and call it inside of one",
+        )
+    }
+
+    pub(crate) fn runtime_ended() -> Self {
+        Self::new(
+            BackendErrorKind::Unreachable,
+            "the Tokio runtime that this `Redis` was made in has ended",
+        )
+    }
+}
+
+const WHAT_TO_CHECK: &str =
+    "check that the server runs, that host and port are right, and that no firewall is between";
+
+/// Whether it is an answer of the server's: the connection then is in order.
+pub(crate) fn is_answer(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+}
+
+/// Whether the connection is of no use any more.
+///
+/// A replica answers, but never accepts a write: behind one name there may be a new master.
+pub(crate) fn spoils_connection(error: &RedisError) -> bool {
+    !is_answer(error) || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+}
+
+/// The error without the password and without the arguments that some answers echo.
+pub(crate) fn describe(error: &RedisError, endpoint: &Endpoint) -> String {
+    let text = match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => error.to_string(),
+    };
+    let text = match text.find(", with args beginning with") {
+        Some(at) => &text[..at],
+        None => &text,
+    };
+    endpoint.redact(text)
+}

@@ -1,0 +1,41 @@
+//! The Redis tier of **larder**: a [`Backend`](cache_core::Backend) over one standalone Redis.
+//!
+//! All operations share one multiplexed connection under a supervisor of the crate's own: it
+//! connects on demand, once for all who wait, backs off while Redis is away (operations then fail
+//! at once) and replaces connections that break or fall silent. Subscriptions have a connection
+//! of their own each, and come back without limit.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use cache_core::Backend;
+//! use cache_redis::Redis;
+//!
+//! # async fn example() -> Result<(), cache_core::BackendError> {
+//! // Fails at once if Redis is not there, or does not let us in.
+//! let redis = Redis::connect("redis://localhost:6379").await?;
+//!
+//! // Starts without Redis, and uses it once it is there.
+//! let redis = Redis::builder("redis://:secret@cache.internal:6379/2")
+//!     .operation_timeout(Duration::from_millis(200))
+//!     .build_lazy()?;
+//!
+//! let found = redis.get_many(&["users:7", "users:8"]).await?;
+//! # let _ = found;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Redis 5 or later is needed (scripts that read the clock and then write). Everything runs on
+//! Tokio, with its I/O and time drivers enabled. A `Redis` that was made inside a runtime also
+//! serves threads outside of it, as long as that runtime lives.
+
+mod backend;
+mod config;
+mod connection;
+mod errors;
+mod scripts;
+mod subscriber;
+
+pub use backend::Redis;
+pub use config::RedisBuilder;

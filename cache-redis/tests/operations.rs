@@ -1,0 +1,373 @@
+//! Every operation against the behaviour that `Backend`'s docs promise.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use cache_core::{Backend, BackendErrorKind, Listener, Notice, Pattern, Write};
+use cache_redis::Redis;
+use common::{Server, eventually};
+
+async fn redis() -> (Server, Redis) {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    (server, redis)
+}
+
+fn write(key: &str, value: &str) -> Write {
+    Write { key: key.to_owned(), value: Bytes::copy_from_slice(value.as_bytes()), ttl: None }
+}
+
+fn notice(message: &str) -> Notice {
+    Notice { channel: "bus".to_owned(), message: Bytes::copy_from_slice(message.as_bytes()) }
+}
+
+fn micros() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64
+}
+
+/// Looks into the store at each message, from a thread of its own: what does a process see that
+/// acts on the notice?
+struct Witness {
+    server_port: u16,
+    seen: Mutex<Vec<(String, String)>>,
+    connected: Mutex<bool>,
+}
+
+impl Listener for Witness {
+    fn connected(&self) {
+        *self.connected.lock().unwrap() = true;
+    }
+    fn disconnected(&self) {
+        *self.connected.lock().unwrap() = false;
+    }
+    fn message(&self, message: &[u8]) {
+        let message = String::from_utf8(message.to_vec()).unwrap();
+        let port = self.server_port.to_string();
+        let output = std::process::Command::new("redis-cli")
+            .args(["-p", &port, "--raw", "MGET", "a", "b"])
+            .output()
+            .unwrap();
+        let state = String::from_utf8(output.stdout).unwrap();
+        self.seen.lock().unwrap().push((message, state.trim_end_matches('\n').to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn get_answers_in_order_and_twice() {
+    let (_server, redis) = redis().await;
+    assert_eq!(redis.name(), "redis");
+    redis.ping().await.unwrap();
+    assert!(redis.get_many(&[]).await.unwrap().is_empty());
+    assert_eq!(redis.get_many(&["a"]).await.unwrap(), [None]);
+    redis.set(&[write("a", "1"), write("b", ""), write("c", "\r\n\0")], None).await.unwrap();
+    assert_eq!(redis.get_many(&["a"]).await.unwrap(), [Some(Bytes::from("1"))]);
+    let found = redis.get_many(&["c", "absent", "a", "b", "a"]).await.unwrap();
+    let expected = [Some("\r\n\0"), None, Some("1"), Some(""), Some("1")];
+    assert_eq!(found, expected.map(|value| value.map(Bytes::from)));
+}
+
+#[tokio::test]
+async fn many_keys_go_in_chunks() {
+    let (server, redis) = redis().await;
+    let entries: Vec<_> = (0..1000).map(|n| write(&format!("k{n}"), &n.to_string())).collect();
+    redis.set(&entries, Some(&notice("all"))).await.unwrap();
+    assert_eq!(server.cli(&["DBSIZE"]), "1000");
+    let mut keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    keys.push("absent");
+    let found = redis.get_many(&keys).await.unwrap();
+    assert_eq!(found.len(), 1001);
+    assert!(found[..1000].iter().zip(&entries).all(|(found, e)| found.as_ref() == Some(&e.value)));
+    assert_eq!(found[1000], None);
+    assert_eq!(redis.generations(&keys[..600]).await.unwrap().len(), 600);
+    assert_eq!(redis.remove(&keys, None).await.unwrap(), 1000);
+    assert_eq!(server.cli(&["DBSIZE"]), "0");
+    // More than one script takes.
+    let many: Vec<_> = (0..9000).map(|n| write(&format!("m{n}"), "")).collect();
+    for entries in many.chunks(1000) {
+        redis.set(entries, None).await.unwrap();
+    }
+    let keys: Vec<_> = many.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(redis.remove(&keys, Some(&notice("gone"))).await.unwrap(), 9000);
+    assert_eq!(server.cli(&["DBSIZE"]), "0");
+}
+
+#[tokio::test]
+async fn large_values_pass() {
+    let (_server, redis) = redis().await;
+    let large = Bytes::from(vec![7u8; 3 << 20]);
+    let entries =
+        ["x", "y"].map(|key| Write { key: key.to_owned(), value: large.clone(), ttl: None });
+    redis.set(&entries, None).await.unwrap();
+    assert_eq!(redis.get_many(&["x", "y"]).await.unwrap(), [Some(large.clone()), Some(large)]);
+}
+
+#[tokio::test]
+async fn set_replaces_value_and_time_to_live() {
+    let (server, redis) = redis().await;
+    let with = |ttl| Write { ttl: Some(ttl), ..write("a", "1") };
+    redis.set(&[with(Duration::from_secs(100))], None).await.unwrap();
+    assert!((99_000..=100_000).contains(&server.cli(&["PTTL", "a"]).parse::<i64>().unwrap()));
+    redis.set(&[write("a", "2")], None).await.unwrap();
+    assert_eq!(server.cli(&["PTTL", "a"]), "-1");
+    // Beyond Redis's clock.
+    redis.set(&[with(Duration::MAX)], None).await.unwrap();
+    assert!(server.cli(&["PTTL", "a"]).parse::<i64>().unwrap() > 3_000_000_000_000);
+    redis.set(&[with(Duration::from_nanos(1))], None).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(redis.get_many(&["a"]).await.unwrap(), [None]);
+    redis.set(&[], None).await.unwrap();
+}
+
+#[tokio::test]
+async fn set_stores_what_it_can_and_tells_of_the_rest() {
+    let (server, redis) = redis().await;
+    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    let error = redis.set(&[write("a", "1")], None).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Refused);
+    assert!(error.to_string().contains("OOM"), "{error}");
+    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    redis.set(&[write("a", "1")], None).await.unwrap();
+}
+
+#[tokio::test]
+async fn notices_come_after_what_they_tell_of() {
+    let (server, redis) = redis().await;
+    let witness = Arc::new(Witness {
+        server_port: server.port(),
+        seen: Mutex::default(),
+        connected: Mutex::new(false),
+    });
+    let subscription = redis.subscribe("bus", Arc::clone(&witness) as _).unwrap();
+    eventually("subscribed", async || *witness.connected.lock().unwrap()).await;
+    let seen = async |count: usize| {
+        eventually("the notice", async || witness.seen.lock().unwrap().len() == count).await;
+        witness.seen.lock().unwrap()[count - 1].clone()
+    };
+    let told = |message: &str, state: &str| (message.to_owned(), state.to_owned());
+
+    redis.set(&[write("a", "1"), write("b", "2")], Some(&notice("set"))).await.unwrap();
+    assert_eq!(seen(1).await, told("set", "1\n2"));
+    assert_eq!(redis.remove(&["a", "b", "c"], Some(&notice("removed"))).await.unwrap(), 2);
+    assert_eq!(seen(2).await, told("removed", ""));
+    // Also if nothing was there, and if there is nothing to remove.
+    assert_eq!(redis.remove(&["a"], Some(&notice("absent"))).await.unwrap(), 0);
+    assert_eq!(seen(3).await.0, "absent");
+    assert_eq!(redis.remove(&[], Some(&notice("none"))).await.unwrap(), 0);
+    assert_eq!(seen(4).await.0, "none");
+    redis.set(&[], Some(&notice("only"))).await.unwrap();
+    assert_eq!(seen(5).await.0, "only");
+    redis.publish(&notice("published")).await.unwrap();
+    assert_eq!(seen(6).await.0, "published");
+
+    // One sender's messages come in order.
+    for n in 0..20 {
+        redis.publish(&notice(&n.to_string())).await.unwrap();
+    }
+    seen(26).await;
+    let order: Vec<_> = witness.seen.lock().unwrap()[6..].iter().map(|(m, _)| m.clone()).collect();
+    assert_eq!(order, (0..20).map(|n| n.to_string()).collect::<Vec<_>>());
+
+    // Another channel's messages do not come.
+    let other = Notice { channel: "other".to_owned(), message: Bytes::from("x") };
+    redis.publish(&other).await.unwrap();
+    drop(subscription);
+    eventually("unsubscribed", async || server.cli(&["PUBSUB", "CHANNELS"]).is_empty()).await;
+    redis.publish(&notice("nobody")).await.unwrap();
+    assert_eq!(witness.seen.lock().unwrap().len(), 26);
+}
+
+#[tokio::test]
+async fn generations_are_minted_once_and_never_again() {
+    let (server, redis) = redis().await;
+    assert!(redis.generations(&[]).await.unwrap().is_empty());
+    let before = micros();
+    let first = redis.generations(&["t1", "t2", "t1"]).await.unwrap();
+    assert_eq!(first[0], first[2]);
+    assert!((before..=micros()).contains(&first[0]), "{first:?}");
+    assert_eq!(redis.generations(&["t1", "t2", "t1"]).await.unwrap(), first);
+    assert_eq!(server.cli(&["PTTL", "t1"]), "-1");
+    // Lost, as by an eviction: a new one.
+    server.cli(&["DEL", "t1"]);
+    assert!(redis.generations(&["t1"]).await.unwrap()[0] > first[0]);
+}
+
+#[tokio::test]
+async fn bump_moves_on() {
+    let (server, redis) = redis().await;
+    let first = redis.bump("t").await.unwrap();
+    let second = redis.bump("t").await.unwrap();
+    assert!(second > first);
+    assert_eq!(redis.generations(&["t"]).await.unwrap(), [second]);
+    // Ahead of the clock, exact beyond what prints as %.14g.
+    server.cli(&["SET", "t", "8007199254740993"]);
+    assert_eq!(redis.generations(&["t"]).await.unwrap(), [8_007_199_254_740_993]);
+    assert_eq!(redis.bump("t").await.unwrap(), 8_007_199_254_740_994);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_bumps_get_numbers_of_their_own() {
+    let (_server, redis) = redis().await;
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let redis = redis.clone();
+            tokio::spawn(async move { redis.bump("t").await.unwrap() })
+        })
+        .collect();
+    let mut numbers = Vec::new();
+    for task in tasks {
+        numbers.push(task.await.unwrap());
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 50);
+}
+
+#[tokio::test]
+async fn foreign_values_are_missing() {
+    let (server, redis) = redis().await;
+    server.cli(&["RPUSH", "list", "x"]);
+    assert_eq!(redis.get_many(&["list"]).await.unwrap(), [None]);
+    assert_eq!(redis.get_many(&["list", "absent"]).await.unwrap(), [None, None]);
+    for foreign in
+        ["abc", "", "-5", "1.5", "1e3", "0", "0x10", "99999999999999999999", "9007199254740992"]
+    {
+        server.cli(&["SET", "t", foreign]);
+        let before = micros();
+        let generation = redis.generations(&["t"]).await.unwrap()[0];
+        assert!((before..=micros()).contains(&generation), "{foreign}: {generation}");
+        assert_eq!(redis.generations(&["t"]).await.unwrap(), [generation]);
+        server.cli(&["SET", "t", foreign]);
+        assert!(redis.bump("t").await.unwrap() >= before, "{foreign}");
+    }
+    for key in ["g1", "g2"] {
+        server.cli(&["RPUSH", key, "x"]);
+    }
+    assert!(redis.generations(&["g1"]).await.unwrap()[0] > 1);
+    assert!(redis.bump("g2").await.unwrap() > 1);
+    redis.set(&[write("list", "1")], None).await.unwrap();
+    assert_eq!(redis.get_many(&["list"]).await.unwrap(), [Some(Bytes::from("1"))]);
+}
+
+#[tokio::test]
+async fn scan_finds_every_match_and_nothing_else() {
+    let (server, redis) = redis().await;
+    let literal = "u:[a-c]*?\\^{x}:";
+    let mut entries: Vec<_> = (0..2500).map(|n| write(&format!("{literal}{n}"), "")).collect();
+    entries.extend((0..2500).map(|n| write(&format!("u:b:{n}"), "")));
+    for chunk in entries.chunks(1000) {
+        redis.set(chunk, None).await.unwrap();
+    }
+    // Not text: not ours.
+    server.cli(&["EVAL", "return redis.call('SET', 'u:\\255', '')", "0"]);
+    let all = async |pattern: &Pattern| {
+        let (mut keys, mut cursor, mut pages) = (Vec::new(), 0, 0);
+        loop {
+            let page = redis.scan(pattern, cursor).await.unwrap();
+            keys.extend(page.keys);
+            pages += 1;
+            match page.next {
+                Some(next) => cursor = next,
+                None => break,
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        (keys, pages)
+    };
+    let (keys, pages) = all(&Pattern::prefix(literal)).await;
+    assert_eq!(keys.len(), 2500);
+    assert!(keys.iter().all(|key| key.starts_with(literal)));
+    assert!(pages > 1);
+    assert_eq!(all(&Pattern::new("u:*")).await.0.len(), 5000);
+    assert_eq!(all(&Pattern::new("u:*:7")).await.0, ["u:[a-c]*?\\^{x}:7", "u:b:7"]);
+    assert_eq!(all(&Pattern::new("nothing*")).await.0.len(), 0);
+}
+
+#[tokio::test]
+async fn scripts_survive_a_flush() {
+    let (server, redis) = redis().await;
+    let first = redis.bump("t").await.unwrap();
+    server.cli(&["SCRIPT", "FLUSH"]);
+    assert!(redis.bump("t").await.unwrap() > first);
+    server.cli(&["SCRIPT", "FLUSH"]);
+    redis.generations(&["t"]).await.unwrap();
+    server.cli(&["SCRIPT", "FLUSH"]);
+    assert_eq!(redis.remove(&["t"], Some(&notice("x"))).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn databases_are_kept_apart() {
+    let server = Server::start();
+    let one = Redis::connect(format!("{}/1", server.url())).await.unwrap();
+    let two = Redis::connect(format!("{}/2", server.url())).await.unwrap();
+    one.set(&[write("a", "1")], None).await.unwrap();
+    assert_eq!(two.get_many(&["a"]).await.unwrap(), [None]);
+    assert_eq!(server.cli(&["-n", "1", "GET", "a"]), "1");
+}
+
+#[tokio::test]
+async fn awaited_operations_take_effect_in_order() {
+    let (_server, redis) = redis().await;
+    for n in 0..200 {
+        let value = n.to_string();
+        redis.set(&[write("a", &value)], None).await.unwrap();
+        assert_eq!(redis.get_many(&["a"]).await.unwrap(), [Some(Bytes::from(value))]);
+        redis.remove(&["a"], (n % 2 == 0).then_some(&notice("x"))).await.unwrap();
+        assert_eq!(redis.get_many(&["a"]).await.unwrap(), [None]);
+    }
+}
+
+#[test]
+fn works_from_threads_without_a_runtime() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (_server, redis) = runtime.block_on(redis());
+    let outside = std::thread::spawn(move || {
+        // An executor that knows nothing of Tokio.
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        let mut ping = redis.ping();
+        loop {
+            if let std::task::Poll::Ready(result) = ping.as_mut().poll(&mut context) {
+                return result;
+            }
+            std::thread::yield_now();
+        }
+    });
+    outside.join().unwrap().unwrap();
+}
+
+#[test]
+fn without_any_runtime_it_is_an_error() {
+    let redis = Redis::lazy("redis://localhost").unwrap();
+    let waker = std::task::Waker::noop();
+    let mut ping = redis.ping();
+    match ping.as_mut().poll(&mut std::task::Context::from_waker(waker)) {
+        std::task::Poll::Ready(Err(error)) => {
+            assert_eq!(error.kind(), BackendErrorKind::Config);
+            assert!(error.to_string().contains("Tokio"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    struct Deaf;
+    impl Listener for Deaf {
+        fn connected(&self) {}
+        fn disconnected(&self) {}
+        fn message(&self, _: &[u8]) {}
+    }
+    assert!(redis.subscribe("bus", Arc::new(Deaf)).is_err());
+}
+
+/// One runtime ends (a test's, say) and the next goes on with the same `Redis`.
+#[test]
+fn outlives_the_runtime_that_connected() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_server, redis) = runtime().block_on(redis());
+    runtime().block_on(async { redis.ping().await.unwrap() });
+    runtime().block_on(async { redis.ping().await.unwrap() });
+}

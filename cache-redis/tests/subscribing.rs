@@ -1,0 +1,144 @@
+//! Subscriptions across everything that ends a connection.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cache_core::{Backend, Listener, Notice};
+use cache_redis::Redis;
+use common::{Proxy, Server, eventually};
+
+#[derive(Default)]
+struct Log(Mutex<Vec<String>>);
+
+impl Log {
+    fn add(&self, event: impl Into<String>) {
+        self.0.lock().unwrap().push(event.into());
+    }
+
+    fn events(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    async fn reaches(&self, expected: &[&str]) {
+        eventually(&format!("{expected:?}"), async || self.events().len() >= expected.len()).await;
+        assert_eq!(self.events(), expected);
+    }
+}
+
+impl Listener for Log {
+    fn connected(&self) {
+        self.add("connected");
+    }
+    fn disconnected(&self) {
+        self.add("disconnected");
+    }
+    fn message(&self, message: &[u8]) {
+        self.add(String::from_utf8_lossy(message));
+    }
+}
+
+fn notice(message: &'static str) -> Notice {
+    Notice { channel: "bus".to_owned(), message: Bytes::from(message) }
+}
+
+#[tokio::test]
+async fn comes_back_with_the_server() {
+    let mut server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    redis.publish(&notice("one")).await.unwrap();
+    log.reaches(&["connected", "one"]).await;
+    server.kill();
+    log.reaches(&["connected", "one", "disconnected"]).await;
+    server.restart();
+    log.reaches(&["connected", "one", "disconnected", "connected"]).await;
+    eventually("published", async || redis.publish(&notice("two")).await.is_ok()).await;
+    log.reaches(&["connected", "one", "disconnected", "connected", "two"]).await;
+}
+
+#[tokio::test]
+async fn waits_for_a_server_that_comes_later() {
+    let mut server = Server::start();
+    server.kill();
+    let redis = Redis::lazy(server.url()).unwrap();
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(log.events().is_empty());
+    server.restart();
+    log.reaches(&["connected"]).await;
+}
+
+#[tokio::test]
+async fn a_killed_client_comes_back() {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    log.reaches(&["connected", "disconnected", "connected"]).await;
+}
+
+/// Nobody publishes: only the heartbeat can tell.
+#[tokio::test]
+async fn a_silent_link_is_noticed_and_replaced() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let redis = Redis::connect(proxy.url()).await.unwrap();
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    let began = Instant::now();
+    proxy.freeze();
+    log.reaches(&["connected", "disconnected", "connected"]).await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    server.cli(&["PUBLISH", "bus", "after"]);
+    log.reaches(&["connected", "disconnected", "connected", "after"]).await;
+}
+
+#[tokio::test]
+async fn heartbeats_keep_a_quiet_link() {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    tokio::time::sleep(Duration::from_millis(2300)).await;
+    redis.publish(&notice("still")).await.unwrap();
+    log.reaches(&["connected", "still"]).await;
+}
+
+#[tokio::test]
+async fn dropping_ends_it() {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let log = Arc::new(Log::default());
+    let subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    drop(subscription);
+    eventually("gone", async || server.cli(&["PUBSUB", "NUMSUB", "bus"]).ends_with('0')).await;
+    redis.publish(&notice("nobody")).await.unwrap();
+    assert!(!log.events().contains(&"nobody".to_owned()));
+    assert_eq!(Arc::strong_count(&log), 1);
+}
+
+/// A flood neither loses messages nor starves others on the same thread.
+#[tokio::test]
+async fn a_flood_arrives_whole() {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    server.cli(&["EVAL", "for n = 1, 20000 do redis.call('PUBLISH', 'bus', n) end", "0"]);
+    eventually("all", async || log.events().len() == 20_001).await;
+    assert_eq!(log.events()[20_000], "20000");
+}
