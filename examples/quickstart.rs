@@ -228,7 +228,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for call in calls {
         call.await??;
     }
-    println!("{:>12?}  queries that reached the database: {}", start.elapsed(), db.queries() - before);
+    println!(
+        "{:>12?}  queries that reached the database: {}",
+        start.elapsed(),
+        db.queries() - before
+    );
 
     println!("-- a change evicts; the next read is fresh");
     let old = get_product(&db, 7).await?;
@@ -245,7 +249,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("-- automatic keys, methods, properties, sync functions");
     println!("              {} found", search(&db, "no. 77".into(), 20).await?.len());
     let shelf = Shelf { db: db.clone(), room: 3 };
-    println!("              {} on the page, {} in stock", shelf.page(2).await?.len(), shelf.stock().await?);
+    println!(
+        "              {} on the page, {} in stock",
+        shelf.page(2).await?.len(),
+        shelf.stock().await?
+    );
     println!("              100.00 becomes {:.2}", compound(10_000, 3, 20) as f64 / 100.0);
     call!(compound(10_000, 3, 20)).evict().await?;
 
@@ -258,7 +266,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{:>12?}  from {:?}, {:?} old", start.elapsed(), read.source, read.age);
     }
     tokio::time::sleep(Duration::from_millis(30)).await;
-    println!("              refreshes: {}; now from {:?}", db.queries() - before, cheapest(&db).traced().await.source);
+    println!(
+        "              refreshes: {}; now from {:?}",
+        db.queries() - before,
+        cheapest(&db).traced().await.source
+    );
 
     println!("-- a failing load is shared, and not cached");
     let (one, two) = tokio::join!(get_product(&db, 0), get_product(&db, 0));

@@ -1,4 +1,3 @@
-//! Caching by attribute. See the README for the tour.
 #![doc = include_str!("../README.md")]
 
 pub use cache_core::{

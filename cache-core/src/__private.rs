@@ -5,7 +5,7 @@ pub use crate::codec::{Local, Serde};
 pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
 pub use crate::site::Site;
-pub use crate::value::{Holds, Probe, Shape, SharedFailure, ShapePlain, ShapeResult, ShapeShared};
+pub use crate::value::{Holds, Probe, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure};
 
 /// Gives an async block its output type: `if false { return typed::<T>(); }`. Never runs.
 #[cold]

@@ -113,7 +113,8 @@ impl Builder {
         let memory = self.memory.as_ref().map(MemoryTier::new).transpose()?;
         let instance = random();
         let backend = self.remote.clone();
-        let remote = self.remote.clone().map(|backend| Remote::new(backend, &self.namespace, instance));
+        let remote =
+            self.remote.clone().map(|backend| Remote::new(backend, &self.namespace, instance));
         let cache = self.assemble(memory, remote);
         if let Some(backend) = backend {
             cache.listen(&backend, instance)?;
@@ -148,7 +149,10 @@ impl Builder {
             return Err(Error::config("namespace", message));
         }
         if self.name.as_deref() == Some("") {
-            return Err(Error::config("name", "a name can't be empty; leave it out for the default cache"));
+            return Err(Error::config(
+                "name",
+                "a name can't be empty; leave it out for the default cache",
+            ));
         }
         if self.memory.is_none() && self.remote.is_none() {
             let message = "a cache needs a memory tier or a remote one; remove `no_memory()` or add `remote(..)`";

@@ -120,11 +120,7 @@ impl Cache {
     ///
     /// # Errors
     /// The load's own.
-    pub async fn get_or_load<T, E, F, Fut>(
-        &self,
-        key: impl Into<KeyBuf>,
-        load: F,
-    ) -> Result<T, E>
+    pub async fn get_or_load<T, E, F, Fut>(&self, key: impl Into<KeyBuf>, load: F) -> Result<T, E>
     where
         T: RemoteValue,
         E: 'static,

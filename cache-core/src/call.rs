@@ -358,11 +358,11 @@ impl<L: Load> Whole<L> {
         Peek::new(self.target.clone(), self.plan.clone())
     }
 
-    pub(crate) fn write<T: CacheValue>(&self, value: T) -> Put {
+    fn write<T: CacheValue>(&self, value: T) -> Put {
         Put::new(self.target.clone(), self.plan.clone(), value)
     }
 
-    pub(crate) fn forget(&self) -> Evict {
+    fn forget(&self) -> Evict {
         Evict::new(self.target.clone(), self.plan.key.clone())
     }
 
@@ -416,6 +416,13 @@ impl<L> Deref for Call<L> {
     type Target = Whole<L>;
     fn deref(&self) -> &Whole<L> {
         &self.whole
+    }
+}
+
+impl<L> Call<L> {
+    /// Where the call reads and what, without the load.
+    pub(crate) fn into_parts(self) -> (Target, Plan) {
+        (self.whole.target, self.whole.plan)
     }
 }
 
@@ -494,8 +501,13 @@ impl<L: Load> Future for Traced<L> {
 }
 
 /// Runs a call of a sync function on this thread.
-pub fn wait<L: Load>(call: Call<L>) -> L::Output {
-    pollster::block_on(call)
+pub fn wait<L: Load>(mut call: Call<L>) -> L::Output {
+    // A hit, and a load that nobody else leads, are ready at once: no parking, no allocation.
+    let mut nobody = Context::from_waker(std::task::Waker::noop());
+    match Pin::new(&mut call).poll(&mut nobody) {
+        Poll::Ready(output) => output,
+        Poll::Pending => pollster::block_on(call),
+    }
 }
 
 macro_rules! boxed_future {
@@ -537,7 +549,7 @@ impl<T: CacheValue> Peek<T> {
 }
 
 impl Put {
-    fn new<T: CacheValue>(target: Target, plan: Plan, value: T) -> Self {
+    pub(crate) fn new<T: CacheValue>(target: Target, plan: Plan, value: T) -> Self {
         let future = async move { target.resolve()?.inner.put(&plan, value).await };
         Self { future: Box::pin(future) }
     }

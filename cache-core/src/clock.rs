@@ -3,8 +3,8 @@
 //! Freshness never needs more than milliseconds, and a precise clock on every hit costs more than
 //! the lookup. The kernel's coarse clock (resolution 1 to 4 ms on Linux) is read instead.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point in this process's time, in milliseconds. Never compared between machines.

@@ -15,6 +15,7 @@
 //! | `backend` | the seam for remote tiers, and one in memory |
 //! | `codec`, `observe` | bytes; counters |
 //! | `key`, `entry`, `policy`, `value`, `clock`, `error` | the ground |
+#![forbid(unsafe_code)]
 
 #[doc(hidden)]
 pub mod __private;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
-use crate::cache::{Cache, Inner};
 use crate::Error;
+use crate::cache::{Cache, Inner};
 
 /// Where a cache is installed. Slots live as long as the process: one per name.
 #[derive(Debug, Default)]

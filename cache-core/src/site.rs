@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
+use crate::Error;
 use crate::cache::{Cache, Inner};
 use crate::policy::Policy;
 use crate::registry::{self, Slot};
-use crate::Error;
 
 /// A cached function, as its expansion describes it: one `static` each.
 #[derive(Debug)]

@@ -38,10 +38,7 @@ fn given(expr: &Expr, errors: &mut Errors) -> Option<TokenStream> {
     match path {
         Ok(path) => Some(path.to_token_stream()),
         Err(_) => {
-            errors.on(
-                expr,
-                "`crate` takes a path to larder, such as `crate = my_crate::larder`",
-            );
+            errors.on(expr, "`crate` takes a path to larder, such as `crate = my_crate::larder`");
             None
         }
     }
@@ -49,9 +46,7 @@ fn given(expr: &Expr, errors: &mut Errors) -> Option<TokenStream> {
 
 fn found() -> TokenStream {
     // The facade's own tests and examples see it as an extern crate, so `Itself` is no different for us.
-    named("larder")
-        .or_else(|| named("cache-core"))
-        .unwrap_or_else(|| quote!(::larder))
+    named("larder").or_else(|| named("cache-core")).unwrap_or_else(|| quote!(::larder))
 }
 
 fn named(package: &str) -> Option<TokenStream> {

@@ -23,14 +23,8 @@ const UNITS: [(&str, u64); 7] = [
 /// Reads the value of the option `name`; a mistake is recorded at the value.
 pub(crate) fn read(name: &str, value: &Expr, errors: &mut Errors) -> Option<Duration> {
     let read = match value {
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
-            ..
-        }) => parse(&text.value()),
-        Expr::Lit(ExprLit {
-            lit: Lit::Int(number),
-            ..
-        }) => seconds(number),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse(&text.value()),
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => seconds(number),
         _ => Err(FORM.to_owned()),
     };
     match read {
@@ -75,9 +69,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let (number, after) = split(rest, |c| c.is_ascii_digit());
         let (unit, after) = split(after.trim_start(), char::is_alphabetic);
-        nanos = nanos
-            .checked_add(part(number, unit)?)
-            .ok_or("this is too long")?;
+        nanos = nanos.checked_add(part(number, unit)?).ok_or("this is too long")?;
         rest = after.trim_start();
     }
     Ok(Duration::from_nanos(nanos))
@@ -92,17 +84,10 @@ fn part(number: &str, unit: &str) -> Result<u64, String> {
         return Err(FORM.to_owned());
     }
     let number: u64 = number.parse().map_err(|_| "this is too long".to_owned())?;
-    let nanos = UNITS
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .map(|(_, nanos)| nanos);
+    let nanos = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, nanos)| nanos);
     match (nanos, unit) {
-        (Some(nanos), _) => number
-            .checked_mul(*nanos)
-            .ok_or_else(|| "this is too long".to_owned()),
-        (None, "") => Err(format!(
-            "`{number}` has no unit: write \"{number}s\" or \"{number}m\""
-        )),
+        (Some(nanos), _) => number.checked_mul(*nanos).ok_or_else(|| "this is too long".to_owned()),
+        (None, "") => Err(format!("`{number}` has no unit: write \"{number}s\" or \"{number}m\"")),
         (None, unit) => Err(format!("`{unit}` is not a unit: use ms, s, m, h or d")),
     }
 }
@@ -161,10 +146,6 @@ mod tests {
     fn durations_are_emitted() {
         assert_eq!(grouped(1), "1");
         assert_eq!(grouped(300_000), "300_000");
-        assert!(
-            emit(Duration::from_nanos(1_500))
-                .to_string()
-                .contains("from_nanos (1_500)")
-        );
+        assert!(emit(Duration::from_nanos(1_500)).to_string().contains("from_nanos (1_500)"));
     }
 }

@@ -45,10 +45,9 @@ impl Errors {
         match (self.0, value) {
             (Some(all), _) => Err(all),
             (None, Some(value)) => Ok(value),
-            (None, None) => Err(syn::Error::new(
-                Span::call_site(),
-                "larder: this attribute cannot be read",
-            )),
+            (None, None) => {
+                Err(syn::Error::new(Span::call_site(), "larder: this attribute cannot be read"))
+            }
         }
     }
 }
@@ -87,9 +86,8 @@ fn distance(a: &str, b: &str) -> usize {
                 continue;
             }
             let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1)
-                .min(rows[i][j - 1] + 1)
-                .min(rows[i - 1][j - 1] + change);
+            let mut best =
+                (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }

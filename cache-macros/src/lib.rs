@@ -3,6 +3,7 @@
 //! Use them through `larder`. Each is parsed (`args`), validated (`model`) and written (`expand`, which cannot fail); all mistakes
 //! of one attribute are reported together. An expansion builds a key and calls one function of `larder::__private`: what it
 //! does is ordinary code over there.
+#![forbid(unsafe_code)]
 
 mod cache_evict;
 mod cache_put;

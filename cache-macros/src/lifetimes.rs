@@ -32,16 +32,12 @@ impl Named {
         if let Some(lifetime) = elided_self.or_else(|| only(&namer)) {
             Output(lifetime).visit_return_type_mut(&mut sig.output);
         }
-        let declared: Vec<_> = sig
-            .generics
-            .lifetimes()
-            .map(|param| param.lifetime.clone())
-            .collect();
+        let declared: Vec<_> =
+            sig.generics.lifetimes().map(|param| param.lifetime.clone()).collect();
         for lifetime in namer.made.iter().rev() {
-            sig.generics.params.insert(
-                0,
-                GenericParam::Lifetime(LifetimeParam::new(lifetime.clone())),
-            );
+            sig.generics
+                .params
+                .insert(0, GenericParam::Lifetime(LifetimeParam::new(lifetime.clone())));
         }
         let lifetimes = declared.into_iter().chain(namer.made).collect();
         Self { sig, lifetimes }
@@ -78,10 +74,7 @@ fn name_receiver(receiver: &mut syn::Receiver, namer: &mut Namer) -> Option<Life
             Some(named)
         }
         ReceiverKind::Typed(_, ty) => {
-            let mut own = Namer {
-                made: std::mem::take(&mut namer.made),
-                used: Vec::new(),
-            };
+            let mut own = Namer { made: std::mem::take(&mut namer.made), used: Vec::new() };
             own.visit_type_mut(ty);
             namer.made = own.made;
             own.used.into_iter().next()

@@ -22,9 +22,7 @@ pub(crate) fn check(name: &str, function: &Function, errors: &mut Errors) {
 
 /// The function with `inside` for its body.
 pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
-    let Function {
-        attrs, vis, sig, ..
-    } = function;
+    let Function { attrs, vis, sig, .. } = function;
     mixed! {
         #(#attrs)*
         #vis #sig {

@@ -102,10 +102,7 @@ impl Options {
         if let Value::Assigned(expr) = value {
             return Some((name, expr));
         }
-        errors.at(
-            name.span(),
-            format!("`{name}` needs a value: `{name} = ...`"),
-        );
+        errors.at(name.span(), format!("`{name}` needs a value: `{name} = ...`"));
         None
     }
 
@@ -113,10 +110,7 @@ impl Options {
     pub(crate) fn flag(&mut self, name: &str, errors: &mut Errors) -> Option<Ident> {
         let Opt { name, value } = self.take(name)?;
         if !matches!(value, Value::Flag) {
-            errors.at(
-                name.span(),
-                format!("`{name}` takes no value: write just `{name}`"),
-            );
+            errors.at(name.span(), format!("`{name}` takes no value: write just `{name}`"));
         }
         Some(name)
     }
@@ -125,10 +119,7 @@ impl Options {
     pub(crate) fn names(&mut self, name: &str, errors: &mut Errors) -> Option<Vec<Ident>> {
         let Opt { name, value } = self.take(name)?;
         let Value::List(tokens) = value else {
-            errors.at(
-                name.span(),
-                format!("`{name}` takes a list of arguments: `{name}(a, b)`"),
-            );
+            errors.at(name.span(), format!("`{name}` takes a list of arguments: `{name}(a, b)`"));
             return None;
         };
         let parser = |input: ParseStream<'_>| input.parse_terminated(Ident::parse_any, Token![,]);
@@ -195,10 +186,7 @@ fn accept(name: &Ident, grammar: &Grammar, errors: &mut Errors) -> bool {
     let stop = if hint.is_empty() { "." } else { "" };
     errors.at(
         name.span(),
-        format!(
-            "unknown option `{text}`{hint}{stop} The options are {}",
-            list(grammar.known)
-        ),
+        format!("unknown option `{text}`{hint}{stop} The options are {}", list(grammar.known)),
     );
     false
 }

@@ -47,23 +47,10 @@ impl Function {
     pub(crate) fn new(item: ItemFn) -> Self {
         let associated =
             item.sig.receiver().is_some() || mentions_self_type(item.to_token_stream());
-        let ItemFn {
-            attrs,
-            vis,
-            sig,
-            block,
-            ..
-        } = item;
+        let ItemFn { attrs, vis, sig, block, .. } = item;
         let attrs = attrs.into_iter().map(outer).collect();
         let args = sig.inputs.iter().enumerate().filter_map(argument).collect();
-        Self {
-            attrs,
-            vis,
-            sig,
-            block: *block,
-            args,
-            associated,
-        }
+        Self { attrs, vis, sig, block: *block, args, associated }
     }
 
     /// The receiver, if there's one.
@@ -89,17 +76,10 @@ impl Function {
 
     /// `self` and the arguments that have a name.
     pub(crate) fn names(&self) -> Names {
-        let this = self
-            .receiver()
-            .map(|receiver| Ident::new("self", receiver.self_token.span));
-        let args = self
-            .args
-            .iter()
-            .filter(|arg| arg.pattern.is_none())
-            .map(|arg| arg.ident.clone());
-        Names {
-            all: this.into_iter().chain(args).collect(),
-        }
+        let this = self.receiver().map(|receiver| Ident::new("self", receiver.self_token.span));
+        let args =
+            self.args.iter().filter(|arg| arg.pattern.is_none()).map(|arg| arg.ident.clone());
+        Names { all: this.into_iter().chain(args).collect() }
     }
 }
 
@@ -136,20 +116,12 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
     let span = arg.pat.to_token_stream();
     let ty = (*arg.ty).clone();
     Some(match &*arg.pat {
-        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Argument {
-            ident: pat.ident.clone(),
-            pattern: None,
-            ty,
-            span,
-        },
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+            Argument { ident: pat.ident.clone(), pattern: None, ty, span }
+        }
         pat => {
             let ident = format_ident!("larder_arg{at}", span = Span::mixed_site());
-            Argument {
-                ident,
-                pattern: Some(pat.clone()),
-                ty,
-                span,
-            }
+            Argument { ident, pattern: Some(pat.clone()), ty, span }
         }
     })
 }

@@ -1,5 +1,6 @@
 //! Templates: literal text with `{place}` in it, as in `key = "user:{id}"`.
 
+mod check;
 mod emit;
 mod parse;
 
@@ -40,8 +41,7 @@ impl Template {
 
     /// Whether a placeholder is a field of `self`.
     pub(crate) fn mentions_field_of_self(&self) -> bool {
-        self.places()
-            .any(|place| place.root == "self" && !place.fields.is_empty())
+        self.places().any(|place| place.root == "self" && !place.fields.is_empty())
     }
 
     /// The text, if it has no placeholder.

@@ -29,6 +29,7 @@
 //! Redis 5 or later is needed (scripts that read the clock and then write). Everything runs on
 //! Tokio, with its I/O and time drivers enabled. A `Redis` that was made inside a runtime also
 //! serves threads outside of it, as long as that runtime lives.
+#![forbid(unsafe_code)]
 
 mod backend;
 mod config;

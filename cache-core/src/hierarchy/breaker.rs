@@ -37,9 +37,7 @@ impl Breaker {
 
     fn claim(&self, until: u64, now: u64) -> bool {
         let next = now + COOL_DOWN.as_millis() as u64;
-        self.open_until
-            .compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+        self.open_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     pub(crate) fn record(&self, success: bool) {

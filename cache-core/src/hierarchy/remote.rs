@@ -121,7 +121,9 @@ impl Remote {
         match undone {
             Undone::Keys(keys) => self.remove_now(keys).await,
             Undone::Pattern(pattern) => self.remove_matching_now(pattern).await,
-            Undone::Tag(tag) => self.bump_now(&self.tag_key(tag), |new| Message::Tag(tag.clone(), new)).await,
+            Undone::Tag(tag) => {
+                self.bump_now(&self.tag_key(tag), |new| Message::Tag(tag.clone(), new)).await
+            }
             Undone::Space => self.bump_now(&self.space_key(), Message::Space).await,
         }
     }
@@ -254,7 +256,9 @@ impl Remote {
         let (mut cursor, mut keys) = (0, Vec::new());
         loop {
             let page = self.guarded(self.backend.scan(&places, cursor)).await?;
-            keys.extend(page.keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned));
+            keys.extend(
+                page.keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned),
+            );
             match page.next {
                 Some(next) => cursor = next,
                 None => return Ok(keys),

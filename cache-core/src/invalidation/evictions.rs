@@ -144,7 +144,9 @@ async fn evict(cache: &Where, what: &What) {
 async fn apply(cache: &Cache, what: &What) -> Result<(), Error> {
     match what {
         What::Key(key) => cache.inner.evict_key(key.as_str()).await.map(drop),
-        What::Pattern(text) => cache.inner.evict_pattern(&Pattern::new(text.as_str())).await.map(drop),
+        What::Pattern(text) => {
+            cache.inner.evict_pattern(&Pattern::new(text.as_str())).await.map(drop)
+        }
         What::Tag(tag) => cache.inner.evict_tag(tag.as_str()).await,
         What::All => cache.inner.clear().await,
     }

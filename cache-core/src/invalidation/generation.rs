@@ -110,7 +110,11 @@ impl Generations {
             return Validity::Evicted;
         }
         let epoch = self.epoch.load(Ordering::Acquire);
-        if stamps.epoch == epoch && epoch.is_multiple_of(2) { Validity::Valid } else { Validity::Unverified }
+        if stamps.epoch == epoch && epoch.is_multiple_of(2) {
+            Validity::Valid
+        } else {
+            Validity::Unverified
+        }
     }
 
     /// Whether no generation moved on since the stamps were taken.

@@ -1,59 +1,63 @@
 //! Writing through: a mutator's result becomes the cached value.
 
-use crate::call::{Call, Load};
+use crate::call::{Call, Load, Put, Target};
 use crate::invalidation::Evictions;
-use crate::strategy::start_now;
+use crate::strategy::{Plan, start_now};
 use crate::value::{CacheValue, Holds, Shape};
 
-/// A cached call whose value a mutator brings. Made by `#[cache_put]`.
+/// Where a mutator's value goes. Made by `#[cache_put]`, before the body runs; it holds none of the
+/// body's arguments.
 ///
 /// If the body fails, panics or is cancelled, the value is evicted instead: the mutator may have
 /// committed.
 #[derive(Debug)]
 #[must_use]
-pub struct WriteThrough<S, L> {
+pub struct WriteThrough<S> {
     shape: S,
-    call: Call<L>,
+    target: Target,
+    plan: Plan,
     otherwise: Evictions,
 }
 
-impl<S, L> WriteThrough<S, L>
+impl<S> WriteThrough<S>
 where
     S: Shape,
     S::Value: CacheValue,
-    L: Load,
-    L::Output: Holds<S::Value>,
 {
     /// `call` is what the value is to answer from now on.
-    pub fn new(call: Call<L>, shape: S) -> Self {
+    pub fn new<L>(call: Call<L>, shape: S) -> Self
+    where
+        L: Load,
+        L::Output: Holds<S::Value>,
+    {
         let otherwise = Evictions::new().call(call.evict());
-        Self { shape, call, otherwise }
+        let (target, plan) = call.into_parts();
+        Self { shape, target, plan, otherwise }
     }
 
     /// Takes the body's output: a value is put, a failure evicts.
     pub async fn finish(self, output: &S::Output) {
-        let Self { shape, call, otherwise } = self;
+        let Self { shape, target, plan, otherwise } = self;
         let Some(value) = shape.value(output) else { return otherwise.run().await };
-        match call.write(value.clone()).await {
-            Ok(()) => otherwise.disarm(),
-            Err(error) => {
-                tracing::warn!(%error, "larder: a value was not written through everywhere");
-                otherwise.run().await;
-            }
-        }
+        write(Put::new(target, plan, value.clone()), otherwise).await;
     }
 
     /// [`finish`](Self::finish) for sync functions: memory at once, the remote tier in the
     /// background.
     pub fn finish_blocking(self, output: &S::Output) {
-        let Self { shape, call, otherwise } = self;
+        let Self { shape, target, plan, otherwise } = self;
         let Some(value) = shape.value(output) else { return drop(otherwise) };
-        let put = call.write(value.clone());
-        start_now(async move {
-            match put.await {
-                Ok(()) => otherwise.disarm(),
-                Err(_) => otherwise.run().await,
-            }
-        });
+        start_now(write(Put::new(target, plan, value.clone()), otherwise));
+    }
+}
+
+/// A value that could not be written everywhere is evicted everywhere.
+async fn write(put: Put, otherwise: Evictions) {
+    match put.await {
+        Ok(()) => otherwise.disarm(),
+        Err(error) => {
+            tracing::warn!(%error, "larder: a value was not written through everywhere");
+            otherwise.run().await;
+        }
     }
 }

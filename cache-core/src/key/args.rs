@@ -4,7 +4,8 @@
 //! floats equal by bits, strings equal, the same structure with the same names. Structure uses
 //! characters that argument text never contains (`(),=!$'&`), so text can't pass for structure;
 //! strings that don't begin with a letter are marked with `'`, so they can't pass for numbers.
-//! Maps are sorted by the text of their keys. (A `HashSet` is a sequence to serde: its order, and
+//! Sequences are `(..)`, structs `&(name=..)`, variants `&Name(..)`, maps `!m(..)`; a newtype struct is
+//! its content. Maps are sorted by the text of their keys. (A `HashSet` is a sequence to serde: its order, and
 //! so its key, varies. That costs hits, never correctness; use a `BTreeSet`.)
 
 use std::fmt::{self, Display, Write as _};
@@ -223,7 +224,7 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'a>, Failed> {
-        Ok(self.open(None))
+        Ok(self.open(Some("")))
     }
 
     fn serialize_struct_variant(
@@ -329,7 +330,7 @@ impl ser::SerializeMap for Sorting<'_> {
     }
     fn end(mut self) -> Result<(), Failed> {
         self.entries.sort();
-        self.key.literal("(");
+        self.key.literal("!m(");
         for (key, value) in &self.entries {
             self.key.literal(key);
             self.key.literal("=");

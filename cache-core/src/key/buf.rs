@@ -152,7 +152,9 @@ impl KeyBuf {
 /// Whether a byte of an argument stays as it is.
 #[inline]
 fn plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'+')
+    byte.is_ascii_alphanumeric()
+        || byte >= 0x80
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'+')
 }
 
 impl fmt::Write for KeyBuf {

@@ -61,7 +61,11 @@ impl Suite<'_> {
         self.set(&a, "one", None).await;
         let found = self.backend.get_many(&[&b, &a, &b, &a]).await.expect("get_many");
         let one = Some(Bytes::from_static(b"one"));
-        assert_eq!(found, [None, one.clone(), None, one], "in the keys' order, twice if asked twice");
+        assert_eq!(
+            found,
+            [None, one.clone(), None, one],
+            "in the keys' order, twice if asked twice"
+        );
         assert_eq!(self.backend.get_many(&[]).await.expect("no keys"), [], "no keys, no results");
         let odd = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\"");
         self.set(&odd, "odd", None).await;
@@ -186,8 +190,11 @@ impl Suite<'_> {
             .expect("publish elsewhere");
         self.backend.publish(&notice("4")).await.expect("publish");
         heard.until("four messages", |heard| heard.messages.len() >= 4).await;
-        assert_eq!(heard.0.lock().unwrap_or_else(PoisonError::into_inner).messages,
-            [b"1", b"2", b"3", b"4"], "in order, of this channel only, also for absent keys");
+        assert_eq!(
+            heard.0.lock().unwrap_or_else(PoisonError::into_inner).messages,
+            [b"1", b"2", b"3", b"4"],
+            "in order, of this channel only, also for absent keys"
+        );
         drop(subscription);
     }
 

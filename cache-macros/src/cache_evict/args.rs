@@ -9,9 +9,7 @@ use crate::errors::Errors;
 use crate::options::{Grammar, Options};
 
 const GRAMMAR: Grammar = Grammar {
-    known: &[
-        "key", "keys", "pattern", "tags", "all", "before", "cache", "crate",
-    ],
+    known: &["key", "keys", "pattern", "tags", "all", "before", "cache", "crate"],
     later: &["on", "when"],
     targets: true,
 };

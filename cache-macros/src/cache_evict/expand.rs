@@ -20,11 +20,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         }
     };
     let early = model.early.iter().map(|target| step(model, target));
-    let rest = if model.before {
-        before(model)
-    } else {
-        after(model)
-    };
+    let rest = if model.before { before(model) } else { after(model) };
     let inside = mixed! {
         let evictions = #start;
         #(let evictions = evictions #early;)*
@@ -63,11 +59,12 @@ fn late(model: &Model) -> Option<TokenStream> {
     if model.late.is_empty() {
         return None;
     }
-    let shape = shape(&model.root.private, &model.function.output());
+    let private = &model.root.private;
+    let shape = shape(private, &model.function.output());
     let result = result_ident();
     let steps = model.late.iter().map(|target| step(model, target));
     Some(mixed! {
-        let evictions = match #shape.value(&output) {
+        let evictions = match #private::Shape::value(#shape, &output) {
             ::core::option::Option::Some(#result) => evictions #(#steps)*,
             ::core::option::Option::None => evictions,
         };

@@ -43,28 +43,17 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Mode
     }
     let names = target::names(&function);
     let mut targets = templates(&args, &names, errors);
-    let calls = args
-        .calls
-        .into_iter()
-        .filter_map(|call| Target::new(call, &function, errors));
+    let calls = args.calls.into_iter().filter_map(|call| Target::new(call, &function, errors));
     let calls: Vec<_> = calls.map(Evict::Call).collect();
     targets.splice(0..0, calls);
     targets.extend(args.all.then_some(Evict::All));
     let free = result_is_free(&function);
-    let (late, early): (Vec<_>, Vec<_>) = targets
-        .into_iter()
-        .partition(|target| free && needs_result(target));
+    let (late, early): (Vec<_>, Vec<_>) =
+        targets.into_iter().partition(|target| free && needs_result(target));
     for target in &late {
         result_is_there(target, args.before, &function, errors);
     }
-    Model {
-        root: args.root,
-        cache: args.cache,
-        before: args.before,
-        early,
-        late,
-        function,
-    }
+    Model { root: args.root, cache: args.cache, before: args.before, early, late, function }
 }
 
 fn templates(args: &Args, names: &Names, errors: &mut Errors) -> Vec<Evict> {
@@ -74,10 +63,8 @@ fn templates(args: &Args, names: &Names, errors: &mut Errors) -> Vec<Evict> {
     }
     match &args.keys {
         Some((_, Expr::Array(keys))) => {
-            let keys = keys
-                .elems
-                .iter()
-                .filter_map(|key| template::parse(Kind::Key, key, names, errors));
+            let keys =
+                keys.elems.iter().filter_map(|key| template::parse(Kind::Key, key, names, errors));
             targets.extend(keys.map(Evict::Key));
         }
         Some((_, other)) => errors.on(
@@ -90,11 +77,7 @@ fn templates(args: &Args, names: &Names, errors: &mut Errors) -> Vec<Evict> {
         targets.extend(template::parse(Kind::Pattern, value, names, errors).map(Evict::Pattern));
     }
     if let Some((_, value)) = &args.tags {
-        targets.extend(
-            tag_templates(value, names, errors)
-                .into_iter()
-                .map(Evict::Tag),
-        );
+        targets.extend(tag_templates(value, names, errors).into_iter().map(Evict::Tag));
     }
     targets
 }

@@ -7,11 +7,7 @@ use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::options::{Grammar, Options};
 
-const GRAMMAR: Grammar = Grammar {
-    known: &["crate"],
-    later: &["when"],
-    targets: true,
-};
+const GRAMMAR: Grammar = Grammar { known: &["crate"], later: &["when"], targets: true };
 
 /// Every option that was given.
 pub(crate) struct Args {
@@ -24,9 +20,6 @@ impl Args {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Options::parse(tokens, &GRAMMAR, errors);
         let root = Root::take(&mut options, errors);
-        Self {
-            root,
-            targets: options.targets,
-        }
+        Self { root, targets: options.targets }
     }
 }

@@ -11,11 +11,7 @@ use crate::target::result_ident;
 /// The function behind whose body the value is stored.
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let shape = shape(&model.root.private, &model.output);
-    let inside = if model.target.uses_result {
-        late(model)
-    } else {
-        early(model)
-    };
+    let inside = if model.target.uses_result { late(model) } else { early(model) };
     let inside = mixed! {
         let shape = #shape;
         #inside
@@ -43,7 +39,7 @@ fn late(model: &Model) -> TokenStream {
     mixed! {
         #[allow(clippy::redundant_closure_call)]
         let output = #body;
-        if let ::core::option::Option::Some(#result) = shape.value(&output) {
+        if let ::core::option::Option::Some(#result) = #private::Shape::value(shape, &output) {
             #private::WriteThrough::new(#target, shape) #finish;
         }
         output

@@ -31,12 +31,7 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Opti
     }
     let output = output(&function, errors);
     let target = Target::new(first?, &function, errors)?;
-    Some(Model {
-        root: args.root,
-        target,
-        output: output?,
-        function,
-    })
+    Some(Model { root: args.root, target, output: output?, function })
 }
 
 fn output(function: &Function, errors: &mut Errors) -> Option<Type> {

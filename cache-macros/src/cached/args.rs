@@ -41,13 +41,7 @@ impl Args {
 pub(crate) fn cache_choice(options: &mut Options, errors: &mut Errors) -> CacheChoice {
     match options.assigned("cache", errors) {
         None => CacheChoice::Default,
-        Some((
-            _,
-            Expr::Lit(ExprLit {
-                lit: Lit::Str(name),
-                ..
-            }),
-        )) => {
+        Some((_, Expr::Lit(ExprLit { lit: Lit::Str(name), .. }))) => {
             if name.value().is_empty() {
                 errors.at(
                     name.span(),

@@ -39,12 +39,7 @@ pub(crate) fn allowed_hidden() -> TokenStream {
 pub(crate) fn for_body(attrs: &[Attribute]) -> TokenStream {
     let mut out = TokenStream::new();
     for attr in attrs {
-        if is(
-            attr,
-            &[
-                "cfg", "cfg_attr", "allow", "expect", "warn", "deny", "forbid",
-            ],
-        ) {
+        if is(attr, &["cfg", "cfg_attr", "allow", "expect", "warn", "deny", "forbid"]) {
             out.extend(quote!(#attr));
         }
         if is(attr, &["deprecated"]) {
@@ -56,20 +51,12 @@ pub(crate) fn for_body(attrs: &[Attribute]) -> TokenStream {
 
 /// Attributes for an item without a body of its own.
 pub(crate) fn conditions(attrs: &[Attribute]) -> TokenStream {
-    attrs
-        .iter()
-        .filter(|attr| is(attr, &["cfg"]))
-        .map(|attr| quote!(#attr))
-        .collect()
+    attrs.iter().filter(|attr| is(attr, &["cfg"])).map(|attr| quote!(#attr)).collect()
 }
 
 /// Attributes for the item that users call, when its body is elsewhere: an expected lint is found where the body is.
 pub(crate) fn for_wrapper(attrs: &[Attribute]) -> TokenStream {
-    attrs
-        .iter()
-        .filter(|attr| !is(attr, &["expect"]))
-        .map(|attr| quote!(#attr))
-        .collect()
+    attrs.iter().filter(|attr| !is(attr, &["expect"])).map(|attr| quote!(#attr)).collect()
 }
 
 fn is(attr: &Attribute, names: &[&str]) -> bool {

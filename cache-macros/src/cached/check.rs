@@ -43,10 +43,8 @@ fn output(function: &Function, errors: &mut Errors) {
     let ty = match &function.sig.output {
         ReturnType::Default => {
             let ident = &function.sig.ident;
-            return errors.at(
-                ident.span(),
-                format!("`{ident}` returns nothing: there is nothing to cache"),
-            );
+            return errors
+                .at(ident.span(), format!("`{ident}` returns nothing: there is nothing to cache"));
         }
         ReturnType::Type(_, ty) => &**ty,
     };
@@ -71,17 +69,13 @@ impl<'ast> Visit<'ast> for ImplTrait<'_> {
 fn property(function: &Function, errors: &mut Errors) {
     let advice = "`#[cached_property]` goes on a method that takes `&self` and nothing else";
     match function.receiver() {
-        None => errors.on(
-            &function.sig.ident,
-            format!("{advice}; use `#[cached]` on other functions"),
-        ),
+        None => {
+            errors.on(&function.sig.ident, format!("{advice}; use `#[cached]` on other functions"))
+        }
         Some(receiver) if !matches!(held(receiver), Held::Shared) => errors.on(receiver, advice),
         Some(_) => {}
     }
     for arg in &function.args {
-        errors.on(
-            &arg.span,
-            format!("{advice}; use `#[cached]` on a method with arguments"),
-        );
+        errors.on(&arg.span, format!("{advice}; use `#[cached]` on a method with arguments"));
     }
 }

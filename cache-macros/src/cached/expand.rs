@@ -20,17 +20,11 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 
 fn asynchronous(model: &Model) -> TokenStream {
     let shell = Shell::new(model, true);
-    let (site, locals) = (
-        prologue::site(model),
-        prologue::locals(model, &shell.output),
-    );
+    let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, codec) = (prologue::fetch(model), prologue::codec(model));
     let body = shell.body(model);
     let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
-    let (vis, head) = (
-        &model.function.vis,
-        shell.head(model, &model.function.sig.ident),
-    );
+    let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));
     mixed! {
         #(#attributes)*
         #allowed
@@ -61,17 +55,10 @@ impl Shell {
     /// `fn name<'larder0>(..) -> Call<..> where ..`
     pub(crate) fn head(&self, model: &Model, name: &Ident) -> TokenStream {
         let (larder, private) = (&model.root.larder, &model.root.private);
-        let syn::Signature {
-            fn_token,
-            generics,
-            inputs,
-            ..
-        } = &self.named.sig;
+        let syn::Signature { fn_token, generics, inputs, .. } = &self.named.sig;
         let clause = &generics.where_clause;
-        let (output, captures) = (
-            &self.output,
-            self.named.captures(private, model.function.associated),
-        );
+        let (output, captures) =
+            (&self.output, self.named.captures(private, model.function.associated));
         mixed! {
             #fn_token #name #generics (#inputs)
                 -> #larder::Call<impl #private::Load<Output = #output> #captures>
@@ -105,21 +92,11 @@ pub(crate) fn patterns(args: &[signature::Argument]) -> TokenStream {
 
 /// `::<T, N>` for what has to be said when one function calls another with the same generics.
 pub(crate) fn turbofish(model: &Model) -> TokenStream {
-    let named = model
-        .function
-        .sig
-        .generics
-        .params
-        .iter()
-        .filter_map(|param| match param {
-            syn::GenericParam::Type(param) => Some(&param.ident),
-            syn::GenericParam::Const(param) => Some(&param.ident),
-            _ => None,
-        });
+    let named = model.function.sig.generics.params.iter().filter_map(|param| match param {
+        syn::GenericParam::Type(param) => Some(&param.ident),
+        syn::GenericParam::Const(param) => Some(&param.ident),
+        _ => None,
+    });
     let named: Vec<_> = named.collect();
-    if named.is_empty() {
-        TokenStream::new()
-    } else {
-        mixed!(::<#(#named),*>)
-    }
+    if named.is_empty() { TokenStream::new() } else { mixed!(::<#(#named),*>) }
 }

@@ -61,12 +61,8 @@ fn automatic(
         return None;
     }
     let this = names.find("self").cloned();
-    let all = this
-        .into_iter()
-        .chain(function.args.iter().map(|arg| arg.ident.clone()));
-    Some(Key::Automatic(
-        all.filter(|ident| !args.skip.contains(ident)).collect(),
-    ))
+    let all = this.into_iter().chain(function.args.iter().map(|arg| arg.ident.clone()));
+    Some(Key::Automatic(all.filter(|ident| !args.skip.contains(ident)).collect()))
 }
 
 fn per_instance(fix: &str) -> String {
@@ -76,29 +72,20 @@ fn per_instance(fix: &str) -> String {
 fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {
     for (at, ident) in skip.iter().enumerate() {
         if names.find(&ident.to_string()).is_none() {
-            let known = if names.all.is_empty() {
-                "it has none".to_owned()
-            } else {
-                list(&names.all)
-            };
+            let known =
+                if names.all.is_empty() { "it has none".to_owned() } else { list(&names.all) };
             errors.at(
                 ident.span(),
                 format!("no argument is called `{ident}` (arguments of this function: {known})"),
             );
         } else if skip[..at].contains(ident) {
-            errors.at(
-                ident.span(),
-                format!("`{ident}` is skipped twice: keep one"),
-            );
+            errors.at(ident.span(), format!("`{ident}` is skipped twice: keep one"));
         }
     }
 }
 
 fn not_both(skip: &[Ident], template: &Template, errors: &mut Errors) {
-    for ident in skip
-        .iter()
-        .filter(|ident| template.mentions(&ident.to_string()))
-    {
+    for ident in skip.iter().filter(|ident| template.mentions(&ident.to_string())) {
         errors.at(
             ident.span(),
             format!("`{ident}` is in `key` and in `skip(...)`: remove it from one of them"),
@@ -120,11 +107,7 @@ fn nothing_forgotten(
                        depends on in `key`";
         errors.at(self_token.span, message);
     }
-    for arg in function
-        .args
-        .iter()
-        .filter(|arg| missing(&arg.ident.to_string()))
-    {
+    for arg in function.args.iter().filter(|arg| missing(&arg.ident.to_string())) {
         errors.on(&arg.span, forgotten(arg));
     }
 }

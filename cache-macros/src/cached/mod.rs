@@ -62,9 +62,7 @@ impl Flavor {
     fn grammar(self) -> Grammar {
         match self {
             Flavor::Function => Grammar {
-                known: &[
-                    "ttl", "stale", "key", "tags", "skip", "cache", "local", "crate",
-                ],
+                known: &["ttl", "stale", "key", "tags", "skip", "cache", "local", "crate"],
                 later: LATER,
                 targets: false,
             },

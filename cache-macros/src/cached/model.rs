@@ -78,17 +78,10 @@ pub(crate) fn build(
 /// Reads `tags = ["a", "user:{id}"]`.
 pub(crate) fn tag_templates(value: &Expr, names: &Names, errors: &mut Errors) -> Vec<Template> {
     let Expr::Array(array) = value else {
-        errors.on(
-            value,
-            "`tags` takes a list: `tags = [\"users\", \"user:{id}\"]`",
-        );
+        errors.on(value, "`tags` takes a list: `tags = [\"users\", \"user:{id}\"]`");
         return Vec::new();
     };
-    array
-        .elems
-        .iter()
-        .filter_map(|tag| template::parse(Kind::Tag, tag, names, errors))
-        .collect()
+    array.elems.iter().filter_map(|tag| template::parse(Kind::Tag, tag, names, errors)).collect()
 }
 
 /// A refresh in the background outlives the call, so that it needs owned inputs.
@@ -106,9 +99,7 @@ fn refreshable(stale: &Ident, function: &Function, errors: &mut Errors) {
         errors.on(receiver, fix);
     }
     for arg in &function.args {
-        if let Some(reference) = arg
-            .reference()
-            .filter(|reference| reference.mutability.is_some())
+        if let Some(reference) = arg.reference().filter(|reference| reference.mutability.is_some())
         {
             errors.on(reference, fix);
         }

@@ -29,10 +29,7 @@ pub(crate) fn site(model: &Model) -> TokenStream {
 
 fn policy(model: &Model) -> TokenStream {
     let ttl = model.ttl.map(duration::emit).map(|ttl| mixed!(.ttl(#ttl)));
-    let stale = model
-        .stale
-        .map(duration::emit)
-        .map(|stale| mixed!(.stale(#stale)));
+    let stale = model.stale.map(duration::emit).map(|stale| mixed!(.stale(#stale)));
     let local = model.local.then(|| mixed!(.local()));
     let fixed: Vec<_> = model.tags.iter().filter_map(|tag| tag.fixed()).collect();
     let tags = (!fixed.is_empty()).then(|| mixed!(.tags(&[#(#fixed),*])));
@@ -96,11 +93,7 @@ pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
 /// The codec that the value needs.
 pub(crate) fn codec(model: &Model) -> TokenStream {
     let private = &model.root.private;
-    if model.local {
-        mixed!(#private::Local)
-    } else {
-        mixed!(#private::Serde)
-    }
+    if model.local { mixed!(#private::Local) } else { mixed!(#private::Serde) }
 }
 
 fn has_dynamic_tags(model: &Model) -> bool {
@@ -134,10 +127,7 @@ fn automatic(model: &Model, args: &[Ident]) -> TokenStream {
     let private = &model.root.private;
     let sig = &model.function.sig;
     let name = sig.ident.unraw().to_string();
-    let owner = model
-        .function
-        .associated
-        .then(|| mixed!(key.generic::<Self>();));
+    let owner = model.function.associated.then(|| mixed!(key.generic::<Self>();));
     let generics = sig.generics.params.iter().map(|param| match param {
         GenericParam::Type(param) => {
             let ident = &param.ident;
@@ -171,11 +161,7 @@ fn automatic(model: &Model, args: &[Ident]) -> TokenStream {
 /// Module path and name don't tell apart `A::get` from `B::get`, nor two functions nested in others: the path that the
 /// compiler gives a type inside the function does. For a function of a module the two agree and the test is constant.
 fn here(model: &Model, name: &str) -> TokenStream {
-    let inside = if model.function.is_async() || model.function.associated {
-        ""
-    } else {
-        "::call"
-    };
+    let inside = if model.function.is_async() || model.function.associated { "" } else { "::call" };
     let expected = format!("::{name}{inside}::__LarderHere");
     mixed! {
         if ::core::any::type_name::<__LarderHere>() != ::core::concat!(::core::module_path!(), #expected) {

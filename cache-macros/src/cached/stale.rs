@@ -31,39 +31,28 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 }
 
 fn load(model: &Model, name: &Ident) -> TokenStream {
-    let (for_body, hidden) = (
-        attrs::for_body(&model.function.attrs),
-        attrs::allowed_hidden(),
-    );
+    let (for_body, hidden) = (attrs::for_body(&model.function.attrs), attrs::allowed_hidden());
     let mut sig = model.function.sig.clone();
     sig.ident = name.clone();
     let block = &model.function.block;
+    // An argument that only the key or the cache uses is used.
     mixed! {
         #for_body
         #hidden
+        #[allow(unused_variables)]
         #sig #block
     }
 }
 
 fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStream {
     let shell = Shell::new(model, false);
-    let (site, locals) = (
-        prologue::site(model),
-        prologue::locals(model, &shell.output),
-    );
+    let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, codec) = (prologue::fetch(model), prologue::codec(model));
     let (attributes, allowed) = (attrs::for_wrapper(&model.function.attrs), attrs::allowed());
-    let (vis, head) = (
-        &model.function.vis,
-        shell.head(model, &model.function.sig.ident),
-    );
+    let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));
     let (args, members) = (tuple(&forwarded(model)), Members::new(model));
-    let (names, held, clones, passed) = (
-        tuple(&members.names),
-        &members.names,
-        &members.clones,
-        &members.passed,
-    );
+    let (names, held, clones, passed) =
+        (tuple(&members.names), &members.names, &members.clones, &members.passed);
     let turbofish = turbofish(model);
     mixed! {
         #attributes
@@ -115,8 +104,11 @@ impl Members {
     fn push(&mut self, name: &Ident, borrowed: bool) {
         self.names.push(name.to_token_stream());
         if borrowed {
-            self.clones
-                .push(mixed!(let #name = ::std::borrow::ToOwned::to_owned(#name);));
+            // What rustc says of a type that isn't `Clone` is shown at the argument.
+            let shown = Span::mixed_site().located_at(name.span());
+            let clone =
+                quote_spanned!(shown=> let #name = ::std::borrow::ToOwned::to_owned(#name););
+            self.clones.push(clone);
             self.passed.push(mixed!(&#name));
         } else {
             self.passed.push(name.to_token_stream());

@@ -13,11 +13,7 @@ use crate::signature::with_names;
 
 /// The wrapper and its twin.
 pub(crate) fn expand(model: &Model) -> TokenStream {
-    if model.function.associated {
-        method(model)
-    } else {
-        free(model)
-    }
+    if model.function.associated { method(model) } else { free(model) }
 }
 
 /// An empty type with the function's name: an import of the function brings both.
@@ -55,16 +51,10 @@ fn method(model: &Model) -> TokenStream {
 
 fn twin(model: &Model, name: &Ident) -> TokenStream {
     let shell = Shell::new(model, true);
-    let (site, locals) = (
-        prologue::site(model),
-        prologue::locals(model, &shell.output),
-    );
+    let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, body, output) = (prologue::fetch(model), shell.body(model), &shell.output);
-    let (for_body, hidden, allowed) = (
-        attrs::for_body(&model.function.attrs),
-        attrs::allowed_hidden(),
-        attrs::allowed(),
-    );
+    let (for_body, hidden, allowed) =
+        (attrs::for_body(&model.function.attrs), attrs::allowed_hidden(), attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, name));
     mixed! {
         #for_body
@@ -94,17 +84,8 @@ fn wrapper(model: &Model, twin: &TokenStream) -> TokenStream {
 
 /// The arguments as they are handed on, the receiver first.
 pub(crate) fn forwarded(model: &Model) -> Vec<TokenStream> {
-    let this = model
-        .function
-        .receiver()
-        .map(|receiver| receiver.self_token.to_token_stream());
+    let this = model.function.receiver().map(|receiver| receiver.self_token.to_token_stream());
     this.into_iter()
-        .chain(
-            model
-                .function
-                .args
-                .iter()
-                .map(|arg| arg.ident.to_token_stream()),
-        )
+        .chain(model.function.args.iter().map(|arg| arg.ident.to_token_stream()))
         .collect()
 }

@@ -19,21 +19,10 @@ fn try_expand(input: TokenStream) -> syn::Result<TokenStream> {
     };
     match strip(call) {
         Expr::MethodCall(call) => Ok(method(call)),
-        Expr::Call(ExprCall {
-            attrs,
-            func,
-            paren_token,
-            args,
-        }) => match *func {
+        Expr::Call(ExprCall { attrs, func, paren_token, args }) => match *func {
             Expr::Path(path) => {
                 let func = Box::new(Expr::Path(twin(path)));
-                Ok(ExprCall {
-                    attrs,
-                    func,
-                    paren_token,
-                    args,
-                }
-                .into_token_stream())
+                Ok(ExprCall { attrs, func, paren_token, args }.into_token_stream())
             }
             other => Err(syn::Error::new_spanned(other, FORM)),
         },
@@ -73,13 +62,7 @@ fn twin(mut path: ExprPath) -> ExprPath {
 /// Types begin with a capital letter and modules don't: all that a macro can go by.
 fn owner_is_type(path: &ExprPath) -> bool {
     let owner = path.path.segments.iter().rev().nth(1);
-    owner.is_some_and(|segment| {
-        segment
-            .ident
-            .unraw()
-            .to_string()
-            .starts_with(char::is_uppercase)
-    })
+    owner.is_some_and(|segment| segment.ident.unraw().to_string().starts_with(char::is_uppercase))
 }
 
 fn hidden(name: &Ident) -> Ident {

@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Key => "key",
             Kind::Tag => "tag",
@@ -35,45 +35,26 @@ pub(crate) fn parse(
     names: &Names,
     errors: &mut Errors,
 ) -> Option<Template> {
-    let Expr::Lit(ExprLit {
-        lit: Lit::Str(literal),
-        ..
-    }) = value
-    else {
-        errors.on(
-            value,
-            format!(
-                "a {} is a string literal such as \"user:{{id}}\"",
-                kind.name()
-            ),
-        );
+    let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = value else {
+        errors.on(value, format!("a {} is a string literal such as \"user:{{id}}\"", kind.name()));
         return None;
     };
-    let mut reader = Reader {
-        kind,
-        literal,
-        names,
-        errors,
-        good: true,
-    };
+    let mut reader = Reader { kind, literal, names, errors, good: true };
     let parts = reader.parts(&literal.value());
     reader.check(&parts);
-    reader.good.then(|| Template {
-        parts,
-        literal: literal.clone(),
-    })
+    reader.good.then(|| Template { parts, literal: literal.clone() })
 }
 
-struct Reader<'a> {
-    kind: Kind,
+pub(super) struct Reader<'a> {
+    pub(super) kind: Kind,
     literal: &'a LitStr,
     names: &'a Names,
     errors: &'a mut Errors,
-    good: bool,
+    pub(super) good: bool,
 }
 
 impl Reader<'_> {
-    fn error(&mut self, message: &str) {
+    pub(super) fn error(&mut self, message: &str) {
         self.good = false;
         self.errors.at(self.literal.span(), message);
     }
@@ -105,9 +86,8 @@ impl Reader<'_> {
 
     /// What stands behind `brace` up to its partner, and the rest.
     fn inside<'t>(&mut self, brace: &str, rest: &'t str) -> Option<(&'t str, &'t str)> {
-        let inside = rest
-            .split_once('}')
-            .filter(|(inside, _)| brace == "{" && !inside.contains('{'));
+        let inside =
+            rest.split_once('}').filter(|(inside, _)| brace == "{" && !inside.contains('{'));
         if inside.is_none() {
             self.error(&format!(
                 "`{brace}` has no partner: write `{brace}{brace}` for the character itself"
@@ -130,103 +110,19 @@ impl Reader<'_> {
         };
         let Some(root) = self.names.find(&name.to_string()) else {
             let all = &self.names.all;
-            let known = if all.is_empty() {
-                "it has none".to_owned()
-            } else {
-                list(all)
-            };
+            let known = if all.is_empty() { "it has none".to_owned() } else { list(all) };
             let hint = did_you_mean(root, all);
             self.error(&format!(
                 "no argument is called `{root}`{hint} (arguments of this function: {known})"
             ));
             return None;
         };
-        Some(Place {
-            root: root.clone(),
-            fields,
-        })
-    }
-
-    fn check(&mut self, parts: &[Part]) {
-        let kind = self.kind.name();
-        if self.good && parts.is_empty() {
-            self.error(&format!("this {kind} is empty: every entry needs a name"));
-        }
-        self.check_text(parts);
-        self.check_neighbours(parts);
-        if self.good
-            && self.kind == Kind::Pattern
-            && !texts(parts).any(|text| text.contains(['*', '?']))
-        {
-            self.error("this pattern has no `*`: it names one key, so write `key = ...`");
-        }
-    }
-
-    fn check_text(&mut self, parts: &[Part]) {
-        let globs: &[char] = if self.kind == Kind::Pattern {
-            &['[', ']', '\\']
-        } else {
-            &['*', '?', '[', ']', '\\']
-        };
-        let kind = self.kind.name();
-        if let Some(c) = texts(parts)
-            .flat_map(str::chars)
-            .find(|c| globs.contains(c))
-        {
-            self.error(&stray_glob(self.kind, c));
-        }
-        if texts(parts)
-            .flat_map(str::chars)
-            .any(|c| c.is_ascii_control())
-        {
-            self.error(&format!("a {kind} cannot hold control characters"));
-        }
-    }
-
-    /// `{a}{b}` gives one text for ("1", "23") and ("12", "3"). A separator cannot occur in an escaped argument.
-    fn check_neighbours(&mut self, parts: &[Part]) {
-        let mut last: Option<&Place> = None;
-        let mut separated = false;
-        for part in parts {
-            match part {
-                Part::Text(text) => separated |= text.chars().any(is_separator),
-                Part::Place(place) => {
-                    if let Some(last) = last.filter(|_| !separated) {
-                        let (a, b) = (show(last), show(place));
-                        self.error(&format!("`{a}` and `{b}` run into each other: put a separator such as `:` between them"));
-                    }
-                    (last, separated) = (Some(place), false);
-                }
-            }
-        }
+        Some(Place { root: root.clone(), fields })
     }
 }
 
 fn text_part(literal: &mut String) -> Option<Part> {
     (!literal.is_empty()).then(|| Part::Text(std::mem::take(literal)))
-}
-
-fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
-    parts.iter().filter_map(|part| match part {
-        Part::Text(text) => Some(text.as_str()),
-        Part::Place(_) => None,
-    })
-}
-
-fn stray_glob(kind: Kind, c: char) -> String {
-    match kind {
-        Kind::Pattern => {
-            format!("`{c}` is not understood in a pattern: its wildcards are `*` and `?`")
-        }
-        _ => format!(
-            "`{c}` would make this {} a pattern: use another character such as `:`",
-            kind.name()
-        ),
-    }
-}
-
-fn is_separator(c: char) -> bool {
-    c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._~@+".contains(c)
 }
 
 fn shape_mistake(inside: &str) -> Option<String> {
@@ -258,15 +154,4 @@ fn field(text: &str) -> Option<Field> {
         Ok(index) => Some(Field::At(index)),
         Err(_) => ident(text).map(Field::Named),
     }
-}
-
-fn show(place: &Place) -> String {
-    let mut text = format!("{{{}", place.root);
-    for field in &place.fields {
-        match field {
-            Field::Named(name) => text.push_str(&format!(".{name}")),
-            Field::At(index) => text.push_str(&format!(".{index}")),
-        }
-    }
-    text + "}"
 }

@@ -8,12 +8,7 @@ use crate::cached_property;
 fn a_template_with_tags() {
     check(
         expand,
-        quote!(
-            ttl = "5m",
-            key = "user:{id}",
-            tags = ["users", "user:{id}"],
-            skip(db)
-        ),
+        quote!(ttl = "5m", key = "user:{id}", tags = ["users", "user:{id}"], skip(db)),
         quote! {
             /// Finds a user.
             pub async fn get_user(db: &Db, id: u64) -> Result<User, DbError> {
@@ -149,12 +144,7 @@ fn an_automatic_key() {
 fn a_method_with_a_named_cache() {
     check_method(
         expand,
-        quote!(
-            ttl = 300,
-            key = "user:{id}:{self.pair.0}",
-            cache = "people",
-            local
-        ),
+        quote!(ttl = 300, key = "user:{id}:{self.pair.0}", cache = "people", local),
         quote! {
             #[must_use]
             async fn get<'a>(&self, id: &'a str) -> Option<User> where Self: Sized {

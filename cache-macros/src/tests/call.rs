@@ -12,38 +12,20 @@ fn gives(input: TokenStream, expected: &Expect) {
 #[test]
 fn functions() {
     gives(quote!(fib(40)), &expect!["fib::call(40)"]);
-    gives(
-        quote!(math::fib::<u8>(40, x)),
-        &expect!["math::fib::call::<u8>(40,x)"],
-    );
-    gives(
-        quote!(crate::r#type(40)),
-        &expect!["crate::r#type::call(40)"],
-    );
+    gives(quote!(math::fib::<u8>(40, x)), &expect!["math::fib::call::<u8>(40,x)"]);
+    gives(quote!(crate::r#type(40)), &expect!["crate::r#type::call(40)"]);
 }
 
 #[test]
 fn methods() {
-    gives(
-        quote!(report.total::<u8>(7)),
-        &expect!["report.__larder_call_total::<u8>(7)"],
-    );
-    gives(
-        quote!(Report::total(7)),
-        &expect!["Report::__larder_call_total(7)"],
-    );
-    gives(
-        quote!(Self::total(7)),
-        &expect!["Self::__larder_call_total(7)"],
-    );
+    gives(quote!(report.total::<u8>(7)), &expect!["report.__larder_call_total::<u8>(7)"]);
+    gives(quote!(Report::total(7)), &expect!["Report::__larder_call_total(7)"]);
+    gives(quote!(Self::total(7)), &expect!["Self::__larder_call_total(7)"]);
     gives(
         quote!(model::Report::<T>::total(7)),
         &expect!["model::Report::<T>::__larder_call_total(7)"],
     );
-    gives(
-        quote!(<Report as Total>::total(7)),
-        &expect!["<ReportasTotal>::__larder_call_total(7)"],
-    );
+    gives(quote!(<Report as Total>::total(7)), &expect!["<ReportasTotal>::__larder_call_total(7)"]);
 }
 
 #[test]
@@ -58,9 +40,6 @@ fn anything_else_is_shown_the_form() {
     ] {
         let messages = found(&expand(input));
         assert_eq!(messages.len(), 1);
-        assert!(
-            messages[0].contains("such as `call!(fib(40))`"),
-            "{messages:?}"
-        );
+        assert!(messages[0].contains("such as `call!(fib(40))`"), "{messages:?}");
     }
 }

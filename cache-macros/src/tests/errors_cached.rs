@@ -25,11 +25,7 @@ fn options_that_are_unknown_or_later() {
         function(),
         &["unknown option `tll`; did you mean `ttl`? The options are `ttl`, `stale`"],
     );
-    cached(
-        quote!(bananas),
-        function(),
-        &["unknown option `bananas`. The options are"],
-    );
+    cached(quote!(bananas), function(), &["unknown option `bananas`. The options are"]);
     cached(
         quote!(tti = "5m", each = "id in ids"),
         function(),
@@ -39,56 +35,20 @@ fn options_that_are_unknown_or_later() {
 
 #[test]
 fn options_of_the_wrong_form() {
-    cached(
-        quote!(ttl),
-        function(),
-        &["`ttl` needs a value: `ttl = ...`"],
-    );
-    cached(
-        quote!(local = true),
-        function(),
-        &["`local` takes no value: write just `local`"],
-    );
-    cached(
-        quote!(skip = db),
-        function(),
-        &["`skip` takes a list of arguments: `skip(a, b)`"],
-    );
-    cached(
-        quote!(skip(db.pool)),
-        function(),
-        &["`skip` takes names of arguments"],
-    );
-    cached(
-        quote!(ttl = 5, ttl = 6),
-        function(),
-        &["`ttl` is given twice: keep one"],
-    );
-    cached(
-        quote!("user:{id}"),
-        function(),
-        &["expected an option: `ttl`"],
-    );
-    cached(
-        quote!(local ttl = 5),
-        function(),
-        &["expected `,` before the next option"],
-    );
+    cached(quote!(ttl), function(), &["`ttl` needs a value: `ttl = ...`"]);
+    cached(quote!(local = true), function(), &["`local` takes no value: write just `local`"]);
+    cached(quote!(skip = db), function(), &["`skip` takes a list of arguments: `skip(a, b)`"]);
+    cached(quote!(skip(db.pool)), function(), &["`skip` takes names of arguments"]);
+    cached(quote!(ttl = 5, ttl = 6), function(), &["`ttl` is given twice: keep one"]);
+    cached(quote!("user:{id}"), function(), &["expected an option: `ttl`"]);
+    cached(quote!(local ttl = 5), function(), &["expected `,` before the next option"]);
     cached(
         quote!(tags = "users"),
         function(),
         &["`tags` takes a list: `tags = [\"users\", \"user:{id}\"]`"],
     );
-    cached(
-        quote!(crate = 3),
-        function(),
-        &["`crate` takes a path to larder"],
-    );
-    cached(
-        quote!(cache = ""),
-        function(),
-        &["the name of a cache cannot be empty"],
-    );
+    cached(quote!(crate = 3), function(), &["`crate` takes a path to larder"]);
+    cached(quote!(cache = ""), function(), &["the name of a cache cannot be empty"]);
 }
 
 #[test]
@@ -98,31 +58,15 @@ fn durations() {
         function(),
         &["ttl must be longer than zero; leave it out for entries that do not expire"],
     );
-    cached(
-        quote!(ttl = 0),
-        function(),
-        &["ttl must be longer than zero"],
-    );
+    cached(quote!(ttl = 0), function(), &["ttl must be longer than zero"]);
     cached(
         quote!(ttl = "5 weeks"),
         function(),
         &["`ttl`: `weeks` is not a unit: use ms, s, m, h or d"],
     );
-    cached(
-        quote!(ttl = "5"),
-        function(),
-        &["`5` has no unit: write \"5s\" or \"5m\""],
-    );
-    cached(
-        quote!(ttl = 5u8),
-        function(),
-        &["`u8` is not understood here"],
-    );
-    cached(
-        quote!(ttl = FIVE),
-        function(),
-        &["a duration is a string such as \"5m\""],
-    );
+    cached(quote!(ttl = "5"), function(), &["`5` has no unit: write \"5s\" or \"5m\""]);
+    cached(quote!(ttl = 5u8), function(), &["`u8` is not understood here"]);
+    cached(quote!(ttl = FIVE), function(), &["a duration is a string such as \"5m\""]);
 }
 
 #[test]
@@ -290,11 +234,7 @@ fn items_that_are_no_functions() {
         ),
         &["found a module"],
     );
-    cached(
-        quote!(),
-        quote!(impl User {}),
-        &["found an impl block: put it on the methods"],
-    );
+    cached(quote!(), quote!(impl User {}), &["found an impl block: put it on the methods"]);
     cached(
         quote!(),
         quote!(
@@ -308,13 +248,7 @@ fn items_that_are_no_functions() {
 fn all_mistakes_are_told_at_once() {
     let found = messages(
         expand,
-        quote!(
-            ttl = "5 weeks",
-            nothing,
-            stale = "1m",
-            tags = ["{idd}"],
-            key = "user:{usr}"
-        ),
+        quote!(ttl = "5 weeks", nothing, stale = "1m", tags = ["{idd}"], key = "user:{usr}"),
         quote!(
             fn get(user: u64) {}
         ),
@@ -332,16 +266,8 @@ fn properties() {
             }
         )
     };
-    property(
-        quote!(),
-        good(),
-        &["without it all instances would share one value"],
-    );
-    property(
-        quote!(key = "count"),
-        good(),
-        &["mention at least one field, such as `{self.id}`"],
-    );
+    property(quote!(), good(), &["without it all instances would share one value"]);
+    property(quote!(key = "count"), good(), &["mention at least one field, such as `{self.id}`"]);
     property(
         quote!(cell = self.count),
         good(),

@@ -33,14 +33,8 @@ fn evictions_of_nothing() {
 
 #[test]
 fn evictions_of_what_is_no_call() {
-    evict(
-        quote!(get_user(db, id).await),
-        &["a target is the call alone: remove `.await`"],
-    );
-    evict(
-        quote!(crate::KEY),
-        &["a target is a call of a cached function"],
-    );
+    evict(quote!(get_user(db, id).await), &["a target is the call alone: remove `.await`"]);
+    evict(quote!(crate::KEY), &["a target is a call of a cached function"]);
     evict(quote!(al), &["unknown option `al`; did you mean `all`?"]);
     evict(quote!(on = "ok", all), &["`on` is not available yet"]);
     evict(quote!(keys = "a"), &["`keys` takes a list"]);
@@ -66,14 +60,8 @@ fn evictions_by_wrong_templates() {
 
 #[test]
 fn results_that_are_not_there() {
-    evict(
-        quote!(key = "user:{result.id}", before),
-        &["there is no `result` yet with `before`"],
-    );
-    evict(
-        quote!(get_user(db, result.id), before),
-        &["there is no `result` yet with `before`"],
-    );
+    evict(quote!(key = "user:{result.id}", before), &["there is no `result` yet with `before`"]);
+    evict(quote!(get_user(db, result.id), before), &["there is no `result` yet with `before`"]);
     fails(
         cache_evict::expand,
         quote!(key = "{result}"),
@@ -111,16 +99,8 @@ fn puts() {
             }
         )
     };
-    put(
-        quote!(),
-        item(),
-        &["`#[cache_put]` needs the call whose entry it writes"],
-    );
-    put(
-        quote!(a(user), b(user)),
-        item(),
-        &["`#[cache_put]` writes one entry"],
-    );
+    put(quote!(), item(), &["`#[cache_put]` needs the call whose entry it writes"]);
+    put(quote!(a(user), b(user)), item(), &["`#[cache_put]` writes one entry"]);
     put(quote!(key = "a"), item(), &["unknown option `key`"]);
     put(quote!(user), item(), &["unknown option `user`"]);
     put(

@@ -18,19 +18,13 @@ fn placeholders() {
         "{usr}:{id}",
         "no argument is called `usr`; did you mean `user`? (arguments of this function: `user` and `id`)",
     );
-    key(
-        "{page}",
-        "no argument is called `page` (arguments of this function: `user` and `id`)",
-    );
+    key("{page}", "no argument is called `page` (arguments of this function: `user` and `id`)");
     key("{}", "`{}` names nothing");
     key(
         "{id:?}",
         "`{id:?}` has a format: a placeholder is a plain place; formats aren't supported, write `{id}`",
     );
-    key(
-        "{user.len()}",
-        "`{user.len()}` calls something: a placeholder is a plain place",
-    );
+    key("{user.len()}", "`{user.len()}` calls something: a placeholder is a plain place");
     key("{id + 1}", "`{id + 1}` is not a plain place");
     key("{user.}", "is not a plain place");
     key("{0}", "`{0}` is not a plain place");
@@ -38,14 +32,8 @@ fn placeholders() {
 
 #[test]
 fn braces() {
-    key(
-        "user:{id",
-        "`{` has no partner: write `{{` for the character itself",
-    );
-    key(
-        "user:id}",
-        "`}` has no partner: write `}}` for the character itself",
-    );
+    key("user:{id", "`{` has no partner: write `{{` for the character itself");
+    key("user:id}", "`}` has no partner: write `}}` for the character itself");
     key("{user{id}}", "`{` has no partner");
 }
 

@@ -40,10 +40,7 @@ fn pretty(tokens: TokenStream) -> String {
 /// The messages of an expansion that failed, and whether it kept the item.
 fn messages(attribute: Attribute, args: TokenStream, item: TokenStream) -> Vec<String> {
     let expansion = attribute(args, item.clone());
-    assert!(
-        expansion.to_string().ends_with(&item.to_string()),
-        "the item is gone: {expansion}"
-    );
+    assert!(expansion.to_string().ends_with(&item.to_string()), "the item is gone: {expansion}");
     found(&expansion)
 }
 

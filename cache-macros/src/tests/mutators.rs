@@ -75,12 +75,7 @@ fn evict_calls_keys_patterns_and_tags() {
 fn evict_by_the_result() {
     check_method(
         cache_evict::expand,
-        quote!(
-            self.get(result.id),
-            key = "user:{result.id}",
-            keys = ["users"],
-            cache = "people"
-        ),
+        quote!(self.get(result.id), key = "user:{result.id}", keys = ["users"], cache = "people"),
         quote! {
             async fn create(&self, user: User) -> Result<User, DbError> {
                 self.db.create(user).await
@@ -104,14 +99,15 @@ fn evict_by_the_result() {
                         { self.db.create(user).await }
                     }
                         .await;
-                    let evictions = match {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
-                        (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
-                    }
-                        .value(&output)
-                    {
+                    let evictions = match ::larder::__private::Shape::value(
+                        {
+                            use ::larder::__private::{
+                                ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                            };
+                            (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
+                        },
+                        &output,
+                    ) {
                         ::core::option::Option::Some(result) => {
                             evictions
                                 .call(self.get(result.id))
@@ -194,11 +190,7 @@ fn an_argument_called_result_is_that_argument() {
 
 #[test]
 fn fields_and_modules_called_result_are_not_the_result() {
-    for target in [
-        quote!(get(x.result)),
-        quote!(result::get(x)),
-        quote!(x.result()),
-    ] {
+    for target in [quote!(get(x.result)), quote!(result::get(x)), quote!(x.result())] {
         let text = super::pretty(cache_evict::expand(
             target,
             quote!(
@@ -261,7 +253,10 @@ fn put_by_the_result() {
                 };
                 #[allow(clippy::redundant_closure_call)]
                 let output = (|| -> Result<User, DbError> { save(user) })();
-                if let ::core::option::Option::Some(result) = shape.value(&output) {
+                if let ::core::option::Option::Some(result) = ::larder::__private::Shape::value(
+                    shape,
+                    &output,
+                ) {
                     ::larder::__private::WriteThrough::new(call!(get_user(result.id)), shape)
                         .finish_blocking(&output);
                 }

@@ -1,0 +1,89 @@
+//! What a template must not be, though it can be read: each rule keeps two entries apart that must not be one.
+
+use super::parse::{Kind, Reader};
+use super::{Field, Part, Place};
+
+impl Reader<'_> {
+    /// Records what is wrong with `parts`.
+    pub(super) fn check(&mut self, parts: &[Part]) {
+        let kind = self.kind.name();
+        if self.good && parts.is_empty() {
+            self.error(&format!("this {kind} is empty: every entry needs a name"));
+        }
+        self.check_text(parts);
+        self.check_neighbours(parts);
+        if self.good
+            && self.kind == Kind::Pattern
+            && !texts(parts).any(|text| text.contains(['*', '?']))
+        {
+            self.error("this pattern has no `*`: it names one key, so write `key = ...`");
+        }
+    }
+
+    fn check_text(&mut self, parts: &[Part]) {
+        let globs: &[char] = if self.kind == Kind::Pattern {
+            &['[', ']', '\\']
+        } else {
+            &['*', '?', '[', ']', '\\']
+        };
+        let kind = self.kind.name();
+        if let Some(c) = texts(parts).flat_map(str::chars).find(|c| globs.contains(c)) {
+            self.error(&stray_glob(self.kind, c));
+        }
+        if texts(parts).flat_map(str::chars).any(|c| c.is_ascii_control()) {
+            self.error(&format!("a {kind} cannot hold control characters"));
+        }
+    }
+
+    /// `{a}{b}` gives one text for ("1", "23") and ("12", "3"). A separator cannot occur in an escaped argument.
+    fn check_neighbours(&mut self, parts: &[Part]) {
+        let mut last: Option<&Place> = None;
+        let mut separated = false;
+        for part in parts {
+            match part {
+                Part::Text(text) => separated |= text.chars().any(is_separator),
+                Part::Place(place) => {
+                    if let Some(last) = last.filter(|_| !separated) {
+                        let (a, b) = (show(last), show(place));
+                        self.error(&format!("`{a}` and `{b}` run into each other: put a separator such as `:` between them"));
+                    }
+                    (last, separated) = (Some(place), false);
+                }
+            }
+        }
+    }
+}
+
+fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
+    parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_str()),
+        Part::Place(_) => None,
+    })
+}
+
+fn stray_glob(kind: Kind, c: char) -> String {
+    match kind {
+        Kind::Pattern => {
+            format!("`{c}` is not understood in a pattern: its wildcards are `*` and `?`")
+        }
+        _ => format!(
+            "`{c}` would make this {} a pattern: use another character such as `:`",
+            kind.name()
+        ),
+    }
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._~@+".contains(c)
+}
+
+fn show(place: &Place) -> String {
+    let mut text = format!("{{{}", place.root);
+    for field in &place.fields {
+        match field {
+            Field::Named(name) => text.push_str(&format!(".{name}")),
+            Field::At(index) => text.push_str(&format!(".{index}")),
+        }
+    }
+    text + "}"
+}

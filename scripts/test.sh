@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs what the tests need (redis-server), then checks everything that has to hold.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else
+        echo "redis-server is missing, and installing it needs root: run as root, install sudo, or install redis-server by hand." >&2
+        exit 1
+    fi
+}
+
+install_redis() {
+    if command -v apt-get >/dev/null; then
+        as_root apt-get update -qq
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server
+    elif command -v dnf >/dev/null; then as_root dnf install -y redis || as_root dnf install -y valkey-compat-redis
+    elif command -v pacman >/dev/null; then as_root pacman -Sy --noconfirm redis
+    elif command -v apk >/dev/null; then as_root apk add redis
+    elif command -v brew >/dev/null; then brew install redis
+    else
+        echo "redis-server is missing, and this system has none of apt-get, dnf, pacman, apk and brew." >&2
+        echo "Install redis-server 6.2 or later by hand (https://redis.io/docs/install), then run this again." >&2
+        exit 1
+    fi
+}
+
+if ! command -v redis-server >/dev/null; then
+    echo "==> redis-server is missing: installing it"
+    install_redis
+    command -v redis-server >/dev/null || {
+        echo "The package was installed, but redis-server is not on the PATH." >&2
+        exit 1
+    }
+fi
+redis-server --version
+
+run() {
+    echo "==> $*"
+    "$@"
+}
+
+run cargo fmt --all -- --check
+run cargo clippy --workspace --all-targets --all-features -- -D warnings
+RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
+run cargo check -p larder --no-default-features
+run cargo test --workspace --all-features
+run cargo run --quiet --example quickstart

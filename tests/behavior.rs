@@ -1,0 +1,25 @@
+//! What a user sees, over the public API only: with real Redis servers, real processes, and a
+//! proxy that breaks the network.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "behavior/bad_input.rs"]
+mod bad_input;
+#[path = "behavior/conformance.rs"]
+mod conformance;
+#[path = "behavior/foreign_bytes.rs"]
+mod foreign_bytes;
+#[path = "behavior/outage.rs"]
+mod outage;
+#[path = "behavior/owed_evictions.rs"]
+mod owed_evictions;
+#[path = "behavior/second_process.rs"]
+mod second_process;
+mod support;
+#[path = "behavior/three_tierings.rs"]
+mod three_tierings;
+#[path = "behavior/time.rs"]
+mod time;
+#[path = "behavior/two_caches.rs"]
+mod two_caches;
+#[path = "behavior/values.rs"]
+mod values;

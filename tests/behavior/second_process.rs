@@ -1,0 +1,166 @@
+//! A real second process over the same Redis: this very test binary, run once more.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use larder::redis::Redis;
+use larder::{Cache, Policy, cache_evict, cached};
+
+use crate::support::{Server, eventually, within};
+
+const DELAY: Duration = Duration::from_secs(2);
+const URL: &str = "LARDER_TEST_SECOND_PROCESS";
+const TAGGED: Policy = Policy::new().tags(&["numbers"]);
+
+async fn cache(url: &str) -> Cache {
+    let redis = Redis::connect(url).await.unwrap();
+    let cache = Cache::builder().name("two-processes").remote(redis).build().unwrap();
+    cache.install();
+    eventually("the bus is connected", async || cache.is_linked()).await;
+    cache
+}
+
+#[cached(cache = "two-processes", skip(origin))]
+async fn number(origin: u64, id: u64) -> u64 {
+    origin + id
+}
+
+#[cache_evict(number(0, id))]
+async fn change(id: u64) {}
+
+/// What the second process runs; as a test of its own it does nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_the_second_process() {
+    let Ok(url) = std::env::var(URL) else { return };
+    let cache = cache(&url).await;
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap();
+        let words: Vec<&str> = line.split(' ').collect();
+        let answer = match words[..] {
+            ["get", key] => format!("{:?}", cache.get::<u64>(key).await),
+            ["insert", key, value] => {
+                let value: u64 = value.parse().unwrap();
+                format!("{:?}", cache.insert_with(key, value, TAGGED).await)
+            }
+            ["remove", key] => format!("{:?}", cache.remove(key).await),
+            ["pattern", pattern] => format!("{:?}", cache.evict_pattern(pattern).await),
+            ["tag", tag] => format!("{:?}", cache.evict_tag(tag).await),
+            ["clear"] => format!("{:?}", cache.clear().await),
+            ["number", id] => {
+                let read = number(2000, id.parse().unwrap()).traced().await;
+                format!("{} {:?}", read.value, read.source)
+            }
+            ["change", id] => format!("{:?}", change(id.parse().unwrap()).await),
+            _ => panic!("not understood: {line}"),
+        };
+        println!("> {answer}");
+    }
+}
+
+struct Second {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Second {
+    fn start(server: &Server) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "second_process::in_the_second_process", "--nocapture"])
+            .env(URL, server.url())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { child, to, from: BufReader::new(from) }
+    }
+
+    /// Has it do something, and returns what it says.
+    fn ask(&mut self, command: &str) -> String {
+        writeln!(self.to, "{command}").unwrap();
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.from.read_line(&mut line).unwrap(), 0, "it ended at: {command}");
+            // libtest's own words may stand before it.
+            if let Some((_, answer)) = line.split_once("> ") {
+                return answer.trim_end().to_owned();
+            }
+        }
+    }
+
+    async fn until(&mut self, command: &str, answer: &str) {
+        let what = format!("{command}: {answer}");
+        within(DELAY, &what, async || self.ask(command) == answer).await;
+    }
+}
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One test, because the cache is installed for the whole process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_follow_each_other() {
+    let server = Server::start();
+    let cache = cache(&server.url()).await;
+    let mut second = Second::start(&server);
+    let get = async |key: &str| cache.get::<u64>(key).await.unwrap();
+
+    // There and back.
+    assert_eq!(second.ask("insert a 1"), "Ok(())");
+    assert_eq!(get("a").await, Some(1));
+    cache.insert("b", 2u64).await.unwrap();
+    assert_eq!(second.ask("get b"), "Ok(Some(2))");
+
+    // What the second evicts, the first's memory forgets.
+    for (evict, answer) in [
+        ("remove a", "Ok(true)"),
+        ("pattern a*", "Ok(1)"),
+        ("tag numbers", "Ok(())"),
+        ("clear", "Ok(())"),
+    ] {
+        assert_eq!(second.ask("insert a 1"), "Ok(())");
+        within(DELAY, "a hit", async || get("a").await == Some(1)).await;
+        assert_eq!(second.ask(evict), answer);
+        within(DELAY, evict, async || get("a").await.is_none()).await;
+    }
+    assert_eq!(second.ask("insert a 1"), "Ok(())");
+    within(DELAY, "a hit", async || get("a").await == Some(1)).await;
+    assert_eq!(second.ask("insert a 11"), "Ok(())");
+    within(DELAY, "the new value", async || get("a").await == Some(11)).await;
+
+    // And the other way round.
+    assert_eq!(second.ask("get a"), "Ok(Some(11))");
+    cache.insert("a", 12u64).await.unwrap();
+    second.until("get a", "Ok(Some(12))").await;
+    assert!(cache.remove("a").await.unwrap());
+    second.until("get a", "Ok(None)").await;
+
+    // Functions: the automatic key is the same in both.
+    assert_eq!(number(1000, 7).await, 1007);
+    assert_eq!(second.ask("number 7"), "1007 Remote");
+    assert_eq!(second.ask("number 7"), "1007 Memory");
+    change(7).await;
+    second.until("number 7", "2007 Loaded").await;
+    assert_eq!(number(1000, 7).await, 2007);
+    assert_eq!(second.ask("change 7"), "()");
+    within(DELAY, "the new number", async || number(1000, 7).await == 1007).await;
+}
+
+/// What is killed half-way leaves nothing behind that hinders the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_values_of_a_killed_process_stay() {
+    let server = Server::start();
+    let mut second = Second::start(&server);
+    assert_eq!(second.ask("insert a 1"), "Ok(())");
+    assert_eq!(second.ask("number 7"), "2007 Loaded");
+    drop(second);
+    let mut third = Second::start(&server);
+    assert_eq!(third.ask("get a"), "Ok(Some(1))");
+    assert_eq!(third.ask("number 7"), "2007 Remote");
+}

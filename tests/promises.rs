@@ -1,0 +1,13 @@
+//! The promises, a module each.
+#![allow(clippy::unwrap_used)]
+
+#[path = "promises/p10_free_hits.rs"]
+mod p10_free_hits;
+#[path = "promises/p1_keys.rs"]
+mod p1_keys;
+#[path = "promises/p2_no_old_value.rs"]
+mod p2_no_old_value;
+#[path = "promises/p4_one_load.rs"]
+mod p4_one_load;
+#[path = "promises/p5_nobody_stranded.rs"]
+mod p5_nobody_stranded;

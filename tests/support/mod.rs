@@ -1,0 +1,360 @@
+//! A Redis server per test, and a proxy that breaks things. Adapted from cache-redis's tests.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A `redis-server` of the test's own; killed when dropped.
+pub struct Server {
+    port: u16,
+    args: Vec<String>,
+    dir: PathBuf,
+    child: Child,
+}
+
+impl Server {
+    /// Starts one on a free port and waits until it answers.
+    pub fn start() -> Self {
+        Self::with_args(&[])
+    }
+
+    /// The same with more arguments, such as `&["--requirepass", "secret"]`.
+    pub fn with_args(args: &[&str]) -> Self {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        // Somebody else may take the port before the server does.
+        for _ in 0..10 {
+            let port = free_port();
+            let dir = std::env::temp_dir().join(format!("larder-{}-{port}", std::process::id()));
+            std::fs::create_dir_all(&dir).unwrap();
+            let child = spawn(port, &args, &dir);
+            let mut server = Self { port, args: args.clone(), dir, child };
+            if server.wait_until_up() {
+                return server;
+            }
+        }
+        panic!("redis-server did not start on ten different ports");
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// SIGSTOP: the system still accepts connections, nobody answers.
+    pub fn stop(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub fn cont(&self) {
+        self.signal("CONT");
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again on the same port, empty.
+    pub fn restart(&mut self) {
+        self.kill();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            self.child = spawn(self.port, &self.args, &self.dir);
+            if self.wait_until_up() {
+                return;
+            }
+        }
+        panic!("redis-server did not come back on port {}", self.port);
+    }
+
+    /// What `redis-cli` prints for a command, without the line end.
+    pub fn cli(&self, args: &[&str]) -> String {
+        let mut command = Command::new("redis-cli");
+        command.args(["-p", &self.port.to_string()]);
+        let password = self.args.iter().skip_while(|arg| *arg != "--requirepass").nth(1);
+        if let Some(password) = password {
+            command.env("REDISCLI_AUTH", password);
+        }
+        let output = command.args(args).output().expect(NEEDED);
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// The bytes under a key, whatever they are.
+    pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+        let answer = self.raw(&[b"GET", key.as_bytes()]);
+        let end = answer.windows(2).position(|two| two == b"\r\n")?;
+        let length: i64 = std::str::from_utf8(&answer[1..end]).ok()?.parse().ok()?;
+        let length = usize::try_from(length).ok()?;
+        Some(answer[end + 2..end + 2 + length].to_vec())
+    }
+
+    /// Puts bytes under a key, behind every cache's back.
+    pub fn set_bytes(&self, key: &str, bytes: &[u8]) {
+        assert_eq!(self.raw(&[b"SET", key.as_bytes(), bytes]), b"+OK\r\n");
+    }
+
+    /// The answer to one command, as it comes over the wire.
+    fn raw(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut request = format!("*{}\r\n", parts.len()).into_bytes();
+        for part in parts {
+            request.extend(format!("${}\r\n", part.len()).into_bytes());
+            request.extend_from_slice(part);
+            request.extend_from_slice(b"\r\n");
+        }
+        // After QUIT the server closes: what came before is the whole answer.
+        request.extend_from_slice(b"QUIT\r\n");
+        stream.write_all(&request).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        answer.truncate(answer.len() - b"+OK\r\n".len());
+        answer
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap();
+        assert!(status.success(), "kill -{signal} {pid}");
+    }
+
+    fn wait_until_up(&mut self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return false;
+            }
+            if answers(self.port) {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+const NEEDED: &str = "redis-server and redis-cli are needed: run ./scripts/test.sh, or \
+                      `apt install redis-server` (with redis-tools)";
+
+fn spawn(port: u16, args: &[String], dir: &PathBuf) -> Child {
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--appendonly", "no", "--dir"])
+        .arg(dir)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{NEEDED}: {error}"))
+}
+
+/// Any answer will do: also `-NOAUTH`.
+fn answers(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+    let mut answer = [0; 5];
+    stream.write_all(b"PING\r\n").is_ok()
+        && stream.read_exact(&mut answer).is_ok()
+        && (&answer == b"+PONG" || &answer == b"-NOAU")
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until `condition` holds; panics after ten seconds.
+pub async fn eventually(what: &str, condition: impl AsyncFnMut() -> bool) {
+    within(Duration::from_secs(10), what, condition).await;
+}
+
+/// Waits until `condition` holds; panics after `limit`.
+pub async fn within(limit: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A TCP proxy in front of a server, with faults.
+pub struct Proxy {
+    port: u16,
+    shared: Arc<ProxyShared>,
+}
+
+struct ProxyShared {
+    target: u16,
+    accepted: AtomicUsize,
+    delay: AtomicU64,
+    freeze_new: AtomicBool,
+    down: AtomicBool,
+    ended: AtomicBool,
+    links: Mutex<Vec<Arc<ProxyLink>>>,
+}
+
+struct ProxyLink {
+    frozen: AtomicBool,
+    cut: AtomicBool,
+    ends: [TcpStream; 2],
+}
+
+impl Proxy {
+    pub fn start(target: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(ProxyShared {
+            target,
+            accepted: AtomicUsize::new(0),
+            delay: AtomicU64::new(0),
+            freeze_new: AtomicBool::new(false),
+            down: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            links: Mutex::default(),
+        });
+        let accepting = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if accepting.ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                accepting.accept(client);
+            }
+        });
+        Self { port, shared }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// How many connections were made through it so far.
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// The connections there are now become half-open: they stay, and nothing passes any more.
+    pub fn freeze(&self) {
+        self.each(|link| link.frozen.store(true, Ordering::SeqCst));
+    }
+
+    /// Also those that are made from now on.
+    pub fn freeze_all(&self) {
+        self.shared.freeze_new.store(true, Ordering::SeqCst);
+        self.freeze();
+    }
+
+    /// Everything passes again.
+    pub fn thaw(&self) {
+        self.shared.freeze_new.store(false, Ordering::SeqCst);
+        self.each(|link| link.frozen.store(false, Ordering::SeqCst));
+    }
+
+    /// Closes the connections there are now.
+    pub fn cut(&self) {
+        self.each(ProxyLink::cut);
+        self.shared.links.lock().unwrap().clear();
+    }
+
+    /// Cuts all connections, and closes those that are made from now on.
+    pub fn down(&self) {
+        self.shared.down.store(true, Ordering::SeqCst);
+        self.cut();
+    }
+
+    /// Ends [`down`](Self::down).
+    pub fn up(&self) {
+        self.shared.down.store(false, Ordering::SeqCst);
+    }
+
+    /// Holds back what passes, in both directions.
+    pub fn delay(&self, delay: Duration) {
+        self.shared.delay.store(delay.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    fn each(&self, act: impl Fn(&ProxyLink)) {
+        self.shared.links.lock().unwrap().iter().for_each(|link| act(link));
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        self.cut();
+    }
+}
+
+impl ProxyShared {
+    fn accept(self: &Arc<Self>, client: TcpStream) {
+        if self.down.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.target)) else { return };
+        let _ = (client.set_nodelay(true), server.set_nodelay(true));
+        let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        let link = Arc::new(ProxyLink {
+            frozen: AtomicBool::new(self.freeze_new.load(Ordering::SeqCst)),
+            cut: AtomicBool::new(false),
+            ends: [client, server],
+        });
+        self.links.lock().unwrap().push(Arc::clone(&link));
+        if self.down.load(Ordering::SeqCst) {
+            link.cut();
+        }
+        self.accepted.fetch_add(1, Ordering::SeqCst);
+        let ways = [(from.try_clone().unwrap(), to.try_clone().unwrap()), (to, from)];
+        for (from, to) in ways {
+            let (shared, link) = (Arc::clone(self), Arc::clone(&link));
+            thread::spawn(move || {
+                link.pass(&shared, from, to);
+                link.cut();
+            });
+        }
+    }
+}
+
+impl ProxyLink {
+    fn pass(&self, shared: &ProxyShared, mut from: TcpStream, mut to: TcpStream) {
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            thread::sleep(Duration::from_millis(shared.delay.load(Ordering::SeqCst)));
+            while self.frozen.load(Ordering::SeqCst) && !self.cut.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if to.write_all(&buffer[..read]).is_err() {
+                return;
+            }
+        }
+        // The end of a connection does not pass a frozen link either.
+        while self.frozen.load(Ordering::SeqCst) && !self.cut.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+        for end in &self.ends {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+}
