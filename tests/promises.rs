@@ -7,6 +7,8 @@ mod p10_free_hits;
 mod p1_keys;
 #[path = "promises/p2_no_old_value.rs"]
 mod p2_no_old_value;
+#[path = "promises/p2_remote_races.rs"]
+mod p2_remote_races;
 #[path = "promises/p4_one_load.rs"]
 mod p4_one_load;
 #[path = "promises/p5_nobody_stranded.rs"]

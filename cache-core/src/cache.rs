@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
 use crate::hierarchy::Remote;
 use crate::invalidation::{Fences, Generations};
-use crate::key::{KeyBuf, KeyId};
+use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::strategy::{Flights, Look, Once, Plan, promote, read};
@@ -273,7 +273,7 @@ where
 impl Inner {
     /// What is cached and fresh, without loading.
     pub(crate) async fn peek<T: CacheValue>(&self, plan: &Plan) -> Result<Option<T>, Error> {
-        let id = KeyId::of(plan.key.as_str());
+        let id = plan.key.id();
         if let Look::Fresh(hit) = self.look::<T>(id) {
             self.counters.memory_hits();
             return Ok(Some(hit.value));
@@ -305,7 +305,7 @@ impl Inner {
         let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         for (index, key) in keys.iter().enumerate() {
-            match self.look::<T>(KeyId::of(KeyBuf::from(*key).as_str())) {
+            match self.look::<T>(KeyBuf::from(*key).id()) {
                 Look::Fresh(hit) => {
                     self.counters.memory_hits();
                     values.push(Some(hit.value));
@@ -323,8 +323,7 @@ impl Inner {
         let plans: Vec<Plan> =
             missing.iter().map(|index| plan::<T>(keys[*index], Policy::new())).collect();
         // Tickets before the request, as for a single key.
-        let tickets: Vec<_> =
-            plans.iter().map(|plan| plan.ticket(self, KeyId::of(plan.key.as_str()))).collect();
+        let tickets: Vec<_> = plans.iter().map(|plan| plan.ticket(self, plan.key.id())).collect();
         let names: Vec<&str> = plans.iter().map(|plan| plan.key.as_str()).collect();
         let space = remote.learn(&[], &self.generations).await?.space;
         let found = remote.read_many(&names).await?;
@@ -348,7 +347,7 @@ impl Inner {
     /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
     /// that comes while the remote tier is written wins.
     pub(crate) async fn put<T: CacheValue>(&self, plan: &Plan, value: T) -> Result<(), Error> {
-        let id = KeyId::of(plan.key.as_str());
+        let id = plan.key.id();
         // Beats the loads that began before.
         let (_, killed) = self.forget(id);
         let mut ticket = plan.ticket(self, id);

@@ -339,7 +339,7 @@ impl<L: Load> Whole<L> {
         let Self { plan, target, load, polled } = self;
         if plan.mode == Mode::Normal && !*polled {
             // The whole of a hit.
-            let id = KeyId::of(plan.key.as_str());
+            let id = plan.key.id();
             if let Some(hit) = target.with(|inner| load.hit(&Inside { inner, id })) {
                 return Poll::Ready(hit);
             }

@@ -1,1 +1,176 @@
-//! To come.
+//! An eviction made while Redis is away is carried out before Redis is read again.
+
+use larder::redis::Redis;
+use larder::{Cache, Policy, cache_evict, cache_put, cached};
+
+use crate::support::{Proxy, Server, eventually};
+
+const TAGGED: Policy = Policy::new().tags(&["rows"]);
+
+struct Scene {
+    server: Server,
+    proxy: Proxy,
+    /// Loses its connection.
+    cache: Cache,
+    /// Another process, which does not.
+    other: Cache,
+}
+
+impl Scene {
+    /// 1 is in Redis under `row`, and in the first cache's memory if it has one.
+    async fn new(memory: bool) -> Self {
+        let server = Server::start();
+        let proxy = Proxy::start(server.port());
+        let builder = Cache::builder().remote(Redis::connect(proxy.url()).await.unwrap());
+        let cache = if memory { builder } else { builder.no_memory() }.build().unwrap();
+        let redis = Redis::connect(server.url()).await.unwrap();
+        let other = Cache::builder().no_memory().remote(redis).build().unwrap();
+        eventually("the bus is connected", async || cache.is_linked()).await;
+        cache.insert_with("row", 1u64, TAGGED).await.unwrap();
+        assert_eq!(other.get::<u64>("row").await.unwrap(), Some(1));
+        Self { server, proxy, cache, other }
+    }
+
+    /// Redis is away while `act` acts; afterwards nobody here reads 1.
+    async fn play(&self, what: &str, act: impl AsyncFn(&Cache)) {
+        self.proxy.down();
+        act(&self.cache).await;
+        assert_eq!(self.other.get::<u64>("row").await.unwrap(), Some(1), "{what}: still there");
+        assert_ne!(self.cache.get::<u64>("row").await.unwrap_or(None), Some(1), "{what}: away");
+        self.proxy.up();
+        eventually(what, async || match self.cache.get::<u64>("row").await {
+            Ok(found) => {
+                assert_ne!(found, Some(1), "{what}: the old value was read");
+                true
+            }
+            Err(_) => false,
+        })
+        .await;
+        assert_ne!(self.other.get::<u64>("row").await.unwrap(), Some(1), "{what}: for the others");
+    }
+}
+
+async fn owed(what: &str, act: impl AsyncFn(&Cache)) {
+    for memory in [true, false] {
+        Scene::new(memory).await.play(&format!("{what}, memory: {memory}"), &act).await;
+    }
+}
+
+#[tokio::test]
+async fn a_removal() {
+    owed("remove", async |cache| drop(cache.remove("row").await.unwrap_err())).await;
+}
+
+#[tokio::test]
+async fn a_pattern() {
+    owed("evict_pattern", async |cache| drop(cache.evict_pattern("r*").await.unwrap_err())).await;
+}
+
+#[tokio::test]
+async fn a_tag() {
+    owed("evict_tag", async |cache| drop(cache.evict_tag("rows").await.unwrap_err())).await;
+}
+
+#[tokio::test]
+async fn a_clear() {
+    owed("clear", async |cache| drop(cache.clear().await.unwrap_err())).await;
+}
+
+#[cached(key = "row", cache = cache, skip(cache, value))]
+async fn row(cache: &Cache, value: u64) -> u64 {
+    value
+}
+
+#[cache_evict(row(cache, 0))]
+async fn change(cache: &Cache) {}
+
+#[cache_evict(row(cache, 0))]
+async fn change_and_panic(cache: &Cache) {
+    panic!("half-way");
+}
+
+#[cache_put(row(cache, 0))]
+async fn save(cache: &Cache, value: u64) -> u64 {
+    value
+}
+
+#[tokio::test]
+async fn a_mutators_eviction() {
+    owed("#[cache_evict]", async |cache| change(cache).await).await;
+}
+
+#[tokio::test]
+async fn a_mutators_write_through() {
+    owed("#[cache_put]", async |cache| assert_eq!(save(cache, 2).await, 2)).await;
+}
+
+#[tokio::test]
+async fn a_panicking_mutators_eviction() {
+    let act = async |cache: &Cache| {
+        let cache = cache.clone();
+        let panicked = tokio::spawn(async move { change_and_panic(&cache).await }).await;
+        assert!(panicked.unwrap_err().is_panic());
+    };
+    owed("a panicking #[cache_evict]", act).await;
+}
+
+/// A mutator that is dropped half-way: the eviction is made, also that of a silent Redis.
+#[tokio::test]
+async fn a_dropped_mutators_eviction() {
+    #[cache_evict(row(cache, 0))]
+    async fn change_for_ever(cache: &Cache) {
+        std::future::pending().await
+    }
+    let act = async |cache: &Cache| {
+        let short = std::time::Duration::from_millis(20);
+        tokio::time::timeout(short, change_for_ever(cache)).await.unwrap_err();
+        // The background half runs into the wall.
+        tokio::time::sleep(short).await;
+    };
+    owed("a dropped #[cache_evict]", act).await;
+}
+
+/// The first to read after the outage may be a function: it loads.
+#[tokio::test]
+async fn a_function_reads_first() {
+    for memory in [true, false] {
+        let scene = Scene::new(memory).await;
+        scene.proxy.down();
+        change(&scene.cache).await;
+        scene.proxy.up();
+        for _ in 0..5 {
+            assert_eq!(row(&scene.cache, 2).await, 2);
+        }
+        eventually("the other sees it", async || {
+            row(&scene.cache, 2).await;
+            scene.other.get::<u64>("row").await.unwrap() != Some(1)
+        })
+        .await;
+    }
+}
+
+/// Many evictions are owed at once, and what was not evicted stays.
+#[tokio::test]
+async fn many_at_once() {
+    let scene = Scene::new(false).await;
+    let keys: Vec<String> = (0..200).map(|number| format!("many:{number}")).collect();
+    for key in &keys {
+        scene.other.insert(key.as_str(), 1u64).await.unwrap();
+    }
+    scene.proxy.down();
+    for key in &keys[..150] {
+        scene.cache.remove(key.as_str()).await.unwrap_err();
+    }
+    scene.proxy.up();
+    let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+    eventually("read again", async || match scene.cache.get_many::<u64>(&names).await {
+        Ok(found) => {
+            assert!(found[..150].iter().all(Option::is_none));
+            assert!(found[150..].iter().all(|value| *value == Some(1)));
+            true
+        }
+        Err(_) => false,
+    })
+    .await;
+    assert_eq!(scene.server.cli(&["dbsize"]), "52", "50, the row, and a generation");
+}

@@ -234,8 +234,7 @@ fn pair(clock: &Clock, lasting: bool) -> (Cache, Cache) {
         true => MemoryBackend::with_clock(Clock::manual()),
         false => MemoryBackend::with_clock(clock.clone()),
     };
-    let build =
-        || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
+    let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
     (build(), build())
 }
 

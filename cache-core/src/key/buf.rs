@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use super::args;
+use super::{KeyId, args};
 
 /// Keys above this are cut and closed with a hash of the whole.
 const READABLE: usize = 256;
@@ -117,6 +117,12 @@ impl KeyBuf {
         // Only whole strings and ASCII are ever pushed; the check costs a few nanoseconds and
         // spares an `unsafe`.
         std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The key's identity, without looking at its text again as text.
+    #[inline]
+    pub(crate) fn id(&self) -> KeyId {
+        KeyId::of_bytes(&self.0)
     }
 
     /// Whether nothing was written.

@@ -16,10 +16,15 @@ pub(crate) struct KeyId(pub(crate) u128);
 impl KeyId {
     #[inline]
     pub(crate) fn of(text: &str) -> Self {
+        Self::of_bytes(text.as_bytes())
+    }
+
+    #[inline]
+    pub(crate) fn of_bytes(text: &[u8]) -> Self {
         static SECRET: OnceLock<(u64, u64)> = OnceLock::new();
         let (a, b) = *SECRET.get_or_init(|| (random(), random()));
         let mut hasher = SipHasher13::new_with_keys(a, b);
-        hasher.write(text.as_bytes());
+        hasher.write(text);
         Self(hasher.finish128().as_u128())
     }
 

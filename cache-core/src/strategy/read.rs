@@ -79,7 +79,7 @@ where
     if plan.mode == Mode::Bypass {
         return loaded(work.start().await, Source::Bypassed);
     }
-    let id = KeyId::of(plan.key.as_str());
+    let id = plan.key.id();
     let flight_key = (id, TypeId::of::<S::Value>());
     let mut work = work;
     if plan.mode == Mode::Refresh {

@@ -1,316 +1,240 @@
-//! user
+//! Every form that larder's attributes take, under the strictest lints a user's crate may have.
+//!
+//! Nothing here is sensible as a program. What counts is that it compiles without a warning, in
+//! edition 2021 and (as `user-2024`) in edition 2024: an expansion must not trip a lint that the
+//! function as it was written would not. The tests run each form once or twice.
 #![deny(warnings, clippy::pedantic, missing_docs)]
-#![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, unreachable_pub, single_use_lifetimes)]
+#![forbid(unsafe_code)]
 #![allow(clippy::missing_errors_doc)]
-use larder::{cache_evict, cache_put, cached, cached_property, Cache};
-/// db
-#[derive(Clone, Debug, Default, serde::Serialize)]
+
+use std::num::ParseIntError;
+
+use larder::{cache_evict, cache_put, cached, cached_property};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Stands for a connection: the argument that is skipped.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Db {
-    /// tenant
+    /// Whose data it shows.
     pub tenant: u64,
 }
-/// user
-#[derive(Clone, Debug)]
+
+/// A value that every tier can hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct User {
-    /// id
+    /// The number that names it.
     pub id: u64,
 }
-type Res<T> = Result<T, std::num::ParseIntError>;
-/// gets
-#[cached(ttl = "5m", key = "user:{id}", tags = ["users", "user:{id}"], skip(db))]
-pub async fn get_user(db: &Db, id: u64) -> Res<User> {
-    use std::str::FromStr;
-    let n = u64::from_str("7")?;
-    let _ = db;
-    if n == 9 {
-        return Ok(User { id: 3 });
-    }
-    Ok(User { id: id + n })
-}
-/// one line
-#[cached]
-pub async fn one(n: u64) -> u64 {
-    n
-}
-/// hygiene
-#[cached(ttl = 300)]
-pub async fn hygiene(key: String, shape: u32, tags: u8) -> Vec<String> {
-    vec![key, shape.to_string(), tags.to_string()]
-}
-/// generics
-#[cached(ttl = 300)]
-pub async fn generic<T, const N: usize>(t: &T, (a, _b): (u8, u8), mut s: String) -> Vec<T>
-where
-    T: Send + serde::Serialize + Clone,
-{
-    s.push('x');
-    let _ = (a, s, N);
-    vec![t.clone()]
-}
-/// stale
-#[cached(ttl = "1s", stale = "1m", key = "s:{name}:{id}", skip(db))]
-pub async fn stale(db: &Db, name: &str, id: u64) -> Res<String> {
-    let _ = db;
-    std::future::ready(()).await;
-    Ok(format!("{name}{id}"))
-}
-/// stale generic
-#[cached(ttl = "1s", stale = "1m")]
-pub async fn stale_generic<T: serde::Serialize + Clone + Send + Sync + 'static>(
-    t: &T,
-    mut n: u64,
-    (x, y): (u8, u8),
-) -> T {
-    n += u64::from(x + y);
-    std::future::ready(n).await;
-    t.clone()
-}
-/// stale none
-#[cached(ttl = "1s", stale = "1m", local)]
-pub async fn stale_none() -> u64 {
-    std::future::ready(()).await;
-    3
-}
-/// fib
-#[cached]
-pub fn fib(n: u64) -> u64 {
-    if n < 2 {
-        n
-    } else {
-        fib(n - 1) + fib(n - 2)
-    }
-}
-/// sync str
-#[cached(key = "x:{a}", skip(c, f), cache = c)]
-pub fn sync_str(mut a: String, c: &Cache, f: impl Fn(&str) -> u8) -> Res<u64> {
-    a.push('1');
-    let _ = f("a");
-    let _ = c;
-    let n = a.parse()?;
-    Ok(n)
-}
-/// sync gen
-#[cached(local)]
-pub fn sync_gen<T: serde::Serialize>(t: &T) -> usize {
-    let _ = t;
-    std::mem::size_of::<T>()
-}
-/// svc
-#[derive(Clone, Debug)]
-pub struct Svc<'x> {
-    tenant: &'x str,
-    pair: (u64, u64),
-}
-/// svc
-#[derive(Clone, Debug)]
-pub struct Owned {
-    tenant: String,
-}
-impl Svc<'_> {
-    /// get
-    #[cached(ttl = "5m", key = "user:{id}:{self.pair.0}")]
-    pub async fn get(&self, id: u64) -> Res<User> {
-        let _ = self.tenant;
-        std::future::ready(()).await;
-        Ok(User { id })
-    }
-    /// property
-    #[cached_property(ttl = "1m", key = "tenant:{self.tenant}:users", cache = "people")]
-    pub async fn count(&self) -> u64 {
-        self.pair.0
-    }
-    /// sync
-    #[cached(skip(self))]
-    pub fn total(&self, n: u64) -> u64 {
-        if n == 0 {
-            0
-        } else {
-            self.pair.0 + self.total(n - 1)
+
+/// A `Result` under another name: its `Ok` is what gets cached.
+pub type Parsed<T> = Result<T, ParseIntError>;
+
+/// Functions: async and sync, with every option.
+pub mod functions {
+    use super::{Db, DeserializeOwned, Parsed, Serialize, User, cached};
+
+    /// A template key, tags, a skipped argument, and a body with `use`, `?` and `return`.
+    #[cached(ttl = "5m", key = "user:{id}", tags = ["users", "user:{id}"], skip(db))]
+    pub async fn get_user(db: &Db, id: u64) -> Parsed<User> {
+        use std::str::FromStr;
+        let n = u64::from_str("7")?;
+        let _ = db;
+        if n == 9 {
+            return Ok(User { id: 3 });
         }
+        Ok(User { id: id + n - 7 })
     }
-    /// assoc
+
+    /// No option at all.
     #[cached]
-    #[must_use]
-    pub fn assoc(n: u64) -> u64 {
-        if n == 0 {
-            0
-        } else {
-            Self::assoc(n - 1)
-        }
+    pub async fn same(n: u64) -> u64 {
+        n
     }
-    /// evicts
-    #[cache_evict(self.get(id), pattern = "user:*:{self.tenant}", all)]
-    pub async fn update(&mut self, id: u64) -> Result<&str, std::num::ParseIntError> {
-        self.pair.0 = id;
+
+    /// Arguments that are called what expansions call their own variables.
+    #[cached(ttl = 300)]
+    pub async fn hygiene(key: String, shape: u32, tags: u8) -> Vec<String> {
+        vec![key, shape.to_string(), tags.to_string()]
+    }
+
+    /// Type and const parameters, a pattern, a `mut` argument and a `where` clause.
+    #[cached(ttl = 300)]
+    pub async fn generic<T, const N: usize>(t: &T, (a, _b): (u8, u8), mut s: String) -> Vec<T>
+    where
+        T: Send + Sync + Serialize + DeserializeOwned + Clone + 'static,
+    {
+        s.push('x');
+        let _ = (a, s, N);
+        vec![t.clone()]
+    }
+
+    /// Borrowed arguments, cloned for the refresh in the background.
+    #[cached(ttl = "1s", stale = "1m", key = "stale:{name}:{id}", skip(db))]
+    pub async fn stale(db: &Db, name: &str, id: u64) -> Parsed<String> {
+        let _ = db;
         std::future::ready(()).await;
-        Ok(self.tenant)
+        Ok(format!("{name}{id}"))
     }
-}
-impl Owned {
-    /// stale method
-    #[cached(ttl = "1s", stale = "2s", key = "t:{self.tenant}:{n}")]
-    pub async fn refreshed(&self, n: u64) -> Option<String> {
+
+    /// The same with a type parameter, a `mut` argument and a pattern.
+    #[cached(ttl = "1s", stale = "1m")]
+    pub async fn stale_generic<T>(t: &T, mut n: u64, (x, y): (u8, u8)) -> T
+    where
+        T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        n += u64::from(x + y);
         std::future::ready(n).await;
-        Some(self.tenant.clone())
+        t.clone()
     }
-}
-/// trait
-#[allow(async_fn_in_trait)]
-pub trait Repo {
-    /// find
-    async fn find(&self, id: u64) -> Option<u64>;
-    /// with default
-    #[cached(skip(self))]
-    async fn default_find(&self, id: u64) -> Option<u64> {
-        Some(id)
+
+    /// The same without any argument.
+    #[cached(ttl = "1s", stale = "1m", local)]
+    pub async fn stale_constant() -> u64 {
+        std::future::ready(()).await;
+        3
     }
-}
-impl Repo for Owned {
-    #[cached(ttl = 5, key = "find:{id}", skip(self))]
-    async fn find(&self, id: u64) -> Option<u64> {
-        Some(id)
-    }
-}
-/// evict
-#[cache_evict(get_user(db, id))]
-#[cache_evict(tags = ["users", "user:{id}"], pattern = "users:page:*", cache = "people")]
-pub async fn update_user(db: &Db, id: u64, patch: String) -> Res<User> {
-    let n = patch.parse::<u64>()?;
-    std::future::ready(()).await;
-    let _ = db;
-    Ok(User { id: id + n })
-}
-/// evict result
-#[cache_evict(key = "user:{result.id}:{tenant}", get_user(db, result.id), tags = ["t"])]
-pub async fn create_user(db: &Db, tenant: String) -> Res<User> {
-    std::future::ready(()).await;
-    let _ = (db, &tenant);
-    Ok(User { id: 1 })
-}
-/// evict unit
-#[cache_evict(larder::call!(fib(n)), keys = ["a", "b:{n}"], before)]
-pub fn reset(n: u64) {
-    let _ = n;
-}
-/// evict unit after
-#[cache_evict(larder::call!(fib(n)))]
-pub fn reset_after(n: u64) {
-    if n == 3 {
-        return;
-    }
-    let _ = n;
-}
-/// evict unit async
-#[cache_evict(all)]
-pub async fn reset_async() {
-    std::future::ready(()).await;
-}
-/// evict impl
-#[cache_evict(all)]
-pub async fn evict_impl(n: u64) -> impl Iterator<Item = u64> {
-    std::future::ready(()).await;
-    0..n
-}
-/// put
-#[cache_put(get_user(db, user.id))]
-pub async fn save_user(db: &Db, user: User) -> Res<User> {
-    let n: u64 = "3".parse()?;
-    std::future::ready(()).await;
-    let _ = (db, n);
-    Ok(user)
-}
-/// put result
-#[cache_put(get_user(db, result.id))]
-pub async fn insert_user(db: &Db, user: User) -> Res<User> {
-    std::future::ready(()).await;
-    let _ = db;
-    Ok(user)
-}
-/// put sync
-#[cache_put(larder::call!(fib(n)))]
-pub fn put_fib(n: u64) -> u64 {
-    n
-}
-fn outer() -> String {
+
+    /// A sync function that calls itself.
     #[cached]
-    async fn inner(n: u64) -> u64 {
-        n
+    pub fn fib(n: u64) -> u64 {
+        if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
     }
-    inner(3).key_text().to_owned()
+
+    /// A sync function with a `Result`, an `impl` argument, and a cache by handle.
+    #[cached(key = "digits:{a}", skip(cache, measure), cache = cache)]
+    pub fn digits(
+        mut a: String,
+        cache: &larder::Cache,
+        measure: impl Fn(&str) -> u8,
+    ) -> Parsed<u64> {
+        a.push('1');
+        let _ = (cache, measure("a"));
+        let n = a.parse()?;
+        Ok(n)
+    }
+
+    /// A sync function with a type parameter.
+    #[cached(local)]
+    pub fn size<T: Serialize>(t: &T) -> usize {
+        let _ = t;
+        std::mem::size_of::<T>()
+    }
+
+    /// A cached function inside another function.
+    pub async fn nested() -> u64 {
+        #[cached]
+        async fn inner(n: u64) -> u64 {
+            n
+        }
+        inner(3).await
+    }
 }
-fn send<T: Send>(t: T) -> T {
-    t
-}
-/// trips
-pub async fn uses(db: &Db) {
-    send(async {
-        let _ = get_user(db, 7).await;
-        let _ = get_user(db, 7).evict().await;
-        let _ = save_user(db, User { id: 3 }).await;
-        let _ = stale(db, "a", 3).await;
-    })
-    .await;
-    println!("{}", get_user(db, 7).key_text());
-    println!("{}", one(7).key_text());
-    println!("{}", generic::<u8, 4>(&3, (1, 2), String::new()).key_text());
-    println!("{}", larder::call!(fib(7)).key_text());
-    println!("{}", larder::call!(sync_gen::<u8>(&7)).key_text());
-    println!("{}", outer());
-    let svc = Svc { tenant: "acme", pair: (1, 2) };
-    println!("{}", svc.get(4).key_text());
-    println!("{}", svc.count().key_text());
-    println!("{}", larder::call!(svc.total(3)).key_text());
-    println!("{}", larder::call!(Svc::assoc(3)).key_text());
-    let owned = Owned { tenant: "o".to_owned() };
-    println!("{}", owned.refreshed(3).key_text());
-    println!("{}", owned.default_find(3).await.is_some());
-    let _ = create_user(db, "acme".to_owned()).await;
-    println!("{:?}", stale_generic(&3_u8, 1, (1, 2)).await);
-    println!("{}", fib(20));
-    println!("{}", sync_str("4".to_owned(), &Cache, |_| 3).is_ok());
-}
-#[test]
-fn go() {
-    larder::__private::block(uses(&Db::default()));
-}
-/// more
-pub mod more {
-    use super::{Db, Res, User};
-    use larder::{cache_evict, cached};
-    use std::cell::Cell;
+
+/// Methods: of borrowing, owning and generic types, of traits, and properties.
+pub mod methods {
     use std::error::Error;
     use std::sync::Arc;
-    macro_rules! make {
-        ($name:ident, $arg:ident) => {
-            /// made
-            #[cached(key = "made:{id}:{n}", tags = ["t:{id}"])]
-            #[must_use]
-            pub fn $name(id: u64, n: u64) -> u64 {
-                id + n
-            }
-            /// made too
-            #[cache_evict(key = "made:{result}:{id}")]
-            #[must_use]
-            pub fn $arg(id: u64) -> u64 {
-                id
-            }
-        };
+
+    use super::{Parsed, Serialize, User, cache_evict, cached, cached_property};
+
+    /// A type with a lifetime.
+    #[derive(Clone, Debug)]
+    pub struct Service<'a> {
+        /// Part of keys.
+        pub tenant: &'a str,
+        /// Part of keys, by position.
+        pub pair: (u64, u64),
     }
-    make!(made, made_too);
-    /// repo
+
+    impl Service<'_> {
+        /// A key that names fields of `self`.
+        #[cached(ttl = "5m", key = "user:{id}:{self.pair.0}")]
+        pub async fn get(&self, id: u64) -> Parsed<User> {
+            let _ = self.tenant;
+            std::future::ready(()).await;
+            Ok(User { id })
+        }
+
+        /// A property, on a named cache.
+        #[cached_property(ttl = "1m", key = "tenant:{self.tenant}:users", cache = "people")]
+        pub async fn count(&self) -> u64 {
+            self.pair.0
+        }
+
+        /// A sync method that calls itself.
+        #[cached(skip(self))]
+        pub fn total(&self, n: u64) -> u64 {
+            if n == 0 { 0 } else { self.pair.0 + self.total(n - 1) }
+        }
+
+        /// A sync function without `self`, known for an associated one by its `Self`.
+        #[cached]
+        #[must_use]
+        pub fn halvings(n: u64) -> u64 {
+            if n == 0 { 0 } else { 1 + Self::halvings(n / 2) }
+        }
+
+        /// A method that evicts another's entry, everything that matches, and everything.
+        #[cache_evict(self.get(id), pattern = "user:*:{self.tenant}", all)]
+        pub async fn update(&mut self, id: u64) -> Parsed<&str> {
+            self.pair.0 = id;
+            std::future::ready(()).await;
+            Ok(self.tenant)
+        }
+    }
+
+    /// A type that owns what it holds.
+    #[derive(Clone, Debug)]
+    pub struct Owned {
+        /// Part of keys.
+        pub tenant: String,
+    }
+
+    impl Owned {
+        /// A method with a stale window: `self` is cloned for the refresh.
+        #[cached(ttl = "1s", stale = "2s", key = "tenant:{self.tenant}:{n}")]
+        pub async fn refreshed(&self, n: u64) -> Option<String> {
+            std::future::ready(n).await;
+            Some(self.tenant.clone())
+        }
+    }
+
+    /// A trait whose methods are cached.
+    #[allow(async_fn_in_trait)]
+    pub trait Find {
+        /// Cached by those who implement it.
+        async fn find(&self, id: u64) -> Option<u64>;
+
+        /// Cached by default.
+        #[cached(skip(self))]
+        async fn find_default(&self, id: u64) -> Option<u64> {
+            Some(id)
+        }
+    }
+
+    impl Find for Owned {
+        #[cached(ttl = 5, key = "find:{id}", skip(self))]
+        async fn find(&self, id: u64) -> Option<u64> {
+            Some(id)
+        }
+    }
+
+    /// A generic type.
     #[derive(Clone, Debug)]
     pub struct Repo<T> {
-        /// inner
+        /// Part of keys.
         pub inner: T,
     }
+
     impl<T: Clone + Send + Sync + std::fmt::Display + 'static> Repo<T> {
-        /// get
-        #[cached(ttl = "1s", skip(self, _x))]
+        /// A lifetime of its own, and an error that can't be cloned.
+        #[cached(ttl = "1s", skip(self, _label))]
         pub async fn get<'a>(
             &'a self,
             id: u64,
-            _x: &'a str,
+            _label: &'a str,
         ) -> Result<u64, Box<dyn Error + Send + Sync>> {
             std::future::ready(()).await;
             let n: u64 = "3".parse()?;
@@ -319,86 +243,292 @@ pub mod more {
             }
             Ok(n + id)
         }
-        /// arc
-        #[cached(ttl = "1s", stale = "1s", key = "x:{self.inner}:{id}", local)]
-        pub async fn arc(self: Arc<Self>, id: u64) -> T {
+
+        /// `self` in an `Arc`, and a value without serde.
+        #[cached(ttl = "1s", stale = "1s", key = "inner:{self.inner}:{id}", local)]
+        pub async fn shared(self: Arc<Self>, id: u64) -> T {
             std::future::ready(id).await;
             self.inner.clone()
         }
-        /// where
+
+        /// An unsized type parameter in a `where` clause.
         #[cached(skip(self))]
         pub async fn bounded<K>(&self, key: &K) -> String
         where
             Self: Sized,
-            K: serde::Serialize + Sync + ?Sized,
+            K: Serialize + Sync + ?Sized,
         {
             std::future::ready(()).await;
             std::any::type_name_of_val(key).to_owned()
         }
-        /// raw
+
+        /// Raw names.
         #[cached(key = "{r#type}", skip(self))]
         pub fn r#match(&self, r#type: u64) -> u64 {
             r#type
         }
     }
-    /// cell
-    #[cached(key = "x", skip(c))]
-    pub async fn cell(c: Cell<u8>) -> u8 {
+}
+
+/// Mutators: evictions and writes.
+pub mod mutators {
+    use super::functions::{fib, get_user};
+    use super::{Db, Parsed, User, cache_evict, cache_put};
+
+    /// A typed eviction, and another attribute on a named cache.
+    #[cache_evict(get_user(db, id))]
+    #[cache_evict(tags = ["users", "user:{id}"], pattern = "users:page:*", cache = "people")]
+    pub async fn update_user(db: &Db, id: u64, patch: String) -> Parsed<User> {
+        let n = patch.parse::<u64>()?;
         std::future::ready(()).await;
-        c.get()
+        let _ = db;
+        Ok(User { id: id + n })
     }
-    /// wild
-    #[cached(skip(s))]
-    pub async fn wild(_: u8, s: &'static str, d: &dyn erased::Ser) -> &'static str {
-        std::future::ready(d.length()).await;
-        s
+
+    /// Targets that need the result.
+    #[cache_evict(key = "user:{result.id}:{tenant}", get_user(db, result.id), tags = ["new"])]
+    pub async fn create_user(db: &Db, tenant: String) -> Parsed<User> {
+        std::future::ready(()).await;
+        let _ = (db, &tenant);
+        Ok(User { id: 1 })
     }
-    /// ser
-    pub mod erased {
-        /// ser
-        pub trait Ser: Sync {
-            /// len
-            fn length(&self) -> usize;
+
+    /// A sync function that evicts before its body.
+    #[cache_evict(larder::call!(fib(n)), keys = ["a", "b:{n}"], before)]
+    pub fn reset(n: u64) {
+        let _ = n;
+    }
+
+    /// A sync function that returns early.
+    #[cache_evict(larder::call!(fib(n)))]
+    pub fn reset_after(n: u64) {
+        if n == 3 {
+            return;
         }
-        impl serde::Serialize for dyn Ser + '_ {
-            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.serialize_unit()
+        let _ = n;
+    }
+
+    /// An async function that returns nothing.
+    #[cache_evict(all)]
+    pub async fn reset_all() {
+        std::future::ready(()).await;
+    }
+
+    /// A return type that can't be named.
+    #[cache_evict(all)]
+    pub async fn reset_and_count(n: u64) -> impl Iterator<Item = u64> {
+        std::future::ready(()).await;
+        0..n
+    }
+
+    /// Write-through, with a call that is made before the body.
+    #[cache_put(get_user(db, user.id))]
+    pub async fn save_user(db: &Db, user: User) -> Parsed<User> {
+        let n: u64 = "3".parse()?;
+        std::future::ready(()).await;
+        let _ = (db, n);
+        Ok(user)
+    }
+
+    /// Write-through, with a call that needs the result.
+    #[cache_put(get_user(db, result.id))]
+    pub async fn insert_user(db: &Db, user: User) -> Parsed<User> {
+        std::future::ready(()).await;
+        let _ = db;
+        Ok(user)
+    }
+
+    /// Write-through of a sync function.
+    #[cache_put(larder::call!(fib(n)))]
+    pub fn put_fib(n: u64) -> u64 {
+        n
+    }
+}
+
+/// Where expansions meet the rest of the language.
+pub mod corners {
+    use std::cell::Cell;
+
+    use super::{Parsed, User, cache_evict, cached};
+
+    macro_rules! pair {
+        ($read:ident, $change:ident) => {
+            /// A cached function that a macro writes.
+            #[cached(key = "pair:{id}:{n}", tags = ["pair:{id}"])]
+            #[must_use]
+            pub fn $read(id: u64, n: u64) -> u64 {
+                id + n
             }
+
+            /// A mutator that a macro writes.
+            #[cache_evict(key = "pair:{result}:{id}")]
+            #[must_use]
+            pub fn $change(id: u64) -> u64 {
+                id
+            }
+        };
+    }
+    pair!(sum, set_sum);
+
+    /// An argument that is `Send` but not `Sync`: the future stays `Send`.
+    #[cached(key = "cell", skip(cell))]
+    pub async fn unsynced(cell: Cell<u8>) -> u8 {
+        std::future::ready(()).await;
+        cell.get()
+    }
+
+    /// An argument without a name, a trait object, and a borrowed value, which stays in memory.
+    #[cached(skip(text), local)]
+    pub async fn unnamed(_: u8, text: &'static str, measured: &dyn Measured) -> &'static str {
+        std::future::ready(measured.length()).await;
+        text
+    }
+
+    /// A trait whose objects can be part of a key.
+    pub trait Measured: Sync {
+        /// How long it is.
+        fn length(&self) -> usize;
+    }
+
+    impl serde::Serialize for dyn Measured + '_ {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u64(self.length() as u64)
         }
     }
-    /// consumes
-    #[cached(key = "u:{id}:{pair.0}:{user.id}", tags = ["u:{id}"])]
-    pub async fn consumes(id: String, pair: (String, u8), user: User) -> Res<(String, u8, u64)> {
+
+    /// A body that consumes what the key is made of.
+    #[cached(key = "consumed:{id}:{pair.0}:{user.id}", tags = ["consumed:{id}"])]
+    pub async fn consumes(id: String, pair: (String, u8), user: User) -> Parsed<(String, u8, u64)> {
         std::future::ready(()).await;
         let pair = pair;
         Ok((id + &pair.0, pair.1, user.id))
     }
-    /// send evict
-    #[cache_evict(key = "u:{id}")]
+
+    /// A mutator that consumes what its targets are made of.
+    #[cache_evict(key = "consumed:{id}")]
     #[cache_evict(consumes(id.clone(), (String::new(), 1), User { id: 1 }))]
-    pub async fn send_evict(id: String, c: Cell<u8>, db: &Db) -> Option<String> {
+    pub async fn consumes_and_evicts(id: String, cell: Cell<u8>) -> Option<String> {
         std::future::ready(()).await;
-        let _ = (c, db);
+        let _ = cell;
         Some(id)
     }
-    /// spawns
-    pub fn spawns(db: &'static Db, repo: &'static Repo<u8>) {
-        drop(super::send(cell(Cell::new(1))));
-        drop(super::send(repo.get(1, "a")));
-        drop(super::send(repo.bounded("a")));
-        drop(super::send(Arc::new(repo.clone()).arc(3)));
-        drop(super::send(send_evict(String::new(), Cell::new(1), db)));
-        let text = String::from("abc");
-        let call = super::stale(db, &text, 3);
-        drop(call);
-        println!("{} {}", made(3, 4), larder::call!(made(3, 4)).key_text());
-        println!("{}", repo.get(1, "a").key_text());
-        println!("{}", repo.bounded("a").key_text());
-        println!("{}", made_too(3));
-        println!("{}", larder::call!(repo.r#match(3)).key_text());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use larder::call;
+
+    use super::corners::{
+        Measured, consumes, consumes_and_evicts, set_sum, sum, unnamed, unsynced,
+    };
+    use super::functions::{
+        digits, fib, generic, get_user, hygiene, nested, same, size, stale, stale_constant,
+        stale_generic,
+    };
+    use super::methods::{Find, Owned, Repo, Service};
+    use super::mutators::{
+        create_user, insert_user, put_fib, reset, reset_after, reset_all, reset_and_count,
+        save_user, update_user,
+    };
+    use super::{Db, User};
+
+    // The tests share the default cache, and some clear it: none asks what is cached there.
+
+    fn send<T: Send>(value: T) -> T {
+        value
     }
-    #[test]
-    fn go() {
-        spawns(Box::leak(Box::new(Db { tenant: 1 })), Box::leak(Box::new(Repo { inner: 3 })));
+
+    #[tokio::test]
+    async fn functions() -> Result<(), Box<dyn std::error::Error>> {
+        let db = Db::default();
+        assert_eq!(send(get_user(&db, 7)).await?, User { id: 7 });
+        assert_eq!(send(same(7)).await, 7);
+        assert_eq!(hygiene("a".to_owned(), 1, 2).await, ["a", "1", "2"]);
+        assert_eq!(generic::<u8, 4>(&3, (1, 2), String::new()).await, [3]);
+        let text = String::from("abc");
+        assert_eq!(send(stale(&db, &text, 3)).await?, "abc3");
+        assert_eq!(send(stale_generic(&3_u8, 1, (1, 2))).await, 3);
+        assert_eq!(stale_constant().await, 3);
+        assert_eq!(nested().await, 3);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn sync_functions() -> Result<(), Box<dyn std::error::Error>> {
+        assert_eq!(fib(50), 12_586_269_025);
+        assert_eq!(call!(fib(49)).await, 7_778_742_049);
+        call!(fib(49)).evict().await?;
+        let cache = larder::default_cache();
+        assert_eq!(digits("4".to_owned(), &cache, |_| 3), Ok(41));
+        assert!(digits("x".to_owned(), &cache, |_| 3).is_err());
+        assert_eq!(size(&7_u8), 1);
+        assert_eq!(call!(size::<u8>(&7)).await, 1);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn methods() -> Result<(), Box<dyn std::error::Error>> {
+        larder::Cache::builder().name("people").build()?.install();
+        let mut service = Service { tenant: "acme", pair: (1, 2) };
+        assert_eq!(service.get(4).await?, User { id: 4 });
+        assert_eq!(service.count().await, 1);
+        assert_eq!(larder::Cache::named("people")?.get("tenant:acme:users").await?, Some(1_u64));
+        assert_eq!(call!(service.total(3)).await, 3);
+        assert_eq!(service.total(3), 3);
+        assert_eq!(call!(Service::halvings(4)).await, 3);
+        assert_eq!(Service::halvings(4), 3);
+        assert_eq!(service.update(4).await?, "acme");
+
+        let owned = Owned { tenant: "o".to_owned() };
+        assert_eq!(owned.refreshed(3).await.as_deref(), Some("o"));
+        assert_eq!(owned.find(3).await, Some(3));
+        assert_eq!(owned.find_default(3).await, Some(3));
+
+        let repo = Repo { inner: 3_u8 };
+        assert!(matches!(send(repo.get(1, "a")).await, Ok(4)));
+        assert_eq!(send(Arc::new(repo.clone()).shared(3)).await, 3);
+        assert_eq!(send(repo.bounded("a")).await, "str");
+        assert_eq!(repo.r#match(3), 3);
+        assert_eq!(call!(repo.r#match(3)).await, 3);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn mutators() -> Result<(), Box<dyn std::error::Error>> {
+        let db = Db::default();
+        assert_eq!(send(update_user(&db, 7, "1".to_owned())).await?, User { id: 8 });
+        assert_eq!(send(create_user(&db, "acme".to_owned())).await?, User { id: 1 });
+        assert_eq!(send(save_user(&db, User { id: 30 })).await?, User { id: 30 });
+        assert_eq!(send(insert_user(&db, User { id: 31 })).await?, User { id: 31 });
+        assert_eq!(reset_and_count(2).await.count(), 2);
+        reset_all().await;
+        reset(3);
+        reset_after(3);
+        assert_eq!(put_fib(0), 0);
+        Ok(())
+    }
+
+    struct Text(&'static str);
+
+    impl Measured for Text {
+        fn length(&self) -> usize {
+            self.0.len()
+        }
+    }
+
+    #[tokio::test]
+    async fn corners() -> Result<(), larder::Error> {
+        assert_eq!((sum(3, 4), set_sum(3)), (7, 3));
+        assert_eq!(call!(sum(3, 4)).await, 7);
+        assert_eq!(send(unsynced(Cell::new(1))).await, 1);
+        assert_eq!(send(unnamed(1, "text", &Text("four"))).await, "text");
+        let consumed = send(consumes("a".to_owned(), ("b".to_owned(), 1), User { id: 1 })).await;
+        assert_eq!(consumed, Ok(("ab".to_owned(), 1, 1)));
+        let evicted = send(consumes_and_evicts("a".to_owned(), Cell::new(1))).await;
+        assert_eq!(evicted.as_deref(), Some("a"));
+        Ok(())
     }
 }
