@@ -13,6 +13,7 @@ use crate::cache::{Cache, Inner};
 use crate::codec::{Codec, CodecFor};
 use crate::invalidation::Evict;
 use crate::key::{KeyBuf, KeyId};
+use crate::registry;
 use crate::site::Site;
 use crate::strategy::{Look, Mode, Once, Plan, Refreshing, Work, read};
 use crate::value::{CacheValue, Shape};
@@ -185,12 +186,12 @@ impl Target {
         }
     }
 
-    /// The cache; without one the reason is logged, and the function runs uncached.
+    /// The cache; without one the reason is told once, and the function runs uncached.
     fn inner(&self) -> Option<Arc<Inner>> {
         match self.resolve() {
             Ok(cache) => Some(cache.inner),
             Err(error) => {
-                tracing::error!(%error, "larder: a cached function runs uncached");
+                registry::complain("cached functions run uncached", &error);
                 None
             }
         }
@@ -442,11 +443,12 @@ impl<L: Load> Call<L> {
 
     /// The time to live of what this call stores: a [`Duration`], or text such as `"1m 30s"`.
     ///
-    /// Text that is no duration changes nothing, and is logged as an error.
+    /// Text that is no duration changes nothing, and is reported once (to `tracing`, or to standard
+    /// error).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
             Ok(ttl) => self.whole.plan.policy.ttl = Some(ttl),
-            Err(error) => tracing::error!(%error, "larder: the call keeps its function's ttl"),
+            Err(error) => registry::complain("a call keeps its function's ttl", &error),
         }
         self
     }

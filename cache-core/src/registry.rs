@@ -1,6 +1,6 @@
 //! The process's caches: the default one, which needs no set-up, and named ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -42,6 +42,23 @@ fn known() -> String {
     let installed = named.iter().filter(|(_, slot)| slot.current.load().is_some());
     let names: Vec<String> = installed.map(|(name, _)| format!("`{name}`")).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Says a user's mistake once, with what follows from it: to `tracing`, or to standard error where
+/// nobody listens to `tracing`. The mistake is to be seen, but the functions' callers are not to
+/// suffer for it.
+pub(crate) fn complain(consequence: &'static str, error: &Error) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    // Bounded: a text that comes from outside may be wrong in endless ways.
+    if said.len() >= 1_000 || !said.insert(error.to_string()) {
+        return;
+    }
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(%error, "larder: {consequence}");
+    } else {
+        eprintln!("larder: {consequence}: {error}");
+    }
 }
 
 impl Slot {

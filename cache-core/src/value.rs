@@ -158,7 +158,7 @@ impl<S: Shape> Shape for Detached<S> {
     }
 }
 
-/// Finds [`SharedResult`].
+/// Finds `SharedResult`.
 pub trait ShapeShared {
     /// The shape.
     type Shape;
@@ -172,7 +172,7 @@ impl<T, E: Clone + Send + Sync + 'static> ShapeShared for &&Probe<Result<T, E>> 
     }
 }
 
-/// Finds [`AnyResult`].
+/// Finds `AnyResult`.
 pub trait ShapeResult {
     /// The shape.
     type Shape;
@@ -186,7 +186,7 @@ impl<T, E> ShapeResult for &Probe<Result<T, E>> {
     }
 }
 
-/// Finds [`Plain`].
+/// Finds `Plain`.
 pub trait ShapePlain {
     /// The shape.
     type Shape;

@@ -172,5 +172,5 @@ async fn many_at_once() {
         Err(_) => false,
     })
     .await;
-    assert_eq!(scene.server.cli(&["dbsize"]), "52", "50, the row, and a generation");
+    assert_eq!(scene.server.cli(&["dbsize"]), "53", "50, the row, two generations");
 }

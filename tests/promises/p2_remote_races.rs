@@ -246,6 +246,21 @@ async fn an_eviction_made_during_an_outage_is_not_lost() {
     }
 }
 
+/// P7: a value that could not be written through does not leave the old one behind.
+#[tokio::test]
+async fn a_put_made_during_an_outage_leaves_no_old_value() {
+    let gated = Gated::new();
+    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    cache.insert("row", 1u64).await.unwrap();
+    gated.set_down(true);
+    cache.insert("row", 2u64).await.unwrap_err();
+    assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(2), "memory has it");
+    gated.set_down(false);
+    cache.get::<u64>("another").await.unwrap();
+    let fresh = Cache::builder().remote(gated.store.clone()).build().unwrap();
+    assert_ne!(fresh.get::<u64>("row").await.unwrap(), Some(1), "the old value is gone");
+}
+
 /// P7: an eviction whose caller goes away half-way is carried out before the tier is read again.
 #[tokio::test]
 async fn a_cancelled_eviction_is_not_lost() {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::breaker::Breaker;
 use super::bus::{self, Message};
-use super::owed::{Owed, Undone};
+use super::owed::{Owed, Trying, Undone};
 use crate::backend::{Backend, Notice, Write};
 use crate::invalidation::{Generations, Killed};
 use crate::{BackendError, BackendErrorKind, Pattern};
@@ -142,6 +142,11 @@ impl Remote {
         let done = self.tried(self.undo(&undone)).await?;
         trying.settled();
         Ok(done)
+    }
+
+    /// An eviction of `key` that is owed unless it is settled.
+    pub(crate) fn owing(&self, key: &str) -> Trying<'_> {
+        self.owed.trying(Undone::Keys(vec![key.to_owned()]))
     }
 
     async fn remove_now(&self, keys: &[String]) -> Result<u64, BackendError> {

@@ -293,22 +293,26 @@ impl Inner {
         announce: bool,
     ) -> Result<(), crate::Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
+        // What replaces a value must not leave the old one behind: unless the write is known to have
+        // happened, the key's eviction is owed.
+        let owing = announce.then(|| remote.owing(&entry.key));
         let encode = |message| crate::Error::Encode { key: entry.key.to_string(), message };
         let payload = (codec.encode)(&entry.value).map_err(encode)?;
         let envelope = self.envelope((codec.fingerprint)(), &entry.life, committed.stamps());
         let bytes = codec::seal(&envelope, &payload).map_err(encode)?;
         let ttl = entry.life.stale_until.since(self.clock.now());
         let written = committed.write(remote.write(&entry.key, bytes, ttl, announce)).await;
-        match written {
-            Some(Err(error)) => {
-                self.counters.remote_errors();
-                Err(error.into())
-            }
-            Some(Ok(())) => Ok(()),
-            None => {
-                self.counters.fenced();
-                Ok(())
-            }
+        if let Some(Err(error)) = written {
+            self.counters.remote_errors();
+            return Err(error.into());
         }
+        if written.is_none() {
+            // An eviction came, and it has seen to the remote tier.
+            self.counters.fenced();
+        }
+        if let Some(owing) = owing {
+            owing.settled();
+        }
+        Ok(())
     }
 }

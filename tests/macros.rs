@@ -1,0 +1,54 @@
+//! What the attributes make of functions, seen from outside: every form, counted in loads.
+//!
+//! Each test has a named cache of its own, so that none disturbs another.
+#![allow(clippy::unwrap_used)]
+
+#[path = "macros/cache_evict.rs"]
+mod cache_evict;
+#[path = "macros/cache_put.rs"]
+mod cache_put;
+#[path = "macros/caches.rs"]
+mod caches;
+#[path = "macros/call.rs"]
+mod call;
+#[path = "macros/keys.rs"]
+mod keys;
+#[path = "macros/methods.rs"]
+mod methods;
+#[path = "macros/stale.rs"]
+mod stale;
+#[path = "macros/sync.rs"]
+mod sync;
+#[path = "macros/tags.rs"]
+mod tags;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder::Cache;
+
+/// A cache under `name`, installed.
+fn install(name: &str) -> Cache {
+    let cache = Cache::builder().name(name).build().unwrap();
+    cache.install();
+    cache
+}
+
+/// How often a function's body ran. Functions return the count, so a value tells which load it is
+/// from.
+#[derive(Debug, Default)]
+struct Loads(AtomicU64);
+
+impl Loads {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// One more; says how many there are now.
+    fn count(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,294 @@
+//! `#[cache_evict]`: every kind of target, on every way out of the body.
+
+use larder::{Cache, cache_evict, cached, call};
+
+use crate::{Loads, install};
+
+/// Fills `keys` with something.
+async fn fill(cache: &Cache, keys: &[&str]) {
+    for key in keys {
+        cache.insert(*key, 0_u64).await.unwrap();
+    }
+}
+
+async fn keys(cache: &Cache) -> Vec<String> {
+    cache.keys("*").await.unwrap()
+}
+
+#[tokio::test]
+async fn typed_targets() {
+    static LOADS: Loads = Loads::new();
+
+    #[derive(Clone, serde::Serialize)]
+    struct Shop {
+        city: String,
+    }
+    impl Shop {
+        #[cached(cache = "evict-typed")]
+        async fn stock(&self, id: u64) -> u64 {
+            let _ = id;
+            LOADS.count()
+        }
+
+        #[cache_evict(self.stock(id))]
+        async fn sell(&mut self, id: u64) {
+            self.city.push('!');
+            let _ = id;
+        }
+    }
+    #[cached(cache = "evict-typed")]
+    async fn get(id: u64) -> u64 {
+        let _ = id;
+        LOADS.count()
+    }
+    #[cached(cache = "evict-typed")]
+    fn sum(a: u64, b: u64) -> u64 {
+        LOADS.count();
+        a + b
+    }
+    #[cache_evict(get(id), get(id + 1), call!(sum(id, 1)))]
+    async fn change(id: u64) {
+        let _ = id;
+    }
+
+    install("evict-typed");
+    let read = async || [get(1).await, get(2).await, get(3).await];
+    assert_eq!((read().await, sum(1, 1)), ([1, 2, 3], 2));
+    change(1).await;
+    assert_eq!(read().await, [5, 6, 3]);
+    assert_eq!(call!(sum(1, 1)).peek().await.unwrap(), None);
+
+    // The target is made before the body: by what the arguments were.
+    let mut shop = Shop { city: "Ghent".into() };
+    let before = shop.clone();
+    assert_eq!(shop.stock(7).await, 7);
+    shop.sell(7).await;
+    assert_eq!(before.stock(7).peek().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn targets_by_name() {
+    #[cache_evict(key = "user:{id}", cache = "evict-names")]
+    async fn key(id: u64) {
+        let _ = id;
+    }
+    #[cache_evict(keys = ["user:{id}", "users"], cache = "evict-names")]
+    async fn keys_(id: u64) {
+        let _ = id;
+    }
+    #[cache_evict(pattern = "page:{text}:*", cache = "evict-names")]
+    async fn pattern(text: &str) {
+        let _ = text;
+    }
+    #[cache_evict(all, cache = "evict-names")]
+    async fn all() {}
+
+    let cache = install("evict-names");
+    fill(&cache, &["user:1", "user:2", "users", "page:a:1", "page:a:2", "page:b:1"]).await;
+    key(1).await;
+    assert_eq!(keys(&cache).await, ["page:a:1", "page:a:2", "page:b:1", "user:2", "users"]);
+    keys_(2).await;
+    assert_eq!(keys(&cache).await, ["page:a:1", "page:a:2", "page:b:1"]);
+    // Text of an argument is never a wildcard.
+    pattern("*").await;
+    assert_eq!(keys(&cache).await, ["page:a:1", "page:a:2", "page:b:1"]);
+    pattern("a").await;
+    assert_eq!(keys(&cache).await, ["page:b:1"]);
+    all().await;
+    assert_eq!(keys(&cache).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn targets_by_tag() {
+    #[cached(key = "user:{id}:{team}", tags = ["users", "team:{team}"], cache = "evict-tags")]
+    async fn get(id: u64, team: u64) -> u64 {
+        id + team
+    }
+    #[cache_evict(tags = ["team:{team}", "others"], cache = "evict-tags")]
+    async fn change_team(team: u64) {
+        let _ = team;
+    }
+    #[cache_evict(tags = ["users"], cache = "evict-tags")]
+    async fn change_users() {}
+
+    let cache = install("evict-tags");
+    for id in 1..=4 {
+        get(id, id % 2).await;
+    }
+    change_team(1).await;
+    assert_eq!(keys(&cache).await, ["user:2:0", "user:4:0"]);
+    change_users().await;
+    assert_eq!(keys(&cache).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_cache_by_handle() {
+    #[cache_evict(key = "a", cache = cache)]
+    async fn by_argument(cache: &Cache) {
+        let _ = cache;
+    }
+
+    let cache = Cache::builder().build().unwrap();
+    fill(&cache, &["a", "b"]).await;
+    by_argument(&cache).await;
+    assert_eq!(keys(&cache).await, ["b"]);
+}
+
+#[tokio::test]
+async fn targets_that_need_the_result() {
+    #[cached(key = "user:{id}", cache = "evict-result")]
+    async fn get(id: u64) -> u64 {
+        id
+    }
+    struct User {
+        id: u64,
+    }
+    #[cache_evict(get(result.id), key = "always", cache = "evict-result")]
+    async fn create(id: u64) -> Result<User, String> {
+        if id == 0 { Err("zero".into()) } else { Ok(User { id }) }
+    }
+    #[cache_evict(keys = ["user:{result}", "x"], cache = "evict-result")]
+    fn create_sync(id: u64) -> u64 {
+        id
+    }
+    // An argument of the name is what is meant.
+    #[cache_evict(key = "user:{result}", cache = "evict-result")]
+    async fn argument(result: u64) -> u64 {
+        result + 1
+    }
+
+    let cache = install("evict-result");
+    let all = ["always", "user:0", "user:1", "user:2"];
+    fill(&cache, &all).await;
+    assert_eq!(create(1).await.unwrap().id, 1);
+    assert_eq!(keys(&cache).await, ["user:0", "user:2"]);
+    // An `Err` names no user; what is known without it is evicted all the same.
+    fill(&cache, &all).await;
+    assert!(create(0).await.is_err());
+    assert_eq!(keys(&cache).await, ["user:0", "user:1", "user:2"]);
+    assert_eq!(create_sync(2), 2);
+    assert_eq!(keys(&cache).await, ["user:0", "user:1"]);
+    assert_eq!(argument(0).await, 1);
+    assert_eq!(keys(&cache).await, ["user:1"]);
+}
+
+#[tokio::test]
+async fn before_the_body_or_after() {
+    #[cache_evict(key = "a", cache = cache, before)]
+    async fn before(cache: &Cache) -> Option<u64> {
+        cache.get("a").await.ok()?
+    }
+    #[cache_evict(key = "a", cache = cache)]
+    async fn after(cache: &Cache) -> Option<u64> {
+        cache.get("a").await.ok()?
+    }
+
+    let cache = Cache::builder().build().unwrap();
+    fill(&cache, &["a"]).await;
+    assert_eq!((before(&cache).await, keys(&cache).await.len()), (None, 0));
+    fill(&cache, &["a"]).await;
+    assert_eq!((after(&cache).await, keys(&cache).await.len()), (Some(0), 0));
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Return,
+    Fail,
+    Panic,
+    Hang,
+}
+
+impl Way {
+    fn go(self) -> Result<u64, String> {
+        match self {
+            Self::Return => Ok(7),
+            Self::Fail => Err("failed".into()),
+            _ => panic!("on purpose"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_way_out_evicts() {
+    #[cache_evict(key = "a", cache = "evict-ways")]
+    async fn leave(way: Way) -> Result<u64, String> {
+        if let Way::Hang = way {
+            std::future::pending::<()>().await;
+        }
+        let left = way.go()?;
+        return Ok(left);
+    }
+
+    let cache = install("evict-ways");
+    fill(&cache, &["a", "b"]).await;
+    assert_eq!(leave(Way::Return).await, Ok(7));
+    assert_eq!(keys(&cache).await, ["b"]);
+
+    fill(&cache, &["a"]).await;
+    assert_eq!(leave(Way::Fail).await, Err("failed".into()));
+    assert_eq!(keys(&cache).await, ["b"]);
+
+    fill(&cache, &["a"]).await;
+    assert!(tokio::spawn(leave(Way::Panic)).await.unwrap_err().is_panic());
+    assert_eq!(keys(&cache).await, ["b"]);
+
+    fill(&cache, &["a"]).await;
+    {
+        let mut hanging = Box::pin(leave(Way::Hang));
+        tokio::select! {
+            biased;
+            _ = &mut hanging => unreachable!("it hangs"),
+            () = std::future::ready(()) => {}
+        }
+        assert_eq!(keys(&cache).await, ["a", "b"]);
+    }
+    assert_eq!(keys(&cache).await, ["b"]);
+
+    // A future that was never polled has changed nothing.
+    fill(&cache, &["a"]).await;
+    drop(leave(Way::Hang));
+    assert_eq!(keys(&cache).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn every_way_out_of_a_sync_function_evicts() {
+    #[cache_evict(key = "a", cache = "evict-sync")]
+    fn leave(way: Way) -> Result<u64, String> {
+        let left = way.go()?;
+        Ok(left)
+    }
+    #[cache_evict(key = "a", cache = "evict-sync", before)]
+    fn leave_before(way: Way) -> Result<u64, String> {
+        way.go()
+    }
+
+    let cache = install("evict-sync");
+    for way in [Way::Return, Way::Fail, Way::Panic] {
+        for leave in [leave, leave_before] {
+            fill(&cache, &["a", "b"]).await;
+            let left = std::panic::catch_unwind(|| leave(way));
+            assert_eq!(left.is_err(), matches!(way, Way::Panic));
+            assert_eq!(keys(&cache).await, ["b"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn attributes_can_be_stacked() {
+    #[cache_evict(key = "a:{id}", cache = "evict-stacked")]
+    #[cache_evict(key = "b:{id}", cache = "evict-stacked-other")]
+    #[cache_evict(key = "c:{result}", cache = "evict-stacked")]
+    async fn change(id: u64) -> Result<u64, String> {
+        if id == 0 { Err("zero".into()) } else { Ok(id) }
+    }
+
+    let (one, two) = (install("evict-stacked"), install("evict-stacked-other"));
+    let all = ["a:0", "a:1", "b:0", "b:1", "c:0", "c:1"];
+    fill(&one, &all).await;
+    fill(&two, &all).await;
+    change(1).await.unwrap();
+    assert_eq!(keys(&one).await, ["a:0", "b:0", "b:1", "c:0"]);
+    assert_eq!(keys(&two).await, ["a:0", "a:1", "b:0", "c:0", "c:1"]);
+    change(0).await.unwrap_err();
+    assert_eq!(keys(&one).await, ["b:0", "b:1", "c:0"]);
+}

@@ -1,0 +1,226 @@
+//! Keys: automatic ones and templates.
+
+use std::collections::BTreeMap;
+
+use larder::cached;
+
+use crate::{Loads, install};
+
+#[tokio::test]
+async fn an_automatic_key_has_every_argument() {
+    static LOADS: Loads = Loads::new();
+
+    #[cached(cache = "keys-automatic")]
+    async fn area(width: u64, height: u64) -> u64 {
+        LOADS.count();
+        width * height
+    }
+
+    install("keys-automatic");
+    for _ in 0..2 {
+        assert_eq!(area(2, 3).await, 6);
+        assert_eq!(area(3, 2).await, 6);
+        assert_eq!(area(23, 0).await, 0);
+    }
+    assert_eq!(LOADS.get(), 3);
+}
+
+#[tokio::test]
+async fn an_automatic_key_tells_apart_what_serde_tells_apart() {
+    static LOADS: Loads = Loads::new();
+
+    #[derive(serde::Serialize)]
+    enum Filter {
+        All,
+        Named(String),
+        Range { from: u8, to: u8 },
+    }
+
+    #[cached(cache = "keys-serde")]
+    async fn search(filter: Filter, words: &[&str], limits: BTreeMap<u8, Option<u8>>) -> u64 {
+        let _ = (filter, words, limits);
+        LOADS.count()
+    }
+
+    install("keys-serde");
+    let none = BTreeMap::new;
+    for _ in 0..2 {
+        assert_eq!(search(Filter::All, &[], none()).await, 1);
+        assert_eq!(search(Filter::Named("All".into()), &[], none()).await, 2);
+        assert_eq!(search(Filter::Range { from: 1, to: 2 }, &[], none()).await, 3);
+        assert_eq!(search(Filter::Range { from: 2, to: 1 }, &[], none()).await, 4);
+        assert_eq!(search(Filter::All, &["a", "b"], none()).await, 5);
+        assert_eq!(search(Filter::All, &["a,b"], none()).await, 6);
+        assert_eq!(search(Filter::All, &[], BTreeMap::from([(1, None)])).await, 7);
+        assert_eq!(search(Filter::All, &[], BTreeMap::from([(1, Some(0))])).await, 8);
+    }
+}
+
+#[tokio::test]
+async fn functions_of_one_name_do_not_share_automatic_keys() {
+    mod one {
+        #[larder::cached(cache = "keys-names")]
+        pub(super) async fn get(id: u64) -> u64 {
+            id + 1
+        }
+    }
+    mod two {
+        #[larder::cached(cache = "keys-names")]
+        pub(super) async fn get(id: u64) -> u64 {
+            id + 2
+        }
+    }
+    async fn three(id: u64) -> u64 {
+        #[cached(cache = "keys-names")]
+        async fn get(id: u64) -> u64 {
+            id + 3
+        }
+        get(id).await
+    }
+    async fn four(id: u64) -> u64 {
+        #[cached(cache = "keys-names")]
+        async fn get(id: u64) -> u64 {
+            id + 4
+        }
+        get(id).await
+    }
+
+    let cache = install("keys-names");
+    for _ in 0..2 {
+        assert_eq!([one::get(0).await, two::get(0).await], [1, 2]);
+        assert_eq!([three(0).await, four(0).await], [3, 4]);
+    }
+    assert_eq!(cache.keys("*").await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn type_parameters_are_part_of_an_automatic_key() {
+    #[cached(cache = "keys-generic")]
+    async fn name<T>() -> String {
+        std::any::type_name::<T>().to_owned()
+    }
+    #[cached(cache = "keys-generic")]
+    async fn size<const N: usize>(n: usize) -> usize {
+        n + N
+    }
+    #[cached(cache = "keys-generic")]
+    fn bytes<T>() -> usize {
+        size_of::<T>()
+    }
+
+    install("keys-generic");
+    for _ in 0..2 {
+        assert_eq!(name::<u8>().await, "u8");
+        assert_eq!(name::<Vec<i16>>().await, "alloc::vec::Vec<i16>");
+        assert_eq!([size::<1>(0).await, size::<2>(0).await], [1, 2]);
+        assert_eq!([bytes::<u8>(), bytes::<u32>()], [1, 4]);
+    }
+}
+
+#[tokio::test]
+async fn the_same_value_of_two_types_is_two_entries() {
+    static LOADS: Loads = Loads::new();
+
+    #[cached(cache = "keys-two-types")]
+    async fn load<T: serde::Serialize>(value: T) -> u64 {
+        let _ = value;
+        LOADS.count()
+    }
+
+    install("keys-two-types");
+    assert_eq!(load(7_u8).await, 1);
+    assert_eq!(load(7_u64).await, 2);
+    assert_eq!(load(7_u8).await, 1);
+}
+
+#[tokio::test]
+async fn a_skipped_argument_makes_no_difference() {
+    static LOADS: Loads = Loads::new();
+
+    struct Connection;
+
+    #[cached(skip(connection, trace), cache = "keys-skip")]
+    async fn load(connection: &Connection, id: u64, trace: &str) -> u64 {
+        let _ = (connection, id, trace);
+        LOADS.count()
+    }
+
+    install("keys-skip");
+    assert_eq!(load(&Connection, 1, "first").await, 1);
+    assert_eq!(load(&Connection, 1, "second").await, 1);
+    assert_eq!(load(&Connection, 2, "second").await, 2);
+}
+
+#[tokio::test]
+async fn a_template_is_the_whole_key() {
+    struct Page {
+        number: u32,
+        span: (u8, u8),
+    }
+
+    #[cached(
+        key = "page:{page.number}:{page.span.0}-{{{page.span.1}}}:{name}",
+        cache = "keys-template"
+    )]
+    async fn load(page: &Page, name: &str) -> u32 {
+        let _ = name;
+        page.number
+    }
+
+    let cache = install("keys-template");
+    load(&Page { number: 7, span: (1, 9) }, "index").await;
+    assert_eq!(cache.keys("*").await.unwrap(), ["page:7:1-{9}:index"]);
+    assert_eq!(cache.get::<u32>("page:7:1-{9}:index").await.unwrap(), Some(7));
+}
+
+#[tokio::test]
+async fn text_of_an_argument_is_no_separator_and_no_wildcard() {
+    static LOADS: Loads = Loads::new();
+
+    #[cached(key = "{a}:{b}", cache = "keys-escapes")]
+    async fn load(a: &str, b: String) -> u64 {
+        let _ = (a, b);
+        LOADS.count()
+    }
+
+    let cache = install("keys-escapes");
+    assert_eq!(load("x:y", "z".into()).await, 1);
+    assert_eq!(load("x", "y:z".into()).await, 2);
+    assert_eq!(load("*", "*".into()).await, 3);
+    assert_eq!(cache.keys("*").await.unwrap(), ["%2A:%2A", "x%3Ay:z", "x:y%3Az"]);
+}
+
+#[tokio::test]
+async fn a_placeholder_takes_all_that_has_display() {
+    struct Isbn(u64);
+    impl std::fmt::Display for Isbn {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "978-{}", self.0)
+        }
+    }
+
+    #[cached(key = "book:{isbn}:{part}:{exact}", cache = "keys-display")]
+    async fn load(isbn: &Isbn, part: char, exact: bool) -> u64 {
+        let _ = (part, exact);
+        isbn.0
+    }
+
+    let cache = install("keys-display");
+    load(&Isbn(3), 'a', true).await;
+    assert_eq!(cache.keys("*").await.unwrap(), ["book:978-3:a:true"]);
+}
+
+#[tokio::test]
+async fn patterns_and_mut_arguments_stay_what_they_were() {
+    #[cached(cache = "keys-patterns")]
+    async fn load((a, _): (u64, u64), [b, ..]: [u64; 3], mut text: String) -> String {
+        text.push('!');
+        format!("{a}{b}{text}")
+    }
+
+    install("keys-patterns");
+    for _ in 0..2 {
+        assert_eq!(load((1, 2), [3, 4, 5], "x".into()).await, "13x!");
+        assert_eq!(load((2, 2), [3, 4, 5], "x".into()).await, "23x!");
+    }
+}
