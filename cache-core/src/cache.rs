@@ -171,7 +171,8 @@ impl Cache {
         self.inner.evict_key(key.into().as_str()).await
     }
 
-    /// The values under `keys`, in their order: one request for all that memory does not have.
+    /// The values under `keys`, in their order: one request for the values that memory
+    /// does not have (and one for the generations of each value's tags).
     ///
     /// # Errors
     /// The remote tier failed.
@@ -325,8 +326,17 @@ impl Inner {
         // Tickets before the request, as for a single key.
         let tickets: Vec<_> = plans.iter().map(|plan| plan.ticket(self, plan.key.id())).collect();
         let names: Vec<&str> = plans.iter().map(|plan| plan.key.as_str()).collect();
-        let space = remote.learn(&[], &self.generations).await?.space;
-        let found = remote.read_many(&names).await?;
+        let asked = match remote.learn(&[], &self.generations).await {
+            Ok(learned) => remote.read_many(&names).await.map(|found| (learned.space, found)),
+            Err(error) => Err(error),
+        };
+        let (space, found) = match asked {
+            Ok(found) => found,
+            Err(error) => {
+                self.counters.remote_errors();
+                return self.unverified_many(&missing, &plans, values).ok_or(error.into());
+            }
+        };
         for (((index, plan), ticket), bytes) in missing.iter().zip(&plans).zip(tickets).zip(found) {
             let entry = match bytes {
                 Some(bytes) => self.decode(plan, codec::<T>(), &ticket, &bytes, &[], space).await?,
@@ -344,27 +354,43 @@ impl Inner {
         Ok(values)
     }
 
+    /// The remote tier can't be asked: memory serves what no eviction is known against, if that is
+    /// all that was missing.
+    fn unverified_many<T: CacheValue>(
+        &self,
+        missing: &[usize],
+        plans: &[Plan],
+        mut values: Vec<Option<T>>,
+    ) -> Option<Vec<Option<T>>> {
+        for (index, plan) in missing.iter().zip(plans) {
+            values[*index] = Some(self.unverified(plan.key.id())?.value::<T>()?.clone());
+        }
+        Some(values)
+    }
+
     /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
     /// that comes while the remote tier is written wins.
-    pub(crate) async fn put<T: CacheValue>(&self, plan: &Plan, value: T) -> Result<(), Error> {
+    pub(crate) async fn put<T: CacheValue>(
+        self: &Arc<Self>,
+        plan: &Plan,
+        value: T,
+    ) -> Result<(), Error> {
         let id = plan.key.id();
         // Beats the loads that began before.
-        let (_, killed) = self.forget(id);
+        let _ = self.forget(id);
         let mut ticket = plan.ticket(self, id);
         let codec = plan.codec.filter(|_| self.remote.is_some() && !plan.policy.local);
         if codec.is_some() {
             self.stamp_remotely(plan, &mut ticket).await;
         }
         let entry = self.entry(plan, &ticket, value);
-        let Some(committed) = ticket.commit(self.memory.as_ref(), &entry) else {
+        let Some(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
             self.counters.fenced();
             return Ok(());
         };
         self.counters.stores();
         let Some(codec) = codec else { return Ok(()) };
-        if let Some(killed) = killed {
-            killed.settled().await;
-        }
+        // Writes of the key that were under way end first: one lock per key orders them.
         self.write_remote(committed, codec, &entry, true).await
     }
 

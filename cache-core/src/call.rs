@@ -278,6 +278,7 @@ impl Fetch {
     {
         let mut this = self;
         this.plan.policy = this.plan.policy.local();
+        this.plan.blocking = true;
         this.work::<S, _>(None, Once(move || async move { load() }))
     }
 

@@ -69,6 +69,32 @@ impl Pattern {
         glob
     }
 
+    /// Whether `key` is one of the pattern's, or a long key whose cut-off part may be: an eviction
+    /// rather takes too many.
+    pub(crate) fn covers(&self, key: &str) -> bool {
+        let head = || {
+            let (head, digest) = key.rsplit_once('#')?;
+            let sealed = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+            sealed.then_some(head)
+        };
+        let may = |head: &str| {
+            let first = self.literals.first().map_or("", String::as_str);
+            self.literals.len() > 1 && (head.starts_with(first) || first.starts_with(head))
+        };
+        self.matches(key) || head().is_some_and(may)
+    }
+
+    /// Where long keys that the pattern may cover are found: below what is left of its beginning,
+    /// with a `#`. `None` if it has no wildcard.
+    pub(crate) fn of_sealed(&self) -> Option<Self> {
+        let first = self.literals.first().filter(|_| self.literals.len() > 1)?;
+        let mut end = first.len().min(crate::key::SEALED_HEAD);
+        while !first.is_char_boundary(end) {
+            end -= 1;
+        }
+        Some(Self { literals: vec![first[..end].to_owned(), "#".to_owned(), String::new()] })
+    }
+
     /// Whether `key` is one of the pattern's.
     pub fn matches(&self, key: &str) -> bool {
         let (Some(first), Some(last)) = (self.literals.first(), self.literals.last()) else {

@@ -45,6 +45,8 @@ struct Gated {
     store: MemoryBackend,
     reads: Arc<Gate>,
     writes: Arc<Gate>,
+    removals: Arc<Gate>,
+    bumps: Arc<Gate>,
     down: Arc<AtomicU64>,
 }
 
@@ -54,6 +56,8 @@ impl Gated {
             store: MemoryBackend::new(),
             reads: Arc::new(Gate::new()),
             writes: Arc::new(Gate::new()),
+            removals: Arc::new(Gate::new()),
+            bumps: Arc::new(Gate::new()),
             down: Arc::default(),
         }
     }
@@ -100,6 +104,7 @@ impl Backend for Gated {
     ) -> BackendResult<'a, u64> {
         Box::pin(async move {
             self.check()?;
+            self.removals.pass().await;
             self.store.remove(keys, notice).await
         })
     }
@@ -112,6 +117,7 @@ impl Backend for Gated {
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         Box::pin(async move {
             self.check()?;
+            self.bumps.pass().await;
             self.store.bump(key).await
         })
     }
@@ -284,4 +290,231 @@ async fn a_cancelled_eviction_is_not_lost() {
 async fn load_forced(cache: &Cache) {
     cache.clear().await.unwrap();
     load(cache, 1).await;
+}
+
+fn spawn<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::spawn(work)
+}
+
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[larder::cached(key = "row", skip(cache, value), cache = cache)]
+async fn row(cache: &Cache, value: u64) -> u64 {
+    value
+}
+
+/// A load whose remote write is held, on a cache with or without a memory tier.
+async fn writing(memory: bool) -> (Gated, Cache, tokio::task::JoinHandle<u64>) {
+    let gated = Gated::new();
+    let builder = Cache::builder().remote(gated.clone());
+    let cache = if memory { builder } else { builder.no_memory() }.build().unwrap();
+    gated.writes.close();
+    let old = spawn({
+        let cache = cache.clone();
+        async move { load(&cache, 1).await }
+    });
+    gated.writes.arrived.notified().await;
+    (gated, cache, old)
+}
+
+/// Whoever overtakes a write that is under way, the last of them decides what is in the tiers.
+#[tokio::test]
+async fn every_overtaker_waits_for_the_write_that_it_overtakes() {
+    for memory in [true, false] {
+        let (gated, cache, old) = writing(memory).await;
+        let refresh = spawn({
+            let cache = cache.clone();
+            async move { row(&cache, 2).refresh().await }
+        });
+        settle().await;
+        gated.writes.open();
+        assert_eq!(refresh.await.unwrap(), 2);
+        old.await.unwrap();
+        assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(2), "refresh, memory: {memory}");
+
+        let (gated, cache, old) = writing(memory).await;
+        let removing = |cache: &Cache| {
+            let cache = cache.clone();
+            spawn(async move { cache.remove("row").await.unwrap() })
+        };
+        let (one, two) = (removing(&cache), removing(&cache));
+        settle().await;
+        assert!(!one.is_finished() && !two.is_finished(), "both wait for the write");
+        gated.writes.open();
+        let _ = (one.await.unwrap(), two.await.unwrap(), old.await.unwrap());
+        assert_eq!(cache.get::<u64>("row").await.unwrap(), None, "removes, memory: {memory}");
+
+        let (gated, cache, old) = writing(memory).await;
+        let putting = |value: u64| {
+            let cache = cache.clone();
+            spawn(async move { cache.insert("row", value).await.unwrap() })
+        };
+        let one = putting(2);
+        settle().await;
+        let two = putting(3);
+        settle().await;
+        gated.writes.open();
+        let _ = (one.await.unwrap(), two.await.unwrap(), old.await.unwrap());
+        assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(3), "puts, memory: {memory}");
+    }
+}
+
+/// An eviction does not depend on the caller whose write it waits for: that one may have stopped
+/// polling.
+#[tokio::test]
+async fn an_eviction_does_not_wait_for_a_call_that_nobody_polls() {
+    let gated = Gated::new();
+    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    gated.writes.close();
+    let mut call = Box::pin(load(&cache, 1));
+    tokio::select! {
+        _ = call.as_mut() => unreachable!("the write is held"),
+        () = gated.writes.arrived.notified() => {}
+    }
+    gated.writes.open();
+    let removed = tokio::time::timeout(Duration::from_secs(5), cache.remove("row")).await;
+    removed.expect("the eviction ends").unwrap();
+    drop(call);
+}
+
+/// A load that begins while a newer value is being put does not store over it.
+#[tokio::test]
+async fn a_load_that_begins_during_a_put_loses() {
+    let gated = Gated::new();
+    let cache = Cache::builder().no_memory().remote(gated.clone()).build().unwrap();
+    gated.writes.close();
+    let putting = spawn({
+        let cache = cache.clone();
+        async move { cache.insert("row", 2u64).await.unwrap() }
+    });
+    gated.writes.arrived.notified().await;
+    let old = spawn({
+        let cache = cache.clone();
+        async move { load(&cache, 1).await }
+    });
+    settle().await;
+    gated.writes.open();
+    putting.await.unwrap();
+    old.await.unwrap();
+    assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(2));
+}
+
+/// A read may promote the old value while the eviction is on its way to the remote tier; memory
+/// forgets it again, also if the eviction's caller goes away there.
+#[tokio::test]
+async fn memory_forgets_what_was_promoted_during_an_eviction() {
+    for (cancelled, pattern) in [(false, false), (true, false), (false, true), (true, true)] {
+        let gated = Gated::new();
+        let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+        cache.insert("row", 1u64).await.unwrap();
+        gated.removals.close();
+        let evicting = spawn({
+            let cache = cache.clone();
+            async move {
+                if pattern {
+                    let _ = cache.evict_pattern("ro*").await;
+                } else {
+                    let _ = cache.remove("row").await;
+                }
+            }
+        });
+        gated.removals.arrived.notified().await;
+        assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(1), "not yet evicted");
+        if cancelled {
+            evicting.abort();
+        } else {
+            gated.removals.open();
+        }
+        let _ = evicting.await;
+        let read = cache.get::<u64>("row").await.unwrap();
+        assert_eq!(read, None, "cancelled: {cancelled}, pattern: {pattern}");
+    }
+}
+
+/// The same for a tag that this process hears of for the first time.
+#[tokio::test]
+async fn memory_forgets_what_was_promoted_while_a_tag_was_bumped() {
+    for cancelled in [false, true] {
+        let gated = Gated::new();
+        let tagged = larder::Policy::new().tags(&["rows"]);
+        let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
+        other.evict_tag("rows").await.unwrap();
+        other.insert_with("row", 1u64, tagged).await.unwrap();
+        let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+        gated.bumps.close();
+        let evicting = spawn({
+            let cache = cache.clone();
+            async move { cache.evict_tag("rows").await }
+        });
+        gated.bumps.arrived.notified().await;
+        let _ = cache.get::<u64>("row").await.unwrap();
+        if cancelled {
+            evicting.abort();
+        } else {
+            gated.bumps.open();
+        }
+        let _ = evicting.await;
+        let read = cache.get::<u64>("row").await.unwrap();
+        assert_eq!(read, None, "cancelled: {cancelled}");
+    }
+}
+
+/// Another process evicts while this one's write is under way: the write is taken back.
+#[tokio::test]
+async fn a_write_that_another_process_overtook_is_taken_back() {
+    let (gated, cache, old) = writing(true).await;
+    let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
+    other.remove("row").await.unwrap();
+    gated.writes.open();
+    old.await.unwrap();
+    assert_eq!(cache.get::<u64>("row").await.unwrap(), None);
+    assert_eq!(other.get::<u64>("row").await.unwrap(), None);
+}
+
+/// A value read from the remote tier is not given, through its flight, to those who come after an
+/// eviction: many threads, since the window is a few instructions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_landing_promotion_is_not_joined_after_an_eviction() {
+    let backend = MemoryBackend::new();
+    let cache = Cache::builder().no_memory().remote(backend).build().unwrap();
+    let (origin, floor) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let mut tasks = Vec::new();
+    for task in 0..4 {
+        let (cache, origin, floor) = (cache.clone(), Arc::clone(&origin), Arc::clone(&floor));
+        tasks.push(spawn(async move {
+            for turn in 0..5_000 {
+                if task == 0 && turn % 10 == 0 {
+                    let new = origin.fetch_add(1, Ordering::SeqCst) + 1;
+                    cache.remove("row").await.unwrap();
+                    floor.fetch_max(new, Ordering::SeqCst);
+                } else {
+                    let least = floor.load(Ordering::SeqCst);
+                    let seen = || async { Ok::<_, ()>(origin.load(Ordering::SeqCst)) };
+                    let seen = cache.get_or_load("row", seen).await.unwrap();
+                    assert!(seen >= least, "read {seen}, evicted up to {least}");
+                }
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+/// Long keys are cut and closed with a hash; a pattern over what was cut off still evicts them.
+#[tokio::test]
+async fn a_pattern_reaches_keys_that_were_cut() {
+    let cache = Cache::builder().remote(MemoryBackend::new()).build().unwrap();
+    let key = format!("doc:{}:meta", "x".repeat(300));
+    cache.insert(&key, 1u64).await.unwrap();
+    cache.insert("other", 1u64).await.unwrap();
+    cache.evict_pattern("doc:*:meta").await.unwrap();
+    assert_eq!(cache.get::<u64>(&key).await.unwrap(), None);
+    assert_eq!(cache.get::<u64>("other").await.unwrap(), Some(1));
 }

@@ -62,8 +62,7 @@ impl Listener for Bus {
             Ok(letter) => inner.heed(letter.message),
             Err(_) => {
                 // Somebody said something that this version does not know.
-                inner.generations.link(false);
-                inner.generations.link(true);
+                inner.generations.distrust();
             }
         }
     }

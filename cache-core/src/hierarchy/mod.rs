@@ -6,5 +6,5 @@ mod owed;
 mod remote;
 
 pub(crate) use bus::Bus;
-pub(crate) use owed::Undone;
+pub(crate) use owed::{Trying, Undone};
 pub(crate) use remote::Remote;

@@ -39,10 +39,10 @@ impl Owed {
         self.list().is_empty()
     }
 
-    /// All that is owed, to be tried now; each is owed again if it is not settled.
-    pub(crate) fn take(&self) -> Vec<Trying<'_>> {
-        let taken = std::mem::take(&mut *self.list());
-        taken.into_iter().map(|undone| self.trying(undone)).collect()
+    /// One eviction that is owed, to be tried now; it is owed again if it is not settled.
+    pub(crate) fn next(&self) -> Option<Trying<'_>> {
+        let undone = self.list().pop()?;
+        Some(self.trying(undone))
     }
 
     fn push(&self, undone: Undone) {
@@ -50,7 +50,7 @@ impl Owed {
         if list.len() >= LIMIT {
             list.clear();
             list.push(Undone::Space);
-        } else if !list.contains(&Undone::Space) {
+        } else if list.first() != Some(&Undone::Space) {
             list.push(undone);
         }
     }

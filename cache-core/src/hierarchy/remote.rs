@@ -108,7 +108,7 @@ impl Remote {
         // One at a time: who comes second finds nothing owed any more, and not a list that another
         // has taken but not yet worked off.
         let _turn = self.settling.lock().await;
-        for trying in self.owed.take() {
+        while let Some(trying) = self.owed.next() {
             if let Some(undone) = trying.undone() {
                 Box::pin(self.tried(self.undo(undone))).await?;
             }
@@ -157,23 +157,36 @@ impl Remote {
     }
 
     async fn remove_matching_now(&self, pattern: &Pattern) -> Result<u64, BackendError> {
-        let places = pattern.under(&format!("{}:", self.namespace));
-        let (mut cursor, mut removed) = (0, 0);
-        loop {
-            let page = self.backend.scan(&places, cursor).await?;
-            for chunk in page.keys.chunks(500) {
-                let keys: Vec<&str> = chunk.iter().map(String::as_str).collect();
-                removed += self.backend.remove(&keys, None).await?;
-            }
-            match page.next {
-                Some(next) => cursor = next,
-                None => break,
-            }
+        let mut removed = self.remove_found(pattern, |_| true).await?;
+        if let Some(sealed) = pattern.of_sealed() {
+            removed += self.remove_found(&sealed, |key| pattern.covers(key)).await?;
         }
         // Last: a memory tier that forgets earlier could take an old value up again.
         let literals = pattern.literals().to_vec();
         self.backend.publish(&self.notice(Message::Pattern(literals))).await?;
         Ok(removed)
+    }
+
+    async fn remove_found(
+        &self,
+        pattern: &Pattern,
+        covers: impl Fn(&str) -> bool,
+    ) -> Result<u64, BackendError> {
+        let prefix = format!("{}:", self.namespace);
+        let places = pattern.under(&prefix);
+        let (mut cursor, mut removed) = (0, 0);
+        loop {
+            let page = self.backend.scan(&places, cursor).await?;
+            let covered = |place: &&String| place.strip_prefix(&prefix).is_some_and(&covers);
+            let found: Vec<&str> = page.keys.iter().filter(covered).map(String::as_str).collect();
+            for chunk in found.chunks(500) {
+                removed += self.backend.remove(chunk, None).await?;
+            }
+            match page.next {
+                Some(next) => cursor = next,
+                None => return Ok(removed),
+            }
+        }
     }
 
     async fn bump_now(

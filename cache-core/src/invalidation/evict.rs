@@ -54,11 +54,11 @@ impl Inner {
 
     /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
     pub(crate) fn forget_matching(&self, pattern: &Pattern) -> (u64, Vec<Killed>) {
-        let killed = self.fences.kill_matching(&|key| pattern.matches(key));
+        let killed = self.fences.kill_matching(&|key| pattern.covers(key));
         let mut removed = 0;
         if let Some(memory) = &self.memory {
             memory.retain(|entry| {
-                let matched = pattern.matches(&entry.key);
+                let matched = pattern.covers(&entry.key);
                 removed += u64::from(matched);
                 !matched
             });
@@ -80,12 +80,11 @@ impl Inner {
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
         let Some(remote) = &self.remote else { return Ok(in_memory) };
         let undone = Undone::Keys(keys.iter().map(|key| (*key).to_owned()).collect());
+        let again = Finally(|| ids.iter().for_each(|id| drop(self.forget(*id))));
         // Owed from here on, so that a caller who goes away while it waits loses nothing.
         let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
         let removed = removed.await;
-        for id in ids {
-            let _ = self.forget(id);
-        }
+        drop(again);
         let removed = removed.inspect_err(|_| self.counters.remote_errors())?;
         Ok(removed.max(in_memory))
     }
@@ -93,8 +92,9 @@ impl Inner {
     pub(crate) async fn evict_pattern(&self, pattern: &Pattern) -> Result<u64, Error> {
         let (in_memory, killed) = self.forget_matching(pattern);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
+        let again = Finally(|| drop(self.forget_matching(pattern)));
         let removed = remote.evict(Undone::Pattern(pattern.clone()), killed.into_iter()).await;
-        let _ = self.forget_matching(pattern);
+        drop(again);
         let removed = removed.inspect_err(|_| self.counters.remote_errors())?;
         Ok(removed.max(in_memory))
     }
@@ -102,6 +102,8 @@ impl Inner {
     pub(crate) async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
         self.generations.bump_tag(tag);
         let Some(remote) = &self.remote else { return Ok(()) };
+        // A read may take the old value from the remote tier before the bump arrives there.
+        let _again = Finally(|| self.generations.bump_tag(tag));
         let bumped = remote.evict(Undone::Tag(tag.to_owned()), std::iter::empty()).await;
         let generation = bumped.inspect_err(|_| self.counters.remote_errors())?;
         self.generations.learn_tag(tag, generation);
@@ -112,6 +114,7 @@ impl Inner {
         self.generations.bump_space();
         let everything = Pattern::new("*");
         if let Some(remote) = &self.remote {
+            let _again = Finally(|| self.generations.bump_space());
             let bumped = remote.evict(Undone::Space, std::iter::empty()).await;
             let generation = bumped.inspect_err(|_| self.counters.remote_errors())?;
             self.generations.learn_space(generation);
@@ -122,5 +125,14 @@ impl Inner {
             remote.evict(Undone::Pattern(everything), killed.into_iter()).await?;
         }
         Ok(())
+    }
+}
+
+/// Runs at the end of its scope, also if the future it lives in is dropped.
+struct Finally<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Stamps;
@@ -21,7 +21,9 @@ const SHARDS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Fence {
     key: Box<str>,
-    dead: AtomicBool,
+    /// Moved on by each eviction: tickets of an earlier life are dead. The fence itself stays as long
+    /// as any ticket, dead ones included, so that every eviction finds the writes under way.
+    life: AtomicU64,
     /// How many tickets there are; changed under the shard lock only.
     tickets: AtomicUsize,
     /// Held across a write to the remote tier, so that an eviction can wait for one in progress.
@@ -45,6 +47,8 @@ pub(crate) struct Ticket {
     fences: Arc<Fences>,
     id: KeyId,
     fence: Arc<Fence>,
+    /// Changed only by what this very ticket stores.
+    life: AtomicU64,
     /// The generations before the load.
     pub(crate) stamps: Stamps,
 }
@@ -81,25 +85,28 @@ impl Fences {
         let fence = Arc::clone(shard.entry(id).or_insert_with(|| {
             Arc::new(Fence {
                 key: key.into(),
-                dead: AtomicBool::new(false),
+                life: AtomicU64::new(0),
                 tickets: AtomicUsize::new(0),
                 writing: tokio::sync::Mutex::new(()),
             })
         }));
         fence.tickets.fetch_add(1, Ordering::Relaxed);
+        let life = fence.life.load(Ordering::Acquire);
         drop(shard);
-        Ticket { fences: Arc::clone(self), id, fence, stamps }
+        Ticket { fences: Arc::clone(self), id, fence, life: AtomicU64::new(life), stamps }
     }
 
     /// Ends the life of a key: its tickets die, then its entry goes.
     pub(crate) fn kill(&self, id: KeyId, memory: Option<&MemoryTier>) -> (bool, Option<Killed>) {
-        let mut shard = self.shard(id);
-        let fence = shard.remove(&id);
+        let shard = self.shard(id);
+        let fence = shard.get(&id).cloned();
         if let Some(fence) = &fence {
-            fence.dead.store(true, Ordering::Release);
+            fence.life.fetch_add(1, Ordering::AcqRel);
         }
-        let removed = memory.is_some_and(|memory| memory.remove(id));
-        (removed, fence.map(Killed))
+        let removed = memory.and_then(|memory| memory.remove(id));
+        // The value's own `Drop` may use the cache: not under the lock.
+        drop(shard);
+        (removed.is_some(), fence.map(Killed))
     }
 
     /// Kills the tickets of all keys that match. What they committed before is in the memory tier
@@ -107,15 +114,11 @@ impl Fences {
     pub(crate) fn kill_matching(&self, matches: &dyn Fn(&str) -> bool) -> Vec<Killed> {
         let mut killed = Vec::new();
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, fence| {
-                let hit = matches(&fence.key);
-                if hit {
-                    fence.dead.store(true, Ordering::Release);
-                    killed.push(Killed(Arc::clone(fence)));
-                }
-                !hit
-            });
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for fence in shard.values().filter(|fence| matches(&fence.key)) {
+                fence.life.fetch_add(1, Ordering::AcqRel);
+                killed.push(Killed(Arc::clone(fence)));
+            }
         }
         killed
     }
@@ -131,17 +134,23 @@ impl Fences {
 impl Ticket {
     /// Whether no eviction of the key came since it was issued. (Generations are the stamps'.)
     pub(crate) fn is_alive(&self) -> bool {
-        !self.fence.dead.load(Ordering::Acquire)
+        self.fence.life.load(Ordering::Acquire) == self.life.load(Ordering::Acquire)
     }
 
     /// For those who want to know whether the load still counts.
     pub(crate) fn watch(&self) -> Watch {
-        Watch { fence: Arc::clone(&self.fence), stamps: self.stamps.clone() }
+        Watch {
+            fence: Arc::clone(&self.fence),
+            life: self.life.load(Ordering::Acquire),
+            stamps: self.stamps.clone(),
+        }
     }
 
     /// Stores the loaded entry in the memory tier, unless an eviction came since the ticket was
     /// issued: then nothing is stored, here or in the remote tier.
     pub(crate) fn commit(self, memory: Option<&MemoryTier>, entry: &Stored) -> Option<Committed> {
+        // Kept beyond the lock: the replaced value's own `Drop` may use the cache.
+        let _replaced = memory.and_then(|memory| memory.get(self.id));
         let alive = {
             let _shard = self.fences.shard(self.id);
             let alive = self.is_alive();
@@ -154,26 +163,66 @@ impl Ticket {
     }
 }
 
+impl Ticket {
+    /// [`commit`](Self::commit) for a value that is newer than every load under way: loads that began
+    /// while it was on its way here die with the ones before.
+    pub(crate) fn commit_over(
+        self,
+        memory: Option<&MemoryTier>,
+        entry: &Stored,
+    ) -> Option<Committed> {
+        self.outlive_others();
+        self.commit(memory, entry)
+    }
+
+    /// Kills all other tickets of the key, if this one is alive.
+    fn outlive_others(&self) {
+        let _shard = self.fences.shard(self.id);
+        if self.is_alive() {
+            let life = self.fence.life.fetch_add(1, Ordering::AcqRel) + 1;
+            self.life.store(life, Ordering::Release);
+        }
+    }
+}
+
 /// Tells whether a load still counts, without keeping it alive.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
     fence: Arc<Fence>,
+    life: u64,
     pub(crate) stamps: Stamps,
 }
 
 impl Watch {
     pub(crate) fn is_alive(&self) -> bool {
-        !self.fence.dead.load(Ordering::Acquire)
+        self.fence.life.load(Ordering::Acquire) == self.life
     }
 }
 
 impl Committed {
     /// Runs a write to the remote tier, unless an eviction came meanwhile. An eviction that comes
     /// while it runs waits for it, and removes what it wrote.
-    pub(crate) async fn write<T>(self, write: impl Future<Output = T>) -> Option<T> {
-        let fence = Arc::clone(&self.0.fence);
-        let _writing = fence.writing.lock().await;
-        if self.0.is_alive() { Some(write.await) } else { None }
+    ///
+    /// A write that `replaces` an older value also ends the loads that may have read that one from
+    /// the remote tier while it was under way.
+    pub(crate) async fn write<T>(
+        &self,
+        replaces: bool,
+        write: impl Future<Output = T>,
+    ) -> Option<T> {
+        let _writing = self.0.fence.writing.lock().await;
+        if !self.0.is_alive() {
+            return None;
+        }
+        let written = write.await;
+        if replaces {
+            self.0.outlive_others();
+        }
+        Some(written)
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.is_alive()
     }
 
     pub(crate) fn stamps(&self) -> &Stamps {

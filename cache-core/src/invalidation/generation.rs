@@ -14,7 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Tag {
     pub(crate) name: Box<str>,
+    /// As the fleet has it; 0: not known here.
     generation: AtomicU64,
+    /// This process's own evictions of it.
+    moved: AtomicU64,
 }
 
 /// The generations as they were before a load.
@@ -22,6 +25,8 @@ pub(crate) struct Tag {
 pub(crate) struct Stamps {
     pub(crate) tags: Box<[(Arc<Tag>, u64)]>,
     pub(crate) space: u64,
+    /// This process's own evictions of the space and all the tags, added up (each only grows).
+    pub(crate) moved: u64,
     pub(crate) epoch: u64,
 }
 
@@ -38,6 +43,7 @@ pub(crate) enum Validity {
 #[derive(Debug, Default)]
 pub(crate) struct Generations {
     space: AtomicU64,
+    moved: AtomicU64,
     epoch: AtomicU64,
     tags: Mutex<HashMap<Box<str>, Arc<Tag>>>,
 }
@@ -53,7 +59,11 @@ impl Generations {
             // same name may count from anywhere.
             tags.retain(|_, tag| Arc::strong_count(tag) > 1);
         }
-        let tag = Arc::new(Tag { name: name.into(), generation: AtomicU64::new(0) });
+        let tag = Arc::new(Tag {
+            name: name.into(),
+            generation: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+        });
         tags.insert(name.into(), Arc::clone(&tag));
         tag
     }
@@ -68,7 +78,15 @@ impl Generations {
             let generation = tag.generation.load(Ordering::Acquire);
             (tag, generation)
         };
-        Stamps { tags: tags.map(stamp).collect(), space, epoch }
+        let mut moved = self.moved.load(Ordering::Acquire);
+        let tags = tags
+            .map(|name| {
+                let (tag, generation) = stamp(name);
+                moved = moved.wrapping_add(tag.moved.load(Ordering::Acquire));
+                (tag, generation)
+            })
+            .collect();
+        Stamps { tags, space, moved, epoch }
     }
 
     /// Takes generations as the remote tier has them. They only ever grow, so an answer that was
@@ -84,12 +102,12 @@ impl Generations {
 
     /// Ends all entries that carry the tag.
     pub(crate) fn bump_tag(&self, name: &str) {
-        self.tag(name).generation.fetch_add(1, Ordering::AcqRel);
+        self.tag(name).moved.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Ends all entries.
     pub(crate) fn bump_space(&self) {
-        self.space.fetch_add(1, Ordering::AcqRel);
+        self.moved.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether messages of other processes arrive. Each change makes every entry unverified.
@@ -120,7 +138,32 @@ impl Generations {
     /// Whether no generation moved on since the stamps were taken.
     #[inline]
     pub(crate) fn current(&self, stamps: &Stamps) -> bool {
-        stamps.space == self.space.load(Ordering::Acquire)
+        self.unmoved(stamps)
+            && stamps.space == self.space.load(Ordering::Acquire)
             && stamps.tags.iter().all(|(tag, seen)| tag.generation.load(Ordering::Acquire) == *seen)
+    }
+
+    /// As [`current`](Self::current), for a load whose stamps the fleet has yet to tell: a generation
+    /// that becomes known is no eviction.
+    pub(crate) fn counts(&self, stamps: &Stamps) -> bool {
+        let same = |seen: u64, now: &AtomicU64| seen == 0 || seen == now.load(Ordering::Acquire);
+        self.unmoved(stamps)
+            && same(stamps.space, &self.space)
+            && stamps.tags.iter().all(|(tag, seen)| same(*seen, &tag.generation))
+    }
+
+    #[inline]
+    fn unmoved(&self, stamps: &Stamps) -> bool {
+        let space = self.moved.load(Ordering::Acquire);
+        stamps
+            .tags
+            .iter()
+            .fold(space, |sum, (tag, _)| sum.wrapping_add(tag.moved.load(Ordering::Acquire)))
+            == stamps.moved
+    }
+
+    /// Something was said that can't be understood: every entry is unverified, the link stays as it is.
+    pub(crate) fn distrust(&self) {
+        self.epoch.fetch_add(2, Ordering::AcqRel);
     }
 }

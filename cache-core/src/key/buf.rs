@@ -12,11 +12,11 @@ use super::{KeyId, args};
 /// Keys above this are cut and closed with a hash of the whole.
 const READABLE: usize = 256;
 /// How much of a long key stays readable.
-const HEAD: usize = 180;
+pub(crate) const SEALED_HEAD: usize = 180;
 
-/// A key being written: on the stack while it is short.
+/// A key being written: on the stack up to 120 bytes.
 #[derive(Clone, Default)]
-pub struct KeyBuf(SmallVec<[u8; 72]>);
+pub struct KeyBuf(SmallVec<[u8; 120]>);
 
 impl KeyBuf {
     /// An empty key.
@@ -143,7 +143,7 @@ impl KeyBuf {
     #[cold]
     fn seal_slowly(&mut self) {
         let digest = Sha256::digest(&self.0);
-        let mut head = HEAD;
+        let mut head = SEALED_HEAD;
         while !self.as_str().is_char_boundary(head) {
             head -= 1;
         }

@@ -9,5 +9,6 @@ mod field;
 mod id;
 
 pub use buf::KeyBuf;
+pub(crate) use buf::SEALED_HEAD;
 pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};

@@ -21,8 +21,10 @@ trait Engine {
     fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased));
     fn get(&self, id: KeyId) -> Option<Stored>;
     fn insert(&self, id: KeyId, entry: Stored);
-    fn remove(&self, id: KeyId) -> bool;
-    /// Visits all entries; those for which `keep` is false are removed.
+    /// Gives the entry back, so that a value's own `Drop` runs under no lock.
+    fn remove(&self, id: KeyId) -> Option<Stored>;
+    /// Visits all entries; those for which `keep` is false are removed. No value is dropped while
+    /// the engine holds a lock.
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool);
     fn len(&self) -> u64;
 }
@@ -89,7 +91,7 @@ impl MemoryTier {
         self.engine().insert(id, entry);
     }
 
-    pub(crate) fn remove(&self, id: KeyId) -> bool {
+    pub(crate) fn remove(&self, id: KeyId) -> Option<Stored> {
         self.engine().remove(id)
     }
 

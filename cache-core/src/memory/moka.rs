@@ -34,8 +34,8 @@ impl Engine for Moka {
         self.0.insert(id, entry);
     }
 
-    fn remove(&self, id: KeyId) -> bool {
-        self.0.remove(&id).is_some()
+    fn remove(&self, id: KeyId) -> Option<Stored> {
+        self.0.remove(&id)
     }
 
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {

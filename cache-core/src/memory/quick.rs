@@ -151,13 +151,20 @@ impl Engine for Quick {
         self.0.insert(Slot { id, entry }, ());
     }
 
-    fn remove(&self, id: KeyId) -> bool {
-        self.0.remove(&Named(id)).is_some()
+    fn remove(&self, id: KeyId) -> Option<Stored> {
+        self.0.remove(&Named(id)).map(|(slot, ())| slot.entry)
     }
 
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
         let keep = RefCell::new(keep);
-        self.0.retain(|slot, ()| keep.borrow_mut()(&slot.entry));
+        let gone = RefCell::new(Vec::new());
+        self.0.retain(|slot, ()| {
+            let kept = keep.borrow_mut()(&slot.entry);
+            if !kept {
+                gone.borrow_mut().push(Arc::clone(&slot.entry));
+            }
+            kept
+        });
     }
 
     fn len(&self) -> u64 {

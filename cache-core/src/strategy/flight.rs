@@ -72,17 +72,17 @@ impl Flights {
         lock(&self.shards[index])
     }
 
-    /// Joins the key's flight if there is one that still counts; else leads a new one, with the
-    /// ticket that `issue` gives.
+    /// Joins the key's flight if there is one that still counts; else, and always without
+    /// `joining`, leads a new one, with the ticket that `issue` gives.
     pub(crate) fn join(
         self: &Arc<Self>,
         key: FlightKey,
-        generations: &Generations,
+        joining: Option<&Generations>,
         issue: impl FnOnce() -> Ticket,
     ) -> Role {
         let mut shard = self.shard(&key);
         if let Some(flight) = shard.get(&key)
-            && flight.counts(generations)
+            && joining.is_some_and(|generations| flight.counts(generations))
         {
             return Role::Wait(Arc::clone(flight));
         }
@@ -101,7 +101,7 @@ impl Flights {
 impl Flight {
     fn counts(&self, generations: &Generations) -> bool {
         let watch = lock(&self.watch);
-        watch.is_alive() && generations.current(&watch.stamps)
+        watch.is_alive() && generations.counts(&watch.stamps)
     }
 
     /// Waits for the end. Cancel-safe.

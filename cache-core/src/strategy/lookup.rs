@@ -96,13 +96,18 @@ impl Inner {
             return Ok(None);
         };
         let names: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
-        if let Some(remote) = self.remote.as_ref().filter(|_| names != known) {
+        if let Some(remote) =
+            self.remote.as_ref().filter(|_| !names.iter().all(|name| known.contains(name)))
+        {
             // Written under other tags (by an older version of the function, or by another one):
             // their generations are the fleet's to tell.
             remote.learn(&names, &self.generations).await?;
         }
         let mut stamps = self.generations.stamp(names.iter().copied());
         stamps.epoch = ticket.stamps.epoch;
+        if names == known {
+            stamps.moved = ticket.stamps.moved;
+        }
         stamps.space = envelope.space;
         for ((_, seen), (_, written)) in stamps.tags.iter_mut().zip(&envelope.tags) {
             *seen = *written;
@@ -131,7 +136,9 @@ impl Inner {
             if moment == u64::MAX {
                 return Timestamp::NEVER;
             }
-            now.after(std::time::Duration::from_millis(moment.saturating_sub(wall)))
+            // A clock behind the writer's must not lengthen the life: at most all of it is left.
+            let from = wall.max(envelope.created);
+            now.after(std::time::Duration::from_millis(moment.saturating_sub(from)))
         };
         let age = std::time::Duration::from_millis(wall.saturating_sub(envelope.created));
         Lifetime {

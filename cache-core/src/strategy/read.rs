@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) codec: Option<Codec>,
     pub(crate) mode: Mode,
+    /// A sync function's: its caller's thread waits.
+    pub(crate) blocking: bool,
 }
 
 /// Whether the cache is read and written.
@@ -37,7 +39,7 @@ pub(crate) enum Mode {
 
 impl Plan {
     pub(crate) fn new(key: KeyBuf, policy: Policy, codec: Option<Codec>) -> Self {
-        Self { key, tags: Tags::new(), policy, codec, mode: Mode::Normal }
+        Self { key, tags: Tags::new(), policy, codec, mode: Mode::Normal, blocking: false }
     }
 
     pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
@@ -48,6 +50,14 @@ impl Plan {
     fn remote_codec(&self, inner: &Inner) -> Option<Codec> {
         let remote = inner.remote.is_some() && !self.policy.local;
         self.codec.filter(|_| remote)
+    }
+
+    /// Which flight the plan's load is. A sync caller blocks its thread while it waits, so it never
+    /// waits for an async load, which may need that very thread.
+    fn flight<V: 'static>(&self, id: KeyId) -> (KeyId, TypeId) {
+        struct Blocking<V>(V);
+        let kind = if self.blocking { TypeId::of::<Blocking<V>>() } else { TypeId::of::<V>() };
+        (id, kind)
     }
 
     /// A ticket for a load that begins now.
@@ -80,7 +90,7 @@ where
         return loaded(work.start().await, Source::Bypassed);
     }
     let id = plan.key.id();
-    let flight_key = (id, TypeId::of::<S::Value>());
+    let flight_key = plan.flight::<S::Value>(id);
     let mut work = work;
     if plan.mode == Mode::Refresh {
         // Older loads of the key may still end, but not store over what this one brings.
@@ -103,7 +113,8 @@ where
     }
     loop {
         let issue = || plan.ticket(&inner, id);
-        match inner.flights.join(flight_key, &inner.generations, issue) {
+        let joining = (plan.mode == Mode::Normal).then_some(&inner.generations);
+        match inner.flights.join(flight_key, joining, issue) {
             Role::Lead(lead, ticket) => {
                 return load::<S, _, _>(&inner, &plan, id, lead, ticket, || work.start()).await;
             }
@@ -143,9 +154,10 @@ where
     S::Value: CacheValue,
     W: Work<S::Output>,
 {
-    let flight_key = (id, TypeId::of::<S::Value>());
+    let flight_key = plan.flight::<S::Value>(id);
     let issue = || plan.ticket(inner, id);
-    let Role::Lead(lead, ticket) = inner.flights.join(flight_key, &inner.generations, issue) else {
+    let Role::Lead(lead, ticket) = inner.flights.join(flight_key, Some(&inner.generations), issue)
+    else {
         return Ok(());
     };
     // Dropping the lead on the way back lands the flight as abandoned.
@@ -160,7 +172,7 @@ where
 
 /// What the leader of a flight does.
 async fn load<S, M, F>(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     plan: &Plan,
     id: KeyId,
     lead: Lead,
@@ -194,15 +206,25 @@ where
             if let Some(entry) = entry
                 && let Some(hit) = cached::<S>(inner, &entry, source)
             {
+                // Landed while the ticket lives: an eviction must find the fence to end the flight by.
+                lead.land(Landing::Value(Arc::clone(&entry)));
                 if source == Source::Remote {
                     inner.counters.remote_hits();
                     promote(inner, ticket, &entry);
                 } else {
                     inner.counters.memory_hits();
                 }
-                lead.land(Landing::Value(entry));
                 return hit;
             }
+        }
+        if codec.is_none()
+            && let Some(entry) = inner.unverified(id)
+            && let Some(hit) = cached::<S>(inner, &entry, Source::Memory)
+        {
+            // Kept in memory only, so there is nobody to verify it with while the bus is down.
+            inner.counters.memory_hits();
+            lead.land(Landing::Value(entry));
+            return hit;
         }
         inner.counters.misses();
     } else if codec.is_some() {
@@ -230,7 +252,7 @@ where
 
 /// The remote half of a commit.
 async fn store(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     plan: &Plan,
     committed: Option<Committed>,
     codec: Option<Codec>,
@@ -285,34 +307,79 @@ impl Inner {
         }
     }
 
+    /// Writes to the remote tier, in a task of its own where there is a runtime: an eviction waits for
+    /// the writes under way, so these must not depend on a caller who may stop polling.
     pub(crate) async fn write_remote(
+        self: &Arc<Self>,
+        committed: Committed,
+        codec: Codec,
+        entry: &Stored,
+        replaces: bool,
+    ) -> Result<(), crate::Error> {
+        let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
+        let writing = async move { inner.write_now(committed, codec, &entry, replaces).await };
+        match tokio::runtime::Handle::try_current() {
+            // A task that was cancelled with its runtime has dropped its guard: the eviction is owed.
+            Ok(runtime) => runtime.spawn(writing).await.unwrap_or(Ok(())),
+            Err(_) => writing.await,
+        }
+    }
+
+    async fn write_now(
         &self,
         committed: Committed,
         codec: Codec,
         entry: &Stored,
-        announce: bool,
+        replaces: bool,
     ) -> Result<(), crate::Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
-        // What replaces a value must not leave the old one behind: unless the write is known to have
-        // happened, the key's eviction is owed.
-        let owing = announce.then(|| remote.owing(&entry.key));
+        let owing = Some(remote.owing(&entry.key));
+        let mut unsure = Unsure { committed: &committed, replaces, owing };
         let encode = |message| crate::Error::Encode { key: entry.key.to_string(), message };
         let payload = (codec.encode)(&entry.value).map_err(encode)?;
         let envelope = self.envelope((codec.fingerprint)(), &entry.life, committed.stamps());
         let bytes = codec::seal(&envelope, &payload).map_err(encode)?;
         let ttl = entry.life.stale_until.since(self.clock.now());
-        let written = committed.write(remote.write(&entry.key, bytes, ttl, announce)).await;
-        if let Some(Err(error)) = written {
-            self.counters.remote_errors();
-            return Err(error.into());
+        let writing = remote.write(&entry.key, bytes, ttl, replaces);
+        match committed.write(replaces, writing).await {
+            Some(Err(error)) => {
+                self.counters.remote_errors();
+                return Err(error.into());
+            }
+            Some(Ok(())) => {}
+            None => {
+                // An eviction came first: nothing was sent, and it has seen to the remote tier.
+                self.counters.fenced();
+                unsure.settle();
+            }
         }
-        if written.is_none() {
-            // An eviction came, and it has seen to the remote tier.
-            self.counters.fenced();
-        }
-        if let Some(owing) = owing {
+        unsure.replaces = false;
+        Ok(())
+    }
+}
+
+/// A write to the remote tier whose outcome is not known. Dropped, it leaves the key's eviction owed:
+///
+/// - if an eviction came while it ran, because the old value may arrive after that one's removal;
+/// - if it was to replace a value and is not known to have done so.
+struct Unsure<'a> {
+    committed: &'a Committed,
+    replaces: bool,
+    owing: Option<crate::hierarchy::Trying<'a>>,
+}
+
+impl Unsure<'_> {
+    fn settle(&mut self) {
+        if let Some(owing) = self.owing.take() {
             owing.settled();
         }
-        Ok(())
+    }
+}
+
+impl Drop for Unsure<'_> {
+    fn drop(&mut self) {
+        if self.committed.is_alive() && !self.replaces {
+            self.settle();
+        }
     }
 }
