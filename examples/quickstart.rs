@@ -274,7 +274,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("-- a failing load is shared, and not cached");
     let (one, two) = tokio::join!(get_product(&db, 0), get_product(&db, 0));
-    println!("              {} / {}", one.unwrap_err(), two.unwrap_err());
+    println!("              {:?} / {:?}", one.err(), two.err());
 
     println!("-- statistics\n{:#?}", larder::default_cache().stats());
     Ok(())

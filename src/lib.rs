@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub use cache_core::{
-    Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Builder, Cache, CacheValue,
-    Cached, Call, Clock, Error, Evict, Eviction, IntoCache, IntoTtl, Listener, Memory,
+    Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Builder, Bytes, Cache,
+    CacheValue, Cached, Call, Clock, Error, Evict, Eviction, IntoCache, IntoTtl, Listener, Memory,
     MemoryBackend, Notice, Page, Pattern, Peek, Policy, Put, RemoteValue, Source, Stats,
     Subscription, Timestamp, Traced, Write, default_cache,
 };

@@ -4,6 +4,8 @@
 
 #[path = "behavior/bad_input.rs"]
 mod bad_input;
+#[path = "behavior/chaos.rs"]
+mod chaos;
 #[path = "behavior/conformance.rs"]
 mod conformance;
 #[path = "behavior/foreign_bytes.rs"]

@@ -1,7 +1,7 @@
 //! All that expansions of the attributes call. Not covered by any promise of stability.
 
 pub use crate::call::{Captures, Fetch, Load, Tags, wait};
-pub use crate::codec::{Local, Serde};
+pub use crate::codec::{local, remote};
 pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
 pub use crate::site::Site;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::cache::{Cache, Inner};
-use crate::codec::{Codec, CodecFor};
+use crate::codec::Codec;
 use crate::invalidation::Evict;
 use crate::key::{KeyBuf, KeyId};
 use crate::registry;
@@ -237,22 +237,26 @@ impl Fetch {
     }
 
     /// A call whose load runs in the foreground only.
-    pub fn call<S, C, M, F>(self, _: S, codec: C, load: M) -> Call<impl Load<Output = S::Output>>
+    pub fn call<S, M, F>(
+        self,
+        _: S,
+        codec: Option<Codec>,
+        load: M,
+    ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
         S::Value: CacheValue,
-        C: CodecFor<S::Value>,
         M: FnOnce() -> F,
         F: Future<Output = S::Output>,
     {
-        self.work::<S, _>(codec.codec(), Once(load))
+        self.work::<S, _>(codec, Once(load))
     }
 
     /// A call whose load can be detached.
-    pub fn call_refreshing<S, C, A, M, F, G, H>(
+    pub fn call_refreshing<S, A, M, F, G, H>(
         self,
         _: S,
-        codec: C,
+        codec: Option<Codec>,
         args: A,
         load: M,
         again: G,
@@ -260,13 +264,12 @@ impl Fetch {
     where
         S: Shape,
         S::Value: CacheValue,
-        C: CodecFor<S::Value>,
         M: FnOnce(A) -> F,
         F: Future<Output = S::Output>,
         G: FnOnce(A) -> H,
         H: Future<Output = S::Output> + Send + 'static,
     {
-        self.work::<S, _>(codec.codec(), Refreshing { args, load, again })
+        self.work::<S, _>(codec, Refreshing { args, load, again })
     }
 
     /// A call of a sync function: the memory tier only.

@@ -46,6 +46,7 @@ pub use backend::{
     Backend, BackendResult, BoxFuture, Listener, MemoryBackend, Notice, Page, Subscription, Write,
 };
 pub use builder::Builder;
+pub use bytes::Bytes;
 pub use cache::Cache;
 pub use call::{Cached, Call, IntoCache, IntoTtl, Peek, Put, Source, Traced};
 pub use clock::{Clock, Timestamp};

@@ -46,7 +46,7 @@ fn zero(name: &str) -> String {
     } else {
         "leave it out for none"
     };
-    format!("{name} must be longer than zero; {fix}")
+    format!("`{name}` must be longer than zero; {fix}")
 }
 
 fn seconds(number: &syn::LitInt) -> Result<Duration, String> {

@@ -66,7 +66,7 @@ pub(crate) fn list<T: Display>(names: &[T]) -> String {
 
 /// "; did you mean `x`?" for the name closest to `wrong`, or nothing when none is close.
 pub(crate) fn did_you_mean<T: Display>(wrong: &str, names: &[T]) -> String {
-    let limit = if wrong.chars().count() < 3 { 1 } else { 2 };
+    let limit = if wrong.chars().count() < 4 { 1 } else { 2 };
     let closest = names
         .iter()
         .map(|name| (distance(wrong, &name.to_string()), name))

@@ -1,4 +1,5 @@
-//! What is emitted when an attribute is wrong: its errors, and the user's item as it was written.
+//! What is emitted when an attribute is wrong: its errors, and the user's item as it was written (or, for wrong options of
+//! `#[cached]`, as it would be without them).
 //!
 //! Keeping the item means that one mistake gives one message, not one more for every use of the function.
 

@@ -108,7 +108,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | --- | --- |
 /// | `get_user(db, id)`, `self.get(id)`, `call!(fib(n))` | the entry of that call; any number of them |
 /// | `key = "user:{id}"`, `keys = ["user:{id}", "users"]` | entries by key |
-/// | `pattern = "users:page:*"` | entries whose key matches; `*` and `?` are wildcards, text of arguments is never one |
+/// | `pattern = "users:page:*"` | entries whose key matches; `*` is the wildcard, text of arguments never is |
 /// | `tags = ["users", "user:{id}"]` | entries with any of the tags |
 /// | `all` | everything in the cache |
 ///

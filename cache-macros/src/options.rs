@@ -149,7 +149,7 @@ fn starts_option(input: ParseStream<'_>) -> bool {
 fn value(input: ParseStream<'_>) -> syn::Result<Value> {
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
-        return Ok(Value::Assigned(input.parse()?));
+        return Ok(Value::Assigned(ungrouped(input.parse()?)));
     }
     if input.peek(token::Paren) {
         let inside;
@@ -184,9 +184,24 @@ fn accept(name: &Ident, grammar: &Grammar, errors: &mut Errors) -> bool {
     }
     let hint = did_you_mean(&text, grammar.known);
     let stop = if hint.is_empty() { "." } else { "" };
-    errors.at(
-        name.span(),
-        format!("unknown option `{text}`{hint}{stop} The options are {}", list(grammar.known)),
-    );
+    errors
+        .at(name.span(), format!("unknown option `{text}`{hint}{stop} {}", what_there_is(grammar)));
     false
+}
+
+fn what_there_is(grammar: &Grammar) -> String {
+    let options = match grammar.known {
+        [only] => format!("The only option is `{only}`"),
+        known => format!("The options are {}", list(known)),
+    };
+    let calls = if grammar.targets { ", beside a call such as `get_user(db, id)`" } else { "" };
+    options + calls
+}
+
+/// What a `macro_rules!` fragment such as `$ttl:literal` stands for: it comes in an invisible group.
+fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        other => other,
+    }
 }

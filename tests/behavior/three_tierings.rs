@@ -18,7 +18,7 @@ struct Jar {
 }
 
 fn jar(id: u64) -> Jar {
-    Jar { id, label: format!("jar {id}"), opened: (id % 2 == 0).then_some(id % 4 == 0) }
+    Jar { id, label: format!("jar {id}"), opened: (id != 1).then_some(id > 3) }
 }
 
 const LABELLED: Policy = Policy::new().ttl(Duration::from_secs(60)).tags(&["jars"]);
@@ -206,6 +206,11 @@ impl Pantry {
 
 async fn attributes(cache: &Cache, hit: Source) {
     let pantry = Pantry::new(cache);
+    // A template is the whole key: what is put by hand is what the function finds.
+    cache.insert("pantry:1", jar(100)).await.unwrap();
+    assert_eq!(pantry.read(1).await, Ok(jar(100)));
+    assert!(cache.remove("pantry:1").await.unwrap());
+    assert_eq!(pantry.read(1).peek().await.unwrap(), None);
     pantry.check(1, 1).await;
     assert_eq!(pantry.read(7).traced().await.source, hit);
     pantry.change(7).await.unwrap();

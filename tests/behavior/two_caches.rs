@@ -5,7 +5,7 @@ use std::time::Duration;
 use larder::redis::Redis;
 use larder::{Cache, Policy, Source, cached};
 
-use crate::support::{Server, eventually, within};
+use crate::support::{Proxy, Server, eventually, within};
 
 /// The bus delay that is allowed for.
 const DELAY: Duration = Duration::from_secs(2);
@@ -196,4 +196,70 @@ async fn a_third_that_comes_later_sees_no_evicted_value() {
     two.clear().await.unwrap();
     let later = cache(&server, "shop").await;
     assert_eq!(get(&later, "kept").await, None);
+}
+
+/// One behind a proxy and one that is not.
+async fn one_behind_a_proxy(server: &Server, proxy: &Proxy) -> (Cache, Cache) {
+    let redis = Redis::connect(proxy.url()).await.unwrap();
+    let one = Cache::builder().namespace("shop").remote(redis).build().unwrap();
+    eventually("the bus is connected", async || one.is_linked()).await;
+    (one, cache(server, "shop").await)
+}
+
+#[tokio::test]
+async fn what_was_missed_while_the_link_was_down_is_caught_up_with() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let (one, two) = one_behind_a_proxy(&server, &proxy).await;
+    let keys = ["removed", "replaced", "matched", "tagged", "kept"];
+    for key in keys {
+        let policy = if key == "tagged" { TAGGED } else { Policy::new() };
+        one.insert_with(key, 1u64, policy).await.unwrap();
+    }
+    proxy.down();
+    eventually("the link is lost", async || !one.is_linked()).await;
+    assert!(two.remove("removed").await.unwrap());
+    two.insert("replaced", 2u64).await.unwrap();
+    two.evict_pattern("matched*").await.unwrap();
+    two.evict_tag("rows").await.unwrap();
+    for key in keys {
+        assert_eq!(get(&one, key).await, Some(1), "memory keeps serving: {key}");
+    }
+    proxy.up();
+    let new = [None, Some(2), None, None, Some(1)];
+    for (key, new) in keys.into_iter().zip(new) {
+        eventually(key, async || get(&one, key).await == new).await;
+    }
+    assert!(one.is_linked());
+}
+
+/// Everything was cleared meanwhile, and Redis started anew.
+#[tokio::test]
+async fn what_was_lost_while_the_link_was_down_is_not_served() {
+    let mut server = Server::start();
+    let (one, two) = two(&server).await;
+    one.insert_with("tagged", 1u64, TAGGED).await.unwrap();
+    two.insert("plain", 2u64).await.unwrap();
+    assert_eq!((get(&two, "tagged").await, get(&one, "plain").await), (Some(1), Some(2)));
+    server.restart();
+    for cache in [&one, &two] {
+        for key in ["tagged", "plain"] {
+            eventually(key, async || matches!(cache.get::<u64>(key).await, Ok(None))).await;
+        }
+    }
+    one.insert_with("tagged", 3u64, TAGGED).await.unwrap();
+    eventually("used again", async || get(&two, "tagged").await == Some(3)).await;
+}
+
+/// The link looks alive, and nothing comes.
+#[tokio::test]
+async fn an_eviction_behind_a_silent_link_is_followed_in_bounded_time() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let (one, two) = one_behind_a_proxy(&server, &proxy).await;
+    one.insert("k", 1u64).await.unwrap();
+    proxy.freeze();
+    assert!(two.remove("k").await.unwrap());
+    // Heartbeat, time-outs of the old connection, the breaker's pause.
+    within(Duration::from_secs(8), "k is gone", async || get(&one, "k").await.is_none()).await;
 }

@@ -224,3 +224,23 @@ async fn patterns_and_mut_arguments_stay_what_they_were() {
         assert_eq!(load((2, 2), [3, 4, 5], "x".into()).await, "23x!");
     }
 }
+
+macro_rules! cached_by_literals {
+    ($name:ident, $ttl:literal, $key:literal, $cache:literal) => {
+        #[cached(ttl = $ttl, key = $key, cache = $cache)]
+        async fn $name(id: u64) -> u64 {
+            id
+        }
+    };
+}
+
+cached_by_literals!(made, "1m", "made:{id}", "made_by_macro");
+
+/// Options may come from a `macro_rules!` of the user's.
+#[tokio::test]
+async fn options_from_a_declarative_macro() {
+    let cache = larder::Cache::builder().name("made_by_macro").build().unwrap();
+    cache.install();
+    assert_eq!(made(7).await, 7);
+    assert_eq!(cache.get::<u64>("made:7").await.unwrap(), Some(7));
+}

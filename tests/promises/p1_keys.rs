@@ -94,9 +94,9 @@ fn automatic<A: Serialize>(args: &[A]) -> String {
 fn template(a: &str, b: &str) -> String {
     let mut key = KeyBuf::new();
     key.literal("user:");
-    (&Field(a)).push(&mut key);
+    Field(a).push(&mut key);
     key.literal(":of:");
-    (&Field(&b)).push(&mut key);
+    Field(&b).push(&mut key);
     key.as_str().to_owned()
 }
 

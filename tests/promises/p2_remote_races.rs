@@ -78,7 +78,10 @@ impl Backend for Gated {
     fn name(&self) -> &str {
         "gated"
     }
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<bytes::Bytes>>> {
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+    ) -> BackendResult<'a, Vec<Option<larder::Bytes>>> {
         Box::pin(async move {
             self.check()?;
             let found = self.store.get_many(keys).await;

@@ -13,7 +13,7 @@ pub(crate) use envelope::{Envelope, open, seal};
 
 use crate::entry::{Entry, Lifetime, Stored};
 use crate::invalidation::Stamps;
-use crate::value::CacheValue;
+use crate::value::{CacheValue, Shape};
 
 /// A value's way to bytes and back, its type erased: the engine behind it is compiled once.
 #[derive(Clone, Copy)]
@@ -43,32 +43,6 @@ impl Frame {
     }
 }
 
-/// How a call's value may leave this process.
-pub trait CodecFor<V> {
-    /// The codec, or `None` for the memory tier only.
-    fn codec(&self) -> Option<Codec>;
-}
-
-/// Values that every tier may hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Serde;
-
-/// Values that stay in the memory tier.
-#[derive(Clone, Copy, Debug)]
-pub struct Local;
-
-impl<V: RemoteValue> CodecFor<V> for Serde {
-    fn codec(&self) -> Option<Codec> {
-        Some(codec::<V>())
-    }
-}
-
-impl<V> CodecFor<V> for Local {
-    fn codec(&self) -> Option<Codec> {
-        None
-    }
-}
-
 /// A value that the remote tier can hold.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't go to a remote tier: it needs `serde::Serialize` and `serde::Deserialize`",
@@ -77,6 +51,21 @@ impl<V> CodecFor<V> for Local {
 )]
 pub trait RemoteValue: CacheValue + Serialize + DeserializeOwned {}
 impl<T: CacheValue + Serialize + DeserializeOwned> RemoteValue for T {}
+
+/// The codec of a function's value. (The value itself has the bound, so that rustc says
+/// [`RemoteValue`]'s words where it has no serde.)
+pub fn remote<S>(_: S) -> Option<Codec>
+where
+    S: Shape,
+    S::Value: RemoteValue,
+{
+    Some(codec::<S::Value>())
+}
+
+/// No codec: the value stays in the memory tier.
+pub fn local() -> Option<Codec> {
+    None
+}
 
 pub(crate) fn codec<V: RemoteValue>() -> Codec {
     Codec { encode: encode::<V>, decode: decode::<V>, fingerprint: fingerprint::<V> }

@@ -18,6 +18,15 @@ pub(crate) const SEALED_HEAD: usize = 180;
 #[derive(Clone, Default)]
 pub struct KeyBuf(SmallVec<[u8; 120]>);
 
+/// What an argument of an automatic key needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be part of an automatic key: it has no `serde::Serialize`",
+    label = "every argument is part of the key unless it is skipped",
+    note = "add `skip(..)` with the argument's name if the value does not depend on it (a connection, a pool), derive `Serialize`, or write a `key` that names a part of it"
+)]
+pub trait KeyArg: Serialize {}
+impl<T: Serialize + ?Sized> KeyArg for T {}
+
 impl KeyBuf {
     /// An empty key.
     #[inline]
@@ -45,7 +54,7 @@ impl KeyBuf {
     ///
     /// A value that serde refuses to serialise is written as what serde said: such calls share a
     /// key only if they fail alike, and never with one that succeeds.
-    pub fn arg<T: Serialize + ?Sized>(&mut self, value: &T) {
+    pub fn arg<T: KeyArg + ?Sized>(&mut self, value: &T) {
         let start = self.0.len();
         if let Err(error) = args::write(self, value) {
             self.0.truncate(start);

@@ -17,10 +17,15 @@ pub trait PushExact {
     fn push(&self, key: &mut KeyBuf);
 }
 
-/// The general path.
+/// The general path. The bound is the method's, not the implementation's: rustc then finds the
+/// method and says in [`KeyDisplay`]'s words what the argument lacks.
 pub trait PushDisplay {
+    /// The argument.
+    type Arg: ?Sized;
     /// Writes the argument.
-    fn push(&self, key: &mut KeyBuf);
+    fn push(&self, key: &mut KeyBuf)
+    where
+        Self::Arg: KeyDisplay;
 }
 
 macro_rules! integers {
@@ -55,8 +60,12 @@ macro_rules! strings {
 
 strings!(str, &str, String, &String);
 
-impl<T: KeyDisplay + ?Sized> PushDisplay for &Field<'_, T> {
-    fn push(&self, key: &mut KeyBuf) {
+impl<T: ?Sized> PushDisplay for &Field<'_, T> {
+    type Arg = T;
+    fn push(&self, key: &mut KeyBuf)
+    where
+        T: KeyDisplay,
+    {
         self.0.write(key);
     }
 }

@@ -89,7 +89,7 @@ impl Inner {
         known: &[&str],
         space: u64,
     ) -> Result<Option<Stored>, BackendError> {
-        let opened = codec::open(bytes)
+        let opened = codec::open(plan.key.as_str(), bytes)
             .filter(|(envelope, _)| envelope.fingerprint == (codec.fingerprint)());
         let Some((envelope, payload)) = opened else {
             self.counters.foreign();

@@ -338,7 +338,7 @@ impl Inner {
         let encode = |message| crate::Error::Encode { key: entry.key.to_string(), message };
         let payload = (codec.encode)(&entry.value).map_err(encode)?;
         let envelope = self.envelope((codec.fingerprint)(), &entry.life, committed.stamps());
-        let bytes = codec::seal(&envelope, &payload).map_err(encode)?;
+        let bytes = codec::seal(&entry.key, &envelope, &payload).map_err(encode)?;
         let ttl = entry.life.stale_until.since(self.clock.now());
         let writing = remote.write(&entry.key, bytes, ttl, replaces);
         match committed.write(replaces, writing).await {

@@ -22,7 +22,7 @@ fn asynchronous(model: &Model) -> TokenStream {
     let shell = Shell::new(model, true);
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, codec) = (prologue::fetch(model), prologue::codec(model));
-    let body = shell.body(model);
+    let (body, shape) = (shell.body(model), prologue::shape_at_output(model));
     let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));
     mixed! {
@@ -31,7 +31,7 @@ fn asynchronous(model: &Model) -> TokenStream {
         #vis #head {
             #site
             #locals
-            #fetch.call(shape, #codec, move || async move { #body })
+            #fetch.call(#shape, #codec, move || async move { #body })
         }
     }
 }

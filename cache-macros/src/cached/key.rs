@@ -36,7 +36,8 @@ pub(crate) fn build(
         Flavor::Property if !template.mentions_field_of_self() => {
             errors.at(
                 template.literal().span(),
-                per_instance("mention at least one field, such as `{self.id}`"),
+                "this key names no instance, so that all would share one value: mention at least one field of `self`, such as \
+                 `{self.id}`",
             );
         }
         Flavor::Property => {}
@@ -54,19 +55,14 @@ fn automatic(
     if flavor == Flavor::Property {
         errors.at(
             function.sig.ident.span(),
-            per_instance(
-                "add a key that names the instance, such as `key = \"user:{self.id}:posts\"`",
-            ),
+            "`#[cached_property]` needs a key that names the instance, such as `key = \"user:{self.id}:posts\"`: without one all \
+             instances would share one value",
         );
         return None;
     }
     let this = names.find("self").cloned();
     let all = this.into_iter().chain(function.args.iter().map(|arg| arg.ident.clone()));
     Some(Key::Automatic(all.filter(|ident| !args.skip.contains(ident)).collect()))
-}
-
-fn per_instance(fix: &str) -> String {
-    format!("without it all instances would share one value: {fix}")
 }
 
 fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {

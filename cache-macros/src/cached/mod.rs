@@ -82,7 +82,23 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Either attribute.
 pub(crate) fn expand_as(flavor: Flavor, args: TokenStream, item: TokenStream) -> TokenStream {
-    try_expand(flavor, args, item.clone()).unwrap_or_else(|error| fallback::keep(&error, item))
+    try_expand(flavor, args.clone(), item.clone()).unwrap_or_else(|error| {
+        let kept = plain(flavor, args, item.clone()).unwrap_or(item);
+        fallback::keep(&error, kept)
+    })
+}
+
+/// The function as if its attribute had no options, if only they are wrong: what uses the function
+/// as a cached one (`get(1).refresh()`, `call!(fib(7))`) then has no errors of its own.
+fn plain(flavor: Flavor, args: TokenStream, item: TokenStream) -> Option<TokenStream> {
+    let function = Function::new(fallback::function(flavor.name(), item).ok()?);
+    let mut errors = Errors::default();
+    check::signature(flavor, &function, &mut errors);
+    if !errors.is_empty() {
+        return None;
+    }
+    let root = Args::parse(args, &flavor.grammar(), &mut errors).root;
+    Some(expand::expand(&model::plain(function, root)))
 }
 
 fn try_expand(flavor: Flavor, args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {

@@ -75,6 +75,20 @@ pub(crate) fn build(
     })
 }
 
+/// `function` without any option, and with nothing in its key that its types may not allow.
+pub(crate) fn plain(function: Function, root: Root) -> Model {
+    Model {
+        root,
+        ttl: None,
+        stale: None,
+        local: true,
+        key: Key::Automatic(Vec::new()),
+        tags: Vec::new(),
+        cache: CacheChoice::Default,
+        function,
+    }
+}
+
 /// Reads `tags = ["a", "user:{id}"]`.
 pub(crate) fn tag_templates(value: &Expr, names: &Names, errors: &mut Errors) -> Vec<Template> {
     let Expr::Array(array) = value else {

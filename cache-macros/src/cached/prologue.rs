@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
 use syn::{ExprReference, GenericParam, Type};
 
 use super::key::Key;
@@ -90,10 +91,16 @@ pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
     reference.to_token_stream()
 }
 
+/// The variable `shape`, shown at the return type: that is where rustc then points if the value lacks what a call demands.
+pub(crate) fn shape_at_output(model: &Model) -> Ident {
+    Ident::new("shape", Span::mixed_site().located_at(model.function.output().span()))
+}
+
 /// The codec that the value needs.
 pub(crate) fn codec(model: &Model) -> TokenStream {
     let private = &model.root.private;
-    if model.local { mixed!(#private::Local) } else { mixed!(#private::Serde) }
+    let shape = shape_at_output(model);
+    if model.local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) }
 }
 
 fn has_dynamic_tags(model: &Model) -> bool {

@@ -53,7 +53,7 @@ fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStre
     let (args, members) = (tuple(&forwarded(model)), Members::new(model));
     let (names, held, clones, passed) =
         (tuple(&members.names), &members.names, &members.clones, &members.passed);
-    let turbofish = turbofish(model);
+    let (turbofish, shape) = (turbofish(model), prologue::shape_at_output(model));
     mixed! {
         #attributes
         #allowed
@@ -62,7 +62,7 @@ fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStre
             #nested
             #locals
             #fetch.call_refreshing(
-                shape,
+                #shape,
                 #codec,
                 #args,
                 move |#names| #path #turbofish (#(#held),*),

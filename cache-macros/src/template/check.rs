@@ -12,17 +12,14 @@ impl Reader<'_> {
         }
         self.check_text(parts);
         self.check_neighbours(parts);
-        if self.good
-            && self.kind == Kind::Pattern
-            && !texts(parts).any(|text| text.contains(['*', '?']))
-        {
+        if self.good && self.kind == Kind::Pattern && !texts(parts).any(|text| text.contains('*')) {
             self.error("this pattern has no `*`: it names one key, so write `key = ...`");
         }
     }
 
     fn check_text(&mut self, parts: &[Part]) {
         let globs: &[char] = if self.kind == Kind::Pattern {
-            &['[', ']', '\\']
+            &['?', '[', ']', '\\']
         } else {
             &['*', '?', '[', ']', '\\']
         };
@@ -62,14 +59,15 @@ fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
 }
 
 fn stray_glob(kind: Kind, c: char) -> String {
-    match kind {
-        Kind::Pattern => {
-            format!("`{c}` is not understood in a pattern: its wildcards are `*` and `?`")
+    let kind_name = kind.name();
+    match (kind, c) {
+        (Kind::Pattern, _) => {
+            format!("`{c}` is not understood in a pattern: its only wildcard is `*`")
         }
-        _ => format!(
-            "`{c}` would make this {} a pattern: use another character such as `:`",
-            kind.name()
-        ),
+        (_, '*') => {
+            format!("`*` would make this {kind_name} a pattern: use another character such as `:`")
+        }
+        _ => format!("`{c}` is reserved in a {kind_name}: use another character such as `:`"),
     }
 }
 

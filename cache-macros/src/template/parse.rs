@@ -14,7 +14,7 @@ use crate::signature::Names;
 pub(crate) enum Kind {
     Key,
     Tag,
-    /// A key in which `*` and `?` are wildcards.
+    /// A key in which `*` is a wildcard.
     Pattern,
 }
 

@@ -62,7 +62,7 @@ fn a_template_with_tags() {
                     .tags(tags)
                     .call(
                         shape,
-                        ::larder::__private::Serde,
+                        ::larder::__private::remote(shape),
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Result<User, DbError>>();
@@ -126,7 +126,7 @@ fn an_automatic_key() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call(
                         shape,
-                        ::larder::__private::Serde,
+                        ::larder::__private::remote(shape),
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Vec<T>>();
@@ -198,7 +198,7 @@ fn a_method_with_a_named_cache() {
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call(
                             shape,
-                            ::larder::__private::Local,
+                            ::larder::__private::local(),
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<Option<User>>();
@@ -268,7 +268,7 @@ fn a_method_without_arguments_and_a_handle() {
                         .cache(&self.cache)
                         .call(
                             shape,
-                            my::larder::__private::Serde,
+                            my::larder::__private::remote(shape),
                             move || async move {
                                 if false {
                                     return my::larder::__private::typed::<Vec<User>>();
@@ -330,7 +330,7 @@ fn a_property() {
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call(
                             shape,
-                            ::larder::__private::Serde,
+                            ::larder::__private::remote(shape),
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -387,7 +387,7 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call(
                         shape,
-                        ::larder::__private::Serde,
+                        ::larder::__private::remote(shape),
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<&'static str>();

@@ -48,6 +48,7 @@ fn a_free_function() {
                     clippy::must_use_candidate,
                     clippy::unused_async,
                 )]
+                #[allow(unused_variables)]
                 async fn __larder_load<T: Shape>(
                     db: &Db,
                     name: &str,
@@ -72,7 +73,7 @@ fn a_free_function() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call_refreshing(
                         shape,
-                        ::larder::__private::Serde,
+                        ::larder::__private::remote(shape),
                         (db, name, id),
                         move |(db, name, id)| __larder_load::<T>(db, name, id),
                         move |(db, name, id)| {
@@ -137,7 +138,7 @@ fn a_method() {
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_refreshing(
                             shape,
-                            ::larder::__private::Serde,
+                            ::larder::__private::remote(shape),
                             (self, id),
                             move |(larder_self, id)| Self::__larder_load_get(larder_self, id),
                             move |(larder_self, id)| {
@@ -157,6 +158,7 @@ fn a_method() {
                     clippy::must_use_candidate,
                     clippy::unused_async,
                 )]
+                #[allow(unused_variables)]
                 async fn __larder_load_get(&self, id: u64) -> Option<User> {
                     self.db.fetch(id).await
                 }

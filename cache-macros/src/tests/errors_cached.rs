@@ -56,9 +56,9 @@ fn durations() {
     cached(
         quote!(ttl = "0s"),
         function(),
-        &["ttl must be longer than zero; leave it out for entries that do not expire"],
+        &["`ttl` must be longer than zero; leave it out for entries that do not expire"],
     );
-    cached(quote!(ttl = 0), function(), &["ttl must be longer than zero"]);
+    cached(quote!(ttl = 0), function(), &["`ttl` must be longer than zero"]);
     cached(
         quote!(ttl = "5 weeks"),
         function(),
@@ -266,12 +266,16 @@ fn properties() {
             }
         )
     };
-    property(quote!(), good(), &["without it all instances would share one value"]);
-    property(quote!(key = "count"), good(), &["mention at least one field, such as `{self.id}`"]);
+    property(quote!(), good(), &["needs a key that names the instance"]);
+    property(
+        quote!(key = "count"),
+        good(),
+        &["mention at least one field of `self`, such as `{self.id}`"],
+    );
     property(
         quote!(cell = self.count),
         good(),
-        &["`cell` is not available yet", "without it all instances"],
+        &["`cell` is not available yet", "needs a key that names the instance"],
     );
     property(
         quote!(key = "{self.id}"),

@@ -54,7 +54,11 @@ fn evictions_by_wrong_templates() {
     );
     evict(
         quote!(pattern = "user:[ab]*"),
-        &["`[` is not understood in a pattern: its wildcards are `*` and `?`"],
+        &["`[` is not understood in a pattern: its only wildcard is `*`"],
+    );
+    evict(
+        quote!(pattern = "user:?:*"),
+        &["`?` is not understood in a pattern: its only wildcard is `*`"],
     );
 }
 
@@ -101,7 +105,13 @@ fn puts() {
     };
     put(quote!(), item(), &["`#[cache_put]` needs the call whose entry it writes"]);
     put(quote!(a(user), b(user)), item(), &["`#[cache_put]` writes one entry"]);
-    put(quote!(key = "a"), item(), &["unknown option `key`"]);
+    put(
+        quote!(key = "a"),
+        item(),
+        &[
+            "unknown option `key`. The only option is `crate`, beside a call such as `get_user(db, id)`",
+        ],
+    );
     put(quote!(user), item(), &["unknown option `user`"]);
     put(
         quote!(a(user)),

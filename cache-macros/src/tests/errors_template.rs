@@ -50,7 +50,7 @@ fn neighbours() {
 fn text() {
     key("", "this key is empty");
     key("users:*:{user}:{id}", "`*` would make this key a pattern");
-    key("users[{user}]:{id}", "`[` would make this key a pattern");
+    key("users[{user}]:{id}", "`[` is reserved in a key");
     key("a\n{user}:{id}", "a key cannot hold control characters");
 }
 

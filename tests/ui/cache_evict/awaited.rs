@@ -1,0 +1,13 @@
+use larder::{cache_evict, cached};
+
+#[cached]
+async fn get(id: u64) -> u64 {
+    id
+}
+
+#[cache_evict(get(id).await)]
+async fn change(id: u64) {
+    let _ = id;
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use larder::cached;
+
+#[cached(key = "")]
+async fn constant() -> u64 {
+    7
+}
+
+fn main() {}
