@@ -1,4 +1,4 @@
-//! A Redis server per test, and a proxy that breaks things. Adapted from cache-redis's tests.
+//! A Redis server per test, and a proxy that breaks things; used by the tests of `cache-redis` too.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 

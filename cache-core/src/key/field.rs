@@ -18,7 +18,7 @@ pub trait PushExact {
 }
 
 /// The general path. The bound is the method's, not the implementation's: rustc then finds the
-/// method and says in [`KeyDisplay`]'s words what the argument lacks.
+/// method and says in `KeyDisplay`'s words what the argument lacks.
 pub trait PushDisplay {
     /// The argument.
     type Arg: ?Sized;

@@ -1,0 +1,56 @@
+//! The futures of directions that do not load: `peek` and `put`.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::Target;
+use crate::Error;
+use crate::strategy::Plan;
+use crate::value::CacheValue;
+
+macro_rules! boxed_future {
+    ($(#[$doc:meta])* $name:ident$(<$g:ident>)? -> $output:ty) => {
+        $(#[$doc])*
+        #[must_use = "it does nothing unless it is awaited"]
+        pub struct $name$(<$g>)? {
+            future: crate::backend::BoxFuture<'static, Result<$output, Error>>,
+        }
+        impl$(<$g>)? Future for $name$(<$g>)? {
+            type Output = Result<$output, Error>;
+            fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+                self.future.as_mut().poll(cx)
+            }
+        }
+        impl$(<$g>)? fmt::Debug for $name$(<$g>)? {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
+}
+
+boxed_future! {
+    /// The future of [`Call::peek`].
+    Peek<T> -> Option<T>
+}
+
+boxed_future! {
+    /// The future of [`Call::put`].
+    Put -> ()
+}
+
+impl<T: CacheValue> Peek<T> {
+    pub(super) fn new(target: Target, plan: Plan) -> Self {
+        let future = async move { target.resolve()?.inner.peek::<T>(&plan).await };
+        Self { future: Box::pin(future) }
+    }
+}
+
+impl Put {
+    pub(crate) fn new<T: CacheValue>(target: Target, plan: Plan, value: T) -> Self {
+        let future = async move { target.resolve()?.inner.put(&plan, value).await };
+        Self { future: Box::pin(future) }
+    }
+}

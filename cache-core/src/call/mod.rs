@@ -1,0 +1,247 @@
+//! A call of a cached function: a future that takes directions before it is awaited.
+
+mod direct;
+mod fetch;
+mod load;
+mod origin;
+mod tags;
+mod target;
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+pub use direct::{Peek, Put};
+pub use fetch::Fetch;
+pub use load::{Captures, Load};
+use load::{Inside, Outside};
+pub use origin::{Cached, Source};
+pub use tags::Tags;
+pub(crate) use target::Target;
+pub use target::{IntoCache, IntoTtl};
+
+use crate::invalidation::Evict;
+use crate::key::KeyBuf;
+use crate::registry;
+use crate::strategy::{Mode, Plan};
+use crate::value::CacheValue;
+
+/// A call of a cached function.
+///
+/// It is a future with the function's output. Nothing happens before it is polled. Dropping it
+/// cancels the call; if it was loading, a waiting caller takes the load over.
+///
+/// Before it is awaited it takes directions:
+///
+/// ```ignore
+/// get_user(&db, 7).refresh().await?;          // load now and replace
+/// get_user(&db, 7).bypass().await?;           // neither read nor write the cache
+/// get_user(&db, 7).peek().await?;             // what is cached, without loading
+/// get_user(&db, 7).evict().await?;            // forget it
+/// get_user(&db, 7).put(user).await?;          // write through
+/// let Cached { value, source, age, .. } = get_user(&db, 7).traced().await;
+/// ```
+#[must_use = "a call does nothing unless it is awaited"]
+pub struct Call<L> {
+    whole: Whole<L>,
+}
+
+/// What [`Call`]s of functions with any output have in common; see there.
+pub struct Whole<L> {
+    plan: Plan,
+    target: Target,
+    load: L,
+    polled: bool,
+}
+
+impl<L> fmt::Debug for Call<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("key", &self.whole.plan.key.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl<L> fmt::Debug for Whole<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Whole").field("key", &self.plan.key.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl<L: Load> Whole<L> {
+    #[inline]
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
+        let Self { plan, target, load, polled } = self;
+        if plan.mode == Mode::Normal && !*polled {
+            // The whole of a hit.
+            let id = plan.key.id();
+            if let Some(hit) = target.with(|inner| load.hit(&Inside { inner, id })) {
+                return Poll::Ready(hit);
+            }
+        }
+        *polled = true;
+        self.run(cx)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn run(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
+        self.load.run(Outside { plan: &self.plan, target: &self.target }, cx)
+    }
+
+    fn read_as<T: CacheValue>(&self) -> Peek<T> {
+        Peek::new(self.target.clone(), self.plan.clone())
+    }
+
+    fn write<T: CacheValue>(&self, value: T) -> Put {
+        Put::new(self.target.clone(), self.plan.clone(), value)
+    }
+
+    fn forget(&self) -> Evict {
+        Evict::new(self.target.clone(), self.plan.key.clone())
+    }
+
+    /// What is cached, without loading: `None` if there is nothing fresh.
+    ///
+    /// # Errors
+    /// The remote tier failed, and the memory tier has nothing.
+    pub fn peek(&self) -> Peek<L::Output>
+    where
+        L::Output: CacheValue,
+    {
+        self.read_as()
+    }
+
+    /// Stores a value as if it had been loaded now, in every tier.
+    ///
+    /// # Errors
+    /// The value can't be encoded, or the remote tier failed; it is in the memory tier even so.
+    pub fn put(&self, value: L::Output) -> Put
+    where
+        L::Output: CacheValue,
+    {
+        self.write(value)
+    }
+}
+
+impl<L, T, E> Call<L>
+where
+    L: Load<Output = Result<T, E>>,
+    T: CacheValue,
+{
+    /// What is cached, without loading: `None` if there is nothing fresh.
+    ///
+    /// # Errors
+    /// The remote tier failed, and the memory tier has nothing.
+    pub fn peek(&self) -> Peek<T> {
+        self.whole.read_as()
+    }
+
+    /// Stores a value as if it had been loaded now, in every tier.
+    ///
+    /// # Errors
+    /// The value can't be encoded, or the remote tier failed; it is in the memory tier even so.
+    pub fn put(&self, value: T) -> Put {
+        self.whole.write(value)
+    }
+}
+
+/// For outputs that are no `Result`, `peek` and `put` are found here.
+impl<L> Deref for Call<L> {
+    type Target = Whole<L>;
+    fn deref(&self) -> &Whole<L> {
+        &self.whole
+    }
+}
+
+impl<L> Call<L> {
+    /// Where the call reads and what, without the load.
+    pub(crate) fn into_parts(self) -> (Target, Plan) {
+        (self.whole.target, self.whole.plan)
+    }
+}
+
+impl<L: Load> Call<L> {
+    /// Loads now, whatever is cached, and replaces it. Loads of the key that began before store
+    /// nothing any more.
+    pub fn refresh(mut self) -> Self {
+        self.whole.plan.mode = Mode::Refresh;
+        self
+    }
+
+    /// Loads beside the cache: it is neither read nor written, and nobody is waited for.
+    pub fn bypass(mut self) -> Self {
+        self.whole.plan.mode = Mode::Bypass;
+        self
+    }
+
+    /// The time to live of what this call stores: a [`Duration`], or text such as `"1m 30s"`.
+    ///
+    /// Text that is no duration changes nothing, and is reported once (to `tracing`, or to standard
+    /// error).
+    pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
+        match ttl.into_ttl() {
+            Ok(ttl) => self.whole.plan.policy.ttl = Some(ttl),
+            Err(error) => registry::complain("a call keeps its function's ttl", &error),
+        }
+        self
+    }
+
+    /// Another key than the function's own: the whole text below the namespace.
+    pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
+        self.whole.plan.key = key.into();
+        self
+    }
+
+    /// Another cache: a handle, or a name.
+    pub fn cache(mut self, cache: impl IntoCache) -> Self {
+        self.whole.target = cache.into_target();
+        self
+    }
+
+    /// The output together with where it came from.
+    pub fn traced(self) -> Traced<L> {
+        Traced(self)
+    }
+
+    /// Forgets what is cached under the key, in every tier, and beats every load that has begun.
+    ///
+    /// Returns whether there was something. Once it is polled it holds, also if it is dropped.
+    ///
+    /// # Errors
+    /// The remote tier failed. The eviction is not lost: it is carried out before the tier is read
+    /// again by this process.
+    pub fn evict(&self) -> Evict {
+        self.whole.forget()
+    }
+}
+
+impl<L: Load> Future for Call<L> {
+    type Output = L::Output;
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L::Output> {
+        self.whole.poll(cx).map(|cached| cached.value)
+    }
+}
+
+/// A call that tells where its value came from; made by [`Call::traced`].
+#[must_use = "a call does nothing unless it is awaited"]
+#[derive(Debug)]
+pub struct Traced<L>(Call<L>);
+
+impl<L: Load> Future for Traced<L> {
+    type Output = Cached<L::Output>;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
+        self.0.whole.poll(cx)
+    }
+}
+
+/// Runs a call of a sync function on this thread.
+pub fn wait<L: Load>(mut call: Call<L>) -> L::Output {
+    // A hit, and a load that nobody else leads, are ready at once: no parking, no allocation.
+    let mut nobody = Context::from_waker(std::task::Waker::noop());
+    match Pin::new(&mut call).poll(&mut nobody) {
+        Poll::Ready(output) => output,
+        Poll::Pending => pollster::block_on(call),
+    }
+}
