@@ -32,12 +32,12 @@ macro_rules! boxed_future {
 }
 
 boxed_future! {
-    /// The future of [`Call::peek`].
+    /// The future of [`Call::peek`](crate::Call::peek).
     Peek<T> -> Option<T>
 }
 
 boxed_future! {
-    /// The future of [`Call::put`].
+    /// The future of [`Call::put`](crate::Call::put).
     Put -> ()
 }
 

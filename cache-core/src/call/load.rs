@@ -17,7 +17,7 @@ use crate::value::{CacheValue, Shape};
 pub trait Captures<T: ?Sized> {}
 impl<T: ?Sized, U: ?Sized> Captures<U> for T {}
 
-/// The load behind a [`Call`]. Not to be implemented outside larder.
+/// The load behind a [`Call`](crate::Call). Not to be implemented outside larder.
 pub trait Load: Unpin {
     /// What the function returns.
     type Output;

@@ -175,7 +175,7 @@ impl<L: Load> Call<L> {
         self
     }
 
-    /// The time to live of what this call stores: a [`Duration`], or text such as `"1m 30s"`.
+    /// The time to live of what this call stores: a [`Duration`](std::time::Duration), or text such as `"1m 30s"`.
     ///
     /// Text that is no duration changes nothing, and is reported once (to `tracing`, or to standard
     /// error).

@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-/// What [`Call::ttl`] takes.
+/// What [`Call::ttl`](crate::Call::ttl) takes.
 pub trait IntoTtl {
     /// The duration.
     ///
@@ -66,7 +66,7 @@ impl IntoTtl for &str {
     }
 }
 
-/// What [`Call::cache`] takes.
+/// What [`Call::cache`](crate::Call::cache) takes.
 pub trait IntoCache {
     #[doc(hidden)]
     #[allow(private_interfaces)]
