@@ -1,5 +1,6 @@
 //! Values to bytes and back: an envelope around postcard.
 
+mod check;
 mod envelope;
 
 use std::any::{Any, type_name};
@@ -73,6 +74,7 @@ pub(crate) fn codec<V: RemoteValue>() -> Codec {
 
 fn encode<V: RemoteValue>(value: &(dyn Any + Send + Sync)) -> Result<Vec<u8>, String> {
     let value = value.downcast_ref::<V>().ok_or("the value is of another type")?;
+    check::carries(value).map_err(|refused| refused.to_string())?;
     postcard::to_stdvec(value).map_err(|error| error.to_string())
 }
 
