@@ -1,7 +1,7 @@
 //! P2 with the remote tier in between: its answers and writes are held while an eviction runs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::{
@@ -47,6 +47,7 @@ struct Gated {
     writes: Arc<Gate>,
     removals: Arc<Gate>,
     bumps: Arc<Gate>,
+    ears: Arc<Mutex<Vec<Arc<dyn Listener>>>>,
     down: Arc<AtomicU64>,
 }
 
@@ -58,6 +59,7 @@ impl Gated {
             writes: Arc::new(Gate::new()),
             removals: Arc::new(Gate::new()),
             bumps: Arc::new(Gate::new()),
+            ears: Arc::default(),
             down: Arc::default(),
         }
     }
@@ -135,6 +137,7 @@ impl Backend for Gated {
         channel: &str,
         listener: Arc<dyn Listener>,
     ) -> Result<Subscription, BackendError> {
+        self.ears.lock().unwrap().push(Arc::clone(&listener));
         self.store.subscribe(channel, listener)
     }
     fn ping(&self) -> BackendResult<'_, ()> {
@@ -520,4 +523,25 @@ async fn a_pattern_reaches_keys_that_were_cut() {
     cache.evict_pattern("doc:*:meta").await.unwrap();
     assert_eq!(cache.get::<u64>(&key).await.unwrap(), None);
     assert_eq!(cache.get::<u64>("other").await.unwrap(), Some(1));
+}
+
+#[larder::cached(key = "local", local, skip(cache, loads), cache = cache)]
+async fn local(cache: &Cache, loads: &AtomicU64) -> u64 {
+    loads.fetch_add(1, Ordering::SeqCst) + 1
+}
+
+/// While the bus is down nobody can be asked about values that are only in memory, so they are
+/// served; once it is back, an eviction may have been missed, so they are loaded anew.
+#[tokio::test]
+async fn what_is_only_in_memory_is_served_without_a_bus_and_not_trusted_after() {
+    let gated = Gated::new();
+    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    let loads = AtomicU64::new(0);
+    let ear = gated.ears.lock().unwrap().first().cloned().unwrap();
+    assert_eq!(local(&cache, &loads).await, 1);
+    ear.disconnected();
+    assert_eq!(local(&cache, &loads).await, 1, "served while the bus is down");
+    ear.connected();
+    assert_eq!(local(&cache, &loads).await, 2, "an eviction may have been missed");
+    assert_eq!(local(&cache, &loads).await, 2);
 }

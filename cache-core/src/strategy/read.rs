@@ -218,10 +218,12 @@ where
             }
         }
         if codec.is_none()
+            && !inner.generations.is_linked()
             && let Some(entry) = inner.unverified(id)
             && let Some(hit) = cached::<S>(inner, &entry, Source::Memory)
         {
-            // Kept in memory only, so there is nobody to verify it with while the bus is down.
+            // Kept in memory only, so there is nobody to verify it with while the bus is down. Once
+            // it is back, what may have missed an eviction is loaded anew.
             inner.counters.memory_hits();
             lead.land(Landing::Value(entry));
             return hit;
