@@ -485,17 +485,17 @@ async fn a_write_that_another_process_overtook_is_taken_back() {
 
 /// A value read from the remote tier is not given, through its flight, to those who come after an
 /// eviction: many threads, since the window is a few instructions.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn a_landing_promotion_is_not_joined_after_an_eviction() {
     let backend = MemoryBackend::new();
     let cache = Cache::builder().no_memory().remote(backend).build().unwrap();
     let (origin, floor) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut tasks = Vec::new();
-    for task in 0..4 {
+    for task in 0..16 {
         let (cache, origin, floor) = (cache.clone(), Arc::clone(&origin), Arc::clone(&floor));
         tasks.push(spawn(async move {
-            for turn in 0..5_000 {
-                if task == 0 && turn % 10 == 0 {
+            for turn in 0..10_000 {
+                if task < 2 && turn % 4 == 0 {
                     let new = origin.fetch_add(1, Ordering::SeqCst) + 1;
                     cache.remove("row").await.unwrap();
                     floor.fetch_max(new, Ordering::SeqCst);
