@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::backend::Subscription;
 use crate::builder::Builder;
+use crate::call::Rules;
 use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
 use crate::hierarchy::Remote;
@@ -14,9 +15,10 @@ use crate::invalidation::{Fences, Generations};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
+use crate::policy::Ttl;
 use crate::strategy::{Flights, Look, Once, Plan, promote, read};
-use crate::value::{CacheValue, Probe, Shape, ShapeResult};
-use crate::{Cached, Error, Pattern, Policy, Stats};
+use crate::value::{CacheValue, Probe, ShapeResult};
+use crate::{Error, Pattern, Policy, Stats};
 
 /// A cache: a memory tier, a remote tier, or both.
 ///
@@ -148,8 +150,9 @@ impl Cache {
         Fut: Future<Output = Result<T, E>>,
     {
         let shape = (&Probe::<Result<T, E>>::new()).shape();
-        let inner = Arc::clone(&self.inner);
-        run(shape, inner, plan::<T>(key, policy), Once(load)).await.value
+        let plan = plan::<T>(key, policy);
+        let rules = Rules::new(shape, plan.codec);
+        read(Arc::clone(&self.inner), plan, rules, Once(load)).await.value
     }
 
     /// Whether there is a fresh value under `key`, of whatever type, in the memory tier or (for
@@ -262,16 +265,16 @@ impl Cache {
     }
 }
 
-async fn run<S, W>(_: S, inner: Arc<Inner>, plan: Plan, work: W) -> Cached<S::Output>
-where
-    S: Shape,
-    S::Value: CacheValue,
-    W: crate::strategy::Work<S::Output>,
-{
-    read::<S, W>(inner, plan, work).await
-}
-
 impl Inner {
+    /// How long an entry under `policy` is fresh.
+    pub(crate) fn ttl(&self, policy: &Policy) -> Option<Duration> {
+        match policy.ttl {
+            Ttl::Default => self.default_ttl,
+            Ttl::For(ttl) => Some(ttl),
+            Ttl::Never => None,
+        }
+    }
+
     /// What is cached and fresh, without loading.
     pub(crate) async fn peek<T: CacheValue>(&self, plan: &Plan) -> Result<Option<T>, Error> {
         let id = plan.key.id();

@@ -51,6 +51,20 @@ impl BackendError {
     }
 }
 
+/// A load took longer than its function's `hard_timeout` and there was no old value to serve.
+///
+/// The error of such a function is made from this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the load took longer than the hard timeout, and no old value was at hand")]
+#[non_exhaustive]
+pub struct TimedOut;
+
+impl TimedOut {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+}
+
 /// An error of the cache's own methods.
 ///
 /// A cached *function* never returns one: there a failing cache means a load.

@@ -4,12 +4,11 @@ use std::future::Future;
 use std::marker::PhantomData;
 
 use super::load::{Loading, uncached_or_read};
-use super::{Call, Load, Tags, Target, Whole};
+use super::{Call, Load, Rules, Tags, Target, Whole};
 use crate::cache::Cache;
-use crate::codec::Codec;
 use crate::key::KeyBuf;
 use crate::site::Site;
-use crate::strategy::{Once, Plan, Refreshing, Work};
+use crate::strategy::{Mode, Once, Plan, Refreshing, Work};
 use crate::value::{CacheValue, Shape};
 
 /// What an expansion starts from: site and key.
@@ -34,6 +33,15 @@ impl Fetch {
         self
     }
 
+    /// Runs beside the cache if `skip` is true.
+    #[must_use]
+    pub fn skip_if(mut self, skip: bool) -> Self {
+        if skip {
+            self.plan.mode = Mode::Bypass;
+        }
+        self
+    }
+
     /// The cache to use, instead of the site's.
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
@@ -42,26 +50,20 @@ impl Fetch {
     }
 
     /// A call whose load runs in the foreground only.
-    pub fn call<S, M, F>(
-        self,
-        _: S,
-        codec: Option<Codec>,
-        load: M,
-    ) -> Call<impl Load<Output = S::Output>>
+    pub fn call<S, M, F>(self, rules: Rules<S>, load: M) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
         S::Value: CacheValue,
         M: FnOnce() -> F,
         F: Future<Output = S::Output>,
     {
-        self.work::<S, _>(codec, Once(load))
+        self.work(rules, Once(load))
     }
 
     /// A call whose load can be detached.
     pub fn call_refreshing<S, A, M, F, G, H>(
         self,
-        _: S,
-        codec: Option<Codec>,
+        rules: Rules<S>,
         args: A,
         load: M,
         again: G,
@@ -74,11 +76,11 @@ impl Fetch {
         G: FnOnce(A) -> H,
         H: Future<Output = S::Output> + Send + 'static,
     {
-        self.work::<S, _>(codec, Refreshing { args, load, again })
+        self.work(rules, Refreshing { args, load, again })
     }
 
     /// A call of a sync function: the memory tier only.
-    pub fn call_sync<S, M>(self, _: S, load: M) -> Call<impl Load<Output = S::Output>>
+    pub fn call_sync<S, M>(self, rules: Rules<S>, load: M) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
         S::Value: CacheValue,
@@ -87,17 +89,17 @@ impl Fetch {
         let mut this = self;
         this.plan.policy = this.plan.policy.local();
         this.plan.blocking = true;
-        this.work::<S, _>(None, Once(move || async move { load() }))
+        this.work(Rules { codec: None, ..rules }, Once(move || async move { load() }))
     }
 
-    fn work<S, W>(mut self, codec: Option<Codec>, work: W) -> Call<impl Load<Output = S::Output>>
+    fn work<S, W>(mut self, rules: Rules<S>, work: W) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
         S::Value: CacheValue,
         W: Work<S::Output>,
     {
-        self.plan.codec = codec;
-        let start = Some((work, uncached_or_read::<S, W>));
+        self.plan.codec = rules.codec;
+        let start = Some(((rules, work), uncached_or_read::<S, W>));
         let load = Loading { start, running: None, shape: PhantomData::<fn() -> S> };
         Call { whole: Whole { plan: self.plan, target: self.target, load, polled: false } }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{Cached, Source, Target};
+use super::{Cached, Rules, Source, Target};
 use crate::cache::Inner;
 use crate::key::KeyId;
 use crate::strategy::{Look, Plan, Work, read};
@@ -86,7 +86,7 @@ where
 pub(super) async fn uncached_or_read<S, W>(
     inner: Option<Arc<Inner>>,
     plan: Plan,
-    work: W,
+    (rules, work): (Rules<S>, W),
 ) -> Cached<S::Output>
 where
     S: Shape,
@@ -94,7 +94,7 @@ where
     W: Work<S::Output>,
 {
     match inner {
-        Some(inner) => read::<S, W>(inner, plan, work).await,
+        Some(inner) => read(inner, plan, rules, work).await,
         None => {
             let value = work.start().await;
             Cached { value, source: Source::Bypassed, age: Duration::ZERO }

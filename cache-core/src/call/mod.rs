@@ -4,6 +4,7 @@ mod direct;
 mod fetch;
 mod load;
 mod origin;
+mod rules;
 mod tags;
 mod target;
 
@@ -18,6 +19,7 @@ pub use fetch::Fetch;
 pub use load::{Captures, Load};
 use load::{Inside, Outside};
 pub use origin::{Cached, Source};
+pub use rules::Rules;
 pub use tags::Tags;
 pub(crate) use target::Target;
 pub use target::{IntoCache, IntoTtl};
@@ -181,7 +183,7 @@ impl<L: Load> Call<L> {
     /// error).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
-            Ok(ttl) => self.whole.plan.policy.ttl = Some(ttl),
+            Ok(ttl) => self.whole.plan.policy = self.whole.plan.policy.ttl(ttl),
             Err(error) => registry::complain("a call keeps its function's ttl", &error),
         }
         self

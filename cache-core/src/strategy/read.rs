@@ -8,7 +8,7 @@ use super::flight::{Landing, Lead, Role};
 use super::lookup::{Look, promote};
 use super::{Work, spawn};
 use crate::cache::Inner;
-use crate::call::Tags;
+use crate::call::{Rules, Tags};
 use crate::codec::{self, Codec};
 use crate::entry::{Entry, Freshness, Lifetime, Stored};
 use crate::invalidation::{Committed, Ticket};
@@ -80,7 +80,12 @@ fn loaded<O>(value: O, source: Source) -> Cached<O> {
 }
 
 /// A read with everything that may happen to it. The memory tier was not asked yet.
-pub(crate) async fn read<S, W>(inner: Arc<Inner>, plan: Plan, work: W) -> Cached<S::Output>
+pub(crate) async fn read<S, W>(
+    inner: Arc<Inner>,
+    plan: Plan,
+    rules: Rules<S>,
+    work: W,
+) -> Cached<S::Output>
 where
     S: Shape,
     S::Value: CacheValue,
@@ -89,6 +94,7 @@ where
     if plan.mode == Mode::Bypass {
         return loaded(work.start().await, Source::Bypassed);
     }
+    let _ = rules;
     let id = plan.key.id();
     let flight_key = plan.flight::<S::Value>(id);
     let mut work = work;
@@ -288,8 +294,7 @@ impl Inner {
 
     /// An entry for a value that was loaded under `ticket`.
     pub(crate) fn entry<V: CacheValue>(&self, plan: &Plan, ticket: &Ticket, value: V) -> Stored {
-        let ttl = plan.policy.ttl.or(self.default_ttl);
-        let life = Lifetime::new(self.clock.now(), ttl, &plan.policy);
+        let life = Lifetime::new(self.clock.now(), self.ttl(&plan.policy), &plan.policy);
         let stamps = ticket.stamps.clone();
         Arc::new(Entry { life, stamps, key: plan.key.as_str().into(), value })
     }

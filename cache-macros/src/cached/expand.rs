@@ -21,8 +21,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 fn asynchronous(model: &Model) -> TokenStream {
     let shell = Shell::new(model, true);
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
-    let (fetch, codec) = (prologue::fetch(model), prologue::codec(model));
-    let (body, shape) = (shell.body(model), prologue::shape_at_output(model));
+    let (fetch, rules) = (prologue::fetch(model), prologue::rules(model));
+    let body = shell.body(model);
     let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));
     mixed! {
@@ -31,7 +31,7 @@ fn asynchronous(model: &Model) -> TokenStream {
         #vis #head {
             #site
             #locals
-            #fetch.call(#shape, #codec, move || async move { #body })
+            #fetch.call(#rules, move || async move { #body })
         }
     }
 }

@@ -96,11 +96,13 @@ pub(crate) fn shape_at_output(model: &Model) -> Ident {
     Ident::new("shape", Span::mixed_site().located_at(model.function.output().span()))
 }
 
-/// The codec that the value needs.
-pub(crate) fn codec(model: &Model) -> TokenStream {
+/// The rules that depend on types: what the output must be for the options that were given.
+pub(crate) fn rules(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let shape = shape_at_output(model);
-    if model.local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) }
+    let local = model.local || !model.function.is_async();
+    let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
+    mixed!(#private::Rules::new(#shape, #codec))
 }
 
 fn has_dynamic_tags(model: &Model) -> bool {

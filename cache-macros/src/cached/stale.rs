@@ -47,13 +47,13 @@ fn load(model: &Model, name: &Ident) -> TokenStream {
 fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStream {
     let shell = Shell::new(model, false);
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
-    let (fetch, codec) = (prologue::fetch(model), prologue::codec(model));
+    let (fetch, rules) = (prologue::fetch(model), prologue::rules(model));
     let (attributes, allowed) = (attrs::for_wrapper(&model.function.attrs), attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));
     let (args, members) = (tuple(&forwarded(model)), Members::new(model));
     let (names, held, clones, passed) =
         (tuple(&members.names), &members.names, &members.clones, &members.passed);
-    let (turbofish, shape) = (turbofish(model), prologue::shape_at_output(model));
+    let turbofish = turbofish(model);
     mixed! {
         #attributes
         #allowed
@@ -62,8 +62,7 @@ fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStre
             #nested
             #locals
             #fetch.call_refreshing(
-                #shape,
-                #codec,
+                #rules,
                 #args,
                 move |#names| #path #turbofish (#(#held),*),
                 move |#names| {

@@ -53,7 +53,7 @@ fn twin(model: &Model, name: &Ident) -> TokenStream {
     let shell = Shell::new(model, true);
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, body, output) = (prologue::fetch(model), shell.body(model), &shell.output);
-    let shape = prologue::shape_at_output(model);
+    let rules = prologue::rules(model);
     let (for_body, hidden, allowed) =
         (attrs::for_body(&model.function.attrs), attrs::allowed_hidden(), attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, name));
@@ -64,7 +64,7 @@ fn twin(model: &Model, name: &Ident) -> TokenStream {
         #vis #head {
             #site
             #locals
-            #fetch.call_sync(#shape, move || -> #output { #body })
+            #fetch.call_sync(#rules, move || -> #output { #body })
         }
     }
 }

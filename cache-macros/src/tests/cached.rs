@@ -61,8 +61,7 @@ fn a_template_with_tags() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .tags(tags)
                     .call(
-                        shape,
-                        ::larder::__private::remote(shape),
+                        ::larder::__private::Rules::new(shape, ::larder::__private::remote(shape)),
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Result<User, DbError>>();
@@ -125,8 +124,7 @@ fn an_automatic_key() {
                 };
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call(
-                        shape,
-                        ::larder::__private::remote(shape),
+                        ::larder::__private::Rules::new(shape, ::larder::__private::remote(shape)),
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Vec<T>>();
@@ -197,8 +195,7 @@ fn a_method_with_a_named_cache() {
                     };
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call(
-                            shape,
-                            ::larder::__private::local(),
+                            ::larder::__private::Rules::new(shape, ::larder::__private::local()),
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<Option<User>>();
@@ -267,8 +264,10 @@ fn a_method_without_arguments_and_a_handle() {
                     my::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .cache(&self.cache)
                         .call(
-                            shape,
-                            my::larder::__private::remote(shape),
+                            my::larder::__private::Rules::new(
+                                shape,
+                                my::larder::__private::remote(shape),
+                            ),
                             move || async move {
                                 if false {
                                     return my::larder::__private::typed::<Vec<User>>();
@@ -329,8 +328,10 @@ fn a_property() {
                     };
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call(
-                            shape,
-                            ::larder::__private::remote(shape),
+                            ::larder::__private::Rules::new(
+                                shape,
+                                ::larder::__private::remote(shape),
+                            ),
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -386,8 +387,7 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 };
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call(
-                        shape,
-                        ::larder::__private::remote(shape),
+                        ::larder::__private::Rules::new(shape, ::larder::__private::remote(shape)),
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<&'static str>();

@@ -72,8 +72,7 @@ fn a_free_function() {
                 };
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call_refreshing(
-                        shape,
-                        ::larder::__private::remote(shape),
+                        ::larder::__private::Rules::new(shape, ::larder::__private::remote(shape)),
                         (db, name, id),
                         move |(db, name, id)| __larder_load::<T>(db, name, id),
                         move |(db, name, id)| {
@@ -137,8 +136,10 @@ fn a_method() {
                     };
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_refreshing(
-                            shape,
-                            ::larder::__private::remote(shape),
+                            ::larder::__private::Rules::new(
+                                shape,
+                                ::larder::__private::remote(shape),
+                            ),
                             (self, id),
                             move |(larder_self, id)| Self::__larder_load_get(larder_self, id),
                             move |(larder_self, id)| {

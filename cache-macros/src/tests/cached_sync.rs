@@ -83,7 +83,7 @@ fn a_free_function() {
                     };
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_sync(
-                            shape,
+                            ::larder::__private::Rules::new(shape, ::larder::__private::local()),
                             move || -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -161,7 +161,7 @@ fn a_method() {
                     };
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_sync(
-                            shape,
+                            ::larder::__private::Rules::new(shape, ::larder::__private::local()),
                             move || -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -245,7 +245,7 @@ fn an_associated_function() {
                     };
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_sync(
-                            shape,
+                            ::larder::__private::Rules::new(shape, ::larder::__private::local()),
                             move || -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();

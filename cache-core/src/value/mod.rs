@@ -4,6 +4,13 @@
 //! resolution takes the first that fits: a `Result` whose error can be shared with those who wait
 //! for the same load, any other `Result`, any other type. Aliases of `Result` are seen through.
 
+mod option;
+
+pub use option::{
+    AbsentNever, AbsentOption, KeepsErrors, Optional, TimeoutError, TimeoutNever, TimesOut, absent,
+    keeps_errors, times_out, value_probe,
+};
+
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
