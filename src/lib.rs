@@ -1,10 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub use cache_core::{
-    Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Builder, Bytes, Cache,
-    CacheValue, Cached, Call, Clock, Error, Evict, Eviction, IntoCache, IntoTtl, Listener, Memory,
-    MemoryBackend, Notice, Page, Pattern, Peek, Policy, PolicyError, Put, RemoteValue, Source,
-    Stampede, Stats, Subscription, TimedOut, Timestamp, Traced, Write, default_cache,
+    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Builder,
+    Bytes, Cache, CacheValue, Cached, Call, Clock, Error, Evict, Eviction, IntoCache, IntoTtl,
+    Leases, Listener, MARK, Memory, MemoryBackend, Notice, Page, Pattern, Peek, Policy,
+    PolicyError, Put, RemoteValue, Source, Stampede, Stats, Subscription, TimedOut, Timestamp,
+    Traced, Write, default_cache,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -43,7 +43,8 @@ pub mod testing;
 mod value;
 
 pub use backend::{
-    Backend, BackendResult, BoxFuture, Listener, MemoryBackend, Notice, Page, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, MARK, MemoryBackend,
+    Notice, Page, Subscription, Write,
 };
 pub use builder::Builder;
 pub use bytes::Bytes;

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Backend, BackendResult, Listener, Notice, Page, Subscription, Write};
+use super::{
+    Acquire, Acquired, Backend, BackendResult, Leases, Listener, MARK, Notice, Page, Subscription,
+    Write,
+};
 use crate::clock::{Clock, Timestamp};
 use crate::{BackendError, Pattern};
 
@@ -20,9 +24,21 @@ pub struct MemoryBackend {
 
 #[derive(Default)]
 struct Shared {
-    entries: Mutex<BTreeMap<String, Held>>,
+    store: Mutex<Store>,
     listeners: Mutex<HashMap<u64, Subscriber>>,
     next: AtomicU64,
+}
+
+/// Values and leases under one lock: each operation is atomic over both.
+#[derive(Default)]
+struct Store {
+    entries: BTreeMap<String, Held>,
+    leases: BTreeMap<String, Lease>,
+}
+
+struct Lease {
+    token: u64,
+    until: Timestamp,
 }
 
 /// A channel and who listens to it.
@@ -40,6 +56,52 @@ enum Stored {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    fn value(&self, key: &str, now: Timestamp) -> Option<&Bytes> {
+        match self.entries.get(key) {
+            Some(Held { value: Stored::Bytes(bytes), until }) if now < *until => Some(bytes),
+            _ => None,
+        }
+    }
+
+    fn write(&mut self, write: &Write, now: Timestamp) {
+        let until = write.ttl.map_or(Timestamp::NEVER, |ttl| now.after(ttl));
+        let value = Stored::Bytes(write.value.clone());
+        self.entries.insert(write.key.clone(), Held { value, until });
+    }
+
+    fn holds(&self, key: &str, token: u64, now: Timestamp) -> bool {
+        self.leases.get(key).is_some_and(|lease| lease.token == token && now < lease.until)
+    }
+
+    fn forget_expired_leases(&mut self, now: Timestamp) {
+        self.leases.retain(|_, lease| now < lease.until);
+    }
+
+    fn acquire(&mut self, request: Acquire<'_>, now: Timestamp) -> Acquired {
+        let Acquire { key, token, ttl, seen, steal } = request;
+        let mark = |value: &Bytes| value.last_chunk::<MARK>().copied();
+        let other =
+            self.value(key, now).filter(|value| mark(value).is_none() || mark(value) != seen);
+        if let Some(value) = other.filter(|_| !steal) {
+            return Acquired::Value(value.clone());
+        }
+        if let Some(lease) = self.leases.get(key)
+            && !steal
+            && lease.token != token
+            && now < lease.until
+        {
+            return Acquired::Wait(lease.until.since(now).unwrap_or(ttl));
+        }
+        if self.leases.len() >= 1024 && self.leases.len().is_power_of_two() {
+            // Keys that nobody asks for again leave none behind.
+            self.forget_expired_leases(now);
+        }
+        self.leases.insert(key.to_owned(), Lease { token, until: now.after(ttl) });
+        Acquired::Lead
+    }
 }
 
 impl Shared {
@@ -75,7 +137,9 @@ impl MemoryBackend {
 
 impl std::fmt::Debug for MemoryBackend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryBackend").field("entries", &lock(&self.shared.entries).len()).finish()
+        f.debug_struct("MemoryBackend")
+            .field("entries", &lock(&self.shared.store).entries.len())
+            .finish()
     }
 }
 
@@ -87,14 +151,8 @@ impl Backend for MemoryBackend {
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
         Box::pin(async move {
             let now = self.clock.now();
-            let entries = lock(&self.shared.entries);
-            let get = |key: &&str| match entries.get(*key) {
-                Some(Held { value: Stored::Bytes(bytes), until }) if now < *until => {
-                    Some(bytes.clone())
-                }
-                _ => None,
-            };
-            Ok(keys.iter().map(get).collect())
+            let store = lock(&self.shared.store);
+            Ok(keys.iter().map(|key| store.value(key, now).cloned()).collect())
         })
     }
 
@@ -105,13 +163,12 @@ impl Backend for MemoryBackend {
     ) -> BackendResult<'a, ()> {
         Box::pin(async move {
             let now = self.clock.now();
-            let mut held = lock(&self.shared.entries);
+            let mut store = lock(&self.shared.store);
             for write in entries {
-                let until = write.ttl.map_or(Timestamp::NEVER, |ttl| now.after(ttl));
-                let value = Stored::Bytes(write.value.clone());
-                held.insert(write.key.clone(), Held { value, until });
+                store.leases.remove(&write.key);
+                store.write(write, now);
             }
-            drop(held);
+            drop(store);
             self.shared.tell(notice);
             Ok(())
         })
@@ -124,12 +181,14 @@ impl Backend for MemoryBackend {
     ) -> BackendResult<'a, u64> {
         Box::pin(async move {
             let now = self.clock.now();
-            let mut held = lock(&self.shared.entries);
+            let mut store = lock(&self.shared.store);
             let mut removed = 0;
             for key in keys {
-                removed += u64::from(held.remove(*key).is_some_and(|gone| now < gone.until));
+                store.leases.remove(*key);
+                let gone = store.entries.remove(*key);
+                removed += u64::from(gone.is_some_and(|gone| now < gone.until));
             }
-            drop(held);
+            drop(store);
             self.shared.tell(notice);
             Ok(removed)
         })
@@ -137,7 +196,7 @@ impl Backend for MemoryBackend {
 
     fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
         Box::pin(async move {
-            let mut held = lock(&self.shared.entries);
+            let held = &mut lock(&self.shared.store).entries;
             let mut read = |key: &&str| {
                 if let Some(Held { value: Stored::Generation(generation), .. }) = held.get(*key) {
                     return *generation;
@@ -153,7 +212,7 @@ impl Backend for MemoryBackend {
 
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         Box::pin(async move {
-            let mut held = lock(&self.shared.entries);
+            let held = &mut lock(&self.shared.store).entries;
             let generation = self.shared.mint();
             let value = Stored::Generation(generation);
             held.insert(key.to_owned(), Held { value, until: Timestamp::NEVER });
@@ -164,7 +223,7 @@ impl Backend for MemoryBackend {
     fn scan<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, Page> {
         Box::pin(async move {
             let now = self.clock.now();
-            let held = lock(&self.shared.entries);
+            let held = &lock(&self.shared.store).entries;
             // One page holds them all: a cursor into a changing map could skip keys.
             let keys = held
                 .iter()
@@ -202,7 +261,76 @@ impl Backend for MemoryBackend {
         Ok(Subscription::new(Stop(Arc::downgrade(&self.shared), id)))
     }
 
+    fn leases(&self) -> Option<&dyn Leases> {
+        Some(self)
+    }
+
     fn ping(&self) -> BackendResult<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+impl Leases for MemoryBackend {
+    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            Ok(lock(&self.shared.store).acquire(request, now))
+        })
+    }
+
+    fn commit<'a>(
+        &'a self,
+        token: u64,
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            let holds = store.holds(&write.key, token, now);
+            if holds {
+                store.leases.remove(&write.key);
+                store.write(write, now);
+            }
+            drop(store);
+            if holds {
+                self.shared.tell(notice);
+            }
+            Ok(holds)
+        })
+    }
+
+    fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            let holds = store.holds(key, token, now);
+            if holds {
+                store.leases.insert(key.to_owned(), Lease { token, until: now.after(ttl) });
+            }
+            Ok(holds)
+        })
+    }
+
+    fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            if store.holds(key, token, now) {
+                store.leases.remove(key);
+            }
+            Ok(())
+        })
+    }
+
+    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            store.forget_expired_leases(now);
+            let before = store.leases.len();
+            store.leases.retain(|key, _| !pattern.matches(key));
+            Ok((before - store.leases.len()) as u64)
+        })
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! **This trait's docs are its specification**; `testing::conformance` checks them.
 
+mod lease;
 mod memory;
 mod wrappers;
 
+pub use lease::{Acquire, Acquired, Leases, MARK};
 pub use memory::MemoryBackend;
 
 use std::future::Future;
@@ -105,6 +107,7 @@ pub trait Backend: Send + Sync + 'static {
     /// # Behaviour
     /// - An entry with a `ttl` is absent once that has passed; below a millisecond counts as one.
     /// - Not atomic over several entries; each one is either stored whole or not at all.
+    /// - The leases of the keys end, where there are any.
     /// - `notice` is published after the entries are stored.
     fn set<'a>(&'a self, entries: &'a [Write], notice: Option<&'a Notice>)
     -> BackendResult<'a, ()>;
@@ -112,7 +115,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Removes `keys` and says how many were there.
     ///
     /// # Behaviour
-    /// - Absent keys are no error.
+    /// - Absent keys are no error. The leases of the keys end, of absent ones too.
     /// - `notice` is published in the same step, so that a crash cannot come between the two; it
     ///   is published even if none of the keys was there.
     fn remove<'a>(
@@ -158,6 +161,12 @@ pub trait Backend: Send + Sync + 'static {
         channel: &str,
         listener: Arc<dyn Listener>,
     ) -> Result<Subscription, BackendError>;
+
+    /// The lease operations, where the backend has them. Without them one load per key is promised per
+    /// process only, and a load of one process may store over an eviction of another that came while it ran.
+    fn leases(&self) -> Option<&dyn Leases> {
+        None
+    }
 
     /// Whether the store answers.
     fn ping(&self) -> BackendResult<'_, ()>;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Backend, BackendResult, Listener, Notice, Page, Subscription, Write};
+use super::{Backend, BackendResult, Leases, Listener, Notice, Page, Subscription, Write};
 use crate::{BackendError, Pattern};
 
 macro_rules! forward {
@@ -54,6 +54,9 @@ macro_rules! forward {
                 listener: Arc<dyn Listener>,
             ) -> Result<Subscription, BackendError> {
                 (**self).subscribe(channel, listener)
+            }
+            fn leases(&self) -> Option<&dyn Leases> {
+                (**self).leases()
             }
             fn ping(&self) -> BackendResult<'_, ()> {
                 (**self).ping()

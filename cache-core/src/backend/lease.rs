@@ -1,0 +1,79 @@
+//! Leases: the right to fill a key, granted by the store to one caller at a time.
+//!
+//! Lock and value lie in one store, so that "does the lease still hold? then store" is one step: a
+//! fencing that no pause of the caller can get around. (Nishtala et al., "Scaling Memcache at Facebook",
+//! 2013, part 3.2.1.)
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{BackendResult, Notice, Write};
+use crate::Pattern;
+
+/// So many bytes at the end of a value tell it from every other one.
+pub const MARK: usize = 16;
+
+/// What [`Leases::acquire`] is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Acquire<'a> {
+    /// The value's key, namespace included.
+    pub key: &'a str,
+    /// Tells this attempt from all others; never zero.
+    pub token: u64,
+    /// How long the lease holds if it is neither renewed nor given back.
+    pub ttl: Duration,
+    /// The last [`MARK`] bytes of a value that the caller knows and wants to replace.
+    pub seen: Option<[u8; MARK]>,
+    /// Take the lease, whoever holds it and whatever value is there.
+    pub steal: bool,
+}
+
+/// What [`Leases::acquire`] answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// There is a value, another one than the caller has seen.
+    Value(Bytes),
+    /// The lease is the caller's.
+    Lead,
+    /// Another caller has the lease; at most for so long, if it is not renewed.
+    Wait(Duration),
+}
+
+/// The lease operations of a [`Backend`](super::Backend) that has them.
+///
+/// # Behaviour
+/// - A key has one lease at a time. It is independent of the value: there may be either without the
+///   other.
+/// - [`Backend::set`](super::Backend::set) and [`Backend::remove`](super::Backend::remove) end the leases
+///   of their keys in the same step as the value goes, whether or not there is a value.
+/// - Each operation is atomic. All are safe to repeat.
+pub trait Leases: Send + Sync {
+    /// Asks for the lease of a key.
+    ///
+    /// # Behaviour
+    /// - Unless it is to `steal`: a value whose mark is not the one `seen` is returned, and no lease is
+    ///   given. A value shorter than [`MARK`] has no mark, and is returned.
+    /// - Else, if nobody holds the lease, the token holds it, or it is stolen: it is the token's for
+    ///   `ttl`.
+    /// - Else how long the holder's lease lasts.
+    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired>;
+
+    /// Stores the entry and ends its key's lease, if the token still holds it; else stores nothing. Says
+    /// which. `notice` is published if it was stored.
+    fn commit<'a>(
+        &'a self,
+        token: u64,
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool>;
+
+    /// Lets the lease last `ttl` from now, if the token still holds it. Says whether it does.
+    fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool>;
+
+    /// Ends the lease, if the token holds it.
+    fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()>;
+
+    /// Ends the leases of all keys that match, those without a value included, and says how many.
+    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64>;
+}
