@@ -11,7 +11,7 @@ use crate::invalidation::{Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
 use crate::observe::Counters;
-use crate::strategy::Flights;
+use crate::strategy::{Chance, Flights};
 use crate::{BackendErrorKind, Error};
 
 /// Builds a [`Cache`].
@@ -38,6 +38,7 @@ pub struct Builder {
     remote: Option<Arc<dyn Backend>>,
     default_ttl: Option<Duration>,
     clock: Clock,
+    seed: Option<u64>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -55,6 +56,7 @@ impl Builder {
             remote: None,
             default_ttl: None,
             clock: Clock::default(),
+            seed: None,
         }
     }
 
@@ -103,6 +105,14 @@ impl Builder {
         self
     }
 
+    /// Where the cache's random numbers begin (jitter, early refresh), for tests that are to go the
+    /// same way each time. Default: anywhere.
+    #[cfg(feature = "testing")]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// The cache. With a remote tier that several processes share it subscribes to the bus, for
     /// which it must be called within a tokio runtime.
     ///
@@ -113,8 +123,10 @@ impl Builder {
         let memory = self.memory.as_ref().map(MemoryTier::new).transpose()?;
         let instance = random();
         let backend = self.remote.clone();
-        let remote =
-            self.remote.clone().map(|backend| Remote::new(backend, &self.namespace, instance));
+        let remote = self
+            .remote
+            .clone()
+            .map(|backend| Remote::new(backend, &self.namespace, instance, self.clock.clone()));
         let cache = self.assemble(memory, remote);
         if let Some(backend) = backend {
             cache.listen(&backend, instance)?;
@@ -134,6 +146,7 @@ impl Builder {
             flights: Flights::new(),
             generations: Generations::default(),
             counters: Counters::new(),
+            chance: Chance::new(self.seed.unwrap_or_else(random)),
             bus: RwLock::new(None),
         };
         Cache { inner: Arc::new(inner) }

@@ -10,15 +10,16 @@ use crate::builder::Builder;
 use crate::call::Rules;
 use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
+use crate::entry::{Freshness, Stored};
 use crate::hierarchy::Remote;
-use crate::invalidation::{Fences, Generations};
-use crate::key::KeyBuf;
+use crate::invalidation::{Fences, Generations, Ticket};
+use crate::key::{KeyBuf, KeyId};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::policy::Ttl;
-use crate::strategy::{Flights, Look, Once, Plan, promote, read};
+use crate::strategy::{Chance, Flights, Look, Once, Owned, Plan, promote, read};
 use crate::value::{CacheValue, Probe, ShapeResult};
-use crate::{Error, Pattern, Policy, Stats};
+use crate::{Error, Pattern, Policy, Source, Stats};
 
 /// A cache: a memory tier, a remote tier, or both.
 ///
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) flights: Arc<Flights>,
     pub(crate) generations: Generations,
     pub(crate) counters: Counters,
+    pub(crate) chance: Chance,
     pub(crate) bus: RwLock<Option<Subscription>>,
 }
 
@@ -132,8 +134,11 @@ impl Cache {
         self.get_or_load_with(key, Policy::new(), load).await
     }
 
-    /// [`get_or_load`](Self::get_or_load) with a policy for what is stored. (A stale window has no
-    /// effect here: the load can't be detached.)
+    /// [`get_or_load`](Self::get_or_load) with a policy.
+    ///
+    /// The load may borrow, so it can't go on without its caller: what needs a load in the background
+    /// (`stale`, `early_refresh`, a timeout's late load) has no effect here. See
+    /// [`get_or_refresh`](Self::get_or_refresh).
     ///
     /// # Errors
     /// The load's own.
@@ -153,6 +158,29 @@ impl Cache {
         let plan = plan::<T>(key, policy);
         let rules = Rules::new(shape, plan.codec);
         read(Arc::clone(&self.inner), plan, rules, Once(load)).await.value
+    }
+
+    /// [`get_or_load_with`](Self::get_or_load_with) for a load that owns its inputs: it may run, or go on, in
+    /// the background, so that the policy holds with its stale window, early refresh and timeouts.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_refresh<T, E, F, Fut>(
+        &self,
+        key: impl Into<KeyBuf>,
+        policy: Policy,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let shape = (&Probe::<Result<T, E>>::new()).shape();
+        let plan = plan::<T>(key, policy);
+        let rules = Rules::new(shape, plan.codec);
+        read(Arc::clone(&self.inner), plan, rules, Owned(load)).await.value
     }
 
     /// Whether there is a fresh value under `key`, of whatever type, in the memory tier or (for
@@ -278,23 +306,13 @@ impl Inner {
     /// What is cached and fresh, without loading.
     pub(crate) async fn peek<T: CacheValue>(&self, plan: &Plan) -> Result<Option<T>, Error> {
         let id = plan.key.id();
-        if let Look::Fresh(hit) = self.look::<T>(id) {
-            self.counters.memory_hits();
-            return Ok(Some(hit.value));
+        if let Some(hit) = self.look_fresh(id) {
+            return Ok(Some(hit));
         }
         let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
         let mut ticket = plan.ticket(self, id);
         match self.look_remote(plan, codec, &mut ticket).await {
-            Ok(Some(entry)) => {
-                let value = entry.value::<T>().cloned();
-                promote(self, ticket, &entry);
-                self.counters.remote_hits();
-                Ok(value)
-            }
-            Ok(None) => {
-                self.counters.misses();
-                Ok(None)
-            }
+            Ok(found) => Ok(self.take_fresh(found.entry, &ticket)),
             Err(error) => match self.unverified(id) {
                 Some(entry) => {
                     self.counters.memory_hits();
@@ -309,12 +327,9 @@ impl Inner {
         let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         for (index, key) in keys.iter().enumerate() {
-            match self.look::<T>(KeyBuf::from(*key).id()) {
-                Look::Fresh(hit) => {
-                    self.counters.memory_hits();
-                    values.push(Some(hit.value));
-                }
-                _ => {
+            match self.look_fresh::<T>(KeyBuf::from(*key).id()) {
+                Some(hit) => values.push(Some(hit)),
+                None => {
                     values.push(None);
                     missing.push(index);
                 }
@@ -342,19 +357,37 @@ impl Inner {
         };
         for (((index, plan), ticket), bytes) in missing.iter().zip(&plans).zip(tickets).zip(found) {
             let entry = match bytes {
-                Some(bytes) => self.decode(plan, codec::<T>(), &ticket, &bytes, &[], space).await?,
+                Some(bytes) => {
+                    self.decode(plan, codec::<T>(), &ticket, &bytes, &[], space).await?.entry
+                }
                 None => None,
             };
-            match entry {
-                Some(entry) => {
-                    values[*index] = entry.value::<T>().cloned();
-                    promote(self, ticket, &entry);
-                    self.counters.remote_hits();
-                }
-                None => self.counters.misses(),
-            }
+            values[*index] = self.take_fresh(entry, &ticket);
         }
         Ok(values)
+    }
+
+    /// The memory tier's value, if it is fresh.
+    fn look_fresh<T: CacheValue>(&self, id: KeyId) -> Option<T> {
+        match self.look::<T>(id, &Policy::new()) {
+            Look::Hit(hit) if hit.source == Source::Memory => {
+                self.counters.memory_hits();
+                Some(hit.value)
+            }
+            _ => None,
+        }
+    }
+
+    /// The value of an entry that the remote tier had, if it is fresh; it is promoted.
+    fn take_fresh<T: CacheValue>(&self, entry: Option<Stored>, ticket: &Ticket) -> Option<T> {
+        let entry = entry.filter(|entry| entry.at(self.clock.now()) == Freshness::Fresh);
+        let Some(entry) = entry else {
+            self.counters.misses();
+            return None;
+        };
+        promote(self, ticket, &entry);
+        self.counters.remote_hits();
+        entry.value::<T>().cloned()
     }
 
     /// The remote tier can't be asked: memory serves what no eviction is known against, if that is
@@ -378,6 +411,7 @@ impl Inner {
         plan: &Plan,
         value: T,
     ) -> Result<(), Error> {
+        plan.policy.check()?;
         let id = plan.key.id();
         // Beats the loads that began before.
         let _ = self.forget(id);
@@ -386,7 +420,7 @@ impl Inner {
         if codec.is_some() {
             self.stamp_remotely(plan, &mut ticket).await;
         }
-        let entry = self.entry(plan, &ticket, value);
+        let entry = self.entry(plan, &ticket, value, self.ttl(&plan.policy), Duration::ZERO);
         let Some(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
             self.counters.fenced();
             return Ok(());
@@ -394,7 +428,7 @@ impl Inner {
         self.counters.stores();
         let Some(codec) = codec else { return Ok(()) };
         // Writes of the key that were under way end first: one lock per key orders them.
-        self.write_remote(committed, codec, &entry, true).await
+        self.write_remote(committed, codec, &entry, true, None).await
     }
 
     fn keys_in_memory(&self, pattern: &Pattern) -> Vec<String> {
@@ -402,8 +436,8 @@ impl Inner {
         let Some(memory) = &self.memory else { return keys };
         let now = self.clock.now();
         memory.retain(|entry| {
-            let alive = entry.life.at(now) == crate::entry::Freshness::Fresh
-                && self.generations.current(&entry.stamps);
+            let alive =
+                entry.at(now) == Freshness::Fresh && self.generations.current(&entry.stamps);
             if alive && pattern.matches(&entry.key) {
                 keys.push(entry.key.to_string());
             }

@@ -2,14 +2,23 @@
 //!
 //! Freshness never needs more than milliseconds, and a precise clock on every hit costs more than
 //! the lookup. The kernel's coarse clock (resolution 1 to 4 ms on Linux) is read instead.
+//!
+//! The clock is also what waits: whoever waits for a moment asks the clock that tells when it has
+//! come. The real one needs no runtime, so that sync functions and runtimes without a time driver can
+//! wait too.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod manual;
+
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::backend::BoxFuture;
+use manual::Manual;
+
 /// A point in this process's time, in milliseconds. Never compared between machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Timestamp(u64);
+pub struct Timestamp(pub(crate) u64);
 
 impl Timestamp {
     /// Later than everything.
@@ -51,11 +60,20 @@ fn coarse_millis() -> u64 {
 pub struct Clock(Source);
 
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
 enum Source {
     #[default]
     Coarse,
-    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
-    Manual(Arc<AtomicU64>),
+    Manual(Arc<Manual>),
+    Tokio(tokio::time::Instant),
+}
+
+/// Time ran out before the work was done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elapsed;
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Clock {
@@ -67,15 +85,22 @@ impl Clock {
     /// A clock that stands still until [`advance`](Self::advance) moves it.
     #[cfg(feature = "testing")]
     pub fn manual() -> Self {
-        Self(Source::Manual(Arc::new(AtomicU64::new(EPOCH))))
+        Self(Source::Manual(Arc::new(Manual::new(EPOCH))))
     }
 
-    /// Moves a manual clock on; does nothing to a real one.
+    /// Tokio's clock, from now on: where that is paused (`#[tokio::test(start_paused = true)]`), time
+    /// passes at once whenever every task waits. Needs a runtime with time wherever larder waits.
+    #[cfg(feature = "testing")]
+    pub fn tokio() -> Self {
+        Self(Source::Tokio(tokio::time::Instant::now()))
+    }
+
+    /// Moves a manual clock on, and wakes whoever waited for a moment that has come; does nothing to
+    /// other clocks.
     #[cfg(feature = "testing")]
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(millis) = &self.0 {
-            let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-            millis.fetch_add(by, Ordering::SeqCst);
+        if let Source::Manual(manual) = &self.0 {
+            manual.advance(millis(by));
         }
     }
 
@@ -84,7 +109,8 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::Coarse => Timestamp(coarse_millis()),
-            Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+            Source::Manual(manual) => Timestamp(manual.now()),
+            Source::Tokio(start) => Timestamp(EPOCH.saturating_add(millis(start.elapsed()))),
         }
     }
 
@@ -92,10 +118,43 @@ impl Clock {
     pub(crate) fn wall(&self) -> u64 {
         match &self.0 {
             Source::Coarse => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+                millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
             }
-            Source::Manual(millis) => millis.load(Ordering::SeqCst),
+            Source::Manual(_) | Source::Tokio(_) => self.now().0,
+        }
+    }
+
+    /// Waits until `at`, which may be [`Timestamp::NEVER`]. Cancel-safe.
+    pub(crate) fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        let Some(span) = at.since(self.now()) else { return Box::pin(std::future::pending()) };
+        match &self.0 {
+            // The coarse clock may lag behind by its resolution; whoever waits looks at it again.
+            Source::Coarse => {
+                Box::pin(futures_timer::Delay::new(span.max(Duration::from_millis(1))))
+            }
+            Source::Manual(manual) => Box::pin(Arc::clone(manual).sleep_until(at.0)),
+            Source::Tokio(_) => Box::pin(tokio::time::sleep(span)),
+        }
+    }
+
+    /// Waits for `span`. Cancel-safe.
+    pub(crate) fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        self.sleep_until(self.now().after(span))
+    }
+
+    /// Runs `work` until `at` at the latest.
+    pub(crate) async fn timeout_at<T>(
+        &self,
+        at: Timestamp,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
+        if at == Timestamp::NEVER {
+            return Ok(work.await);
+        }
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.sleep_until(at) => Err(Elapsed),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -13,21 +14,37 @@ use crate::policy::Policy;
 pub(crate) struct Lifetime {
     pub(crate) created: Timestamp,
     pub(crate) fresh_until: Timestamp,
+    /// Until then it is served while a refresh runs.
     pub(crate) stale_until: Timestamp,
+    /// Until then it is served if the load fails.
+    pub(crate) keep_until: Timestamp,
+    /// How long it is fresh without being read; zero: for as long as it is fresh.
+    pub(crate) idle: Duration,
+    /// What its load took.
+    pub(crate) cost: Duration,
 }
 
 impl Lifetime {
+    /// From `now` on, fresh for `ttl`, with the policy's windows after it.
     pub(crate) fn new(now: Timestamp, ttl: Option<Duration>, policy: &Policy) -> Self {
         let fresh_until = ttl.map_or(Timestamp::NEVER, |ttl| now.after(ttl));
-        Self { created: now, fresh_until, stale_until: fresh_until.after(policy.stale) }
+        Self {
+            created: now,
+            fresh_until,
+            stale_until: fresh_until.after(policy.stale),
+            keep_until: fresh_until.after(policy.window()),
+            idle: policy.tti.unwrap_or_default(),
+            cost: Duration::ZERO,
+        }
     }
 
-    #[inline]
-    pub(crate) fn at(&self, now: Timestamp) -> Freshness {
+    fn at(&self, now: Timestamp) -> Freshness {
         if now < self.fresh_until {
             Freshness::Fresh
         } else if now < self.stale_until {
             Freshness::Stale
+        } else if now < self.keep_until {
+            Freshness::Kept
         } else {
             Freshness::Expired
         }
@@ -37,19 +54,74 @@ impl Lifetime {
 /// What an entry may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
+    /// To be served.
     Fresh,
+    /// To be served while a refresh runs.
     Stale,
+    /// To be served if the load fails.
+    Kept,
     Expired,
+}
+
+/// What happens to an entry after it was stored. (Its times never change: an entry's life is not
+/// renewed.)
+#[derive(Debug)]
+pub(crate) struct Marks {
+    /// When it was last read; kept only for entries with a time to idle.
+    read: AtomicU64,
+    /// Until then no load is tried while the entry can be served.
+    rest: AtomicU64,
+}
+
+impl Marks {
+    pub(crate) fn new(life: &Lifetime) -> Self {
+        Self { read: AtomicU64::new(life.created.0), rest: AtomicU64::new(0) }
+    }
 }
 
 /// An entry of the memory tier: one allocation for the value and all that is known of it.
 #[derive(Debug)]
 pub(crate) struct Entry<T: ?Sized> {
     pub(crate) life: Lifetime,
+    pub(crate) marks: Marks,
     /// The generations that must still hold.
     pub(crate) stamps: Stamps,
     pub(crate) key: Box<str>,
     pub(crate) value: T,
+}
+
+impl<T: ?Sized> Entry<T> {
+    #[inline]
+    pub(crate) fn at(&self, now: Timestamp) -> Freshness {
+        let idle = self.life.idle;
+        if !idle.is_zero() && now >= self.read().after(idle) {
+            return Freshness::Expired;
+        }
+        self.life.at(now)
+    }
+
+    fn read(&self) -> Timestamp {
+        Timestamp(self.marks.read.load(Ordering::Relaxed))
+    }
+
+    /// Notes that it was read.
+    #[inline]
+    pub(crate) fn touch(&self, now: Timestamp) {
+        // A store only where the coarse clock has moved: readers share the cache line otherwise.
+        if !self.life.idle.is_zero() && self.read() != now {
+            self.marks.read.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Its load failed: no other is tried before `until` while this entry can be served.
+    pub(crate) fn rest_until(&self, until: Timestamp) {
+        self.marks.rest.fetch_max(until.0, Ordering::Relaxed);
+    }
+
+    /// Whether its load failed a moment ago.
+    pub(crate) fn rests(&self, now: Timestamp) -> bool {
+        now.0 < self.marks.rest.load(Ordering::Relaxed)
+    }
 }
 
 /// A value whose type is known to whoever asks.

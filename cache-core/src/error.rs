@@ -103,6 +103,12 @@ pub enum Error {
     },
 }
 
+impl From<crate::PolicyError> for Error {
+    fn from(error: crate::PolicyError) -> Self {
+        Self::config(error.field, error.message)
+    }
+}
+
 impl Error {
     pub(crate) fn config(field: &'static str, message: impl Into<String>) -> Self {
         Self::Config { field, message: message.into() }

@@ -286,11 +286,6 @@ impl Policy {
     pub(crate) fn window(&self) -> Duration {
         self.stale.max(self.stale_if_error)
     }
-
-    /// Whether a caller's wait for the load is bounded.
-    pub(crate) fn is_impatient(&self) -> bool {
-        self.soft_timeout.is_some() || self.hard_timeout.is_some()
-    }
 }
 
 const fn zero(span: Option<Duration>) -> bool {

@@ -206,6 +206,11 @@ async fn a_refresh_that_fails_leaves_the_stale_value() {
                 origin.loads() == loads && cache.stats().in_flight == 0
             })
             .await;
+            // For a second the origin is left in peace.
+            let again = stale(&cache, &origin).traced().await;
+            assert_eq!((again.value, again.source), (Ok(1), Source::Stale));
+            assert_eq!((origin.loads(), cache.stats().in_flight), (loads, 0));
+            clock.advance(seconds(2));
         }
         // Not renewed: the window ends when it would have ended.
         clock.advance(seconds(40));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::{Cached, Rules, Source, Target};
 use crate::cache::Inner;
 use crate::key::KeyId;
+use crate::policy::Policy;
 use crate::strategy::{Look, Plan, Work, read};
 use crate::value::{CacheValue, Shape};
 
@@ -32,6 +33,7 @@ pub trait Load: Unpin {
 pub struct Inside<'a> {
     pub(super) inner: &'a Inner,
     pub(super) id: KeyId,
+    pub(super) policy: &'a Policy,
 }
 
 /// What [`Load::run`] gets.
@@ -61,8 +63,8 @@ where
 
     #[inline]
     fn hit(&self, inside: &Inside<'_>) -> Option<Cached<S::Output>> {
-        match inside.inner.look::<S::Value>(inside.id) {
-            Look::Fresh(hit) => {
+        match inside.inner.look::<S::Value>(inside.id, inside.policy) {
+            Look::Hit(hit) if hit.source == Source::Memory => {
                 inside.inner.counters.memory_hits();
                 Some(hit.map(S::join))
             }

@@ -77,7 +77,9 @@ impl<L: Load> Whole<L> {
         if plan.mode == Mode::Normal && !*polled {
             // The whole of a hit.
             let id = plan.key.id();
-            if let Some(hit) = target.with(|inner| load.hit(&Inside { inner, id })) {
+            if let Some(hit) =
+                target.with(|inner| load.hit(&Inside { inner, id, policy: &plan.policy }))
+            {
                 return Poll::Ready(hit);
             }
         }

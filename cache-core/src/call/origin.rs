@@ -30,6 +30,10 @@ pub enum Source {
     Remote,
     /// The memory tier, past its `ttl` but within the stale window; a refresh is under way.
     Stale,
+    /// The memory tier, past its `ttl`: the load failed or took too long.
+    FailSafe,
+    /// Nowhere: the hard timeout ended.
+    TimedOut,
     /// This call's own load.
     Loaded,
     /// The load of another call that was under way.

@@ -6,8 +6,8 @@ use std::hash::Hasher;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// Format 1. A reader of another format sees a miss.
-const MAGIC: &[u8; 4] = b"LRD\x01";
+/// Format 2. A reader of another format sees a miss.
+const MAGIC: &[u8; 4] = b"LRD\x02";
 
 /// Moments are milliseconds since 1970; `u64::MAX` is never.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub(crate) struct Envelope {
     pub(crate) created: u64,
     pub(crate) fresh_until: u64,
     pub(crate) stale_until: u64,
+    pub(crate) keep_until: u64,
+    /// What the load took, in milliseconds.
+    pub(crate) cost: u64,
     /// The namespace's generation, moved on by `clear`.
     pub(crate) space: u64,
     pub(crate) tags: Vec<(String, u64)>,
@@ -58,6 +61,8 @@ mod tests {
             created: 1,
             fresh_until: 2,
             stale_until: u64::MAX,
+            keep_until: u64::MAX,
+            cost: 12,
             space: 9,
             tags: vec![("users".into(), 3)],
         }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use envelope::{Envelope, open, seal};
 
-use crate::entry::{Entry, Lifetime, Stored};
+use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::invalidation::Stamps;
 use crate::value::{CacheValue, Shape};
 
@@ -40,7 +40,7 @@ pub(crate) struct Frame {
 impl Frame {
     pub(crate) fn around<V: CacheValue>(self, value: V) -> Stored {
         let Self { life, stamps, key } = self;
-        Arc::new(Entry { life, stamps, key, value })
+        Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
     }
 }
 

@@ -2,7 +2,9 @@
 //! so that a dead tier costs its callers nothing.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
 
 const THRESHOLD: u32 = 3;
 const COOL_DOWN: Duration = Duration::from_secs(1);
@@ -11,18 +13,13 @@ const COOL_DOWN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Breaker {
     failures: AtomicU32,
-    /// Milliseconds since `start`.
     open_until: AtomicU64,
-    start: Instant,
+    clock: Clock,
 }
 
 impl Breaker {
-    pub(crate) fn new() -> Self {
-        Self { failures: AtomicU32::new(0), open_until: AtomicU64::new(0), start: Instant::now() }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { failures: AtomicU32::new(0), open_until: AtomicU64::new(0), clock }
     }
 
     /// Whether a call may go through. While the breaker is half open, one may: whoever moves the
@@ -31,12 +28,12 @@ impl Breaker {
         if self.failures.load(Ordering::Relaxed) < THRESHOLD {
             return true;
         }
-        let (now, until) = (self.now(), self.open_until.load(Ordering::Relaxed));
-        now >= until && self.claim(until, now)
+        let (now, until) = (self.clock.now(), self.open_until.load(Ordering::Relaxed));
+        now.0 >= until && self.claim(until, now)
     }
 
-    fn claim(&self, until: u64, now: u64) -> bool {
-        let next = now + COOL_DOWN.as_millis() as u64;
+    fn claim(&self, until: u64, now: Timestamp) -> bool {
+        let next = now.after(COOL_DOWN).0;
         self.open_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
@@ -44,8 +41,8 @@ impl Breaker {
         if success {
             self.failures.store(0, Ordering::Relaxed);
         } else if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= THRESHOLD {
-            let until = self.now() + COOL_DOWN.as_millis() as u64;
-            self.open_until.store(until, Ordering::Relaxed);
+            let until = self.clock.now().after(COOL_DOWN);
+            self.open_until.store(until.0, Ordering::Relaxed);
         }
     }
 }

@@ -2,9 +2,11 @@
 
 mod breaker;
 mod bus;
+mod lease;
 mod owed;
 mod remote;
 
 pub(crate) use bus::Bus;
+pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};
-pub(crate) use remote::Remote;
+pub(crate) use remote::{Remote, Writing};

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use super::breaker::Breaker;
 use super::bus::{self, Message};
 use super::owed::{Owed, Trying, Undone};
-use crate::backend::{Backend, Notice, Write};
+use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Write};
+use crate::clock::Clock;
 use crate::invalidation::{Generations, Killed};
 use crate::{BackendError, BackendErrorKind, Pattern};
 
@@ -31,6 +32,14 @@ pub(crate) struct Found {
     pub(crate) tags: Vec<u64>,
 }
 
+/// What is to be stored.
+pub(crate) struct Writing {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ttl: Option<Duration>,
+    /// Whether other processes are to forget what they have of it in memory.
+    pub(crate) announce: bool,
+}
+
 impl std::fmt::Debug for Remote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Remote").field("backend", &self.backend.name()).finish_non_exhaustive()
@@ -38,13 +47,18 @@ impl std::fmt::Debug for Remote {
 }
 
 impl Remote {
-    pub(crate) fn new(backend: Arc<dyn Backend>, namespace: &str, instance: u64) -> Self {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        namespace: &str,
+        instance: u64,
+        clock: Clock,
+    ) -> Self {
         Self {
             backend,
             namespace: namespace.to_owned(),
             instance,
             owed: Owed::default(),
-            breaker: Breaker::new(),
+            breaker: Breaker::new(clock),
             settling: tokio::sync::Mutex::new(()),
         }
     }
@@ -156,7 +170,16 @@ impl Remote {
         self.backend.remove(&places, Some(&notice)).await
     }
 
+    /// Leases first, then values: a load that is alive at the start is then fenced off, or what it
+    /// stored is found.
     async fn remove_matching_now(&self, pattern: &Pattern) -> Result<u64, BackendError> {
+        if let Some(leases) = self.backend.leases() {
+            let prefix = format!("{}:", self.namespace);
+            leases.revoke(&pattern.under(&prefix)).await?;
+            if let Some(sealed) = pattern.of_sealed() {
+                leases.revoke(&sealed.under(&prefix)).await?;
+            }
+        }
         let mut removed = self.remove_found(pattern, |_| true).await?;
         if let Some(sealed) = pattern.of_sealed() {
             removed += self.remove_found(&sealed, |key| pattern.covers(key)).await?;
@@ -255,16 +278,57 @@ impl Remote {
         self.guarded(self.backend.get_many(&places)).await
     }
 
+    /// Stores a value; under a lease only if that still holds. Says whether it was stored.
     pub(crate) async fn write(
         &self,
         key: &str,
-        bytes: Vec<u8>,
-        ttl: Option<Duration>,
-        announce: bool,
-    ) -> Result<(), BackendError> {
+        write: Writing,
+        lease: Option<u64>,
+    ) -> Result<bool, BackendError> {
+        let Writing { bytes, ttl, announce } = write;
         let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
         let notice = announce.then(|| self.notice(Message::Keys(vec![key.to_owned()])));
-        self.guarded(self.backend.set(&[write], notice.as_ref())).await
+        let notice = notice.as_ref();
+        match (lease, self.backend.leases()) {
+            (Some(token), Some(leases)) => self.guarded(leases.commit(token, &write, notice)).await,
+            _ => self.guarded(self.backend.set(&[write], notice)).await.map(|()| true),
+        }
+    }
+
+    /// Whether loads are fenced by the store.
+    pub(crate) fn has_leases(&self) -> bool {
+        self.backend.leases().is_some()
+    }
+
+    fn leases(&self) -> Result<&dyn Leases, BackendError> {
+        let none = || BackendError::new(BackendErrorKind::Unsupported, "lease", "no leases");
+        self.backend.leases().ok_or_else(none)
+    }
+
+    pub(crate) async fn acquire(
+        &self,
+        key: &str,
+        token: u64,
+        ttl: Duration,
+        seen: Option<[u8; MARK]>,
+        steal: bool,
+    ) -> Result<Acquired, BackendError> {
+        let key = self.value_key(key);
+        let request = Acquire { key: &key, token, ttl, seen, steal };
+        self.guarded(self.leases()?.acquire(request)).await
+    }
+
+    pub(crate) async fn renew(
+        &self,
+        key: &str,
+        token: u64,
+        ttl: Duration,
+    ) -> Result<bool, BackendError> {
+        self.guarded(self.leases()?.renew(&self.value_key(key), token, ttl)).await
+    }
+
+    pub(crate) async fn abort(&self, key: &str, token: u64) -> Result<(), BackendError> {
+        self.guarded(self.leases()?.abort(&self.value_key(key), token)).await
     }
 
     /// The keys that match, without the namespace.

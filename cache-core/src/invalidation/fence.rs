@@ -149,17 +149,19 @@ impl Ticket {
     /// Stores the loaded entry in the memory tier, unless an eviction came since the ticket was
     /// issued: then nothing is stored, here or in the remote tier.
     pub(crate) fn commit(self, memory: Option<&MemoryTier>, entry: &Stored) -> Option<Committed> {
+        self.fill(memory, entry).then(|| Committed(self))
+    }
+
+    /// Puts an entry into the memory tier, unless an eviction came since the ticket was issued.
+    pub(crate) fn fill(&self, memory: Option<&MemoryTier>, entry: &Stored) -> bool {
         // Kept beyond the lock: the replaced value's own `Drop` may use the cache.
         let _replaced = memory.and_then(|memory| memory.get(self.id));
-        let alive = {
-            let _shard = self.fences.shard(self.id);
-            let alive = self.is_alive();
-            if let (true, Some(memory)) = (alive, memory) {
-                memory.insert(&Permit(PhantomData), self.id, Arc::clone(entry));
-            }
-            alive
-        };
-        alive.then(|| Committed(self))
+        let _shard = self.fences.shard(self.id);
+        let alive = self.is_alive();
+        if let (true, Some(memory)) = (alive, memory) {
+            memory.insert(&Permit(PhantomData), self.id, Arc::clone(entry));
+        }
+        alive
     }
 }
 
@@ -176,7 +178,7 @@ impl Ticket {
     }
 
     /// Kills all other tickets of the key, if this one is alive.
-    fn outlive_others(&self) {
+    pub(crate) fn outlive_others(&self) {
         let _shard = self.fences.shard(self.id);
         if self.is_alive() {
             let life = self.fence.life.fetch_add(1, Ordering::AcqRel) + 1;

@@ -55,6 +55,8 @@ counters! {
     remote_hits,
     /// Reads answered with a stale value while a refresh runs.
     stale_hits,
+    /// Reads answered with an old value because the load failed or took too long.
+    fail_safe_hits,
     /// Reads that found nothing.
     misses,
     /// Loads that were started.
@@ -63,6 +65,10 @@ counters! {
     load_failures,
     /// Reads that waited for another's load and took its result.
     coalesced,
+    /// Reads whose hard timeout ended with nothing to serve.
+    timed_out,
+    /// Refreshes that were started before the ttl was over.
+    early_refreshes,
     /// Values stored: loaded, inserted or put.
     stores,
     /// Keys evicted one by one.
@@ -78,7 +84,7 @@ counters! {
 impl Stats {
     /// All reads that were answered from a tier.
     pub fn hits(&self) -> u64 {
-        self.memory_hits + self.remote_hits + self.stale_hits + self.coalesced
+        self.memory_hits + self.remote_hits + self.stale_hits + self.fail_safe_hits + self.coalesced
     }
 
     /// Hits per read, from 0 to 1; 0 before the first read.

@@ -4,14 +4,21 @@
 //! flight takes its place, so no read that starts after an eviction gets the older value by
 //! waiting. A leader that is dropped or panics lands its flight as *abandoned*, and those who
 //! waited begin again, one of them as the leader.
+//!
+//! A flight has a lease: a leader that holds it for longer counts as hung, and one of those who wait
+//! takes over. What the late leader brings is not stored: its ticket dies with the takeover. Each
+//! takeover gets twice the time, so that a load that is only slow gets done.
 
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
+use crate::clock::Timestamp;
 use crate::entry::Stored;
 use crate::invalidation::{Generations, Stamps, Ticket, Watch};
 use crate::key::KeyId;
@@ -36,6 +43,10 @@ pub(crate) struct Flight {
     landing: Mutex<Option<Landing>>,
     landed: Notify,
     watch: Mutex<Watch>,
+    /// When its leader counts as hung.
+    overdue: AtomicU64,
+    lease: Duration,
+    takeovers: u32,
     pub(crate) retries: Semaphore,
 }
 
@@ -72,25 +83,38 @@ impl Flights {
         lock(&self.shards[index])
     }
 
-    /// Joins the key's flight if there is one that still counts; else, and always without
-    /// `joining`, leads a new one, with the ticket that `issue` gives.
+    /// Joins the key's flight if there is one that still counts and is not overdue; else, and always
+    /// without `joining`, leads a new one, with the ticket that `issue` gives.
     pub(crate) fn join(
         self: &Arc<Self>,
         key: FlightKey,
         joining: Option<&Generations>,
+        (now, lease): (Timestamp, Duration),
         issue: impl FnOnce() -> Ticket,
     ) -> Role {
         let mut shard = self.shard(&key);
-        if let Some(flight) = shard.get(&key)
-            && joining.is_some_and(|generations| flight.counts(generations))
+        let counting = shard
+            .get(&key)
+            .filter(|flight| joining.is_some_and(|generations| flight.counts(generations)));
+        if let Some(flight) = counting
+            && now < flight.overdue()
         {
             return Role::Wait(Arc::clone(flight));
         }
+        let takeovers = counting.map_or(0, |flight| flight.takeovers.saturating_add(1));
         let ticket = issue();
+        if takeovers > 0 {
+            // The hung leader may still end; then it is to store nothing over what this one brings.
+            ticket.outlive_others();
+        }
+        let lease = lease.saturating_mul(1 << takeovers.min(10));
         let flight = Arc::new(Flight {
             landing: Mutex::new(None),
             landed: Notify::new(),
             watch: Mutex::new(ticket.watch()),
+            overdue: AtomicU64::new(now.after(lease).0),
+            lease,
+            takeovers,
             retries: Semaphore::new(RETRIES),
         });
         shard.insert(key, Arc::clone(&flight));
@@ -99,6 +123,11 @@ impl Flights {
 }
 
 impl Flight {
+    /// When its leader counts as hung.
+    pub(crate) fn overdue(&self) -> Timestamp {
+        Timestamp(self.overdue.load(Ordering::Acquire))
+    }
+
     fn counts(&self, generations: &Generations) -> bool {
         let watch = lock(&self.watch);
         watch.is_alive() && generations.counts(&watch.stamps)
@@ -131,7 +160,25 @@ impl Lead {
         }
     }
 
-    pub(crate) fn land(mut self, landing: Landing) {
+    /// The load begins only now: its lease counts from here.
+    pub(crate) fn begin(&self, now: Timestamp) {
+        if let Some(flight) = &self.flight {
+            flight.overdue.store(now.after(flight.lease).0, Ordering::Release);
+        }
+    }
+
+    /// When its waiters give it up.
+    pub(crate) fn overdue(&self) -> Timestamp {
+        self.flight.as_ref().map_or(Timestamp::NEVER, |flight| flight.overdue())
+    }
+
+    /// Whether it replaces a leader that was hung.
+    pub(crate) fn took_over(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.takeovers > 0)
+    }
+
+    /// Ends the flight; what comes after changes nothing.
+    pub(crate) fn land(&mut self, landing: Landing) {
         self.finish(landing);
     }
 

@@ -1,33 +1,57 @@
 //! Asking the tiers: the memory tier at once, the remote tier with a ticket in hand.
 
+use super::Plan;
+use super::early::is_early;
+use crate::backend::MARK;
 use crate::cache::Inner;
 use crate::clock::Timestamp;
 use crate::codec::{self, Codec, Frame};
-use crate::entry::{Freshness, Lifetime, Stored};
+use crate::entry::{Erased, Freshness, Lifetime, Stored};
 use crate::invalidation::{Stamps, Ticket, Validity};
 use crate::key::KeyId;
-use crate::strategy::read::Plan;
+use crate::policy::Policy;
 use crate::value::CacheValue;
 use crate::{BackendError, Cached, Source};
+use bytes::Bytes;
 
 /// What the memory tier has.
 pub(crate) enum Look<V> {
-    Fresh(Cached<V>),
-    Stale(Cached<V>),
+    /// To be served.
+    Hit(Cached<V>),
+    /// To be served while a refresh runs.
+    Renew(Cached<V>),
     /// There is an entry, but evictions may have been missed: the remote tier is to be asked.
     Unverified,
     Nothing,
+}
+
+/// What the remote tier has.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Whole, of the right type, not evicted and not expired; perhaps stale.
+    pub(crate) entry: Option<Stored>,
+    /// Tells the bytes that were found from later ones.
+    pub(crate) mark: Option<[u8; MARK]>,
+}
+
+/// Where a served entry comes from, as its freshness tells.
+pub(crate) fn source(freshness: Freshness) -> Source {
+    match freshness {
+        Freshness::Fresh => Source::Memory,
+        Freshness::Stale => Source::Stale,
+        Freshness::Kept | Freshness::Expired => Source::FailSafe,
+    }
 }
 
 impl Inner {
     /// One look at the memory tier: no lock that a writer holds for long, no allocation beyond
     /// what the value's `Clone` does.
     #[inline]
-    pub(crate) fn look<V: CacheValue>(&self, id: KeyId) -> Look<V> {
+    pub(crate) fn look<V: CacheValue>(&self, id: KeyId, policy: &Policy) -> Look<V> {
         let Some(memory) = &self.memory else { return Look::Nothing };
         let found = memory.with(id, |entry| {
             let now = self.clock.now();
-            let freshness = entry.life.at(now);
+            let freshness = entry.at(now);
             if freshness == Freshness::Expired {
                 return Look::Nothing;
             }
@@ -37,22 +61,60 @@ impl Inner {
                 Validity::Valid => {}
             }
             let Some(value) = entry.value::<V>() else { return Look::Nothing };
+            entry.touch(now);
             let age = now.since(entry.life.created).unwrap_or_default();
-            let cached = |source| Cached { value: value.clone(), source, age };
-            match freshness {
-                Freshness::Fresh => Look::Fresh(cached(Source::Memory)),
-                _ => Look::Stale(cached(Source::Stale)),
+            let cached = || Cached { value: value.clone(), source: source(freshness), age };
+            if freshness == Freshness::Fresh && policy.early <= 0.0 {
+                return Look::Hit(cached());
+            }
+            match self.wants(entry, freshness, now, policy) {
+                Wants::Nothing => Look::Hit(cached()),
+                Wants::Refresh => Look::Renew(cached()),
+                Wants::Load => Look::Nothing,
             }
         });
         found.unwrap_or(Look::Nothing)
+    }
+
+    /// What is to be done about an entry that is not expired.
+    #[cold]
+    fn wants(
+        &self,
+        entry: &Erased,
+        freshness: Freshness,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Wants {
+        if entry.rests(now) {
+            return Wants::Nothing;
+        }
+        match freshness {
+            Freshness::Fresh if is_early(&entry.life, now, policy.early, &self.chance) => {
+                Wants::Refresh
+            }
+            Freshness::Fresh => Wants::Nothing,
+            Freshness::Stale => Wants::Refresh,
+            Freshness::Kept | Freshness::Expired => Wants::Load,
+        }
     }
 
     /// The memory tier's entry, if no eviction is known against it and it is not expired.
     pub(crate) fn unverified(&self, id: KeyId) -> Option<Stored> {
         let entry = self.memory.as_ref()?.get(id)?;
         let usable = self.generations.current(&entry.stamps)
-            && entry.life.at(self.clock.now()) == Freshness::Fresh;
+            && entry.at(self.clock.now()) == Freshness::Fresh;
         usable.then_some(entry)
+    }
+
+    /// The memory tier's entry, if it is fresh and no eviction is known or possible.
+    pub(crate) fn verified(&self, id: KeyId) -> Option<Stored> {
+        if !self.generations.is_linked() {
+            return None;
+        }
+        let entry = self.memory.as_ref()?.get(id)?;
+        let valid = self.generations.check(&entry.stamps) == Validity::Valid
+            && entry.at(self.clock.now()) == Freshness::Fresh;
+        valid.then_some(entry)
     }
 
     /// Asks the remote tier for the plan's key, and for the generations of its tags. These replace
@@ -62,8 +124,8 @@ impl Inner {
         plan: &Plan,
         codec: Codec,
         ticket: &mut Ticket,
-    ) -> Result<Option<Stored>, BackendError> {
-        let Some(remote) = &self.remote else { return Ok(None) };
+    ) -> Result<Found, BackendError> {
+        let Some(remote) = &self.remote else { return Ok(Found::default()) };
         let key = plan.key.as_str();
         let tags: Vec<&str> = plan.tags().collect();
         let found = remote.read(key, &tags, &self.generations).await;
@@ -74,12 +136,25 @@ impl Inner {
         }
         match found.bytes {
             Some(bytes) => self.decode(plan, codec, ticket, &bytes, &tags, found.space).await,
-            None => Ok(None),
+            None => Ok(Found::default()),
         }
     }
 
-    /// The entry in `bytes`, if it is whole, of the right type, fresh and not evicted. `known` are
-    /// the tags whose generations were just read.
+    /// As [`decode`](Self::decode), for bytes that came later than the generations of the plan's tags:
+    /// these are then as old as the ticket's.
+    pub(crate) async fn decode_late(
+        &self,
+        plan: &Plan,
+        codec: Codec,
+        ticket: &Ticket,
+        bytes: &Bytes,
+    ) -> Result<Found, BackendError> {
+        let tags: Vec<&str> = plan.tags().collect();
+        self.decode(plan, codec, ticket, bytes, &tags, ticket.stamps.space).await
+    }
+
+    /// The entry in `bytes`, if it is whole, of the right type, not expired and not evicted. `known`
+    /// are the tags whose generations were just read.
     pub(crate) async fn decode(
         &self,
         plan: &Plan,
@@ -88,12 +163,14 @@ impl Inner {
         bytes: &[u8],
         known: &[&str],
         space: u64,
-    ) -> Result<Option<Stored>, BackendError> {
+    ) -> Result<Found, BackendError> {
+        let mark = bytes.last_chunk::<MARK>().copied();
+        let nothing = Found { entry: None, mark };
         let opened = codec::open(plan.key.as_str(), bytes)
             .filter(|(envelope, _)| envelope.fingerprint == (codec.fingerprint)());
         let Some((envelope, payload)) = opened else {
             self.counters.foreign();
-            return Ok(None);
+            return Ok(nothing);
         };
         let names: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
         if let Some(remote) =
@@ -103,29 +180,35 @@ impl Inner {
             // their generations are the fleet's to tell.
             remote.learn(&names, &self.generations).await?;
         }
-        let mut stamps = self.generations.stamp(names.iter().copied());
+        let stamps = self.stamps_of(&envelope, ticket, names == known);
+        let life = self.life_of(&envelope);
+        let usable = envelope.space == space
+            && self.generations.current(&stamps)
+            && self.clock.now() < life.keep_until;
+        if !usable {
+            return Ok(nothing);
+        }
+        let frame = Frame { life, stamps, key: plan.key.as_str().into() };
+        let entry = (codec.decode)(payload, frame);
+        if entry.is_none() {
+            self.counters.foreign();
+        }
+        Ok(Found { entry, mark })
+    }
+
+    /// The generations that an entry of the remote tier was stored under.
+    fn stamps_of(&self, envelope: &codec::Envelope, ticket: &Ticket, same_tags: bool) -> Stamps {
+        let names = envelope.tags.iter().map(|(name, _)| name.as_str());
+        let mut stamps = self.generations.stamp(names);
         stamps.epoch = ticket.stamps.epoch;
-        if names == known {
+        if same_tags {
             stamps.moved = ticket.stamps.moved;
         }
         stamps.space = envelope.space;
         for ((_, seen), (_, written)) in stamps.tags.iter_mut().zip(&envelope.tags) {
             *seen = *written;
         }
-        let life = self.life_of(&envelope);
-        // A stale entry is none here: the leader that asks is about to load, or is the refresh.
-        let usable = envelope.space == space
-            && self.generations.current(&stamps)
-            && life.at(self.clock.now()) == Freshness::Fresh;
-        if !usable {
-            return Ok(None);
-        }
-        let frame = Frame { life, stamps, key: plan.key.as_str().into() };
-        let decoded = (codec.decode)(payload, frame);
-        if decoded.is_none() {
-            self.counters.foreign();
-        }
-        Ok(decoded)
+        stamps
     }
 
     /// The envelope's moments in this process's time. A promotion never lengthens a life: what
@@ -138,17 +221,21 @@ impl Inner {
             }
             // A clock behind the writer's must not lengthen the life: at most all of it is left.
             let from = wall.max(envelope.created);
-            now.after(std::time::Duration::from_millis(moment.saturating_sub(from)))
+            Timestamp(now.0.saturating_add(moment.saturating_sub(from)))
         };
         let age = std::time::Duration::from_millis(wall.saturating_sub(envelope.created));
         Lifetime {
             created: now.before(age),
             fresh_until: local(envelope.fresh_until),
             stale_until: local(envelope.stale_until),
+            keep_until: local(envelope.keep_until),
+            idle: std::time::Duration::ZERO,
+            cost: std::time::Duration::from_millis(envelope.cost),
         }
     }
 
-    /// The other way: the entry's moments in wall time.
+    /// The other way: the entry's moments in wall time. Reads are not counted in the remote tier, so
+    /// there a time to idle runs from now.
     pub(crate) fn envelope(
         &self,
         fingerprint: u64,
@@ -156,7 +243,11 @@ impl Inner {
         stamps: &Stamps,
     ) -> codec::Envelope {
         let (now, wall) = (self.clock.now(), self.clock.wall());
-        let moment = |at: Timestamp| match at.since(now) {
+        let idle = match life.idle.is_zero() {
+            true => Timestamp::NEVER,
+            false => now.after(life.idle),
+        };
+        let moment = |at: Timestamp| match at.min(idle).since(now) {
             None => u64::MAX,
             Some(left) => wall.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
         };
@@ -165,16 +256,25 @@ impl Inner {
             created: wall,
             fresh_until: moment(life.fresh_until),
             stale_until: moment(life.stale_until),
+            keep_until: moment(life.keep_until),
+            cost: u64::try_from(life.cost.as_millis()).unwrap_or(u64::MAX),
             space: stamps.space,
             tags: stamps.tags.iter().map(|(tag, seen)| (tag.name.to_string(), *seen)).collect(),
         }
     }
 }
 
+/// What is to be done about an entry.
+enum Wants {
+    Nothing,
+    Refresh,
+    Load,
+}
+
 /// Puts an entry of the remote tier into the memory tier, through the ticket that was issued before
 /// the remote tier was asked: an eviction since then wins.
-pub(crate) fn promote(inner: &Inner, ticket: Ticket, entry: &Stored) {
-    if ticket.commit(inner.memory.as_ref(), entry).is_none() {
+pub(crate) fn promote(inner: &Inner, ticket: &Ticket, entry: &Stored) {
+    if !ticket.fill(inner.memory.as_ref(), entry) {
         inner.counters.fenced();
     }
 }

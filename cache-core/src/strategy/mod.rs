@@ -1,14 +1,24 @@
 //! What happens between a lookup and a value. One path for sync and async, foreground and
 //! background: [`read`] looks, joins or leads the flight of its key, and fills through a ticket.
 
+mod early;
+mod failsafe;
+mod find;
 mod flight;
+mod job;
+mod load;
 mod lookup;
+mod patience;
+mod plan;
 mod read;
 mod spawn;
+mod store;
 mod work;
 
+pub(crate) use early::Chance;
 pub(crate) use flight::Flights;
 pub(crate) use lookup::{Look, promote};
-pub(crate) use read::{Mode, Plan, read};
+pub(crate) use plan::{Mode, Plan};
+pub(crate) use read::read;
 pub(crate) use spawn::{spawn, start_now};
-pub(crate) use work::{Once, Refreshing, Work};
+pub(crate) use work::{Once, Owned, Refreshing, Work};

@@ -6,6 +6,8 @@ use crate::backend::BoxFuture;
 
 /// A function's body with its arguments.
 pub(crate) trait Work<O>: Sized {
+    /// Whether [`detach`](Self::detach) gives a load.
+    const DETACHES: bool;
     /// The load in the foreground; it may borrow the arguments.
     type Load: Future<Output = O>;
     /// Begins the load.
@@ -26,6 +28,7 @@ where
     M: FnOnce() -> F,
     F: Future<Output = O>,
 {
+    const DETACHES: bool = false;
     type Load = F;
     fn start(self) -> F {
         (self.0)()
@@ -54,11 +57,31 @@ where
     G: FnOnce(A) -> H,
     H: Future<Output = O> + Send + 'static,
 {
+    const DETACHES: bool = true;
     type Load = F;
     fn start(self) -> F {
         (self.load)(self.args)
     }
     fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
         Ok(Box::pin((self.again)(self.args)))
+    }
+}
+
+/// Work whose inputs are its own: it can be detached as it is.
+#[derive(Debug)]
+pub(crate) struct Owned<M>(pub(crate) M);
+
+impl<O, M, F> Work<O> for Owned<M>
+where
+    M: FnOnce() -> F,
+    F: Future<Output = O> + Send + 'static,
+{
+    const DETACHES: bool = true;
+    type Load = F;
+    fn start(self) -> F {
+        (self.0)()
+    }
+    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+        Ok(Box::pin((self.0)()))
     }
 }

@@ -1,0 +1,152 @@
+//! A lease of the remote tier in the hands of one load: renewed while the load runs, given back
+//! when it ends without a value.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::BackendError;
+use crate::backend::{Acquired, MARK};
+use crate::cache::Inner;
+use crate::clock::Timestamp;
+use crate::strategy::spawn;
+
+/// A lease is renewed at a third of its time, so that one that is lost with its holder frees the key
+/// after so long.
+const TERM: Duration = Duration::from_secs(3);
+/// Between two looks at a lease that another process holds.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The right to fill one key of the remote tier.
+pub(crate) struct Lease {
+    inner: Arc<Inner>,
+    key: String,
+    token: u64,
+    term: Duration,
+    held: bool,
+}
+
+/// What came of asking for a lease.
+pub(crate) enum Leased {
+    Lead(Lease),
+    /// Another process has stored a value meanwhile.
+    Value(Bytes),
+    /// Others held it for as long as there was time to wait.
+    Refused,
+}
+
+/// How a lease is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    /// The mark of the value that is to be replaced.
+    pub(crate) seen: Option<[u8; MARK]>,
+    /// Whether to take it from another holder.
+    pub(crate) steal: bool,
+    /// How long to wait for another holder.
+    pub(crate) until: Timestamp,
+    /// How long the load may take.
+    pub(crate) lease: Duration,
+}
+
+impl Lease {
+    /// Asks for the lease of `key`, and waits while another process has it.
+    pub(crate) async fn ask(
+        inner: &Arc<Inner>,
+        key: &str,
+        ask: Ask,
+    ) -> Result<Leased, BackendError> {
+        let Some(remote) = &inner.remote else { return Ok(Leased::Refused) };
+        let token = inner.token();
+        let term = TERM.min(ask.lease);
+        // Made before it is asked for: a caller who goes away while the answer is under way may have
+        // been given the lease.
+        let mut lease =
+            Lease { inner: Arc::clone(inner), key: key.to_owned(), token, term, held: true };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match remote.acquire(key, token, term, ask.seen, ask.steal).await? {
+                Acquired::Lead => return Ok(Leased::Lead(lease)),
+                Acquired::Value(bytes) => {
+                    lease.held = false;
+                    return Ok(Leased::Value(bytes));
+                }
+                Acquired::Wait(left) => {
+                    let now = inner.clock.now();
+                    if now >= ask.until {
+                        lease.held = false;
+                        return Ok(Leased::Refused);
+                    }
+                    // Spread by half, so that waiting processes do not ask in step.
+                    let spread = pause.mul_f64(0.5 + inner.chance.fraction());
+                    let wake = now.after(spread.min(left.max(Duration::from_millis(1))));
+                    inner.clock.sleep_until(wake.min(ask.until)).await;
+                    pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// Runs the load, renewing the lease meanwhile, but not beyond `until`: a load that hangs is to
+    /// lose it.
+    pub(crate) async fn during<T>(&self, until: Timestamp, load: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            done = load => done,
+            never = self.renewing(until) => match never {},
+        }
+    }
+
+    /// Never ends: the load does.
+    async fn renewing(&self, until: Timestamp) -> Infallible {
+        let Some(remote) = &self.inner.remote else { return std::future::pending().await };
+        let third = self.term / 3;
+        loop {
+            let next = self.inner.clock.now().after(third);
+            if next >= until {
+                return std::future::pending().await;
+            }
+            self.inner.clock.sleep_until(next).await;
+            if let Ok(false) = remote.renew(&self.key, self.token, self.term).await {
+                // Lost: an eviction came, or another process leads. The commit will be refused.
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// The store has ended it, or will: nothing is left to give back.
+    pub(crate) fn spent(mut self) {
+        self.held = false;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Without a runtime (it may be what is ending) the lease runs out by itself.
+        if !self.held || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        // Given back in the background, so that the next load need not wait for it to run out.
+        let (inner, key, token) =
+            (Arc::clone(&self.inner), std::mem::take(&mut self.key), self.token);
+        spawn(async move {
+            if let Some(remote) = &inner.remote {
+                let _ = remote.abort(&key, token).await;
+            }
+        });
+    }
+}
+
+impl Inner {
+    /// A number that no other attempt has: this process's own random sequence, never zero.
+    fn token(&self) -> u64 {
+        self.chance.number() | 1
+    }
+}

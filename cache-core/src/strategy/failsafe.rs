@@ -1,0 +1,87 @@
+//! Fail-safe: what is served when a load fails or takes too long, and for how long no other is tried.
+//!
+//! An old value is served as it lies in the memory tier. It is not stored again, so its life ends
+//! when it was to end; only a mark on the entry says that its load needs a rest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::job::Job;
+use super::lookup::source;
+use crate::cache::Inner;
+use crate::entry::{Entry, Freshness, Lifetime, Marks, Stored};
+use crate::invalidation::{Ticket, Validity};
+use crate::key::KeyId;
+use crate::policy::Policy;
+use crate::value::{CacheValue, Shape, SharedFailure};
+use crate::{Cached, Source};
+
+/// An error that is kept for the next callers.
+#[derive(Clone)]
+struct Failure(SharedFailure);
+
+impl Inner {
+    /// The memory tier's entry, however old, if it may still be served. Where the remote tier could not be
+    /// asked, what no eviction is known against may be.
+    pub(crate) fn fallback(&self, id: KeyId, remote_failed: bool) -> Option<Stored> {
+        let entry = self.memory.as_ref()?.get(id)?;
+        let trusted = match self.generations.check(&entry.stamps) {
+            Validity::Valid => true,
+            Validity::Unverified => remote_failed,
+            Validity::Evicted => false,
+        };
+        (trusted && entry.at(self.clock.now()) != Freshness::Expired).then_some(entry)
+    }
+}
+
+impl<S> Job<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// The entry as it is served when no load has brought a newer one.
+    pub(super) fn served(&self, entry: &Stored) -> Option<Cached<S::Output>> {
+        let source = source(entry.at(self.inner.clock.now()));
+        self.cached(entry, source)
+    }
+
+    /// An old value for a caller whose patience ended. Its load is left in peace for the throttle's time.
+    pub(super) fn old_value(&self) -> Option<Cached<S::Output>> {
+        if self.is_refresh() {
+            return None;
+        }
+        let entry = self.inner.fallback(self.id, false)?;
+        let served = self.served(&entry)?;
+        self.rest(&entry);
+        self.inner.counters.fail_safe_hits();
+        Some(served)
+    }
+
+    /// No load is tried for a while.
+    pub(super) fn rest(&self, entry: &Stored) {
+        entry.rest_until(self.inner.clock.now().after(self.plan.policy.throttle));
+    }
+
+    /// Keeps a failure for the next callers, if the policy says so.
+    pub(super) fn keep_failure(&self, ticket: &Ticket, failure: Option<&SharedFailure>) {
+        let (Some(ttl), Some(failure)) = (self.plan.policy.err_ttl, failure) else { return };
+        let life = Lifetime::new(self.inner.clock.now(), Some(ttl), &Policy::new());
+        let entry: Stored = Arc::new(Entry {
+            life,
+            marks: Marks::new(&life),
+            stamps: ticket.stamps.clone(),
+            key: self.plan.key.as_str().into(),
+            value: Failure(Arc::clone(failure)),
+        });
+        let _ = ticket.fill(self.inner.memory.as_ref(), &entry);
+    }
+
+    /// A failure that was kept.
+    pub(super) fn kept_failure(&self) -> Option<Cached<S::Output>> {
+        self.plan.policy.err_ttl?;
+        let entry = self.inner.fallback(self.id, false)?;
+        let value = S::unshare(&entry.value::<Failure>()?.0)?;
+        let age = self.inner.clock.now().since(entry.life.created);
+        Some(Cached { value, source: Source::Memory, age: age.unwrap_or(Duration::ZERO) })
+    }
+}

@@ -1,0 +1,160 @@
+//! What the leader of a flight does before it loads: looks again, and asks the remote tier.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::flight::{Landing, Lead};
+use super::job::Job;
+use super::lookup::promote;
+use crate::backend::MARK;
+use crate::clock::Timestamp;
+use crate::codec::Codec;
+use crate::entry::{Freshness, Stored};
+use crate::invalidation::Ticket;
+use crate::value::{CacheValue, Shape};
+use crate::{Cached, Source};
+
+/// What the leader is to bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// An answer; where a stale one is, that may be served while a refresh runs.
+    Answer { stale: bool },
+    /// A newer value than the stale one there is, or than the fresh one made at the given moment.
+    Renew { fresh: Option<Timestamp> },
+}
+
+pub(super) enum Finding<O> {
+    Hit(Cached<O>),
+    /// The remote tier had a stale value; it is in the memory tier now.
+    Stale,
+    Missing(Missing),
+}
+
+/// What the leader knows when there is nothing to serve.
+#[derive(Default)]
+pub(super) struct Missing {
+    /// An old value of the remote tier.
+    pub(super) old: Option<Stored>,
+    /// Tells it from the value that another process may store meanwhile.
+    pub(super) mark: Option<[u8; MARK]>,
+    pub(super) remote_failed: bool,
+}
+
+/// Two readings of one entry's age may differ by so much.
+const TOLERANCE: Duration = Duration::from_millis(100);
+
+impl Purpose {
+    /// Whether a fresh entry is what is asked for.
+    pub(super) fn takes(self, entry: &Stored) -> bool {
+        match self {
+            Self::Renew { fresh: Some(made) } => entry.life.created > made.after(TOLERANCE),
+            _ => true,
+        }
+    }
+}
+
+impl<S> Job<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// Looks once more wherever a value may be. A hit has landed the flight.
+    pub(super) async fn find(
+        &self,
+        lead: &mut Lead,
+        ticket: &mut Ticket,
+        purpose: Purpose,
+    ) -> Finding<S::Output> {
+        let codec = self.plan.remote_codec(&self.inner);
+        if self.is_refresh() {
+            // It does not read, but what it stores is judged by the fleet's generations.
+            if codec.is_some() {
+                self.inner.stamp_remotely(&self.plan, ticket).await;
+                lead.restamp(&ticket.stamps);
+            }
+            return Finding::Missing(Missing::default());
+        }
+        // Another leader may have landed between this caller's look and its lead.
+        if let Some(entry) = self.inner.verified(self.id).filter(|entry| purpose.takes(entry))
+            && let Some(hit) = self.hit(lead, entry, Source::Memory)
+        {
+            return Finding::Hit(hit);
+        }
+        let found = match codec {
+            Some(codec) => self.find_remotely(codec, lead, ticket, purpose).await,
+            None => self.find_unlinked(lead),
+        };
+        if matches!((&found, purpose), (Finding::Missing(_), Purpose::Answer { .. })) {
+            self.inner.counters.misses();
+        }
+        found
+    }
+
+    /// Lands the flight with an entry, if it is of the right type.
+    pub(super) fn hit(
+        &self,
+        lead: &mut Lead,
+        entry: Stored,
+        source: Source,
+    ) -> Option<Cached<S::Output>> {
+        let hit = self.cached(&entry, source)?;
+        match source {
+            Source::Remote => self.inner.counters.remote_hits(),
+            _ => self.inner.counters.memory_hits(),
+        }
+        lead.land(Landing::Value(entry));
+        Some(hit)
+    }
+
+    async fn find_remotely(
+        &self,
+        codec: Codec,
+        lead: &mut Lead,
+        ticket: &mut Ticket,
+        purpose: Purpose,
+    ) -> Finding<S::Output> {
+        let inner = &self.inner;
+        let found = inner.look_remote(&self.plan, codec, ticket).await;
+        lead.restamp(&ticket.stamps);
+        let Ok(found) = found else {
+            // The remote tier can't be asked: memory keeps serving.
+            let entry = inner.unverified(self.id).filter(|entry| purpose.takes(entry));
+            if let Some(hit) = entry.and_then(|entry| self.hit(lead, entry, Source::Memory)) {
+                return Finding::Hit(hit);
+            }
+            return Finding::Missing(Missing { remote_failed: true, ..Missing::default() });
+        };
+        let mut missing = Missing { mark: found.mark, ..Missing::default() };
+        let Some(entry) = found.entry else { return Finding::Missing(missing) };
+        let freshness = entry.at(inner.clock.now());
+        if freshness == Freshness::Fresh && purpose.takes(&entry) {
+            // Landed while the ticket lives: an eviction must find the fence to end the flight by.
+            if let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Remote) {
+                promote(inner, ticket, &entry);
+                return Finding::Hit(hit);
+            }
+        } else if freshness != Freshness::Fresh {
+            // Kept in memory: to be served while it is renewed, or if it can't be. What memory has is at
+            // least as new, and knows when its load last failed.
+            if inner.fallback(self.id, true).is_none() {
+                promote(inner, ticket, &entry);
+            }
+            if freshness == Freshness::Stale && purpose == (Purpose::Answer { stale: true }) {
+                return Finding::Stale;
+            }
+            missing.old = Some(entry);
+        }
+        Finding::Missing(missing)
+    }
+
+    /// Kept in memory only, there is nobody to verify a value with while the bus is down: what is there
+    /// is served. Once the bus is back, what may have missed an eviction is loaded anew.
+    fn find_unlinked(&self, lead: &mut Lead) -> Finding<S::Output> {
+        let unlinked = !self.inner.generations.is_linked();
+        let entry = self.inner.unverified(self.id).filter(|_| unlinked);
+        match entry.and_then(|entry| self.hit(lead, entry, Source::Memory)) {
+            Some(hit) => Finding::Hit(hit),
+            None => Finding::Missing(Missing::default()),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One read with all that it needs to know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Plan;
+use super::early::jittered;
+use super::plan::Mode;
+use crate::cache::Inner;
+use crate::call::Rules;
+use crate::entry::{Entry, Lifetime, Marks, Stored};
+use crate::invalidation::Ticket;
+use crate::key::KeyId;
+use crate::value::{CacheValue, Detached, Shape};
+use crate::{Cached, Source};
+
+/// One read of one key.
+pub(crate) struct Job<S: Shape> {
+    pub(super) inner: Arc<Inner>,
+    pub(super) plan: Plan,
+    pub(super) rules: Rules<S>,
+    pub(super) id: KeyId,
+}
+
+/// Whether a value is stored, and for how long.
+pub(super) enum Keep {
+    No,
+    For(Option<Duration>),
+}
+
+impl<S> Job<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    pub(crate) fn new(inner: Arc<Inner>, plan: Plan, rules: Rules<S>) -> Self {
+        let id = plan.key.id();
+        Self { inner, plan, rules, id }
+    }
+
+    /// The same read for somebody who goes on without this caller.
+    pub(super) fn again(&self) -> Self {
+        Self::new(Arc::clone(&self.inner), self.plan.clone(), self.rules)
+    }
+
+    /// The same read for nobody: a refresh in the background.
+    pub(super) fn detached(&self) -> Job<Detached<S>> {
+        let Rules { codec, absent, keeps, unless, .. } = self.rules;
+        let rules = Rules { codec, absent, keeps, unless, timed_out: None };
+        Job::new(Arc::clone(&self.inner), self.plan.clone(), rules)
+    }
+
+    pub(super) fn is_refresh(&self) -> bool {
+        self.plan.mode == Mode::Refresh
+    }
+
+    /// The entry's value as this read's output, if it is of its type.
+    pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Cached<S::Output>> {
+        let value = S::join(entry.value::<S::Value>()?.clone());
+        let age = self.inner.clock.now().since(entry.life.created).unwrap_or_default();
+        Some(Cached { value, source, age })
+    }
+
+    /// What the policy says of a loaded value.
+    pub(super) fn keep(&self, value: &S::Value) -> Keep {
+        let Rules { absent, keeps, unless, .. } = self.rules;
+        if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
+            return Keep::No;
+        }
+        match self.plan.policy.none_ttl {
+            Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
+                true => Keep::No,
+                false => Keep::For(Some(ttl)),
+            },
+            _ => Keep::For(self.inner.ttl(&self.plan.policy)),
+        }
+    }
+}
+
+pub(super) fn loaded<O>(value: O, source: Source) -> Cached<O> {
+    Cached { value, source, age: Duration::ZERO }
+}
+
+impl Inner {
+    /// An entry for a value that was loaded under `ticket` at a cost.
+    pub(crate) fn entry<V: CacheValue>(
+        &self,
+        plan: &Plan,
+        ticket: &Ticket,
+        value: V,
+        ttl: Option<Duration>,
+        cost: Duration,
+    ) -> Stored {
+        let ttl = ttl.map(|ttl| jittered(ttl, plan.policy.jitter, &self.chance));
+        let life = Lifetime { cost, ..Lifetime::new(self.clock.now(), ttl, &plan.policy) };
+        let stamps = ticket.stamps.clone();
+        Arc::new(Entry {
+            life,
+            marks: Marks::new(&life),
+            stamps,
+            key: plan.key.as_str().into(),
+            value,
+        })
+    }
+}

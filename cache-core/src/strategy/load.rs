@@ -1,0 +1,216 @@
+//! What the leader of a flight does when there is nothing to serve: load, under a lease where the remote
+//! tier has them, and commit through the ticket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::find::{Missing, Purpose};
+use super::flight::{Landing, Lead};
+use super::job::{Job, Keep, loaded};
+use super::lookup::{Found, promote};
+use super::store::Fill;
+use crate::backend::MARK;
+use crate::codec::Codec;
+use crate::entry::{Freshness, Stored};
+use crate::hierarchy::{Ask, Lease, Leased};
+use crate::invalidation::Ticket;
+use crate::policy::Stampede;
+use crate::value::{CacheValue, Shape};
+use crate::{Cached, Source};
+
+/// Values that another process stored but this one can't use are replaced after so many.
+const USELESS: usize = 2;
+
+/// What a load may do with its value in the remote tier.
+enum Leave {
+    To(Fill),
+    /// Another process has stored a value that serves.
+    Served(Stored),
+}
+
+impl<S> Job<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// Loads, lands the flight, and stores.
+    pub(super) async fn load<M, F>(
+        &self,
+        mut lead: Lead,
+        ticket: Ticket,
+        missing: Missing,
+        purpose: Purpose,
+        start: M,
+    ) -> Cached<S::Output>
+    where
+        M: FnOnce() -> F,
+        F: Future<Output = S::Output>,
+    {
+        let fill = match self.leave(&lead, &ticket, &missing, purpose).await {
+            Leave::To(fill) => fill,
+            Leave::Served(entry) => {
+                if let Some(hit) = self.hit(&mut lead, Arc::clone(&entry), Source::Remote) {
+                    promote(&self.inner, &ticket, &entry);
+                    return hit;
+                }
+                Fill::Memory
+            }
+        };
+        self.inner.counters.loads();
+        let began = self.inner.clock.now();
+        lead.begin(began);
+        let output = match &fill {
+            Fill::Leased(_, lease) => {
+                let until = lead.overdue().min(began.after(self.plan.policy.lease));
+                lease.during(until, start()).await
+            }
+            _ => start().await,
+        };
+        let cost = self.inner.clock.now().since(began).unwrap_or_default();
+        // From here on nothing holds the output across a wait: only the value need be `Send`.
+        let value = match S::split(output) {
+            Ok(value) => value,
+            Err(output) => return self.failed(lead, &ticket, &missing, output),
+        };
+        let Keep::For(ttl) = self.keep(&value) else {
+            return self.pass_on(lead, ticket, &missing, value).await;
+        };
+        let entry = self.inner.entry(&self.plan, &ticket, value.clone(), ttl, cost);
+        let committed = ticket.commit(self.inner.memory.as_ref(), &entry);
+        lead.land(Landing::Value(Arc::clone(&entry)));
+        // A fill that replaces a value others may hold in memory tells them; a first fill does not.
+        self.inner.store(committed, fill, &entry, self.is_refresh()).await;
+        loaded(S::join(value), Source::Loaded)
+    }
+
+    /// Asks the remote tier for leave to store what is about to be loaded, waiting while another
+    /// process loads.
+    async fn leave(
+        &self,
+        lead: &Lead,
+        ticket: &Ticket,
+        missing: &Missing,
+        purpose: Purpose,
+    ) -> Leave {
+        let (inner, plan) = (&self.inner, &self.plan);
+        let (Some(codec), Some(remote)) = (plan.remote_codec(inner), &inner.remote) else {
+            return Leave::To(Fill::Memory);
+        };
+        if !remote.has_leases() {
+            return Leave::To(Fill::Plain(codec));
+        }
+        if missing.remote_failed {
+            return Leave::To(Fill::Memory);
+        }
+        let now = inner.clock.now();
+        let alone = plan.policy.stampede != Stampede::Fleet;
+        let mut ask = Ask {
+            seen: missing.mark,
+            steal: self.is_refresh() || alone || lead.took_over(),
+            until: lead.overdue().min(now.after(plan.policy.lease)),
+            lease: plan.policy.lease,
+        };
+        for useless in 0..=USELESS {
+            ask.steal |= useless == USELESS;
+            let bytes = match Lease::ask(inner, plan.key.as_str(), ask).await {
+                Ok(Leased::Lead(lease)) => return Leave::To(Fill::Leased(codec, lease)),
+                Ok(Leased::Refused) => return Leave::To(Fill::Memory),
+                Err(_) => {
+                    inner.counters.remote_errors();
+                    return Leave::To(Fill::Memory);
+                }
+                Ok(Leased::Value(bytes)) => bytes,
+            };
+            let Ok(found) = inner.decode_late(plan, codec, ticket, &bytes).await else {
+                return Leave::To(Fill::Memory);
+            };
+            match self.usable(&found, purpose) {
+                Some(entry) => return Leave::Served(entry),
+                None => ask.seen = mark(&found),
+            }
+            ask.steal |= ask.seen.is_none();
+        }
+        Leave::To(Fill::Memory)
+    }
+
+    fn usable(&self, found: &Found, purpose: Purpose) -> Option<Stored> {
+        let entry = found.entry.as_ref()?;
+        let fresh = entry.at(self.inner.clock.now()) == Freshness::Fresh;
+        (fresh && purpose.takes(entry)).then(|| Arc::clone(entry))
+    }
+
+    /// The load failed: an old value is served where there is one, and its load has a rest; else the failure
+    /// goes to all who wait.
+    fn failed(
+        &self,
+        mut lead: Lead,
+        ticket: &Ticket,
+        missing: &Missing,
+        output: S::Output,
+    ) -> Cached<S::Output> {
+        let inner = &self.inner;
+        inner.counters.load_failures();
+        let old = (!self.is_refresh()).then(|| self.fallback(ticket, missing)).flatten();
+        if let Some(entry) = old
+            && let Some(served) = self.served(&entry)
+        {
+            self.rest(&entry);
+            inner.counters.fail_safe_hits();
+            lead.land(Landing::Value(entry));
+            return served;
+        }
+        let failure = S::share(&output);
+        if !self.is_refresh() {
+            self.keep_failure(ticket, failure.as_ref());
+        }
+        lead.land(Landing::Failed(failure));
+        loaded(output, Source::Loaded)
+    }
+
+    /// The memory tier's old value, or where that keeps none the remote tier's.
+    fn fallback(&self, ticket: &Ticket, missing: &Missing) -> Option<Stored> {
+        let now = self.inner.clock.now();
+        let held = missing.old.as_ref().filter(|entry| {
+            ticket.is_alive()
+                && self.inner.generations.current(&entry.stamps)
+                && entry.at(now) != Freshness::Expired
+        });
+        self.inner.fallback(self.id, missing.remote_failed).or_else(|| held.cloned())
+    }
+
+    /// A value that is not to be stored. An older one must not outlive the knowledge of it.
+    async fn pass_on(
+        &self,
+        mut lead: Lead,
+        ticket: Ticket,
+        missing: &Missing,
+        value: S::Value,
+    ) -> Cached<S::Output> {
+        let inner = &self.inner;
+        let none = Duration::ZERO;
+        let entry = inner.entry(&self.plan, &ticket, value.clone(), None, none);
+        lead.land(Landing::Value(entry));
+        let older = self.is_refresh()
+            || missing.mark.is_some()
+            || inner.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
+        drop(ticket);
+        if older && let Err(error) = inner.evict_key(self.plan.key.as_str()).await {
+            tracing::warn!(%error, "larder: an older value was not evicted everywhere");
+        }
+        loaded(S::join(value), Source::Loaded)
+    }
+}
+
+fn mark(found: &Found) -> Option<[u8; MARK]> {
+    found.mark
+}
+
+/// As the loader sees it.
+impl Fill {
+    pub(super) fn codec(&self) -> Option<Codec> {
+        match self {
+            Self::Memory => None,
+            Self::Plain(codec) | Self::Leased(codec, _) => Some(*codec),
+        }
+    }
+}

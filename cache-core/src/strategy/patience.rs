@@ -1,0 +1,113 @@
+//! How long a caller waits: for a load of its own, which then goes on in the background, or for
+//! another's.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::flight::{Flight, Landing};
+use super::job::Job;
+use super::spawn;
+use crate::clock::{Clock, Timestamp};
+use crate::policy::Policy;
+use crate::value::{CacheValue, Shape};
+use crate::{Cached, Source};
+
+/// When a caller's patience ends: with an old value at hand, and in any case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    soft: Timestamp,
+    hard: Timestamp,
+}
+
+/// What a wait for another's load came to.
+pub(crate) enum Waited<O> {
+    Landed(Landing),
+    /// The leader counts as hung.
+    Overdue,
+    /// Time ran out: this is served instead.
+    Instead(Cached<O>),
+}
+
+impl Patience {
+    pub(crate) fn new(clock: &Clock, policy: &Policy) -> Self {
+        let (never, now) = (Timestamp::NEVER, clock.now());
+        Self {
+            soft: policy.soft_timeout.map_or(never, |soft| now.after(soft)),
+            hard: policy.hard_timeout.map_or(never, |hard| now.after(hard)),
+        }
+    }
+
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.soft.min(self.hard) != Timestamp::NEVER
+    }
+
+    fn next(&self) -> Timestamp {
+        self.soft.min(self.hard)
+    }
+}
+
+/// A load that can go on without its caller.
+pub(crate) type Attempt<O> = Pin<Box<dyn Future<Output = Cached<O>> + Send>>;
+
+impl<S> Job<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// Waits for a load of one's own; it goes on in the background where patience ends first.
+    pub(super) async fn await_own(
+        &self,
+        mut attempt: Attempt<S::Output>,
+        mut patience: Patience,
+    ) -> Cached<S::Output> {
+        while patience.is_bounded() {
+            if let Ok(done) = self.inner.clock.timeout_at(patience.next(), &mut attempt).await {
+                return done;
+            }
+            if let Some(instead) = self.out_of_patience(&mut patience) {
+                spawn(async move { drop(attempt.await) });
+                return instead;
+            }
+        }
+        attempt.await
+    }
+
+    /// Waits for another's load.
+    pub(super) async fn await_flight(
+        &self,
+        flight: &Arc<Flight>,
+        patience: &mut Patience,
+    ) -> Waited<S::Output> {
+        let clock = &self.inner.clock;
+        loop {
+            let overdue = flight.overdue();
+            let next = patience.next().min(overdue);
+            if let Ok(landing) = clock.timeout_at(next, flight.landing()).await {
+                return Waited::Landed(landing);
+            }
+            if patience.next() <= next {
+                if let Some(instead) = self.out_of_patience(patience) {
+                    return Waited::Instead(instead);
+                }
+            } else if clock.now() >= flight.overdue() {
+                return Waited::Overdue;
+            }
+        }
+    }
+
+    /// What is served at the end of patience; where there is nothing, patience goes on to its next end.
+    fn out_of_patience(&self, patience: &mut Patience) -> Option<Cached<S::Output>> {
+        let soft = patience.soft <= patience.hard;
+        if let Some(instead) = self.old_value() {
+            return Some(instead);
+        }
+        if soft {
+            patience.soft = Timestamp::NEVER;
+            return None;
+        }
+        patience.hard = Timestamp::NEVER;
+        let value = (self.rules.timed_out?)();
+        self.inner.counters.timed_out();
+        Some(Cached { value, source: Source::TimedOut, age: std::time::Duration::ZERO })
+    }
+}

@@ -1,0 +1,60 @@
+//! What a read is to do.
+
+use std::any::TypeId;
+
+use crate::cache::Inner;
+use crate::call::Tags;
+use crate::codec::Codec;
+use crate::invalidation::Ticket;
+use crate::key::{KeyBuf, KeyId};
+use crate::policy::Policy;
+
+/// What a read is to do: key, rules and the call's own directions.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) key: KeyBuf,
+    pub(crate) tags: Tags,
+    pub(crate) policy: Policy,
+    pub(crate) codec: Option<Codec>,
+    pub(crate) mode: Mode,
+    /// A sync function's: its caller's thread waits.
+    pub(crate) blocking: bool,
+}
+
+/// Whether the cache is read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Normal,
+    /// Load now, and replace what is cached.
+    Refresh,
+    Bypass,
+}
+
+impl Plan {
+    pub(crate) fn new(key: KeyBuf, policy: Policy, codec: Option<Codec>) -> Self {
+        Self { key, tags: Tags::new(), policy, codec, mode: Mode::Normal, blocking: false }
+    }
+
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
+        self.policy.tags.iter().copied().chain(self.tags.iter())
+    }
+
+    /// The codec, if the value may go to a remote tier.
+    pub(crate) fn remote_codec(&self, inner: &Inner) -> Option<Codec> {
+        let remote = inner.remote.is_some() && !self.policy.local;
+        self.codec.filter(|_| remote)
+    }
+
+    /// Which flight the plan's load is. A sync caller blocks its thread while it waits, so it never
+    /// waits for an async load, which may need that very thread.
+    pub(crate) fn flight<V: 'static>(&self, id: KeyId) -> (KeyId, TypeId) {
+        struct Blocking<V>(V);
+        let kind = if self.blocking { TypeId::of::<Blocking<V>>() } else { TypeId::of::<V>() };
+        (id, kind)
+    }
+
+    /// A ticket for a load that begins now.
+    pub(crate) fn ticket(&self, inner: &Inner, id: KeyId) -> Ticket {
+        inner.fences.issue(id, self.key.as_str(), inner.generations.stamp(self.tags()))
+    }
+}

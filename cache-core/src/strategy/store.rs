@@ -1,0 +1,165 @@
+//! The remote half of a commit.
+
+use std::sync::Arc;
+
+use super::Plan;
+use crate::cache::Inner;
+use crate::codec::{self, Codec};
+use crate::entry::Stored;
+use crate::hierarchy::{Lease, Trying, Writing};
+use crate::invalidation::{Committed, Ticket};
+
+/// Where a loaded value may go.
+pub(super) enum Fill {
+    Memory,
+    /// To a remote tier without leases.
+    Plain(Codec),
+    Leased(Codec, Lease),
+}
+
+impl Inner {
+    /// Stores in the remote tier what was committed in memory.
+    pub(super) async fn store(
+        self: &Arc<Self>,
+        committed: Option<Committed>,
+        fill: Fill,
+        entry: &Stored,
+        replaces: bool,
+    ) {
+        let Some(committed) = committed else {
+            self.counters.fenced();
+            return;
+        };
+        self.counters.stores();
+        let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
+        if let Err(error) = self.write_remote(committed, codec, entry, replaces, lease).await {
+            tracing::warn!(%error, "larder: a loaded value was not stored remotely");
+        }
+    }
+
+    /// The generations of the plan's tags as the fleet has them, for a load that is about to begin.
+    pub(crate) async fn stamp_remotely(&self, plan: &Plan, ticket: &mut Ticket) {
+        let Some(remote) = &self.remote else { return };
+        let tags: Vec<&str> = plan.tags().collect();
+        match remote.learn(&tags, &self.generations).await {
+            Ok(learned) => {
+                ticket.stamps.space = learned.space;
+                for ((_, seen), current) in ticket.stamps.tags.iter_mut().zip(&learned.tags) {
+                    *seen = *current;
+                }
+            }
+            Err(_) => self.counters.remote_errors(),
+        }
+    }
+
+    /// Writes to the remote tier, in a task of its own where there is a runtime: an eviction waits for
+    /// the writes under way, so these must not depend on a caller who may stop polling.
+    pub(crate) async fn write_remote(
+        self: &Arc<Self>,
+        committed: Committed,
+        codec: Codec,
+        entry: &Stored,
+        replaces: bool,
+        lease: Option<Lease>,
+    ) -> Result<(), crate::Error> {
+        let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
+        let writing =
+            async move { inner.write_now(committed, codec, &entry, replaces, lease).await };
+        match tokio::runtime::Handle::try_current() {
+            // A task that was cancelled with its runtime has dropped its guard: the eviction is owed.
+            Ok(runtime) => runtime.spawn(writing).await.unwrap_or(Ok(())),
+            Err(_) => writing.await,
+        }
+    }
+
+    async fn write_now(
+        &self,
+        committed: Committed,
+        codec: Codec,
+        entry: &Stored,
+        replaces: bool,
+        lease: Option<Lease>,
+    ) -> Result<(), crate::Error> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let owing = Some(remote.owing(&entry.key));
+        let mut unsure = Unsure { committed: &committed, replaces, owing };
+        let encode = |message| crate::Error::Encode { key: entry.key.to_string(), message };
+        let payload = (codec.encode)(&entry.value).map_err(encode)?;
+        let envelope = self.envelope((codec.fingerprint)(), &entry.life, committed.stamps());
+        let bytes = codec::seal(&entry.key, &envelope, &payload).map_err(encode)?;
+        let ttl = self.remote_ttl(entry);
+        let token = lease.as_ref().map(Lease::token);
+        let writing = Writing { bytes, ttl, announce: replaces };
+        let writing = remote.write(&entry.key, writing, token);
+        match committed.write(replaces, writing).await {
+            Some(Err(error)) => {
+                self.counters.remote_errors();
+                return Err(error.into());
+            }
+            Some(Ok(true)) => {
+                if let Some(lease) = lease {
+                    lease.spent();
+                }
+            }
+            Some(Ok(false)) => {
+                // The lease was lost: an eviction came in another process, or another leader. Whichever
+                // it was, what was loaded here is not what the fleet has.
+                self.counters.fenced();
+                let _ = self.forget(crate::key::KeyId::of(&entry.key));
+                unsure.settle();
+            }
+            None => {
+                // An eviction came first: nothing was sent, and it has seen to the remote tier.
+                self.counters.fenced();
+                unsure.settle();
+            }
+        }
+        unsure.replaces = false;
+        Ok(())
+    }
+
+    /// How long the remote tier keeps an entry: to the last moment it can be of use.
+    fn remote_ttl(&self, entry: &Stored) -> Option<std::time::Duration> {
+        let kept = entry.life.keep_until.since(self.clock.now());
+        let idle = Some(entry.life.idle).filter(|idle| !idle.is_zero());
+        match (kept, idle) {
+            (Some(kept), Some(idle)) => Some(kept.min(idle)),
+            (kept, idle) => kept.or(idle),
+        }
+    }
+}
+
+impl Fill {
+    fn lease(self) -> Option<Lease> {
+        match self {
+            Self::Leased(_, lease) => Some(lease),
+            Self::Memory | Self::Plain(_) => None,
+        }
+    }
+}
+
+/// A write to the remote tier whose outcome is not known. Dropped, it leaves the key's eviction owed:
+///
+/// - if an eviction came while it ran, because the old value may arrive after that one's removal;
+/// - if it was to replace a value and is not known to have done so.
+struct Unsure<'a> {
+    committed: &'a Committed,
+    replaces: bool,
+    owing: Option<Trying<'a>>,
+}
+
+impl Unsure<'_> {
+    fn settle(&mut self) {
+        if let Some(owing) = self.owing.take() {
+            owing.settled();
+        }
+    }
+}
+
+impl Drop for Unsure<'_> {
+    fn drop(&mut self) {
+        if self.committed.is_alive() && !self.replaces {
+            self.settle();
+        }
+    }
+}
