@@ -3,6 +3,8 @@
 //! Chunks keep the server responsive for others and the buffers small. Whether a request may be
 //! sent twice if the connection breaks is decided here: a repeated removal costs a miss at most, a
 //! repeated `SET` could overwrite what somebody else has written in between.
+//!
+//! What ends the leases of keys does so in the script that changes the values.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,19 +12,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendError, BackendResult, Listener, Notice, Page, Pattern, Subscription, Write,
+    Backend, BackendError, BackendResult, Leases, Listener, Notice, Page, Pattern, Subscription,
+    Write,
 };
-use redis::{Cmd, Pipeline, Value, cmd};
+use redis::{Cmd, Value, cmd};
 
 use crate::RedisBuilder;
 use crate::config::Config;
 use crate::connection::{OnBreak, Reply, Request, Supervisor};
 use crate::errors::Fault;
-use crate::scripts::{BUMP, Call, GENERATIONS, REMOVE};
+use crate::keys::lease_key;
+use crate::scripts::{BUMP, Call, GENERATIONS, REMOVE, STORE};
 use crate::subscriber;
 
-/// So many commands or keys in one request.
-const CHUNK: usize = 256;
+/// So many entries or keys in one request.
+pub(crate) const CHUNK: usize = 256;
 
 /// So many bytes in one request, about.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -86,7 +90,7 @@ impl Redis {
     }
 
     /// The answers to `requests`; the first refusal fails the operation.
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         operation: &'static str,
         on_break: OnBreak,
@@ -100,7 +104,31 @@ impl Redis {
         reply.map_err(|error| Fault::operating(&error, &self.config().endpoint).of(operation))
     }
 
-    fn unexpected(&self, operation: &'static str) -> BackendError {
+    /// The answer to one script that may be sent twice.
+    pub(crate) async fn call(
+        &self,
+        operation: &'static str,
+        script: Call,
+    ) -> Result<Value, BackendError> {
+        let requests = vec![Request::Script(script)];
+        let reply = self.ask(operation, OnBreak::Repeat, requests).await?.pop();
+        reply.ok_or_else(|| self.unexpected(operation))
+    }
+
+    /// The page of keys that match a glob.
+    pub(crate) async fn page(
+        &self,
+        operation: &'static str,
+        glob: &str,
+        cursor: u64,
+    ) -> Result<Page, BackendError> {
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(glob).arg("COUNT").arg(SCAN_COUNT);
+        let reply = self.ask(operation, OnBreak::Repeat, vec![Request::One(scan)]).await?.pop();
+        page(reply).ok_or_else(|| self.unexpected(operation))
+    }
+
+    pub(crate) fn unexpected(&self, operation: &'static str) -> BackendError {
         Fault::unexpected(&self.config().endpoint).of(operation)
     }
 }
@@ -148,17 +176,9 @@ impl Backend for Redis {
         entries: &'a [Write],
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, ()> {
-        Box::pin(async move {
-            let requests = store(entries, notice);
-            for reply in self.ask("set", OnBreak::Fail, requests).await? {
-                // The answers to the single commands: all are sent, whatever the first answers.
-                let Value::Array(values) = reply else { return Err(self.unexpected("set")) };
-                for value in values {
-                    self.accept("set", value.extract_error())?;
-                }
-            }
-            Ok(())
-        })
+        Box::pin(
+            async move { self.ask("set", OnBreak::Fail, store(entries, notice)).await.map(|_| ()) },
+        )
     }
 
     fn remove<'a>(
@@ -182,7 +202,7 @@ impl Backend for Redis {
         Box::pin(async move {
             let requests = keys
                 .chunks(CHUNK)
-                .map(|keys| Request::Script(Call::new(&GENERATIONS, keys, &[])))
+                .map(|keys| Request::Script(Call::new(&GENERATIONS, owned(keys), Vec::new())))
                 .collect();
             let mut found = Vec::with_capacity(keys.len());
             for reply in self.ask("generations", OnBreak::Repeat, requests).await? {
@@ -197,20 +217,14 @@ impl Backend for Redis {
 
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         Box::pin(async move {
-            let bump = vec![Request::Script(Call::new(&BUMP, &[key], &[]))];
-            let reply = self.ask("bump", OnBreak::Repeat, bump).await?.pop();
-            reply.and_then(number).ok_or_else(|| self.unexpected("bump"))
+            let bump = Call::new(&BUMP, owned(&[key]), Vec::new());
+            let reply = self.call("bump", bump).await?;
+            number(reply).ok_or_else(|| self.unexpected("bump"))
         })
     }
 
     fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
-        Box::pin(async move {
-            let mut scan = cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(pattern.to_redis_glob());
-            scan.arg("COUNT").arg(SCAN_COUNT);
-            let reply = self.ask("scan", OnBreak::Repeat, vec![Request::One(scan)]).await?.pop();
-            page(reply).ok_or_else(|| self.unexpected("scan"))
-        })
+        Box::pin(async move { self.page("scan", &pattern.to_redis_glob(), cursor).await })
     }
 
     fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
@@ -230,6 +244,10 @@ impl Backend for Redis {
         Ok(subscriber::spawn(&runtime, client, self.config().clone(), channel, listener))
     }
 
+    fn leases(&self) -> Option<&dyn Leases> {
+        Some(self)
+    }
+
     fn ping(&self) -> BackendResult<'_, ()> {
         Box::pin(async move {
             let ping = vec![Request::One(cmd("PING"))];
@@ -238,7 +256,7 @@ impl Backend for Redis {
     }
 }
 
-fn command(name: &str, keys: &[&str]) -> Cmd {
+pub(crate) fn command(name: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd(name);
     for key in keys {
         command.arg(key);
@@ -252,45 +270,71 @@ fn publication(notice: &Notice) -> Cmd {
     publish
 }
 
-/// `SET`s in chunks, the notice behind the last.
+/// The entries in chunks, the notice with the last.
 fn store(entries: &[Write], notice: Option<&Notice>) -> Vec<Request> {
-    let mut requests = Vec::new();
-    let mut pipeline = Pipeline::new();
-    let mut size = 0;
-    for entry in entries {
-        let entry_size = entry.key.len() + entry.value.len();
-        if pipeline.len() == CHUNK || (size > 0 && size + entry_size > CHUNK_BYTES) {
-            requests.push(Request::Many(std::mem::take(&mut pipeline)));
-            size = 0;
-        }
-        size += entry_size;
-        let mut set = cmd("SET");
-        set.arg(&entry.key).arg(&entry.value[..]);
-        if let Some(ttl) = entry.ttl {
-            set.arg("PX").arg(milliseconds(ttl));
-        }
-        pipeline.add_command(set);
-    }
-    if let Some(notice) = notice {
-        pipeline.add_command(publication(notice));
-    }
-    if !pipeline.is_empty() {
-        requests.push(Request::Many(pipeline));
-    }
-    requests
+    let mut chunks: Vec<_> = chunked(entries).collect();
+    let Some(last) = chunks.pop() else {
+        return notice.map(|notice| Request::One(publication(notice))).into_iter().collect();
+    };
+    let before = chunks.into_iter().map(|chunk| storing(chunk, None));
+    before.chain([storing(last, notice)]).collect()
 }
 
-/// `UNLINK`s in chunks, the last together with the notice: none precedes the removal it tells of.
+/// Chunks by number and size; an entry that is too large is one by itself.
+fn chunked(mut entries: &[Write]) -> impl Iterator<Item = &[Write]> {
+    std::iter::from_fn(move || {
+        let mut size = 0;
+        let fits = |entry: &&Write| {
+            size += entry.key.len() + entry.value.len();
+            size <= CHUNK_BYTES
+        };
+        let fitting = entries.iter().take(CHUNK).take_while(fits).count();
+        let (chunk, rest) = entries.split_at(fitting.max(1).min(entries.len()));
+        entries = rest;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
+fn storing(entries: &[Write], notice: Option<&Notice>) -> Request {
+    let keys = with_leases(entries.iter().map(|entry| entry.key.as_str()));
+    let values = entries.iter().flat_map(|entry| [entry.value.clone(), expiry(entry.ttl)]);
+    Request::Script(Call::new(&STORE, keys, values.chain(told(notice)).collect()))
+}
+
+/// Removals in chunks, the last together with the notice: none precedes the removal it tells of.
 fn unlink(keys: &[&str], notice: Option<&Notice>) -> Vec<Request> {
     let Some(notice) = notice else {
-        return keys.chunks(CHUNK).map(|keys| Request::One(command("UNLINK", keys))).collect();
+        return keys.chunks(CHUNK).map(|keys| removing(keys, None)).collect();
     };
     let mut chunks: Vec<_> = keys.chunks(REMOVE_AT_ONCE).collect();
     let Some(last) = chunks.pop() else { return vec![Request::One(publication(notice))] };
-    let args: [&[u8]; 2] = [notice.channel.as_bytes(), &notice.message];
-    let script = Request::Script(Call::new(&REMOVE, last, &args));
     let before = chunks.into_iter().flat_map(|keys| keys.chunks(CHUNK));
-    before.map(|keys| Request::One(command("UNLINK", keys))).chain([script]).collect()
+    before.map(|keys| removing(keys, None)).chain([removing(last, Some(notice))]).collect()
+}
+
+fn removing(keys: &[&str], notice: Option<&Notice>) -> Request {
+    let keys = with_leases(keys.iter().copied());
+    Request::Script(Call::new(&REMOVE, keys, told(notice).collect()))
+}
+
+fn owned(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|&key| key.to_owned()).collect()
+}
+
+/// The keys, then those of their leases.
+pub(crate) fn with_leases<'a>(keys: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+    keys.clone().map(str::to_owned).chain(keys.map(lease_key)).collect()
+}
+
+/// A notice as the last arguments of a script.
+pub(crate) fn told(notice: Option<&Notice>) -> impl Iterator<Item = Bytes> {
+    let told = |notice: &Notice| [notice.channel.clone().into(), notice.message.clone()];
+    notice.map(told).into_iter().flatten()
+}
+
+/// A time to live as an argument of a script; empty: for ever.
+pub(crate) fn expiry(ttl: Option<Duration>) -> Bytes {
+    ttl.map(|ttl| milliseconds(ttl).to_string().into()).unwrap_or_default()
 }
 
 fn milliseconds(ttl: Duration) -> u64 {
@@ -345,13 +389,7 @@ mod tests {
             value: Bytes::from(vec![0; size]),
             ttl: None,
         };
-        let lengths = |entries: &[Write]| {
-            let many = store(entries, None).into_iter().map(|request| match request {
-                Request::Many(pipeline) => pipeline.len(),
-                _ => 0,
-            });
-            many.collect::<Vec<_>>()
-        };
+        let lengths = |entries: &[Write]| chunked(entries).map(<[_]>::len).collect::<Vec<_>>();
         assert_eq!(lengths(&vec![write(1); 600]), [256, 256, 88]);
         assert_eq!(lengths(&vec![write(600 << 10); 3]), [1, 1, 1]);
         assert_eq!(lengths(&vec![write(2 << 20); 2]), [1, 1]);

@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use cache_core::BackendError;
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value,
-};
+use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -50,7 +48,6 @@ pub(crate) fn backoff(failures: u32) -> Duration {
 /// What is sent in one go.
 pub(crate) enum Request {
     One(Cmd),
-    Many(Pipeline),
     Script(Call),
 }
 
@@ -304,10 +301,6 @@ async fn send(link: &Link, request: &Request) -> Reply {
     let mut connection = link.connection.clone();
     match request {
         Request::One(command) => connection.send_packed_command(command).await?.extract_error(),
-        // The errors of single commands stay in the array.
-        Request::Many(pipeline) => {
-            connection.send_packed_commands(pipeline, 0, pipeline.len()).await.map(Value::Array)
-        }
         Request::Script(call) => {
             let by_digest = call.by_digest();
             let reply = connection.send_packed_command(&by_digest).await;

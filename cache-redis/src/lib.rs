@@ -26,6 +26,10 @@
 //! # }
 //! ```
 //!
+//! Beside its values a cache with the namespace `shop` keeps generations (`shop~tag:..`) and, while a
+//! value is loaded, a lease (`shop~lease{..}..`). A Redis user needs access to keys as `shop*` and to
+//! the channel `shop~bus`.
+//!
 //! Redis 5 or later is needed (scripts that read the clock and then write). Everything runs on
 //! Tokio, with its I/O and time drivers enabled. A `Redis` that was made inside a runtime also
 //! serves threads outside of it, as long as that runtime lives.
@@ -35,6 +39,8 @@ mod backend;
 mod config;
 mod connection;
 mod errors;
+mod keys;
+mod leases;
 mod scripts;
 mod subscriber;
 

@@ -5,10 +5,15 @@
 //! missing script on all nodes of a cluster, where one that hangs would hang the call.
 //!
 //! Lua's numbers are doubles. Generations are microseconds since 1970, about 2^51, and exact;
-//! anything that is not a whole number below 2^53 is a foreign value and taken for missing.
+//! anything that is not a whole number below 2^53 is a foreign value and taken for missing. Tokens
+//! of leases use all 64 bits: they stay text.
+//!
+//! Where a script touches values and leases, its keys are the values first, then their leases in
+//! the same order.
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use redis::{Cmd, Script, cmd};
 
 /// A script's text and digest.
@@ -25,8 +30,23 @@ impl Lua {
     }
 }
 
-/// Removes the keys and publishes.
+/// Stores values for some time each, ends their leases, and publishes if there is what to publish.
+pub(crate) static STORE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORE_BODY]));
+
+/// Removes values, ends their leases, and publishes if there is what to publish.
 pub(crate) static REMOVE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REMOVE_BODY]));
+
+/// Asks for a lease: the value, or 0 (granted), or how many milliseconds another's lasts.
+pub(crate) static ACQUIRE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[TEXT, ACQUIRE_BODY]));
+
+/// Stores a value and ends its lease, if the token holds it.
+pub(crate) static COMMIT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[TEXT, COMMIT_BODY]));
+
+/// Lets a lease last from now, if the token holds it.
+pub(crate) static RENEW: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[TEXT, RENEW_BODY]));
+
+/// Ends a lease, if the token holds it.
+pub(crate) static ABORT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[TEXT, ABORT_BODY]));
 
 /// The stored generation of each key, or a new one.
 pub(crate) static GENERATIONS: LazyLock<Lua> =
@@ -35,14 +55,91 @@ pub(crate) static GENERATIONS: LazyLock<Lua> =
 /// Moves one generation on.
 pub(crate) static BUMP: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORED_AND_NOW, BUMP_BODY]));
 
+// A refused `SET` keeps neither the others from being stored nor any lease from ending: one that
+// ends too often costs a store, one that goes on may overwrite. The leases go behind the values
+// because a full Redis refuses a script's writes only until the first that it allows.
+const STORE_BODY: &str = r"
+local count = #KEYS / 2
+local refusal
+for index = 1, count do
+    local value, px = ARGV[2 * index - 1], ARGV[2 * index]
+    local reply
+    if px == '' then
+        reply = redis.pcall('SET', KEYS[index], value)
+    else
+        reply = redis.pcall('SET', KEYS[index], value, 'PX', px)
+    end
+    if reply.err then refusal = refusal or reply end
+end
+redis.call('UNLINK', unpack(KEYS, count + 1))
+local channel, message = ARGV[2 * count + 1], ARGV[2 * count + 2]
+if channel then redis.call('PUBLISH', channel, message) end
+return refusal or redis.status_reply('OK')
+";
+
 // `unpack` takes some thousand arguments at most.
 const REMOVE_BODY: &str = r"
-local removed = 0
-for first = 1, #KEYS, 1000 do
-    removed = removed + redis.call('UNLINK', unpack(KEYS, first, math.min(first + 999, #KEYS)))
+local function unlink(first, last)
+    local removed = 0
+    for from = first, last, 1000 do
+        removed = removed + redis.call('UNLINK', unpack(KEYS, from, math.min(from + 999, last)))
+    end
+    return removed
 end
-redis.call('PUBLISH', ARGV[1], ARGV[2])
+local count = #KEYS / 2
+unlink(count + 1, #KEYS)
+local removed = unlink(1, count)
+if ARGV[1] then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return removed
+";
+
+// Anything but text is a foreign value, and taken for missing.
+const TEXT: &str = r"
+local function text(key)
+    local value = redis.pcall('GET', key)
+    return type(value) == 'string' and value or nil
+end
+";
+
+// A lease without an end is nobody's: none of ours is.
+const ACQUIRE_BODY: &str = r"
+local token, px, mark_length, seen, steal = unpack(ARGV)
+if steal == '' then
+    local value = text(KEYS[1])
+    if value and (#value < tonumber(mark_length) or value:sub(-mark_length) ~= seen) then
+        return value
+    end
+    local holder = text(KEYS[2])
+    if holder and holder ~= token then
+        local left = redis.call('PTTL', KEYS[2])
+        if left >= 0 then return math.max(left, 1) end
+    end
+end
+redis.call('SET', KEYS[2], token, 'PX', px)
+return 0
+";
+
+const COMMIT_BODY: &str = r"
+local token, value, px, channel, message = unpack(ARGV)
+if text(KEYS[2]) ~= token then return 0 end
+if px == '' then
+    redis.call('SET', KEYS[1], value)
+else
+    redis.call('SET', KEYS[1], value, 'PX', px)
+end
+redis.call('UNLINK', KEYS[2])
+if channel then redis.call('PUBLISH', channel, message) end
+return 1
+";
+
+const RENEW_BODY: &str = r"
+if text(KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+";
+
+const ABORT_BODY: &str = r"
+if text(KEYS[1]) == ARGV[1] then redis.call('UNLINK', KEYS[1]) end
+return 0
 ";
 
 const STORED_AND_NOW: &str = r"
@@ -83,13 +180,11 @@ return text
 pub(crate) struct Call {
     script: &'static Lua,
     keys: Vec<String>,
-    args: Vec<Vec<u8>>,
+    args: Vec<Bytes>,
 }
 
 impl Call {
-    pub(crate) fn new(script: &'static Lua, keys: &[&str], args: &[&[u8]]) -> Self {
-        let keys = keys.iter().map(|&key| key.to_owned()).collect();
-        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+    pub(crate) fn new(script: &'static Lua, keys: Vec<String>, args: Vec<Bytes>) -> Self {
         Self { script, keys, args }
     }
 
@@ -110,7 +205,7 @@ impl Call {
             command.arg(key);
         }
         for arg in &self.args {
-            command.arg(arg.as_slice());
+            command.arg(&arg[..]);
         }
         command
     }

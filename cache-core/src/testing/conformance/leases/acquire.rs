@@ -1,0 +1,126 @@
+//! Who gets a lease, and who gets a value instead.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark};
+use crate::Pattern;
+use crate::backend::{Acquire, Acquired, MARK};
+use crate::testing::conformance::together;
+
+impl Leasing<'_> {
+    pub(super) async fn has_one_holder(&self) {
+        let (key, second) = (self.key("one"), self.key("second"));
+        self.lead(&key, ONE).await;
+        let Acquired::Wait(left) = self.acquire(&key, OTHER).await else {
+            panic!("a key has one lease at a time");
+        };
+        assert!(!left.is_zero() && left <= LONG, "how long the lease lasts: {left:?}");
+        self.lead(&key, ONE).await;
+        self.lead(&second, OTHER).await;
+        assert!(self.holds(&key, ONE).await, "asking again leaves the holder its lease");
+        assert!(!self.holds(&key, OTHER).await, "asking for another's lease gives nothing");
+        assert!(self.holds(&second, OTHER).await, "each key has a lease of its own");
+    }
+
+    pub(super) async fn leads_one_of_many(&self) {
+        let key = self.key("raced");
+        let ask = |token| {
+            self.leases.acquire(Acquire { key: &key, token, ttl: LONG, seen: None, steal: false })
+        };
+        let answers = together((1..=50).map(ask).collect()).await;
+        let lead = |answer: &&Result<Acquired, _>| matches!(answer, Ok(Acquired::Lead));
+        let wait = |answer: &&Result<Acquired, _>| matches!(answer, Ok(Acquired::Wait(_)));
+        assert_eq!(answers.iter().filter(lead).count(), 1, "one of many leads: {answers:?}");
+        assert_eq!(answers.iter().filter(wait).count(), 49, "the others wait: {answers:?}");
+    }
+
+    pub(super) async fn returns_values_not_seen(&self) {
+        let key = self.key("seen");
+        self.put(&key, MARKED).await;
+        let hit = Acquired::Value(Bytes::from_static(MARKED));
+        let ask = |token, seen| Acquire { key: &key, token, ttl: LONG, seen, steal: false };
+        assert_eq!(self.acquire(&key, ONE).await, hit, "a value is a hit");
+        assert!(!self.holds(&key, ONE).await, "a hit gives no lease");
+        let mut almost = mark(MARKED);
+        almost[MARK - 1] ^= 1;
+        assert_eq!(self.ask(ask(ONE, Some(almost))).await, hit, "another value than was seen");
+        almost = mark(MARKED);
+        almost[0] ^= 1;
+        assert_eq!(self.ask(ask(ONE, Some(almost))).await, hit, "the first byte counts, too");
+        let seen = Some(mark(MARKED));
+        assert_eq!(self.ask(ask(ONE, seen)).await, Acquired::Lead, "the value that was seen");
+        assert!(
+            matches!(self.ask(ask(OTHER, seen)).await, Acquired::Wait(_)),
+            "who has seen the value waits for the holder"
+        );
+        assert_eq!(self.acquire(&key, OTHER).await, hit, "who has not seen it needs no lease");
+        assert!(self.commit(&key, ONE, b"a value that is another one").await);
+        let hit = Acquired::Value(Bytes::from_static(b"a value that is another one"));
+        assert_eq!(self.ask(ask(OTHER, seen)).await, hit, "replaced since it was seen");
+    }
+
+    pub(super) async fn returns_values_without_a_mark(&self) {
+        let key = self.key("short");
+        for value in [&b""[..], b"\0", &MARKED[..MARK - 1]] {
+            self.put(&key, value).await;
+            for seen in [None, Some([0; MARK]), Some(mark(MARKED))] {
+                let request = Acquire { key: &key, token: ONE, ttl: LONG, seen, steal: false };
+                let hit = Acquired::Value(Bytes::from_static(value));
+                assert_eq!(self.ask(request).await, hit, "a short value has no mark");
+            }
+        }
+        let value = &MARKED[..MARK];
+        self.put(&key, value).await;
+        let seen = Some(mark(value));
+        let request = Acquire { key: &key, token: ONE, ttl: LONG, seen, steal: false };
+        assert_eq!(self.ask(request).await, Acquired::Lead, "a value that is nothing but its mark");
+    }
+
+    pub(super) async fn is_independent_of_the_value(&self) {
+        let key = self.key("independent");
+        self.lead(&key, ONE).await;
+        assert_eq!(self.suite.get(&key).await, None, "a lease is no value");
+        let found = self.suite.scan(&Pattern::new(&key)).await;
+        assert!(found.is_empty(), "a lease is not found among the values: {found:?}");
+        assert!(self.commit(&key, ONE, MARKED).await);
+        let request =
+            Acquire { key: &key, token: ONE, ttl: LONG, seen: Some(mark(MARKED)), steal: false };
+        assert_eq!(self.ask(request).await, Acquired::Lead);
+        let value = Some(Bytes::from_static(MARKED));
+        assert_eq!(self.suite.get(&key).await, value, "the value stays while a lease is held");
+        self.leases.abort(&key, ONE).await.expect("abort");
+        assert_eq!(self.suite.get(&key).await, value, "and when it is given back");
+    }
+
+    pub(super) async fn steals(&self) {
+        let key = self.key("stolen");
+        let steal = |token| Acquire { key: &key, token, ttl: LONG, seen: None, steal: true };
+        assert_eq!(self.ask(steal(ONE)).await, Acquired::Lead, "a free lease, too");
+        assert_eq!(self.ask(steal(OTHER)).await, Acquired::Lead, "whoever holds it");
+        assert_eq!(self.ask(steal(OTHER)).await, Acquired::Lead, "safe to repeat");
+        assert!(!self.holds(&key, ONE).await, "it is not the other's any more");
+        self.refuses(&key, ONE, "after the lease was stolen").await;
+        assert!(self.commit(&key, OTHER, MARKED).await, "the thief commits");
+        assert_eq!(self.ask(steal(ONE)).await, Acquired::Lead, "whatever value is there");
+        assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)), "and it stays");
+    }
+
+    pub(super) async fn takes_any_key_and_time(&self) {
+        let key = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\" } {");
+        let ask = |ttl| Acquire { key: &key, token: 1, ttl, seen: None, steal: false };
+        assert_eq!(self.ask(ask(Duration::MAX)).await, Acquired::Lead, "an immense ttl");
+        assert!(self.leases.renew(&key, 1, Duration::MAX).await.expect("renew"));
+        assert!(self.commit(&key, 1, b"odd").await, "keys are opaque");
+        assert_eq!(self.remove(&[&key], None).await, 1);
+        assert_eq!(self.ask(ask(Duration::from_nanos(1))).await, Acquired::Lead, "a minute ttl");
+        tokio::time::sleep(LONGER_THAN_SHORT).await;
+        self.refuses(&key, 1, "after a minute ttl").await;
+        self.lead(&key, 1).await;
+        let renewed = self.leases.renew(&key, 1, Duration::from_nanos(1)).await.expect("renew");
+        assert!(renewed, "a minute ttl");
+        tokio::time::sleep(LONGER_THAN_SHORT).await;
+        self.refuses(&key, 1, "after a minute renewal").await;
+    }
+}

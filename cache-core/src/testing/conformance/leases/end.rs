@@ -1,0 +1,83 @@
+//! What ends the leases of others: a set, a removal, `revoke`.
+
+use bytes::Bytes;
+
+use super::{LONG, Leasing, MARKED, ONE, OTHER};
+use crate::Pattern;
+use crate::backend::{Acquire, Acquired, Notice, Write};
+
+impl Leasing<'_> {
+    pub(super) async fn ends_with_a_set(&self) {
+        let keys: Vec<_> = (0..600).map(|n| self.key(&format!("set-{n}"))).collect();
+        let some = [&keys[0], &keys[300], &keys[599]];
+        for key in some {
+            self.lead(key, ONE).await;
+        }
+        let write = |key: &String| Write { key: key.clone(), value: "set".into(), ttl: None };
+        let writes: Vec<_> = keys.iter().map(write).collect();
+        self.suite.backend.set(&writes, None).await.expect("set");
+        for key in some {
+            self.refuses(key, ONE, "after a set").await;
+            assert_eq!(self.suite.get(key).await, Some("set".into()));
+        }
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        assert_eq!(self.remove(&keys, None).await, 600);
+    }
+
+    pub(super) async fn ends_with_a_removal(&self) {
+        let notice = Notice { channel: self.key("nobody"), message: Bytes::new() };
+        for notice in [None, Some(&notice)] {
+            let (there, absent) = (self.key("removed"), self.key("never-there"));
+            self.put(&there, MARKED).await;
+            let steal = Acquire { key: &there, token: ONE, ttl: LONG, seen: None, steal: true };
+            assert_eq!(self.ask(steal).await, Acquired::Lead);
+            self.lead(&absent, ONE).await;
+            let removed = self.remove(&[&there, &absent], notice).await;
+            assert_eq!(removed, 1, "leases are not counted as values");
+            self.refuses(&there, ONE, "after a removal").await;
+            self.refuses(&absent, ONE, "after a removal of what was not there").await;
+            self.lead(&absent, OTHER).await;
+            assert_eq!(self.remove(&[&absent], notice).await, 0);
+            self.refuses(&absent, OTHER, "after a removal of what was not there").await;
+        }
+    }
+
+    pub(super) async fn revokes_what_matches(&self) {
+        let below = |name: &str| self.key(&format!("revoked:{name}"));
+        let (valued, other) = (below("valued"), self.key("not-revoked"));
+        let odd = ["a*b", "a-b", "a?b", "a[b]", "c\\d", "{e}", "f}", "g{", "{}", "h:\u{1F980}"];
+        let keys: Vec<_> = odd.iter().map(|name| below(name)).collect();
+        for key in keys.iter().chain([&other]) {
+            self.lead(key, ONE).await;
+        }
+        self.put(&valued, MARKED).await;
+        let steal = Acquire { key: &valued, token: ONE, ttl: LONG, seen: None, steal: true };
+        assert_eq!(self.ask(steal).await, Acquired::Lead);
+        let gone = below("gone");
+        self.lead(&gone, ONE).await;
+        self.leases.abort(&gone, ONE).await.expect("abort");
+
+        let starred = Pattern::prefix(&below("a*"));
+        assert_eq!(self.revoke(&starred).await, 1, "a literal `*` is no wildcard");
+        self.refuses(&keys[0], ONE, "after it was revoked").await;
+        assert!(self.holds(&keys[1], ONE).await, "what does not match stays");
+        assert_eq!(self.revoke(&Pattern::new(&keys[7])).await, 1, "a pattern without wildcard");
+        let all = Pattern::prefix(&below(""));
+        let count = odd.len() as u64 - 2 + 1;
+        assert_eq!(self.revoke(&all).await, count, "those with a value and those without");
+        assert_eq!(self.revoke(&all).await, 0, "safe to repeat");
+        for key in keys.iter().chain([&valued]) {
+            self.refuses(key, ONE, "after it was revoked").await;
+        }
+        let value = Some(Bytes::from_static(MARKED));
+        assert_eq!(self.suite.get(&valued).await, value, "values are not revoked");
+        assert!(self.holds(&other, ONE).await, "what does not match stays");
+        let inner = Pattern::new(&format!("{}*not-revoke*", &self.suite.prefix));
+        assert_eq!(self.revoke(&inner).await, 1, "wildcards anywhere");
+        let many: Vec<_> = (0..600).map(|n| below(&n.to_string())).collect();
+        for key in &many {
+            self.lead(key, ONE).await;
+        }
+        assert_eq!(self.revoke(&all).await, 600, "as many as there are");
+    }
+}

@@ -1,0 +1,50 @@
+//! How long a lease lasts.
+
+use super::{LONG, LONGER_THAN_SHORT, Leasing, ONE, OTHER, SHORT};
+use crate::backend::{Acquire, Acquired};
+
+impl Leasing<'_> {
+    pub(super) async fn expires(&self) {
+        let key = self.key("expired");
+        let brief = Acquire { key: &key, token: ONE, ttl: SHORT, seen: None, steal: false };
+        assert_eq!(self.ask(brief).await, Acquired::Lead);
+        tokio::time::sleep(LONGER_THAN_SHORT).await;
+        assert!(!self.holds(&key, ONE).await, "an expired lease is not renewed");
+        self.refuses(&key, ONE, "after the lease has expired").await;
+        self.lead(&key, OTHER).await;
+        self.refuses(&key, ONE, "while another holds the lease").await;
+        assert!(self.holds(&key, OTHER).await, "a refused commit leaves the holder its lease");
+    }
+
+    pub(super) async fn renews(&self) {
+        let key = self.key("renewed");
+        assert!(!self.holds(&key, ONE).await, "a lease that nobody has is not renewed");
+        self.lead(&key, OTHER).await;
+        let much = LONG * 2;
+        for _ in 0..2 {
+            let renewed = self.leases.renew(&key, OTHER, much).await.expect("renew");
+            assert!(renewed, "the holder renews, again and again");
+        }
+        assert!(!self.holds(&key, ONE).await, "another's lease is not renewed");
+        let Acquired::Wait(left) = self.acquire(&key, ONE).await else {
+            panic!("a renewed lease holds");
+        };
+        assert!(left > LONG && left <= much, "it lasts as long as it was renewed for: {left:?}");
+        assert!(self.leases.renew(&key, OTHER, SHORT).await.expect("renew"));
+        tokio::time::sleep(LONGER_THAN_SHORT).await;
+        self.lead(&key, ONE).await;
+    }
+
+    pub(super) async fn aborts(&self) {
+        let key = self.key("aborted");
+        let abort = async |token| self.leases.abort(&key, token).await.expect("abort");
+        abort(ONE).await;
+        self.lead(&key, ONE).await;
+        abort(OTHER).await;
+        assert!(self.holds(&key, ONE).await, "another's lease is not ended");
+        abort(ONE).await;
+        abort(ONE).await;
+        self.refuses(&key, ONE, "after an abort").await;
+        self.lead(&key, OTHER).await;
+    }
+}

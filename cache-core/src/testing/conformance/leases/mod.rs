@@ -1,0 +1,106 @@
+//! Leases: one at a time, and nothing is stored without.
+
+mod acquire;
+mod commit;
+mod end;
+mod hold;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Suite;
+use crate::Pattern;
+use crate::backend::{Acquire, Acquired, Leases, MARK, Notice, Write};
+
+/// Two tokens that are one number to whoever counts in doubles.
+const ONE: u64 = u64::MAX;
+const OTHER: u64 = u64::MAX - 1;
+
+/// So long that no lease ends by itself, however slow the machine is.
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(30);
+const LONGER_THAN_SHORT: Duration = Duration::from_millis(60);
+
+/// A value with a mark of bytes that text functions stumble over.
+const MARKED: &[u8] = b"value\0with\xff\0\r\n%*[]\\\x80\xfe\0";
+
+fn mark(value: &[u8]) -> [u8; MARK] {
+    *value.last_chunk().expect("a value with a mark")
+}
+
+impl Suite<'_> {
+    pub(super) async fn leases(&self) {
+        let Some(leases) = self.backend.leases() else { return };
+        let suite = Leasing { suite: self, leases };
+        suite.has_one_holder().await;
+        suite.leads_one_of_many().await;
+        suite.returns_values_not_seen().await;
+        suite.returns_values_without_a_mark().await;
+        suite.is_independent_of_the_value().await;
+        suite.steals().await;
+        suite.expires().await;
+        suite.renews().await;
+        suite.aborts().await;
+        suite.commits().await;
+        suite.commits_for_a_time().await;
+        suite.commits_nothing_without_the_lease().await;
+        suite.ends_with_a_set().await;
+        suite.ends_with_a_removal().await;
+        suite.revokes_what_matches().await;
+        suite.tells_of_what_was_stored().await;
+        suite.takes_any_key_and_time().await;
+    }
+}
+
+struct Leasing<'a> {
+    suite: &'a Suite<'a>,
+    leases: &'a dyn Leases,
+}
+
+impl Leasing<'_> {
+    fn key(&self, name: &str) -> String {
+        self.suite.key(&format!("lease:{name}"))
+    }
+
+    async fn ask(&self, request: Acquire<'_>) -> Acquired {
+        self.leases.acquire(request).await.expect("acquire")
+    }
+
+    async fn acquire(&self, key: &str, token: u64) -> Acquired {
+        self.ask(Acquire { key, token, ttl: LONG, seen: None, steal: false }).await
+    }
+
+    async fn lead(&self, key: &str, token: u64) {
+        assert_eq!(self.acquire(key, token).await, Acquired::Lead, "a free lease is granted");
+    }
+
+    async fn holds(&self, key: &str, token: u64) -> bool {
+        self.leases.renew(key, token, LONG).await.expect("renew")
+    }
+
+    async fn commit(&self, key: &str, token: u64, value: &'static [u8]) -> bool {
+        let write = Write { key: key.to_owned(), value: Bytes::from_static(value), ttl: None };
+        self.leases.commit(token, &write, None).await.expect("commit")
+    }
+
+    async fn put(&self, key: &str, value: &'static [u8]) {
+        let write = Write { key: key.to_owned(), value: Bytes::from_static(value), ttl: None };
+        self.suite.backend.set(&[write], None).await.expect("set");
+    }
+
+    /// The commit of a holder that has lost its lease: nothing may come of it.
+    async fn refuses(&self, key: &str, token: u64, why: &str) {
+        let before = self.suite.get(key).await;
+        assert!(!self.commit(key, token, b"too late").await, "a commit is refused {why}");
+        assert_eq!(self.suite.get(key).await, before, "a refused commit stores nothing: {why}");
+    }
+
+    async fn remove(&self, keys: &[&str], notice: Option<&Notice>) -> u64 {
+        self.suite.backend.remove(keys, notice).await.expect("remove")
+    }
+
+    async fn revoke(&self, pattern: &Pattern) -> u64 {
+        self.leases.revoke(pattern).await.expect("revoke")
+    }
+}

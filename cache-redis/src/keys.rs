@@ -1,0 +1,230 @@
+//! Where the lease of a key lies.
+//!
+//! The lease of `shop:user:7` lies under `shop~lease{AGBI}:user:7`: `~lease`, and a hash tag of four
+//! characters, stand behind the namespace. So a lease key
+//!
+//! - **shares its value key's slot** on a cluster, whatever the value key is. A slot is the CRC16 of
+//!   the key, modulo 16384; or, if there is a `}` behind the first `{` and something between the two,
+//!   of what is between the *first* `{` and the first `}` behind it. Namespaces have no braces, so
+//!   ours is the tag that counts in a lease key, and its characters are chosen to fall into the slot of
+//!   the value key. The value key itself as the tag, the usual way, would not do for `shop:a}b`
+//!   and `shop:{}`, which are hashed as a whole and do not fit between braces;
+//! - **is no value key and no generation key**: behind their namespace those have `:`, `~tag:` or
+//!   `~space`;
+//! - **begins with its namespace**, as the permissions of a Redis user (`~shop*`) may demand;
+//! - **can be read back**: exactly one value key has it.
+
+use std::ops::Range;
+
+use cache_core::Pattern;
+
+const SLOTS: u16 = 16384;
+
+const OPENING: &str = "~lease{";
+const CLOSING: &str = "}";
+const TAG: usize = 4;
+
+/// The key under which the lease of `key` lies.
+pub(crate) fn lease_key(key: &str) -> String {
+    let (namespace, rest) = key.split_at(namespace_end(key));
+    let tag = tag_of(slot(key.as_bytes()));
+    [namespace, OPENING, &tag, CLOSING, rest].concat()
+}
+
+/// The key whose lease lies under `lease`; `None` if that is no lease key.
+pub(crate) fn value_key(lease: &str) -> Option<String> {
+    let (namespace, marked) = lease.split_at(namespace_end(lease));
+    let tagged = marked.strip_prefix(OPENING)?;
+    let rest = tagged.get(TAG..)?.strip_prefix(CLOSING)?;
+    let key = [namespace, rest].concat();
+    // Somebody else's key may look like one of ours.
+    (lease_key(&key) == lease).then_some(key)
+}
+
+/// A glob that no lease key of a value key in `pattern` escapes. Others match, too: whoever scans
+/// asks [`value_key`]. Leases are few, and a scan costs by what is there, not by what matches.
+pub(crate) fn lease_glob(pattern: &Pattern) -> String {
+    let first = pattern.literals().first().map_or("", String::as_str);
+    let (namespace, rest) = first.split_at(namespace_end(first));
+    // The wildcard behind a part of a namespace may stand for its remainder.
+    let open = if rest.is_empty() { "*" } else { "" };
+    Pattern::new(&format!("{namespace}{open}{OPENING}*")).to_redis_glob()
+}
+
+/// Where the namespace ends, or what could be one: before the first character that none has.
+fn namespace_end(key: &str) -> usize {
+    let of_none = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.' | '/');
+    key.find(of_none).unwrap_or(key.len())
+}
+
+/// The slot of a key on a cluster.
+fn slot(key: &[u8]) -> u16 {
+    crc16(hash_tag(key).map_or(key, |tag| &key[tag])) % SLOTS
+}
+
+/// The part of a key that alone decides its slot, if there is one.
+fn hash_tag(key: &[u8]) -> Option<Range<usize>> {
+    let start = key.iter().position(|&byte| byte == b'{')? + 1;
+    let length = key[start..].iter().position(|&byte| byte == b'}')?;
+    (length > 0).then_some(start..start + length)
+}
+
+/// CRC-16/XMODEM, the one that Redis uses.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes
+        .iter()
+        .fold(0, |crc, &byte| (crc << 8) ^ CRC_OF_BYTE[usize::from((crc >> 8) as u8 ^ byte)])
+}
+
+static CRC_OF_BYTE: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
+/// Four characters, `@` to `O`, that fall into a slot.
+///
+/// A CRC is linear: where two texts of one length differ decides where their CRCs differ. So the
+/// low halves of the characters (four bits each, the last one's the highest) are those of slot 0,
+/// changed by what each bit of the slot takes.
+fn tag_of(slot: u16) -> String {
+    const OF_SLOT_0: u16 = 0x08c4;
+    const OF_BIT: [u16; 14] = [
+        0x88d4, 0x808a, 0x9007, 0x9efb, 0x19a2, 0x0c93, 0x1184, 0x8eed, 0x1efb, 0x8022, 0x89c4,
+        0x82aa, 0x9447, 0x967b,
+    ];
+    let set = OF_BIT.iter().enumerate().filter(|(bit, _)| slot >> bit & 1 == 1);
+    let halves = set.fold(OF_SLOT_0, |halves, (_, change)| halves ^ change);
+    (0..TAG).map(|place| char::from(b'@' | (halves >> (4 * place) & 0xf) as u8)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The slot as the cluster specification puts it, bit by bit.
+    fn specified_slot(key: &[u8]) -> u16 {
+        let mut hashed = key;
+        if let Some(open) = key.iter().position(|&byte| byte == b'{')
+            && let Some(close) = key[open + 1..].iter().position(|&byte| byte == b'}')
+            && close != 0
+        {
+            hashed = &key[open + 1..open + 1 + close];
+        }
+        let mut crc = 0u16;
+        for byte in hashed {
+            for bit in (0..8).rev() {
+                let carry = (crc >> 15) ^ u16::from(byte >> bit & 1);
+                crc = (crc << 1) ^ (carry * 0x1021);
+            }
+        }
+        crc % 16384
+    }
+
+    const KEYS: [&str; 24] = [
+        "shop:user:7",
+        "shop:{7}",
+        "shop:{user}:7",
+        "shop:{user}:{7}",
+        "shop:user:{7",
+        "shop:user:7}",
+        "shop:}7{",
+        "shop:}7{8}",
+        "shop:{}",
+        "shop:{}{7}",
+        "shop:{{7}}",
+        "shop:{{}}",
+        "shop:a{b}c}d{e",
+        "shop:a~lease{DCHF}:b",
+        "shop:*?[x]\\^-\u{1F980}%7B\0\n",
+        "shop:",
+        "shop~tag:users",
+        "shop~space",
+        "a-b_c.d/E9:x",
+        "",
+        "opaque",
+        "{opaque}",
+        "}opaque{",
+        "~lease{",
+    ];
+
+    #[test]
+    fn the_slots_are_the_specified_ones() {
+        assert_eq!(crc16(b"123456789"), 0x31c3);
+        // As `CLUSTER KEYSLOT` answers.
+        for (key, expected) in [("", 0), ("foo", 12182), ("a{foo}b", 12182), ("foo{}{bar}", 8363)] {
+            assert_eq!(specified_slot(key.as_bytes()), expected, "{key}");
+        }
+        for key in KEYS {
+            assert_eq!(slot(key.as_bytes()), specified_slot(key.as_bytes()), "{key}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_tag_for_every_slot() {
+        for slot in 0..SLOTS {
+            let tag = tag_of(slot);
+            assert_eq!(specified_slot(tag.as_bytes()), slot, "{tag}");
+            assert!(tag.len() == TAG && tag.bytes().all(|byte| (b'@'..=b'O').contains(&byte)));
+        }
+    }
+
+    #[test]
+    fn a_lease_shares_the_slot_of_its_value() {
+        for key in KEYS {
+            let lease = lease_key(key);
+            assert_eq!(
+                specified_slot(lease.as_bytes()),
+                specified_slot(key.as_bytes()),
+                "{key} and {lease}"
+            );
+        }
+        assert_eq!(lease_key("shop:user:7"), "shop~lease{AGBI}:user:7");
+    }
+
+    #[test]
+    fn a_lease_key_is_nobody_elses_and_can_be_read_back() {
+        for key in KEYS {
+            let lease = lease_key(key);
+            assert_eq!(value_key(&lease).as_deref(), Some(key));
+            let behind = lease[namespace_end(&lease)..].to_owned();
+            let others = [":", "~tag:", "~space", "~bus"];
+            assert!(!others.iter().any(|other| behind.starts_with(other)), "{lease}");
+        }
+        for key in KEYS.iter().filter(|key| !key.contains("~lease")) {
+            assert_eq!(value_key(key), None);
+        }
+        let wrong_tag = "shop~lease{@@@@}:user:7";
+        for foreign in [wrong_tag, "shop~lease{\u{1F980}}:x", "shop~lease{ABC}:x", "~lease{ABCD"] {
+            assert_eq!(value_key(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_glob_reaches_the_leases_of_its_pattern() {
+        let globs = [
+            ("shop:user:*", r"shop~lease{*"),
+            ("shop:user:7", r"shop~lease{*"),
+            ("a-b:*", r"a\-b~lease{*"),
+            ("sh*", r"sh*~lease{*"),
+            ("*:7", r"*~lease{*"),
+            ("opaque", r"opaque*~lease{*"),
+            ("{x}*", r"~lease{*"),
+        ];
+        for (pattern, glob) in globs {
+            assert_eq!(lease_glob(&Pattern::new(pattern)), glob);
+        }
+        let prefix = Pattern::prefix("shop:a*b");
+        assert_eq!(lease_glob(&prefix), "shop~lease{*");
+    }
+}

@@ -1,0 +1,118 @@
+//! The lease operations.
+//!
+//! Each is one script, and one round trip, over the value and its lease; only `revoke` goes through
+//! the whole key space. All may be sent twice if the connection breaks: a token that has lost its
+//! lease changes nothing.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::{
+    Acquire, Acquired, BackendError, BackendResult, Leases, MARK, Notice, Pattern, Write,
+};
+use redis::Value;
+
+use crate::Redis;
+use crate::backend::{CHUNK, command, expiry, told, with_leases};
+use crate::connection::{OnBreak, Request};
+use crate::keys::{lease_glob, lease_key, value_key};
+use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, RENEW};
+
+impl Leases for Redis {
+    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+        Box::pin(async move {
+            let reply = self.call("acquire", acquisition(request)).await?;
+            acquired(reply).ok_or_else(|| self.unexpected("acquire"))
+        })
+    }
+
+    /// If the connection breaks before the answer, it is sent once more, and then says `false` even
+    /// if the first copy has stored the entry.
+    fn commit<'a>(
+        &'a self,
+        token: u64,
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        Box::pin(async move {
+            let keys = with_leases([write.key.as_str()].into_iter());
+            let args = [text(token), write.value.clone(), expiry(write.ttl)];
+            let args = args.into_iter().chain(told(notice)).collect();
+            let reply = self.call("commit", Call::new(&COMMIT, keys, args)).await?;
+            Ok(count(reply).ok_or_else(|| self.unexpected("commit"))? == 1)
+        })
+    }
+
+    fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool> {
+        Box::pin(async move {
+            let args = vec![text(token), expiry(Some(ttl))];
+            let reply = self.call("renew", Call::new(&RENEW, vec![lease_key(key)], args)).await?;
+            Ok(count(reply).ok_or_else(|| self.unexpected("renew"))? == 1)
+        })
+    }
+
+    fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
+        Box::pin(async move {
+            let script = Call::new(&ABORT, vec![lease_key(key)], vec![text(token)]);
+            self.call("abort", script).await.map(|_| ())
+        })
+    }
+
+    /// The operation timeout is each page's, not the whole's: that lasts as long as it takes to go
+    /// through all keys, about a second for a million.
+    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+        Box::pin(async move {
+            let glob = lease_glob(pattern);
+            let (mut ended, mut cursor) = (0, 0);
+            loop {
+                let page = self.page("revoke", &glob, cursor).await?;
+                let matches =
+                    |lease: &&String| value_key(lease).is_some_and(|key| pattern.matches(&key));
+                let leases: Vec<_> = page.keys.iter().filter(matches).map(String::as_str).collect();
+                ended += self.end(&leases).await?;
+                match page.next {
+                    Some(next) => cursor = next,
+                    None => return Ok(ended),
+                }
+            }
+        })
+    }
+}
+
+impl Redis {
+    async fn end(&self, leases: &[&str]) -> Result<u64, BackendError> {
+        let unlink = |leases| Request::One(command("UNLINK", leases));
+        let requests = leases.chunks(CHUNK).map(unlink).collect();
+        let replies = self.ask("revoke", OnBreak::Repeat, requests).await?;
+        let ended = replies.into_iter().map(count).sum::<Option<u64>>();
+        ended.ok_or_else(|| self.unexpected("revoke"))
+    }
+}
+
+fn acquisition(request: Acquire<'_>) -> Call {
+    let Acquire { key, token, ttl, seen, steal } = request;
+    let seen = seen.map(|mark| Bytes::copy_from_slice(&mark)).unwrap_or_default();
+    let steal = Bytes::from_static(if steal { b"steal" } else { b"" });
+    let args = vec![text(token), expiry(Some(ttl)), text(MARK as u64), seen, steal];
+    Call::new(&ACQUIRE, with_leases([key].into_iter()), args)
+}
+
+fn acquired(reply: Value) -> Option<Acquired> {
+    match reply {
+        Value::BulkString(value) => Some(Acquired::Value(value.into())),
+        Value::Int(0) => Some(Acquired::Lead),
+        reply => Some(Acquired::Wait(Duration::from_millis(count(reply)?))),
+    }
+}
+
+fn count(reply: Value) -> Option<u64> {
+    match reply {
+        Value::Int(count) => u64::try_from(count).ok(),
+        _ => None,
+    }
+}
+
+/// A number as an argument of a script. Tokens stay text there: Lua's numbers have 53 bits.
+fn text(number: u64) -> Bytes {
+    number.to_string().into()
+}

@@ -1,0 +1,344 @@
+//! What only a real server shows of the leases: forgotten scripts, several connections, what is
+//! left behind, slots.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../tests/support/mod.rs"]
+mod common;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::{
+    Acquire, Acquired, Backend, BackendErrorKind, Leases, MARK, Notice, Pattern, Write,
+};
+use cache_redis::Redis;
+use common::{Proxy, Server, eventually};
+
+const LONG: Duration = Duration::from_secs(60);
+
+async fn redis() -> (Server, Redis) {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    (server, redis)
+}
+
+fn write(key: &str, value: &'static [u8]) -> Write {
+    Write { key: key.to_owned(), value: Bytes::from_static(value), ttl: None }
+}
+
+fn request(key: &str, token: u64) -> Acquire<'_> {
+    Acquire { key, token, ttl: LONG, seen: None, steal: false }
+}
+
+async fn lead(redis: &Redis, key: &str, token: u64) {
+    assert_eq!(redis.acquire(request(key, token)).await.unwrap(), Acquired::Lead, "{key}");
+}
+
+/// The lease whether or not there is a value.
+async fn steal(redis: &Redis, key: &str, token: u64) {
+    let steal = Acquire { steal: true, ..request(key, token) };
+    assert_eq!(redis.acquire(steal).await.unwrap(), Acquired::Lead, "{key}");
+}
+
+/// How often a command was called, from outside and by scripts.
+fn calls(server: &Server, command: &str) -> usize {
+    let stats = server.cli(&["INFO", "commandstats"]);
+    let line =
+        stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn every_operation_survives_a_flush_of_the_scripts() {
+    let (server, redis) = redis().await;
+    let flush = || assert_eq!(server.cli(&["SCRIPT", "FLUSH"]), "OK");
+    lead(&redis, "s:a", 1).await;
+    flush();
+    lead(&redis, "s:a", 1).await;
+    flush();
+    assert!(redis.renew("s:a", 1, LONG).await.unwrap());
+    flush();
+    assert!(redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
+    flush();
+    let found = redis.acquire(request("s:a", 2)).await.unwrap();
+    assert_eq!(found, Acquired::Value(Bytes::from("a")));
+    flush();
+    lead(&redis, "s:b", 1).await;
+    flush();
+    redis.abort("s:b", 1).await.unwrap();
+    flush();
+    redis.set(&[write("s:b", b"b")], None).await.unwrap();
+    flush();
+    assert_eq!(redis.remove(&["s:a", "s:b"], None).await.unwrap(), 2);
+    assert_eq!(server.cli(&["KEYS", "*"]), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_over_several_connections_one_leads() {
+    let (server, first) = redis().await;
+    let second = Redis::connect(server.url()).await.unwrap();
+    for round in 0..10 {
+        let key = format!("s:raced-{round}");
+        let tasks: Vec<_> = (1..=50)
+            .map(|token| {
+                let redis = if token % 2 == 0 { first.clone() } else { second.clone() };
+                let key = key.clone();
+                tokio::spawn(async move { (token, redis.acquire(request(&key, token)).await) })
+            })
+            .collect();
+        let mut leaders = Vec::new();
+        for task in tasks {
+            match task.await.unwrap() {
+                (token, Ok(Acquired::Lead)) => leaders.push(token),
+                (_, Ok(Acquired::Wait(left))) => assert!(left <= LONG),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(leaders.len(), 1, "{leaders:?}");
+        // The lease is the key's, not the connection's.
+        let leader = leaders[0];
+        assert!(second.renew(&key, leader, LONG).await.unwrap());
+        assert!(first.commit(leader, &write(&key, b"x"), None).await.unwrap());
+        assert!(!second.commit(leader, &write(&key, b"y"), None).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn an_eviction_over_another_connection_fences_the_load() {
+    let (server, loader) = redis().await;
+    let evicter = Redis::connect(server.url()).await.unwrap();
+    lead(&loader, "s:a", 1).await;
+    assert_eq!(evicter.remove(&["s:a"], None).await.unwrap(), 0);
+    assert!(!loader.commit(1, &write("s:a", b"old"), None).await.unwrap());
+    lead(&loader, "s:a", 2).await;
+    evicter.set(&[write("s:a", b"new")], None).await.unwrap();
+    assert!(!loader.commit(2, &write("s:a", b"old"), None).await.unwrap());
+    assert_eq!(loader.get_many(&["s:a"]).await.unwrap(), [Some(Bytes::from("new"))]);
+    lead(&loader, "s:b", 3).await;
+    assert_eq!(evicter.revoke(&Pattern::new("s:*")).await.unwrap(), 1);
+    assert!(!loader.commit(3, &write("s:b", b"old"), None).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_lease_vanishes_by_itself() {
+    let (server, redis) = redis().await;
+    let brief = Acquire { ttl: Duration::from_millis(50), ..request("s:a", 1) };
+    assert_eq!(redis.acquire(brief).await.unwrap(), Acquired::Lead);
+    let lease = "s~lease{";
+    assert!(server.cli(&["KEYS", "*"]).starts_with(lease));
+    eventually("vanished", async || server.cli(&["DBSIZE"]) == "0").await;
+    // Each way to hold a lease has an end.
+    lead(&redis, "s:a", 1).await;
+    let key = server.cli(&["KEYS", "*"]);
+    let pttl = || server.cli(&["PTTL", &key]).parse::<u64>().unwrap();
+    assert!((50_000..=60_000).contains(&pttl()), "{}", pttl());
+    assert!(redis.renew("s:a", 1, LONG * 2).await.unwrap());
+    assert!((110_000..=120_000).contains(&pttl()), "{}", pttl());
+    steal(&redis, "s:a", 2).await;
+    assert!((50_000..=60_000).contains(&pttl()), "{}", pttl());
+    assert_eq!(server.cli(&["GET", &key]), "2");
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind() {
+    let (server, redis) = redis().await;
+    let keys = || server.cli(&["KEYS", "*"]);
+    lead(&redis, "s:a", 1).await;
+    redis.abort("s:a", 1).await.unwrap();
+    assert_eq!(keys(), "");
+    lead(&redis, "s:a", 1).await;
+    assert_eq!(redis.remove(&["s:a"], None).await.unwrap(), 0);
+    assert_eq!(keys(), "");
+    lead(&redis, "s:a", 1).await;
+    let notice = Notice { channel: "bus".to_owned(), message: Bytes::new() };
+    assert_eq!(redis.remove(&["s:a"], Some(&notice)).await.unwrap(), 0);
+    assert_eq!(keys(), "");
+    lead(&redis, "s:a", 1).await;
+    assert_eq!(redis.revoke(&Pattern::new("s:a")).await.unwrap(), 1);
+    assert_eq!(keys(), "");
+    lead(&redis, "s:a", 1).await;
+    assert!(redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
+    assert_eq!(keys(), "s:a");
+    lead(&redis, "s:b", 1).await;
+    redis.set(&[write("s:b", b"b")], None).await.unwrap();
+    redis.remove(&["s:a"], None).await.unwrap();
+    assert_eq!(keys(), "s:b");
+}
+
+#[tokio::test]
+async fn a_commit_stores_bytes_and_time_to_live() {
+    let (server, redis) = redis().await;
+    let value: Vec<u8> = (0..=255).chain([0, 0, 13, 10, 0, 255]).collect();
+    let mark: [u8; MARK] = *value.last_chunk().unwrap();
+    let ttl = Some(Duration::from_secs(100));
+    let entry = Write { key: "s:a".to_owned(), value: Bytes::from(value.clone()), ttl };
+    lead(&redis, "s:a", u64::MAX).await;
+    assert!(redis.commit(u64::MAX, &entry, None).await.unwrap());
+    assert_eq!(server.bytes("s:a").unwrap(), value);
+    assert!((99_000..=100_000).contains(&server.cli(&["PTTL", "s:a"]).parse::<i64>().unwrap()));
+    let found = redis.acquire(request("s:a", 1)).await.unwrap();
+    assert_eq!(found, Acquired::Value(Bytes::from(value)));
+    let seen = Acquire { seen: Some(mark), ..request("s:a", 1) };
+    assert_eq!(redis.acquire(seen).await.unwrap(), Acquired::Lead);
+    assert!(redis.commit(1, &Write { ttl: None, ..entry }, None).await.unwrap());
+    assert_eq!(server.cli(&["PTTL", "s:a"]), "-1");
+}
+
+/// What others have put there is no lease and no value.
+#[tokio::test]
+async fn foreign_values_are_in_nobodys_way() {
+    let (server, redis) = redis().await;
+    server.cli(&["RPUSH", "s:a", "x"]);
+    lead(&redis, "s:a", 1).await;
+    assert!(redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
+    lead(&redis, "s:b", 1).await;
+    let lease = server.cli(&["KEYS", "s~lease*"]);
+    server.cli(&["DEL", &lease]);
+    server.cli(&["RPUSH", &lease, "x"]);
+    assert!(!redis.renew("s:b", 1, LONG).await.unwrap());
+    assert!(!redis.commit(1, &write("s:b", b"b"), None).await.unwrap());
+    redis.abort("s:b", 1).await.unwrap();
+    lead(&redis, "s:b", 2).await;
+    // Without an end it would be held for ever.
+    server.cli(&["SET", &lease, "3"]);
+    lead(&redis, "s:b", 4).await;
+}
+
+#[tokio::test]
+async fn a_full_redis_ends_leases_and_grants_none() {
+    let (server, redis) = redis().await;
+    lead(&redis, "s:a", 1).await;
+    lead(&redis, "s:b", 1).await;
+    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    for error in [
+        redis.acquire(request("s:c", 1)).await.unwrap_err(),
+        redis.commit(1, &write("s:a", b"a"), None).await.unwrap_err(),
+        redis.set(&[write("s:b", b"b")], None).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), BackendErrorKind::Refused);
+        assert!(error.to_string().contains("OOM"), "{error}");
+    }
+    redis.abort("s:a", 1).await.unwrap();
+    assert_eq!(server.cli(&["KEYS", "*"]), "", "a set that is refused has ended the lease");
+    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    lead(&redis, "s:b", 2).await;
+}
+
+#[tokio::test]
+async fn one_round_trip_each() {
+    let (server, redis) = redis().await;
+    // The scripts are known from here on.
+    lead(&redis, "s:a", 1).await;
+    redis.renew("s:a", 1, LONG).await.unwrap();
+    redis.abort("s:a", 1).await.unwrap();
+    redis.commit(1, &write("s:a", b"a"), None).await.unwrap();
+    redis.set(&[write("s:a", b"a")], None).await.unwrap();
+    redis.remove(&["s:a"], None).await.unwrap();
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    lead(&redis, "s:a", 1).await;
+    redis.renew("s:a", 1, LONG).await.unwrap();
+    redis.commit(1, &write("s:a", b"a"), None).await.unwrap();
+    redis.abort("s:a", 1).await.unwrap();
+    let notice = Notice { channel: "bus".to_owned(), message: Bytes::new() };
+    let entries: Vec<_> = (0..256).map(|n| write(&format!("s:{n}"), b"x")).collect();
+    redis.set(&entries, Some(&notice)).await.unwrap();
+    let keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(redis.remove(&keys, Some(&notice)).await.unwrap(), 256);
+    assert_eq!((calls(&server, "evalsha"), calls(&server, "eval")), (6, 0));
+    assert_eq!(calls(&server, "set"), 1 + 1 + 256);
+    assert_eq!(calls(&server, "publish"), 2);
+}
+
+#[tokio::test]
+async fn revoking_goes_through_everything_and_spares_what_is_foreign() {
+    let (server, redis) = redis().await;
+    let entries: Vec<_> = (0..5000).map(|n| write(&format!("s:v:{n}"), b"x")).collect();
+    redis.set(&entries, None).await.unwrap();
+    for n in 0..1500 {
+        steal(&redis, &format!("s:v:{n}"), 1).await;
+        lead(&redis, &format!("s:w:{n}"), 1).await;
+    }
+    lead(&redis, "s2:v:1", 1).await;
+    // No lease of ours: the tag is not the key's.
+    server.cli(&["SET", "s~lease{@@@@}:v:1", "x"]);
+    server.cli(&["EVAL", "return redis.call('SET', 's~lease{@@@@}:\\255', '')", "0"]);
+    assert_eq!(redis.revoke(&Pattern::new("s:v:*")).await.unwrap(), 1500);
+    assert_eq!(redis.revoke(&Pattern::new("s:v:*")).await.unwrap(), 0);
+    assert_eq!(redis.revoke(&Pattern::new("s*:w:*9")).await.unwrap(), 150);
+    assert_eq!(redis.revoke(&Pattern::new("s:*")).await.unwrap(), 1350);
+    assert_eq!(redis.revoke(&Pattern::new("*")).await.unwrap(), 1);
+    assert_eq!(server.cli(&["DBSIZE"]), "5002");
+}
+
+/// The timeout is each page's.
+#[tokio::test]
+async fn revoking_may_take_longer_than_an_operation() {
+    let (server, redis) = redis().await;
+    let entries: Vec<_> = (0..20_000).map(|n| write(&format!("s:v:{n}"), b"")).collect();
+    redis.set(&entries, None).await.unwrap();
+    steal(&redis, "s:v:1", 1).await;
+    let proxy = Proxy::start(server.port());
+    let builder = Redis::builder(proxy.url()).operation_timeout(Duration::from_millis(200));
+    let slow = builder.connect().await.unwrap();
+    proxy.delay(Duration::from_millis(10));
+    assert_eq!(slow.revoke(&Pattern::new("s:*")).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_not_noticed() {
+    let (server, _) = redis().await;
+    let proxy = Proxy::start(server.port());
+    let redis = Redis::connect(proxy.url()).await.unwrap();
+    lead(&redis, "s:a", 1).await;
+    proxy.cut();
+    lead(&redis, "s:a", 1).await;
+    proxy.cut();
+    assert!(redis.renew("s:a", 1, LONG).await.unwrap());
+    proxy.cut();
+    assert!(redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
+    lead(&redis, "s:b", 1).await;
+    proxy.cut();
+    redis.abort("s:b", 1).await.unwrap();
+    lead(&redis, "s:c", 1).await;
+    proxy.cut();
+    assert_eq!(redis.revoke(&Pattern::new("s:*")).await.unwrap(), 1);
+}
+
+/// A node of a cluster refuses scripts over keys of several slots.
+#[tokio::test]
+async fn a_lease_shares_its_values_slot() {
+    let server = Server::with_args(&["--cluster-enabled", "yes"]);
+    server.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    eventually("a cluster of one", async || {
+        server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+    })
+    .await;
+    let redis = Redis::connect(server.url()).await.unwrap();
+    for rest in [
+        "user:7",
+        "{7}",
+        "{user}:{7}",
+        "{7",
+        "7}",
+        "}7{",
+        "}7{8}",
+        "{}",
+        "{}{7}",
+        "{{7}}",
+        "",
+        "\u{1F980}",
+    ] {
+        let key = format!("shop:{rest}");
+        lead(&redis, &key, 1).await;
+        let lease = server.cli(&["KEYS", "*"]);
+        let slot = |key: &str| server.cli(&["CLUSTER", "KEYSLOT", key]);
+        assert_eq!(slot(&lease), slot(&key), "{lease}");
+        assert!(redis.renew(&key, 1, LONG).await.unwrap());
+        assert!(redis.commit(1, &write(&key, b"a"), None).await.unwrap());
+        redis.set(&[write(&key, b"b")], None).await.unwrap();
+        steal(&redis, &key, 2).await;
+        assert_eq!(redis.remove(&[&key], None).await.unwrap(), 1);
+        assert_eq!(server.cli(&["DBSIZE"]), "0");
+    }
+}
