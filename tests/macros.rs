@@ -15,6 +15,8 @@ mod call;
 mod keys;
 #[path = "macros/methods.rs"]
 mod methods;
+#[path = "macros/policy.rs"]
+mod policy;
 #[path = "macros/stale.rs"]
 mod stale;
 #[path = "macros/sync.rs"]

@@ -106,6 +106,26 @@ impl Options {
         None
     }
 
+    /// Takes `name`, which may have a value.
+    pub(crate) fn flag_or_assigned(
+        &mut self,
+        name: &str,
+        errors: &mut Errors,
+    ) -> Option<(Ident, Option<Expr>)> {
+        let Opt { name, value } = self.take(name)?;
+        match value {
+            Value::Flag => Some((name, None)),
+            Value::Assigned(expr) => Some((name, Some(expr))),
+            Value::List(_) => {
+                errors.at(
+                    name.span(),
+                    format!("`{name}` takes no list: write `{name}` or `{name} = ...`"),
+                );
+                None
+            }
+        }
+    }
+
     /// Takes the bare option `name`.
     pub(crate) fn flag(&mut self, name: &str, errors: &mut Errors) -> Option<Ident> {
         let Opt { name, value } = self.take(name)?;
