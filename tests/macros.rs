@@ -11,6 +11,8 @@ mod cache_put;
 mod caches;
 #[path = "macros/call.rs"]
 mod call;
+#[path = "macros/conditions.rs"]
+mod conditions;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/methods.rs"]
