@@ -98,12 +98,22 @@ impl Options {
 
     /// Takes `name = value`.
     pub(crate) fn assigned(&mut self, name: &str, errors: &mut Errors) -> Option<(Ident, Expr)> {
+        let (name, value) = self.given(name, errors)?;
+        Some((name, value?))
+    }
+
+    /// Takes `name = value`; one that has no value, which is recorded, was given even so.
+    pub(crate) fn given(
+        &mut self,
+        name: &str,
+        errors: &mut Errors,
+    ) -> Option<(Ident, Option<Expr>)> {
         let Opt { name, value } = self.take(name)?;
         if let Value::Assigned(expr) = value {
-            return Some((name, expr));
+            return Some((name, Some(expr)));
         }
         errors.at(name.span(), format!("`{name}` needs a value: `{name} = ...`"));
-        None
+        Some((name, None))
     }
 
     /// Takes `name`, which may have a value.

@@ -91,6 +91,7 @@ fn options_that_count_from_a_ttl() {
     passes(quote!(policy = P, #all));
     // A `ttl` that is wrong by itself was given.
     cached(quote!(ttl = "5 weeks", #all), &["`weeks` is not a unit"]);
+    cached(quote!(ttl, #all), &["`ttl` needs a value"]);
 }
 
 #[test]

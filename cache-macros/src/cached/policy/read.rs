@@ -36,42 +36,42 @@ pub(super) fn span(
     options: &mut Options,
     errors: &mut Errors,
 ) -> Option<Given<Duration>> {
-    let (ident, value) = options.assigned(name, errors)?;
-    let mut read = duration::read(name, &value, errors);
-    if let (Some(Duration::ZERO), Zero::Refused(otherwise)) = (read, zero) {
-        let message = format!("`{name}` must be longer than zero; leave it out for {otherwise}");
-        errors.on(&value, message);
-        read = None;
-    }
-    Some(Given { name: ident, value: read })
+    take(name, options, errors, |value, errors| {
+        let read = duration::read(name, value, errors)?;
+        if let (Duration::ZERO, Zero::Refused(otherwise)) = (read, zero) {
+            let fix = format!("leave it out for {otherwise}");
+            errors.on(value, format!("`{name}` must be longer than zero; {fix}"));
+            return None;
+        }
+        Some(read)
+    })
 }
 
 /// Takes `ttl`: a duration, or "never".
 pub(super) fn ttl(options: &mut Options, errors: &mut Errors) -> Option<Given<Ttl>> {
-    let (name, value) = options.assigned("ttl", errors)?;
-    if text(&value).is_some_and(|text| text == "never") {
-        return Some(Given { name, value: Some(Ttl::Never) });
-    }
-    let mut read = duration::read("ttl", &value, errors);
-    if read == Some(Duration::ZERO) {
-        let message = "`ttl` must be longer than zero; leave it out for the cache's own, or write `\"never\"` for entries that do \
-                       not expire";
-        errors.on(&value, message);
-        read = None;
-    }
-    Some(Given { name, value: read.map(Ttl::For) })
+    take("ttl", options, errors, |value, errors| {
+        if text(value).is_some_and(|text| text == "never") {
+            return Some(Ttl::Never);
+        }
+        let read = duration::read("ttl", value, errors)?;
+        if read.is_zero() {
+            let message = "`ttl` must be longer than zero; leave it out for the cache's own, or write `\"never\"` for entries that \
+                           do not expire";
+            errors.on(value, message);
+            return None;
+        }
+        Some(Ttl::For(read))
+    })
 }
 
 /// Takes `jitter`: `0.1` or `"10%"`.
 pub(super) fn jitter(options: &mut Options, errors: &mut Errors) -> Option<Given<f64>> {
-    let (name, value) = options.assigned("jitter", errors)?;
-    let read = number(&value).or_else(|| percent(&value));
-    let read = read.filter(|fraction| (0.0..=1.0).contains(fraction));
-    if read.is_none() {
+    take("jitter", options, errors, |value, errors| {
+        let read = number(value).or_else(|| percent(value));
+        let read = read.filter(|fraction| (0.0..=1.0).contains(fraction));
         let message = "`jitter` is a fraction of the `ttl`, from 0 to 1: for a tenth write `0.1` or `\"10%\"`";
-        errors.on(&value, message);
-    }
-    Some(Given { name, value: read })
+        or_refuse(read, value, message, errors)
+    })
 }
 
 /// Takes `early_refresh`, bare or with its beta.
@@ -86,26 +86,38 @@ pub(super) fn early_refresh(
     };
     let good = |beta: &f64| *beta > 0.0 || (*beta == 0.0 && matches!(zero, Zero::Allowed));
     let read = number(&value).filter(good).filter(|beta| beta.is_finite());
-    if read.is_none() {
-        let message = "`early_refresh` takes a number above 0: write just `early_refresh` for the usual 1, more for earlier refreshes";
-        errors.on(&value, message);
-    }
-    Some(Given { name, value: read })
+    let message = "`early_refresh` takes a number above 0: write just `early_refresh` for the usual 1, more for earlier refreshes";
+    let value = or_refuse(read, &value, message, errors);
+    Some(Given { name, value })
 }
 
 /// Takes `stampede`.
 pub(super) fn stampede(options: &mut Options, errors: &mut Errors) -> Option<Given<&'static str>> {
-    let (name, value) = options.assigned("stampede", errors)?;
-    let text = text(&value).unwrap_or_default();
-    let read = STAMPEDES.iter().find(|(known, _)| *known == text).map(|(_, variant)| *variant);
-    if read.is_none() {
+    take("stampede", options, errors, |value, errors| {
+        let text = text(value).unwrap_or_default();
+        let read = STAMPEDES.iter().find(|(known, _)| *known == text).map(|(_, variant)| *variant);
         let hint = did_you_mean(&text, &STAMPEDES.map(|(known, _)| known));
-        let message = format!(
-            "`stampede` is `\"fleet\"`, `\"process\"` or `\"off\"`: how far one load per key reaches{hint}"
-        );
-        errors.on(&value, message);
+        let message = "`stampede` is `\"fleet\"`, `\"process\"` or `\"off\"`: how far one load per key reaches";
+        or_refuse(read, value, &format!("{message}{hint}"), errors)
+    })
+}
+
+/// Takes `name = value`. An option whose value is refused was given all the same: what needs it is not to complain.
+fn take<T>(
+    name: &str,
+    options: &mut Options,
+    errors: &mut Errors,
+    read: impl FnOnce(&Expr, &mut Errors) -> Option<T>,
+) -> Option<Given<T>> {
+    let (name, value) = options.given(name, errors)?;
+    Some(Given { name, value: value.and_then(|value| read(&value, errors)) })
+}
+
+fn or_refuse<T>(read: Option<T>, value: &Expr, message: &str, errors: &mut Errors) -> Option<T> {
+    if read.is_none() {
+        errors.on(value, message);
     }
-    Some(Given { name, value: read })
+    read
 }
 
 fn text(value: &Expr) -> Option<String> {
