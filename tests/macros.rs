@@ -11,10 +11,14 @@ mod cache_put;
 mod caches;
 #[path = "macros/call.rs"]
 mod call;
+#[path = "macros/conditions.rs"]
+mod conditions;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/methods.rs"]
 mod methods;
+#[path = "macros/policy.rs"]
+mod policy;
 #[path = "macros/stale.rs"]
 mod stale;
 #[path = "macros/sync.rs"]

@@ -6,13 +6,71 @@ pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
 pub use crate::site::Site;
 pub use crate::value::{
-    AbsentNever, AbsentOption, Holds, KeepsErrors, Optional, Probe, Shape, ShapePlain, ShapeResult,
-    ShapeShared, SharedFailure, TimeoutError, TimeoutNever, TimesOut, absent, keeps_errors,
-    times_out, value_probe,
+    AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, Optional, Probe, Shape,
+    ShapePlain, ShapeResult, ShapeShared, SharedFailure, TimeoutError, TimeoutNever, TimesOut,
+    absent, detached, keeps_errors, times_out, value_probe,
 };
+
+use crate::policy::{Policy, PolicyError};
 
 /// Gives an async block its output type: `if false { return typed::<T>(); }`. Never runs.
 #[cold]
 pub fn typed<T>() -> T {
     unreachable!("only named for its type")
+}
+
+/// `policy`, if it can be. In a `static` the answer is the compiler's.
+///
+/// # Panics
+/// With the field and the message of [`Policy::check`], at compile time only.
+#[must_use]
+#[track_caller]
+pub const fn possible(policy: Policy) -> Policy {
+    if let Err(PolicyError { field, message }) = policy.check() {
+        // A constant panic takes one text.
+        let (mut text, mut at) = ([0; 256], 0);
+        at = append(&mut text, at, field);
+        at = append(&mut text, at, ": ");
+        at = append(&mut text, at, message);
+        match std::str::from_utf8(text.split_at(at).0) {
+            Ok(text) => panic!("{}", text),
+            Err(_) => panic!("{}", field),
+        }
+    }
+    policy
+}
+
+/// Writes as much of `more` behind `at` as there is room for; says where it ends.
+const fn append(text: &mut [u8], at: usize, more: &str) -> usize {
+    let mut written = 0;
+    while written < more.len() && at + written < text.len() {
+        text[at + written] = more.as_bytes()[written];
+        written += 1;
+    }
+    at + written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "stale: is a window after the ttl; give a `ttl` too")]
+    fn a_policy_that_cannot_be_is_told_by_field_and_message() {
+        let _ = possible(Policy::new().stale(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_policy_that_can_be_is_itself() {
+        assert_eq!(possible(Policy::new()), Policy::new());
+    }
+
+    #[test]
+    fn text_without_room_is_cut_off() {
+        let mut text = [0; 4];
+        let at = append(&mut text, 0, "abc");
+        assert_eq!((append(&mut text, at, "def"), &text), (4, b"abcd"));
+    }
 }

@@ -27,26 +27,7 @@ pub(crate) fn read(name: &str, value: &Expr, errors: &mut Errors) -> Option<Dura
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => seconds(number),
         _ => Err(FORM.to_owned()),
     };
-    match read {
-        Ok(Duration::ZERO) => {
-            errors.on(value, zero(name));
-            None
-        }
-        Ok(duration) => Some(duration),
-        Err(message) => {
-            errors.on(value, format!("`{name}`: {message}"));
-            None
-        }
-    }
-}
-
-fn zero(name: &str) -> String {
-    let fix = if name == "ttl" {
-        "leave it out for entries that do not expire"
-    } else {
-        "leave it out for none"
-    };
-    format!("`{name}` must be longer than zero; {fix}")
+    read.inspect_err(|message| errors.on(value, format!("`{name}`: {message}"))).ok()
 }
 
 fn seconds(number: &syn::LitInt) -> Result<Duration, String> {

@@ -28,16 +28,21 @@ use proc_macro::TokenStream;
 
 /// Serves a function from the cache: its body runs only when there is no entry for its arguments.
 ///
-/// ```ignore
+/// ```
+/// # use larder::cached;
+/// # #[derive(Clone)]
+/// # struct Db;
+/// # impl Db { async fn fetch(&self, _: u64) -> Result<String, String> { Ok("Ada".into()) } }
 /// #[cached(ttl = "5m", key = "user:{id}", tags = ["users", "user:{id}"], skip(db))]
-/// async fn get_user(db: &Db, id: u64) -> Result<User, DbError> {
+/// async fn get_user(db: &Db, id: u64) -> Result<String, String> {
 ///     db.fetch(id).await
 /// }
 ///
-/// #[cached] // module path, function and every argument make the key; the entry does not expire
+/// #[cached] // module path, function and every argument make the key
 /// fn fib(n: u64) -> u64 {
 ///     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
 /// }
+/// assert_eq!(fib(50), 12_586_269_025);
 /// ```
 ///
 /// An async function returns `larder::Call` afterwards: a future of the same output that can be told to refresh, to evict
@@ -45,16 +50,111 @@ use proc_macro::TokenStream;
 ///
 /// # Options
 ///
+/// A duration is `"250ms"`, `"90s"`, `"1h 30m"`, `"2d"`, or an integer: seconds. Each option of the first two tables is the twin
+/// of a setter of `larder::Policy`, which tells more of it. What cannot be (a soft timeout above the hard one, a window without
+/// a `ttl`, a duration of zero) does not compile.
+///
+/// How long a value lives:
+///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `ttl = "5m"` | no expiry | how long the entry is fresh. `"250ms"`, `"90s"`, `"1h 30m"`, `"2d"`, or an integer: seconds |
-/// | `stale = "1m"` | none | for so long after `ttl`, serve the old value and refresh it once in the background. Async functions only; borrowed arguments are cloned for the refresh, so that `&T` needs `T: ToOwned` and `&mut` is refused |
+/// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire |
+/// | `tti = "1m"` | none | time to idle: an entry is fresh for so long after it was last read, and no longer than `ttl` |
+/// | `jitter = 0.1` or `"10%"` | 0 | each `ttl` is shortened by a random part of up to this fraction, so that entries that were written together do not expire together |
+/// | `none_ttl = "30s"` | as `ttl` | how long `None` is cached, where the value is an `Option`; `0`: not at all |
+/// | `err_ttl = "2s"` | not cached | how long an `Err` is cached (in memory), where the error is `Clone` |
+///
+/// What happens when it is old, and while it is loaded:
+///
+/// | option | default | meaning |
+/// | --- | --- | --- |
+/// | `stale = "1m"` ᵇ | none | for so long after `ttl`, serve the old value and refresh it once in the background |
+/// | `stale_if_error = "1h"` | none | for so long after `ttl`, serve the old value if the load fails or takes longer than its timeouts |
+/// | `throttle = "5s"` | `"1s"` | how long a failed load is not tried again while an old value is served |
+/// | `early_refresh` or `= 1.5` ᵇ | none | before `ttl` ends, refresh in the background with a probability that grows with time and with the cost of the load; the number is the beta of XFetch, 1 if left out |
+/// | `soft_timeout = "100ms"` ᵇ | none | how long to wait for a load before the old value is served (needs `stale_if_error` or `stale`); the load goes on |
+/// | `hard_timeout = "2s"` ᵇ | none | how long to wait in any case; without an old value the function then returns its error, which must be `From<larder::TimedOut>`; the load goes on |
+/// | `stampede = "fleet"` | `"fleet"` | how far one load per key reaches: all processes of a remote tier, `"process"`, or `"off"` |
+/// | `lease = "30s"` | `"10s"` | after how long a load counts as hung, so that one of those who wait takes over |
+///
+/// ᵇ The load may go on in the background: async functions only. Borrowed arguments are cloned for it when it does, so that `&T`
+/// needs `T: ToOwned`, and `&mut` is refused.
+///
+/// Whether the cache is used at all:
+///
+/// | option | default | meaning |
+/// | --- | --- | --- |
+/// | `cache_if = \|user\| user.active` | always | store a value only if this is true. It takes the value by reference: the `T` of a `Result<T, E>`, else what the function returns. A closure that captures nothing, or a path |
+/// | `unless = Vec::is_empty` | never | do not store a value if this is true |
+/// | `skip_if = page > 100` | never | neither read nor write the cache: a condition on the arguments, by their names |
+///
+/// And where:
+///
+/// | option | default | meaning |
+/// | --- | --- | --- |
+/// | `policy = SHARED` | `Policy::new()` | a constant `larder::Policy`, which the other options override; see below |
 /// | `key = "user:{id}"` | automatic | the whole key below the cache's namespace. Must mention every argument that isn't skipped |
 /// | `skip(db, self)` | none | arguments that the value does not depend on |
 /// | `tags = ["users", "user:{id}"]` | none | names under which entries can be evicted together |
 /// | `cache = "people"` | the default cache | a cache by name, or (any other expression) a handle: `cache = self.cache` |
 /// | `local` | all tiers | the memory tier only; the value then needs no serde |
 /// | `crate = path` | found | where larder is, for crates that re-export it |
+///
+/// ```
+/// # use larder::{TimedOut, cached};
+/// # #[derive(Clone)]
+/// # struct Db;
+/// # impl Db { async fn fetch(&self, _: u64) -> Result<Option<String>, DbError> { Ok(None) } }
+/// #[derive(Clone, Debug)]
+/// enum DbError {
+///     Late,
+///     // ...
+/// }
+///
+/// impl From<TimedOut> for DbError {
+///     fn from(_: TimedOut) -> Self {
+///         Self::Late
+///     }
+/// }
+///
+/// #[cached(
+///     ttl = "5m", tti = "1m", jitter = "10%",               // fresh for 4.5 to 5 minutes, if it is read every minute
+///     stale = "1m", stale_if_error = "1h", throttle = "5s", // old values: while one is loaded, and while that fails
+///     soft_timeout = "100ms", hard_timeout = "2s",          // how long a caller waits
+///     none_ttl = "30s", err_ttl = "1s",                     // what is cached of a load that found nothing, or failed
+///     skip_if = id == 0, skip(db)
+/// )]
+/// async fn get_user(db: &Db, id: u64) -> Result<Option<String>, DbError> {
+///     db.fetch(id).await
+/// }
+/// ```
+///
+/// # Shared policies
+///
+/// ```
+/// # use larder::{Policy, cached};
+/// # use std::time::Duration;
+/// static PEOPLE: Policy =
+///     Policy::new().ttl(Duration::from_secs(300)).stale(Duration::from_secs(60)).tags(&["people"]);
+///
+/// #[cached(policy = PEOPLE)]
+/// async fn name(id: u64) -> String {
+///     format!("user {id}")
+/// }
+///
+/// #[cached(policy = PEOPLE, ttl = "1h", cache_if = |names| names.len() < 1000, tags = ["names"])]
+/// async fn names(page: u32) -> Vec<String> {
+///     vec![format!("user {page}")]
+/// }
+/// ```
+///
+/// Whether all of it together can be is checked at compile time, too. `tags` are added to those of the policy; `stale = 0`,
+/// `stale_if_error = 0`, `early_refresh = 0` and `jitter = 0` take away what it has.
+///
+/// The policy may let a load go on in the background, so that an async function has to meet the demands of ᵇ for it. One with
+/// a `&mut` argument and a sync function cannot: of the policy they leave out `stale`, `early_refresh` and the timeouts. `none_ttl`,
+/// `err_ttl` and `hard_timeout` of the policy hold for outputs that they are made for, and are left out for others; in the attribute
+/// itself they are errors there. `policy` cannot name `Self`.
 ///
 /// # Keys
 ///
@@ -66,9 +166,11 @@ use proc_macro::TokenStream;
 ///
 /// # Sync functions and methods
 ///
-/// Beside a sync function stands an empty type of the same name, beside a sync method (and a method with `stale`) a hidden one.
-/// So these two kinds of method can be in inherent impls but not in the implementation of a trait, and a sync
-/// associated function without `self` must name `Self` somewhere to be known for one.
+/// A sync function takes all options but those marked ᵇ.
+///
+/// Beside a sync function stands an empty type of the same name, beside a sync method (and a method whose load may go on in the
+/// background) a hidden one. So these two kinds of method can be in inherent impls but not in the implementation of a trait, and
+/// a sync associated function without `self` must name `Self` somewhere to be known for one.
 #[proc_macro_attribute]
 pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
     cached::expand(args.into(), item.into()).into()
@@ -76,17 +178,19 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Caches a value of an instance: [`macro@cached`] for a method that takes `&self` and nothing else.
 ///
-/// ```ignore
+/// ```
+/// # use larder::cached_property;
+/// # struct Tenant { id: u64 }
 /// impl Tenant {
-///     #[cached_property(ttl = "1m", key = "tenant:{self.id}:users")]
+///     #[cached_property(ttl = "1m", key = "tenant:{self.id}:users", skip_if = self.id == 0)]
 ///     async fn user_count(&self) -> u64 {
-///         self.db.count().await
+///         self.id + 1 // what a database says
 ///     }
 /// }
 /// ```
 ///
-/// `key` is required and has to name at least one field of `self`, or all instances would share one value. `ttl`, `stale`,
-/// `tags`, `cache`, `local` and `crate` are those of [`macro@cached`].
+/// `key` is required and has to name at least one field of `self`, or all instances would share one value. The other options
+/// are those of [`macro@cached`], without `skip`.
 #[proc_macro_attribute]
 pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
     cached_property::expand(args.into(), item.into()).into()

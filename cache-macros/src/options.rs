@@ -98,12 +98,42 @@ impl Options {
 
     /// Takes `name = value`.
     pub(crate) fn assigned(&mut self, name: &str, errors: &mut Errors) -> Option<(Ident, Expr)> {
+        let (name, value) = self.given(name, errors)?;
+        Some((name, value?))
+    }
+
+    /// Takes `name = value`; one that has no value, which is recorded, was given even so.
+    pub(crate) fn given(
+        &mut self,
+        name: &str,
+        errors: &mut Errors,
+    ) -> Option<(Ident, Option<Expr>)> {
         let Opt { name, value } = self.take(name)?;
         if let Value::Assigned(expr) = value {
-            return Some((name, expr));
+            return Some((name, Some(expr)));
         }
         errors.at(name.span(), format!("`{name}` needs a value: `{name} = ...`"));
-        None
+        Some((name, None))
+    }
+
+    /// Takes `name`, which may have a value.
+    pub(crate) fn flag_or_assigned(
+        &mut self,
+        name: &str,
+        errors: &mut Errors,
+    ) -> Option<(Ident, Option<Expr>)> {
+        let Opt { name, value } = self.take(name)?;
+        match value {
+            Value::Flag => Some((name, None)),
+            Value::Assigned(expr) => Some((name, Some(expr))),
+            Value::List(_) => {
+                errors.at(
+                    name.span(),
+                    format!("`{name}` takes no list: write `{name}` or `{name} = ...`"),
+                );
+                None
+            }
+        }
     }
 
     /// Takes the bare option `name`.

@@ -126,7 +126,8 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
     })
 }
 
-fn mentions_self_type(tokens: TokenStream) -> bool {
+/// Whether `Self` stands somewhere in `tokens`.
+pub(crate) fn mentions_self_type(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == "Self",
         TokenTree::Group(group) => mentions_self_type(group.stream()),
@@ -152,6 +153,17 @@ pub(crate) fn with_names(sig: &Signature, args: &[Argument], keep_mut: bool) -> 
         }
     }
     sig
+}
+
+/// The inputs of `function` that are borrowed for writing: those that cannot be cloned.
+pub(crate) fn mutable_borrows(function: &Function) -> Vec<TokenStream> {
+    let this = function.receiver().filter(|receiver| matches!(held(receiver), Held::Mutable));
+    let args = function.args.iter().filter_map(Argument::reference);
+    let args = args.filter(|reference| reference.mutability.is_some());
+    this.map(ToTokens::to_token_stream)
+        .into_iter()
+        .chain(args.map(ToTokens::to_token_stream))
+        .collect()
 }
 
 /// How a receiver is held.

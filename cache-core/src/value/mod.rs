@@ -7,8 +7,8 @@
 mod option;
 
 pub use option::{
-    AbsentNever, AbsentOption, KeepsErrors, Optional, TimeoutError, TimeoutNever, TimesOut, absent,
-    keeps_errors, times_out, value_probe,
+    AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
+    TimesOut, absent, detached, keeps_errors, times_out, value_probe,
 };
 
 use std::any::Any;

@@ -25,34 +25,53 @@ pub fn absent<S: Shape<Value: Optional>>(_: S) -> Option<fn(&S::Value) -> bool> 
     Some(Optional::is_absent)
 }
 
-/// An output that can say that time ran out.
+/// An output that can fail.
 #[diagnostic::on_unimplemented(
     message = "`hard_timeout` needs an output that can say that time ran out: a `Result` whose error is `From<larder::TimedOut>`",
     label = "can't be made from a time-out",
-    note = "implement `From<larder::TimedOut>` for the error, or remove `hard_timeout`"
+    note = "return such a `Result`, or remove `hard_timeout`"
 )]
-pub trait TimesOut: Shape {
+pub trait Fails: Shape {
     #[doc(hidden)]
-    fn timed_out() -> Self::Output;
+    type Error;
+    #[doc(hidden)]
+    fn fail(error: Self::Error) -> Self::Output;
 }
 
-impl<T: 'static, E: Clone + Send + Sync + From<TimedOut> + 'static> TimesOut
-    for SharedResult<T, E>
-{
-    fn timed_out() -> Result<T, E> {
-        Err(TimedOut::new().into())
+impl<T: 'static, E: Clone + Send + Sync + 'static> Fails for SharedResult<T, E> {
+    type Error = E;
+    fn fail(error: E) -> Result<T, E> {
+        Err(error)
     }
 }
 
-impl<T: 'static, E: From<TimedOut> + 'static> TimesOut for AnyResult<T, E> {
-    fn timed_out() -> Result<T, E> {
-        Err(TimedOut::new().into())
+impl<T: 'static, E: 'static> Fails for AnyResult<T, E> {
+    type Error = E;
+    fn fail(error: E) -> Result<T, E> {
+        Err(error)
+    }
+}
+
+/// An error that can say that time ran out.
+#[diagnostic::on_unimplemented(
+    message = "`hard_timeout` needs an error that can say that time ran out, and `{Self}` can't be made from a `larder::TimedOut`",
+    label = "can't be made from a time-out",
+    note = "implement `From<larder::TimedOut>` for the error, or remove `hard_timeout`"
+)]
+pub trait TimesOut {
+    #[doc(hidden)]
+    fn timed_out() -> Self;
+}
+
+impl<E: From<TimedOut>> TimesOut for E {
+    fn timed_out() -> Self {
+        TimedOut::new().into()
     }
 }
 
 /// For `hard_timeout`: what a caller gets whose time ran out.
-pub fn times_out<S: TimesOut>(_: S) -> Option<fn() -> S::Output> {
-    Some(S::timed_out)
+pub fn times_out<S: Fails<Error: TimesOut>>(_: S) -> Option<fn() -> S::Output> {
+    Some(|| S::fail(TimesOut::timed_out()))
 }
 
 /// An output whose error can be kept for the next caller.
@@ -66,6 +85,21 @@ impl<T, E> KeepsErrors for SharedResult<T, E> {}
 
 /// For `err_ttl`.
 pub fn keeps_errors<S: KeepsErrors>(_: S) {}
+
+/// An argument of which a load that goes on in the background can have a copy.
+///
+/// (`ToOwned` under a name of ours: asked for by itself it makes rustc tell one mistake twice, with a wrong hint.)
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be cloned for a load that goes on in the background",
+    note = "derive `Clone`, or take an owned value such as an `Arc` of it"
+)]
+pub trait Detach: ToOwned {}
+impl<T: ToOwned + ?Sized> Detach for T {}
+
+/// For `stale`, `early_refresh` and the timeouts: the copy.
+pub fn detached<T: Detach + ?Sized>(arg: &T) -> T::Owned {
+    arg.to_owned()
+}
 
 /// For a policy that is given by path: the same questions, asked instead of demanded. Method resolution takes the
 /// first that fits, as in the parent module: `(&&value_probe(shape)).absent()`.

@@ -3,7 +3,9 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, ExprLit, Lit};
 
+use super::conditions::Conditions;
 use super::model::CacheChoice;
+use super::policy::Policy;
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::options::{Grammar, Options};
@@ -11,8 +13,8 @@ use crate::options::{Grammar, Options};
 /// Each option with the name that it was given under, for messages.
 pub(crate) struct Args {
     pub(crate) root: Root,
-    pub(crate) ttl: Option<(Ident, Expr)>,
-    pub(crate) stale: Option<(Ident, Expr)>,
+    pub(crate) policy: Policy,
+    pub(crate) conditions: Conditions,
     pub(crate) key: Option<(Ident, Expr)>,
     pub(crate) tags: Option<(Ident, Expr)>,
     pub(crate) skip: Vec<Ident>,
@@ -26,8 +28,8 @@ impl Args {
         let mut options = Options::parse(tokens, grammar, errors);
         Self {
             root: Root::take(&mut options, errors),
-            ttl: options.assigned("ttl", errors),
-            stale: options.assigned("stale", errors),
+            policy: Policy::take(&mut options, errors),
+            conditions: Conditions::take(&mut options, errors),
             key: options.assigned("key", errors),
             tags: options.assigned("tags", errors),
             skip: options.names("skip", errors).unwrap_or_default(),

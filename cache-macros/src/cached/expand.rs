@@ -4,24 +4,27 @@ use proc_macro2::{Ident, TokenStream};
 use syn::Type;
 
 use super::model::Model;
-use super::{attrs, prologue, stale, sync};
+use super::rules::rules;
+use super::{attrs, detached, prologue, sync};
 use crate::lifetimes::Named;
 use crate::mixed::mixed;
 use crate::signature::{self, output, with_names};
 
 /// The items that replace the user's function.
 pub(crate) fn expand(model: &Model) -> TokenStream {
-    match (model.function.is_async(), model.stale) {
-        (false, _) => sync::expand(model),
-        (true, Some(_)) => stale::expand(model),
-        (true, None) => asynchronous(model),
+    if !model.function.is_async() {
+        return sync::expand(model);
+    }
+    match model.policy.detaches(&model.function) {
+        true => detached::expand(model),
+        false => asynchronous(model),
     }
 }
 
 fn asynchronous(model: &Model) -> TokenStream {
     let shell = Shell::new(model, true);
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
-    let (fetch, rules) = (prologue::fetch(model), prologue::rules(model));
+    let (fetch, rules) = (prologue::fetch(model), rules(model));
     let body = shell.body(model);
     let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));

@@ -3,11 +3,14 @@
 mod args;
 mod attrs;
 mod check;
+mod conditions;
+mod detached;
 mod expand;
 mod key;
 mod model;
+mod policy;
 mod prologue;
-mod stale;
+mod rules;
 mod sync;
 
 use proc_macro2::TokenStream;
@@ -21,11 +24,14 @@ pub(crate) use args::cache_choice;
 pub(crate) use model::{CacheChoice, tag_templates};
 pub(crate) use prologue::{borrowed, shape};
 
-/// Planned for both attributes.
-const LATER: &[&str] = &[
+/// The options in the order of the docs. A property has one argument, so that it knows no `skip`: that one stands last.
+const KNOWN: [&str; 23] = [
+    "ttl",
     "tti",
     "jitter",
+    "stale",
     "stale_if_error",
+    "throttle",
     "early_refresh",
     "soft_timeout",
     "hard_timeout",
@@ -35,14 +41,18 @@ const LATER: &[&str] = &[
     "unless",
     "skip_if",
     "stampede",
-    "key_prefix",
-    "key_with",
-    "version",
-    "on_error",
-    "each",
+    "lease",
     "policy",
-    "cell",
+    "key",
+    "tags",
+    "cache",
+    "local",
+    "crate",
+    "skip",
 ];
+
+/// Planned for both attributes.
+const LATER: &[&str] = &["key_prefix", "key_with", "version", "on_error", "each", "cell"];
 
 /// Which attribute is expanded: they differ in what they demand of the function and of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,18 +70,11 @@ impl Flavor {
     }
 
     fn grammar(self) -> Grammar {
-        match self {
-            Flavor::Function => Grammar {
-                known: &["ttl", "stale", "key", "tags", "skip", "cache", "local", "crate"],
-                later: LATER,
-                targets: false,
-            },
-            Flavor::Property => Grammar {
-                known: &["ttl", "stale", "key", "tags", "cache", "local", "crate"],
-                later: LATER,
-                targets: false,
-            },
-        }
+        let known = match self {
+            Flavor::Function => &KNOWN,
+            Flavor::Property => KNOWN.split_at(KNOWN.len() - 1).0,
+        };
+        Grammar { known, later: LATER, targets: false }
     }
 }
 

@@ -1,17 +1,15 @@
 //! The validated attribute: everything in here can be expanded without a further question.
 
-use std::time::Duration;
-
-use proc_macro2::Ident;
 use syn::{Expr, LitStr};
 
 use super::Flavor;
 use super::args::Args;
+use super::conditions::Conditions;
 use super::key::{self, Key};
+use super::policy::Policy;
 use crate::crate_path::Root;
-use crate::duration;
 use crate::errors::Errors;
-use crate::signature::{Function, Held, Names, held};
+use crate::signature::{Function, Names};
 use crate::template::{self, Kind, Template};
 
 /// Which cache serves the function.
@@ -26,8 +24,8 @@ pub(crate) enum CacheChoice {
 pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) root: Root,
-    pub(crate) ttl: Option<Duration>,
-    pub(crate) stale: Option<Duration>,
+    pub(crate) policy: Policy,
+    pub(crate) conditions: Conditions,
     pub(crate) local: bool,
     pub(crate) key: Key,
     pub(crate) tags: Vec<Template>,
@@ -42,21 +40,8 @@ pub(crate) fn build(
     errors: &mut Errors,
 ) -> Option<Model> {
     let names = function.names();
-    let ttl = args
-        .ttl
-        .as_ref()
-        .and_then(|(name, value)| duration::read(&name.to_string(), value, errors));
-    let stale = args
-        .stale
-        .as_ref()
-        .and_then(|(name, value)| duration::read(&name.to_string(), value, errors));
-    if let Some((name, _)) = &args.stale {
-        if args.ttl.is_none() {
-            let message = "`stale` needs a `ttl`: it says for how long after the `ttl` the old value may be served";
-            errors.at(name.span(), message);
-        }
-        refreshable(name, &function, errors);
-    }
+    args.policy.check(&function, errors);
+    args.conditions.check(&names, errors);
     let tags = args
         .tags
         .as_ref()
@@ -65,8 +50,8 @@ pub(crate) fn build(
     let key = key::build(flavor, &args, &function, &names, errors)?;
     Some(Model {
         root: args.root,
-        ttl,
-        stale,
+        policy: args.policy,
+        conditions: args.conditions,
         local: args.local,
         key,
         tags,
@@ -79,8 +64,8 @@ pub(crate) fn build(
 pub(crate) fn plain(function: Function, root: Root) -> Model {
     Model {
         root,
-        ttl: None,
-        stale: None,
+        policy: Policy::default(),
+        conditions: Conditions::default(),
         local: true,
         key: Key::Automatic(Vec::new()),
         tags: Vec::new(),
@@ -96,26 +81,4 @@ pub(crate) fn tag_templates(value: &Expr, names: &Names, errors: &mut Errors) ->
         return Vec::new();
     };
     array.elems.iter().filter_map(|tag| template::parse(Kind::Tag, tag, names, errors)).collect()
-}
-
-/// A refresh in the background outlives the call, so that it needs owned inputs.
-fn refreshable(stale: &Ident, function: &Function, errors: &mut Errors) {
-    if !function.is_async() {
-        let message = "`stale` needs an async function: a sync function cannot be refreshed in the background yet. Remove `stale`, \
-                       or make the function async";
-        errors.at(stale.span(), message);
-    }
-    let fix = "`stale` refreshes in the background, which needs arguments of its own, and a `&mut` cannot be cloned: take `&` or \
-               an owned value, or remove `stale`";
-    if let Some(receiver) = function.receiver()
-        && matches!(held(receiver), Held::Mutable)
-    {
-        errors.on(receiver, fix);
-    }
-    for arg in &function.args {
-        if let Some(reference) = arg.reference().filter(|reference| reference.mutability.is_some())
-        {
-            errors.on(reference, fix);
-        }
-    }
 }

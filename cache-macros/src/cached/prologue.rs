@@ -3,41 +3,48 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt as _;
-use syn::spanned::Spanned as _;
 use syn::{ExprReference, GenericParam, Type};
 
 use super::key::Key;
 use super::model::{CacheChoice, Model};
-use crate::duration;
+use super::rules;
 use crate::mixed::mixed;
+use crate::template::Template;
 
 /// `static SITE`: the function's policy, made at compile time.
 pub(crate) fn site(model: &Model) -> TokenStream {
-    let (larder, private) = (&model.root.larder, &model.root.private);
+    let private = &model.root.private;
     let path = format!("::{}", model.function.sig.ident.unraw());
-    let policy = policy(model);
+    let items = model.policy.items(&model.root);
+    let policy = model.policy.expr(&model.root, &reach(model));
     let named = match &model.cache {
         CacheChoice::Named(name) => mixed!(.cache(#name)),
         _ => TokenStream::new(),
     };
     mixed! {
+        #items
         static __LARDER_SITE: #private::Site = #private::Site::new(
             ::core::concat!(::core::module_path!(), #path),
-            #larder::Policy::new() #policy,
+            #policy,
         ) #named;
     }
 }
 
-fn policy(model: &Model) -> TokenStream {
-    let ttl = model.ttl.map(duration::emit).map(|ttl| mixed!(.ttl(#ttl)));
-    let stale = model.stale.map(duration::emit).map(|stale| mixed!(.stale(#stale)));
+/// Which tiers, and the tags that all entries carry.
+fn reach(model: &Model) -> TokenStream {
     let local = model.local.then(|| mixed!(.local()));
-    let fixed: Vec<_> = model.tags.iter().filter_map(|tag| tag.fixed()).collect();
+    let fixed = model.tags.iter().filter(|tag| !of_call(model, tag));
+    let fixed: Vec<_> = fixed.filter_map(Template::fixed).collect();
     let tags = (!fixed.is_empty()).then(|| mixed!(.tags(&[#(#fixed),*])));
-    mixed!(#ttl #stale #local #tags)
+    mixed!(#local #tags)
 }
 
-/// `let key`, `let tags`, `let shape`.
+/// Whether `tag` is given call by call: because it has placeholders, or because the tags of `policy` are to stay beside it.
+fn of_call(model: &Model, tag: &Template) -> bool {
+    tag.fixed().is_none() || model.policy.base.is_some()
+}
+
+/// `let key`, `let tags`, `let shape`, `let rules`.
 pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
     let private = &model.root.private;
     let key = match &model.key {
@@ -45,11 +52,12 @@ pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
         Key::Automatic(args) => automatic(model, args),
     };
     let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
-    let shape = shape(private, output);
+    let (shape, rules) = (shape(private, output), rules::statements(model, output));
     mixed! {
         let key = #key;
         #tags
         let shape = #shape;
+        #rules
     }
 }
 
@@ -66,7 +74,8 @@ pub(crate) fn shape(private: &TokenStream, output: &Type) -> TokenStream {
 /// `Fetch::new(..)` up to the call that decides on the load.
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
-    let tags = has_dynamic_tags(model).then(|| mixed!(.tags(tags)));
+    let tags = model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(tags)));
+    let skip = model.conditions.fetch();
     let cache = match &model.cache {
         CacheChoice::Handle(handle) => {
             let handle = borrowed(handle);
@@ -74,7 +83,7 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
         }
         _ => TokenStream::new(),
     };
-    mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cache)
+    mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cache #skip)
 }
 
 /// `&expr`, with parentheses where `expr` needs them.
@@ -91,43 +100,24 @@ pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
     reference.to_token_stream()
 }
 
-/// The variable `shape`, shown at the return type: that is where rustc then points if the value lacks what a call demands.
-pub(crate) fn shape_at_output(model: &Model) -> Ident {
-    Ident::new("shape", Span::mixed_site().located_at(model.function.output().span()))
-}
-
-/// The rules that depend on types: what the output must be for the options that were given.
-pub(crate) fn rules(model: &Model) -> TokenStream {
-    let private = &model.root.private;
-    let shape = shape_at_output(model);
-    let local = model.local || !model.function.is_async();
-    let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
-    mixed!(#private::Rules::new(#shape, #codec))
-}
-
-fn has_dynamic_tags(model: &Model) -> bool {
-    model.tags.iter().any(|tag| tag.fixed().is_none())
-}
-
+/// The tags of this call.
 fn tags(model: &Model) -> Option<TokenStream> {
-    if !has_dynamic_tags(model) {
-        return None;
-    }
     let private = &model.root.private;
+    let tags: Vec<_> = model.tags.iter().filter(|tag| of_call(model, tag)).collect();
+    let traits = tags.iter().find_map(|tag| tag.traits(private));
     let buffer = mixed!(tags.text());
-    let dynamic = model.tags.iter().filter(|tag| tag.fixed().is_none());
-    let pushes: TokenStream = dynamic
-        .map(|tag| {
-            let pushes = tag.pushes(private, &buffer, &buffer);
-            mixed!(tags.begin(); #pushes)
-        })
-        .collect();
-    Some(mixed! {
-        {
-            use #private::{PushDisplay as _, PushExact as _};
-            let mut tags = #private::Tags::new();
-            #pushes
-            tags
+    let pushes = tags.iter().map(|tag| {
+        let pushes = tag.pushes(private, &buffer, &buffer);
+        mixed!(tags.begin(); #pushes)
+    });
+    (!tags.is_empty()).then(|| {
+        mixed! {
+            {
+                #traits
+                let mut tags = #private::Tags::new();
+                #(#pushes)*
+                tags
+            }
         }
     })
 }

@@ -7,6 +7,7 @@ use syn::ext::IdentExt as _;
 
 use super::expand::{Shell, turbofish};
 use super::model::Model;
+use super::rules::rules;
 use super::{attrs, prologue};
 use crate::mixed::mixed;
 use crate::signature::with_names;
@@ -53,7 +54,7 @@ fn twin(model: &Model, name: &Ident) -> TokenStream {
     let shell = Shell::new(model, true);
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, body, output) = (prologue::fetch(model), shell.body(model), &shell.output);
-    let rules = prologue::rules(model);
+    let rules = rules(model);
     let (for_body, hidden, allowed) =
         (attrs::for_body(&model.function.attrs), attrs::allowed_hidden(), attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, name));

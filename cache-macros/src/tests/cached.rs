@@ -58,10 +58,14 @@ fn a_template_with_tags() {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .tags(tags)
                     .call(
-                        ::larder::__private::Rules::new(shape, ::larder::__private::remote(shape)),
+                        rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Result<User, DbError>>();
@@ -122,9 +126,13 @@ fn an_automatic_key() {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Vec<T>>::new()).shape()
                 };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call(
-                        ::larder::__private::Rules::new(shape, ::larder::__private::remote(shape)),
+                        rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Vec<T>>();
@@ -193,9 +201,10 @@ fn a_method_with_a_named_cache() {
                         };
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
+                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call(
-                            ::larder::__private::Rules::new(shape, ::larder::__private::local()),
+                            rules,
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<Option<User>>();
@@ -261,13 +270,14 @@ fn a_method_without_arguments_and_a_handle() {
                         };
                         (&&&my::larder::__private::Probe::<Vec<User>>::new()).shape()
                     };
+                    let rules = my::larder::__private::Rules::new(
+                        shape,
+                        my::larder::__private::remote(shape),
+                    );
                     my::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .cache(&self.cache)
                         .call(
-                            my::larder::__private::Rules::new(
-                                shape,
-                                my::larder::__private::remote(shape),
-                            ),
+                            rules,
                             move || async move {
                                 if false {
                                     return my::larder::__private::typed::<Vec<User>>();
@@ -326,12 +336,13 @@ fn a_property() {
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
+                    let rules = ::larder::__private::Rules::new(
+                        shape,
+                        ::larder::__private::remote(shape),
+                    );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call(
-                            ::larder::__private::Rules::new(
-                                shape,
-                                ::larder::__private::remote(shape),
-                            ),
+                            rules,
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -385,9 +396,13 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<&'static str>::new()).shape()
                 };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call(
-                        ::larder::__private::Rules::new(shape, ::larder::__private::remote(shape)),
+                        rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<&'static str>();

@@ -81,9 +81,10 @@ fn a_free_function() {
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
+                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_sync(
-                            ::larder::__private::Rules::new(shape, ::larder::__private::local()),
+                            rules,
                             move || -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -159,9 +160,10 @@ fn a_method() {
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
+                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_sync(
-                            ::larder::__private::Rules::new(shape, ::larder::__private::local()),
+                            rules,
                             move || -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -243,9 +245,10 @@ fn an_associated_function() {
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
+                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_sync(
-                            ::larder::__private::Rules::new(shape, ::larder::__private::local()),
+                            rules,
                             move || -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();

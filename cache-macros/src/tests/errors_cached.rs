@@ -23,13 +23,13 @@ fn options_that_are_unknown_or_later() {
     cached(
         quote!(tll = "5m"),
         function(),
-        &["unknown option `tll`; did you mean `ttl`? The options are `ttl`, `stale`"],
+        &["unknown option `tll`; did you mean `ttl`? The options are `ttl`, `tti`, `jitter`"],
     );
     cached(quote!(bananas), function(), &["unknown option `bananas`. The options are"]);
     cached(
-        quote!(tti = "5m", each = "id in ids"),
+        quote!(version = 2, each = "id in ids"),
         function(),
-        &["`tti` is not available yet", "`each` is not available yet"],
+        &["`version` is not available yet", "`each` is not available yet"],
     );
 }
 
@@ -56,7 +56,10 @@ fn durations() {
     cached(
         quote!(ttl = "0s"),
         function(),
-        &["`ttl` must be longer than zero; leave it out for entries that do not expire"],
+        &[
+            "`ttl` must be longer than zero; leave it out for the cache's own, or write `\"never\"` for entries that do not \
+             expire",
+        ],
     );
     cached(quote!(ttl = 0), function(), &["`ttl` must be longer than zero"]);
     cached(

@@ -1,11 +1,13 @@
 //! Snapshots of expansions, and the text of every error.
 
 mod cached;
-mod cached_stale;
+mod cached_detached;
+mod cached_policy;
 mod cached_sync;
 mod call;
 mod errors_cached;
 mod errors_mutators;
+mod errors_policy;
 mod errors_template;
 mod hygiene;
 mod mutators;

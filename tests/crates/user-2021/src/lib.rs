@@ -9,8 +9,9 @@
 #![allow(clippy::missing_errors_doc)]
 
 use std::num::ParseIntError;
+use std::time::Duration;
 
-use larder::{cache_evict, cache_put, cached, cached_property};
+use larder::{Policy, TimedOut, cache_evict, cache_put, cached, cached_property};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +32,28 @@ pub struct User {
 /// A `Result` under another name: its `Ok` is what gets cached.
 pub type Parsed<T> = Result<T, ParseIntError>;
 
+/// A policy for several functions.
+pub const SHARED: Policy = Policy::new()
+    .ttl(Duration::from_secs(60))
+    .stale(Duration::from_secs(60))
+    .stale_if_error(Duration::from_secs(60))
+    .hard_timeout(Duration::from_secs(60))
+    .jitter(0.1)
+    .tags(&["shared"]);
+
+/// An error that can say that time ran out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Failed;
+
+impl From<TimedOut> for Failed {
+    fn from(_: TimedOut) -> Self {
+        Self
+    }
+}
+
 /// Functions: async and sync, with every option.
 pub mod functions {
-    use super::{Db, DeserializeOwned, Parsed, Serialize, User, cached};
+    use super::{Db, DeserializeOwned, Failed, Parsed, SHARED, Serialize, User, cached};
 
     /// A template key, tags, a skipped argument, and a body with `use`, `?` and `return`.
     #[cached(ttl = "5m", key = "user:{id}", tags = ["users", "user:{id}"], skip(db))]
@@ -96,6 +116,67 @@ pub mod functions {
         3
     }
 
+    /// Every option of a policy, and every condition.
+    #[cached(
+        ttl = "5m",
+        tti = "1m",
+        jitter = "10%",
+        stale = "1m",
+        stale_if_error = "1h",
+        throttle = 2,
+        early_refresh,
+        soft_timeout = "1s",
+        hard_timeout = "20s",
+        none_ttl = 0,
+        err_ttl = "1s",
+        lease = "30s",
+        stampede = "process",
+        cache_if = |user| user.as_ref().is_none_or(|user| user.id > 0),
+        unless = Option::is_none,
+        skip_if = name.is_empty(),
+        key = "full:{name}",
+        skip(db)
+    )]
+    pub async fn full(db: &Db, name: &str) -> Result<Option<User>, Failed> {
+        let _ = db;
+        std::future::ready(()).await;
+        let id = name.parse().map_err(|_| Failed)?;
+        Ok(Some(User { id }))
+    }
+
+    /// A policy that is shared, with tags beside its own.
+    #[cached(policy = SHARED, tti = "1m", tags = ["users"], cache_if = |name| !name.is_empty())]
+    pub async fn shared<T>(t: &T, name: &str) -> String
+    where
+        T: Serialize + Clone + Send + Sync + 'static,
+    {
+        let _ = t;
+        std::future::ready(()).await;
+        name.to_owned()
+    }
+
+    /// A shared policy of a load that stays in the foreground, and that can't say that time ran out.
+    #[cached(policy = SHARED, ttl = "never", stale = 0, stale_if_error = 0, jitter = 0, skip(log))]
+    pub async fn shared_foreground(log: &mut Vec<u64>, id: u64) -> Parsed<Option<u64>> {
+        std::future::ready(()).await;
+        log.push(id);
+        Ok(Some("7".parse()?))
+    }
+
+    /// Every option that a sync function takes.
+    #[cached(
+        policy = SHARED,
+        tti = "1m",
+        none_ttl = "1s",
+        err_ttl = 1,
+        stampede = "off",
+        unless = Option::is_none,
+        skip_if = shape > 7
+    )]
+    pub fn shared_sync(key: &str, shape: u8) -> Parsed<Option<u64>> {
+        Ok(Some(key.parse::<u64>()? + u64::from(shape)))
+    }
+
     /// A sync function that calls itself.
     #[cached]
     pub fn fib(n: u64) -> u64 {
@@ -137,7 +218,7 @@ pub mod methods {
     use std::error::Error;
     use std::sync::Arc;
 
-    use super::{Parsed, Serialize, User, cache_evict, cached, cached_property};
+    use super::{Parsed, SHARED, Serialize, User, cache_evict, cached, cached_property};
 
     /// A type with a lifetime.
     #[derive(Clone, Debug)]
@@ -198,6 +279,19 @@ pub mod methods {
         pub async fn refreshed(&self, n: u64) -> Option<String> {
             std::future::ready(n).await;
             Some(self.tenant.clone())
+        }
+
+        /// A property with a shared policy and conditions.
+        #[cached_property(
+            policy = SHARED,
+            none_ttl = "1s",
+            unless = Option::is_none,
+            skip_if = self.tenant.is_empty(),
+            key = "tenant:{self.tenant}:first"
+        )]
+        pub async fn first(&self) -> Option<char> {
+            std::future::ready(()).await;
+            self.tenant.chars().next()
         }
     }
 
@@ -425,15 +519,15 @@ mod tests {
         Measured, consumes, consumes_and_evicts, set_sum, sum, unnamed, unsynced,
     };
     use super::functions::{
-        digits, fib, generic, get_user, hygiene, nested, same, size, stale, stale_constant,
-        stale_generic,
+        digits, fib, full, generic, get_user, hygiene, nested, same, shared, shared_foreground,
+        shared_sync, size, stale, stale_constant, stale_generic,
     };
     use super::methods::{Find, Owned, Repo, Service};
     use super::mutators::{
         create_user, insert_user, put_fib, reset, reset_after, reset_all, reset_and_count,
         save_user, update_user,
     };
-    use super::{Db, User};
+    use super::{Db, Failed, User};
 
     // The tests share the default cache, and some clear it: none asks what is cached there.
 
@@ -453,6 +547,10 @@ mod tests {
         assert_eq!(send(stale_generic(&3_u8, 1, (1, 2))).await, 3);
         assert_eq!(stale_constant().await, 3);
         assert_eq!(nested().await, 3);
+        assert_eq!(send(full(&db, "3")).await, Ok(Some(User { id: 3 })));
+        assert_eq!(send(full(&db, "")).await, Err(Failed));
+        assert_eq!(send(shared(&3_u8, "a")).await, "a");
+        assert_eq!(send(shared_foreground(&mut vec![], 3)).await, Ok(Some(7)));
         Ok(())
     }
 
@@ -464,6 +562,7 @@ mod tests {
         let cache = larder::default_cache();
         assert_eq!(digits("4".to_owned(), &cache, |_| 3), Ok(41));
         assert!(digits("x".to_owned(), &cache, |_| 3).is_err());
+        assert_eq!((shared_sync("7", 1), shared_sync("7", 8)), (Ok(Some(8)), Ok(Some(15))));
         assert_eq!(size(&7_u8), 1);
         assert_eq!(call!(size::<u8>(&7)).await, 1);
         Ok(())
@@ -484,6 +583,7 @@ mod tests {
 
         let owned = Owned { tenant: "o".to_owned() };
         assert_eq!(owned.refreshed(3).await.as_deref(), Some("o"));
+        assert_eq!(owned.first().await, Some('o'));
         assert_eq!(owned.find(3).await, Some(3));
         assert_eq!(owned.find_default(3).await, Some(3));
 

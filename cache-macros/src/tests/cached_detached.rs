@@ -70,14 +70,18 @@ fn a_free_function() {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<User<T>, DbError>>::new()).shape()
                 };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .call_refreshing(
-                        ::larder::__private::Rules::new(shape, ::larder::__private::remote(shape)),
+                        rules,
                         (db, name, id),
                         move |(db, name, id)| __larder_load::<T>(db, name, id),
                         move |(db, name, id)| {
-                            let db = ::std::borrow::ToOwned::to_owned(db);
-                            let name = ::std::borrow::ToOwned::to_owned(name);
+                            let db = ::larder::__private::detached(db);
+                            let name = ::larder::__private::detached(name);
                             async move { __larder_load::<T>(&db, &name, id).await }
                         },
                     )
@@ -134,16 +138,17 @@ fn a_method() {
                         };
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
+                    let rules = ::larder::__private::Rules::new(
+                        shape,
+                        ::larder::__private::remote(shape),
+                    );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .call_refreshing(
-                            ::larder::__private::Rules::new(
-                                shape,
-                                ::larder::__private::remote(shape),
-                            ),
+                            rules,
                             (self, id),
                             move |(larder_self, id)| Self::__larder_load_get(larder_self, id),
                             move |(larder_self, id)| {
-                                let larder_self = ::std::borrow::ToOwned::to_owned(larder_self);
+                                let larder_self = ::larder::__private::detached(larder_self);
                                 async move { Self::__larder_load_get(&larder_self, id).await }
                             },
                         )

@@ -1,5 +1,5 @@
-//! Stale-while-revalidate: the load may run after the caller is gone, so the body becomes a function of its own that either
-//! the caller's arguments or clones of them are given to.
+//! Loads that may go on in the background (refreshes, timeouts): such a load may run after the caller is gone, so the body
+//! becomes a function of its own that either the caller's arguments or clones of them are given to.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -8,9 +8,10 @@ use syn::ext::IdentExt as _;
 
 use super::expand::{Shell, turbofish};
 use super::model::Model;
+use super::rules::rules;
 use super::sync::forwarded;
 use super::{attrs, prologue};
-use crate::mixed::mixed;
+use crate::mixed::{mixed, shown_at};
 use crate::signature::{Held, held};
 
 /// The wrapper and the load.
@@ -47,7 +48,7 @@ fn load(model: &Model, name: &Ident) -> TokenStream {
 fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStream {
     let shell = Shell::new(model, false);
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
-    let (fetch, rules) = (prologue::fetch(model), prologue::rules(model));
+    let (fetch, rules) = (prologue::fetch(model), rules(model));
     let (attributes, allowed) = (attrs::for_wrapper(&model.function.attrs), attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));
     let (args, members) = (tuple(&forwarded(model)), Members::new(model));
@@ -89,24 +90,23 @@ impl Members {
     fn new(model: &Model) -> Self {
         let mut members = Self::default();
         if let Some(receiver) = model.function.receiver() {
-            members.push(
-                &Ident::new("larder_self", Span::mixed_site()),
-                matches!(held(receiver), Held::Shared),
-            );
+            let name = Ident::new("larder_self", Span::mixed_site());
+            members.push(model, &name, matches!(held(receiver), Held::Shared));
         }
         for arg in &model.function.args {
-            members.push(&arg.ident, arg.reference().is_some());
+            members.push(model, &arg.ident, arg.reference().is_some());
         }
         members
     }
 
-    fn push(&mut self, name: &Ident, borrowed: bool) {
+    fn push(&mut self, model: &Model, name: &Ident, borrowed: bool) {
         self.names.push(name.to_token_stream());
         if borrowed {
             // What rustc says of a type that isn't `Clone` is shown at the argument.
+            let private = &model.root.private;
+            let detached = shown_at(name.span(), &mixed!(#private::detached));
             let shown = Span::mixed_site().located_at(name.span());
-            let clone =
-                quote_spanned!(shown=> let #name = ::std::borrow::ToOwned::to_owned(#name););
+            let clone = quote_spanned!(shown=> let #name = #detached(#name););
             self.clones.push(clone);
             self.passed.push(mixed!(&#name));
         } else {

@@ -1,0 +1,101 @@
+//! What options demand of each other and of the function; a mistake is recorded at the option's own name.
+//!
+//! With `policy = PATH` only the compiler knows the other half: `larder::Policy::check` then decides, at compile time.
+
+use proc_macro2::Ident;
+
+use super::{Given, Policy, Ttl, asked};
+use crate::errors::{Errors, list};
+use crate::signature::{Function, mutable_borrows};
+
+impl Policy {
+    /// Records what can't be.
+    pub(crate) fn check(&self, function: &Function, errors: &mut Errors) {
+        self.counts_from_a_ttl(errors);
+        self.has_an_old_value_to_serve(errors);
+        self.soft_is_below_hard(errors);
+        self.can_go_on_in_the_background(function, errors);
+    }
+
+    /// An entry that does not expire has no time after its `ttl`, and none before.
+    fn counts_from_a_ttl(&self, errors: &mut Errors) {
+        let fix = match &self.ttl {
+            Some(Given { value: Some(Ttl::Never), .. }) => "a `ttl` that ends",
+            None if self.base.is_none() => "a `ttl`",
+            _ => return,
+        };
+        let after = "for how long after the `ttl` the old value may be served";
+        let dependents = [
+            (asked(&self.stale), after),
+            (asked(&self.stale_if_error), after),
+            (asked(&self.jitter), "by how much of the `ttl` entries expire apart"),
+            (asked(&self.early_refresh), "that entries are refreshed before their `ttl` ends"),
+        ];
+        for (name, says) in dependents {
+            if let Some(name) = name {
+                errors.at(name.span(), format!("`{name}` needs {fix}: it says {says}"));
+            }
+        }
+    }
+
+    fn has_an_old_value_to_serve(&self, errors: &mut Errors) {
+        if self.base.is_some() || self.stale.is_some() || self.stale_if_error.is_some() {
+            return;
+        }
+        let dependents = [
+            (asked(&self.soft_timeout), "how long to wait before an old value is served instead"),
+            (
+                asked(&self.throttle),
+                "how long an old value is served before a failed load is tried again",
+            ),
+        ];
+        for (name, says) in dependents {
+            if let Some(name) = name {
+                let message = format!(
+                    "`{name}` says {says}: add `stale_if_error` (or `stale`), or remove `{name}`"
+                );
+                errors.at(name.span(), message);
+            }
+        }
+    }
+
+    fn soft_is_below_hard(&self, errors: &mut Errors) {
+        if let (Some(soft), Some(hard)) = (&self.soft_timeout, &self.hard_timeout)
+            && let (Some(wait), Some(limit)) = (soft.value, hard.value)
+            && wait >= limit
+        {
+            let message = "`soft_timeout` must be shorter than `hard_timeout`: an old value is served after the soft one, the hard one \
+                           ends the wait in any case";
+            errors.at(soft.name.span(), message);
+        }
+    }
+
+    /// A load that outlives its call needs owned inputs and a task.
+    fn can_go_on_in_the_background(&self, function: &Function, errors: &mut Errors) {
+        let options = self.background();
+        if options.is_empty() {
+            return;
+        }
+        if !function.is_async() {
+            for name in options {
+                errors.at(name.span(), needs_async(name));
+            }
+            return;
+        }
+        let names = list(&options);
+        for borrow in mutable_borrows(function) {
+            let message = format!(
+                "{names} may leave the load to the background, which needs arguments of its own, and a `&mut` cannot be cloned: take `&` \
+                 or an owned value, or remove {names}"
+            );
+            errors.on(&borrow, message);
+        }
+    }
+}
+
+fn needs_async(name: &Ident) -> String {
+    format!(
+        "`{name}` needs an async function: the load of a sync function cannot go on in the background. Remove `{name}`, or make the \
+         function async"
+    )
+}

@@ -1,0 +1,143 @@
+//! Reads each option by itself; a mistake is recorded at the value.
+
+use std::time::Duration;
+
+use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
+
+use super::{Given, STAMPEDES, Ttl};
+use crate::duration;
+use crate::errors::{Errors, did_you_mean};
+use crate::options::Options;
+use crate::signature::mentions_self_type;
+
+/// Whether a value may be zero.
+#[derive(Clone, Copy)]
+pub(super) enum Zero {
+    Allowed,
+    /// No: leaving the option out stands for this.
+    Refused(&'static str),
+}
+
+/// Takes `policy = PATH`.
+pub(super) fn base(options: &mut Options, errors: &mut Errors) -> Option<Expr> {
+    let (_, base) = options.assigned("policy", errors)?;
+    if mentions_self_type(quote::ToTokens::to_token_stream(&base)) {
+        let message = "`policy` is evaluated once for all types, so that it cannot name `Self`: write the type's own name, or use a \
+                       constant beside it";
+        errors.on(&base, message);
+    }
+    Some(base)
+}
+
+/// Takes the duration `name`.
+pub(super) fn span(
+    name: &str,
+    zero: Zero,
+    options: &mut Options,
+    errors: &mut Errors,
+) -> Option<Given<Duration>> {
+    take(name, options, errors, |value, errors| {
+        let read = duration::read(name, value, errors)?;
+        if let (Duration::ZERO, Zero::Refused(otherwise)) = (read, zero) {
+            let fix = format!("leave it out for {otherwise}");
+            errors.on(value, format!("`{name}` must be longer than zero; {fix}"));
+            return None;
+        }
+        Some(read)
+    })
+}
+
+/// Takes `ttl`: a duration, or "never".
+pub(super) fn ttl(options: &mut Options, errors: &mut Errors) -> Option<Given<Ttl>> {
+    take("ttl", options, errors, |value, errors| {
+        if text(value).is_some_and(|text| text == "never") {
+            return Some(Ttl::Never);
+        }
+        let read = duration::read("ttl", value, errors)?;
+        if read.is_zero() {
+            let message = "`ttl` must be longer than zero; leave it out for the cache's own, or write `\"never\"` for entries that \
+                           do not expire";
+            errors.on(value, message);
+            return None;
+        }
+        Some(Ttl::For(read))
+    })
+}
+
+/// Takes `jitter`: `0.1` or `"10%"`.
+pub(super) fn jitter(options: &mut Options, errors: &mut Errors) -> Option<Given<f64>> {
+    take("jitter", options, errors, |value, errors| {
+        let read = number(value).or_else(|| percent(value));
+        let read = read.filter(|fraction| (0.0..=1.0).contains(fraction));
+        let message = "`jitter` is a fraction of the `ttl`, from 0 to 1: for a tenth write `0.1` or `\"10%\"`";
+        or_refuse(read, value, message, errors)
+    })
+}
+
+/// Takes `early_refresh`, bare or with its beta.
+pub(super) fn early_refresh(
+    zero: Zero,
+    options: &mut Options,
+    errors: &mut Errors,
+) -> Option<Given<f64>> {
+    let (name, value) = options.flag_or_assigned("early_refresh", errors)?;
+    let Some(value) = value else {
+        return Some(Given { name, value: Some(1.0) });
+    };
+    let good = |beta: &f64| *beta > 0.0 || (*beta == 0.0 && matches!(zero, Zero::Allowed));
+    let read = number(&value).filter(good).filter(|beta| beta.is_finite());
+    let message = "`early_refresh` takes a number above 0: write just `early_refresh` for the usual 1, more for earlier refreshes";
+    let value = or_refuse(read, &value, message, errors);
+    Some(Given { name, value })
+}
+
+/// Takes `stampede`.
+pub(super) fn stampede(options: &mut Options, errors: &mut Errors) -> Option<Given<&'static str>> {
+    take("stampede", options, errors, |value, errors| {
+        let text = text(value).unwrap_or_default();
+        let read = STAMPEDES.iter().find(|(known, _)| *known == text).map(|(_, variant)| *variant);
+        let hint = did_you_mean(&text, &STAMPEDES.map(|(known, _)| known));
+        let message = "`stampede` is `\"fleet\"`, `\"process\"` or `\"off\"`: how far one load per key reaches";
+        or_refuse(read, value, &format!("{message}{hint}"), errors)
+    })
+}
+
+/// Takes `name = value`. An option whose value is refused was given all the same: what needs it is not to complain.
+fn take<T>(
+    name: &str,
+    options: &mut Options,
+    errors: &mut Errors,
+    read: impl FnOnce(&Expr, &mut Errors) -> Option<T>,
+) -> Option<Given<T>> {
+    let (name, value) = options.given(name, errors)?;
+    Some(Given { name, value: value.and_then(|value| read(&value, errors)) })
+}
+
+fn or_refuse<T>(read: Option<T>, value: &Expr, message: &str, errors: &mut Errors) -> Option<T> {
+    if read.is_none() {
+        errors.on(value, message);
+    }
+    read
+}
+
+fn text(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    }
+}
+
+fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => number.base10_parse().ok(),
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => number(expr).map(|number| -number),
+        _ => None,
+    }
+}
+
+fn percent(value: &Expr) -> Option<f64> {
+    let text = text(value)?;
+    let number: f64 = text.trim().strip_suffix('%')?.trim_end().parse().ok()?;
+    Some(number / 100.0)
+}

@@ -1,0 +1,77 @@
+//! The rules that depend on types: what the output must be for the options that were given.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::Type;
+use syn::spanned::Spanned as _;
+
+use super::model::Model;
+use super::policy::Given;
+use crate::mixed::{mixed, shown_at};
+
+/// `let rules`, behind what only has to hold.
+pub(crate) fn statements(model: &Model, output: &Type) -> TokenStream {
+    let private = &model.root.private;
+    let demands = model.policy.err_ttl.as_ref().map(|given| {
+        let asked = asked(model, given, "keeps_errors");
+        mixed!(#asked;)
+    });
+    let shape = at_output(model, "shape");
+    let local = model.local || !model.function.is_async();
+    let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
+    let (absent, timed_out) = (absent(model), timed_out(model, output));
+    let conditions = model.conditions.rules();
+    mixed! {
+        #demands
+        let rules = #private::Rules::new(#shape, #codec) #absent #timed_out #conditions;
+    }
+}
+
+/// The variable `rules`.
+pub(crate) fn rules(model: &Model) -> Ident {
+    at_output(model, "rules")
+}
+
+/// What counts as `None`.
+fn absent(model: &Model) -> Option<TokenStream> {
+    let (policy, private) = (&model.policy, &model.root.private);
+    let absent = match &policy.none_ttl {
+        Some(given) => asked(model, given, "absent"),
+        None if policy.base.is_some() => mixed! {
+            {
+                use #private::{AbsentNever as _, AbsentOption as _};
+                (&&#private::value_probe(shape)).absent()
+            }
+        },
+        None => return None,
+    };
+    Some(mixed!(.absent(#absent)))
+}
+
+/// What a caller gets whose time ran out. Sync functions have no timeouts.
+fn timed_out(model: &Model, output: &Type) -> Option<TokenStream> {
+    let (policy, private) = (&model.policy, &model.root.private);
+    let timed_out = match &policy.hard_timeout {
+        Some(given) => asked(model, given, "times_out"),
+        None if policy.base.is_some() && model.function.is_async() => mixed! {
+            {
+                use #private::{TimeoutError as _, TimeoutNever as _};
+                (&&#private::Probe::<#output>::new()).times_out()
+            }
+        },
+        None => return None,
+    };
+    Some(mixed!(.timed_out(#timed_out)))
+}
+
+/// `question(shape)`. What rustc says of an output that can't is shown at the return type, as the demand of the option.
+fn asked<T>(model: &Model, given: &Given<T>, question: &str) -> TokenStream {
+    let private = &model.root.private;
+    let (question, shape) = (Ident::new(question, Span::mixed_site()), at_output(model, "shape"));
+    let question = shown_at(given.name.span(), &mixed!(#private::#question));
+    mixed!(#question(#shape))
+}
+
+/// The variable `name` of ours, shown at the return type: that is where rustc then points if the value lacks what a call demands.
+fn at_output(model: &Model, name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site().located_at(model.function.output().span()))
+}

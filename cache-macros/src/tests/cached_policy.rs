@@ -1,0 +1,466 @@
+//! The options of a policy, conditions, and what they ask of the output.
+
+use super::{check, check_method, expect, quote};
+use crate::cached::expand;
+use crate::cached_property;
+
+#[test]
+fn every_option() {
+    check(
+        expand,
+        quote!(
+            ttl = "5m",
+            tti = 60,
+            jitter = "10%",
+            stale = "1m",
+            stale_if_error = "1h",
+            throttle = "500ms",
+            early_refresh,
+            soft_timeout = "1s",
+            hard_timeout = "5s",
+            none_ttl = 0,
+            err_ttl = "2s",
+            lease = "30s",
+            stampede = "process",
+            cache_if = |user| user.is_some(),
+            unless = Option::is_none,
+            skip_if = id == 0,
+            key = "user:{id}"
+        ),
+        quote! {
+            async fn get_user(id: u64) -> Result<Option<User>, DbError> {
+                fetch(id).await
+            }
+        },
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn get_user(
+                id: u64,
+            ) -> ::larder::Call<
+                impl ::larder::__private::Load<Output = Result<Option<User>, DbError>>,
+            > {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::get_user"),
+                    ::larder::Policy::new()
+                        .ttl(::core::time::Duration::from_millis(300_000))
+                        .tti(::core::time::Duration::from_millis(60_000))
+                        .stale(::core::time::Duration::from_millis(60_000))
+                        .stale_if_error(::core::time::Duration::from_millis(3_600_000))
+                        .throttle(::core::time::Duration::from_millis(500))
+                        .soft_timeout(::core::time::Duration::from_millis(1_000))
+                        .hard_timeout(::core::time::Duration::from_millis(5_000))
+                        .none_ttl(::core::time::Duration::from_millis(0))
+                        .err_ttl(::core::time::Duration::from_millis(2_000))
+                        .lease(::core::time::Duration::from_millis(30_000))
+                        .jitter(0.1)
+                        .early_refresh(1.0)
+                        .stampede(::larder::Stampede::Process),
+                );
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                #[allow(unused_variables)]
+                async fn __larder_load(id: u64) -> Result<Option<User>, DbError> {
+                    fetch(id).await
+                }
+                let key = {
+                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                    let mut key = ::larder::__private::KeyBuf::new();
+                    key.literal("user:");
+                    (&::larder::__private::Field(&id)).push(&mut key);
+                    key
+                };
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<Result<Option<User>, DbError>>::new()).shape()
+                };
+                ::larder::__private::keeps_errors(shape);
+                let rules = ::larder::__private::Rules::new(
+                        shape,
+                        ::larder::__private::remote(shape),
+                    )
+                    .absent(::larder::__private::absent(shape))
+                    .timed_out(::larder::__private::times_out(shape))
+                    .keeps(|user| user.is_some())
+                    .unless(Option::is_none);
+                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .skip_if(id == 0)
+                    .call_refreshing(
+                        rules,
+                        (id,),
+                        move |(id,)| __larder_load(id),
+                        move |(id,)| { async move { __larder_load(id).await } },
+                    )
+            }
+        "##]],
+    );
+}
+
+#[test]
+fn a_shared_policy() {
+    check(
+        expand,
+        quote!(
+            policy = shared::USERS,
+            ttl = "never",
+            tags = ["users", "user:{id}"],
+            local,
+            key = "user:{id}"
+        ),
+        quote! {
+            async fn get_user(id: u64) -> Option<User> {
+                fetch(id).await
+            }
+        },
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn get_user(
+                id: u64,
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = Option<User>>> {
+                const __LARDER_POLICY: ::larder::Policy = shared::USERS;
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::get_user"),
+                    ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
+                );
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                #[allow(unused_variables)]
+                async fn __larder_load(id: u64) -> Option<User> {
+                    fetch(id).await
+                }
+                let key = {
+                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                    let mut key = ::larder::__private::KeyBuf::new();
+                    key.literal("user:");
+                    (&::larder::__private::Field(&id)).push(&mut key);
+                    key
+                };
+                let tags = {
+                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                    let mut tags = ::larder::__private::Tags::new();
+                    tags.begin();
+                    tags.text().literal("users");
+                    tags.begin();
+                    tags.text().literal("user:");
+                    (&::larder::__private::Field(&id)).push(tags.text());
+                    tags
+                };
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
+                };
+                let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local())
+                    .absent({
+                        use ::larder::__private::{AbsentNever as _, AbsentOption as _};
+                        (&&::larder::__private::value_probe(shape)).absent()
+                    })
+                    .timed_out({
+                        use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
+                        (&&::larder::__private::Probe::<Option<User>>::new()).times_out()
+                    });
+                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .tags(tags)
+                    .call_refreshing(
+                        rules,
+                        (id,),
+                        move |(id,)| __larder_load(id),
+                        move |(id,)| { async move { __larder_load(id).await } },
+                    )
+            }
+        "##]],
+    );
+}
+
+#[test]
+fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
+    check_method(
+        expand,
+        quote!(policy = USERS.stampede(Stampede::Off), tags = ["users"], skip(self)),
+        quote! {
+            async fn get(&mut self) -> Option<User> {
+                self.fetch().await
+            }
+        },
+        &expect![[r#"
+            impl Type {
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                fn get<'larder0>(
+                    &'larder0 mut self,
+                ) -> ::larder::Call<
+                    impl ::larder::__private::Load<
+                        Output = Option<User>,
+                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                > {
+                    const __LARDER_POLICY: ::larder::Policy = USERS.stampede(Stampede::Off);
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::__private::possible(__LARDER_POLICY),
+                    );
+                    let key = {
+                        enum __LarderHere {}
+                        let mut key = ::larder::__private::KeyBuf::function(
+                            ::core::module_path!(),
+                            "get",
+                        );
+                        if ::core::any::type_name::<__LarderHere>()
+                            != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
+                        {
+                            key.generic::<__LarderHere>();
+                        }
+                        key.generic::<Self>();
+                        key
+                    };
+                    let tags = {
+                        let mut tags = ::larder::__private::Tags::new();
+                        tags.begin();
+                        tags.text().literal("users");
+                        tags
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
+                    };
+                    let rules = ::larder::__private::Rules::new(
+                            shape,
+                            ::larder::__private::remote(shape),
+                        )
+                        .absent({
+                            use ::larder::__private::{AbsentNever as _, AbsentOption as _};
+                            (&&::larder::__private::value_probe(shape)).absent()
+                        })
+                        .timed_out({
+                            use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
+                            (&&::larder::__private::Probe::<Option<User>>::new()).times_out()
+                        });
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .tags(tags)
+                        .call(
+                            rules,
+                            move || async move {
+                                if false {
+                                    return ::larder::__private::typed::<Option<User>>();
+                                }
+                                { self.fetch().await }
+                            },
+                        )
+                }
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_sync_function() {
+    check(
+        expand,
+        quote!(
+            policy = USERS,
+            jitter = 1,
+            err_ttl = 1,
+            unless = |user| user.id == 0,
+            skip_if = id > 3
+        ),
+        quote! {
+            fn get(id: u64) -> Result<User, DbError> {
+                fetch(id)
+            }
+        },
+        &expect![[r##"
+            #[doc(hidden)]
+            #[allow(
+                async_fn_in_trait,
+                dead_code,
+                missing_docs,
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate,
+                clippy::unused_async,
+            )]
+            #[allow(
+                non_camel_case_types,
+                missing_copy_implementations,
+                missing_debug_implementations
+            )]
+            enum get {}
+            impl get {
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                fn call(
+                    id: u64,
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = Result<User, DbError>>> {
+                    const __LARDER_POLICY: ::larder::Policy = USERS;
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::__private::possible(
+                            __LARDER_POLICY
+                                .err_ttl(::core::time::Duration::from_millis(1_000))
+                                .jitter(1.0),
+                        ),
+                    );
+                    let key = {
+                        enum __LarderHere {}
+                        let mut key = ::larder::__private::KeyBuf::function(
+                            ::core::module_path!(),
+                            "get",
+                        );
+                        if ::core::any::type_name::<__LarderHere>()
+                            != ::core::concat!(::core::module_path!(), "::get::call::__LarderHere")
+                        {
+                            key.generic::<__LarderHere>();
+                        }
+                        key.arg(&id);
+                        key
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
+                    };
+                    ::larder::__private::keeps_errors(shape);
+                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local())
+                        .absent({
+                            use ::larder::__private::{AbsentNever as _, AbsentOption as _};
+                            (&&::larder::__private::value_probe(shape)).absent()
+                        })
+                        .unless(|user| user.id == 0);
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .skip_if(id > 3)
+                        .call_sync(
+                            rules,
+                            move || -> Result<User, DbError> {
+                                if false {
+                                    return ::larder::__private::typed::<Result<User, DbError>>();
+                                }
+                                { fetch(id) }
+                            },
+                        )
+                }
+            }
+            fn get(id: u64) -> Result<User, DbError> {
+                ::larder::__private::wait(get::call(id))
+            }
+        "##]],
+    );
+}
+
+#[test]
+fn a_property() {
+    check_method(
+        cached_property::expand,
+        quote!(ttl = "1m", none_ttl = "5s", skip_if = self.closed, key = "{self.id}"),
+        quote! {
+            async fn owner(&self) -> Option<User> {
+                self.fetch().await
+            }
+        },
+        &expect![[r#"
+            impl Type {
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                fn owner<'larder0>(
+                    &'larder0 self,
+                ) -> ::larder::Call<
+                    impl ::larder::__private::Load<
+                        Output = Option<User>,
+                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                > {
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::owner"),
+                        ::larder::Policy::new()
+                            .ttl(::core::time::Duration::from_millis(60_000))
+                            .none_ttl(::core::time::Duration::from_millis(5_000)),
+                    );
+                    let key = {
+                        use ::larder::__private::{PushDisplay as _, PushExact as _};
+                        let mut key = ::larder::__private::KeyBuf::new();
+                        (&::larder::__private::Field(&self.id)).push(&mut key);
+                        key
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
+                    };
+                    let rules = ::larder::__private::Rules::new(
+                            shape,
+                            ::larder::__private::remote(shape),
+                        )
+                        .absent(::larder::__private::absent(shape));
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .skip_if(self.closed)
+                        .call(
+                            rules,
+                            move || async move {
+                                if false {
+                                    return ::larder::__private::typed::<Option<User>>();
+                                }
+                                { self.fetch().await }
+                            },
+                        )
+                }
+            }
+        "#]],
+    );
+}

@@ -1,0 +1,177 @@
+//! What the options of a policy and the conditions refuse.
+
+use proc_macro2::TokenStream;
+
+use super::{fails, messages, quote};
+use crate::cached::expand;
+use crate::cached_property;
+
+fn cached(args: TokenStream, parts: &[&str]) {
+    let function = quote!(
+        async fn get(id: u64) -> u64 {
+            0
+        }
+    );
+    fails(expand, args, function, parts);
+}
+
+fn sync(args: TokenStream, parts: &[&str]) {
+    let function = quote!(
+        fn get(id: u64) -> u64 {
+            0
+        }
+    );
+    fails(expand, args, function, parts);
+}
+
+/// Asserts that `args` have nothing that could be refused.
+fn passes(args: TokenStream) {
+    let function = quote!(
+        async fn get(id: u64) -> u64 {
+            0
+        }
+    );
+    assert_eq!(messages(expand, args, function), [""; 0]);
+}
+
+#[test]
+fn numbers() {
+    for jitter in [quote!(10), quote!(1.5), quote!(-0.1), quote!("110%"), quote!("x"), quote!(X)] {
+        cached(quote!(ttl = 5, jitter = #jitter), &["`jitter` is a fraction of the `ttl`"]);
+    }
+    for jitter in [quote!(0), quote!(1), quote!(0.25), quote!("0%"), quote!("12.5 %")] {
+        passes(quote!(ttl = 5, jitter = #jitter));
+    }
+    for beta in [quote!(0), quote!(-1), quote!("1"), quote!(1e999)] {
+        cached(quote!(ttl = 5, early_refresh = #beta), &["`early_refresh` takes a number above 0"]);
+    }
+    cached(quote!(ttl = 5, early_refresh(1)), &["`early_refresh` takes no list"]);
+    cached(quote!(ttl = 5, jitter), &["`jitter` needs a value"]);
+}
+
+#[test]
+fn durations() {
+    for zero in [quote!(tti), quote!(hard_timeout), quote!(err_ttl), quote!(lease)] {
+        let message = format!("`{zero}` must be longer than zero; leave it out for");
+        cached(quote!(#zero = 0), &[&message]);
+    }
+    cached(
+        quote!(ttl = 5, stale = 0, stale_if_error = "0s", throttle = 0),
+        &["`stale` must be", "`stale_if_error` must be", "`throttle` must be"],
+    );
+    cached(quote!(tti = "5 weeks"), &["`tti`: `weeks` is not a unit"]);
+    cached(quote!(lease = "never"), &["`lease`: a duration is a string"]);
+    passes(quote!(ttl = "never", none_ttl = "0s", tti = 5));
+}
+
+#[test]
+fn zero_takes_away_what_a_policy_has() {
+    passes(quote!(policy = P, stale = 0, stale_if_error = 0, early_refresh = 0, jitter = 0));
+    let nothing_detached = quote!(policy = P, stale = 0, early_refresh = 0);
+    let function = quote!(
+        fn get(id: u64) -> u64 {
+            0
+        }
+    );
+    assert_eq!(messages(expand, nothing_detached, function), [""; 0]);
+}
+
+#[test]
+fn options_that_count_from_a_ttl() {
+    let all = quote!(stale = 5, stale_if_error = 5, jitter = 0.5, early_refresh);
+    let parts = |fix: &str| {
+        ["stale", "stale_if_error", "jitter", "early_refresh"]
+            .map(|name| format!("`{name}` needs {fix}: it says"))
+    };
+    let [a, b, c, d] = parts("a `ttl`");
+    cached(all.clone(), &[&a, &b, &c, &d]);
+    let [a, b, c, d] = parts("a `ttl` that ends");
+    cached(quote!(ttl = "never", #all), &[&a, &b, &c, &d]);
+    cached(quote!(policy = P, ttl = "never", #all), &[&a, &b, &c, &d]);
+    passes(quote!(policy = P, #all));
+    // A `ttl` that is wrong by itself was given.
+    cached(quote!(ttl = "5 weeks", #all), &["`weeks` is not a unit"]);
+    cached(quote!(ttl, #all), &["`ttl` needs a value"]);
+}
+
+#[test]
+fn timeouts() {
+    cached(
+        quote!(soft_timeout = 1, throttle = 1),
+        &["`soft_timeout` says how long to wait before", "`throttle` says how long an old value"],
+    );
+    passes(quote!(policy = P, soft_timeout = 1, throttle = 1));
+    for (soft, hard) in [("2s", "1s"), ("1s", "1000ms")] {
+        let args = quote!(ttl = 5, stale = 5, soft_timeout = #soft, hard_timeout = #hard);
+        cached(args, &["`soft_timeout` must be shorter than `hard_timeout`"]);
+    }
+    passes(quote!(ttl = 5, stale_if_error = 5, soft_timeout = 1, hard_timeout = 2, throttle = 1));
+}
+
+#[test]
+fn loads_in_the_background() {
+    sync(
+        quote!(ttl = 5, stale = 5, early_refresh, soft_timeout = 1, hard_timeout = 2),
+        &[
+            "`stale` needs an async function",
+            "`early_refresh` needs an async",
+            "`soft_timeout` needs an async",
+            "`hard_timeout` needs an async",
+        ],
+    );
+    fails(
+        expand,
+        quote!(ttl = 5, stale = 5, hard_timeout = 5, skip(log)),
+        quote!(
+            async fn get(log: &mut Log) -> u64 {
+                0
+            }
+        ),
+        &["`stale` and `hard_timeout` may leave the load to the background"],
+    );
+}
+
+#[test]
+fn stampedes() {
+    cached(quote!(stampede = "fleat"), &["did you mean `fleet`?"]);
+    cached(quote!(stampede = Off), &["`stampede` is `\"fleet\"`, `\"process\"` or `\"off\"`"]);
+    passes(quote!(stampede = "fleet", local));
+}
+
+#[test]
+fn conditions() {
+    cached(
+        quote!(cache_if = || true, unless = |a, b| a == b),
+        &["`cache_if` looks at the value and at nothing else", "`unless` looks at"],
+    );
+    cached(
+        quote!(cache_if = true, unless = is(3)),
+        &["`cache_if` takes a function of the cached value", "`unless` takes a function"],
+    );
+    cached(quote!(skip_if = |id| id > 3), &["`skip_if` is a condition on the arguments"]);
+    cached(
+        quote!(unless = |value| *value == id),
+        &["`unless` sees the cached value only, and `id` is an argument"],
+    );
+    // None of these is the argument.
+    passes(quote!(cache_if = |id| *id > 3));
+    passes(quote!(cache_if = |value| value.id.id() == User { id: 3 }.of::<Id>(id::ID)));
+    passes(quote!(cache_if = |value| value.iter().any(|id| *id > 3)));
+}
+
+#[test]
+fn policies() {
+    cached(quote!(policy = Self::POLICY), &["cannot name `Self`"]);
+    cached(quote!(policy), &["`policy` needs a value"]);
+    let method = quote!(
+        async fn count(&self) -> u64 {
+            0
+        }
+    );
+    fails(
+        cached_property::expand,
+        quote!(key = "{self.id}", stale = 5, skip(self), cache_if = |n| *n == self.n),
+        method,
+        &["`stale` needs a `ttl`", "unknown option `skip`", "and `self` is an argument"],
+    );
+}
