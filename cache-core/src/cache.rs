@@ -16,8 +16,8 @@ use crate::invalidation::{Fences, Generations, Ticket};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
-use crate::policy::Ttl;
-use crate::strategy::{Chance, Flights, Look, Once, Owned, Plan, promote, read};
+use crate::policy::{Held, PLAIN, Ttl};
+use crate::strategy::{Chance, Flights, Look, Once, Owned, Plan, Work, promote, read};
 use crate::value::{CacheValue, Probe, ShapeResult};
 use crate::{Error, Pattern, Policy, Source, Stats};
 
@@ -64,8 +64,12 @@ impl fmt::Debug for Cache {
 }
 
 /// The plan of a value that a user names by key.
-fn plan<T: RemoteValue>(key: impl Into<KeyBuf>, policy: Policy) -> Plan {
+fn plan<T: RemoteValue>(key: impl Into<KeyBuf>, policy: Held) -> Plan {
     Plan::new(key.into(), policy, Some(codec::<T>()))
+}
+
+fn plain<T: RemoteValue>(key: impl Into<KeyBuf>) -> Plan {
+    plan::<T>(key, Held::Static(&PLAIN))
 }
 
 impl Cache {
@@ -89,7 +93,7 @@ impl Cache {
     /// # Errors
     /// The memory tier has nothing and the remote tier failed.
     pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
-        self.inner.peek(&plan::<T>(key, Policy::new())).await
+        self.inner.peek(&plain::<T>(key)).await
     }
 
     /// Stores a value in every tier, with the cache's default time to live. Loads of the key that
@@ -102,7 +106,7 @@ impl Cache {
         key: impl Into<KeyBuf>,
         value: T,
     ) -> Result<(), Error> {
-        self.insert_with(key, value, Policy::new()).await
+        self.inner.put(&plain::<T>(key), value).await
     }
 
     /// [`insert`](Self::insert) with a policy: time to live, stale window, tags.
@@ -115,7 +119,7 @@ impl Cache {
         value: T,
         policy: Policy,
     ) -> Result<(), Error> {
-        self.inner.put(&plan::<T>(key, policy), value).await
+        self.inner.put(&plan::<T>(key, Held::Own(Arc::new(policy))), value).await
     }
 
     /// The value under `key`, loaded if there is none: one load however many ask.
@@ -131,7 +135,7 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.get_or_load_with(key, Policy::new(), load).await
+        self.run(plain::<T>(key), Once(load)).await
     }
 
     /// [`get_or_load`](Self::get_or_load) with a policy.
@@ -154,10 +158,7 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let shape = (&Probe::<Result<T, E>>::new()).shape();
-        let plan = plan::<T>(key, policy);
-        let rules = Rules::new(shape, plan.codec);
-        read(Arc::clone(&self.inner), plan, rules, Once(load)).await.value
+        self.run(plan::<T>(key, Held::Own(Arc::new(policy))), Once(load)).await
     }
 
     /// [`get_or_load_with`](Self::get_or_load_with) for a load that owns its inputs: it may run, or go on, in
@@ -177,10 +178,7 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let shape = (&Probe::<Result<T, E>>::new()).shape();
-        let plan = plan::<T>(key, policy);
-        let rules = Rules::new(shape, plan.codec);
-        read(Arc::clone(&self.inner), plan, rules, Owned(load)).await.value
+        self.run(plan::<T>(key, Held::Own(Arc::new(policy))), Owned(load)).await
     }
 
     /// Whether there is a fresh value under `key`, of whatever type, in the memory tier or (for
@@ -293,6 +291,18 @@ impl Cache {
     }
 }
 
+impl Cache {
+    async fn run<T, E>(&self, plan: Plan, work: impl Work<Result<T, E>>) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+    {
+        let shape = (&Probe::<Result<T, E>>::new()).shape();
+        let rules = Rules::new(shape, plan.codec);
+        read(Arc::clone(&self.inner), plan, rules, work).await.value
+    }
+}
+
 impl Inner {
     /// How long an entry under `policy` is fresh.
     pub(crate) fn ttl(&self, policy: &Policy) -> Option<Duration> {
@@ -339,8 +349,7 @@ impl Inner {
             missing.iter().for_each(|_| self.counters.misses());
             return Ok(values);
         };
-        let plans: Vec<Plan> =
-            missing.iter().map(|index| plan::<T>(keys[*index], Policy::new())).collect();
+        let plans: Vec<Plan> = missing.iter().map(|index| plain::<T>(keys[*index])).collect();
         // Tickets before the request, as for a single key.
         let tickets: Vec<_> = plans.iter().map(|plan| plan.ticket(self, plan.key.id())).collect();
         let names: Vec<&str> = plans.iter().map(|plan| plan.key.as_str()).collect();
@@ -369,7 +378,7 @@ impl Inner {
 
     /// The memory tier's value, if it is fresh.
     fn look_fresh<T: CacheValue>(&self, id: KeyId) -> Option<T> {
-        match self.look::<T>(id, &Policy::new()) {
+        match self.look::<T>(id, &PLAIN) {
             Look::Hit(hit) if hit.source == Source::Memory => {
                 self.counters.memory_hits();
                 Some(hit.value)

@@ -1,5 +1,7 @@
 //! How long a value lives, what is served when it is old, and how long a load may take.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The rules for one function's (or one call's) entries.
@@ -38,6 +40,24 @@ pub struct Policy {
     pub(crate) local: bool,
 }
 
+/// A policy as plans carry it: most are their function's own, and a call is moved about a lot.
+#[derive(Clone, Debug)]
+pub(crate) enum Held {
+    Static(&'static Policy),
+    Own(Arc<Policy>),
+}
+
+impl Deref for Held {
+    type Target = Policy;
+    #[inline]
+    fn deref(&self) -> &Policy {
+        match self {
+            Self::Static(policy) => policy,
+            Self::Own(policy) => policy,
+        }
+    }
+}
+
 /// Where an entry's time to live comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ttl {
@@ -60,6 +80,9 @@ pub enum Stampede {
     /// Every caller loads for itself.
     Off,
 }
+
+/// The policy of those who give none.
+pub(crate) static PLAIN: Policy = Policy::new();
 
 /// Why a [`Policy`] can't be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

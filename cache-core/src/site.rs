@@ -34,8 +34,8 @@ impl Site {
         self.name
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        self.policy
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     fn slot(&self) -> &'static Slot {

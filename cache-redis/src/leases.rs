@@ -90,10 +90,12 @@ impl Redis {
 }
 
 fn acquisition(request: Acquire<'_>) -> Call {
-    let Acquire { key, token, ttl, seen, steal } = request;
+    let Acquire { key, token, ttl, seen, generation, steal } = request;
+    // With leading zeros: texts compare as the numbers do.
+    let generation = format!("{generation:020}").into();
     let seen = seen.map(|mark| Bytes::copy_from_slice(&mark)).unwrap_or_default();
     let steal = Bytes::from_static(if steal { b"steal" } else { b"" });
-    let args = vec![text(token), expiry(Some(ttl)), text(MARK as u64), seen, steal];
+    let args = vec![text(token), generation, expiry(Some(ttl)), text(MARK as u64), seen, steal];
     Call::new(&ACQUIRE, with_leases([key].into_iter()), args)
 }
 

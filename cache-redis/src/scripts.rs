@@ -6,7 +6,7 @@
 //!
 //! Lua's numbers are doubles. Generations are microseconds since 1970, about 2^51, and exact;
 //! anything that is not a whole number below 2^53 is a foreign value and taken for missing. Tokens
-//! of leases use all 64 bits: they stay text.
+//! of leases and the generations they are asked for under may use all 64 bits: they stay text.
 //!
 //! Where a script touches values and leases, its keys are the values first, then their leases in
 //! the same order.
@@ -99,29 +99,35 @@ local function text(key)
     local value = redis.pcall('GET', key)
     return type(value) == 'string' and value or nil
 end
+local function holder(key)
+    local value = text(key)
+    if not value then return nil end
+    return value:match('^(%d+):(%d+)$')
+end
 ";
 
-// A lease without an end is nobody's: none of ours is.
+// A lease is `token:generation`, the generation with leading zeros, so that texts compare as the
+// numbers do. A lease without an end is nobody's: none of ours is.
 const ACQUIRE_BODY: &str = r"
-local token, px, mark_length, seen, steal = unpack(ARGV)
+local token, generation, px, mark_length, seen, steal = unpack(ARGV)
 if steal == '' then
     local value = text(KEYS[1])
     if value and (#value < tonumber(mark_length) or value:sub(-mark_length) ~= seen) then
         return value
     end
-    local holder = text(KEYS[2])
-    if holder and holder ~= token then
+    local other, older = holder(KEYS[2])
+    if other and other ~= token and older >= generation then
         local left = redis.call('PTTL', KEYS[2])
         if left >= 0 then return math.max(left, 1) end
     end
 end
-redis.call('SET', KEYS[2], token, 'PX', px)
+redis.call('SET', KEYS[2], token .. ':' .. generation, 'PX', px)
 return 0
 ";
 
 const COMMIT_BODY: &str = r"
 local token, value, px, channel, message = unpack(ARGV)
-if text(KEYS[2]) ~= token then return 0 end
+if holder(KEYS[2]) ~= token then return 0 end
 if px == '' then
     redis.call('SET', KEYS[1], value)
 else
@@ -133,12 +139,12 @@ return 1
 ";
 
 const RENEW_BODY: &str = r"
-if text(KEYS[1]) ~= ARGV[1] then return 0 end
+if holder(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 ";
 
 const ABORT_BODY: &str = r"
-if text(KEYS[1]) == ARGV[1] then redis.call('UNLINK', KEYS[1]) end
+if holder(KEYS[1]) == ARGV[1] then redis.call('UNLINK', KEYS[1]) end
 return 0
 ";
 

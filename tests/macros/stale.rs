@@ -68,6 +68,9 @@ async fn a_failing_refresh_keeps_the_old_value() {
     for _ in 0..3 {
         assert_eq!(load().await, Ok(1));
         turns().await;
+        // After a failure the origin is left in peace for the throttle's time, a second.
+        assert_eq!(load().await, Ok(1));
+        clock.advance(SECOND);
     }
     assert_eq!(LOADS.get(), 4);
 }

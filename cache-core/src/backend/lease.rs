@@ -25,6 +25,9 @@ pub struct Acquire<'a> {
     pub ttl: Duration,
     /// The last [`MARK`] bytes of a value that the caller knows and wants to replace.
     pub seen: Option<[u8; MARK]>,
+    /// The newest generation that the caller has read for the entry. What is loaded under an older one
+    /// is worth nothing to those who know a newer one, so they need not wait for it.
+    pub generation: u64,
     /// Take the lease, whoever holds it and whatever value is there.
     pub steal: bool,
 }
@@ -54,8 +57,8 @@ pub trait Leases: Send + Sync {
     /// # Behaviour
     /// - Unless it is to `steal`: a value whose mark is not the one `seen` is returned, and no lease is
     ///   given. A value shorter than [`MARK`] has no mark, and is returned.
-    /// - Else, if nobody holds the lease, the token holds it, or it is stolen: it is the token's for
-    ///   `ttl`.
+    /// - Else, if nobody holds the lease, the token holds it, it was given under a smaller `generation`,
+    ///   or it is stolen: it is the token's for `ttl`.
     /// - Else how long the holder's lease lasts.
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired>;
 

@@ -38,6 +38,7 @@ struct Store {
 
 struct Lease {
     token: u64,
+    generation: u64,
     until: Timestamp,
 }
 
@@ -81,7 +82,7 @@ impl Store {
     }
 
     fn acquire(&mut self, request: Acquire<'_>, now: Timestamp) -> Acquired {
-        let Acquire { key, token, ttl, seen, steal } = request;
+        let Acquire { key, token, ttl, seen, generation, steal } = request;
         let mark = |value: &Bytes| value.last_chunk::<MARK>().copied();
         let other =
             self.value(key, now).filter(|value| mark(value).is_none() || mark(value) != seen);
@@ -91,6 +92,7 @@ impl Store {
         if let Some(lease) = self.leases.get(key)
             && !steal
             && lease.token != token
+            && lease.generation >= generation
             && now < lease.until
         {
             return Acquired::Wait(lease.until.since(now).unwrap_or(ttl));
@@ -99,7 +101,7 @@ impl Store {
             // Keys that nobody asks for again leave none behind.
             self.forget_expired_leases(now);
         }
-        self.leases.insert(key.to_owned(), Lease { token, until: now.after(ttl) });
+        self.leases.insert(key.to_owned(), Lease { token, generation, until: now.after(ttl) });
         Acquired::Lead
     }
 }
@@ -304,11 +306,13 @@ impl Leases for MemoryBackend {
         Box::pin(async move {
             let now = self.clock.now();
             let mut store = lock(&self.shared.store);
-            let holds = store.holds(key, token, now);
-            if holds {
-                store.leases.insert(key.to_owned(), Lease { token, until: now.after(ttl) });
+            if !store.holds(key, token, now) {
+                return Ok(false);
             }
-            Ok(holds)
+            if let Some(lease) = store.leases.get_mut(key) {
+                lease.until = now.after(ttl);
+            }
+            Ok(true)
         })
     }
 

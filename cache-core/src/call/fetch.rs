@@ -7,6 +7,7 @@ use super::load::{Loading, uncached_or_read};
 use super::{Call, Load, Rules, Tags, Target, Whole};
 use crate::cache::Cache;
 use crate::key::KeyBuf;
+use crate::policy::Held;
 use crate::site::Site;
 use crate::strategy::{Mode, Once, Plan, Refreshing, Work};
 use crate::value::{CacheValue, Shape};
@@ -23,7 +24,7 @@ impl Fetch {
     #[inline]
     pub fn new(site: &'static Site, mut key: KeyBuf) -> Self {
         key.seal();
-        Self { plan: Plan::new(key, site.policy(), None), target: Target::Site(site) }
+        Self { plan: Plan::new(key, Held::Static(site.policy()), None), target: Target::Site(site) }
     }
 
     /// Tags of this call, beside the policy's.
@@ -87,7 +88,6 @@ impl Fetch {
         M: FnOnce() -> S::Output,
     {
         let mut this = self;
-        this.plan.policy = this.plan.policy.local();
         this.plan.blocking = true;
         this.work(Rules { codec: None, ..rules }, Once(move || async move { load() }))
     }

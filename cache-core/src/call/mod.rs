@@ -12,6 +12,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub use direct::{Peek, Put};
@@ -26,6 +27,7 @@ pub use target::{IntoCache, IntoTtl};
 
 use crate::invalidation::Evict;
 use crate::key::KeyBuf;
+use crate::policy::Held;
 use crate::registry;
 use crate::strategy::{Mode, Plan};
 use crate::value::CacheValue;
@@ -185,7 +187,10 @@ impl<L: Load> Call<L> {
     /// error).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
-            Ok(ttl) => self.whole.plan.policy = self.whole.plan.policy.ttl(ttl),
+            Ok(ttl) => {
+                let policy = self.whole.plan.policy.ttl(ttl);
+                self.whole.plan.policy = Held::Own(Arc::new(policy));
+            }
             Err(error) => registry::complain("a call keeps its function's ttl", &error),
         }
         self

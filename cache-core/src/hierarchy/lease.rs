@@ -44,6 +44,8 @@ pub(crate) enum Leased {
 pub(crate) struct Ask {
     /// The mark of the value that is to be replaced.
     pub(crate) seen: Option<[u8; MARK]>,
+    /// The newest generation that the load is judged by.
+    pub(crate) generation: u64,
     /// Whether to take it from another holder.
     pub(crate) steal: bool,
     /// How long to wait for another holder.
@@ -68,7 +70,7 @@ impl Lease {
             Lease { inner: Arc::clone(inner), key: key.to_owned(), token, term, held: true };
         let mut pause = FIRST_PAUSE;
         loop {
-            match remote.acquire(key, token, term, ask.seen, ask.steal).await? {
+            match remote.acquire(key, token, term, &ask).await? {
                 Acquired::Lead => return Ok(Leased::Lead(lease)),
                 Acquired::Value(bytes) => {
                     lease.held = false;

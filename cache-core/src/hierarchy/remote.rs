@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use super::breaker::Breaker;
 use super::bus::{self, Message};
+use super::lease::Ask;
 use super::owed::{Owed, Trying, Undone};
-use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Write};
+use crate::backend::{Acquire, Acquired, Backend, Leases, Notice, Write};
 use crate::clock::Clock;
 use crate::invalidation::{Generations, Killed};
 use crate::{BackendError, BackendErrorKind, Pattern};
@@ -310,11 +311,11 @@ impl Remote {
         key: &str,
         token: u64,
         ttl: Duration,
-        seen: Option<[u8; MARK]>,
-        steal: bool,
+        ask: &Ask,
     ) -> Result<Acquired, BackendError> {
         let key = self.value_key(key);
-        let request = Acquire { key: &key, token, ttl, seen, steal };
+        let Ask { seen, generation, steal, .. } = *ask;
+        let request = Acquire { key: &key, token, ttl, seen, generation, steal };
         self.guarded(self.leases()?.acquire(request)).await
     }
 

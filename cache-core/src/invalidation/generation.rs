@@ -30,6 +30,13 @@ pub(crate) struct Stamps {
     pub(crate) epoch: u64,
 }
 
+impl Stamps {
+    /// The newest of the fleet's generations.
+    pub(crate) fn newest(&self) -> u64 {
+        self.tags.iter().fold(self.space, |newest, (_, seen)| newest.max(*seen))
+    }
+}
+
 /// What an entry's stamps say of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::boxed;
 use super::flight::{Landing, Lead};
 use super::job::Job;
 use super::lookup::promote;
@@ -81,7 +82,7 @@ where
             return Finding::Hit(hit);
         }
         let found = match codec {
-            Some(codec) => self.find_remotely(codec, lead, ticket, purpose).await,
+            Some(codec) => boxed(|| self.find_remotely(codec, lead, ticket, purpose)).await,
             None => self.find_unlinked(lead),
         };
         if matches!((&found, purpose), (Finding::Missing(_), Purpose::Answer { .. })) {

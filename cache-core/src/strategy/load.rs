@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::boxed;
 use super::find::{Missing, Purpose};
 use super::flight::{Landing, Lead};
 use super::job::{Job, Keep, loaded};
@@ -46,7 +47,7 @@ where
         M: FnOnce() -> F,
         F: Future<Output = S::Output>,
     {
-        let fill = match self.leave(&lead, &ticket, &missing, purpose).await {
+        let fill = match boxed(|| self.leave(&lead, &ticket, &missing, purpose)).await {
             Leave::To(fill) => fill,
             Leave::Served(entry) => {
                 if let Some(hit) = self.hit(&mut lead, Arc::clone(&entry), Source::Remote) {
@@ -62,9 +63,9 @@ where
         let output = match &fill {
             Fill::Leased(_, lease) => {
                 let until = lead.overdue().min(began.after(self.plan.policy.lease));
-                lease.during(until, start()).await
+                boxed(|| lease.during(until, start())).await
             }
-            _ => start().await,
+            _ => boxed(start).await,
         };
         let cost = self.inner.clock.now().since(began).unwrap_or_default();
         // From here on nothing holds the output across a wait: only the value need be `Send`.
@@ -73,13 +74,13 @@ where
             Err(output) => return self.failed(lead, &ticket, &missing, output),
         };
         let Keep::For(ttl) = self.keep(&value) else {
-            return self.pass_on(lead, ticket, &missing, value).await;
+            return boxed(|| self.pass_on(lead, ticket, &missing, value)).await;
         };
         let entry = self.inner.entry(&self.plan, &ticket, value.clone(), ttl, cost);
         let committed = ticket.commit(self.inner.memory.as_ref(), &entry);
         lead.land(Landing::Value(Arc::clone(&entry)));
         // A fill that replaces a value others may hold in memory tells them; a first fill does not.
-        self.inner.store(committed, fill, &entry, self.is_refresh()).await;
+        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh())).await;
         loaded(S::join(value), Source::Loaded)
     }
 
@@ -106,6 +107,7 @@ where
         let alone = plan.policy.stampede != Stampede::Fleet;
         let mut ask = Ask {
             seen: missing.mark,
+            generation: ticket.stamps.newest(),
             steal: self.is_refresh() || alone || lead.took_over(),
             until: lead.overdue().min(now.after(plan.policy.lease)),
             lease: plan.policy.lease,

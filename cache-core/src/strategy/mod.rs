@@ -20,5 +20,5 @@ pub(crate) use flight::Flights;
 pub(crate) use lookup::{Look, promote};
 pub(crate) use plan::{Mode, Plan};
 pub(crate) use read::read;
-pub(crate) use spawn::{spawn, start_now};
+pub(crate) use spawn::{boxed, spawn, start_now};
 pub(crate) use work::{Once, Owned, Refreshing, Work};

@@ -7,14 +7,14 @@ use crate::call::Tags;
 use crate::codec::Codec;
 use crate::invalidation::Ticket;
 use crate::key::{KeyBuf, KeyId};
-use crate::policy::Policy;
+use crate::policy::Held;
 
 /// What a read is to do: key, rules and the call's own directions.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) key: KeyBuf,
     pub(crate) tags: Tags,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Held,
     pub(crate) codec: Option<Codec>,
     pub(crate) mode: Mode,
     /// A sync function's: its caller's thread waits.
@@ -31,7 +31,7 @@ pub(crate) enum Mode {
 }
 
 impl Plan {
-    pub(crate) fn new(key: KeyBuf, policy: Policy, codec: Option<Codec>) -> Self {
+    pub(crate) fn new(key: KeyBuf, policy: Held, codec: Option<Codec>) -> Self {
         Self { key, tags: Tags::new(), policy, codec, mode: Mode::Normal, blocking: false }
     }
 

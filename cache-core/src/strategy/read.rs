@@ -8,7 +8,7 @@ use super::job::{Job, loaded};
 use super::lookup::Look;
 use super::patience::{Patience, Waited};
 use super::plan::{Mode, Plan};
-use super::{Work, spawn};
+use super::{Work, boxed, spawn};
 use crate::cache::Inner;
 use crate::call::Rules;
 use crate::clock::Timestamp;
@@ -65,26 +65,29 @@ where
             match self.role() {
                 Role::Lead(mut lead, mut ticket) => {
                     let purpose = Purpose::Answer { stale };
-                    match self.find(&mut lead, &mut ticket, purpose).await {
+                    match boxed(|| self.find(&mut lead, &mut ticket, purpose)).await {
                         Finding::Hit(hit) => return hit,
                         Finding::Stale => stale = false,
                         Finding::Missing(missing) => {
-                            return self.lead(lead, ticket, missing, work, patience).await;
+                            let lead = || self.lead(lead, ticket, missing, work, patience);
+                            return boxed(lead).await;
                         }
                     }
                 }
-                Role::Wait(flight) => match self.await_flight(&flight, &mut patience).await {
-                    Waited::Instead(instead) => return instead,
-                    Waited::Overdue | Waited::Landed(Landing::Abandoned) => {}
-                    Waited::Landed(Landing::Failed(None)) => {
-                        return self.retry(&flight, work, patience).await;
-                    }
-                    Waited::Landed(landing) => {
-                        if let Some(taken) = self.take(landing) {
-                            return taken;
+                Role::Wait(flight) => {
+                    match boxed(|| self.await_flight(&flight, &mut patience)).await {
+                        Waited::Instead(instead) => return instead,
+                        Waited::Overdue | Waited::Landed(Landing::Abandoned) => {}
+                        Waited::Landed(Landing::Failed(None)) => {
+                            return boxed(|| self.retry(&flight, work, patience)).await;
+                        }
+                        Waited::Landed(landing) => {
+                            if let Some(taken) = self.take(landing) {
+                                return taken;
+                            }
                         }
                     }
-                },
+                }
             }
         }
     }
@@ -152,18 +155,22 @@ where
     ) -> Cached<S::Output> {
         let purpose = Purpose::Answer { stale: false };
         if !patience.is_bounded() {
-            return self.load(lead, ticket, missing, purpose, || work.start()).await;
+            let start = || work.start();
+            return boxed(|| self.load(lead, ticket, missing, purpose, start)).await;
         }
         match work.detach() {
             Ok(again) => {
                 let job = self.again();
                 let attempt =
-                    Box::pin(
-                        async move { job.load(lead, ticket, missing, purpose, || again).await },
+                    boxed(
+                        || async move { job.load(lead, ticket, missing, purpose, || again).await },
                     );
-                self.await_own(attempt, patience).await
+                boxed(|| self.await_own(attempt, patience)).await
             }
-            Err(work) => self.load(lead, ticket, missing, purpose, || work.start()).await,
+            Err(work) => {
+                let start = || work.start();
+                boxed(|| self.load(lead, ticket, missing, purpose, start)).await
+            }
         }
     }
 
@@ -184,10 +191,15 @@ where
         };
         let mut lead = Lead::alone(&self.inner.flights, self.plan.flight::<S::Value>(self.id));
         let mut ticket = self.plan.ticket(&self.inner, self.id);
-        match self.find(&mut lead, &mut ticket, Purpose::Answer { stale: false }).await {
+        let purpose = Purpose::Answer { stale: false };
+        match boxed(|| self.find(&mut lead, &mut ticket, purpose)).await {
             Finding::Hit(hit) => hit,
-            Finding::Stale => self.lead(lead, ticket, Missing::default(), work, patience).await,
-            Finding::Missing(missing) => self.lead(lead, ticket, missing, work, patience).await,
+            Finding::Stale => {
+                boxed(|| self.lead(lead, ticket, Missing::default(), work, patience)).await
+            }
+            Finding::Missing(missing) => {
+                boxed(|| self.lead(lead, ticket, missing, work, patience)).await
+            }
         }
     }
 

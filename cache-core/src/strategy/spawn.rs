@@ -1,6 +1,7 @@
 //! Background work, with a runtime or without.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Waker};
 
 /// Runs `work` in the background: on the current tokio runtime, or on a thread of its own where
@@ -24,4 +25,11 @@ pub(crate) fn start_now(work: impl Future<Output = ()> + Send + 'static) {
     if work.as_mut().poll(&mut nobody).is_pending() {
         spawn(work);
     }
+}
+
+/// Makes a future on the heap. In a build without optimisation the caller's stack frame would hold
+/// every future that it awaits, and a recursive function's frames add up.
+#[inline(never)]
+pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Plan;
+use super::{Plan, boxed};
 use crate::cache::Inner;
 use crate::codec::{self, Codec};
 use crate::entry::Stored;
@@ -32,7 +32,8 @@ impl Inner {
         };
         self.counters.stores();
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
-        if let Err(error) = self.write_remote(committed, codec, entry, replaces, lease).await {
+        let written = boxed(|| self.write_remote(committed, codec, entry, replaces, lease)).await;
+        if let Err(error) = written {
             tracing::warn!(%error, "larder: a loaded value was not stored remotely");
         }
     }

@@ -27,7 +27,14 @@ impl Leasing<'_> {
     pub(super) async fn leads_one_of_many(&self) {
         let key = self.key("raced");
         let ask = |token| {
-            self.leases.acquire(Acquire { key: &key, token, ttl: LONG, seen: None, steal: false })
+            self.leases.acquire(Acquire {
+                key: &key,
+                token,
+                ttl: LONG,
+                seen: None,
+                generation: 0,
+                steal: false,
+            })
         };
         let answers = together((1..=50).map(ask).collect()).await;
         let lead = |answer: &&Result<Acquired, _>| matches!(answer, Ok(Acquired::Lead));
@@ -40,7 +47,14 @@ impl Leasing<'_> {
         let key = self.key("seen");
         self.put(&key, MARKED).await;
         let hit = Acquired::Value(Bytes::from_static(MARKED));
-        let ask = |token, seen| Acquire { key: &key, token, ttl: LONG, seen, steal: false };
+        let ask = |token, seen| Acquire {
+            key: &key,
+            token,
+            ttl: LONG,
+            seen,
+            generation: 0,
+            steal: false,
+        };
         assert_eq!(self.acquire(&key, ONE).await, hit, "a value is a hit");
         assert!(!self.holds(&key, ONE).await, "a hit gives no lease");
         let mut almost = mark(MARKED);
@@ -66,7 +80,8 @@ impl Leasing<'_> {
         for value in [&b""[..], b"\0", &MARKED[..MARK - 1]] {
             self.put(&key, value).await;
             for seen in [None, Some([0; MARK]), Some(mark(MARKED))] {
-                let request = Acquire { key: &key, token: ONE, ttl: LONG, seen, steal: false };
+                let request =
+                    Acquire { key: &key, token: ONE, ttl: LONG, seen, generation: 0, steal: false };
                 let hit = Acquired::Value(Bytes::from_static(value));
                 assert_eq!(self.ask(request).await, hit, "a short value has no mark");
             }
@@ -74,7 +89,8 @@ impl Leasing<'_> {
         let value = &MARKED[..MARK];
         self.put(&key, value).await;
         let seen = Some(mark(value));
-        let request = Acquire { key: &key, token: ONE, ttl: LONG, seen, steal: false };
+        let request =
+            Acquire { key: &key, token: ONE, ttl: LONG, seen, generation: 0, steal: false };
         assert_eq!(self.ask(request).await, Acquired::Lead, "a value that is nothing but its mark");
     }
 
@@ -85,8 +101,14 @@ impl Leasing<'_> {
         let found = self.suite.scan(&Pattern::new(&key)).await;
         assert!(found.is_empty(), "a lease is not found among the values: {found:?}");
         assert!(self.commit(&key, ONE, MARKED).await);
-        let request =
-            Acquire { key: &key, token: ONE, ttl: LONG, seen: Some(mark(MARKED)), steal: false };
+        let request = Acquire {
+            key: &key,
+            token: ONE,
+            ttl: LONG,
+            seen: Some(mark(MARKED)),
+            generation: 0,
+            steal: false,
+        };
         assert_eq!(self.ask(request).await, Acquired::Lead);
         let value = Some(Bytes::from_static(MARKED));
         assert_eq!(self.suite.get(&key).await, value, "the value stays while a lease is held");
@@ -96,7 +118,8 @@ impl Leasing<'_> {
 
     pub(super) async fn steals(&self) {
         let key = self.key("stolen");
-        let steal = |token| Acquire { key: &key, token, ttl: LONG, seen: None, steal: true };
+        let steal =
+            |token| Acquire { key: &key, token, ttl: LONG, seen: None, generation: 0, steal: true };
         assert_eq!(self.ask(steal(ONE)).await, Acquired::Lead, "a free lease, too");
         assert_eq!(self.ask(steal(OTHER)).await, Acquired::Lead, "whoever holds it");
         assert_eq!(self.ask(steal(OTHER)).await, Acquired::Lead, "safe to repeat");
@@ -107,9 +130,28 @@ impl Leasing<'_> {
         assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)), "and it stays");
     }
 
+    pub(super) async fn ends_older_generations(&self) {
+        let key = self.key("outdated");
+        let ask = |token, generation| {
+            let (seen, steal) = (None, false);
+            self.ask(Acquire { key: &key, token, ttl: LONG, seen, generation, steal })
+        };
+        assert_eq!(ask(ONE, 99).await, Acquired::Lead);
+        let same = ask(OTHER, 99).await;
+        assert!(matches!(same, Acquired::Wait(_)), "of the same generation");
+        let older = ask(OTHER, 7).await;
+        assert!(matches!(older, Acquired::Wait(_)), "an older generation waits: {older:?}");
+        assert_eq!(ask(OTHER, 100).await, Acquired::Lead, "a newer one does not");
+        self.refuses(&key, ONE, "what was loaded under an older generation").await;
+        assert_eq!(ask(ONE, u64::MAX).await, Acquired::Lead, "any number counts");
+        let below = ask(OTHER, u64::MAX - 1).await;
+        assert!(matches!(below, Acquired::Wait(_)), "exactly: {below:?}");
+    }
+
     pub(super) async fn takes_any_key_and_time(&self) {
         let key = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\" } {");
-        let ask = |ttl| Acquire { key: &key, token: 1, ttl, seen: None, steal: false };
+        let ask =
+            |ttl| Acquire { key: &key, token: 1, ttl, seen: None, generation: 0, steal: false };
         assert_eq!(self.ask(ask(Duration::MAX)).await, Acquired::Lead, "an immense ttl");
         assert!(self.leases.renew(&key, 1, Duration::MAX).await.expect("renew"));
         assert!(self.commit(&key, 1, b"odd").await, "keys are opaque");

@@ -19,7 +19,8 @@ impl Leasing<'_> {
         assert!(!self.holds(&key, ONE).await, "a commit ends the lease");
         self.refuses(&key, ONE, "the second time").await;
         let seen = Some(mark(MARKED));
-        let request = Acquire { key: &key, token: OTHER, ttl: LONG, seen, steal: false };
+        let request =
+            Acquire { key: &key, token: OTHER, ttl: LONG, seen, generation: 0, steal: false };
         assert_eq!(self.ask(request).await, Acquired::Lead, "the next one leads");
     }
 
@@ -27,7 +28,14 @@ impl Leasing<'_> {
         let key = self.key("for-a-time");
         let write = |ttl| Write { key: key.clone(), value: Bytes::from_static(MARKED), ttl };
         let commit = async |ttl| {
-            let steal = Acquire { key: &key, token: ONE, ttl: LONG, seen: None, steal: true };
+            let steal = Acquire {
+                key: &key,
+                token: ONE,
+                ttl: LONG,
+                seen: None,
+                generation: 0,
+                steal: true,
+            };
             assert_eq!(self.ask(steal).await, Acquired::Lead);
             let stored = self.leases.commit(ONE, &write(ttl), None).await.expect("commit");
             assert!(stored, "the holder commits");

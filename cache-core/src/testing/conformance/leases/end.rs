@@ -29,7 +29,14 @@ impl Leasing<'_> {
         for notice in [None, Some(&notice)] {
             let (there, absent) = (self.key("removed"), self.key("never-there"));
             self.put(&there, MARKED).await;
-            let steal = Acquire { key: &there, token: ONE, ttl: LONG, seen: None, steal: true };
+            let steal = Acquire {
+                key: &there,
+                token: ONE,
+                ttl: LONG,
+                seen: None,
+                generation: 0,
+                steal: true,
+            };
             assert_eq!(self.ask(steal).await, Acquired::Lead);
             self.lead(&absent, ONE).await;
             let removed = self.remove(&[&there, &absent], notice).await;
@@ -51,7 +58,8 @@ impl Leasing<'_> {
             self.lead(key, ONE).await;
         }
         self.put(&valued, MARKED).await;
-        let steal = Acquire { key: &valued, token: ONE, ttl: LONG, seen: None, steal: true };
+        let steal =
+            Acquire { key: &valued, token: ONE, ttl: LONG, seen: None, generation: 0, steal: true };
         assert_eq!(self.ask(steal).await, Acquired::Lead);
         let gone = below("gone");
         self.lead(&gone, ONE).await;

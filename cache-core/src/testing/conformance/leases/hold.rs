@@ -6,7 +6,8 @@ use crate::backend::{Acquire, Acquired};
 impl Leasing<'_> {
     pub(super) async fn expires(&self) {
         let key = self.key("expired");
-        let brief = Acquire { key: &key, token: ONE, ttl: SHORT, seen: None, steal: false };
+        let brief =
+            Acquire { key: &key, token: ONE, ttl: SHORT, seen: None, generation: 0, steal: false };
         assert_eq!(self.ask(brief).await, Acquired::Lead);
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         assert!(!self.holds(&key, ONE).await, "an expired lease is not renewed");

@@ -39,6 +39,7 @@ impl Suite<'_> {
         suite.returns_values_without_a_mark().await;
         suite.is_independent_of_the_value().await;
         suite.steals().await;
+        suite.ends_older_generations().await;
         suite.expires().await;
         suite.renews().await;
         suite.aborts().await;
@@ -68,7 +69,7 @@ impl Leasing<'_> {
     }
 
     async fn acquire(&self, key: &str, token: u64) -> Acquired {
-        self.ask(Acquire { key, token, ttl: LONG, seen: None, steal: false }).await
+        self.ask(Acquire { key, token, ttl: LONG, seen: None, generation: 0, steal: false }).await
     }
 
     async fn lead(&self, key: &str, token: u64) {
