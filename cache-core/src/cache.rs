@@ -240,7 +240,11 @@ impl Cache {
     /// What happened since the cache was built.
     pub fn stats(&self) -> Stats {
         let mut stats = self.inner.counters.snapshot();
-        stats.entries = self.inner.memory.as_ref().map_or(0, MemoryTier::len);
+        if let Some(memory) = &self.inner.memory {
+            stats.entries = memory.len();
+            stats.bytes = memory.bytes();
+            stats.evicted_capacity = memory.evictions();
+        }
         stats.in_flight = self.inner.fences.len() as u64;
         stats
     }

@@ -103,10 +103,10 @@ impl Fences {
         if let Some(fence) = &fence {
             fence.life.fetch_add(1, Ordering::AcqRel);
         }
-        let removed = memory.and_then(|memory| memory.remove(id));
+        let gone = memory.map(|memory| memory.remove(id)).unwrap_or_default();
         // The value's own `Drop` may use the cache: not under the lock.
         drop(shard);
-        (removed.is_some(), fence.map(Killed))
+        (gone.found, fence.map(Killed))
     }
 
     /// Kills the tickets of all keys that match. What they committed before is in the memory tier
@@ -149,16 +149,18 @@ impl Ticket {
     /// Stores the loaded entry in the memory tier, unless an eviction came since the ticket was
     /// issued: then nothing is stored, here or in the remote tier.
     pub(crate) fn commit(self, memory: Option<&MemoryTier>, entry: &Stored) -> Option<Committed> {
-        // Kept beyond the lock: the replaced value's own `Drop` may use the cache.
-        let _replaced = memory.and_then(|memory| memory.get(self.id));
-        let alive = {
+        // Before the lock and after it: the user's weigher, and what makes room, whose `Drop` may
+        // use the cache.
+        let weighed = memory.map(|memory| (memory, memory.weigh(entry)));
+        let (alive, gone) = {
             let _shard = self.fences.shard(self.id);
             let alive = self.is_alive();
-            if let (true, Some(memory)) = (alive, memory) {
-                memory.insert(&Permit(PhantomData), self.id, Arc::clone(entry));
-            }
-            alive
+            let insert = |(memory, weighed): (&MemoryTier, _)| {
+                memory.insert(&Permit(PhantomData), self.id, weighed)
+            };
+            (alive, weighed.filter(|_| alive).map(insert))
         };
+        drop(gone);
         alive.then(|| Committed(self))
     }
 }
