@@ -1,6 +1,6 @@
 //! Building a cache: what can't be is refused, with the field named.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
 use crate::backend::Backend;
@@ -136,7 +136,12 @@ impl Builder {
             counters: Counters::new(),
             bus: RwLock::new(None),
         };
-        Cache { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        if let Some(memory) = &inner.memory {
+            let owner: Weak<Inner> = Arc::downgrade(&inner);
+            memory.owned_by(owner);
+        }
+        Cache { inner }
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -249,6 +249,16 @@ impl Cache {
         stats
     }
 
+    /// Gives back the memory of entries that nobody can be given any more: they expired, or a tag of
+    /// theirs was evicted. Says how many went. Nothing else changes: reads know such entries without
+    /// it, and a [sweep](crate::Memory::sweep_every) does the same from time to time.
+    ///
+    /// It looks at every entry of the memory tier, on the caller's thread; the values that go are
+    /// dropped there, too. Hits do not wait for it. Without a memory tier it is 0.
+    pub fn reclaim(&self) -> u64 {
+        self.inner.reclaim()
+    }
+
     /// Whether the remote tier answers; at once `Ok` without one.
     ///
     /// # Errors

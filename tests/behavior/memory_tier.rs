@@ -1,13 +1,13 @@
 //! The memory tier under each strategy: what goes first, what it is bounded by, what is reclaimed.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use larder::{Cache, Error, Eviction, Memory, Policy, cached};
+use larder::{Builder, Cache, Clock, Error, Eviction, Memory, Policy, cached};
 use serde::{Deserialize, Serialize};
 
 const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Lru, Eviction::Lfu, Eviction::Ttl];
@@ -305,6 +305,139 @@ fn many_keys_leave_no_more_than_the_bound() {
     thread::scope(|scope| ALL.iter().for_each(|eviction| drop(scope.spawn(|| many(*eviction)))));
 }
 
+fn on(clock: &Clock, memory: Memory) -> Builder {
+    Cache::builder().memory(memory).clock(clock.clone())
+}
+
+#[test]
+fn what_is_dead_is_reclaimed_without_a_read() {
+    for eviction in ALL {
+        let clock = Clock::manual();
+        let cache = on(&clock, Memory::max_entries(1_000).policy(eviction)).build().unwrap();
+        (0..200).for_each(|id| insert_for(&cache, &format!("short{id}"), 10));
+        (0..100).for_each(|id| insert_for(&cache, &format!("long{id}"), 1_000));
+        let tagged = Policy::new().tags(&["news"]);
+        (0..50).for_each(|id| {
+            now(cache.insert_with(format!("tagged{id}"), 1_u64, tagged)).unwrap();
+        });
+        assert_eq!((cache.reclaim(), cache.stats().entries), (0, 350), "{eviction:?}");
+        clock.advance(Duration::from_secs(10));
+        assert_eq!((cache.reclaim(), cache.stats().entries), (200, 150), "{eviction:?}");
+        now(cache.evict_tag("news")).unwrap();
+        assert_eq!((cache.reclaim(), cache.stats().entries), (50, 100), "{eviction:?}");
+        assert_eq!(cache.reclaim(), 0, "{eviction:?}");
+        let stats = cache.stats();
+        assert_eq!((stats.expired, stats.evicted_capacity), (250, 0), "{eviction:?}");
+        (0..100).for_each(|id| assert!(get(&cache, &format!("long{id}")).is_some()));
+    }
+}
+
+/// What may still be served stale is not dead.
+#[test]
+fn stale_entries_stay_as_long_as_they_are_of_use() {
+    for eviction in ALL {
+        let clock = Clock::manual();
+        let cache = on(&clock, Memory::max_entries(10).policy(eviction)).build().unwrap();
+        let policy = Policy::new().ttl(Duration::from_secs(10)).stale(Duration::from_secs(5));
+        now(cache.insert_with("k", 1_u64, policy)).unwrap();
+        clock.advance(Duration::from_secs(14));
+        assert_eq!((cache.reclaim(), cache.stats().entries), (0, 1), "{eviction:?}");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!((cache.reclaim(), cache.stats().entries), (1, 0), "{eviction:?}");
+    }
+}
+
+#[track_caller]
+fn comes_true(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_sweeper_reclaims_by_itself() {
+    let caches = ALL.map(|eviction| {
+        let memory = Memory::max_entries(1_000).policy(eviction);
+        build(memory.sweep_every(Duration::from_millis(20)))
+    });
+    // Twice: the first sweep must not be the last.
+    for round in 1..=2 {
+        for cache in &caches {
+            let policy = Policy::new().ttl(Duration::from_millis(30));
+            (0..100).for_each(|id| {
+                now(cache.insert_with(format!("k{id}"), 1_u64, policy)).unwrap();
+            });
+            insert(cache, "forever", 1);
+        }
+        for cache in &caches {
+            comes_true("expired entries go", || cache.stats().entries == 1);
+            assert_eq!(cache.stats().expired, 100 * round);
+            assert_eq!(get(cache, "forever"), Some(1));
+        }
+    }
+    for cache in &caches {
+        now(cache.insert_with("tagged", 1_u64, Policy::new().tags(&["news"]))).unwrap();
+        now(cache.evict_tag("news")).unwrap();
+        comes_true("entries of evicted tags go", || cache.stats().entries == 1);
+    }
+}
+
+/// The sweeper holds nothing: a cache that is dropped is gone.
+#[test]
+fn the_sweeper_keeps_no_cache_alive() {
+    static DROPPED: AtomicBool = AtomicBool::new(false);
+    #[derive(Clone)]
+    struct Witness;
+    impl Drop for Witness {
+        fn drop(&mut self) {
+            DROPPED.store(true, Ordering::SeqCst);
+        }
+    }
+    #[cached(key = "witness", ttl = "1h", local)]
+    async fn witness() -> Arc<Witness> {
+        Arc::new(Witness)
+    }
+    let cache = build(Memory::max_entries(10).sweep_every(Duration::from_millis(10)));
+    drop(now(witness().cache(&cache)));
+    thread::sleep(Duration::from_millis(50));
+    assert!(!DROPPED.load(Ordering::SeqCst));
+    drop(cache);
+    comes_true("the entry went with its cache", || DROPPED.load(Ordering::SeqCst));
+}
+
+/// An entry that comes while its dead predecessor is reclaimed stays.
+#[test]
+fn reclaiming_never_takes_a_newer_entry() {
+    for eviction in ALL {
+        let clock = Clock::manual();
+        let cache = on(&clock, Memory::max_entries(100).policy(eviction)).build().unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    cache.reclaim();
+                }
+            });
+            let lost = (0..10_000).any(|round| {
+                now(newest(round).cache(&cache).ttl(Duration::from_secs(1)).refresh());
+                clock.advance(Duration::from_secs(1));
+                now(newest(round).cache(&cache).refresh());
+                now(newest(0).cache(&cache).peek()).unwrap() != Some(round)
+            });
+            done.store(true, Ordering::Relaxed);
+            assert!(!lost, "{eviction:?}");
+        });
+        assert!(cache.stats().expired > 0, "{eviction:?}");
+    }
+}
+
+#[cached(key = "newest", skip(round))]
+async fn newest(round: u64) -> u64 {
+    round
+}
+
 /// A value whose end uses the cache that it was in.
 #[derive(Clone)]
 struct Nosy {
@@ -329,7 +462,7 @@ async fn nosy(cache: &Cache, id: u64) -> Arc<Nosy> {
     Arc::new(Nosy { cache: cache.clone(), id })
 }
 
-/// Pushed out, replaced or evicted: no lock is held while a value is dropped.
+/// Pushed out, replaced, evicted or reclaimed: no lock is held while a value is dropped.
 #[test]
 fn a_value_whose_drop_uses_the_cache() {
     let (done, finished) = mpsc::channel();
@@ -337,11 +470,12 @@ fn a_value_whose_drop_uses_the_cache() {
         for eviction in ALL {
             for capacity in [1, 2, 8] {
                 for memory in [Memory::max_entries(capacity), Memory::max_bytes(capacity * 600)] {
-                    let cache = build(memory.policy(eviction));
+                    let clock = Clock::manual();
+                    let cache = on(&clock, memory.policy(eviction)).build().unwrap();
                     thread::scope(|scope| {
                         for start in [0, 50] {
-                            let cache = &cache;
-                            scope.spawn(move || use_nosily(cache, start));
+                            let (cache, clock) = (&cache, &clock);
+                            scope.spawn(move || use_nosily(cache, clock, start));
                         }
                     });
                 }
@@ -352,7 +486,7 @@ fn a_value_whose_drop_uses_the_cache() {
     finished.recv_timeout(Duration::from_secs(60)).expect("no deadlock, no panic");
 }
 
-fn use_nosily(cache: &Cache, start: u64) {
+fn use_nosily(cache: &Cache, clock: &Clock, start: u64) {
     let held = BTreeSet::from([3, 7]);
     for id in (start..start + 100).map(|id| id % 100) {
         drop(now(nosy(cache, id).cache(cache)));
@@ -363,6 +497,10 @@ fn use_nosily(cache: &Cache, start: u64) {
             5 => drop(now(nosy(cache, id).cache(cache).evict())),
             10 => drop(now(cache.evict_pattern("nosy:*"))),
             15 => drop(now(cache.clear())),
+            20 => {
+                clock.advance(Duration::from_secs(1));
+                cache.reclaim();
+            }
             _ => {}
         }
     }
@@ -382,5 +520,7 @@ fn what_can_not_be_is_refused() {
         let fix = "at least 1";
         refused(Memory::max_entries(0).policy(eviction), &["max_entries", fix, "no_memory()"]);
         refused(Memory::max_bytes(0).policy(eviction), &["max_bytes", fix, "no_memory()"]);
+        let never = Memory::default().policy(eviction).sweep_every(Duration::ZERO);
+        refused(never, &["sweep_every", "longer than zero", "leave it out"]);
     }
 }

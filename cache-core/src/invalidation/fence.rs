@@ -109,6 +109,15 @@ impl Fences {
         (gone.found, fence.map(Killed))
     }
 
+    /// Removes an entry that nobody may be given any more. Under the lock that commits are made
+    /// under, so that it is not a newer entry of the key that goes.
+    pub(crate) fn reclaim(&self, id: KeyId, entry: &Stored, memory: &MemoryTier) -> bool {
+        let shard = self.shard(id);
+        let gone = memory.remove_same(id, entry);
+        drop(shard);
+        gone.found
+    }
+
     /// Kills the tickets of all keys that match. What they committed before is in the memory tier
     /// when this returns, what they commit later is refused: a scan that follows misses nothing.
     pub(crate) fn kill_matching(&self, matches: &dyn Fn(&str) -> bool) -> Vec<Killed> {
@@ -160,6 +169,9 @@ impl Ticket {
             };
             (alive, weighed.filter(|_| alive).map(insert))
         };
+        if let (Some(memory), Some(_)) = (memory, &gone) {
+            memory.note(entry);
+        }
         drop(gone);
         alive.then(|| Committed(self))
     }

@@ -1,5 +1,7 @@
 //! How large the memory tier is and what it gives up first.
 
+use std::time::Duration;
+
 use super::weight::Weighers;
 use crate::Error;
 use crate::value::CacheValue;
@@ -11,6 +13,7 @@ use crate::value::CacheValue;
 ///
 /// ```
 /// use cache_core::{Cache, Eviction, Memory};
+/// use std::time::Duration;
 ///
 /// #[derive(Clone, serde::Serialize, serde::Deserialize)]
 /// struct Page {
@@ -20,7 +23,8 @@ use crate::value::CacheValue;
 /// # fn main() -> Result<(), cache_core::Error> {
 /// let memory = Memory::max_bytes(64 << 20)
 ///     .weigher(|page: &Page| page.html.capacity() as u64)
-///     .policy(Eviction::Ttl);
+///     .policy(Eviction::Ttl)
+///     .sweep_every(Duration::from_secs(1));
 /// let cache = Cache::builder().memory(memory).build()?;
 /// # Ok(())
 /// # }
@@ -29,6 +33,7 @@ use crate::value::CacheValue;
 pub struct Memory {
     pub(super) bound: Bound,
     pub(super) eviction: Eviction,
+    pub(super) sweep_every: Duration,
     pub(super) weighers: Weighers,
 }
 
@@ -40,6 +45,8 @@ pub(super) enum Bound {
 }
 
 /// Which entry goes when the memory tier is full.
+///
+/// Expired entries are reclaimed under each of them; see [`Memory::sweep_every`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Eviction {
@@ -94,7 +101,12 @@ impl Memory {
     }
 
     const fn of(bound: Bound) -> Self {
-        Self { bound, eviction: Eviction::Auto, weighers: Weighers::new() }
+        Self {
+            bound,
+            eviction: Eviction::Auto,
+            sweep_every: Duration::from_secs(10),
+            weighers: Weighers::new(),
+        }
     }
 
     /// What goes first when it is full. Default: [`Eviction::Auto`].
@@ -126,10 +138,28 @@ impl Memory {
         self
     }
 
+    /// How often to look for entries that nobody can be given any more, because they expired or a
+    /// tag of theirs was evicted, and to give their memory back. Default: 10 seconds.
+    ///
+    /// One thread does it for all caches of the process. It starts with the first entry that can
+    /// expire, does nothing while nothing can have expired, and ends with the last cache.
+    /// [`Cache::reclaim`](crate::Cache::reclaim) does it at once.
+    ///
+    /// Zero is refused by [`build`](crate::Builder::build).
+    #[must_use]
+    pub const fn sweep_every(mut self, interval: Duration) -> Self {
+        self.sweep_every = interval;
+        self
+    }
+
     pub(super) fn check(&self) -> Result<(), Error> {
         let bound = match self.bound {
             Bound::Entries(0) => "max_entries",
             Bound::Bytes(0) => "max_bytes",
+            _ if self.sweep_every.is_zero() => {
+                let message = "sweep_every must be longer than zero; leave it out for 10 seconds";
+                return Err(Error::config("memory", message));
+            }
             _ => return Ok(()),
         };
         let message = format!(

@@ -12,13 +12,16 @@ mod moka;
 #[cfg(feature = "moka")]
 mod parked;
 mod quick;
+mod schedule;
+mod sweeper;
 mod ttl;
 mod weight;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 pub use config::{Eviction, Memory};
 pub(crate) use gone::Gone;
+pub(crate) use sweeper::Sweep;
 
 use crate::Error;
 use crate::clock::Timestamp;
@@ -56,6 +59,7 @@ trait Engine {
 pub(crate) struct MemoryTier {
     kind: Kind,
     weighers: weight::Weighers,
+    schedule: schedule::Schedule,
 }
 
 enum Kind {
@@ -92,7 +96,8 @@ impl MemoryTier {
             #[cfg(feature = "moka")]
             Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config)),
         };
-        Ok(Self { kind, weighers: config.weighers.clone() })
+        let schedule = schedule::Schedule::new(config.sweep_every);
+        Ok(Self { kind, weighers: config.weighers.clone(), schedule })
     }
 
     fn engine(&self) -> &dyn Engine {
@@ -136,17 +141,49 @@ impl MemoryTier {
         Weighed { entry: Arc::clone(entry), weight }
     }
 
-    /// Only a live ticket gives a permit: an unfenced fill can't be written.
+    /// Only a live ticket gives a permit: an unfenced fill can't be written. To be followed by
+    /// [`note`](Self::note).
     pub(crate) fn insert(&self, _: &Permit<'_>, id: KeyId, weighed: Weighed) -> Gone {
         self.engine().insert(id, weighed.entry, weighed.weight)
+    }
+
+    /// Sees to it that an entry is reclaimed in time; once it was inserted, and under no lock (it
+    /// may start the sweeper).
+    pub(crate) fn note(&self, entry: &Erased) {
+        self.schedule.note(entry, expiry(entry));
     }
 
     pub(crate) fn remove(&self, id: KeyId) -> Gone {
         self.engine().remove(id)
     }
 
+    /// Removes this very entry. Nobody else may insert under the key meanwhile.
+    pub(crate) fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+        self.engine().remove_same(id, entry)
+    }
+
     pub(crate) fn retain(&self, mut keep: impl FnMut(&Erased) -> bool) {
         self.engine().retain(&mut keep);
+    }
+
+    /// Shows all entries to `reclaim`, which removes the dead ones and says so.
+    pub(crate) fn scan(&self, mut reclaim: impl FnMut(KeyId, &Stored) -> bool) {
+        self.schedule.begin();
+        self.engine().visit(&mut |id, entry| {
+            if !reclaim(id, entry) {
+                self.note(entry);
+            }
+        });
+    }
+
+    /// Whether a scan could find anything; see [`schedule::Schedule::is_due`].
+    pub(crate) fn is_due(&self, now: Timestamp, changes: u64, loading: bool) -> bool {
+        self.schedule.is_due(now, changes, loading)
+    }
+
+    /// Who is to be asked to sweep.
+    pub(crate) fn owned_by(&self, owner: Weak<dyn Sweep>) {
+        self.schedule.owned_by(owner);
     }
 
     pub(crate) fn len(&self) -> u64 {

@@ -80,6 +80,9 @@ counters! {
     remote_errors,
     /// Bytes in the remote tier that were not this type's value.
     foreign,
+    /// Entries of the memory tier that were reclaimed after they expired or after a tag of theirs
+    /// was evicted. (Those that were replaced or pushed out first are not among them.)
+    expired,
 }
 
 impl Stats {
