@@ -10,6 +10,8 @@ mod chaos;
 mod conformance;
 #[path = "behavior/foreign_bytes.rs"]
 mod foreign_bytes;
+#[path = "behavior/memory_tier.rs"]
+mod memory_tier;
 #[path = "behavior/outage.rs"]
 mod outage;
 #[path = "behavior/owed_evictions.rs"]

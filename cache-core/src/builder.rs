@@ -1,6 +1,6 @@
 //! Building a cache: what can't be is refused, with the field named.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
 use crate::backend::Backend;
@@ -149,7 +149,12 @@ impl Builder {
             chance: Chance::new(self.seed.unwrap_or_else(random)),
             bus: RwLock::new(None),
         };
-        Cache { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        if let Some(memory) = &inner.memory {
+            let owner: Weak<Inner> = Arc::downgrade(&inner);
+            memory.owned_by(owner);
+        }
+        Cache { inner }
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -269,9 +269,23 @@ impl Cache {
     /// What happened since the cache was built.
     pub fn stats(&self) -> Stats {
         let mut stats = self.inner.counters.snapshot();
-        stats.entries = self.inner.memory.as_ref().map_or(0, MemoryTier::len);
+        if let Some(memory) = &self.inner.memory {
+            stats.entries = memory.len();
+            stats.bytes = memory.bytes();
+            stats.evicted_capacity = memory.evictions();
+        }
         stats.in_flight = self.inner.fences.len() as u64;
         stats
+    }
+
+    /// Gives back the memory of entries that nobody can be given any more: they expired, or a tag of
+    /// theirs was evicted. Says how many went. Nothing else changes: reads know such entries without
+    /// it, and a [sweep](crate::Memory::sweep_every) does the same from time to time.
+    ///
+    /// It looks at every entry of the memory tier, on the caller's thread; the values that go are
+    /// dropped there, too. Hits do not wait for it. Without a memory tier it is 0.
+    pub fn reclaim(&self) -> u64 {
+        self.inner.reclaim()
     }
 
     /// Whether the remote tier answers; at once `Ok` without one.

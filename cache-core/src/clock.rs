@@ -24,6 +24,11 @@ impl Timestamp {
     /// Later than everything.
     pub const NEVER: Self = Self(u64::MAX);
 
+    /// For those who keep a moment in an atomic.
+    pub(crate) const fn millis(self) -> u64 {
+        self.0
+    }
+
     /// The moment `span` later; a span below a millisecond counts as one.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {

@@ -93,11 +93,19 @@ pub(crate) struct Entry<T: ?Sized> {
 impl<T: ?Sized> Entry<T> {
     #[inline]
     pub(crate) fn at(&self, now: Timestamp) -> Freshness {
-        let idle = self.life.idle;
-        if !idle.is_zero() && now >= self.read().after(idle) {
+        if !self.life.idle.is_zero() && now >= self.expiry() {
             return Freshness::Expired;
         }
         self.life.at(now)
+    }
+
+    /// The moment from which nobody is given it any more. It may move on while the entry is in memory,
+    /// not back.
+    pub(crate) fn expiry(&self) -> Timestamp {
+        match self.life.idle.is_zero() {
+            true => self.life.keep_until,
+            false => self.life.keep_until.min(self.read().after(self.life.idle)),
+        }
     }
 
     fn read(&self) -> Timestamp {

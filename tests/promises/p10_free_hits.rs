@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use larder::{Cache, cached};
+use larder::{Cache, Eviction, Memory, cached};
 
 struct Counting;
 
@@ -76,9 +76,13 @@ fn a_hit_allocates_nothing() {
 
 #[test]
 fn a_hit_allocates_nothing_on_a_handle() {
-    let cache = Cache::builder().build().unwrap();
-    let call = || assert_eq!(now(templated(8).cache(&cache)), 8);
-    call();
-    call();
-    assert_eq!(allocations(call), 0);
+    for eviction in [Eviction::Auto, Eviction::Ttl] {
+        for memory in [Memory::max_entries(1_000), Memory::max_bytes(1 << 20)] {
+            let cache = Cache::builder().memory(memory.policy(eviction)).build().unwrap();
+            let call = || assert_eq!(now(templated(8).cache(&cache)), 8);
+            call();
+            call();
+            assert_eq!(allocations(call), 0, "{eviction:?}");
+        }
+    }
 }

@@ -103,10 +103,19 @@ impl Fences {
         if let Some(fence) = &fence {
             fence.life.fetch_add(1, Ordering::AcqRel);
         }
-        let removed = memory.and_then(|memory| memory.remove(id));
+        let gone = memory.map(|memory| memory.remove(id)).unwrap_or_default();
         // The value's own `Drop` may use the cache: not under the lock.
         drop(shard);
-        (removed.is_some(), fence.map(Killed))
+        (gone.found, fence.map(Killed))
+    }
+
+    /// Removes an entry that nobody may be given any more. Under the lock that commits are made
+    /// under, so that it is not a newer entry of the key that goes.
+    pub(crate) fn reclaim(&self, id: KeyId, entry: &Stored, memory: &MemoryTier) -> bool {
+        let shard = self.shard(id);
+        let gone = memory.remove_same(id, entry);
+        drop(shard);
+        gone.found
     }
 
     /// Kills the tickets of all keys that match. What they committed before is in the memory tier
@@ -154,13 +163,21 @@ impl Ticket {
 
     /// Puts an entry into the memory tier, unless an eviction came since the ticket was issued.
     pub(crate) fn fill(&self, memory: Option<&MemoryTier>, entry: &Stored) -> bool {
-        // Kept beyond the lock: the replaced value's own `Drop` may use the cache.
-        let _replaced = memory.and_then(|memory| memory.get(self.id));
-        let _shard = self.fences.shard(self.id);
-        let alive = self.is_alive();
-        if let (true, Some(memory)) = (alive, memory) {
-            memory.insert(&Permit(PhantomData), self.id, Arc::clone(entry));
+        // Before the lock and after it: the user's weigher, and what makes room, whose `Drop` may
+        // use the cache.
+        let weighed = memory.map(|memory| (memory, memory.weigh(entry)));
+        let (alive, gone) = {
+            let _shard = self.fences.shard(self.id);
+            let alive = self.is_alive();
+            let insert = |(memory, weighed): (&MemoryTier, _)| {
+                memory.insert(&Permit(PhantomData), self.id, weighed)
+            };
+            (alive, weighed.filter(|_| alive).map(insert))
+        };
+        if let (Some(memory), Some(_)) = (memory, &gone) {
+            memory.note(entry);
         }
+        drop(gone);
         alive
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Generations {
     space: AtomicU64,
     moved: AtomicU64,
     epoch: AtomicU64,
+    /// How often any of these generations moved.
+    changes: AtomicU64,
     tags: Mutex<HashMap<Box<str>, Arc<Tag>>>,
 }
 
@@ -99,22 +101,37 @@ impl Generations {
     /// Takes generations as the remote tier has them. They only ever grow, so an answer that was
     /// overtaken by a newer one on the bus changes nothing.
     pub(crate) fn learn_space(&self, generation: u64) {
-        self.space.fetch_max(generation, Ordering::AcqRel);
+        if self.space.fetch_max(generation, Ordering::AcqRel) < generation {
+            self.changed();
+        }
     }
 
     /// As [`learn_space`](Self::learn_space), for a tag.
     pub(crate) fn learn_tag(&self, name: &str, generation: u64) {
-        self.tag(name).generation.fetch_max(generation, Ordering::AcqRel);
+        if self.tag(name).generation.fetch_max(generation, Ordering::AcqRel) < generation {
+            self.changed();
+        }
     }
 
     /// Ends all entries that carry the tag.
     pub(crate) fn bump_tag(&self, name: &str) {
         self.tag(name).moved.fetch_add(1, Ordering::AcqRel);
+        self.changed();
     }
 
     /// Ends all entries.
     pub(crate) fn bump_space(&self) {
         self.moved.fetch_add(1, Ordering::AcqRel);
+        self.changed();
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Equal to an earlier answer: no entry that was valid then was evicted by a generation since.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Whether messages of other processes arrive. Each change makes every entry unverified.

@@ -7,6 +7,7 @@ mod evict;
 mod evictions;
 mod fence;
 mod generation;
+mod reclaim;
 mod write_through;
 
 pub use evict::Evict;

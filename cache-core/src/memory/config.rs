@@ -1,13 +1,52 @@
 //! How large the memory tier is and what it gives up first.
 
-/// The memory tier's configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use std::time::Duration;
+
+use super::weight::Weighers;
+use crate::Error;
+use crate::value::CacheValue;
+
+/// The memory tier's configuration: a bound, in entries or in bytes, and what goes first.
+///
+/// A tier has one bound: a `Memory` begins with the one or with the other. One kind of entry is
+/// bounded best by its number, a mixture by its bytes.
+///
+/// ```
+/// use cache_core::{Cache, Eviction, Memory};
+/// use std::time::Duration;
+///
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// struct Page {
+///     html: String,
+/// }
+///
+/// # fn main() -> Result<(), cache_core::Error> {
+/// let memory = Memory::max_bytes(64 << 20)
+///     .weigher(|page: &Page| page.html.capacity() as u64)
+///     .policy(Eviction::Ttl)
+///     .sweep_every(Duration::from_secs(1));
+/// let cache = Cache::builder().memory(memory).build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
 pub struct Memory {
-    pub(super) capacity: u64,
+    pub(super) bound: Bound,
     pub(super) eviction: Eviction,
+    pub(super) sweep_every: Duration,
+    pub(super) weighers: Weighers,
+}
+
+/// What the tier's size is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    Entries(u64),
+    Bytes(u64),
 }
 
 /// Which entry goes when the memory tier is full.
+///
+/// Expired entries are reclaimed under each of them; see [`Memory::sweep_every`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Eviction {
@@ -17,15 +56,57 @@ pub enum Eviction {
     /// Least recently used, exact, by `moka`.
     #[cfg(feature = "moka")]
     Lru,
-    /// Window TinyLFU, by `moka` (Einziger, Friedman, Manes: "TinyLFU", 2017).
+    /// Window TinyLFU, by `moka` (Einziger, Friedman, Manes: "TinyLFU", 2017). A new entry that was
+    /// asked for less often than those it would push out is not kept.
     #[cfg(feature = "moka")]
     Lfu,
+    /// Plain time to live: how often an entry is read counts for nothing. In a full tier the one
+    /// that expires soonest makes room for the new one (as Redis' `volatile-ttl`, but exact);
+    /// entries that do not expire go last, the oldest first.
+    ///
+    /// A tier of more than some thousand entries (or 4 MiB) is split into up to 16 parts, and it is
+    /// the soonest of the new entry's part that goes.
+    Ttl,
 }
 
 impl Memory {
     /// At most this many entries. (The bound is kept per shard: a small tier holds somewhat less.)
+    ///
+    /// Zero is refused by [`build`](crate::Builder::build).
     pub const fn max_entries(entries: u64) -> Self {
-        Self { capacity: entries, eviction: Eviction::Auto }
+        Self::of(Bound::Entries(entries))
+    }
+
+    /// At most this many bytes, by the weight of the entries. (The bound is kept per shard: a tier
+    /// holds somewhat less.)
+    ///
+    /// An entry weighs, in bytes:
+    ///
+    /// - the entry itself: the value's `size_of`, its times and generations;
+    /// - its key's text, and 16 for each of its tags;
+    /// - what the engine needs for it, an average of what was measured: 150 (`Auto`), 270 (`Lru`,
+    ///   `Lfu`) or 190 (`Ttl`);
+    /// - what the value's [`weigher`](Self::weigher) says.
+    ///
+    /// What a value holds on the heap (a `String`'s text, a `Vec`'s items) can't be seen from
+    /// outside: it counts only by a weigher. What the allocator loses to rounding is not counted.
+    ///
+    /// An entry that is heavier than the whole bound is not kept, and nothing makes room for it.
+    /// `Auto` and `Ttl` split the tier into shards of at least 4 MiB; an entry that is heavier than
+    /// a shard (for `Auto`, than 97 % of one) is not kept. `Lru` and `Lfu` keep none of 4 GiB.
+    ///
+    /// Zero is refused by [`build`](crate::Builder::build).
+    pub const fn max_bytes(bytes: u64) -> Self {
+        Self::of(Bound::Bytes(bytes))
+    }
+
+    const fn of(bound: Bound) -> Self {
+        Self {
+            bound,
+            eviction: Eviction::Auto,
+            sweep_every: Duration::from_secs(10),
+            weighers: Weighers::new(),
+        }
     }
 
     /// What goes first when it is full. Default: [`Eviction::Auto`].
@@ -33,6 +114,58 @@ impl Memory {
     pub const fn policy(mut self, eviction: Eviction) -> Self {
         self.eviction = eviction;
         self
+    }
+
+    /// How many bytes a value of this type holds beyond its own `size_of`, usually on the heap.
+    /// One for each type; a second one for a type replaces the first. Default: none, which counts
+    /// as 0.
+    ///
+    /// The type is that of the cached value: `T` where a function returns `Result<T, E>`, but
+    /// `Option<T>` where it returns that.
+    ///
+    /// It is called once for each entry that is stored, under no lock. Its answer must not depend
+    /// on anything but the value, and a value that changes its size while it is cached (behind an
+    /// `Arc<Mutex<_>>`) keeps the weight that it was stored with. If it panics, so does the call
+    /// that stores. A tier that is bounded by entries uses it for [`Stats::bytes`] alone.
+    ///
+    /// [`Stats::bytes`]: crate::Stats::bytes
+    #[must_use]
+    pub fn weigher<V: CacheValue>(
+        mut self,
+        weigh: impl Fn(&V) -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        self.weighers.add(weigh);
+        self
+    }
+
+    /// How often to look for entries that nobody can be given any more, because they expired or a
+    /// tag of theirs was evicted, and to give their memory back. Default: 10 seconds.
+    ///
+    /// One thread does it for all caches of the process. It starts with the first entry that can
+    /// expire, does nothing while nothing can have expired, and ends with the last cache.
+    /// [`Cache::reclaim`](crate::Cache::reclaim) does it at once.
+    ///
+    /// Zero is refused by [`build`](crate::Builder::build).
+    #[must_use]
+    pub const fn sweep_every(mut self, interval: Duration) -> Self {
+        self.sweep_every = interval;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let bound = match self.bound {
+            Bound::Entries(0) => "max_entries",
+            Bound::Bytes(0) => "max_bytes",
+            _ if self.sweep_every.is_zero() => {
+                let message = "sweep_every must be longer than zero; leave it out for 10 seconds";
+                return Err(Error::config("memory", message));
+            }
+            _ => return Ok(()),
+        };
+        let message = format!(
+            "{bound} must be at least 1; leave `memory` out, or use `no_memory()`, for a cache without a memory tier"
+        );
+        Err(Error::config("memory", message))
     }
 }
 

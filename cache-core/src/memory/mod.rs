@@ -4,36 +4,67 @@
 //! demanding a [`Permit`]) or the remote tier.
 
 mod config;
+mod gone;
+mod identity;
+mod ledger;
 #[cfg(feature = "moka")]
 mod moka;
+#[cfg(feature = "moka")]
+mod parked;
 mod quick;
+mod schedule;
+mod sweeper;
+mod ttl;
+mod weight;
+
+use std::sync::{Arc, Weak};
 
 pub use config::{Eviction, Memory};
+pub(crate) use gone::Gone;
+pub(crate) use sweeper::Sweep;
 
 use crate::Error;
+use crate::clock::Timestamp;
 use crate::entry::{Erased, Stored};
 use crate::invalidation::Permit;
 use crate::key::KeyId;
 
 /// What an engine must do. One implementation a file; each is used only through [`MemoryTier`].
+///
+/// No value is dropped inside of an engine: its `Drop` may use the cache, and whoever calls may hold
+/// a lock. What leaves is given back as [`Gone`].
 trait Engine {
     /// Shows the entry to `look`, under whatever guard the engine reads with.
     fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased));
     fn get(&self, id: KeyId) -> Option<Stored>;
-    fn insert(&self, id: KeyId, entry: Stored);
-    /// Gives the entry back, so that a value's own `Drop` runs under no lock.
-    fn remove(&self, id: KeyId) -> Option<Stored>;
-    /// Visits all entries; those for which `keep` is false are removed. No value is dropped while
-    /// the engine holds a lock.
+    /// Gives back what was replaced and what had to make room, and the entry itself if it is too
+    /// heavy to be kept.
+    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone;
+    fn remove(&self, id: KeyId) -> Gone;
+    /// Removes this very entry, not another one under its key. Only to be relied upon while nobody
+    /// inserts under the key.
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone;
+    /// Visits all entries; those for which `keep` is false are removed. May keep hits waiting.
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool);
+    /// Visits all entries that stay, with no lock held during the visit and none for long between.
+    fn visit(&self, visit: &mut dyn FnMut(KeyId, &Stored));
     fn len(&self) -> u64;
+    /// The weights' sum.
+    fn bytes(&self) -> u64;
+    /// How many entries left, or were not kept, for want of room.
+    fn evictions(&self) -> u64;
 }
 
 /// The memory tier of one cache.
-pub(crate) struct MemoryTier(Kind);
+pub(crate) struct MemoryTier {
+    kind: Kind,
+    weighers: weight::Weighers,
+    schedule: schedule::Schedule,
+}
 
 enum Kind {
     Quick(quick::Quick),
+    Ttl(ttl::Ttl),
     #[cfg(feature = "moka")]
     Moka(moka::Moka),
 }
@@ -44,24 +75,29 @@ impl std::fmt::Debug for MemoryTier {
     }
 }
 
+/// An entry and its weight, which was taken under no lock.
+pub(crate) struct Weighed {
+    entry: Stored,
+    weight: u64,
+}
+
 impl MemoryTier {
     pub(crate) fn new(config: &Memory) -> Result<Self, Error> {
-        if config.capacity == 0 {
-            return Err(Error::config(
-                "memory",
-                "max_entries must be at least 1; leave `memory` out, or use `no_memory()`, for a cache without a memory tier",
-            ));
-        }
-        Ok(Self(match config.eviction {
-            Eviction::Auto => Kind::Quick(quick::Quick::new(config.capacity)),
+        config.check()?;
+        let kind = match config.eviction {
+            Eviction::Auto => Kind::Quick(quick::Quick::new(config.bound)),
+            Eviction::Ttl => Kind::Ttl(ttl::Ttl::new(config.bound)),
             #[cfg(feature = "moka")]
             Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config)),
-        }))
+        };
+        let schedule = schedule::Schedule::new(config.sweep_every);
+        Ok(Self { kind, weighers: config.weighers.clone(), schedule })
     }
 
     fn engine(&self) -> &dyn Engine {
-        match &self.0 {
+        match &self.kind {
             Kind::Quick(quick) => quick,
+            Kind::Ttl(ttl) => ttl,
             #[cfg(feature = "moka")]
             Kind::Moka(moka) => moka,
         }
@@ -74,8 +110,9 @@ impl MemoryTier {
         let mut look = Some(look);
         let mut found = None;
         let mut visit = |entry: &Erased| found = look.take().map(|look| look(entry));
-        match &self.0 {
+        match &self.kind {
             Kind::Quick(quick) => quick.look(id, &mut visit),
+            Kind::Ttl(ttl) => ttl.look(id, &mut visit),
             #[cfg(feature = "moka")]
             Kind::Moka(moka) => moka.look(id, &mut visit),
         }
@@ -86,20 +123,72 @@ impl MemoryTier {
         self.engine().get(id)
     }
 
-    /// Only a live ticket gives a permit: an unfenced fill can't be written.
-    pub(crate) fn insert(&self, _: &Permit<'_>, id: KeyId, entry: Stored) {
-        self.engine().insert(id, entry);
+    /// Calls the user's weigher: not under a lock.
+    pub(crate) fn weigh(&self, entry: &Stored) -> Weighed {
+        let overhead = match &self.kind {
+            Kind::Quick(_) => quick::OVERHEAD,
+            Kind::Ttl(_) => ttl::OVERHEAD,
+            #[cfg(feature = "moka")]
+            Kind::Moka(_) => moka::OVERHEAD,
+        };
+        let weight = self.weighers.weigh(entry) + overhead;
+        Weighed { entry: Arc::clone(entry), weight }
     }
 
-    pub(crate) fn remove(&self, id: KeyId) -> Option<Stored> {
+    /// Only a live ticket gives a permit: an unfenced fill can't be written. To be followed by
+    /// [`note`](Self::note).
+    pub(crate) fn insert(&self, _: &Permit<'_>, id: KeyId, weighed: Weighed) -> Gone {
+        self.engine().insert(id, weighed.entry, weighed.weight)
+    }
+
+    /// Sees to it that an entry is reclaimed in time; once it was inserted, and under no lock (it
+    /// may start the sweeper).
+    pub(crate) fn note(&self, entry: &Erased) {
+        self.schedule.note(entry, entry.expiry());
+    }
+
+    pub(crate) fn remove(&self, id: KeyId) -> Gone {
         self.engine().remove(id)
+    }
+
+    /// Removes this very entry. Nobody else may insert under the key meanwhile.
+    pub(crate) fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+        self.engine().remove_same(id, entry)
     }
 
     pub(crate) fn retain(&self, mut keep: impl FnMut(&Erased) -> bool) {
         self.engine().retain(&mut keep);
     }
 
+    /// Shows all entries to `reclaim`, which removes the dead ones and says so.
+    pub(crate) fn scan(&self, mut reclaim: impl FnMut(KeyId, &Stored) -> bool) {
+        self.schedule.begin();
+        self.engine().visit(&mut |id, entry| {
+            if !reclaim(id, entry) {
+                self.note(entry);
+            }
+        });
+    }
+
+    /// Whether a scan could find anything; see [`schedule::Schedule::is_due`].
+    pub(crate) fn is_due(&self, now: Timestamp, changes: u64, loading: bool) -> bool {
+        self.schedule.is_due(now, changes, loading)
+    }
+
+    /// Who is to be asked to sweep.
+    pub(crate) fn owned_by(&self, owner: Weak<dyn Sweep>) {
+        self.schedule.owned_by(owner);
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.engine().len()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.engine().bytes()
+    }
+
+    pub(crate) fn evictions(&self) -> u64 {
+        self.engine().evictions()
     }
 }

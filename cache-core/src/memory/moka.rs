@@ -1,55 +1,156 @@
 //! `moka`, for the strategies that it has by name: exact LRU and TinyLFU.
 
+use std::sync::Arc;
+
+use ::moka::notification::RemovalCause;
 use ::moka::policy::EvictionPolicy;
 use ::moka::sync::Cache;
 
-use super::{Engine, Eviction, Memory};
+use super::config::Bound;
+use super::identity::Identity;
+use super::ledger::Ledger;
+use super::parked::{Held, parking};
+use super::{Engine, Eviction, Gone, Memory};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 
-pub(super) struct Moka(Cache<KeyId, Stored>);
+/// Bytes for each entry beside its own. Measured from 250 to 280.
+pub(super) const OVERHEAD: u64 = 270;
+
+pub(super) struct Moka {
+    cache: Cache<KeyId, Held, Identity>,
+    ledger: Arc<Ledger>,
+    bound: Bound,
+}
+
+/// `moka` counts an entry's weight in 32 bits.
+fn narrow(weight: u64) -> u32 {
+    u32::try_from(weight).unwrap_or(u32::MAX)
+}
 
 impl Moka {
     pub(super) fn new(config: &Memory) -> Self {
         let policy = match config.eviction {
             Eviction::Lru => EvictionPolicy::lru(),
-            Eviction::Lfu | Eviction::Auto => EvictionPolicy::tiny_lfu(),
+            _ => EvictionPolicy::tiny_lfu(),
         };
-        Self(Cache::builder().max_capacity(config.capacity).eviction_policy(policy).build())
+        let ledger = Arc::new(Ledger::default());
+        let log = Arc::clone(&ledger);
+        let cache = Cache::builder().eviction_policy(policy).eviction_listener(
+            move |_: Arc<KeyId>, held: Held, cause| {
+                log.left(held.weight);
+                log.evicted(u64::from(cause == RemovalCause::Size));
+            },
+        );
+        let cache = match config.bound {
+            Bound::Entries(entries) => cache.max_capacity(entries),
+            Bound::Bytes(bytes) => cache
+                .max_capacity(bytes)
+                .weigher(|_: &KeyId, held: &Held| narrow(held.weight).max(1)),
+        };
+        Self { cache: cache.build_with_hasher(Identity), ledger, bound: config.bound }
     }
+
+    /// `moka` would take it first and then, to make room, put everything out.
+    fn is_too_heavy(&self, weight: u64) -> bool {
+        matches!(self.bound, Bound::Bytes(bytes) if weight > bytes || weight > u64::from(u32::MAX))
+    }
+
+    fn removed(&self, id: KeyId) -> Gone {
+        Gone::own(self.cache.remove(&id).and_then(Held::into_entry))
+    }
+}
+
+/// Runs an operation, and then drops what `moka` dropped meanwhile.
+#[inline]
+fn settled<R>(operation: impl FnOnce() -> R) -> R {
+    let (result, dropped) = parking(operation);
+    drop(Gone::from(dropped));
+    result
+}
+
+/// Runs an operation; what `moka` drops meanwhile is among what is gone.
+fn collecting(operation: impl FnOnce() -> Gone) -> Gone {
+    let (mut gone, dropped) = parking(operation);
+    gone.also(dropped);
+    gone
 }
 
 impl Engine for Moka {
     fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
-        if let Some(entry) = self.0.get(&id) {
-            look(&entry);
+        if let Some(entry) = settled(|| self.cache.get(&id)).as_ref().and_then(Held::entry) {
+            look(entry);
         }
     }
 
     fn get(&self, id: KeyId) -> Option<Stored> {
-        self.0.get(&id)
+        settled(|| self.cache.get(&id)).and_then(Held::into_entry)
     }
 
-    fn insert(&self, id: KeyId, entry: Stored) {
-        self.0.insert(id, entry);
+    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone {
+        collecting(|| {
+            if self.is_too_heavy(weight) {
+                let mut gone = self.removed(id);
+                gone.add(entry);
+                self.ledger.evicted(1);
+                return gone;
+            }
+            self.ledger.entered(weight);
+            self.cache.insert(id, Held::new(entry, weight));
+            // Maintenance makes room. Left to itself it may come late: `moka` lets some 64 entries
+            // more than the bound in, however large they are.
+            self.cache.run_pending_tasks();
+            Gone::default()
+        })
     }
 
-    fn remove(&self, id: KeyId) -> Option<Stored> {
-        self.0.remove(&id)
+    fn remove(&self, id: KeyId) -> Gone {
+        collecting(|| self.removed(id))
+    }
+
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+        collecting(|| {
+            let held = self.cache.get(&id);
+            let same = held.as_ref().and_then(Held::entry).is_some_and(|at| Arc::ptr_eq(at, entry));
+            if same { self.removed(id) } else { Gone::default() }
+        })
     }
 
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
         // Not `invalidate_entries_if`: it works in the background, and an eviction must be over
         // when it returns.
-        for (id, entry) in &self.0 {
-            if !keep(&entry) {
-                self.0.invalidate(&*id);
+        self.visit(&mut |id, entry| {
+            if !keep(entry) {
+                drop(self.remove(id));
+            }
+        });
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(KeyId, &Stored)) {
+        let mut entries = self.cache.iter();
+        while let Some((id, held)) = settled(|| entries.next()) {
+            if let Some(entry) = held.entry() {
+                visit(*id, entry);
             }
         }
     }
 
     fn len(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.entry_count()
+        settled(|| self.cache.run_pending_tasks());
+        self.cache.entry_count()
+    }
+
+    fn bytes(&self) -> u64 {
+        match self.bound {
+            Bound::Entries(_) => self.ledger.bytes(),
+            Bound::Bytes(_) => {
+                settled(|| self.cache.run_pending_tasks());
+                self.cache.weighted_size()
+            }
+        }
+    }
+
+    fn evictions(&self) -> u64 {
+        self.ledger.evictions()
     }
 }

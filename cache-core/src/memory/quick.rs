@@ -4,19 +4,23 @@
 //! LRU and TinyLFU on skewed, scanning and shifting loads, and the least memory per entry.
 
 use std::cell::RefCell;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{Equivalent, OptionsBuilder, UnitWeighter};
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Lifecycle, OptionsBuilder};
+use smallvec::SmallVec;
 
-use super::Engine;
+use super::config::Bound;
+use super::identity::Identity;
+use super::ledger::Ledger;
+use super::{Engine, Gone};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 
 /// An entry under its identity. The entry lies in the *key* of the map, not in the value:
 /// `quick_cache` clones values out but compares keys by reference, so a lookup can see the entry
-/// in place (see [`Looking`]).
+/// in place (see [`Looking`]). The value is the entry's weight.
 #[derive(Clone)]
 struct Slot {
     id: KeyId,
@@ -84,52 +88,74 @@ impl Equivalent<Slot> for Named {
     }
 }
 
-/// Identities are hashes already.
-#[derive(Clone, Copy, Default)]
-struct Identity;
+/// Collects what an insert pushes out, to be dropped by whoever inserts.
+#[derive(Clone)]
+struct Collect;
 
-struct Ready(u64);
+impl Lifecycle<Slot, u64> for Collect {
+    type RequestState = SmallVec<[(Slot, u64); 2]>;
 
-impl BuildHasher for Identity {
-    type Hasher = Ready;
-    #[inline]
-    fn build_hasher(&self) -> Ready {
-        Ready(0)
+    fn on_evict(&self, gone: &mut Self::RequestState, slot: Slot, weight: u64) {
+        gone.push((slot, weight));
     }
 }
 
-impl Hasher for Ready {
+/// What counts towards the bound.
+#[derive(Clone)]
+enum Weigher {
+    Unit,
+    Bytes,
+}
+
+impl quick_cache::Weighter<Slot, u64> for Weigher {
     #[inline]
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    #[inline]
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        // Never taken: the keys above write one u64.
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+    fn weight(&self, _: &Slot, weight: &u64) -> u64 {
+        match self {
+            Self::Unit => 1,
+            // An entry without weight would never be evicted.
+            Self::Bytes => (*weight).max(1),
         }
     }
 }
 
-pub(super) struct Quick(Cache<Slot, (), UnitWeighter, Identity, DefaultLifecycle<Slot, ()>>);
+/// Bytes for each entry beside its own. Measured from 100 to 220: tables double, and half as many
+/// ghosts as entries lie in them.
+pub(super) const OVERHEAD: u64 = 150;
+/// The smallest shard of a tier that is bounded by bytes: no entry is heavier than its shard.
+const SMALLEST_SHARD: u64 = 4 << 20;
+/// What an entry is taken to weigh when the ghosts (entries remembered after they went) are counted.
+const TYPICAL: u64 = 1024;
+
+pub(super) struct Quick {
+    cache: Cache<Slot, u64, Weigher, Identity, Collect>,
+    ledger: Box<Ledger>,
+    bound: Bound,
+}
 
 impl Quick {
-    pub(super) fn new(capacity: u64) -> Self {
+    pub(super) fn new(bound: Bound) -> Self {
+        let mut options = OptionsBuilder::new();
+        let (capacity, entries, weigher) = match bound {
+            Bound::Entries(entries) => (entries, entries, Weigher::Unit),
+            Bound::Bytes(bytes) => {
+                let parallel = std::thread::available_parallelism().map_or(1, usize::from);
+                let shards = usize::try_from(bytes / SMALLEST_SHARD).unwrap_or(usize::MAX);
+                let shards = shards.clamp(1, parallel.saturating_mul(4));
+                options.shards(1 << shards.ilog2());
+                (bytes, bytes / TYPICAL, Weigher::Bytes)
+            }
+        };
         // Room for the entries is taken as they come, not in advance.
-        let estimated = usize::try_from(capacity).unwrap_or(usize::MAX);
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(estimated.min(1 << 20))
-            .weight_capacity(capacity)
-            .build();
-        let lifecycle = DefaultLifecycle::default();
-        Self(match options {
-            Ok(options) => Cache::with_options(options, UnitWeighter, Identity, lifecycle),
-            Err(_) => Cache::with(estimated, capacity, UnitWeighter, Identity, lifecycle),
-        })
+        let estimated = usize::try_from(entries).unwrap_or(usize::MAX).min(1 << 20);
+        let options = options.estimated_items_capacity(estimated).weight_capacity(capacity).build();
+        let cache = match options {
+            Ok(options) => Cache::with_options(options, weigher, Identity, Collect),
+            Err(_) => Cache::with(estimated, capacity, weigher, Identity, Collect),
+        };
+        // It rounds each shard's part up; a bound is a bound.
+        let shards = cache.num_shards() as u64;
+        cache.set_capacity(capacity / shards * shards);
+        Self { cache, ledger: Box::default(), bound }
     }
 }
 
@@ -137,37 +163,83 @@ impl Engine for Quick {
     #[inline]
     fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
         let mut look = |slot: &Slot| look(&slot.entry);
-        let _ = self.0.get(&Looking::new(id, &mut look));
+        let _ = self.cache.get(&Looking::new(id, &mut look));
     }
 
     fn get(&self, id: KeyId) -> Option<Stored> {
         let mut found = None;
         let mut share = |slot: &Slot| found = Some(Arc::clone(&slot.entry));
-        let _ = self.0.get(&Looking::new(id, &mut share));
+        let _ = self.cache.get(&Looking::new(id, &mut share));
         found
     }
 
-    fn insert(&self, id: KeyId, entry: Stored) {
-        self.0.insert(Slot { id, entry }, ());
+    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone {
+        let mut out = SmallVec::new();
+        let slot = Slot { id, entry: Arc::clone(&entry) };
+        self.cache.insert_with_lifecycle(slot, weight, &mut out);
+        self.ledger.entered(weight);
+        let mut gone = Gone::default();
+        for (slot, weight) in out {
+            self.ledger.left(weight);
+            // The key's own entry was replaced; all others, and the new one if it is too heavy, are
+            // out for want of room.
+            if slot.id == id && !Arc::ptr_eq(&slot.entry, &entry) {
+                gone.found = true;
+            } else {
+                self.ledger.evicted(1);
+            }
+            gone.add(slot.entry);
+        }
+        gone
     }
 
-    fn remove(&self, id: KeyId) -> Option<Stored> {
-        self.0.remove(&Named(id)).map(|(slot, ())| slot.entry)
+    fn remove(&self, id: KeyId) -> Gone {
+        let removed = self.cache.remove(&Named(id));
+        Gone::own(removed.map(|(slot, weight)| {
+            self.ledger.left(weight);
+            slot.entry
+        }))
+    }
+
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+        match self.get(id) {
+            Some(found) if Arc::ptr_eq(&found, entry) => self.remove(id),
+            _ => Gone::default(),
+        }
     }
 
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
         let keep = RefCell::new(keep);
-        let gone = RefCell::new(Vec::new());
-        self.0.retain(|slot, ()| {
+        let gone = RefCell::new(Gone::default());
+        self.cache.retain(|slot, weight| {
             let kept = keep.borrow_mut()(&slot.entry);
             if !kept {
-                gone.borrow_mut().push(Arc::clone(&slot.entry));
+                self.ledger.left(*weight);
+                gone.borrow_mut().add(Arc::clone(&slot.entry));
             }
             kept
         });
     }
 
+    fn visit(&self, visit: &mut dyn FnMut(KeyId, &Stored)) {
+        // Takes and leaves the shard's read lock for each entry.
+        for (slot, _) in self.cache.iter() {
+            visit(slot.id, &slot.entry);
+        }
+    }
+
     fn len(&self) -> u64 {
-        self.0.len() as u64
+        self.cache.len() as u64
+    }
+
+    fn bytes(&self) -> u64 {
+        match self.bound {
+            Bound::Entries(_) => self.ledger.bytes(),
+            Bound::Bytes(_) => self.cache.weight(),
+        }
+    }
+
+    fn evictions(&self) -> u64 {
+        self.ledger.evictions()
     }
 }

@@ -15,6 +15,13 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
             /// Entries in the memory tier, expired ones that were not yet reclaimed included.
             pub entries: u64,
+            /// What these entries weigh, in bytes, as
+            /// [`Memory::max_bytes`](crate::Memory::max_bytes) counts them. In a tier that is bounded
+            /// by entries it is a sum kept beside the entries: right when nobody writes, nearly
+            /// right while somebody does.
+            pub bytes: u64,
+            /// Entries that left the memory tier, or were not kept by it, for want of room.
+            pub evicted_capacity: u64,
             /// Keys with a load in progress.
             pub in_flight: u64,
         }
@@ -79,6 +86,9 @@ counters! {
     remote_errors,
     /// Bytes in the remote tier that were not this type's value.
     foreign,
+    /// Entries of the memory tier that were reclaimed after they expired or after a tag of theirs
+    /// was evicted. (Those that were replaced or pushed out first are not among them.)
+    expired,
 }
 
 impl Stats {

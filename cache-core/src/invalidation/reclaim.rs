@@ -1,0 +1,41 @@
+//! Giving back the memory of entries that nobody can be given any more.
+//!
+//! For the memory alone: reads know a dead entry without it.
+
+use crate::cache::Inner;
+use crate::clock::Timestamp;
+use crate::entry::{Erased, Freshness};
+use crate::memory::Sweep;
+
+impl Inner {
+    /// Whether nobody may be given the entry any more, whatever happens.
+    fn is_dead(&self, entry: &Erased, now: Timestamp) -> bool {
+        entry.at(now) == Freshness::Expired || !self.generations.current(&entry.stamps)
+    }
+
+    /// Removes all dead entries; says how many.
+    pub(crate) fn reclaim(&self) -> u64 {
+        let Some(memory) = &self.memory else { return 0 };
+        let now = self.clock.now();
+        let mut reclaimed = 0;
+        memory.scan(|id, entry| {
+            let dead = self.is_dead(entry, now) && self.fences.reclaim(id, entry, memory);
+            if dead {
+                reclaimed += 1;
+                self.counters.expired();
+            }
+            dead
+        });
+        reclaimed
+    }
+}
+
+impl Sweep for Inner {
+    fn sweep(&self) {
+        let Some(memory) = &self.memory else { return };
+        let changes = self.generations.changes();
+        if memory.is_due(self.clock.now(), changes, self.fences.len() > 0) {
+            self.reclaim();
+        }
+    }
+}

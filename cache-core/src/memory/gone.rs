@@ -1,0 +1,85 @@
+//! Entries on their way out.
+
+use std::cell::RefCell;
+
+use smallvec::SmallVec;
+
+use crate::entry::Stored;
+
+/// What left the engine. To be dropped under no lock: a value's own `Drop` may use the cache.
+#[derive(Default)]
+#[must_use = "dropping it runs the values' own code: let go of all locks first"]
+pub(crate) struct Gone {
+    /// Whether there was an entry of the very key.
+    pub(crate) found: bool,
+    entries: SmallVec<[Stored; 2]>,
+}
+
+impl Gone {
+    pub(super) fn add(&mut self, entry: Stored) {
+        self.entries.push(entry);
+    }
+
+    /// The entry of the very key.
+    pub(super) fn own(entry: Option<Stored>) -> Self {
+        Self { found: entry.is_some(), entries: entry.into_iter().collect() }
+    }
+
+    pub(super) fn also(&mut self, entries: Vec<Stored>) {
+        self.entries.extend(entries);
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> Vec<&str> {
+        self.entries.iter().map(|entry| &*entry.key).collect()
+    }
+}
+
+impl From<Vec<Stored>> for Gone {
+    fn from(entries: Vec<Stored>) -> Self {
+        let mut gone = Self::default();
+        gone.also(entries);
+        gone
+    }
+}
+
+impl Drop for Gone {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.entries.is_empty() {
+            drop_in_turn(std::mem::take(&mut self.entries));
+        }
+    }
+}
+
+thread_local! {
+    /// Those who wait for their turn, while this thread drops one.
+    static WAITING: RefCell<Option<Vec<Stored>>> = const { RefCell::new(None) };
+}
+
+/// Drops one after the other, also those that a value's own `Drop` puts out: one within the other
+/// they could be as many as the cache has entries, and the stack is not that deep.
+fn drop_in_turn(entries: SmallVec<[Stored; 2]>) {
+    let mut entries = Some(entries);
+    let _ = WAITING.try_with(|waiting| match &mut *waiting.borrow_mut() {
+        Some(waiting) => waiting.extend(entries.take().into_iter().flatten()),
+        nobody => *nobody = Some(Vec::new()),
+    });
+    let Some(entries) = entries else { return };
+    let _end = End;
+    drop(entries);
+    let next = || WAITING.try_with(|waiting| waiting.borrow_mut().as_mut()?.pop());
+    while let Ok(Some(entry)) = next() {
+        drop(entry);
+    }
+}
+
+/// Also if a value panics.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let rest = WAITING.try_with(|waiting| waiting.borrow_mut().take());
+        drop(rest);
+    }
+}

@@ -1,0 +1,90 @@
+//! The one thread of the process that gives the memory of dead entries back.
+//!
+//! It decides when, never what: that is the cache's. It holds caches weakly, and ends with the last.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// A cache, as the sweeper sees it.
+pub(crate) trait Sweep: Send + Sync {
+    /// Removes what is dead, if there can be any.
+    fn sweep(&self);
+}
+
+struct Listed {
+    cache: Weak<dyn Sweep>,
+    every: Duration,
+    next: Instant,
+}
+
+struct Sweeper {
+    caches: Vec<Listed>,
+    running: bool,
+}
+
+static SWEEPER: Mutex<Sweeper> = Mutex::new(Sweeper { caches: Vec::new(), running: false });
+/// Somebody came who may be due earlier than all others.
+static CAME: Condvar = Condvar::new();
+
+fn sweeper() -> MutexGuard<'static, Sweeper> {
+    SWEEPER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The moment `every` from now; a day at most, so that no sum overflows.
+fn after(now: Instant, every: Duration) -> Instant {
+    now + every.min(Duration::from_secs(24 * 60 * 60))
+}
+
+/// From now on the cache is swept, for as long as it lives.
+pub(super) fn list(cache: Weak<dyn Sweep>, every: Duration) {
+    let mut sweeper = sweeper();
+    let next = after(Instant::now(), every);
+    sweeper.caches.push(Listed { cache, every, next });
+    if sweeper.running {
+        CAME.notify_one();
+        return;
+    }
+    match std::thread::Builder::new().name("larder-sweeper".to_owned()).spawn(run) {
+        Ok(_) => sweeper.running = true,
+        // The next cache tries again. Without it dead entries wait for their place to be needed.
+        Err(error) => tracing::warn!(%error, "larder: no thread to reclaim expired entries"),
+    }
+}
+
+fn run() {
+    let mut sweeper = sweeper();
+    loop {
+        sweeper.caches.retain(|listed| listed.cache.strong_count() > 0);
+        let Some(next) = sweeper.caches.iter().map(|listed| listed.next).min() else {
+            sweeper.running = false;
+            return;
+        };
+        let now = Instant::now();
+        if next > now {
+            let woken = CAME.wait_timeout(sweeper, next - now);
+            sweeper = woken.unwrap_or_else(PoisonError::into_inner).0;
+            continue;
+        }
+        let mut due = Vec::new();
+        for listed in sweeper.caches.iter_mut().filter(|listed| listed.next <= now) {
+            listed.next = after(now, listed.every);
+            due.push(listed.cache.clone());
+        }
+        drop(sweeper);
+        due.into_iter().for_each(sweep);
+        sweeper = self::sweeper();
+    }
+}
+
+/// A value's own `Drop` may panic; that must not end the sweeping of the other caches.
+fn sweep(cache: Weak<dyn Sweep>) {
+    let swept = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(cache) = cache.upgrade() {
+            cache.sweep();
+        }
+    }));
+    if swept.is_err() {
+        tracing::error!("larder: a value panicked while it was reclaimed");
+    }
+}
