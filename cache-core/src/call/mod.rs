@@ -169,9 +169,12 @@ impl<L> Call<L> {
 
 impl<L: Load> Call<L> {
     /// Loads now, whatever is cached, and replaces it. Loads of the key that began before store
-    /// nothing any more.
+    /// nothing any more. A call that is to bypass the cache, or whose function's `skip_if` says so, still
+    /// does.
     pub fn refresh(mut self) -> Self {
-        self.whole.plan.mode = Mode::Refresh;
+        if self.whole.plan.mode != Mode::Bypass {
+            self.whole.plan.mode = Mode::Refresh;
+        }
         self
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Missing {
     pub(super) old: Option<Stored>,
     /// Tells it from the value that another process may store meanwhile.
     pub(super) mark: Option<[u8; MARK]>,
+    /// There are bytes that can only be overwritten.
+    pub(super) unmarked: bool,
     pub(super) remote_failed: bool,
 }
 
@@ -125,7 +127,8 @@ where
             }
             return Finding::Missing(Missing { remote_failed: true, ..Missing::default() });
         };
-        let mut missing = Missing { mark: found.mark, ..Missing::default() };
+        let mut missing =
+            Missing { mark: found.mark, unmarked: found.unmarked, ..Missing::default() };
         let Some(entry) = found.entry else { return Finding::Missing(missing) };
         let freshness = entry.at(inner.clock.now());
         if freshness == Freshness::Fresh && purpose.takes(&entry) {

@@ -10,8 +10,6 @@ use super::flight::{Landing, Lead};
 use super::job::{Job, Keep, loaded};
 use super::lookup::{Found, promote};
 use super::store::Fill;
-use crate::backend::MARK;
-use crate::codec::Codec;
 use crate::entry::{Freshness, Stored};
 use crate::hierarchy::{Ask, Lease, Leased};
 use crate::invalidation::Ticket;
@@ -101,14 +99,14 @@ where
             return Leave::To(Fill::Plain(codec));
         }
         if missing.remote_failed {
-            return Leave::To(Fill::Memory);
+            return Leave::To(Fill::Failed);
         }
         let now = inner.clock.now();
         let alone = plan.policy.stampede != Stampede::Fleet;
         let mut ask = Ask {
             seen: missing.mark,
             generation: ticket.stamps.newest(),
-            steal: self.is_refresh() || alone || lead.took_over(),
+            steal: self.is_refresh() || alone || lead.took_over() || missing.unmarked,
             until: lead.overdue().min(now.after(plan.policy.lease)),
             lease: plan.policy.lease,
         };
@@ -119,18 +117,18 @@ where
                 Ok(Leased::Refused) => return Leave::To(Fill::Memory),
                 Err(_) => {
                     inner.counters.remote_errors();
-                    return Leave::To(Fill::Memory);
+                    return Leave::To(Fill::Failed);
                 }
                 Ok(Leased::Value(bytes)) => bytes,
             };
             let Ok(found) = inner.decode_late(plan, codec, ticket, &bytes).await else {
-                return Leave::To(Fill::Memory);
+                return Leave::To(Fill::Failed);
             };
             match self.usable(&found, purpose) {
                 Some(entry) => return Leave::Served(entry),
-                None => ask.seen = mark(&found),
+                None => ask.seen = found.mark,
             }
-            ask.steal |= ask.seen.is_none();
+            ask.steal |= found.unmarked;
         }
         Leave::To(Fill::Memory)
     }
@@ -200,19 +198,5 @@ where
             tracing::warn!(%error, "larder: an older value was not evicted everywhere");
         }
         loaded(S::join(value), Source::Loaded)
-    }
-}
-
-fn mark(found: &Found) -> Option<[u8; MARK]> {
-    found.mark
-}
-
-/// As the loader sees it.
-impl Fill {
-    pub(super) fn codec(&self) -> Option<Codec> {
-        match self {
-            Self::Memory => None,
-            Self::Plain(codec) | Self::Leased(codec, _) => Some(*codec),
-        }
     }
 }

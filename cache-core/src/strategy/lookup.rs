@@ -32,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) entry: Option<Stored>,
     /// Tells the bytes that were found from later ones.
     pub(crate) mark: Option<[u8; MARK]>,
+    /// Bytes were found that are too short for a mark: no value of ours.
+    pub(crate) unmarked: bool,
 }
 
 /// Where a served entry comes from, as its freshness tells.
@@ -165,7 +167,8 @@ impl Inner {
         space: u64,
     ) -> Result<Found, BackendError> {
         let mark = bytes.last_chunk::<MARK>().copied();
-        let nothing = Found { entry: None, mark };
+        let unmarked = mark.is_none();
+        let nothing = Found { entry: None, mark, unmarked };
         let opened = codec::open(plan.key.as_str(), bytes)
             .filter(|(envelope, _)| envelope.fingerprint == (codec.fingerprint)());
         let Some((envelope, payload)) = opened else {
@@ -193,7 +196,7 @@ impl Inner {
         if entry.is_none() {
             self.counters.foreign();
         }
-        Ok(Found { entry, mark })
+        Ok(Found { entry, mark, unmarked })
     }
 
     /// The generations that an entry of the remote tier was stored under.

@@ -12,6 +12,8 @@ use crate::invalidation::{Committed, Ticket};
 /// Where a loaded value may go.
 pub(super) enum Fill {
     Memory,
+    /// Nowhere else: the remote tier failed, or could not be asked for leave.
+    Failed,
     /// To a remote tier without leases.
     Plain(Codec),
     Leased(Codec, Lease),
@@ -31,6 +33,10 @@ impl Inner {
             return;
         };
         self.counters.stores();
+        if let (Fill::Failed, true, Some(remote)) = (&fill, replaces, &self.remote) {
+            // What was to be replaced is there still.
+            drop(remote.owing(&entry.key));
+        }
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
         let written = boxed(|| self.write_remote(committed, codec, entry, replaces, lease)).await;
         if let Err(error) = written {
@@ -131,10 +137,17 @@ impl Inner {
 }
 
 impl Fill {
+    fn codec(&self) -> Option<Codec> {
+        match self {
+            Self::Memory | Self::Failed => None,
+            Self::Plain(codec) | Self::Leased(codec, _) => Some(*codec),
+        }
+    }
+
     fn lease(self) -> Option<Lease> {
         match self {
             Self::Leased(_, lease) => Some(lease),
-            Self::Memory | Self::Plain(_) => None,
+            Self::Memory | Self::Failed | Self::Plain(_) => None,
         }
     }
 }
