@@ -2,9 +2,9 @@
 
 pub use cache_core::{
     Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Builder, Bytes, Cache,
-    CacheValue, Cached, Call, Clock, Error, Evict, Eviction, IntoCache, IntoTtl, Listener, Memory,
-    MemoryBackend, Notice, Page, Pattern, Peek, Policy, Put, RemoteValue, Source, Stats,
-    Subscription, Timestamp, Traced, Write, default_cache,
+    CacheValue, Cached, Call, Clock, Error, Evict, EvictTarget, Eviction, IntoCache, IntoTtl,
+    Invalidation, Listener, Memory, MemoryBackend, Notice, Page, Pattern, Peek, Policy, Put,
+    RemoteValue, Source, Stats, Subscription, Timestamp, Traced, Write, default_cache,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -10,6 +10,8 @@ mod chaos;
 mod conformance;
 #[path = "behavior/foreign_bytes.rs"]
 mod foreign_bytes;
+#[path = "behavior/invalidation_list.rs"]
+mod invalidation_list;
 #[path = "behavior/outage.rs"]
 mod outage;
 #[path = "behavior/owed_evictions.rs"]

@@ -10,7 +10,7 @@ use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
 use crate::hierarchy::Remote;
-use crate::invalidation::{Fences, Generations};
+use crate::invalidation::{Fences, Generations, What};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
@@ -73,6 +73,11 @@ impl Cache {
     /// The name it was built with; the default cache has none.
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
+    }
+
+    /// Whether the two are handles of one cache.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// The prefix of its keys in the remote tier.
@@ -168,7 +173,7 @@ impl Cache {
     /// The remote tier failed; the eviction stays owed, and is carried out before the tier is read
     /// again by this process.
     pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        self.inner.evict_key(key.into().as_str()).await
+        Ok(self.inner.invalidate(What::Key(key.into())).await? > 0)
     }
 
     /// The values under `keys`, in their order: one request for the values that memory
@@ -218,7 +223,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn evict_pattern(&self, pattern: impl Into<Pattern>) -> Result<u64, Error> {
-        self.inner.evict_pattern(&pattern.into()).await
+        self.inner.invalidate(What::Pattern(pattern.into())).await
     }
 
     /// Forgets all that carries the tag, in every process: one increment, however many entries.
@@ -226,7 +231,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
-        self.inner.evict_tag(tag).await
+        self.inner.invalidate(What::Tag(tag.to_owned())).await.map(drop)
     }
 
     /// Forgets everything in this cache's namespace, in every process.
@@ -234,7 +239,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn clear(&self) -> Result<(), Error> {
-        self.inner.clear().await
+        self.inner.invalidate(What::All).await.map(drop)
     }
 
     /// What happened since the cache was built.
