@@ -12,6 +12,8 @@ mod conformance;
 mod foreign_bytes;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
+#[path = "behavior/off_switch.rs"]
+mod off_switch;
 #[path = "behavior/outage.rs"]
 mod outage;
 #[path = "behavior/owed_evictions.rs"]
@@ -23,6 +25,8 @@ mod support;
 mod three_tierings;
 #[path = "behavior/time.rs"]
 mod time;
+#[path = "behavior/transactions.rs"]
+mod transactions;
 #[path = "behavior/two_caches.rs"]
 mod two_caches;
 #[path = "behavior/values.rs"]

@@ -11,6 +11,7 @@ use crate::invalidation::{Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
 use crate::observe::Counters;
+use crate::scope::Switch;
 use crate::strategy::Flights;
 use crate::{BackendErrorKind, Error};
 
@@ -135,6 +136,7 @@ impl Builder {
             generations: Generations::default(),
             counters: Counters::new(),
             bus: RwLock::new(None),
+            switch: Switch::default(),
         };
         Cache { inner: Arc::new(inner) }
     }

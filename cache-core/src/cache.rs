@@ -14,6 +14,7 @@ use crate::invalidation::{Fences, Generations, What};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
+use crate::scope::{self, Switch};
 use crate::strategy::{Flights, Look, Once, Plan, promote, read};
 use crate::value::{CacheValue, Probe, Shape, ShapeResult};
 use crate::{Cached, Error, Pattern, Policy, Stats};
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) generations: Generations,
     pub(crate) counters: Counters,
     pub(crate) bus: RwLock<Option<Subscription>>,
+    pub(crate) switch: Switch,
 }
 
 impl fmt::Debug for Inner {
@@ -279,6 +281,9 @@ where
 impl Inner {
     /// What is cached and fresh, without loading.
     pub(crate) async fn peek<T: CacheValue>(&self, plan: &Plan) -> Result<Option<T>, Error> {
+        if scope::shadowed(self, plan) {
+            return Ok(None);
+        }
         let id = plan.key.id();
         if let Look::Fresh(hit) = self.look::<T>(id) {
             self.counters.memory_hits();
@@ -311,6 +316,10 @@ impl Inner {
         let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         for (index, key) in keys.iter().enumerate() {
+            if !scope::is_quiet() && scope::shadowed(self, &plan::<T>(*key, Policy::new())) {
+                values.push(None);
+                continue;
+            }
             match self.look::<T>(KeyBuf::from(*key).id()) {
                 Look::Fresh(hit) => {
                     self.counters.memory_hits();
@@ -375,7 +384,7 @@ impl Inner {
 
     /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
     /// that comes while the remote tier is written wins.
-    pub(crate) async fn put<T: CacheValue>(
+    pub(crate) async fn write_through<T: CacheValue>(
         self: &Arc<Self>,
         plan: &Plan,
         value: T,

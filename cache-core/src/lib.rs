@@ -9,6 +9,7 @@
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
+//! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
 //! | `hierarchy` | the remote tier: names, owed evictions, breaker, bus |
 //! | `memory` | the memory tier and its engines |
@@ -36,6 +37,7 @@ mod observe;
 mod pattern;
 mod policy;
 mod registry;
+mod scope;
 mod site;
 mod strategy;
 #[cfg(feature = "testing")]
@@ -59,4 +61,8 @@ pub use observe::Stats;
 pub use pattern::Pattern;
 pub use policy::Policy;
 pub use registry::default_cache;
+pub use scope::{
+    Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
+    without_cache_sync,
+};
 pub use value::CacheValue;

@@ -22,9 +22,11 @@ pub use tags::Tags;
 pub(crate) use target::Target;
 pub use target::{IntoCache, IntoTtl};
 
+use crate::cache::Inner;
 use crate::invalidation::Evict;
 use crate::key::KeyBuf;
 use crate::registry;
+use crate::scope;
 use crate::strategy::{Mode, Plan};
 use crate::value::CacheValue;
 
@@ -75,7 +77,11 @@ impl<L: Load> Whole<L> {
         if plan.mode == Mode::Normal && !*polled {
             // The whole of a hit.
             let id = plan.key.id();
-            if let Some(hit) = target.with(|inner| load.hit(&Inside { inner, id })) {
+            let look = |inner: &Inner| match scope::shadowed(inner, plan) {
+                true => None,
+                false => load.hit(&Inside { inner, id }),
+            };
+            if let Some(hit) = target.with(look) {
                 return Poll::Ready(hit);
             }
         }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::Error;
@@ -70,12 +69,7 @@ impl Inner {
         (removed, killed)
     }
 
-    /// The gate that all evictions go through: says how many entries went, as far as that is known.
-    pub(crate) async fn invalidate(self: &Arc<Self>, what: What) -> Result<u64, Error> {
-        self.carry_out(&what).await
-    }
-
-    /// The eviction itself.
+    /// The eviction itself, whatever scope the caller is in.
     pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
         match what {
             What::Key(key) => self.evict_keys(&[key.as_str()]).await,

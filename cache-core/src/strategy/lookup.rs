@@ -116,6 +116,7 @@ impl Inner {
         // A stale entry is none here: the leader that asks is about to load, or is the refresh.
         let usable = envelope.space == space
             && self.generations.current(&stamps)
+            && !crate::scope::hides(self, plan, &stamps)
             && life.at(self.clock.now()) == Freshness::Fresh;
         if !usable {
             return Ok(None);

@@ -14,6 +14,7 @@ use crate::entry::{Entry, Freshness, Lifetime, Stored};
 use crate::invalidation::{Committed, Ticket};
 use crate::key::{KeyBuf, KeyId};
 use crate::policy::Policy;
+use crate::scope;
 use crate::value::{CacheValue, Detached, Shape};
 use crate::{Cached, Source};
 
@@ -86,7 +87,7 @@ where
     S::Value: CacheValue,
     W: Work<S::Output>,
 {
-    if plan.mode == Mode::Bypass {
+    if plan.mode == Mode::Bypass || scope::beside(&inner, &plan).await {
         return loaded(work.start().await, Source::Bypassed);
     }
     let id = plan.key.id();
