@@ -8,6 +8,8 @@ mod bad_input;
 mod chaos;
 #[path = "behavior/conformance.rs"]
 mod conformance;
+#[path = "behavior/events.rs"]
+mod events;
 #[path = "behavior/foreign_bytes.rs"]
 mod foreign_bytes;
 #[path = "behavior/invalidation_list.rs"]
@@ -18,6 +20,8 @@ mod off_switch;
 mod outage;
 #[path = "behavior/owed_evictions.rs"]
 mod owed_evictions;
+#[path = "behavior/schedule.rs"]
+mod schedule;
 #[path = "behavior/second_process.rs"]
 mod second_process;
 mod support;

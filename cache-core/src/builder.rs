@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::cache::{Cache, Inner};
 use crate::clock::Clock;
 use crate::hierarchy::{Bus, Remote};
-use crate::invalidation::{Fences, Generations};
+use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
 use crate::observe::Counters;
@@ -137,6 +137,7 @@ impl Builder {
             counters: Counters::new(),
             bus: RwLock::new(None),
             switch: Switch::default(),
+            events: Events::default(),
         };
         Cache { inner: Arc::new(inner) }
     }

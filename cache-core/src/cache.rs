@@ -10,7 +10,7 @@ use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
 use crate::hierarchy::Remote;
-use crate::invalidation::{Fences, Generations, What};
+use crate::invalidation::{Events, Fences, Generations, What};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
@@ -42,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     pub(crate) bus: RwLock<Option<Subscription>>,
     pub(crate) switch: Switch,
+    pub(crate) events: Events,
 }
 
 impl fmt::Debug for Inner {

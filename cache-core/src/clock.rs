@@ -55,7 +55,15 @@ enum Source {
     #[default]
     Coarse,
     #[cfg_attr(not(feature = "testing"), allow(dead_code))]
-    Manual(Arc<AtomicU64>),
+    Manual(Arc<Hands>),
+}
+
+/// What a test turns, and who waits for it.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
+struct Hands {
+    millis: AtomicU64,
+    turned: tokio::sync::Notify,
 }
 
 impl Clock {
@@ -67,15 +75,17 @@ impl Clock {
     /// A clock that stands still until [`advance`](Self::advance) moves it.
     #[cfg(feature = "testing")]
     pub fn manual() -> Self {
-        Self(Source::Manual(Arc::new(AtomicU64::new(EPOCH))))
+        let hands = Hands { millis: AtomicU64::new(EPOCH), turned: tokio::sync::Notify::new() };
+        Self(Source::Manual(Arc::new(hands)))
     }
 
     /// Moves a manual clock on; does nothing to a real one.
     #[cfg(feature = "testing")]
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(millis) = &self.0 {
+        if let Source::Manual(hands) = &self.0 {
             let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-            millis.fetch_add(by, Ordering::SeqCst);
+            hands.millis.fetch_add(by, Ordering::SeqCst);
+            hands.turned.notify_waiters();
         }
     }
 
@@ -84,7 +94,29 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::Coarse => Timestamp(coarse_millis()),
-            Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+            Source::Manual(hands) => Timestamp(hands.millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Ends when `span` has passed since this call; by a manual clock, when it was advanced past that.
+    pub(crate) fn sleep(&self, span: Duration) -> impl Future<Output = ()> + Send + 'static {
+        let (clock, until) = (self.clone(), self.now().after(span));
+        async move {
+            match &clock.0 {
+                Source::Coarse => tokio::time::sleep(span).await,
+                Source::Manual(hands) => {
+                    let mut turned = std::pin::pin!(hands.turned.notified());
+                    loop {
+                        // Enabled before the look: a turn between the look and the wait is not missed.
+                        turned.as_mut().enable();
+                        if clock.now() >= until {
+                            return;
+                        }
+                        turned.as_mut().await;
+                        turned.set(hands.turned.notified());
+                    }
+                }
+            }
         }
     }
 
@@ -95,7 +127,7 @@ impl Clock {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
             }
-            Source::Manual(millis) => millis.load(Ordering::SeqCst),
+            Source::Manual(hands) => hands.millis.load(Ordering::SeqCst),
         }
     }
 }

@@ -55,7 +55,7 @@ pub use clock::{Clock, Timestamp};
 pub use codec::RemoteValue;
 pub(crate) use duration::parse_duration;
 pub use error::{BackendError, BackendErrorKind, Error};
-pub use invalidation::{Evict, EvictTarget, Invalidation};
+pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use memory::{Eviction, Memory};
 pub use observe::Stats;
 pub use pattern::Pattern;

@@ -37,8 +37,10 @@ impl Place {
 
 /// A list of what to evict: keys, patterns, tags, calls of cached functions, or everything.
 ///
-/// It is a value and evicts nothing by itself: [`run`](Self::run) does. Targets that stand before the
-/// first [`cache`](Self::cache) are in the default cache; a call knows its own.
+/// It is a value and evicts nothing by itself: [`run`](Self::run) does, or the event or schedule that
+/// it is given to. Targets that stand before the first [`cache`](Self::cache) are in the cache
+/// whose rule ([`Cache::on`]) or schedule ([`Cache::every`]) it is, elsewhere in the default cache. A
+/// call knows its own.
 ///
 /// ```
 /// # use cache_core::{Cache, Error, Invalidation};
@@ -133,7 +135,7 @@ impl Invalidation {
         self.steps.is_empty()
     }
 
-    /// Evicts all of it, in order.
+    /// Evicts all of it, in order. Inside a [`transaction`](crate::transaction()) it is held.
     ///
     /// Once polled it holds, also if it is dropped: what remains is carried out in the background.
     ///

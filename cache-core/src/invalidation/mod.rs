@@ -4,13 +4,17 @@
 //! Owns the rule that a load which began before an eviction stores nothing after it. It knows
 //! nothing of functions, policies or codecs.
 
+mod events;
 mod evict;
 mod evictions;
 mod fence;
 mod generation;
 mod list;
+mod schedule;
 mod write_through;
 
+pub(crate) use events::Events;
+pub use events::Rule;
 pub use evict::Evict;
 pub use evictions::Evictions;
 pub(crate) use evictions::report;
@@ -18,4 +22,5 @@ pub(crate) use fence::{Committed, Fences, Killed, Permit, Ticket, Watch};
 pub(crate) use generation::{Generations, Stamps, Validity};
 pub(crate) use list::What;
 pub use list::{EvictTarget, Invalidation};
+pub use schedule::Schedule;
 pub use write_through::WriteThrough;
