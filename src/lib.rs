@@ -4,8 +4,8 @@ pub use cache_core::{
     Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Builder, Bytes, Cache,
     CacheValue, Cached, Call, Clock, Error, Evict, EvictTarget, Eviction, IntoCache, IntoTtl,
     Invalidation, Listener, Memory, MemoryBackend, Notice, Page, Pattern, Peek, Policy, Put,
-    RemoteValue, Rule, Schedule, Source, Stats, Subscription, Timestamp, Traced, Transaction,
-    TransactionScope, Write, default_cache, disable, enable, is_enabled, transaction,
+    RemoteValue, Rule, Schedule, Source, Stats, Subscription, Tenant, Timestamp, Traced,
+    Transaction, TransactionScope, Write, default_cache, disable, enable, is_enabled, transaction,
     without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};

@@ -25,6 +25,8 @@ mod schedule;
 #[path = "behavior/second_process.rs"]
 mod second_process;
 mod support;
+#[path = "behavior/tenants.rs"]
+mod tenants;
 #[path = "behavior/three_tierings.rs"]
 mod three_tierings;
 #[path = "behavior/time.rs"]

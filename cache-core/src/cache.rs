@@ -155,9 +155,18 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        self.load(plan::<T>(key, policy), load).await
+    }
+
+    pub(crate) async fn load<T, E, F, Fut>(&self, plan: Plan, load: F) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
         let shape = (&Probe::<Result<T, E>>::new()).shape();
-        let inner = Arc::clone(&self.inner);
-        run(shape, inner, plan::<T>(key, policy), Once(load)).await.value
+        run(shape, Arc::clone(&self.inner), plan, Once(load)).await.value
     }
 
     /// Whether there is a fresh value under `key`, of whatever type, in the memory tier or (for

@@ -8,6 +8,7 @@
 //! | [`__private`] | all that expansions call |
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
+//! | `tenant` | views that share nothing |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
 //! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
@@ -40,6 +41,7 @@ mod registry;
 mod scope;
 mod site;
 mod strategy;
+mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod value;
@@ -65,4 +67,5 @@ pub use scope::{
     Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };
+pub use tenant::Tenant;
 pub use value::CacheValue;

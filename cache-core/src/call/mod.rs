@@ -6,6 +6,7 @@ mod load;
 mod origin;
 mod tags;
 mod target;
+mod tenant;
 
 use std::fmt;
 use std::future::Future;
@@ -22,9 +23,10 @@ pub use tags::Tags;
 pub(crate) use target::Target;
 pub use target::{IntoCache, IntoTtl};
 
+use crate::Error;
 use crate::cache::Inner;
 use crate::invalidation::Evict;
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, TenantPrefix};
 use crate::registry;
 use crate::scope;
 use crate::strategy::{Mode, Plan};
@@ -56,6 +58,9 @@ pub struct Whole<L> {
     target: Target,
     load: L,
     polled: bool,
+    /// Applied when the call is carried out, so that directions may come in any order: a key that is
+    /// given after the tenant must not leave it.
+    tenant: Option<Box<Result<TenantPrefix, Error>>>,
 }
 
 impl<L> fmt::Debug for Call<L> {
@@ -70,10 +75,24 @@ impl<L> fmt::Debug for Whole<L> {
     }
 }
 
+impl<L> Whole<L> {
+    /// Where and what, with all directions applied.
+    fn directed(&self) -> (Target, Plan) {
+        let (mut target, mut plan) = (self.target.clone(), self.plan.clone());
+        if let Some(tenant) = &self.tenant {
+            tenant::enter(tenant, &mut target, &mut plan);
+        }
+        (target, plan)
+    }
+}
+
 impl<L: Load> Whole<L> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
-        let Self { plan, target, load, polled } = self;
+        if let Some(tenant) = self.tenant.take() {
+            tenant::enter(&tenant, &mut self.target, &mut self.plan);
+        }
+        let Self { plan, target, load, polled, .. } = self;
         if plan.mode == Mode::Normal && !*polled {
             // The whole of a hit.
             let id = plan.key.id();
@@ -96,15 +115,18 @@ impl<L: Load> Whole<L> {
     }
 
     fn read_as<T: CacheValue>(&self) -> Peek<T> {
-        Peek::new(self.target.clone(), self.plan.clone())
+        let (target, plan) = self.directed();
+        Peek::new(target, plan)
     }
 
     fn write<T: CacheValue>(&self, value: T) -> Put {
-        Put::new(self.target.clone(), self.plan.clone(), value)
+        let (target, plan) = self.directed();
+        Put::new(target, plan, value)
     }
 
     fn forget(&self) -> Evict {
-        Evict::new(self.target.clone(), self.plan.key.clone())
+        let (target, plan) = self.directed();
+        Evict::new(target, plan.key)
     }
 
     /// What is cached, without loading: `None` if there is nothing fresh.
@@ -163,7 +185,7 @@ impl<L> Deref for Call<L> {
 impl<L> Call<L> {
     /// Where the call reads and what, without the load.
     pub(crate) fn into_parts(self) -> (Target, Plan) {
-        (self.whole.target, self.whole.plan)
+        self.whole.directed()
     }
 }
 
