@@ -3,10 +3,10 @@
 pub use cache_core::{
     Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Builder, Bytes, Cache,
     CacheValue, Cached, Call, Clock, Error, Evict, EvictTarget, Eviction, IntoCache, IntoTtl,
-    Invalidation, Listener, Memory, MemoryBackend, Notice, Page, Pattern, Peek, Policy, Put,
-    RemoteValue, Rule, Schedule, Source, Stats, Subscription, Tenant, Timestamp, Traced,
-    Transaction, TransactionScope, Write, default_cache, disable, enable, is_enabled, transaction,
-    without_cache, without_cache_sync,
+    Invalidation, Listener, Memory, MemoryBackend, Notice, Page, Pattern, Peek, Policy, Progress,
+    Put, RemoteValue, Report, Rule, Schedule, Source, Stats, Subscription, Tenant, Timestamp,
+    Traced, Transaction, TransactionScope, Warming, Write, default_cache, disable, enable,
+    is_enabled, transaction, warm, without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -37,3 +37,5 @@ mod transactions;
 mod two_caches;
 #[path = "behavior/values.rs"]
 mod values;
+#[path = "behavior/warming.rs"]
+mod warming;

@@ -9,6 +9,7 @@
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
 //! | `tenant` | views that share nothing |
+//! | `warm` | many calls at once |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
 //! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
@@ -45,6 +46,7 @@ mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod value;
+mod warm;
 
 pub use backend::{
     Backend, BackendResult, BoxFuture, Listener, MemoryBackend, Notice, Page, Subscription, Write,
@@ -69,3 +71,4 @@ pub use scope::{
 };
 pub use tenant::Tenant;
 pub use value::CacheValue;
+pub use warm::{Progress, Report, Warming, warm};

@@ -257,6 +257,13 @@ impl<L: Load> Future for Call<L> {
 #[derive(Debug)]
 pub struct Traced<L>(Call<L>);
 
+impl<L> Traced<L> {
+    /// The key it reads; once it was polled with all directions applied.
+    pub(crate) fn key(&self) -> &str {
+        self.0.whole.plan.key.as_str()
+    }
+}
+
 impl<L: Load> Future for Traced<L> {
     type Output = Cached<L::Output>;
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
