@@ -561,3 +561,56 @@ async fn tags_of_insertions_count_in_every_tiering() {
         assert_eq!(cache.get::<u64>("tagged").await.unwrap(), Some(1));
     }
 }
+
+/// What an ended inner scope loaded is evicted early all the same, when its task evicts it.
+#[tokio::test]
+async fn a_late_load_of_an_inner_scope_is_the_outer_ones() {
+    let [cache, ..] = caches();
+    let table = Table::default();
+    table.set(1);
+    let failed: Result<(), ()> = transaction(async {
+        let inner = Transaction::new();
+        let scope = inner.scope();
+        inner.commit().await.unwrap();
+        scope.clone().run(write_then_read(&cache, &table, 2)).await.unwrap();
+        assert_eq!(cache.keys("*").await.unwrap(), [""; 0]);
+        Err(())
+    })
+    .await;
+    assert_eq!(failed, Err(()));
+    table.set(1);
+    assert_eq!(row(&cache, &table, 9).await, Ok(1));
+}
+
+#[tokio::test]
+async fn many_keys_of_several_caches_go_together() {
+    let [one, two, three] = caches();
+    let all = [&one, &two, &three];
+    for cache in all {
+        for id in 0..300 {
+            cache.insert(format!("k:{id}"), id as u64).await.unwrap();
+        }
+    }
+    let transaction = Transaction::new();
+    transaction
+        .run(async {
+            for id in 0..150 {
+                one.remove(format!("k:{id}")).await.unwrap();
+            }
+            for id in 0..250 {
+                two.remove(format!("k:{id}")).await.unwrap();
+                three.remove(format!("k:{id}")).await.unwrap();
+            }
+            one.insert("k:0", 7u64).await.unwrap();
+            for id in 150..299 {
+                one.remove(format!("k:{id}")).await.unwrap();
+            }
+        })
+        .await;
+    transaction.commit().await.unwrap();
+    assert_eq!(one.keys("*").await.unwrap(), ["k:0", "k:299"]);
+    assert_eq!(
+        (two.keys("*").await.unwrap().len(), three.keys("*").await.unwrap().len()),
+        (50, 50)
+    );
+}

@@ -45,6 +45,7 @@ use crate::value::CacheValue;
 /// get_user(&db, 7).peek().await?;             // what is cached, without loading
 /// get_user(&db, 7).evict().await?;            // forget it
 /// get_user(&db, 7).put(user).await?;          // write through
+/// get_user(&db, 7).tenant("acme").await?;     // that tenant's own entry
 /// let Cached { value, source, age, .. } = get_user(&db, 7).traced().await;
 /// ```
 #[must_use = "a call does nothing unless it is awaited"]

@@ -16,6 +16,9 @@ use crate::strategy::{Plan, start_now};
 /// Steps that are held one by one; beyond, the caches concerned are cleared as a whole.
 const STEPS: usize = 10_000;
 
+/// Keys that are evicted in one request.
+const TOGETHER: usize = 100;
+
 type Write = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
 
 /// One thing to do in one cache.
@@ -157,12 +160,16 @@ impl Held {
 
     /// Holds an eviction, here or in the first scope around that has not ended.
     pub(super) fn evict(&self, cache: &Arc<Inner>, what: What) -> Holding<What> {
-        let early = self.loaded(cache, &what);
+        self.evict_with(cache, what, Dirty::new())
+    }
+
+    fn evict_with(&self, cache: &Arc<Inner>, what: What, mut early: Dirty) -> Holding<What> {
+        early.extend(self.take_loaded(cache, &what));
         let mut state = self.lock();
         if let Some(outcome) = state.outcome {
             drop(state);
             return match &self.outer {
-                Some(outer) => outer.evict(cache, what),
+                Some(outer) => outer.evict_with(cache, what, early),
                 None => Holding::Ended(outcome, what),
             };
         }
@@ -175,12 +182,24 @@ impl Held {
 
     /// Holds a put, here or in the scope around that a commit handed the list to.
     pub(super) fn put(&self, cache: &Arc<Inner>, key: KeyBuf, write: Write) -> Holding<Write> {
-        let early = self.loaded(cache, &What::Key(key.clone()));
+        self.put_with(cache, key, write, Dirty::new())
+    }
+
+    fn put_with(
+        &self,
+        cache: &Arc<Inner>,
+        key: KeyBuf,
+        write: Write,
+        mut early: Dirty,
+    ) -> Holding<Write> {
+        early.extend(self.take_loaded(cache, &What::Key(key.clone())));
         let mut state = self.lock();
         if let Some(outcome) = state.outcome {
             drop(state);
             return match &self.outer {
-                Some(outer) if outcome == Outcome::Committed => outer.put(cache, key, write),
+                Some(outer) if outcome == Outcome::Committed => {
+                    outer.put_with(cache, key, write, early)
+                }
                 _ => Holding::Ended(outcome, write),
             };
         }
@@ -193,7 +212,7 @@ impl Held {
 
     /// What the scope loaded and may have stored before it evicted it. It may have seen the user's
     /// own uncommitted writes, so it must not stay for others, whatever the outcome.
-    fn loaded(&self, cache: &Arc<Inner>, what: &What) -> Dirty {
+    fn take_loaded(&self, cache: &Arc<Inner>, what: &What) -> Dirty {
         let mut loaded = Vec::new();
         for held in self.chain() {
             let mut state = held.lock();
@@ -218,6 +237,11 @@ impl Held {
         let mut state = self.lock();
         if state.outcome.is_none() {
             state.shadow(inner).loads(plan);
+            return;
+        }
+        drop(state);
+        if let Some(outer) = &self.outer {
+            outer.loads(inner, plan);
         }
     }
 
@@ -296,6 +320,13 @@ impl CarryOut {
         while let Some((cache, step)) = self.0.front_mut() {
             let cache = Arc::clone(cache);
             let done = match step {
+                Step::Evict(What::Key(_)) => {
+                    let keys = self.leading_keys(&cache);
+                    let texts: Vec<&str> = keys.iter().map(KeyBuf::as_str).collect();
+                    let done = cache.evict_keys(&texts).await.map(drop);
+                    self.0.drain(1..keys.len());
+                    done
+                }
                 Step::Evict(what) => {
                     let what = what.clone();
                     cache.carry_out(&what).await.map(drop)
@@ -316,6 +347,15 @@ impl CarryOut {
             result = result.and(done);
         }
         result
+    }
+
+    /// Keys of one cache that stand together: one request to the remote tier.
+    fn leading_keys(&self, cache: &Arc<Inner>) -> Vec<KeyBuf> {
+        let keys = self.0.iter().map_while(|(other, step)| match step {
+            Step::Evict(What::Key(key)) if Arc::ptr_eq(other, cache) => Some(key.clone()),
+            _ => None,
+        });
+        keys.take(TOGETHER).collect()
     }
 
     fn evicting(dirty: Dirty) -> Self {

@@ -50,7 +50,7 @@ pub(super) fn process_is_off() -> bool {
 /// old is there when caching is switched on again. A load that began before may still store its
 /// value, unless an eviction came meanwhile.
 ///
-/// Takes effect for calls that begin after it returns. Twice is the same as once.
+/// Listings and statistics still say what is there. Takes effect for calls that begin after it returns. Twice is the same as once.
 ///
 /// ```
 /// # use cache_core::{Cache, Error};
