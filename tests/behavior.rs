@@ -31,6 +31,8 @@ mod tenants;
 mod three_tierings;
 #[path = "behavior/time.rs"]
 mod time;
+#[path = "behavior/transaction_model.rs"]
+mod transaction_model;
 #[path = "behavior/transactions.rs"]
 mod transactions;
 #[path = "behavior/two_caches.rs"]

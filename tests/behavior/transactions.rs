@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use larder::redis::Redis;
 use larder::{
     Cache, Invalidation, MemoryBackend, Policy, Source, Transaction, TransactionScope, cache_evict,
     cache_put, cached, transaction,
 };
 
-use crate::support::eventually;
+use crate::support::{Proxy, Server, eventually};
 
 /// The user's table: what it says, and how often it was asked.
 #[derive(Clone, Default)]
@@ -613,4 +614,35 @@ async fn many_keys_of_several_caches_go_together() {
         (two.keys("*").await.unwrap().len(), three.keys("*").await.unwrap().len()),
         (50, 50)
     );
+}
+
+/// The remote tier is gone at the commit: what was held stays owed, and memory has forgotten.
+#[tokio::test]
+async fn a_commit_during_an_outage_loses_nothing() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let connect = async |url: String| {
+        let redis = Redis::connect(url).await.unwrap();
+        Cache::builder().namespace("held").remote(redis).build().unwrap()
+    };
+    let (here, there) = (connect(proxy.url()).await, connect(server.url()).await);
+    eventually("linked", async || here.is_linked() && there.is_linked()).await;
+    let table = filled(&here).await;
+    assert_eq!(outside(&there).await, OLD);
+
+    let transaction = Transaction::new();
+    transaction.run(update(&here, &table, 1, 5)).await.unwrap();
+    transaction.run(here.evict_tag("row:2")).await.unwrap();
+    assert_eq!(outside(&there).await, OLD, "other processes do not know yet");
+    proxy.down();
+    let failed = transaction.commit().await;
+    assert!(matches!(failed, Err(larder::Error::Backend(_))), "{failed:?}");
+    proxy.up();
+    let new = [None, None, Some(1)];
+    eventually("carried out", async || {
+        // What is owed is carried out before the tier is used again.
+        let _ = here.get::<u64>("row:1").await;
+        outside(&there).await == new && outside(&here).await == new
+    })
+    .await;
 }

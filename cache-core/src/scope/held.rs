@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::live::Live;
-use super::shadow::Shadow;
+use super::shadow::{Before, Shadow};
 use crate::Error;
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
@@ -232,16 +232,16 @@ impl Held {
         })
     }
 
-    /// Remembers a read that may store what it loads.
+    /// Remembers a read that may store what it loads: here, or in the first scope around that has not
+    /// ended.
     pub(super) fn loads(&self, inner: &Arc<Inner>, plan: &Plan) {
-        let mut state = self.lock();
-        if state.outcome.is_none() {
-            state.shadow(inner).loads(plan);
-            return;
-        }
-        drop(state);
-        if let Some(outer) = &self.outer {
-            outer.loads(inner, plan);
+        // Before the lock, under which no value may be dropped.
+        let before = Before::of(inner, plan.key.id());
+        for held in self.chain() {
+            let mut state = held.lock();
+            if state.outcome.is_none() {
+                return state.shadow(inner).loads(plan, before);
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! What a transaction has made old in one cache: its own reads of that go beside the cache.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::cache::Inner;
-use crate::clock::Timestamp;
+use crate::entry::Erased;
 use crate::invalidation::{Stamps, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::MemoryTier;
@@ -36,9 +36,9 @@ struct Loads {
 struct Loaded {
     key: KeyBuf,
     tags: Vec<String>,
-    /// When the entry that memory had at that time was made: while it is still there, nothing of the
-    /// scope's was stored.
-    before: Option<Timestamp>,
+    /// The valid entry that memory had at that time: while it is still the one, nothing of the scope's
+    /// was stored.
+    before: Option<Before>,
 }
 
 impl Shadow {
@@ -104,7 +104,7 @@ impl Shadow {
     }
 
     /// A read that may store what it loads.
-    pub(super) fn loads(&mut self, plan: &Plan) {
+    pub(super) fn loads(&mut self, plan: &Plan, before: Option<Before>) {
         let Loads { seen, uncounted } = &mut self.loads;
         if seen.len() >= LOADS {
             *uncounted = true;
@@ -114,7 +114,7 @@ impl Shadow {
         seen.entry(id).or_insert_with(|| Loaded {
             key: plan.key.clone(),
             tags: plan.tags().map(str::to_owned).collect(),
-            before: made(&self.cache, id),
+            before,
         });
     }
 
@@ -134,7 +134,7 @@ impl Shadow {
         let stored = |(id, loaded): &(KeyId, Loaded)| {
             // What is still under way stores nothing any more.
             let _ = cache.fences.kill(*id, None);
-            loaded.before.is_none() || loaded.before != made(cache, *id)
+            !loaded.before.as_ref().is_some_and(|before| before.is_still_there(cache, *id))
         };
         let taken = self.loads.seen.extract_if(covered).filter(stored);
         taken.map(|(_, loaded)| What::Key(loaded.key)).collect()
@@ -147,7 +147,18 @@ impl Shadow {
     }
 }
 
-/// When the entry that memory has was made.
-fn made(cache: &Inner, id: KeyId) -> Option<Timestamp> {
-    cache.memory.as_ref()?.with(id, |entry| entry.life.created)
+/// An entry by its identity. Moments would not do: the coarse clock gives two entries the same one.
+#[derive(Debug)]
+pub(super) struct Before(Weak<Erased>);
+
+impl Before {
+    /// What memory has that a read may be served.
+    pub(super) fn of(cache: &Inner, id: KeyId) -> Option<Self> {
+        cache.unverified(id).map(|entry| Self(Arc::downgrade(&entry)))
+    }
+
+    fn is_still_there(&self, cache: &Inner, id: KeyId) -> bool {
+        let same = |entry: &Erased| std::ptr::addr_eq(entry, self.0.as_ptr());
+        cache.memory.as_ref().and_then(|memory| memory.with(id, same)).unwrap_or(false)
+    }
 }
