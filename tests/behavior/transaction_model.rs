@@ -15,11 +15,11 @@ enum Op {
     Drop {
         kept: bool,
     },
-    /// A write, and what makes the cache follow; with a read through the cache between the two.
+    /// A write, and what makes the cache follow; with reads through the cache between the two.
     Write {
         key: usize,
         how: usize,
-        read_between: bool,
+        between: usize,
     },
     ReadInside {
         key: usize,
@@ -36,8 +36,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Commit),
         1 => Just(Op::Rollback),
         1 => any::<bool>().prop_map(|kept| Op::Drop { kept }),
-        4 => (key.clone(), 0..7usize, any::<bool>())
-            .prop_map(|(key, how, read_between)| Op::Write { key, how, read_between }),
+        4 => (key.clone(), 0..7usize, 0..6usize)
+            .prop_map(|(key, how, between)| Op::Write { key, how, between }),
         4 => key.clone().prop_map(|key| Op::ReadInside { key }),
         4 => key.prop_map(|key| Op::ReadOutside { key }),
     ]
@@ -91,14 +91,23 @@ impl World {
         assert_eq!(self.read(key, view).await, view[key], "outside");
     }
 
-    async fn write(&mut self, key: usize, how: usize, read_between: bool) {
+    async fn write(&mut self, key: usize, how: usize, between: usize) {
         self.last += 1;
         let value = self.last;
         self.views.last_mut().unwrap()[key] = value;
-        if read_between {
-            // Before the eviction it may find the old value; what it loads must not stay.
-            let view = *self.views.last().unwrap();
+        // Before the eviction they may find the old value; what they load must not stay.
+        let view = *self.views.last().unwrap();
+        if matches!(between, 1 | 2 | 4) {
             self.inside(self.read(key, &view)).await;
+        }
+        if between >= 2 {
+            let inner = self.inside(async { Transaction::new() }).await;
+            inner.run(self.read(key, &view)).await;
+            match between {
+                2 => inner.commit().await.unwrap(),
+                3 | 4 => inner.rollback(),
+                _ => drop(inner),
+            }
         }
         let (cache, key) = (self.cache.clone(), key);
         let follow = async move {
@@ -144,7 +153,7 @@ impl World {
                 }
             }
             Op::Drop { kept } => drop(self.pop(kept)),
-            Op::Write { key, how, read_between } => self.write(key, how, read_between).await,
+            Op::Write { key, how, between } => self.write(key, how, between).await,
             Op::ReadInside { key } => self.read_inside(key).await,
             Op::ReadOutside { key } => self.read_outside(key).await,
         }

@@ -143,7 +143,11 @@ impl Shadow {
     /// Takes over what an inner scope loaded.
     pub(super) fn take_loads(&mut self, inner: Self) {
         self.loads.uncounted |= inner.loads.uncounted;
-        self.loads.seen.extend(inner.loads.seen);
+        for (id, loaded) in inner.loads.seen {
+            // The first one knows: what the inner scope found may be what this one had stored.
+            self.loads.seen.entry(id).or_insert(loaded);
+        }
+        self.loads.uncounted |= self.loads.seen.len() > LOADS;
     }
 }
 
