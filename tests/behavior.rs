@@ -33,6 +33,8 @@ mod three_tierings;
 mod time;
 #[path = "behavior/transaction_model.rs"]
 mod transaction_model;
+#[path = "behavior/transaction_races.rs"]
+mod transaction_races;
 #[path = "behavior/transactions.rs"]
 mod transactions;
 #[path = "behavior/two_caches.rs"]
