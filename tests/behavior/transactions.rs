@@ -646,3 +646,17 @@ async fn a_commit_during_an_outage_loses_nothing() {
     })
     .await;
 }
+
+/// It may still hold the connection whose writes were rolled back.
+#[tokio::test]
+async fn a_task_that_outlives_a_rollback_stores_nothing() {
+    let [cache, ..] = caches();
+    let table = Table::default();
+    let transaction = Transaction::new();
+    let scope = transaction.scope();
+    transaction.rollback();
+    table.set(9);
+    let read = scope.run(row(&cache, &table, 1).traced()).await;
+    assert_eq!((read.value, read.source), (Ok(9), Source::Bypassed));
+    assert_eq!(cache.keys("*").await.unwrap(), [""; 0]);
+}

@@ -222,13 +222,16 @@ impl Held {
         loaded.into_iter().map(|what| (Arc::clone(cache), what)).collect()
     }
 
-    /// Whether any scope here makes `shadow` true for this cache.
+    /// Whether any scope here hides what `shadow` is about in this cache.
     pub(super) fn any(&self, inner: &Inner, shadow: impl Fn(&Shadow) -> bool) -> bool {
         self.chain().any(|held| {
             let state = held.lock();
-            // What has ended shadows nothing: its evictions are carried out or dropped.
-            state.outcome.is_none()
-                && state.shadows.iter().any(|one| one.is_of(inner) && shadow(one))
+            match state.outcome {
+                None => state.shadows.iter().any(|one| one.is_of(inner) && shadow(one)),
+                Some(Outcome::Committed) => false,
+                // A task that has outlived the transaction may still read what never came to count.
+                Some(_) => true,
+            }
         })
     }
 

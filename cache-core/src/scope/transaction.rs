@@ -173,8 +173,9 @@ impl Drop for Transaction {
 
 /// The scope of a transaction, to carry it into tasks that are spawned. Cheap to clone.
 ///
-/// It decides nothing. What a task evicts after the transaction has ended is evicted at once, and
-/// what it puts after anything but a commit is evicted too.
+/// It decides nothing. What a task evicts after the transaction has ended is evicted at once. After any
+/// end but a commit, what it puts is evicted too, and all its reads go beside the cache: they may
+/// still see what never came to count.
 ///
 /// ```
 /// # use cache_core::{Cache, Error, TransactionScope};
