@@ -8,22 +8,40 @@ mod bad_input;
 mod chaos;
 #[path = "behavior/conformance.rs"]
 mod conformance;
+#[path = "behavior/events.rs"]
+mod events;
 #[path = "behavior/foreign_bytes.rs"]
 mod foreign_bytes;
+#[path = "behavior/invalidation_list.rs"]
+mod invalidation_list;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/off_switch.rs"]
+mod off_switch;
 #[path = "behavior/outage.rs"]
 mod outage;
 #[path = "behavior/owed_evictions.rs"]
 mod owed_evictions;
+#[path = "behavior/schedule.rs"]
+mod schedule;
 #[path = "behavior/second_process.rs"]
 mod second_process;
 mod support;
+#[path = "behavior/tenants.rs"]
+mod tenants;
 #[path = "behavior/three_tierings.rs"]
 mod three_tierings;
 #[path = "behavior/time.rs"]
 mod time;
+#[path = "behavior/transaction_model.rs"]
+mod transaction_model;
+#[path = "behavior/transaction_races.rs"]
+mod transaction_races;
+#[path = "behavior/transactions.rs"]
+mod transactions;
 #[path = "behavior/two_caches.rs"]
 mod two_caches;
 #[path = "behavior/values.rs"]
 mod values;
+#[path = "behavior/warming.rs"]
+mod warming;

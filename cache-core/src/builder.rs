@@ -7,10 +7,11 @@ use crate::backend::Backend;
 use crate::cache::{Cache, Inner};
 use crate::clock::Clock;
 use crate::hierarchy::{Bus, Remote};
-use crate::invalidation::{Fences, Generations};
+use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
 use crate::observe::Counters;
+use crate::scope::Switch;
 use crate::strategy::{Chance, Flights};
 use crate::{BackendErrorKind, Error};
 
@@ -148,6 +149,8 @@ impl Builder {
             counters: Counters::new(),
             chance: Chance::new(self.seed.unwrap_or_else(random)),
             bus: RwLock::new(None),
+            switch: Switch::default(),
+            events: Events::default(),
         };
         let inner = Arc::new(inner);
         if let Some(memory) = &inner.memory {

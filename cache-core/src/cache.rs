@@ -12,11 +12,12 @@ use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
 use crate::entry::{Freshness, Stored};
 use crate::hierarchy::Remote;
-use crate::invalidation::{Fences, Generations, Ticket};
+use crate::invalidation::{Events, Fences, Generations, Ticket, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::policy::{Held, PLAIN, Ttl};
+use crate::scope::{self, Switch};
 use crate::strategy::{Chance, Flights, Look, Once, Owned, Plan, Work, promote, read};
 use crate::value::{CacheValue, Probe, ShapeResult};
 use crate::{Error, Pattern, Policy, Source, Stats};
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     pub(crate) chance: Chance,
     pub(crate) bus: RwLock<Option<Subscription>>,
+    pub(crate) switch: Switch,
+    pub(crate) events: Events,
 }
 
 impl fmt::Debug for Inner {
@@ -81,6 +84,11 @@ impl Cache {
     /// The name it was built with; the default cache has none.
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
+    }
+
+    /// Whether the two are handles of one cache.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// The prefix of its keys in the remote tier.
@@ -197,7 +205,7 @@ impl Cache {
     /// The remote tier failed; the eviction stays owed, and is carried out before the tier is read
     /// again by this process.
     pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        self.inner.evict_key(key.into().as_str()).await
+        Ok(self.inner.invalidate(What::Key(key.into())).await? > 0)
     }
 
     /// The values under `keys`, in their order: one request for the values that memory
@@ -247,7 +255,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn evict_pattern(&self, pattern: impl Into<Pattern>) -> Result<u64, Error> {
-        self.inner.evict_pattern(&pattern.into()).await
+        self.inner.invalidate(What::Pattern(pattern.into())).await
     }
 
     /// Forgets all that carries the tag, in every process: one increment, however many entries.
@@ -255,7 +263,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
-        self.inner.evict_tag(tag).await
+        self.inner.invalidate(What::Tag(tag.to_owned())).await.map(drop)
     }
 
     /// Forgets everything in this cache's namespace, in every process.
@@ -263,7 +271,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn clear(&self) -> Result<(), Error> {
-        self.inner.clear().await
+        self.inner.invalidate(What::All).await.map(drop)
     }
 
     /// What happened since the cache was built.
@@ -306,7 +314,7 @@ impl Cache {
 }
 
 impl Cache {
-    async fn run<T, E>(&self, plan: Plan, work: impl Work<Result<T, E>>) -> Result<T, E>
+    pub(crate) async fn run<T, E>(&self, plan: Plan, work: impl Work<Result<T, E>>) -> Result<T, E>
     where
         T: RemoteValue,
         E: 'static,
@@ -329,6 +337,9 @@ impl Inner {
 
     /// What is cached and fresh, without loading.
     pub(crate) async fn peek<T: CacheValue>(&self, plan: &Plan) -> Result<Option<T>, Error> {
+        if scope::shadowed(self, plan) {
+            return Ok(None);
+        }
         let id = plan.key.id();
         if let Some(hit) = self.look_fresh(id) {
             return Ok(Some(hit));
@@ -351,6 +362,10 @@ impl Inner {
         let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         for (index, key) in keys.iter().enumerate() {
+            if !scope::is_quiet() && scope::shadowed(self, &plain::<T>(*key)) {
+                values.push(None);
+                continue;
+            }
             match self.look_fresh::<T>(KeyBuf::from(*key).id()) {
                 Some(hit) => values.push(Some(hit)),
                 None => {
@@ -429,7 +444,7 @@ impl Inner {
 
     /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
     /// that comes while the remote tier is written wins.
-    pub(crate) async fn put<T: CacheValue>(
+    pub(crate) async fn write_through<T: CacheValue>(
         self: &Arc<Self>,
         plan: &Plan,
         value: T,

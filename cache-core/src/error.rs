@@ -93,6 +93,16 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// A rule of [`Cache::on`](crate::Cache::on) panicked. What the other rules list was evicted.
+    #[error(
+        "a rule for `{event}` panicked, and what it would have evicted is not known: {message}"
+    )]
+    RulePanicked {
+        /// The event's type.
+        event: &'static str,
+        /// What the panic said.
+        message: String,
+    },
     /// A builder or a configuration was given something that can't be.
     #[error("{field}: {message}")]
     Config {

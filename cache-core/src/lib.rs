@@ -8,7 +8,10 @@
 //! | [`__private`] | all that expansions call |
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
+//! | `tenant` | views that share nothing |
+//! | `warm` | many calls at once |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
+//! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
 //! | `hierarchy` | the remote tier: names, owed evictions, breaker, bus |
 //! | `memory` | the memory tier and its engines |
@@ -36,11 +39,14 @@ mod observe;
 mod pattern;
 mod policy;
 mod registry;
+mod scope;
 mod site;
 mod strategy;
+mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod value;
+mod warm;
 
 pub use backend::{
     Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, MARK, MemoryBackend,
@@ -54,10 +60,16 @@ pub use clock::{Clock, Timestamp};
 pub use codec::RemoteValue;
 pub(crate) use duration::parse_duration;
 pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
-pub use invalidation::Evict;
+pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use memory::{Eviction, Memory};
 pub use observe::Stats;
 pub use pattern::Pattern;
 pub use policy::{Policy, PolicyError, Stampede};
 pub use registry::default_cache;
+pub use scope::{
+    Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
+    without_cache_sync,
+};
+pub use tenant::Tenant;
 pub use value::CacheValue;
+pub use warm::{Progress, Report, Warming, warm};

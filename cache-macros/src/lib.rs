@@ -220,6 +220,9 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// target is known only after the body: an `Err`, a panic or a dropped future leaves it out. If an argument is called `result`,
 /// that argument is meant. Targets are otherwise evaluated before the body, by reference where you write `&`.
 ///
+/// A target may take a direction, as in `get_user(db, id).tenant(tenant)`. Inside a `larder::transaction` the evictions wait
+/// for the commit.
+///
 /// | option | default | meaning |
 /// | --- | --- | --- |
 /// | `before` | after | evict before the body runs |
@@ -240,7 +243,8 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// It takes one call of a cached function, evaluated before the body, or after it if the call uses `result`
-/// (`get_user(db, result.id)`). Of a `Result` the `Ok` value is stored; an `Err` stores nothing. The function keeps its
+/// (`get_user(db, result.id)`). Of a `Result` the `Ok` value is stored; an `Err` stores nothing. Inside a
+/// `larder::transaction` it is stored at the commit. The function keeps its
 /// signature, and attributes can be stacked. `crate = path` says where larder is.
 #[proc_macro_attribute]
 pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {

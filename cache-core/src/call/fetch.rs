@@ -101,6 +101,14 @@ impl Fetch {
         self.plan.codec = rules.codec;
         let start = Some(((rules, work), uncached_or_read::<S, W>));
         let load = Loading { start, running: None, shape: PhantomData::<fn() -> S> };
-        Call { whole: Whole { plan: self.plan, target: self.target, load, polled: false } }
+        Call {
+            whole: Whole {
+                plan: self.plan,
+                target: self.target,
+                load,
+                polled: false,
+                tenant: None,
+            },
+        }
     }
 }

@@ -22,6 +22,9 @@ impl<T: ?Sized, U: ?Sized> Captures<U> for T {}
 pub trait Load: Unpin {
     /// What the function returns.
     type Output;
+    /// Whether the output is a failure, which is not cached.
+    #[doc(hidden)]
+    fn is_failure(output: Self::Output) -> bool;
     #[doc(hidden)]
     fn hit(&self, inside: &Inside<'_>) -> Option<Cached<Self::Output>>;
     #[doc(hidden)]
@@ -60,6 +63,10 @@ where
     F: Future<Output = Cached<S::Output>>,
 {
     type Output = S::Output;
+
+    fn is_failure(output: S::Output) -> bool {
+        S::split(output).is_err()
+    }
 
     #[inline]
     fn hit(&self, inside: &Inside<'_>) -> Option<Cached<S::Output>> {

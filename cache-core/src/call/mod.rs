@@ -7,6 +7,7 @@ mod origin;
 mod rules;
 mod tags;
 mod target;
+mod tenant;
 
 use std::fmt;
 use std::future::Future;
@@ -25,10 +26,13 @@ pub use tags::Tags;
 pub(crate) use target::Target;
 pub use target::{IntoCache, IntoTtl};
 
+use crate::Error;
+use crate::cache::Inner;
 use crate::invalidation::Evict;
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
 use crate::registry;
+use crate::scope;
 use crate::strategy::{Mode, Plan};
 use crate::value::CacheValue;
 
@@ -45,6 +49,7 @@ use crate::value::CacheValue;
 /// get_user(&db, 7).peek().await?;             // what is cached, without loading
 /// get_user(&db, 7).evict().await?;            // forget it
 /// get_user(&db, 7).put(user).await?;          // write through
+/// get_user(&db, 7).tenant("acme").await?;     // that tenant's own entry
 /// let Cached { value, source, age, .. } = get_user(&db, 7).traced().await;
 /// ```
 #[must_use = "a call does nothing unless it is awaited"]
@@ -58,6 +63,9 @@ pub struct Whole<L> {
     target: Target,
     load: L,
     polled: bool,
+    /// Applied when the call is carried out, so that directions may come in any order: a key that is
+    /// given after the tenant must not leave it.
+    tenant: Option<Box<Result<TenantPrefix, Error>>>,
 }
 
 impl<L> fmt::Debug for Call<L> {
@@ -72,16 +80,32 @@ impl<L> fmt::Debug for Whole<L> {
     }
 }
 
+impl<L> Whole<L> {
+    /// Where and what, with all directions applied.
+    fn directed(&self) -> (Target, Plan) {
+        let (mut target, mut plan) = (self.target.clone(), self.plan.clone());
+        if let Some(tenant) = &self.tenant {
+            tenant::enter(tenant, &mut target, &mut plan);
+        }
+        (target, plan)
+    }
+}
+
 impl<L: Load> Whole<L> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
-        let Self { plan, target, load, polled } = self;
+        if let Some(tenant) = self.tenant.take() {
+            tenant::enter(&tenant, &mut self.target, &mut self.plan);
+        }
+        let Self { plan, target, load, polled, .. } = self;
         if plan.mode == Mode::Normal && !*polled {
             // The whole of a hit.
             let id = plan.key.id();
-            if let Some(hit) =
-                target.with(|inner| load.hit(&Inside { inner, id, policy: &plan.policy }))
-            {
+            let look = |inner: &Inner| match scope::shadowed(inner, plan) {
+                true => None,
+                false => load.hit(&Inside { inner, id, policy: &plan.policy }),
+            };
+            if let Some(hit) = target.with(look) {
                 return Poll::Ready(hit);
             }
         }
@@ -96,15 +120,18 @@ impl<L: Load> Whole<L> {
     }
 
     fn read_as<T: CacheValue>(&self) -> Peek<T> {
-        Peek::new(self.target.clone(), self.plan.clone())
+        let (target, plan) = self.directed();
+        Peek::new(target, plan)
     }
 
     fn write<T: CacheValue>(&self, value: T) -> Put {
-        Put::new(self.target.clone(), self.plan.clone(), value)
+        let (target, plan) = self.directed();
+        Put::new(target, plan, value)
     }
 
     fn forget(&self) -> Evict {
-        Evict::new(self.target.clone(), self.plan.key.clone())
+        let (target, plan) = self.directed();
+        Evict::new(target, plan.key)
     }
 
     /// What is cached, without loading: `None` if there is nothing fresh.
@@ -163,7 +190,7 @@ impl<L> Deref for Call<L> {
 impl<L> Call<L> {
     /// Where the call reads and what, without the load.
     pub(crate) fn into_parts(self) -> (Target, Plan) {
-        (self.whole.target, self.whole.plan)
+        self.whole.directed()
     }
 }
 
@@ -240,6 +267,13 @@ impl<L: Load> Future for Call<L> {
 #[must_use = "a call does nothing unless it is awaited"]
 #[derive(Debug)]
 pub struct Traced<L>(Call<L>);
+
+impl<L> Traced<L> {
+    /// The key it reads; once it was polled with all directions applied.
+    pub(crate) fn key(&self) -> &str {
+        self.0.whole.plan.key.as_str()
+    }
+}
 
 impl<L: Load> Future for Traced<L> {
     type Output = Cached<L::Output>;

@@ -13,6 +13,8 @@ pub(crate) enum Target {
     Site(&'static Site),
     Named(String),
     Handle(Cache),
+    /// A direction was impossible: the function runs uncached, everything else says why.
+    Refused(Error),
 }
 
 impl Target {
@@ -21,6 +23,7 @@ impl Target {
             Self::Site(site) => site.resolve(),
             Self::Named(name) => Cache::named(name),
             Self::Handle(cache) => Ok(cache.clone()),
+            Self::Refused(error) => Err(error.clone()),
         }
     }
 
@@ -40,6 +43,7 @@ impl Target {
         match self {
             Self::Site(site) => site.with(look),
             Self::Handle(cache) => look(&cache.inner),
+            Self::Refused(_) => None,
             Self::Named(name) => look(&Cache::named(name).ok()?.inner),
         }
     }

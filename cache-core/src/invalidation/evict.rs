@@ -10,7 +10,7 @@ use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::Target;
 use crate::hierarchy::Undone;
-use crate::invalidation::Killed;
+use crate::invalidation::{Killed, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::pattern::Pattern;
 
@@ -40,7 +40,10 @@ impl Future for Evict {
         let this = &mut *self;
         let running = this.running.get_or_insert_with(|| {
             let (target, key) = (this.target.clone(), this.key.clone());
-            Box::pin(async move { target.resolve()?.inner.evict_key(key.as_str()).await })
+            Box::pin(async move {
+                let evicted = target.resolve()?.inner.invalidate(What::Key(key)).await?;
+                Ok(evicted > 0)
+            })
         });
         running.as_mut().poll(cx)
     }
@@ -66,9 +69,14 @@ impl Inner {
         (removed, killed)
     }
 
-    pub(crate) async fn evict_key(&self, key: &str) -> Result<bool, Error> {
-        let removed = self.evict_keys(std::slice::from_ref(&key)).await?;
-        Ok(removed > 0)
+    /// The eviction itself, whatever scope the caller is in.
+    pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
+        match what {
+            What::Key(key) => self.evict_keys(&[key.as_str()]).await,
+            What::Pattern(pattern) => self.evict_matching(pattern).await,
+            What::Tag(tag) => self.bump(tag).await.map(|()| 0),
+            What::All => self.wipe().await.map(|()| 0),
+        }
     }
 
     /// Memory first, then the remote tier, then memory again: between the first two a read may
@@ -89,7 +97,7 @@ impl Inner {
         Ok(removed.max(in_memory))
     }
 
-    pub(crate) async fn evict_pattern(&self, pattern: &Pattern) -> Result<u64, Error> {
+    async fn evict_matching(&self, pattern: &Pattern) -> Result<u64, Error> {
         let (in_memory, killed) = self.forget_matching(pattern);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
         let again = Finally(|| drop(self.forget_matching(pattern)));
@@ -99,7 +107,7 @@ impl Inner {
         Ok(removed.max(in_memory))
     }
 
-    pub(crate) async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
+    async fn bump(&self, tag: &str) -> Result<(), Error> {
         self.generations.bump_tag(tag);
         let Some(remote) = &self.remote else { return Ok(()) };
         // A read may take the old value from the remote tier before the bump arrives there.
@@ -110,7 +118,7 @@ impl Inner {
         Ok(())
     }
 
-    pub(crate) async fn clear(&self) -> Result<(), Error> {
+    async fn wipe(&self) -> Result<(), Error> {
         self.generations.bump_space();
         let everything = Pattern::new("*");
         if let Some(remote) = &self.remote {

@@ -1,4 +1,4 @@
-//! The evictions of a mutator: carried out on every way out of its body.
+//! A list of evictions that is carried out on every way out of a mutator's body.
 //!
 //! By default they come after the body whatever its outcome, because a mutator that failed or was
 //! cancelled may have committed. If the body panics, or its future is dropped, the memory half
@@ -6,42 +6,17 @@
 
 use crate::Error;
 use crate::cache::Cache;
-use crate::call::{Call, Load, Target};
-use crate::invalidation::Evict;
+use crate::invalidation::list::Place;
+use crate::invalidation::{EvictTarget, Invalidation, What};
 use crate::key::KeyBuf;
-use crate::pattern::Pattern;
-use crate::registry;
 use crate::strategy::start_now;
-
-#[derive(Clone, Debug)]
-enum What {
-    Key(KeyBuf),
-    Pattern(KeyBuf),
-    Tag(KeyBuf),
-    All,
-}
 
 /// What a mutator makes old. Made by `#[cache_evict]`.
 #[derive(Debug)]
 #[must_use]
 pub struct Evictions {
-    target: Where,
-    targets: Vec<(Where, What)>,
-}
-
-#[derive(Clone, Debug)]
-enum Where {
-    Default,
-    At(Target),
-}
-
-impl Where {
-    fn resolve(&self) -> Result<Cache, Error> {
-        match self {
-            Self::Default => Ok(registry::default_cache()),
-            Self::At(target) => target.resolve(),
-        }
-    }
+    list: Invalidation,
+    home: Option<Cache>,
 }
 
 impl Default for Evictions {
@@ -50,69 +25,84 @@ impl Default for Evictions {
     }
 }
 
+impl From<Invalidation> for Evictions {
+    fn from(list: Invalidation) -> Self {
+        Self { list, home: None }
+    }
+}
+
 impl Evictions {
     /// On the default cache.
     pub const fn new() -> Self {
-        Self { target: Where::Default, targets: Vec::new() }
+        Self { list: Invalidation::new(), home: None }
     }
 
     /// On a named cache.
     pub fn named(name: &str) -> Self {
-        Self { target: Where::At(Target::Named(name.to_owned())), targets: Vec::new() }
+        Self::from(Invalidation::new().cache(name))
     }
 
     /// On this cache.
     pub fn on(cache: &Cache) -> Self {
-        Self { target: Where::At(Target::Handle(cache.clone())), targets: Vec::new() }
+        Self::from(Invalidation::new().cache(cache))
     }
 
-    fn with(mut self, what: What) -> Self {
-        let target = self.target.clone();
-        self.targets.push((target, what));
+    /// A list whose targets are in `home` where they name no cache.
+    pub(crate) fn at(home: &Cache, list: Invalidation) -> Self {
+        Self { list, home: Some(home.clone()) }
+    }
+
+    fn map(mut self, map: impl FnOnce(Invalidation) -> Invalidation) -> Self {
+        self.list = map(std::mem::take(&mut self.list));
         self
     }
 
     /// What a call of a cached function would read, in that function's cache.
-    pub fn call(mut self, call: impl EvictTarget) -> Self {
-        let mut evict = call.evict_target();
-        evict.key.seal();
-        self.targets.push((Where::At(evict.target.clone()), What::Key(evict.key.clone())));
-        self
+    pub fn call(self, call: impl EvictTarget) -> Self {
+        self.map(|list| list.call(call))
     }
 
     /// A key.
-    pub fn key(self, mut key: KeyBuf) -> Self {
-        key.seal();
-        self.with(What::Key(key))
+    pub fn key(self, key: KeyBuf) -> Self {
+        self.map(|list| list.key(key))
     }
 
     /// A pattern; `*` is a wildcard.
     pub fn pattern(self, pattern: KeyBuf) -> Self {
-        self.with(What::Pattern(pattern))
+        self.map(|list| list.pattern(pattern.as_str()))
     }
 
     /// A tag.
     pub fn tag(self, tag: KeyBuf) -> Self {
-        self.with(What::Tag(tag))
+        self.map(|list| list.tag(tag.as_str()))
     }
 
     /// Everything in the cache.
     pub fn all(self) -> Self {
-        self.with(What::All)
+        self.map(Invalidation::all)
+    }
+
+    /// Tries everything, in order, and gives the first failure.
+    pub(crate) async fn carry_out(mut self) -> Result<(), Error> {
+        let mut result = Ok(());
+        self.list.steps.reverse();
+        while let Some((place, what)) = self.list.steps.last().cloned() {
+            let done = evict(&place, self.home.as_ref(), what).await;
+            // Popped after it was done: dropped half-way, `drop` does it again.
+            self.list.steps.pop();
+            result = result.and(done);
+        }
+        result
     }
 
     /// Evicts after the body. A failure of the remote tier is logged, and the eviction stays owed.
-    pub async fn run(mut self) {
-        while let Some((cache, what)) = self.targets.last().cloned() {
-            evict(&cache, &what).await;
-            // Popped after it was done: dropped half-way, `drop` does it again.
-            self.targets.pop();
-        }
+    pub async fn run(self) {
+        report(&self.carry_out().await);
     }
 
     /// Evicts nothing.
     pub(crate) fn disarm(mut self) {
-        self.targets.clear();
+        self.list.steps.clear();
     }
 
     /// Evicts before the body.
@@ -131,67 +121,23 @@ impl Evictions {
     }
 }
 
-async fn evict(cache: &Where, what: &What) {
-    let result = match cache.resolve() {
-        Ok(cache) => apply(&cache, what).await,
-        Err(error) => Err(error),
-    };
+async fn evict(place: &Place, home: Option<&Cache>, what: What) -> Result<(), Error> {
+    place.resolve(home)?.inner.invalidate(what).await.map(drop)
+}
+
+pub(crate) fn report(result: &Result<(), Error>) {
     if let Err(error) = result {
         tracing::warn!(%error, "larder: an eviction was not carried out everywhere");
     }
 }
 
-async fn apply(cache: &Cache, what: &What) -> Result<(), Error> {
-    match what {
-        What::Key(key) => cache.inner.evict_key(key.as_str()).await.map(drop),
-        What::Pattern(text) => {
-            cache.inner.evict_pattern(&Pattern::new(text.as_str())).await.map(drop)
-        }
-        What::Tag(tag) => cache.inner.evict_tag(tag.as_str()).await,
-        What::All => cache.inner.clear().await,
-    }
-}
-
 impl Drop for Evictions {
+    /// The first poll of each does the memory half (nothing before it waits) and writes the remote
+    /// half down as owed; what remains goes on in the background.
     fn drop(&mut self) {
-        for (cache, what) in self.targets.drain(..) {
-            match cache.resolve() {
-                Ok(cache) => evict_detached(cache, what),
-                Err(error) => tracing::warn!(%error, "larder: an eviction was not carried out"),
-            }
+        for (place, what) in self.list.steps.drain(..) {
+            let home = self.home.clone();
+            start_now(async move { report(&evict(&place, home.as_ref(), what).await) });
         }
-    }
-}
-
-/// The first poll does the memory half (nothing before it waits) and writes the remote half down
-/// as owed; what remains goes on in the background.
-fn evict_detached(cache: Cache, what: What) {
-    start_now(async move {
-        if let Err(error) = apply(&cache, &what).await {
-            tracing::warn!(%error, "larder: an eviction was not carried out everywhere");
-        }
-    });
-}
-
-/// A call of a cached function, as the target of an eviction.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a call of a cached function",
-    label = "this target can't be evicted",
-    note = "a target is a call of a `#[cached]` async function; a sync one is written `call!(f(x))`"
-)]
-pub trait EvictTarget {
-    #[doc(hidden)]
-    fn evict_target(&self) -> Evict;
-}
-
-impl<L: Load> EvictTarget for Call<L> {
-    fn evict_target(&self) -> Evict {
-        self.evict()
-    }
-}
-
-impl EvictTarget for Evict {
-    fn evict_target(&self) -> Evict {
-        Evict::new(self.target.clone(), self.key.clone())
     }
 }

@@ -1,17 +1,27 @@
-//! What ends a value's life: fences for keys, generations for tags and namespaces.
+//! What ends a value's life: fences for keys, generations for tags and namespaces, and lists of what
+//! is to end.
 //!
 //! Owns the rule that a load which began before an eviction stores nothing after it. It knows
 //! nothing of functions, policies or codecs.
 
+mod events;
 mod evict;
 mod evictions;
 mod fence;
 mod generation;
+mod list;
 mod reclaim;
+mod schedule;
 mod write_through;
 
+pub(crate) use events::Events;
+pub use events::Rule;
 pub use evict::Evict;
-pub use evictions::{EvictTarget, Evictions};
+pub use evictions::Evictions;
+pub(crate) use evictions::report;
 pub(crate) use fence::{Committed, Fences, Killed, Permit, Ticket, Watch};
 pub(crate) use generation::{Generations, Stamps, Validity};
+pub(crate) use list::What;
+pub use list::{EvictTarget, Invalidation};
+pub use schedule::Schedule;
 pub use write_through::WriteThrough;

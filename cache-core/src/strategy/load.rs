@@ -194,7 +194,7 @@ where
             || missing.mark.is_some()
             || inner.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
         drop(ticket);
-        if older && let Err(error) = inner.evict_key(self.plan.key.as_str()).await {
+        if older && let Err(error) = inner.evict_keys(&[self.plan.key.as_str()]).await {
             tracing::warn!(%error, "larder: an older value was not evicted everywhere");
         }
         loaded(S::join(value), Source::Loaded)

@@ -10,6 +10,7 @@ use crate::entry::{Erased, Freshness, Lifetime, Stored};
 use crate::invalidation::{Stamps, Ticket, Validity};
 use crate::key::KeyId;
 use crate::policy::Policy;
+use crate::scope;
 use crate::value::CacheValue;
 use crate::{BackendError, Cached, Source};
 use bytes::Bytes;
@@ -187,6 +188,7 @@ impl Inner {
         let life = self.life_of(&envelope);
         let usable = envelope.space == space
             && self.generations.current(&stamps)
+            && !scope::hides(self, plan, &stamps)
             && self.clock.now() < life.keep_until;
         if !usable {
             return Ok(nothing);

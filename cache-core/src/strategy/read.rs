@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::invalidation::Ticket;
 use crate::policy::Stampede;
 use crate::registry::complain;
+use crate::scope;
 use crate::value::{CacheValue, Detached, Shape};
 use crate::{Cached, Source};
 
@@ -30,7 +31,7 @@ where
     S::Value: CacheValue,
     W: Work<S::Output>,
 {
-    if plan.mode == Mode::Bypass {
+    if plan.mode == Mode::Bypass || scope::beside(&inner, &plan).await {
         return loaded(work.start().await, Source::Bypassed);
     }
     if let Err(error) = plan.policy.check() {

@@ -1,0 +1,75 @@
+//! The part of a key that keeps tenants apart.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::KeyBuf;
+use crate::Error;
+use crate::pattern::Pattern;
+
+/// Names above this (escaped) are cut and closed with a hash of the whole: the prefix must stay within
+/// what is readable of a long key, or patterns could not tell tenants apart.
+const READABLE: usize = 64;
+const HEAD: usize = 32;
+
+/// `@name/`, the name escaped: it has no `/` then, so no prefix is the beginning of another, and no two
+/// tenants have a key in common whatever stands behind it. It is the tenant's tag too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TenantPrefix(String);
+
+impl TenantPrefix {
+    /// # Errors
+    /// [`Error::Config`] if there is no name: most likely nobody said who the tenant is, and all of
+    /// those would share.
+    pub(crate) fn of(name: &str) -> Result<Self, Error> {
+        if name.is_empty() {
+            let message = "a tenant's name can't be empty: whoever has none would share entries";
+            return Err(Error::config("tenant", message));
+        }
+        let mut escaped = KeyBuf::new();
+        escaped.escaped(name);
+        let escaped = escaped.as_str();
+        if escaped.len() <= READABLE {
+            return Ok(Self(format!("@{escaped}/")));
+        }
+        let mut head = HEAD;
+        while !escaped.is_char_boundary(head) {
+            head -= 1;
+        }
+        // `#` is escaped in names, so no short name looks like this.
+        let mut prefix = format!("@{}#", &escaped[..head]);
+        for byte in Sha256::digest(escaped.as_bytes()) {
+            // Writing to a string can't fail.
+            let _ = write!(prefix, "{byte:02x}");
+        }
+        prefix.push('/');
+        Ok(Self(prefix))
+    }
+
+    /// The tenant's own key of that name. (Sealed before and after: a long key is the same one whether
+    /// it was written by hand or by a function.)
+    pub(crate) fn key(&self, mut key: KeyBuf) -> KeyBuf {
+        key.seal();
+        let mut own = KeyBuf::new();
+        own.literal(&self.0);
+        own.literal(key.as_str());
+        own.seal();
+        own
+    }
+
+    /// The tenant's own keys that match.
+    pub(crate) fn pattern(&self, pattern: &Pattern) -> Pattern {
+        pattern.under(&self.0)
+    }
+
+    /// What all the tenant's entries carry.
+    pub(crate) fn tag(&self) -> &str {
+        &self.0
+    }
+
+    /// A key of the tenant as the tenant knows it.
+    pub(crate) fn strip<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(&self.0)
+    }
+}

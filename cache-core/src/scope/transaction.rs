@@ -1,0 +1,214 @@
+//! Transactions: evictions that wait for the user's own commit.
+
+use std::sync::Arc;
+
+use super::held::{CarryOut, Held, Outcome};
+use crate::Error;
+use crate::invalidation::report;
+
+tokio::task_local! {
+    static CURRENT: Arc<Held>;
+}
+
+/// The innermost transaction that the caller runs in.
+pub(super) fn current() -> Option<Arc<Held>> {
+    CURRENT.try_with(Arc::clone).ok()
+}
+
+/// Runs `work` and holds its evictions until it is known whether it counts: they are carried out, in
+/// order, if it returns `Ok`, and dropped if it returns `Err`.
+///
+/// Put the database's transaction inside, its commit included:
+///
+/// ```
+/// # use cache_core::{Cache, Error};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?;
+/// cache.insert("balance", 100u64).await?;
+///
+/// let failed: Result<(), &str> = cache_core::transaction(async {
+///     cache.remove("balance").await.map_err(|_| "cache")?;
+///     Err("the database rolled back")
+/// })
+/// .await;
+/// assert!(failed.is_err());
+/// assert_eq!(cache.get::<u64>("balance").await?, Some(100), "nothing was evicted");
+///
+/// cache_core::transaction(async { cache.remove("balance").await }).await?;
+/// assert_eq!(cache.get::<u64>("balance").await?, None);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What is held
+///
+/// Every eviction (by attributes, [`Call::evict`](crate::Call::evict), [`Invalidation`](crate::Invalidation),
+/// events, and the methods of [`Cache`](crate::Cache)) and every value that is put, each for the cache it was made on. Inside
+/// the scope they return at once: a removal says `false`, a count says 0, because nothing was forgotten
+/// yet. Above 10,000 they are replaced by one eviction of everything in the caches concerned.
+///
+/// # Reads inside
+///
+/// What the scope has evicted or put (by key, by a tag that the call carries, by a pattern, or
+/// everything) is read beside the cache: cached functions run their bodies, `get` and `peek` find
+/// nothing, and nothing is stored, because what is read may be the transaction's own uncommitted
+/// data. So does a `refresh`, which holds the key's eviction. Everything else is read as usual; what a
+/// read has stored *before* the scope evicts it is evicted at that moment, for the same reason.
+///
+/// # Cancellation and panics
+///
+/// If the future is dropped, or `work` panics, the database's commit may have happened or not. Then
+/// the evictions are carried out (memory at once, the remote tier in the background) and what was
+/// put is evicted: an eviction is always safe, a lost one is not.
+///
+/// # Nesting
+///
+/// An inner transaction that succeeds hands its list to the outer one; one that fails drops its own
+/// only. The scope does not reach tasks that are spawned inside, unless
+/// [`TransactionScope::run`] carries it there.
+///
+/// # Errors
+/// What `work` returns. A remote tier that fails at the commit is logged, and the evictions stay owed;
+/// to learn of it use a [`Transaction`].
+pub async fn transaction<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    // Declared before the work runs: it outlives the work's own locals, whose `drop` may still evict.
+    let transaction = Transaction::new();
+    let result = transaction.run(work).await;
+    let outcome = if result.is_ok() { Outcome::Committed } else { Outcome::RolledBack };
+    report(&transaction.end(outcome).run().await);
+    result
+}
+
+/// A [`transaction`] for code that commits elsewhere: run in it, then decide.
+///
+/// Dropped undecided it counts as cancelled: what it holds is evicted. One that is made inside
+/// another transaction is an inner one of that.
+///
+/// ```
+/// # use cache_core::{Cache, Error, Transaction};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?;
+/// cache.insert("balance", 100u64).await?;
+/// let transaction = Transaction::new();
+/// transaction.run(cache.remove("balance")).await?;
+/// assert_eq!((transaction.len(), cache.get::<u64>("balance").await?), (1, Some(100)));
+/// // .. the database commits ..
+/// transaction.commit().await?;
+/// assert_eq!(cache.get::<u64>("balance").await?, None);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropped undecided, it evicts what it holds"]
+pub struct Transaction {
+    scope: TransactionScope,
+}
+
+impl Default for Transaction {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Transaction {
+    /// Begins one, inside the one that the caller runs in if there is one.
+    pub fn new() -> Self {
+        Self { scope: TransactionScope(Held::new(current())) }
+    }
+
+    /// Runs `work` in it; any number of times, also at once. Dropping the future decides nothing.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.scope.clone().run(work)
+    }
+
+    /// Runs sync code in it, on this thread.
+    pub fn run_sync<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.scope.run_sync(work)
+    }
+
+    /// The scope, for tasks that are spawned.
+    pub fn scope(&self) -> TransactionScope {
+        self.scope.clone()
+    }
+
+    /// How many evictions and puts it holds. (Evictions of the same target count once.)
+    pub fn len(&self) -> usize {
+        self.scope.0.len()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Carries out what it holds, in order; an inner one hands it to the outer one.
+    ///
+    /// Once polled it is decided. If it is dropped half-way the rest is evicted in the background.
+    ///
+    /// # Errors
+    /// The first failure of a remote tier, after everything was tried. Evictions stay owed; a value
+    /// that could not be written everywhere is evicted.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.end(Outcome::Committed).run().await
+    }
+
+    /// Drops what it holds.
+    pub fn rollback(self) {
+        self.end(Outcome::RolledBack).detach();
+    }
+
+    fn end(&self, outcome: Outcome) -> CarryOut {
+        self.scope.0.end(outcome)
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        // Nothing is left of one that was decided.
+        self.end(Outcome::Unknown).detach();
+    }
+}
+
+/// The scope of a transaction, to carry it into tasks that are spawned. Cheap to clone.
+///
+/// It decides nothing. What a task evicts after the transaction has ended is evicted at once. After any
+/// end but a commit, what it puts is evicted too, and all its reads go beside the cache: they may
+/// still see what never came to count.
+///
+/// ```
+/// # use cache_core::{Cache, Error, TransactionScope};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// # let cache = Cache::builder().build()?;
+/// cache_core::transaction(async {
+///     if let Some(scope) = TransactionScope::current() {
+///         let cache = cache.clone();
+///         let spawned = tokio::spawn(scope.run(async move { cache.remove("k").await }));
+///         let _ = spawned.await;
+///     }
+///     Ok::<_, Error>(())
+/// })
+/// .await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TransactionScope(Arc<Held>);
+
+impl TransactionScope {
+    /// The innermost one that the caller runs in.
+    pub fn current() -> Option<Self> {
+        current().map(Self)
+    }
+
+    /// Runs `work` in the scope.
+    pub fn run<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        CURRENT.scope(self.0, work)
+    }
+
+    /// Runs sync code in the scope, on this thread.
+    pub fn run_sync<T>(&self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(Arc::clone(&self.0), work)
+    }
+}

@@ -1,0 +1,190 @@
+//! Tenants: views of one cache that share nothing.
+
+use std::sync::Arc;
+
+use crate::call::Tags;
+use crate::codec::{RemoteValue, codec};
+use crate::invalidation::What;
+use crate::key::{KeyBuf, TenantPrefix};
+use crate::policy::Held;
+use crate::strategy::{Once, Plan};
+use crate::{Cache, Error, Pattern, Policy};
+
+/// What one tenant has in a cache; made by [`Cache::tenant`].
+///
+/// Keys are the tenant's own: the same key of two tenants is two entries, whatever characters names
+/// and keys have. The methods are those of [`Cache`], with their errors and their cancel-safety.
+///
+/// ```
+/// # use cache_core::{Cache, Error};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?;
+/// let (acme, umbrella) = (cache.tenant("acme")?, cache.tenant("umbrella")?);
+/// acme.insert("plan", "gold".to_owned()).await?;
+/// umbrella.insert("plan", "free".to_owned()).await?;
+///
+/// acme.clear().await?;
+/// assert_eq!(acme.get::<String>("plan").await?, None);
+/// assert_eq!(umbrella.get::<String>("plan").await?.as_deref(), Some("free"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`Call::tenant`](crate::Call::tenant) is the same for a cached function.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    cache: Cache,
+    prefix: TenantPrefix,
+    name: String,
+}
+
+impl Cache {
+    /// The tenant's view of this cache. Nothing is kept for it: it can be made for every request.
+    ///
+    /// Patterns and listings of the cache itself see tenants' keys with a prefix, `@name/`.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the name is empty.
+    pub fn tenant(&self, name: &str) -> Result<Tenant, Error> {
+        let prefix = TenantPrefix::of(name)?;
+        Ok(Tenant { cache: self.clone(), prefix, name: name.to_owned() })
+    }
+}
+
+impl TenantPrefix {
+    /// Makes what a plan is for the tenant's.
+    pub(crate) fn apply(&self, plan: &mut Plan) {
+        plan.key = self.key(std::mem::take(&mut plan.key));
+        plan.tags.begin();
+        plan.tags.text().literal(self.tag());
+    }
+}
+
+impl Tenant {
+    /// The name it was made with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The cache it is a view of.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    fn plan<T: RemoteValue>(&self, key: impl Into<KeyBuf>, policy: Policy) -> Plan {
+        let mut plan = Plan::new(key.into(), Held::Own(Arc::new(policy)), Some(codec::<T>()));
+        plan.tags = Tags::new();
+        self.prefix.apply(&mut plan);
+        plan
+    }
+
+    /// As [`Cache::get`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
+        self.cache.inner.peek(&self.plan::<T>(key, Policy::new())).await
+    }
+
+    /// As [`Cache::insert`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn insert<T: RemoteValue>(
+        &self,
+        key: impl Into<KeyBuf>,
+        value: T,
+    ) -> Result<(), Error> {
+        self.insert_with(key, value, Policy::new()).await
+    }
+
+    /// As [`Cache::insert_with`]. The policy's tags are the cache's: evicting one reaches all tenants.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn insert_with<T: RemoteValue>(
+        &self,
+        key: impl Into<KeyBuf>,
+        value: T,
+        policy: Policy,
+    ) -> Result<(), Error> {
+        self.cache.inner.put(&self.plan::<T>(key, policy), value).await
+    }
+
+    /// As [`Cache::get_or_load`]: one load per tenant and key.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load<T, E, F, Fut>(&self, key: impl Into<KeyBuf>, load: F) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.get_or_load_with(key, Policy::new(), load).await
+    }
+
+    /// As [`Cache::get_or_load_with`].
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load_with<T, E, F, Fut>(
+        &self,
+        key: impl Into<KeyBuf>,
+        policy: Policy,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.cache.run(self.plan::<T>(key, policy), Once(load)).await
+    }
+
+    /// As [`Cache::contains`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+        Ok(self.get::<T>(key).await?.is_some())
+    }
+
+    /// As [`Cache::remove`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+        let own = self.prefix.key(key.into());
+        Ok(self.cache.inner.invalidate(What::Key(own)).await? > 0)
+    }
+
+    /// As [`Cache::evict_pattern`], over this tenant's keys only.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn evict_pattern(&self, pattern: impl Into<Pattern>) -> Result<u64, Error> {
+        self.cache.evict_pattern(self.prefix.pattern(&pattern.into())).await
+    }
+
+    /// As [`Cache::keys`]: this tenant's keys that match, without the prefix.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn keys(&self, pattern: impl Into<Pattern>) -> Result<Vec<String>, Error> {
+        let keys = self.cache.keys(self.prefix.pattern(&pattern.into())).await?;
+        Ok(keys.iter().filter_map(|key| self.prefix.strip(key)).map(str::to_owned).collect())
+    }
+
+    /// Forgets everything of this tenant, in every process, and nothing of anybody else's: one
+    /// increment, however many entries. Loads of the tenant that have begun store nothing more.
+    ///
+    /// # Errors
+    /// As [`Cache::evict_tag`].
+    pub async fn clear(&self) -> Result<(), Error> {
+        self.cache.evict_tag(self.prefix.tag()).await
+    }
+}

@@ -1,0 +1,274 @@
+//! Tenants share nothing, whatever they are called.
+
+use larder::{
+    Cache, Error, Invalidation, MemoryBackend, Policy, Source, Tenant, cache_evict, cache_put,
+    cached, transaction,
+};
+
+use crate::support::eventually;
+
+/// Names that would meet if they were not escaped, or not cut with care.
+fn nasty() -> Vec<String> {
+    let mut names: Vec<String> = [
+        "a", "b", "a:b", "a%", "a%3A", "a%3Ab", "*", "a*", "?", "a/", "a/b", "/", "@a", "@", "#",
+        "a#", "{a}", " ", "\n", "a\nb", "\0", "[a]", "\\", "ä", "日本", "a.b", "larder", "~tag",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for tail in ["", "1", "2", "/", "%"] {
+        names.push(format!("{}{tail}", "long".repeat(100)));
+        names.push(format!("{}{tail}", "ü".repeat(31)));
+        names.push(format!("{}{tail}", "/".repeat(21)));
+    }
+    names
+}
+
+fn keys() -> Vec<String> {
+    let mut keys: Vec<String> =
+        ["k", "b/k", "/k", "", "*", "@a/k", "a:b", "#", "k*"].map(str::to_owned).to_vec();
+    keys.push("long".repeat(100));
+    keys
+}
+
+fn caches() -> [Cache; 3] {
+    let builder = Cache::builder;
+    [
+        builder().build().unwrap(),
+        builder().no_memory().remote(MemoryBackend::new()).build().unwrap(),
+        builder().remote(MemoryBackend::new()).build().unwrap(),
+    ]
+}
+
+fn tenants(cache: &Cache) -> Vec<Tenant> {
+    nasty().iter().map(|name| cache.tenant(name).unwrap()).collect()
+}
+
+/// Every key of every tenant, with a value that is nobody else's.
+async fn fill(tenants: &[Tenant]) {
+    for (t, tenant) in tenants.iter().enumerate() {
+        for (k, key) in keys().iter().enumerate() {
+            tenant.insert(key, (t, k)).await.unwrap();
+        }
+    }
+}
+
+async fn has(tenant: &Tenant, t: usize) -> Vec<bool> {
+    let mut has = Vec::new();
+    for (k, key) in keys().iter().enumerate() {
+        let value = tenant.get::<(usize, usize)>(key).await.unwrap();
+        assert!(value.is_none_or(|value| value == (t, k)), "{tenant:?} {key:?}: {value:?}");
+        has.push(value.is_some());
+    }
+    has
+}
+
+async fn check(tenants: &[Tenant], except: usize, expected: &[bool]) {
+    for (t, tenant) in tenants.iter().enumerate() {
+        let expected = if t == except { expected } else { &[true; 10] };
+        assert_eq!(has(tenant, t).await, expected, "{tenant:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_two_have_an_entry_in_common() {
+    for cache in caches() {
+        let tenants = tenants(&cache);
+        fill(&tenants).await;
+        check(&tenants, 0, &[true; 10]).await;
+        assert_eq!(cache.keys("*").await.unwrap().len(), tenants.len() * keys().len());
+    }
+}
+
+#[tokio::test]
+async fn one_is_cleared_and_nobody_else() {
+    for cache in caches() {
+        let tenants = tenants(&cache);
+        for (t, tenant) in tenants.iter().enumerate() {
+            fill(&tenants).await;
+            tenant.clear().await.unwrap();
+            check(&tenants, t, &[false; 10]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn patterns_and_listings_reach_one_only() {
+    for cache in caches() {
+        let tenants = tenants(&cache);
+        for (t, tenant) in tenants.iter().enumerate().step_by(5) {
+            fill(&tenants).await;
+            let mut all = keys();
+            all.sort();
+            let mut listed = tenant.keys("*").await.unwrap();
+            assert_eq!(listed.len(), 10);
+            listed.retain(|key| !key.contains("longlong"));
+            all.retain(|key| !key.contains("longlong"));
+            assert_eq!(listed, all, "{tenant:?}");
+            assert_eq!(tenant.keys("k*").await.unwrap(), ["k", "k*"]);
+            // The last key is long: an eviction rather takes it along where it can't tell.
+            assert_eq!(tenant.evict_pattern("k*").await.unwrap(), 2);
+            let mut left = [true; 10];
+            (left[0], left[8]) = (false, false);
+            check(&tenants, t, &left).await;
+            assert_eq!(tenant.evict_pattern("*").await.unwrap(), 8);
+            check(&tenants, t, &[false; 10]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_other_methods_are_the_tenants_own() {
+    for cache in caches() {
+        let (one, two) = (cache.tenant("one").unwrap(), cache.tenant("two").unwrap());
+        assert_eq!((one.name(), one.cache().namespace()), ("one", "larder"));
+        assert_eq!(one.get_or_load("k", async || Ok::<_, ()>(1u64)).await, Ok(1));
+        assert_eq!(one.get_or_load("k", async || Ok::<_, ()>(9u64)).await, Ok(1));
+        assert_eq!(two.get_or_load("k", async || Ok::<_, ()>(2u64)).await, Ok(2));
+        assert!(one.contains::<u64>("k").await.unwrap());
+        assert!(one.remove("k").await.unwrap());
+        assert!(!one.contains::<u64>("k").await.unwrap());
+        assert_eq!(two.get::<u64>("k").await.unwrap(), Some(2));
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "nor is it the cache's");
+
+        // Tags of a policy are the cache's.
+        let policy = Policy::new().tags(&["plans"]);
+        one.insert_with("tagged", 1u64, policy).await.unwrap();
+        let load = async || Ok::<_, ()>(2u64);
+        two.get_or_load_with("tagged", policy, load).await.unwrap();
+        cache.evict_tag("plans").await.unwrap();
+        assert_eq!(one.get::<u64>("tagged").await.unwrap(), None);
+        assert_eq!(two.get::<u64>("tagged").await.unwrap(), None);
+        assert_eq!(two.get::<u64>("k").await.unwrap(), Some(2));
+    }
+}
+
+#[tokio::test]
+async fn a_load_that_began_before_the_clearing_stores_nothing() {
+    for cache in caches() {
+        let tenant = cache.tenant("one").unwrap();
+        let load = async || {
+            tenant.clear().await.unwrap();
+            Ok::<_, ()>(1u64)
+        };
+        assert_eq!(tenant.get_or_load("k", load).await, Ok(1));
+        assert_eq!(tenant.get::<u64>("k").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn every_process_follows() {
+    let backend = MemoryBackend::new();
+    let build = || Cache::builder().remote(backend.clone()).build().unwrap();
+    let (here, there) = (build(), build());
+    let [one, two] = ["one", "two"].map(|name| here.tenant(name).unwrap());
+    let [one_there, two_there] = ["one", "two"].map(|name| there.tenant(name).unwrap());
+    one.insert("k", 1u64).await.unwrap();
+    two.insert("k", 2u64).await.unwrap();
+    assert_eq!(one_there.get::<u64>("k").await.unwrap(), Some(1));
+    assert_eq!(two_there.get::<u64>("k").await.unwrap(), Some(2));
+    one.clear().await.unwrap();
+    eventually("followed", async || one_there.get::<u64>("k").await.unwrap().is_none()).await;
+    assert_eq!(two_there.get::<u64>("k").await.unwrap(), Some(2));
+}
+
+#[test]
+fn a_name_can_not_be_empty() {
+    let cache = Cache::builder().build().unwrap();
+    let refused = cache.tenant("").unwrap_err();
+    assert!(matches!(&refused, Error::Config { field: "tenant", .. }), "{refused}");
+    assert!(refused.to_string().contains("can't be empty"), "{refused}");
+}
+
+#[cached(key = "plan:{id}", tags = ["plans"], cache = cache, skip(cache, value))]
+async fn plan(cache: &Cache, value: u64, id: u64) -> u64 {
+    let _ = id;
+    value
+}
+
+#[cache_evict(plan(cache, 0, id).tenant(tenant))]
+async fn change(cache: &Cache, tenant: &str, id: u64) {
+    let _ = (cache, tenant, id);
+}
+
+#[cache_put(plan(cache, 0, id).tenant(tenant))]
+async fn save(cache: &Cache, tenant: &str, id: u64, value: u64) -> u64 {
+    let _ = (cache, tenant, id);
+    value
+}
+
+async fn peek(cache: &Cache, tenant: &str) -> Option<u64> {
+    plan(cache, 0, 1).tenant(tenant).peek().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_function_has_an_entry_for_each() {
+    for cache in caches() {
+        let names = nasty();
+        for (t, name) in names.iter().enumerate() {
+            assert_eq!(plan(&cache, t as u64, 1).tenant(name).await, t as u64);
+        }
+        assert_eq!(plan(&cache, 1_000, 1).await, 1_000, "and one of everybody's");
+        for (t, name) in names.iter().enumerate() {
+            let read = plan(&cache, 99, 1).tenant(name).traced().await;
+            assert_eq!(read.value, t as u64, "{name:?}");
+            assert!(matches!(read.source, Source::Memory | Source::Remote));
+            // It is what the view has under the function's key.
+            let view = cache.tenant(name).unwrap();
+            assert_eq!(view.get::<u64>("plan:1").await.unwrap(), Some(t as u64));
+        }
+        cache.tenant("a").unwrap().clear().await.unwrap();
+        assert_eq!((peek(&cache, "a").await, peek(&cache, "b").await), (None, Some(1)));
+        cache.evict_tag("plans").await.unwrap();
+        assert_eq!(peek(&cache, "b").await, None, "its own tags are there as well");
+    }
+}
+
+#[tokio::test]
+async fn attributes_write_and_evict_the_tenants_own() {
+    for cache in caches() {
+        save(&cache, "a", 1, 5).await;
+        save(&cache, "b", 1, 6).await;
+        assert_eq!((peek(&cache, "a").await, peek(&cache, "b").await), (Some(5), Some(6)));
+        change(&cache, "a", 1).await;
+        assert_eq!((peek(&cache, "a").await, peek(&cache, "b").await), (None, Some(6)));
+        Invalidation::new().call(plan(&cache, 0, 1).tenant("b")).run().await.unwrap();
+        assert_eq!(peek(&cache, "b").await, None);
+        // Held as well.
+        save(&cache, "b", 1, 7).await;
+        let _: Result<(), ()> = transaction(async {
+            cache.tenant("b").unwrap().clear().await.unwrap();
+            assert_eq!(peek(&cache, "b").await, None);
+            Err(())
+        })
+        .await;
+        assert_eq!(peek(&cache, "b").await, Some(7));
+    }
+}
+
+#[tokio::test]
+async fn the_order_of_directions_does_not_matter_and_the_last_tenant_counts() {
+    let [cache, other, _] = caches();
+    plan(&cache, 1, 1).tenant("a").key("own").await;
+    plan(&cache, 2, 1).key("own").tenant("b").await;
+    plan(&cache, 3, 1).tenant("a").tenant("c").cache(&other).await;
+    assert_eq!(cache.keys("*").await.unwrap(), ["@a/own", "@b/own"]);
+    assert_eq!(other.keys("*").await.unwrap(), ["@c/plan:1"]);
+    // A long key is the same one by hand and by a function.
+    let long = "long".repeat(100);
+    plan(&cache, 4, 1).key(&long).tenant("d").await;
+    assert_eq!(cache.tenant("d").unwrap().get::<u64>(&long).await.unwrap(), Some(4));
+}
+
+#[tokio::test]
+async fn a_call_without_a_name_is_cached_nowhere() {
+    let [cache, ..] = caches();
+    for value in [1, 2] {
+        let read = plan(&cache, value, 1).tenant("").cache(&cache).traced().await;
+        assert_eq!((read.value, read.source), (value, Source::Bypassed));
+    }
+    let call = || plan(&cache, 0, 1).tenant("");
+    assert!(matches!(call().peek().await, Err(Error::Config { field: "tenant", .. })));
+    assert!(matches!(call().put(1).await, Err(Error::Config { field: "tenant", .. })));
+    assert!(matches!(call().evict().await, Err(Error::Config { field: "tenant", .. })));
+    assert_eq!(cache.keys("*").await.unwrap(), [""; 0]);
+}
