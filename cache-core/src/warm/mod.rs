@@ -42,7 +42,7 @@ type Failed<O> = fn(O) -> Option<String>;
 /// #     let mut key = p::KeyBuf::from("square:");
 /// #     key.literal(&n.to_string());
 /// #     let shape = (&&&p::Probe::<Result<u64, String>>::new()).shape();
-/// #     p::Fetch::new(&SITE, key).cache(cache).call(shape, None, move || async move { Ok(n * n) })
+/// #     p::Fetch::new(&SITE, key).cache(cache).call(p::Rules::new(shape, None), move || async move { Ok(n * n) })
 /// # }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
