@@ -10,6 +10,7 @@ mod generation;
 mod write_through;
 
 pub use evict::Evict;
+pub(crate) use evict::Otherwise;
 pub use evictions::{EvictTarget, Evictions};
 pub(crate) use fence::{Committed, Fences, Killed, Permit, Ticket, Watch};
 pub(crate) use generation::{Generations, Stamps, Validity};
