@@ -197,11 +197,10 @@ impl Cache {
         builder.assemble(memory, None)
     }
 
-    /// Subscribes to the bus, if memory is kept: until it is connected, memory is not trusted.
+    /// Subscribes to the bus: until it is connected, memory is not trusted. Without a memory tier too:
+    /// evictions end the loads that others would wait for.
     fn listen(&self, backend: &Arc<dyn Backend>, instance: u64) -> Result<(), Error> {
-        let (Some(remote), true) = (&self.inner.remote, self.inner.memory.is_some()) else {
-            return Ok(());
-        };
+        let Some(remote) = &self.inner.remote else { return Ok(()) };
         self.inner.generations.link(false);
         let bus = Arc::new(Bus { cache: Arc::downgrade(&self.inner), instance });
         match backend.subscribe(&remote.channel(), bus) {

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
 use crate::entry::{Freshness, Stored};
 use crate::hierarchy::Remote;
-use crate::invalidation::{Events, Fences, Generations, Ticket, What};
+use crate::invalidation::{Events, Fences, Generations, Otherwise, Ticket, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
@@ -455,16 +455,26 @@ impl Inner {
         let _ = self.forget(id);
         let mut ticket = plan.ticket(self, id);
         let codec = plan.codec.filter(|_| self.remote.is_some() && !plan.policy.local);
+        // A caller who goes away before the write has begun has evicted.
+        let otherwise = codec.and_then(|_| self.evict_otherwise(id, plan.key.as_str()));
         if codec.is_some() {
             self.stamp_remotely(plan, &mut ticket).await;
         }
         let entry = self.entry(plan, &ticket, value, self.ttl(&plan.policy), Duration::ZERO);
         let Some(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
             self.counters.fenced();
+            if let Some(otherwise) = otherwise {
+                otherwise.settled();
+                // What came may be the late news of an eviction that is older than this put; then the
+                // remote tier still has what is to be replaced.
+                self.evict_keys(&[plan.key.as_str()]).await?;
+            }
             return Ok(());
         };
         self.counters.stores();
         let Some(codec) = codec else { return Ok(()) };
+        // From here on the write itself sees to it.
+        otherwise.into_iter().for_each(Otherwise::settled);
         // Writes of the key that were under way end first: one lock per key orders them.
         self.write_remote(committed, codec, &entry, true, None).await
     }

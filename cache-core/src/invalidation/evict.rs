@@ -9,7 +9,7 @@ use crate::Error;
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::Target;
-use crate::hierarchy::Undone;
+use crate::hierarchy::{Trying, Undone};
 use crate::invalidation::{Killed, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::pattern::Pattern;
@@ -53,6 +53,12 @@ impl Inner {
     /// The memory half of an eviction, at once.
     pub(crate) fn forget(&self, id: KeyId) -> (bool, Option<Killed>) {
         self.fences.kill(id, self.memory.as_ref())
+    }
+
+    /// An eviction of a key that has a remote tier, unless it is settled.
+    pub(crate) fn evict_otherwise(&self, id: KeyId, key: &str) -> Option<Otherwise<'_>> {
+        let owing = Some(self.remote.as_ref()?.owing(key));
+        Some(Otherwise { inner: self, id, owing })
     }
 
     /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
@@ -133,6 +139,28 @@ impl Inner {
             remote.evict(Undone::Pattern(everything), killed.into_iter()).await?;
         }
         Ok(())
+    }
+}
+
+/// An eviction of a key that happens when this is dropped, unless it is settled: in memory at once, in the
+/// remote tier before that is used again.
+pub(crate) struct Otherwise<'a> {
+    inner: &'a Inner,
+    id: KeyId,
+    owing: Option<Trying<'a>>,
+}
+
+impl Otherwise<'_> {
+    pub(crate) fn settled(mut self) {
+        self.owing.take().into_iter().for_each(Trying::settled);
+    }
+}
+
+impl Drop for Otherwise<'_> {
+    fn drop(&mut self) {
+        if self.owing.is_some() {
+            drop(self.inner.forget(self.id));
+        }
     }
 }
 

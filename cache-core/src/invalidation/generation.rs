@@ -176,8 +176,9 @@ impl Generations {
             && stamps.tags.iter().all(|(tag, seen)| same(*seen, &tag.generation))
     }
 
+    /// Whether this process evicted none of it since the stamps were taken.
     #[inline]
-    fn unmoved(&self, stamps: &Stamps) -> bool {
+    pub(crate) fn unmoved(&self, stamps: &Stamps) -> bool {
         let space = self.moved.load(Ordering::Acquire);
         stamps
             .tags

@@ -177,6 +177,12 @@ impl Inner {
             return Ok(nothing);
         };
         let names: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
+        // Before the generations are asked for: an eviction of this process that comes meanwhile, or came
+        // since the ticket, must show even if the answer is from before it.
+        let stamps = self.generations.stamp(names.iter().copied());
+        if !self.generations.unmoved(&ticket.stamps) {
+            return Ok(nothing);
+        }
         if let Some(remote) =
             self.remote.as_ref().filter(|_| !names.iter().all(|name| known.contains(name)))
         {
@@ -184,7 +190,7 @@ impl Inner {
             // their generations are the fleet's to tell.
             remote.learn(&names, &self.generations).await?;
         }
-        let stamps = self.stamps_of(&envelope, ticket, names == known);
+        let stamps = stamps_of(stamps, &envelope, ticket, names == known);
         let life = self.life_of(&envelope);
         let usable = envelope.space == space
             && self.generations.current(&stamps)
@@ -199,21 +205,6 @@ impl Inner {
             self.counters.foreign();
         }
         Ok(Found { entry, mark, unmarked })
-    }
-
-    /// The generations that an entry of the remote tier was stored under.
-    fn stamps_of(&self, envelope: &codec::Envelope, ticket: &Ticket, same_tags: bool) -> Stamps {
-        let names = envelope.tags.iter().map(|(name, _)| name.as_str());
-        let mut stamps = self.generations.stamp(names);
-        stamps.epoch = ticket.stamps.epoch;
-        if same_tags {
-            stamps.moved = ticket.stamps.moved;
-        }
-        stamps.space = envelope.space;
-        for ((_, seen), (_, written)) in stamps.tags.iter_mut().zip(&envelope.tags) {
-            *seen = *written;
-        }
-        stamps
     }
 
     /// The envelope's moments in this process's time. A promotion never lengthens a life: what
@@ -267,6 +258,24 @@ impl Inner {
             tags: stamps.tags.iter().map(|(tag, seen)| (tag.name.to_string(), *seen)).collect(),
         }
     }
+}
+
+/// The generations that an entry of the remote tier was stored under, as part of this process's `stamps`.
+fn stamps_of(
+    mut stamps: Stamps,
+    envelope: &codec::Envelope,
+    ticket: &Ticket,
+    same_tags: bool,
+) -> Stamps {
+    stamps.epoch = ticket.stamps.epoch;
+    if same_tags {
+        stamps.moved = ticket.stamps.moved;
+    }
+    stamps.space = envelope.space;
+    for ((_, seen), (_, written)) in stamps.tags.iter_mut().zip(&envelope.tags) {
+        *seen = *written;
+    }
+    stamps
 }
 
 /// What is to be done about an entry.

@@ -115,6 +115,13 @@ impl Inner {
                 let _ = self.forget(crate::key::KeyId::of(&entry.key));
                 unsure.settle();
             }
+            None if replaces => {
+                // Nothing was sent, and what came may be the late news of an older eviction: then the
+                // remote tier still has what was to be replaced.
+                self.counters.fenced();
+                self.evict_keys(&[&*entry.key]).await?;
+                unsure.settle();
+            }
             None => {
                 // An eviction came first: nothing was sent, and it has seen to the remote tier.
                 self.counters.fenced();

@@ -1,0 +1,66 @@
+//! A deterministic simulation: several nodes, a remote tier and a bus under faults, with the promises
+//! checked over what happened.
+//!
+//! A seed decides everything (the workload, delays, losses, outages, pauses, kills), and time is virtual,
+//! so a seed always brings the same history. The nodes are whole caches, used through the public API; the
+//! remote tier is a `MemoryBackend` behind a link for each node that loses, delays and fails
+//! (`simulation/link.rs`); what keeps the promises honest is `simulation/checker.rs`, which knows nothing of
+//! the engine.
+//!
+//! ```text
+//! cargo test --test simulation                                              # a thousand seeds
+//! LARDER_SEEDS=100000 cargo test --release --test simulation seeds          # more (LARDER_FIRST: from which on)
+//! LARDER_SEED=123 cargo test --test simulation one_seed -- --nocapture      # one, with its history
+//! scripts/mutants.sh                                                        # every guard of the engine removed once
+//! ```
+#![allow(clippy::unwrap_used)]
+
+#[path = "simulation/broken.rs"]
+mod broken;
+#[path = "simulation/bus.rs"]
+mod bus;
+#[path = "simulation/chance.rs"]
+mod chance;
+#[path = "simulation/checker.rs"]
+mod checker;
+#[path = "simulation/facts.rs"]
+mod facts;
+#[path = "simulation/history.rs"]
+mod history;
+#[path = "simulation/link.rs"]
+mod link;
+#[path = "simulation/node.rs"]
+mod node;
+#[path = "simulation/origin.rs"]
+mod origin;
+#[path = "simulation/remote.rs"]
+mod remote;
+#[path = "simulation/run.rs"]
+mod run;
+#[path = "simulation/seeds.rs"]
+mod seeds;
+#[path = "simulation/weather.rs"]
+mod weather;
+#[path = "simulation/workload.rs"]
+mod workload;
+
+#[test]
+fn seeds_keep_the_promises() {
+    let first = seeds::number("LARDER_FIRST").unwrap_or(0);
+    seeds::check(first, seeds::number("LARDER_SEEDS").unwrap_or(1_000));
+}
+
+/// `LARDER_SEED` says which.
+#[test]
+fn one_seed() {
+    seeds::replay(seeds::number("LARDER_SEED").unwrap_or(1));
+}
+
+#[test]
+fn a_seed_always_brings_the_same_history() {
+    for seed in 0..20 {
+        let (once, again) = (seeds::history(seed), seeds::history(seed));
+        let differs = once.iter().zip(&again).position(|(one, other)| one != other);
+        assert_eq!((differs, once.len()), (None, again.len()), "seed {seed}");
+    }
+}

@@ -1,0 +1,334 @@
+//! Whether a history keeps the promises. It knows what was done and what came of it, nothing of how the
+//! cache works.
+//!
+//! A value is as old as its load. For a value that was put that is when the put was over: two puts that
+//! run at the same time may end in either order.
+
+use std::fmt;
+
+use super::facts::{Evict, Facts, Load, Moment, NEVER, Read};
+use super::history::{How, Key, Outcome, Record, ValueId, What};
+use super::node::tags;
+use super::weather::{BUS_DELAY, BUS_NOTICE, HANG, LEASE, LOAD, OPERATION, Weather};
+
+/// A broken promise.
+#[derive(Debug)]
+pub(crate) struct Violation {
+    pub(crate) promise: &'static str,
+    what: String,
+    /// The records that show it.
+    orders: Vec<usize>,
+}
+
+impl Violation {
+    pub(crate) fn new(promise: &'static str, what: impl Into<String>, orders: Vec<usize>) -> Self {
+        Self { promise, what: what.into(), orders }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (records {:?})", self.promise, self.what, self.orders)
+    }
+}
+
+/// What the world of the history allows.
+pub(crate) struct Terms {
+    pub(crate) one_load_per_node: bool,
+    pub(crate) one_load_per_fleet: bool,
+}
+
+impl Terms {
+    pub(crate) fn of(weather: Weather) -> Self {
+        Self {
+            one_load_per_node: weather.loads_succeed() && weather.forgettings == 0,
+            one_load_per_fleet: weather.leases_hold(),
+        }
+    }
+}
+
+/// A put that was dropped goes on by itself for so long at most.
+const SETTLED: u64 = 20 * OPERATION;
+/// How long a flight may be joined that began under a link that is down.
+const FLIGHT: u64 = 2 * LEASE + 4 * OPERATION;
+/// A tier that failed is left alone for a moment: then, too, it can't be asked.
+const LEFT_ALONE: u64 = 3_000;
+/// The longest wait for an answer: a few loads that hang, one after the other.
+const PATIENCE: u64 = 4 * (HANG + LOAD) + 20 * OPERATION;
+/// How long after an eviction another process's flights may still be replaced.
+const ECHO: u64 = BUS_DELAY + 4 * OPERATION;
+
+pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> {
+    let facts = Facts::of(records);
+    let checker = Checker { facts: &facts };
+    checker.values()?;
+    checker.one_process()?;
+    checker.fleet()?;
+    checker.store()?;
+    checker.one_load(terms)?;
+    checker.nobody_stranded()
+}
+
+struct Checker<'a> {
+    facts: &'a Facts,
+}
+
+fn covers(what: What, key: Key) -> bool {
+    match what {
+        What::Key(evicted) | What::Put(evicted, _) => evicted == key,
+        What::Pattern | What::Clear => true,
+        What::Tag(tag) => tags(key).contains(&tag),
+    }
+}
+
+impl Checker<'_> {
+    /// Reads that brought a value.
+    fn found(&self) -> impl Iterator<Item = (&Read, Moment, ValueId)> {
+        self.facts.reads.values().filter_map(|read| match read.ended {
+            Some((ended, Outcome::Value(value, _))) => Some((read, ended, value)),
+            _ => None,
+        })
+    }
+
+    /// How old a value is.
+    fn made(&self, value: ValueId) -> Option<Moment> {
+        if let Some(load) = self.facts.loads.get(&value) {
+            return Some(load.began);
+        }
+        let put = |evict: &&Evict| matches!(evict.what, What::Put(_, put) if put == value);
+        let put = self.facts.evicts.values().find(put)?;
+        let ended = put.ended.map_or(NEVER, |(ended, _)| ended);
+        let stored = self.facts.operations.values().filter(|write| write.stored == Some(value));
+        Some(stored.filter_map(|write| write.applied).fold(ended, Moment::max))
+    }
+
+    fn is_older(&self, value: ValueId, evict: &Evict) -> bool {
+        self.made(value).is_some_and(|made| made.order < evict.started.order)
+    }
+
+    /// From when on the process that evicted holds to it.
+    fn returned(&self, evict: &Evict) -> Moment {
+        match (evict.ended, evict.what) {
+            (Some((ended, Outcome::Cancelled)), What::Put(..)) => {
+                Moment { at: ended.at + SETTLED, ..ended }
+            }
+            (Some((ended, _)), _) => ended,
+            (None, _) => NEVER,
+        }
+    }
+
+    /// From when on the fleet holds to it: it returned, or it failed and its process has used the remote
+    /// tier since.
+    fn effective(&self, evict: &Evict) -> Moment {
+        if let Some((ended, Outcome::Ok)) = evict.ended {
+            return ended;
+        }
+        let returned = self.returned(evict);
+        // What an eviction does itself is no use of the tier.
+        let uses = ["get", "generations", "acquire", "commit", "renew", "abort", "set"];
+        let mut operations = self.facts.operations.values();
+        let used = operations.find(|operation| {
+            operation.node == evict.node
+                && operation.applied.is_some()
+                && operation.sent.order > returned.order
+                && operation.sent.at >= returned.at
+                && uses.contains(&operation.name)
+        });
+        used.and_then(|operation| operation.applied).unwrap_or(NEVER)
+    }
+
+    /// P1: a value is the value of the key that was asked for.
+    fn values(&self) -> Result<(), Violation> {
+        for read in self.facts.reads.values() {
+            let Some((ended, Outcome::Value(value, key))) = read.ended else { continue };
+            if key != read.key || self.made(value).is_none() {
+                let orders = vec![read.started.order, ended.order];
+                let what = format!("read {} got value {value}, which is another's", read.id);
+                return Err(Violation::new("P1", what, orders));
+            }
+        }
+        Ok(())
+    }
+
+    /// P2: no read that starts after an eviction returned on its node brings what is older than that.
+    fn one_process(&self) -> Result<(), Violation> {
+        for evict in self.facts.evicts.values() {
+            let returned = self.returned(evict);
+            for (read, ended, value) in self.found() {
+                let after = read.started.order > returned.order && read.started.at >= returned.at;
+                if read.node == evict.node
+                    && after
+                    && covers(evict.what, read.key)
+                    && self.is_older(value, evict)
+                {
+                    return Err(self.old(read, ended, value, evict, "P2"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn old(
+        &self,
+        read: &Read,
+        ended: Moment,
+        value: ValueId,
+        evict: &Evict,
+        promise: &'static str,
+    ) -> Violation {
+        let made = self.made(value).map(|made| made.order);
+        let orders = [evict.started.order, read.started.order, ended.order];
+        let orders = made.into_iter().chain(orders).collect();
+        let what = format!(
+            "read {} of key {} on node {} got value {value}, which eviction {} ended",
+            read.id, read.key, read.node, evict.id
+        );
+        Violation::new(promise, what, orders)
+    }
+
+    /// P3 and P7: nor on any other node, once it has been told.
+    fn fleet(&self) -> Result<(), Violation> {
+        for evict in self.facts.evicts.values() {
+            let effective = self.effective(evict);
+            if effective == NEVER {
+                continue;
+            }
+            for (read, ended, value) in self.found() {
+                if read.started.order > effective.order
+                    && covers(evict.what, read.key)
+                    && self.is_older(value, evict)
+                    && read.started.at > self.told(evict, effective, read)
+                    && !self.cut_off(evict, read, ended)
+                {
+                    let ok = matches!(evict.ended, Some((_, Outcome::Ok)));
+                    let promise = if ok { "P3" } else { "P7" };
+                    return Err(self.old(read, ended, value, evict, promise));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// When the node that reads must know of the eviction.
+    fn told(&self, evict: &Evict, effective: Moment, read: &Read) -> u64 {
+        let facts = self.facts;
+        let (node, began) = (read.node, evict.started.at);
+        let mut told = effective.at + BUS_DELAY;
+        if Facts::any(&facts.unlinked, node, began, told) {
+            told += BUS_NOTICE;
+            if Facts::any(&facts.told, node, read.started.at, read.started.at) {
+                told += FLIGHT;
+            }
+        }
+        let paused = facts.paused.get(&node).into_iter().flatten();
+        paused
+            .filter(|span| span.touches(began, told))
+            .fold(told, |told, span| told.max(span.to.saturating_add(BUS_DELAY + BUS_NOTICE)))
+    }
+
+    /// Memory goes on serving where the remote tier can't be asked what was missed.
+    fn cut_off(&self, evict: &Evict, read: &Read, ended: Moment) -> bool {
+        let (from, to) = (read.started.at.saturating_sub(LEFT_ALONE), ended.at);
+        let failures = self.facts.failures.get(&read.node);
+        let failed = failures.is_some_and(|at| at.iter().any(|at| (from..=to).contains(at)));
+        failed && Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
+    }
+
+    /// P3: what a load that began before an eviction brings is not stored after it. (A tag's eviction
+    /// ends no lease: what is stored under its old generation is nothing to anybody.)
+    fn store(&self) -> Result<(), Violation> {
+        for evict in self.facts.evicts.values() {
+            let effective = match (evict.what, evict.ended) {
+                (What::Tag(_), _) => continue,
+                (What::Clear, Some((_, outcome))) if outcome != Outcome::Ok => continue,
+                _ => self.effective(evict),
+            };
+            for write in self.facts.operations.values() {
+                let Some((value, applied)) = write.stored.zip(write.applied) else { continue };
+                let Some(load) = self.facts.loads.get(&value) else { continue };
+                if covers(evict.what, load.key)
+                    && load.began.order < evict.started.order
+                    && effective.order < applied.order
+                {
+                    let orders =
+                        vec![load.began.order, evict.started.order, effective.order, applied.order];
+                    let what = format!(
+                        "value {value} of key {} was stored after eviction {}",
+                        load.key, evict.id
+                    );
+                    return Err(Violation::new("P3", what, orders));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// P4: one load at a time.
+    fn one_load(&self, terms: &Terms) -> Result<(), Violation> {
+        let loads: Vec<&Load> = self.facts.loads.values().collect();
+        for first in &loads {
+            for second in loads.iter().filter(|second| second.key == first.key) {
+                let within = first.node == second.node;
+                let promised =
+                    if within { terms.one_load_per_node } else { terms.one_load_per_fleet };
+                let overlap = first.began < second.began && second.began < first.ended;
+                if promised && overlap && !self.may_load_too(first, second) {
+                    let orders = vec![first.began.order, second.began.order, first.ended.order];
+                    let what = format!(
+                        "loads {} and {} of key {} ran at the same time",
+                        first.id, second.id, first.key
+                    );
+                    return Err(Violation::new("P4", what, orders));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a reason for a second load: a refresh, an eviction since the first was asked for,
+    /// a takeover, a link that was lost.
+    fn may_load_too(&self, first: &Load, second: &Load) -> bool {
+        let facts = self.facts;
+        let Some(asked) = facts.reads.get(&first.read).map(|read| read.started.at) else {
+            return true;
+        };
+        let now = second.began.at;
+        let refreshed = facts.reads.values().any(|read| {
+            read.how == How::Refresh
+                && read.key == first.key
+                && (read.id == first.read
+                    || (read.started.at <= now && read.ended.is_none_or(|(at, _)| at.at >= asked)))
+        });
+        let evicted = facts.evicts.values().any(|evict| {
+            let ended = evict.ended.map_or(u64::MAX, |(ended, _)| ended.at.saturating_add(ECHO));
+            covers(evict.what, first.key) && evict.started.at <= now && ended >= asked
+        });
+        let unlinked = |node| Facts::any(&facts.unlinked, node, asked, now);
+        let overdue = now >= asked + LEASE;
+        refreshed || evicted || overdue || unlinked(first.node) || unlinked(second.node)
+    }
+
+    /// P5: everybody who waits gets an answer, and at the end nothing is left.
+    fn nobody_stranded(&self) -> Result<(), Violation> {
+        let facts = self.facts;
+        let reads = facts.reads.values().map(|read| (read.node, read.started, read.ended));
+        let evicts = facts.evicts.values().map(|evict| (evict.node, evict.started, evict.ended));
+        for (node, started, ended) in reads.chain(evicts) {
+            let paused = facts.paused.get(&node).into_iter().flatten();
+            let paused: u64 =
+                paused.map(|span| span.to.saturating_sub(span.from).min(10 * HANG)).sum();
+            let late = ended.is_none_or(|(ended, _)| ended.at > started.at + PATIENCE + paused);
+            if late && !facts.killed.contains(&node) {
+                let what = format!("what began at {} ms on node {node} took too long", started.at);
+                return Err(Violation::new("P5", what, vec![started.order]));
+            }
+        }
+        match facts.rest.iter().find(|(_, in_flight)| *in_flight > 0) {
+            Some((node, left)) => {
+                let what = format!("node {node} has {left} loads under way for ever");
+                Err(Violation::new("P5", what, Vec::new()))
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A history, sorted by what the promises speak of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::history::{Answer, Event, How, Key, Node, Outcome, Record, ValueId, What};
+
+/// A place in the history: its order, and the milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment {
+    pub(crate) order: usize,
+    pub(crate) at: u64,
+}
+
+pub(crate) const NEVER: Moment = Moment { order: usize::MAX, at: u64::MAX };
+
+pub(crate) struct Read {
+    pub(crate) id: u64,
+    pub(crate) node: Node,
+    pub(crate) key: Key,
+    pub(crate) how: How,
+    pub(crate) started: Moment,
+    pub(crate) ended: Option<(Moment, Outcome)>,
+}
+
+pub(crate) struct Load {
+    pub(crate) id: ValueId,
+    pub(crate) read: u64,
+    pub(crate) node: Node,
+    pub(crate) key: Key,
+    pub(crate) began: Moment,
+    pub(crate) ended: Moment,
+}
+
+pub(crate) struct Evict {
+    pub(crate) id: u64,
+    pub(crate) node: Node,
+    pub(crate) what: What,
+    pub(crate) started: Moment,
+    pub(crate) ended: Option<(Moment, Outcome)>,
+}
+
+pub(crate) struct Operation {
+    pub(crate) node: Node,
+    pub(crate) name: &'static str,
+    pub(crate) sent: Moment,
+    pub(crate) applied: Option<Moment>,
+    pub(crate) stored: Option<ValueId>,
+}
+
+/// From one moment to another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+impl Span {
+    pub(crate) fn touches(&self, from: u64, to: u64) -> bool {
+        self.from <= to && from <= self.to
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Facts {
+    pub(crate) reads: BTreeMap<u64, Read>,
+    pub(crate) loads: BTreeMap<ValueId, Load>,
+    pub(crate) evicts: BTreeMap<u64, Evict>,
+    pub(crate) operations: BTreeMap<u64, Operation>,
+    /// When a node's bus link was not known to stand, and the moments at which it was told.
+    pub(crate) unlinked: BTreeMap<Node, Vec<Span>>,
+    pub(crate) told: BTreeMap<Node, Vec<Span>>,
+    pub(crate) paused: BTreeMap<Node, Vec<Span>>,
+    /// When an operation failed.
+    pub(crate) failures: BTreeMap<Node, Vec<u64>>,
+    pub(crate) killed: BTreeSet<Node>,
+    pub(crate) rest: Vec<(Node, u64)>,
+}
+
+impl Facts {
+    pub(crate) fn of(records: &[Record]) -> Self {
+        let mut facts = Self::default();
+        for (order, record) in records.iter().enumerate() {
+            facts.take(Moment { order, at: record.at }, &record.event);
+        }
+        facts
+    }
+
+    fn spans<'a>(spans: &'a mut BTreeMap<Node, Vec<Span>>, node: Node) -> &'a mut Vec<Span> {
+        // Before it is told for the first time, a link is taken to be down.
+        spans.entry(node).or_default()
+    }
+
+    fn close(spans: &mut BTreeMap<Node, Vec<Span>>, node: Node, at: u64) {
+        let spans = Self::spans(spans, node);
+        match spans.last_mut() {
+            Some(open) if open.to == u64::MAX => open.to = at,
+            Some(_) => {}
+            None => spans.push(Span { from: 0, to: at }),
+        }
+    }
+
+    fn open(spans: &mut BTreeMap<Node, Vec<Span>>, node: Node, from: u64) {
+        Self::spans(spans, node).push(Span { from, to: u64::MAX });
+    }
+
+    fn take(&mut self, now: Moment, event: &Event) {
+        match *event {
+            Event::ReadStarted { read, node, key, how } => {
+                let fact = Read { id: read, node, key, how, started: now, ended: None };
+                self.reads.insert(read, fact);
+            }
+            Event::ReadEnded { read, outcome } => {
+                if let Some(read) = self.reads.get_mut(&read) {
+                    read.ended = Some((now, outcome));
+                }
+            }
+            Event::LoadBegan { load, read, node, key, .. } => {
+                let fact = Load { id: load, read, node, key, began: now, ended: NEVER };
+                self.loads.insert(load, fact);
+            }
+            Event::LoadEnded { load, .. } => {
+                if let Some(load) = self.loads.get_mut(&load) {
+                    load.ended = now;
+                }
+            }
+            Event::EvictStarted { evict, node, what } => {
+                let fact = Evict { id: evict, node, what, started: now, ended: None };
+                self.evicts.insert(evict, fact);
+            }
+            Event::EvictEnded { evict, outcome } => {
+                if let Some(evict) = self.evicts.get_mut(&evict) {
+                    evict.ended = Some((now, outcome));
+                }
+            }
+            Event::Sent { operation, node, name } => {
+                let fact = Operation { node, name, sent: now, applied: None, stored: None };
+                self.operations.insert(operation, fact);
+            }
+            Event::Applied { operation, stored } => {
+                if let Some(operation) = self.operations.get_mut(&operation) {
+                    (operation.applied, operation.stored) = (Some(now), stored);
+                }
+            }
+            Event::Answered { operation, answer: Answer::Failed } => {
+                if let Some(operation) = self.operations.get(&operation) {
+                    self.failures.entry(operation.node).or_default().push(now.at);
+                }
+            }
+            Event::BusLost { node } => Self::open(&mut self.unlinked, node, now.at),
+            Event::BusLostTold { node } => Self::open(&mut self.told, node, now.at),
+            Event::BusFoundTold { node } => {
+                Self::close(&mut self.unlinked, node, now.at);
+                Self::close(&mut self.told, node, now.at);
+            }
+            Event::Paused { node } => Self::open(&mut self.paused, node, now.at),
+            Event::Resumed { node } => Self::close(&mut self.paused, node, now.at),
+            Event::Killed { node } => {
+                self.killed.insert(node);
+            }
+            Event::Rest { node, in_flight } => self.rest.push((node, in_flight)),
+            Event::Answered { .. }
+            | Event::BusFound { .. }
+            | Event::Heard { .. }
+            | Event::Written { .. }
+            | Event::Forgotten { .. } => {}
+        }
+    }
+
+    /// Whether one of the node's spans touches the time between.
+    pub(crate) fn any(spans: &BTreeMap<Node, Vec<Span>>, node: Node, from: u64, to: u64) -> bool {
+        spans.get(&node).is_some_and(|spans| spans.iter().any(|span| span.touches(from, to)))
+    }
+}

@@ -1,0 +1,181 @@
+//! What happened, in the one order in which it happened.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+pub(crate) type Node = usize;
+/// Keys by number; what they are called is the workload's.
+pub(crate) type Key = u64;
+
+/// What identifies a value: each load and each put brings one of its own.
+pub(crate) type ValueId = u64;
+
+/// What a read, an eviction or a load came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The value under this number, and the key that it says it is for.
+    Value(ValueId, Key),
+    Nothing,
+    Ok,
+    Failed,
+    /// Its future was dropped after it had been polled.
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Key(Key),
+    /// All keys.
+    Pattern,
+    /// Keys that carry the tag.
+    Tag(&'static str),
+    Clear,
+    /// A value written through.
+    Put(Key, ValueId),
+}
+
+/// How a read asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Load,
+    /// It loads even if a value is there.
+    Refresh,
+    /// It never loads.
+    Peek,
+}
+
+/// How an operation of the remote tier ended for the node that sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Ok,
+    Failed,
+    Dropped,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    ReadStarted {
+        read: u64,
+        node: Node,
+        key: Key,
+        how: How,
+    },
+    ReadEnded {
+        read: u64,
+        outcome: Outcome,
+    },
+    LoadBegan {
+        load: ValueId,
+        read: u64,
+        node: Node,
+        key: Key,
+        version: u64,
+    },
+    LoadEnded {
+        load: ValueId,
+        outcome: Outcome,
+    },
+    EvictStarted {
+        evict: u64,
+        node: Node,
+        what: What,
+    },
+    EvictEnded {
+        evict: u64,
+        outcome: Outcome,
+    },
+    /// An operation of the remote tier left a node.
+    Sent {
+        operation: u64,
+        node: Node,
+        name: &'static str,
+    },
+    /// It took effect, and stored a value.
+    Applied {
+        operation: u64,
+        stored: Option<ValueId>,
+    },
+    Answered {
+        operation: u64,
+        answer: Answer,
+    },
+    /// The bus link of a node is lost, from now on its messages too.
+    BusLost {
+        node: Node,
+    },
+    /// The node is told so.
+    BusLostTold {
+        node: Node,
+    },
+    BusFound {
+        node: Node,
+    },
+    BusFoundTold {
+        node: Node,
+    },
+    Heard {
+        node: Node,
+        sender: Node,
+    },
+    Paused {
+        node: Node,
+    },
+    Resumed {
+        node: Node,
+    },
+    Killed {
+        node: Node,
+    },
+    /// The origin's version of a key moved on.
+    Written {
+        key: Key,
+        version: u64,
+    },
+    /// The store lost a key by itself.
+    Forgotten {
+        place: String,
+    },
+    /// After all came to rest: how many loads a node has still under way.
+    Rest {
+        node: Node,
+        in_flight: u64,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// Milliseconds since the beginning.
+    pub(crate) at: u64,
+    pub(crate) event: Event,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>7} ms  {:?}", self.at, self.event)
+    }
+}
+
+/// The records so far. Virtual time has milliseconds only, so the order of the records is what tells
+/// what came before what.
+pub(crate) struct History {
+    start: Instant,
+    records: Mutex<Vec<Record>>,
+}
+
+impl History {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now(), records: Mutex::default() }
+    }
+
+    pub(crate) fn record(&self, event: Event) {
+        let at = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.push(Record { at, event });
+    }
+
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

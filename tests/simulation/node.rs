@@ -1,0 +1,170 @@
+//! One node: a whole cache, and the operations that its clients do, each on record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::{Cache, Policy, TimedOut, cached};
+
+use super::chance::Chance;
+use super::history::{Event, History, How, Key, Node as Number, Outcome, What};
+use super::link::Link;
+use super::origin::{Origin, Value};
+use super::weather::LEASE;
+
+pub(crate) const KEYS: usize = 4;
+/// Read through an attributed function; the other keys through the cache's own methods.
+const CALLED: Key = 3;
+
+const TAGS: [&[&str]; KEYS] = [&[], &["red"], &["red", "blue"], &["blue"]];
+
+pub(crate) fn tags(key: Key) -> &'static [&'static str] {
+    TAGS[key as usize]
+}
+
+pub(crate) fn name(key: Key) -> String {
+    format!("k{key}")
+}
+
+static POLICY: Policy = Policy::new()
+    .ttl(Duration::from_secs(3))
+    .stale(Duration::from_secs(2))
+    .stale_if_error(Duration::from_secs(5))
+    .soft_timeout(Duration::from_millis(60))
+    .hard_timeout(Duration::from_secs(4))
+    .lease(Duration::from_millis(LEASE))
+    .tags(TAGS[CALLED as usize]);
+
+/// An error that can be shared.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault;
+
+impl From<TimedOut> for Fault {
+    fn from(_: TimedOut) -> Self {
+        Self
+    }
+}
+
+#[cached(policy = POLICY, key = "k{key}", skip(node, read), cache = node.cache)]
+async fn called(node: Arc<Node>, read: u64, key: Key) -> Result<Value, Fault> {
+    node.origin.load(read, node.number, key).await.map_err(|_| Fault)
+}
+
+/// A policy for the reads of one key, as all nodes have it.
+pub(crate) fn draw_policy(key: Key, chance: &Chance) -> Policy {
+    let ttl = Duration::from_millis(*chance.pick(&[300, 3_000, 60_000]));
+    let policy = Policy::new().ttl(ttl).lease(Duration::from_millis(LEASE)).tags(tags(key));
+    let second = Duration::from_secs(1);
+    match chance.among(0..6) {
+        0 | 1 => policy,
+        2 => policy.stale(2 * second),
+        3 => policy.stale_if_error(5 * second).throttle(second / 5),
+        4 => policy.early_refresh(3.0).jitter(0.2),
+        _ => policy.stale(second).stale_if_error(5 * second).soft_timeout(second / 20),
+    }
+}
+
+pub(crate) struct Node {
+    pub(crate) number: Number,
+    pub(crate) cache: Cache,
+    pub(crate) link: Arc<Link>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) history: Arc<History>,
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) operations: Arc<AtomicU64>,
+}
+
+/// Notes how a read or an eviction ended, also if it was dropped.
+struct Ending<'a> {
+    history: &'a History,
+    ended: Box<dyn Fn(Outcome) -> Vec<Event> + Send + Sync>,
+    outcome: Outcome,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        for event in (self.ended)(self.outcome) {
+            self.history.record(event);
+        }
+    }
+}
+
+fn outcome<E>(result: &Result<Value, E>) -> Outcome {
+    result.as_ref().map_or(Outcome::Failed, Value::outcome)
+}
+
+impl Node {
+    fn next(&self) -> u64 {
+        self.operations.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn read(&self, key: Key, how: How) -> (u64, Ending<'_>) {
+        let read = self.next();
+        self.history.record(Event::ReadStarted { read, node: self.number, key, how });
+        let ended = Box::new(move |outcome| vec![Event::ReadEnded { read, outcome }]);
+        (read, Ending { history: &self.history, ended, outcome: Outcome::Cancelled })
+    }
+
+    pub(crate) async fn get_or_load(self: &Arc<Self>, key: Key, refresh: bool, owned: bool) {
+        let refresh = refresh && key == CALLED;
+        let (read, mut ending) = self.read(key, if refresh { How::Refresh } else { How::Load });
+        if key == CALLED {
+            let call = called(Arc::clone(self), read, key);
+            let call = if refresh { call.refresh() } else { call };
+            ending.outcome = outcome(&call.await);
+            return;
+        }
+        let (origin, number) = (Arc::clone(&self.origin), self.number);
+        let policy = self.policies[key as usize];
+        let load = move || async move { origin.load(read, number, key).await };
+        ending.outcome = outcome(&if owned {
+            self.cache.get_or_refresh(name(key), policy, load).await
+        } else {
+            self.cache.get_or_load_with(name(key), policy, load).await
+        });
+    }
+
+    pub(crate) async fn peek(&self, key: Key) {
+        let (_, mut ending) = self.read(key, How::Peek);
+        ending.outcome = match self.cache.get::<Value>(name(key)).await {
+            Ok(Some(value)) => value.outcome(),
+            Ok(None) => Outcome::Nothing,
+            Err(_) => Outcome::Failed,
+        };
+    }
+
+    pub(crate) async fn peek_many(&self, keys: &[Key]) {
+        let mut endings: Vec<_> = keys.iter().map(|key| self.read(*key, How::Peek).1).collect();
+        let names: Vec<String> = keys.iter().map(|key| name(*key)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let found = self.cache.get_many::<Value>(&names).await;
+        for (index, ending) in endings.iter_mut().enumerate() {
+            ending.outcome = match &found {
+                Ok(values) => values[index].as_ref().map_or(Outcome::Nothing, Value::outcome),
+                Err(_) => Outcome::Failed,
+            };
+        }
+    }
+
+    /// Evicts; `Put` writes the value through that comes with it.
+    pub(crate) async fn evict(&self, what: What, value: Option<Value>) {
+        let evict = self.next();
+        self.history.record(Event::EvictStarted { evict, node: self.number, what });
+        let ended = Box::new(move |outcome| vec![Event::EvictEnded { evict, outcome }]);
+        let mut ending = Ending { history: &self.history, ended, outcome: Outcome::Cancelled };
+        let done = match (what, value) {
+            (What::Put(key, _), Some(value)) => {
+                let policy = match key {
+                    CALLED => POLICY,
+                    key => self.policies[key as usize],
+                };
+                self.cache.insert_with(name(key), value, policy).await
+            }
+            (What::Key(key) | What::Put(key, _), _) => self.cache.remove(name(key)).await.map(drop),
+            (What::Pattern, _) => self.cache.evict_pattern("k*").await.map(drop),
+            (What::Tag(tag), _) => self.cache.evict_tag(tag).await,
+            (What::Clear, _) => self.cache.clear().await,
+        };
+        ending.outcome = if done.is_ok() { Outcome::Ok } else { Outcome::Failed };
+    }
+}

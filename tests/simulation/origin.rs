@@ -1,0 +1,114 @@
+//! What is cached: versions that mutators move on. A load takes its time, fails, hangs or is dropped.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
+
+use super::chance::Chance;
+use super::history::{Event, History, Key, Node, Outcome, ValueId};
+use super::weather::{HANG, LOAD, Weather};
+
+/// A value that says where it comes from, also among the store's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Value {
+    pub(crate) key: Key,
+    pub(crate) version: u64,
+    text: String,
+}
+
+const BEFORE: &str = "value<";
+
+impl Value {
+    fn new(id: ValueId, key: Key, version: u64) -> Self {
+        Self { key, version, text: format!("{BEFORE}{id}>") }
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        stored_value(self.text.as_bytes())
+            .map_or(Outcome::Failed, |id| Outcome::Value(id, self.key))
+    }
+}
+
+/// Which value lies in these bytes.
+pub(crate) fn stored_value(bytes: &[u8]) -> Option<ValueId> {
+    let at = bytes.windows(BEFORE.len()).position(|window| window == BEFORE.as_bytes())?;
+    let digits: Vec<u8> =
+        bytes[at + BEFORE.len()..].iter().copied().take_while(u8::is_ascii_digit).collect();
+    std::str::from_utf8(&digits).ok()?.parse().ok()
+}
+
+pub(crate) struct Origin {
+    versions: Mutex<Vec<u64>>,
+    values: AtomicU64,
+    chance: Arc<Chance>,
+    history: Arc<History>,
+    weather: Weather,
+}
+
+/// Notes how a load ended, also if it was dropped.
+struct Loading<'a> {
+    history: &'a History,
+    load: ValueId,
+    outcome: Outcome,
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.history.record(Event::LoadEnded { load: self.load, outcome: self.outcome });
+    }
+}
+
+impl Origin {
+    pub(crate) fn new(
+        keys: usize,
+        weather: Weather,
+        chance: &Arc<Chance>,
+        history: &Arc<History>,
+    ) -> Self {
+        let (chance, history) = (Arc::clone(chance), Arc::clone(history));
+        let versions = Mutex::new(vec![0; keys]);
+        Self { versions, values: AtomicU64::new(1), chance, history, weather }
+    }
+
+    fn version(&self, key: Key, by: u64) -> u64 {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions[key as usize] += by;
+        versions[key as usize]
+    }
+
+    fn value(&self) -> ValueId {
+        self.values.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A mutator's write; the value to put, if it is to be put.
+    pub(crate) fn write(&self, key: Key) -> Value {
+        let version = self.version(key, 1);
+        self.history.record(Event::Written { key, version });
+        Value::new(self.value(), key, version)
+    }
+
+    pub(crate) async fn load(&self, read: u64, node: Node, key: Key) -> Result<Value, String> {
+        let (load, version) = (self.value(), self.version(key, 0));
+        self.history.record(Event::LoadBegan { load, read, node, key, version });
+        let mut loading = Loading { history: &self.history, load, outcome: Outcome::Cancelled };
+        let (chance, weather) = (&self.chance, &self.weather);
+        let fails = chance.in_thousand(weather.load_failures);
+        let takes = match chance.among(0..20) {
+            _ if chance.in_thousand(weather.load_hangs) => chance.millis(HANG..HANG + LOAD),
+            0 => chance.millis(100..LOAD),
+            1..8 => chance.millis(20..100),
+            _ => chance.millis(0..20),
+        };
+        sleep(takes).await;
+        if fails {
+            loading.outcome = Outcome::Failed;
+            return Err("the origin failed".to_owned());
+        }
+        loading.outcome = Outcome::Ok;
+        Ok(Value::new(load, key, version))
+    }
+}

@@ -1,0 +1,174 @@
+//! The remote tier as one node sees it: the store that all share, over the node's own link.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{
+    Acquire, Acquired, Backend, BackendError, BackendResult, Bytes, Leases, Listener,
+    MemoryBackend, Notice, Page, Pattern, Subscription, Write,
+};
+
+use super::bus::Bus;
+use super::chance::Chance;
+use super::link::Link;
+use super::origin::stored_value;
+
+#[derive(Clone)]
+pub(crate) struct Remote {
+    pub(crate) link: Arc<Link>,
+    pub(crate) store: MemoryBackend,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) chance: Arc<Chance>,
+    pub(crate) nodes: usize,
+}
+
+fn owned(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+fn borrowed(keys: &[String]) -> Vec<&str> {
+    keys.iter().map(String::as_str).collect()
+}
+
+impl Remote {
+    fn publish(&self, notice: Option<&Notice>) {
+        if let Some(notice) = notice {
+            self.bus.publish(self.link.node, &self.chance, &notice.message);
+        }
+    }
+
+    /// Sends an operation that stores nothing. `work` begins where the store is, and takes no time there.
+    fn ask<'a, T, W>(
+        &'a self,
+        name: &'static str,
+        work: impl FnOnce(Self) -> W + Send + 'a,
+    ) -> BackendResult<'a, T>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, BackendError>> + Send + 'static,
+    {
+        let work = work(self.clone());
+        Box::pin(self.link.send(name, async move { (work.await, None) }))
+    }
+}
+
+impl Backend for Remote {
+    fn name(&self) -> &str {
+        "simulated"
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
+        let keys = owned(keys);
+        self.ask("get", |at| async move { at.store.get_many(&borrowed(&keys)).await })
+    }
+
+    fn set<'a>(
+        &'a self,
+        entries: &'a [Write],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, ()> {
+        let (at, entries, notice) = (self.clone(), entries.to_vec(), notice.cloned());
+        let value = entries.first().and_then(|write| stored_value(&write.value));
+        Box::pin(self.link.send("set", async move {
+            let set = at.store.set(&entries, None).await;
+            at.publish(notice.as_ref());
+            (set, value)
+        }))
+    }
+
+    fn remove<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, u64> {
+        let (keys, notice) = (owned(keys), notice.cloned());
+        self.ask("remove", |at| async move {
+            let removed = at.store.remove(&borrowed(&keys), None).await;
+            at.publish(notice.as_ref());
+            removed
+        })
+    }
+
+    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+        let keys = owned(keys);
+        self.ask("generations", |at| async move { at.store.generations(&borrowed(&keys)).await })
+    }
+
+    fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        let key = key.to_owned();
+        self.ask("bump", |at| async move { at.store.bump(&key).await })
+    }
+
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+        let pattern = pattern.clone();
+        self.ask("scan", move |at| async move { at.store.scan(&pattern, cursor).await })
+    }
+
+    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+        let notice = notice.clone();
+        self.ask("publish", |at| async move {
+            at.publish(Some(&notice));
+            Ok(())
+        })
+    }
+
+    fn subscribe(
+        &self,
+        _: &str,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Subscription, BackendError> {
+        self.bus.subscribe(&self.link, self.nodes, &self.chance, listener);
+        Ok(Subscription::new(()))
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        Some(self)
+    }
+
+    fn ping(&self) -> BackendResult<'_, ()> {
+        self.ask("ping", |_| async { Ok(()) })
+    }
+}
+
+impl Leases for Remote {
+    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+        let Acquire { token, ttl, seen, generation, steal, .. } = request;
+        let key = request.key.to_owned();
+        self.ask("acquire", move |at| async move {
+            let request = Acquire { key: &key, token, ttl, seen, generation, steal };
+            at.store.acquire(request).await
+        })
+    }
+
+    fn commit<'a>(
+        &'a self,
+        token: u64,
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        let (at, write, notice) = (self.clone(), write.clone(), notice.cloned());
+        Box::pin(self.link.send("commit", async move {
+            let committed = at.store.commit(token, &write, None).await;
+            let stored = matches!(committed, Ok(true));
+            if stored {
+                at.publish(notice.as_ref());
+            }
+            (committed, stored.then(|| stored_value(&write.value)).flatten())
+        }))
+    }
+
+    fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool> {
+        let key = key.to_owned();
+        self.ask("renew", move |at| async move { at.store.renew(&key, token, ttl).await })
+    }
+
+    fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
+        let key = key.to_owned();
+        self.ask("abort", move |at| async move { at.store.abort(&key, token).await })
+    }
+
+    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+        let pattern = pattern.clone();
+        self.ask("revoke", |at| async move { at.store.revoke(&pattern).await })
+    }
+}

@@ -1,0 +1,131 @@
+//! One run: a seed, a world, a history.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use larder::{Cache, Clock, Memory, MemoryBackend};
+use tokio::time::{sleep, timeout};
+
+use super::bus::Bus;
+use super::chance::Chance;
+use super::checker::{Terms, Violation, check};
+use super::history::{Event, History, Record};
+use super::link::Link;
+use super::node::{KEYS, Node, draw_policy};
+use super::origin::Origin;
+use super::remote::Remote;
+use super::weather::{HANG, LEASE, Weather};
+use super::workload::{Troubles, client};
+
+/// Longer than any run takes.
+const END: Duration = Duration::from_secs(3_600);
+
+pub(crate) struct Run {
+    pub(crate) records: Vec<Record>,
+    pub(crate) verdict: Result<(), Violation>,
+}
+
+/// The run of a seed, on a runtime of its own whose time is virtual.
+pub(crate) fn run(seed: u64) -> Run {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O can be built");
+    runtime.block_on(async move {
+        let chance = Arc::new(Chance::new(seed));
+        let weather = Weather::draw(&chance);
+        let history = Arc::new(History::new());
+        let ended = timeout(END, live(Arc::clone(&chance), weather, Arc::clone(&history))).await;
+        let records = history.records();
+        let verdict = match ended {
+            Ok(()) => check(&records, &Terms::of(weather)),
+            Err(_) => Err(Violation::new("P5", "the run did not end", Vec::new())),
+        };
+        Run { records, verdict }
+    })
+}
+
+async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
+    let count = chance.among(2..5) as usize;
+    let keys = chance.among(1..KEYS as u64 + 1);
+    let bus = Arc::new(Bus::default());
+    // Nodes are built one after the other: their clocks do not agree.
+    let store = MemoryBackend::with_clock(Clock::tokio());
+    let origin = Arc::new(Origin::new(KEYS, weather, &chance, &history));
+    let policies: Vec<_> = (0..KEYS as u64).map(|key| draw_policy(key, &chance)).collect();
+    let (requests, operations) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let mut nodes = Vec::new();
+    for number in 0..count {
+        let link = Arc::new(Link::new(number, weather, &chance, &history, &requests));
+        let remote = Remote {
+            link: Arc::clone(&link),
+            store: store.clone(),
+            bus: Arc::clone(&bus),
+            chance: Arc::clone(&chance),
+            nodes: count,
+        };
+        let builder = Cache::builder()
+            .namespace("sim")
+            .remote(remote)
+            .clock(Clock::tokio())
+            .seed(chance.number());
+        let builder = match chance.among(0..8) {
+            0 => builder.no_memory(),
+            _ => builder.memory(Memory::max_entries(1_000)),
+        };
+        nodes.push(Arc::new(Node {
+            number,
+            cache: builder.build().expect("the configuration can be"),
+            link,
+            origin: Arc::clone(&origin),
+            history: Arc::clone(&history),
+            policies: policies.clone(),
+            operations: Arc::clone(&operations),
+        }));
+        sleep(chance.millis(0..50)).await;
+    }
+    let mut running = Vec::new();
+    let mut clients = Vec::new();
+    for node in &nodes {
+        let tasks: Vec<_> = (0..chance.among(1..4))
+            .map(|_| tokio::spawn(client(Arc::clone(node), keys, Arc::clone(&chance), weather)))
+            .collect();
+        clients.push(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
+        running.extend(tasks);
+    }
+    let troubles = Troubles {
+        nodes: nodes.clone(),
+        clients,
+        bus,
+        store,
+        chance: Arc::clone(&chance),
+        history: Arc::clone(&history),
+    };
+    troubles.run(weather).await;
+    for client in running {
+        if let Err(failed) = client.await
+            && failed.is_panic()
+        {
+            std::panic::resume_unwind(failed.into_panic());
+        }
+    }
+    rest(&nodes, &history).await;
+}
+
+/// What all agree on once the weather is fine: each reads each key, then nothing is left under way.
+async fn rest(nodes: &[Arc<Node>], history: &History) {
+    sleep(Duration::from_millis(2 * HANG)).await;
+    for node in nodes.iter().filter(|node| !node.link.is_cut()) {
+        for key in 0..KEYS as u64 {
+            node.peek(key).await;
+            node.get_or_load(key, false, true).await;
+        }
+    }
+    sleep(Duration::from_millis(8 * LEASE + 2 * HANG)).await;
+    for node in nodes.iter().filter(|node| !node.link.is_cut()) {
+        let in_flight = node.cache.stats().in_flight;
+        history.record(Event::Rest { node: node.number, in_flight });
+    }
+}

@@ -1,0 +1,62 @@
+//! Many seeds, spread over threads; what failed is told in a form that can be run again.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::history::Record;
+use super::run::run;
+
+const THREADS: u64 = 2;
+/// So many failures are enough to look at.
+const ENOUGH: usize = 5;
+
+/// A number from the environment.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, and is `{text}`"))
+    })
+}
+
+/// Runs `count` seeds from `first` on.
+pub(crate) fn check(first: u64, count: u64) {
+    let next = AtomicU64::new(first);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|threads| {
+        for _ in 0..THREADS {
+            threads.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let enough = failures.lock().is_ok_and(|all| all.len() >= ENOUGH);
+                    if seed >= first + count || enough {
+                        return;
+                    }
+                    if let Err(violation) = run(seed).verdict
+                        && let Ok(mut failures) = failures.lock()
+                    {
+                        failures.push(format!(
+                            "{violation}\n  LARDER_SEED={seed} cargo test --test simulation one_seed -- --nocapture"
+                        ));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or_default();
+    assert!(failures.is_empty(), "broken promises:\n{}", failures.join("\n"));
+}
+
+/// Runs one seed, and prints its history.
+pub(crate) fn replay(seed: u64) {
+    let run = run(seed);
+    for (order, record) in run.records.iter().enumerate() {
+        println!("{order:>6} {record}");
+    }
+    match run.verdict {
+        Ok(()) => println!("seed {seed}: {} records, every promise kept", run.records.len()),
+        Err(violation) => panic!("seed {seed}: {violation}"),
+    }
+}
+
+pub(crate) fn history(seed: u64) -> Vec<Record> {
+    run(seed).records
+}

@@ -1,0 +1,73 @@
+//! What may go wrong in a run, and the bounds within which the world keeps its word.
+
+use super::chance::Chance;
+
+/// In milliseconds: a message of the bus arrives within this, or its link is lost.
+pub(crate) const BUS_DELAY: u64 = 40;
+/// A lost link is told within this.
+pub(crate) const BUS_NOTICE: u64 = 300;
+/// An operation of the remote tier is answered within this.
+pub(crate) const OPERATION: u64 = 250;
+/// How long a load may hold up those who wait for it.
+pub(crate) const LEASE: u64 = 1_500;
+/// A load that hangs takes so long.
+pub(crate) const HANG: u64 = 4 * LEASE;
+/// The longest that a load takes if it does not hang.
+pub(crate) const LOAD: u64 = 400;
+
+/// Shares are in a thousand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Weather {
+    pub(crate) lost_requests: u64,
+    pub(crate) lost_answers: u64,
+    pub(crate) load_failures: u64,
+    pub(crate) load_hangs: u64,
+    pub(crate) cancellations: u64,
+    /// How many of each in a run, at most.
+    pub(crate) outages: u64,
+    pub(crate) bus_losses: u64,
+    pub(crate) pauses: u64,
+    pub(crate) kills: u64,
+    /// Values and generations that the store loses by itself.
+    pub(crate) forgettings: u64,
+}
+
+impl Weather {
+    /// Each kind of trouble alone, and all together.
+    pub(crate) fn draw(chance: &Chance) -> Self {
+        let fine = Self::default();
+        match chance.among(0..10) {
+            0 => fine,
+            1 => Self { cancellations: 150, ..fine },
+            2 => Self { load_failures: 200, load_hangs: 20, cancellations: 50, ..fine },
+            3 => Self { bus_losses: 4, ..fine },
+            4 => Self { outages: 4, ..fine },
+            5 => Self { lost_requests: 40, lost_answers: 40, ..fine },
+            6 => Self { pauses: 4, kills: 1, ..fine },
+            7 => Self { forgettings: 12, cancellations: 50, ..fine },
+            _ => Self {
+                lost_requests: 20,
+                lost_answers: 20,
+                load_failures: 80,
+                load_hangs: 10,
+                cancellations: 80,
+                outages: 2,
+                bus_losses: 2,
+                pauses: 1,
+                kills: 1,
+                forgettings: 3,
+            },
+        }
+    }
+
+    /// Whether nothing keeps a lease from its holder.
+    pub(crate) fn leases_hold(&self) -> bool {
+        self.lost_requests + self.lost_answers + self.outages + self.pauses + self.kills == 0
+            && self.forgettings + self.load_hangs + self.load_failures == 0
+    }
+
+    /// Whether a failed load can make those who waited for it try side by side.
+    pub(crate) fn loads_succeed(&self) -> bool {
+        self.load_failures == 0
+    }
+}

@@ -1,0 +1,176 @@
+//! What clients do on the nodes, and what the weather does to them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{Backend, MemoryBackend};
+use tokio::time::{sleep, timeout};
+
+use super::bus::Bus;
+use super::chance::Chance;
+use super::history::{Event, History, Key, Outcome, What};
+use super::link::Outage;
+use super::node::{KEYS, Node, name};
+use super::weather::Weather;
+
+/// How many operations each client does.
+const STEPS: u64 = 22;
+/// Between two operations, in milliseconds.
+const PAUSE: u64 = 60;
+
+/// One client: does its operations one after the other.
+pub(crate) async fn client(node: Arc<Node>, keys: u64, chance: Arc<Chance>, weather: Weather) {
+    for _ in 0..STEPS {
+        sleep(chance.millis(0..PAUSE)).await;
+        node.link.going().await;
+        step(&node, keys, &chance, weather).await;
+    }
+}
+
+async fn step(node: &Arc<Node>, keys: u64, chance: &Chance, weather: Weather) {
+    // The key that is read through a function, and the first of the others.
+    let key = KEYS as u64 - 1 - chance.among(0..keys);
+    let patience = match chance.in_thousand(weather.cancellations) {
+        true => Some(chance.millis(0..80)),
+        false => None,
+    };
+    match chance.among(0..100) {
+        0..62 => {
+            let (refresh, owned) = (chance.in_thousand(60), chance.in_thousand(500));
+            bounded(patience, node.get_or_load(key, refresh, owned)).await;
+        }
+        62..70 => bounded(patience, node.peek(key)).await,
+        70..77 => {
+            let all: Vec<Key> = (0..KEYS as u64).collect();
+            bounded(patience, node.peek_many(&all)).await;
+        }
+        _ => mutate(node, key, chance, patience).await,
+    }
+}
+
+async fn bounded(patience: Option<Duration>, work: impl Future<Output = ()>) {
+    match patience {
+        Some(patience) => drop(timeout(patience, work).await),
+        None => work.await,
+    }
+}
+
+async fn mutate(node: &Node, key: Key, chance: &Chance, patience: Option<Duration>) {
+    let value = node.origin.write(key);
+    let what = match chance.among(0..20) {
+        0..8 => What::Key(key),
+        8..12 => What::Tag(if chance.in_thousand(500) { "red" } else { "blue" }),
+        12..14 => What::Pattern,
+        14 => What::Clear,
+        _ => match value.outcome() {
+            Outcome::Value(id, _) => What::Put(key, id),
+            _ => What::Key(key),
+        },
+    };
+    let value = matches!(what, What::Put(..)).then_some(value);
+    bounded(patience, node.evict(what, value)).await;
+}
+
+/// The troubles of a run, each at a moment of its own.
+pub(crate) struct Troubles {
+    pub(crate) nodes: Vec<Arc<Node>>,
+    pub(crate) clients: Vec<Vec<tokio::task::AbortHandle>>,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) store: MemoryBackend,
+    pub(crate) chance: Arc<Chance>,
+    pub(crate) history: Arc<History>,
+}
+
+impl Troubles {
+    /// Does all that the weather says; ends when the last trouble is over.
+    pub(crate) async fn run(self, weather: Weather) {
+        let this = Arc::new(self);
+        let mut under_way = tokio::task::JoinSet::new();
+        let last = STEPS * PAUSE;
+        let mut at = |work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+            let moment = this.chance.millis(0..last);
+            under_way.spawn(async move {
+                sleep(moment).await;
+                work.await;
+            });
+        };
+        let some = |most: u64| this.chance.among(0..most + 1);
+        for _ in 0..some(weather.outages) {
+            at(Box::pin(Arc::clone(&this).outage()));
+        }
+        for _ in 0..some(weather.bus_losses) {
+            at(Box::pin(Arc::clone(&this).bus_loss()));
+        }
+        for _ in 0..some(weather.pauses) {
+            at(Box::pin(Arc::clone(&this).pause()));
+        }
+        for _ in 0..some(weather.kills) {
+            at(Box::pin(Arc::clone(&this).kill()));
+        }
+        for _ in 0..some(weather.forgettings) {
+            at(Box::pin(Arc::clone(&this).forgetting()));
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    fn node(&self) -> &Arc<Node> {
+        self.chance.pick(&self.nodes)
+    }
+
+    /// Of one node's link, or of the store: then for all.
+    async fn outage(self: Arc<Self>) {
+        let outage = *self.chance.pick(&[Outage::Refused, Outage::Swallowed, Outage::Unanswered]);
+        let span = self.chance.millis(50..1_500);
+        if self.chance.in_thousand(400) {
+            self.nodes.iter().for_each(|node| node.link.fail(outage, span));
+        } else {
+            self.node().link.fail(outage, span);
+        }
+        sleep(span).await;
+    }
+
+    async fn bus_loss(self: Arc<Self>) {
+        let node = self.node().number;
+        if let Some(ear) = self.bus.ear(node) {
+            // For ever, where the node is killed meanwhile.
+            let _ = timeout(Duration::from_secs(20), ear.lose(&self.chance)).await;
+        }
+    }
+
+    async fn pause(self: Arc<Self>) {
+        let (node, span) = (self.node(), self.chance.millis(20..4_000));
+        if node.link.is_paused() || node.link.is_cut() {
+            return;
+        }
+        self.history.record(Event::Paused { node: node.number });
+        node.link.pause(span);
+        sleep(span).await;
+        self.history.record(Event::Resumed { node: node.number });
+    }
+
+    async fn kill(self: Arc<Self>) {
+        let node = self.node();
+        if node.link.is_cut() {
+            return;
+        }
+        self.history.record(Event::Killed { node: node.number });
+        node.link.cut();
+        if let Some(ear) = self.bus.ear(node.number) {
+            ear.deafen();
+        }
+        self.clients[node.number].iter().for_each(tokio::task::AbortHandle::abort);
+    }
+
+    /// The store loses a value or a generation: it was full, or it failed over.
+    async fn forgetting(self: Arc<Self>) {
+        let place = match self.chance.among(0..6) {
+            0 => "sim~space".to_owned(),
+            1 => "sim~tag:red".to_owned(),
+            2 => "sim~tag:blue".to_owned(),
+            _ => format!("sim:{}", name(self.chance.among(0..KEYS as u64))),
+        };
+        let _ = self.store.remove(&[&place], None).await;
+        self.history.record(Event::Forgotten { place });
+    }
+}
