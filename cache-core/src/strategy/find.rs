@@ -26,8 +26,8 @@ pub(super) enum Purpose {
 
 pub(super) enum Finding<O> {
     Hit(Cached<O>),
-    /// The remote tier had a stale value; it is in the memory tier now.
-    Stale,
+    /// The remote tier has a stale value, which serves while a refresh runs. It has landed the flight.
+    Stale(Cached<O>),
     Missing(Missing),
 }
 
@@ -103,6 +103,7 @@ where
         let hit = self.cached(&entry, source)?;
         match source {
             Source::Remote => self.inner.counters.remote_hits(),
+            Source::Stale => self.inner.counters.stale_hits(),
             _ => self.inner.counters.memory_hits(),
         }
         lead.land(Landing::Value(entry));
@@ -143,8 +144,11 @@ where
             if inner.fallback(self.id, true).is_none() {
                 promote(inner, ticket, &entry);
             }
-            if freshness == Freshness::Stale && purpose == (Purpose::Answer { stale: true }) {
-                return Finding::Stale;
+            if freshness == Freshness::Stale
+                && purpose == (Purpose::Answer { stale: true })
+                && let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Stale)
+            {
+                return Finding::Stale(hit);
             }
             missing.old = Some(entry);
         }

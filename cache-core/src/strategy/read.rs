@@ -53,9 +53,6 @@ where
 {
     async fn read<W: Work<S::Output>>(&self, mut work: W) -> Cached<S::Output> {
         let mut patience = Patience::new(&self.inner.clock, &self.plan.policy);
-        // A stale value of the remote tier is taken into memory to be served from there; where memory
-        // does not keep it, it is not asked for again.
-        let mut stale = W::DETACHES && self.inner.memory.is_some();
         loop {
             if !self.is_refresh() {
                 work = match self.serve(work) {
@@ -65,10 +62,15 @@ where
             }
             match self.role() {
                 Role::Lead(mut lead, mut ticket) => {
-                    let purpose = Purpose::Answer { stale };
+                    let purpose = Purpose::Answer { stale: W::DETACHES };
                     match boxed(|| self.find(&mut lead, &mut ticket, purpose)).await {
                         Finding::Hit(hit) => return hit,
-                        Finding::Stale => stale = false,
+                        Finding::Stale(hit) => {
+                            // It can be detached: that is what was asked for.
+                            drop((lead, ticket));
+                            let _ = self.renew_behind(work, hit.source, hit.age);
+                            return hit;
+                        }
                         Finding::Missing(missing) => {
                             let lead = || self.lead(lead, ticket, missing, work, patience);
                             return boxed(lead).await;
@@ -194,10 +196,7 @@ where
         let mut ticket = self.plan.ticket(&self.inner, self.id);
         let purpose = Purpose::Answer { stale: false };
         match boxed(|| self.find(&mut lead, &mut ticket, purpose)).await {
-            Finding::Hit(hit) => hit,
-            Finding::Stale => {
-                boxed(|| self.lead(lead, ticket, Missing::default(), work, patience)).await
-            }
+            Finding::Hit(hit) | Finding::Stale(hit) => hit,
             Finding::Missing(missing) => {
                 boxed(|| self.lead(lead, ticket, missing, work, patience)).await
             }
