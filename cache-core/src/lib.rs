@@ -49,8 +49,8 @@ mod value;
 mod warm;
 
 pub use backend::{
-    Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, MARK, MemoryBackend,
-    Notice, Page, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BoxFuture, KEPT, Leases, Listener, MARK,
+    MemoryBackend, Notice, Page, Subscription, Write,
 };
 pub use builder::Builder;
 pub use bytes::Bytes;

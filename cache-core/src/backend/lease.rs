@@ -14,6 +14,9 @@ use crate::Pattern;
 /// So many bytes at the end of a value tell it from every other one.
 pub const MARK: usize = 16;
 
+/// How long after its time is over a lease that nobody took is kept.
+pub const KEPT: Duration = Duration::from_secs(600);
+
 /// What [`Leases::acquire`] is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Acquire<'a> {
@@ -21,7 +24,7 @@ pub struct Acquire<'a> {
     pub key: &'a str,
     /// Tells this attempt from all others; never zero.
     pub token: u64,
-    /// How long the lease holds if it is neither renewed nor given back.
+    /// How long the lease is the caller's alone, if it is neither renewed nor given back.
     pub ttl: Duration,
     /// The last [`MARK`] bytes of a value that the caller knows and wants to replace.
     pub seen: Option<[u8; MARK]>,
@@ -38,7 +41,10 @@ pub enum Acquired {
     /// There is a value, another one than the caller has seen.
     Value(Bytes),
     /// The lease is the caller's.
-    Lead,
+    Lead {
+        /// How often in a row it was taken from a holder whose time was over.
+        takeovers: u32,
+    },
     /// Another caller has the lease; at most for so long, if it is not renewed.
     Wait(Duration),
 }
@@ -50,6 +56,9 @@ pub enum Acquired {
 ///   other.
 /// - [`Backend::set`](super::Backend::set) and [`Backend::remove`](super::Backend::remove) end the leases
 ///   of their keys in the same step as the value goes, whether or not there is a value.
+/// - A lease whose time is over is not gone: it is free to be taken by whoever asks. Until somebody does, its
+///   holder may still renew it, and commit. (What was loaded slowly is stored if nobody took over and no
+///   eviction came.) A store may forget it [`KEPT`] after its time is over.
 /// - Each operation is atomic. All are safe to repeat.
 pub trait Leases: Send + Sync {
     /// Asks for the lease of a key.
@@ -57,12 +66,13 @@ pub trait Leases: Send + Sync {
     /// # Behaviour
     /// - Unless it is to `steal`: a value whose mark is not the one `seen` is returned, and no lease is
     ///   given. A value shorter than [`MARK`] has no mark, and is returned.
-    /// - Else, if nobody holds the lease, the token holds it, it was given under a smaller `generation`,
-    ///   or it is stolen: it is the token's for `ttl`.
+    /// - Else, if nobody holds the lease, the token holds it, its time is over, it was given under a
+    ///   smaller `generation`, or it is stolen: it is the token's for `ttl`. Taken because its time was over, it
+    ///   has one takeover more than before; given to its holder again, as many as before; else none.
     /// - Else how long the holder's lease lasts.
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired>;
 
-    /// Stores the entry and ends its key's lease, if the token still holds it; else stores nothing. Says
+    /// Stores the entry and ends its key's lease, if the token still holds it, in time or not; else stores nothing. Says
     /// which. `notice` is published if it was stored.
     fn commit<'a>(
         &'a self,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Acquire, Acquired, Backend, BackendResult, Leases, Listener, MARK, Notice, Page, Subscription,
-    Write,
+    Acquire, Acquired, Backend, BackendResult, KEPT, Leases, Listener, MARK, Notice, Page,
+    Subscription, Write,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::{BackendError, Pattern};
@@ -39,6 +39,8 @@ struct Store {
 struct Lease {
     token: u64,
     generation: u64,
+    takeovers: u32,
+    /// Until then it is the token's alone; it may keep it for longer.
     until: Timestamp,
 }
 
@@ -73,12 +75,12 @@ impl Store {
         self.entries.insert(write.key.clone(), Held { value, until });
     }
 
-    fn holds(&self, key: &str, token: u64, now: Timestamp) -> bool {
-        self.leases.get(key).is_some_and(|lease| lease.token == token && now < lease.until)
+    fn holds(&self, key: &str, token: u64) -> bool {
+        self.leases.get(key).is_some_and(|lease| lease.token == token)
     }
 
     fn forget_expired_leases(&mut self, now: Timestamp) {
-        self.leases.retain(|_, lease| now < lease.until);
+        self.leases.retain(|_, lease| now < lease.until.after(KEPT));
     }
 
     fn acquire(&mut self, request: Acquire<'_>, now: Timestamp) -> Acquired {
@@ -89,20 +91,22 @@ impl Store {
         if let Some(value) = other.filter(|_| !steal) {
             return Acquired::Value(value.clone());
         }
-        if let Some(lease) = self.leases.get(key)
-            && !steal
-            && lease.token != token
-            && lease.generation >= generation
-            && now < lease.until
-        {
-            return Acquired::Wait(lease.until.since(now).unwrap_or(ttl));
-        }
+        let takeovers = match self.leases.get(key) {
+            Some(lease) if lease.token == token => lease.takeovers,
+            Some(lease) if steal || lease.generation < generation => 0,
+            Some(lease) if now < lease.until => {
+                return Acquired::Wait(lease.until.since(now).unwrap_or(ttl));
+            }
+            Some(lease) => lease.takeovers.saturating_add(1),
+            None => 0,
+        };
         if self.leases.len() >= 1024 && self.leases.len().is_power_of_two() {
             // Keys that nobody asks for again leave none behind.
             self.forget_expired_leases(now);
         }
-        self.leases.insert(key.to_owned(), Lease { token, generation, until: now.after(ttl) });
-        Acquired::Lead
+        self.leases
+            .insert(key.to_owned(), Lease { token, generation, takeovers, until: now.after(ttl) });
+        Acquired::Lead { takeovers }
     }
 }
 
@@ -289,7 +293,7 @@ impl Leases for MemoryBackend {
         Box::pin(async move {
             let now = self.clock.now();
             let mut store = lock(&self.shared.store);
-            let holds = store.holds(&write.key, token, now);
+            let holds = store.holds(&write.key, token);
             if holds {
                 store.leases.remove(&write.key);
                 store.write(write, now);
@@ -306,7 +310,7 @@ impl Leases for MemoryBackend {
         Box::pin(async move {
             let now = self.clock.now();
             let mut store = lock(&self.shared.store);
-            if !store.holds(key, token, now) {
+            if !store.holds(key, token) {
                 return Ok(false);
             }
             if let Some(lease) = store.leases.get_mut(key) {
@@ -318,9 +322,8 @@ impl Leases for MemoryBackend {
 
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
         Box::pin(async move {
-            let now = self.clock.now();
             let mut store = lock(&self.shared.store);
-            if store.holds(key, token, now) {
+            if store.holds(key, token) {
                 store.leases.remove(key);
             }
             Ok(())

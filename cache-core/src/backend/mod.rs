@@ -6,7 +6,7 @@ mod lease;
 mod memory;
 mod wrappers;
 
-pub use lease::{Acquire, Acquired, Leases, MARK};
+pub use lease::{Acquire, Acquired, KEPT, Leases, MARK};
 pub use memory::MemoryBackend;
 
 use std::future::Future;

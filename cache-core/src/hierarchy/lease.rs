@@ -27,6 +27,7 @@ pub(crate) struct Lease {
     key: String,
     token: u64,
     term: Duration,
+    takeovers: u32,
     held: bool,
 }
 
@@ -66,12 +67,21 @@ impl Lease {
         let term = TERM.min(ask.lease);
         // Made before it is asked for: a caller who goes away while the answer is under way may have
         // been given the lease.
-        let mut lease =
-            Lease { inner: Arc::clone(inner), key: key.to_owned(), token, term, held: true };
+        let mut lease = Lease {
+            inner: Arc::clone(inner),
+            key: key.to_owned(),
+            token,
+            term,
+            takeovers: 0,
+            held: true,
+        };
         let mut pause = FIRST_PAUSE;
         loop {
             match remote.acquire(key, token, term, &ask).await? {
-                Acquired::Lead => return Ok(Leased::Lead(lease)),
+                Acquired::Lead { takeovers } => {
+                    lease.takeovers = takeovers;
+                    return Ok(Leased::Lead(lease));
+                }
                 Acquired::Value(bytes) => {
                     lease.held = false;
                     return Ok(Leased::Value(bytes));
@@ -90,6 +100,11 @@ impl Lease {
                 }
             }
         }
+    }
+
+    /// How often in a row the key's load took too long.
+    pub(crate) fn takeovers(&self) -> u32 {
+        self.takeovers
     }
 
     pub(crate) fn token(&self) -> u64 {
