@@ -128,25 +128,26 @@ impl Builder {
             .remote
             .clone()
             .map(|backend| Remote::new(backend, &self.namespace, instance, self.clock.clone()));
-        let cache = self.assemble(memory, remote);
+        let cache = self.assemble(memory, remote, instance);
         if let Some(backend) = backend {
             cache.listen(&backend, instance)?;
         }
         Ok(cache)
     }
 
-    fn assemble(self, memory: Option<MemoryTier>, remote: Option<Remote>) -> Cache {
+    fn assemble(self, memory: Option<MemoryTier>, remote: Option<Remote>, instance: u64) -> Cache {
         let inner = Inner {
             name: self.name,
             namespace: self.namespace,
             memory,
-            remote,
+            remote: remote.map(Arc::new),
             default_ttl: self.default_ttl,
             clock: self.clock,
             fences: Fences::new(),
             flights: Flights::new(),
             generations: Generations::default(),
             counters: Counters::new(),
+            instance,
             chance: Chance::new(self.seed.unwrap_or_else(random)),
             bus: RwLock::new(None),
             switch: Switch::default(),
@@ -194,7 +195,7 @@ impl Cache {
         // The default configuration is one that `build` accepts; without a remote tier nothing
         // else can fail.
         let memory = builder.memory.as_ref().and_then(|memory| MemoryTier::new(memory).ok());
-        builder.assemble(memory, None)
+        builder.assemble(memory, None, 0)
     }
 
     /// Subscribes to the bus: until it is connected, memory is not trusted. Without a memory tier too:

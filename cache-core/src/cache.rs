@@ -12,13 +12,13 @@ use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
 use crate::entry::{Freshness, Stored};
 use crate::hierarchy::Remote;
-use crate::invalidation::{Events, Fences, Generations, Otherwise, Ticket, What};
+use crate::invalidation::{Events, Fences, Generations, Otherwise, Reach, Ticket, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::{self, Switch};
-use crate::strategy::{Chance, Flights, Look, Once, Owned, Plan, Work, promote, read};
+use crate::strategy::{Chance, Failure, Flights, Look, Once, Owned, Plan, Work, promote, read};
 use crate::value::{CacheValue, Probe, ShapeResult};
 use crate::{Error, Pattern, Policy, Source, Stats};
 
@@ -36,7 +36,7 @@ pub(crate) struct Inner {
     pub(crate) name: Option<String>,
     pub(crate) namespace: String,
     pub(crate) memory: Option<MemoryTier>,
-    pub(crate) remote: Option<Remote>,
+    pub(crate) remote: Option<Arc<Remote>>,
     pub(crate) default_ttl: Option<Duration>,
     pub(crate) clock: Clock,
     pub(crate) fences: Arc<Fences>,
@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) generations: Generations,
     pub(crate) counters: Counters,
     pub(crate) chance: Chance,
+    /// This cache among those that share the remote tier.
+    pub(crate) instance: u64,
     pub(crate) bus: RwLock<Option<Subscription>>,
     pub(crate) switch: Switch,
     pub(crate) events: Events,
@@ -346,6 +348,10 @@ impl Inner {
         }
         let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
         let mut ticket = plan.ticket(self, id);
+        // Again, now that what comes ends the ticket: a put between look and ticket is not to be promoted over.
+        if let Some(hit) = self.look_fresh(id) {
+            return Ok(Some(hit));
+        }
         match self.look_remote(plan, codec, &mut ticket).await {
             Ok(found) => Ok(self.take_fresh(found.entry, &ticket)),
             Err(error) => match self.unverified(id) {
@@ -366,22 +372,24 @@ impl Inner {
                 values.push(None);
                 continue;
             }
-            match self.look_fresh::<T>(KeyBuf::from(*key).id()) {
-                Some(hit) => values.push(Some(hit)),
-                None => {
-                    values.push(None);
-                    missing.push(index);
+            let id = KeyBuf::from(*key).id();
+            let mut value = self.look_fresh::<T>(id);
+            if value.is_none() {
+                // The ticket before the request, and the look once more after it: as for a single key.
+                let plan = plain::<T>(*key);
+                let ticket = plan.ticket(self, id);
+                value = self.look_fresh::<T>(id);
+                if value.is_none() {
+                    missing.push((index, plan, ticket));
                 }
             }
+            values.push(value);
         }
         let Some(remote) = self.remote.as_ref().filter(|_| !missing.is_empty()) else {
             missing.iter().for_each(|_| self.counters.misses());
             return Ok(values);
         };
-        let plans: Vec<Plan> = missing.iter().map(|index| plain::<T>(keys[*index])).collect();
-        // Tickets before the request, as for a single key.
-        let tickets: Vec<_> = plans.iter().map(|plan| plan.ticket(self, plan.key.id())).collect();
-        let names: Vec<&str> = plans.iter().map(|plan| plan.key.as_str()).collect();
+        let names: Vec<&str> = missing.iter().map(|(_, plan, _)| plan.key.as_str()).collect();
         let asked = match remote.learn(&[], &self.generations).await {
             Ok(learned) => remote.read_many(&names).await.map(|found| (learned.space, found)),
             Err(error) => Err(error),
@@ -390,24 +398,31 @@ impl Inner {
             Ok(found) => found,
             Err(error) => {
                 self.counters.remote_errors();
-                return self.unverified_many(&missing, &plans, values).ok_or(error.into());
+                for (index, plan, _) in &missing {
+                    // The remote tier can't be asked: memory serves what no eviction is known against, if that
+                    // is all that was missing.
+                    let entry = self.unverified(plan.key.id());
+                    let value = entry.and_then(|entry| entry.value::<T>().cloned());
+                    values[*index] = Some(value.ok_or_else(|| error.clone())?);
+                }
+                return Ok(values);
             }
         };
-        for (((index, plan), ticket), bytes) in missing.iter().zip(&plans).zip(tickets).zip(found) {
+        for ((index, plan, ticket), bytes) in missing.iter().zip(found) {
             let entry = match bytes {
                 Some(bytes) => {
-                    self.decode(plan, codec::<T>(), &ticket, &bytes, &[], space).await?.entry
+                    self.decode(plan, codec::<T>(), ticket, &bytes, &[], space).await?.entry
                 }
                 None => None,
             };
-            values[*index] = self.take_fresh(entry, &ticket);
+            values[*index] = self.take_fresh(entry, ticket);
         }
         Ok(values)
     }
 
     /// The memory tier's value, if it is fresh.
     fn look_fresh<T: CacheValue>(&self, id: KeyId) -> Option<T> {
-        match self.look::<T>(id, &PLAIN) {
+        match self.look::<T>(id, &PLAIN, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
                 self.counters.memory_hits();
                 Some(hit.value)
@@ -428,20 +443,6 @@ impl Inner {
         entry.value::<T>().cloned()
     }
 
-    /// The remote tier can't be asked: memory serves what no eviction is known against, if that is
-    /// all that was missing.
-    fn unverified_many<T: CacheValue>(
-        &self,
-        missing: &[usize],
-        plans: &[Plan],
-        mut values: Vec<Option<T>>,
-    ) -> Option<Vec<Option<T>>> {
-        for (index, plan) in missing.iter().zip(plans) {
-            values[*index] = Some(self.unverified(plan.key.id())?.value::<T>()?.clone());
-        }
-        Some(values)
-    }
-
     /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
     /// that comes while the remote tier is written wins.
     pub(crate) async fn write_through<T: CacheValue>(
@@ -452,8 +453,9 @@ impl Inner {
         plan.policy.check()?;
         let id = plan.key.id();
         // Beats the loads that began before.
-        let _ = self.forget(id);
-        let mut ticket = plan.ticket(self, id);
+        let _ = self.forget(id, Reach::All);
+        let stamps = self.generations.stamp(plan.tags());
+        let mut ticket = self.fences.issue_write(id, plan.key.as_str(), stamps);
         let codec = plan.codec.filter(|_| self.remote.is_some() && !plan.policy.local);
         // A caller who goes away before the write has begun has evicted.
         let otherwise = codec.and_then(|_| self.evict_otherwise(id, plan.key.as_str()));
@@ -462,13 +464,9 @@ impl Inner {
         }
         let entry = self.entry(plan, &ticket, value, self.ttl(&plan.policy), Duration::ZERO);
         let Some(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
+            // An eviction or a put of this process came: it sees to the remote tier.
             self.counters.fenced();
-            if let Some(otherwise) = otherwise {
-                otherwise.settled();
-                // What came may be the late news of an eviction that is older than this put; then the
-                // remote tier still has what is to be replaced.
-                self.evict_keys(&[plan.key.as_str()]).await?;
-            }
+            otherwise.into_iter().for_each(Otherwise::settled);
             return Ok(());
         };
         self.counters.stores();
@@ -486,7 +484,8 @@ impl Inner {
         memory.retain(|entry| {
             let alive =
                 entry.at(now) == Freshness::Fresh && self.generations.current(&entry.stamps);
-            if alive && pattern.matches(&entry.key) {
+            let value = entry.value::<Failure>().is_none();
+            if alive && value && pattern.matches(&entry.key) {
                 keys.push(entry.key.to_string());
             }
             true

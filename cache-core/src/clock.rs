@@ -77,7 +77,7 @@ enum Source {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Elapsed;
 
-fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

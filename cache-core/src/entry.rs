@@ -126,6 +126,11 @@ impl<T: ?Sized> Entry<T> {
         self.marks.rest.fetch_max(until.0, Ordering::Relaxed);
     }
 
+    /// Takes over for how long no load is tried.
+    pub(crate) fn rest_as<U: ?Sized>(&self, other: &Entry<U>) {
+        self.rest_until(Timestamp(other.marks.rest.load(Ordering::Relaxed)));
+    }
+
     /// Whether its load failed a moment ago.
     pub(crate) fn rests(&self, now: Timestamp) -> bool {
         now.0 < self.marks.rest.load(Ordering::Relaxed)

@@ -144,8 +144,8 @@ impl Policy {
 
     /// Time to idle: a value is fresh for so long after it was last read, and no longer than `ttl`.
     ///
-    /// Reads are counted by the memory tier. In the remote tier an entry lives for the shorter of the
-    /// two, counted from when it was stored. Default: none.
+    /// Reads are counted by each process's memory tier. In the remote tier an entry lives for the shorter of
+    /// the two, counted from when it was stored. Default: none.
     #[must_use]
     pub const fn tti(mut self, idle: Duration) -> Self {
         self.tti = Some(idle);
@@ -303,6 +303,11 @@ impl Policy {
             self.lease.is_zero(), "lease", "must be longer than zero";
         }
         Ok(())
+    }
+
+    /// Whether a caller's wait for the load is bounded.
+    pub(crate) fn is_impatient(&self) -> bool {
+        self.soft_timeout.is_some() || self.hard_timeout.is_some()
     }
 
     /// How long after its `ttl` an entry is kept at all.

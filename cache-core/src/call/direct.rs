@@ -3,10 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::Target;
+use super::{Judge, Target, Verdict};
 use crate::Error;
+use crate::invalidation::What;
+use crate::policy::Held;
 use crate::strategy::Plan;
 use crate::value::CacheValue;
 
@@ -49,8 +52,17 @@ impl<T: CacheValue> Peek<T> {
 }
 
 impl Put {
-    pub(crate) fn new<T: CacheValue>(target: Target, plan: Plan, value: T) -> Self {
-        let future = async move { target.resolve()?.inner.put(&plan, value).await };
+    /// A value that the function would not cache evicts instead: what was cached is old.
+    pub(crate) fn new<T: CacheValue>(target: Target, plan: Plan, value: T, judge: Judge) -> Self {
+        let future = async move {
+            let (inner, mut plan) = (target.resolve()?.inner, plan);
+            match judge.verdict(&value, &plan.policy) {
+                Verdict::Drop => return inner.invalidate(What::Key(plan.key)).await.map(drop),
+                Verdict::Keep => {}
+                Verdict::KeepFor(ttl) => plan.policy = Held::Own(Arc::new(plan.policy.ttl(ttl))),
+            }
+            inner.put(&plan, value).await
+        };
         Self { future: Box::pin(future) }
     }
 }

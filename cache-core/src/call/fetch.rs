@@ -1,7 +1,6 @@
 //! What expansions build a call from.
 
 use std::future::Future;
-use std::marker::PhantomData;
 
 use super::load::{Loading, uncached_or_read};
 use super::{Call, Load, Rules, Tags, Target, Whole};
@@ -99,8 +98,8 @@ impl Fetch {
         W: Work<S::Output>,
     {
         self.plan.codec = rules.codec;
-        let start = Some(((rules, work), uncached_or_read::<S, W>));
-        let load = Loading { start, running: None, shape: PhantomData::<fn() -> S> };
+        let start = Some((work, uncached_or_read::<S, W>));
+        let load = Loading { rules, start, running: None };
         Call {
             whole: Whole {
                 plan: self.plan,

@@ -1,13 +1,12 @@
 //! The load behind a call: the one generic part, its future boxed only once there is no hit.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{Cached, Rules, Source, Target};
+use super::{Cached, Judge, Rules, Source, Target};
 use crate::cache::Inner;
 use crate::key::KeyId;
 use crate::policy::Policy;
@@ -26,9 +25,23 @@ pub trait Load: Unpin {
     #[doc(hidden)]
     fn is_failure(output: Self::Output) -> bool;
     #[doc(hidden)]
-    fn hit(&self, inside: &Inside<'_>) -> Option<Cached<Self::Output>>;
+    fn hit(&self, inside: &Inside<'_>) -> First<Self::Output>;
+    /// What the function's rules say of a value that is put.
+    #[doc(hidden)]
+    fn judge(&self) -> Judge;
     #[doc(hidden)]
     fn run(&mut self, outside: Outside<'_>, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
+}
+
+/// What the first look at the memory tier brings.
+#[derive(Debug)]
+pub enum First<O> {
+    /// The whole of a hit.
+    Hit(Cached<O>),
+    /// A fresh value that is to be refreshed early: chance has decided.
+    Early,
+    /// Something else is to be done.
+    Miss,
 }
 
 /// What [`Load::hit`] gets.
@@ -46,20 +59,20 @@ pub struct Outside<'a> {
     pub(super) target: &'a Target,
 }
 
-pub(super) struct Loading<S, W, M, F> {
+pub(super) struct Loading<S: Shape, W, M, F> {
+    pub(super) rules: Rules<S>,
     pub(super) start: Option<(W, M)>,
     pub(super) running: Option<Pin<Box<F>>>,
-    pub(super) shape: PhantomData<fn() -> S>,
 }
 
 // Nothing in it is pinned in place: the running future is boxed.
-impl<S, W, M, F> Unpin for Loading<S, W, M, F> {}
+impl<S: Shape, W, M, F> Unpin for Loading<S, W, M, F> {}
 
 impl<S, W, M, F> Load for Loading<S, W, M, F>
 where
     S: Shape,
     S::Value: CacheValue,
-    M: FnOnce(Option<Arc<Inner>>, Plan, W) -> F,
+    M: FnOnce(Option<Arc<Inner>>, Plan, Rules<S>, W) -> F,
     F: Future<Output = Cached<S::Output>>,
 {
     type Output = S::Output;
@@ -69,20 +82,25 @@ where
     }
 
     #[inline]
-    fn hit(&self, inside: &Inside<'_>) -> Option<Cached<S::Output>> {
-        match inside.inner.look::<S::Value>(inside.id, inside.policy) {
+    fn hit(&self, inside: &Inside<'_>) -> First<S::Output> {
+        match inside.inner.look::<S::Value>(inside.id, inside.policy, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
                 inside.inner.counters.memory_hits();
-                Some(hit.map(S::join))
+                First::Hit(hit.map(S::join))
             }
-            _ => None,
+            Look::Renew(hit) if hit.source == Source::Memory => First::Early,
+            _ => First::Miss,
         }
+    }
+
+    fn judge(&self) -> Judge {
+        self.rules.judge()
     }
 
     fn run(&mut self, outside: Outside<'_>, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
         if let Some((work, make)) = self.start.take() {
             let inner = outside.target.inner();
-            self.running = Some(Box::pin(make(inner, outside.plan.clone(), work)));
+            self.running = Some(Box::pin(make(inner, outside.plan.clone(), self.rules, work)));
         }
         match &mut self.running {
             Some(running) => running.as_mut().poll(cx),
@@ -95,7 +113,8 @@ where
 pub(super) async fn uncached_or_read<S, W>(
     inner: Option<Arc<Inner>>,
     plan: Plan,
-    (rules, work): (Rules<S>, W),
+    rules: Rules<S>,
+    work: W,
 ) -> Cached<S::Output>
 where
     S: Shape,

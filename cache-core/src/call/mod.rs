@@ -19,9 +19,10 @@ use std::task::{Context, Poll};
 pub use direct::{Peek, Put};
 pub use fetch::Fetch;
 pub use load::{Captures, Load};
-use load::{Inside, Outside};
+use load::{First, Inside, Outside};
 pub use origin::{Cached, Source};
-pub use rules::Rules;
+pub(crate) use rules::Verdict;
+pub use rules::{Judge, Rules};
 pub use tags::Tags;
 pub(crate) use target::Target;
 pub use target::{IntoCache, IntoTtl};
@@ -103,10 +104,12 @@ impl<L: Load> Whole<L> {
             let id = plan.key.id();
             let look = |inner: &Inner| match scope::shadowed(inner, plan) {
                 true => None,
-                false => load.hit(&Inside { inner, id, policy: &plan.policy }),
+                false => Some(load.hit(&Inside { inner, id, policy: &plan.policy })),
             };
-            if let Some(hit) = target.with(look) {
-                return Poll::Ready(hit);
+            match target.with(look) {
+                Some(First::Hit(hit)) => return Poll::Ready(hit),
+                Some(First::Early) => plan.early = true,
+                Some(First::Miss) | None => {}
             }
         }
         *polled = true;
@@ -126,7 +129,7 @@ impl<L: Load> Whole<L> {
 
     fn write<T: CacheValue>(&self, value: T) -> Put {
         let (target, plan) = self.directed();
-        Put::new(target, plan, value)
+        Put::new(target, plan, value, self.load.judge())
     }
 
     fn forget(&self) -> Evict {
@@ -184,6 +187,13 @@ impl<L> Deref for Call<L> {
     type Target = Whole<L>;
     fn deref(&self) -> &Whole<L> {
         &self.whole
+    }
+}
+
+impl<L: Load> Call<L> {
+    /// What the function's rules say of a value that is put.
+    pub(crate) fn judge(&self) -> Judge {
+        self.whole.load.judge()
     }
 }
 

@@ -1,7 +1,12 @@
 //! What is done with a load's output, where that depends on its type.
 
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::codec::Codec;
-use crate::value::Shape;
+use crate::policy::Policy;
+use crate::value::{CacheValue, Shape};
 
 /// The rules of one function that its [`Policy`](crate::Policy) can't say, because they are about its
 /// types. Made by expansions.
@@ -59,5 +64,65 @@ impl<S: Shape> Rules<S> {
     pub const fn timed_out(mut self, timed_out: Option<fn() -> S::Output>) -> Self {
         self.timed_out = timed_out;
         self
+    }
+}
+
+/// What the rules say of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Not to be cached.
+    Drop,
+    Keep,
+    /// With a time to live of its own.
+    KeepFor(Duration),
+}
+
+impl<S> Rules<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    pub(crate) fn verdict(&self, value: &S::Value, policy: &Policy) -> Verdict {
+        let Self { absent, keeps, unless, .. } = self;
+        if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
+            return Verdict::Drop;
+        }
+        match policy.none_ttl {
+            Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
+                true => Verdict::Drop,
+                false => Verdict::KeepFor(ttl),
+            },
+            _ => Verdict::Keep,
+        }
+    }
+
+    /// The same for who does not know the value's type.
+    pub(crate) fn judge(self) -> Judge {
+        if self.absent.is_none() && self.keeps.is_none() && self.unless.is_none() {
+            return Judge::default();
+        }
+        let judge = move |value: &dyn Any, policy: &Policy| {
+            let value = value.downcast_ref::<S::Value>();
+            value.map_or(Verdict::Keep, |value| self.verdict(value, policy))
+        };
+        Judge(Some(Arc::new(judge)))
+    }
+}
+
+type Judging = dyn Fn(&dyn Any, &Policy) -> Verdict + Send + Sync;
+
+/// What a function's rules say of a value that is put in its place.
+#[derive(Clone, Default)]
+pub struct Judge(Option<Arc<Judging>>);
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Judge")
+    }
+}
+
+impl Judge {
+    pub(crate) fn verdict(&self, value: &dyn Any, policy: &Policy) -> Verdict {
+        self.0.as_ref().map_or(Verdict::Keep, |judge| judge(value, policy))
     }
 }

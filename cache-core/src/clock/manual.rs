@@ -44,10 +44,12 @@ impl Manual {
     }
 
     pub(super) fn advance(&self, by: u64) {
-        let now = self.millis.fetch_add(by, Ordering::SeqCst) + by;
+        let add = |millis: u64| Some(millis.saturating_add(by));
+        let before = self.millis.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
+        let now = before.unwrap_or_default().saturating_add(by);
         let late = {
             let mut sleepers = self.sleepers();
-            let later = sleepers.split_off(&(now + 1, 0));
+            let later = sleepers.split_off(&(now.saturating_add(1), 0));
             std::mem::replace(&mut *sleepers, later)
         };
         late.into_values().for_each(Waker::wake);

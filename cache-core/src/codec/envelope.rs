@@ -17,6 +17,8 @@ pub(crate) struct Envelope {
     pub(crate) fresh_until: u64,
     pub(crate) stale_until: u64,
     pub(crate) keep_until: u64,
+    /// For how many milliseconds it is fresh without being read; 0: that does not matter.
+    pub(crate) idle: u64,
     /// What the load took, in milliseconds.
     pub(crate) cost: u64,
     /// The namespace's generation, moved on by `clear`.
@@ -62,6 +64,7 @@ mod tests {
             fresh_until: 2,
             stale_until: u64::MAX,
             keep_until: u64::MAX,
+            idle: 0,
             cost: 12,
             space: 9,
             tags: vec![("users".into(), 3)],

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use envelope::{Envelope, open, seal};
 
+use crate::clock::Timestamp;
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::invalidation::Stamps;
 use crate::value::{CacheValue, Shape};
@@ -35,12 +36,16 @@ pub(crate) struct Frame {
     pub(crate) life: Lifetime,
     pub(crate) stamps: Stamps,
     pub(crate) key: Box<str>,
+    /// When it was read.
+    pub(crate) read: Timestamp,
 }
 
 impl Frame {
     pub(crate) fn around<V: CacheValue>(self, value: V) -> Stored {
-        let Self { life, stamps, key } = self;
-        Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
+        let Self { life, stamps, key, read } = self;
+        let entry = Entry { life, marks: Marks::new(&life), stamps, key, value };
+        entry.touch(read);
+        Arc::new(entry)
     }
 }
 

@@ -37,6 +37,11 @@ impl Breaker {
         self.open_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether the last call failed.
+    pub(crate) fn fails(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn record(&self, success: bool) {
         if success {
             self.failures.store(0, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Pattern;
 use crate::backend::{Listener, Notice};
 use crate::cache::Inner;
+use crate::invalidation::Reach;
 use crate::key::KeyId;
 
 /// What is told. A message of a later format is not understood, and then nothing in memory is
@@ -74,12 +75,12 @@ impl Inner {
         match message {
             Message::Keys(keys) => {
                 for key in keys {
-                    let _ = self.forget(KeyId::of(&key));
+                    let _ = self.forget(KeyId::of(&key), Reach::Loads);
                 }
             }
             Message::Pattern(literals) => {
                 let pattern = Pattern::from_literals(literals);
-                let _ = self.forget_matching(&pattern);
+                let _ = self.forget_matching(&pattern, Reach::Loads);
             }
             Message::Tag(name, generation) => self.generations.learn_tag(&name, generation),
             Message::Space(generation) => self.generations.learn_space(generation),

@@ -12,7 +12,7 @@ use crate::BackendError;
 use crate::backend::{Acquired, MARK};
 use crate::cache::Inner;
 use crate::clock::Timestamp;
-use crate::strategy::spawn;
+use crate::strategy::start_now;
 
 /// A lease is renewed at a third of its time, so that one that is lost with its holder frees the key
 /// after so long.
@@ -153,7 +153,8 @@ impl Drop for Lease {
         // Given back in the background, so that the next load need not wait for it to run out.
         let (inner, key, token) =
             (Arc::clone(&self.inner), std::mem::take(&mut self.key), self.token);
-        spawn(async move {
+        // Its first step is taken here: on one connection it then comes before the next caller's question.
+        start_now(async move {
             if let Some(remote) = &inner.remote {
                 let _ = remote.abort(&key, token).await;
             }
@@ -162,8 +163,8 @@ impl Drop for Lease {
 }
 
 impl Inner {
-    /// A number that no other attempt has: this process's own random sequence, never zero.
+    /// A number that no other attempt has: this cache's own random sequence, never zero.
     fn token(&self) -> u64 {
-        self.chance.number() | 1
+        (self.chance.number() ^ self.instance) | 1
     }
 }

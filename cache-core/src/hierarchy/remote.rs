@@ -23,6 +23,16 @@ pub(crate) struct Remote {
     owed: Owed,
     breaker: Breaker,
     settling: tokio::sync::Mutex<()>,
+    clock: Clock,
+}
+
+/// How long one caller waits for what another has begun: backends answer within their own time-outs, but
+/// nobody may be driving the runtime that the other one runs in.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn unsettled() -> BackendError {
+    let message = "evictions that it missed are still being carried out";
+    BackendError::new(BackendErrorKind::TimedOut, "catching up", message)
 }
 
 /// What a read found, with the generations of the moment before.
@@ -59,8 +69,9 @@ impl Remote {
             namespace: namespace.to_owned(),
             instance,
             owed: Owed::default(),
-            breaker: Breaker::new(clock),
+            breaker: Breaker::new(clock.clone()),
             settling: tokio::sync::Mutex::new(()),
+            clock,
         }
     }
 
@@ -108,7 +119,7 @@ impl Remote {
 
     /// Tries what is owed first: until that is done, the tier is not to be read or written.
     async fn guarded<T>(
-        &self,
+        self: &Arc<Self>,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         // Held: another is working off what it has taken from the list.
@@ -118,11 +129,29 @@ impl Remote {
         self.tried(operation).await
     }
 
+    /// Whether it failed when it was last asked.
+    pub(crate) fn fails(&self) -> bool {
+        self.breaker.fails()
+    }
+
+    /// In a task of its own, where there is a runtime: whoever waits for it must not depend on a caller
+    /// who may stop polling.
     #[cold]
-    async fn settle(&self) -> Result<(), BackendError> {
+    async fn settle(self: &Arc<Self>) -> Result<(), BackendError> {
+        let this = Arc::clone(self);
+        let settling = async move { this.settle_now().await };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => runtime.spawn(settling).await.unwrap_or_else(|_| Err(unsettled())),
+            Err(_) => Box::pin(settling).await,
+        }
+    }
+
+    async fn settle_now(&self) -> Result<(), BackendError> {
         // One at a time: who comes second finds nothing owed any more, and not a list that another
         // has taken but not yet worked off.
-        let _turn = self.settling.lock().await;
+        let until = self.clock.now().after(PATIENCE);
+        let turn = self.clock.timeout_at(until, self.settling.lock()).await;
+        let _turn = turn.map_err(|_| unsettled())?;
         while let Some(trying) = self.owed.next() {
             if let Some(undone) = trying.undone() {
                 Box::pin(self.tried(self.undo(undone))).await?;
@@ -151,8 +180,10 @@ impl Remote {
         writers: impl Iterator<Item = Killed>,
     ) -> Result<u64, BackendError> {
         let trying = self.owed.trying(undone.clone());
+        let until = self.clock.now().after(PATIENCE);
         for writer in writers {
-            writer.settled().await;
+            // A write that does not end in time sees to its own trace when it ends: see `Unsure`.
+            let _ = self.clock.timeout_at(until, writer.settled()).await;
         }
         let done = self.tried(self.undo(&undone)).await?;
         trying.settled();
@@ -225,7 +256,7 @@ impl Remote {
 
     /// The fleet's generations of the namespace and of `tags`, also taken into `generations`.
     pub(crate) async fn learn(
-        &self,
+        self: &Arc<Self>,
         tags: &[&str],
         generations: &Generations,
     ) -> Result<Found, BackendError> {
@@ -251,7 +282,7 @@ impl Remote {
 
     /// The value's bytes, and the generations as they were before it was read.
     pub(crate) async fn read(
-        &self,
+        self: &Arc<Self>,
         key: &str,
         tags: &[&str],
         generations: &Generations,
@@ -271,7 +302,7 @@ impl Remote {
 
     /// The bytes of many values.
     pub(crate) async fn read_many(
-        &self,
+        self: &Arc<Self>,
         keys: &[&str],
     ) -> Result<Vec<Option<Bytes>>, BackendError> {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
@@ -281,7 +312,7 @@ impl Remote {
 
     /// Stores a value; under a lease only if that still holds. Says whether it was stored.
     pub(crate) async fn write(
-        &self,
+        self: &Arc<Self>,
         key: &str,
         write: Writing,
         lease: Option<u64>,
@@ -307,7 +338,7 @@ impl Remote {
     }
 
     pub(crate) async fn acquire(
-        &self,
+        self: &Arc<Self>,
         key: &str,
         token: u64,
         ttl: Duration,
@@ -320,7 +351,7 @@ impl Remote {
     }
 
     pub(crate) async fn renew(
-        &self,
+        self: &Arc<Self>,
         key: &str,
         token: u64,
         ttl: Duration,
@@ -328,12 +359,15 @@ impl Remote {
         self.guarded(self.leases()?.renew(&self.value_key(key), token, ttl)).await
     }
 
-    pub(crate) async fn abort(&self, key: &str, token: u64) -> Result<(), BackendError> {
+    pub(crate) async fn abort(self: &Arc<Self>, key: &str, token: u64) -> Result<(), BackendError> {
         self.guarded(self.leases()?.abort(&self.value_key(key), token)).await
     }
 
     /// The keys that match, without the namespace.
-    pub(crate) async fn keys(&self, pattern: &Pattern) -> Result<Vec<String>, BackendError> {
+    pub(crate) async fn keys(
+        self: &Arc<Self>,
+        pattern: &Pattern,
+    ) -> Result<Vec<String>, BackendError> {
         let prefix = format!("{}:", self.namespace);
         let places = pattern.under(&prefix);
         let (mut cursor, mut keys) = (0, Vec::new());

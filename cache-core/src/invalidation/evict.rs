@@ -10,7 +10,7 @@ use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::Target;
 use crate::hierarchy::{Trying, Undone};
-use crate::invalidation::{Killed, What};
+use crate::invalidation::{Killed, Reach, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::pattern::Pattern;
 
@@ -51,8 +51,8 @@ impl Future for Evict {
 
 impl Inner {
     /// The memory half of an eviction, at once.
-    pub(crate) fn forget(&self, id: KeyId) -> (bool, Option<Killed>) {
-        self.fences.kill(id, self.memory.as_ref())
+    pub(crate) fn forget(&self, id: KeyId, reach: Reach) -> (bool, Option<Killed>) {
+        self.fences.kill(id, reach, self.memory.as_ref())
     }
 
     /// An eviction of a key that has a remote tier, unless it is settled.
@@ -62,8 +62,8 @@ impl Inner {
     }
 
     /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
-    pub(crate) fn forget_matching(&self, pattern: &Pattern) -> (u64, Vec<Killed>) {
-        let killed = self.fences.kill_matching(&|key| pattern.covers(key));
+    pub(crate) fn forget_matching(&self, pattern: &Pattern, reach: Reach) -> (u64, Vec<Killed>) {
+        let killed = self.fences.kill_matching(reach, &|key| pattern.covers(key));
         let mut removed = 0;
         if let Some(memory) = &self.memory {
             memory.retain(|entry| {
@@ -90,11 +90,11 @@ impl Inner {
     pub(crate) async fn evict_keys(&self, keys: &[&str]) -> Result<u64, Error> {
         self.counters.removals();
         let ids: Vec<KeyId> = keys.iter().map(|key| KeyId::of(key)).collect();
-        let forgotten: Vec<_> = ids.iter().map(|id| self.forget(*id)).collect();
+        let forgotten: Vec<_> = ids.iter().map(|id| self.forget(*id, Reach::All)).collect();
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
         let Some(remote) = &self.remote else { return Ok(in_memory) };
         let undone = Undone::Keys(keys.iter().map(|key| (*key).to_owned()).collect());
-        let again = Finally(|| ids.iter().for_each(|id| drop(self.forget(*id))));
+        let again = Finally(|| ids.iter().for_each(|id| drop(self.forget(*id, Reach::Loads))));
         // Owed from here on, so that a caller who goes away while it waits loses nothing.
         let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
         let removed = removed.await;
@@ -103,10 +103,23 @@ impl Inner {
         Ok(removed.max(in_memory))
     }
 
+    /// What a refresh was to replace and did not: the remote tier forgets it, and loads that may have read it
+    /// end. A put that is under way goes on.
+    pub(crate) async fn evict_replaced(&self, key: &str) -> Result<(), Error> {
+        let id = KeyId::of(key);
+        let Some(remote) = &self.remote else { return Ok(()) };
+        drop(self.forget(id, Reach::Loads));
+        let again = Finally(|| drop(self.forget(id, Reach::Loads)));
+        let evicted = remote.evict(Undone::Keys(vec![key.to_owned()]), std::iter::empty()).await;
+        drop(again);
+        evicted.inspect_err(|_| self.counters.remote_errors())?;
+        Ok(())
+    }
+
     async fn evict_matching(&self, pattern: &Pattern) -> Result<u64, Error> {
-        let (in_memory, killed) = self.forget_matching(pattern);
+        let (in_memory, killed) = self.forget_matching(pattern, Reach::All);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
-        let again = Finally(|| drop(self.forget_matching(pattern)));
+        let again = Finally(|| drop(self.forget_matching(pattern, Reach::Loads)));
         let removed = remote.evict(Undone::Pattern(pattern.clone()), killed.into_iter()).await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.remote_errors())?;
@@ -134,7 +147,7 @@ impl Inner {
             self.generations.learn_space(generation);
         }
         // From here on nobody reads an old entry; what remains is to give the room back.
-        let (_, killed) = self.forget_matching(&everything);
+        let (_, killed) = self.forget_matching(&everything, Reach::All);
         if let Some(remote) = &self.remote {
             remote.evict(Undone::Pattern(everything), killed.into_iter()).await?;
         }
@@ -159,7 +172,7 @@ impl Otherwise<'_> {
 impl Drop for Otherwise<'_> {
     fn drop(&mut self) {
         if self.owing.is_some() {
-            drop(self.inner.forget(self.id));
+            drop(self.inner.forget(self.id, Reach::All));
         }
     }
 }

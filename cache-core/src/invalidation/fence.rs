@@ -4,6 +4,10 @@
 //! One shard lock covers "is the ticket alive? then insert", and the same lock covers "kill the
 //! ticket, then remove". That closes the race: commit checks, evict removes and returns, commit
 //! inserts the old value. Hits take no lock here.
+//!
+//! Not everything that makes a load old makes a write old. An eviction or a put of this process ends
+//! both; a refresh, a takeover, and the news of another process's eviction end loads only: a put that is
+//! under way is newer than what they are about, or was made at the same time.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -21,9 +25,11 @@ const SHARDS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Fence {
     key: Box<str>,
-    /// Moved on by each eviction: tickets of an earlier life are dead. The fence itself stays as long
-    /// as any ticket, dead ones included, so that every eviction finds the writes under way.
+    /// Moved on by each eviction and put: tickets of an earlier life are dead. The fence itself stays as
+    /// long as any ticket, dead ones included, so that every eviction finds the writes under way.
     life: AtomicU64,
+    /// Moved on by what ends loads only.
+    loads: AtomicU64,
     /// How many tickets there are; changed under the shard lock only.
     tickets: AtomicUsize,
     /// Held across a write to the remote tier, so that an eviction can wait for one in progress.
@@ -41,14 +47,24 @@ pub(crate) struct Fences {
 /// Leave to insert one entry into the memory tier; only a live ticket gives one.
 pub(crate) struct Permit<'a>(PhantomData<&'a ()>);
 
-/// Leave to store what a load brings. Issued before the load.
+/// Whose tickets die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    All,
+    /// Writes go on.
+    Loads,
+}
+
+/// Leave to store what a load brings, or a value that is written. Issued before the load.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     fences: Arc<Fences>,
     id: KeyId,
     fence: Arc<Fence>,
-    /// Changed only by what this very ticket stores.
+    kind: Reach,
+    /// These two are changed only by what this very ticket stores.
     life: AtomicU64,
+    loads: AtomicU64,
     /// The generations before the load.
     pub(crate) stamps: Stamps,
 }
@@ -81,27 +97,43 @@ impl Fences {
 
     /// A ticket for a load that begins now. `stamps` must have been read before this call.
     pub(crate) fn issue(self: &Arc<Self>, id: KeyId, key: &str, stamps: Stamps) -> Ticket {
+        self.issue_for(Reach::Loads, id, key, stamps)
+    }
+
+    /// A ticket for a value that is written: only what reaches all ends it.
+    pub(crate) fn issue_write(self: &Arc<Self>, id: KeyId, key: &str, stamps: Stamps) -> Ticket {
+        self.issue_for(Reach::All, id, key, stamps)
+    }
+
+    fn issue_for(self: &Arc<Self>, kind: Reach, id: KeyId, key: &str, stamps: Stamps) -> Ticket {
         let mut shard = self.shard(id);
         let fence = Arc::clone(shard.entry(id).or_insert_with(|| {
             Arc::new(Fence {
                 key: key.into(),
                 life: AtomicU64::new(0),
+                loads: AtomicU64::new(0),
                 tickets: AtomicUsize::new(0),
                 writing: tokio::sync::Mutex::new(()),
             })
         }));
         fence.tickets.fetch_add(1, Ordering::Relaxed);
-        let life = fence.life.load(Ordering::Acquire);
+        let life = AtomicU64::new(fence.life.load(Ordering::Acquire));
+        let loads = AtomicU64::new(fence.loads.load(Ordering::Acquire));
         drop(shard);
-        Ticket { fences: Arc::clone(self), id, fence, life: AtomicU64::new(life), stamps }
+        Ticket { fences: Arc::clone(self), id, fence, kind, life, loads, stamps }
     }
 
-    /// Ends the life of a key: its tickets die, then its entry goes.
-    pub(crate) fn kill(&self, id: KeyId, memory: Option<&MemoryTier>) -> (bool, Option<Killed>) {
+    /// Ends the life of a key: its tickets die as far as `reach` goes, then its entry goes.
+    pub(crate) fn kill(
+        &self,
+        id: KeyId,
+        reach: Reach,
+        memory: Option<&MemoryTier>,
+    ) -> (bool, Option<Killed>) {
         let shard = self.shard(id);
         let fence = shard.get(&id).cloned();
         if let Some(fence) = &fence {
-            fence.life.fetch_add(1, Ordering::AcqRel);
+            fence.end(reach);
         }
         let gone = memory.map(|memory| memory.remove(id)).unwrap_or_default();
         // The value's own `Drop` may use the cache: not under the lock.
@@ -120,12 +152,16 @@ impl Fences {
 
     /// Kills the tickets of all keys that match. What they committed before is in the memory tier
     /// when this returns, what they commit later is refused: a scan that follows misses nothing.
-    pub(crate) fn kill_matching(&self, matches: &dyn Fn(&str) -> bool) -> Vec<Killed> {
+    pub(crate) fn kill_matching(
+        &self,
+        reach: Reach,
+        matches: &dyn Fn(&str) -> bool,
+    ) -> Vec<Killed> {
         let mut killed = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for fence in shard.values().filter(|fence| matches(&fence.key)) {
-                fence.life.fetch_add(1, Ordering::AcqRel);
+                fence.end(reach);
                 killed.push(Killed(Arc::clone(fence)));
             }
         }
@@ -140,9 +176,29 @@ impl Fences {
     }
 }
 
+impl Fence {
+    fn end(&self, reach: Reach) {
+        self.count(reach).fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn count(&self, reach: Reach) -> &AtomicU64 {
+        match reach {
+            Reach::All => &self.life,
+            Reach::Loads => &self.loads,
+        }
+    }
+}
+
 impl Ticket {
-    /// Whether no eviction of the key came since it was issued. (Generations are the stamps'.)
+    /// Whether nothing came since it was issued that ends it. (Generations are the stamps'.)
     pub(crate) fn is_alive(&self) -> bool {
+        let loads =
+            || self.fence.loads.load(Ordering::Acquire) == self.loads.load(Ordering::Acquire);
+        self.is_in_its_life() && (self.kind == Reach::All || loads())
+    }
+
+    /// Whether no eviction and no put of this process came.
+    pub(crate) fn is_in_its_life(&self) -> bool {
         self.fence.life.load(Ordering::Acquire) == self.life.load(Ordering::Acquire)
     }
 
@@ -151,6 +207,7 @@ impl Ticket {
         Watch {
             fence: Arc::clone(&self.fence),
             life: self.life.load(Ordering::Acquire),
+            loads: self.loads.load(Ordering::Acquire),
             stamps: self.stamps.clone(),
         }
     }
@@ -194,12 +251,13 @@ impl Ticket {
         self.commit(memory, entry)
     }
 
-    /// Kills all other tickets of the key, if this one is alive.
+    /// Kills all others of the key, if this one is alive: a write all tickets, a load those of loads.
     pub(crate) fn outlive_others(&self) {
         let _shard = self.fences.shard(self.id);
         if self.is_alive() {
-            let life = self.fence.life.fetch_add(1, Ordering::AcqRel) + 1;
-            self.life.store(life, Ordering::Release);
+            let own = if self.kind == Reach::All { &self.life } else { &self.loads };
+            let count = self.fence.count(self.kind).fetch_add(1, Ordering::AcqRel) + 1;
+            own.store(count, Ordering::Release);
         }
     }
 }
@@ -209,12 +267,14 @@ impl Ticket {
 pub(crate) struct Watch {
     fence: Arc<Fence>,
     life: u64,
+    loads: u64,
     pub(crate) stamps: Stamps,
 }
 
 impl Watch {
     pub(crate) fn is_alive(&self) -> bool {
         self.fence.life.load(Ordering::Acquire) == self.life
+            && self.fence.loads.load(Ordering::Acquire) == self.loads
     }
 }
 
@@ -242,6 +302,11 @@ impl Committed {
 
     pub(crate) fn is_alive(&self) -> bool {
         self.0.is_alive()
+    }
+
+    /// Whether no eviction and no put of this process came since the ticket was issued.
+    pub(crate) fn is_in_its_life(&self) -> bool {
+        self.0.is_in_its_life()
     }
 
     pub(crate) fn stamps(&self) -> &Stamps {

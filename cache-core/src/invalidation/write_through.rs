@@ -1,6 +1,6 @@
 //! Writing through: a mutator's result becomes the cached value.
 
-use crate::call::{Call, Load, Put, Target};
+use crate::call::{Call, Judge, Load, Put, Target};
 use crate::invalidation::Evictions;
 use crate::strategy::{Plan, start_now};
 use crate::value::{CacheValue, Holds, Shape};
@@ -16,6 +16,7 @@ pub struct WriteThrough<S> {
     shape: S,
     target: Target,
     plan: Plan,
+    judge: Judge,
     otherwise: Evictions,
 }
 
@@ -31,23 +32,24 @@ where
         L::Output: Holds<S::Value>,
     {
         let otherwise = Evictions::new().call(call.evict());
+        let judge = call.judge();
         let (target, plan) = call.into_parts();
-        Self { shape, target, plan, otherwise }
+        Self { shape, target, plan, judge, otherwise }
     }
 
     /// Takes the body's output: a value is put, a failure evicts.
     pub async fn finish(self, output: &S::Output) {
-        let Self { shape, target, plan, otherwise } = self;
+        let Self { shape, target, plan, judge, otherwise } = self;
         let Some(value) = shape.value(output) else { return otherwise.run().await };
-        write(Put::new(target, plan, value.clone()), otherwise).await;
+        write(Put::new(target, plan, value.clone(), judge), otherwise).await;
     }
 
     /// [`finish`](Self::finish) for sync functions: memory at once, the remote tier in the
     /// background.
     pub fn finish_blocking(self, output: &S::Output) {
-        let Self { shape, target, plan, otherwise } = self;
+        let Self { shape, target, plan, judge, otherwise } = self;
         let Some(value) = shape.value(output) else { return drop(otherwise) };
-        start_now(write(Put::new(target, plan, value.clone()), otherwise));
+        start_now(write(Put::new(target, plan, value.clone(), judge), otherwise));
     }
 }
 

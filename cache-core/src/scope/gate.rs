@@ -6,7 +6,7 @@ use super::held::{CarryOut, Holding, Outcome};
 use super::{is_quiet, off, transaction};
 use crate::Error;
 use crate::cache::Inner;
-use crate::invalidation::{Stamps, What, report};
+use crate::invalidation::{Reach, Stamps, What, report};
 use crate::strategy::{Mode, Plan};
 use crate::value::CacheValue;
 
@@ -35,7 +35,7 @@ fn hides_slowly(inner: &Inner, plan: &Plan, stamps: &Stamps) -> bool {
     let held = transaction::current();
     let hidden = held.is_some_and(|held| held.any(inner, |shadow| shadow.covers_stamps(stamps)));
     if hidden {
-        let _ = inner.fences.kill(plan.key.id(), None);
+        let _ = inner.fences.kill(plan.key.id(), Reach::Loads, None);
     }
     hidden
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use crate::cache::Inner;
 use crate::entry::Erased;
-use crate::invalidation::{Stamps, What};
+use crate::invalidation::{Reach, Stamps, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::MemoryTier;
 use crate::pattern::Pattern;
@@ -133,7 +133,7 @@ impl Shadow {
         let cache = &self.cache;
         let stored = |(id, loaded): &(KeyId, Loaded)| {
             // What is still under way stores nothing any more.
-            let _ = cache.fences.kill(*id, None);
+            let _ = cache.fences.kill(*id, Reach::Loads, None);
             !loaded.before.as_ref().is_some_and(|before| before.is_still_there(cache, *id))
         };
         let taken = self.loads.seen.extract_if(covered).filter(stored);

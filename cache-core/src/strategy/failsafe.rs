@@ -3,6 +3,7 @@
 //! An old value is served as it lies in the memory tier. It is not stored again, so its life ends
 //! when it was to end; only a mark on the entry says that its load needs a rest.
 
+use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +18,19 @@ use crate::value::{CacheValue, Shape, SharedFailure};
 use crate::{Cached, Source};
 
 /// An error that is kept for the next callers.
+/// (Of a value's type: functions that share a key and not a type do not read each other's.)
 #[derive(Clone)]
-struct Failure(SharedFailure);
+pub(crate) struct Failure {
+    error: SharedFailure,
+    of: TypeId,
+}
 
 impl Inner {
+    /// Whether the remote tier failed when it was last asked.
+    pub(crate) fn remote_fails(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.fails())
+    }
+
     /// The memory tier's entry, however old, if it may still be served. Where the remote tier could not be
     /// asked, what no eviction is known against may be.
     pub(crate) fn fallback(&self, id: KeyId, remote_failed: bool) -> Option<Stored> {
@@ -50,11 +60,22 @@ where
         if self.is_refresh() {
             return None;
         }
-        let entry = self.inner.fallback(self.id, false)?;
+        let entry = self.inner.fallback(self.id, self.inner.remote_fails())?;
         let served = self.served(&entry)?;
         self.rest(&entry);
         self.inner.counters.fail_safe_hits();
         Some(served)
+    }
+
+    /// An old value whose load failed a moment ago, while the remote tier can't be asked about it.
+    pub(super) fn resting(&self) -> Option<Cached<S::Value>> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let entry =
+            inner.fallback(self.id, inner.remote_fails()).filter(|entry| entry.rests(now))?;
+        let value = entry.value::<S::Value>()?.clone();
+        let age = now.since(entry.life.created).unwrap_or_default();
+        Some(Cached { value, source: source(entry.at(now)), age })
     }
 
     /// No load is tried for a while.
@@ -71,7 +92,7 @@ where
             marks: Marks::new(&life),
             stamps: ticket.stamps.clone(),
             key: self.plan.key.as_str().into(),
-            value: Failure(Arc::clone(failure)),
+            value: Failure { error: Arc::clone(failure), of: TypeId::of::<S::Value>() },
         });
         let _ = ticket.fill(self.inner.memory.as_ref(), &entry);
     }
@@ -79,8 +100,13 @@ where
     /// A failure that was kept.
     pub(super) fn kept_failure(&self) -> Option<Cached<S::Output>> {
         self.plan.policy.err_ttl?;
-        let entry = self.inner.fallback(self.id, false)?;
-        let value = S::unshare(&entry.value::<Failure>()?.0)?;
+        let entry = self.inner.fallback(self.id, self.inner.remote_fails())?;
+        let failure = entry.value::<Failure>()?;
+        if failure.of != TypeId::of::<S::Value>() {
+            return None;
+        }
+        let value = S::unshare(&failure.error)?;
+        self.inner.counters.memory_hits();
         let age = self.inner.clock.now().since(entry.life.created);
         Some(Cached { value, source: Source::Memory, age: age.unwrap_or(Duration::ZERO) })
     }

@@ -44,9 +44,13 @@ pub(super) struct Missing {
 }
 
 /// Two readings of one entry's age may differ by so much.
-const TOLERANCE: Duration = Duration::from_millis(100);
+pub(super) const TOLERANCE: Duration = Duration::from_millis(100);
 
 impl Purpose {
+    pub(super) fn is_renewal(self) -> bool {
+        matches!(self, Self::Renew { .. })
+    }
+
     /// Whether a fresh entry is what is asked for.
     pub(super) fn takes(self, entry: &Stored) -> bool {
         match self {
@@ -79,18 +83,14 @@ where
         }
         // Another leader may have landed between this caller's look and its lead.
         if let Some(entry) = self.inner.verified(self.id).filter(|entry| purpose.takes(entry))
-            && let Some(hit) = self.hit(lead, entry, Source::Memory)
+            && let Some(hit) = self.hit(lead, entry, Source::Memory, purpose)
         {
             return Finding::Hit(hit);
         }
-        let found = match codec {
+        match codec {
             Some(codec) => boxed(|| self.find_remotely(codec, lead, ticket, purpose)).await,
-            None => self.find_unlinked(lead),
-        };
-        if matches!((&found, purpose), (Finding::Missing(_), Purpose::Answer { .. })) {
-            self.inner.counters.misses();
+            None => self.find_unlinked(lead, purpose),
         }
-        found
     }
 
     /// Lands the flight with an entry, if it is of the right type.
@@ -99,9 +99,12 @@ where
         lead: &mut Lead,
         entry: Stored,
         source: Source,
+        purpose: Purpose,
     ) -> Option<Cached<S::Output>> {
         let hit = self.cached(&entry, source)?;
         match source {
+            // Nobody reads: it is a refresh that another has done.
+            _ if purpose.is_renewal() => {}
             Source::Remote => self.inner.counters.remote_hits(),
             Source::Stale => self.inner.counters.stale_hits(),
             _ => self.inner.counters.memory_hits(),
@@ -123,7 +126,9 @@ where
         let Ok(found) = found else {
             // The remote tier can't be asked: memory keeps serving.
             let entry = inner.unverified(self.id).filter(|entry| purpose.takes(entry));
-            if let Some(hit) = entry.and_then(|entry| self.hit(lead, entry, Source::Memory)) {
+            if let Some(hit) =
+                entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose))
+            {
                 return Finding::Hit(hit);
             }
             return Finding::Missing(Missing { remote_failed: true, ..Missing::default() });
@@ -134,19 +139,16 @@ where
         let freshness = entry.at(inner.clock.now());
         if freshness == Freshness::Fresh && purpose.takes(&entry) {
             // Landed while the ticket lives: an eviction must find the fence to end the flight by.
-            if let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Remote) {
+            if let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Remote, purpose) {
                 promote(inner, ticket, &entry);
                 return Finding::Hit(hit);
             }
         } else if freshness != Freshness::Fresh {
-            // Kept in memory: to be served while it is renewed, or if it can't be. What memory has is at
-            // least as new, and knows when its load last failed.
-            if inner.fallback(self.id, true).is_none() {
-                promote(inner, ticket, &entry);
-            }
+            // Kept in memory: to be served while it is renewed, or if it can't be.
+            promote(inner, ticket, &entry);
             if freshness == Freshness::Stale
                 && purpose == (Purpose::Answer { stale: true })
-                && let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Stale)
+                && let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Stale, purpose)
             {
                 return Finding::Stale(hit);
             }
@@ -157,10 +159,10 @@ where
 
     /// Kept in memory only, there is nobody to verify a value with while the bus is down: what is there
     /// is served. Once the bus is back, what may have missed an eviction is loaded anew.
-    fn find_unlinked(&self, lead: &mut Lead) -> Finding<S::Output> {
+    fn find_unlinked(&self, lead: &mut Lead, purpose: Purpose) -> Finding<S::Output> {
         let unlinked = !self.inner.generations.is_linked();
         let entry = self.inner.unverified(self.id).filter(|_| unlinked);
-        match entry.and_then(|entry| self.hit(lead, entry, Source::Memory)) {
+        match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
             Some(hit) => Finding::Hit(hit),
             None => Finding::Missing(Missing::default()),
         }

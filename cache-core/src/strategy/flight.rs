@@ -12,7 +12,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ pub(crate) struct Flight {
     landing: Mutex<Option<Landing>>,
     landed: Notify,
     watch: Mutex<Watch>,
+    /// Whether the generations in it are the ones that the load is judged by: a load that asks the remote
+    /// tier learns them on the way, and one that comes to be known then is no eviction.
+    stamped: AtomicBool,
     /// When its leader counts as hung.
     overdue: AtomicU64,
     lease: Duration,
@@ -90,6 +93,7 @@ impl Flights {
         key: FlightKey,
         joining: Option<&Generations>,
         (now, lease): (Timestamp, Duration),
+        local: bool,
         issue: impl FnOnce() -> Ticket,
     ) -> Role {
         let mut shard = self.shard(&key);
@@ -112,6 +116,7 @@ impl Flights {
             landing: Mutex::new(None),
             landed: Notify::new(),
             watch: Mutex::new(ticket.watch()),
+            stamped: AtomicBool::new(local),
             overdue: AtomicU64::new(now.after(lease).0),
             lease,
             takeovers,
@@ -130,7 +135,11 @@ impl Flight {
 
     fn counts(&self, generations: &Generations) -> bool {
         let watch = lock(&self.watch);
-        watch.is_alive() && generations.counts(&watch.stamps)
+        let counts = match self.stamped.load(Ordering::Acquire) {
+            true => generations.current(&watch.stamps),
+            false => generations.counts(&watch.stamps),
+        };
+        watch.is_alive() && counts
     }
 
     /// Waits for the end. Cancel-safe.
@@ -157,6 +166,7 @@ impl Lead {
     pub(crate) fn restamp(&self, stamps: &Stamps) {
         if let Some(flight) = &self.flight {
             lock(&flight.watch).stamps = stamps.clone();
+            flight.stamped.store(true, Ordering::Release);
         }
     }
 

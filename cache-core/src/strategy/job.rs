@@ -7,7 +7,7 @@ use super::Plan;
 use super::early::jittered;
 use super::plan::Mode;
 use crate::cache::Inner;
-use crate::call::Rules;
+use crate::call::{Rules, Verdict};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::invalidation::Ticket;
 use crate::key::KeyId;
@@ -63,16 +63,10 @@ where
 
     /// What the policy says of a loaded value.
     pub(super) fn keep(&self, value: &S::Value) -> Keep {
-        let Rules { absent, keeps, unless, .. } = self.rules;
-        if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
-            return Keep::No;
-        }
-        match self.plan.policy.none_ttl {
-            Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
-                true => Keep::No,
-                false => Keep::For(Some(ttl)),
-            },
-            _ => Keep::For(self.inner.ttl(&self.plan.policy)),
+        match self.rules.verdict(value, &self.plan.policy) {
+            Verdict::Drop => Keep::No,
+            Verdict::Keep => Keep::For(self.inner.ttl(&self.plan.policy)),
+            Verdict::KeepFor(ttl) => Keep::For(Some(ttl)),
         }
     }
 }

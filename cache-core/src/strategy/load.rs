@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::boxed;
 use super::find::{Missing, Purpose};
 use super::flight::{Landing, Lead};
 use super::job::{Job, Keep, loaded};
 use super::lookup::{Found, promote};
 use super::store::Fill;
+use super::{boxed, spawn};
 use crate::entry::{Freshness, Stored};
 use crate::hierarchy::{Ask, Lease, Leased};
-use crate::invalidation::Ticket;
+use crate::invalidation::{Committed, Ticket};
 use crate::policy::Stampede;
 use crate::value::{CacheValue, Shape};
 use crate::{Cached, Source};
@@ -48,7 +48,8 @@ where
         let fill = match boxed(|| self.leave(&lead, &ticket, &missing, purpose)).await {
             Leave::To(fill) => fill,
             Leave::Served(entry) => {
-                if let Some(hit) = self.hit(&mut lead, Arc::clone(&entry), Source::Remote) {
+                let hit = self.hit(&mut lead, Arc::clone(&entry), Source::Remote, purpose);
+                if let Some(hit) = hit {
                     promote(&self.inner, &ticket, &entry);
                     return hit;
                 }
@@ -60,7 +61,8 @@ where
         lead.begin(began);
         let output = match &fill {
             Fill::Leased(_, lease) => {
-                let until = lead.overdue().min(began.after(self.plan.policy.lease));
+                let time = self.plan.policy.lease.saturating_mul(1 << lease.takeovers().min(10));
+                let until = lead.overdue().min(began.after(time));
                 boxed(|| lease.during(until, start())).await
             }
             _ => boxed(start).await,
@@ -69,17 +71,33 @@ where
         // From here on nothing holds the output across a wait: only the value need be `Send`.
         let value = match S::split(output) {
             Ok(value) => value,
-            Err(output) => return self.failed(lead, &ticket, &missing, output),
+            Err(output) => return self.failed(lead, &ticket, &missing, purpose, output),
         };
         let Keep::For(ttl) = self.keep(&value) else {
             return boxed(|| self.pass_on(lead, ticket, &missing, value)).await;
         };
         let entry = self.inner.entry(&self.plan, &ticket, value.clone(), ttl, cost);
-        let committed = ticket.commit(self.inner.memory.as_ref(), &entry);
+        let memory = self.inner.memory.as_ref();
+        let committed = match self.is_refresh() {
+            // Reads that found the old value in the remote tier are not to promote it over this one.
+            true => ticket.commit_over(memory, &entry),
+            false => ticket.commit(memory, &entry),
+        };
         lead.land(Landing::Value(Arc::clone(&entry)));
-        // A fill that replaces a value others may hold in memory tells them; a first fill does not.
-        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh())).await;
+        boxed(|| self.store(committed, fill, entry)).await;
         loaded(S::join(value), Source::Loaded)
+    }
+
+    /// The remote half of a commit. A caller whose patience is bounded does not wait for it.
+    async fn store(&self, committed: Option<Committed>, fill: Fill, entry: Stored) {
+        let (inner, replaces) = (Arc::clone(&self.inner), self.is_refresh());
+        // A fill that replaces a value others may hold in memory tells them; a first fill does not.
+        let storing = async move { inner.store(committed, fill, &entry, replaces).await };
+        if self.plan.policy.is_impatient() {
+            spawn(storing);
+        } else {
+            storing.await;
+        }
     }
 
     /// Asks the remote tier for leave to store what is about to be loaded, waiting while another
@@ -102,12 +120,14 @@ where
             return Leave::To(Fill::Failed);
         }
         let now = inner.clock.now();
-        let alone = plan.policy.stampede != Stampede::Fleet;
+        let patient = plan.policy.stampede == Stampede::Fleet || self.is_refresh();
+        // Whoever waits for this flight waits for the other process too, and gives up after this one.
+        lead.begin(now.after(plan.policy.lease));
         let mut ask = Ask {
             seen: missing.mark,
             generation: ticket.stamps.newest(),
-            steal: self.is_refresh() || alone || lead.took_over() || missing.unmarked,
-            until: lead.overdue().min(now.after(plan.policy.lease)),
+            steal: self.is_refresh() || lead.took_over() || missing.unmarked,
+            until: if patient { now.after(plan.policy.lease) } else { now },
             lease: plan.policy.lease,
         };
         for useless in 0..=USELESS {
@@ -146,6 +166,7 @@ where
         mut lead: Lead,
         ticket: &Ticket,
         missing: &Missing,
+        purpose: Purpose,
         output: S::Output,
     ) -> Cached<S::Output> {
         let inner = &self.inner;
@@ -155,7 +176,9 @@ where
             && let Some(served) = self.served(&entry)
         {
             self.rest(&entry);
-            inner.counters.fail_safe_hits();
+            if !purpose.is_renewal() {
+                inner.counters.fail_safe_hits();
+            }
             lead.land(Landing::Value(entry));
             return served;
         }
@@ -175,7 +198,9 @@ where
                 && self.inner.generations.current(&entry.stamps)
                 && entry.at(now) != Freshness::Expired
         });
-        self.inner.fallback(self.id, missing.remote_failed).or_else(|| held.cloned())
+        let typed = |entry: &Stored| entry.value::<S::Value>().is_some();
+        let kept = self.inner.fallback(self.id, missing.remote_failed).filter(typed);
+        kept.or_else(|| held.cloned())
     }
 
     /// A value that is not to be stored. An older one must not outlive the knowledge of it.
@@ -193,6 +218,8 @@ where
         let older = self.is_refresh()
             || missing.mark.is_some()
             || inner.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
+        // What came meanwhile is newer than this load.
+        let older = older && ticket.is_alive();
         drop(ticket);
         if older && let Err(error) = inner.evict_keys(&[self.plan.key.as_str()]).await {
             tracing::warn!(%error, "larder: an older value was not evicted everywhere");

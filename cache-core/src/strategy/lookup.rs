@@ -2,9 +2,10 @@
 
 use super::Plan;
 use super::early::is_early;
+use super::find::TOLERANCE;
 use crate::backend::MARK;
 use crate::cache::Inner;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, millis};
 use crate::codec::{self, Codec, Frame};
 use crate::entry::{Erased, Freshness, Lifetime, Stored};
 use crate::invalidation::{Stamps, Ticket, Validity};
@@ -48,9 +49,9 @@ pub(crate) fn source(freshness: Freshness) -> Source {
 
 impl Inner {
     /// One look at the memory tier: no lock that a writer holds for long, no allocation beyond
-    /// what the value's `Clone` does.
+    /// what the value's `Clone` does. `early`: chance has decided for a refresh before.
     #[inline]
-    pub(crate) fn look<V: CacheValue>(&self, id: KeyId, policy: &Policy) -> Look<V> {
+    pub(crate) fn look<V: CacheValue>(&self, id: KeyId, policy: &Policy, early: bool) -> Look<V> {
         let Some(memory) = &self.memory else { return Look::Nothing };
         let found = memory.with(id, |entry| {
             let now = self.clock.now();
@@ -70,7 +71,7 @@ impl Inner {
             if freshness == Freshness::Fresh && policy.early <= 0.0 {
                 return Look::Hit(cached());
             }
-            match self.wants(entry, freshness, now, policy) {
+            match self.wants(entry, freshness, now, policy, early) {
                 Wants::Nothing => Look::Hit(cached()),
                 Wants::Refresh => Look::Renew(cached()),
                 Wants::Load => Look::Nothing,
@@ -87,12 +88,13 @@ impl Inner {
         freshness: Freshness,
         now: Timestamp,
         policy: &Policy,
+        early: bool,
     ) -> Wants {
         if entry.rests(now) {
             return Wants::Nothing;
         }
         match freshness {
-            Freshness::Fresh if is_early(&entry.life, now, policy.early, &self.chance) => {
+            Freshness::Fresh if early || is_early(&entry.life, now, policy.early, &self.chance) => {
                 Wants::Refresh
             }
             Freshness::Fresh => Wants::Nothing,
@@ -195,16 +197,24 @@ impl Inner {
         let usable = envelope.space == space
             && self.generations.current(&stamps)
             && !scope::hides(self, plan, &stamps)
+            && !self.is_idle(&envelope)
             && self.clock.now() < life.keep_until;
         if !usable {
             return Ok(nothing);
         }
-        let frame = Frame { life, stamps, key: plan.key.as_str().into() };
+        let read = self.clock.now();
+        let frame = Frame { life, stamps, key: plan.key.as_str().into(), read };
         let entry = (codec.decode)(payload, frame);
         if entry.is_none() {
             self.counters.foreign();
         }
         Ok(Found { entry, mark, unmarked })
+    }
+
+    /// Reads are not counted in the remote tier: there a time to idle runs from when it was stored.
+    fn is_idle(&self, envelope: &codec::Envelope) -> bool {
+        let idle_at = envelope.created.saturating_add(envelope.idle);
+        envelope.idle > 0 && self.clock.wall() >= idle_at
     }
 
     /// The envelope's moments in this process's time. A promotion never lengthens a life: what
@@ -225,13 +235,12 @@ impl Inner {
             fresh_until: local(envelope.fresh_until),
             stale_until: local(envelope.stale_until),
             keep_until: local(envelope.keep_until),
-            idle: std::time::Duration::ZERO,
+            idle: std::time::Duration::from_millis(envelope.idle),
             cost: std::time::Duration::from_millis(envelope.cost),
         }
     }
 
-    /// The other way: the entry's moments in wall time. Reads are not counted in the remote tier, so
-    /// there a time to idle runs from now.
+    /// The other way: the entry's moments in wall time.
     pub(crate) fn envelope(
         &self,
         fingerprint: u64,
@@ -239,13 +248,9 @@ impl Inner {
         stamps: &Stamps,
     ) -> codec::Envelope {
         let (now, wall) = (self.clock.now(), self.clock.wall());
-        let idle = match life.idle.is_zero() {
-            true => Timestamp::NEVER,
-            false => now.after(life.idle),
-        };
-        let moment = |at: Timestamp| match at.min(idle).since(now) {
+        let moment = |at: Timestamp| match at.since(now) {
             None => u64::MAX,
-            Some(left) => wall.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            Some(left) => wall.saturating_add(millis(left)),
         };
         codec::Envelope {
             fingerprint,
@@ -253,7 +258,8 @@ impl Inner {
             fresh_until: moment(life.fresh_until),
             stale_until: moment(life.stale_until),
             keep_until: moment(life.keep_until),
-            cost: u64::try_from(life.cost.as_millis()).unwrap_or(u64::MAX),
+            idle: millis(life.idle),
+            cost: millis(life.cost),
             space: stamps.space,
             tags: stamps.tags.iter().map(|(tag, seen)| (tag.name.to_string(), *seen)).collect(),
         }
@@ -288,6 +294,16 @@ enum Wants {
 /// Puts an entry of the remote tier into the memory tier, through the ticket that was issued before
 /// the remote tier was asked: an eviction since then wins.
 pub(crate) fn promote(inner: &Inner, ticket: &Ticket, entry: &Stored) {
+    if let Some(held) = inner.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)))
+        && inner.generations.current(&held.stamps)
+        && held.at(inner.clock.now()) != Freshness::Expired
+    {
+        if held.life.created > entry.life.created.after(TOLERANCE) {
+            // A newer one, which is on its way to the remote tier, or was never to go there.
+            return;
+        }
+        entry.rest_as(&held);
+    }
     if !ticket.fill(inner.memory.as_ref(), entry) {
         inner.counters.fenced();
     }

@@ -16,6 +16,7 @@ mod store;
 mod work;
 
 pub(crate) use early::Chance;
+pub(crate) use failsafe::Failure;
 pub(crate) use flight::Flights;
 pub(crate) use lookup::{Look, promote};
 pub(crate) use plan::{Mode, Plan};

@@ -60,16 +60,30 @@ where
         mut attempt: Attempt<S::Output>,
         mut patience: Patience,
     ) -> Cached<S::Output> {
-        while patience.is_bounded() {
-            if let Ok(done) = self.inner.clock.timeout_at(patience.next(), &mut attempt).await {
-                return done;
-            }
-            if let Some(instead) = self.out_of_patience(&mut patience) {
+        match self.patiently(&mut attempt, &mut patience).await {
+            Ok(done) => done,
+            Err(instead) => {
                 spawn(async move { drop(attempt.await) });
-                return instead;
+                instead
             }
         }
-        attempt.await
+    }
+
+    /// Waits for `work` for as long as patience lasts; then there is what is served instead.
+    pub(super) async fn patiently<T>(
+        &self,
+        mut work: impl Future<Output = T> + Unpin,
+        patience: &mut Patience,
+    ) -> Result<T, Cached<S::Output>> {
+        while patience.is_bounded() {
+            if let Ok(done) = self.inner.clock.timeout_at(patience.next(), &mut work).await {
+                return Ok(done);
+            }
+            if let Some(instead) = self.out_of_patience(patience) {
+                return Err(instead);
+            }
+        }
+        Ok(work.await)
     }
 
     /// Waits for another's load.

@@ -12,7 +12,7 @@ use super::{Work, boxed, spawn};
 use crate::cache::Inner;
 use crate::call::Rules;
 use crate::clock::Timestamp;
-use crate::invalidation::Ticket;
+use crate::invalidation::{Reach, Ticket};
 use crate::policy::Stampede;
 use crate::registry::complain;
 use crate::scope;
@@ -38,12 +38,17 @@ where
         complain("calls with this policy run uncached", &error.into());
         return loaded(work.start().await, Source::Bypassed);
     }
+    let reads = plan.mode == Mode::Normal;
     let job = Job::new(inner, plan, rules);
     if job.is_refresh() {
         // Older loads of the key may still end, but not store over what this one brings.
-        let _ = job.inner.fences.kill(job.id, None);
+        let _ = job.inner.fences.kill(job.id, Reach::Loads, None);
     }
-    job.read(work).await
+    let done = job.read(work).await;
+    if reads && matches!(done.source, Source::Loaded | Source::TimedOut) {
+        job.inner.counters.misses();
+    }
+    done
 }
 
 impl<S> Job<S>
@@ -63,7 +68,12 @@ where
             match self.role() {
                 Role::Lead(mut lead, mut ticket) => {
                     let purpose = Purpose::Answer { stale: W::DETACHES };
-                    match boxed(|| self.find(&mut lead, &mut ticket, purpose)).await {
+                    let find = boxed(|| self.find(&mut lead, &mut ticket, purpose));
+                    let found = match self.patiently(find, &mut patience).await {
+                        Ok(found) => found,
+                        Err(instead) => return instead,
+                    };
+                    match found {
                         Finding::Hit(hit) => return hit,
                         Finding::Stale(hit) => {
                             // It can be detached: that is what was asked for.
@@ -99,7 +109,7 @@ where
     /// work back.
     fn serve<W: Work<S::Output>>(&self, mut work: W) -> Result<Cached<S::Output>, W> {
         let inner = &self.inner;
-        let hit = match inner.look::<S::Value>(self.id, &self.plan.policy) {
+        let hit = match inner.look::<S::Value>(self.id, &self.plan.policy, self.plan.early) {
             Look::Hit(hit) => hit,
             Look::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
                 Ok(()) => hit,
@@ -110,7 +120,11 @@ where
                     return self.kept_failure().ok_or(work);
                 }
             },
-            Look::Unverified | Look::Nothing => return self.kept_failure().ok_or(work),
+            Look::Unverified => match self.resting() {
+                Some(hit) => hit,
+                None => return self.kept_failure().ok_or(work),
+            },
+            Look::Nothing => return self.kept_failure().ok_or(work),
         };
         match hit.source {
             Source::Memory => inner.counters.memory_hits(),
@@ -120,15 +134,23 @@ where
         Ok(hit.map(S::join))
     }
 
+    /// What this caller is to do; without protection every one loads for itself.
     fn role(&self) -> Role {
+        if self.plan.policy.stampede != Stampede::Off {
+            return self.join();
+        }
+        let key = self.plan.flight::<S::Value>(self.id);
+        let ticket = self.plan.ticket(&self.inner, self.id);
+        Role::Lead(Lead::alone(&self.inner.flights, key), ticket)
+    }
+
+    fn join(&self) -> Role {
         let (inner, policy) = (&self.inner, &self.plan.policy);
         let key = self.plan.flight::<S::Value>(self.id);
         let issue = || self.plan.ticket(inner, self.id);
-        if policy.stampede == Stampede::Off {
-            return Role::Lead(Lead::alone(&inner.flights, key), issue());
-        }
+        let local = self.plan.remote_codec(inner).is_none();
         let joining = (!self.is_refresh()).then_some(&inner.generations);
-        inner.flights.join(key, joining, (inner.clock.now(), policy.lease), issue)
+        inner.flights.join(key, joining, (inner.clock.now(), policy.lease), local, issue)
     }
 
     /// What a landed flight brings to those who waited.
@@ -140,7 +162,12 @@ where
                 let source = if fresh { Source::Coalesced } else { served.source };
                 Cached { source, ..served }
             }
-            Landing::Failed(failure) => loaded(S::unshare(&failure?)?, Source::Coalesced),
+            Landing::Failed(failure) => {
+                let failed = loaded(S::unshare(&failure?)?, Source::Coalesced);
+                // A read that brings no value is none of the hits.
+                self.inner.counters.misses();
+                return Some(failed);
+            }
             Landing::Abandoned => return None,
         };
         self.inner.counters.coalesced();
@@ -211,7 +238,10 @@ where
         source: Source,
         age: std::time::Duration,
     ) -> Result<(), W> {
-        let Role::Lead(mut lead, mut ticket) = self.role() else { return Ok(()) };
+        if !W::DETACHES {
+            return Err(work);
+        }
+        let Role::Lead(mut lead, mut ticket) = self.join() else { return Ok(()) };
         // Dropping the lead on the way back lands the flight as abandoned.
         let again = work.detach()?;
         let again = async move { S::split(again.await).map_err(|failed| S::share(&failed)) };

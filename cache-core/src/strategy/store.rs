@@ -8,6 +8,7 @@ use crate::codec::{self, Codec};
 use crate::entry::Stored;
 use crate::hierarchy::{Lease, Trying, Writing};
 use crate::invalidation::{Committed, Ticket};
+use crate::key::KeyId;
 
 /// Where a loaded value may go.
 pub(super) enum Fill {
@@ -70,11 +71,19 @@ impl Inner {
         lease: Option<Lease>,
     ) -> Result<(), crate::Error> {
         let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
+        let key = entry.key.to_string();
         let writing =
             async move { inner.write_now(committed, codec, &entry, replaces, lease).await };
         match tokio::runtime::Handle::try_current() {
             // A task that was cancelled with its runtime has dropped its guard: the eviction is owed.
-            Ok(runtime) => runtime.spawn(writing).await.unwrap_or(Ok(())),
+            Ok(runtime) => match runtime.spawn(writing).await {
+                Ok(written) => written,
+                Err(error) if error.is_panic() => {
+                    let message = "its `Serialize` panicked".to_owned();
+                    Err(crate::Error::Encode { key, message })
+                }
+                Err(_) => Ok(()),
+            },
             Err(_) => writing.await,
         }
     }
@@ -112,23 +121,33 @@ impl Inner {
                 // The lease was lost: an eviction came in another process, or another leader. Whichever
                 // it was, what was loaded here is not what the fleet has.
                 self.counters.fenced();
-                let _ = self.forget(crate::key::KeyId::of(&entry.key));
-                unsure.settle();
-            }
-            None if replaces => {
-                // Nothing was sent, and what came may be the late news of an older eviction: then the
-                // remote tier still has what was to be replaced.
-                self.counters.fenced();
-                self.evict_keys(&[&*entry.key]).await?;
+                if let Some(memory) = &self.memory {
+                    self.fences.reclaim(KeyId::of(&entry.key), entry, memory);
+                }
+                self.replaced_in_vain(&committed, &entry.key, replaces).await?;
                 unsure.settle();
             }
             None => {
-                // An eviction came first: nothing was sent, and it has seen to the remote tier.
                 self.counters.fenced();
+                self.replaced_in_vain(&committed, &entry.key, replaces).await?;
                 unsure.settle();
             }
         }
         unsure.replaces = false;
+        Ok(())
+    }
+
+    /// Nothing was stored. Where an eviction or a put of this process was in the way, that one sees to
+    /// the remote tier; else what was to be replaced may be there still.
+    async fn replaced_in_vain(
+        &self,
+        committed: &Committed,
+        key: &str,
+        replaces: bool,
+    ) -> Result<(), crate::Error> {
+        if replaces && committed.is_in_its_life() {
+            self.evict_replaced(key).await?;
+        }
         Ok(())
     }
 
