@@ -464,10 +464,11 @@ impl Inner {
         }
         let entry = self.entry(plan, &ticket, value, self.ttl(&plan.policy), Duration::ZERO);
         let Some(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
-            // An eviction or a put of this process came: it sees to the remote tier.
+            // An eviction or a put of this process came.
             self.counters.fenced();
-            otherwise.into_iter().for_each(Otherwise::settled);
-            return Ok(());
+            let Some(otherwise) = otherwise else { return Ok(()) };
+            otherwise.settled();
+            return self.evict_replaced(plan.key.as_str()).await;
         };
         self.counters.stores();
         let Some(codec) = codec else { return Ok(()) };

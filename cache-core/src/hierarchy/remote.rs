@@ -28,7 +28,7 @@ pub(crate) struct Remote {
 
 /// How long one caller waits for what another has begun: backends answer within their own time-outs, but
 /// nobody may be driving the runtime that the other one runs in.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn unsettled() -> BackendError {
     let message = "evictions that it missed are still being carried out";

@@ -103,11 +103,12 @@ impl Inner {
         Ok(removed.max(in_memory))
     }
 
-    /// What a refresh was to replace and did not: the remote tier forgets it, and loads that may have read it
-    /// end. A put that is under way goes on.
+    /// What a refresh or a put was to replace and did not: the remote tier forgets it. A put that is under way
+    /// goes on. (An eviction or put of this process that came meanwhile may not have got to the remote tier yet,
+    /// and whoever calls this is about to return.)
     pub(crate) async fn evict_replaced(&self, key: &str) -> Result<(), Error> {
-        let id = KeyId::of(key);
         let Some(remote) = &self.remote else { return Ok(()) };
+        let id = KeyId::of(key);
         drop(self.forget(id, Reach::Loads));
         let again = Finally(|| drop(self.forget(id, Reach::Loads)));
         let evicted = remote.evict(Undone::Keys(vec![key.to_owned()]), std::iter::empty()).await;

@@ -304,11 +304,6 @@ impl Committed {
         self.0.is_alive()
     }
 
-    /// Whether no eviction and no put of this process came since the ticket was issued.
-    pub(crate) fn is_in_its_life(&self) -> bool {
-        self.0.is_in_its_life()
-    }
-
     pub(crate) fn stamps(&self) -> &Stamps {
         &self.0.stamps
     }

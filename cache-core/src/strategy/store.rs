@@ -124,12 +124,12 @@ impl Inner {
                 if let Some(memory) = &self.memory {
                     self.fences.reclaim(KeyId::of(&entry.key), entry, memory);
                 }
-                self.replaced_in_vain(&committed, &entry.key, replaces).await?;
+                self.replaced_in_vain(&entry.key, replaces).await?;
                 unsure.settle();
             }
             None => {
                 self.counters.fenced();
-                self.replaced_in_vain(&committed, &entry.key, replaces).await?;
+                self.replaced_in_vain(&entry.key, replaces).await?;
                 unsure.settle();
             }
         }
@@ -137,18 +137,12 @@ impl Inner {
         Ok(())
     }
 
-    /// Nothing was stored. Where an eviction or a put of this process was in the way, that one sees to
-    /// the remote tier; else what was to be replaced may be there still.
-    async fn replaced_in_vain(
-        &self,
-        committed: &Committed,
-        key: &str,
-        replaces: bool,
-    ) -> Result<(), crate::Error> {
-        if replaces && committed.is_in_its_life() {
-            self.evict_replaced(key).await?;
+    /// Nothing was stored: what was to be replaced may be there still.
+    async fn replaced_in_vain(&self, key: &str, replaces: bool) -> Result<(), crate::Error> {
+        match replaces {
+            true => self.evict_replaced(key).await,
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// How long the remote tier keeps an entry: to the last moment it can be of use.
