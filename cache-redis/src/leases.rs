@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Acquire, Acquired, BackendError, BackendResult, Leases, MARK, Notice, Pattern, Write,
+    Acquire, Acquired, BackendError, BackendResult, KEPT, Leases, MARK, Notice, Pattern, Write,
 };
 use redis::Value;
 
@@ -45,7 +45,8 @@ impl Leases for Redis {
 
     fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool> {
         Box::pin(async move {
-            let args = vec![text(token), expiry(Some(ttl))];
+            let [ttl, px] = times(ttl);
+            let args = vec![text(token), ttl, px];
             let reply = self.call("renew", Call::new(&RENEW, vec![lease_key(key)], args)).await?;
             Ok(count(reply).ok_or_else(|| self.unexpected("renew"))? == 1)
         })
@@ -95,14 +96,18 @@ fn acquisition(request: Acquire<'_>) -> Call {
     let generation = format!("{generation:020}").into();
     let seen = seen.map(|mark| Bytes::copy_from_slice(&mark)).unwrap_or_default();
     let steal = Bytes::from_static(if steal { b"steal" } else { b"" });
-    let args = vec![text(token), generation, expiry(Some(ttl)), text(MARK as u64), seen, steal];
+    let [ttl, px] = times(ttl);
+    let args = vec![text(token), generation, ttl, px, text(MARK as u64), seen, steal];
     Call::new(&ACQUIRE, with_leases([key].into_iter()), args)
 }
 
 fn acquired(reply: Value) -> Option<Acquired> {
     match reply {
         Value::BulkString(value) => Some(Acquired::Value(value.into())),
-        Value::Int(0) => Some(Acquired::Lead),
+        Value::Array(lead) => {
+            let [Value::Int(takeovers)] = lead[..] else { return None };
+            Some(Acquired::Lead { takeovers: takeovers.try_into().ok()? })
+        }
         reply => Some(Acquired::Wait(Duration::from_millis(count(reply)?))),
     }
 }
@@ -112,6 +117,11 @@ fn count(reply: Value) -> Option<u64> {
         Value::Int(count) => u64::try_from(count).ok(),
         _ => None,
     }
+}
+
+/// How long a lease is its holder's alone, and after how long Redis forgets it.
+fn times(ttl: Duration) -> [Bytes; 2] {
+    [expiry(Some(ttl)), expiry(Some(ttl.saturating_add(KEPT)))]
 }
 
 /// A number as an argument of a script. Tokens stay text there: Lua's numbers have 53 bits.

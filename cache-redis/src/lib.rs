@@ -27,8 +27,8 @@
 //! ```
 //!
 //! Beside its values a cache with the namespace `shop` keeps generations (`shop~tag:..`) and, while a
-//! value is loaded, a lease (`shop~lease{..}..`). A Redis user needs access to keys as `shop*` and to
-//! the channel `shop~bus`.
+//! value is loaded, a lease (`shop~lease{..}..`), which goes by itself ten minutes after its time if its
+//! process died. A Redis user needs access to keys as `shop*` and to the channel `shop~bus`.
 //!
 //! Redis 5 or later is needed (scripts that read the clock and then write). Everything runs on
 //! Tokio, with its I/O and time drivers enabled. A `Redis` that was made inside a runtime also

@@ -8,6 +8,9 @@
 //! anything that is not a whole number below 2^53 is a foreign value and taken for missing. Tokens
 //! of leases and the generations they are asked for under may use all 64 bits: they stay text.
 //!
+//! Several read the server's clock and then write, which Redis allows from version 5 on: what it
+//! tells its replicas are the writes, not the script.
+//!
 //! Where a script touches values and leases, its keys are the values first, then their leases in
 //! the same order.
 
@@ -36,17 +39,18 @@ pub(crate) static STORE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORE_BODY]
 /// Removes values, ends their leases, and publishes if there is what to publish.
 pub(crate) static REMOVE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REMOVE_BODY]));
 
-/// Asks for a lease: the value, or 0 (granted), or how many milliseconds another's lasts.
-pub(crate) static ACQUIRE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[TEXT, ACQUIRE_BODY]));
+/// Asks for a lease: the value, or a list of one number (granted, after so many takeovers), or how
+/// many milliseconds another's lasts.
+pub(crate) static ACQUIRE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, ACQUIRE_BODY]));
 
 /// Stores a value and ends its lease, if the token holds it.
-pub(crate) static COMMIT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[TEXT, COMMIT_BODY]));
+pub(crate) static COMMIT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, COMMIT_BODY]));
 
 /// Lets a lease last from now, if the token holds it.
-pub(crate) static RENEW: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[TEXT, RENEW_BODY]));
+pub(crate) static RENEW: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, RENEW_BODY]));
 
 /// Ends a lease, if the token holds it.
-pub(crate) static ABORT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[TEXT, ABORT_BODY]));
+pub(crate) static ABORT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, ABORT_BODY]));
 
 /// The stored generation of each key, or a new one.
 pub(crate) static GENERATIONS: LazyLock<Lua> =
@@ -93,36 +97,61 @@ if ARGV[1] then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return removed
 ";
 
-// Anything but text is a foreign value, and taken for missing.
-const TEXT: &str = r"
+// A lease is `token:generation:takeovers:ends`, the generation with leading zeros, so that texts
+// compare as the numbers do. `ends` is the moment until which it is the token's alone, in
+// milliseconds since 1970 by the server's clock. The key itself goes some time after that: until
+// then a late holder finds its lease. Anything else is a foreign value, and taken for missing.
+//
+// If the server's clock is set back, others wait for the lease longer than was asked for, by the
+// step at most; the next renewal puts that right. If it is set forward, they may take the lease
+// earlier, and after a step of more than Redis keeps it, it is gone: a load is repeated or not
+// stored. A failover to a server with another time is such a step. Who may commit is never a matter
+// of the clock: the token decides.
+const LEASE: &str = r"
 local function text(key)
     local value = redis.pcall('GET', key)
     return type(value) == 'string' and value or nil
 end
 local function holder(key)
-    local value = text(key)
-    if not value then return nil end
-    return value:match('^(%d+):(%d+)$')
+    local lease = text(key)
+    if not lease then return nil end
+    return lease:match('^(%d+):(%d+):(%d+):(%d+)$')
+end
+local function milliseconds()
+    local clock = redis.call('TIME')
+    return tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+end
+local function hold(key, token, generation, takeovers, ends, px)
+    takeovers = math.min(tonumber(takeovers), 4294967295)
+    local lease = string.format('%s:%s:%.0f:%.0f', token, generation, takeovers, ends)
+    redis.call('SET', key, lease, 'PX', px)
+    return takeovers
 end
 ";
 
-// A lease is `token:generation`, the generation with leading zeros, so that texts compare as the
-// numbers do. A lease without an end is nobody's: none of ours is.
+// A lease does not outlast its key, and one whose key has no end is nobody's: none of ours is.
 const ACQUIRE_BODY: &str = r"
-local token, generation, px, mark_length, seen, steal = unpack(ARGV)
+local token, generation, ttl, px, mark_length, seen, steal = unpack(ARGV)
 if steal == '' then
     local value = text(KEYS[1])
     if value and (#value < tonumber(mark_length) or value:sub(-mark_length) ~= seen) then
         return value
     end
-    local other, older = holder(KEYS[2])
-    if other and other ~= token and older >= generation then
-        local left = redis.call('PTTL', KEYS[2])
+end
+local now, takeovers = milliseconds(), 0
+local other, older, before, ends = holder(KEYS[2])
+if other == token then
+    takeovers = before
+elseif other and steal == '' and older >= generation then
+    local left = tonumber(ends) - now
+    if left > 0 then
+        left = math.min(left, redis.call('PTTL', KEYS[2]))
         if left >= 0 then return math.max(left, 1) end
+    else
+        takeovers = tonumber(before) + 1
     end
 end
-redis.call('SET', KEYS[2], token .. ':' .. generation, 'PX', px)
-return 0
+return {hold(KEYS[2], token, generation, takeovers, now + tonumber(ttl), px)}
 ";
 
 const COMMIT_BODY: &str = r"
@@ -138,9 +167,15 @@ if channel then redis.call('PUBLISH', channel, message) end
 return 1
 ";
 
+// A full Redis refuses a script's writes only until the first that it allows: `PEXPIRE` is there for
+// nothing else.
 const RENEW_BODY: &str = r"
-if holder(KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local token, ttl, px = unpack(ARGV)
+local other, generation, takeovers = holder(KEYS[1])
+if other ~= token then return 0 end
+redis.call('PEXPIRE', KEYS[1], px)
+hold(KEYS[1], token, generation, takeovers, milliseconds() + tonumber(ttl), px)
+return 1
 ";
 
 const ABORT_BODY: &str = r"

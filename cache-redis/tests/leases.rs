@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Acquire, Acquired, Backend, BackendErrorKind, Leases, MARK, Notice, Pattern, Write,
+    Acquire, Acquired, Backend, BackendErrorKind, KEPT, Leases, MARK, Notice, Pattern, Write,
 };
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually};
 
 const LONG: Duration = Duration::from_secs(60);
+const BRIEF: Duration = Duration::from_millis(50);
+
+const LEAD: Acquired = Acquired::Lead { takeovers: 0 };
 
 async fn redis() -> (Server, Redis) {
     let server = Server::start();
@@ -32,13 +35,13 @@ fn request(key: &str, token: u64) -> Acquire<'_> {
 }
 
 async fn lead(redis: &Redis, key: &str, token: u64) {
-    assert_eq!(redis.acquire(request(key, token)).await.unwrap(), Acquired::Lead, "{key}");
+    assert_eq!(redis.acquire(request(key, token)).await.unwrap(), LEAD, "{key}");
 }
 
 /// The lease whether or not there is a value.
 async fn steal(redis: &Redis, key: &str, token: u64) {
     let steal = Acquire { steal: true, ..request(key, token) };
-    assert_eq!(redis.acquire(steal).await.unwrap(), Acquired::Lead, "{key}");
+    assert_eq!(redis.acquire(steal).await.unwrap(), LEAD, "{key}");
 }
 
 /// How often a command was called, from outside and by scripts.
@@ -90,7 +93,7 @@ async fn of_many_over_several_connections_one_leads() {
         let mut leaders = Vec::new();
         for task in tasks {
             match task.await.unwrap() {
-                (token, Ok(Acquired::Lead)) => leaders.push(token),
+                (token, Ok(LEAD)) => leaders.push(token),
                 (_, Ok(Acquired::Wait(left))) => assert!(left <= LONG),
                 other => panic!("{other:?}"),
             }
@@ -120,24 +123,97 @@ async fn an_eviction_over_another_connection_fences_the_load() {
     assert!(!loader.commit(3, &write("s:b", b"old"), None).await.unwrap());
 }
 
+/// A lease's key, and whether Redis keeps it about so long.
+fn kept(server: &Server, ttl: Duration) -> String {
+    let key = server.cli(&["KEYS", "s~lease{*"]);
+    let (end, pttl) = (ttl + KEPT, server.cli(&["PTTL", &key]));
+    let left = Duration::from_millis(pttl.parse().unwrap());
+    assert!(left <= end && left + Duration::from_secs(10) > end, "{key}: {left:?} of {end:?}");
+    key
+}
+
 #[tokio::test]
-async fn a_lease_vanishes_by_itself() {
+async fn a_lease_is_kept_for_some_time_after_its_own() {
     let (server, redis) = redis().await;
-    let brief = Acquire { ttl: Duration::from_millis(50), ..request("s:a", 1) };
-    assert_eq!(redis.acquire(brief).await.unwrap(), Acquired::Lead);
-    let lease = "s~lease{";
-    assert!(server.cli(&["KEYS", "*"]).starts_with(lease));
+    let brief = Acquire { ttl: BRIEF, ..request("s:a", 1) };
+    assert_eq!(redis.acquire(brief).await.unwrap(), LEAD);
+    kept(&server, BRIEF);
+    tokio::time::sleep(2 * BRIEF).await;
+    assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "its time was over, nobody took it");
+    kept(&server, LONG);
+    assert!(redis.renew("s:a", 1, BRIEF).await.unwrap());
+    kept(&server, BRIEF);
+    tokio::time::sleep(2 * BRIEF).await;
+    let taken = redis.acquire(request("s:a", 2)).await.unwrap();
+    assert_eq!(taken, Acquired::Lead { takeovers: 1 });
+    kept(&server, LONG);
+    steal(&redis, "s:a", 3).await;
+    let key = kept(&server, LONG);
+    assert!(server.cli(&["GET", &key]).starts_with("3:00000000000000000000:0:"));
+    // Nobody asks again: it vanishes by itself.
+    server.cli(&["PEXPIRE", &key, "10"]);
     eventually("vanished", async || server.cli(&["DBSIZE"]) == "0").await;
-    // Each way to hold a lease has an end.
+    assert!(!redis.commit(3, &write("s:a", b"a"), None).await.unwrap());
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_lease_whose_time_is_over() {
+    let (server, redis) = redis().await;
+    let late = async || {
+        let brief = Acquire { ttl: Duration::from_millis(1), ..request("s:a", 1) };
+        assert_eq!(redis.acquire(brief).await.unwrap(), LEAD);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        kept(&server, Duration::from_millis(1));
+    };
+    let keys = || server.cli(&["KEYS", "*"]);
+    late().await;
+    redis.abort("s:a", 1).await.unwrap();
+    assert_eq!(keys(), "");
+    late().await;
+    assert_eq!(redis.remove(&["s:a"], None).await.unwrap(), 0);
+    assert_eq!(keys(), "");
+    late().await;
+    assert_eq!(redis.revoke(&Pattern::new("s:a")).await.unwrap(), 1);
+    assert_eq!(keys(), "");
+    late().await;
+    redis.set(&[write("s:a", b"a")], None).await.unwrap();
+    assert_eq!(keys(), "s:a");
+    redis.remove(&["s:a"], None).await.unwrap();
+    late().await;
+    assert!(redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
+    assert_eq!(keys(), "s:a");
+}
+
+/// A clock that is set back leaves leases that seem to last longer; one that is set forward, leases
+/// whose time seems to be over. Their texts are what the scripts see of it.
+#[tokio::test]
+async fn steps_of_the_servers_clock_move_the_end_only() {
+    let (server, redis) = redis().await;
     lead(&redis, "s:a", 1).await;
     let key = server.cli(&["KEYS", "*"]);
-    let pttl = || server.cli(&["PTTL", &key]).parse::<u64>().unwrap();
-    assert!((50_000..=60_000).contains(&pttl()), "{}", pttl());
-    assert!(redis.renew("s:a", 1, LONG * 2).await.unwrap());
-    assert!((110_000..=120_000).contains(&pttl()), "{}", pttl());
-    steal(&redis, "s:a", 2).await;
-    assert!((50_000..=60_000).contains(&pttl()), "{}", pttl());
-    assert!(server.cli(&["GET", &key]).starts_with("2:"));
+    let now = server.cli(&["EVAL", "return redis.call('TIME')[1] .. '000'", "0"]);
+    let step = |seconds: i64| {
+        let ends = now.parse::<i64>().unwrap() + (60 + seconds) * 1000;
+        let px = (660 + seconds) * 1000;
+        let lease = format!("1:{:020}:0:{ends}", 0);
+        server.cli(&["SET", &key, &lease, "PX", &px.to_string()]);
+    };
+    step(30);
+    let Acquired::Wait(left) = redis.acquire(request("s:a", 2)).await.unwrap() else {
+        panic!("the holder has it to itself")
+    };
+    assert!(left > LONG && left <= LONG + Duration::from_secs(30), "{left:?}");
+    assert!(redis.renew("s:a", 1, LONG).await.unwrap());
+    let Acquired::Wait(left) = redis.acquire(request("s:a", 2)).await.unwrap() else {
+        panic!("the holder has it to itself")
+    };
+    assert!(left <= LONG, "a renewal puts it right: {left:?}");
+    step(-90);
+    assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "nobody took it");
+    step(-90);
+    let taken = redis.acquire(request("s:a", 2)).await.unwrap();
+    assert_eq!(taken, Acquired::Lead { takeovers: 1 });
+    assert!(!redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
 }
 
 #[tokio::test]
@@ -180,7 +256,7 @@ async fn a_commit_stores_bytes_and_time_to_live() {
     let found = redis.acquire(request("s:a", 1)).await.unwrap();
     assert_eq!(found, Acquired::Value(Bytes::from(value)));
     let seen = Acquire { seen: Some(mark), ..request("s:a", 1) };
-    assert_eq!(redis.acquire(seen).await.unwrap(), Acquired::Lead);
+    assert_eq!(redis.acquire(seen).await.unwrap(), LEAD);
     assert!(redis.commit(1, &Write { ttl: None, ..entry }, None).await.unwrap());
     assert_eq!(server.cli(&["PTTL", "s:a"]), "-1");
 }
@@ -200,9 +276,34 @@ async fn foreign_values_are_in_nobodys_way() {
     assert!(!redis.commit(1, &write("s:b", b"b"), None).await.unwrap());
     redis.abort("s:b", 1).await.unwrap();
     lead(&redis, "s:b", 2).await;
+    let generation = format!("{:020}", 0);
+    let put = |text: &str| server.cli(&["SET", &lease, &text.replace('G', &generation)]);
+    for text in ["", "3", "3:G", "3:G:0", "3:G:0:", ":G:0:9", "3:G:-1:9", "3:G:0:1e9", "3:G:0:9:9"]
+    {
+        put(text);
+        assert!(!redis.renew("s:b", 3, LONG).await.unwrap(), "{text}");
+        assert!(!redis.commit(3, &write("s:b", b"b"), None).await.unwrap(), "{text}");
+        lead(&redis, "s:b", 4).await;
+    }
     // Without an end it would be held for ever.
-    server.cli(&["SET", &lease, "3"]);
+    put("3:G:7:9999999999999");
     lead(&redis, "s:b", 4).await;
+    // Numbers that are none of ours.
+    let many = "9".repeat(400);
+    for takeovers in ["4294967294", "4294967295", "4294967296", &many] {
+        put(&format!("3:G:{takeovers}:1"));
+        let most = Acquired::Lead { takeovers: u32::MAX };
+        for token in [4, 4] {
+            assert_eq!(redis.acquire(request("s:b", token)).await.unwrap(), most, "{takeovers}");
+        }
+        assert!(redis.renew("s:b", 4, LONG).await.unwrap());
+    }
+    let end = format!("3:G:0:{many}").replace('G', &generation);
+    server.cli(&["SET", &lease, &end, "PX", "60000"]);
+    let Acquired::Wait(left) = redis.acquire(request("s:b", 4)).await.unwrap() else {
+        panic!("held while its key is there")
+    };
+    assert!(left <= LONG, "{left:?}");
 }
 
 #[tokio::test]
@@ -219,6 +320,7 @@ async fn a_full_redis_ends_leases_and_grants_none() {
         assert_eq!(error.kind(), BackendErrorKind::Refused);
         assert!(error.to_string().contains("OOM"), "{error}");
     }
+    assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "a load may go on meanwhile");
     redis.abort("s:a", 1).await.unwrap();
     assert_eq!(server.cli(&["KEYS", "*"]), "", "a set that is refused has ended the lease");
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -246,7 +348,7 @@ async fn one_round_trip_each() {
     let keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
     assert_eq!(redis.remove(&keys, Some(&notice)).await.unwrap(), 256);
     assert_eq!((calls(&server, "evalsha"), calls(&server, "eval")), (6, 0));
-    assert_eq!(calls(&server, "set"), 1 + 1 + 256);
+    assert_eq!(calls(&server, "set"), 1 + 1 + 1 + 256);
     assert_eq!(calls(&server, "publish"), 2);
 }
 

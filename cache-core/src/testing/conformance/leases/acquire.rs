@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark};
+use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark};
 use crate::Pattern;
 use crate::backend::{Acquire, Acquired, MARK};
 use crate::testing::conformance::together;
@@ -37,7 +37,8 @@ impl Leasing<'_> {
             })
         };
         let answers = together((1..=50).map(ask).collect()).await;
-        let lead = |answer: &&Result<Acquired, _>| matches!(answer, Ok(Acquired::Lead));
+        let lead =
+            |answer: &&Result<Acquired, _>| matches!(answer, Ok(Acquired::Lead { takeovers: 0 }));
         let wait = |answer: &&Result<Acquired, _>| matches!(answer, Ok(Acquired::Wait(_)));
         assert_eq!(answers.iter().filter(lead).count(), 1, "one of many leads: {answers:?}");
         assert_eq!(answers.iter().filter(wait).count(), 49, "the others wait: {answers:?}");
@@ -64,7 +65,7 @@ impl Leasing<'_> {
         almost[0] ^= 1;
         assert_eq!(self.ask(ask(ONE, Some(almost))).await, hit, "the first byte counts, too");
         let seen = Some(mark(MARKED));
-        assert_eq!(self.ask(ask(ONE, seen)).await, Acquired::Lead, "the value that was seen");
+        assert_eq!(self.ask(ask(ONE, seen)).await, LEAD, "the value that was seen");
         assert!(
             matches!(self.ask(ask(OTHER, seen)).await, Acquired::Wait(_)),
             "who has seen the value waits for the holder"
@@ -91,7 +92,7 @@ impl Leasing<'_> {
         let seen = Some(mark(value));
         let request =
             Acquire { key: &key, token: ONE, ttl: LONG, seen, generation: 0, steal: false };
-        assert_eq!(self.ask(request).await, Acquired::Lead, "a value that is nothing but its mark");
+        assert_eq!(self.ask(request).await, LEAD, "a value that is nothing but its mark");
     }
 
     pub(super) async fn is_independent_of_the_value(&self) {
@@ -109,7 +110,7 @@ impl Leasing<'_> {
             generation: 0,
             steal: false,
         };
-        assert_eq!(self.ask(request).await, Acquired::Lead);
+        assert_eq!(self.ask(request).await, LEAD);
         let value = Some(Bytes::from_static(MARKED));
         assert_eq!(self.suite.get(&key).await, value, "the value stays while a lease is held");
         self.leases.abort(&key, ONE).await.expect("abort");
@@ -120,13 +121,13 @@ impl Leasing<'_> {
         let key = self.key("stolen");
         let steal =
             |token| Acquire { key: &key, token, ttl: LONG, seen: None, generation: 0, steal: true };
-        assert_eq!(self.ask(steal(ONE)).await, Acquired::Lead, "a free lease, too");
-        assert_eq!(self.ask(steal(OTHER)).await, Acquired::Lead, "whoever holds it");
-        assert_eq!(self.ask(steal(OTHER)).await, Acquired::Lead, "safe to repeat");
+        assert_eq!(self.ask(steal(ONE)).await, LEAD, "a free lease, too");
+        assert_eq!(self.ask(steal(OTHER)).await, LEAD, "whoever holds it");
+        assert_eq!(self.ask(steal(OTHER)).await, LEAD, "safe to repeat");
         assert!(!self.holds(&key, ONE).await, "it is not the other's any more");
         self.refuses(&key, ONE, "after the lease was stolen").await;
         assert!(self.commit(&key, OTHER, MARKED).await, "the thief commits");
-        assert_eq!(self.ask(steal(ONE)).await, Acquired::Lead, "whatever value is there");
+        assert_eq!(self.ask(steal(ONE)).await, LEAD, "whatever value is there");
         assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)), "and it stays");
     }
 
@@ -136,14 +137,20 @@ impl Leasing<'_> {
             let (seen, steal) = (None, false);
             self.ask(Acquire { key: &key, token, ttl: LONG, seen, generation, steal })
         };
-        assert_eq!(ask(ONE, 99).await, Acquired::Lead);
+        assert_eq!(ask(ONE, 99).await, LEAD);
         let same = ask(OTHER, 99).await;
         assert!(matches!(same, Acquired::Wait(_)), "of the same generation");
         let older = ask(OTHER, 7).await;
         assert!(matches!(older, Acquired::Wait(_)), "an older generation waits: {older:?}");
-        assert_eq!(ask(OTHER, 100).await, Acquired::Lead, "a newer one does not");
+        assert!(self.holds(&key, ONE).await);
+        let same = ask(OTHER, 99).await;
+        assert!(matches!(same, Acquired::Wait(_)), "a renewal leaves the generation: {same:?}");
+        assert_eq!(ask(ONE, 100).await, LEAD, "the holder has learnt of a newer one");
+        let same = ask(OTHER, 100).await;
+        assert!(matches!(same, Acquired::Wait(_)), "so its lease is of that one: {same:?}");
+        assert_eq!(ask(OTHER, 101).await, LEAD, "a newer one does not wait");
         self.refuses(&key, ONE, "what was loaded under an older generation").await;
-        assert_eq!(ask(ONE, u64::MAX).await, Acquired::Lead, "any number counts");
+        assert_eq!(ask(ONE, u64::MAX).await, LEAD, "any number counts");
         let below = ask(OTHER, u64::MAX - 1).await;
         assert!(matches!(below, Acquired::Wait(_)), "exactly: {below:?}");
     }
@@ -152,17 +159,20 @@ impl Leasing<'_> {
         let key = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\" } {");
         let ask =
             |ttl| Acquire { key: &key, token: 1, ttl, seen: None, generation: 0, steal: false };
-        assert_eq!(self.ask(ask(Duration::MAX)).await, Acquired::Lead, "an immense ttl");
+        assert_eq!(self.ask(ask(Duration::MAX)).await, LEAD, "an immense ttl");
         assert!(self.leases.renew(&key, 1, Duration::MAX).await.expect("renew"));
+        let other = self.acquire(&key, 2).await;
+        assert!(matches!(other, Acquired::Wait(_)), "an immense ttl is no error: {other:?}");
         assert!(self.commit(&key, 1, b"odd").await, "keys are opaque");
         assert_eq!(self.remove(&[&key], None).await, 1);
-        assert_eq!(self.ask(ask(Duration::from_nanos(1))).await, Acquired::Lead, "a minute ttl");
+        assert_eq!(self.ask(ask(Duration::from_nanos(1))).await, LEAD, "a minute ttl");
         tokio::time::sleep(LONGER_THAN_SHORT).await;
+        self.takes_over(&key, 2, 1).await;
         self.refuses(&key, 1, "after a minute ttl").await;
-        self.lead(&key, 1).await;
-        let renewed = self.leases.renew(&key, 1, Duration::from_nanos(1)).await.expect("renew");
+        let renewed = self.leases.renew(&key, 2, Duration::from_nanos(1)).await.expect("renew");
         assert!(renewed, "a minute ttl");
         tokio::time::sleep(LONGER_THAN_SHORT).await;
-        self.refuses(&key, 1, "after a minute renewal").await;
+        self.takes_over(&key, 1, 2).await;
+        self.refuses(&key, 2, "after a minute renewal").await;
     }
 }

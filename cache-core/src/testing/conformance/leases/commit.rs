@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
-use crate::backend::{Acquire, Acquired, Write};
+use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
+use crate::backend::{Acquire, Write};
 
 impl Leasing<'_> {
     pub(super) async fn commits(&self) {
@@ -21,7 +21,7 @@ impl Leasing<'_> {
         let seen = Some(mark(MARKED));
         let request =
             Acquire { key: &key, token: OTHER, ttl: LONG, seen, generation: 0, steal: false };
-        assert_eq!(self.ask(request).await, Acquired::Lead, "the next one leads");
+        assert_eq!(self.ask(request).await, LEAD, "the next one leads");
     }
 
     pub(super) async fn commits_for_a_time(&self) {
@@ -36,7 +36,7 @@ impl Leasing<'_> {
                 generation: 0,
                 steal: true,
             };
-            assert_eq!(self.ask(steal).await, Acquired::Lead);
+            assert_eq!(self.ask(steal).await, LEAD);
             let stored = self.leases.commit(ONE, &write(ttl), None).await.expect("commit");
             assert!(stored, "the holder commits");
         };

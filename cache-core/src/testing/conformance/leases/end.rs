@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{LONG, Leasing, MARKED, ONE, OTHER};
+use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER};
 use crate::Pattern;
-use crate::backend::{Acquire, Acquired, Notice, Write};
+use crate::backend::{Acquire, Notice, Write};
 
 impl Leasing<'_> {
     pub(super) async fn ends_with_a_set(&self) {
@@ -37,7 +37,7 @@ impl Leasing<'_> {
                 generation: 0,
                 steal: true,
             };
-            assert_eq!(self.ask(steal).await, Acquired::Lead);
+            assert_eq!(self.ask(steal).await, LEAD);
             self.lead(&absent, ONE).await;
             let removed = self.remove(&[&there, &absent], notice).await;
             assert_eq!(removed, 1, "leases are not counted as values");
@@ -60,7 +60,7 @@ impl Leasing<'_> {
         self.put(&valued, MARKED).await;
         let steal =
             Acquire { key: &valued, token: ONE, ttl: LONG, seen: None, generation: 0, steal: true };
-        assert_eq!(self.ask(steal).await, Acquired::Lead);
+        assert_eq!(self.ask(steal).await, LEAD);
         let gone = below("gone");
         self.lead(&gone, ONE).await;
         self.leases.abort(&gone, ONE).await.expect("abort");

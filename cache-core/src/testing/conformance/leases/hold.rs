@@ -1,22 +1,9 @@
 //! How long a lease lasts.
 
 use super::{LONG, LONGER_THAN_SHORT, Leasing, ONE, OTHER, SHORT};
-use crate::backend::{Acquire, Acquired};
+use crate::backend::Acquired;
 
 impl Leasing<'_> {
-    pub(super) async fn expires(&self) {
-        let key = self.key("expired");
-        let brief =
-            Acquire { key: &key, token: ONE, ttl: SHORT, seen: None, generation: 0, steal: false };
-        assert_eq!(self.ask(brief).await, Acquired::Lead);
-        tokio::time::sleep(LONGER_THAN_SHORT).await;
-        assert!(!self.holds(&key, ONE).await, "an expired lease is not renewed");
-        self.refuses(&key, ONE, "after the lease has expired").await;
-        self.lead(&key, OTHER).await;
-        self.refuses(&key, ONE, "while another holds the lease").await;
-        assert!(self.holds(&key, OTHER).await, "a refused commit leaves the holder its lease");
-    }
-
     pub(super) async fn renews(&self) {
         let key = self.key("renewed");
         assert!(!self.holds(&key, ONE).await, "a lease that nobody has is not renewed");
@@ -33,7 +20,9 @@ impl Leasing<'_> {
         assert!(left > LONG && left <= much, "it lasts as long as it was renewed for: {left:?}");
         assert!(self.leases.renew(&key, OTHER, SHORT).await.expect("renew"));
         tokio::time::sleep(LONGER_THAN_SHORT).await;
-        self.lead(&key, ONE).await;
+        self.takes_over(&key, ONE, 1).await;
+        assert!(!self.holds(&key, OTHER).await, "a lease that was taken is not renewed");
+        assert!(self.holds(&key, ONE).await, "a refused renewal leaves the holder its lease");
     }
 
     pub(super) async fn aborts(&self) {

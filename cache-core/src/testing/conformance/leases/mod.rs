@@ -4,6 +4,7 @@ mod acquire;
 mod commit;
 mod end;
 mod hold;
+mod late;
 
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const OTHER: u64 = u64::MAX - 1;
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(30);
 const LONGER_THAN_SHORT: Duration = Duration::from_millis(60);
+
+/// The lease is given, and was not taken from a holder whose time was over.
+const LEAD: Acquired = Acquired::Lead { takeovers: 0 };
 
 /// A value with a mark of bytes that text functions stumble over.
 const MARKED: &[u8] = b"value\0with\xff\0\r\n%*[]\\\x80\xfe\0";
@@ -40,7 +44,6 @@ impl Suite<'_> {
         suite.is_independent_of_the_value().await;
         suite.steals().await;
         suite.ends_older_generations().await;
-        suite.expires().await;
         suite.renews().await;
         suite.aborts().await;
         suite.commits().await;
@@ -51,6 +54,11 @@ impl Suite<'_> {
         suite.revokes_what_matches().await;
         suite.tells_of_what_was_stored().await;
         suite.takes_any_key_and_time().await;
+        suite.is_taken_when_its_time_is_over().await;
+        suite.stays_its_holders_until_it_is_taken().await;
+        suite.ends_when_its_time_is_over().await;
+        suite.counts_takeovers_for_the_holder().await;
+        suite.forgets_takeovers().await;
     }
 }
 
@@ -73,7 +81,13 @@ impl Leasing<'_> {
     }
 
     async fn lead(&self, key: &str, token: u64) {
-        assert_eq!(self.acquire(key, token).await, Acquired::Lead, "a free lease is granted");
+        assert_eq!(self.acquire(key, token).await, LEAD, "a free lease is granted");
+    }
+
+    /// A lease that another had, whose time is over.
+    async fn takes_over(&self, key: &str, token: u64, takeovers: u32) {
+        let taken = Acquired::Lead { takeovers };
+        assert_eq!(self.acquire(key, token).await, taken, "a late lease is granted to another");
     }
 
     async fn holds(&self, key: &str, token: u64) -> bool {
