@@ -4,6 +4,7 @@
 //! A value is as old as its load. For a value that was put that is when the put was over: two puts that
 //! run at the same time may end in either order.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::facts::{Evict, Facts, Load, Moment, NEVER, Read};
@@ -53,8 +54,9 @@ const SETTLED: u64 = 20 * OPERATION;
 const FLIGHT: u64 = 2 * LEASE + 4 * OPERATION;
 /// A tier that failed is left alone for a moment: then, too, it can't be asked.
 const LEFT_ALONE: u64 = 3_000;
-/// The longest wait for an answer: a few loads that hang, one after the other.
-const PATIENCE: u64 = 4 * (HANG + LOAD) + 20 * OPERATION;
+/// The longest wait for an answer, unless one's own load hangs: three leaders that do, one after the other,
+/// each with twice the time of the one before.
+const PATIENCE: u64 = (1 + 2 + 4) * LEASE + 2 * LOAD + 20 * OPERATION;
 /// How long after an eviction another process's flights may still be replaced.
 const ECHO: u64 = BUS_DELAY + 4 * OPERATION;
 
@@ -62,6 +64,7 @@ pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> 
     let facts = Facts::of(records);
     let checker = Checker { facts: &facts };
     checker.values()?;
+    checker.refreshed()?;
     checker.one_process()?;
     checker.fleet()?;
     checker.store()?;
@@ -145,6 +148,17 @@ impl Checker<'_> {
                 let orders = vec![read.started.order, ended.order];
                 let what = format!("read {} got value {value}, which is another's", read.id);
                 return Err(Violation::new("P1", what, orders));
+            }
+        }
+        Ok(())
+    }
+
+    /// A refresh brings what was loaded for it.
+    fn refreshed(&self) -> Result<(), Violation> {
+        for (read, ended, value) in self.found().filter(|(read, ..)| read.how == How::Refresh) {
+            if self.made(value).is_some_and(|made| made < read.started) {
+                let what = format!("refresh {} got the older value {value}", read.id);
+                return Err(Violation::new("refresh", what, vec![read.started.order, ended.order]));
             }
         }
         Ok(())
@@ -311,13 +325,20 @@ impl Checker<'_> {
     /// P5: everybody who waits gets an answer, and at the end nothing is left.
     fn nobody_stranded(&self) -> Result<(), Violation> {
         let facts = self.facts;
-        let reads = facts.reads.values().map(|read| (read.node, read.started, read.ended));
-        let evicts = facts.evicts.values().map(|evict| (evict.node, evict.started, evict.ended));
-        for (node, started, ended) in reads.chain(evicts) {
+        let hung = |load: &&Load| load.ended.at.saturating_sub(load.began.at) > LOAD;
+        let hung: BTreeSet<u64> = facts.loads.values().filter(hung).map(|load| load.read).collect();
+        let reads = facts.reads.values().map(|read| {
+            let own = if hung.contains(&read.id) { HANG + LOAD } else { 0 };
+            (read.node, read.started, read.ended, own)
+        });
+        let evicts = facts.evicts.values();
+        let evicts = evicts.map(|evict| (evict.node, evict.started, evict.ended, 0));
+        for (node, started, ended, own) in reads.chain(evicts) {
             let paused = facts.paused.get(&node).into_iter().flatten();
             let paused: u64 =
-                paused.map(|span| span.to.saturating_sub(span.from).min(10 * HANG)).sum();
-            let late = ended.is_none_or(|(ended, _)| ended.at > started.at + PATIENCE + paused);
+                paused.map(|span| span.to.saturating_sub(span.from).min(HANG)).sum();
+            let until = started.at + PATIENCE + paused + own;
+            let late = ended.is_none_or(|(ended, _)| ended.at > until);
             if late && !facts.killed.contains(&node) {
                 let what = format!("what began at {} ms on node {node} took too long", started.at);
                 return Err(Violation::new("P5", what, vec![started.order]));

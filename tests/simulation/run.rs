@@ -15,7 +15,7 @@ use super::link::Link;
 use super::node::{KEYS, Node, draw_policy};
 use super::origin::Origin;
 use super::remote::Remote;
-use super::weather::{HANG, LEASE, Weather};
+use super::weather::{HANG, Weather};
 use super::workload::{Troubles, client};
 
 /// Longer than any run takes.
@@ -116,14 +116,14 @@ async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
 
 /// What all agree on once the weather is fine: each reads each key, then nothing is left under way.
 async fn rest(nodes: &[Arc<Node>], history: &History) {
-    sleep(Duration::from_millis(2 * HANG)).await;
+    sleep(Duration::from_millis(HANG)).await;
     for node in nodes.iter().filter(|node| !node.link.is_cut()) {
         for key in 0..KEYS as u64 {
             node.peek(key).await;
             node.get_or_load(key, false, true).await;
         }
     }
-    sleep(Duration::from_millis(8 * LEASE + 2 * HANG)).await;
+    sleep(Duration::from_millis(2 * HANG)).await;
     for node in nodes.iter().filter(|node| !node.link.is_cut()) {
         let in_flight = node.cache.stats().in_flight;
         history.record(Event::Rest { node: node.number, in_flight });

@@ -8,12 +8,13 @@ pub(crate) const BUS_DELAY: u64 = 40;
 pub(crate) const BUS_NOTICE: u64 = 300;
 /// An operation of the remote tier is answered within this.
 pub(crate) const OPERATION: u64 = 250;
-/// How long a load may hold up those who wait for it.
-pub(crate) const LEASE: u64 = 1_500;
-/// A load that hangs takes so long.
-pub(crate) const HANG: u64 = 4 * LEASE;
+/// How long a load may hold up those who wait for it. Longer than a lease of the remote tier lasts without
+/// being renewed.
+pub(crate) const LEASE: u64 = 4_000;
 /// The longest that a load takes if it does not hang.
-pub(crate) const LOAD: u64 = 400;
+pub(crate) const LOAD: u64 = 3_800;
+/// A load that hangs takes so long: longer than anybody may have to wait for it.
+pub(crate) const HANG: u64 = 20 * LEASE;
 
 /// Shares are in a thousand.
 #[derive(Clone, Copy, Debug, Default)]
