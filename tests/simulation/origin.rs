@@ -99,9 +99,9 @@ impl Origin {
         let fails = chance.in_thousand(weather.load_failures);
         let takes = match chance.among(0..20) {
             _ if chance.in_thousand(weather.load_hangs) => chance.millis(HANG..HANG + LOAD),
-            0 if chance.in_thousand(300) => chance.millis(LOAD / 2..LOAD),
-            0 => chance.millis(100..500),
-            1..8 => chance.millis(20..100),
+            0 if chance.in_thousand(300) => chance.millis(500..LOAD),
+            0 | 1 => chance.millis(100..500),
+            2..8 => chance.millis(20..100),
             _ => chance.millis(0..20),
         };
         sleep(takes).await;
