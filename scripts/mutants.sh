@@ -38,7 +38,7 @@ mutant() {
     if simulate; then
         echo "-- $name: NOT found out in $seeds seeds"
         failed=1
-    elif found=$(grep -oE '^(P[0-9]|refresh): ' "$copy/output" | sort | uniq -c | tr -s ' \n' ' ') && [[ -n $found ]]; then
+    elif found=$(grep -oE '^(P[0-9]|refresh|life): ' "$copy/output" | sort | uniq -c | tr -s ' \n' ' ') && [[ -n $found ]]; then
         echo "ok $name:$found"
     else
         echo "?? $name: does not run"

@@ -5,6 +5,8 @@ use super::checker::{Terms, check};
 use super::history::{Answer, Event, How, Key, Node, Outcome, Record, What};
 use super::weather::{BUS_DELAY, BUS_NOTICE, HANG, LEASE};
 
+const LIFE: u64 = 100_000;
+
 /// A history under construction; every event takes a millisecond.
 #[derive(Default)]
 struct Tale {
@@ -76,7 +78,8 @@ impl Tale {
     }
 
     fn verdict(&self) -> Option<&'static str> {
-        let terms = Terms { one_load_per_node: true, one_load_per_fleet: true };
+        let lives = vec![LIFE; 4];
+        let terms = Terms { one_load_per_node: true, one_load_per_fleet: true, lives };
         check(&self.records, &terms).err().map(|violation| violation.promise)
     }
 
@@ -244,4 +247,19 @@ fn an_eviction_that_is_forgotten_breaks_p7() {
 fn a_refresh_that_brings_an_older_value_is_found() {
     let old = Outcome::Value(100, 1);
     Tale::new().load(0, 1, 100).read_as(How::Refresh, 0, 1, old).breaks("refresh");
+}
+
+#[test]
+fn a_value_that_outlives_its_time_is_found() {
+    Tale::new().load(0, 1, 100).after(LIFE).read(0, 1, 100).keeps();
+    Tale::new().load(0, 1, 100).after(2 * LIFE).read(0, 1, 100).breaks("life");
+}
+
+#[test]
+fn what_a_hung_leader_brings_late_breaks_p5() {
+    let late = |waited| {
+        let tale = Tale::new().began(0, 1, 100).after(waited);
+        tale.load(0, 1, 101).ended(100).read(0, 1, 100)
+    };
+    late(LEASE).breaks("P5");
 }

@@ -37,13 +37,16 @@ impl fmt::Display for Violation {
 pub(crate) struct Terms {
     pub(crate) one_load_per_node: bool,
     pub(crate) one_load_per_fleet: bool,
+    /// How long a value of each key is served at most.
+    pub(crate) lives: Vec<u64>,
 }
 
 impl Terms {
-    pub(crate) fn of(weather: Weather) -> Self {
+    pub(crate) fn of(weather: Weather, lives: Vec<u64>) -> Self {
         Self {
             one_load_per_node: weather.loads_succeed() && weather.forgettings == 0,
             one_load_per_fleet: weather.leases_hold(),
+            lives,
         }
     }
 }
@@ -57,6 +60,8 @@ const LEFT_ALONE: u64 = 3_000;
 /// The longest wait for an answer, unless one's own load hangs: three leaders that do, one after the other,
 /// each with twice the time of the one before.
 const PATIENCE: u64 = (1 + 2 + 4) * LEASE + 2 * LOAD + 20 * OPERATION;
+/// The nodes' clocks differ by so much.
+const SKEW: u64 = 250;
 /// How long after an eviction another process's flights may still be replaced.
 const ECHO: u64 = BUS_DELAY + 4 * OPERATION;
 
@@ -65,6 +70,8 @@ pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> 
     let checker = Checker { facts: &facts };
     checker.values()?;
     checker.refreshed()?;
+    checker.life(terms)?;
+    checker.late()?;
     checker.one_process()?;
     checker.fleet()?;
     checker.store()?;
@@ -159,6 +166,46 @@ impl Checker<'_> {
             if self.made(value).is_some_and(|made| made < read.started) {
                 let what = format!("refresh {} got the older value {value}", read.id);
                 return Err(Violation::new("refresh", what, vec![read.started.order, ended.order]));
+            }
+        }
+        Ok(())
+    }
+
+    /// No value is served when its time is over, however it got where it was found.
+    fn life(&self, terms: &Terms) -> Result<(), Violation> {
+        for (read, ended, value) in self.found() {
+            let Some(load) = self.facts.loads.get(&value) else { continue };
+            let until = load.ended.at.saturating_add(terms.lives[read.key as usize] + SKEW);
+            if read.started.at > until {
+                let orders = vec![load.ended.order, read.started.order, ended.order];
+                let what = format!("value {value} of key {} was served too long", read.key);
+                return Err(Violation::new("life", what, orders));
+            }
+        }
+        Ok(())
+    }
+
+    /// P5: a leader that hung was taken over from, and what it brings late is not kept.
+    fn late(&self) -> Result<(), Violation> {
+        let loads = || self.facts.loads.values();
+        for (read, ended, value) in self.found() {
+            let Some(hung) = self.facts.loads.get(&value) else { continue };
+            let same = |load: &&Load| load.node == hung.node && load.key == hung.key;
+            let overdue = hung.began.at.saturating_add(LEASE);
+            let taken_over = loads().filter(same).find(|load| {
+                load.began.at >= overdue && load.outcome == Outcome::Ok && load.ended < hung.ended
+            });
+            let Some(successor) = taken_over else { continue };
+            // Those who waited for a load that failed try side by side.
+            let side_by_side = loads().filter(same).any(|load| {
+                load.outcome == Outcome::Failed
+                    && load.ended < successor.began
+                    && load.ended.at + 2 * LEASE > hung.began.at
+            });
+            if read.node == hung.node && read.started > hung.ended && !side_by_side {
+                let orders = vec![hung.began.order, successor.began.order, ended.order];
+                let what = format!("value {value} of a leader that hung was kept");
+                return Err(Violation::new("P5", what, orders));
             }
         }
         Ok(())
@@ -335,8 +382,7 @@ impl Checker<'_> {
         let evicts = evicts.map(|evict| (evict.node, evict.started, evict.ended, 0));
         for (node, started, ended, own) in reads.chain(evicts) {
             let paused = facts.paused.get(&node).into_iter().flatten();
-            let paused: u64 =
-                paused.map(|span| span.to.saturating_sub(span.from).min(HANG)).sum();
+            let paused: u64 = paused.map(|span| span.to.saturating_sub(span.from).min(HANG)).sum();
             let until = started.at + PATIENCE + paused + own;
             let late = ended.is_none_or(|(ended, _)| ended.at > until);
             if late && !facts.killed.contains(&node) {

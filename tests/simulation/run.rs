@@ -12,7 +12,7 @@ use super::chance::Chance;
 use super::checker::{Terms, Violation, check};
 use super::history::{Event, History, Record};
 use super::link::Link;
-use super::node::{KEYS, Node, draw_policy};
+use super::node::{KEYS, Node, Rules, draw_rules};
 use super::origin::Origin;
 use super::remote::Remote;
 use super::weather::{HANG, Weather};
@@ -37,24 +37,25 @@ pub(crate) fn run(seed: u64) -> Run {
         let chance = Arc::new(Chance::new(seed));
         let weather = Weather::draw(&chance);
         let history = Arc::new(History::new());
-        let ended = timeout(END, live(Arc::clone(&chance), weather, Arc::clone(&history))).await;
+        let rules: Vec<_> = (0..KEYS as u64).map(|key| draw_rules(key, &chance)).collect();
+        let terms = Terms::of(weather, rules.iter().map(|rules| rules.life).collect());
+        let ended = timeout(END, live(chance, weather, rules, Arc::clone(&history))).await;
         let records = history.records();
         let verdict = match ended {
-            Ok(()) => check(&records, &Terms::of(weather)),
+            Ok(()) => check(&records, &terms),
             Err(_) => Err(Violation::new("P5", "the run did not end", Vec::new())),
         };
         Run { records, verdict }
     })
 }
 
-async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
+async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history: Arc<History>) {
     let count = chance.among(2..5) as usize;
     let keys = chance.among(1..KEYS as u64 + 1);
     let bus = Arc::new(Bus::default());
     // Nodes are built one after the other: their clocks do not agree.
     let store = MemoryBackend::with_clock(Clock::tokio());
     let origin = Arc::new(Origin::new(KEYS, weather, &chance, &history));
-    let policies: Vec<_> = (0..KEYS as u64).map(|key| draw_policy(key, &chance)).collect();
     let (requests, operations) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut nodes = Vec::new();
     for number in 0..count {
@@ -71,7 +72,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
             .remote(remote)
             .clock(Clock::tokio())
             .seed(chance.number());
-        let builder = match chance.among(0..8) {
+        let builder = match chance.among(0..5) {
             0 => builder.no_memory(),
             _ => builder.memory(Memory::max_entries(1_000)),
         };
@@ -81,7 +82,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
             link,
             origin: Arc::clone(&origin),
             history: Arc::clone(&history),
-            policies: policies.clone(),
+            rules: rules.clone(),
             operations: Arc::clone(&operations),
         }));
         sleep(chance.millis(0..50)).await;

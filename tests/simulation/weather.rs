@@ -31,12 +31,14 @@ pub(crate) struct Weather {
     pub(crate) kills: u64,
     /// Values and generations that the store loses by itself.
     pub(crate) forgettings: u64,
+    /// Whether requests that a node has under way at the same time overtake each other.
+    pub(crate) overtaking: bool,
 }
 
 impl Weather {
     /// Each kind of trouble alone, and all together.
     pub(crate) fn draw(chance: &Chance) -> Self {
-        let fine = Self::default();
+        let fine = Self { overtaking: chance.in_thousand(500), ..Self::default() };
         match chance.among(0..10) {
             0 => fine,
             1 => Self { cancellations: 150, ..fine },
@@ -57,6 +59,7 @@ impl Weather {
                 pauses: 1,
                 kills: 1,
                 forgettings: 3,
+                ..fine
             },
         }
     }
