@@ -107,8 +107,9 @@ mutant generation-for-a-put $core/cache.rs 's/self\.stamp_remotely\(plan, &mut t
 # The bus.
 mutant bus-keys-are-heard $bus 's/let _ = self\.forget\(KeyId::of\(&key\)\);/let _ = KeyId::of(&key);/'
 mutant bus-patterns-are-heard $bus 's/let _ = self\.forget_matching\(&pattern\);/let _ = pattern;/'
-mutant bus-tags-are-heard $bus 's/self\.generations\.learn_tag\(&name, generation\)/drop((name, generation))/'
-mutant bus-spaces-are-heard $bus 's/self\.generations\.learn_space\(generation\)/{ let _ = generation; }/'
+mutant bus-tags-are-heard $bus 's/self\.generations\.heed_tag\(&name, generation\)/drop((name, generation))/'
+mutant bus-spaces-are-heard $bus 's/self\.generations\.heed_space\(generation\)/{ let _ = generation; }/'
+mutant bus-unknown-tags-are-ended $generation 's/if self\.tag\(name\)\.generation\.fetch_max\(generation, Ordering::AcqRel\) == 0 \{\s+self\.bump_tag\(name\);\s+\}/self.learn_tag(name, generation);/'
 mutant bus-loss-is-heard $bus 's/inner\.generations\.link\(false\);//'
 mutant bus-loss-makes-unverified $generation 's/stamps\.epoch == epoch && epoch\.is_multiple_of\(2\)/true/'
 mutant bus-return-makes-unverified $generation 's/stamps\.epoch == epoch && epoch/epoch/'

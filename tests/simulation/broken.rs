@@ -78,8 +78,8 @@ impl Tale {
     }
 
     fn verdict(&self) -> Option<&'static str> {
-        let lives = vec![LIFE; 4];
-        let terms = Terms { one_load_per_node: true, one_load_per_fleet: true, lives };
+        let (lives, local) = (vec![LIFE; 4], vec![false; 4]);
+        let terms = Terms { one_load_per_node: true, leases_hold: true, lives, local };
         check(&self.records, &terms).err().map(|violation| violation.promise)
     }
 
@@ -262,4 +262,20 @@ fn what_a_hung_leader_brings_late_breaks_p5() {
         tale.load(0, 1, 101).ended(100).read(0, 1, 100)
     };
     late(LEASE).breaks("P5");
+}
+
+#[test]
+fn what_is_older_than_a_refresh_is_found_after_it() {
+    let refreshed = |value| {
+        let (mut tale, new) = (Tale::new().began(0, 1, 100), Outcome::Value(101, 1));
+        let read = tale.id();
+        tale.then(Event::ReadStarted { read, node: 0, key: 1, how: How::Refresh })
+            .then(Event::LoadBegan { load: 101, read, node: 0, key: 1, version: 0 })
+            .ended(101)
+            .then(Event::ReadEnded { read, outcome: new })
+            .ended(100)
+            .read(0, 1, value)
+    };
+    refreshed(101).keeps();
+    refreshed(100).breaks("refresh");
 }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::facts::{Evict, Facts, Load, Moment, NEVER, Read};
 use super::history::{How, Key, Outcome, Record, ValueId, What};
-use super::node::tags;
+use super::node::{Rules, tags};
 use super::weather::{BUS_DELAY, BUS_NOTICE, HANG, LEASE, LOAD, OPERATION, Weather};
 
 /// A broken promise.
@@ -36,17 +36,20 @@ impl fmt::Display for Violation {
 /// What the world of the history allows.
 pub(crate) struct Terms {
     pub(crate) one_load_per_node: bool,
-    pub(crate) one_load_per_fleet: bool,
+    pub(crate) leases_hold: bool,
     /// How long a value of each key is served at most.
     pub(crate) lives: Vec<u64>,
+    /// Which keys are kept in memory only.
+    pub(crate) local: Vec<bool>,
 }
 
 impl Terms {
-    pub(crate) fn of(weather: Weather, lives: Vec<u64>) -> Self {
+    pub(crate) fn of(weather: Weather, rules: &[Rules]) -> Self {
         Self {
             one_load_per_node: weather.loads_succeed() && weather.forgettings == 0,
-            one_load_per_fleet: weather.leases_hold(),
-            lives,
+            leases_hold: weather.leases_hold(),
+            lives: rules.iter().map(|rules| rules.life).collect(),
+            local: rules.iter().map(|rules| rules.local).collect(),
         }
     }
 }
@@ -69,11 +72,11 @@ pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> 
     let facts = Facts::of(records);
     let checker = Checker { facts: &facts };
     checker.values()?;
-    checker.refreshed()?;
+    checker.refreshed(terms)?;
     checker.life(terms)?;
     checker.late()?;
     checker.one_process()?;
-    checker.fleet()?;
+    checker.fleet(terms)?;
     checker.store()?;
     checker.one_load(terms)?;
     checker.nobody_stranded()
@@ -160,12 +163,28 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// A refresh brings what was loaded for it.
-    fn refreshed(&self) -> Result<(), Violation> {
+    /// A refresh brings what was loaded for it, and (where the fleet agrees) what is older is not served
+    /// after it.
+    fn refreshed(&self, terms: &Terms) -> Result<(), Violation> {
         for (read, ended, value) in self.found().filter(|(read, ..)| read.how == How::Refresh) {
             if self.made(value).is_some_and(|made| made < read.started) {
                 let what = format!("refresh {} got the older value {value}", read.id);
                 return Err(Violation::new("refresh", what, vec![read.started.order, ended.order]));
+            }
+            for (later, found, older) in self.found() {
+                let after = later.node == read.node && later.key == read.key;
+                let unlinked = &self.facts.unlinked;
+                if terms.leases_hold
+                    && after
+                    && later.started > ended
+                    && self.made(older).is_some_and(|made| made < read.started)
+                    && !Facts::any(unlinked, read.node, read.started.at, found.at)
+                    && !self.evicted(read.key, read.started.at, found.at)
+                {
+                    let what = format!("value {older} is older than refresh {}", read.id);
+                    let orders = vec![read.started.order, ended.order, found.order];
+                    return Err(Violation::new("refresh", what, orders));
+                }
             }
         }
         Ok(())
@@ -248,7 +267,7 @@ impl Checker<'_> {
     }
 
     /// P3 and P7: nor on any other node, once it has been told.
-    fn fleet(&self) -> Result<(), Violation> {
+    fn fleet(&self, terms: &Terms) -> Result<(), Violation> {
         for evict in self.facts.evicts.values() {
             let effective = self.effective(evict);
             if effective == NEVER {
@@ -260,6 +279,7 @@ impl Checker<'_> {
                     && self.is_older(value, evict)
                     && read.started.at > self.told(evict, effective, read)
                     && !self.cut_off(evict, read, ended)
+                    && !(terms.local[read.key as usize] && self.unheard(evict, read, ended))
                 {
                     let ok = matches!(evict.ended, Some((_, Outcome::Ok)));
                     let promise = if ok { "P3" } else { "P7" };
@@ -293,6 +313,12 @@ impl Checker<'_> {
         let failures = self.facts.failures.get(&read.node);
         let failed = failures.is_some_and(|at| at.iter().any(|at| (from..=to).contains(at)));
         failed && Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
+    }
+
+    /// What is kept in memory only is told by the bus only, and puts are not told.
+    fn unheard(&self, evict: &Evict, read: &Read, ended: Moment) -> bool {
+        matches!(evict.what, What::Put(..))
+            || Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
     }
 
     /// P3: what a load that began before an eviction brings is not stored after it. (A tag's eviction
@@ -330,8 +356,11 @@ impl Checker<'_> {
         for first in &loads {
             for second in loads.iter().filter(|second| second.key == first.key) {
                 let within = first.node == second.node;
-                let promised =
-                    if within { terms.one_load_per_node } else { terms.one_load_per_fleet };
+                let promised = if within {
+                    terms.one_load_per_node
+                } else {
+                    terms.leases_hold && !terms.local[first.key as usize]
+                };
                 let overlap = first.began < second.began && second.began < first.ended;
                 if promised && overlap && !self.may_load_too(first, second) {
                     let orders = vec![first.began.order, second.began.order, first.ended.order];
@@ -344,6 +373,14 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an eviction of the key, or its echo, ends loads between the two.
+    fn evicted(&self, key: Key, from: u64, to: u64) -> bool {
+        self.facts.evicts.values().any(|evict| {
+            let ended = evict.ended.map_or(u64::MAX, |(ended, _)| ended.at.saturating_add(ECHO));
+            covers(evict.what, key) && evict.started.at <= to && ended >= from
+        })
     }
 
     /// Whether there is a reason for a second load: a refresh, an eviction since the first was asked for,
@@ -360,10 +397,7 @@ impl Checker<'_> {
                 && (read.id == first.read
                     || (read.started.at <= now && read.ended.is_none_or(|(at, _)| at.at >= asked)))
         });
-        let evicted = facts.evicts.values().any(|evict| {
-            let ended = evict.ended.map_or(u64::MAX, |(ended, _)| ended.at.saturating_add(ECHO));
-            covers(evict.what, first.key) && evict.started.at <= now && ended >= asked
-        });
+        let evicted = self.evicted(first.key, asked, now);
         let unlinked = |node| Facts::any(&facts.unlinked, node, asked, now);
         let overdue = now >= asked + LEASE;
         refreshed || evicted || overdue || unlinked(first.node) || unlinked(second.node)

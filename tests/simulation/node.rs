@@ -56,11 +56,13 @@ pub(crate) struct Rules {
     pub(crate) policy: Policy,
     /// How long a value is served at most, in milliseconds.
     pub(crate) life: u64,
+    /// In memory only: other nodes hear of evictions, not of puts.
+    pub(crate) local: bool,
 }
 
 pub(crate) fn draw_rules(key: Key, chance: &Chance) -> Rules {
     if key == CALLED {
-        return Rules { policy: POLICY, life: 8_000 };
+        return Rules { policy: POLICY, life: 8_000, local: false };
     }
     let ttl = *chance.pick(&[300, 3_000, 60_000]);
     let millis = Duration::from_millis;
@@ -75,7 +77,9 @@ pub(crate) fn draw_rules(key: Key, chance: &Chance) -> Rules {
             (policy.soft_timeout(millis(50)), 5_000)
         }
     };
-    Rules { policy, life: ttl + window }
+    let local = chance.in_thousand(150);
+    let policy = if local { policy.local() } else { policy };
+    Rules { policy, life: ttl + window, local }
 }
 
 pub(crate) struct Node {

@@ -16,7 +16,7 @@ use super::node::{KEYS, Node, Rules, draw_rules};
 use super::origin::Origin;
 use super::remote::Remote;
 use super::weather::{HANG, Weather};
-use super::workload::{Troubles, client};
+use super::workload::{Client, Troubles};
 
 /// Longer than any run takes.
 const END: Duration = Duration::from_secs(3_600);
@@ -38,7 +38,7 @@ pub(crate) fn run(seed: u64) -> Run {
         let weather = Weather::draw(&chance);
         let history = Arc::new(History::new());
         let rules: Vec<_> = (0..KEYS as u64).map(|key| draw_rules(key, &chance)).collect();
-        let terms = Terms::of(weather, rules.iter().map(|rules| rules.life).collect());
+        let terms = Terms::of(weather, &rules);
         let ended = timeout(END, live(chance, weather, rules, Arc::clone(&history))).await;
         let records = history.records();
         let verdict = match ended {
@@ -52,6 +52,7 @@ pub(crate) fn run(seed: u64) -> Run {
 async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history: Arc<History>) {
     let count = chance.among(2..5) as usize;
     let keys = chance.among(1..KEYS as u64 + 1);
+    let pause = *chance.pick(&[12, 60]);
     let bus = Arc::new(Bus::default());
     // Nodes are built one after the other: their clocks do not agree.
     let store = MemoryBackend::with_clock(Clock::tokio());
@@ -90,8 +91,11 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
     let mut running = Vec::new();
     let mut clients = Vec::new();
     for node in &nodes {
-        let tasks: Vec<_> = (0..chance.among(1..4))
-            .map(|_| tokio::spawn(client(Arc::clone(node), keys, Arc::clone(&chance), weather)))
+        let tasks: Vec<_> = (0..chance.among(1..5))
+            .map(|_| {
+                let client = Client { node: Arc::clone(node), keys, pause, weather };
+                tokio::spawn(client.run(Arc::clone(&chance)))
+            })
             .collect();
         clients.push(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
         running.extend(tasks);

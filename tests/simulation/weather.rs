@@ -42,7 +42,7 @@ impl Weather {
         match chance.among(0..10) {
             0 => fine,
             1 => Self { cancellations: 150, ..fine },
-            2 => Self { load_failures: 200, load_hangs: 20, cancellations: 50, ..fine },
+            2 => Self { load_failures: 200, load_hangs: 30, cancellations: 50, ..fine },
             3 => Self { bus_losses: 10, ..fine },
             4 => Self { outages: 4, ..fine },
             5 => Self { lost_requests: 40, lost_answers: 40, ..fine },
