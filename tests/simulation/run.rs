@@ -119,17 +119,24 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
     rest(&nodes, &history).await;
 }
 
-/// What all agree on once the weather is fine: each reads each key, then nothing is left under way.
+/// How long after the last client's end everybody reads everything: while most values are still fresh,
+/// and when whatever hung has ended.
+const LOOKS: [u64; 2] = [1_000, HANG];
+
+/// What all agree on once the weather is fine; then nothing is left under way.
 async fn rest(nodes: &[Arc<Node>], history: &History) {
-    sleep(Duration::from_millis(HANG)).await;
-    for node in nodes.iter().filter(|node| !node.link.is_cut()) {
-        for key in 0..KEYS as u64 {
-            node.peek(key).await;
-            node.get_or_load(key, false, true).await;
+    let alive = || nodes.iter().filter(|node| !node.link.is_cut());
+    for wait in LOOKS {
+        sleep(Duration::from_millis(wait)).await;
+        for node in alive() {
+            for key in 0..KEYS as u64 {
+                node.peek(key).await;
+                node.get_or_load(key, false, true).await;
+            }
         }
     }
     sleep(Duration::from_millis(2 * HANG)).await;
-    for node in nodes.iter().filter(|node| !node.link.is_cut()) {
+    for node in alive() {
         let in_flight = node.cache.stats().in_flight;
         history.record(Event::Rest { node: node.number, in_flight });
     }
