@@ -64,3 +64,17 @@ fn a_seed_always_brings_the_same_history() {
         assert_eq!((differs, once.len()), (None, again.len()), "seed {seed}");
     }
 }
+
+/// Nothing that differs between processes (hash seeds, instance numbers) may show.
+#[test]
+fn another_process_brings_the_same_history() {
+    for seed in [3, 17, 42] {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["one_seed", "--exact", "--nocapture"])
+            .env("LARDER_SEED", seed.to_string())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(&seeds::told(&seeds::history(seed))), "seed {seed}");
+    }
+}

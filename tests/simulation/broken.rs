@@ -1,1 +1,281 @@
-//! later
+//! The checker, checked: histories made by hand that break one promise each, beside ones that keep it by a
+//! hair.
+
+use super::checker::{Terms, check};
+use super::history::{Answer, Event, How, Key, Node, Outcome, Record, What};
+use super::weather::{BUS_DELAY, BUS_NOTICE, HANG, LEASE};
+
+const LIFE: u64 = 100_000;
+
+/// A history under construction; every event takes a millisecond.
+#[derive(Default)]
+struct Tale {
+    records: Vec<Record>,
+    now: u64,
+    next: u64,
+}
+
+impl Tale {
+    /// Two nodes whose bus links stand.
+    fn new() -> Self {
+        let told = |tale: Self, node| tale.then(Event::BusFoundTold { node });
+        told(told(Self { next: 1, ..Self::default() }, 0), 1)
+    }
+
+    fn then(mut self, event: Event) -> Self {
+        self.now += 1;
+        self.records.push(Record { at: self.now, event });
+        self
+    }
+
+    fn after(mut self, millis: u64) -> Self {
+        self.now += millis;
+        self
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn read_as(mut self, how: How, node: Node, key: Key, outcome: Outcome) -> Self {
+        let read = self.id();
+        self.then(Event::ReadStarted { read, node, key, how })
+            .then(Event::ReadEnded { read, outcome })
+    }
+
+    /// A read that brings the value of a load.
+    fn read(self, node: Node, key: Key, value: u64) -> Self {
+        self.read_as(How::Load, node, key, Outcome::Value(value, key))
+    }
+
+    fn began(mut self, node: Node, key: Key, load: u64) -> Self {
+        let read = self.id();
+        self.then(Event::ReadStarted { read, node, key, how: How::Load })
+            .then(Event::LoadBegan { load, read, node, key, version: 0 })
+            .then(Event::ReadEnded { read, outcome: Outcome::Cancelled })
+    }
+
+    fn ended(self, load: u64) -> Self {
+        self.then(Event::LoadEnded { load, outcome: Outcome::Ok })
+    }
+
+    fn load(self, node: Node, key: Key, load: u64) -> Self {
+        self.began(node, key, load).ended(load)
+    }
+
+    fn evict(mut self, node: Node, what: What, outcome: Outcome) -> Self {
+        let evict = self.id();
+        self.then(Event::EvictStarted { evict, node, what })
+            .then(Event::EvictEnded { evict, outcome })
+    }
+
+    fn operation(mut self, node: Node, name: &'static str, stored: Option<u64>) -> Self {
+        let operation = self.id();
+        self.then(Event::Sent { operation, node, name })
+            .then(Event::Applied { operation, stored })
+            .then(Event::Answered { operation, answer: Answer::Ok })
+    }
+
+    fn verdict(&self) -> Option<&'static str> {
+        let (lives, local) = (vec![LIFE; 4], vec![false; 4]);
+        let terms = Terms { one_load_per_node: true, leases_hold: true, lives, local };
+        check(&self.records, &terms).err().map(|violation| violation.promise)
+    }
+
+    #[track_caller]
+    fn keeps(self) {
+        assert_eq!(self.verdict(), None);
+    }
+
+    #[track_caller]
+    fn breaks(self, promise: &'static str) {
+        assert_eq!(self.verdict(), Some(promise));
+    }
+}
+
+#[test]
+fn a_value_of_another_key_breaks_p1() {
+    Tale::new().load(0, 1, 100).read(0, 1, 100).keeps();
+    let other = Outcome::Value(100, 1);
+    Tale::new().load(0, 1, 100).read_as(How::Peek, 0, 2, other).breaks("P1");
+    Tale::new().read(0, 1, 100).breaks("P1");
+}
+
+#[test]
+fn an_old_value_after_an_eviction_breaks_p2() {
+    for outcome in [Outcome::Ok, Outcome::Failed, Outcome::Cancelled] {
+        for what in [What::Key(1), What::Tag("red"), What::Pattern, What::Clear] {
+            Tale::new().load(0, 1, 100).evict(0, what, outcome).read(0, 1, 100).breaks("P2");
+        }
+    }
+    Tale::new().load(0, 1, 100).evict(0, What::Key(2), Outcome::Ok).read(0, 1, 100).keeps();
+    Tale::new().load(0, 0, 100).evict(0, What::Tag("red"), Outcome::Ok).read(0, 0, 100).keeps();
+    Tale::new().evict(0, What::Key(1), Outcome::Ok).load(0, 1, 100).read(0, 1, 100).keeps();
+}
+
+#[test]
+fn what_runs_at_the_same_time_may_go_either_way() {
+    // The read begins before the eviction is over.
+    let evict = Event::EvictStarted { evict: 50, node: 0, what: What::Key(1) };
+    Tale::new()
+        .load(0, 1, 100)
+        .then(evict.clone())
+        .then(Event::ReadStarted { read: 51, node: 0, key: 1, how: How::Load })
+        .then(Event::EvictEnded { evict: 50, outcome: Outcome::Ok })
+        .then(Event::ReadEnded { read: 51, outcome: Outcome::Value(100, 1) })
+        .keeps();
+    // The load begins after the eviction has begun.
+    Tale::new()
+        .then(evict)
+        .load(0, 1, 100)
+        .then(Event::EvictEnded { evict: 50, outcome: Outcome::Ok })
+        .read(0, 1, 100)
+        .keeps();
+}
+
+#[test]
+fn an_old_value_after_a_put_breaks_p2() {
+    let put = What::Put(1, 200);
+    Tale::new().load(0, 1, 100).evict(0, put, Outcome::Ok).read(0, 1, 200).keeps();
+    Tale::new().load(0, 1, 100).evict(0, put, Outcome::Ok).read(0, 1, 100).breaks("P2");
+    let removed = Tale::new().evict(0, put, Outcome::Ok).evict(0, What::Key(1), Outcome::Ok);
+    removed.read(0, 1, 200).breaks("P2");
+    // Dropped, it may go on for a while.
+    let dropped = || Tale::new().load(0, 1, 100).evict(0, put, Outcome::Cancelled);
+    dropped().read(0, 1, 100).keeps();
+    dropped().after(60_000).read(0, 1, 100).breaks("P2");
+}
+
+#[test]
+fn an_old_value_on_another_node_breaks_p3() {
+    let evicted = || Tale::new().load(1, 1, 100).evict(0, What::Key(1), Outcome::Ok);
+    evicted().read(1, 1, 100).keeps();
+    evicted().after(BUS_DELAY).read(1, 1, 100).breaks("P3");
+}
+
+#[test]
+fn a_lost_link_delays_p3_and_no_more() {
+    let lost = || {
+        let tale = Tale::new().load(1, 1, 100).then(Event::BusLost { node: 1 });
+        tale.evict(0, What::Key(1), Outcome::Ok)
+    };
+    lost().after(BUS_DELAY).read(1, 1, 100).keeps();
+    lost().after(BUS_DELAY + BUS_NOTICE).read(1, 1, 100).breaks("P3");
+    // Unless the remote tier can't be asked.
+    let failed = |tale: Tale| {
+        tale.then(Event::Sent { operation: 60, node: 1, name: "get" })
+            .then(Event::Answered { operation: 60, answer: Answer::Failed })
+    };
+    failed(lost().after(BUS_DELAY + BUS_NOTICE)).read(1, 1, 100).keeps();
+}
+
+#[test]
+fn a_paused_node_learns_of_it_when_it_goes_on() {
+    let paused = |then: u64| {
+        Tale::new()
+            .load(1, 1, 100)
+            .then(Event::Paused { node: 1 })
+            .evict(0, What::Key(1), Outcome::Ok)
+            .after(1_000)
+            .then(Event::Resumed { node: 1 })
+            .after(then)
+            .read(1, 1, 100)
+    };
+    paused(0).keeps();
+    paused(BUS_DELAY + BUS_NOTICE).breaks("P3");
+}
+
+#[test]
+fn a_late_store_breaks_p3() {
+    let stored = |what| {
+        let tale = Tale::new().load(1, 1, 100).evict(0, what, Outcome::Ok);
+        tale.operation(1, "commit", Some(100))
+    };
+    stored(What::Key(1)).breaks("P3");
+    stored(What::Pattern).breaks("P3");
+    stored(What::Key(2)).keeps();
+    // Stored under the old generation.
+    stored(What::Tag("red")).keeps();
+}
+
+#[test]
+fn two_loads_at_a_time_break_p4() {
+    let both = |node| Tale::new().began(0, 1, 100).began(node, 1, 101).ended(100).ended(101);
+    both(0).breaks("P4");
+    both(1).breaks("P4");
+    Tale::new().load(0, 1, 100).load(0, 1, 101).keeps();
+    Tale::new().began(0, 1, 100).after(LEASE).began(0, 1, 101).ended(100).ended(101).keeps();
+    let evicted = Tale::new().began(0, 1, 100).evict(0, What::Key(1), Outcome::Ok);
+    evicted.began(0, 1, 101).ended(100).ended(101).keeps();
+}
+
+#[test]
+fn who_gets_no_answer_breaks_p5() {
+    let started = |node| Event::ReadStarted { read: 50, node, key: 1, how: How::Load };
+    Tale::new().then(started(0)).breaks("P5");
+    Tale::new().then(started(0)).then(Event::Killed { node: 0 }).keeps();
+    let answered = |after| {
+        let ended = Event::ReadEnded { read: 50, outcome: Outcome::Nothing };
+        Tale::new().then(started(0)).after(after).then(ended)
+    };
+    answered(LEASE).keeps();
+    answered(HANG).breaks("P5");
+    Tale::new().then(Event::EvictStarted { evict: 50, node: 0, what: What::Clear }).breaks("P5");
+}
+
+#[test]
+fn a_load_that_is_left_breaks_p5() {
+    Tale::new().then(Event::Rest { node: 0, in_flight: 0 }).keeps();
+    Tale::new().then(Event::Rest { node: 0, in_flight: 1 }).breaks("P5");
+}
+
+#[test]
+fn an_eviction_that_is_forgotten_breaks_p7() {
+    let failed = |outcome| Tale::new().load(1, 1, 100).evict(0, What::Key(1), outcome);
+    for outcome in [Outcome::Failed, Outcome::Cancelled] {
+        failed(outcome).after(BUS_DELAY).read(1, 1, 100).keeps();
+        let used = failed(outcome).operation(0, "get", None);
+        used.after(BUS_DELAY).read(1, 1, 100).breaks("P7");
+        // What another node uses, and what the eviction itself does, is no use of the tier.
+        failed(outcome).operation(1, "get", None).after(BUS_DELAY).read(1, 1, 100).keeps();
+        failed(outcome).operation(0, "remove", None).after(BUS_DELAY).read(1, 1, 100).keeps();
+    }
+}
+
+#[test]
+fn a_refresh_that_brings_an_older_value_is_found() {
+    let old = Outcome::Value(100, 1);
+    Tale::new().load(0, 1, 100).read_as(How::Refresh, 0, 1, old).breaks("refresh");
+}
+
+#[test]
+fn a_value_that_outlives_its_time_is_found() {
+    Tale::new().load(0, 1, 100).after(LIFE).read(0, 1, 100).keeps();
+    Tale::new().load(0, 1, 100).after(2 * LIFE).read(0, 1, 100).breaks("life");
+}
+
+#[test]
+fn what_a_hung_leader_brings_late_breaks_p5() {
+    let late = |waited| {
+        let tale = Tale::new().began(0, 1, 100).after(waited);
+        tale.load(0, 1, 101).ended(100).read(0, 1, 100)
+    };
+    late(LEASE).breaks("P5");
+}
+
+#[test]
+fn what_is_older_than_a_refresh_is_found_after_it() {
+    let refreshed = |value| {
+        let (mut tale, new) = (Tale::new().began(0, 1, 100), Outcome::Value(101, 1));
+        let read = tale.id();
+        tale.then(Event::ReadStarted { read, node: 0, key: 1, how: How::Refresh })
+            .then(Event::LoadBegan { load: 101, read, node: 0, key: 1, version: 0 })
+            .ended(101)
+            .then(Event::ReadEnded { read, outcome: new })
+            .ended(100)
+            .read(0, 1, value)
+    };
+    refreshed(101).keeps();
+    refreshed(100).breaks("refresh");
+}

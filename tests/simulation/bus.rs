@@ -117,7 +117,8 @@ impl Ear {
         self.link.going().await;
         self.history().record(Event::BusLostTold { node: self.node });
         self.listener.disconnected();
-        sleep(chance.millis(0..2_000)).await;
+        let down = if chance.in_thousand(500) { 100 } else { 2_000 };
+        sleep(chance.millis(0..down)).await;
         self.find(chance.millis(0..20)).await;
     }
 

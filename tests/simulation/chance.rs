@@ -5,16 +5,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// SplitMix64.
-pub(crate) struct Chance(AtomicU64);
+pub(crate) struct Chance {
+    state: AtomicU64,
+    /// Times are multiples of so many milliseconds: where that is much, much happens at the same moment.
+    grain: AtomicU64,
+}
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(AtomicU64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x6c61_7264_6572))
+        let state = AtomicU64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x6c61_7264_6572);
+        let chance = Self { state, grain: AtomicU64::new(1) };
+        chance.grain.store(*chance.pick(&[1, 1, 4, 20]), Ordering::Relaxed);
+        chance
     }
 
     pub(crate) fn number(&self) -> u64 {
         let step = 0x9e37_79b9_7f4a_7c15;
-        let mut mixed = self.0.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
+        let mut mixed = self.state.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
@@ -30,7 +37,8 @@ impl Chance {
     }
 
     pub(crate) fn millis(&self, range: Range<u64>) -> Duration {
-        Duration::from_millis(self.among(range))
+        let grain = self.grain.load(Ordering::Relaxed);
+        Duration::from_millis(self.among(range) / grain * grain)
     }
 
     pub(crate) fn pick<'a, T>(&self, from: &'a [T]) -> &'a T {

@@ -4,11 +4,12 @@
 //! A value is as old as its load. For a value that was put that is when the put was over: two puts that
 //! run at the same time may end in either order.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::facts::{Evict, Facts, Load, Moment, NEVER, Read};
 use super::history::{How, Key, Outcome, Record, ValueId, What};
-use super::node::tags;
+use super::node::{Rules, tags};
 use super::weather::{BUS_DELAY, BUS_NOTICE, HANG, LEASE, LOAD, OPERATION, Weather};
 
 /// A broken promise.
@@ -35,14 +36,20 @@ impl fmt::Display for Violation {
 /// What the world of the history allows.
 pub(crate) struct Terms {
     pub(crate) one_load_per_node: bool,
-    pub(crate) one_load_per_fleet: bool,
+    pub(crate) leases_hold: bool,
+    /// How long a value of each key is served at most.
+    pub(crate) lives: Vec<u64>,
+    /// Which keys are kept in memory only.
+    pub(crate) local: Vec<bool>,
 }
 
 impl Terms {
-    pub(crate) fn of(weather: Weather) -> Self {
+    pub(crate) fn of(weather: Weather, rules: &[Rules]) -> Self {
         Self {
             one_load_per_node: weather.loads_succeed() && weather.forgettings == 0,
-            one_load_per_fleet: weather.leases_hold(),
+            leases_hold: weather.leases_hold(),
+            lives: rules.iter().map(|rules| rules.life).collect(),
+            local: rules.iter().map(|rules| rules.local).collect(),
         }
     }
 }
@@ -53,8 +60,11 @@ const SETTLED: u64 = 20 * OPERATION;
 const FLIGHT: u64 = 2 * LEASE + 4 * OPERATION;
 /// A tier that failed is left alone for a moment: then, too, it can't be asked.
 const LEFT_ALONE: u64 = 3_000;
-/// The longest wait for an answer: a few loads that hang, one after the other.
-const PATIENCE: u64 = 4 * (HANG + LOAD) + 20 * OPERATION;
+/// The longest wait for an answer, unless one's own load hangs: three leaders that do, one after the other,
+/// each with twice the time of the one before.
+const PATIENCE: u64 = (1 + 2 + 4) * LEASE + 2 * LOAD + 20 * OPERATION;
+/// The nodes' clocks differ by so much.
+const SKEW: u64 = 250;
 /// How long after an eviction another process's flights may still be replaced.
 const ECHO: u64 = BUS_DELAY + 4 * OPERATION;
 
@@ -62,8 +72,11 @@ pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> 
     let facts = Facts::of(records);
     let checker = Checker { facts: &facts };
     checker.values()?;
+    checker.refreshed(terms)?;
+    checker.life(terms)?;
+    checker.late()?;
     checker.one_process()?;
-    checker.fleet()?;
+    checker.fleet(terms)?;
     checker.store()?;
     checker.one_load(terms)?;
     checker.nobody_stranded()
@@ -150,6 +163,73 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// A refresh brings what was loaded for it, and (where the fleet agrees) what is older is not served
+    /// after it.
+    fn refreshed(&self, terms: &Terms) -> Result<(), Violation> {
+        for (read, ended, value) in self.found().filter(|(read, ..)| read.how == How::Refresh) {
+            if self.made(value).is_some_and(|made| made < read.started) {
+                let what = format!("refresh {} got the older value {value}", read.id);
+                return Err(Violation::new("refresh", what, vec![read.started.order, ended.order]));
+            }
+            for (later, found, older) in self.found() {
+                let after = later.node == read.node && later.key == read.key;
+                let unlinked = &self.facts.unlinked;
+                if terms.leases_hold
+                    && after
+                    && later.started > ended
+                    && self.made(older).is_some_and(|made| made < read.started)
+                    && !Facts::any(unlinked, read.node, read.started.at, found.at)
+                    && !self.evicted(read.key, read.started.at, found.at)
+                {
+                    let what = format!("value {older} is older than refresh {}", read.id);
+                    let orders = vec![read.started.order, ended.order, found.order];
+                    return Err(Violation::new("refresh", what, orders));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// No value is served when its time is over, however it got where it was found.
+    fn life(&self, terms: &Terms) -> Result<(), Violation> {
+        for (read, ended, value) in self.found() {
+            let Some(load) = self.facts.loads.get(&value) else { continue };
+            let until = load.ended.at.saturating_add(terms.lives[read.key as usize] + SKEW);
+            if read.started.at > until {
+                let orders = vec![load.ended.order, read.started.order, ended.order];
+                let what = format!("value {value} of key {} was served too long", read.key);
+                return Err(Violation::new("life", what, orders));
+            }
+        }
+        Ok(())
+    }
+
+    /// P5: a leader that hung was taken over from, and what it brings late is not kept.
+    fn late(&self) -> Result<(), Violation> {
+        let loads = || self.facts.loads.values();
+        for (read, ended, value) in self.found() {
+            let Some(hung) = self.facts.loads.get(&value) else { continue };
+            let same = |load: &&Load| load.node == hung.node && load.key == hung.key;
+            let overdue = hung.began.at.saturating_add(LEASE);
+            let taken_over = loads().filter(same).find(|load| {
+                load.began.at >= overdue && load.outcome == Outcome::Ok && load.ended < hung.ended
+            });
+            let Some(successor) = taken_over else { continue };
+            // Those who waited for a load that failed try side by side.
+            let side_by_side = loads().filter(same).any(|load| {
+                load.outcome == Outcome::Failed
+                    && load.ended < successor.began
+                    && load.ended.at + 2 * LEASE > hung.began.at
+            });
+            if read.node == hung.node && read.started > hung.ended && !side_by_side {
+                let orders = vec![hung.began.order, successor.began.order, ended.order];
+                let what = format!("value {value} of a leader that hung was kept");
+                return Err(Violation::new("P5", what, orders));
+            }
+        }
+        Ok(())
+    }
+
     /// P2: no read that starts after an eviction returned on its node brings what is older than that.
     fn one_process(&self) -> Result<(), Violation> {
         for evict in self.facts.evicts.values() {
@@ -187,7 +267,7 @@ impl Checker<'_> {
     }
 
     /// P3 and P7: nor on any other node, once it has been told.
-    fn fleet(&self) -> Result<(), Violation> {
+    fn fleet(&self, terms: &Terms) -> Result<(), Violation> {
         for evict in self.facts.evicts.values() {
             let effective = self.effective(evict);
             if effective == NEVER {
@@ -199,6 +279,7 @@ impl Checker<'_> {
                     && self.is_older(value, evict)
                     && read.started.at > self.told(evict, effective, read)
                     && !self.cut_off(evict, read, ended)
+                    && !(terms.local[read.key as usize] && self.unheard(evict, read, ended))
                 {
                     let ok = matches!(evict.ended, Some((_, Outcome::Ok)));
                     let promise = if ok { "P3" } else { "P7" };
@@ -232,6 +313,12 @@ impl Checker<'_> {
         let failures = self.facts.failures.get(&read.node);
         let failed = failures.is_some_and(|at| at.iter().any(|at| (from..=to).contains(at)));
         failed && Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
+    }
+
+    /// What is kept in memory only is told by the bus only, and puts are not told.
+    fn unheard(&self, evict: &Evict, read: &Read, ended: Moment) -> bool {
+        matches!(evict.what, What::Put(..))
+            || Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
     }
 
     /// P3: what a load that began before an eviction brings is not stored after it. (A tag's eviction
@@ -269,8 +356,11 @@ impl Checker<'_> {
         for first in &loads {
             for second in loads.iter().filter(|second| second.key == first.key) {
                 let within = first.node == second.node;
-                let promised =
-                    if within { terms.one_load_per_node } else { terms.one_load_per_fleet };
+                let promised = if within {
+                    terms.one_load_per_node
+                } else {
+                    terms.leases_hold && !terms.local[first.key as usize]
+                };
                 let overlap = first.began < second.began && second.began < first.ended;
                 if promised && overlap && !self.may_load_too(first, second) {
                     let orders = vec![first.began.order, second.began.order, first.ended.order];
@@ -283,6 +373,14 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an eviction of the key, or its echo, ends loads between the two.
+    fn evicted(&self, key: Key, from: u64, to: u64) -> bool {
+        self.facts.evicts.values().any(|evict| {
+            let ended = evict.ended.map_or(u64::MAX, |(ended, _)| ended.at.saturating_add(ECHO));
+            covers(evict.what, key) && evict.started.at <= to && ended >= from
+        })
     }
 
     /// Whether there is a reason for a second load: a refresh, an eviction since the first was asked for,
@@ -299,10 +397,7 @@ impl Checker<'_> {
                 && (read.id == first.read
                     || (read.started.at <= now && read.ended.is_none_or(|(at, _)| at.at >= asked)))
         });
-        let evicted = facts.evicts.values().any(|evict| {
-            let ended = evict.ended.map_or(u64::MAX, |(ended, _)| ended.at.saturating_add(ECHO));
-            covers(evict.what, first.key) && evict.started.at <= now && ended >= asked
-        });
+        let evicted = self.evicted(first.key, asked, now);
         let unlinked = |node| Facts::any(&facts.unlinked, node, asked, now);
         let overdue = now >= asked + LEASE;
         refreshed || evicted || overdue || unlinked(first.node) || unlinked(second.node)
@@ -311,13 +406,19 @@ impl Checker<'_> {
     /// P5: everybody who waits gets an answer, and at the end nothing is left.
     fn nobody_stranded(&self) -> Result<(), Violation> {
         let facts = self.facts;
-        let reads = facts.reads.values().map(|read| (read.node, read.started, read.ended));
-        let evicts = facts.evicts.values().map(|evict| (evict.node, evict.started, evict.ended));
-        for (node, started, ended) in reads.chain(evicts) {
+        let hung = |load: &&Load| load.ended.at.saturating_sub(load.began.at) > LOAD;
+        let hung: BTreeSet<u64> = facts.loads.values().filter(hung).map(|load| load.read).collect();
+        let reads = facts.reads.values().map(|read| {
+            let own = if hung.contains(&read.id) { HANG + LOAD } else { 0 };
+            (read.node, read.started, read.ended, own)
+        });
+        let evicts = facts.evicts.values();
+        let evicts = evicts.map(|evict| (evict.node, evict.started, evict.ended, 0));
+        for (node, started, ended, own) in reads.chain(evicts) {
             let paused = facts.paused.get(&node).into_iter().flatten();
-            let paused: u64 =
-                paused.map(|span| span.to.saturating_sub(span.from).min(10 * HANG)).sum();
-            let late = ended.is_none_or(|(ended, _)| ended.at > started.at + PATIENCE + paused);
+            let paused: u64 = paused.map(|span| span.to.saturating_sub(span.from).min(HANG)).sum();
+            let until = started.at + PATIENCE + paused + own;
+            let late = ended.is_none_or(|(ended, _)| ended.at > until);
             if late && !facts.killed.contains(&node) {
                 let what = format!("what began at {} ms on node {node} took too long", started.at);
                 return Err(Violation::new("P5", what, vec![started.order]));

@@ -29,6 +29,7 @@ pub(crate) struct Load {
     pub(crate) key: Key,
     pub(crate) began: Moment,
     pub(crate) ended: Moment,
+    pub(crate) outcome: Outcome,
 }
 
 pub(crate) struct Evict {
@@ -115,12 +116,20 @@ impl Facts {
                 }
             }
             Event::LoadBegan { load, read, node, key, .. } => {
-                let fact = Load { id: load, read, node, key, began: now, ended: NEVER };
+                let fact = Load {
+                    id: load,
+                    read,
+                    node,
+                    key,
+                    began: now,
+                    ended: NEVER,
+                    outcome: Outcome::Cancelled,
+                };
                 self.loads.insert(load, fact);
             }
-            Event::LoadEnded { load, .. } => {
+            Event::LoadEnded { load, outcome } => {
                 if let Some(load) = self.loads.get_mut(&load) {
-                    load.ended = now;
+                    (load.ended, load.outcome) = (now, outcome);
                 }
             }
             Event::EvictStarted { evict, node, what } => {

@@ -1,8 +1,9 @@
 //! A node's link to the remote tier: requests take their time, get lost, are applied without an answer;
 //! the link stalls, fails and is cut.
 //!
-//! What it keeps is what [`Backend`](larder::Backend) promises. Requests of one node are applied in
-//! the order in which they were sent. One that timed out was applied before that, or never is; one whose
+//! What it keeps is what [`Backend`](larder::Backend) promises. Requests are applied in the order in which
+//! they were sent, or (where the weather says so) those that are under way at the same time overtake each
+//! other. One that timed out was applied before that, or never is; one whose
 //! future was dropped may still be.
 
 use std::future::Future;
@@ -206,8 +207,17 @@ impl Link {
                 let _ = tell.send(result);
             });
         };
-        // The wire lives as long as the link.
-        let _ = self.wire.send((arrives, Box::pin(job)));
+        if self.weather.overtaking {
+            let state = Arc::clone(&self.state);
+            tokio::spawn(async move {
+                sleep_until(arrives).await;
+                going(&state).await;
+                job.await;
+            });
+        } else {
+            // The wire lives as long as the link.
+            let _ = self.wire.send((arrives, Box::pin(job)));
+        }
         let answer = self.answer(told, &fate).await;
         waiting.answered(match answer {
             Some(Ok(_)) => Answer::Ok,

@@ -50,18 +50,36 @@ async fn called(node: Arc<Node>, read: u64, key: Key) -> Result<Value, Fault> {
     node.origin.load(read, node.number, key).await.map_err(|_| Fault)
 }
 
-/// A policy for the reads of one key, as all nodes have it.
-pub(crate) fn draw_policy(key: Key, chance: &Chance) -> Policy {
-    let ttl = Duration::from_millis(*chance.pick(&[300, 3_000, 60_000]));
-    let policy = Policy::new().ttl(ttl).lease(Duration::from_millis(LEASE)).tags(tags(key));
-    let second = Duration::from_secs(1);
-    match chance.among(0..6) {
-        0 | 1 => policy,
-        2 => policy.stale(2 * second),
-        3 => policy.stale_if_error(5 * second).throttle(second / 5),
-        4 => policy.early_refresh(3.0).jitter(0.2),
-        _ => policy.stale(second).stale_if_error(5 * second).soft_timeout(second / 20),
+/// How the values of one key are to be cached, as all nodes have it.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) policy: Policy,
+    /// How long a value is served at most, in milliseconds.
+    pub(crate) life: u64,
+    /// In memory only: other nodes hear of evictions, not of puts.
+    pub(crate) local: bool,
+}
+
+pub(crate) fn draw_rules(key: Key, chance: &Chance) -> Rules {
+    if key == CALLED {
+        return Rules { policy: POLICY, life: 8_000, local: false };
     }
+    let ttl = *chance.pick(&[300, 3_000, 60_000]);
+    let millis = Duration::from_millis;
+    let policy = Policy::new().ttl(millis(ttl)).lease(millis(LEASE)).tags(tags(key));
+    let (policy, window) = match chance.among(0..6) {
+        0 | 1 => (policy, 0),
+        2 => (policy.stale(millis(2_000)), 2_000),
+        3 => (policy.stale_if_error(millis(5_000)).throttle(millis(200)), 5_000),
+        4 => (policy.early_refresh(3.0).jitter(0.2), 0),
+        _ => {
+            let policy = policy.stale(millis(1_000)).stale_if_error(millis(5_000));
+            (policy.soft_timeout(millis(50)), 5_000)
+        }
+    };
+    let local = chance.in_thousand(150);
+    let policy = if local { policy.local() } else { policy };
+    Rules { policy, life: ttl + window, local }
 }
 
 pub(crate) struct Node {
@@ -70,7 +88,7 @@ pub(crate) struct Node {
     pub(crate) link: Arc<Link>,
     pub(crate) origin: Arc<Origin>,
     pub(crate) history: Arc<History>,
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) rules: Vec<Rules>,
     pub(crate) operations: Arc<AtomicU64>,
 }
 
@@ -115,7 +133,7 @@ impl Node {
             return;
         }
         let (origin, number) = (Arc::clone(&self.origin), self.number);
-        let policy = self.policies[key as usize];
+        let policy = self.rules[key as usize].policy;
         let load = move || async move { origin.load(read, number, key).await };
         ending.outcome = outcome(&if owned {
             self.cache.get_or_refresh(name(key), policy, load).await
@@ -154,10 +172,7 @@ impl Node {
         let mut ending = Ending { history: &self.history, ended, outcome: Outcome::Cancelled };
         let done = match (what, value) {
             (What::Put(key, _), Some(value)) => {
-                let policy = match key {
-                    CALLED => POLICY,
-                    key => self.policies[key as usize],
-                };
+                let policy = self.rules[key as usize].policy;
                 self.cache.insert_with(name(key), value, policy).await
             }
             (What::Key(key) | What::Put(key, _), _) => self.cache.remove(name(key)).await.map(drop),

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::chance::Chance;
 use super::history::{Event, History, Key, Node, Outcome, ValueId};
-use super::weather::{HANG, LOAD, Weather};
+use super::weather::{HANG, LEASE, LOAD, Weather};
 
 /// A value that says where it comes from, also among the store's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,9 +98,14 @@ impl Origin {
         let (chance, weather) = (&self.chance, &self.weather);
         let fails = chance.in_thousand(weather.load_failures);
         let takes = match chance.among(0..20) {
-            _ if chance.in_thousand(weather.load_hangs) => chance.millis(HANG..HANG + LOAD),
-            0 => chance.millis(100..LOAD),
-            1..8 => chance.millis(20..100),
+            // For ever, or a little too long: what comes late finds somebody who may see it.
+            draw if chance.in_thousand(weather.load_hangs) => match draw {
+                0..10 => chance.millis(LEASE..LEASE + 500),
+                _ => chance.millis(HANG..HANG + LOAD),
+            },
+            0 if chance.in_thousand(300) => chance.millis(500..LOAD),
+            0 | 1 => chance.millis(100..500),
+            2..8 => chance.millis(20..100),
             _ => chance.millis(0..20),
         };
         sleep(takes).await;

@@ -12,11 +12,11 @@ use super::chance::Chance;
 use super::checker::{Terms, Violation, check};
 use super::history::{Event, History, Record};
 use super::link::Link;
-use super::node::{KEYS, Node, draw_policy};
+use super::node::{KEYS, Node, Rules, draw_rules};
 use super::origin::Origin;
 use super::remote::Remote;
-use super::weather::{HANG, LEASE, Weather};
-use super::workload::{Troubles, client};
+use super::weather::{HANG, Weather};
+use super::workload::{Client, Troubles};
 
 /// Longer than any run takes.
 const END: Duration = Duration::from_secs(3_600);
@@ -37,24 +37,26 @@ pub(crate) fn run(seed: u64) -> Run {
         let chance = Arc::new(Chance::new(seed));
         let weather = Weather::draw(&chance);
         let history = Arc::new(History::new());
-        let ended = timeout(END, live(Arc::clone(&chance), weather, Arc::clone(&history))).await;
+        let rules: Vec<_> = (0..KEYS as u64).map(|key| draw_rules(key, &chance)).collect();
+        let terms = Terms::of(weather, &rules);
+        let ended = timeout(END, live(chance, weather, rules, Arc::clone(&history))).await;
         let records = history.records();
         let verdict = match ended {
-            Ok(()) => check(&records, &Terms::of(weather)),
+            Ok(()) => check(&records, &terms),
             Err(_) => Err(Violation::new("P5", "the run did not end", Vec::new())),
         };
         Run { records, verdict }
     })
 }
 
-async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
+async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history: Arc<History>) {
     let count = chance.among(2..5) as usize;
     let keys = chance.among(1..KEYS as u64 + 1);
+    let pause = *chance.pick(&[12, 60]);
     let bus = Arc::new(Bus::default());
     // Nodes are built one after the other: their clocks do not agree.
     let store = MemoryBackend::with_clock(Clock::tokio());
     let origin = Arc::new(Origin::new(KEYS, weather, &chance, &history));
-    let policies: Vec<_> = (0..KEYS as u64).map(|key| draw_policy(key, &chance)).collect();
     let (requests, operations) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut nodes = Vec::new();
     for number in 0..count {
@@ -71,7 +73,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
             .remote(remote)
             .clock(Clock::tokio())
             .seed(chance.number());
-        let builder = match chance.among(0..8) {
+        let builder = match chance.among(0..5) {
             0 => builder.no_memory(),
             _ => builder.memory(Memory::max_entries(1_000)),
         };
@@ -81,7 +83,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
             link,
             origin: Arc::clone(&origin),
             history: Arc::clone(&history),
-            policies: policies.clone(),
+            rules: rules.clone(),
             operations: Arc::clone(&operations),
         }));
         sleep(chance.millis(0..50)).await;
@@ -89,8 +91,11 @@ async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
     let mut running = Vec::new();
     let mut clients = Vec::new();
     for node in &nodes {
-        let tasks: Vec<_> = (0..chance.among(1..4))
-            .map(|_| tokio::spawn(client(Arc::clone(node), keys, Arc::clone(&chance), weather)))
+        let tasks: Vec<_> = (0..chance.among(1..5))
+            .map(|_| {
+                let client = Client { node: Arc::clone(node), keys, pause, weather };
+                tokio::spawn(client.run(Arc::clone(&chance)))
+            })
             .collect();
         clients.push(tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect());
         running.extend(tasks);
@@ -114,17 +119,24 @@ async fn live(chance: Arc<Chance>, weather: Weather, history: Arc<History>) {
     rest(&nodes, &history).await;
 }
 
-/// What all agree on once the weather is fine: each reads each key, then nothing is left under way.
+/// How long after the last client's end everybody reads everything: while most values are still fresh,
+/// and when whatever hung has ended.
+const LOOKS: [u64; 2] = [1_000, HANG];
+
+/// What all agree on once the weather is fine; then nothing is left under way.
 async fn rest(nodes: &[Arc<Node>], history: &History) {
-    sleep(Duration::from_millis(2 * HANG)).await;
-    for node in nodes.iter().filter(|node| !node.link.is_cut()) {
-        for key in 0..KEYS as u64 {
-            node.peek(key).await;
-            node.get_or_load(key, false, true).await;
+    let alive = || nodes.iter().filter(|node| !node.link.is_cut());
+    for wait in LOOKS {
+        sleep(Duration::from_millis(wait)).await;
+        for node in alive() {
+            for key in 0..KEYS as u64 {
+                node.peek(key).await;
+                node.get_or_load(key, false, true).await;
+            }
         }
     }
-    sleep(Duration::from_millis(8 * LEASE + 2 * HANG)).await;
-    for node in nodes.iter().filter(|node| !node.link.is_cut()) {
+    sleep(Duration::from_millis(2 * HANG)).await;
+    for node in alive() {
         let in_flight = node.cache.stats().in_flight;
         history.record(Event::Rest { node: node.number, in_flight });
     }

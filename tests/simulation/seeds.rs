@@ -48,9 +48,7 @@ pub(crate) fn check(first: u64, count: u64) {
 /// Runs one seed, and prints its history.
 pub(crate) fn replay(seed: u64) {
     let run = run(seed);
-    for (order, record) in run.records.iter().enumerate() {
-        println!("{order:>6} {record}");
-    }
+    println!("{}", told(&run.records));
     match run.verdict {
         Ok(()) => println!("seed {seed}: {} records, every promise kept", run.records.len()),
         Err(violation) => panic!("seed {seed}: {violation}"),
@@ -59,4 +57,10 @@ pub(crate) fn replay(seed: u64) {
 
 pub(crate) fn history(seed: u64) -> Vec<Record> {
     run(seed).records
+}
+
+/// A history, a line for each record.
+pub(crate) fn told(records: &[Record]) -> String {
+    let line = |(order, record): (usize, &Record)| format!("{order:>6} {record}\n");
+    records.iter().enumerate().map(line).collect()
 }

@@ -8,12 +8,13 @@ pub(crate) const BUS_DELAY: u64 = 40;
 pub(crate) const BUS_NOTICE: u64 = 300;
 /// An operation of the remote tier is answered within this.
 pub(crate) const OPERATION: u64 = 250;
-/// How long a load may hold up those who wait for it.
-pub(crate) const LEASE: u64 = 1_500;
-/// A load that hangs takes so long.
-pub(crate) const HANG: u64 = 4 * LEASE;
+/// How long a load may hold up those who wait for it. Longer than a lease of the remote tier lasts without
+/// being renewed.
+pub(crate) const LEASE: u64 = 4_000;
 /// The longest that a load takes if it does not hang.
-pub(crate) const LOAD: u64 = 400;
+pub(crate) const LOAD: u64 = 3_800;
+/// A load that hangs takes so long: longer than anybody may have to wait for it.
+pub(crate) const HANG: u64 = 20 * LEASE;
 
 /// Shares are in a thousand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,17 +31,19 @@ pub(crate) struct Weather {
     pub(crate) kills: u64,
     /// Values and generations that the store loses by itself.
     pub(crate) forgettings: u64,
+    /// Whether requests that a node has under way at the same time overtake each other.
+    pub(crate) overtaking: bool,
 }
 
 impl Weather {
     /// Each kind of trouble alone, and all together.
     pub(crate) fn draw(chance: &Chance) -> Self {
-        let fine = Self::default();
+        let fine = Self { overtaking: chance.in_thousand(500), ..Self::default() };
         match chance.among(0..10) {
             0 => fine,
             1 => Self { cancellations: 150, ..fine },
-            2 => Self { load_failures: 200, load_hangs: 20, cancellations: 50, ..fine },
-            3 => Self { bus_losses: 4, ..fine },
+            2 => Self { load_failures: 200, load_hangs: 30, cancellations: 50, ..fine },
+            3 => Self { bus_losses: 10, ..fine },
             4 => Self { outages: 4, ..fine },
             5 => Self { lost_requests: 40, lost_answers: 40, ..fine },
             6 => Self { pauses: 4, kills: 1, ..fine },
@@ -52,10 +55,11 @@ impl Weather {
                 load_hangs: 10,
                 cancellations: 80,
                 outages: 2,
-                bus_losses: 2,
+                bus_losses: 4,
                 pauses: 1,
                 kills: 1,
                 forgettings: 3,
+                ..fine
             },
         }
     }

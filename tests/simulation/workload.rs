@@ -16,36 +16,47 @@ use super::weather::Weather;
 
 /// How many operations each client does.
 const STEPS: u64 = 22;
-/// Between two operations, in milliseconds.
-const PAUSE: u64 = 60;
+/// The time that troubles are spread over.
+const LAST: u64 = 1_300;
 
 /// One client: does its operations one after the other.
-pub(crate) async fn client(node: Arc<Node>, keys: u64, chance: Arc<Chance>, weather: Weather) {
-    for _ in 0..STEPS {
-        sleep(chance.millis(0..PAUSE)).await;
-        node.link.going().await;
-        step(&node, keys, &chance, weather).await;
-    }
+pub(crate) struct Client {
+    pub(crate) node: Arc<Node>,
+    pub(crate) keys: u64,
+    /// Between two operations, at most, in milliseconds.
+    pub(crate) pause: u64,
+    pub(crate) weather: Weather,
 }
 
-async fn step(node: &Arc<Node>, keys: u64, chance: &Chance, weather: Weather) {
-    // The key that is read through a function, and the first of the others.
-    let key = KEYS as u64 - 1 - chance.among(0..keys);
-    let patience = match chance.in_thousand(weather.cancellations) {
-        true => Some(chance.millis(0..80)),
-        false => None,
-    };
-    match chance.among(0..100) {
-        0..62 => {
-            let (refresh, owned) = (chance.in_thousand(60), chance.in_thousand(500));
-            bounded(patience, node.get_or_load(key, refresh, owned)).await;
+impl Client {
+    pub(crate) async fn run(self, chance: Arc<Chance>) {
+        for _ in 0..STEPS {
+            sleep(chance.millis(0..self.pause)).await;
+            self.node.link.going().await;
+            self.step(&chance).await;
         }
-        62..70 => bounded(patience, node.peek(key)).await,
-        70..77 => {
-            let all: Vec<Key> = (0..KEYS as u64).collect();
-            bounded(patience, node.peek_many(&all)).await;
+    }
+
+    async fn step(&self, chance: &Chance) {
+        let node = &self.node;
+        // The key that is read through a function, and the first of the others.
+        let key = KEYS as u64 - 1 - chance.among(0..self.keys);
+        let patience = match chance.in_thousand(self.weather.cancellations) {
+            true => Some(chance.millis(0..80)),
+            false => None,
+        };
+        match chance.among(0..100) {
+            0..62 => {
+                let (refresh, owned) = (chance.in_thousand(60), chance.in_thousand(500));
+                bounded(patience, node.get_or_load(key, refresh, owned)).await;
+            }
+            62..70 => bounded(patience, node.peek(key)).await,
+            70..77 => {
+                let all: Vec<Key> = (0..KEYS as u64).collect();
+                bounded(patience, node.peek_many(&all)).await;
+            }
+            _ => mutate(node, key, chance, patience).await,
         }
-        _ => mutate(node, key, chance, patience).await,
     }
 }
 
@@ -59,10 +70,10 @@ async fn bounded(patience: Option<Duration>, work: impl Future<Output = ()>) {
 async fn mutate(node: &Node, key: Key, chance: &Chance, patience: Option<Duration>) {
     let value = node.origin.write(key);
     let what = match chance.among(0..20) {
-        0..8 => What::Key(key),
-        8..12 => What::Tag(if chance.in_thousand(500) { "red" } else { "blue" }),
-        12..14 => What::Pattern,
-        14 => What::Clear,
+        0..7 => What::Key(key),
+        7..11 => What::Tag(if chance.in_thousand(500) { "red" } else { "blue" }),
+        11..13 => What::Pattern,
+        13..15 => What::Clear,
         _ => match value.outcome() {
             Outcome::Value(id, _) => What::Put(key, id),
             _ => What::Key(key),
@@ -87,9 +98,8 @@ impl Troubles {
     pub(crate) async fn run(self, weather: Weather) {
         let this = Arc::new(self);
         let mut under_way = tokio::task::JoinSet::new();
-        let last = STEPS * PAUSE;
         let mut at = |work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
-            let moment = this.chance.millis(0..last);
+            let moment = this.chance.millis(0..LAST);
             under_way.spawn(async move {
                 sleep(moment).await;
                 work.await;

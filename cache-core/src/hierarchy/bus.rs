@@ -82,8 +82,8 @@ impl Inner {
                 let pattern = Pattern::from_literals(literals);
                 let _ = self.forget_matching(&pattern, Reach::Loads);
             }
-            Message::Tag(name, generation) => self.generations.learn_tag(&name, generation),
-            Message::Space(generation) => self.generations.learn_space(generation),
+            Message::Tag(name, generation) => self.generations.heed_tag(&name, generation),
+            Message::Space(generation) => self.generations.heed_space(generation),
         }
     }
 }

@@ -113,6 +113,21 @@ impl Generations {
         }
     }
 
+    /// As [`learn_space`](Self::learn_space), from another process's eviction: where the generation was not
+    /// known, that ends what was loaded without asking for it.
+    pub(crate) fn heed_space(&self, generation: u64) {
+        if self.space.fetch_max(generation, Ordering::AcqRel) == 0 {
+            self.bump_space();
+        }
+    }
+
+    /// As [`heed_space`](Self::heed_space), for a tag.
+    pub(crate) fn heed_tag(&self, name: &str, generation: u64) {
+        if self.tag(name).generation.fetch_max(generation, Ordering::AcqRel) == 0 {
+            self.bump_tag(name);
+        }
+    }
+
     /// Ends all entries that carry the tag.
     pub(crate) fn bump_tag(&self, name: &str) {
         self.tag(name).moved.fetch_add(1, Ordering::AcqRel);

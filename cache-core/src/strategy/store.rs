@@ -107,7 +107,13 @@ impl Inner {
         let token = lease.as_ref().map(Lease::token);
         let writing = Writing { bytes, ttl, announce: replaces };
         let writing = remote.write(&entry.key, writing, token);
-        match committed.write(replaces, writing).await {
+        let written = committed.write(replaces, writing).await;
+        if replaces && !committed.is_alive() {
+            // An eviction came while it ran: a read since then may have taken the value that was to be
+            // replaced from the remote tier, and that eviction may not be over yet.
+            let _ = self.forget(crate::key::KeyId::of(&entry.key));
+        }
+        match written {
             Some(Err(error)) => {
                 self.counters.remote_errors();
                 return Err(error.into());
