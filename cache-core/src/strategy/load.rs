@@ -11,6 +11,7 @@ use super::job::{Job, Keep, loaded};
 use super::lookup::{Found, promote};
 use super::store::Fill;
 use crate::backend::MARK;
+use crate::clock::Timestamp;
 use crate::codec::Codec;
 use crate::entry::{Freshness, Stored};
 use crate::hierarchy::{Ask, Lease, Leased};
@@ -62,7 +63,11 @@ where
         lead.begin(began);
         let output = match &fill {
             Fill::Leased(_, lease) => {
-                let until = lead.overdue().min(began.after(self.plan.policy.lease));
+                // As long as its waiters give it: who took over has more time than the first.
+                let until = match lead.overdue() {
+                    Timestamp::NEVER => began.after(self.plan.policy.lease),
+                    overdue => overdue,
+                };
                 boxed(|| lease.during(until, start())).await
             }
             _ => boxed(start).await,
