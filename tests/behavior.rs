@@ -8,8 +8,18 @@ mod bad_input;
 mod chaos;
 #[path = "behavior/conformance.rs"]
 mod conformance;
+#[path = "behavior/early.rs"]
+mod early;
+#[path = "behavior/failsafe.rs"]
+mod failsafe;
 #[path = "behavior/foreign_bytes.rs"]
 mod foreign_bytes;
+#[path = "behavior/freshness.rs"]
+mod freshness;
+#[path = "behavior/negative.rs"]
+mod negative;
+#[path = "support/origin.rs"]
+mod origin;
 #[path = "behavior/outage.rs"]
 mod outage;
 #[path = "behavior/owed_evictions.rs"]
@@ -21,6 +31,8 @@ mod support;
 mod three_tierings;
 #[path = "behavior/time.rs"]
 mod time;
+#[path = "behavior/timeouts.rs"]
+mod timeouts;
 #[path = "behavior/two_caches.rs"]
 mod two_caches;
 #[path = "behavior/values.rs"]

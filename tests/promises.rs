@@ -3,7 +3,7 @@
 
 #[path = "promises/gated.rs"]
 mod gated;
-#[path = "promises/origin.rs"]
+#[path = "support/origin.rs"]
 mod origin;
 #[path = "promises/p10_free_hits.rs"]
 mod p10_free_hits;
@@ -19,7 +19,11 @@ mod p2_remote_races;
 mod p2_stress;
 #[path = "promises/p4_one_load.rs"]
 mod p4_one_load;
+#[path = "promises/p5_dropped.rs"]
+mod p5_dropped;
 #[path = "promises/p5_nobody_stranded.rs"]
 mod p5_nobody_stranded;
 #[path = "promises/tiers.rs"]
 mod tiers;
+#[path = "promises/yielding.rs"]
+mod yielding;

@@ -1,5 +1,7 @@
 //! What cached functions load from, under the tests' control.
 
+#![allow(dead_code, clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
