@@ -378,7 +378,7 @@ impl Inner {
 
     /// The memory tier's value, if it is fresh.
     fn look_fresh<T: CacheValue>(&self, id: KeyId) -> Option<T> {
-        match self.look::<T>(id, &PLAIN) {
+        match self.look::<T>(id, &PLAIN, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
                 self.counters.memory_hits();
                 Some(hit.value)

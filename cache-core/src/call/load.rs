@@ -23,9 +23,18 @@ pub trait Load: Unpin {
     /// What the function returns.
     type Output;
     #[doc(hidden)]
-    fn hit(&self, inside: &Inside<'_>) -> Option<Cached<Self::Output>>;
+    fn hit(&self, inside: &Inside<'_>) -> Option<Glance<Self::Output>>;
     #[doc(hidden)]
     fn run(&mut self, outside: Outside<'_>, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
+}
+
+/// What [`Load::hit`] saw.
+#[derive(Debug)]
+pub enum Glance<O> {
+    /// All that is needed.
+    Hit(Cached<O>),
+    /// A fresh value, and the lot to refresh it early.
+    Drawn,
 }
 
 /// What [`Load::hit`] gets.
@@ -62,12 +71,13 @@ where
     type Output = S::Output;
 
     #[inline]
-    fn hit(&self, inside: &Inside<'_>) -> Option<Cached<S::Output>> {
-        match inside.inner.look::<S::Value>(inside.id, inside.policy) {
+    fn hit(&self, inside: &Inside<'_>) -> Option<Glance<S::Output>> {
+        match inside.inner.look::<S::Value>(inside.id, inside.policy, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
                 inside.inner.counters.memory_hits();
-                Some(hit.map(S::join))
+                Some(Glance::Hit(hit.map(S::join)))
             }
+            Look::Renew(hit) if hit.source == Source::Memory => Some(Glance::Drawn),
             _ => None,
         }
     }

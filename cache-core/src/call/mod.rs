@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 pub use direct::{Peek, Put};
 pub use fetch::Fetch;
 pub use load::{Captures, Load};
-use load::{Inside, Outside};
+use load::{Glance, Inside, Outside};
 pub use origin::{Cached, Source};
 pub use rules::Rules;
 pub use tags::Tags;
@@ -79,10 +79,10 @@ impl<L: Load> Whole<L> {
         if plan.mode == Mode::Normal && !*polled {
             // The whole of a hit.
             let id = plan.key.id();
-            if let Some(hit) =
-                target.with(|inner| load.hit(&Inside { inner, id, policy: &plan.policy }))
-            {
-                return Poll::Ready(hit);
+            match target.with(|inner| load.hit(&Inside { inner, id, policy: &plan.policy })) {
+                Some(Glance::Hit(hit)) => return Poll::Ready(hit),
+                Some(Glance::Drawn) => plan.drawn = true,
+                None => {}
             }
         }
         *polled = true;

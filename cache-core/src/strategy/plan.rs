@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) policy: Held,
     pub(crate) codec: Option<Codec>,
     pub(crate) mode: Mode,
+    /// The first look has drawn the lot to refresh early: not to be drawn again.
+    pub(crate) drawn: bool,
     /// A sync function's: its caller's thread waits.
     pub(crate) blocking: bool,
 }
@@ -32,7 +34,15 @@ pub(crate) enum Mode {
 
 impl Plan {
     pub(crate) fn new(key: KeyBuf, policy: Held, codec: Option<Codec>) -> Self {
-        Self { key, tags: Tags::new(), policy, codec, mode: Mode::Normal, blocking: false }
+        Self {
+            key,
+            tags: Tags::new(),
+            policy,
+            codec,
+            mode: Mode::Normal,
+            drawn: false,
+            blocking: false,
+        }
     }
 
     pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {

@@ -55,9 +55,10 @@ where
         // A stale value of the remote tier is taken into memory to be served from there; where memory
         // does not keep it, it is not asked for again.
         let mut stale = W::DETACHES && self.inner.memory.is_some();
+        let mut drawn = self.plan.drawn;
         loop {
             if !self.is_refresh() {
-                work = match self.serve(work) {
+                work = match self.serve(work, std::mem::take(&mut drawn)) {
                     Ok(served) => return served,
                     Err(work) => work,
                 };
@@ -94,9 +95,9 @@ where
 
     /// Serves what the memory tier has, and starts a refresh where it is time for one; else gives the
     /// work back.
-    fn serve<W: Work<S::Output>>(&self, mut work: W) -> Result<Cached<S::Output>, W> {
+    fn serve<W: Work<S::Output>>(&self, mut work: W, drawn: bool) -> Result<Cached<S::Output>, W> {
         let inner = &self.inner;
-        let hit = match inner.look::<S::Value>(self.id, &self.plan.policy) {
+        let hit = match inner.look::<S::Value>(self.id, &self.plan.policy, drawn) {
             Look::Hit(hit) => hit,
             Look::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
                 Ok(()) => hit,
@@ -185,7 +186,7 @@ where
         // A turn that does not come within the lease is not waited for: those before may hang.
         let until = self.inner.clock.now().after(self.plan.policy.lease);
         let _turn = self.inner.clock.timeout_at(until, flight.retries.acquire()).await;
-        let work = match self.serve(work) {
+        let work = match self.serve(work, false) {
             Ok(served) => return served,
             Err(work) => work,
         };
