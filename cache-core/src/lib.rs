@@ -38,6 +38,7 @@ mod policy;
 mod registry;
 mod site;
 mod strategy;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod value;

@@ -7,6 +7,8 @@ mod evict;
 mod evictions;
 mod fence;
 mod generation;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod write_through;
 
 pub use evict::Evict;

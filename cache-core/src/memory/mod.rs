@@ -4,8 +4,11 @@
 //! demanding a [`Permit`]) or the remote tier.
 
 mod config;
+#[cfg(shuttle)]
+mod model;
 #[cfg(feature = "moka")]
 mod moka;
+#[cfg_attr(shuttle, allow(dead_code))]
 mod quick;
 
 pub use config::{Eviction, Memory};
@@ -33,9 +36,12 @@ trait Engine {
 pub(crate) struct MemoryTier(Kind);
 
 enum Kind {
+    #[cfg_attr(shuttle, allow(dead_code))]
     Quick(quick::Quick),
     #[cfg(feature = "moka")]
     Moka(moka::Moka),
+    #[cfg(shuttle)]
+    Model(model::Model),
 }
 
 impl std::fmt::Debug for MemoryTier {
@@ -52,6 +58,9 @@ impl MemoryTier {
                 "max_entries must be at least 1; leave `memory` out, or use `no_memory()`, for a cache without a memory tier",
             ));
         }
+        #[cfg(shuttle)]
+        return Ok(Self(Kind::Model(model::Model::default())));
+        #[cfg(not(shuttle))]
         Ok(Self(match config.eviction {
             Eviction::Auto => Kind::Quick(quick::Quick::new(config.capacity)),
             #[cfg(feature = "moka")]
@@ -64,6 +73,8 @@ impl MemoryTier {
             Kind::Quick(quick) => quick,
             #[cfg(feature = "moka")]
             Kind::Moka(moka) => moka,
+            #[cfg(shuttle)]
+            Kind::Model(model) => model,
         }
     }
 
@@ -78,6 +89,8 @@ impl MemoryTier {
             Kind::Quick(quick) => quick.look(id, &mut visit),
             #[cfg(feature = "moka")]
             Kind::Moka(moka) => moka.look(id, &mut visit),
+            #[cfg(shuttle)]
+            Kind::Model(model) => model.look(id, &mut visit),
         }
         found
     }

@@ -12,8 +12,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
@@ -22,6 +21,7 @@ use crate::clock::Timestamp;
 use crate::entry::Stored;
 use crate::invalidation::{Generations, Stamps, Ticket, Watch};
 use crate::key::KeyId;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::value::SharedFailure;
 
 const SHARDS: usize = 64;
