@@ -184,13 +184,14 @@ impl Lead {
 
     fn finish(&mut self, landing: Landing) {
         let Some(flight) = self.flight.take() else { return };
-        *lock(&flight.landing) = Some(landing);
+        // Off the list first: whoever hears that it was abandoned and begins again must not find it.
         let mut shard = self.flights.shard(&self.key);
         // A newer flight may have taken the place.
         if shard.get(&self.key).is_some_and(|current| Arc::ptr_eq(current, &flight)) {
             shard.remove(&self.key);
         }
         drop(shard);
+        *lock(&flight.landing) = Some(landing);
         flight.landed.notify_waiters();
     }
 }
