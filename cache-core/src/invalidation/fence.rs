@@ -154,36 +154,47 @@ impl Ticket {
 
     /// Puts an entry into the memory tier, unless an eviction came since the ticket was issued.
     pub(crate) fn fill(&self, memory: Option<&MemoryTier>, entry: &Stored) -> bool {
+        self.fill_then(memory, entry, || {})
+    }
+
+    /// `then` runs under the lock, before the entry is there.
+    fn fill_then(&self, memory: Option<&MemoryTier>, entry: &Stored, then: impl FnOnce()) -> bool {
         // Kept beyond the lock: the replaced value's own `Drop` may use the cache.
         let _replaced = memory.and_then(|memory| memory.get(self.id));
         let _shard = self.fences.shard(self.id);
         let alive = self.is_alive();
-        if let (true, Some(memory)) = (alive, memory) {
-            memory.insert(&Permit(PhantomData), self.id, Arc::clone(entry));
+        if alive {
+            then();
+            if let Some(memory) = memory {
+                memory.insert(&Permit(PhantomData), self.id, Arc::clone(entry));
+            }
         }
         alive
     }
-}
 
-impl Ticket {
     /// [`commit`](Self::commit) for a value that is newer than every load under way: loads that began
-    /// while it was on its way here die with the ones before.
+    /// while it was on its way here die with the ones before. In one step: a load that began between
+    /// their end and the insertion would replace what is inserted.
     pub(crate) fn commit_over(
         self,
         memory: Option<&MemoryTier>,
         entry: &Stored,
     ) -> Option<Committed> {
-        self.outlive_others();
-        self.commit(memory, entry)
+        self.fill_then(memory, entry, || self.move_on()).then(|| Committed(self))
     }
 
     /// Kills all other tickets of the key, if this one is alive.
     pub(crate) fn outlive_others(&self) {
         let _shard = self.fences.shard(self.id);
         if self.is_alive() {
-            let life = self.fence.life.fetch_add(1, Ordering::AcqRel) + 1;
-            self.life.store(life, Ordering::Release);
+            self.move_on();
         }
+    }
+
+    /// Called under the shard lock.
+    fn move_on(&self) {
+        let life = self.fence.life.fetch_add(1, Ordering::AcqRel) + 1;
+        self.life.store(life, Ordering::Release);
     }
 }
 

@@ -182,3 +182,17 @@ fn a_dropped_leader_strands_nobody() {
         assert_eq!(world.cache.stats().in_flight, 0);
     });
 }
+
+/// A load that began before a put returned, and saw what was before it, does not replace what was put.
+#[test]
+fn what_is_put_stays_put() {
+    interleaved(|| {
+        let world = World::new();
+        let reading = Arc::clone(&world);
+        let reader = thread::spawn(move || block_on(reading.read()));
+        block_on(world.cache.insert_with("row", 7u64, TAGGED)).unwrap();
+        assert_eq!(block_on(world.read()), 7);
+        reader.join().unwrap();
+        assert_eq!(block_on(world.read()), 7, "when all is over");
+    });
+}
