@@ -137,11 +137,6 @@ impl Clock {
         }
     }
 
-    /// Waits for `span`. Cancel-safe.
-    pub(crate) fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
-        self.sleep_until(self.now().after(span))
-    }
-
     /// Runs `work` until `at` at the latest.
     pub(crate) async fn timeout_at<T>(
         &self,
