@@ -47,4 +47,7 @@ run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 run cargo check -p larder --no-default-features
 run cargo test --workspace --all-features
+# Threads interleaved in many ways; in a directory of its own, as every dependency is built anew.
+RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle" \
+    run cargo test -p cache-core --lib interleavings
 run cargo run --quiet --example quickstart

@@ -8,16 +8,26 @@ mod bad_input;
 mod chaos;
 #[path = "behavior/conformance.rs"]
 mod conformance;
+#[path = "behavior/early.rs"]
+mod early;
 #[path = "behavior/events.rs"]
 mod events;
+#[path = "behavior/failsafe.rs"]
+mod failsafe;
 #[path = "behavior/foreign_bytes.rs"]
 mod foreign_bytes;
+#[path = "behavior/freshness.rs"]
+mod freshness;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/negative.rs"]
+mod negative;
 #[path = "behavior/off_switch.rs"]
 mod off_switch;
+#[path = "support/origin.rs"]
+mod origin;
 #[path = "behavior/outage.rs"]
 mod outage;
 #[path = "behavior/owed_evictions.rs"]
@@ -33,6 +43,8 @@ mod tenants;
 mod three_tierings;
 #[path = "behavior/time.rs"]
 mod time;
+#[path = "behavior/timeouts.rs"]
+mod timeouts;
 #[path = "behavior/transaction_model.rs"]
 mod transaction_model;
 #[path = "behavior/transaction_races.rs"]

@@ -1,15 +1,29 @@
 //! The promises, a module each.
 #![allow(clippy::unwrap_used)]
 
+#[path = "promises/gated.rs"]
+mod gated;
+#[path = "support/origin.rs"]
+mod origin;
 #[path = "promises/p10_free_hits.rs"]
 mod p10_free_hits;
 #[path = "promises/p1_keys.rs"]
 mod p1_keys;
+#[path = "promises/p2_late_loads.rs"]
+mod p2_late_loads;
 #[path = "promises/p2_no_old_value.rs"]
 mod p2_no_old_value;
 #[path = "promises/p2_remote_races.rs"]
 mod p2_remote_races;
+#[path = "promises/p2_stress.rs"]
+mod p2_stress;
 #[path = "promises/p4_one_load.rs"]
 mod p4_one_load;
+#[path = "promises/p5_dropped.rs"]
+mod p5_dropped;
 #[path = "promises/p5_nobody_stranded.rs"]
 mod p5_nobody_stranded;
+#[path = "promises/tiers.rs"]
+mod tiers;
+#[path = "promises/yielding.rs"]
+mod yielding;

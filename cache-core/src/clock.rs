@@ -142,6 +142,11 @@ impl Clock {
         }
     }
 
+    /// Waits for `span` from now on. Cancel-safe.
+    pub(crate) fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        self.sleep_until(self.now().after(span))
+    }
+
     /// Runs `work` until `at` at the latest.
     pub(crate) async fn timeout_at<T>(
         &self,

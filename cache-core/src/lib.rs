@@ -42,6 +42,7 @@ mod registry;
 mod scope;
 mod site;
 mod strategy;
+mod sync;
 mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;

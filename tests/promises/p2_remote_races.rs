@@ -1,149 +1,13 @@
 //! P2 with the remote tier in between: its answers and writes are held while an eviction runs.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder::{
-    Backend, BackendError, BackendErrorKind, BackendResult, Cache, Listener, MemoryBackend, Notice,
-    Page, Pattern, Subscription, Write,
-};
-use tokio::sync::{Notify, Semaphore};
+use larder::{Cache, MemoryBackend};
 
-/// A gate: closed, whoever comes waits until it is opened.
-struct Gate {
-    open: Semaphore,
-    arrived: Notify,
-    closed: AtomicU64,
-}
-
-impl Gate {
-    fn new() -> Self {
-        Self { open: Semaphore::new(0), arrived: Notify::new(), closed: AtomicU64::new(0) }
-    }
-
-    /// The next one waits.
-    fn close(&self) {
-        self.closed.store(1, Ordering::SeqCst);
-    }
-
-    async fn pass(&self) {
-        if self.closed.swap(0, Ordering::SeqCst) == 1 {
-            self.arrived.notify_one();
-            self.open.acquire().await.unwrap().forget();
-        }
-    }
-
-    fn open(&self) {
-        self.open.add_permits(1);
-    }
-}
-
-/// A store whose answers to reads and whose writes can be held, and which can be down.
-#[derive(Clone)]
-struct Gated {
-    store: MemoryBackend,
-    reads: Arc<Gate>,
-    writes: Arc<Gate>,
-    removals: Arc<Gate>,
-    bumps: Arc<Gate>,
-    ears: Arc<Mutex<Vec<Arc<dyn Listener>>>>,
-    down: Arc<AtomicU64>,
-}
-
-impl Gated {
-    fn new() -> Self {
-        Self {
-            store: MemoryBackend::new(),
-            reads: Arc::new(Gate::new()),
-            writes: Arc::new(Gate::new()),
-            removals: Arc::new(Gate::new()),
-            bumps: Arc::new(Gate::new()),
-            ears: Arc::default(),
-            down: Arc::default(),
-        }
-    }
-
-    fn set_down(&self, down: bool) {
-        self.down.store(u64::from(down), Ordering::SeqCst);
-    }
-
-    fn check(&self) -> Result<(), BackendError> {
-        if self.down.load(Ordering::SeqCst) == 0 {
-            return Ok(());
-        }
-        Err(BackendError::new(BackendErrorKind::Unreachable, "test", "down"))
-    }
-}
-
-impl Backend for Gated {
-    fn name(&self) -> &str {
-        "gated"
-    }
-    fn get_many<'a>(
-        &'a self,
-        keys: &'a [&'a str],
-    ) -> BackendResult<'a, Vec<Option<larder::Bytes>>> {
-        Box::pin(async move {
-            self.check()?;
-            let found = self.store.get_many(keys).await;
-            self.reads.pass().await;
-            found
-        })
-    }
-    fn set<'a>(
-        &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
-    ) -> BackendResult<'a, ()> {
-        Box::pin(async move {
-            self.check()?;
-            self.writes.pass().await;
-            self.store.set(entries, notice).await
-        })
-    }
-    fn remove<'a>(
-        &'a self,
-        keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
-    ) -> BackendResult<'a, u64> {
-        Box::pin(async move {
-            self.check()?;
-            self.removals.pass().await;
-            self.store.remove(keys, notice).await
-        })
-    }
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
-        Box::pin(async move {
-            self.check()?;
-            self.store.generations(keys).await
-        })
-    }
-    fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
-        Box::pin(async move {
-            self.check()?;
-            self.bumps.pass().await;
-            self.store.bump(key).await
-        })
-    }
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
-        self.store.scan(pattern, cursor)
-    }
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
-        self.store.publish(notice)
-    }
-    fn subscribe(
-        &self,
-        channel: &str,
-        listener: Arc<dyn Listener>,
-    ) -> Result<Subscription, BackendError> {
-        self.ears.lock().unwrap().push(Arc::clone(&listener));
-        self.store.subscribe(channel, listener)
-    }
-    fn ping(&self) -> BackendResult<'_, ()> {
-        self.store.ping()
-    }
-}
+use crate::gated::Gated;
+use crate::origin::soon;
 
 async fn load(cache: &Cache, value: u64) -> u64 {
     cache.get_or_load("row", || async { Ok::<_, ()>(value) }).await.unwrap()
@@ -191,6 +55,37 @@ async fn a_promotion_that_was_overtaken_does_not_fill_memory() {
         let _ = old.await.unwrap();
         assert_eq!(load(&cache, 2).await, 2, "{how:?}");
         assert_eq!(load(&cache, 2).await, 2, "{how:?}: again");
+    }
+}
+
+/// The same for many keys at once, and for a read that would load.
+#[tokio::test]
+async fn nor_is_one_of_a_batch_or_of_a_read_that_loads() {
+    for (how, batch) in EVERY.into_iter().flat_map(|how| [(how, true), (how, false)]) {
+        let gated = Gated::new();
+        let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+        let tagged = larder::Policy::new().tags(&["rows"]);
+        let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
+        other.insert_with("row", 1u64, tagged).await.unwrap();
+        other.insert_with("another", 1u64, tagged).await.unwrap();
+        gated.reads.close();
+        let old = tokio::spawn({
+            let cache = cache.clone();
+            async move {
+                match batch {
+                    true => drop(cache.get_many::<u64>(&["another", "row"]).await.unwrap()),
+                    // Where it loads, it does so after the eviction.
+                    false => drop(load(&cache, 2).await),
+                }
+            }
+        });
+        soon(gated.reads.arrived.notified()).await;
+        evict(how, &cache).await;
+        gated.reads.open();
+        soon(old).await.unwrap();
+        assert_eq!(load(&cache, 2).await, 2, "{how:?}, batch: {batch}");
+        assert_eq!(cache.get_many::<u64>(&["row"]).await.unwrap(), [Some(2)], "{how:?}");
+        assert_eq!(load(&cache, 2).await, 2, "{how:?}, batch: {batch}: again");
     }
 }
 

@@ -1,27 +1,32 @@
-//! P5: a leader that is cancelled or panics is replaced by one of those who wait.
+//! P5: a leader that is cancelled, panics or hangs is replaced by one of those who wait; a failing
+//! load is shared, and never hammered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, cached};
-use tokio::sync::Notify;
+use larder::{Cache, Clock, MemoryBackend, Source, cached};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
 
+use crate::origin::{Origin, landed, pass, soon, soon_at, turns};
+use crate::tiers::{self, Tiers};
+
+/// The first load never ends (or panics); the others do their work.
 #[derive(Default)]
-struct Origin {
+struct First {
     loads: AtomicU64,
     started: Notify,
 }
 
-/// The first load never ends (or panics); the others do their work.
-#[cached(key = "row", cache = cache, skip(cache, origin, panics))]
-async fn row(cache: &Cache, origin: &Origin, panics: bool) -> u64 {
-    let load = origin.loads.fetch_add(1, Ordering::SeqCst);
+#[cached(key = "row", cache = cache, skip(cache, first, panics))]
+async fn first_fails(cache: &Cache, first: &First, panics: bool) -> u64 {
+    let load = first.loads.fetch_add(1, Ordering::SeqCst);
     if load == 0 {
-        origin.started.notify_one();
+        first.started.notify_one();
         if panics {
             // Let the others come and wait first.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            turns().await;
             panic!("the leader panics");
         }
         std::future::pending::<()>().await;
@@ -30,26 +35,27 @@ async fn row(cache: &Cache, origin: &Origin, panics: bool) -> u64 {
 }
 
 async fn takeover(panics: bool) {
-    let cache = Cache::builder().build().unwrap();
-    let origin = Arc::new(Origin::default());
-    let read = || {
-        let (cache, origin) = (cache.clone(), Arc::clone(&origin));
-        tokio::spawn(async move { row(&cache, &origin, panics).await })
-    };
-    let leader = read();
-    origin.started.notified().await;
-    let waiters: Vec<_> = (0..100).map(|_| read()).collect();
-    tokio::task::yield_now().await;
-    if !panics {
-        leader.abort();
+    let clock = Clock::manual();
+    for Tiers { cache, .. } in tiers::every(&clock) {
+        let first = Arc::new(First::default());
+        let read = || {
+            let (cache, first) = (cache.clone(), Arc::clone(&first));
+            tokio::spawn(async move { first_fails(&cache, &first, panics).await })
+        };
+        let leader = read();
+        soon(first.started.notified()).await;
+        let waiters: Vec<_> = (0..100).map(|_| read()).collect();
+        tokio::task::yield_now().await;
+        if !panics {
+            leader.abort();
+        }
+        leader.await.unwrap_err();
+        for waiter in waiters {
+            assert_eq!(soon_at(&clock, waiter).await.unwrap(), 1);
+        }
+        assert_eq!(first.loads.load(Ordering::SeqCst), 2, "one waiter took over");
+        landed(&cache).await;
     }
-    leader.await.unwrap_err();
-    for waiter in waiters {
-        let value = tokio::time::timeout(Duration::from_secs(5), waiter).await;
-        assert_eq!(value.expect("nobody is stranded").unwrap(), 1);
-    }
-    assert_eq!(origin.loads.load(Ordering::SeqCst), 2, "one waiter took over");
-    assert_eq!(cache.stats().in_flight, 0, "nothing is left behind");
 }
 
 #[tokio::test]
@@ -62,34 +68,234 @@ async fn a_waiter_takes_over_from_a_panicking_leader() {
     takeover(true).await;
 }
 
-/// A call dropped at each of its await points leaves the cache in order.
+const LEASE: Duration = Duration::from_secs(10);
+const JUST: Duration = Duration::from_millis(1);
+
+#[cached(key = "row", lease = "10s", cache = cache, skip(cache, origin))]
+async fn row(cache: &Cache, origin: &Origin) -> u64 {
+    origin.read().await
+}
+
+fn reader(cache: &Cache, origin: &Origin) -> JoinHandle<larder::Cached<u64>> {
+    let (cache, origin) = (cache.clone(), origin.clone());
+    tokio::spawn(async move { row(&cache, &origin).traced().await })
+}
+
+fn readers(count: usize, cache: &Cache, origin: &Origin) -> Vec<JoinHandle<larder::Cached<u64>>> {
+    (0..count).map(|_| reader(cache, origin)).collect()
+}
+
 #[tokio::test]
-async fn a_call_dropped_at_any_point_leaves_nothing_behind() {
-    let cache = Cache::builder().remote(larder::MemoryBackend::new()).build().unwrap();
-    for polls in 0..12 {
-        cache.clear().await.unwrap();
-        let load = || async {
-            for _ in 0..3 {
-                tokio::task::yield_now().await;
-            }
-            Ok::<u64, ()>(1)
-        };
-        let mut call = Box::pin(cache.get_or_load("row", load));
-        for _ in 0..polls {
-            let waker = std::task::Waker::noop();
-            let mut context = std::task::Context::from_waker(waker);
-            if call.as_mut().poll(&mut context).is_ready() {
-                break;
+async fn a_hung_leader_is_replaced_after_its_lease_and_not_before() {
+    let clock = Clock::manual();
+    for Tiers { name, cache, .. } in tiers::every(&clock) {
+        let origin = Origin::at(&clock);
+        origin.hold(1);
+        let hung = reader(&cache, &origin);
+        origin.held().await;
+        let waiters = readers(100, &cache, &origin);
+        turns().await;
+        clock.advance(LEASE - JUST);
+        turns().await;
+        assert_eq!(origin.reads(), 1, "{name}: within the lease everybody waits");
+        origin.set(2);
+        clock.advance(JUST);
+        let mut loaded = 0;
+        for waiter in waiters {
+            let read = soon_at(&clock, waiter).await.unwrap();
+            assert_eq!(read.value, 2, "{name}");
+            loaded += usize::from(read.source == Source::Loaded);
+        }
+        assert_eq!((loaded, origin.reads()), (1, 2), "{name}: one of them led");
+        // The late result is its own caller's, and nobody else's.
+        let fenced = cache.stats().fenced;
+        origin.release(1);
+        assert_eq!(soon(hung).await.unwrap().value, 1, "{name}");
+        landed(&cache).await;
+        assert_eq!(cache.stats().fenced, fenced + 1, "{name}");
+        assert_eq!(row(&cache, &origin).await, 2, "{name}");
+        assert_eq!(origin.reads(), 2, "{name}: and what the other one brought is kept");
+    }
+}
+
+#[tokio::test]
+async fn each_takeover_has_twice_the_time() {
+    let clock = Clock::manual();
+    for Tiers { name, cache, .. } in tiers::every(&clock) {
+        let origin = Origin::at(&clock);
+        origin.hold(3);
+        let mut waiting = vec![reader(&cache, &origin)];
+        origin.held().await;
+        waiting.extend(readers(20, &cache, &origin));
+        turns().await;
+        for (loads, lease) in [(1, LEASE), (2, LEASE * 2)] {
+            pass(&clock, lease - JUST).await;
+            assert_eq!(origin.reads(), loads, "{name}: within {lease:?}");
+            clock.advance(JUST);
+            origin.held().await;
+            turns().await;
+            assert_eq!(origin.reads(), loads + 1, "{name}: after {lease:?}");
+        }
+        // The third has forty seconds, and gets done in them.
+        pass(&clock, LEASE * 4 - JUST).await;
+        assert_eq!(origin.reads(), 3, "{name}");
+        origin.release(3);
+        for waiting in waiting {
+            assert_eq!(soon(waiting).await.unwrap().value, 1, "{name}");
+        }
+        landed(&cache).await;
+        assert_eq!(row(&cache, &origin).peek().await.unwrap(), Some(1), "{name}");
+    }
+}
+
+/// Nobody was held up, so the lease was nobody's concern.
+#[tokio::test]
+async fn a_load_longer_than_its_lease_that_nobody_waits_for_is_stored() {
+    let clock = Clock::manual();
+    for Tiers { name, cache, store, .. } in tiers::every(&clock) {
+        if store.is_some() {
+            continue; // There the lease is the fleet's: whoever waits may be in another process.
+        }
+        let origin = Origin::at(&clock);
+        origin.hold(1);
+        let slow = reader(&cache, &origin);
+        origin.held().await;
+        clock.advance(LEASE * 3);
+        turns().await;
+        origin.release(1);
+        assert_eq!(soon(slow).await.unwrap().value, 1);
+        assert_eq!(row(&cache, &origin).traced().await.source, Source::Memory, "{name}");
+    }
+}
+
+/// A leader that hangs in another process frees the key when its lease ends.
+#[tokio::test]
+async fn a_hung_leader_of_another_process_loses_its_lease() {
+    let clock = Clock::manual();
+    let backend = MemoryBackend::with_clock(clock.clone());
+    let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
+    let (one, two, origin) = (build(), build(), Origin::at(&clock));
+    origin.hold(1);
+    let hung = reader(&one, &origin);
+    origin.held().await;
+    origin.set(2);
+    pass(&clock, LEASE + LEASE / 2).await;
+    assert_eq!(soon(row(&two, &origin)).await, 2, "it leads at once");
+    turns().await;
+    origin.release(1);
+    assert_eq!(soon(hung).await.unwrap().value, 1);
+    landed(&one).await;
+    assert_eq!(one.stats().fenced, 1);
+    assert_eq!(row(&one, &origin).await, 2, "the late result is not stored");
+    assert_eq!(row(&two, &origin).await, 2);
+    assert_eq!(origin.reads(), 2);
+}
+
+/// Nor does anybody wait for it for longer than that: who has waited loads, and keeps what it got in
+/// its own memory.
+#[tokio::test]
+async fn nobody_waits_for_another_process_longer_than_a_lease() {
+    let clock = Clock::manual();
+    let backend = MemoryBackend::with_clock(clock.clone());
+    let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
+    let (one, two, origin) = (build(), build(), Origin::at(&clock));
+    origin.hold(1);
+    let hung = reader(&one, &origin);
+    origin.held().await;
+    let waiters = readers(10, &two, &origin);
+    turns().await;
+    pass(&clock, LEASE - JUST).await;
+    assert_eq!(origin.reads(), 1);
+    pass(&clock, JUST).await;
+    for waiter in waiters {
+        assert_eq!(soon(waiter).await.unwrap().value, 1);
+    }
+    // Who led here loads; at that very moment it counts as hung itself, and one more may.
+    assert!((2..=3).contains(&origin.reads()), "{} loads", origin.reads());
+    origin.release(1);
+    soon(hung).await.unwrap();
+}
+
+/// A thread that hangs in a sync function does not hold up the others for longer than the lease.
+#[test]
+fn a_sync_leader_that_hangs_is_replaced() {
+    use std::sync::mpsc;
+
+    static GATE: Semaphore = Semaphore::const_new(0);
+    static LOADS: AtomicU64 = AtomicU64::new(0);
+
+    #[cached(key = "row", lease = "50ms", cache = cache, skip(cache, started))]
+    fn blocking(cache: &Cache, started: mpsc::Sender<()>) -> u64 {
+        let load = LOADS.fetch_add(1, Ordering::SeqCst);
+        if load == 0 {
+            started.send(()).unwrap();
+            while GATE.try_acquire().is_err() {
+                std::thread::park_timeout(Duration::from_millis(1));
             }
         }
-        drop(call);
-        // A write to the remote tier that has begun ends by itself.
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
+        load
+    }
+
+    let cache = Cache::builder().build().unwrap();
+    let (started, first) = mpsc::channel();
+    std::thread::scope(|threads| {
+        let hung = threads.spawn(|| blocking(&cache, started.clone()));
+        first.recv().unwrap();
+        let waiters: Vec<_> =
+            (0..8).map(|_| threads.spawn(|| blocking(&cache, started.clone()))).collect();
+        for waiter in waiters {
+            assert_eq!(waiter.join().unwrap(), 1);
         }
-        assert_eq!(cache.stats().in_flight, 0, "after {polls} polls");
-        let value = cache.get_or_load("row", || async { Ok::<u64, ()>(1) });
-        let value = tokio::time::timeout(Duration::from_secs(5), value).await;
-        assert_eq!(value.expect("nobody is stranded"), Ok(1));
+        GATE.add_permits(1);
+        assert_eq!(hung.join().unwrap(), 0);
+    });
+    assert_eq!((blocking(&cache, started), LOADS.load(Ordering::SeqCst)), (1, 2));
+    let stats = cache.stats();
+    assert_eq!((stats.fenced, stats.in_flight), (1, 0), "{stats:?}");
+}
+
+/// An error that can't be cloned, so each waiter needs one of its own.
+#[derive(Debug)]
+struct Unshared;
+
+#[cached(key = "row", lease = "10s", cache = cache, skip(cache, origin))]
+async fn unshared(cache: &Cache, origin: &Origin) -> Result<u64, Unshared> {
+    origin.try_read().await.map_err(|_| Unshared)
+}
+
+/// Those who try for themselves after a failure do so eight at a time; if these hang, those behind
+/// them do not wait for ever.
+#[tokio::test]
+async fn retries_that_hang_do_not_strand_those_behind_them() {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let origin = Origin::at(&clock);
+    let read = || {
+        let (cache, origin) = (cache.clone(), origin.clone());
+        tokio::spawn(async move { unshared(&cache, &origin).await.is_ok() })
+    };
+    origin.fail(true);
+    origin.hold(1);
+    let leader = read();
+    origin.held().await;
+    let waiters: Vec<_> = (0..20).map(|_| read()).collect();
+    turns().await;
+    // The first failure is theirs too, but can't be shared: eight of them try, and hang.
+    origin.hold(8);
+    origin.release(1);
+    assert!(!soon(leader).await.unwrap());
+    for _ in 0..8 {
+        origin.held().await;
+    }
+    turns().await;
+    assert_eq!(origin.reads(), 9, "eight at a time");
+    origin.fail(false);
+    clock.advance(LEASE);
+    turns().await;
+    let done = waiters.iter().filter(|waiter| waiter.is_finished()).count();
+    assert_eq!(done, 12, "those behind went on");
+    origin.release(8);
+    for waiter in waiters {
+        soon(waiter).await.unwrap();
     }
 }

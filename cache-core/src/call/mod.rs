@@ -108,7 +108,7 @@ impl<L: Load> Whole<L> {
             };
             match target.with(look) {
                 Some(First::Hit(hit)) => return Poll::Ready(hit),
-                Some(First::Early) => plan.early = true,
+                Some(First::Early) => plan.drawn = true,
                 Some(First::Miss) | None => {}
             }
         }

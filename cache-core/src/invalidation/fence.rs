@@ -11,13 +11,13 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::Stamps;
 use crate::entry::Stored;
 use crate::key::KeyId;
 use crate::memory::MemoryTier;
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 const SHARDS: usize = 64;
 
@@ -220,12 +220,20 @@ impl Ticket {
 
     /// Puts an entry into the memory tier, unless an eviction came since the ticket was issued.
     pub(crate) fn fill(&self, memory: Option<&MemoryTier>, entry: &Stored) -> bool {
+        self.fill_then(memory, entry, || {})
+    }
+
+    /// `then` runs under the lock, before the entry is there.
+    fn fill_then(&self, memory: Option<&MemoryTier>, entry: &Stored, then: impl FnOnce()) -> bool {
         // Before the lock and after it: the user's weigher, and what makes room, whose `Drop` may
         // use the cache.
         let weighed = memory.map(|memory| (memory, memory.weigh(entry)));
         let (alive, gone) = {
             let _shard = self.fences.shard(self.id);
             let alive = self.is_alive();
+            if alive {
+                then();
+            }
             let insert = |(memory, weighed): (&MemoryTier, _)| {
                 memory.insert(&Permit(PhantomData), self.id, weighed)
             };
@@ -237,28 +245,31 @@ impl Ticket {
         drop(gone);
         alive
     }
-}
 
-impl Ticket {
     /// [`commit`](Self::commit) for a value that is newer than every load under way: loads that began
-    /// while it was on its way here die with the ones before.
+    /// while it was on its way here die with the ones before. In one step: a load that began between
+    /// their end and the insertion would replace what is inserted.
     pub(crate) fn commit_over(
         self,
         memory: Option<&MemoryTier>,
         entry: &Stored,
     ) -> Option<Committed> {
-        self.outlive_others();
-        self.commit(memory, entry)
+        self.fill_then(memory, entry, || self.move_on()).then(|| Committed(self))
     }
 
     /// Kills all others of the key, if this one is alive: a write all tickets, a load those of loads.
     pub(crate) fn outlive_others(&self) {
         let _shard = self.fences.shard(self.id);
         if self.is_alive() {
-            let own = if self.kind == Reach::All { &self.life } else { &self.loads };
-            let count = self.fence.count(self.kind).fetch_add(1, Ordering::AcqRel) + 1;
-            own.store(count, Ordering::Release);
+            self.move_on();
         }
+    }
+
+    /// Called under the shard lock.
+    fn move_on(&self) {
+        let own = if self.kind == Reach::All { &self.life } else { &self.loads };
+        let count = self.fence.count(self.kind).fetch_add(1, Ordering::AcqRel) + 1;
+        own.store(count, Ordering::Release);
     }
 }
 

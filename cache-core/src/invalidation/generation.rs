@@ -6,8 +6,9 @@
 //! moves on when it comes back.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
+
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// A tag's current generation, shared with the entries that carry it: validating a hit costs one
 /// load per tag and no lookup.

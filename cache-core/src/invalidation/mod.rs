@@ -9,6 +9,8 @@ mod evict;
 mod evictions;
 mod fence;
 mod generation;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod list;
 mod reclaim;
 mod schedule;

@@ -7,13 +7,17 @@ mod config;
 mod gone;
 mod identity;
 mod ledger;
+#[cfg(shuttle)]
+mod model;
 #[cfg(feature = "moka")]
 mod moka;
 #[cfg(feature = "moka")]
 mod parked;
+#[cfg_attr(shuttle, allow(dead_code))]
 mod quick;
 mod schedule;
 mod sweeper;
+#[cfg_attr(shuttle, allow(dead_code))]
 mod ttl;
 mod weight;
 
@@ -63,10 +67,14 @@ pub(crate) struct MemoryTier {
 }
 
 enum Kind {
+    #[cfg_attr(shuttle, allow(dead_code))]
     Quick(quick::Quick),
+    #[cfg_attr(shuttle, allow(dead_code))]
     Ttl(ttl::Ttl),
     #[cfg(feature = "moka")]
     Moka(moka::Moka),
+    #[cfg(shuttle)]
+    Model(model::Model),
 }
 
 impl std::fmt::Debug for MemoryTier {
@@ -84,6 +92,9 @@ pub(crate) struct Weighed {
 impl MemoryTier {
     pub(crate) fn new(config: &Memory) -> Result<Self, Error> {
         config.check()?;
+        #[cfg(shuttle)]
+        let kind = Kind::Model(model::Model::default());
+        #[cfg(not(shuttle))]
         let kind = match config.eviction {
             Eviction::Auto => Kind::Quick(quick::Quick::new(config.bound)),
             Eviction::Ttl => Kind::Ttl(ttl::Ttl::new(config.bound)),
@@ -100,6 +111,8 @@ impl MemoryTier {
             Kind::Ttl(ttl) => ttl,
             #[cfg(feature = "moka")]
             Kind::Moka(moka) => moka,
+            #[cfg(shuttle)]
+            Kind::Model(model) => model,
         }
     }
 
@@ -115,6 +128,8 @@ impl MemoryTier {
             Kind::Ttl(ttl) => ttl.look(id, &mut visit),
             #[cfg(feature = "moka")]
             Kind::Moka(moka) => moka.look(id, &mut visit),
+            #[cfg(shuttle)]
+            Kind::Model(model) => model.look(id, &mut visit),
         }
         found
     }

@@ -12,8 +12,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
@@ -22,6 +21,7 @@ use crate::clock::Timestamp;
 use crate::entry::Stored;
 use crate::invalidation::{Generations, Stamps, Ticket, Watch};
 use crate::key::KeyId;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::value::SharedFailure;
 
 const SHARDS: usize = 64;
@@ -43,9 +43,6 @@ pub(crate) struct Flight {
     landing: Mutex<Option<Landing>>,
     landed: Notify,
     watch: Mutex<Watch>,
-    /// Whether the generations in it are the ones that the load is judged by: a load that asks the remote
-    /// tier learns them on the way, and one that comes to be known then is no eviction.
-    stamped: AtomicBool,
     /// When its leader counts as hung.
     overdue: AtomicU64,
     lease: Duration,
@@ -93,7 +90,6 @@ impl Flights {
         key: FlightKey,
         joining: Option<&Generations>,
         (now, lease): (Timestamp, Duration),
-        local: bool,
         issue: impl FnOnce() -> Ticket,
     ) -> Role {
         let mut shard = self.shard(&key);
@@ -116,7 +112,6 @@ impl Flights {
             landing: Mutex::new(None),
             landed: Notify::new(),
             watch: Mutex::new(ticket.watch()),
-            stamped: AtomicBool::new(local),
             overdue: AtomicU64::new(now.after(lease).0),
             lease,
             takeovers,
@@ -135,11 +130,7 @@ impl Flight {
 
     fn counts(&self, generations: &Generations) -> bool {
         let watch = lock(&self.watch);
-        let counts = match self.stamped.load(Ordering::Acquire) {
-            true => generations.current(&watch.stamps),
-            false => generations.counts(&watch.stamps),
-        };
-        watch.is_alive() && counts
+        watch.is_alive() && generations.counts(&watch.stamps)
     }
 
     /// Waits for the end. Cancel-safe.
@@ -166,7 +157,6 @@ impl Lead {
     pub(crate) fn restamp(&self, stamps: &Stamps) {
         if let Some(flight) = &self.flight {
             lock(&flight.watch).stamps = stamps.clone();
-            flight.stamped.store(true, Ordering::Release);
         }
     }
 
@@ -194,13 +184,14 @@ impl Lead {
 
     fn finish(&mut self, landing: Landing) {
         let Some(flight) = self.flight.take() else { return };
-        *lock(&flight.landing) = Some(landing);
+        // Off the list first: whoever hears that it was abandoned and begins again must not find it.
         let mut shard = self.flights.shard(&self.key);
         // A newer flight may have taken the place.
         if shard.get(&self.key).is_some_and(|current| Arc::ptr_eq(current, &flight)) {
             shard.remove(&self.key);
         }
         drop(shard);
+        *lock(&flight.landing) = Some(landing);
         flight.landed.notify_waiters();
     }
 }

@@ -49,9 +49,9 @@ pub(crate) fn source(freshness: Freshness) -> Source {
 
 impl Inner {
     /// One look at the memory tier: no lock that a writer holds for long, no allocation beyond
-    /// what the value's `Clone` does. `early`: chance has decided for a refresh before.
+    /// what the value's `Clone` does. `drawn`: it was this reader's lot to refresh the entry early.
     #[inline]
-    pub(crate) fn look<V: CacheValue>(&self, id: KeyId, policy: &Policy, early: bool) -> Look<V> {
+    pub(crate) fn look<V: CacheValue>(&self, id: KeyId, policy: &Policy, drawn: bool) -> Look<V> {
         let Some(memory) = &self.memory else { return Look::Nothing };
         let found = memory.with(id, |entry| {
             let now = self.clock.now();
@@ -71,7 +71,7 @@ impl Inner {
             if freshness == Freshness::Fresh && policy.early <= 0.0 {
                 return Look::Hit(cached());
             }
-            match self.wants(entry, freshness, now, policy, early) {
+            match self.wants(entry, freshness, (now, drawn), policy) {
                 Wants::Nothing => Look::Hit(cached()),
                 Wants::Refresh => Look::Renew(cached()),
                 Wants::Load => Look::Nothing,
@@ -86,15 +86,14 @@ impl Inner {
         &self,
         entry: &Erased,
         freshness: Freshness,
-        now: Timestamp,
+        (now, drawn): (Timestamp, bool),
         policy: &Policy,
-        early: bool,
     ) -> Wants {
         if entry.rests(now) {
             return Wants::Nothing;
         }
         match freshness {
-            Freshness::Fresh if early || is_early(&entry.life, now, policy.early, &self.chance) => {
+            Freshness::Fresh if drawn || is_early(&entry.life, now, policy.early, &self.chance) => {
                 Wants::Refresh
             }
             Freshness::Fresh => Wants::Nothing,

@@ -17,8 +17,8 @@ pub(crate) struct Plan {
     pub(crate) policy: Held,
     pub(crate) codec: Option<Codec>,
     pub(crate) mode: Mode,
-    /// Chance has decided for an early refresh.
-    pub(crate) early: bool,
+    /// The first look has drawn the lot to refresh early: not to be drawn again.
+    pub(crate) drawn: bool,
     /// A sync function's: its caller's thread waits.
     pub(crate) blocking: bool,
 }
@@ -40,7 +40,7 @@ impl Plan {
             policy,
             codec,
             mode: Mode::Normal,
-            early: false,
+            drawn: false,
             blocking: false,
         }
     }

@@ -58,9 +58,10 @@ where
 {
     async fn read<W: Work<S::Output>>(&self, mut work: W) -> Cached<S::Output> {
         let mut patience = Patience::new(&self.inner.clock, &self.plan.policy);
+        let mut drawn = self.plan.drawn;
         loop {
             if !self.is_refresh() {
-                work = match self.serve(work) {
+                work = match self.serve(work, std::mem::take(&mut drawn)) {
                     Ok(served) => return served,
                     Err(work) => work,
                 };
@@ -107,9 +108,9 @@ where
 
     /// Serves what the memory tier has, and starts a refresh where it is time for one; else gives the
     /// work back.
-    fn serve<W: Work<S::Output>>(&self, mut work: W) -> Result<Cached<S::Output>, W> {
+    fn serve<W: Work<S::Output>>(&self, mut work: W, drawn: bool) -> Result<Cached<S::Output>, W> {
         let inner = &self.inner;
-        let hit = match inner.look::<S::Value>(self.id, &self.plan.policy, self.plan.early) {
+        let hit = match inner.look::<S::Value>(self.id, &self.plan.policy, drawn) {
             Look::Hit(hit) => hit,
             Look::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
                 Ok(()) => hit,
@@ -148,9 +149,8 @@ where
         let (inner, policy) = (&self.inner, &self.plan.policy);
         let key = self.plan.flight::<S::Value>(self.id);
         let issue = || self.plan.ticket(inner, self.id);
-        let local = self.plan.remote_codec(inner).is_none();
         let joining = (!self.is_refresh()).then_some(&inner.generations);
-        inner.flights.join(key, joining, (inner.clock.now(), policy.lease), local, issue)
+        inner.flights.join(key, joining, (inner.clock.now(), policy.lease), issue)
     }
 
     /// What a landed flight brings to those who waited.
@@ -215,7 +215,7 @@ where
         // A turn that does not come within the lease is not waited for: those before may hang.
         let until = self.inner.clock.now().after(self.plan.policy.lease);
         let _turn = self.inner.clock.timeout_at(until, flight.retries.acquire()).await;
-        let work = match self.serve(work) {
+        let work = match self.serve(work, false) {
             Ok(served) => return served,
             Err(work) => work,
         };

@@ -7,7 +7,7 @@ use crate::cache::Inner;
 use crate::codec::{self, Codec};
 use crate::entry::Stored;
 use crate::hierarchy::{Lease, Trying, Writing};
-use crate::invalidation::{Committed, Ticket};
+use crate::invalidation::{Committed, Reach, Ticket};
 use crate::key::KeyId;
 
 /// Where a loaded value may go.
@@ -111,7 +111,7 @@ impl Inner {
         if replaces && !committed.is_alive() {
             // An eviction came while it ran: a read since then may have taken the value that was to be
             // replaced from the remote tier, and that eviction may not be over yet.
-            let _ = self.forget(crate::key::KeyId::of(&entry.key));
+            drop(self.forget(KeyId::of(&entry.key), Reach::Loads));
         }
         match written {
             Some(Err(error)) => {

@@ -1,0 +1,75 @@
+//! A memory tier whose every step is one that shuttle can interleave. The engines have locks of their
+//! own, which it does not see; that they are maps is theirs to prove.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use super::{Engine, Gone};
+use crate::entry::{Erased, Stored};
+use crate::key::KeyId;
+use crate::sync::{Mutex, MutexGuard};
+
+#[derive(Default)]
+pub(super) struct Model(Mutex<HashMap<KeyId, Stored>>);
+
+impl Model {
+    fn map(&self) -> MutexGuard<'_, HashMap<KeyId, Stored>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine for Model {
+    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
+        // Not under the lock: others go on while this one looks, as on another shard.
+        if let Some(entry) = self.get(id) {
+            look(&entry);
+        }
+    }
+
+    fn get(&self, id: KeyId) -> Option<Stored> {
+        self.map().get(&id).cloned()
+    }
+
+    fn insert(&self, id: KeyId, entry: Stored, _: u64) -> Gone {
+        Gone::own(self.map().insert(id, entry))
+    }
+
+    fn remove(&self, id: KeyId) -> Gone {
+        Gone::own(self.map().remove(&id))
+    }
+
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+        let mut map = self.map();
+        let same = map.get(&id).is_some_and(|now| Arc::ptr_eq(now, entry));
+        Gone::own(if same { map.remove(&id) } else { None })
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(KeyId, &Stored)) {
+        let all: Vec<_> = self.map().iter().map(|(id, entry)| (*id, Arc::clone(entry))).collect();
+        all.iter().for_each(|(id, entry)| visit(*id, entry));
+    }
+
+    fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
+        // Entry by entry, as the engines do: others come in between.
+        let ids: Vec<KeyId> = self.map().keys().copied().collect();
+        for id in ids {
+            if let Some(entry) = self.get(id)
+                && !keep(&entry)
+            {
+                drop(self.remove_same(id, &entry));
+            }
+        }
+    }
+
+    fn len(&self) -> u64 {
+        self.map().len() as u64
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    fn evictions(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,168 @@
+//! `stale_if_error`: the last good value while loads fail, for as long as its window is open.
+
+use std::time::Duration;
+
+use larder::{Cache, Clock, MemoryBackend, Source, cached};
+
+use crate::origin::{Origin, pass, soon, turns};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const JUST: Duration = Duration::from_millis(1);
+
+#[cached(key = "row", ttl = "10s", stale_if_error = "60s", throttle = "5s", cache = cache, skip(cache, origin))]
+async fn row(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
+    origin.try_read().await
+}
+
+fn memory(clock: &Clock) -> Cache {
+    Cache::builder().clock(clock.clone()).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_failing_load_is_answered_with_the_old_value_and_rests() {
+    let clock = Clock::manual();
+    let (cache, origin) = (memory(&clock), Origin::at(&clock));
+    assert_eq!(row(&cache, &origin).await, Ok(1));
+    origin.fail(true);
+    clock.advance(seconds(10));
+    for load in 2..=5 {
+        let read = row(&cache, &origin).traced().await;
+        assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
+        assert_eq!(origin.reads(), load);
+        // Until the throttle's time is over nobody tries again.
+        clock.advance(seconds(5) - JUST);
+        for _ in 0..10 {
+            assert_eq!(row(&cache, &origin).await, Ok(1));
+        }
+        assert_eq!(origin.reads(), load);
+        clock.advance(JUST);
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.load_failures, stats.fail_safe_hits), (4, 44), "{stats:?}");
+    // Back again: the next load that is tried brings the new value.
+    origin.fail(false);
+    origin.set(2);
+    let read = row(&cache, &origin).traced().await;
+    assert_eq!((read.value, read.source), (Ok(2), Source::Loaded));
+    assert_eq!(row(&cache, &origin).traced().await.source, Source::Memory);
+}
+
+#[tokio::test]
+async fn the_old_value_is_not_renewed_without_end() {
+    let clock = Clock::manual();
+    let (cache, origin) = (memory(&clock), Origin::at(&clock));
+    assert_eq!(row(&cache, &origin).await, Ok(1));
+    origin.fail(true);
+    clock.advance(seconds(10));
+    for _ in 0..60 {
+        assert_eq!(row(&cache, &origin).await, Ok(1));
+        clock.advance(seconds(1));
+    }
+    // 70 seconds after it was loaded its window is over, however often it was served.
+    assert_eq!(row(&cache, &origin).await, Err(1));
+    assert_eq!(row(&cache, &origin).await, Err(1), "and without it nothing is throttled");
+    assert_eq!(origin.reads(), 1 + 12 + 2);
+}
+
+#[tokio::test]
+async fn a_refresh_by_hand_says_that_it_failed() {
+    let clock = Clock::manual();
+    let (cache, origin) = (memory(&clock), Origin::at(&clock));
+    assert_eq!(row(&cache, &origin).await, Ok(1));
+    origin.fail(true);
+    assert_eq!(row(&cache, &origin).refresh().await, Err(1));
+    assert_eq!(row(&cache, &origin).traced().await.source, Source::Memory, "what was there stays");
+}
+
+/// The old value does not come back to the remote tier as a fresh one.
+#[tokio::test]
+async fn another_process_never_sees_the_old_value_as_fresh() {
+    let clock = Clock::manual();
+    let backend = MemoryBackend::with_clock(clock.clone());
+    let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
+    let (one, two, origin) = (build(), build(), Origin::at(&clock));
+    assert_eq!(row(&one, &origin).await, Ok(1));
+    origin.fail(true);
+    clock.advance(seconds(10));
+    let read = soon(row(&one, &origin).traced()).await;
+    assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
+    turns().await;
+    assert_eq!(row(&two, &origin).peek().await.unwrap(), None);
+    // It tries for itself, and falls back on what the remote tier still has.
+    let reads = origin.reads();
+    let read = soon(row(&two, &origin).traced()).await;
+    assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
+    assert_eq!(origin.reads(), reads + 1);
+    assert_eq!(read.age, seconds(10));
+    // And that ends when it ends.
+    pass(&clock, seconds(60)).await;
+    assert_eq!(soon(row(&two, &origin)).await, Err(1));
+    turns().await;
+    assert_eq!(soon(row(&one, &origin)).await, Err(1));
+}
+
+/// A process that has just started has nothing in memory, and perhaps no memory tier at all.
+#[tokio::test]
+async fn a_fresh_process_falls_back_on_the_remote_tiers_old_value() {
+    for memory in [true, false] {
+        let clock = Clock::manual();
+        let backend = MemoryBackend::with_clock(clock.clone());
+        let build = || Cache::builder().clock(clock.clone()).remote(backend.clone());
+        let origin = Origin::at(&clock);
+        assert_eq!(row(&build().build().unwrap(), &origin).await, Ok(1));
+        origin.fail(true);
+        clock.advance(seconds(30));
+        let cache = if memory { build() } else { build().no_memory() }.build().unwrap();
+        for _ in 0..3 {
+            let read = soon(row(&cache, &origin).traced()).await;
+            assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe), "memory: {memory}");
+            turns().await;
+        }
+        // Where the old value is kept in memory, its load rests.
+        assert_eq!(origin.reads(), if memory { 2 } else { 4 }, "memory: {memory}");
+    }
+}
+
+/// Those who wait for the load that fails get the old value as well.
+#[tokio::test]
+async fn waiters_get_the_old_value_too() {
+    let clock = Clock::manual();
+    let (cache, origin) = (memory(&clock), Origin::at(&clock));
+    assert_eq!(row(&cache, &origin).await, Ok(1));
+    clock.advance(seconds(10));
+    origin.fail(true);
+    origin.hold(1);
+    let reads: Vec<_> = (0..10)
+        .map(|_| {
+            let (cache, origin) = (cache.clone(), origin.clone());
+            tokio::spawn(async move { row(&cache, &origin).traced().await })
+        })
+        .collect();
+    origin.held().await;
+    turns().await;
+    origin.release(1);
+    for read in reads {
+        let read = soon(read).await.unwrap();
+        assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
+    }
+    assert_eq!(origin.reads(), 2);
+}
+
+/// A sync function has a fail-safe as well.
+#[test]
+fn a_sync_function_serves_the_old_value_too() {
+    #[cached(key = "row", ttl = "10s", stale_if_error = "60s", cache = cache, skip(cache, ok))]
+    fn blocking(cache: &Cache, ok: bool) -> Result<u64, ()> {
+        if ok { Ok(1) } else { Err(()) }
+    }
+    let clock = Clock::manual();
+    let cache = memory(&clock);
+    assert_eq!(blocking(&cache, true), Ok(1));
+    clock.advance(seconds(10));
+    assert_eq!(blocking(&cache, false), Ok(1));
+    clock.advance(seconds(60));
+    assert_eq!(blocking(&cache, false), Err(()));
+}

@@ -1,0 +1,174 @@
+//! How long a value is fresh: idle time, jitter, lives of single entries, and policies that can't be.
+
+use std::time::Duration;
+
+use larder::{Cache, Clock, Error, MemoryBackend, Policy, Source, cached};
+
+use crate::origin::Origin;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const JUST: Duration = Duration::from_millis(1);
+
+#[cached(key = "idle", ttl = "60s", tti = "10s", cache = cache, skip(cache, origin))]
+async fn idle(cache: &Cache, origin: &Origin) -> u64 {
+    origin.read().await
+}
+
+#[tokio::test]
+async fn a_read_extends_the_idle_time_but_never_the_ttl() {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let origin = Origin::at(&clock);
+    idle(&cache, &origin).await;
+    // Read every nine seconds it stays, until the minute is over.
+    for _ in 0..6 {
+        clock.advance(seconds(9));
+        assert_eq!(idle(&cache, &origin).traced().await.source, Source::Memory);
+    }
+    clock.advance(seconds(6) - JUST);
+    assert_eq!(idle(&cache, &origin).traced().await.source, Source::Memory);
+    clock.advance(JUST);
+    assert_eq!(idle(&cache, &origin).traced().await.source, Source::Loaded);
+    // Left alone it goes after ten seconds.
+    clock.advance(seconds(10) - JUST);
+    assert_eq!(idle(&cache, &origin).traced().await.source, Source::Memory);
+    clock.advance(seconds(10));
+    assert_eq!(idle(&cache, &origin).peek().await.unwrap(), None);
+    assert_eq!(idle(&cache, &origin).traced().await.source, Source::Loaded);
+    assert_eq!(origin.reads(), 3);
+}
+
+#[tokio::test]
+async fn get_and_peek_are_reads_too_and_listings_are_not() {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let policy = Policy::new().tti(seconds(10));
+    for key in ["got", "listed"] {
+        cache.insert_with(key, 1u64, policy).await.unwrap();
+    }
+    for _ in 0..3 {
+        clock.advance(seconds(6));
+        assert_eq!(cache.get::<u64>("got").await.unwrap(), Some(1));
+        let _ = cache.keys("*").await.unwrap();
+    }
+    assert_eq!(cache.keys("*").await.unwrap(), ["got"]);
+}
+
+#[tokio::test]
+async fn in_the_remote_tier_idle_time_counts_from_the_store() {
+    let clock = Clock::manual();
+    let backend = MemoryBackend::with_clock(clock.clone());
+    let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
+    let (one, two, origin) = (build(), build(), Origin::at(&clock));
+    idle(&one, &origin).await;
+    clock.advance(seconds(9));
+    // Read here, so it lives on here.
+    assert_eq!(idle(&one, &origin).traced().await.source, Source::Memory);
+    assert_eq!(idle(&two, &origin).traced().await.source, Source::Remote);
+    clock.advance(seconds(1));
+    assert_eq!(idle(&one, &origin).traced().await.source, Source::Memory);
+    assert_eq!(idle(&two, &origin).peek().await.unwrap(), None, "a promotion lengthens no life");
+    let third = build();
+    assert_eq!(idle(&third, &origin).peek().await.unwrap(), None);
+}
+
+/// When each of many entries that were stored together ends.
+async fn ends(jitter: f64, seed: u64) -> Vec<u64> {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).seed(seed).build().unwrap();
+    let policy = Policy::new().ttl(seconds(100)).jitter(jitter);
+    for key in 0..200 {
+        cache.insert_with(format!("{key}"), 1u64, policy).await.unwrap();
+    }
+    let mut left = 200;
+    let mut ends = Vec::new();
+    for second in 1..=100 {
+        clock.advance(seconds(1));
+        let now = cache.keys("*").await.unwrap().len();
+        ends.extend(std::iter::repeat_n(second, left - now));
+        left = now;
+    }
+    assert_eq!(left, 0, "never longer than the ttl");
+    ends
+}
+
+#[tokio::test]
+async fn jitter_spreads_the_ends_of_entries_and_a_seed_repeats_them() {
+    assert!(ends(0.0, 7).await.iter().all(|end| *end == 100));
+    let spread = ends(0.2, 7).await;
+    assert!(spread.iter().all(|end| (80..=100).contains(end)), "{spread:?}");
+    let average = spread.iter().sum::<u64>() as f64 / 200.0;
+    assert!((89.0..92.0).contains(&average), "{average}");
+    let (first, last) = (spread[0], spread[199]);
+    assert!(first < 83 && last > 97, "from {first} to {last}");
+    assert_eq!(spread, ends(0.2, 7).await);
+    assert_ne!(spread, ends(0.2, 8).await);
+}
+
+#[tokio::test]
+async fn jitter_holds_for_loads_too() {
+    #[cached(key = "{id}", ttl = "100s", jitter = 1.0, cache = cache, skip(cache))]
+    async fn jittered(cache: &Cache, id: u64) -> u64 {
+        id
+    }
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).seed(1).build().unwrap();
+    for id in 0..100 {
+        jittered(&cache, id).await;
+    }
+    clock.advance(seconds(50));
+    let left = cache.keys("*").await.unwrap().len();
+    assert!((35..65).contains(&left), "{left} of 100 after half of the time");
+}
+
+#[tokio::test]
+async fn an_entry_may_outlive_the_default_ttl() {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).default_ttl(seconds(5)).build().unwrap();
+    cache.insert("default", 1u64).await.unwrap();
+    cache.insert_with("never", 1u64, Policy::new().no_expiry()).await.unwrap();
+    cache.insert_with("longer", 1u64, Policy::new().ttl(seconds(9))).await.unwrap();
+    cache.insert_with("shorter", 1u64, Policy::new().ttl(seconds(2))).await.unwrap();
+    let load = || async { Ok::<_, ()>(1u64) };
+    cache.get_or_load_with("loaded", Policy::new().no_expiry(), load).await.unwrap();
+    clock.advance(seconds(2));
+    assert_eq!(cache.keys("*").await.unwrap(), ["default", "loaded", "longer", "never"]);
+    clock.advance(seconds(3));
+    assert_eq!(cache.keys("*").await.unwrap(), ["loaded", "longer", "never"]);
+    clock.advance(seconds(1_000_000));
+    assert_eq!(cache.keys("*").await.unwrap(), ["loaded", "never"]);
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_is_refused_by_field_and_loads_run_uncached() {
+    let cache = Cache::builder().build().unwrap();
+    let new = Policy::new;
+    let impossible = [
+        (new().ttl(Duration::ZERO), "ttl"),
+        (new().tti(Duration::ZERO), "tti"),
+        (new().jitter(0.5), "jitter"),
+        (new().ttl(seconds(1)).jitter(2.0), "jitter"),
+        (new().stale(seconds(1)), "stale"),
+        (new().stale_if_error(seconds(1)), "stale_if_error"),
+        (new().early_refresh(1.0), "early_refresh"),
+        (new().ttl(seconds(1)).soft_timeout(seconds(1)), "soft_timeout"),
+        (new().hard_timeout(Duration::ZERO), "hard_timeout"),
+        (new().err_ttl(Duration::ZERO), "err_ttl"),
+        (new().lease(Duration::ZERO), "lease"),
+    ];
+    for (policy, field) in impossible {
+        match cache.insert_with("row", 1u64, policy).await {
+            Err(Error::Config { field: found, .. }) => assert_eq!(found, field),
+            other => panic!("{field}: {other:?}"),
+        }
+        for value in [1u64, 2] {
+            let load = || async move { Ok::<_, ()>(value) };
+            assert_eq!(cache.get_or_load_with("row", policy, load).await, Ok(value), "{field}");
+        }
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.entries, stats.stores), (0, 0), "nothing was stored: {stats:?}");
+}

@@ -1,0 +1,207 @@
+//! What is not there, what failed, and what is not to be kept: `none_ttl`, `err_ttl`, `cache_if`,
+//! `unless`, `skip_if`.
+
+use std::time::Duration;
+
+use larder::{Cache, Clock, MemoryBackend, Source, cached};
+
+use crate::origin::{Origin, soon, turns};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn caches(clock: &Clock) -> [Cache; 3] {
+    let builder = || Cache::builder().clock(clock.clone());
+    let backend = || MemoryBackend::with_clock(clock.clone());
+    [
+        builder().build().unwrap(),
+        builder().no_memory().remote(backend()).build().unwrap(),
+        builder().remote(backend()).build().unwrap(),
+    ]
+}
+
+/// Zero is nothing.
+async fn some(origin: &Origin) -> Option<u64> {
+    Some(origin.read().await).filter(|value| *value != 0)
+}
+
+#[tokio::test]
+async fn none_is_a_value_unless_it_has_a_ttl_of_its_own() {
+    #[cached(key = "plain", ttl = "60s", cache = cache, skip(cache, origin))]
+    async fn plain(cache: &Cache, origin: &Origin) -> Option<u64> {
+        some(origin).await
+    }
+    #[cached(key = "shorter", ttl = "60s", none_ttl = "5s", cache = cache, skip(cache, origin))]
+    async fn shorter(cache: &Cache, origin: &Origin) -> Result<Option<u64>, String> {
+        Ok(some(origin).await)
+    }
+    #[cached(key = "never", ttl = "60s", none_ttl = 0, cache = cache, skip(cache, origin))]
+    async fn never(cache: &Cache, origin: &Origin) -> Option<u64> {
+        some(origin).await
+    }
+    let clock = Clock::manual();
+    for cache in caches(&clock) {
+        let read = async |origin: &Origin| {
+            let three = (
+                plain(&cache, origin).await,
+                shorter(&cache, origin).await.unwrap(),
+                never(&cache, origin).await,
+            );
+            turns().await;
+            three
+        };
+        let origin = Origin::at(&clock);
+        origin.set(0);
+        assert_eq!(read(&origin).await, (None, None, None));
+        assert_eq!(read(&origin).await, (None, None, None));
+        assert_eq!(origin.reads(), 4, "only the last is asked again");
+        clock.advance(seconds(5));
+        origin.set(1);
+        assert_eq!(read(&origin).await, (None, Some(1), Some(1)));
+        clock.advance(seconds(55));
+        assert_eq!(read(&origin).await, (Some(1), Some(1), Some(1)));
+        // What is there lives for its ttl.
+        let reads = origin.reads();
+        clock.advance(seconds(4));
+        assert_eq!(read(&origin).await, (Some(1), Some(1), Some(1)));
+        assert_eq!(origin.reads(), reads);
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_kept_for_its_ttl_in_memory() {
+    #[cached(key = "row", ttl = "60s", err_ttl = "5s", cache = cache, skip(cache, origin))]
+    async fn row(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
+        origin.try_read().await
+    }
+    let clock = Clock::manual();
+    let [memory, _, both] = caches(&clock);
+    for cache in [memory, both] {
+        let origin = Origin::at(&clock);
+        origin.fail(true);
+        assert_eq!(soon(row(&cache, &origin).traced()).await.source, Source::Loaded);
+        turns().await;
+        origin.fail(false);
+        clock.advance(seconds(5) - Duration::from_millis(1));
+        let read = row(&cache, &origin).traced().await;
+        assert_eq!((read.value, read.source), (Err(1), Source::Memory));
+        assert_eq!(read.age, seconds(5) - Duration::from_millis(1));
+        // It is no value.
+        assert_eq!(row(&cache, &origin).peek().await.unwrap(), None);
+        assert_eq!(cache.get::<u64>("row").await.unwrap(), None);
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(soon(row(&cache, &origin)).await, Ok(1));
+        assert_eq!(row(&cache, &origin).traced().await.source, Source::Memory);
+        assert_eq!(origin.reads(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_does_not_take_a_kept_error_for_an_answer() {
+    #[cached(key = "row", err_ttl = "1h", cache = cache, skip(cache, origin))]
+    async fn row(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
+        origin.try_read().await
+    }
+    let cache = Cache::builder().build().unwrap();
+    let origin = Origin::new();
+    origin.fail(true);
+    assert_eq!((row(&cache, &origin).await, row(&cache, &origin).await), (Err(1), Err(1)));
+    origin.fail(false);
+    assert_eq!(row(&cache, &origin).refresh().await, Ok(1));
+    assert_eq!(row(&cache, &origin).await, Ok(1));
+    assert_eq!(origin.reads(), 2);
+}
+
+/// An old value goes before an error.
+#[tokio::test]
+async fn an_old_value_goes_before_a_kept_error() {
+    #[cached(key = "row", ttl = "10s", stale_if_error = "60s", err_ttl = "5s", throttle = "1s", cache = cache, skip(cache, origin))]
+    async fn row(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
+        origin.try_read().await
+    }
+    let clock = Clock::manual();
+    for cache in caches(&clock) {
+        let origin = Origin::at(&clock);
+        assert_eq!(row(&cache, &origin).await, Ok(1));
+        clock.advance(seconds(10));
+        origin.fail(true);
+        for _ in 0..3 {
+            let read = soon(row(&cache, &origin).traced()).await;
+            assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
+            turns().await;
+            clock.advance(seconds(1));
+        }
+        clock.advance(seconds(60));
+        assert_eq!(soon(row(&cache, &origin)).await, Err(1));
+    }
+}
+
+#[cached(key = "even", ttl = "60s", cache_if = |n| n % 2 == 0, cache = cache, skip(cache, origin))]
+async fn even(cache: &Cache, origin: &Origin) -> u64 {
+    origin.read().await
+}
+
+#[cached(key = "even", ttl = "60s", unless = |n| n % 2 == 1, cache = cache, skip(cache, origin))]
+async fn not_odd(cache: &Cache, origin: &Origin) -> u64 {
+    origin.read().await
+}
+
+/// What is refused is newer than what is cached, so that goes, in every process.
+#[tokio::test]
+async fn a_refresh_whose_value_is_refused_evicts_the_old_one() {
+    let clock = Clock::manual();
+    for refused_by_unless in [false, true] {
+        for cache in caches(&clock) {
+            let origin = Origin::at(&clock);
+            origin.set(2);
+            assert_eq!(even(&cache, &origin).await, 2);
+            turns().await;
+            origin.set(3);
+            let refreshed = match refused_by_unless {
+                true => soon(not_odd(&cache, &origin).refresh()).await,
+                false => soon(even(&cache, &origin).refresh()).await,
+            };
+            assert_eq!(refreshed, 3);
+            turns().await;
+            assert_eq!(even(&cache, &origin).peek().await.unwrap(), None);
+            assert_eq!(soon(even(&cache, &origin)).await, 3);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_still_one_load_for_those_who_wait() {
+    let (cache, origin) = (Cache::builder().build().unwrap(), Origin::new());
+    origin.hold(1);
+    let reads: Vec<_> = (0..10)
+        .map(|_| {
+            let (cache, origin) = (cache.clone(), origin.clone());
+            tokio::spawn(async move { even(&cache, &origin).await })
+        })
+        .collect();
+    origin.held().await;
+    turns().await;
+    origin.release(1);
+    for read in reads {
+        assert_eq!(soon(read).await.unwrap(), 1);
+    }
+    assert_eq!(origin.reads(), 1);
+    assert_eq!(cache.stats().entries, 0);
+}
+
+#[tokio::test]
+async fn what_is_skipped_neither_reads_nor_writes() {
+    #[cached(key = "row", skip_if = *skipped, cache = cache, skip(cache, origin, skipped))]
+    async fn row(cache: &Cache, origin: &Origin, skipped: &bool) -> u64 {
+        origin.read().await
+    }
+    let (cache, origin) = (Cache::builder().build().unwrap(), Origin::new());
+    assert_eq!(row(&cache, &origin, &true).traced().await.source, Source::Bypassed);
+    assert_eq!(cache.stats().entries, 0);
+    assert_eq!(row(&cache, &origin, &false).await, 1);
+    origin.set(2);
+    assert_eq!(row(&cache, &origin, &true).await, 2);
+    assert_eq!(row(&cache, &origin, &false).traced().await.source, Source::Memory);
+    assert_eq!(row(&cache, &origin, &false).await, 1);
+}

@@ -1,0 +1,106 @@
+//! A store that answers late: each operation yields before it takes effect and after, so that a
+//! caller can be dropped in many places.
+
+use std::sync::Arc;
+
+use larder::{
+    Acquire, Acquired, Backend, BackendError, BackendResult, Bytes, Leases, Listener,
+    MemoryBackend, Notice, Page, Pattern, Subscription, Write,
+};
+
+#[derive(Clone)]
+pub(crate) struct Yielding(pub(crate) MemoryBackend);
+
+/// Somewhere an operation can be dropped.
+async fn pause() {
+    for _ in 0..2 {
+        tokio::task::yield_now().await;
+    }
+}
+
+macro_rules! late {
+    ($operation:expr) => {
+        Box::pin(async move {
+            pause().await;
+            let done = $operation.await;
+            pause().await;
+            done
+        })
+    };
+}
+
+impl Backend for Yielding {
+    fn name(&self) -> &str {
+        "yielding"
+    }
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
+        late!(self.0.get_many(keys))
+    }
+    fn set<'a>(
+        &'a self,
+        entries: &'a [Write],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, ()> {
+        late!(self.0.set(entries, notice))
+    }
+    fn remove<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, u64> {
+        late!(self.0.remove(keys, notice))
+    }
+    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+        late!(self.0.generations(keys))
+    }
+    fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        late!(self.0.bump(key))
+    }
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+        late!(self.0.scan(pattern, cursor))
+    }
+    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+        late!(self.0.publish(notice))
+    }
+    fn subscribe(
+        &self,
+        channel: &str,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Subscription, BackendError> {
+        self.0.subscribe(channel, listener)
+    }
+    fn leases(&self) -> Option<&dyn Leases> {
+        Some(self)
+    }
+    fn ping(&self) -> BackendResult<'_, ()> {
+        late!(self.0.ping())
+    }
+}
+
+impl Leases for Yielding {
+    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+        late!(Leases::acquire(&self.0, request))
+    }
+    fn commit<'a>(
+        &'a self,
+        token: u64,
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        late!(self.0.commit(token, write, notice))
+    }
+    fn renew<'a>(
+        &'a self,
+        key: &'a str,
+        token: u64,
+        ttl: std::time::Duration,
+    ) -> BackendResult<'a, bool> {
+        late!(self.0.renew(key, token, ttl))
+    }
+    fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
+        late!(self.0.abort(key, token))
+    }
+    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+        late!(self.0.revoke(pattern))
+    }
+}
