@@ -160,4 +160,6 @@ exit $failed
 #   P4 and P5 count them.
 # - `Notified::enable`, the order of atomics, what is dropped under a lock: they need threads.
 # - the newer generation that takes a lease, the breaker: without them a caller waits longer, within the bounds.
+# - `fence-put-forgets-first`: `commit_over` kills and replaces the same, and a put that is dropped before that
+#   evicts. `lease-refused-forgets`: the bus brings the same news within its bound.
 # - the limit of what is owed: no run owes so much.
