@@ -86,7 +86,7 @@ impl Facts {
         facts
     }
 
-    fn spans<'a>(spans: &'a mut BTreeMap<Node, Vec<Span>>, node: Node) -> &'a mut Vec<Span> {
+    fn spans(spans: &mut BTreeMap<Node, Vec<Span>>, node: Node) -> &mut Vec<Span> {
         // Before it is told for the first time, a link is taken to be down.
         spans.entry(node).or_default()
     }
