@@ -305,11 +305,6 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether a caller's wait for the load is bounded.
-    pub(crate) fn is_impatient(&self) -> bool {
-        self.soft_timeout.is_some() || self.hard_timeout.is_some()
-    }
-
     /// How long after its `ttl` an entry is kept at all.
     pub(crate) fn window(&self) -> Duration {
         self.stale.max(self.stale_if_error)

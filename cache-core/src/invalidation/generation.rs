@@ -114,19 +114,17 @@ impl Generations {
         }
     }
 
-    /// As [`learn_space`](Self::learn_space), from another process's eviction: where the generation was not
-    /// known, that ends what was loaded without asking for it.
+    /// As [`learn_space`](Self::learn_space), from another process's eviction. It ends also what was loaded
+    /// without asking for the generation, even if that was learnt meanwhile.
     pub(crate) fn heed_space(&self, generation: u64) {
-        if self.space.fetch_max(generation, Ordering::AcqRel) == 0 {
-            self.bump_space();
-        }
+        self.learn_space(generation);
+        self.bump_space();
     }
 
     /// As [`heed_space`](Self::heed_space), for a tag.
     pub(crate) fn heed_tag(&self, name: &str, generation: u64) {
-        if self.tag(name).generation.fetch_max(generation, Ordering::AcqRel) == 0 {
-            self.bump_tag(name);
-        }
+        self.learn_tag(name, generation);
+        self.bump_tag(name);
     }
 
     /// Ends all entries that carry the tag.

@@ -133,6 +133,11 @@ impl Flight {
         watch.is_alive() && generations.counts(&watch.stamps)
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn landed(&self) -> Option<Landing> {
+        lock(&self.landing).clone()
+    }
+
     /// Waits for the end. Cancel-safe.
     pub(crate) async fn landing(&self) -> Landing {
         loop {
@@ -165,6 +170,11 @@ impl Lead {
         if let Some(flight) = &self.flight {
             flight.overdue.store(now.after(flight.lease).0, Ordering::Release);
         }
+    }
+
+    /// The flight, unless the result is nobody else's.
+    pub(crate) fn flight(&self) -> Option<Arc<Flight>> {
+        self.flight.clone()
     }
 
     /// When its waiters give it up.

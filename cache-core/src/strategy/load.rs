@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::boxed;
 use super::find::{Missing, Purpose};
 use super::flight::{Landing, Lead};
 use super::job::{Job, Keep, loaded};
 use super::lookup::{Found, promote};
 use super::store::Fill;
-use super::{boxed, spawn};
 use crate::entry::{Freshness, Stored};
 use crate::hierarchy::{Ask, Lease, Leased};
-use crate::invalidation::{Committed, Ticket};
+use crate::invalidation::Ticket;
 use crate::policy::Stampede;
 use crate::value::{CacheValue, Shape};
 use crate::{Cached, Source};
@@ -84,20 +84,9 @@ where
             false => ticket.commit(memory, &entry),
         };
         lead.land(Landing::Value(Arc::clone(&entry)));
-        boxed(|| self.store(committed, fill, entry)).await;
-        loaded(S::join(value), Source::Loaded)
-    }
-
-    /// The remote half of a commit. A caller whose patience is bounded does not wait for it.
-    async fn store(&self, committed: Option<Committed>, fill: Fill, entry: Stored) {
-        let (inner, replaces) = (Arc::clone(&self.inner), self.is_refresh());
         // A fill that replaces a value others may hold in memory tells them; a first fill does not.
-        let storing = async move { inner.store(committed, fill, &entry, replaces).await };
-        if self.plan.policy.is_impatient() {
-            spawn(storing);
-        } else {
-            storing.await;
-        }
+        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh())).await;
+        loaded(S::join(value), Source::Loaded)
     }
 
     /// Asks the remote tier for leave to store what is about to be loaded, waiting while another

@@ -58,9 +58,15 @@ where
     pub(super) async fn await_own(
         &self,
         mut attempt: Attempt<S::Output>,
+        flight: Option<Arc<Flight>>,
         mut patience: Patience,
     ) -> Cached<S::Output> {
-        match self.patiently(&mut attempt, &mut patience).await {
+        // The load may be over, and only its value's way to the remote tier be long.
+        let landed = || match flight.as_ref()?.landed()? {
+            Landing::Value(entry) => self.cached(&entry, Source::Loaded),
+            _ => None,
+        };
+        match self.patiently(&mut attempt, &mut patience, landed).await {
             Ok(done) => done,
             Err(instead) => {
                 spawn(async move { drop(attempt.await) });
@@ -69,17 +75,19 @@ where
         }
     }
 
-    /// Waits for `work` for as long as patience lasts; then there is what is served instead.
+    /// Waits for `work` for as long as patience lasts; then there is what is `done` already, or what is served
+    /// instead.
     pub(super) async fn patiently<T>(
         &self,
         mut work: impl Future<Output = T> + Unpin,
         patience: &mut Patience,
+        done: impl Fn() -> Option<Cached<S::Output>>,
     ) -> Result<T, Cached<S::Output>> {
         while patience.is_bounded() {
             if let Ok(done) = self.inner.clock.timeout_at(patience.next(), &mut work).await {
                 return Ok(done);
             }
-            if let Some(instead) = self.out_of_patience(patience) {
+            if let Some(instead) = done().or_else(|| self.out_of_patience(patience)) {
                 return Err(instead);
             }
         }

@@ -70,7 +70,7 @@ where
                 Role::Lead(mut lead, mut ticket) => {
                     let purpose = Purpose::Answer { stale: W::DETACHES };
                     let find = boxed(|| self.find(&mut lead, &mut ticket, purpose));
-                    let found = match self.patiently(find, &mut patience).await {
+                    let found = match self.patiently(find, &mut patience, || None).await {
                         Ok(found) => found,
                         Err(instead) => return instead,
                     };
@@ -190,12 +190,12 @@ where
         }
         match work.detach() {
             Ok(again) => {
-                let job = self.again();
+                let (job, flight) = (self.again(), lead.flight());
                 let attempt =
                     boxed(
                         || async move { job.load(lead, ticket, missing, purpose, || again).await },
                     );
-                boxed(|| self.await_own(attempt, patience)).await
+                boxed(|| self.await_own(attempt, flight, patience)).await
             }
             Err(work) => {
                 let start = || work.start();
