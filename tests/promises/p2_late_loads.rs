@@ -36,7 +36,7 @@ async fn plain(cache: &Cache, origin: &Origin) -> Row {
 }
 
 /// Every reader refreshes, if a load took a second.
-#[cached(key = "row", tags = ["rows"], ttl = "1m", early_refresh = 1000000.0, cache = cache, skip(cache, origin))]
+#[cached(key = "row", tags = ["rows"], ttl = "1m", early_refresh = 1000000000000.0, cache = cache, skip(cache, origin))]
 async fn early(cache: &Cache, origin: &Origin) -> Row {
     load(origin).await
 }
