@@ -62,7 +62,7 @@ async fn and_so_do_readers_of_attributed_functions() {
     }
 }
 
-#[cached(key = "eager", ttl = "100s", early_refresh = 1000000.0, cache = cache, skip(cache, origin))]
+#[cached(key = "eager", ttl = "100s", early_refresh = 1000000000000.0, cache = cache, skip(cache, origin))]
 async fn eager(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
     origin.try_read().await
 }

@@ -36,7 +36,7 @@ async fn plain(cache: &Cache, origin: &Origin) -> Row {
 }
 
 /// Every reader refreshes, if a load took a second.
-#[cached(key = "row", tags = ["rows"], ttl = "1m", early_refresh = 1000000.0, cache = cache, skip(cache, origin))]
+#[cached(key = "row", tags = ["rows"], ttl = "1m", early_refresh = 1000000000000.0, cache = cache, skip(cache, origin))]
 async fn early(cache: &Cache, origin: &Origin) -> Row {
     load(origin).await
 }
@@ -282,6 +282,28 @@ async fn a_kept_failure_is_evicted() {
             origin.set(2);
             soon(evict(how, cache, &origin)).await;
             assert_eq!(soon(failing(cache, &origin)).await, Ok(2), "{what}");
+        }
+    }
+}
+
+/// Nobody has read in between, so nothing newer stands in its way.
+#[tokio::test]
+async fn a_load_that_fails_after_an_eviction_is_no_kept_failure() {
+    for how in [How::Remove, How::Evict, How::Pattern, How::Tag, How::Clear] {
+        let clock = Clock::manual();
+        for tiers in tiers::every(&clock) {
+            let (cache, origin) = (&tiers.cache, Origin::at(&clock));
+            origin.fail(true);
+            origin.hold(1);
+            let old = task!(failing, tiers, origin);
+            origin.held().await;
+            origin.fail(false);
+            origin.set(2);
+            soon(evict(how, cache, &origin)).await;
+            origin.release(1);
+            assert_eq!(soon(old).await.unwrap(), Err(Failed::Down(1)));
+            turns().await;
+            assert_eq!(soon(failing(cache, &origin)).await, Ok(2), "{}, {how:?}", tiers.name);
         }
     }
 }
