@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::entry::Stored;
 use crate::invalidation::{Generations, Stamps, Ticket, Watch};
 use crate::key::KeyId;
@@ -47,6 +47,8 @@ pub(crate) struct Flight {
     overdue: AtomicU64,
     lease: Duration,
     takeovers: u32,
+    /// Held by the one of those who wait that looks at the clock for all of them.
+    watch_over: Semaphore,
     pub(crate) retries: Semaphore,
 }
 
@@ -115,6 +117,7 @@ impl Flights {
             overdue: AtomicU64::new(now.after(lease).0),
             lease,
             takeovers,
+            watch_over: Semaphore::new(1),
             retries: Semaphore::new(RETRIES),
         });
         shard.insert(key, Arc::clone(&flight));
@@ -136,6 +139,27 @@ impl Flight {
     /// How it ended, if it has.
     pub(crate) fn landed(&self) -> Option<Landing> {
         lock(&self.landing).clone()
+    }
+
+    /// Waits for the end, or until the leader is overdue. Cancel-safe.
+    ///
+    /// One timer for all who wait: whoever has it passes it on, also when it goes away.
+    pub(crate) async fn landing_or_overdue(&self, clock: &Clock) -> Option<Landing> {
+        let _watch = tokio::select! {
+            biased;
+            landing = self.landing() => return Some(landing),
+            watch = self.watch_over.acquire() => watch,
+        };
+        loop {
+            let overdue = self.overdue();
+            if let Ok(landing) = clock.timeout_at(overdue, self.landing()).await {
+                return Some(landing);
+            }
+            // The load may have begun only now, with a lease of its own.
+            if clock.now() >= self.overdue() {
+                return None;
+            }
+        }
     }
 
     /// Waits for the end. Cancel-safe.

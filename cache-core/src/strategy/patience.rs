@@ -102,17 +102,15 @@ where
     ) -> Waited<S::Output> {
         let clock = &self.inner.clock;
         loop {
-            let overdue = flight.overdue();
-            let next = patience.next().min(overdue);
-            if let Ok(landing) = clock.timeout_at(next, flight.landing()).await {
-                return Waited::Landed(landing);
-            }
-            if patience.next() <= next {
-                if let Some(instead) = self.out_of_patience(patience) {
-                    return Waited::Instead(instead);
+            let landing = flight.landing_or_overdue(clock);
+            match clock.timeout_at(patience.next(), landing).await {
+                Ok(Some(landing)) => return Waited::Landed(landing),
+                Ok(None) => return Waited::Overdue,
+                Err(_) => {
+                    if let Some(instead) = self.out_of_patience(patience) {
+                        return Waited::Instead(instead);
+                    }
                 }
-            } else if clock.now() >= flight.overdue() {
-                return Waited::Overdue;
             }
         }
     }
