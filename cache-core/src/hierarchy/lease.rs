@@ -28,6 +28,7 @@ pub(crate) struct Lease {
     token: u64,
     term: Duration,
     takeovers: u32,
+    waited: bool,
     held: bool,
 }
 
@@ -73,6 +74,7 @@ impl Lease {
             token,
             term,
             takeovers: 0,
+            waited: false,
             held: true,
         };
         let mut pause = FIRST_PAUSE;
@@ -87,6 +89,7 @@ impl Lease {
                     return Ok(Leased::Value(bytes));
                 }
                 Acquired::Wait(left) => {
+                    lease.waited = true;
                     let now = inner.clock.now();
                     if now >= ask.until {
                         lease.held = false;
@@ -105,6 +108,11 @@ impl Lease {
     /// How often in a row the key's load took too long.
     pub(crate) fn takeovers(&self) -> u32 {
         self.takeovers
+    }
+
+    /// Whether another process had it first.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.waited
     }
 
     pub(crate) fn token(&self) -> u64 {

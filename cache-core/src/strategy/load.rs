@@ -36,7 +36,7 @@ where
     pub(super) async fn load<M, F>(
         &self,
         mut lead: Lead,
-        ticket: Ticket,
+        mut ticket: Ticket,
         missing: Missing,
         purpose: Purpose,
         start: M,
@@ -45,7 +45,7 @@ where
         M: FnOnce() -> F,
         F: Future<Output = S::Output>,
     {
-        let fill = match boxed(|| self.leave(&lead, &ticket, &missing, purpose)).await {
+        let fill = match boxed(|| self.leave(&lead, &mut ticket, &missing, purpose)).await {
             Leave::To(fill) => fill,
             Leave::Served(entry) => {
                 let hit = self.hit(&mut lead, Arc::clone(&entry), Source::Remote, purpose);
@@ -94,7 +94,7 @@ where
     async fn leave(
         &self,
         lead: &Lead,
-        ticket: &Ticket,
+        ticket: &mut Ticket,
         missing: &Missing,
         purpose: Purpose,
     ) -> Leave {
@@ -122,7 +122,18 @@ where
         for useless in 0..=USELESS {
             ask.steal |= useless == USELESS;
             let bytes = match Lease::ask(inner, plan.key.as_str(), ask).await {
-                Ok(Leased::Lead(lease)) => return Leave::To(Fill::Leased(codec, lease)),
+                Ok(Leased::Lead(lease)) => {
+                    if lease.has_waited() {
+                        // What is stored under old generations is worth nothing.
+                        self.stamp_anew(lead, ticket).await;
+                    }
+                    let newest = ticket.stamps.newest();
+                    if newest <= ask.generation {
+                        return Leave::To(Fill::Leased(codec, lease));
+                    }
+                    ask.generation = newest;
+                    continue;
+                }
                 Ok(Leased::Refused) => return Leave::To(Fill::Memory),
                 Err(_) => {
                     inner.counters.remote_errors();
@@ -130,6 +141,8 @@ where
                 }
                 Ok(Leased::Value(bytes)) => bytes,
             };
+            // It may have been stored under newer generations than those of the ticket.
+            self.stamp_anew(lead, ticket).await;
             let Ok(found) = inner.decode_late(plan, codec, ticket, &bytes).await else {
                 return Leave::To(Fill::Failed);
             };
@@ -137,9 +150,16 @@ where
                 Some(entry) => return Leave::Served(entry),
                 None => ask.seen = found.mark,
             }
+            ask.generation = ticket.stamps.newest();
             ask.steal |= found.unmarked;
         }
         Leave::To(Fill::Memory)
+    }
+
+    /// The generations as they are now, for a load that has not begun yet.
+    async fn stamp_anew(&self, lead: &Lead, ticket: &mut Ticket) {
+        self.inner.stamp_remotely(&self.plan, ticket).await;
+        lead.restamp(&ticket.stamps);
     }
 
     fn usable(&self, found: &Found, purpose: Purpose) -> Option<Stored> {
