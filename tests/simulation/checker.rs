@@ -378,7 +378,10 @@ impl Checker<'_> {
     /// Whether an eviction of the key, or its echo, ends loads between the two.
     fn evicted(&self, key: Key, from: u64, to: u64) -> bool {
         self.facts.evicts.values().any(|evict| {
-            let ended = evict.ended.map_or(u64::MAX, |(ended, _)| ended.at.saturating_add(ECHO));
+            // One that failed is carried out later, before its node uses the remote tier again.
+            let effective = self.effective(evict).at;
+            let ended = evict.ended.map_or(u64::MAX, |(ended, _)| ended.at.max(effective));
+            let ended = ended.saturating_add(ECHO);
             covers(evict.what, key) && evict.started.at <= to && ended >= from
         })
     }
