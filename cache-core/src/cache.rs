@@ -10,17 +10,16 @@ use crate::builder::Builder;
 use crate::call::Rules;
 use crate::clock::Clock;
 use crate::codec::{RemoteValue, codec};
-use crate::entry::{Freshness, Stored};
 use crate::hierarchy::Remote;
-use crate::invalidation::{Events, Fences, Generations, Otherwise, Reach, Ticket, What};
-use crate::key::{KeyBuf, KeyId};
+use crate::invalidation::{Events, Fences, Generations, What};
+use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::policy::{Held, PLAIN, Ttl};
-use crate::scope::{self, Switch};
-use crate::strategy::{Chance, Failure, Flights, Look, Once, Owned, Plan, Work, promote, read};
-use crate::value::{CacheValue, Probe, ShapeResult};
-use crate::{Error, Pattern, Policy, Source, Stats};
+use crate::scope::Switch;
+use crate::strategy::{Chance, Flights, Once, Owned, Plan, Work, read};
+use crate::value::{Probe, ShapeResult};
+use crate::{Error, Pattern, Policy, Stats};
 
 /// A cache: a memory tier, a remote tier, or both.
 ///
@@ -73,7 +72,8 @@ fn plan<T: RemoteValue>(key: impl Into<KeyBuf>, policy: Held) -> Plan {
     Plan::new(key.into(), policy, Some(codec::<T>()))
 }
 
-fn plain<T: RemoteValue>(key: impl Into<KeyBuf>) -> Plan {
+/// The same under the policy of those who give none.
+pub(crate) fn plain<T: RemoteValue>(key: impl Into<KeyBuf>) -> Plan {
     plan::<T>(key, Held::Static(&PLAIN))
 }
 
@@ -335,163 +335,6 @@ impl Inner {
             Ttl::For(ttl) => Some(ttl),
             Ttl::Never => None,
         }
-    }
-
-    /// What is cached and fresh, without loading.
-    pub(crate) async fn peek<T: CacheValue>(&self, plan: &Plan) -> Result<Option<T>, Error> {
-        if scope::shadowed(self, plan) {
-            return Ok(None);
-        }
-        let id = plan.key.id();
-        if let Some(hit) = self.look_fresh(id) {
-            return Ok(Some(hit));
-        }
-        let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
-        let mut ticket = plan.ticket(self, id);
-        // Again, now that what comes ends the ticket: a put between look and ticket is not to be promoted over.
-        if let Some(hit) = self.look_fresh(id) {
-            return Ok(Some(hit));
-        }
-        match self.look_remote(plan, codec, &mut ticket).await {
-            Ok(found) => Ok(self.take_fresh(found.entry, &ticket)),
-            Err(error) => match self.unverified(id) {
-                Some(entry) => {
-                    self.counters.memory_hits();
-                    Ok(entry.value::<T>().cloned())
-                }
-                None => Err(error.into()),
-            },
-        }
-    }
-
-    async fn peek_many<T: RemoteValue>(&self, keys: &[&str]) -> Result<Vec<Option<T>>, Error> {
-        let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());
-        let mut missing = Vec::new();
-        for (index, key) in keys.iter().enumerate() {
-            if !scope::is_quiet() && scope::shadowed(self, &plain::<T>(*key)) {
-                values.push(None);
-                continue;
-            }
-            let id = KeyBuf::from(*key).id();
-            let mut value = self.look_fresh::<T>(id);
-            if value.is_none() {
-                // The ticket before the request, and the look once more after it: as for a single key.
-                let plan = plain::<T>(*key);
-                let ticket = plan.ticket(self, id);
-                value = self.look_fresh::<T>(id);
-                if value.is_none() {
-                    missing.push((index, plan, ticket));
-                }
-            }
-            values.push(value);
-        }
-        let Some(remote) = self.remote.as_ref().filter(|_| !missing.is_empty()) else {
-            missing.iter().for_each(|_| self.counters.misses());
-            return Ok(values);
-        };
-        let names: Vec<&str> = missing.iter().map(|(_, plan, _)| plan.key.as_str()).collect();
-        let asked = match remote.learn(&[], &self.generations).await {
-            Ok(learned) => remote.read_many(&names).await.map(|found| (learned.space, found)),
-            Err(error) => Err(error),
-        };
-        let (space, found) = match asked {
-            Ok(found) => found,
-            Err(error) => {
-                self.counters.remote_errors();
-                for (index, plan, _) in &missing {
-                    // The remote tier can't be asked: memory serves what no eviction is known against, if that
-                    // is all that was missing.
-                    let entry = self.unverified(plan.key.id());
-                    let value = entry.and_then(|entry| entry.value::<T>().cloned());
-                    values[*index] = Some(value.ok_or_else(|| error.clone())?);
-                }
-                return Ok(values);
-            }
-        };
-        for ((index, plan, ticket), bytes) in missing.iter().zip(found) {
-            let entry = match bytes {
-                Some(bytes) => {
-                    self.decode(plan, codec::<T>(), ticket, &bytes, &[], space).await?.entry
-                }
-                None => None,
-            };
-            values[*index] = self.take_fresh(entry, ticket);
-        }
-        Ok(values)
-    }
-
-    /// The memory tier's value, if it is fresh.
-    fn look_fresh<T: CacheValue>(&self, id: KeyId) -> Option<T> {
-        match self.look::<T>(id, &PLAIN, false) {
-            Look::Hit(hit) if hit.source == Source::Memory => {
-                self.counters.memory_hits();
-                Some(hit.value)
-            }
-            _ => None,
-        }
-    }
-
-    /// The value of an entry that the remote tier had, if it is fresh; it is promoted.
-    fn take_fresh<T: CacheValue>(&self, entry: Option<Stored>, ticket: &Ticket) -> Option<T> {
-        let entry = entry.filter(|entry| entry.at(self.clock.now()) == Freshness::Fresh);
-        let Some(entry) = entry else {
-            self.counters.misses();
-            return None;
-        };
-        promote(self, ticket, &entry);
-        self.counters.remote_hits();
-        entry.value::<T>().cloned()
-    }
-
-    /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
-    /// that comes while the remote tier is written wins.
-    pub(crate) async fn write_through<T: CacheValue>(
-        self: &Arc<Self>,
-        plan: &Plan,
-        value: T,
-    ) -> Result<(), Error> {
-        plan.policy.check()?;
-        let id = plan.key.id();
-        // Beats the loads that began before.
-        let _ = self.forget(id, Reach::All);
-        let stamps = self.generations.stamp(plan.tags());
-        let mut ticket = self.fences.issue_write(id, plan.key.as_str(), stamps);
-        let codec = plan.codec.filter(|_| self.remote.is_some() && !plan.policy.local);
-        // A caller who goes away before the write has begun has evicted.
-        let otherwise = codec.and_then(|_| self.evict_otherwise(id, plan.key.as_str()));
-        if codec.is_some() {
-            self.stamp_remotely(plan, &mut ticket).await;
-        }
-        let entry = self.entry(plan, &ticket, value, self.ttl(&plan.policy), Duration::ZERO);
-        let Some(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
-            // An eviction or a put of this process came.
-            self.counters.fenced();
-            let Some(otherwise) = otherwise else { return Ok(()) };
-            otherwise.settled();
-            return self.evict_replaced(plan.key.as_str()).await;
-        };
-        self.counters.stores();
-        let Some(codec) = codec else { return Ok(()) };
-        // From here on the write itself sees to it.
-        otherwise.into_iter().for_each(Otherwise::settled);
-        // Writes of the key that were under way end first: one lock per key orders them.
-        self.write_remote(committed, codec, &entry, true, None).await
-    }
-
-    fn keys_in_memory(&self, pattern: &Pattern) -> Vec<String> {
-        let mut keys = Vec::new();
-        let Some(memory) = &self.memory else { return keys };
-        let now = self.clock.now();
-        memory.retain(|entry| {
-            let alive =
-                entry.at(now) == Freshness::Fresh && self.generations.current(&entry.stamps);
-            let value = entry.value::<Failure>().is_none();
-            if alive && value && pattern.matches(&entry.key) {
-                keys.push(entry.key.to_string());
-            }
-            true
-        });
-        keys
     }
 
     /// Keeps the subscription to the bus as long as the cache.
