@@ -1,5 +1,5 @@
-//! The remote tier: a backend under a namespace. Every operation goes through [`Remote::guarded`]:
-//! the breaker, then what is owed, then the operation.
+//! The remote tier: a backend under a namespace. Reads and writes go through
+//! [`Remote::guarded`]: what is owed first, then the operation, each past the breaker.
 
 use std::sync::Arc;
 use std::time::Duration;

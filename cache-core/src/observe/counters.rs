@@ -22,7 +22,7 @@ macro_rules! counters {
             pub bytes: u64,
             /// Entries that left the memory tier, or were not kept by it, for want of room.
             pub evicted_capacity: u64,
-            /// Keys with a load in progress.
+            /// Keys with a load, a look at the remote tier or a write in progress.
             pub in_flight: u64,
         }
 

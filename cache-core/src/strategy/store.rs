@@ -61,7 +61,7 @@ impl Inner {
     }
 
     /// Writes to the remote tier, in a task of its own where there is a runtime: an eviction waits for
-    /// the writes under way, so these must not depend on a caller who may stop polling.
+    /// the writes under way (for a time), so these are not to depend on a caller who may stop polling.
     pub(crate) async fn write_remote(
         self: &Arc<Self>,
         committed: Committed,
