@@ -1,6 +1,8 @@
 //! P2 for writes that others overtake: a put that has said Ok, or a refresh that has returned its
 //! value, is not followed by an older one.
 
+use std::time::Duration;
+
 use larder::{Cache, Clock, Error, Policy, cached};
 use tokio::task::JoinHandle;
 
@@ -40,22 +42,30 @@ fn failing() -> Origin {
     origin
 }
 
-/// The process is paused for longer than its lease, so the store takes nothing; the value that was to
-/// be replaced must not be there either, once the new one was returned.
+/// The process is paused for longer than its lease's term. Where somebody took the lease meanwhile, the
+/// store refuses what is brought; the value that was to be replaced must not stay either.
 #[tokio::test]
 async fn a_refresh_that_lost_its_lease_leaves_no_older_value() {
-    let clock = Clock::manual();
-    let (cache, origin) = (Gated::leased(&clock).cache(&clock), Origin::at(&clock));
-    cache.insert("row", 1u64).await.unwrap();
-    origin.set(2);
-    origin.hold(1);
-    let refresh = refreshing(&cache, &origin);
-    origin.held().await;
-    clock.advance(std::time::Duration::from_secs(4));
-    turns().await;
-    origin.release(1);
-    assert_eq!(soon(refresh).await.unwrap(), Ok(2));
-    assert_ne!(found(&cache).await, Some(1));
+    for taken in [false, true] {
+        let clock = Clock::manual();
+        let gated = Gated::leased(&clock);
+        let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
+        let origin = Origin::at(&clock);
+        cache.insert("row", 1u64).await.unwrap();
+        origin.set(2);
+        origin.hold(1);
+        let refresh = refreshing(&cache, &origin);
+        origin.held().await;
+        clock.advance(Duration::from_secs(4));
+        if taken {
+            row(&other, &failing()).refresh().await.unwrap_err();
+        }
+        turns().await;
+        origin.release(1);
+        assert_eq!(soon(refresh).await.unwrap(), Ok(2));
+        assert_ne!(found(&cache).await, Some(1), "taken: {taken}");
+        assert_ne!(found(&other).await, Some(1), "taken: {taken}");
+    }
 }
 
 /// The refresh comes while the put asks for generations: it ends loads, not the put's ticket.
@@ -97,9 +107,10 @@ async fn a_put_reaches_the_store_though_a_refresh_fails_meanwhile() {
     assert_eq!(found(&other).await, Some(3), "the last put, in another process");
 }
 
-/// The second put has ended the first one's ticket only when it stores something itself.
+/// The second put has ended the first one's ticket, and goes away before it stores anything: neither is
+/// stored, and what was there before both must not come back.
 #[tokio::test]
-async fn a_put_survives_one_that_is_cancelled() {
+async fn a_put_that_gave_way_to_a_cancelled_one_leaves_no_older_value() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let cache = gated.cache(&clock);
