@@ -18,6 +18,8 @@ mod failsafe;
 mod foreign_bytes;
 #[path = "behavior/freshness.rs"]
 mod freshness;
+#[path = "support/gated.rs"]
+mod gated;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
 #[path = "behavior/memory_tier.rs"]
@@ -36,6 +38,8 @@ mod owed_evictions;
 mod schedule;
 #[path = "behavior/second_process.rs"]
 mod second_process;
+#[path = "behavior/statistics.rs"]
+mod statistics;
 mod support;
 #[path = "behavior/tenants.rs"]
 mod tenants;

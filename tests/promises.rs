@@ -1,7 +1,7 @@
 //! The promises, a module each.
 #![allow(clippy::unwrap_used)]
 
-#[path = "promises/gated.rs"]
+#[path = "support/gated.rs"]
 mod gated;
 #[path = "support/origin.rs"]
 mod origin;
@@ -13,6 +13,8 @@ mod p1_keys;
 mod p2_late_loads;
 #[path = "promises/p2_no_old_value.rs"]
 mod p2_no_old_value;
+#[path = "promises/p2_overtaken_writes.rs"]
+mod p2_overtaken_writes;
 #[path = "promises/p2_remote_races.rs"]
 mod p2_remote_races;
 #[path = "promises/p2_stress.rs"]
@@ -21,6 +23,8 @@ mod p2_stress;
 mod p4_one_load;
 #[path = "promises/p5_dropped.rs"]
 mod p5_dropped;
+#[path = "promises/p5_in_odd_runtimes.rs"]
+mod p5_in_odd_runtimes;
 #[path = "promises/p5_nobody_stranded.rs"]
 mod p5_nobody_stranded;
 #[path = "promises/tiers.rs"]

@@ -178,6 +178,9 @@ impl Policy {
     }
 
     /// How long a failed load is not tried again while an old value can be served. Default: 1 s.
+    ///
+    /// The memory tier keeps the failure in mind, beside the old value. Without one there is nowhere to
+    /// keep it: each call tries its load, and falls back on the remote tier's old value.
     #[must_use]
     pub const fn throttle(mut self, pause: Duration) -> Self {
         self.throttle = pause;
@@ -231,6 +234,10 @@ impl Policy {
     /// Caches errors for so long, in the memory tier, where the error can be cloned. An old value that
     /// can be served (see [`stale_if_error`](Self::stale_if_error)) goes before. Default: errors are not
     /// cached.
+    ///
+    /// It holds for attributed functions: `get_or_load`, `get_or_load_with` and `get_or_refresh` never keep
+    /// an error, nor share it with those who wait for the same load. Their error type is generic and can't
+    /// be asked whether it can be cloned.
     #[must_use]
     pub const fn err_ttl(mut self, ttl: Duration) -> Self {
         self.err_ttl = Some(ttl);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larder::{Cache, Clock, MemoryBackend, Source, cached};
 
+use crate::gated::Gated;
 use crate::origin::{Origin, pass, soon, turns};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -165,4 +166,55 @@ fn a_sync_function_serves_the_old_value_too() {
     assert_eq!(blocking(&cache, false), Ok(1));
     clock.advance(seconds(60));
     assert_eq!(blocking(&cache, false), Err(()));
+}
+
+/// Memory may have an older value than the one that was just read from the remote tier.
+#[tokio::test]
+async fn of_two_old_values_the_newer_one_is_served() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (one, two, origin) = (gated.cache(&clock), gated.cache(&clock), Origin::at(&clock));
+    assert_eq!(row(&one, &origin).await, Ok(1));
+    clock.advance(seconds(15));
+    origin.set(2);
+    assert_eq!(row(&two, &origin).await, Ok(2));
+    clock.advance(seconds(15));
+    origin.fail(true);
+    assert_eq!(soon(row(&one, &origin)).await, Ok(2));
+}
+
+/// An outage takes the store and the bus together: what is in memory can't be verified, and is all there
+/// is.
+#[tokio::test]
+async fn the_throttle_holds_while_the_remote_tier_is_away() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, origin) = (gated.cache(&clock), Origin::at(&clock));
+    assert_eq!(row(&cache, &origin).await, Ok(1));
+    clock.advance(seconds(10));
+    gated.set_down(true);
+    gated.set_linked(false);
+    origin.fail(true);
+    for _ in 0..20 {
+        assert_eq!(soon(row(&cache, &origin)).await, Ok(1));
+    }
+    assert_eq!(origin.reads(), 2);
+}
+
+/// After the bus was away for a moment memory does not trust its copy; the old value that is read from
+/// the store is the one that rests.
+#[tokio::test]
+async fn the_throttle_holds_after_the_bus_was_away() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, origin) = (gated.cache(&clock), Origin::at(&clock));
+    assert_eq!(row(&cache, &origin).await, Ok(1));
+    clock.advance(seconds(10));
+    gated.set_linked(false);
+    gated.set_linked(true);
+    origin.fail(true);
+    for _ in 0..20 {
+        assert_eq!(soon(row(&cache, &origin)).await, Ok(1));
+    }
+    assert_eq!(origin.reads(), 2);
 }

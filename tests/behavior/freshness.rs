@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use larder::{Cache, Clock, Error, MemoryBackend, Policy, Source, cached};
 
-use crate::origin::Origin;
+use crate::gated::Gated;
+use crate::origin::{Origin, landed, soon, turns};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -172,4 +173,95 @@ async fn a_policy_that_cannot_be_is_refused_by_field_and_loads_run_uncached() {
     }
     let stats = cache.stats();
     assert_eq!((stats.entries, stats.stores), (0, 0), "nothing was stored: {stats:?}");
+}
+
+/// As another process has it, also after the bus was away for a moment (then memory's copy is not trusted),
+/// and where there is no memory tier: nobody waits for the load.
+#[tokio::test]
+async fn a_stale_value_of_the_remote_tier_is_served_and_renewed() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let blinked = gated.cache(&clock);
+    let caches = [gated.cache(&clock), gated.cache_without_memory(&clock), blinked.clone()];
+    for cache in caches {
+        let origin = Origin::at(&clock);
+        assert_eq!(stale(&blinked, &origin).await, Ok(1));
+        gated.set_linked(false);
+        gated.set_linked(true);
+        clock.advance(seconds(2));
+        origin.set(2);
+        origin.hold(1);
+        let read = soon(stale(&cache, &origin).traced()).await;
+        assert_eq!((read.value, read.source), (Ok(1), Source::Stale));
+        origin.held().await;
+        origin.release(1);
+        landed(&cache).await;
+        turns().await;
+        assert_eq!(soon(stale(&cache, &origin)).await, Ok(2));
+        assert_eq!(origin.reads(), 2);
+        cache.clear().await.unwrap();
+    }
+}
+
+#[cached(key = "row", ttl = "1s", stale = "60s", cache = cache, skip(cache, origin))]
+async fn stale(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
+    origin.try_read().await
+}
+
+/// `stampede = "off"` lets callers load for themselves; a refresh is nobody's.
+#[tokio::test]
+async fn one_refresh_runs_also_without_stampede_protection() {
+    #[cached(key = "row", ttl = "1s", stale = "60s", stampede = "off", cache = cache, skip(cache, origin))]
+    async fn row(cache: &Cache, origin: &Origin) -> u64 {
+        origin.read().await
+    }
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let origin = Origin::at(&clock);
+    row(&cache, &origin).await;
+    clock.advance(seconds(2));
+    origin.hold(u64::MAX);
+    for _ in 0..100 {
+        assert_eq!(soon(row(&cache, &origin).traced()).await.source, Source::Stale);
+    }
+    turns().await;
+    assert_eq!(origin.reads(), 2);
+}
+
+/// It can't load in the background, so `stale` has no effect, for the first caller or those who wait.
+#[tokio::test]
+async fn get_or_load_with_serves_no_stale_value() {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let policy = Policy::new().ttl(seconds(1)).stale(seconds(60));
+    cache.insert_with("row", 1u64, policy).await.unwrap();
+    clock.advance(seconds(2));
+    let origin = Origin::at(&clock);
+    origin.set(2);
+    origin.hold(1);
+    let calls = [(); 2].map(|()| {
+        let (cache, origin) = (cache.clone(), origin.clone());
+        tokio::spawn(async move {
+            cache.get_or_load_with("row", policy, || async { origin.try_read().await }).await
+        })
+    });
+    origin.held().await;
+    turns().await;
+    origin.release(1);
+    for call in calls {
+        assert_eq!(soon(call).await.unwrap(), Ok(2));
+    }
+}
+
+/// Reads are counted from its arrival in memory on.
+#[tokio::test]
+async fn a_promoted_value_lives_for_as_long_as_it_is_read() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (one, two) = (gated.cache(&clock), gated.cache(&clock));
+    one.insert_with("row", 1u64, Policy::new().tti(seconds(10))).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(two.get::<u64>("row").await.unwrap(), Some(1));
+        clock.advance(seconds(5));
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use larder::{Cache, Clock, MemoryBackend, Source, cached};
 
+use crate::gated::Gated;
 use crate::origin::{Origin, soon, turns};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -204,4 +205,51 @@ async fn what_is_skipped_neither_reads_nor_writes() {
     assert_eq!(row(&cache, &origin, &true).await, 2);
     assert_eq!(row(&cache, &origin, &false).traced().await.source, Source::Memory);
     assert_eq!(row(&cache, &origin, &false).await, 1);
+}
+
+/// Memory keeps it, and while the remote tier is away there is nobody to ask whether it was evicted.
+#[tokio::test]
+async fn an_error_is_kept_while_the_remote_tier_is_away() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, origin) = (gated.cache(&clock), Origin::at(&clock));
+    gated.set_down(true);
+    gated.set_linked(false);
+    origin.fail(true);
+    for _ in 0..20 {
+        assert_eq!(soon(number(&cache, &origin)).await, Err(1));
+    }
+    assert_eq!(origin.reads(), 1);
+}
+
+#[cached(key = "shared", err_ttl = "60s", cache = cache, skip(cache, origin))]
+async fn number(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
+    origin.try_read().await
+}
+
+/// Two functions that share a key and not a type have each its own value, and its own failures.
+#[tokio::test]
+async fn a_kept_error_of_another_type_is_nobodys() {
+    #[cached(key = "shared", err_ttl = "60s", cache = cache, skip(cache))]
+    async fn word(cache: &Cache) -> Result<String, u64> {
+        Ok("word".to_owned())
+    }
+    let (cache, origin) = (Cache::builder().build().unwrap(), Origin::new());
+    origin.fail(true);
+    assert_eq!(number(&cache, &origin).await, Err(1));
+    assert_eq!(word(&cache).await, Ok("word".to_owned()));
+}
+
+/// A put is kept as if it had been loaded now.
+#[tokio::test]
+async fn a_put_of_what_no_load_would_keep_is_not_kept() {
+    #[cached(key = "none", none_ttl = 0, cache = cache, skip(cache, origin))]
+    async fn never(cache: &Cache, origin: &Origin) -> Option<u64> {
+        some(origin).await
+    }
+    let (cache, origin) = (Cache::builder().build().unwrap(), Origin::new());
+    never(&cache, &origin).put(None).await.unwrap();
+    assert_eq!(never(&cache, &origin).await, Some(1));
+    even(&cache, &origin).put(1).await.unwrap();
+    assert_eq!(cache.get::<u64>("even").await.unwrap(), None);
 }

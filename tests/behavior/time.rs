@@ -298,3 +298,12 @@ async fn a_promoted_value_has_the_stale_window_that_is_left() {
     let read = stale(&two, &origin).traced().await;
     assert_eq!((read.value, read.source), (Ok(2), Source::Loaded));
 }
+
+#[test]
+fn a_manual_clock_stops_at_its_end() {
+    let clock = Clock::manual();
+    clock.advance(Duration::MAX);
+    let end = clock.now();
+    clock.advance(seconds(1));
+    assert_eq!(clock.now(), end);
+}

@@ -6,6 +6,8 @@ use std::time::Duration;
 use larder::{Cache, Cached, Clock, Source, TimedOut, cached};
 use tokio::task::JoinHandle;
 
+use crate::gated::At::Before;
+use crate::gated::Gated;
 use crate::origin::{Origin, landed, soon, turns};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -189,4 +191,90 @@ async fn get_or_refresh_has_a_soft_timeout() {
     origin.release(1);
     landed(&cache).await;
     assert_eq!(soon(read()).await.unwrap(), Ok(2));
+}
+
+/// A look at the remote tier is part of the wait.
+#[tokio::test]
+async fn the_hard_timeout_covers_a_slow_answer_of_the_remote_tier() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, origin) = (gated.cache(&clock), Origin::at(&clock));
+    let _answer = gated.hold(Before("get"));
+    let world = World { clock, cache, origin };
+    let read = world.read();
+    world.advance(seconds(5)).await;
+    assert_eq!(soon(read).await.unwrap().value, Err(Failed::Late));
+}
+
+/// The load is over, and only the store takes its time: what was loaded is at hand.
+#[tokio::test]
+async fn a_load_that_is_done_is_served_though_its_store_hangs() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, origin) = (gated.cache_without_memory(&clock), Origin::at(&clock));
+    let commit = gated.hold(Before("commit"));
+    let world = World { clock, cache, origin };
+    let read = world.read();
+    commit.arrived().await;
+    world.advance(seconds(5)).await;
+    assert_eq!(soon(read).await.unwrap().value, Ok(1));
+}
+
+/// What a failing load would be answered with, a late one is too, though nobody can be asked whether it
+/// was evicted.
+#[tokio::test]
+async fn the_soft_timeout_holds_while_the_remote_tier_is_away() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, origin) = (gated.cache(&clock), Origin::at(&clock));
+    let world = World { clock, cache, origin };
+    assert_eq!(soon(world.read()).await.unwrap().value, Ok(1));
+    world.advance(seconds(60)).await;
+    gated.set_down(true);
+    gated.set_linked(false);
+    world.origin.hold(1);
+    let read = world.read();
+    world.advance(seconds(2)).await;
+    let read = soon(read).await.unwrap();
+    assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
+}
+
+/// An error that can't be cloned: those who waited for it try for themselves, a few at a time, and the
+/// others wait for their turn; each within its own patience.
+#[tokio::test]
+async fn the_hard_timeout_holds_for_those_who_wait_to_retry() {
+    #[derive(Debug, PartialEq)]
+    enum Unshared {
+        Late,
+        Down,
+    }
+    impl From<TimedOut> for Unshared {
+        fn from(_: TimedOut) -> Self {
+            Self::Late
+        }
+    }
+    #[cached(key = "row", ttl = "60s", hard_timeout = "2s", lease = "1h", cache = cache, skip(cache, origin))]
+    async fn row(cache: &Cache, origin: &Origin) -> Result<u64, Unshared> {
+        origin.try_read().await.map_err(|_| Unshared::Down)
+    }
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let origin = Origin::at(&clock);
+    origin.fail(true);
+    origin.hold(u64::MAX);
+    let mut reads = (0..30).map(|_| {
+        let (cache, origin) = (cache.clone(), origin.clone());
+        tokio::spawn(async move { row(&cache, &origin).await })
+    });
+    let leader = reads.next().unwrap();
+    let waiters: Vec<_> = reads.collect();
+    origin.held().await;
+    turns().await;
+    origin.release(1);
+    assert_eq!(soon(leader).await.unwrap(), Err(Unshared::Down));
+    origin.held().await;
+    clock.advance(seconds(2));
+    for waiter in waiters {
+        assert_eq!(soon(waiter).await.unwrap(), Err(Unshared::Late));
+    }
 }

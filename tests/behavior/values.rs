@@ -75,3 +75,18 @@ async fn lie_under_any_key() {
         assert_eq!(cache.get::<u32>(key).await.unwrap(), None, "{key:?}");
     }
 }
+
+/// Nothing was written, and that is what is said.
+#[tokio::test]
+async fn a_value_whose_encoding_panics_is_refused() {
+    #[derive(Clone, Deserialize)]
+    struct Fragile;
+    impl Serialize for Fragile {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            panic!("the encoding panics")
+        }
+    }
+    let cache = Cache::builder().remote(larder::MemoryBackend::new()).build().unwrap();
+    let refused = cache.insert("value", Fragile).await;
+    assert!(matches!(refused, Err(larder::Error::Encode { .. })), "{refused:?}");
+}

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, MemoryBackend};
+use larder::{Cache, Clock, MemoryBackend};
 
-use crate::gated::Gated;
+use crate::gated::At::{After, Before};
+use crate::gated::{Gate, Gated};
 use crate::origin::soon;
 
 async fn load(cache: &Cache, value: u64) -> u64 {
@@ -44,14 +45,14 @@ async fn a_promotion_that_was_overtaken_does_not_fill_memory() {
         // Filled by "another process".
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
         other.insert_with("row", 1u64, tagged).await.unwrap();
-        gated.reads.close();
+        let answer = gated.hold(After("get"));
         let old = tokio::spawn({
             let cache = cache.clone();
             async move { cache.get::<u64>("row").await.unwrap() }
         });
-        gated.reads.arrived.notified().await;
+        answer.arrived().await;
         evict(how, &cache).await;
-        gated.reads.open();
+        answer.open();
         let _ = old.await.unwrap();
         assert_eq!(load(&cache, 2).await, 2, "{how:?}");
         assert_eq!(load(&cache, 2).await, 2, "{how:?}: again");
@@ -68,7 +69,7 @@ async fn nor_is_one_of_a_batch_or_of_a_read_that_loads() {
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
         other.insert_with("row", 1u64, tagged).await.unwrap();
         other.insert_with("another", 1u64, tagged).await.unwrap();
-        gated.reads.close();
+        let answer = gated.hold(After("get"));
         let old = tokio::spawn({
             let cache = cache.clone();
             async move {
@@ -79,9 +80,9 @@ async fn nor_is_one_of_a_batch_or_of_a_read_that_loads() {
                 }
             }
         });
-        soon(gated.reads.arrived.notified()).await;
+        answer.arrived().await;
         evict(how, &cache).await;
-        gated.reads.open();
+        answer.open();
         soon(old).await.unwrap();
         assert_eq!(load(&cache, 2).await, 2, "{how:?}, batch: {batch}");
         assert_eq!(cache.get_many::<u64>(&["row"]).await.unwrap(), [Some(2)], "{how:?}");
@@ -95,12 +96,12 @@ async fn a_remote_write_that_was_overtaken_is_removed() {
     for how in [How::Key, How::Pattern, How::Clear, How::Insert] {
         let gated = Gated::new();
         let cache = Cache::builder().remote(gated.clone()).build().unwrap();
-        gated.writes.close();
+        let write = gated.hold(Before("set"));
         let old = tokio::spawn({
             let cache = cache.clone();
             async move { load(&cache, 1).await }
         });
-        gated.writes.arrived.notified().await;
+        write.arrived().await;
         let evicting = tokio::spawn({
             let cache = cache.clone();
             async move { evict(how, &cache).await }
@@ -109,7 +110,7 @@ async fn a_remote_write_that_was_overtaken_is_removed() {
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
-        gated.writes.open();
+        write.open();
         old.await.unwrap();
         evicting.await.unwrap();
         assert_eq!(load(&cache, 2).await, 2, "{how:?}");
@@ -124,7 +125,8 @@ async fn a_remote_write_that_was_overtaken_is_removed() {
 async fn an_eviction_made_during_an_outage_is_not_lost() {
     for how in [How::Key, How::Pattern, How::Tag, How::Clear] {
         let gated = Gated::new();
-        let cache = Cache::builder().no_memory().remote(gated.clone()).build().unwrap();
+        let clock = Clock::manual();
+        let cache = gated.cache_without_memory(&clock);
         let tagged = larder::Policy::new().tags(&["rows"]);
         cache.insert_with("row", 1u64, tagged).await.unwrap();
         gated.set_down(true);
@@ -146,7 +148,7 @@ async fn an_eviction_made_during_an_outage_is_not_lost() {
         let read = loop {
             match cache.get::<u64>("row").await {
                 Ok(read) => break read,
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(_) => clock.advance(Duration::from_millis(20)),
             }
         };
         assert_eq!(read, None, "{how:?}: after it");
@@ -175,15 +177,15 @@ async fn a_cancelled_eviction_is_not_lost() {
     let cache = Cache::builder().no_memory().remote(gated.clone()).build().unwrap();
     cache.insert("row", 1u64).await.unwrap();
     // A write of the key is under way, so the eviction has to wait; then its caller gives up.
-    gated.writes.close();
+    let write = gated.hold(Before("set"));
     let writing = tokio::spawn({
         let cache = cache.clone();
         async move { load_forced(&cache).await }
     });
-    gated.writes.arrived.notified().await;
+    write.arrived().await;
     let gave_up = tokio::time::timeout(Duration::from_millis(20), cache.remove("row")).await;
     assert!(gave_up.is_err(), "the eviction waits for the write");
-    gated.writes.open();
+    write.open();
     writing.await.unwrap();
     assert_eq!(cache.get::<u64>("row").await.unwrap(), None);
 }
@@ -211,35 +213,35 @@ async fn row(cache: &Cache, value: u64) -> u64 {
 }
 
 /// A load whose remote write is held, on a cache with or without a memory tier.
-async fn writing(memory: bool) -> (Gated, Cache, tokio::task::JoinHandle<u64>) {
+async fn writing(memory: bool) -> (Gated, Arc<Gate>, Cache, tokio::task::JoinHandle<u64>) {
     let gated = Gated::new();
     let builder = Cache::builder().remote(gated.clone());
     let cache = if memory { builder } else { builder.no_memory() }.build().unwrap();
-    gated.writes.close();
+    let write = gated.hold(Before("set"));
     let old = spawn({
         let cache = cache.clone();
         async move { load(&cache, 1).await }
     });
-    gated.writes.arrived.notified().await;
-    (gated, cache, old)
+    write.arrived().await;
+    (gated, write, cache, old)
 }
 
 /// Whoever overtakes a write that is under way, the last of them decides what is in the tiers.
 #[tokio::test]
 async fn every_overtaker_waits_for_the_write_that_it_overtakes() {
     for memory in [true, false] {
-        let (gated, cache, old) = writing(memory).await;
+        let (_, write, cache, old) = writing(memory).await;
         let refresh = spawn({
             let cache = cache.clone();
             async move { row(&cache, 2).refresh().await }
         });
         settle().await;
-        gated.writes.open();
+        write.open();
         assert_eq!(refresh.await.unwrap(), 2);
         old.await.unwrap();
         assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(2), "refresh, memory: {memory}");
 
-        let (gated, cache, old) = writing(memory).await;
+        let (_, write, cache, old) = writing(memory).await;
         let removing = |cache: &Cache| {
             let cache = cache.clone();
             spawn(async move { cache.remove("row").await.unwrap() })
@@ -247,11 +249,11 @@ async fn every_overtaker_waits_for_the_write_that_it_overtakes() {
         let (one, two) = (removing(&cache), removing(&cache));
         settle().await;
         assert!(!one.is_finished() && !two.is_finished(), "both wait for the write");
-        gated.writes.open();
+        write.open();
         let _ = (one.await.unwrap(), two.await.unwrap(), old.await.unwrap());
         assert_eq!(cache.get::<u64>("row").await.unwrap(), None, "removes, memory: {memory}");
 
-        let (gated, cache, old) = writing(memory).await;
+        let (_, write, cache, old) = writing(memory).await;
         let putting = |value: u64| {
             let cache = cache.clone();
             spawn(async move { cache.insert("row", value).await.unwrap() })
@@ -260,7 +262,7 @@ async fn every_overtaker_waits_for_the_write_that_it_overtakes() {
         settle().await;
         let two = putting(3);
         settle().await;
-        gated.writes.open();
+        write.open();
         let _ = (one.await.unwrap(), two.await.unwrap(), old.await.unwrap());
         assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(3), "puts, memory: {memory}");
     }
@@ -272,13 +274,13 @@ async fn every_overtaker_waits_for_the_write_that_it_overtakes() {
 async fn an_eviction_does_not_wait_for_a_call_that_nobody_polls() {
     let gated = Gated::new();
     let cache = Cache::builder().remote(gated.clone()).build().unwrap();
-    gated.writes.close();
+    let write = gated.hold(Before("set"));
     let mut call = Box::pin(load(&cache, 1));
     tokio::select! {
         _ = call.as_mut() => unreachable!("the write is held"),
-        () = gated.writes.arrived.notified() => {}
+        () = write.arrived() => {}
     }
-    gated.writes.open();
+    write.open();
     let removed = tokio::time::timeout(Duration::from_secs(5), cache.remove("row")).await;
     removed.expect("the eviction ends").unwrap();
     drop(call);
@@ -289,18 +291,18 @@ async fn an_eviction_does_not_wait_for_a_call_that_nobody_polls() {
 async fn a_load_that_begins_during_a_put_loses() {
     let gated = Gated::new();
     let cache = Cache::builder().no_memory().remote(gated.clone()).build().unwrap();
-    gated.writes.close();
+    let write = gated.hold(Before("set"));
     let putting = spawn({
         let cache = cache.clone();
         async move { cache.insert("row", 2u64).await.unwrap() }
     });
-    gated.writes.arrived.notified().await;
+    write.arrived().await;
     let old = spawn({
         let cache = cache.clone();
         async move { load(&cache, 1).await }
     });
     settle().await;
-    gated.writes.open();
+    write.open();
     putting.await.unwrap();
     old.await.unwrap();
     assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(2));
@@ -314,7 +316,7 @@ async fn memory_forgets_what_was_promoted_during_an_eviction() {
         let gated = Gated::new();
         let cache = Cache::builder().remote(gated.clone()).build().unwrap();
         cache.insert("row", 1u64).await.unwrap();
-        gated.removals.close();
+        let removal = gated.hold(Before("remove"));
         let evicting = spawn({
             let cache = cache.clone();
             async move {
@@ -325,14 +327,16 @@ async fn memory_forgets_what_was_promoted_during_an_eviction() {
                 }
             }
         });
-        gated.removals.arrived.notified().await;
+        removal.arrived().await;
         assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(1), "not yet evicted");
         if cancelled {
             evicting.abort();
+            let _ = evicting.await;
+            removal.open();
         } else {
-            gated.removals.open();
+            removal.open();
+            let _ = evicting.await;
         }
-        let _ = evicting.await;
         let read = cache.get::<u64>("row").await.unwrap();
         assert_eq!(read, None, "cancelled: {cancelled}, pattern: {pattern}");
     }
@@ -348,19 +352,21 @@ async fn memory_forgets_what_was_promoted_while_a_tag_was_bumped() {
         other.evict_tag("rows").await.unwrap();
         other.insert_with("row", 1u64, tagged).await.unwrap();
         let cache = Cache::builder().remote(gated.clone()).build().unwrap();
-        gated.bumps.close();
+        let bump = gated.hold(Before("bump"));
         let evicting = spawn({
             let cache = cache.clone();
             async move { cache.evict_tag("rows").await }
         });
-        gated.bumps.arrived.notified().await;
+        bump.arrived().await;
         let _ = cache.get::<u64>("row").await.unwrap();
         if cancelled {
             evicting.abort();
+            let _ = evicting.await;
+            bump.open();
         } else {
-            gated.bumps.open();
+            bump.open();
+            let _ = evicting.await;
         }
-        let _ = evicting.await;
         let read = cache.get::<u64>("row").await.unwrap();
         assert_eq!(read, None, "cancelled: {cancelled}");
     }
@@ -369,10 +375,10 @@ async fn memory_forgets_what_was_promoted_while_a_tag_was_bumped() {
 /// Another process evicts while this one's write is under way: the write is taken back.
 #[tokio::test]
 async fn a_write_that_another_process_overtook_is_taken_back() {
-    let (gated, cache, old) = writing(true).await;
+    let (gated, write, cache, old) = writing(true).await;
     let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
     other.remove("row").await.unwrap();
-    gated.writes.open();
+    write.open();
     old.await.unwrap();
     assert_eq!(cache.get::<u64>("row").await.unwrap(), None);
     assert_eq!(other.get::<u64>("row").await.unwrap(), None);
@@ -382,15 +388,17 @@ async fn a_write_that_another_process_overtook_is_taken_back() {
 /// eviction: many threads, since the window is a few instructions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn a_landing_promotion_is_not_joined_after_an_eviction() {
-    let backend = MemoryBackend::new();
-    let cache = Cache::builder().no_memory().remote(backend).build().unwrap();
-    let (origin, floor) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let builder = || Cache::builder().remote(MemoryBackend::new());
+    let caches = [builder().no_memory().build().unwrap(), builder().build().unwrap()];
+    let origins: Vec<_> =
+        (0..2).map(|_| Arc::new([AtomicU64::new(0), AtomicU64::new(0)])).collect();
     let mut tasks = Vec::new();
     for task in 0..16 {
-        let (cache, origin, floor) = (cache.clone(), Arc::clone(&origin), Arc::clone(&floor));
+        let (cache, origin) = (caches[task % 2].clone(), Arc::clone(&origins[task % 2]));
         tasks.push(spawn(async move {
+            let [origin, floor] = &*origin;
             for turn in 0..10_000 {
-                if task < 2 && turn % 4 == 0 {
+                if task < 4 && turn % 4 == 0 {
                     let new = origin.fetch_add(1, Ordering::SeqCst) + 1;
                     cache.remove("row").await.unwrap();
                     floor.fetch_max(new, Ordering::SeqCst);
@@ -432,11 +440,10 @@ async fn what_is_only_in_memory_is_served_without_a_bus_and_not_trusted_after() 
     let gated = Gated::new();
     let cache = Cache::builder().remote(gated.clone()).build().unwrap();
     let loads = AtomicU64::new(0);
-    let ear = gated.ears.lock().unwrap().first().cloned().unwrap();
     assert_eq!(local(&cache, &loads).await, 1);
-    ear.disconnected();
+    gated.set_linked(false);
     assert_eq!(local(&cache, &loads).await, 1, "served while the bus is down");
-    ear.connected();
+    gated.set_linked(true);
     assert_eq!(local(&cache, &loads).await, 2, "an eviction may have been missed");
     assert_eq!(local(&cache, &loads).await, 2);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use larder::{Cache, Clock, MemoryBackend, cached};
 
-use crate::origin::{Origin, landed, soon, turns};
+use crate::origin::{Origin, landed, last, pass, soon, turns};
 
 #[cached(key = "slow:{id}", cache = cache, skip(cache, loads))]
 async fn slow(cache: &Cache, loads: &AtomicU64, id: u64) -> u64 {
@@ -159,6 +159,74 @@ async fn within_the_process_it_is_one_load_for_each() {
 #[tokio::test]
 async fn without_protection_every_caller_loads() {
     assert_eq!(stampede!(off), 1_000);
+}
+
+/// Who ends first has lost its lease to those who came later, and takes theirs from nobody.
+#[tokio::test]
+async fn without_protection_a_value_is_cached_all_the_same() {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone());
+    let cache = cache.remote(MemoryBackend::with_clock(clock.clone())).build().unwrap();
+    let origins: Vec<_> = (0..3).map(|_| Origin::at(&clock)).collect();
+    let mut calls = Vec::new();
+    for origin in &origins {
+        origin.hold(1);
+        let (cache, held) = (cache.clone(), origin.clone());
+        calls.push(tokio::spawn(async move { off(&cache, &held, 1).await }));
+        origin.held().await;
+    }
+    for (origin, call) in origins.iter().zip(calls) {
+        origin.release(1);
+        assert_eq!(soon(call).await.unwrap(), 2);
+        turns().await;
+    }
+    assert_eq!(cache.get::<u64>("off:1").await.unwrap(), Some(2));
+}
+
+/// Two processes whose loads of one key overlap, each its own: neither takes the lease from the other,
+/// nor forgets its own value because the store has refused it.
+#[tokio::test]
+async fn processes_that_load_for_themselves_have_hits_all_the_same() {
+    let clock = Clock::manual();
+    let (backend, origin) = (MemoryBackend::with_clock(clock.clone()), Origin::at(&clock));
+    let reader = |delay: Duration| {
+        let cache = Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
+        let (clock, origin) = (clock.clone(), origin.clone());
+        tokio::spawn(async move {
+            last(&clock, delay).await;
+            for _ in 0..20 {
+                assert_eq!(lasting(&cache, &origin, &clock).await, 1);
+            }
+        })
+    };
+    let readers = [reader(Duration::ZERO), reader(Duration::from_millis(500))];
+    pass(&clock, Duration::from_secs(10)).await;
+    for reader in readers {
+        soon(reader).await.unwrap();
+    }
+    assert!(origin.reads() <= 4, "{} loads for 40 calls", origin.reads());
+}
+
+#[cached(key = "lasting", stampede = "process", cache = cache, skip(cache, origin, clock))]
+async fn lasting(cache: &Cache, origin: &Origin, clock: &Clock) -> u64 {
+    last(clock, Duration::from_secs(1)).await;
+    origin.read().await
+}
+
+/// The seed makes chances repeatable; whose lease it is, is no chance.
+#[tokio::test]
+async fn caches_with_one_seed_do_not_take_each_others_leases_for_their_own() {
+    let clock = Clock::manual();
+    let (backend, origin) = (MemoryBackend::with_clock(clock.clone()), Origin::at(&clock));
+    origin.hold(u64::MAX);
+    for _ in 0..2 {
+        let builder = Cache::builder().clock(clock.clone()).remote(backend.clone()).seed(7);
+        let (cache, origin) = (builder.build().unwrap(), origin.clone());
+        tokio::spawn(async move { fleet(&cache, &origin, 1).await });
+    }
+    origin.held().await;
+    turns().await;
+    assert_eq!(origin.reads(), 1);
 }
 
 #[tokio::test]

@@ -134,6 +134,14 @@ pub(crate) async fn pass(clock: &Clock, mut span: Duration) {
     }
 }
 
+/// Lasts for `span` of a time that others let [`pass`].
+pub(crate) async fn last(clock: &Clock, span: Duration) {
+    let end = clock.now().after(span);
+    while clock.now() < end {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Waits for `work`, while time passes slowly: what waits for another process looks again.
 #[track_caller]
 pub(crate) fn soon_at<T>(clock: &Clock, work: impl Future<Output = T>) -> impl Future<Output = T> {

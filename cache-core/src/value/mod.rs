@@ -16,6 +16,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// What a cached value must be: it is cloned out of the cache and shared between threads.
+///
+/// A hit clones the value under a lock of the memory tier's, and other entries share that lock. So a
+/// `Clone` is to be cheap, and must not use the cache that the value is in: it may deadlock. (A `Drop`
+/// may: values are dropped outside of all locks.)
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be cached: a cached value must be `Clone + Send + Sync + 'static`",
     label = "not a cacheable value",
