@@ -145,6 +145,8 @@ impl MemoryTier {
             Kind::Ttl(_) => ttl::OVERHEAD,
             #[cfg(feature = "moka")]
             Kind::Moka(_) => moka::OVERHEAD,
+            #[cfg(shuttle)]
+            Kind::Model(_) => 0,
         };
         let weight = self.weighers.weigh(entry) + overhead;
         Weighed { entry: Arc::clone(entry), weight }
