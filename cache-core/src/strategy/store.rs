@@ -108,9 +108,10 @@ impl Inner {
         let writing = Writing { bytes, ttl, announce: replaces };
         let writing = remote.write(&entry.key, writing, token);
         let written = committed.write(replaces, writing).await;
-        if replaces && !committed.is_alive() {
-            // An eviction came while it ran: a read since then may have taken the value that was to be
-            // replaced from the remote tier, and that eviction may not be over yet.
+        if replaces && !(committed.is_alive() && self.holds_no_other(entry)) {
+            // A read may have taken the value that was to be replaced from the remote tier while this ran: if an
+            // eviction came, which may not be over yet, or if the end of an earlier one, or the news of one,
+            // took the entry out of memory.
             drop(self.forget(KeyId::of(&entry.key), Reach::Loads));
         }
         match written {
@@ -141,6 +142,12 @@ impl Inner {
         }
         unsure.replaces = false;
         Ok(())
+    }
+
+    /// Whether memory has the entry, or nothing, under its key.
+    fn holds_no_other(&self, entry: &Stored) -> bool {
+        let held = self.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)));
+        held.is_none_or(|held| Arc::ptr_eq(&held, entry))
     }
 
     /// Nothing was stored: what was to be replaced may be there still.
