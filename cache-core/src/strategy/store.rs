@@ -29,15 +29,21 @@ impl Inner {
         entry: &Stored,
         replaces: bool,
     ) {
-        let Some(committed) = committed else {
-            self.counters.fenced();
-            return;
-        };
-        self.counters.stores();
         if let (Fill::Failed, true, Some(remote)) = (&fill, replaces, &self.remote) {
             // What was to be replaced is there still.
             drop(remote.owing(&entry.key));
         }
+        let Some(committed) = committed else {
+            self.counters.fenced();
+            // What overtook a refresh may have been older than it: the news of an earlier one elsewhere.
+            if fill.codec().is_some()
+                && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
+            {
+                tracing::warn!(%error, "larder: an older value was not evicted everywhere");
+            }
+            return;
+        };
+        self.counters.stores();
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
         let written = boxed(|| self.write_remote(committed, codec, entry, replaces, lease)).await;
         if let Err(error) = written {
