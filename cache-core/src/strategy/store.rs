@@ -29,15 +29,21 @@ impl Inner {
         entry: &Stored,
         replaces: bool,
     ) {
-        let Some(committed) = committed else {
-            self.counters.fenced();
-            return;
-        };
-        self.counters.stores();
         if let (Fill::Failed, true, Some(remote)) = (&fill, replaces, &self.remote) {
             // What was to be replaced is there still.
             drop(remote.owing(&entry.key));
         }
+        let Some(committed) = committed else {
+            self.counters.fenced();
+            // What overtook a refresh may have been older than it: the news of an earlier one elsewhere.
+            if fill.codec().is_some()
+                && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
+            {
+                tracing::warn!(%error, "larder: an older value was not evicted everywhere");
+            }
+            return;
+        };
+        self.counters.stores();
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
         let written = boxed(|| self.write_remote(committed, codec, entry, replaces, lease)).await;
         if let Err(error) = written {
@@ -108,9 +114,10 @@ impl Inner {
         let writing = Writing { bytes, ttl, announce: replaces };
         let writing = remote.write(&entry.key, writing, token);
         let written = committed.write(replaces, writing).await;
-        if replaces && !committed.is_alive() {
-            // An eviction came while it ran: a read since then may have taken the value that was to be
-            // replaced from the remote tier, and that eviction may not be over yet.
+        if replaces && !(committed.is_alive() && self.holds_no_other(entry)) {
+            // A read may have taken the value that was to be replaced from the remote tier while this ran: if an
+            // eviction came, which may not be over yet, or if the end of an earlier one, or the news of one,
+            // took the entry out of memory.
             drop(self.forget(KeyId::of(&entry.key), Reach::Loads));
         }
         match written {
@@ -141,6 +148,12 @@ impl Inner {
         }
         unsure.replaces = false;
         Ok(())
+    }
+
+    /// Whether memory has the entry, or nothing, under its key.
+    fn holds_no_other(&self, entry: &Stored) -> bool {
+        let held = self.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)));
+        held.is_none_or(|held| Arc::ptr_eq(&held, entry))
     }
 
     /// Nothing was stored: what was to be replaced may be there still.
