@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use shuttle::future::block_on;
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::{AtomicU64, Ordering};
-use shuttle::thread;
+use shuttle::{Config, Runner, thread};
 
 use crate::{Cache, Policy};
 
@@ -68,8 +69,11 @@ impl World {
 /// Runs `test` under many schedules: at random, and with few switches of threads (Burckhardt et al.,
 /// "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
 fn interleaved(test: impl Fn() + Clone + Send + Sync + 'static) {
-    shuttle::check_random(test.clone(), RUNS);
-    shuttle::check_pct(test, RUNS, 3);
+    // The engine's frames are large in a build without optimisation.
+    let mut config = Config::new();
+    config.stack_size = 1 << 20;
+    Runner::new(RandomScheduler::new(RUNS), config.clone()).run(test.clone());
+    Runner::new(PctScheduler::new(3, RUNS), config).run(test);
 }
 
 /// Readers come and go while one thread changes the value; whoever begins after its eviction returned
