@@ -2,54 +2,74 @@
 # Removes each guard of the engine once, in a copy, and sees whether the simulation finds it out.
 #
 #   scripts/mutants.sh              all of them
-#   scripts/mutants.sh fence        those whose name has `fence` in it
+#   scripts/mutants.sh 'fence|bus'  those whose name matches
 #   SEEDS=20000 scripts/mutants.sh  more seeds for each
 #
-# A guard that is not found out is either not needed or not tested. Those that no simulation of histories
-# can see are listed at the end of this file, with the reason.
+# What no history shows, a test of `tests/promises` may: those are asked next (PROMISES=0: they are not). A guard
+# that is not found out is either not needed or not tested; the end of this file says which is known of what.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 target=${CARGO_TARGET_DIR:-$root/target}
 copy=$target/mutants
 seeds=${SEEDS:-4000}
-only=${1:-}
+only=${1:-.}
 failed=0
+# No feature that the simulation does not need: each mutant is a build.
+flags=(-p larder --no-default-features)
 
+# One copy for all mutants, so that a build has only the mutated crate and what links it to do. What is as it
+# was in the copy keeps its time.
 mkdir -p "$copy"
-copy_sources() {
-    (cd "$root" && tar cf - --exclude=./target --exclude=./.git .) | (cd "$copy" && tar xf -)
-    # What the simulation does not need only takes time to build.
-    sed -i -e 's/features = \["redis", "testing"\]/features = ["testing"]/' "$copy/Cargo.toml"
-    printf '[profile.dev.package.%s]\ndebug = false\n' cache-core larder >>"$copy/Cargo.toml"
-}
-simulate() {
-    (cd "$copy" && CARGO_TARGET_DIR=$target LARDER_SEEDS=$seeds RUST_BACKTRACE=0 \
-        timeout "${LIMIT:-600}" cargo test -q -p larder --test simulation seeds) >"$copy/output" 2>&1
+tar cf - --exclude=./target --exclude=./.git . | (cd "$copy" && tar xf -)
+sed -i -e 's/features = \["redis", "testing"\]/features = ["testing"]/' "$copy/Cargo.toml"
+printf '[profile.dev]\ndebug = false\nincremental = true\n' >>"$copy/Cargo.toml"
+# Newer than what an earlier run of this script has built from a mutant.
+find "$copy/cache-core/src" "$copy/src" "$copy/tests" -name '*.rs' -exec touch {} +
+
+# tried TEST FILTER SECONDS
+tried() {
+    (cd "$copy" && CARGO_TARGET_DIR=$target cargo test -q "${flags[@]}" --test "$1" --no-run) \
+        >"$copy/output" 2>&1 || return 100
+    (cd "$copy" && CARGO_TARGET_DIR=$target LARDER_SEEDS=$seeds LARDER_FAILURES=1 RUST_BACKTRACE=0 \
+        timeout "$3" cargo test -q "${flags[@]}" --test "$1" "$2") >"$copy/output" 2>&1
 }
 # mutant NAME FILE SUBSTITUTION: a perl substitution over the whole file.
 mutant() {
     local name=$1 file=$2 substitution=$3 found ended=0
-    [[ $name == *"$only"* ]] || return 0
-    copy_sources
+    [[ $name =~ $only ]] || return 0
     perl -0777 -pi -e "$substitution" "$copy/$file"
     if cmp -s "$root/$file" "$copy/$file"; then
         echo "?? $name: nothing was replaced in $file"
         failed=1
         return 0
     fi
-    simulate || ended=$?
+    tried simulation seeds "${LIMIT:-300}" || ended=$?
     if [[ $ended == 124 ]]; then
         echo "ok $name: does not end"
-    elif [[ $ended == 0 ]]; then
-        echo "-- $name: NOT found out in $seeds seeds"
+    elif [[ $ended == 100 ]]; then
+        echo "?? $name: is not compiled"
+        grep -E '^error' -A4 "$copy/output" | head -8 || true
         failed=1
-    elif found=$(grep -oE '^(P[0-9]|refresh|life): ' "$copy/output" | sort | uniq -c | tr -s ' \n' ' ') && [[ -n $found ]]; then
-        echo "ok $name:$found"
+    elif [[ $ended != 0 ]] && found=$(grep -oE '^(P[0-9]|refresh|life|kept): |LARDER_SEED=[0-9]+' "$copy/output") \
+        && [[ -n $found ]]; then
+        found=$(tr -d '\n' <<<"$found")
+        echo "ok $name: ${found/LARDER_SEED=/seed }"
+    elif [[ $ended != 0 ]]; then
+        echo "ok $name: $(grep -m1 panicked "$copy/output")"
+    elif [[ ${PROMISES:-1} == 0 ]]; then
+        echo "-- $name: not found out in $seeds seeds"
+        failed=1
     else
-        echo "?? $name: does not run"
-        grep -E '^error|panicked' "$copy/output" | head -3 || true
-        failed=1
+        ended=0
+        tried promises '' "${LIMIT:-300}" || ended=$?
+        found=$(grep -E '^    [a-z0-9_:]+$' "$copy/output" | sort -u | head -3 | tr -s ' \n' ' ') || true
+        if [[ $ended == 0 ]]; then
+            echo "-- $name: NOT found out, in $seeds seeds and by the tests of the promises"
+            failed=1
+        else
+            echo "ok $name: tests/promises:$found"
+        fi
     fi
     # Newer than what was built, so that the next build sees the original again.
     cp "$root/$file" "$copy/$file"
@@ -67,27 +87,46 @@ lookup=$core/strategy/lookup.rs
 store=$core/strategy/store.rs
 remote=$core/hierarchy/remote.rs
 owed=$core/hierarchy/owed.rs
+cache=$core/cache.rs
 bus=$core/hierarchy/bus.rs
 lease=$core/hierarchy/lease.rs
 memory=$core/backend/memory.rs
 
 # The fence: a fill needs a ticket that is alive, an eviction kills it.
 mutant fence-fill-asks-whether-alive $fence 's/let alive = self\.is_alive\(\);/let alive = true;/'
-mutant fence-eviction-kills $fence 's/if let Some\(fence\) = &fence \{\s+fence\.life\.fetch_add\(1, Ordering::AcqRel\);\s+\}//'
-mutant fence-eviction-removes $fence 's/memory\.and_then\(\|memory\| memory\.remove\(id\)\)/memory.and_then(|memory| memory.get(id))/'
-mutant fence-pattern-kills $fence 's/fence\.life\.fetch_add\(1, Ordering::AcqRel\);\s+killed\.push/killed.push/'
+mutant fence-eviction-kills $fence 's/if let Some\(fence\) = &fence \{\s+fence\.end\(reach\);\s+\}/let _ = reach;/'
+mutant fence-eviction-removes $fence 's/memory\.map\(\|memory\| memory\.remove\(id\)\)/memory.filter(|_| false).map(|memory| memory.remove(id))/'
+mutant fence-pattern-kills $fence 's/fence\.end\(reach\);\s+killed\.push/let _ = reach;\n                killed.push/'
 mutant fence-pattern-removes $evict 's/!matched\n/true\n/'
 mutant fence-takeover-outlives $flight 's/ticket\.outlive_others\(\);//'
-mutant fence-put-outlives $fence 's/self\.outlive_others\(\);\s+self\.commit/self.commit/'
+mutant fence-put-outlives $fence 's/self\.fill_then\(memory, entry, \|\| self\.move_on\(\)\)/self.fill_then(memory, entry, || {})/'
 mutant fence-replacing-outlives $fence 's/if replaces \{\s+self\.0\.outlive_others\(\);\s+\}/let _ = replaces;/'
 mutant fence-write-asks-whether-alive $fence 's/if !self\.0\.is_alive\(\) \{\s+return None;\s+\}//'
-mutant fence-eviction-waits-for-writes $remote 's/writer\.settled\(\)\.await;/let _ = writer;/'
-mutant fence-put-forgets-first $core/cache.rs 's/let _ = self\.forget\(id\);//'
-mutant fence-refresh-kills $core/strategy/read.rs 's/let _ = job\.inner\.fences\.kill\(job\.id, None\);//'
+mutant fence-eviction-waits-for-writes $remote 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (&until, writer);/'
+mutant fence-put-forgets-first $cache 's/let _ = self\.forget\(id, Reach::All\);//'
+mutant fence-refresh-kills $core/strategy/read.rs 's/let _ = job\.inner\.fences\.kill\(job\.id, Reach::Loads, None\);//; s/use crate::invalidation::\{Reach, Ticket\}/use crate::invalidation::Ticket/'
+
+# Who ends whom: an eviction ends loads and writes, news of other processes and refreshes end loads only.
+mutant reach-eviction-ends-writes $evict 's/self\.forget\(\*id, Reach::All\)/self.forget(*id, Reach::Loads)/'
+mutant reach-pattern-ends-writes $evict 's/self\.forget_matching\(pattern, Reach::All\)/self.forget_matching(pattern, Reach::Loads)/'
+mutant reach-clear-ends-writes $evict 's/self\.forget_matching\(&everything, Reach::All\)/self.forget_matching(\&everything, Reach::Loads)/'
+mutant reach-put-ends-writes $cache 's/self\.forget\(id, Reach::All\)/self.forget(id, Reach::Loads)/'
+mutant reach-put-is-a-write $cache 's/self\.fences\.issue_write\(/self.fences.issue(/'
+mutant reach-load-heeds-what-ends-loads $fence 's/self\.kind == Reach::All \|\| loads\(\)/true || loads()/'
+mutant reach-key-notice-spares-writes $bus 's/self\.forget\(KeyId::of\(&key\), Reach::Loads\)/self.forget(KeyId::of(\&key), Reach::All)/'
+mutant reach-pattern-notice-spares-writes $bus 's/self\.forget_matching\(&pattern, Reach::Loads\)/self.forget_matching(\&pattern, Reach::All)/'
+mutant reach-refresh-spares-writes $core/strategy/read.rs 's/kill\(job\.id, Reach::Loads, None\)/kill(job.id, Reach::All, None)/'
+mutant reach-again-spares-writes $evict 's/drop\(self\.forget\(\*id, Reach::Loads\)\)/drop(self.forget(*id, Reach::All))/'
+mutant reach-replaced-spares-writes $evict 's/self\.forget\(id, Reach::Loads\)/self.forget(id, Reach::All)/g'
+mutant reach-takeover-spares-writes $fence 's/self\.fence\.count\(self\.kind\)\.fetch_add/{ let _ = self.fence.count(self.kind); \&self.fence.life }.fetch_add/; s/let own = if self\.kind == Reach::All \{ &self\.life \} else \{ &self\.loads \};/let own = \&self.life;/'
 
 # Memory is forgotten a second time when the remote half is done.
 mutant again-key $evict 's/let again = Finally\(\|\| ids.*?\);\n/let again = ();\n/s'
-mutant again-pattern $evict 's/let again = Finally\(\|\| drop\(self\.forget_matching\(pattern\)\)\);/let again = ();/'
+mutant again-pattern $evict 's/let again = Finally\(\|\| drop\(self\.forget_matching\(pattern, Reach::Loads\)\)\);/let again = ();/'
+mutant again-replaced $evict 's/let again = Finally\(\|\| drop\(self\.forget\(id, Reach::Loads\)\)\);/let again = ();/'
+mutant again-replaced-first $evict 's/drop\(self\.forget\(id, Reach::Loads\)\);\s+let again/let again/'
+mutant again-overtaken-write $store 's/drop\(self\.forget\(KeyId::of\(&entry\.key\), Reach::Loads\)\);/let _ = Reach::Loads;/'
+mutant again-promoted-meanwhile $store 's/ && self\.holds_no_other\(entry\)\)/ || { let _ = self.holds_no_other(entry); false })/'
 mutant again-tag $evict 's/let _again = Finally\(\|\| self\.generations\.bump_tag\(tag\)\);//'
 mutant again-clear $evict 's/let _again = Finally\(\|\| self\.generations\.bump_space\(\)\);//'
 
@@ -97,7 +136,8 @@ mutant flight-counts-tickets $flight 's/watch\.is_alive\(\) && generations/gener
 mutant flight-counts-generations $flight 's/watch\.is_alive\(\) && generations\.counts\(&watch\.stamps\)/{ let _ = generations; watch.is_alive() }/'
 mutant flight-is-restamped $find 's/lead\.restamp\(&ticket\.stamps\);\n        let Ok/let Ok/'
 mutant flight-is-overdue $flight 's/&& now < flight\.overdue\(\)/\&\& (now < flight.overdue() || true)/'
-mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote\) \{\s+)promote\(inner, ticket, &entry\);/drop(std::mem::replace(ticket, self.plan.ticket(inner, self.id)));\n$1promote(inner, ticket, &entry);/'
+mutant flight-takeover-has-twice-the-time $flight 's/let lease = lease\.saturating_mul\(1 << takeovers\.min\(10\)\);//'
+mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)promote\(inner, ticket, &entry\);/drop(std::mem::replace(ticket, self.plan.ticket(inner, self.id)));\n$1promote(inner, ticket, &entry);/'
 mutant flight-abandoned-is-told $flight 's/self\.finish\(Landing::Abandoned\);/std::mem::forget(self.flight.take());/'
 
 # Generations.
@@ -108,14 +148,22 @@ mutant generation-own-space $generation 's/self\.moved\.fetch_add\(1, Ordering::
 mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
 mutant generation-before-the-load $lookup 's/ticket\.stamps\.space = found\.space;//; s/\*seen = \*current;/let _ = (seen, current);/'
 mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//; s/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
-mutant generation-for-a-put $core/cache.rs 's/self\.stamp_remotely\(plan, &mut ticket\)\.await;//'
+mutant generation-for-a-put $cache 's/self\.stamp_remotely\(plan, &mut ticket\)\.await;/let _ = \&mut ticket;/'
+
+# What comes from the remote tier, and what memory has meanwhile.
+mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
+mutant promote-peek-looks-again $cache 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(id\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
+mutant promote-peek-many-looks-again $cache 's/value = self\.look_fresh::<T>\(id\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
 
 # The bus.
-mutant bus-keys-are-heard $bus 's/let _ = self\.forget\(KeyId::of\(&key\)\);/let _ = KeyId::of(&key);/'
-mutant bus-patterns-are-heard $bus 's/let _ = self\.forget_matching\(&pattern\);/let _ = pattern;/'
+mutant bus-keys-are-heard $bus 's/let _ = self\.forget\(KeyId::of\(&key\), Reach::Loads\);/let _ = KeyId::of(\&key);/'
+mutant bus-patterns-are-heard $bus 's/let _ = self\.forget_matching\(&pattern, Reach::Loads\);/let _ = pattern;/'
 mutant bus-tags-are-heard $bus 's/self\.generations\.heed_tag\(&name, generation\)/drop((name, generation))/'
 mutant bus-spaces-are-heard $bus 's/self\.generations\.heed_space\(generation\)/{ let _ = generation; }/'
-mutant bus-unknown-tags-are-ended $generation 's/if self\.tag\(name\)\.generation\.fetch_max\(generation, Ordering::AcqRel\) == 0 \{\s+self\.bump_tag\(name\);\s+\}/self.learn_tag(name, generation);/'
+mutant bus-tags-end-what-did-not-ask $generation 's/(self\.learn_tag\(name, generation\);)\s+self\.bump_tag\(name\);/$1/'
+mutant bus-spaces-end-what-did-not-ask $generation 's/(self\.learn_space\(generation\);)\s+self\.bump_space\(\);/$1/'
+mutant bus-tags-are-learnt $generation 's/self\.learn_tag\(name, generation\);\s+(self\.bump_tag\(name\);)/let _ = generation;\n        $1/'
+mutant bus-spaces-are-learnt $generation 's/self\.learn_space\(generation\);\s+(self\.bump_space\(\);)/let _ = generation;\n        $1/'
 mutant bus-loss-is-heard $bus 's/inner\.generations\.link\(false\);//'
 mutant bus-loss-makes-unverified $generation 's/stamps\.epoch == epoch && epoch\.is_multiple_of\(2\)/true/'
 mutant bus-return-makes-unverified $generation 's/stamps\.epoch == epoch && epoch/epoch/'
@@ -127,20 +175,30 @@ mutant owed-before-use $remote 's/self\.settle\(\)\.await\?;//'
 mutant owed-when-dropped $owed 's/self\.owed\.push\(undone\);/let _ = undone;/'
 mutant owed-while-worked-off $remote 's/\|\| self\.settling\.try_lock\(\)\.is_err\(\)//'
 mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
-mutant owed-by-a-dropped-put $core/cache.rs 's/let otherwise = codec\.and_then\(\|_\| self\.evict_otherwise\(id, plan\.key\.as_str\(\)\)\);/let otherwise: Option<Otherwise<'"'"'_>> = None;/'
-mutant owed-by-an-overtaken-put $store 's/self\.evict_key\(&entry\.key\)\.await\?;//'
+mutant owed-by-a-dropped-put $cache 's/let otherwise = codec\.and_then\(\|_\| self\.evict_otherwise\(id, plan\.key\.as_str\(\)\)\);/let otherwise: Option<Otherwise<'"'"'_>> = None;/'
+mutant owed-by-a-dropped-put-forgets $evict 's/drop\(self\.inner\.forget\(self\.id, Reach::All\)\);/let _ = (self.inner, self.id);/'
+mutant owed-by-an-overtaken-put $cache 's/return self\.evict_replaced\(plan\.key\.as_str\(\)\)\.await;/return Ok(());/'
+mutant owed-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
+mutant owed-by-an-overtaken-refresh $store 's/if fill\.codec\(\)\.is_some\(\)\s+&& let/if fill.codec().is_some() \&\& !replaces\n                \&\& let/'
+mutant owed-by-a-failed-refresh $store 's/drop\(remote\.owing\(&entry\.key\)\);/let _ = remote;/'
+mutant owed-is-waited-for-in-turn $remote 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
 
 # Leases.
 mutant lease-is-asked-for $load 's/if !remote\.has_leases\(\) \{/if true {/'
 mutant lease-of-the-commit $remote 's/\(Some\(token\), Some\(leases\)\) => self/(Some(token), Some(leases)) if token == 0 => self/'
-mutant lease-refused-forgets $store 's/let _ = self\.forget\(crate::key::KeyId::of\(&entry\.key\)\);//'
+mutant lease-refused-forgets $store 's/self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\);/let _ = memory;/'
+mutant lease-refused-forgets-its-own $store 's/self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\);/{ let _ = memory; drop(self.forget(KeyId::of(\&entry.key), Reach::All)); }/'
+mutant lease-taken-by-a-takeover $load 's/ \|\| lead\.took_over\(\)//'
+mutant lease-takeover-has-twice-the-time $load 's/self\.plan\.policy\.lease\.saturating_mul\(1 << lease\.takeovers\(\)\.min\(10\)\)/self.plan.policy.lease/'
+mutant lease-given-back $lease 's/let _ = remote\.abort\(&key, token\)\.await;/let _ = (remote, \&key, token);/'
 mutant lease-revoked-by-patterns $remote 's/leases\.revoke\(&pattern\.under\(&prefix\)\)\.await\?;//'
 mutant lease-stolen-by-refresh $load 's/steal: self\.is_refresh\(\) \|\|/steal:/'
 mutant lease-renewed $lease 's/self\.inner\.clock\.sleep_until\(next\)\.await;/std::future::pending::<()>().await;/'
-mutant lease-checked-by-the-store $memory 's/let holds = store\.holds\(&write\.key, token, now\);\s+if holds/let holds = true;\n            if holds/'
+mutant lease-checked-by-the-store $memory 's/let holds = store\.holds\(&write\.key, token\);\s+if holds/let holds = true;\n            let _ = token;\n            if holds/'
+mutant lease-outlasts-its-time $memory 's/let holds = store\.holds\(&write\.key, token\);\s+if holds/let holds = store.holds(\&write.key, token) \&\& now < store.leases[\&write.key].until;\n            if holds/'
 mutant lease-ended-by-remove $memory 's/store\.leases\.remove\(\*key\);//'
 mutant lease-ended-by-set $memory 's/store\.leases\.remove\(&write\.key\);\s+store\.write\(write, now\);\s+\}\s+drop\(store\);\s+self\.shared\.tell\(notice\);\s+Ok\(\(\)\)/store.write(write, now);\n            }\n            drop(store);\n            self.shared.tell(notice);\n            Ok(())/'
-mutant lease-waits-its-turn $memory 's/&& now < lease\.until\n        \{/\&\& now < lease.until\n            \&\& token == 0\n        {/'
+mutant lease-waits-its-turn $memory 's/Some\(lease\) if now < lease\.until => \{/Some(lease) if now < lease.until \&\& token == 0 => {/'
 
 # What is told, and what is removed.
 mutant notice-of-a-key $remote 's/self\.backend\.remove\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove(\&places, None) }/'
@@ -163,3 +221,7 @@ exit $failed
 # - `fence-put-forgets-first`: `commit_over` kills and replaces the same, and a put that is dropped before that
 #   evicts. `lease-refused-forgets`: the bus brings the same news within its bound.
 # - the limit of what is owed: no run owes so much.
+#
+# Not found out in 500 to 700 seeds, and neither tried with more nor with the tests of the promises so far:
+# `fence-takeover-outlives`, `fence-replacing-outlives`, `fence-write-asks-whether-alive`, and all of `reach-` that
+# was tried but `reach-load-heeds-what-ends-loads`. The rule `kept` needs fair weather, which one seed in ten has.

@@ -79,7 +79,8 @@ impl Tale {
 
     fn verdict(&self) -> Option<&'static str> {
         let (lives, local) = (vec![LIFE; 4], vec![false; 4]);
-        let terms = Terms { one_load_per_node: true, leases_hold: true, lives, local };
+        let terms =
+            Terms { one_load_per_node: true, leases_hold: true, puts_hold: true, lives, local };
         check(&self.records, &terms).err().map(|violation| violation.promise)
     }
 
@@ -145,6 +146,17 @@ fn an_old_value_after_a_put_breaks_p2() {
     let dropped = || Tale::new().load(0, 1, 100).evict(0, put, Outcome::Cancelled);
     dropped().read(0, 1, 100).keeps();
     dropped().after(60_000).read(0, 1, 100).breaks("P2");
+}
+
+#[test]
+fn a_put_that_is_not_found_is_found_out() {
+    let put = || Tale::new().evict(0, What::Put(1, 200), Outcome::Ok);
+    let missed = |tale: Tale| tale.read_as(How::Peek, 0, 1, Outcome::Nothing);
+    missed(put()).breaks("kept");
+    missed(put().evict(1, What::Key(1), Outcome::Ok)).keeps();
+    missed(put().after(LIFE)).keeps();
+    let earlier = Tale::new().evict(1, What::Key(1), Outcome::Ok);
+    missed(earlier.evict(0, What::Put(1, 200), Outcome::Ok)).breaks("kept");
 }
 
 #[test]

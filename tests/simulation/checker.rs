@@ -37,6 +37,8 @@ impl fmt::Display for Violation {
 pub(crate) struct Terms {
     pub(crate) one_load_per_node: bool,
     pub(crate) leases_hold: bool,
+    /// Whether nothing keeps a put from being done.
+    pub(crate) puts_hold: bool,
     /// How long a value of each key is served at most.
     pub(crate) lives: Vec<u64>,
     /// Which keys are kept in memory only.
@@ -48,6 +50,7 @@ impl Terms {
         Self {
             one_load_per_node: weather.loads_succeed() && weather.forgettings == 0,
             leases_hold: weather.leases_hold(),
+            puts_hold: weather.leases_hold() && weather.cancellations + weather.bus_losses == 0,
             lives: rules.iter().map(|rules| rules.life).collect(),
             local: rules.iter().map(|rules| rules.local).collect(),
         }
@@ -65,6 +68,8 @@ const LEFT_ALONE: u64 = 3_000;
 const PATIENCE: u64 = (1 + 2 + 4) * LEASE + 2 * LOAD + 20 * OPERATION;
 /// The nodes' clocks differ by so much.
 const SKEW: u64 = 250;
+/// No value's time is over earlier.
+const FRESH: u64 = 230;
 /// How long after an eviction another process's flights may still be replaced.
 const ECHO: u64 = BUS_DELAY + 4 * OPERATION;
 
@@ -72,6 +77,7 @@ pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> 
     let facts = Facts::of(records);
     let checker = Checker { facts: &facts };
     checker.values()?;
+    checker.kept(terms)?;
     checker.refreshed(terms)?;
     checker.life(terms)?;
     checker.late()?;
@@ -163,6 +169,60 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// A put that returned is found on its node, unless an eviction, another put or a refresh ran at the same
+    /// time or came after it. The news of another process's earlier ones are no reason to lose it. (A
+    /// generation that becomes known may make a read in progress find nothing.)
+    fn kept(&self, terms: &Terms) -> Result<(), Violation> {
+        if !terms.puts_hold {
+            return Ok(());
+        }
+        for put in self.facts.evicts.values() {
+            let (What::Put(key, _), Some((ended, Outcome::Ok))) = (put.what, put.ended) else {
+                continue;
+            };
+            if terms.local[key as usize] {
+                continue;
+            }
+            let nothing = self.facts.reads.values().find_map(|read| {
+                let found = read.ended.filter(|(_, outcome)| *outcome == Outcome::Nothing)?;
+                let asked = read.node == put.node && read.key == key && read.started > ended;
+                let fresh = found.0.at < ended.at + FRESH;
+                (asked && fresh && !self.disturbed(put, key, found.0)).then_some((read, found.0))
+            });
+            if let Some((read, found)) = nothing {
+                let orders = vec![put.started.order, read.started.order, found.order];
+                let what = format!("read {} did not find put {} of key {key}", read.id, put.id);
+                return Err(Violation::new("kept", what, orders));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something else that ends a key's values ran between the put's beginning and a later moment.
+    fn disturbed(&self, put: &Evict, key: Key, until: Moment) -> bool {
+        let evicted = self.facts.evicts.values().any(|evict| {
+            let generation = matches!(evict.what, What::Tag(_) | What::Clear);
+            let echo = if generation { ECHO } else { 0 };
+            evict.id != put.id
+                && covers(evict.what, key)
+                && evict.started < until
+                && evict.ended.is_none_or(|(ended, _)| {
+                    ended > put.started || ended.at + echo > put.started.at
+                })
+        });
+        let refreshed = self.facts.reads.values().any(|read| {
+            let loads = self.facts.loads.values().filter(|load| load.read == read.id);
+            read.how == How::Refresh
+                && read.key == key
+                && read.started < until
+                && (read.ended.is_none_or(|(ended, _)| ended.at + ECHO > put.started.at)
+                    || loads
+                        .into_iter()
+                        .any(|load| load.ended.at.saturating_add(ECHO) > put.started.at))
+        });
+        evicted || refreshed
+    }
+
     /// A refresh brings what was loaded for it, and (where the fleet agrees) what is older is not served
     /// after it.
     fn refreshed(&self, terms: &Terms) -> Result<(), Violation> {
@@ -171,12 +231,15 @@ impl Checker<'_> {
                 let what = format!("refresh {} got the older value {value}", read.id);
                 return Err(Violation::new("refresh", what, vec![read.started.order, ended.order]));
             }
+            // At the end of the caller's patience it may still be on its way to the store.
+            let stored = self.facts.operations.values().filter(|write| write.stored == Some(value));
+            let done = stored.filter_map(|write| write.applied).fold(ended, Moment::max);
             for (later, found, older) in self.found() {
                 let after = later.node == read.node && later.key == read.key;
                 let unlinked = &self.facts.unlinked;
                 if terms.leases_hold
                     && after
-                    && later.started > ended
+                    && later.started > done
                     && self.made(older).is_some_and(|made| made < read.started)
                     && !Facts::any(unlinked, read.node, read.started.at, found.at)
                     && !self.evicted(read.key, read.started.at, found.at)
@@ -221,7 +284,9 @@ impl Checker<'_> {
                     && load.ended < successor.began
                     && load.ended.at + 2 * LEASE > hung.began.at
             });
-            if read.node == hung.node && read.started > hung.ended && !side_by_side {
+            // Nor is who comes after an eviction's echo a successor: it does not join, and waits for the lease.
+            let echo = self.evicted(hung.key, hung.began.at, successor.began.at);
+            if read.node == hung.node && read.started > hung.ended && !side_by_side && !echo {
                 let orders = vec![hung.began.order, successor.began.order, ended.order];
                 let what = format!("value {value} of a leader that hung was kept");
                 return Err(Violation::new("P5", what, orders));
@@ -378,29 +443,35 @@ impl Checker<'_> {
     /// Whether an eviction of the key, or its echo, ends loads between the two.
     fn evicted(&self, key: Key, from: u64, to: u64) -> bool {
         self.facts.evicts.values().any(|evict| {
-            // One that failed is carried out later, before its node uses the remote tier again.
-            let effective = self.effective(evict).at;
-            let ended = evict.ended.map_or(u64::MAX, |(ended, _)| ended.at.max(effective));
-            let ended = ended.saturating_add(ECHO);
-            covers(evict.what, key) && evict.started.at <= to && ended >= from
+            // What failed or was dropped is carried out when its node uses the tier again.
+            let over = || self.effective(evict).at.saturating_add(ECHO);
+            covers(evict.what, key) && evict.started.at <= to && over() >= from
         })
     }
 
-    /// Whether there is a reason for a second load: a refresh, an eviction since the first was asked for,
-    /// a takeover, a link that was lost.
+    /// Whether there is a reason for a second load: a refresh, an eviction since either was asked for (who
+    /// waits for another process's lease may get it under generations that others know to be old), a
+    /// takeover, a link that was lost.
     fn may_load_too(&self, first: &Load, second: &Load) -> bool {
         let facts = self.facts;
-        let Some(asked) = facts.reads.get(&first.read).map(|read| read.started.at) else {
-            return true;
-        };
+        let asked = |load: &Load| facts.reads.get(&load.read).map(|read| read.started.at);
+        let (Some(asked), Some(other)) = (asked(first), asked(second)) else { return true };
+        let elsewhere = first.node != second.node;
+        let since = if elsewhere { asked.min(other) } else { asked };
+        // A node that was paused hears all of it when it goes on.
         let now = second.began.at;
+        let paused = |node| facts.paused.get(node).into_iter().flatten();
+        let since = paused(&first.node)
+            .chain(paused(&second.node))
+            .filter(|span| span.touches(since.saturating_sub(ECHO), now))
+            .fold(since, |since, span| since.min(span.from));
         let refreshed = facts.reads.values().any(|read| {
             read.how == How::Refresh
                 && read.key == first.key
                 && (read.id == first.read
                     || (read.started.at <= now && read.ended.is_none_or(|(at, _)| at.at >= asked)))
         });
-        let evicted = self.evicted(first.key, asked, now);
+        let evicted = self.evicted(first.key, since, now);
         let unlinked = |node| Facts::any(&facts.unlinked, node, asked, now);
         let overdue = now >= asked + LEASE;
         refreshed || evicted || overdue || unlinked(first.node) || unlinked(second.node)

@@ -7,8 +7,8 @@ use super::history::Record;
 use super::run::run;
 
 const THREADS: u64 = 2;
-/// So many failures are enough to look at.
-const ENOUGH: usize = 5;
+/// So many failures are enough to look at, unless `LARDER_FAILURES` says otherwise.
+const ENOUGH: u64 = 5;
 
 /// A number from the environment.
 pub(crate) fn number(name: &str) -> Option<u64> {
@@ -20,14 +20,15 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 /// Runs `count` seeds from `first` on.
 pub(crate) fn check(first: u64, count: u64) {
     let next = AtomicU64::new(first);
+    let enough = number("LARDER_FAILURES").unwrap_or(ENOUGH);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|threads| {
         for _ in 0..THREADS {
             threads.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let enough = failures.lock().is_ok_and(|all| all.len() >= ENOUGH);
-                    if seed >= first + count || enough {
+                    let done = failures.lock().is_ok_and(|all| all.len() as u64 >= enough);
+                    if seed >= first + count || done {
                         return;
                     }
                     if let Err(violation) = run(seed).verdict

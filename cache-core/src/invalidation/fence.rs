@@ -73,6 +73,13 @@ pub(crate) struct Ticket {
 #[derive(Debug)]
 pub(crate) struct Committed(Ticket);
 
+/// Why nothing was stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Overtaken {
+    /// An eviction or a put of this process came, which sees to the remote tier.
+    pub(crate) here: bool,
+}
+
 /// A fence that an eviction killed.
 #[derive(Debug)]
 pub(crate) struct Killed(Arc<Fence>);
@@ -214,8 +221,19 @@ impl Ticket {
 
     /// Stores the loaded entry in the memory tier, unless an eviction came since the ticket was
     /// issued: then nothing is stored, here or in the remote tier.
-    pub(crate) fn commit(self, memory: Option<&MemoryTier>, entry: &Stored) -> Option<Committed> {
-        self.fill(memory, entry).then(|| Committed(self))
+    pub(crate) fn commit(
+        self,
+        memory: Option<&MemoryTier>,
+        entry: &Stored,
+    ) -> Result<Committed, Overtaken> {
+        match self.fill(memory, entry) {
+            true => Ok(Committed(self)),
+            false => Err(self.overtaken()),
+        }
+    }
+
+    fn overtaken(&self) -> Overtaken {
+        Overtaken { here: !self.is_in_its_life() }
     }
 
     /// Puts an entry into the memory tier, unless an eviction came since the ticket was issued.
@@ -253,8 +271,11 @@ impl Ticket {
         self,
         memory: Option<&MemoryTier>,
         entry: &Stored,
-    ) -> Option<Committed> {
-        self.fill_then(memory, entry, || self.move_on()).then(|| Committed(self))
+    ) -> Result<Committed, Overtaken> {
+        match self.fill_then(memory, entry, || self.move_on()) {
+            true => Ok(Committed(self)),
+            false => Err(self.overtaken()),
+        }
     }
 
     /// Kills all others of the key, if this one is alive: a write all tickets, a load those of loads.

@@ -182,10 +182,12 @@ impl Generations {
     }
 
     /// As [`current`](Self::current), for a load whose stamps the fleet has yet to tell: a generation
-    /// that becomes known is no eviction.
+    /// that becomes known is no eviction. What began before the link was lost, or came back, may have missed
+    /// one.
     pub(crate) fn counts(&self, stamps: &Stamps) -> bool {
         let same = |seen: u64, now: &AtomicU64| seen == 0 || seen == now.load(Ordering::Acquire);
         self.unmoved(stamps)
+            && stamps.epoch == self.epoch.load(Ordering::Acquire)
             && same(stamps.space, &self.space)
             && stamps.tags.iter().all(|(tag, seen)| same(*seen, &tag.generation))
     }

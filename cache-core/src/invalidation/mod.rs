@@ -22,7 +22,7 @@ pub use evict::Evict;
 pub(crate) use evict::Otherwise;
 pub use evictions::Evictions;
 pub(crate) use evictions::report;
-pub(crate) use fence::{Committed, Fences, Killed, Permit, Reach, Ticket, Watch};
+pub(crate) use fence::{Committed, Fences, Killed, Overtaken, Permit, Reach, Ticket, Watch};
 pub(crate) use generation::{Generations, Stamps, Validity};
 pub(crate) use list::What;
 pub use list::{EvictTarget, Invalidation};

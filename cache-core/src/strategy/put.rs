@@ -30,7 +30,7 @@ impl Inner {
             self.stamp_remotely(plan, &mut ticket).await;
         }
         let entry = self.entry(plan, &ticket, value, self.ttl(&plan.policy), Duration::ZERO);
-        let Some(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
+        let Ok(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
             // An eviction or a put of this process came.
             self.counters.fenced();
             let Some(otherwise) = otherwise else { return Ok(()) };

@@ -7,7 +7,7 @@ use crate::cache::Inner;
 use crate::codec::{self, Codec};
 use crate::entry::Stored;
 use crate::hierarchy::{Lease, Trying, Writing};
-use crate::invalidation::{Committed, Reach, Ticket};
+use crate::invalidation::{Committed, Overtaken, Reach, Ticket};
 use crate::key::KeyId;
 
 /// Where a loaded value may go.
@@ -24,7 +24,7 @@ impl Inner {
     /// Stores in the remote tier what was committed in memory.
     pub(super) async fn store(
         self: &Arc<Self>,
-        committed: Option<Committed>,
+        committed: Result<Committed, Overtaken>,
         fill: Fill,
         entry: &Stored,
         replaces: bool,
@@ -33,15 +33,19 @@ impl Inner {
             // What was to be replaced is there still.
             drop(remote.owing(&entry.key));
         }
-        let Some(committed) = committed else {
-            self.counters.fenced();
-            // What overtook a refresh may have been older than it: the news of an earlier one elsewhere.
-            if fill.codec().is_some()
-                && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
-            {
-                tracing::warn!(%error, "larder: an older value was not evicted everywhere");
+        let committed = match committed {
+            Ok(committed) => committed,
+            Err(overtaken) => {
+                self.counters.fenced();
+                // What overtook a refresh may have been older than it: the news of an earlier one elsewhere.
+                if !overtaken.here
+                    && fill.codec().is_some()
+                    && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
+                {
+                    tracing::warn!(%error, "larder: an older value was not evicted everywhere");
+                }
+                return;
             }
-            return;
         };
         self.counters.stores();
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
