@@ -14,10 +14,12 @@ mod crate_path;
 mod duration;
 mod errors;
 mod fallback;
+mod kept;
 mod lifetimes;
 mod mixed;
 mod mutator;
 mod options;
+mod outcome;
 mod signature;
 mod target;
 mod template;
@@ -217,8 +219,13 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `all` | everything in the cache |
 ///
 /// Targets may use `result`, what the function returned (the `T` of a `Result<T, E>`), as in `key = "user:{result.id}"`. Such a
-/// target is known only after the body: an `Err`, a panic or a dropped future leaves it out. If an argument is called `result`,
-/// that argument is meant. Targets are otherwise evaluated before the body, by reference where you write `&`.
+/// target is known only after the body: an `Err`, a panic or a dropped future leaves it out, and the other targets of the attribute
+/// are evicted all the same. If an argument is called `result`, that argument is meant. Targets are otherwise evaluated before the
+/// body, by reference where you write `&`.
+///
+/// Beside `result`, and in `when`, arguments are what they were before the body, which may consume them: a template writes its
+/// part of them beforehand, for anything else an argument taken by value is cloned. (What is borrowed with `&mut` is used as the
+/// body has left it.)
 ///
 /// A target may take a direction, as in `get_user(db, id).tenant(tenant)`. Inside a `larder::transaction` the evictions wait
 /// for the commit.
@@ -226,8 +233,26 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | option | default | meaning |
 /// | --- | --- | --- |
 /// | `before` | after | evict before the body runs |
+/// | `on = "ok"` | `"always"` | evict only if the body returns, and no `Err`: a panic, a dropped future and an `Err` leave the entries. What a body did before it failed is then served from the cache as it was. An output that is no `Result` counts as `Ok` |
+/// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, asked after the body. A panic or a dropped future leaves nothing to ask: then it evicts, unless `on = "ok"` |
 /// | `cache = "people"` | the default cache | where `key`, `keys`, `pattern`, `tags` and `all` apply: a name or a handle. Calls know their own |
 /// | `crate = path` | found | where larder is |
+///
+/// ```
+/// # use larder::{cache_evict, cached};
+/// # struct User { id: u64, team: String }
+/// # impl User { fn is_public(&self) -> bool { true } }
+/// #[cached(key = "user:{id}")]
+/// async fn get_user(id: u64) -> String {
+///     format!("user {id}")
+/// }
+///
+/// #[cache_evict(get_user(result.id), key = "team:{user.team}:{result.id}")] // what has just got its id
+/// #[cache_evict(pattern = "users:page:*", on = "ok", when = matches!(result, Ok(user) if user.is_public()))]
+/// async fn create(user: User) -> Result<User, String> {
+///     Ok(User { id: 7, ..user })
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_evict::expand(args.into(), item.into()).into()
@@ -243,9 +268,28 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// It takes one call of a cached function, evaluated before the body, or after it if the call uses `result`
-/// (`get_user(db, result.id)`). Of a `Result` the `Ok` value is stored; an `Err` stores nothing. Inside a
-/// `larder::transaction` it is stored at the commit. The function keeps its
-/// signature, and attributes can be stacked. `crate = path` says where larder is.
+/// (`get_user(db, result.id)`; then an `Err`, a panic or a dropped future leaves everything as it is, for there is no such call).
+/// Of a `Result` the `Ok` value is stored. An `Err`, a panic or a dropped future evicts the entry: the function may have written.
+/// Inside a `larder::transaction` it is stored at the commit. The function keeps its signature, and attributes can be stacked.
+///
+/// | option | default | meaning |
+/// | --- | --- | --- |
+/// | `on = "ok"` | `"always"` | leave the entry as it is on an `Err`, a panic or a dropped future |
+/// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, asked after the body. If it is false the value is not stored, and the entry that it has made old is evicted |
+/// | `crate = path` | found | where larder is |
+///
+/// ```
+/// # use larder::{cache_put, cached};
+/// #[cached(key = "name:{id}")]
+/// async fn name(id: u64) -> Result<String, String> {
+///     Ok(format!("user {id}"))
+/// }
+///
+/// #[cache_put(name(id), on = "ok", when = new.len() < 100)]
+/// async fn rename(id: u64, new: String) -> Result<String, String> {
+///     if new.is_empty() { Err("a name has letters".into()) } else { Ok(new) }
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_put::expand(args.into(), item.into()).into()

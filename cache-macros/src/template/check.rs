@@ -46,6 +46,7 @@ impl Reader<'_> {
                     }
                     (last, separated) = (Some(place), false);
                 }
+                Part::Piece(_) => {}
             }
         }
     }
@@ -54,7 +55,7 @@ impl Reader<'_> {
 fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
     parts.iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.as_str()),
-        Part::Place(_) => None,
+        Part::Place(_) | Part::Piece(_) => None,
     })
 }
 

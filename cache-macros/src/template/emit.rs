@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
-use super::{Field, Part, Place, Template};
+use super::{Field, Part, Piece, Place, Template};
 use crate::mixed::mixed;
 
 impl Template {
@@ -24,7 +24,7 @@ impl Template {
 
     /// The imports that [`Template::pushes`] needs. They belong in a block of ours: the user's body must not see them.
     pub(crate) fn traits(&self, private: &TokenStream) -> Option<TokenStream> {
-        let needed = self.fixed().is_none();
+        let needed = self.places().next().is_some();
         needed.then(|| mixed!(use #private::{PushDisplay as _, PushExact as _};))
     }
 
@@ -37,18 +37,37 @@ impl Template {
     ) -> TokenStream {
         let pushes = self.parts.iter().map(|part| match part {
             Part::Text(text) => mixed!(#buffer.literal(#text);),
-            Part::Place(place) => {
-                let place = place.expr(self.literal.span());
-                // What rustc says of a type that isn't `Display` is shown at the template.
-                let shown = Span::mixed_site().located_at(self.literal.span());
-                quote_spanned!(shown=> (&#private::Field(&#place)).push(#borrowed);)
-            }
+            Part::Place(place) => place.push(self.literal.span(), private, borrowed),
+            Part::Piece(piece) => mixed!(#buffer.literal(#piece.as_str());),
         });
         pushes.collect()
     }
 }
 
+impl Piece {
+    /// The statement that writes it.
+    pub(crate) fn statement(&self, private: &TokenStream) -> TokenStream {
+        let (name, key) = (&self.name, Ident::new("key", Span::mixed_site()));
+        let push = self.place.push(self.literal.span(), private, &mixed!(&mut #key));
+        mixed! {
+            let #name = {
+                use #private::{PushDisplay as _, PushExact as _};
+                let mut #key = #private::KeyBuf::new();
+                #push
+                #key
+            };
+        }
+    }
+}
+
 impl Place {
+    /// The statement that writes it. What rustc says of a type that isn't `Display` is shown at the template.
+    fn push(&self, shown: Span, private: &TokenStream, borrowed: &TokenStream) -> TokenStream {
+        let place = self.expr(shown);
+        let shown = Span::mixed_site().located_at(shown);
+        quote_spanned!(shown=> (&#private::Field(&#place)).push(#borrowed);)
+    }
+
     /// The place as an expression that resolves as the argument does, and is shown at the template when it is wrong.
     fn expr(&self, shown: Span) -> TokenStream {
         let mut root = self.root.clone();
