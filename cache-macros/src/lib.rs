@@ -96,6 +96,9 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `policy = SHARED` | `Policy::new()` | a constant `larder::Policy`, which the other options override; see below |
 /// | `key = "user:{id}"` | automatic | the whole key below the cache's namespace. Must mention every argument that isn't skipped |
+/// | `key_with = make_key(&query, page)` | automatic | a text in the place of the arguments, behind the function's path: an expression over the arguments, by reference where you write `&`, that gives anything with `Display`. It is escaped as an argument would be. **An argument that it forgets cannot be noticed**: calls that differ in it share an entry |
+/// | `key_prefix = "users"` | none | text in front of the key, whichever kind, and a `:` unless it ends in `:` or `/` |
+/// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
 /// | `skip(db, self)` | none | arguments that the value does not depend on |
 /// | `tags = ["users", "user:{id}"]` | none | names under which entries can be evicted together |
 /// | `cache = "people"` | the default cache | a cache by name, or (any other expression) a handle: `cache = self.cache` |
@@ -163,8 +166,31 @@ use proc_macro::TokenStream;
 /// Every argument is part of the key unless it is skipped, and `self` is an argument like the others. In an automatic key
 /// an argument is serialized (`serde::Serialize`); type parameters, and for methods the type, are part of it too. In a template
 /// a placeholder is an argument or a field of one (`{id}`, `{self.tenant}`, `{pair.0}`) that is written by `Display` and
-/// escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them. A template
-/// knows nothing of type parameters: name in it what makes them differ.
+/// escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
+///
+/// The type and constant parameters of a generic function are treated as arguments: a template must mention them (`{T}` is the name
+/// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. The parameters of an
+/// `impl` block are not seen; name in the template what makes them differ.
+///
+/// ```
+/// # use larder::cached;
+/// # trait Render { fn page(words: &[String]) -> String; }
+/// #[cached(key = "page:{T}:{id}", key_prefix = "site", version = 2)] // site:page:shop%3A%3AIndex:7#2
+/// async fn page<T: Render>(id: u64) -> String {
+///     T::page(&[id.to_string()])
+/// }
+///
+/// fn normal(words: &[String]) -> String {
+///     let mut words = words.to_vec();
+///     words.sort();
+///     words.join(" ")
+/// }
+///
+/// #[cached(key_with = normal(&words), key_prefix = "site")] // site:shop::search:a%20b
+/// async fn search(words: Vec<String>) -> Vec<u64> {
+///     vec![words.len() as u64]
+/// }
+/// ```
 ///
 /// # Sync functions and methods
 ///
@@ -225,7 +251,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Beside `result`, and in `when`, arguments are what they were before the body, which may consume them: a template writes its
 /// part of them beforehand, for anything else an argument taken by value is cloned. (What is borrowed with `&mut` is used as the
-/// body has left it.)
+/// body has left it. A name that such an expression binds anew counts as the argument of that name: choose another.)
 ///
 /// A target may take a direction, as in `get_user(db, id).tenant(tenant)`. Inside a `larder::transaction` the evictions wait
 /// for the commit.
@@ -248,7 +274,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 ///
 /// #[cache_evict(get_user(result.id), key = "team:{user.team}:{result.id}")] // what has just got its id
-/// #[cache_evict(pattern = "users:page:*", on = "ok", when = matches!(result, Ok(user) if user.is_public()))]
+/// #[cache_evict(pattern = "users:page:*", on = "ok", when = matches!(result, Ok(new) if new.is_public()))]
 /// async fn create(user: User) -> Result<User, String> {
 ///     Ok(User { id: 7, ..user })
 /// }

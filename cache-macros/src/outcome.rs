@@ -64,7 +64,7 @@ impl Outcome {
                 let #result = &output;
             }
         });
-        Some(mixed!({ #result #when }))
+        Some(mixed!({ #result let wanted: ::core::primitive::bool = #when; wanted }))
     }
 }
 

@@ -4,7 +4,7 @@ mod check;
 mod emit;
 mod parse;
 
-pub(crate) use parse::{Kind, parse};
+pub(crate) use parse::{Kind, parse, plain_text};
 
 use proc_macro2::{Ident, Span};
 use quote::format_ident;
@@ -21,6 +21,8 @@ pub(crate) struct Template {
 enum Part {
     Text(String),
     Place(Place),
+    /// `{T}`: the name of what a type parameter stands for.
+    Type(Ident),
     /// A place that was written before the body, into this variable.
     Piece(Ident),
 }
@@ -50,6 +52,7 @@ impl Template {
     /// Whether a placeholder begins with `name`.
     pub(crate) fn mentions(&self, name: &str) -> bool {
         self.places().any(|place| place.root == name)
+            || self.parts.iter().any(|part| matches!(part, Part::Type(ident) if ident == name))
     }
 
     /// Whether a placeholder is a field of `self`.
@@ -87,7 +90,7 @@ impl Template {
     fn places(&self) -> impl Iterator<Item = &Place> {
         self.parts.iter().filter_map(|part| match part {
             Part::Place(place) => Some(place),
-            Part::Text(_) | Part::Piece(_) => None,
+            Part::Text(_) | Part::Type(_) | Part::Piece(_) => None,
         })
     }
 }

@@ -4,19 +4,28 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
 use super::{Field, Part, Piece, Place, Template};
+use crate::cached::Affixes;
 use crate::mixed::mixed;
 
 impl Template {
     /// A block whose value is the `KeyBuf` of this template.
     pub(crate) fn key_buf(&self, private: &TokenStream) -> TokenStream {
+        self.key_buf_with(private, &Affixes::default())
+    }
+
+    /// The same with what stands around it.
+    pub(crate) fn key_buf_with(&self, private: &TokenStream, affixes: &Affixes) -> TokenStream {
         let key = Ident::new("key", Span::mixed_site());
+        let (prefix, version) = (affixes.before(&key), affixes.after(&key));
         let traits = self.traits(private);
         let pushes = self.pushes(private, &key.to_token_stream(), &mixed!(&mut #key));
         mixed! {
             {
                 #traits
                 let mut #key = #private::KeyBuf::new();
+                #prefix
                 #pushes
+                #version
                 #key
             }
         }
@@ -38,6 +47,7 @@ impl Template {
         let pushes = self.parts.iter().map(|part| match part {
             Part::Text(text) => mixed!(#buffer.literal(#text);),
             Part::Place(place) => place.push(self.literal.span(), private, borrowed),
+            Part::Type(ident) => mixed!(#buffer.type_name::<#ident>();),
             Part::Piece(piece) => mixed!(#buffer.literal(#piece.as_str());),
         });
         pushes.collect()

@@ -368,7 +368,8 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
                             match {
                                 #[allow(unused_variables)]
                                 let result = &output;
-                                user.active && result.is_ok()
+                                let wanted: ::core::primitive::bool = user.active && result.is_ok();
+                                wanted
                             } {
                                 true => {
                                     evictions
@@ -415,7 +416,8 @@ fn evict_when() {
                 let evictions = match {
                     #[allow(unused_variables)]
                     let result = &output;
-                    *result > 0
+                    let wanted: ::core::primitive::bool = *result > 0;
+                    wanted
                 } {
                     true => evictions,
                     false => evictions.none(),
@@ -459,7 +461,8 @@ fn put_under_conditions() {
                     put.only_if({
                         #[allow(unused_variables)]
                         let result = &output;
-                        name.is_some()
+                        let wanted: ::core::primitive::bool = name.is_some();
+                        wanted
                     })
                 };
                 put.finish(&output).await;
