@@ -349,7 +349,7 @@ async fn when_decides_after_the_body() {
     }
     #[cache_evict(key = "a", when = names.len() > 1, cache = "evict-when")]
     fn rename(names: Vec<String>) -> usize {
-        names.into_iter().count()
+        names.into_boxed_slice().len()
     }
     #[cache_evict(key = "a", on = "ok", when = matches!(result, Ok(1) | Err(_)), cache = "evict-when")]
     fn both(value: Result<u64, String>) -> Result<u64, String> {

@@ -107,7 +107,8 @@ pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
     }
     let reference = ExprReference {
         attrs: Vec::new(),
-        and_token: syn::Token![&](Span::mixed_site()),
+        // What rustc says of the reference is shown at the expression.
+        and_token: syn::Token![&](Span::mixed_site().located_at(expr.span())),
         mutability: None,
         expr: Box::new(expr.clone()),
     };

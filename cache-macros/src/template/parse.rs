@@ -56,6 +56,10 @@ pub(crate) fn plain_text(option: &str, value: &Expr, errors: &mut Errors) -> Opt
         errors.at(literal.span(), message);
         return None;
     }
+    if literal.value().is_empty() {
+        errors.at(literal.span(), format!("`{option}` is empty: leave it out, or write a text"));
+        return None;
+    }
     let names = Names { all: Vec::new(), consts: Vec::new(), types: Vec::new() };
     parse(Kind::Key, value, &names, errors)?.fixed()
 }

@@ -225,7 +225,7 @@ fn wrong_texts_around_a_key() {
         quote!(version = "{id}", key_prefix = id),
         &["`version` is the same for every call", "`key_prefix` is a text such as"],
     );
-    cached(quote!(version = "", key_prefix = ""), &["this key is empty", "this key is empty"]);
+    cached(quote!(version = "", key_prefix = ""), &["`version` is empty", "`key_prefix` is empty"]);
 }
 
 #[test]
