@@ -19,6 +19,20 @@ pub fn typed<T>() -> T {
     unreachable!("only named for its type")
 }
 
+/// What an argument needs that is used behind a body, which may consume it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has to be `Clone`: this argument is used after the body, which may have consumed it",
+    label = "used by `when`, or by a target beside `result`",
+    note = "derive `Clone`, take the argument by reference, or name what is needed of it in a template (`key = \"user:{{arg.id}}:{{result.id}}\"`)"
+)]
+pub trait Keep: Clone {}
+impl<T: Clone> Keep for T {}
+
+/// A clone for what comes after the body.
+pub fn kept<T: Keep>(argument: &T) -> T {
+    argument.clone()
+}
+
 /// `policy`, if it can be. In a `static` the answer is the compiler's.
 ///
 /// # Panics

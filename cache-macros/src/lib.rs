@@ -14,10 +14,12 @@ mod crate_path;
 mod duration;
 mod errors;
 mod fallback;
+mod kept;
 mod lifetimes;
 mod mixed;
 mod mutator;
 mod options;
+mod outcome;
 mod signature;
 mod target;
 mod template;
@@ -94,6 +96,9 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `policy = SHARED` | `Policy::new()` | a constant `larder::Policy`, which the other options override; see below |
 /// | `key = "user:{id}"` | automatic | the whole key below the cache's namespace. Must mention every argument that isn't skipped |
+/// | `key_with = make_key(&query, page)` | automatic | a text in the place of the arguments, behind the function's path: an expression over the arguments, by reference where you write `&`, that gives anything with `Display`. It is escaped as an argument would be. **An argument that it forgets cannot be noticed**: calls that differ in it share an entry |
+/// | `key_prefix = "users"` | none | text in front of the key, whichever kind, and a `:` unless it ends in `:` or `/` |
+/// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
 /// | `skip(db, self)` | none | arguments that the value does not depend on |
 /// | `tags = ["users", "user:{id}"]` | none | names under which entries can be evicted together |
 /// | `cache = "people"` | the default cache | a cache by name, or (any other expression) a handle: `cache = self.cache` |
@@ -161,8 +166,31 @@ use proc_macro::TokenStream;
 /// Every argument is part of the key unless it is skipped, and `self` is an argument like the others. In an automatic key
 /// an argument is serialized (`serde::Serialize`); type parameters, and for methods the type, are part of it too. In a template
 /// a placeholder is an argument or a field of one (`{id}`, `{self.tenant}`, `{pair.0}`) that is written by `Display` and
-/// escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them. A template
-/// knows nothing of type parameters: name in it what makes them differ.
+/// escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
+///
+/// The type and constant parameters of a generic function are treated as arguments: a template must mention them (`{T}` is the name
+/// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. The parameters of an
+/// `impl` block are not seen; name in the template what makes them differ.
+///
+/// ```
+/// # use larder::cached;
+/// # trait Render { fn page(words: &[String]) -> String; }
+/// #[cached(key = "page:{T}:{id}", key_prefix = "site", version = 2)] // site:page:shop%3A%3AIndex:7#2
+/// async fn page<T: Render>(id: u64) -> String {
+///     T::page(&[id.to_string()])
+/// }
+///
+/// fn normal(words: &[String]) -> String {
+///     let mut words = words.to_vec();
+///     words.sort();
+///     words.join(" ")
+/// }
+///
+/// #[cached(key_with = normal(&words), key_prefix = "site")] // site:shop::search:a%20b
+/// async fn search(words: Vec<String>) -> Vec<u64> {
+///     vec![words.len() as u64]
+/// }
+/// ```
 ///
 /// # Sync functions and methods
 ///
@@ -217,8 +245,13 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `all` | everything in the cache |
 ///
 /// Targets may use `result`, what the function returned (the `T` of a `Result<T, E>`), as in `key = "user:{result.id}"`. Such a
-/// target is known only after the body: an `Err`, a panic or a dropped future leaves it out. If an argument is called `result`,
-/// that argument is meant. Targets are otherwise evaluated before the body, by reference where you write `&`.
+/// target is known only after the body: an `Err`, a panic or a dropped future leaves it out, and the other targets of the attribute
+/// are evicted all the same. If an argument is called `result`, that argument is meant. Targets are otherwise evaluated before the
+/// body, by reference where you write `&`.
+///
+/// Beside `result`, and in `when`, arguments are what they were before the body, which may consume them: a template writes its
+/// part of them beforehand, for anything else an argument taken by value is cloned. (What is borrowed with `&mut` is used as the
+/// body has left it. A name that such an expression binds anew counts as the argument of that name: choose another.)
 ///
 /// A target may take a direction, as in `get_user(db, id).tenant(tenant)`. Inside a `larder::transaction` the evictions wait
 /// for the commit.
@@ -226,8 +259,26 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | option | default | meaning |
 /// | --- | --- | --- |
 /// | `before` | after | evict before the body runs |
+/// | `on = "ok"` | `"always"` | evict only if the body returns, and no `Err`: a panic, a dropped future and an `Err` leave the entries. What a body did before it failed is then served from the cache as it was. An output that is no `Result` counts as `Ok` |
+/// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, asked after the body. A panic or a dropped future leaves nothing to ask: then it evicts, unless `on = "ok"` |
 /// | `cache = "people"` | the default cache | where `key`, `keys`, `pattern`, `tags` and `all` apply: a name or a handle. Calls know their own |
 /// | `crate = path` | found | where larder is |
+///
+/// ```
+/// # use larder::{cache_evict, cached};
+/// # struct User { id: u64, team: String }
+/// # impl User { fn is_public(&self) -> bool { true } }
+/// #[cached(key = "user:{id}")]
+/// async fn get_user(id: u64) -> String {
+///     format!("user {id}")
+/// }
+///
+/// #[cache_evict(get_user(result.id), key = "team:{user.team}:{result.id}")] // what has just got its id
+/// #[cache_evict(pattern = "users:page:*", on = "ok", when = matches!(result, Ok(new) if new.is_public()))]
+/// async fn create(user: User) -> Result<User, String> {
+///     Ok(User { id: 7, ..user })
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_evict::expand(args.into(), item.into()).into()
@@ -243,9 +294,28 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// It takes one call of a cached function, evaluated before the body, or after it if the call uses `result`
-/// (`get_user(db, result.id)`). Of a `Result` the `Ok` value is stored; an `Err` stores nothing. Inside a
-/// `larder::transaction` it is stored at the commit. The function keeps its
-/// signature, and attributes can be stacked. `crate = path` says where larder is.
+/// (`get_user(db, result.id)`; then an `Err`, a panic or a dropped future leaves everything as it is, for there is no such call).
+/// Of a `Result` the `Ok` value is stored. An `Err`, a panic or a dropped future evicts the entry: the function may have written.
+/// Inside a `larder::transaction` it is stored at the commit. The function keeps its signature, and attributes can be stacked.
+///
+/// | option | default | meaning |
+/// | --- | --- | --- |
+/// | `on = "ok"` | `"always"` | leave the entry as it is on an `Err`, a panic or a dropped future |
+/// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, asked after the body. If it is false the value is not stored, and the entry that it has made old is evicted |
+/// | `crate = path` | found | where larder is |
+///
+/// ```
+/// # use larder::{cache_put, cached};
+/// #[cached(key = "name:{id}")]
+/// async fn name(id: u64) -> Result<String, String> {
+///     Ok(format!("user {id}"))
+/// }
+///
+/// #[cache_put(name(id), on = "ok", when = new.len() < 100)]
+/// async fn rename(id: u64, new: String) -> Result<String, String> {
+///     if new.is_empty() { Err("a name has letters".into()) } else { Ok(new) }
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_put::expand(args.into(), item.into()).into()

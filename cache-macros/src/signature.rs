@@ -79,19 +79,44 @@ impl Function {
         let this = self.receiver().map(|receiver| Ident::new("self", receiver.self_token.span));
         let args =
             self.args.iter().filter(|arg| arg.pattern.is_none()).map(|arg| arg.ident.clone());
-        Names { all: this.into_iter().chain(args).collect() }
+        let consts = self.sig.generics.const_params().map(|param| param.ident.clone());
+        let types = self.sig.generics.type_params().map(|param| param.ident.clone());
+        Names {
+            all: this.into_iter().chain(args).collect(),
+            consts: consts.collect(),
+            types: types.collect(),
+        }
     }
 }
 
 /// The names that templates and `skip` can use.
 pub(crate) struct Names {
+    /// `self` and the arguments.
     pub(crate) all: Vec<Ident>,
+    /// The parameters that tell instances of a generic function apart.
+    pub(crate) consts: Vec<Ident>,
+    pub(crate) types: Vec<Ident>,
 }
 
 impl Names {
     /// The argument called `name`.
     pub(crate) fn find(&self, name: &str) -> Option<&Ident> {
         self.all.iter().find(|ident| *ident == name)
+    }
+
+    /// The argument or constant parameter called `name`.
+    pub(crate) fn value(&self, name: &str) -> Option<&Ident> {
+        self.find(name).or_else(|| self.consts.iter().find(|ident| *ident == name))
+    }
+
+    /// The type parameter called `name`.
+    pub(crate) fn ty(&self, name: &str) -> Option<&Ident> {
+        self.types.iter().find(|ident| *ident == name)
+    }
+
+    /// The generic parameters, lifetimes apart.
+    pub(crate) fn generics(&self) -> impl Iterator<Item = &Ident> {
+        self.types.iter().chain(&self.consts)
     }
 }
 

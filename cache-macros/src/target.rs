@@ -1,6 +1,6 @@
 //! Typed targets: the very call whose entry is meant, so that an eviction can't drift from the read.
 
-use proc_macro2::{Ident, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::Expr;
 
@@ -23,7 +23,7 @@ impl Target {
         match &expr {
             Expr::Call(_) | Expr::MethodCall(_) | Expr::Macro(_) => {
                 let uses_result =
-                    result_is_free(function) && mentions_result(expr.to_token_stream());
+                    result_is_free(function) && mentions(RESULT, expr.to_token_stream());
                 Some(Self { expr, uses_result })
             }
             Expr::Await(_) => {
@@ -64,17 +64,22 @@ pub(crate) fn result_is_free(function: &Function) -> bool {
     function.names().find(RESULT).is_none()
 }
 
-/// Whether `result` occurs as a value: not as a field (`x.result`), a method or a path (`result::get`).
-fn mentions_result(tokens: TokenStream) -> bool {
+/// Whether `name` occurs as a value: not as a field (`x.name`), a method or a path (`name::get`). The text of a macro such as
+/// `format!("{name}")` counts.
+pub(crate) fn mentions(name: &str, tokens: TokenStream) -> bool {
     let mut after_dot = false;
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let found = match &token {
-            TokenTree::Group(group) => mentions_result(group.stream()),
+            TokenTree::Group(group) => mentions(name, group.stream()),
             TokenTree::Ident(ident) => {
-                ident == RESULT && !after_dot && !tokens.peek().is_some_and(is_path_colon)
+                ident == name && !after_dot && !tokens.peek().is_some_and(is_colon)
             }
-            _ => false,
+            TokenTree::Literal(literal) => {
+                let text = literal.to_string();
+                ["}", ":"].iter().any(|end| text.contains(&format!("{{{name}{end}")))
+            }
+            TokenTree::Punct(_) => false,
         };
         if found {
             return true;
@@ -84,6 +89,7 @@ fn mentions_result(tokens: TokenStream) -> bool {
     false
 }
 
-fn is_path_colon(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint)
+/// Behind the first part of a path, or the name of a field.
+fn is_colon(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':')
 }

@@ -4,9 +4,10 @@ mod check;
 mod emit;
 mod parse;
 
-pub(crate) use parse::{Kind, parse};
+pub(crate) use parse::{Kind, parse, plain_text};
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
+use quote::format_ident;
 use syn::LitStr;
 
 /// A template all of whose placeholders are known.
@@ -16,18 +17,32 @@ pub(crate) struct Template {
     literal: LitStr,
 }
 
+#[derive(Clone)]
 enum Part {
     Text(String),
     Place(Place),
+    /// `{T}`: the name of what a type parameter stands for.
+    Type(Ident),
+    /// A place that was written before the body, into this variable.
+    Piece(Ident),
+}
+
+/// A place of a template on its own.
+pub(crate) struct Piece {
+    name: Ident,
+    place: Place,
+    literal: LitStr,
 }
 
 /// `id`, `self.tenant`, `pair.0`.
+#[derive(Clone)]
 struct Place {
     /// The argument that it begins with.
     root: Ident,
     fields: Vec<Field>,
 }
 
+#[derive(Clone)]
 enum Field {
     Named(Ident),
     At(u32),
@@ -37,6 +52,7 @@ impl Template {
     /// Whether a placeholder begins with `name`.
     pub(crate) fn mentions(&self, name: &str) -> bool {
         self.places().any(|place| place.root == name)
+            || self.parts.iter().any(|part| matches!(part, Part::Type(ident) if ident == name))
     }
 
     /// Whether a placeholder is a field of `self`.
@@ -57,10 +73,24 @@ impl Template {
         &self.literal
     }
 
+    /// Moves all places but those of `late` into `pieces`, to be written earlier than the rest.
+    pub(crate) fn set_apart(&mut self, late: &str, pieces: &mut Vec<Piece>) {
+        for part in &mut self.parts {
+            if let Part::Place(place) = part
+                && place.root != late
+            {
+                let name = format_ident!("piece{}", pieces.len(), span = Span::mixed_site());
+                let piece = Part::Piece(name.clone());
+                pieces.push(Piece { name, place: place.clone(), literal: self.literal.clone() });
+                *part = piece;
+            }
+        }
+    }
+
     fn places(&self) -> impl Iterator<Item = &Place> {
         self.parts.iter().filter_map(|part| match part {
             Part::Place(place) => Some(place),
-            Part::Text(_) => None,
+            Part::Text(_) | Part::Type(_) | Part::Piece(_) => None,
         })
     }
 }

@@ -292,3 +292,184 @@ async fn attributes_can_be_stacked() {
     change(0).await.unwrap_err();
     assert_eq!(keys(&one).await, ["b:0", "b:1", "c:0"]);
 }
+
+#[tokio::test]
+async fn on_ok_evicts_after_an_ok_only() {
+    #[cache_evict(key = "a", on = "ok", cache = "evict-on-ok")]
+    #[cache_evict(key = "always", on = "always", cache = "evict-on-ok")]
+    async fn leave(way: Way) -> Result<u64, String> {
+        if let Way::Hang = way {
+            std::future::pending::<()>().await;
+        }
+        way.go()
+    }
+    type Answer = Result<u64, String>;
+    #[cache_evict(key = "a", on = "ok", cache = "evict-on-ok")]
+    fn leave_sync(way: Way) -> Answer {
+        way.go()
+    }
+    // What is no `Result` is as good as an `Ok`.
+    #[cache_evict(key = "a", on = "ok", cache = "evict-on-ok")]
+    async fn nothing() {}
+
+    let cache = install("evict-on-ok");
+    let all = ["a", "always", "b"];
+    fill(&cache, &all).await;
+    leave(Way::Fail).await.unwrap_err();
+    assert_eq!(keys(&cache).await, ["a", "b"]);
+    fill(&cache, &all).await;
+    assert!(tokio::spawn(leave(Way::Panic)).await.unwrap_err().is_panic());
+    assert_eq!(keys(&cache).await, ["a", "b"]);
+    fill(&cache, &all).await;
+    let hanging = tokio::time::timeout(std::time::Duration::from_millis(5), leave(Way::Hang));
+    assert!(hanging.await.is_err());
+    assert_eq!(keys(&cache).await, ["a", "b"]);
+    leave(Way::Return).await.unwrap();
+    assert_eq!(keys(&cache).await, ["b"]);
+
+    fill(&cache, &all).await;
+    leave_sync(Way::Fail).unwrap_err();
+    assert!(std::panic::catch_unwind(|| leave_sync(Way::Panic)).is_err());
+    assert_eq!(keys(&cache).await, all);
+    leave_sync(Way::Return).unwrap();
+    assert_eq!(keys(&cache).await, ["always", "b"]);
+    fill(&cache, &all).await;
+    nothing().await;
+    assert_eq!(keys(&cache).await, ["always", "b"]);
+}
+
+#[tokio::test]
+async fn when_decides_after_the_body() {
+    #[cache_evict(key = "a", when = *result == Ok(1), cache = "evict-when")]
+    async fn leave(way: Way, value: u64) -> Result<u64, String> {
+        if let Way::Hang = way {
+            std::future::pending::<()>().await;
+        }
+        way.go().map(|_| value)
+    }
+    #[cache_evict(key = "a", when = names.len() > 1, cache = "evict-when")]
+    fn rename(names: Vec<String>) -> usize {
+        names.into_boxed_slice().len()
+    }
+    #[cache_evict(key = "a", on = "ok", when = matches!(result, Ok(1) | Err(_)), cache = "evict-when")]
+    fn both(value: Result<u64, String>) -> Result<u64, String> {
+        value
+    }
+
+    let cache = install("evict-when");
+    let gone = async || {
+        let gone = cache.get::<u64>("a").await.unwrap().is_none();
+        fill(&cache, &["a"]).await;
+        gone
+    };
+    gone().await;
+    leave(Way::Return, 2).await.unwrap();
+    leave(Way::Fail, 1).await.unwrap_err();
+    assert!(!gone().await);
+    leave(Way::Return, 1).await.unwrap();
+    assert!(gone().await);
+    // Without an output there is nothing to ask: that evicts.
+    assert!(tokio::spawn(leave(Way::Panic, 2)).await.unwrap_err().is_panic());
+    assert!(gone().await);
+    let hanging = tokio::time::timeout(std::time::Duration::from_millis(5), leave(Way::Hang, 2));
+    assert!(hanging.await.is_err());
+    assert!(gone().await);
+
+    rename(vec!["one".into()]);
+    assert!(!gone().await);
+    rename(vec!["one".into(), "two".into()]);
+    assert!(gone().await);
+
+    both(Ok(2)).unwrap();
+    both(Err("failed".into())).unwrap_err();
+    assert!(!gone().await);
+    both(Ok(1)).unwrap();
+    assert!(gone().await);
+}
+
+#[tokio::test]
+async fn arguments_that_the_body_takes_beside_the_result() {
+    #[derive(Clone)]
+    struct User {
+        team: String,
+    }
+    /// No `Clone`: a template needs a part of it only.
+    struct Draft {
+        team: String,
+    }
+    #[cached(key = "{team}:{id}", cache = "evict-mixed")]
+    async fn get(team: &str, id: u64) -> u64 {
+        let _ = team;
+        id
+    }
+    #[cache_evict(get(&user.team, *result), cache = "evict-mixed")]
+    async fn save(user: User) -> Result<u64, String> {
+        let User { team } = user;
+        if team.is_empty() { Err(team) } else { Ok(team.len() as u64) }
+    }
+    #[cache_evict(
+        keys = ["{draft.team}:{result}", "{draft.team}"],
+        when = result.is_ok(),
+        cache = "evict-mixed"
+    )]
+    fn publish(draft: Draft) -> Result<u64, Draft> {
+        if draft.team.is_empty() { Err(draft) } else { Ok(draft.team.len() as u64) }
+    }
+    struct Shop(Vec<u64>);
+    impl Shop {
+        #[cache_evict(key = "{name}:{result}", tags = ["shop:{result}"], cache = "evict-mixed")]
+        async fn add(&mut self, name: String) -> usize {
+            self.0.push(name.len() as u64);
+            drop(name);
+            self.0.len()
+        }
+    }
+
+    let cache = install("evict-mixed");
+    let all = ["a", "a:1", "a:2", "bb:2"];
+    fill(&cache, &all).await;
+    assert_eq!(save(User { team: "a".into() }).await, Ok(1));
+    assert_eq!(keys(&cache).await, ["a", "a:2", "bb:2"]);
+    fill(&cache, &all).await;
+    save(User { team: String::new() }).await.unwrap_err();
+    assert_eq!(keys(&cache).await, all);
+    assert!(publish(Draft { team: String::new() }).is_err());
+    assert_eq!(keys(&cache).await, all);
+    assert!(publish(Draft { team: "a".into() }).is_ok());
+    assert_eq!(keys(&cache).await, ["a:2", "bb:2"]);
+    assert_eq!(Shop(vec![0]).add("bb".into()).await, 2);
+    assert_eq!(keys(&cache).await, ["a:2"]);
+}
+
+#[tokio::test]
+async fn arguments_may_be_called_as_ours_are() {
+    #[cache_evict(key = "{key}:{when}", when = result == 1, on = "ok", cache = "evict-hygiene")]
+    async fn change(result: u64, key: u64, when: u64, output: u64) -> u64 {
+        result + key + when + output
+    }
+
+    let cache = install("evict-hygiene");
+    fill(&cache, &["1:1"]).await;
+    assert_eq!(change(2, 1, 1, 1).await, 5);
+    assert_eq!(keys(&cache).await, ["1:1"]);
+    assert_eq!(change(1, 1, 1, 1).await, 4);
+    assert_eq!(keys(&cache).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_body_that_only_has_to_be_send() {
+    /// `Send`, but not `Sync`.
+    #[derive(Clone)]
+    struct Id(std::cell::Cell<u64>);
+
+    #[cache_evict(key = "{result}", when = id.0.get() > 0, cache = "evict-send")]
+    async fn change(id: Id) -> u64 {
+        tokio::task::yield_now().await;
+        id.0.get()
+    }
+
+    let cache = install("evict-send");
+    fill(&cache, &["1"]).await;
+    assert_eq!(tokio::spawn(change(Id(1.into()))).await.unwrap(), 1);
+    assert_eq!(keys(&cache).await, [""; 0]);
+}

@@ -116,3 +116,48 @@ async fn sync_functions_methods_and_other_attributes() {
     assert_eq!((counter.set(7), counter.value()), (7, 7));
     assert_eq!(cache.keys("*").await.unwrap(), ["counter:1"]);
 }
+
+#[tokio::test]
+async fn conditions_on_the_outcome() {
+    #[cached(cache = "put-conditions")]
+    async fn get(id: u64) -> Result<u64, String> {
+        Ok(id)
+    }
+    #[cache_put(get(id), on = "ok")]
+    async fn save(id: u64, value: Option<u64>) -> Result<u64, String> {
+        if id == 0 {
+            panic!("on purpose");
+        }
+        value.ok_or_else(|| "none".into())
+    }
+    #[cache_put(get(id), on = "ok", when = *result != Ok(7))]
+    async fn save_most(id: u64, value: Option<u64>) -> Result<u64, String> {
+        value.ok_or_else(|| "none".into())
+    }
+    #[cache_put(get(*result), when = name.len() > 1)]
+    fn named(name: String) -> Result<u64, String> {
+        Ok(name.into_bytes().len() as u64)
+    }
+
+    install("put-conditions");
+    let cached = async |id| get(id).peek().await.unwrap();
+    assert_eq!((get(0).await, get(1).await), (Ok(0), Ok(1)));
+    save(1, Some(10)).await.unwrap();
+    assert_eq!(cached(1).await, Some(10));
+    // A failure leaves the entry.
+    save(1, None).await.unwrap_err();
+    assert!(tokio::spawn(save(0, None)).await.unwrap_err().is_panic());
+    save_most(1, None).await.unwrap_err();
+    assert_eq!((cached(0).await, cached(1).await), (Some(0), Some(10)));
+    save_most(1, Some(11)).await.unwrap();
+    assert_eq!(cached(1).await, Some(11));
+    // A value that is not wanted has made the entry old all the same.
+    save_most(1, Some(7)).await.unwrap();
+    assert_eq!(cached(1).await, None);
+
+    get(1).await.unwrap();
+    named("ab".into()).unwrap();
+    assert_eq!(cached(2).await, Some(2));
+    named("a".into()).unwrap();
+    assert_eq!(cached(1).await, None);
+}

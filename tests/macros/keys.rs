@@ -244,3 +244,121 @@ async fn options_from_a_declarative_macro() {
     assert_eq!(made(7).await, 7);
     assert_eq!(cache.get::<u64>("made:7").await.unwrap(), Some(7));
 }
+
+#[tokio::test]
+async fn a_prefix_and_a_version_stand_around_every_key() {
+    #[cached(key = "{id}", key_prefix = "users", version = 1, cache = "keys-around")]
+    async fn old(id: u64) -> u64 {
+        id
+    }
+    #[cached(key = "{id}", key_prefix = "users", version = 2, cache = "keys-around")]
+    async fn new(id: u64) -> u64 {
+        id + 1
+    }
+    #[cached(key_prefix = "auto/", version = "2024-05", cache = "keys-around")]
+    fn automatic(id: u64) -> u64 {
+        id
+    }
+
+    let cache = install("keys-around");
+    assert_eq!((old(7).await, new(7).await, automatic(7)), (7, 8, 7));
+    assert_eq!((old(7).await, new(7).await), (7, 8));
+    let keys = cache.keys("*").await.unwrap();
+    assert!(keys[0].starts_with("auto/macros::keys::automatic:"), "{keys:?}");
+    assert!(keys[0].ends_with("7,#2024-05"), "{keys:?}");
+    assert_eq!(keys[1..], ["users:7#1", "users:7#2"]);
+    assert!(new(7).evict().await.unwrap());
+    assert_eq!(cache.evict_pattern("users:*").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_text_in_the_place_of_the_arguments() {
+    static LOADS: Loads = Loads::new();
+
+    /// Neither `Serialize` nor `Display`.
+    struct Query {
+        words: Vec<String>,
+        trace: u64,
+    }
+    impl Query {
+        fn text(&self) -> String {
+            let mut words = self.words.clone();
+            words.sort();
+            words.join(" ")
+        }
+    }
+    #[cached(key_with = query.text(), cache = "keys-text")]
+    async fn search(query: Query) -> u64 {
+        let Query { words, trace } = query;
+        drop((words, trace));
+        LOADS.count()
+    }
+    #[cached(key_with = format!("{key}:{result}"), cache = "keys-text")]
+    fn add(key: u64, result: u64) -> u64 {
+        key + result
+    }
+    #[cached(key_with = "fixed", cache = "keys-text")]
+    async fn size<const N: usize>() -> usize {
+        N
+    }
+    struct Shop {
+        city: String,
+    }
+    impl Shop {
+        #[cached(key_with = self.city.to_lowercase(), cache = "keys-text")]
+        async fn stock(&self) -> u64 {
+            LOADS.count()
+        }
+
+        #[larder::cached_property(key_with = &self.city, cache = "keys-text")]
+        async fn size(&self) -> usize {
+            self.city.len()
+        }
+    }
+
+    let cache = install("keys-text");
+    let query = |words: &[&str], trace| Query {
+        words: words.iter().map(ToString::to_string).collect(),
+        trace,
+    };
+    assert_eq!(search(query(&["b", "a"], 1)).await, 1);
+    assert_eq!(search(query(&["a", "b"], 2)).await, 1);
+    // It is text as an argument's is: no wildcard, no separator, no hash of a version.
+    assert_eq!(search(query(&["*:#1"], 1)).await, 2);
+    let keys = cache.keys("*").await.unwrap();
+    assert!(keys[0].ends_with("%2A%3A%231"), "{keys:?}");
+    assert!(keys[1].ends_with("a%20b"), "{keys:?}");
+    assert_eq!((add(1, 2), add(1, 2), add(2, 1)), (3, 3, 3));
+    assert_eq!((size::<1>().await, size::<2>().await), (1, 2));
+    let ghent = |city: &str| Shop { city: city.into() };
+    assert_eq!((ghent("Ghent").stock().await, ghent("GHENT").stock().await), (3, 3));
+    assert_eq!((ghent("Ghent").size().await, ghent("Rome").size().await), (5, 4));
+}
+
+#[tokio::test]
+async fn generic_parameters_in_templates() {
+    #[cached(key = "{T}:{N}:{id}", cache = "keys-generic-template")]
+    async fn get<T: 'static, const N: usize>(id: u64) -> usize {
+        let _ = id;
+        N + size_of::<T>()
+    }
+    #[cached(key = "{id}", tags = ["{T}"], skip(T), cache = "keys-generic-template")]
+    fn shared<T>(id: u64) -> u64 {
+        id
+    }
+    #[larder::cache_evict(key = "{T}:{N}:{id}", cache = "keys-generic-template")]
+    async fn change<T, const N: usize>(id: u64) {
+        let _ = id;
+    }
+
+    let cache = install("keys-generic-template");
+    for _ in 0..2 {
+        assert_eq!((get::<u8, 1>(7).await, get::<u32, 1>(7).await), (2, 5));
+        assert_eq!((get::<u8, 2>(7).await, get::<Vec<()>, 2>(7).await), (3, 26));
+    }
+    assert_eq!((shared::<u8>(7), shared::<u16>(7)), (7, 7));
+    let all = ["7", "alloc%3A%3Avec%3A%3AVec%3C%28%29%3E:2:7", "u32:1:7", "u8:1:7", "u8:2:7"];
+    assert_eq!(cache.keys("*").await.unwrap(), all);
+    change::<u8, 1>(7).await;
+    assert_eq!(cache.keys("u8:*").await.unwrap(), ["u8:2:7"]);
+}

@@ -139,7 +139,7 @@ async fn a_policy_is_shared_by_functions_of_any_output() {
         ids.len()
     }
 
-    #[cached(policy = BASE, ttl = "never", jitter = 0, key = "f:{id}", cache = "policy-shared")]
+    #[cached(policy = BASE, ttl = "never", jitter = 0, key = "f:{T}:{id}", cache = "policy-shared")]
     async fn generic<T: Clone + Send + Sync + std::fmt::Display + 'static>(
         id: T,
     ) -> Option<String> {

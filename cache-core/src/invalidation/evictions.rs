@@ -17,6 +17,8 @@ use crate::strategy::start_now;
 pub struct Evictions {
     list: Invalidation,
     home: Option<Cache>,
+    /// Whether nothing is to be evicted unless it is [`released`](Evictions::released).
+    held: bool,
 }
 
 impl Default for Evictions {
@@ -27,14 +29,14 @@ impl Default for Evictions {
 
 impl From<Invalidation> for Evictions {
     fn from(list: Invalidation) -> Self {
-        Self { list, home: None }
+        Self { list, home: None, held: false }
     }
 }
 
 impl Evictions {
     /// On the default cache.
     pub const fn new() -> Self {
-        Self { list: Invalidation::new(), home: None }
+        Self { list: Invalidation::new(), home: None, held: false }
     }
 
     /// On a named cache.
@@ -49,7 +51,22 @@ impl Evictions {
 
     /// A list whose targets are in `home` where they name no cache.
     pub(crate) fn at(home: &Cache, list: Invalidation) -> Self {
-        Self { list, home: Some(home.clone()) }
+        Self { list, home: Some(home.clone()), held: false }
+    }
+
+    /// A list that is carried out only if the body's output is an `Ok`.
+    pub fn held(self) -> Self {
+        Self::with_hold(self, true)
+    }
+
+    /// Ends [`held`](Self::held).
+    pub fn released(self) -> Self {
+        Self::with_hold(self, false)
+    }
+
+    fn with_hold(mut self, held: bool) -> Self {
+        self.held = held;
+        self
     }
 
     fn map(mut self, map: impl FnOnce(Invalidation) -> Invalidation) -> Self {
@@ -84,6 +101,9 @@ impl Evictions {
 
     /// Tries everything, in order, and gives the first failure.
     pub(crate) async fn carry_out(mut self) -> Result<(), Error> {
+        if self.held {
+            return Ok(());
+        }
         let mut result = Ok(());
         self.list.steps.reverse();
         while let Some((place, what)) = self.list.steps.last().cloned() {
@@ -100,9 +120,15 @@ impl Evictions {
         report(&self.carry_out().await);
     }
 
-    /// Evicts nothing.
-    pub(crate) fn disarm(mut self) {
+    /// A list of nothing.
+    pub fn none(mut self) -> Self {
         self.list.steps.clear();
+        self
+    }
+
+    /// Evicts nothing.
+    pub(crate) fn disarm(self) {
+        drop(self.none());
     }
 
     /// Evicts before the body.
@@ -135,6 +161,9 @@ impl Drop for Evictions {
     /// The first poll of each does the memory half (nothing before it waits) and writes the remote
     /// half down as owed; what remains goes on in the background.
     fn drop(&mut self) {
+        if self.held {
+            return;
+        }
         for (place, what) in self.list.steps.drain(..) {
             let home = self.home.clone();
             start_now(async move { report(&evict(&place, home.as_ref(), what).await) });

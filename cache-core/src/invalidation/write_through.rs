@@ -18,6 +18,7 @@ pub struct WriteThrough<S> {
     plan: Plan,
     judge: Judge,
     otherwise: Evictions,
+    wanted: bool,
 }
 
 impl<S> WriteThrough<S>
@@ -34,21 +35,41 @@ where
         let otherwise = Evictions::new().call(call.evict());
         let judge = call.judge();
         let (target, plan) = call.into_parts();
-        Self { shape, target, plan, judge, otherwise }
+        Self { shape, target, plan, judge, otherwise, wanted: true }
+    }
+
+    /// Leaves the entry as it is unless the output is an `Ok`.
+    pub fn on_ok(mut self) -> Self {
+        self.otherwise = self.otherwise.held();
+        self
+    }
+
+    /// A value that isn't `wanted` is not put: the entry, which it has made old, is evicted.
+    pub fn only_if(mut self, wanted: bool) -> Self {
+        self.wanted = wanted;
+        self
     }
 
     /// Takes the body's output: a value is put, a failure evicts.
     pub async fn finish(self, output: &S::Output) {
-        let Self { shape, target, plan, judge, otherwise } = self;
+        let Self { shape, target, plan, judge, otherwise, wanted } = self;
         let Some(value) = shape.value(output) else { return otherwise.run().await };
+        let otherwise = otherwise.released();
+        if !wanted {
+            return otherwise.run().await;
+        }
         write(Put::new(target, plan, value.clone(), judge), otherwise).await;
     }
 
     /// [`finish`](Self::finish) for sync functions: memory at once, the remote tier in the
     /// background.
     pub fn finish_blocking(self, output: &S::Output) {
-        let Self { shape, target, plan, judge, otherwise } = self;
+        let Self { shape, target, plan, judge, otherwise, wanted } = self;
         let Some(value) = shape.value(output) else { return drop(otherwise) };
+        let otherwise = otherwise.released();
+        if !wanted {
+            return drop(otherwise);
+        }
         start_now(write(Put::new(target, plan, value.clone(), judge), otherwise));
     }
 }

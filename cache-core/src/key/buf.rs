@@ -1,7 +1,7 @@
 //! The buffer a key is written to.
 
 use std::any::type_name;
-use std::fmt::{self, Write as _};
+use std::fmt::{self, Display, Write as _};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -27,6 +27,15 @@ pub struct KeyBuf(SmallVec<[u8; 120]>);
 pub trait KeyArg: Serialize {}
 impl<T: Serialize + ?Sized> KeyArg for T {}
 
+/// What `key_with` needs.
+#[diagnostic::on_unimplemented(
+    message = "`key_with` has to give a text: `{Self}` has no `Display`",
+    label = "neither a text nor anything with `Display`",
+    note = "give a `String`, a number, or whatever else has `Display`"
+)]
+pub trait KeyText: Display {}
+impl<T: Display + ?Sized> KeyText for T {}
+
 impl KeyBuf {
     /// An empty key.
     #[inline]
@@ -37,11 +46,16 @@ impl KeyBuf {
     /// The beginning of an automatic key: module path and function.
     pub fn function(module: &'static str, name: &'static str) -> Self {
         let mut key = Self::new();
-        key.literal(module);
-        key.literal("::");
-        key.literal(name);
-        key.literal(":");
+        key.function_path(module, name);
         key
+    }
+
+    /// Module path and function, where something stands in front of them.
+    pub fn function_path(&mut self, module: &'static str, name: &'static str) {
+        self.literal(module);
+        self.literal("::");
+        self.literal(name);
+        self.literal(":");
     }
 
     /// Text of the programmer's, as it is.
@@ -68,8 +82,18 @@ impl KeyBuf {
     /// A type parameter of an automatic key.
     pub fn generic<T: ?Sized>(&mut self) {
         self.literal("<");
-        self.escaped(type_name::<T>());
+        self.type_name::<T>();
         self.literal(">");
+    }
+
+    /// A type parameter in a template.
+    pub fn type_name<T: ?Sized>(&mut self) {
+        self.escaped(type_name::<T>());
+    }
+
+    /// What `key_with` makes of the arguments: escaped as one of them would be.
+    pub fn text<T: KeyText + ?Sized>(&mut self, text: &T) {
+        self.display(text);
     }
 
     /// Text of an argument, escaped.

@@ -7,10 +7,11 @@ use crate::cached::{CacheChoice, cache_choice};
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::options::{Grammar, Options};
+use crate::outcome::Outcome;
 
 const GRAMMAR: Grammar = Grammar {
-    known: &["key", "keys", "pattern", "tags", "all", "before", "cache", "crate"],
-    later: &["on", "when"],
+    known: &["key", "keys", "pattern", "tags", "all", "before", "on", "when", "cache", "crate"],
+    later: &[],
     targets: true,
 };
 
@@ -24,6 +25,7 @@ pub(crate) struct Args {
     pub(crate) tags: Option<(Ident, Expr)>,
     pub(crate) all: bool,
     pub(crate) before: bool,
+    pub(crate) outcome: Outcome,
     pub(crate) cache: CacheChoice,
 }
 
@@ -39,6 +41,7 @@ impl Args {
             tags: options.assigned("tags", errors),
             all: options.flag("all", errors).is_some(),
             before: options.flag("before", errors).is_some(),
+            outcome: Outcome::take(&mut options, errors),
             cache: cache_choice(&mut options, errors),
             calls: options.targets,
         }

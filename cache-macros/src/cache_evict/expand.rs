@@ -1,9 +1,11 @@
 //! Writes the expansion; nothing here can fail.
 
 use proc_macro2::TokenStream;
+use quote::ToTokens as _;
 
 use super::model::{Evict, Model};
 use crate::cached::{CacheChoice, borrowed, shape};
+use crate::kept::Kept;
 use crate::mixed::mixed;
 use crate::mutator::{run_body, wrap};
 use crate::target::result_ident;
@@ -19,10 +21,11 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             mixed!(#private::Evictions::on(#handle))
         }
     };
+    let held = model.outcome.on_ok().then(|| mixed!(.held()));
     let early = model.early.iter().map(|target| step(model, target));
     let rest = if model.before { before(model) } else { after(model) };
     let inside = mixed! {
-        let evictions = #start;
+        let evictions = #start #held;
         #(let evictions = evictions #early;)*
         #rest
     };
@@ -39,36 +42,77 @@ fn before(model: &Model) -> TokenStream {
 }
 
 fn after(model: &Model) -> TokenStream {
-    let body = run_body(&model.function, &model.root, !model.late.is_empty());
-    let late = late(model);
+    let kept = Kept::new(&model.function, &used(model));
+    let pieces = model.pieces.iter().map(|piece| piece.statement(&model.root.private));
+    let clones = kept.before(&model.root);
+    let body = run_body(&model.function, &model.root, !kept.complete);
+    let decide = decide(model, &kept);
     let run = match model.function.is_async() {
         true => mixed!(evictions.run().await;),
         false => mixed!(evictions.run_blocking();),
     };
     mixed! {
+        #(#pieces)*
+        #clones
         #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
         let output = #body;
-        #late
+        #decide
         #run
         output
     }
 }
 
-/// Where there is no value (an `Err`), there is nothing that these targets could name.
-fn late(model: &Model) -> Option<TokenStream> {
-    if model.late.is_empty() {
+/// The expressions that are evaluated behind the body.
+fn used(model: &Model) -> Vec<TokenStream> {
+    let calls = model.late.iter().filter_map(|target| match target {
+        Evict::Call(call) => Some(call.expr.to_token_stream()),
+        _ => None,
+    });
+    calls.chain(model.outcome.used()).collect()
+}
+
+/// The list that is carried out, now that there is an output.
+fn decide(model: &Model, kept: &Kept<'_>) -> Option<TokenStream> {
+    let wanted = model.outcome.wanted(&model.function);
+    if model.late.is_empty() && wanted.is_none() && !model.outcome.on_ok() {
         return None;
     }
+    let late = model.late.iter().map(|target| step(model, target));
+    let late = mixed!(evictions #(#late)*);
+    let names = kept.after();
+    let list = match model.outcome.on_ok() {
+        true => {
+            let list = guarded(wanted.as_ref(), &late);
+            with_value(model, &mixed!({ let evictions = evictions.released(); #list }))
+        }
+        false if model.late.is_empty() => guarded(wanted.as_ref(), &late),
+        false => guarded(wanted.as_ref(), &with_value(model, &late)),
+    };
+    Some(match names.is_empty() {
+        true => mixed!(let evictions = #list;),
+        false => mixed!(let evictions = { #names #list };),
+    })
+}
+
+fn guarded(wanted: Option<&TokenStream>, list: &TokenStream) -> TokenStream {
+    let Some(wanted) = wanted else { return list.clone() };
+    mixed!(match #wanted { true => #list, false => evictions.none() })
+}
+
+/// `list` where there is a value. Where there is none (an `Err`), there is nothing that late targets could name.
+fn with_value(model: &Model, list: &TokenStream) -> TokenStream {
     let private = &model.root.private;
     let shape = shape(private, &model.function.output());
-    let result = result_ident();
-    let steps = model.late.iter().map(|target| step(model, target));
-    Some(mixed! {
-        let evictions = match #private::Shape::value(#shape, &output) {
-            ::core::option::Option::Some(#result) => evictions #(#steps)*,
+    let result = match model.late.is_empty() {
+        true => mixed!(_),
+        false => result_ident().to_token_stream(),
+    };
+    mixed! {
+        match #private::Shape::value(#shape, &output) {
+            ::core::option::Option::Some(#result) => #list,
             ::core::option::Option::None => evictions,
-        };
-    })
+        }
+    }
 }
 
 fn step(model: &Model, target: &Evict) -> TokenStream {

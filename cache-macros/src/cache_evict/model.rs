@@ -9,9 +9,10 @@ use crate::cached::{CacheChoice, tag_templates};
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::mutator::nameable;
+use crate::outcome::Outcome;
 use crate::signature::{Function, Names};
 use crate::target::{self, RESULT, Target, result_is_free};
-use crate::template::{self, Kind, Template};
+use crate::template::{self, Kind, Piece, Template};
 
 /// One thing to forget.
 pub(crate) enum Evict {
@@ -28,10 +29,13 @@ pub(crate) struct Model {
     pub(crate) root: Root,
     pub(crate) cache: CacheChoice,
     pub(crate) before: bool,
+    pub(crate) outcome: Outcome,
     /// Those that are known before the body runs.
     pub(crate) early: Vec<Evict>,
     /// Those that need its result.
     pub(crate) late: Vec<Evict>,
+    /// What the late ones name of the arguments, which the body may consume.
+    pub(crate) pieces: Vec<Piece>,
 }
 
 /// Validates `args` against `function`.
@@ -48,12 +52,31 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Mode
     targets.splice(0..0, calls);
     targets.extend(args.all.then_some(Evict::All));
     let free = result_is_free(&function);
-    let (late, early): (Vec<_>, Vec<_>) =
+    let (mut late, early): (Vec<_>, Vec<_>) =
         targets.into_iter().partition(|target| free && needs_result(target));
     for target in &late {
         result_is_there(target, args.before, &function, errors);
     }
-    Model { root: args.root, cache: args.cache, before: args.before, early, late, function }
+    args.outcome.check(args.before, &function, errors);
+    let mut pieces = Vec::new();
+    late.iter_mut().filter_map(template).for_each(|late| late.set_apart(RESULT, &mut pieces));
+    Model {
+        root: args.root,
+        cache: args.cache,
+        before: args.before,
+        outcome: args.outcome,
+        early,
+        late,
+        pieces,
+        function,
+    }
+}
+
+fn template(target: &mut Evict) -> Option<&mut Template> {
+    match target {
+        Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => Some(template),
+        Evict::Call(_) | Evict::All => None,
+    }
 }
 
 fn templates(args: &Args, names: &Names, errors: &mut Errors) -> Vec<Evict> {

@@ -6,13 +6,15 @@ use syn::Expr;
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::options::{Grammar, Options};
+use crate::outcome::Outcome;
 
-const GRAMMAR: Grammar = Grammar { known: &["crate"], later: &["when"], targets: true };
+const GRAMMAR: Grammar = Grammar { known: &["on", "when", "crate"], later: &[], targets: true };
 
 /// Every option that was given.
 pub(crate) struct Args {
     pub(crate) root: Root,
     pub(crate) targets: Vec<Expr>,
+    pub(crate) outcome: Outcome,
 }
 
 impl Args {
@@ -20,6 +22,7 @@ impl Args {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Options::parse(tokens, &GRAMMAR, errors);
         let root = Root::take(&mut options, errors);
-        Self { root, targets: options.targets }
+        let outcome = Outcome::take(&mut options, errors);
+        Self { root, targets: options.targets, outcome }
     }
 }

@@ -1,9 +1,11 @@
 //! Writes the expansion; nothing here can fail.
 
 use proc_macro2::TokenStream;
+use quote::ToTokens as _;
 
 use super::model::Model;
 use crate::cached::shape;
+use crate::kept::Kept;
 use crate::mixed::mixed;
 use crate::mutator::{run_body, wrap};
 use crate::target::result_ident;
@@ -21,12 +23,22 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 
 fn early(model: &Model) -> TokenStream {
     let (private, target) = (&model.root.private, &model.target.expr);
-    let body = run_body(&model.function, &model.root, false);
+    let used: Vec<_> = model.outcome.used().into_iter().collect();
+    let kept = Kept::new(&model.function, &used);
+    let (clones, names) = (kept.before(&model.root), kept.after());
+    let body = run_body(&model.function, &model.root, !kept.complete);
+    let held = model.outcome.on_ok().then(|| mixed!(.on_ok()));
+    let wanted = model.outcome.wanted(&model.function).map(|wanted| match names.is_empty() {
+        true => mixed!(let put = put.only_if(#wanted);),
+        false => mixed!(let put = { #names put.only_if(#wanted) };),
+    });
     let finish = finish(model);
     mixed! {
-        let put = #private::WriteThrough::new(#target, shape);
+        let put = #private::WriteThrough::new(#target, shape) #held;
+        #clones
         #[allow(clippy::redundant_closure_call)]
         let output = #body;
+        #wanted
         put #finish;
         output
     }
@@ -34,13 +46,20 @@ fn early(model: &Model) -> TokenStream {
 
 fn late(model: &Model) -> TokenStream {
     let (private, target) = (&model.root.private, &model.target.expr);
-    let body = run_body(&model.function, &model.root, true);
+    let mut used = vec![target.to_token_stream()];
+    used.extend(model.outcome.used());
+    let kept = Kept::new(&model.function, &used);
+    let (clones, names) = (kept.before(&model.root), kept.after());
+    let body = run_body(&model.function, &model.root, !kept.complete);
+    let wanted = model.outcome.wanted(&model.function).map(|wanted| mixed!(.only_if(#wanted)));
     let (finish, result) = (finish(model), result_ident());
     mixed! {
+        #clones
         #[allow(clippy::redundant_closure_call)]
         let output = #body;
         if let ::core::option::Option::Some(#result) = #private::Shape::value(shape, &output) {
-            #private::WriteThrough::new(#target, shape) #finish;
+            #names
+            #private::WriteThrough::new(#target, shape) #wanted #finish;
         }
         output
     }

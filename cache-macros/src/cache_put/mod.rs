@@ -23,6 +23,7 @@ fn try_expand(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> 
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
     mutator::check(NAME, &function, &mut errors);
+    args.outcome.check(false, &function, &mut errors);
     let model = model::build(args, function, &mut errors);
     errors.check_some(model).map(|model| expand::expand(&model))
 }

@@ -7,6 +7,7 @@ use super::args::Args;
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::mutator::{nameable, returns_nothing};
+use crate::outcome::Outcome;
 use crate::signature::Function;
 use crate::target::Target;
 
@@ -15,6 +16,7 @@ pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) root: Root,
     pub(crate) target: Target,
+    pub(crate) outcome: Outcome,
     pub(crate) output: Type,
 }
 
@@ -31,7 +33,7 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Opti
     }
     let output = output(&function, errors);
     let target = Target::new(first?, &function, errors)?;
-    Some(Model { root: args.root, target, output: output?, function })
+    Some(Model { root: args.root, target, outcome: args.outcome, output: output?, function })
 }
 
 fn output(function: &Function, errors: &mut Errors) -> Option<Type> {

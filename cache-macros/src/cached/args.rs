@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, ExprLit, Lit};
 
+use super::affixes::Affixes;
 use super::conditions::Conditions;
 use super::model::CacheChoice;
 use super::policy::Policy;
@@ -16,6 +17,8 @@ pub(crate) struct Args {
     pub(crate) policy: Policy,
     pub(crate) conditions: Conditions,
     pub(crate) key: Option<(Ident, Expr)>,
+    pub(crate) key_with: Option<(Ident, Expr)>,
+    pub(crate) affixes: Affixes,
     pub(crate) tags: Option<(Ident, Expr)>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) cache: CacheChoice,
@@ -31,6 +34,8 @@ impl Args {
             policy: Policy::take(&mut options, errors),
             conditions: Conditions::take(&mut options, errors),
             key: options.assigned("key", errors),
+            key_with: options.assigned("key_with", errors),
+            affixes: Affixes::take(&mut options, errors),
             tags: options.assigned("tags", errors),
             skip: options.names("skip", errors).unwrap_or_default(),
             cache: cache_choice(&mut options, errors),

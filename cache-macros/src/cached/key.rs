@@ -1,18 +1,22 @@
 //! Which arguments make the key. No argument may be forgotten: that is how wrong values get served.
 
 use proc_macro2::Ident;
-use syn::Receiver;
+use quote::ToTokens as _;
+use syn::{Expr, Receiver};
 
 use super::Flavor;
 use super::args::Args;
 use crate::errors::{Errors, list};
 use crate::signature::{Argument, Function, Names};
+use crate::target::mentions;
 use crate::template::{self, Kind, Template};
 
 /// What the key is made of.
 pub(crate) enum Key {
-    /// The function's path and these arguments.
-    Automatic(Vec<Ident>),
+    /// The function's path and these arguments and generic parameters.
+    Automatic { args: Vec<Ident>, generics: Vec<Ident> },
+    /// The function's path, its generic parameters and a text of the user's.
+    Custom { text: Box<Expr>, generics: Vec<Ident> },
     /// The template and nothing else.
     Template(Template),
 }
@@ -26,13 +30,19 @@ pub(crate) fn build(
     errors: &mut Errors,
 ) -> Option<Key> {
     skip_is_known(&args.skip, names, errors);
+    if let Some((name, value)) = &args.key_with {
+        return custom(flavor, name, value, args, names, errors);
+    }
     let Some((_, value)) = &args.key else {
         return automatic(flavor, args, function, names, errors);
     };
     let template = template::parse(Kind::Key, value, names, errors)?;
     not_both(&args.skip, &template, errors);
     match flavor {
-        Flavor::Function => nothing_forgotten(&args.skip, function, &template, errors),
+        Flavor::Function => {
+            nothing_forgotten(&args.skip, function, &template, errors);
+            no_generics_forgotten(&args.skip, names, &template, errors);
+        }
         Flavor::Property if !template.mentions_field_of_self() => {
             errors.at(
                 template.literal().span(),
@@ -62,12 +72,48 @@ fn automatic(
     }
     let this = names.find("self").cloned();
     let all = this.into_iter().chain(function.args.iter().map(|arg| arg.ident.clone()));
-    Some(Key::Automatic(all.filter(|ident| !args.skip.contains(ident)).collect()))
+    Some(Key::Automatic {
+        args: all.filter(|ident| !args.skip.contains(ident)).collect(),
+        generics: names.generics().filter(|ident| !args.skip.contains(ident)).cloned().collect(),
+    })
+}
+
+fn custom(
+    flavor: Flavor,
+    name: &Ident,
+    value: &Expr,
+    args: &Args,
+    names: &Names,
+    errors: &mut Errors,
+) -> Option<Key> {
+    if let Some((key, _)) = &args.key {
+        errors.at(name.span(), "a key is either `key` or `key_with`: remove one of them");
+        errors.at(key.span(), "a key is either `key` or `key_with`: remove one of them");
+    }
+    for ident in args.skip.iter().filter(|ident| names.find(&ident.to_string()).is_some()) {
+        let message = format!(
+            "`key_with` uses the arguments that it names: `skip({ident})` says nothing beside it"
+        );
+        errors.at(ident.span(), message);
+    }
+    if let Expr::Closure(_) | Expr::Path(_) = value {
+        let message = "`key_with` is an expression over the arguments, written with their names: `key_with = make_key(id, tenant)`";
+        errors.on(value, message);
+        return None;
+    }
+    if flavor == Flavor::Property && !mentions("self", value.to_token_stream()) {
+        errors.on(value, "this key names no instance, so that all would share one value: use `self` in `key_with`");
+    }
+    Some(Key::Custom {
+        text: Box::new(value.clone()),
+        generics: names.generics().filter(|ident| !args.skip.contains(ident)).cloned().collect(),
+    })
 }
 
 fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {
     for (at, ident) in skip.iter().enumerate() {
-        if names.find(&ident.to_string()).is_none() {
+        let known = names.value(&ident.to_string()).or_else(|| names.ty(&ident.to_string()));
+        if known.is_none() {
             let known =
                 if names.all.is_empty() { "it has none".to_owned() } else { list(&names.all) };
             errors.at(
@@ -105,6 +151,19 @@ fn nothing_forgotten(
     }
     for arg in function.args.iter().filter(|arg| missing(&arg.ident.to_string())) {
         errors.on(&arg.span, forgotten(arg));
+    }
+}
+
+/// Two instances of a generic function are two functions.
+fn no_generics_forgotten(skip: &[Ident], names: &Names, template: &Template, errors: &mut Errors) {
+    for name in names.generics() {
+        if !skip.contains(name) && !template.mentions(&name.to_string()) {
+            let message = format!(
+                "`{name}` is neither in `key` nor in `skip(...)`: instances of this function that differ in `{name}` would share one \
+                 entry. Add `{{{name}}}` to the key or `skip({name})`"
+            );
+            errors.at(name.span(), message);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `#[cached]`: serve a function from the cache. `#[cached_property]` shares all of it.
 
+mod affixes;
 mod args;
 mod attrs;
 mod check;
@@ -19,13 +20,14 @@ use crate::errors::Errors;
 use crate::fallback;
 use crate::options::Grammar;
 use crate::signature::Function;
+pub(crate) use affixes::Affixes;
 use args::Args;
 pub(crate) use args::cache_choice;
 pub(crate) use model::{CacheChoice, tag_templates};
 pub(crate) use prologue::{borrowed, shape};
 
 /// The options in the order of the docs. A property has one argument, so that it knows no `skip`: that one stands last.
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 26] = [
     "ttl",
     "tti",
     "jitter",
@@ -44,6 +46,9 @@ const KNOWN: [&str; 23] = [
     "lease",
     "policy",
     "key",
+    "key_with",
+    "key_prefix",
+    "version",
     "tags",
     "cache",
     "local",
@@ -52,7 +57,7 @@ const KNOWN: [&str; 23] = [
 ];
 
 /// Planned for both attributes.
-const LATER: &[&str] = &["key_prefix", "key_with", "version", "on_error", "each", "cell"];
+const LATER: &[&str] = &["on_error", "each", "cell"];
 
 /// Which attribute is expanded: they differ in what they demand of the function and of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]

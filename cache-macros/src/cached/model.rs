@@ -3,6 +3,7 @@
 use syn::{Expr, LitStr};
 
 use super::Flavor;
+use super::affixes::Affixes;
 use super::args::Args;
 use super::conditions::Conditions;
 use super::key::{self, Key};
@@ -28,6 +29,7 @@ pub(crate) struct Model {
     pub(crate) conditions: Conditions,
     pub(crate) local: bool,
     pub(crate) key: Key,
+    pub(crate) affixes: Affixes,
     pub(crate) tags: Vec<Template>,
     pub(crate) cache: CacheChoice,
 }
@@ -54,6 +56,7 @@ pub(crate) fn build(
         conditions: args.conditions,
         local: args.local,
         key,
+        affixes: args.affixes,
         tags,
         cache: args.cache,
         function,
@@ -67,7 +70,8 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         policy: Policy::default(),
         conditions: Conditions::default(),
         local: true,
-        key: Key::Automatic(Vec::new()),
+        key: Key::Automatic { args: Vec::new(), generics: Vec::new() },
+        affixes: Affixes::default(),
         tags: Vec::new(),
         cache: CacheChoice::Default,
         function,

@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
 use syn::{ExprReference, GenericParam, Type};
 
 use super::key::Key;
@@ -48,8 +49,21 @@ fn of_call(model: &Model, tag: &Template) -> bool {
 pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
     let private = &model.root.private;
     let key = match &model.key {
-        Key::Template(template) => template.key_buf(private),
-        Key::Automatic(args) => automatic(model, args),
+        Key::Template(template) => template.key_buf_with(private, &model.affixes),
+        Key::Automatic { args, generics } => {
+            // What rustc says of a type that isn't `Serialize` is shown at the argument.
+            let args = args.iter().map(|arg| {
+                let shown = Span::mixed_site().located_at(arg.span());
+                quote_spanned!(shown=> key.arg(&#arg);)
+            });
+            automatic(model, generics, &args.collect())
+        }
+        Key::Custom { text, generics } => {
+            // And of a text that isn't `Display`, at the expression.
+            let shown = Span::mixed_site().located_at(text.span());
+            let text = borrowed(text);
+            automatic(model, generics, &quote_spanned!(shown=> key.text(#text);))
+        }
     };
     let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
     let (shape, rules) = (shape(private, output), rules::statements(model, output));
@@ -93,7 +107,8 @@ pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
     }
     let reference = ExprReference {
         attrs: Vec::new(),
-        and_token: syn::Token![&](Span::mixed_site()),
+        // What rustc says of the reference is shown at the expression.
+        and_token: syn::Token![&](Span::mixed_site().located_at(expr.span())),
         mutability: None,
         expr: Box::new(expr.clone()),
     };
@@ -122,36 +137,42 @@ fn tags(model: &Model) -> Option<TokenStream> {
     })
 }
 
-fn automatic(model: &Model, args: &[Ident]) -> TokenStream {
+fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
     let private = &model.root.private;
     let sig = &model.function.sig;
     let name = sig.ident.unraw().to_string();
     let owner = model.function.associated.then(|| mixed!(key.generic::<Self>();));
     let generics = sig.generics.params.iter().map(|param| match param {
-        GenericParam::Type(param) => {
+        GenericParam::Type(param) if kept.contains(&param.ident) => {
             let ident = &param.ident;
             mixed!(key.generic::<#ident>();)
         }
-        GenericParam::Const(param) => {
+        GenericParam::Const(param) if kept.contains(&param.ident) => {
             let ident = &param.ident;
             mixed!(key.arg(&#ident);)
         }
         _ => TokenStream::new(),
     });
-    let args = args.iter().map(|arg| {
-        // What rustc says of a type that isn't `Serialize` is shown at the argument.
-        let shown = Span::mixed_site().located_at(arg.span());
-        quote_spanned!(shown=> key.arg(&#arg);)
-    });
     let here = here(model, &name);
+    let ident = Ident::new("key", Span::mixed_site());
+    let (prefix, version) = (model.affixes.before(&ident), model.affixes.after(&ident));
+    let start = match &prefix {
+        None => mixed!(let mut key = #private::KeyBuf::function(::core::module_path!(), #name);),
+        Some(prefix) => mixed! {
+            let mut key = #private::KeyBuf::new();
+            #prefix
+            key.function_path(::core::module_path!(), #name);
+        },
+    };
     mixed! {
         {
             enum __LarderHere {}
-            let mut key = #private::KeyBuf::function(::core::module_path!(), #name);
+            #start
             #here
             #owner
             #(#generics)*
-            #(#args)*
+            #rest
+            #version
             key
         }
     }

@@ -34,19 +34,22 @@ impl Reader<'_> {
 
     /// `{a}{b}` gives one text for ("1", "23") and ("12", "3"). A separator cannot occur in an escaped argument.
     fn check_neighbours(&mut self, parts: &[Part]) {
-        let mut last: Option<&Place> = None;
+        let mut last: Option<String> = None;
         let mut separated = false;
         for part in parts {
-            match part {
-                Part::Text(text) => separated |= text.chars().any(is_separator),
-                Part::Place(place) => {
-                    if let Some(last) = last.filter(|_| !separated) {
-                        let (a, b) = (show(last), show(place));
-                        self.error(&format!("`{a}` and `{b}` run into each other: put a separator such as `:` between them"));
-                    }
-                    (last, separated) = (Some(place), false);
+            let shown = match part {
+                Part::Text(text) => {
+                    separated |= text.chars().any(is_separator);
+                    continue;
                 }
+                Part::Place(place) => show(place),
+                Part::Type(ident) => format!("{{{ident}}}"),
+                Part::Piece(_) => continue,
+            };
+            if let Some(last) = last.filter(|_| !separated) {
+                self.error(&format!("`{last}` and `{shown}` run into each other: put a separator such as `:` between them"));
             }
+            (last, separated) = (Some(shown), false);
         }
     }
 }
@@ -54,7 +57,7 @@ impl Reader<'_> {
 fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
     parts.iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.as_str()),
-        Part::Place(_) => None,
+        Part::Place(_) | Part::Type(_) | Part::Piece(_) => None,
     })
 }
 

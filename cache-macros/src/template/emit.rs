@@ -3,20 +3,29 @@
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
-use super::{Field, Part, Place, Template};
+use super::{Field, Part, Piece, Place, Template};
+use crate::cached::Affixes;
 use crate::mixed::mixed;
 
 impl Template {
     /// A block whose value is the `KeyBuf` of this template.
     pub(crate) fn key_buf(&self, private: &TokenStream) -> TokenStream {
+        self.key_buf_with(private, &Affixes::default())
+    }
+
+    /// The same with what stands around it.
+    pub(crate) fn key_buf_with(&self, private: &TokenStream, affixes: &Affixes) -> TokenStream {
         let key = Ident::new("key", Span::mixed_site());
+        let (prefix, version) = (affixes.before(&key), affixes.after(&key));
         let traits = self.traits(private);
         let pushes = self.pushes(private, &key.to_token_stream(), &mixed!(&mut #key));
         mixed! {
             {
                 #traits
                 let mut #key = #private::KeyBuf::new();
+                #prefix
                 #pushes
+                #version
                 #key
             }
         }
@@ -24,7 +33,7 @@ impl Template {
 
     /// The imports that [`Template::pushes`] needs. They belong in a block of ours: the user's body must not see them.
     pub(crate) fn traits(&self, private: &TokenStream) -> Option<TokenStream> {
-        let needed = self.fixed().is_none();
+        let needed = self.places().next().is_some();
         needed.then(|| mixed!(use #private::{PushDisplay as _, PushExact as _};))
     }
 
@@ -37,18 +46,38 @@ impl Template {
     ) -> TokenStream {
         let pushes = self.parts.iter().map(|part| match part {
             Part::Text(text) => mixed!(#buffer.literal(#text);),
-            Part::Place(place) => {
-                let place = place.expr(self.literal.span());
-                // What rustc says of a type that isn't `Display` is shown at the template.
-                let shown = Span::mixed_site().located_at(self.literal.span());
-                quote_spanned!(shown=> (&#private::Field(&#place)).push(#borrowed);)
-            }
+            Part::Place(place) => place.push(self.literal.span(), private, borrowed),
+            Part::Type(ident) => mixed!(#buffer.type_name::<#ident>();),
+            Part::Piece(piece) => mixed!(#buffer.literal(#piece.as_str());),
         });
         pushes.collect()
     }
 }
 
+impl Piece {
+    /// The statement that writes it.
+    pub(crate) fn statement(&self, private: &TokenStream) -> TokenStream {
+        let (name, key) = (&self.name, Ident::new("key", Span::mixed_site()));
+        let push = self.place.push(self.literal.span(), private, &mixed!(&mut #key));
+        mixed! {
+            let #name = {
+                use #private::{PushDisplay as _, PushExact as _};
+                let mut #key = #private::KeyBuf::new();
+                #push
+                #key
+            };
+        }
+    }
+}
+
 impl Place {
+    /// The statement that writes it. What rustc says of a type that isn't `Display` is shown at the template.
+    fn push(&self, shown: Span, private: &TokenStream, borrowed: &TokenStream) -> TokenStream {
+        let place = self.expr(shown);
+        let shown = Span::mixed_site().located_at(shown);
+        quote_spanned!(shown=> (&#private::Field(&#place)).push(#borrowed);)
+    }
+
     /// The place as an expression that resolves as the argument does, and is shown at the template when it is wrong.
     fn expr(&self, shown: Span) -> TokenStream {
         let mut root = self.root.clone();

@@ -45,6 +45,25 @@ pub(crate) fn parse(
     reader.good.then(|| Template { parts, literal: literal.clone() })
 }
 
+/// Reads text without placeholders that stands in keys, what `option` is.
+pub(crate) fn plain_text(option: &str, value: &Expr, errors: &mut Errors) -> Option<String> {
+    let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = value else {
+        errors.on(value, format!("`{option}` is a text such as \"users\""));
+        return None;
+    };
+    if literal.value().contains(['{', '}']) {
+        let message = format!("`{option}` is the same for every call: placeholders stand in `key`");
+        errors.at(literal.span(), message);
+        return None;
+    }
+    if literal.value().is_empty() {
+        errors.at(literal.span(), format!("`{option}` is empty: leave it out, or write a text"));
+        return None;
+    }
+    let names = Names { all: Vec::new(), consts: Vec::new(), types: Vec::new() };
+    parse(Kind::Key, value, &names, errors)?.fixed()
+}
+
 pub(super) struct Reader<'a> {
     pub(super) kind: Kind,
     literal: &'a LitStr,
@@ -76,7 +95,7 @@ impl Reader<'_> {
                 return parts;
             };
             parts.extend(text_part(&mut literal));
-            parts.extend(self.place(inside.trim()).map(Part::Place));
+            parts.extend(self.part(inside.trim()));
             rest = after;
         }
         literal.push_str(rest);
@@ -96,6 +115,15 @@ impl Reader<'_> {
         inside
     }
 
+    fn part(&mut self, inside: &str) -> Option<Part> {
+        if self.names.find(inside).is_none()
+            && let Some(ty) = self.names.ty(inside)
+        {
+            return Some(Part::Type(ty.clone()));
+        }
+        self.place(inside).map(Part::Place)
+    }
+
     fn place(&mut self, inside: &str) -> Option<Place> {
         if let Some(mistake) = shape_mistake(inside) {
             self.error(&mistake);
@@ -108,7 +136,7 @@ impl Reader<'_> {
             self.error(&format!("`{{{inside}}}` is not a plain place such as `{{id}}`, `{{self.tenant}}` or `{{pair.0}}`"));
             return None;
         };
-        let Some(root) = self.names.find(&name.to_string()) else {
+        let Some(root) = self.names.value(&name.to_string()) else {
             let all = &self.names.all;
             let known = if all.is_empty() { "it has none".to_owned() } else { list(all) };
             let hint = did_you_mean(root, all);

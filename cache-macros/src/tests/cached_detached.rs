@@ -14,7 +14,10 @@ fn a_free_function() {
                 db.fetch(name, id).await
             }
         },
-        &expect![[r##"
+        &expect![[r#"
+            ::core::compile_error! {
+                "`T` is neither in `key` nor in `skip(...)`: instances of this function that differ in `T` would share one entry. Add `{T}` to the key or `skip(T)`"
+            }
             #[allow(
                 refining_impl_trait,
                 clippy::double_must_use,
@@ -26,7 +29,7 @@ fn a_free_function() {
             fn get_user<'larder0, 'larder1, T: Shape>(
                 db: &'larder0 Db,
                 name: &'larder1 str,
-                id: u64,
+                mut id: u64,
             ) -> ::larder::Call<
                 impl ::larder::__private::Load<
                     Output = Result<User<T>, DbError>,
@@ -34,59 +37,41 @@ fn a_free_function() {
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::get_user"),
-                    ::larder::Policy::new()
-                        .ttl(::core::time::Duration::from_millis(60_000))
-                        .stale(::core::time::Duration::from_millis(300_000)),
+                    ::larder::Policy::new().local(),
                 );
-                #[doc(hidden)]
-                #[allow(
-                    async_fn_in_trait,
-                    dead_code,
-                    missing_docs,
-                    clippy::missing_errors_doc,
-                    clippy::missing_panics_doc,
-                    clippy::must_use_candidate,
-                    clippy::unused_async,
-                )]
-                #[allow(unused_variables)]
-                async fn __larder_load<T: Shape>(
-                    db: &Db,
-                    name: &str,
-                    mut id: u64,
-                ) -> Result<User<T>, DbError> {
-                    id += 1;
-                    db.fetch(name, id).await
-                }
                 let key = {
-                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("user:");
-                    (&::larder::__private::Field(&id)).push(&mut key);
-                    key.literal(":");
-                    (&::larder::__private::Field(&name)).push(&mut key);
+                    enum __LarderHere {}
+                    let mut key = ::larder::__private::KeyBuf::function(
+                        ::core::module_path!(),
+                        "get_user",
+                    );
+                    if ::core::any::type_name::<__LarderHere>()
+                        != ::core::concat!(::core::module_path!(), "::get_user::__LarderHere")
+                    {
+                        key.generic::<__LarderHere>();
+                    }
                     key
                 };
                 let shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<User<T>, DbError>>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
-                );
+                let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                    .call_refreshing(
+                    .call(
                         rules,
-                        (db, name, id),
-                        move |(db, name, id)| __larder_load::<T>(db, name, id),
-                        move |(db, name, id)| {
-                            let db = ::larder::__private::detached(db);
-                            let name = ::larder::__private::detached(name);
-                            async move { __larder_load::<T>(&db, &name, id).await }
+                        move || async move {
+                            if false {
+                                return ::larder::__private::typed::<Result<User<T>, DbError>>();
+                            }
+                            {
+                                id += 1;
+                                db.fetch(name, id).await
+                            }
                         },
                     )
             }
-        "##]],
+        "#]],
     );
 }
 

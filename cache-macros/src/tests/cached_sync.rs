@@ -117,6 +117,9 @@ fn a_method() {
         },
         &expect![[r#"
             impl Type {
+                ::core::compile_error! {
+                    "`T` is neither in `key` nor in `skip(...)`: instances of this function that differ in `T` would share one entry. Add `{T}` to the key or `skip(T)`"
+                }
                 #[doc(hidden)]
                 #[allow(
                     async_fn_in_trait,
@@ -145,13 +148,20 @@ fn a_method() {
                 > {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::total"),
-                        ::larder::Policy::new(),
+                        ::larder::Policy::new().local(),
                     );
                     let key = {
-                        use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("total:");
-                        (&::larder::__private::Field(&n)).push(&mut key);
+                        enum __LarderHere {}
+                        let mut key = ::larder::__private::KeyBuf::function(
+                            ::core::module_path!(),
+                            "total",
+                        );
+                        if ::core::any::type_name::<__LarderHere>()
+                            != ::core::concat!(::core::module_path!(), "::total::__LarderHere")
+                        {
+                            key.generic::<__LarderHere>();
+                        }
+                        key.generic::<Self>();
                         key
                     };
                     let shape = {

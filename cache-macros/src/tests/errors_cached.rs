@@ -27,9 +27,9 @@ fn options_that_are_unknown_or_later() {
     );
     cached(quote!(bananas), function(), &["unknown option `bananas`. The options are"]);
     cached(
-        quote!(version = 2, each = "id in ids"),
+        quote!(on_error = "fail", each = "id in ids"),
         function(),
-        &["`version` is not available yet", "`each` is not available yet"],
+        &["`on_error` is not available yet", "`each` is not available yet"],
     );
 }
 

@@ -36,7 +36,6 @@ fn evictions_of_what_is_no_call() {
     evict(quote!(get_user(db, id).await), &["a target is the call alone: remove `.await`"]);
     evict(quote!(crate::KEY), &["a target is a call of a cached function"]);
     evict(quote!(al), &["unknown option `al`; did you mean `all`?"]);
-    evict(quote!(on = "ok", all), &["`on` is not available yet"]);
     evict(quote!(keys = "a"), &["`keys` takes a list"]);
 }
 
@@ -95,6 +94,38 @@ fn results_that_are_not_there() {
 }
 
 #[test]
+fn outcomes() {
+    evict(
+        quote!(all, on = "err"),
+        &["`on` is \"always\" (every way out of the body, the default) or \"ok\""],
+    );
+    evict(quote!(all, on = ok), &["`on` is \"always\""]);
+    evict(quote!(all, on), &["`on` needs a value"]);
+    evict(
+        quote!(all, when = |result| result.is_ok()),
+        &["`when` is a condition on the arguments and on `result`"],
+    );
+    evict(
+        quote!(key = "{idd}", on = "ok", when = result.is_ok(), before),
+        &[
+            "no argument is called `idd`",
+            "with `before` there is no outcome yet",
+            "`when` is asked after the body",
+        ],
+    );
+    fails(
+        cache_evict::expand,
+        quote!(all, on = "ok"),
+        quote!(
+            fn update() -> impl Display {
+                1
+            }
+        ),
+        &["`on = \"ok\"` needs a return type that has a name"],
+    );
+}
+
+#[test]
 fn puts() {
     let item = || {
         quote!(
@@ -109,7 +140,7 @@ fn puts() {
         quote!(key = "a"),
         item(),
         &[
-            "unknown option `key`. The only option is `crate`, beside a call such as `get_user(db, id)`",
+            "unknown option `key`. The options are `on`, `when` and `crate`, beside a call such as `get_user(db, id)`",
         ],
     );
     put(quote!(user), item(), &["unknown option `user`"]);

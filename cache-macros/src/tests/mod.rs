@@ -2,6 +2,7 @@
 
 mod cached;
 mod cached_detached;
+mod cached_keys;
 mod cached_policy;
 mod cached_sync;
 mod call;

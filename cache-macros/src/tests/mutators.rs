@@ -92,7 +92,7 @@ fn evict_by_the_result() {
                             key
                         });
                     #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-                    let output = async {
+                    let output = async move {
                         if false {
                             return ::larder::__private::typed::<Result<User, DbError>>();
                         }
@@ -252,7 +252,7 @@ fn put_by_the_result() {
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
                 #[allow(clippy::redundant_closure_call)]
-                let output = (|| -> Result<User, DbError> { save(user) })();
+                let output = (move || -> Result<User, DbError> { save(user) })();
                 if let ::core::option::Option::Some(result) = ::larder::__private::Shape::value(
                     shape,
                     &output,
@@ -264,4 +264,251 @@ fn put_by_the_result() {
             }
         "#]],
     );
+}
+
+#[test]
+fn evict_only_after_an_ok() {
+    check(
+        cache_evict::expand,
+        quote!(key = "user:{id}", on = "ok"),
+        quote! {
+            async fn update(id: u64) -> Result<(), DbError> {
+                db.update(id).await
+            }
+        },
+        &expect![[r#"
+            async fn update(id: u64) -> Result<(), DbError> {
+                let evictions = ::larder::__private::Evictions::new().held();
+                let evictions = evictions
+                    .key({
+                        use ::larder::__private::{PushDisplay as _, PushExact as _};
+                        let mut key = ::larder::__private::KeyBuf::new();
+                        key.literal("user:");
+                        (&::larder::__private::Field(&id)).push(&mut key);
+                        key
+                    });
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
+                let output = async move {
+                    if false {
+                        return ::larder::__private::typed::<Result<(), DbError>>();
+                    }
+                    { db.update(id).await }
+                }
+                    .await;
+                let evictions = match ::larder::__private::Shape::value(
+                    {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<Result<(), DbError>>::new()).shape()
+                    },
+                    &output,
+                ) {
+                    ::core::option::Option::Some(_) => {
+                        let evictions = evictions.released();
+                        evictions
+                    }
+                    ::core::option::Option::None => evictions,
+                };
+                evictions.run().await;
+                output
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
+    check(
+        cache_evict::expand,
+        quote!(
+            get(&user.team, result.id),
+            key = "user:{user.team}:{result.id}",
+            tags = ["users"],
+            on = "ok",
+            when = user.active && result.is_ok()
+        ),
+        quote! {
+            fn save(db: &Db, user: User) -> Result<Saved, DbError> {
+                db.save(user)
+            }
+        },
+        &expect![[r#"
+            fn save(db: &Db, user: User) -> Result<Saved, DbError> {
+                let evictions = ::larder::__private::Evictions::new().held();
+                let evictions = evictions
+                    .tag({
+                        let mut key = ::larder::__private::KeyBuf::new();
+                        key.literal("users");
+                        key
+                    });
+                let piece0 = {
+                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                    let mut key = ::larder::__private::KeyBuf::new();
+                    (&::larder::__private::Field(&user.team)).push(&mut key);
+                    key
+                };
+                let kept_user = ::larder::__private::kept(&user);
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
+                let output = (move || -> Result<Saved, DbError> { db.save(user) })();
+                let evictions = {
+                    #[allow(unused_variables)]
+                    let user = kept_user;
+                    match ::larder::__private::Shape::value(
+                        {
+                            use ::larder::__private::{
+                                ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                            };
+                            (&&&::larder::__private::Probe::<Result<Saved, DbError>>::new()).shape()
+                        },
+                        &output,
+                    ) {
+                        ::core::option::Option::Some(result) => {
+                            let evictions = evictions.released();
+                            match {
+                                #[allow(unused_variables)]
+                                let result = &output;
+                                let wanted: ::core::primitive::bool = user.active && result.is_ok();
+                                wanted
+                            } {
+                                true => {
+                                    evictions
+                                        .call(get(&user.team, result.id))
+                                        .key({
+                                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                            let mut key = ::larder::__private::KeyBuf::new();
+                                            key.literal("user:");
+                                            key.literal(piece0.as_str());
+                                            key.literal(":");
+                                            (&::larder::__private::Field(&result.id)).push(&mut key);
+                                            key
+                                        })
+                                }
+                                false => evictions.none(),
+                            }
+                        }
+                        ::core::option::Option::None => evictions,
+                    }
+                };
+                evictions.run_blocking();
+                output
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn evict_when() {
+    check(
+        cache_evict::expand,
+        quote!(all, when = *result > 0),
+        quote! {
+            fn delete(ids: &[u64]) -> usize {
+                remove(ids)
+            }
+        },
+        &expect![[r#"
+            fn delete(ids: &[u64]) -> usize {
+                let evictions = ::larder::__private::Evictions::new();
+                let evictions = evictions.all();
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
+                let output = (move || -> usize { remove(ids) })();
+                let evictions = match {
+                    #[allow(unused_variables)]
+                    let result = &output;
+                    let wanted: ::core::primitive::bool = *result > 0;
+                    wanted
+                } {
+                    true => evictions,
+                    false => evictions.none(),
+                };
+                evictions.run_blocking();
+                output
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn put_under_conditions() {
+    check(
+        cache_put::expand,
+        quote!(get_user(id), on = "ok", when = name.is_some()),
+        quote! {
+            async fn rename(id: u64, name: Option<String>) -> Result<User, DbError> {
+                store(id, name).await
+            }
+        },
+        &expect![[r#"
+            async fn rename(id: u64, name: Option<String>) -> Result<User, DbError> {
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
+                };
+                let put = ::larder::__private::WriteThrough::new(get_user(id), shape).on_ok();
+                let kept_name = ::larder::__private::kept(&name);
+                #[allow(clippy::redundant_closure_call)]
+                let output = async move {
+                    if false {
+                        return ::larder::__private::typed::<Result<User, DbError>>();
+                    }
+                    { store(id, name).await }
+                }
+                    .await;
+                let put = {
+                    #[allow(unused_variables)]
+                    let name = kept_name;
+                    put.only_if({
+                        #[allow(unused_variables)]
+                        let result = &output;
+                        let wanted: ::core::primitive::bool = name.is_some();
+                        wanted
+                    })
+                };
+                put.finish(&output).await;
+                output
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_borrow_for_writing_is_left_to_the_body_until_it_ends() {
+    let text = super::pretty(cache_evict::expand(
+        quote!(get(list, result)),
+        quote!(
+            async fn push(list: &mut List) -> u64 {
+                list.push(1)
+            }
+        ),
+    ));
+    assert!(text.contains("= async {"), "{text}");
+    assert!(!text.contains("kept"), "{text}");
+}
+
+#[test]
+fn the_text_of_a_macro_may_use_the_result() {
+    let text = super::pretty(cache_evict::expand(
+        quote!(get(&format!("{result}"))),
+        quote!(
+            fn set(x: X) -> u64 {
+                0
+            }
+        ),
+    ));
+    assert!(text.contains("Some(result)"), "{text}");
+}
+
+#[test]
+fn in_conditions_too_an_argument_called_result_is_that_argument() {
+    let text = super::pretty(cache_evict::expand(
+        quote!(all, when = result > 0),
+        quote!(
+            fn set(result: u64, key: u8, when: u8) -> u64 {
+                result
+            }
+        ),
+    ));
+    assert!(!text.contains("let result = &output"), "{text}");
+    assert!(text.contains("let kept_result = ::larder::__private::kept(&result)"), "{text}");
 }

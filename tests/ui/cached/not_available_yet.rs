@@ -1,6 +1,6 @@
 use larder::cached;
 
-#[cached(version = 2, key_prefix = "users", on_error = "fail", each = "id in ids")]
+#[cached(on_error = "fail", each = "id in ids")]
 async fn get(ids: Vec<u64>) -> u64 {
     ids[0]
 }

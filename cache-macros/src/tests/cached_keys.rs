@@ -1,0 +1,253 @@
+//! `version`, `key_prefix`, `key_with`, and templates of generic functions.
+
+use proc_macro2::TokenStream;
+
+use super::{check, expect, fails, quote};
+use crate::cached::expand;
+use crate::cached_property;
+
+#[test]
+fn what_stands_around_a_template() {
+    check(
+        expand,
+        quote!(key = "{id}", key_prefix = "shop:users", version = 2),
+        quote!(
+            async fn get(id: u64) -> u64 {
+                id
+            }
+        ),
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn get(id: u64) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::get"),
+                    ::larder::Policy::new(),
+                );
+                let key = {
+                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                    let mut key = ::larder::__private::KeyBuf::new();
+                    key.literal("shop:users:");
+                    (&::larder::__private::Field(&id)).push(&mut key);
+                    key.literal("#2");
+                    key
+                };
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<u64>::new()).shape()
+                };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
+                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .call(
+                        rules,
+                        move || async move {
+                            if false {
+                                return ::larder::__private::typed::<u64>();
+                            }
+                            { id }
+                        },
+                    )
+            }
+        "##]],
+    );
+}
+
+#[test]
+fn a_text_of_the_users_behind_the_functions_path() {
+    check(
+        expand,
+        quote!(key_with = make_key(&user, key), key_prefix = "v1/", version = "b"),
+        quote!(
+            async fn get<T: Load, const N: usize>(user: User, key: u8) -> u64 {
+                1
+            }
+        ),
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn get<T: Load, const N: usize>(
+                user: User,
+                key: u8,
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::get"),
+                    ::larder::Policy::new(),
+                );
+                let key = {
+                    enum __LarderHere {}
+                    let mut key = ::larder::__private::KeyBuf::new();
+                    key.literal("v1/");
+                    key.function_path(::core::module_path!(), "get");
+                    if ::core::any::type_name::<__LarderHere>()
+                        != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
+                    {
+                        key.generic::<__LarderHere>();
+                    }
+                    key.generic::<T>();
+                    key.arg(&N);
+                    key.text(&make_key(&user, key));
+                    key.literal("#b");
+                    key
+                };
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<u64>::new()).shape()
+                };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
+                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .call(
+                        rules,
+                        move || async move {
+                            if false {
+                                return ::larder::__private::typed::<u64>();
+                            }
+                            { 1 }
+                        },
+                    )
+            }
+        "##]],
+    );
+}
+
+#[test]
+fn a_template_names_generic_parameters() {
+    check(
+        expand,
+        quote!(key = "{T}:{N}:{id}", skip(D, db)),
+        quote!(
+            async fn get<'a, T, D: Db, const N: usize>(db: &'a D, id: u64) -> u64 {
+                1
+            }
+        ),
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn get<'a, T, D: Db, const N: usize>(
+                db: &'a D,
+                id: u64,
+            ) -> ::larder::Call<
+                impl ::larder::__private::Load<
+                    Output = u64,
+                > + ::larder::__private::Captures<(&'a (),)>,
+            > {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::get"),
+                    ::larder::Policy::new(),
+                );
+                let key = {
+                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                    let mut key = ::larder::__private::KeyBuf::new();
+                    key.type_name::<T>();
+                    key.literal(":");
+                    (&::larder::__private::Field(&N)).push(&mut key);
+                    key.literal(":");
+                    (&::larder::__private::Field(&id)).push(&mut key);
+                    key
+                };
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<u64>::new()).shape()
+                };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
+                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .call(
+                        rules,
+                        move || async move {
+                            if false {
+                                return ::larder::__private::typed::<u64>();
+                            }
+                            { 1 }
+                        },
+                    )
+            }
+        "##]],
+    );
+}
+
+fn cached(args: TokenStream, parts: &[&str]) {
+    let item = quote!(
+        async fn get<T, const N: usize>(id: u64) -> u64 {
+            id
+        }
+    );
+    fails(expand, args, item, parts);
+}
+
+#[test]
+fn forgotten_generic_parameters() {
+    cached(
+        quote!(key = "user:{id}"),
+        &[
+            "`T` is neither in `key` nor in `skip(...)`: instances of this function that differ in `T` would share one entry. Add \
+             `{T}` to the key or `skip(T)`",
+            "`N` is neither in `key`",
+        ],
+    );
+    cached(quote!(key = "{id}:{N}", skip(T, N)), &["`N` is in `key` and in `skip(...)`"]);
+    cached(quote!(key = "{id}:{N}{T}"), &["`{N}` and `{T}` run into each other"]);
+    cached(quote!(key = "{id}:{N}", skip(T, U)), &["no argument is called `U`"]);
+}
+
+#[test]
+fn wrong_texts_around_a_key() {
+    cached(
+        quote!(version = -1, key_prefix = "a*"),
+        &["`version` is a whole number or a text", "`*` would make this key a pattern"],
+    );
+    cached(
+        quote!(version = "{id}", key_prefix = id),
+        &["`version` is the same for every call", "`key_prefix` is a text such as"],
+    );
+    cached(quote!(version = "", key_prefix = ""), &["`version` is empty", "`key_prefix` is empty"]);
+}
+
+#[test]
+fn wrong_texts_for_arguments() {
+    cached(quote!(key_with = |id| id), &["`key_with` is an expression over the arguments"]);
+    cached(quote!(key_with = make_key), &["`key_with` is an expression over the arguments"]);
+    cached(
+        quote!(key_with = make(id), key = "{id}:{T}:{N}", skip(id)),
+        &[
+            "a key is either `key` or `key_with`",
+            "a key is either `key` or `key_with`",
+            "`skip(id)` says nothing beside it",
+        ],
+    );
+    fails(
+        cached_property::expand,
+        quote!(key_with = make(id)),
+        quote!(
+            fn get(&self) -> u64 {
+                1
+            }
+        ),
+        &["this key names no instance"],
+    );
+}
