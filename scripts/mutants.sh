@@ -87,7 +87,8 @@ lookup=$core/strategy/lookup.rs
 store=$core/strategy/store.rs
 remote=$core/hierarchy/remote.rs
 owed=$core/hierarchy/owed.rs
-cache=$core/cache.rs
+put=$core/strategy/put.rs
+peek=$core/strategy/peek.rs
 bus=$core/hierarchy/bus.rs
 lease=$core/hierarchy/lease.rs
 memory=$core/backend/memory.rs
@@ -103,15 +104,15 @@ mutant fence-put-outlives $fence 's/self\.fill_then\(memory, entry, \|\| self\.m
 mutant fence-replacing-outlives $fence 's/if replaces \{\s+self\.0\.outlive_others\(\);\s+\}/let _ = replaces;/'
 mutant fence-write-asks-whether-alive $fence 's/if !self\.0\.is_alive\(\) \{\s+return None;\s+\}//'
 mutant fence-eviction-waits-for-writes $remote 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (&until, writer);/'
-mutant fence-put-forgets-first $cache 's/let _ = self\.forget\(id, Reach::All\);//'
+mutant fence-put-forgets-first $put 's/let _ = self\.forget\(id, Reach::All\);//'
 mutant fence-refresh-kills $core/strategy/read.rs 's/let _ = job\.inner\.fences\.kill\(job\.id, Reach::Loads, None\);//; s/use crate::invalidation::\{Reach, Ticket\}/use crate::invalidation::Ticket/'
 
 # Who ends whom: an eviction ends loads and writes, news of other processes and refreshes end loads only.
 mutant reach-eviction-ends-writes $evict 's/self\.forget\(\*id, Reach::All\)/self.forget(*id, Reach::Loads)/'
 mutant reach-pattern-ends-writes $evict 's/self\.forget_matching\(pattern, Reach::All\)/self.forget_matching(pattern, Reach::Loads)/'
 mutant reach-clear-ends-writes $evict 's/self\.forget_matching\(&everything, Reach::All\)/self.forget_matching(\&everything, Reach::Loads)/'
-mutant reach-put-ends-writes $cache 's/self\.forget\(id, Reach::All\)/self.forget(id, Reach::Loads)/'
-mutant reach-put-is-a-write $cache 's/self\.fences\.issue_write\(/self.fences.issue(/'
+mutant reach-put-ends-writes $put 's/self\.forget\(id, Reach::All\)/self.forget(id, Reach::Loads)/'
+mutant reach-put-is-a-write $put 's/self\.fences\.issue_write\(/self.fences.issue(/'
 mutant reach-load-heeds-what-ends-loads $fence 's/self\.kind == Reach::All \|\| loads\(\)/true || loads()/'
 mutant reach-key-notice-spares-writes $bus 's/self\.forget\(KeyId::of\(&key\), Reach::Loads\)/self.forget(KeyId::of(\&key), Reach::All)/'
 mutant reach-pattern-notice-spares-writes $bus 's/self\.forget_matching\(&pattern, Reach::Loads\)/self.forget_matching(\&pattern, Reach::All)/'
@@ -148,12 +149,12 @@ mutant generation-own-space $generation 's/self\.moved\.fetch_add\(1, Ordering::
 mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
 mutant generation-before-the-load $lookup 's/ticket\.stamps\.space = found\.space;//; s/\*seen = \*current;/let _ = (seen, current);/'
 mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//; s/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
-mutant generation-for-a-put $cache 's/self\.stamp_remotely\(plan, &mut ticket\)\.await;/let _ = \&mut ticket;/'
+mutant generation-for-a-put $put 's/self\.stamp_remotely\(plan, &mut ticket\)\.await;/let _ = \&mut ticket;/'
 
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
-mutant promote-peek-looks-again $cache 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(id\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
-mutant promote-peek-many-looks-again $cache 's/value = self\.look_fresh::<T>\(id\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
+mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(id\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
+mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(id\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
 
 # The bus.
 mutant bus-keys-are-heard $bus 's/let _ = self\.forget\(KeyId::of\(&key\), Reach::Loads\);/let _ = KeyId::of(\&key);/'
@@ -175,9 +176,9 @@ mutant owed-before-use $remote 's/self\.settle\(\)\.await\?;//'
 mutant owed-when-dropped $owed 's/self\.owed\.push\(undone\);/let _ = undone;/'
 mutant owed-while-worked-off $remote 's/\|\| self\.settling\.try_lock\(\)\.is_err\(\)//'
 mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
-mutant owed-by-a-dropped-put $cache 's/let otherwise = codec\.and_then\(\|_\| self\.evict_otherwise\(id, plan\.key\.as_str\(\)\)\);/let otherwise: Option<Otherwise<'"'"'_>> = None;/'
+mutant owed-by-a-dropped-put $put 's/let otherwise = codec\.and_then\(\|_\| self\.evict_otherwise\(id, plan\.key\.as_str\(\)\)\);/let otherwise: Option<Otherwise<'"'"'_>> = None;/'
 mutant owed-by-a-dropped-put-forgets $evict 's/drop\(self\.inner\.forget\(self\.id, Reach::All\)\);/let _ = (self.inner, self.id);/'
-mutant owed-by-an-overtaken-put $cache 's/return self\.evict_replaced\(plan\.key\.as_str\(\)\)\.await;/return Ok(());/'
+mutant owed-by-an-overtaken-put $put 's/return self\.evict_replaced\(plan\.key\.as_str\(\)\)\.await;/return Ok(());/'
 mutant owed-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
 mutant owed-by-an-overtaken-refresh $store 's/if fill\.codec\(\)\.is_some\(\)\s+&& let/if fill.codec().is_some() \&\& !replaces\n                \&\& let/'
 mutant owed-by-a-failed-refresh $store 's/drop\(remote\.owing\(&entry\.key\)\);/let _ = remote;/'
@@ -221,6 +222,11 @@ exit $failed
 # - `fence-put-forgets-first`: `commit_over` kills and replaces the same, and a put that is dropped before that
 #   evicts. `lease-refused-forgets`: the bus brings the same news within its bound.
 # - the limit of what is owed: no run owes so much.
+#
+# Not found out in 1,000 seeds, and not yet tried with more: `flight-is-restamped`,
+# `flight-takeover-has-twice-the-time` and `flight-abandoned-is-told` (tests of the promises find these two),
+# `generation-of-space`, `generation-asked-before-own`, `bus-spaces-end-what-did-not-ask`, `bus-spaces-are-learnt`,
+# `owed-by-a-dropped-put-forgets`.
 #
 # Not found out in 500 to 700 seeds, and neither tried with more nor with the tests of the promises so far:
 # `fence-takeover-outlives`, `fence-replacing-outlives`, `fence-write-asks-whether-alive`, and all of `reach-` that
