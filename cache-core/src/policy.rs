@@ -200,7 +200,8 @@ impl Policy {
 
     /// How long a caller waits for the load while an old value is at hand (within
     /// [`stale_if_error`](Self::stale_if_error) or [`stale`](Self::stale)); then that is served, and
-    /// the load goes on in the background. Default: as long as it takes.
+    /// the load goes on in the background (one that has not begun, because the
+    /// remote tier is slow to answer, is left to the next caller). Default: as long as it takes.
     #[must_use]
     pub const fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);

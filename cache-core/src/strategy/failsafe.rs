@@ -1,8 +1,8 @@
 //! Fail-safe: what is served when a load fails or takes too long, and for how long no other is tried.
 //!
 //! An old value is served as it lies in the memory tier (without one, as the remote tier had it). It is not
-//! stored again, so its life ends
-//! when it was to end; only a mark on the entry says that its load needs a rest.
+//! stored again, so its life ends when it was to end; only a mark on the entry says that its load needs a
+//! rest.
 
 use std::any::TypeId;
 use std::sync::Arc;
