@@ -18,39 +18,50 @@ use cache_core::{
 use redis::{Cmd, Value, cmd};
 
 use crate::RedisBuilder;
+use crate::bus;
 use crate::config::Config;
-use crate::connection::{OnBreak, Reply, Request, Supervisor};
+use crate::connection::{Connection, Failure, OnBreak, Reply, Request};
 use crate::errors::Fault;
 use crate::keys::lease_key;
 use crate::scripts::{BUMP, Call, GENERATIONS, REMOVE, STORE};
-use crate::subscriber;
 
 /// So many entries or keys in one request.
 pub(crate) const CHUNK: usize = 256;
 
 /// So many bytes in one request, about.
-const CHUNK_BYTES: usize = 1 << 20;
+pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
 /// So many keys are removed in one script; it takes some milliseconds.
 const REMOVE_AT_ONCE: usize = 4096;
-
-/// So many keys Redis looks at for one page: a call of 5 ms at most, by measurement.
-const SCAN_COUNT: usize = 1000;
 
 /// A longer time to live is cut to this; Redis refuses those that overflow its clock.
 const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// A Redis that several processes may share, as the remote tier of a cache.
 ///
-/// A clone shares the connection.
+/// It may be one server, the master that Sentinels name, or a cluster: see [`Redis::connect`].
+///
+/// A clone shares the connections.
 #[derive(Clone)]
 pub struct Redis {
-    supervisor: Supervisor,
+    connection: Connection,
+    sender: Arc<bus::Sender>,
 }
 
 impl Redis {
-    /// Connects to `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=n]`, and fails
-    /// if Redis does not answer.
+    /// Connects, and fails if Redis does not answer.
+    ///
+    /// | | |
+    /// | --- | --- |
+    /// | `redis://[user:password@]host[:port][/db]` | one server |
+    /// | `rediss://...` | the same over TLS (feature `tls`) |
+    /// | `unix:///path[?db=n]` | one server, by its socket |
+    /// | `redis-sentinel://[user:password@]host[:port],.../master[/db]` | the master that the Sentinels name |
+    /// | `redis-cluster://[user:password@]host[:port],...` | the cluster that the nodes belong to |
+    ///
+    /// The user and the password are those of the servers; for Sentinels that want some, too, there are
+    /// the options `?sentinel_username=..&sentinel_password=..`. `rediss-sentinel` and `rediss-cluster` are
+    /// over TLS. What a [`RedisBuilder`] can set can stand behind the `?` as well.
     ///
     /// # Errors
     /// `Config` for a URL that is none, `Unreachable` if there is no answer, `Refused` if Redis
@@ -71,22 +82,34 @@ impl Redis {
 
     /// More settings than a URL has.
     pub fn builder(url: impl AsRef<str>) -> RedisBuilder {
-        RedisBuilder::new(url.as_ref())
+        RedisBuilder::of_url(url.as_ref())
+    }
+
+    /// Uses a client of one's own: its address, credentials, certificates and socket settings.
+    ///
+    /// It makes the connections itself; ones that the client made elsewhere are not touched.
+    pub fn from_client(client: &redis::Client) -> RedisBuilder {
+        RedisBuilder::of_client(client)
+    }
+
+    /// Ends all connections and subscriptions, of clones too, after what is under way: for as long as an
+    /// operation may take. From then on every operation fails with `Unreachable`.
+    ///
+    /// If the future is dropped before it ends, operations fail all the same, and connections end when
+    /// the last clone is dropped.
+    pub async fn close(&self) {
+        self.connection.close().await;
     }
 
     pub(crate) fn unconnected(config: Config) -> Result<Self, BackendError> {
-        let supervisor = Supervisor::new(config).map_err(|fault| fault.of("lazy"))?;
-        Ok(Self { supervisor })
+        let connection = Connection::new(config).map_err(|fault| fault.of("lazy"))?;
+        Ok(Self { connection, sender: Arc::new(bus::Sender::new()) })
     }
 
     pub(crate) async fn strict(config: Config) -> Result<Self, BackendError> {
-        let supervisor = Supervisor::new(config).map_err(|fault| fault.of("connect"))?;
-        supervisor.connect().await.map_err(|fault| fault.of("connect"))?;
-        Ok(Self { supervisor })
-    }
-
-    fn config(&self) -> &Config {
-        self.supervisor.config()
+        let redis = Self::unconnected(config)?;
+        redis.connection.connect().await.map_err(|fault| fault.of("connect"))?;
+        Ok(redis)
     }
 
     /// The answers to `requests`; the first refusal fails the operation.
@@ -96,12 +119,34 @@ impl Redis {
         on_break: OnBreak,
         requests: Vec<Request>,
     ) -> Result<Vec<Value>, BackendError> {
-        let replies = self.supervisor.run(operation, on_break, requests).await?;
+        let replies = self.connection.run(operation, on_break, requests).await?;
         replies.into_iter().map(|reply| self.accept(operation, reply)).collect()
     }
 
-    fn accept(&self, operation: &'static str, reply: Reply) -> Result<Value, BackendError> {
-        reply.map_err(|error| Fault::operating(&error, &self.config().endpoint).of(operation))
+    pub(crate) fn accept(
+        &self,
+        operation: &'static str,
+        reply: Reply,
+    ) -> Result<Value, BackendError> {
+        reply.map_err(|failure| self.failed(operation, &failure))
+    }
+
+    pub(crate) fn failed(&self, operation: &'static str, failure: &Failure) -> BackendError {
+        match failure {
+            Failure::Answer(error) => {
+                Fault::operating(error, self.connection.endpoint()).of(operation)
+            }
+            Failure::Fault(fault) => fault.of(operation),
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// So many keys go into one request: one on a cluster, where each may have its own node.
+    pub(crate) fn together(&self, most: usize) -> usize {
+        if self.connection.cluster().is_some() { 1 } else { most }
     }
 
     /// The answer to one script that may be sent twice.
@@ -110,32 +155,111 @@ impl Redis {
         operation: &'static str,
         script: Call,
     ) -> Result<Value, BackendError> {
-        let requests = vec![Request::Script(script)];
+        let requests = vec![Request::script(script)];
         let reply = self.ask(operation, OnBreak::Repeat, requests).await?.pop();
         reply.ok_or_else(|| self.unexpected(operation))
     }
 
-    /// The page of keys that match a glob.
-    pub(crate) async fn page(
-        &self,
-        operation: &'static str,
-        glob: &str,
-        cursor: u64,
-    ) -> Result<Page, BackendError> {
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(glob).arg("COUNT").arg(SCAN_COUNT);
-        let reply = self.ask(operation, OnBreak::Repeat, vec![Request::One(scan)]).await?.pop();
-        page(reply).ok_or_else(|| self.unexpected(operation))
+    pub(crate) fn unexpected(&self, operation: &'static str) -> BackendError {
+        Fault::unexpected(self.connection.endpoint()).of(operation)
     }
 
-    pub(crate) fn unexpected(&self, operation: &'static str) -> BackendError {
-        Fault::unexpected(&self.config().endpoint).of(operation)
+    /// A notice as the last arguments of a script.
+    pub(crate) fn told(&self, notice: Option<&Notice>) -> impl Iterator<Item = Bytes> {
+        let told = |Notice { channel, message }: &Notice| {
+            [channel.clone().into(), self.sender.message(channel, message)]
+        };
+        notice.map(told).into_iter().flatten()
     }
+
+    fn publication(&self, Notice { channel, message }: &Notice) -> Request {
+        let mut publish = cmd("PUBLISH");
+        publish.arg(channel).arg(&self.sender.message(channel, message)[..]);
+        Request::anywhere(publish)
+    }
+
+    /// Changes that a notice tells of. On a cluster they are made at several places, in any order: the
+    /// notice is sent behind them all, and before, so that others forget what they have even if this
+    /// process does not live to send the second.
+    async fn change(
+        &self,
+        operation: &'static str,
+        on_break: OnBreak,
+        changes: Changes,
+        notice: Option<&Notice>,
+    ) -> Result<Vec<Value>, BackendError> {
+        let Changes { mut requests, told } = changes;
+        let Some(notice) = notice.filter(|_| !told) else {
+            return self.ask(operation, on_break, requests).await;
+        };
+        if !requests.is_empty() {
+            requests.push(self.publication(notice));
+        }
+        let mut values = self.ask(operation, on_break, requests).await?;
+        values.pop();
+        let publish = vec![self.publication(notice)];
+        self.ask(operation, OnBreak::Repeat, publish).await?;
+        Ok(values)
+    }
+
+    /// The entries in chunks, the notice with the last.
+    fn stores(&self, entries: &[Write], notice: Option<&Notice>) -> Changes {
+        let most = self.together(CHUNK);
+        let chunks: Vec<_> = chunked(entries, most).collect();
+        self.changes(chunks, notice, |chunk, notice| {
+            let keys = with_leases(chunk.iter().map(|entry| entry.key.as_str()));
+            let values = chunk.iter().flat_map(|entry| [entry.value.clone(), expiry(entry.ttl)]);
+            Call::new(&STORE, keys, values.chain(self.told(notice)).collect())
+        })
+    }
+
+    /// Removals in chunks, the last together with the notice: none precedes the removal it tells of.
+    fn removals(&self, keys: &[&str], notice: Option<&Notice>) -> Changes {
+        let most = self.together(CHUNK);
+        let chunks = match notice {
+            // What the notice comes with is removed in one step, as far as that is short.
+            Some(_) if most > 1 => {
+                let last = keys.len().saturating_sub(1) / REMOVE_AT_ONCE * REMOVE_AT_ONCE;
+                let (before, last) = keys.split_at(last);
+                let last = (!last.is_empty()).then_some(last);
+                before.chunks(most).chain(last).collect::<Vec<_>>()
+            }
+            _ => keys.chunks(most).collect(),
+        };
+        self.changes(chunks, notice, |keys, notice| {
+            let args = self.told(notice).collect();
+            Call::new(&REMOVE, with_leases(keys.iter().copied()), args)
+        })
+    }
+
+    /// A script for each chunk. The notice goes with the last, if they are made one after the other.
+    fn changes<T: ?Sized>(
+        &self,
+        chunks: Vec<&T>,
+        notice: Option<&Notice>,
+        script: impl Fn(&T, Option<&Notice>) -> Call,
+    ) -> Changes {
+        let in_order = self.connection.cluster().is_none() || chunks.len() == 1;
+        let told = in_order && !chunks.is_empty();
+        let last = chunks.len().saturating_sub(1);
+        let requests = chunks.into_iter().enumerate().map(|(place, chunk)| {
+            let notice = notice.filter(|_| told && place == last);
+            Request::script(script(chunk, notice))
+        });
+        Changes { requests: requests.collect(), told }
+    }
+}
+
+/// What changes values.
+struct Changes {
+    requests: Vec<Request>,
+    /// Whether the notice is sent with the last of them.
+    told: bool,
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoint = &self.config().endpoint;
+        let endpoint = self.connection.endpoint();
         f.debug_struct("Redis")
             .field("address", &endpoint.address)
             .field("db", &endpoint.db)
@@ -150,22 +274,27 @@ impl Backend for Redis {
 
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
         Box::pin(async move {
-            if let [key] = keys {
-                let get = vec![Request::One(command("GET", &[key]))];
-                let mut replies = self.supervisor.run("get", OnBreak::Repeat, get).await?;
-                return match replies.pop() {
-                    // A list or a hash is somebody else's; MGET answers nil for it, too.
-                    Some(Err(error)) if error.code() == Some("WRONGTYPE") => Ok(vec![None]),
-                    Some(reply) => Ok(vec![bytes(self.accept("get", reply)?)]),
-                    None => Err(self.unexpected("get")),
-                };
-            }
+            let most = self.together(CHUNK);
+            let alone = keys.len() == 1 || most == 1;
+            let name = if alone { "GET" } else { "MGET" };
             let requests =
-                keys.chunks(CHUNK).map(|keys| Request::One(command("MGET", keys))).collect();
+                keys.chunks(most).map(|keys| Request::of(keys[0], command(name, keys))).collect();
+            let replies = self.connection.run("get", OnBreak::Repeat, requests).await?;
             let mut found = Vec::with_capacity(keys.len());
-            for reply in self.ask("get", OnBreak::Repeat, requests).await? {
-                let Value::Array(values) = reply else { return Err(self.unexpected("get")) };
-                found.extend(values.into_iter().map(bytes));
+            for reply in replies {
+                match reply {
+                    // A list or a hash is somebody else's; MGET answers nil for it, too.
+                    Err(Failure::Answer(error)) if error.code() == Some("WRONGTYPE") => {
+                        found.push(None);
+                    }
+                    reply => match self.accept("get", reply)? {
+                        Value::Array(values) if !alone => {
+                            found.extend(values.into_iter().map(bytes));
+                        }
+                        value if alone => found.push(bytes(value)),
+                        _ => return Err(self.unexpected("get")),
+                    },
+                }
             }
             if found.len() == keys.len() { Ok(found) } else { Err(self.unexpected("get")) }
         })
@@ -176,9 +305,10 @@ impl Backend for Redis {
         entries: &'a [Write],
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, ()> {
-        Box::pin(
-            async move { self.ask("set", OnBreak::Fail, store(entries, notice)).await.map(|_| ()) },
-        )
+        Box::pin(async move {
+            let changes = self.stores(entries, notice);
+            self.change("set", OnBreak::Fail, changes, notice).await.map(|_| ())
+        })
     }
 
     fn remove<'a>(
@@ -188,21 +318,20 @@ impl Backend for Redis {
     ) -> BackendResult<'a, u64> {
         Box::pin(async move {
             let mut removed = 0;
-            let requests = unlink(keys, notice);
-            for reply in self.ask("remove", OnBreak::Repeat, requests).await? {
+            let changes = self.removals(keys, notice);
+            for reply in self.change("remove", OnBreak::Repeat, changes, notice).await? {
                 let Value::Int(count) = reply else { return Err(self.unexpected("remove")) };
                 removed += u64::try_from(count).unwrap_or(0);
             }
-            // The answer of PUBLISH, which is sent alone, counts receivers.
-            Ok(if keys.is_empty() { 0 } else { removed })
+            Ok(removed)
         })
     }
 
     fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
         Box::pin(async move {
             let requests = keys
-                .chunks(CHUNK)
-                .map(|keys| Request::Script(Call::new(&GENERATIONS, owned(keys), Vec::new())))
+                .chunks(self.together(CHUNK))
+                .map(|keys| Request::script(Call::new(&GENERATIONS, owned(keys), Vec::new())))
                 .collect();
             let mut found = Vec::with_capacity(keys.len());
             for reply in self.ask("generations", OnBreak::Repeat, requests).await? {
@@ -229,7 +358,7 @@ impl Backend for Redis {
 
     fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
         Box::pin(async move {
-            let publish = vec![Request::One(publication(notice))];
+            let publish = vec![self.publication(notice)];
             self.ask("publish", OnBreak::Repeat, publish).await.map(|_| ())
         })
     }
@@ -239,9 +368,9 @@ impl Backend for Redis {
         channel: &str,
         listener: Arc<dyn Listener>,
     ) -> Result<Subscription, BackendError> {
-        let runtime = self.supervisor.runtime().map_err(|fault| fault.of("subscribe"))?;
-        let client = self.supervisor.client().clone();
-        Ok(subscriber::spawn(&runtime, client, self.config().clone(), channel, listener))
+        let runtime = self.connection.runtime().map_err(|fault| fault.of("subscribe"))?;
+        let (connection, sender) = (self.connection.clone(), Arc::clone(&self.sender));
+        Ok(bus::spawn(&runtime, connection, sender, channel, listener))
     }
 
     fn leases(&self) -> Option<&dyn Leases> {
@@ -250,7 +379,7 @@ impl Backend for Redis {
 
     fn ping(&self) -> BackendResult<'_, ()> {
         Box::pin(async move {
-            let ping = vec![Request::One(cmd("PING"))];
+            let ping = vec![Request::anywhere(cmd("PING"))];
             self.ask("ping", OnBreak::Repeat, ping).await.map(|_| ())
         })
     }
@@ -264,57 +393,19 @@ pub(crate) fn command(name: &str, keys: &[&str]) -> Cmd {
     command
 }
 
-fn publication(notice: &Notice) -> Cmd {
-    let mut publish = cmd("PUBLISH");
-    publish.arg(&notice.channel).arg(&notice.message[..]);
-    publish
-}
-
-/// The entries in chunks, the notice with the last.
-fn store(entries: &[Write], notice: Option<&Notice>) -> Vec<Request> {
-    let mut chunks: Vec<_> = chunked(entries).collect();
-    let Some(last) = chunks.pop() else {
-        return notice.map(|notice| Request::One(publication(notice))).into_iter().collect();
-    };
-    let before = chunks.into_iter().map(|chunk| storing(chunk, None));
-    before.chain([storing(last, notice)]).collect()
-}
-
 /// Chunks by number and size; an entry that is too large is one by itself.
-fn chunked(mut entries: &[Write]) -> impl Iterator<Item = &[Write]> {
+fn chunked(mut entries: &[Write], most: usize) -> impl Iterator<Item = &[Write]> {
     std::iter::from_fn(move || {
         let mut size = 0;
         let fits = |entry: &&Write| {
             size += entry.key.len() + entry.value.len();
             size <= CHUNK_BYTES
         };
-        let fitting = entries.iter().take(CHUNK).take_while(fits).count();
+        let fitting = entries.iter().take(most).take_while(fits).count();
         let (chunk, rest) = entries.split_at(fitting.max(1).min(entries.len()));
         entries = rest;
         (!chunk.is_empty()).then_some(chunk)
     })
-}
-
-fn storing(entries: &[Write], notice: Option<&Notice>) -> Request {
-    let keys = with_leases(entries.iter().map(|entry| entry.key.as_str()));
-    let values = entries.iter().flat_map(|entry| [entry.value.clone(), expiry(entry.ttl)]);
-    Request::Script(Call::new(&STORE, keys, values.chain(told(notice)).collect()))
-}
-
-/// Removals in chunks, the last together with the notice: none precedes the removal it tells of.
-fn unlink(keys: &[&str], notice: Option<&Notice>) -> Vec<Request> {
-    let Some(notice) = notice else {
-        return keys.chunks(CHUNK).map(|keys| removing(keys, None)).collect();
-    };
-    let mut chunks: Vec<_> = keys.chunks(REMOVE_AT_ONCE).collect();
-    let Some(last) = chunks.pop() else { return vec![Request::One(publication(notice))] };
-    let before = chunks.into_iter().flat_map(|keys| keys.chunks(CHUNK));
-    before.map(|keys| removing(keys, None)).chain([removing(last, Some(notice))]).collect()
-}
-
-fn removing(keys: &[&str], notice: Option<&Notice>) -> Request {
-    let keys = with_leases(keys.iter().copied());
-    Request::Script(Call::new(&REMOVE, keys, told(notice).collect()))
 }
 
 fn owned(keys: &[&str]) -> Vec<String> {
@@ -326,12 +417,6 @@ pub(crate) fn with_leases<'a>(keys: impl Iterator<Item = &'a str> + Clone) -> Ve
     keys.clone().map(str::to_owned).chain(keys.map(lease_key)).collect()
 }
 
-/// A notice as the last arguments of a script.
-pub(crate) fn told(notice: Option<&Notice>) -> impl Iterator<Item = Bytes> {
-    let told = |notice: &Notice| [notice.channel.clone().into(), notice.message.clone()];
-    notice.map(told).into_iter().flatten()
-}
-
 /// A time to live as an argument of a script; empty: for ever.
 pub(crate) fn expiry(ttl: Option<Duration>) -> Bytes {
     ttl.map(|ttl| milliseconds(ttl).to_string().into()).unwrap_or_default()
@@ -341,14 +426,14 @@ fn milliseconds(ttl: Duration) -> u64 {
     u64::try_from(ttl.min(LONGEST_TTL).as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
-fn bytes(value: Value) -> Option<Bytes> {
+pub(crate) fn bytes(value: Value) -> Option<Bytes> {
     match value {
         Value::BulkString(bytes) => Some(Bytes::from(bytes)),
         _ => None,
     }
 }
 
-fn text(value: Value) -> Option<String> {
+pub(crate) fn text(value: Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
         Value::SimpleString(text) => Some(text),
@@ -356,18 +441,8 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-fn number(value: Value) -> Option<u64> {
+pub(crate) fn number(value: Value) -> Option<u64> {
     text(value)?.parse().ok()
-}
-
-/// A page of `SCAN`. Keys that are not text are not ours.
-fn page(reply: Option<Value>) -> Option<Page> {
-    let Some(Value::Array(parts)) = reply else { return None };
-    let mut parts = parts.into_iter();
-    let cursor = number(parts.next()?)?;
-    let Value::Array(keys) = parts.next()? else { return None };
-    let keys = keys.into_iter().filter_map(text).collect();
-    Some(Page { keys, next: (cursor != 0).then_some(cursor) })
 }
 
 #[cfg(test)]
@@ -389,7 +464,8 @@ mod tests {
             value: Bytes::from(vec![0; size]),
             ttl: None,
         };
-        let lengths = |entries: &[Write]| chunked(entries).map(<[_]>::len).collect::<Vec<_>>();
+        let lengths =
+            |entries: &[Write]| chunked(entries, CHUNK).map(<[_]>::len).collect::<Vec<_>>();
         assert_eq!(lengths(&vec![write(1); 600]), [256, 256, 88]);
         assert_eq!(lengths(&vec![write(600 << 10); 3]), [1, 1, 1]);
         assert_eq!(lengths(&vec![write(2 << 20); 2]), [1, 1]);

@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use cache_core::Pattern;
 
-const SLOTS: u16 = 16384;
+pub(crate) const SLOTS: u16 = 16384;
 
 const OPENING: &str = "~lease{";
 const CLOSING: &str = "}";
@@ -58,7 +58,7 @@ fn namespace_end(key: &str) -> usize {
 }
 
 /// The slot of a key on a cluster.
-fn slot(key: &[u8]) -> u16 {
+pub(crate) fn slot(key: &[u8]) -> u16 {
     crc16(hash_tag(key).map_or(key, |tag| &key[tag])) % SLOTS
 }
 

@@ -36,13 +36,16 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod bus;
 mod config;
 mod connection;
 mod errors;
 mod keys;
 mod leases;
+mod scan;
 mod scripts;
-mod subscriber;
 
 pub use backend::Redis;
 pub use config::RedisBuilder;
+/// The client underneath: for [`Redis::from_client`] and for certificates.
+pub use redis;
