@@ -7,7 +7,7 @@
 //! What ends the leases of keys does so in the script that changes the values.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::connection::{Connection, Failure, OnBreak, Reply, Request};
 use crate::errors::Fault;
 use crate::keys::lease_key;
+use crate::replay::{Recent, replay_after_failovers};
 use crate::scripts::{BUMP, Call, GENERATIONS, REMOVE, STORE};
 
 /// So many entries or keys in one request.
@@ -44,8 +45,15 @@ const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// A clone shares the connections.
 #[derive(Clone)]
 pub struct Redis {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
     connection: Connection,
     sender: Arc<bus::Sender>,
+    recent: Recent,
+    /// Whether somebody makes evictions again after failovers.
+    replays: OnceLock<()>,
 }
 
 impl Redis {
@@ -98,17 +106,19 @@ impl Redis {
     /// If the future is dropped before it ends, operations fail all the same, and connections end when
     /// the last clone is dropped.
     pub async fn close(&self) {
-        self.connection.close().await;
+        self.inner.connection.close().await;
     }
 
     pub(crate) fn unconnected(config: Config) -> Result<Self, BackendError> {
         let connection = Connection::new(config).map_err(|fault| fault.of("lazy"))?;
-        Ok(Self { connection, sender: Arc::new(bus::Sender::new()) })
+        let sender = Arc::new(bus::Sender::new());
+        let (recent, replays) = (Recent::default(), OnceLock::new());
+        Ok(Self { inner: Arc::new(Inner { connection, sender, recent, replays }) })
     }
 
     pub(crate) async fn strict(config: Config) -> Result<Self, BackendError> {
         let redis = Self::unconnected(config)?;
-        redis.connection.connect().await.map_err(|fault| fault.of("connect"))?;
+        redis.inner.connection.connect().await.map_err(|fault| fault.of("connect"))?;
         Ok(redis)
     }
 
@@ -119,7 +129,7 @@ impl Redis {
         on_break: OnBreak,
         requests: Vec<Request>,
     ) -> Result<Vec<Value>, BackendError> {
-        let replies = self.connection.run(operation, on_break, requests).await?;
+        let replies = self.inner.connection.run(operation, on_break, requests).await?;
         replies.into_iter().map(|reply| self.accept(operation, reply)).collect()
     }
 
@@ -134,19 +144,66 @@ impl Redis {
     pub(crate) fn failed(&self, operation: &'static str, failure: &Failure) -> BackendError {
         match failure {
             Failure::Answer(error) => {
-                Fault::operating(error, self.connection.endpoint()).of(operation)
+                Fault::operating(error, self.inner.connection.endpoint()).of(operation)
             }
             Failure::Fault(fault) => fault.of(operation),
         }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
+        &self.inner.connection
+    }
+
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.inner.recent
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.inner)
+    }
+
+    pub(crate) fn upgraded(inner: &Weak<Inner>) -> Option<Self> {
+        inner.upgrade().map(|inner| Self { inner })
+    }
+
+    /// What was acknowledged, where a failover may lose it.
+    fn remember(&self, keep: impl FnOnce(&Recent)) {
+        if !self.connection().may_fail_over() {
+            return;
+        }
+        keep(&self.inner.recent);
+        self.inner.replays.get_or_init(|| {
+            if let Ok(runtime) = self.connection().runtime() {
+                runtime
+                    .spawn(replay_after_failovers(self.downgrade(), self.connection().takeovers()));
+            }
+        });
+    }
+
+    pub(crate) async fn remove_now(
+        &self,
+        keys: &[&str],
+        notice: Option<&Notice>,
+    ) -> Result<u64, BackendError> {
+        let mut removed = 0;
+        let changes = self.removals(keys, notice);
+        for reply in self.change("remove", OnBreak::Repeat, changes, notice).await? {
+            let Value::Int(count) = reply else { return Err(self.unexpected("remove")) };
+            removed += u64::try_from(count).unwrap_or(0);
+        }
+        // The answer of PUBLISH, which is sent alone, counts receivers.
+        Ok(if keys.is_empty() { 0 } else { removed })
+    }
+
+    pub(crate) async fn bump_now(&self, key: &str) -> Result<u64, BackendError> {
+        let bump = Call::new(&BUMP, owned(&[key]), Vec::new());
+        let reply = self.call("bump", bump).await?;
+        number(reply).ok_or_else(|| self.unexpected("bump"))
     }
 
     /// So many keys go into one request: one on a cluster, where each may have its own node.
     pub(crate) fn together(&self, most: usize) -> usize {
-        if self.connection.cluster().is_some() { 1 } else { most }
+        if self.inner.connection.cluster().is_some() { 1 } else { most }
     }
 
     /// The answer to one script that may be sent twice.
@@ -161,20 +218,20 @@ impl Redis {
     }
 
     pub(crate) fn unexpected(&self, operation: &'static str) -> BackendError {
-        Fault::unexpected(self.connection.endpoint()).of(operation)
+        Fault::unexpected(self.inner.connection.endpoint()).of(operation)
     }
 
     /// A notice as the last arguments of a script.
     pub(crate) fn told(&self, notice: Option<&Notice>) -> impl Iterator<Item = Bytes> {
         let told = |Notice { channel, message }: &Notice| {
-            [channel.clone().into(), self.sender.message(channel, message)]
+            [channel.clone().into(), self.inner.sender.message(channel, message)]
         };
         notice.map(told).into_iter().flatten()
     }
 
     fn publication(&self, Notice { channel, message }: &Notice) -> Request {
         let mut publish = cmd("PUBLISH");
-        publish.arg(channel).arg(&self.sender.message(channel, message)[..]);
+        publish.arg(channel).arg(&self.inner.sender.message(channel, message)[..]);
         Request::anywhere(publish)
     }
 
@@ -239,7 +296,7 @@ impl Redis {
         notice: Option<&Notice>,
         script: impl Fn(&T, Option<&Notice>) -> Call,
     ) -> Changes {
-        let in_order = self.connection.cluster().is_none() || chunks.len() == 1;
+        let in_order = self.inner.connection.cluster().is_none() || chunks.len() == 1;
         let told = in_order && !chunks.is_empty();
         let last = chunks.len().saturating_sub(1);
         let requests = chunks.into_iter().enumerate().map(|(place, chunk)| {
@@ -259,7 +316,7 @@ struct Changes {
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoint = self.connection.endpoint();
+        let endpoint = self.inner.connection.endpoint();
         f.debug_struct("Redis")
             .field("address", &endpoint.address)
             .field("db", &endpoint.db)
@@ -279,7 +336,7 @@ impl Backend for Redis {
             let name = if alone { "GET" } else { "MGET" };
             let requests =
                 keys.chunks(most).map(|keys| Request::of(keys[0], command(name, keys))).collect();
-            let replies = self.connection.run("get", OnBreak::Repeat, requests).await?;
+            let replies = self.inner.connection.run("get", OnBreak::Repeat, requests).await?;
             let mut found = Vec::with_capacity(keys.len());
             for reply in replies {
                 match reply {
@@ -307,7 +364,10 @@ impl Backend for Redis {
     ) -> BackendResult<'a, ()> {
         Box::pin(async move {
             let changes = self.stores(entries, notice);
-            self.change("set", OnBreak::Fail, changes, notice).await.map(|_| ())
+            self.change("set", OnBreak::Fail, changes, notice).await?;
+            let keys = entries.iter().map(|entry| entry.key.as_str());
+            self.remember(|recent| recent.changed(keys, notice));
+            Ok(())
         })
     }
 
@@ -317,12 +377,8 @@ impl Backend for Redis {
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, u64> {
         Box::pin(async move {
-            let mut removed = 0;
-            let changes = self.removals(keys, notice);
-            for reply in self.change("remove", OnBreak::Repeat, changes, notice).await? {
-                let Value::Int(count) = reply else { return Err(self.unexpected("remove")) };
-                removed += u64::try_from(count).unwrap_or(0);
-            }
+            let removed = self.remove_now(keys, notice).await?;
+            self.remember(|recent| recent.changed(keys.iter().copied(), notice));
             Ok(removed)
         })
     }
@@ -346,9 +402,9 @@ impl Backend for Redis {
 
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         Box::pin(async move {
-            let bump = Call::new(&BUMP, owned(&[key]), Vec::new());
-            let reply = self.call("bump", bump).await?;
-            number(reply).ok_or_else(|| self.unexpected("bump"))
+            let generation = self.bump_now(key).await?;
+            self.remember(|recent| recent.bumped(key));
+            Ok(generation)
         })
     }
 
@@ -368,8 +424,8 @@ impl Backend for Redis {
         channel: &str,
         listener: Arc<dyn Listener>,
     ) -> Result<Subscription, BackendError> {
-        let runtime = self.connection.runtime().map_err(|fault| fault.of("subscribe"))?;
-        let (connection, sender) = (self.connection.clone(), Arc::clone(&self.sender));
+        let runtime = self.inner.connection.runtime().map_err(|fault| fault.of("subscribe"))?;
+        let (connection, sender) = (self.inner.connection.clone(), Arc::clone(&self.inner.sender));
         Ok(bus::spawn(&runtime, connection, sender, channel, listener))
     }
 

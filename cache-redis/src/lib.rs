@@ -42,6 +42,7 @@ mod connection;
 mod errors;
 mod keys;
 mod leases;
+mod replay;
 mod scan;
 mod scripts;
 

@@ -1,4 +1,5 @@
-//! A Redis server per test, and a proxy that breaks things; used by the tests of `cache-redis` too.
+//! A Redis server per test, several of them, and a proxy that breaks things; used by the tests of
+//! `cache-redis` too.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
@@ -81,14 +82,8 @@ impl Server {
 
     /// What `redis-cli` prints for a command, without the line end.
     pub fn cli(&self, args: &[&str]) -> String {
-        let mut command = Command::new("redis-cli");
-        command.args(["-p", &self.port.to_string()]);
         let password = self.args.iter().skip_while(|arg| *arg != "--requirepass").nth(1);
-        if let Some(password) = password {
-            command.env("REDISCLI_AUTH", password);
-        }
-        let output = command.args(args).output().expect(NEEDED);
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        cli_with(self.port, password, args)
     }
 
     /// The bytes under a key, whatever they are.
@@ -121,6 +116,11 @@ impl Server {
         stream.read_to_end(&mut answer).unwrap();
         answer.truncate(answer.len() - b"+OK\r\n".len());
         answer
+    }
+
+    /// Kills it without waiting for its end: for threads that don't own it.
+    pub fn shoot(&self) {
+        self.signal("KILL");
     }
 
     fn signal(&self, signal: &str) {
@@ -167,6 +167,21 @@ fn spawn(port: u16, args: &[String], dir: &PathBuf) -> Child {
         .unwrap_or_else(|error| panic!("{NEEDED}: {error}"))
 }
 
+/// What `redis-cli` prints for a command to whoever listens on the port, without the line end.
+pub fn cli(port: u16, args: &[&str]) -> String {
+    cli_with(port, None, args)
+}
+
+fn cli_with(port: u16, password: Option<&String>, args: &[&str]) -> String {
+    let mut command = Command::new("redis-cli");
+    command.args(["-p", &port.to_string()]);
+    if let Some(password) = password {
+        command.env("REDISCLI_AUTH", password);
+    }
+    let output = command.args(args).output().expect(NEEDED);
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
 /// Any answer will do: also `-NOAUTH`.
 fn answers(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
@@ -177,9 +192,14 @@ fn answers(port: u16) -> bool {
         && (&answer == b"+PONG" || &answer == b"-NOAU")
 }
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now. Nodes of a cluster take the one that is 10,000 further on, too.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    loop {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        if port < 55_536 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Waits until `condition` holds; panics after ten seconds.

@@ -49,6 +49,12 @@ impl Sender {
         self.name
     }
 
+    /// The last number.
+    pub(super) fn last(&self, channel: &str) -> u64 {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(channel).copied().unwrap_or(0)
+    }
+
     /// A message under the next number.
     pub(crate) fn message(&self, channel: &str, message: &[u8]) -> Bytes {
         self.frame(channel, MESSAGE, message).1

@@ -13,6 +13,9 @@ use tokio::time::Instant;
 /// How late a number may come.
 const LATE: Duration = Duration::from_secs(1);
 
+/// How long those behind a missing number are held back for it.
+const IN_ORDER: Duration = Duration::from_millis(100);
+
 /// After so many heartbeats that did not come, a sender is gone.
 const HEARTBEATS: u32 = 3;
 
@@ -37,7 +40,19 @@ impl Gaps {
         Self { heartbeat, began: now, senders: HashMap::new() }
     }
 
-    /// Takes a number note; whether it shows a gap at once.
+    /// The number that a sender uses next.
+    pub(super) fn expect(&mut self, sender: u64, next: u64, now: Instant) {
+        self.senders.insert(sender, Sender { next, missing: BTreeMap::new(), heard: now });
+    }
+
+    /// Whether a message of an earlier number may be on its way.
+    pub(super) fn awaits_earlier(&self, sender: u64, number: u64, now: Instant) -> bool {
+        let Some(sender) = self.senders.get(&sender) else { return false };
+        let soon = |lost: &Instant| now + LATE < *lost + IN_ORDER;
+        sender.missing.range(..number).any(|(_, lost)| soon(lost))
+    }
+
+    /// Takes note of a number; whether it shows a gap at once.
     pub(super) fn heard(&mut self, sender: u64, number: u64, now: Instant) -> bool {
         // Whoever was there before us is heard of soon. What it sent earlier was before our time; a
         // later one has just begun.

@@ -3,6 +3,7 @@
 //! The client's own re-subscription is not used: it drops errors and does not notice a link that
 //! died silently until a command is issued. Here a `PING` each second does.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ const PING: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How often missing numbers are looked for.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How long what we send ourselves may take to come back.
 const ECHO: Duration = Duration::from_secs(1);
@@ -86,6 +87,8 @@ struct Ear<'a> {
     gaps: Gaps,
     /// The last of our own numbers.
     echo: u64,
+    /// Messages that came before an earlier one of the same sender.
+    held: BTreeMap<(u64, u64), Vec<u8>>,
 }
 
 impl Subscriber {
@@ -133,9 +136,11 @@ impl Subscriber {
     /// Passes messages on until the link is lost.
     async fn hear(&self, (sink, mut messages): (PubSubSink, PubSubStream)) {
         let heartbeat = self.connection.config().limits.bus_heartbeat;
-        let gaps = Gaps::new(heartbeat, Instant::now());
+        let now = Instant::now();
+        let mut gaps = Gaps::new(heartbeat, now);
+        gaps.expect(self.sender.name(), self.sender.last(&self.channel) + 1, now);
         let standing = Standing::begin(&*self.listener);
-        let mut ear = Ear { standing, gaps, echo: 0 };
+        let mut ear = Ear { standing, gaps, echo: 0, held: BTreeMap::new() };
         let mut silence = pin!(silence(sink));
         let mut look = interval(LOOK);
         let mut beat = pin!(self.beat(jitter(heartbeat)));
@@ -155,6 +160,7 @@ impl Subscriber {
                 context.waker().wake_by_ref();
             }
             while look.poll_tick(context).is_ready() {
+                ear.release(Instant::now());
                 if ear.gaps.found(Instant::now()) {
                     ear.standing.missed();
                 }
@@ -189,17 +195,39 @@ impl Ear<'_> {
                 if sender == own {
                     self.echo = self.echo.max(number);
                 }
-                if let Some(message) = message {
-                    listener.message(message);
-                }
-                if self.gaps.heard(sender, number, Instant::now()) {
+                let now = Instant::now();
+                if self.gaps.heard(sender, number, now) {
                     self.standing.missed();
+                }
+                match message {
+                    Some(message) if self.gaps.awaits_earlier(sender, number, now) => {
+                        self.held.insert((sender, number), message.to_vec());
+                    }
+                    Some(message) => listener.message(message),
+                    None => {}
+                }
+                if !self.held.is_empty() {
+                    self.release(now);
                 }
             }
             Heard::Bare(message) => listener.message(message),
             // Whatever it says: something has changed.
             Heard::Unknown => self.standing.missed(),
         }
+    }
+}
+
+impl Ear<'_> {
+    /// Passes on what was held back and need not be any longer.
+    fn release(&mut self, now: Instant) {
+        let (gaps, listener) = (&self.gaps, self.standing.0);
+        self.held.retain(|(sender, number), message| {
+            let stays = gaps.awaits_earlier(*sender, *number, now);
+            if !stays {
+                listener.message(message);
+            }
+            stays
+        });
     }
 }
 

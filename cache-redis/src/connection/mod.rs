@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use crate::config::{Config, Endpoint, Target};
 use crate::errors::Fault;
 
-pub(crate) use backoff::{LONGEST, backoff, jitter, random};
+pub(crate) use backoff::{LONGEST, LONGEST_OF_MANY, backoff, jitter, random};
 pub(crate) use cluster::{Cluster, Pass};
 pub(crate) use request::{Deadline, Failure, Node, OnBreak, Reply, Request};
 
@@ -44,9 +44,13 @@ struct Shared {
     fleet: Fleet,
     gate: Gate,
     closed: watch::Sender<bool>,
+    takeovers: Takeovers,
     /// The runtime that serves callers outside of any.
     home: OnceLock<Handle>,
 }
+
+/// Counts how often somebody else was found in charge.
+pub(crate) type Takeovers = Arc<watch::Sender<u64>>;
 
 enum Fleet {
     Single(Pool),
@@ -55,11 +59,12 @@ enum Fleet {
 
 impl Connection {
     pub(crate) fn new(config: Config) -> Result<Self, Fault> {
-        let fleet =
-            Fleet::new(&config).map_err(|error| Fault::connecting(&error, &config.endpoint))?;
+        let takeovers = Takeovers::default();
+        let fleet = Fleet::new(&config, &takeovers)
+            .map_err(|error| Fault::connecting(&error, &config.endpoint))?;
         let home = Handle::try_current().map(OnceLock::from).unwrap_or_default();
         let (gate, closed) = (Gate::open(), watch::Sender::new(false));
-        Ok(Self { shared: Arc::new(Shared { config, fleet, gate, closed, home }) })
+        Ok(Self { shared: Arc::new(Shared { config, fleet, gate, closed, takeovers, home }) })
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -85,6 +90,15 @@ impl Connection {
             return Ok(current);
         }
         self.shared.home.get().cloned().ok_or_else(Fault::no_runtime)
+    }
+
+    /// Whether a server may be replaced by another, which need not know all that the first did.
+    pub(crate) fn may_fail_over(&self) -> bool {
+        !matches!(self.config().target, Target::Server(_))
+    }
+
+    pub(crate) fn takeovers(&self) -> watch::Receiver<u64> {
+        self.shared.takeovers.subscribe()
     }
 
     /// The first connection, for those who want to know; waits for the whole attempt.
@@ -164,9 +178,9 @@ impl Shared {
 }
 
 impl Fleet {
-    fn new(config: &Config) -> Result<Self, RedisError> {
+    fn new(config: &Config, takeovers: &Takeovers) -> Result<Self, RedisError> {
         let Config { endpoint, limits, target } = config;
-        let single = |source| Self::Single(Pool::new(source, endpoint, limits));
+        let single = |source| Self::Single(Pool::new(source, endpoint, limits, takeovers));
         Ok(match target {
             Target::Server(info) => {
                 single(Source::Server { client: Client::open(info.clone())?, of_many: false })
@@ -174,7 +188,9 @@ impl Fleet {
             Target::Sentinels { sentinels, master, node } => {
                 single(Source::Sentinels(Sentinels::new(sentinels, master, node)?))
             }
-            Target::Cluster(seeds) => Self::Cluster(Cluster::new(seeds, endpoint, limits)),
+            Target::Cluster(seeds) => {
+                Self::Cluster(Cluster::new(seeds, endpoint, limits, takeovers))
+            }
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redis::{ErrorKind, ServerErrorKind, Value};
 
+use super::Takeovers;
 use super::request::{Deadline, Failure, OnBreak, Reply, Request, Route};
 use super::source::Source;
 use super::supervisor::{Supervisor, is_demoted};
@@ -19,8 +20,16 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(source: Source, endpoint: &Endpoint, limits: &Limits) -> Self {
-        let one = || Supervisor::new(source.clone(), endpoint.clone(), limits.clone());
+    pub(super) fn new(
+        source: Source,
+        endpoint: &Endpoint,
+        limits: &Limits,
+        takeovers: &Takeovers,
+    ) -> Self {
+        let one = || {
+            let takeovers = Arc::clone(takeovers);
+            Supervisor::new(source.clone(), endpoint.clone(), limits.clone(), takeovers)
+        };
         let supervisors = (0..limits.connections).map(|_| one()).collect();
         Self { supervisors, next: Arc::default(), source }
     }

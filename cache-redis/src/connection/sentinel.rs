@@ -5,12 +5,15 @@
 //! it is a master. While the connection stands they are asked again from time to time: a master that
 //! was cut off from them would go on answering, and lose all it is told.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use futures_core::Stream;
+use redis::aio::{MultiplexedConnection, PubSubStream};
 use redis::{Client, ConnectionInfo, RedisError, Value, cmd};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::request::Node;
 use super::source::{Opened, connect, open};
@@ -62,6 +65,35 @@ impl Sentinels {
     pub(super) async fn have_left(&self, node: &Node) -> bool {
         let opinions = self.opinions().await.unwrap_or_default();
         opinions.first().is_some_and(|opinion| opinion.node != *node)
+    }
+
+    /// Waits until a Sentinel says that there is another master, but no longer than `limit`.
+    pub(super) async fn news(&self, link: &mut Option<PubSubStream>, limit: Duration) {
+        let until = Instant::now() + limit;
+        if link.is_none() {
+            *link = timeout(PATIENCE, self.listen()).await.ok().flatten();
+        }
+        let heard = match link {
+            Some(news) => {
+                timeout_at(until, poll_fn(|context| Pin::new(&mut *news).poll_next(context))).await
+            }
+            None => return sleep_until(until).await,
+        };
+        if matches!(heard, Ok(None)) {
+            *link = None;
+        }
+    }
+
+    /// A link to the first Sentinel that is there.
+    async fn listen(&self) -> Option<PubSubStream> {
+        for sentinel in &self.sentinels {
+            if let Ok(mut link) = sentinel.get_async_pubsub().await
+                && link.subscribe("+switch-master").await.is_ok()
+            {
+                return Some(link.into_on_message());
+            }
+        }
+        None
     }
 
     async fn find(&self, endpoint: &Endpoint) -> Result<(Client, Opened), Fault> {

@@ -9,14 +9,15 @@
 //! - a broken connection is dropped with the error, a silent one after some time-outs in a row, one
 //!   to a server that has become a replica at its first refusal.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value, cmd};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::Takeovers;
 use super::backoff::backoff;
 use super::half_open::Silence;
 use super::request::{Deadline, Node, OnBreak};
@@ -28,8 +29,9 @@ use crate::errors::{Fault, describe, is_answer, spoils_connection};
 /// answers well within it; one that is still away must not cost every caller its whole time.
 const PATIENCE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
-/// How often the Sentinels are asked whether a connection still leads to the master.
-const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// How often the Sentinels are asked whether a connection still leads to the master, if they do not say so
+/// themselves.
+const LOOK_AROUND: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub(crate) struct Supervisor {
@@ -41,6 +43,9 @@ struct Shared {
     endpoint: Endpoint,
     limits: Limits,
     phase: watch::Sender<Phase>,
+    takeovers: Takeovers,
+    /// The last server that was chosen among several.
+    chosen: Mutex<Option<Node>>,
 }
 
 enum Phase {
@@ -71,9 +76,14 @@ struct Link {
 pub(super) type Answers = Vec<Result<Value, RedisError>>;
 
 impl Supervisor {
-    pub(super) fn new(source: Source, endpoint: Endpoint, limits: Limits) -> Self {
-        let phase = watch::Sender::new(Phase::Idle);
-        Self { shared: Arc::new(Shared { source, endpoint, limits, phase }) }
+    pub(super) fn new(
+        source: Source,
+        endpoint: Endpoint,
+        limits: Limits,
+        takeovers: Takeovers,
+    ) -> Self {
+        let (phase, chosen) = (watch::Sender::new(Phase::Idle), Mutex::default());
+        Self { shared: Arc::new(Shared { source, endpoint, limits, phase, takeovers, chosen }) }
     }
 
     /// The first connection, for those who want to know; waits for the whole attempt.
@@ -317,6 +327,10 @@ impl Attempt {
     fn take_on(&self, Opened { connection, chosen }: Opened) -> Arc<Link> {
         let link = Arc::new(Link { connection, silence: Silence::new() });
         if let Some(node) = chosen {
+            let mut last = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.replace(node.clone()).is_some_and(|last| last != node) {
+                self.shared.takeovers.send_modify(|takeovers| *takeovers += 1);
+            }
             tokio::spawn(look_around(Arc::downgrade(&self.shared), Arc::downgrade(&link), node));
         }
         link
@@ -333,15 +347,15 @@ impl Drop for Attempt {
 
 /// Gives the connection up once the Sentinels name another master.
 async fn look_around(shared: Weak<Shared>, link: Weak<Link>, node: Node) {
-    loop {
-        sleep(LOOK_AROUND).await;
-        let Some(Source::Sentinels(sentinels)) = shared
-            .upgrade()
-            .filter(|_| link.strong_count() > 0)
-            .map(|shared| shared.source.clone())
-        else {
-            return;
-        };
+    let Some(sentinels) = shared.upgrade().and_then(|shared| match &shared.source {
+        Source::Sentinels(sentinels) => Some(sentinels.clone()),
+        Source::Server { .. } => None,
+    }) else {
+        return;
+    };
+    let mut news = None;
+    while link.strong_count() > 0 {
+        sentinels.news(&mut news, LOOK_AROUND).await;
         if sentinels.have_left(&node).await
             && let (Some(shared), Some(link)) = (shared.upgrade(), link.upgrade())
         {

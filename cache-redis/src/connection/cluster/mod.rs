@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redis::aio::PubSub;
 use redis::{Client, ConnectionInfo};
 
+use super::Takeovers;
 use super::pool::Pool;
 use super::request::{Deadline, Node};
 use super::source::Source;
@@ -36,12 +37,15 @@ pub(crate) struct Cluster {
     known: Mutex<Known>,
     refresh: Refresh,
     turn: AtomicUsize,
+    takeovers: Takeovers,
 }
 
 struct Known {
     topology: Arc<Topology>,
     /// Counts the changes of the topology.
     version: u64,
+    /// Those that were told of last, not by redirections.
+    masters: Vec<Node>,
     pools: HashMap<Node, Pool>,
     closed: bool,
 }
@@ -55,16 +59,28 @@ struct View {
 
 impl Cluster {
     /// The seeds differ in their addresses only; there is at least one.
-    pub(super) fn new(seeds: &[ConnectionInfo], endpoint: &Endpoint, limits: &Limits) -> Arc<Self> {
+    pub(super) fn new(
+        seeds: &[ConnectionInfo],
+        endpoint: &Endpoint,
+        limits: &Limits,
+        takeovers: &Takeovers,
+    ) -> Arc<Self> {
         let topology = Arc::new(Topology::unknown());
         Arc::new(Self {
             template: seeds[0].clone(),
             seeds: seeds.iter().filter_map(node_of).collect(),
             endpoint: endpoint.clone(),
             limits: limits.clone(),
-            known: Mutex::new(Known { topology, version: 0, pools: HashMap::new(), closed: false }),
+            known: Mutex::new(Known {
+                topology,
+                version: 0,
+                masters: Vec::new(),
+                pools: HashMap::new(),
+                closed: false,
+            }),
             refresh: Refresh::default(),
             turn: AtomicUsize::default(),
+            takeovers: Arc::clone(takeovers),
         })
     }
 
@@ -129,7 +145,7 @@ impl Cluster {
         let client = Client::open(addressed(&self.template, node))
             .map_err(|error| Fault::connecting(&error, &endpoint))?;
         let source = Source::Server { client, of_many: true };
-        let pool = Pool::new(source, &endpoint, &self.limits);
+        let pool = Pool::new(source, &endpoint, &self.limits, &self.takeovers);
         known.pools.insert(node.clone(), pool.clone());
         Ok(pool)
     }
@@ -150,6 +166,13 @@ impl Cluster {
             // Who is gone is not connected to any more; what is under way ends by itself.
             known.pools.retain(|node, _| topology.has(node));
             known.topology = Arc::new(topology);
+        }
+        let masters = known.topology.masters();
+        let replaced = known.masters.iter().any(|master| !masters.contains(master));
+        known.masters = masters;
+        drop(known);
+        if replaced {
+            self.takeovers.send_modify(|takeovers| *takeovers += 1);
         }
     }
 

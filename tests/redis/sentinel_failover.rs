@@ -1,0 +1,104 @@
+//! A master dies, and another takes over: the functions do not notice.
+
+use std::time::{Duration, Instant};
+
+use larder::redis::Redis;
+use larder::{Backend, BackendErrorKind};
+
+use crate::load::Load;
+use crate::sentinel::{Watched, until};
+use crate::support::eventually;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_master_is_killed_under_load() {
+    let watched = Watched::start(2);
+    let load = Load::start(&watched.url()).await;
+    load.goes_on(Duration::from_secs(1)).await;
+    let before = watched.master().unwrap().port();
+    let killed = Instant::now();
+    watched.master().unwrap().shoot();
+    eventually("another is the master", async || {
+        watched.master().is_some_and(|master| master.port() != before)
+    })
+    .await;
+    let failover = killed.elapsed();
+    eventually("the new master is used", async || load.caches[0].ping().await.is_ok()).await;
+    let used = killed.elapsed();
+    load.goes_on(Duration::from_secs(1)).await;
+    let book = load.end("sentinel, master killed").await;
+    eprintln!("failover after {failover:?}, in use again after {used:?}");
+    assert!(used - failover < Duration::from_secs(2), "{failover:?}, {used:?}");
+    assert_eq!(book.old, 0, "an acknowledged eviction holds");
+    assert!(book.longest_behind < used + Duration::from_secs(2), "{book:?}");
+}
+
+/// Nothing dies, and nobody is cut off: the Sentinels just name another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_master_hands_over_under_load() {
+    let watched = Watched::start(1);
+    let load = Load::start(&watched.url()).await;
+    load.goes_on(Duration::from_secs(1)).await;
+    let before = watched.master().unwrap().port();
+    until("a failover begins", || {
+        watched.sentinels[0].cli(&["sentinel", "failover", crate::sentinel::MASTER]) == "OK"
+    });
+    eventually("another is the master", async || {
+        watched.master().is_some_and(|master| master.port() != before)
+    })
+    .await;
+    let replaced = Instant::now();
+    load.goes_on(Duration::from_secs(3)).await;
+    let book = load.end("sentinel, handed over").await;
+    // Until it is replaced the old one acknowledges what the new one never hears of: that is made up for.
+    let last = book.last_old.and_then(|last| last.checked_duration_since(replaced));
+    eprintln!("{} old values, the last {last:?} after the new master was named", book.old);
+    assert!(last.is_none_or(|last| last < Duration::from_secs(1)), "{last:?}");
+}
+
+/// A master that was forgotten, and does not know: it would go on taking what is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_replaced_is_left() {
+    let watched = Watched::start(1);
+    let redis = Redis::connect(watched.url()).await.unwrap();
+    let old = watched.master().unwrap();
+    // It stands still for as long as it takes to replace it, and is told nothing afterwards.
+    old.stop();
+    eventually("another is the master", async || {
+        watched.master().is_some_and(|master| master.port() != old.port())
+    })
+    .await;
+    let sentinels: Vec<_> = watched.sentinels.iter().collect();
+    eventually("everybody knows", async || {
+        sentinels.iter().all(|sentinel| {
+            let named =
+                sentinel.cli(&["sentinel", "get-master-addr-by-name", crate::sentinel::MASTER]);
+            !named.contains(&old.port().to_string())
+        })
+    })
+    .await;
+    eventually("the new one is used", async || redis.bump("shop~tag:x").await.is_ok()).await;
+    assert_ne!(watched.master().unwrap().cli(&["get", "shop~tag:x"]), "");
+    old.cont();
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said() {
+    let watched = Watched::start(0);
+    let wrong = watched.url().replace("/main", "/other");
+    let error = Redis::connect(wrong).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Refused);
+    assert!(error.to_string().contains("do not know a master `other`"), "{error}");
+
+    let port = crate::support::free_port();
+    let nobody = format!("redis-sentinel://127.0.0.1:{port}/main");
+    let error = Redis::connect(nobody).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Unreachable);
+    assert!(error.to_string().contains("can't reach any Sentinel"), "{error}");
+
+    // One that answers is enough.
+    let some = watched.url().replacen("//", &format!("//127.0.0.1:{port},"), 1);
+    Redis::connect(some).await.unwrap().ping().await.unwrap();
+    // Starting before there is anybody: it joins later.
+    let lazy = Redis::lazy(watched.url()).unwrap();
+    lazy.ping().await.unwrap();
+}
