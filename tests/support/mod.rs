@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -98,6 +98,11 @@ impl Server {
     /// Puts bytes under a key, behind every cache's back.
     pub fn set_bytes(&self, key: &str, bytes: &[u8]) {
         assert_eq!(self.raw(&[b"SET", key.as_bytes(), bytes]), b"+OK\r\n");
+    }
+
+    /// Sends bytes to a channel, behind every cache's back.
+    pub fn publish_bytes(&self, channel: &str, bytes: &[u8]) {
+        self.raw(&[b"PUBLISH", channel.as_bytes(), bytes]);
     }
 
     /// The answer to one command, as it comes over the wire.
@@ -223,7 +228,7 @@ pub struct Proxy {
 }
 
 struct ProxyShared {
-    target: u16,
+    target: AtomicU16,
     accepted: AtomicUsize,
     delay: AtomicU64,
     freeze_new: AtomicBool,
@@ -243,7 +248,7 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(ProxyShared {
-            target,
+            target: AtomicU16::new(target),
             accepted: AtomicUsize::new(0),
             delay: AtomicU64::new(0),
             freeze_new: AtomicBool::new(false),
@@ -270,6 +275,11 @@ impl Proxy {
     /// How many connections were made through it so far.
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Connections that are made from now on lead to another server.
+    pub fn lead_to(&self, target: u16) {
+        self.shared.target.store(target, Ordering::SeqCst);
     }
 
     /// The connections there are now become half-open: they stay, and nothing passes any more.
@@ -329,7 +339,10 @@ impl ProxyShared {
         if self.down.load(Ordering::SeqCst) {
             return;
         }
-        let Ok(server) = TcpStream::connect(("127.0.0.1", self.target)) else { return };
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.target.load(Ordering::SeqCst)))
+        else {
+            return;
+        };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
         let link = Arc::new(ProxyLink {

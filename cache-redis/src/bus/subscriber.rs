@@ -141,7 +141,7 @@ impl Subscriber {
         gaps.expect(self.sender.name(), self.sender.last(&self.channel) + 1, now);
         let standing = Standing::begin(&*self.listener);
         let mut ear = Ear { standing, gaps, echo: 0, held: BTreeMap::new() };
-        let mut silence = pin!(silence(sink));
+        let mut ended = pin!(self.ended(sink));
         let mut look = interval(LOOK);
         let mut beat = pin!(self.beat(jitter(heartbeat)));
         let mut expected: Option<(u64, Instant)> = None;
@@ -170,9 +170,19 @@ impl Subscriber {
                     return Poll::Ready(());
                 }
             }
-            silence.as_mut().poll(context)
+            ended.as_mut().poll(context)
         })
         .await;
+    }
+
+    /// Returns once the server does not answer any more, or somebody else has taken over: the old one
+    /// may go on for a while, and not hear of anything.
+    async fn ended(&self, sink: PubSubSink) {
+        let mut takeovers = self.connection.takeovers();
+        tokio::select! {
+            () = silence(sink) => {}
+            _ = takeovers.changed() => {}
+        }
     }
 
     /// Sends a heartbeat after a while; its number, if it was sent.
