@@ -2,6 +2,8 @@
 //! servers, through the public API only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "redis/bus.rs"]
+mod bus;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "redis/cluster_batches.rs"]

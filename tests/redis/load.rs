@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use larder::redis::Redis;
-use larder::{Cache, cached};
+use larder::{Backend, Cache, cached};
 
 use crate::support::eventually;
 
@@ -114,13 +114,18 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) async fn start(url: &str) -> Self {
-        let redis = async || Redis::connect(url).await.unwrap();
-        let cache = |redis, memory: bool| {
-            let builder = Cache::builder().namespace("load").remote(redis);
-            if memory { builder.build().unwrap() } else { builder.no_memory().build().unwrap() }
-        };
-        let caches =
-            [cache(redis().await, true), cache(redis().await, true), cache(redis().await, false)];
+        let redis = async || Arc::new(Redis::connect(url).await.unwrap()) as Arc<dyn Backend>;
+        Self::over([redis().await, redis().await, redis().await]).await
+    }
+
+    /// The same, each over its own way.
+    pub(crate) async fn over([evicts, hears, asks]: [Arc<dyn Backend>; 3]) -> Self {
+        let cache = |backend| Cache::builder().namespace("load").remote(backend);
+        let caches = [
+            cache(evicts).build().unwrap(),
+            cache(hears).build().unwrap(),
+            cache(asks).no_memory().build().unwrap(),
+        ];
         for cache in &caches {
             eventually("the bus is connected", async || cache.is_linked()).await;
         }
