@@ -191,7 +191,7 @@ pub(crate) fn is_answer(error: &RedisError) -> bool {
 }
 
 /// Whether the server is there, but not ready: soon it may be.
-fn is_unready(error: &RedisError) -> bool {
+pub(crate) fn is_unready(error: &RedisError) -> bool {
     use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, TryAgain};
     matches!(error.kind(), ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | TryAgain))
 }

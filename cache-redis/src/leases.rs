@@ -13,10 +13,11 @@ use cache_core::{
 use redis::Value;
 
 use crate::Redis;
-use crate::backend::{CHUNK, command, expiry, with_leases};
+use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{OnBreak, Request};
 use crate::keys::{lease_glob, lease_key, value_key};
 use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, RENEW};
+use crate::values::{command, count};
 
 impl Leases for Redis {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
@@ -109,13 +110,6 @@ fn acquired(reply: Value) -> Option<Acquired> {
             Some(Acquired::Lead { takeovers: takeovers.try_into().ok()? })
         }
         reply => Some(Acquired::Wait(Duration::from_millis(count(reply)?))),
-    }
-}
-
-fn count(reply: Value) -> Option<u64> {
-    match reply {
-        Value::Int(count) => u64::try_from(count).ok(),
-        _ => None,
     }
 }
 

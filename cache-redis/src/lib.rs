@@ -37,6 +37,7 @@
 
 mod backend;
 mod bus;
+mod changes;
 mod config;
 mod connection;
 mod errors;
@@ -45,8 +46,10 @@ mod leases;
 mod replay;
 mod scan;
 mod scripts;
+mod tier;
+mod values;
 
-pub use backend::Redis;
 pub use config::RedisBuilder;
 /// The client underneath: for [`Redis::from_client`] and for certificates.
-pub use redis;
+pub use redis as client;
+pub use tier::Redis;

@@ -14,8 +14,8 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
 
 use crate::Redis;
-use crate::backend::Inner;
 use crate::connection::{LONGEST_OF_MANY, backoff};
+use crate::tier::Inner;
 
 /// How long before the last one an eviction may have been acknowledged. (While nothing is acknowledged
 /// nothing is forgotten, however long the failover takes.)

@@ -4,8 +4,8 @@ use cache_core::{BackendError, Page};
 use redis::{Value, cmd};
 
 use crate::Redis;
-use crate::backend::{number, text};
 use crate::connection::{OnBreak, Pass, Request};
+use crate::values::{number, text};
 
 /// So many keys Redis looks at for one page: a call of 5 ms at most, by measurement.
 const COUNT: usize = 1000;

@@ -164,7 +164,7 @@ async fn a_pool_has_as_many_connections_and_every_key_one() {
 async fn a_client_of_ones_own_can_be_brought() {
     let server = Server::with_args(&["--requirepass", SECRET]);
     let url = format!("redis://:{SECRET}@127.0.0.1:{}/3", server.port());
-    let client = cache_redis::redis::Client::open(url).unwrap();
+    let client = cache_redis::client::Client::open(url).unwrap();
     let redis = Redis::from_client(&client).connect().await.unwrap();
     redis.bump("here").await.unwrap();
     assert_eq!(server.cli(&["-n", "3", "exists", "here"]), "1");
@@ -229,7 +229,7 @@ mod tls {
     use std::path::{Path, PathBuf};
     use std::process::Command;
 
-    use cache_redis::redis::{ClientTlsConfig, TlsCertificates};
+    use cache_redis::client::{ClientTlsConfig, TlsCertificates};
 
     use super::*;
 

@@ -147,6 +147,11 @@ async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster)
         redis.bump(key).await.expect("another node's key");
     }
     redis.bump(on_it[0]).await.expect_err("nobody is there");
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    for (key, found) in keys.iter().zip(redis.get_each(&keys).await) {
+        assert_eq!(found.is_ok(), elsewhere.contains(key), "each has an answer of its own: {key}");
+    }
+    redis.get_many(&keys).await.expect_err("not all can be told");
     cluster.servers[still].cont();
     cluster.servers[replica].cont();
     cluster.settles();

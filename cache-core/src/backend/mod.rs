@@ -102,6 +102,23 @@ pub trait Backend: Send + Sync + 'static {
     /// - Never an older value than the last [`set`](Self::set) that returned.
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>>;
 
+    /// The same, each key by itself: where only a part of the store is away, the rest is answered.
+    ///
+    /// # Behaviour
+    /// - As [`get_many`](Self::get_many), but for the errors. A store that is there or not as a whole need not
+    ///   implement it.
+    fn get_each<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+    ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
+        Box::pin(async move {
+            match self.get_many(keys).await {
+                Ok(found) => found.into_iter().map(Ok).collect(),
+                Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
+            }
+        })
+    }
+
     /// Stores the entries, replacing what was there, time to live included.
     ///
     /// # Behaviour

@@ -300,14 +300,22 @@ impl Remote {
         .await
     }
 
-    /// The bytes of many values.
+    /// The bytes of many values. Of those that a part of the store has which is away: none. An error if that
+    /// is all of them.
     pub(crate) async fn read_many(
         self: &Arc<Self>,
         keys: &[&str],
     ) -> Result<Vec<Option<Bytes>>, BackendError> {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        self.guarded(self.backend.get_many(&places)).await
+        self.guarded(async {
+            let mut found = self.backend.get_each(&places).await;
+            match found.iter().position(Result::is_ok) {
+                None if !found.is_empty() => found.swap_remove(0).map(|one| vec![one]),
+                _ => Ok(found.into_iter().map(|one| one.unwrap_or(None)).collect()),
+            }
+        })
+        .await
     }
 
     /// Stores a value; under a lease only if that still holds. Says whether it was stored.

@@ -53,7 +53,7 @@ struct Shared {
 pub(crate) type Takeovers = Arc<watch::Sender<u64>>;
 
 enum Fleet {
-    Single(Pool),
+    Single(Box<Pool>),
     Cluster(Arc<Cluster>),
 }
 
@@ -180,7 +180,8 @@ impl Shared {
 impl Fleet {
     fn new(config: &Config, takeovers: &Takeovers) -> Result<Self, RedisError> {
         let Config { endpoint, limits, target } = config;
-        let single = |source| Self::Single(Pool::new(source, endpoint, limits, takeovers));
+        let single =
+            |source| Self::Single(Box::new(Pool::new(source, endpoint, limits, takeovers)));
         Ok(match target {
             Target::Server(info) => {
                 single(Source::Server { client: Client::open(info.clone())?, of_many: false })

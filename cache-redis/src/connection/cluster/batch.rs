@@ -1,54 +1,32 @@
 //! Many requests at once: grouped by node, one pipeline a node, each with a reply of its own.
-//!
-//! What a node did not do because it is not, or not alone, in charge is sent to who is. That harms
-//! nothing, whatever was asked. What may have been done is sent again only if it may be done twice.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
-use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value, cmd};
+use redis::{Cmd, Value, cmd};
 use tokio::time::sleep;
 
-use super::topology::redirected;
+use super::verdict::Verdict;
 use super::{Cluster, View};
-use crate::backend::{CHUNK, CHUNK_BYTES};
-use crate::connection::pool::is_unknown_script;
+use crate::changes::{CHUNK, CHUNK_BYTES};
 use crate::connection::request::{Deadline, Failure, Node, OnBreak, Reply, Request, Route};
-use crate::connection::supervisor::is_demoted;
 use crate::errors::Fault;
-
-/// How often one request may be sent on: a slot that wanders, an unknown script and a failover at
-/// once take fewer.
-const ATTEMPTS: u8 = 6;
 
 /// How long to wait for a node that is not ready, such as one that is about to take over.
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// A request under way.
-struct Item<'a> {
-    index: usize,
-    request: &'a Request,
-    route: Route,
-    slot: Option<u16>,
-    in_full: bool,
+pub(super) struct Item<'a> {
+    pub(super) index: usize,
+    pub(super) request: &'a Request,
+    pub(super) route: Route,
+    pub(super) slot: Option<u16>,
+    pub(super) in_full: bool,
     /// The node was named by one that is handing the slot over: it has to be told so.
-    asking: bool,
-    attempts: u8,
-}
-
-/// What to do about a reply.
-enum Verdict {
-    Done(Reply),
-    /// Send it again, now or after a pause.
-    Again {
-        pause: bool,
-    },
-    /// Send it again if somebody else is in charge by now.
-    Elsewhere(Failure),
-    /// Do it in steps, key by key.
-    InSteps(Vec<Cmd>),
+    pub(super) asking: bool,
+    pub(super) attempts: u8,
 }
 
 impl Cluster {
@@ -220,86 +198,6 @@ impl Cluster {
         replies
     }
 
-    fn judge(
-        self: &Arc<Self>,
-        item: &mut Item<'_>,
-        node: &Node,
-        reply: Reply,
-        on_break: OnBreak,
-    ) -> Verdict {
-        let error = match reply {
-            Ok(_) => return Verdict::Done(reply),
-            Err(Failure::Fault(fault)) => {
-                // Somebody may have taken over, or be about to.
-                self.refresh_behind();
-                let harmless = fault.is_unsent() || on_break == OnBreak::Repeat;
-                let failure = Failure::Fault(fault.clone());
-                if harmless && !fault.is_silence() && item.attempts < ATTEMPTS {
-                    return Verdict::Elsewhere(failure);
-                }
-                return Verdict::Done(Err(failure));
-            }
-            Err(Failure::Answer(error)) => error,
-        };
-        if item.attempts >= ATTEMPTS {
-            return Verdict::Done(Err(Failure::Answer(error)));
-        }
-        if is_unknown_script(&error) && !item.in_full {
-            item.in_full = true;
-            return Verdict::Again { pause: false };
-        }
-        // What failed under way to where it had been sent starts over, unless it is sent on again.
-        item.route = item.request.route.clone();
-        item.asking = false;
-        if is_demoted(&error) {
-            return Verdict::Elsewhere(Failure::Answer(error));
-        }
-        let ErrorKind::Server(kind) = error.kind() else {
-            return Verdict::Done(Err(Failure::Answer(error)));
-        };
-        match kind {
-            ServerErrorKind::Moved => self.follow_moved(&error, node),
-            ServerErrorKind::Ask => match other(&error, node) {
-                Some(other) => {
-                    item.route = Route::Node(other);
-                    item.asking = true;
-                    Verdict::Again { pause: false }
-                }
-                None => Verdict::Done(Err(Failure::Answer(error))),
-            },
-            ServerErrorKind::TryAgain => match item.request.in_steps() {
-                Some(steps) => Verdict::InSteps(steps),
-                None => Verdict::Again { pause: true },
-            },
-            ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::BusyLoading => {
-                self.refresh_behind();
-                if item.attempts < 3 {
-                    return Verdict::Again { pause: true };
-                }
-                Verdict::Done(Err(Failure::Fault(Fault::operating(
-                    &error,
-                    &self.endpoint.at(node),
-                ))))
-            }
-            _ => Verdict::Done(Err(Failure::Answer(error))),
-        }
-    }
-
-    fn follow_moved(self: &Arc<Self>, error: &RedisError, node: &Node) -> Verdict {
-        let slot = error.redirect_node().map(|(_, slot)| slot);
-        match (slot, other(error, node)) {
-            (Some(slot), Some(other)) => {
-                self.moved(slot, &other);
-                // Others have moved, too, most likely.
-                self.refresh_behind();
-                Verdict::Again { pause: false }
-            }
-            _ => Verdict::Again { pause: true },
-        }
-    }
-
     /// The slot is half here, half there: its keys are asked for one by one, in this order.
     async fn in_steps(
         self: &Arc<Self>,
@@ -340,10 +238,6 @@ fn fill(replies: &mut [Option<Reply>], fault: &Fault) {
     for reply in replies.iter_mut().filter(|reply| reply.is_none()) {
         *reply = Some(Err(Failure::Fault(fault.clone())));
     }
-}
-
-fn other(error: &RedisError, teller: &Node) -> Option<Node> {
-    redirected(error.redirect_node()?.0, teller)
 }
 
 /// About as many bytes as the command has.

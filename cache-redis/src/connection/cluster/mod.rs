@@ -9,6 +9,7 @@ mod batch;
 mod pass;
 mod refresh;
 mod topology;
+mod verdict;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
