@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder::redis::Redis;
 use larder::testing::conformance;
-use larder::{Backend, Bytes, Listener, Notice, Pattern, Write};
+use larder::{Backend, BackendErrorKind, Bytes, Listener, Notice, Pattern, Write};
 
 use crate::cluster::Cluster;
 use crate::support::{cli, eventually};
@@ -156,4 +156,31 @@ async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster)
     cluster.servers[replica].cont();
     cluster.settles();
     eventually("it answers again", async || redis.bump(on_it[0]).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said() {
+    let port = crate::support::free_port();
+    let url = format!("redis-cluster://:hunter2@127.0.0.1:{port}");
+    let error = Redis::connect(&url).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Unreachable);
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    // The lazy form starts all the same; who asks is told at once, most of the time.
+    let redis = Redis::lazy(&url).unwrap();
+    let began = std::time::Instant::now();
+    for _ in 0..20 {
+        let error = redis.get_many(&["a", "b"]).await.unwrap_err();
+        assert_eq!(error.kind(), BackendErrorKind::Unreachable, "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(!format!("{redis:?}").contains("hunter2"));
+    redis.close().await;
+    assert!(redis.ping().await.unwrap_err().to_string().contains("was closed"));
+
+    let alone = crate::support::Server::start();
+    let url = format!("redis-cluster://127.0.0.1:{}", alone.port());
+    let error = Redis::connect(url).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Refused);
+    assert!(error.to_string().contains("cluster support disabled"), "{error}");
 }

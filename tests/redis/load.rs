@@ -11,8 +11,9 @@ use crate::support::eventually;
 
 const KEYS: u64 = 60;
 
-/// What a call may take, whatever happens to Redis: a few operations at their time limit.
-const LONGEST_CALL: Duration = Duration::from_secs(3);
+/// What a call may take, whatever happens to Redis: a lease that its holder could not give back lasts three
+/// seconds, and there are a few operations at their time limit.
+const LONGEST_CALL: Duration = Duration::from_secs(5);
 
 /// What is the case, and what everybody is owed.
 #[derive(Clone, Default)]
@@ -72,6 +73,7 @@ pub(crate) struct Book {
     pub(crate) calls: u64,
     pub(crate) loads: u64,
     pub(crate) longest: Duration,
+    pub(crate) longest_eviction: Duration,
     pub(crate) evictions: u64,
     /// They are owed, and carried out later.
     pub(crate) unacknowledged: u64,
@@ -99,7 +101,7 @@ impl Book {
     fn eviction(&mut self, took: Duration, acknowledged: bool) {
         self.evictions += 1;
         self.unacknowledged += u64::from(!acknowledged);
-        self.longest = self.longest.max(took);
+        self.longest_eviction = self.longest_eviction.max(took);
     }
 }
 
@@ -199,7 +201,8 @@ impl Load {
         let mut book = std::mem::take(&mut *self.book.lock().unwrap());
         book.loads = self.origin.0.loads.load(Ordering::SeqCst);
         eprintln!("{what}: {book:?}");
-        assert!(book.longest < LONGEST_CALL, "the longest call took {:?}", book.longest);
+        let longest = book.longest.max(book.longest_eviction);
+        assert!(longest < LONGEST_CALL, "the longest call took {longest:?}");
         book
     }
 
