@@ -74,18 +74,58 @@ async fn an_eviction_reaches_a_slot_that_is_being_moved() {
     redis.set(&writes[3..], None).await.expect("a put, too, goes key by key");
     assert!(redis.get_many(&keys).await.unwrap().iter().all(Option::is_some));
     // A pattern finds what lies on either side.
-    let mut listed = std::collections::BTreeSet::new();
-    let mut cursor = 0;
-    loop {
-        let page = redis.scan(&Pattern::new("shop:*"), cursor).await.unwrap();
-        listed.extend(page.keys);
-        let Some(next) = page.next else { break };
-        cursor = next;
-    }
+    let listed = scanned(&redis, "shop:*", async |_| {}).await;
     assert_eq!(listed.len(), 6);
     assert_eq!(redis.remove(&keys, None).await.unwrap(), 6);
     assert!(redis.get_many(&keys).await.unwrap().iter().all(Option::is_none));
     cluster.close(&slot, to);
     eventually("the slot has moved", async || redis.set(&writes, None).await.is_ok()).await;
     assert_eq!(cluster.servers[to].cli(&["exists", keys[0], keys[5]]), "2");
+}
+
+/// A key that goes, while a pattern is looked for, from a master that is yet to be asked to one that was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pattern_finds_what_moves_meanwhile() {
+    let cluster = Cluster::start();
+    let redis = Redis::connect(cluster.url()).await.unwrap();
+    // They are asked in the order of their ports.
+    let mut masters = [0, 1, 2];
+    masters.sort_by_key(|place| cluster.servers[*place].port());
+    let [to, from, _] = masters;
+    let mut there =
+        (0..).map(|id| format!("list:{id}")).filter(|key| cluster.slot_was_of(key, from));
+    for stays_open in [true, false] {
+        let key = there.next().unwrap();
+        let value = Bytes::from("1");
+        redis.set(&[Write { key: key.clone(), value, ttl: None }], None).await.unwrap();
+        let slot = cluster.servers[0].cli(&["cluster", "keyslot", &key]);
+        let listed = scanned(&redis, "list:*", async |page| {
+            if page == 0 {
+                cluster.open(&slot, from, to);
+                cluster.carry(&key, from, to);
+                if !stays_open {
+                    cluster.close(&slot, to);
+                }
+            }
+        });
+        assert!(listed.await.contains(&key), "the slot is still open: {stays_open}");
+        cluster.close(&slot, to);
+    }
+}
+
+/// The keys that match; between two pages something happens.
+async fn scanned(
+    redis: &Redis,
+    pattern: &str,
+    between: impl AsyncFn(usize),
+) -> std::collections::BTreeSet<String> {
+    let (mut keys, mut cursor) = (std::collections::BTreeSet::new(), 0);
+    for number in 0.. {
+        let page = redis.scan(&Pattern::new(pattern), cursor).await.unwrap();
+        keys.extend(page.keys);
+        between(number).await;
+        let Some(next) = page.next else { break };
+        cursor = next;
+    }
+    keys
 }

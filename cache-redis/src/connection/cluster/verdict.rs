@@ -88,18 +88,22 @@ impl Cluster {
             },
             ErrorKind::Server(ServerErrorKind::TryAgain) => match item.request.in_steps() {
                 Some(steps) => Verdict::InSteps(steps),
-                None => Verdict::Again { pause: true },
+                None => self.wait_for(item, node, &error),
             },
             _ if is_unready(&error) => {
                 self.refresh_behind();
-                if item.attempts <= WAITS {
-                    return Verdict::Again { pause: true };
-                }
-                let fault = Fault::operating(&error, &self.endpoint.at(node));
-                Verdict::Done(Err(Failure::Fault(fault)))
+                self.wait_for(item, node, &error)
             }
             _ => Verdict::Done(Err(Failure::Answer(error))),
         }
+    }
+
+    fn wait_for(&self, item: &Item<'_>, node: &Node, error: &RedisError) -> Verdict {
+        if item.attempts <= WAITS {
+            return Verdict::Again { pause: true };
+        }
+        let fault = Fault::operating(error, &self.endpoint.at(node));
+        Verdict::Done(Err(Failure::Fault(fault)))
     }
 
     fn follow_moved(self: &Arc<Self>, error: &RedisError, node: &Node) -> Verdict {
