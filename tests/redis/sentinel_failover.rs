@@ -1,13 +1,14 @@
 //! A master dies, and another takes over: the functions do not notice.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use larder::redis::Redis;
-use larder::{Backend, BackendErrorKind};
+use larder::{Backend, BackendErrorKind, Bytes, Listener, Notice, Write};
 
 use crate::load::Load;
-use crate::sentinel::{Watched, until};
-use crate::support::eventually;
+use crate::sentinel::{MASTER, Watched, until};
+use crate::support::{Server, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_master_is_killed_under_load() {
@@ -40,7 +41,7 @@ async fn the_master_hands_over_under_load() {
     load.goes_on(Duration::from_secs(1)).await;
     let before = watched.master().unwrap().port();
     until("a failover begins", || {
-        watched.sentinels[0].cli(&["sentinel", "failover", crate::sentinel::MASTER]) == "OK"
+        watched.sentinels[0].cli(&["sentinel", "failover", MASTER]) == "OK"
     });
     eventually("another is the master", async || {
         watched.master().is_some_and(|master| master.port() != before)
@@ -70,8 +71,7 @@ async fn a_master_that_was_replaced_is_left() {
     let sentinels: Vec<_> = watched.sentinels.iter().collect();
     eventually("everybody knows", async || {
         sentinels.iter().all(|sentinel| {
-            let named =
-                sentinel.cli(&["sentinel", "get-master-addr-by-name", crate::sentinel::MASTER]);
+            let named = sentinel.cli(&["sentinel", "get-master-addr-by-name", MASTER]);
             !named.contains(&old.port().to_string())
         })
     })
@@ -101,4 +101,69 @@ async fn what_is_wrong_is_said() {
     // Starting before there is anybody: it joins later.
     let lazy = Redis::lazy(watched.url()).unwrap();
     lazy.ping().await.unwrap();
+}
+
+/// Another server takes over, and knows nothing of what was evicted last: as if it had not been told in
+/// time. The old one goes on, and hears of nothing either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_new_master_does_not_know_is_evicted_again() {
+    let watched = Watched::start(0);
+    let (old, new) = (&watched.servers[0], Server::start());
+    let redis = Redis::connect(watched.url()).await.unwrap();
+    let heard = Arc::new(Heard::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&heard) as _).unwrap();
+    eventually("subscribed", async || heard.count("connected") == 1).await;
+
+    let keys: Vec<String> = (0..300).map(|id| format!("shop:{id}")).collect();
+    keys.iter().for_each(|key| new.set_bytes(key, b"old"));
+    new.cli(&["set", "shop~tag:t", "5"]);
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let notice = Notice { channel: "bus".to_owned(), message: Bytes::from("gone") };
+    redis.remove(&keys[..299], Some(&notice)).await.unwrap();
+    let put = Write { key: keys[299].to_owned(), value: Bytes::from("new"), ttl: None };
+    redis.set(&[put], None).await.unwrap();
+    redis.bump("shop~tag:t").await.unwrap();
+    eventually("heard", async || heard.count("gone") == 1).await;
+
+    for sentinel in &watched.sentinels {
+        assert_eq!(sentinel.cli(&["sentinel", "remove", MASTER]), "OK");
+        let port = new.port().to_string();
+        assert_eq!(sentinel.cli(&["sentinel", "monitor", MASTER, "127.0.0.1", &port, "2"]), "OK");
+    }
+    let began = Instant::now();
+    old.cli(&["client", "kill", "type", "normal"]);
+    redis.ping().await.unwrap();
+    eventually("all is gone", async || {
+        new.cli(&["keys", "shop:*"]).is_empty() && new.cli(&["get", "shop~tag:t"]) != "5"
+    })
+    .await;
+    eventually("messages are heard where they go now", async || heard.count("connected") == 2)
+        .await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    redis
+        .publish(&Notice { channel: "bus".to_owned(), message: Bytes::from("here") })
+        .await
+        .unwrap();
+    eventually("heard", async || heard.count("here") == 1).await;
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    fn count(&self, what: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|heard| *heard == what).count()
+    }
+}
+
+impl Listener for Heard {
+    fn connected(&self) {
+        self.message(b"connected");
+    }
+    fn disconnected(&self) {
+        self.message(b"disconnected");
+    }
+    fn message(&self, message: &[u8]) {
+        self.0.lock().unwrap().push(String::from_utf8_lossy(message).into_owned());
+    }
 }
