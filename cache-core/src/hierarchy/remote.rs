@@ -300,22 +300,56 @@ impl Remote {
         .await
     }
 
+    /// As [`read`](Self::read), of many: one request for all values, and one for the generations of all tags.
+    pub(crate) async fn read_each(
+        self: &Arc<Self>,
+        wanted: &[(&str, &[String])],
+        generations: &Generations,
+    ) -> Result<Vec<Found>, BackendError> {
+        let mut tags: Vec<&str> =
+            wanted.iter().flat_map(|(_, tags)| tags.iter().map(String::as_str)).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let places: Vec<String> = wanted.iter().map(|(key, _)| self.value_key(key)).collect();
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let (known, bytes) = self
+            .guarded(async {
+                let (known, bytes) =
+                    tokio::join!(self.learn_now(&tags, generations), self.within_reach(&places));
+                Ok((known?, bytes?))
+            })
+            .await?;
+        let generation = |tag: &String| {
+            let at = tags.binary_search(&tag.as_str()).ok();
+            at.and_then(|at| known.tags.get(at)).copied().unwrap_or_default()
+        };
+        let mut bytes = bytes.into_iter();
+        let found = wanted.iter().map(|(_, tags)| Found {
+            bytes: bytes.next().flatten(),
+            space: known.space,
+            tags: tags.iter().map(generation).collect(),
+        });
+        Ok(found.collect())
+    }
+
     /// The bytes of many values. Of those that a part of the store has which is away: none. An error if that
     /// is all of them.
+    async fn within_reach(&self, places: &[&str]) -> Result<Vec<Option<Bytes>>, BackendError> {
+        let mut found = self.backend.get_each(places).await;
+        match found.iter().position(Result::is_ok) {
+            None if !found.is_empty() => found.swap_remove(0).map(|one| vec![one]),
+            _ => Ok(found.into_iter().map(|one| one.unwrap_or(None)).collect()),
+        }
+    }
+
+    /// The bytes of many values, of those that can be asked for.
     pub(crate) async fn read_many(
         self: &Arc<Self>,
         keys: &[&str],
     ) -> Result<Vec<Option<Bytes>>, BackendError> {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        self.guarded(async {
-            let mut found = self.backend.get_each(&places).await;
-            match found.iter().position(Result::is_ok) {
-                None if !found.is_empty() => found.swap_remove(0).map(|one| vec![one]),
-                _ => Ok(found.into_iter().map(|one| one.unwrap_or(None)).collect()),
-            }
-        })
-        .await
+        self.guarded(self.within_reach(&places)).await
     }
 
     /// Stores a value; under a lease only if that still holds. Says whether it was stored.
