@@ -17,3 +17,5 @@ mod sentinel;
 #[path = "redis/sentinel_failover.rs"]
 mod sentinel_failover;
 mod support;
+#[path = "redis/tracking.rs"]
+mod tracking;

@@ -51,6 +51,12 @@ pub(crate) fn lease_glob(pattern: &Pattern) -> String {
     Pattern::new(&format!("{namespace}{open}{OPENING}*")).to_redis_glob()
 }
 
+/// How the values' keys begin, of the namespace whose bus a channel is.
+pub(crate) fn values_of(channel: &str) -> Option<String> {
+    let namespace = channel.strip_suffix("~bus")?;
+    Some(format!("{namespace}:"))
+}
+
 /// Where the namespace ends, or what could be one: before the first character that none has.
 fn namespace_end(key: &str) -> usize {
     let of_none = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.' | '/');

@@ -15,6 +15,9 @@ const KEYS: u64 = 60;
 /// seconds, and there are a few operations at their time limit.
 const LONGEST_CALL: Duration = Duration::from_secs(5);
 
+/// A load takes half a millisecond; the machine may be busy.
+const UNDER_WAY: Duration = Duration::from_millis(250);
+
 /// What is the case, and what everybody is owed.
 #[derive(Clone, Default)]
 pub(crate) struct Origin(Arc<State>);
@@ -77,7 +80,8 @@ pub(crate) struct Book {
     pub(crate) evictions: u64,
     /// They are owed, and carried out later.
     pub(crate) unacknowledged: u64,
-    /// Old values of whoever evicted, or has no memory.
+    /// Old values of whoever evicted; and of whoever has no memory, but for those of loads that were under way
+    /// and whose end the bus had yet to bring.
     pub(crate) old: u64,
     pub(crate) last_old: Option<Instant>,
     /// For how long the memory tier that only hears of evictions had an old value.
@@ -90,6 +94,7 @@ impl Book {
         self.longest = self.longest.max(took);
         match overdue {
             Some(behind) if place == 1 => self.longest_behind = self.longest_behind.max(behind),
+            Some(behind) if place == 2 && behind < UNDER_WAY => {}
             Some(_) => {
                 self.old += 1;
                 self.last_old = Some(Instant::now());

@@ -61,6 +61,11 @@ pub trait Listener: Send + Sync + 'static {
     fn disconnected(&self);
     /// A message arrived.
     fn message(&self, message: &[u8]);
+    /// The value under a key was changed, by whoever it was: of backends that watch what others write. The
+    /// key has its namespace.
+    fn changed(&self, key: &str) {
+        let _ = key;
+    }
 }
 
 /// Ends the subscription when it is dropped.

@@ -13,15 +13,17 @@ use std::time::Duration;
 use cache_core::{Listener, Subscription};
 use futures_core::Stream;
 use redis::Value;
-use redis::aio::{PubSubSink, PubSubStream};
+use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::frame::{Frame, Heard, Sender, read};
 use super::gaps::Gaps;
+use super::tracking::{Change, Tracker};
 use crate::connection::{Connection, LONGEST, OnBreak, Request, backoff, jitter};
 use crate::errors::Fault;
+use crate::keys;
 
 const PING: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_millis(500);
@@ -72,6 +74,13 @@ impl Drop for Standing<'_> {
     fn drop(&mut self) {
         self.0.disconnected();
     }
+}
+
+/// What is heard over.
+struct Link {
+    sink: PubSubSink,
+    messages: PubSubStream,
+    tracker: Option<Tracker>,
 }
 
 struct Subscriber {
@@ -126,22 +135,30 @@ impl Subscriber {
         }
     }
 
-    async fn open(&self) -> Result<(PubSubSink, PubSubStream), Fault> {
+    async fn open(&self) -> Result<Link, Fault> {
+        let tracker = match keys::values_of(&self.channel) {
+            Some(prefix) if self.connection.config().limits.tracking => {
+                Some(Tracker::open(&self.connection, &prefix).await?)
+            }
+            _ => None,
+        };
         let mut link = self.connection.pubsub().await?;
         let subscribed = link.subscribe(&self.channel).await;
         subscribed.map_err(|error| Fault::operating(&error, self.connection.endpoint()))?;
-        Ok(link.split())
+        let (sink, messages) = link.split();
+        Ok(Link { sink, messages, tracker })
     }
 
     /// Passes messages on until the link is lost.
-    async fn hear(&self, (sink, mut messages): (PubSubSink, PubSubStream)) {
+    async fn hear(&self, Link { sink, mut messages, mut tracker }: Link) {
         let heartbeat = self.connection.config().limits.bus_heartbeat;
         let now = Instant::now();
         let mut gaps = Gaps::new(heartbeat, now);
         gaps.expect(self.sender.name(), self.sender.last(&self.channel) + 1, now);
         let standing = Standing::begin(&*self.listener);
         let mut ear = Ear { standing, gaps, echo: 0, held: BTreeMap::new() };
-        let mut ended = pin!(self.ended(sink));
+        let tracked = tracker.as_ref().map(Tracker::connection);
+        let mut ended = pin!(self.ended(sink, tracked));
         let mut look = interval(LOOK);
         let mut beat = pin!(self.beat(jitter(heartbeat)));
         let mut expected: Option<(u64, Instant)> = None;
@@ -151,6 +168,15 @@ impl Subscriber {
                 match next {
                     Some(message) => ear.take(message.get_payload_bytes(), self.sender.name()),
                     None => return Poll::Ready(()),
+                }
+            }
+            while let Some(Poll::Ready(change)) =
+                tracker.as_mut().map(|tracker| tracker.poll_change(context))
+            {
+                match change {
+                    Change::Keys(keys) => keys.iter().for_each(|key| self.listener.changed(key)),
+                    Change::All => ear.standing.missed(),
+                    Change::Ended => return Poll::Ready(()),
                 }
             }
             if let Poll::Ready(sent) = beat.as_mut().poll(context) {
@@ -177,10 +203,11 @@ impl Subscriber {
 
     /// Returns once the server does not answer any more, or somebody else has taken over: the old one
     /// may go on for a while, and not hear of anything.
-    async fn ended(&self, sink: PubSubSink) {
+    async fn ended(&self, sink: PubSubSink, tracked: Option<MultiplexedConnection>) {
         let mut takeovers = self.connection.takeovers();
         tokio::select! {
             () = silence(sink) => {}
+            () = silence_of(tracked) => {}
             _ = takeovers.changed() => {}
         }
     }
@@ -246,6 +273,19 @@ async fn silence(mut sink: PubSubSink) {
     loop {
         sleep(PING).await;
         match timeout(PING_TIMEOUT, sink.ping::<Value>()).await {
+            Ok(Ok(_)) => {}
+            _ => return,
+        }
+    }
+}
+
+/// The same, of another connection, if there is one.
+async fn silence_of(connection: Option<MultiplexedConnection>) {
+    let Some(mut connection) = connection else { return std::future::pending().await };
+    let ping = redis::cmd("PING");
+    loop {
+        sleep(PING).await;
+        match timeout(PING_TIMEOUT, connection.send_packed_command(&ping)).await {
             Ok(Ok(_)) => {}
             _ => return,
         }

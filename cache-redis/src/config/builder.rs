@@ -29,6 +29,7 @@ pub struct RedisBuilder {
     pub(super) connections: usize,
     pub(super) half_open_after: u32,
     pub(super) bus_heartbeat: Duration,
+    pub(super) tracking: bool,
     pub(super) keepalive: Option<Duration>,
     pub(super) user_timeout: Option<Duration>,
     #[cfg(feature = "tls")]
@@ -50,6 +51,7 @@ impl RedisBuilder {
             connections: 1,
             half_open_after: 3,
             bus_heartbeat: Duration::from_secs(5),
+            tracking: false,
             keepalive: None,
             user_timeout: None,
             #[cfg(feature = "tls")]
@@ -101,6 +103,17 @@ impl RedisBuilder {
     /// silent for three heartbeats counts as out of reach.
     pub fn bus_heartbeat(mut self, interval: Duration) -> Self {
         self.bus_heartbeat = interval;
+        self
+    }
+
+    /// Whether Redis is to tell of every value that changes, whoever changes it: for values that others than
+    /// caches write or remove. Default: no. Needs Redis 6 or later, and one server or Sentinels.
+    ///
+    /// It has its price: Redis does not say who has changed a value, so that one that was just loaded is
+    /// forgotten by every memory tier, the loader's too, and fetched from Redis once more when it is asked
+    /// for. What is evicted by caches need not be tracked.
+    pub fn tracking(mut self, tracking: bool) -> Self {
+        self.tracking = tracking;
         self
     }
 
@@ -166,6 +179,11 @@ impl RedisBuilder {
         if self.connections > 1024 {
             return Err(bad("connections: 1024 to each server are the most".to_owned()));
         }
+        if self.tracking && matches!(target, Target::Cluster(_)) {
+            let message =
+                "tracking: a cluster can't be tracked; evict, instead, where values change";
+            return Err(bad(message.to_owned()));
+        }
         let target = target.map(|info| self.equipped(info)).map_err(bad)?;
         Ok(Config {
             endpoint: endpoint(&target),
@@ -176,6 +194,7 @@ impl RedisBuilder {
                 connections: self.connections,
                 half_open_after: self.half_open_after,
                 bus_heartbeat: self.bus_heartbeat.min(LONGEST_TIMEOUT),
+                tracking: self.tracking,
             },
         })
     }

@@ -44,6 +44,7 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) half_open_after: u32,
     pub(crate) bus_heartbeat: Duration,
+    pub(crate) tracking: bool,
 }
 
 impl Target {
@@ -167,6 +168,7 @@ mod tests {
             ("colour=blue", "there is no option `colour`; there are operation_timeout"),
             ("operation_timeout=fast", "operation_timeout: write a duration"),
             ("operation_timeout=0s", "operation_timeout: zero"),
+            ("tracking=perhaps", "tracking: write `true` or `false`"),
             ("connections=many", "connections: write a number"),
             ("connections=0", "connections: zero leaves nothing to send over"),
             ("connections=9999", "connections: 1024"),
@@ -205,6 +207,7 @@ mod tests {
             ("redis-cluster://a,b/3", "a cluster has one database only"),
             ("redis-cluster://a,,b", "the host is missing"),
             ("redis-garden://a", "is not a Redis URL"),
+            ("redis-cluster://a?tracking=true", "tracking: a cluster can't be tracked"),
         ] {
             let message = message(url);
             assert!(message.contains(says), "{url}: {message}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::builder::RedisBuilder;
 
 const KNOWN: &str = "operation_timeout, connect_timeout, connections, half_open_after, bus_heartbeat, \
-                     keepalive, user_timeout (durations as 200ms or 5s), and for Sentinels \
+                     tracking, keepalive, user_timeout (durations as 200ms or 5s), and for Sentinels \
                      sentinel_username and sentinel_password";
 
 /// The credentials for the Sentinels, where they want some.
@@ -29,6 +29,13 @@ pub(super) fn take(
         match name {
             "operation_timeout" => builder.operation_timeout = duration(name, value)?,
             "connect_timeout" => builder.connect_timeout = duration(name, value)?,
+            "tracking" => {
+                builder.tracking = match value {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err("tracking: write `true` or `false`".to_owned()),
+                }
+            }
             "bus_heartbeat" => builder.bus_heartbeat = duration(name, value)?,
             "keepalive" => builder.keepalive = Some(duration(name, value)?),
             "user_timeout" => builder.user_timeout = Some(duration(name, value)?),

@@ -17,9 +17,10 @@ mod supervisor;
 use std::sync::{Arc, OnceLock};
 
 use cache_core::BackendError;
-use redis::aio::PubSub;
-use redis::{Client, RedisError};
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{Client, PushInfo, RedisError};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::config::{Config, Endpoint, Target};
@@ -144,6 +145,17 @@ impl Connection {
         match &self.shared.fleet {
             Fleet::Single(pool) => pool.source().pubsub(self.endpoint()).await,
             Fleet::Cluster(cluster) => cluster.pubsub().await,
+        }
+    }
+
+    /// A connection over which the server tells of something by itself.
+    pub(crate) async fn pushing(
+        &self,
+        pushes: UnboundedSender<PushInfo>,
+    ) -> Result<MultiplexedConnection, Fault> {
+        match &self.shared.fleet {
+            Fleet::Single(pool) => pool.source().pushing(self.endpoint(), pushes).await,
+            Fleet::Cluster(_) => Err(Fault::no_cluster(self.endpoint())),
         }
     }
 

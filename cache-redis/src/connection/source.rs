@@ -1,7 +1,11 @@
 //! Where a supervisor gets its connections from.
 
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, RedisError,
+    ServerErrorKind,
+};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::backoff::{LONGEST, LONGEST_OF_MANY};
 use super::request::Node;
@@ -40,11 +44,30 @@ impl Source {
     }
 
     pub(crate) async fn pubsub(&self, endpoint: &Endpoint) -> Result<PubSub, Fault> {
-        let client = match self {
-            Self::Server { client, .. } => client.clone(),
-            Self::Sentinels(sentinels) => sentinels.master(endpoint).await?,
-        };
+        let client = self.client(endpoint).await?;
         client.get_async_pubsub().await.map_err(|error| Fault::connecting(&error, endpoint))
+    }
+
+    /// A connection over which the server tells of something by itself.
+    pub(super) async fn pushing(
+        &self,
+        endpoint: &Endpoint,
+        pushes: UnboundedSender<PushInfo>,
+    ) -> Result<MultiplexedConnection, Fault> {
+        let connecting = |error| Fault::connecting(&error, endpoint);
+        let info = self.client(endpoint).await?.get_connection_info().clone();
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(info.set_redis_settings(settings)).map_err(connecting)?;
+        let settings = settings_of_ours().set_push_sender(pushes);
+        let connection = client.get_multiplexed_async_connection_with_config(&settings).await;
+        connection.map_err(connecting)
+    }
+
+    async fn client(&self, endpoint: &Endpoint) -> Result<Client, Fault> {
+        match self {
+            Self::Server { client, .. } => Ok(client.clone()),
+            Self::Sentinels(sentinels) => sentinels.master(endpoint).await,
+        }
     }
 
     pub(super) fn longest_backoff(&self) -> std::time::Duration {
@@ -57,11 +80,14 @@ impl Source {
 
 /// A connection without limits of its own: the supervisor's cover waiting for the connection, too.
 pub(super) async fn connect(client: &Client) -> Result<MultiplexedConnection, RedisError> {
-    let settings = AsyncConnectionConfig::new()
+    client.get_multiplexed_async_connection_with_config(&settings_of_ours()).await
+}
+
+fn settings_of_ours() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None)
-        .set_pipeline_buffer_size(1024);
-    client.get_multiplexed_async_connection_with_config(&settings).await
+        .set_pipeline_buffer_size(1024)
 }
 
 /// A connection to a server that answers.
