@@ -6,6 +6,7 @@
 //! process numbers what it sends, and sends a heartbeat when it has nothing to say (`frame`). Where others
 //! than caches write, the server itself can tell of changes (`tracking`).
 
+mod ear;
 mod frame;
 mod gaps;
 mod subscriber;
