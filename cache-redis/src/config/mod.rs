@@ -220,6 +220,34 @@ mod tests {
         assert!(message("rediss://localhost").contains("needs the feature `tls`"));
     }
 
+    #[cfg(feature = "tls")]
+    #[test]
+    fn whoever_is_found_later_is_spoken_to_over_tls_too() {
+        use crate::connection::Node;
+        let found = Node { host: "found".to_owned(), port: 7 };
+        let certificates = redis::TlsCertificates { client_tls: None, root_cert: None };
+        for url in ["rediss-cluster://a,b", "rediss-sentinel://a,b/main"] {
+            let builder = RedisBuilder::of_url(url).certificates(certificates.clone());
+            let template = match builder.check("test").unwrap().target {
+                Target::Cluster(seeds) => seeds[0].clone(),
+                Target::Sentinels { node, sentinels, .. } => {
+                    let tls = |info: &ConnectionInfo| {
+                        matches!(info.addr(), redis::ConnectionAddr::TcpTls { .. })
+                    };
+                    assert!(sentinels.iter().all(tls));
+                    node
+                }
+                Target::Server(_) => panic!("several servers"),
+            };
+            let redis::ConnectionAddr::TcpTls { host, port: 7, insecure: false, tls_params } =
+                addressed(&template, &found).addr().clone()
+            else {
+                panic!("no TLS")
+            };
+            assert!(host == "found" && tls_params.is_some());
+        }
+    }
+
     #[test]
     fn a_client_of_ones_own_keeps_its_settings() {
         let client = redis::Client::open("redis://:hunter2@h:1/2").unwrap();
