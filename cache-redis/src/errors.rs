@@ -50,7 +50,8 @@ impl Fault {
     pub(crate) fn connecting(error: &RedisError, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let text = describe(error, endpoint);
-        let no_auth = error.code() == Some("NOAUTH");
+        // The client leaves the code out where it refuses a SELECT.
+        let no_auth = error.code() == Some("NOAUTH") || text.contains("Authentication required");
         if error.kind() == ErrorKind::AuthenticationFailed || error.code() == Some("WRONGPASS") {
             let message = format!(
                 "Redis at {address} does not accept the credentials: check the user and the \
@@ -92,21 +93,28 @@ impl Fault {
     /// No Sentinel names a master.
     pub(crate) fn no_sentinel(why: Option<&RedisError>, master: &str, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
+        let text = why.map_or("no answer".to_owned(), |error| describe(error, endpoint));
+        let refused = BackendErrorKind::Refused;
         let (kind, message) = match why {
-            Some(error) if is_answer(error) => (
-                BackendErrorKind::Refused,
+            Some(error) if is_about_credentials(error) => (
+                refused,
                 format!(
-                    "the Sentinels of {address} do not know a master `{master}` ({}): check the \
-                     name in the URL, as in `redis-sentinel://host:26379/name`",
-                    describe(error, endpoint)
+                    "the Sentinels of {address} do not accept the credentials ({text}): theirs are \
+                     not those of the servers, write them as \
+                     `?sentinel_username=..&sentinel_password=..`"
                 ),
             ),
-            why => {
-                let why = why.map_or("no answer".to_owned(), |error| describe(error, endpoint));
-                let message =
-                    format!("can't reach any Sentinel of {address} ({why}): {WHAT_TO_CHECK}");
-                (BackendErrorKind::Unreachable, message)
-            }
+            Some(error) if is_answer(error) => (
+                refused,
+                format!(
+                    "the Sentinels of {address} do not know a master `{master}` ({text}): check the \
+                     name in the URL, as in `redis-sentinel://host:26379/name`"
+                ),
+            ),
+            _ => (
+                BackendErrorKind::Unreachable,
+                format!("can't reach any Sentinel of {address} ({text}): {WHAT_TO_CHECK}"),
+            ),
         };
         Self::before_sending(kind, message)
     }
@@ -184,6 +192,12 @@ impl Fault {
 
 const WHAT_TO_CHECK: &str =
     "check that the server runs, that host and port are right, and that no firewall is between";
+
+/// Whether there are none, or wrong ones.
+fn is_about_credentials(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
+}
 
 /// Whether it is an answer of the server's: the connection then is in order.
 pub(crate) fn is_answer(error: &RedisError) -> bool {

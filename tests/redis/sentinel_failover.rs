@@ -7,7 +7,7 @@ use larder::redis::Redis;
 use larder::{Backend, BackendErrorKind, Bytes, Listener, Notice, Write};
 
 use crate::load::Load;
-use crate::sentinel::{MASTER, Watched, until};
+use crate::sentinel::{MASTER, Sentinel, Watched, until};
 use crate::support::{Server, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,6 +101,33 @@ async fn what_is_wrong_is_said() {
     // Starting before there is anybody: it joins later.
     let lazy = Redis::lazy(watched.url()).unwrap();
     lazy.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn sentinels_have_passwords_of_their_own() {
+    let server = Server::with_args(&["--requirepass", "hunter2"]);
+    let port = server.port().to_string();
+    let login = format!("sentinel auth-pass {MASTER} hunter2\nrequirepass guard3");
+    let sentinel = Sentinel::start(&port, &login);
+    let url = |login: &str, options: &str| {
+        format!("redis-sentinel://{login}127.0.0.1:{}/{MASTER}/3{options}", sentinel.port)
+    };
+    let right = url(":hunter2@", "?sentinel_password=guard3");
+    let redis = Redis::connect(right).await.unwrap();
+    redis.bump("here").await.unwrap();
+    assert_eq!(server.cli(&["-n", "3", "exists", "here"]), "1");
+    for (wrong, says) in [
+        (url(":hunter2@", ""), "the Sentinels of"),
+        (url(":hunter2@", "?sentinel_password=hunter2"), "the Sentinels of"),
+        (url(":guard3@", "?sentinel_password=guard3"), "check the user and the password"),
+        (url("", "?sentinel_password=guard3"), "wants a password"),
+    ] {
+        let error = Redis::connect(wrong).await.unwrap_err();
+        assert_eq!(error.kind(), BackendErrorKind::Refused, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(says), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("guard3"), "{text}");
+    }
 }
 
 /// Another server takes over, and knows nothing of what was evicted last: as if it had not been told in

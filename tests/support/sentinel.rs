@@ -36,7 +36,7 @@ impl Watched {
                 replica.cli(&["info", "replication"]).contains("master_link_status:up")
             });
         }
-        let sentinels: Vec<_> = (0..3).map(|_| Sentinel::start(&port)).collect();
+        let sentinels: Vec<_> = (0..3).map(|_| Sentinel::start(&port, "")).collect();
         let watched = Self { servers, sentinels };
         for sentinel in &watched.sentinels {
             until("the Sentinels know each other and the replicas", || {
@@ -66,7 +66,8 @@ impl Watched {
 }
 
 impl Sentinel {
-    fn start(master: &str) -> Self {
+    /// One that watches a master, with more lines of configuration.
+    pub(crate) fn start(master: &str, more: &str) -> Self {
         for _ in 0..10 {
             let port = free_port();
             let dir = std::env::temp_dir().join(format!("larder-{}-{port}", std::process::id()));
@@ -76,7 +77,7 @@ impl Sentinel {
                 "port {port}\nbind 127.0.0.1\ndir {}\n\
                  sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
                  sentinel down-after-milliseconds {MASTER} 500\n\
-                 sentinel failover-timeout {MASTER} 3000\n",
+                 sentinel failover-timeout {MASTER} 3000\n{more}\n",
                 dir.display()
             );
             std::fs::write(&file, config).unwrap();
@@ -91,7 +92,7 @@ impl Sentinel {
             let mut sentinel = Self { port, child, dir };
             let deadline = Instant::now() + Duration::from_secs(10);
             while Instant::now() < deadline && matches!(sentinel.child.try_wait(), Ok(None)) {
-                if sentinel.cli(&["ping"]) == "PONG" {
+                if ["PONG", "NOAUTH"].iter().any(|up| sentinel.cli(&["ping"]).starts_with(up)) {
                     return sentinel;
                 }
                 std::thread::sleep(Duration::from_millis(10));
