@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need (redis-server), then checks everything that has to hold.
+# Installs what the tests need (redis-server, and openssl for certificates), then checks everything that has to hold.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,11 +15,11 @@ as_root() {
 install_redis() {
     if command -v apt-get >/dev/null; then
         as_root apt-get update -qq
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server
-    elif command -v dnf >/dev/null; then as_root dnf install -y redis || as_root dnf install -y valkey-compat-redis
-    elif command -v pacman >/dev/null; then as_root pacman -Sy --noconfirm redis
-    elif command -v apk >/dev/null; then as_root apk add redis
-    elif command -v brew >/dev/null; then brew install redis
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server openssl
+    elif command -v dnf >/dev/null; then as_root dnf install -y redis openssl || as_root dnf install -y valkey-compat-redis openssl
+    elif command -v pacman >/dev/null; then as_root pacman -Sy --noconfirm redis openssl
+    elif command -v apk >/dev/null; then as_root apk add redis openssl
+    elif command -v brew >/dev/null; then brew install redis openssl
     else
         echo "redis-server is missing, and this system has none of apt-get, dnf, pacman, apk and brew." >&2
         echo "Install redis-server 6.2 or later by hand (https://redis.io/docs/install), then run this again." >&2
@@ -27,8 +27,8 @@ install_redis() {
     fi
 }
 
-if ! command -v redis-server >/dev/null; then
-    echo "==> redis-server is missing: installing it"
+if ! command -v redis-server >/dev/null || ! command -v openssl >/dev/null; then
+    echo "==> redis-server or openssl is missing: installing them"
     install_redis
     command -v redis-server >/dev/null || {
         echo "The package was installed, but redis-server is not on the PATH." >&2

@@ -15,7 +15,7 @@ pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 /// The Redis tier (feature `redis`).
 #[cfg(feature = "redis")]
 pub mod redis {
-    pub use cache_redis::{Redis, RedisBuilder};
+    pub use cache_redis::{Redis, RedisBuilder, client, operating};
 }
 
 /// The test kit (feature `testing`).

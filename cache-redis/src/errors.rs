@@ -15,11 +15,27 @@ use crate::config::Endpoint;
 pub(crate) struct Fault {
     kind: BackendErrorKind,
     message: Arc<str>,
+    /// Nothing was sent.
+    unsent: bool,
 }
 
 impl Fault {
     fn new(kind: BackendErrorKind, message: impl Into<Arc<str>>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), unsent: false }
+    }
+
+    fn before_sending(kind: BackendErrorKind, message: impl Into<Arc<str>>) -> Self {
+        Self { unsent: true, ..Self::new(kind, message) }
+    }
+
+    /// Whether it came before anything was sent: then nothing can have been done.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.unsent
+    }
+
+    /// Whether there was no answer in time, and there may be one later.
+    pub(crate) fn is_silence(&self) -> bool {
+        self.kind == BackendErrorKind::TimedOut
     }
 
     pub(crate) fn of(&self, operation: &'static str) -> BackendError {
@@ -34,28 +50,29 @@ impl Fault {
     pub(crate) fn connecting(error: &RedisError, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let text = describe(error, endpoint);
-        let no_auth = error.code() == Some("NOAUTH");
+        // The client leaves the code out where it refuses a SELECT.
+        let no_auth = error.code() == Some("NOAUTH") || text.contains("Authentication required");
         if error.kind() == ErrorKind::AuthenticationFailed || error.code() == Some("WRONGPASS") {
             let message = format!(
                 "Redis at {address} does not accept the credentials: check the user and the \
                  password in the URL (special characters percent-encoded)"
             );
-            return Self::new(BackendErrorKind::Refused, message);
+            return Self::before_sending(BackendErrorKind::Refused, message);
         }
         if no_auth {
             let message = format!(
                 "Redis at {address} wants a password: write it in the URL, as in \
                  `redis://:password@host`"
             );
-            return Self::new(BackendErrorKind::Refused, message);
+            return Self::before_sending(BackendErrorKind::Refused, message);
         }
         // The client puts this text of its own for a refused SELECT.
         if is_answer(error) || text.contains("database number") {
             let message = format!("Redis at {address} (db {}) answers: {text}", endpoint.db);
-            return Self::new(BackendErrorKind::Refused, message);
+            return Self::before_sending(BackendErrorKind::Refused, message);
         }
         let message = format!("can't connect to Redis at {address} ({text}): {WHAT_TO_CHECK}");
-        Self::new(BackendErrorKind::Unreachable, message)
+        Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
     /// An attempt to connect got no answer.
@@ -63,14 +80,67 @@ impl Fault {
         let address = &endpoint.address;
         let message =
             format!("Redis at {address} did not answer within {after:?}: {WHAT_TO_CHECK}");
-        Self::new(BackendErrorKind::Unreachable, message)
+        Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
     /// The operation's time was over before there was a connection.
     pub(crate) fn still_connecting(endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let message = format!("still connecting to Redis at {address}: {WHAT_TO_CHECK}");
-        Self::new(BackendErrorKind::Unreachable, message)
+        Self::before_sending(BackendErrorKind::Unreachable, message)
+    }
+
+    /// No Sentinel names a master.
+    pub(crate) fn no_sentinel(why: Option<&RedisError>, master: &str, endpoint: &Endpoint) -> Self {
+        let address = &endpoint.address;
+        let text = why.map_or("no answer".to_owned(), |error| describe(error, endpoint));
+        let refused = BackendErrorKind::Refused;
+        let (kind, message) = match why {
+            Some(error) if is_about_credentials(error) => (
+                refused,
+                format!(
+                    "the Sentinels of {address} do not accept the credentials ({text}): theirs are \
+                     not those of the servers, write them as \
+                     `?sentinel_username=..&sentinel_password=..`"
+                ),
+            ),
+            Some(error) if is_answer(error) => (
+                refused,
+                format!(
+                    "the Sentinels of {address} do not know a master `{master}` ({text}): check the \
+                     name in the URL, as in `redis-sentinel://host:26379/name`"
+                ),
+            ),
+            _ => (
+                BackendErrorKind::Unreachable,
+                format!("can't reach any Sentinel of {address} ({text}): {WHAT_TO_CHECK}"),
+            ),
+        };
+        Self::before_sending(kind, message)
+    }
+
+    /// Who the Sentinels name is no master.
+    pub(crate) fn no_master(master: &str, endpoint: &Endpoint) -> Self {
+        let address = &endpoint.address;
+        let message = format!(
+            "the Sentinels name {address} as the master `{master}`, but it is a replica: a \
+             failover may be under way"
+        );
+        Self::before_sending(BackendErrorKind::Unreachable, message)
+    }
+
+    /// Nobody tells who has which slot.
+    pub(crate) fn no_cluster(endpoint: &Endpoint) -> Self {
+        let message = format!(
+            "no node of {} tells of its cluster: check that they run with `cluster-enabled yes`",
+            endpoint.address
+        );
+        Self::before_sending(BackendErrorKind::Unreachable, message)
+    }
+
+    /// It was closed.
+    pub(crate) fn closed() -> Self {
+        Self::before_sending(BackendErrorKind::Unreachable, "this `Redis` was closed")
     }
 
     /// No answer to an operation.
@@ -85,7 +155,12 @@ impl Fault {
         let text = describe(error, endpoint);
         if is_answer(error) {
             let message = format!("Redis at {address} answers: {text}");
-            return Self::new(BackendErrorKind::Refused, message);
+            let kind = if is_unready(error) {
+                BackendErrorKind::Unreachable
+            } else {
+                BackendErrorKind::Refused
+            };
+            return Self::new(kind, message);
         }
         let message = format!("the connection to Redis at {address} broke ({text})");
         Self::new(BackendErrorKind::Unreachable, message)
@@ -101,7 +176,7 @@ impl Fault {
     }
 
     pub(crate) fn no_runtime() -> Self {
-        Self::new(
+        Self::before_sending(
             BackendErrorKind::Config,
             "there is no Tokio runtime: build the `Redis` and call it inside of one",
         )
@@ -118,9 +193,21 @@ impl Fault {
 const WHAT_TO_CHECK: &str =
     "check that the server runs, that host and port are right, and that no firewall is between";
 
+/// Whether there are none, or wrong ones.
+fn is_about_credentials(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
+}
+
 /// Whether it is an answer of the server's: the connection then is in order.
 pub(crate) fn is_answer(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+}
+
+/// Whether the server is there, but not ready: soon it may be.
+pub(crate) fn is_unready(error: &RedisError) -> bool {
+    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, TryAgain};
+    matches!(error.kind(), ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | TryAgain))
 }
 
 /// Whether the connection is of no use any more.

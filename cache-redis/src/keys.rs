@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use cache_core::Pattern;
 
-const SLOTS: u16 = 16384;
+pub(crate) const SLOTS: u16 = 16384;
 
 const OPENING: &str = "~lease{";
 const CLOSING: &str = "}";
@@ -51,6 +51,12 @@ pub(crate) fn lease_glob(pattern: &Pattern) -> String {
     Pattern::new(&format!("{namespace}{open}{OPENING}*")).to_redis_glob()
 }
 
+/// How the values' keys begin, of the namespace whose bus a channel is.
+pub(crate) fn values_of(channel: &str) -> Option<String> {
+    let namespace = channel.strip_suffix("~bus")?;
+    Some(format!("{namespace}:"))
+}
+
 /// Where the namespace ends, or what could be one: before the first character that none has.
 fn namespace_end(key: &str) -> usize {
     let of_none = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.' | '/');
@@ -58,7 +64,7 @@ fn namespace_end(key: &str) -> usize {
 }
 
 /// The slot of a key on a cluster.
-fn slot(key: &[u8]) -> u16 {
+pub(crate) fn slot(key: &[u8]) -> u16 {
     crc16(hash_tag(key).map_or(key, |tag| &key[tag])) % SLOTS
 }
 

@@ -13,10 +13,11 @@ use cache_core::{
 use redis::Value;
 
 use crate::Redis;
-use crate::backend::{CHUNK, command, expiry, told, with_leases};
+use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{OnBreak, Request};
 use crate::keys::{lease_glob, lease_key, value_key};
 use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, RENEW};
+use crate::values::{command, count};
 
 impl Leases for Redis {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
@@ -37,7 +38,7 @@ impl Leases for Redis {
         Box::pin(async move {
             let keys = with_leases([write.key.as_str()].into_iter());
             let args = [text(token), write.value.clone(), expiry(write.ttl)];
-            let args = args.into_iter().chain(told(notice)).collect();
+            let args = args.into_iter().chain(self.told(notice)).collect();
             let reply = self.call("commit", Call::new(&COMMIT, keys, args)).await?;
             Ok(count(reply).ok_or_else(|| self.unexpected("commit"))? == 1)
         })
@@ -82,8 +83,8 @@ impl Leases for Redis {
 
 impl Redis {
     async fn end(&self, leases: &[&str]) -> Result<u64, BackendError> {
-        let unlink = |leases| Request::One(command("UNLINK", leases));
-        let requests = leases.chunks(CHUNK).map(unlink).collect();
+        let unlink = |leases: &[&str]| Request::of(leases[0], command("UNLINK", leases));
+        let requests = leases.chunks(self.together(CHUNK)).map(unlink).collect();
         let replies = self.ask("revoke", OnBreak::Repeat, requests).await?;
         let ended = replies.into_iter().map(count).sum::<Option<u64>>();
         ended.ok_or_else(|| self.unexpected("revoke"))
@@ -109,13 +110,6 @@ fn acquired(reply: Value) -> Option<Acquired> {
             Some(Acquired::Lead { takeovers: takeovers.try_into().ok()? })
         }
         reply => Some(Acquired::Wait(Duration::from_millis(count(reply)?))),
-    }
-}
-
-fn count(reply: Value) -> Option<u64> {
-    match reply {
-        Value::Int(count) => u64::try_from(count).ok(),
-        _ => None,
     }
 }
 

@@ -1,9 +1,11 @@
-//! The Redis tier of **larder**: a [`Backend`](cache_core::Backend) over one standalone Redis.
+//! The Redis tier of **larder**: a [`Backend`](cache_core::Backend) over one server, the master that
+//! Sentinels name, or a cluster.
 //!
-//! All operations share one multiplexed connection under a supervisor of the crate's own: it
-//! connects on demand, once for all who wait, backs off while Redis is away (operations then fail
-//! at once) and replaces connections that break or fall silent. Subscriptions have a connection
-//! of their own each, and come back without limit.
+//! Operations share multiplexed connections, each under a supervisor of the crate's own: it connects on
+//! demand, once for all who wait, backs off while Redis is away (operations then fail at once) and
+//! replaces connections that break, fall silent or lead to a server that is no master any more.
+//! Subscriptions have a connection of their own each, and come back without limit.
+//! [`operating`] tells what that means in production.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -36,13 +38,23 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod bus;
+mod changes;
 mod config;
 mod connection;
 mod errors;
 mod keys;
 mod leases;
+mod replay;
+mod scan;
 mod scripts;
-mod subscriber;
+mod tier;
+mod values;
 
-pub use backend::Redis;
+#[doc = include_str!("../OPERATING.md")]
+pub mod operating {}
+
 pub use config::RedisBuilder;
+/// The client underneath: for [`Redis::from_client`] and for certificates.
+pub use redis as client;
+pub use tier::Redis;

@@ -218,6 +218,7 @@ return text
 ";
 
 /// One call of a script.
+#[derive(Clone)]
 pub(crate) struct Call {
     script: &'static Lua,
     keys: Vec<String>,
@@ -227,6 +228,47 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn new(script: &'static Lua, keys: Vec<String>, args: Vec<Bytes>) -> Self {
         Self { script, keys, args }
+    }
+
+    pub(crate) fn first_key(&self) -> Option<&str> {
+        self.keys.first().map(String::as_str)
+    }
+
+    /// What does the same key by key, for what has to be done even while a slot of a cluster is being
+    /// moved: then nothing can be asked of two keys at once, however long that takes. The second answer
+    /// is the script's.
+    ///
+    /// The lease ends first, so that what it protects can't be stored any more when the value changes.
+    pub(crate) fn in_steps(&self) -> Option<Vec<Cmd>> {
+        let (value, lease) = match &self.keys[..] {
+            [value, lease] => (value, lease),
+            _ => return None,
+        };
+        let unlink = |key: &str| {
+            let mut unlink = cmd("UNLINK");
+            unlink.arg(key);
+            unlink
+        };
+        let (change, told) = if std::ptr::eq(self.script, &*REMOVE) {
+            (unlink(value), &self.args[..])
+        } else if std::ptr::eq(self.script, &*STORE) {
+            let [bytes, px, told @ ..] = &self.args[..] else { return None };
+            let mut set = cmd("SET");
+            set.arg(value).arg(&bytes[..]);
+            if !px.is_empty() {
+                set.arg("PX").arg(&px[..]);
+            }
+            (set, told)
+        } else {
+            return None;
+        };
+        let mut steps = vec![unlink(lease), change];
+        if let [channel, message] = told {
+            let mut publish = cmd("PUBLISH");
+            publish.arg(&channel[..]).arg(&message[..]);
+            steps.push(publish);
+        }
+        Some(steps)
     }
 
     /// The call by digest: some bytes instead of the whole text.

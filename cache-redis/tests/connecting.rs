@@ -5,11 +5,12 @@
 #[path = "../../tests/support/mod.rs"]
 mod common;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cache_core::{Backend, BackendErrorKind};
 use cache_redis::Redis;
-use common::{Proxy, Server, free_port};
+use common::{Proxy, Server, eventually, free_port};
 
 const SECRET: &str = "hunter2-secret";
 
@@ -132,4 +133,196 @@ async fn a_lazy_one_connects_once_for_all() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(proxy.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_pool_has_as_many_connections_and_every_key_one() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let redis = Redis::builder(proxy.url()).connections(4).connect().await.unwrap();
+    assert_eq!(proxy.accepted(), 4);
+    let keys: Vec<String> = (0..100).map(|key| key.to_string()).collect();
+    for key in &keys {
+        redis.bump(key).await.unwrap();
+    }
+    assert_eq!(proxy.accepted(), 4);
+    let list = server.cli(&["client", "list"]);
+    let used =
+        list.lines().filter(|client| client.contains("cmd=evalsha") || client.contains("cmd=eval"));
+    assert_eq!(used.count(), 4, "{list}");
+    // What concerns one key takes one way, so that it stays in order.
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    for _ in 0..20 {
+        redis.bump("the same").await.unwrap();
+    }
+    let list = server.cli(&["client", "list"]);
+    let now = |client: &&str| client.contains("cmd=evalsha") && client.contains(" idle=0 ");
+    assert_eq!(list.lines().filter(now).count(), 1, "{list}");
+}
+
+#[tokio::test]
+async fn a_client_of_ones_own_can_be_brought() {
+    let server = Server::with_args(&["--requirepass", SECRET]);
+    let url = format!("redis://:{SECRET}@127.0.0.1:{}/3", server.port());
+    let client = cache_redis::client::Client::open(url).unwrap();
+    let redis = Redis::from_client(&client).connect().await.unwrap();
+    redis.bump("here").await.unwrap();
+    assert_eq!(server.cli(&["-n", "3", "exists", "here"]), "1");
+    assert!(!format!("{redis:?}").contains(SECRET));
+}
+
+#[tokio::test]
+async fn closing_waits_for_what_is_under_way_and_ends_the_rest() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let redis = Redis::connect(proxy.url()).await.unwrap();
+    let _subscription = redis.subscribe("bus", Arc::new(Deaf)).unwrap();
+    eventually("subscribed", async || server.cli(&["pubsub", "numsub", "bus"]).ends_with('1'))
+        .await;
+    proxy.delay(Duration::from_millis(50));
+    let under_way = tokio::spawn({
+        let redis = redis.clone();
+        async move { redis.bump("last").await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let closing = redis.close();
+    closing.await;
+    under_way.await.unwrap().unwrap();
+    let error = redis.ping().await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Unreachable);
+    assert!(error.to_string().contains("was closed"), "{error}");
+    eventually("no connection is left", async || {
+        server.cli(&["client", "list"]).lines().count() == 1
+    })
+    .await;
+    redis.close().await;
+}
+
+#[tokio::test]
+async fn closing_does_not_wait_for_ever() {
+    let server = Server::start();
+    let builder = Redis::builder(server.url()).operation_timeout(Duration::from_millis(200));
+    let redis = builder.connect().await.unwrap();
+    server.stop();
+    let hanging = tokio::spawn({
+        let redis = redis.clone();
+        async move { redis.ping().await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let began = Instant::now();
+    redis.close().await;
+    assert!(began.elapsed() < Duration::from_millis(400), "{:?}", began.elapsed());
+    hanging.await.unwrap().unwrap_err();
+}
+
+struct Deaf;
+
+impl cache_core::Listener for Deaf {
+    fn connected(&self) {}
+    fn disconnected(&self) {}
+    fn message(&self, _: &[u8]) {}
+}
+
+/// A server that wants TLS, with certificates of the test's own.
+#[cfg(feature = "tls")]
+mod tls {
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use cache_redis::client::{ClientTlsConfig, TlsCertificates};
+
+    use super::*;
+
+    struct Authority(PathBuf);
+
+    impl Authority {
+        fn new(name: &str) -> Self {
+            let dir =
+                std::env::temp_dir().join(format!("larder-tls-{}-{name}", std::process::id()));
+            std::fs::create_dir_all(&dir).unwrap();
+            let authority = Self(dir);
+            authority.openssl(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt \
+                 -days 2 -subj /CN=larder-tests",
+            );
+            std::fs::write(authority.0.join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1")
+                .unwrap();
+            for one in ["server", "client"] {
+                authority.openssl(&format!(
+                    "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {one}.key -out {one}.csr \
+                     -subj /CN={one}"
+                ));
+                authority.openssl(&format!(
+                    "x509 -req -in {one}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out {one}.crt -days 2 \
+                     -extfile names"
+                ));
+            }
+            authority
+        }
+
+        fn openssl(&self, args: &str) {
+            let mut openssl = Command::new("openssl");
+            let output = openssl.args(args.split_whitespace()).current_dir(&self.0).output();
+            let output = output.expect("openssl is needed for this test");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+
+        fn file(&self, name: &str) -> String {
+            self.0.join(name).to_str().unwrap().to_owned()
+        }
+
+        fn read(&self, name: &str) -> Vec<u8> {
+            std::fs::read(Path::new(&self.file(name))).unwrap()
+        }
+    }
+
+    impl Drop for Authority {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn rediss_is_over_tls() {
+        let (authority, stranger) = (Authority::new("one"), Authority::new("other"));
+        let port = free_port();
+        let files = ["server.crt", "server.key", "ca.crt"].map(|name| authority.file(name));
+        let _server = Server::with_args(&[
+            "--tls-port",
+            &port.to_string(),
+            "--tls-cert-file",
+            &files[0],
+            "--tls-key-file",
+            &files[1],
+            "--tls-ca-cert-file",
+            &files[2],
+        ]);
+        let certificates = |of: &Authority, client: bool| TlsCertificates {
+            root_cert: Some(of.read("ca.crt")),
+            client_tls: client.then(|| ClientTlsConfig {
+                client_cert: authority.read("client.crt"),
+                client_key: authority.read("client.key"),
+            }),
+        };
+        let url = format!("rediss://localhost:{port}");
+        let builder = Redis::builder(&url).certificates(certificates(&authority, true));
+        let redis = builder.connect().await.unwrap();
+        redis.bump("over tls").await.unwrap();
+        let _subscription = redis.subscribe("bus", Arc::new(Deaf)).unwrap();
+
+        // Nobody that was not asked for is trusted, and the server wants to know who it is.
+        for wrong in [
+            Redis::builder(&url),
+            Redis::builder(&url).certificates(certificates(&stranger, true)),
+            Redis::builder(&url).certificates(certificates(&authority, false)),
+            Redis::builder(format!("redis://localhost:{port}")),
+        ] {
+            let error = wrong.connect().await.unwrap_err();
+            assert_eq!(error.kind(), BackendErrorKind::Unreachable, "{error}");
+        }
+        let without =
+            Redis::builder("redis://localhost").certificates(certificates(&authority, true));
+        let error = without.build_lazy().unwrap_err();
+        assert!(error.to_string().contains("write `rediss://`"), "{error}");
+    }
 }

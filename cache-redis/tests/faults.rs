@@ -300,5 +300,6 @@ async fn a_replica_refuses_writes_and_is_left() {
     assert!(error.to_string().contains("READONLY"), "{error}");
     server.cli(&["REPLICAOF", "NO", "ONE"]);
     redis.set(&write("a"), None).await.unwrap();
-    assert_eq!(proxy.accepted(), 2);
+    // Once more at the first refusal: behind one name there may be a new master.
+    assert_eq!(proxy.accepted(), 3);
 }

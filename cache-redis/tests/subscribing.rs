@@ -143,3 +143,72 @@ async fn a_flood_arrives_whole() {
     eventually("all", async || log.events().len() == 20_001).await;
     assert_eq!(log.events()[20_000], "20000");
 }
+
+/// What one process sends, as it goes over the wire: its name is 8 bytes from the 5th on, then its number.
+fn forged(number: u64, message: &[u8]) -> Vec<u8> {
+    let mut frame = b"\xf5LB1\0somebody".to_vec();
+    frame.extend(number.to_be_bytes());
+    frame.extend(message);
+    frame
+}
+
+#[tokio::test]
+async fn what_is_missing_is_noticed_and_what_is_late_is_put_in_order() {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    for number in [7u64, 9, 10, 8, 8] {
+        server.publish_bytes("bus", &forged(number, number.to_string().as_bytes()));
+    }
+    log.reaches(&["connected", "7", "8", "9", "10", "8"]).await;
+    server.publish_bytes("bus", &forged(12, b"12"));
+    let mut expected = vec!["connected", "7", "8", "9", "10", "8", "12"];
+    let began = Instant::now();
+    log.reaches(&expected).await;
+    assert!(began.elapsed() < Duration::from_millis(600), "not held back for what may be lost");
+    expected.extend(["disconnected", "connected"]);
+    log.reaches(&expected).await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // A later version of the format, and nonsense.
+    server.publish_bytes("bus", b"\xf5LB2 whatever");
+    expected.extend(["disconnected", "connected"]);
+    log.reaches(&expected).await;
+}
+
+/// A sender that falls silent may be out of reach.
+#[tokio::test]
+async fn heartbeats_that_stay_away_are_noticed() {
+    let server = Server::start();
+    let builder = || Redis::builder(server.url()).bus_heartbeat(Duration::from_millis(300));
+    let (one, other) = (builder().connect().await.unwrap(), builder().connect().await.unwrap());
+    let (log, quiet) = (Arc::new(Log::default()), Arc::new(Log::default()));
+    let _subscription = one.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    let others = other.subscribe("bus", Arc::clone(&quiet) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    log.reaches(&["connected"]).await;
+    drop(others);
+    log.reaches(&["connected", "disconnected", "connected"]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    log.reaches(&["connected", "disconnected", "connected"]).await;
+}
+
+/// A server that answers, but is not where messages go.
+#[tokio::test]
+async fn a_link_to_the_wrong_place_is_noticed_and_replaced() {
+    let (server, wrong) = (Server::start(), Server::start());
+    let proxy = Proxy::start(server.port());
+    let url = format!("{}?bus_heartbeat=200ms", proxy.url());
+    let redis = Redis::connect(url).await.unwrap();
+    redis.ping().await.unwrap();
+    proxy.lead_to(wrong.port());
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    proxy.lead_to(server.port());
+    log.reaches(&["connected", "disconnected", "connected"]).await;
+    redis.publish(&notice("here")).await.unwrap();
+    log.reaches(&["connected", "disconnected", "connected", "here"]).await;
+}

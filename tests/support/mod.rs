@@ -1,4 +1,5 @@
-//! A Redis server per test, and a proxy that breaks things; used by the tests of `cache-redis` too.
+//! A Redis server per test, several of them, and a proxy that breaks things; used by the tests of
+//! `cache-redis` too.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
@@ -6,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -81,14 +82,8 @@ impl Server {
 
     /// What `redis-cli` prints for a command, without the line end.
     pub fn cli(&self, args: &[&str]) -> String {
-        let mut command = Command::new("redis-cli");
-        command.args(["-p", &self.port.to_string()]);
         let password = self.args.iter().skip_while(|arg| *arg != "--requirepass").nth(1);
-        if let Some(password) = password {
-            command.env("REDISCLI_AUTH", password);
-        }
-        let output = command.args(args).output().expect(NEEDED);
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        cli_with(self.port, password, args)
     }
 
     /// The bytes under a key, whatever they are.
@@ -103,6 +98,11 @@ impl Server {
     /// Puts bytes under a key, behind every cache's back.
     pub fn set_bytes(&self, key: &str, bytes: &[u8]) {
         assert_eq!(self.raw(&[b"SET", key.as_bytes(), bytes]), b"+OK\r\n");
+    }
+
+    /// Sends bytes to a channel, behind every cache's back.
+    pub fn publish_bytes(&self, channel: &str, bytes: &[u8]) {
+        self.raw(&[b"PUBLISH", channel.as_bytes(), bytes]);
     }
 
     /// The answer to one command, as it comes over the wire.
@@ -121,6 +121,11 @@ impl Server {
         stream.read_to_end(&mut answer).unwrap();
         answer.truncate(answer.len() - b"+OK\r\n".len());
         answer
+    }
+
+    /// Kills it without waiting for its end: for threads that don't own it.
+    pub fn shoot(&self) {
+        self.signal("KILL");
     }
 
     fn signal(&self, signal: &str) {
@@ -167,6 +172,21 @@ fn spawn(port: u16, args: &[String], dir: &PathBuf) -> Child {
         .unwrap_or_else(|error| panic!("{NEEDED}: {error}"))
 }
 
+/// What `redis-cli` prints for a command to whoever listens on the port, without the line end.
+pub fn cli(port: u16, args: &[&str]) -> String {
+    cli_with(port, None, args)
+}
+
+fn cli_with(port: u16, password: Option<&String>, args: &[&str]) -> String {
+    let mut command = Command::new("redis-cli");
+    command.args(["-p", &port.to_string()]);
+    if let Some(password) = password {
+        command.env("REDISCLI_AUTH", password);
+    }
+    let output = command.args(args).output().expect(NEEDED);
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
 /// Any answer will do: also `-NOAUTH`.
 fn answers(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
@@ -177,9 +197,14 @@ fn answers(port: u16) -> bool {
         && (&answer == b"+PONG" || &answer == b"-NOAU")
 }
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now. Nodes of a cluster take the one that is 10,000 further on, too.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    loop {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        if port < 55_536 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Waits until `condition` holds; panics after ten seconds.
@@ -203,7 +228,7 @@ pub struct Proxy {
 }
 
 struct ProxyShared {
-    target: u16,
+    target: AtomicU16,
     accepted: AtomicUsize,
     delay: AtomicU64,
     freeze_new: AtomicBool,
@@ -223,7 +248,7 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(ProxyShared {
-            target,
+            target: AtomicU16::new(target),
             accepted: AtomicUsize::new(0),
             delay: AtomicU64::new(0),
             freeze_new: AtomicBool::new(false),
@@ -250,6 +275,11 @@ impl Proxy {
     /// How many connections were made through it so far.
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Connections that are made from now on lead to another server.
+    pub fn lead_to(&self, target: u16) {
+        self.shared.target.store(target, Ordering::SeqCst);
     }
 
     /// The connections there are now become half-open: they stay, and nothing passes any more.
@@ -309,7 +339,10 @@ impl ProxyShared {
         if self.down.load(Ordering::SeqCst) {
             return;
         }
-        let Ok(server) = TcpStream::connect(("127.0.0.1", self.target)) else { return };
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.target.load(Ordering::SeqCst)))
+        else {
+            return;
+        };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
         let link = Arc::new(ProxyLink {

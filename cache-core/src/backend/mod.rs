@@ -61,6 +61,11 @@ pub trait Listener: Send + Sync + 'static {
     fn disconnected(&self);
     /// A message arrived.
     fn message(&self, message: &[u8]);
+    /// The value under a key was changed, by whoever it was: of backends that watch what others write. The
+    /// key has its namespace.
+    fn changed(&self, key: &str) {
+        let _ = key;
+    }
 }
 
 /// Ends the subscription when it is dropped.
@@ -101,6 +106,23 @@ pub trait Backend: Send + Sync + 'static {
     /// - As many results as keys; a key given twice is answered twice.
     /// - Never an older value than the last [`set`](Self::set) that returned.
     fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>>;
+
+    /// The same, each key by itself: where only a part of the store is away, the rest is answered.
+    ///
+    /// # Behaviour
+    /// - As [`get_many`](Self::get_many), but for the errors. A store that is there or not as a whole need not
+    ///   implement it.
+    fn get_each<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+    ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
+        Box::pin(async move {
+            match self.get_many(keys).await {
+                Ok(found) => found.into_iter().map(Ok).collect(),
+                Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
+            }
+        })
+    }
 
     /// Stores the entries, replacing what was there, time to live included.
     ///

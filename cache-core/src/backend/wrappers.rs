@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Backend, BackendResult, Leases, Listener, Notice, Page, Subscription, Write};
+use super::{
+    Backend, BackendResult, BoxFuture, Leases, Listener, Notice, Page, Subscription, Write,
+};
 use crate::{BackendError, Pattern};
 
 macro_rules! forward {
@@ -21,6 +23,12 @@ macro_rules! forward {
                 keys: &'a [&'a str],
             ) -> BackendResult<'a, Vec<Option<Bytes>>> {
                 (**self).get_many(keys)
+            }
+            fn get_each<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+            ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
+                (**self).get_each(keys)
             }
             fn set<'a>(
                 &'a self,

@@ -67,6 +67,14 @@ impl Listener for Bus {
             }
         }
     }
+
+    fn changed(&self, key: &str) {
+        let Some(inner) = self.cache.upgrade() else { return };
+        let value = key.strip_prefix(&*inner.namespace).and_then(|key| key.strip_prefix(':'));
+        if let Some(key) = value {
+            let _ = inner.forget(KeyId::of(key), Reach::Loads);
+        }
+    }
 }
 
 impl Inner {

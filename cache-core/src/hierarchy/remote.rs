@@ -314,10 +314,8 @@ impl Remote {
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
         let (known, bytes) = self
             .guarded(async {
-                let (known, bytes) = tokio::join!(
-                    self.learn_now(&tags, generations),
-                    self.backend.get_many(&places)
-                );
+                let (known, bytes) =
+                    tokio::join!(self.learn_now(&tags, generations), self.within_reach(&places));
                 Ok((known?, bytes?))
             })
             .await?;
@@ -334,14 +332,24 @@ impl Remote {
         Ok(found.collect())
     }
 
-    /// The bytes of many values.
+    /// The bytes of many values. Of those that a part of the store has which is away: none. An error if that
+    /// is all of them.
+    async fn within_reach(&self, places: &[&str]) -> Result<Vec<Option<Bytes>>, BackendError> {
+        let mut found = self.backend.get_each(places).await;
+        match found.iter().position(Result::is_ok) {
+            None if !found.is_empty() => found.swap_remove(0).map(|one| vec![one]),
+            _ => Ok(found.into_iter().map(|one| one.unwrap_or(None)).collect()),
+        }
+    }
+
+    /// The bytes of many values, of those that can be asked for.
     pub(crate) async fn read_many(
         self: &Arc<Self>,
         keys: &[&str],
     ) -> Result<Vec<Option<Bytes>>, BackendError> {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        self.guarded(self.backend.get_many(&places)).await
+        self.guarded(self.within_reach(&places)).await
     }
 
     /// Stores a value; under a lease only if that still holds. Says whether it was stored.

@@ -28,6 +28,10 @@ impl Suite<'_> {
             [None, one.clone(), None, one],
             "in the keys' order, twice if asked twice"
         );
+        let each = self.backend.get_each(&[&b, &a, &b, &a]).await;
+        let each: Result<Vec<_>, _> = each.into_iter().collect();
+        assert_eq!(each.expect("get_each"), found, "each key by itself is answered the same");
+        assert!(self.backend.get_each(&[]).await.is_empty(), "no keys, no results");
         assert_eq!(self.backend.get_many(&[]).await.expect("no keys"), [], "no keys, no results");
         let odd = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\"");
         self.set(&odd, "odd", None).await;

@@ -1,0 +1,197 @@
+//! Subscriptions: a task and a connection each, which come back without limit.
+//!
+//! The client's own re-subscription is not used: it drops errors and does not notice a link that
+//! died silently until a command is issued. Here a `PING` each second does.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use cache_core::{Listener, Subscription};
+use redis::Value;
+use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
+use tokio::runtime::Handle;
+use tokio::sync::watch::Receiver;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval, sleep, timeout};
+
+use super::ear::Ear;
+use super::frame::Sender;
+use super::gaps::Gaps;
+use super::tracking::Tracker;
+use crate::connection::{Connection, LONGEST, LONGEST_OF_MANY, OnBreak, Request, backoff, jitter};
+use crate::errors::Fault;
+use crate::keys;
+
+const PING: Duration = Duration::from_secs(1);
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How often missing numbers are looked for.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(crate) fn spawn(
+    runtime: &Handle,
+    connection: Connection,
+    sender: Arc<Sender>,
+    channel: &str,
+    listener: Arc<dyn Listener>,
+) -> Subscription {
+    let subscriber = Subscriber { connection, sender, channel: channel.to_owned(), listener };
+    Subscription::new(AbortOnDrop(runtime.spawn(subscriber.run())))
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What is heard over.
+struct Link {
+    sink: PubSubSink,
+    messages: PubSubStream,
+    tracker: Option<Tracker>,
+    /// Those since before it was opened.
+    takeovers: Receiver<u64>,
+}
+
+struct Subscriber {
+    connection: Connection,
+    sender: Arc<Sender>,
+    channel: String,
+    listener: Arc<dyn Listener>,
+}
+
+impl Subscriber {
+    async fn run(self) {
+        tokio::select! {
+            () = self.keep_listening() => {}
+            () = self.connection.closed() => {}
+        }
+    }
+
+    async fn keep_listening(&self) {
+        let limit = self.connection.config().limits.connect_timeout;
+        let longest = if self.connection.may_fail_over() { LONGEST_OF_MANY } else { LONGEST };
+        let mut failures = 0u32;
+        loop {
+            match timeout(limit, self.open()).await {
+                Ok(Ok(link)) => {
+                    failures = 0;
+                    self.hear(link).await;
+                    self.log("subscription lost", failures);
+                }
+                _ => self.log("no subscription", failures),
+            }
+            failures = failures.saturating_add(1);
+            sleep(backoff(failures, longest)).await;
+        }
+    }
+
+    fn log(&self, what: &'static str, failures: u32) {
+        let address = &self.connection.endpoint().address;
+        // The first failure is news, the others are not.
+        if failures == 0 {
+            tracing::warn!(%address, channel = %self.channel, "redis: {what}");
+        } else {
+            tracing::debug!(%address, channel = %self.channel, failures, "redis: {what}");
+        }
+    }
+
+    async fn open(&self) -> Result<Link, Fault> {
+        let takeovers = self.connection.takeovers();
+        let tracker = match keys::values_of(&self.channel) {
+            Some(prefix) if self.connection.config().limits.tracking => {
+                Some(Tracker::open(&self.connection, &prefix).await?)
+            }
+            _ => None,
+        };
+        let mut link = self.connection.pubsub().await?;
+        let subscribed = link.subscribe(&self.channel).await;
+        subscribed.map_err(|error| Fault::operating(&error, self.connection.endpoint()))?;
+        let (sink, messages) = link.split();
+        Ok(Link { sink, messages, tracker, takeovers })
+    }
+
+    /// Passes messages on until the link is lost.
+    async fn hear(&self, link: Link) {
+        let heartbeat = self.connection.config().limits.bus_heartbeat;
+        let Link { sink, messages, tracker, takeovers } = link;
+        let tracked = tracker.as_ref().map(Tracker::connection);
+        let mut ended = pin!(ended(sink, tracked, takeovers));
+        let numbers = (self.sender.name(), self.sender.last(&self.channel) + 1);
+        let gaps = Gaps::new(heartbeat, Instant::now());
+        let mut ear = Ear::new(&*self.listener, (messages, tracker), gaps, numbers);
+        let mut look = interval(LOOK);
+        let mut beat = pin!(self.beat(jitter(heartbeat)));
+        poll_fn(|context| {
+            if ear.poll_ended(context).is_ready() {
+                return Poll::Ready(());
+            }
+            while let Poll::Ready(sent) = beat.as_mut().poll(context) {
+                ear.expect(sent);
+                beat.set(self.beat(heartbeat));
+            }
+            while look.poll_tick(context).is_ready() {
+                if !ear.hears_itself(Instant::now()) {
+                    return Poll::Ready(());
+                }
+            }
+            ended.as_mut().poll(context)
+        })
+        .await;
+    }
+
+    /// Sends a heartbeat after a while; its number, if it was sent.
+    async fn beat(&self, after: Duration) -> Option<u64> {
+        sleep(after).await;
+        let (number, heartbeat) = self.sender.heartbeat(&self.channel);
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(&self.channel).arg(&heartbeat[..]);
+        let publish = vec![Request::anywhere(publish)];
+        let replies = self.connection.run("heartbeat", OnBreak::Repeat, publish).await;
+        matches!(replies.as_deref(), Ok([Ok(_)])).then_some(number)
+    }
+}
+
+/// Returns once the server does not answer any more, or somebody else has taken over: the old one may go
+/// on for a while, and not hear of anything.
+async fn ended(
+    sink: PubSubSink,
+    tracked: Option<MultiplexedConnection>,
+    mut takeovers: Receiver<u64>,
+) {
+    tokio::select! {
+        () = silence(sink) => {}
+        () = silence_of(tracked) => {}
+        _ = takeovers.changed() => {}
+    }
+}
+
+/// Returns once the server does not answer any more.
+async fn silence(mut sink: PubSubSink) {
+    loop {
+        sleep(PING).await;
+        match timeout(PING_TIMEOUT, sink.ping::<Value>()).await {
+            Ok(Ok(_)) => {}
+            _ => return,
+        }
+    }
+}
+
+/// The same, of another connection, if there is one.
+async fn silence_of(connection: Option<MultiplexedConnection>) {
+    let Some(mut connection) = connection else { return std::future::pending().await };
+    let ping = redis::cmd("PING");
+    loop {
+        sleep(PING).await;
+        match timeout(PING_TIMEOUT, connection.send_packed_command(&ping)).await {
+            Ok(Ok(_)) => {}
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The settings and how they are checked, before anything is connected.
+
+use std::fmt;
+use std::time::Duration;
+
+use cache_core::{BackendError, BackendErrorKind};
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
+use redis::{Client, ConnectionInfo};
+
+use super::endpoint::{Endpoint, address};
+use super::url::{parse, quoted};
+use super::{Config, Limits, Target};
+use crate::Redis;
+
+/// More would overflow the clock, and is as good as none.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How to reach Redis: made by [`Redis::builder`].
+///
+/// An option of the URL with a method's name is the same setting, as in
+/// `redis://host?operation_timeout=200ms&connections=4`; it takes the place of what the method was given.
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `connect` or `build_lazy`"]
+pub struct RedisBuilder {
+    way: Way,
+    pub(super) operation_timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) connections: usize,
+    pub(super) half_open_after: u32,
+    pub(super) bus_heartbeat: Duration,
+    pub(super) tracking: bool,
+    pub(super) keepalive: Option<Duration>,
+    pub(super) user_timeout: Option<Duration>,
+    #[cfg(feature = "tls")]
+    certificates: Option<redis::TlsCertificates>,
+}
+
+#[derive(Clone)]
+enum Way {
+    Url(String),
+    Client(Box<ConnectionInfo>),
+}
+
+impl RedisBuilder {
+    fn new(way: Way) -> Self {
+        Self {
+            way,
+            operation_timeout: Duration::from_millis(500),
+            connect_timeout: Duration::from_secs(1),
+            connections: 1,
+            half_open_after: 3,
+            bus_heartbeat: Duration::from_secs(5),
+            tracking: false,
+            keepalive: None,
+            user_timeout: None,
+            #[cfg(feature = "tls")]
+            certificates: None,
+        }
+    }
+
+    pub(crate) fn of_url(url: &str) -> Self {
+        Self::new(Way::Url(url.to_owned()))
+    }
+
+    pub(crate) fn of_client(client: &Client) -> Self {
+        Self::new(Way::Client(Box::new(client.get_connection_info().clone())))
+    }
+
+    /// How long an operation may take, all of its round trips together. Default: 500 ms.
+    pub fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.operation_timeout = timeout;
+        self
+    }
+
+    /// How long one attempt to connect may take, handshake included; with Sentinels, finding the
+    /// master, too. Default: 1 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// So many connections to each server. Default: 1, which carries many operations at once and is
+    /// rarely what limits them; large values are a reason for more. What concerns one key always
+    /// goes over the same one.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// After so many operations in a row without an answer a connection counts as half-open, and is
+    /// replaced. Default: 3. Operations at the same time count as one.
+    pub fn half_open_after(mut self, timeouts: u32) -> Self {
+        self.half_open_after = timeouts;
+        self
+    }
+
+    /// How often every process says on the bus that it is there. Default: 5 s.
+    ///
+    /// A message that the bus loses (a cluster may, between its nodes) is noticed with the next one of the
+    /// same process, or with its next heartbeat; within a second of that no process trusts what it has in
+    /// memory any more before it has asked Redis. All processes must have the same value: one that is
+    /// silent for three heartbeats counts as out of reach.
+    pub fn bus_heartbeat(mut self, interval: Duration) -> Self {
+        self.bus_heartbeat = interval;
+        self
+    }
+
+    /// Whether Redis is to tell of every value that changes, whoever changes it: for values that others than
+    /// caches write or remove. Default: no. Needs Redis 6 or later, and one server or Sentinels.
+    ///
+    /// It has its price: Redis does not say who has changed a value, so that one that was just loaded is
+    /// forgotten by every memory tier, the loader's too, and fetched from Redis once more when it is asked
+    /// for. What is evicted by caches need not be tracked.
+    pub fn tracking(mut self, tracking: bool) -> Self {
+        self.tracking = tracking;
+        self
+    }
+
+    /// After so long without traffic the system asks whether the other side is still there.
+    /// Default: 15 s, for a client of one's own what it says.
+    pub fn keepalive(mut self, idle: Duration) -> Self {
+        self.keepalive = Some(idle);
+        self
+    }
+
+    /// After so long without an acknowledgement of what was sent the system closes the connection.
+    /// Default: 15 s, for a client of one's own what it says. On Linux only.
+    pub fn user_timeout(mut self, timeout: Duration) -> Self {
+        self.user_timeout = Some(timeout);
+        self
+    }
+
+    /// The certificates for TLS, for a `rediss://` URL: a root in place of the system's, a client's own,
+    /// or both.
+    #[cfg(feature = "tls")]
+    pub fn certificates(mut self, certificates: redis::TlsCertificates) -> Self {
+        self.certificates = Some(certificates);
+        self
+    }
+
+    /// Connects, and fails if Redis does not answer.
+    ///
+    /// # Errors
+    /// `Config` for a URL or a setting that can't be, `Unreachable` if there is no answer,
+    /// `Refused` if Redis does not accept the credentials.
+    pub async fn connect(self) -> Result<Redis, BackendError> {
+        Redis::strict(self.check("connect")?).await
+    }
+
+    /// Checks the settings only; connects at the first operation.
+    ///
+    /// # Errors
+    /// `Config` for a URL or a setting that can't be.
+    pub fn build_lazy(self) -> Result<Redis, BackendError> {
+        Redis::unconnected(self.check("lazy")?)
+    }
+
+    pub(super) fn check(mut self, operation: &'static str) -> Result<Config, BackendError> {
+        let bad = |message: String| BackendError::new(BackendErrorKind::Config, operation, message);
+        let target = match self.way.clone() {
+            Way::Url(url) => parse(&url, &mut self).map_err(bad)?,
+            Way::Client(info) => Target::Server(*info),
+        };
+        let zero = Some(Duration::ZERO);
+        for (field, is_zero, what) in [
+            ("operation_timeout", self.operation_timeout.is_zero(), "no time at all"),
+            ("connect_timeout", self.connect_timeout.is_zero(), "no time at all"),
+            ("bus_heartbeat", self.bus_heartbeat.is_zero(), "no time at all"),
+            ("keepalive", self.keepalive == zero, "no time at all"),
+            ("user_timeout", self.user_timeout == zero, "no time at all"),
+            ("connections", self.connections == 0, "nothing to send over"),
+            ("half_open_after", self.half_open_after == 0, "no connection alone"),
+        ] {
+            if is_zero {
+                return Err(bad(format!("{field}: zero leaves {what}; the least is 1")));
+            }
+        }
+        if self.connections > 1024 {
+            return Err(bad("connections: 1024 to each server are the most".to_owned()));
+        }
+        if self.tracking && matches!(target, Target::Cluster(_)) {
+            let message =
+                "tracking: a cluster can't be tracked; evict, instead, where values change";
+            return Err(bad(message.to_owned()));
+        }
+        let target = target.map(|info| self.equipped(info)).map_err(bad)?;
+        Ok(Config {
+            endpoint: endpoint(&target),
+            target,
+            limits: Limits {
+                operation_timeout: self.operation_timeout.min(LONGEST_TIMEOUT),
+                connect_timeout: self.connect_timeout.min(LONGEST_TIMEOUT),
+                connections: self.connections,
+                half_open_after: self.half_open_after,
+                bus_heartbeat: self.bus_heartbeat.min(LONGEST_TIMEOUT),
+                tracking: self.tracking,
+            },
+        })
+    }
+
+    /// The server with the settings of its sockets.
+    fn equipped(&self, info: ConnectionInfo) -> Result<ConnectionInfo, String> {
+        #[cfg(feature = "tls")]
+        let info = super::tls::equipped(info, self.certificates.as_ref())?;
+        let own = matches!(self.way, Way::Client(_));
+        if own && self.keepalive.is_none() && self.user_timeout.is_none() {
+            return Ok(info);
+        }
+        let settings = if own { info.tcp_settings().clone() } else { TcpSettings::default() };
+        let settings = self.tcp_settings(settings);
+        Ok(info.set_tcp_settings(settings))
+    }
+
+    /// A dead peer is noticed by the system within half a minute even if nobody asks for anything.
+    fn tcp_settings(&self, settings: TcpSettings) -> TcpSettings {
+        const DEFAULT: Duration = Duration::from_secs(15);
+        let idle = self.keepalive.unwrap_or(DEFAULT).min(LONGEST_TIMEOUT);
+        let keepalive = TcpKeepalive::new().with_time(idle).with_interval(Duration::from_secs(5));
+        let settings = settings.set_nodelay(true).set_keepalive(keepalive);
+        #[cfg(target_os = "linux")]
+        let settings =
+            settings.set_user_timeout(self.user_timeout.unwrap_or(DEFAULT).min(LONGEST_TIMEOUT));
+        settings
+    }
+}
+
+fn endpoint(target: &Target) -> Endpoint {
+    let list =
+        |servers: &[ConnectionInfo]| servers.iter().map(address).collect::<Vec<_>>().join(",");
+    match target {
+        Target::Server(info) => Endpoint::of(address(info), &[info]),
+        Target::Sentinels { sentinels, master, node } => {
+            let servers: Vec<_> = std::iter::once(node).chain(sentinels).collect();
+            Endpoint::of(format!("{master} of {}", list(sentinels)), &servers)
+        }
+        Target::Cluster(seeds) => Endpoint::of(list(seeds), &seeds.iter().collect::<Vec<_>>()),
+    }
+}
+
+impl fmt::Debug for RedisBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut builder = f.debug_struct("RedisBuilder");
+        match &self.way {
+            Way::Url(url) => builder.field("url", &format_args!("{}", quoted(url))),
+            Way::Client(info) => builder.field("client", &format_args!("{}", address(info))),
+        };
+        builder
+            .field("operation_timeout", &self.operation_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! What may be told of a Redis: where it is, never how to get in.
+
+use redis::{ConnectionAddr, ConnectionInfo};
+
+use crate::connection::Node;
+
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) address: String,
+    pub(crate) db: i64,
+    secrets: Vec<String>,
+}
+
+impl Endpoint {
+    /// `what` are all servers whose address it is; their passwords are kept out of every text.
+    pub(super) fn of(address: String, servers: &[&ConnectionInfo]) -> Self {
+        let passwords = servers.iter().filter_map(|info| info.redis_settings().password());
+        let mut secrets: Vec<String> =
+            passwords.filter(|password| !password.is_empty()).map(str::to_owned).collect();
+        secrets.sort();
+        secrets.dedup();
+        Self { address, db: servers.first().map_or(0, |info| info.redis_settings().db()), secrets }
+    }
+
+    /// One server of those that it stands for.
+    pub(crate) fn at(&self, node: &Node) -> Self {
+        Self { address: shown(&node.host, node.port), ..self.clone() }
+    }
+
+    /// `text` without the passwords: servers and proxies may echo the arguments of AUTH.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+}
+
+/// Where a server is.
+pub(super) fn address(info: &ConnectionInfo) -> String {
+    match node_of(info) {
+        Some(Node { host, port }) => shown(&host, port),
+        None => info.addr().to_string(),
+    }
+}
+
+fn shown(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+pub(crate) fn node_of(info: &ConnectionInfo) -> Option<Node> {
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            Some(Node { host: host.clone(), port: *port })
+        }
+        _ => None,
+    }
+}
+
+/// The same way in at another address.
+pub(crate) fn addressed(template: &ConnectionInfo, node: &Node) -> ConnectionInfo {
+    let Node { host, port } = node.clone();
+    let address = match template.addr() {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure: *insecure,
+            tls_params: tls_params.clone(),
+        },
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    template.clone().set_addr(address)
+}

@@ -1,0 +1,47 @@
+//! How long to wait before the next attempt.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(100);
+
+/// For one address: whoever comes back there is waited for by many.
+pub(crate) const LONGEST: Duration = Duration::from_secs(5);
+
+/// Where another server may take over at any moment, and asking who it is costs little.
+pub(crate) const LONGEST_OF_MANY: Duration = Duration::from_millis(500);
+
+/// The pause after so many failures: doubling, with jitter over the upper half.
+pub(crate) fn backoff(failures: u32, longest: Duration) -> Duration {
+    let full = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(longest);
+    full / 2 + jitter(full / 2)
+}
+
+/// A random part of `range`.
+pub(crate) fn jitter(range: Duration) -> Duration {
+    range.mul_f64((random() % 1024) as f64 / 1024.0)
+}
+
+/// A number that nobody can tell beforehand.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_with_jitter_up_to_a_limit() {
+        for (failures, least, most) in
+            [(1, 50, 100), (2, 100, 200), (3, 200, 400), (7, 2500, 5000), (u32::MAX, 2500, 5000)]
+        {
+            for _ in 0..100 {
+                let pause = backoff(failures, LONGEST);
+                let range = Duration::from_millis(least)..=Duration::from_millis(most);
+                assert!(range.contains(&pause), "{failures}: {pause:?}");
+            }
+        }
+        assert!(backoff(20, LONGEST_OF_MANY) <= LONGEST_OF_MANY);
+    }
+}

@@ -1,0 +1,250 @@
+//! Many requests at once: grouped by node, one pipeline a node, each with a reply of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use redis::{Cmd, Value, cmd};
+use tokio::time::sleep;
+
+use super::verdict::Verdict;
+use super::{Cluster, View};
+use crate::changes::{CHUNK, CHUNK_BYTES};
+use crate::connection::request::{Deadline, Failure, Node, OnBreak, Reply, Request, Route};
+use crate::errors::Fault;
+
+/// How long to wait for a node that is not ready, such as one that is about to take over.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// A request under way.
+pub(super) struct Item<'a> {
+    pub(super) index: usize,
+    pub(super) request: &'a Request,
+    pub(super) route: Route,
+    pub(super) slot: Option<u16>,
+    pub(super) in_full: bool,
+    /// The node was named by one that is handing the slot over: it has to be told so.
+    pub(super) asking: bool,
+    pub(super) attempts: u8,
+}
+
+impl Cluster {
+    /// The replies to the requests, in their order.
+    pub(in crate::connection) fn run<'a>(
+        self: &'a Arc<Self>,
+        deadline: Deadline,
+        on_break: OnBreak,
+        requests: &'a [Request],
+    ) -> BoxFuture<'a, Vec<Reply>> {
+        Box::pin(async move {
+            let mut replies: Vec<Option<Reply>> = vec![None; requests.len()];
+            let mut pending = Vec::with_capacity(requests.len());
+            for (index, request) in requests.iter().enumerate() {
+                pending.push(Item::new(index, request));
+            }
+            while !pending.is_empty() {
+                let view = match self.view(deadline).await {
+                    Ok(view) => view,
+                    Err(fault) => {
+                        fill(&mut replies, &fault);
+                        break;
+                    }
+                };
+                pending = self.round(&view, deadline, on_break, pending, &mut replies).await;
+                if deadline.has_passed() {
+                    fill(&mut replies, &Fault::timed_out(deadline.limit, &self.endpoint));
+                    break;
+                }
+            }
+            replies.into_iter().flatten().collect()
+        })
+    }
+
+    /// Sends what is pending once; returns what has to be sent again.
+    async fn round<'a>(
+        self: &Arc<Self>,
+        view: &View,
+        deadline: Deadline,
+        on_break: OnBreak,
+        pending: Vec<Item<'a>>,
+        replies: &mut [Option<Reply>],
+    ) -> Vec<Item<'a>> {
+        let mut sent = Vec::new();
+        for (node, items) in self.grouped(view, pending) {
+            sent.push(self.send_group(node, deadline, on_break, items));
+        }
+        let (mut again, mut elsewhere, mut pause) = (Vec::new(), Vec::new(), false);
+        for (node, items, outcome) in join_all(sent).await {
+            for (mut item, reply) in items.into_iter().zip(outcome) {
+                item.attempts += 1;
+                match self.judge(&mut item, &node, reply, on_break) {
+                    Verdict::Done(reply) => replies[item.index] = Some(reply),
+                    Verdict::Again { pause: wait } => {
+                        pause |= wait;
+                        again.push(item);
+                    }
+                    Verdict::Elsewhere(failure) => elsewhere.push((item, node.clone(), failure)),
+                    Verdict::InSteps(steps) => {
+                        let reply = self.in_steps(&item, deadline, on_break, steps).await;
+                        replies[item.index] = Some(reply);
+                    }
+                }
+            }
+        }
+        if !elsewhere.is_empty() {
+            // If that fails, too, nobody else is known to be in charge.
+            let _ = self.refreshed(deadline).await;
+            let now = self.current();
+            for (mut item, node, failure) in elsewhere {
+                item.route = item.request.route.clone();
+                let other = match item.slot {
+                    Some(slot) => now.topology.owner(slot).is_some_and(|owner| *owner != node),
+                    None => item.route == Route::Any,
+                };
+                if other {
+                    again.push(item);
+                } else {
+                    replies[item.index] = Some(Err(failure));
+                }
+            }
+        }
+        if pause {
+            sleep(PAUSE).await;
+        }
+        again
+    }
+
+    fn grouped<'a>(&self, view: &View, pending: Vec<Item<'a>>) -> HashMap<Node, Vec<Item<'a>>> {
+        let mut groups: HashMap<Node, Vec<Item<'a>>> = HashMap::new();
+        let anybody = self.anybody(view);
+        for item in pending {
+            let node = match &item.route {
+                Route::Node(node) => node,
+                // Nobody may have the slot: whoever is asked will say so.
+                Route::Slot(slot) => view.topology.owner(*slot).unwrap_or(&anybody),
+                Route::Any => &anybody,
+            };
+            groups.entry(node.clone()).or_default().push(item);
+        }
+        groups
+    }
+
+    /// One of the masters, a connected one if there is any; each in its turn.
+    fn anybody(&self, view: &View) -> Node {
+        let masters = view.topology.masters();
+        let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let ready = |node: &&Node| self.pool(node).is_ok_and(|pool| pool.is_ready());
+        let connected: Vec<&Node> = masters.iter().filter(ready).collect();
+        match (&connected[..], &masters[..]) {
+            ([], []) => self.seeds[turn % self.seeds.len()].clone(),
+            ([], masters) => masters[turn % masters.len()].clone(),
+            (connected, _) => connected[turn % connected.len()].clone(),
+        }
+    }
+
+    async fn send_group<'a>(
+        &self,
+        node: Node,
+        deadline: Deadline,
+        on_break: OnBreak,
+        items: Vec<Item<'a>>,
+    ) -> (Node, Vec<Item<'a>>, Vec<Reply>) {
+        let replies = self.send(&node, deadline, on_break, &items).await;
+        (node, items, replies)
+    }
+
+    /// Sends a node all that is for it, some at a time; as many replies as items.
+    async fn send(
+        &self,
+        node: &Node,
+        deadline: Deadline,
+        on_break: OnBreak,
+        items: &[Item<'_>],
+    ) -> Vec<Reply> {
+        let pool = match self.pool(node) {
+            Ok(pool) => pool,
+            Err(fault) => return vec![Err(Failure::Fault(fault)); items.len()],
+        };
+        let Some(first) = items.first() else { return Vec::new() };
+        let way = pool.of(&first.request.route);
+        let mut replies = Vec::with_capacity(items.len());
+        let commands: Vec<Vec<Cmd>> = items.iter().map(|item| item.commands()).collect();
+        let mut commands = commands.into_iter().peekable();
+        while commands.peek().is_some() {
+            let (mut chunk, mut spans, mut bytes) = (Vec::new(), Vec::new(), 0);
+            while let Some(next) = commands.next_if(|next| {
+                bytes += next.iter().map(size).sum::<usize>();
+                chunk.is_empty() || (chunk.len() < CHUNK && bytes <= CHUNK_BYTES)
+            }) {
+                spans.push(next.len());
+                chunk.extend(next);
+            }
+            match way.exchange(deadline, on_break, &chunk).await {
+                Ok(answers) => {
+                    let mut answers = answers.into_iter();
+                    // Of `ASKING` and what follows it, the latter's answer.
+                    let last = |span| answers.by_ref().take(span).last();
+                    let found = spans.into_iter().filter_map(last);
+                    replies.extend(found.map(|answer| answer.map_err(Failure::Answer)));
+                }
+                Err(fault) => {
+                    let left = items.len() - replies.len();
+                    replies.extend(std::iter::repeat_n(Err(Failure::Fault(fault)), left));
+                    return replies;
+                }
+            }
+        }
+        replies
+    }
+
+    /// The slot is half here, half there: its keys are asked for one by one, in this order.
+    async fn in_steps(
+        self: &Arc<Self>,
+        item: &Item<'_>,
+        deadline: Deadline,
+        on_break: OnBreak,
+        steps: Vec<Cmd>,
+    ) -> Reply {
+        let mut replies = Vec::with_capacity(steps.len());
+        for step in steps {
+            let step = [Request::routed(item.request.route.clone(), step)];
+            replies
+                .push(self.run(deadline, on_break, &step).await.pop().unwrap_or(Ok(Value::Nil))?);
+        }
+        // The first ends the lease, the second is what was asked for.
+        Ok(replies.into_iter().nth(1).unwrap_or(Value::Nil))
+    }
+}
+
+impl<'a> Item<'a> {
+    fn new(index: usize, request: &'a Request) -> Self {
+        let route = request.route.clone();
+        let slot = match route {
+            Route::Slot(slot) => Some(slot),
+            _ => None,
+        };
+        Self { index, request, route, slot, in_full: false, asking: false, attempts: 0 }
+    }
+
+    fn commands(&self) -> Vec<Cmd> {
+        let command = self.request.command(self.in_full);
+        if self.asking { vec![cmd("ASKING"), command] } else { vec![command] }
+    }
+}
+
+/// Every request without a reply gets this one.
+fn fill(replies: &mut [Option<Reply>], fault: &Fault) {
+    for reply in replies.iter_mut().filter(|reply| reply.is_none()) {
+        *reply = Some(Err(Failure::Fault(fault.clone())));
+    }
+}
+
+/// About as many bytes as the command has.
+fn size(command: &Cmd) -> usize {
+    let size = |arg: redis::Arg<&[u8]>| match arg {
+        redis::Arg::Simple(bytes) => bytes.len() + 8,
+        _ => 8,
+    };
+    command.args_iter().map(size).sum()
+}

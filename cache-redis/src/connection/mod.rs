@@ -1,0 +1,209 @@
+//! The way to Redis: one server, whoever is its master, or a cluster.
+//!
+//! `supervisor` keeps one connection; `pool` several of them to one place; `cluster` a pool for each
+//! node. `sentinel` finds out where a connection has to go. All that is sent goes through
+//! [`Connection::run`], which also knows the end: [`Connection::close`].
+
+mod backoff;
+mod cluster;
+mod gate;
+mod half_open;
+mod pool;
+mod request;
+mod sentinel;
+mod source;
+mod supervisor;
+
+use std::sync::{Arc, OnceLock};
+
+use cache_core::BackendError;
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{Client, PushInfo, RedisError};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
+
+use crate::config::{Config, Endpoint, Target};
+use crate::errors::Fault;
+
+pub(crate) use backoff::{LONGEST, LONGEST_OF_MANY, backoff, jitter, random};
+pub(crate) use cluster::{Cluster, Pass};
+pub(crate) use request::{Deadline, Failure, Node, OnBreak, Reply, Request};
+
+use gate::Gate;
+use pool::Pool;
+use sentinel::Sentinels;
+use source::Source;
+
+#[derive(Clone)]
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    fleet: Fleet,
+    gate: Gate,
+    closed: watch::Sender<bool>,
+    takeovers: Takeovers,
+    /// The runtime that serves callers outside of any.
+    home: OnceLock<Handle>,
+}
+
+/// Counts how often somebody else was found in charge.
+pub(crate) type Takeovers = Arc<watch::Sender<u64>>;
+
+enum Fleet {
+    Single(Box<Pool>),
+    Cluster(Arc<Cluster>),
+}
+
+impl Connection {
+    pub(crate) fn new(config: Config) -> Result<Self, Fault> {
+        let takeovers = Takeovers::default();
+        let fleet = Fleet::new(&config, &takeovers)
+            .map_err(|error| Fault::connecting(&error, &config.endpoint))?;
+        let home = Handle::try_current().map(OnceLock::from).unwrap_or_default();
+        let (gate, closed) = (Gate::open(), watch::Sender::new(false));
+        Ok(Self { shared: Arc::new(Shared { config, fleet, gate, closed, takeovers, home }) })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.shared.config.endpoint
+    }
+
+    /// The cluster, where it is one: there, what is asked of several keys has to be asked one by one.
+    pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        match &self.shared.fleet {
+            Fleet::Single(_) => None,
+            Fleet::Cluster(cluster) => Some(cluster),
+        }
+    }
+
+    /// The runtime to work on: the caller's, else the one this was made in.
+    pub(crate) fn runtime(&self) -> Result<Handle, Fault> {
+        if let Ok(current) = Handle::try_current() {
+            self.shared.home.get_or_init(|| current.clone());
+            return Ok(current);
+        }
+        self.shared.home.get().cloned().ok_or_else(Fault::no_runtime)
+    }
+
+    /// Whether a server may be replaced by another, which need not know all that the first did.
+    pub(crate) fn may_fail_over(&self) -> bool {
+        !matches!(self.config().target, Target::Server(_))
+    }
+
+    pub(crate) fn takeovers(&self) -> watch::Receiver<u64> {
+        self.shared.takeovers.subscribe()
+    }
+
+    /// The first connection, for those who want to know; waits for the whole attempt.
+    pub(crate) async fn connect(&self) -> Result<(), Fault> {
+        self.runtime()?;
+        match &self.shared.fleet {
+            Fleet::Single(pool) => pool.connect().await,
+            Fleet::Cluster(cluster) => cluster.connect().await,
+        }
+    }
+
+    /// Sends the requests, and returns as many replies in their order.
+    ///
+    /// To one server they go one after the other; to a cluster all at once, each to its node.
+    pub(crate) async fn run(
+        &self,
+        operation: &'static str,
+        on_break: OnBreak,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Reply>, BackendError> {
+        let shared = Arc::clone(&self.shared);
+        self.on_runtime(operation, async move { shared.run(on_break, requests).await }).await
+    }
+
+    /// Does the work where timers and sockets work: not every thread is a runtime's.
+    pub(crate) async fn on_runtime<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let runtime = self.runtime().map_err(|fault| fault.of(operation))?;
+        if Handle::try_current().is_ok() {
+            return work.await.map_err(|fault| fault.of(operation));
+        }
+        match runtime.spawn(work).await {
+            Ok(result) => result.map_err(|fault| fault.of(operation)),
+            Err(_) => Err(Fault::runtime_ended().of(operation)),
+        }
+    }
+
+    /// A connection that hears channels.
+    pub(crate) async fn pubsub(&self) -> Result<PubSub, Fault> {
+        match &self.shared.fleet {
+            Fleet::Single(pool) => pool.source().pubsub(self.endpoint()).await,
+            Fleet::Cluster(cluster) => cluster.pubsub().await,
+        }
+    }
+
+    /// A connection over which the server tells of something by itself.
+    pub(crate) async fn pushing(
+        &self,
+        pushes: UnboundedSender<PushInfo>,
+    ) -> Result<MultiplexedConnection, Fault> {
+        match &self.shared.fleet {
+            Fleet::Single(pool) => pool.source().pushing(self.endpoint(), pushes).await,
+            Fleet::Cluster(_) => Err(Fault::no_cluster(self.endpoint())),
+        }
+    }
+
+    /// Lets nothing new begin, waits for what is under way, and ends all connections.
+    pub(crate) async fn close(&self) {
+        let Shared { config, fleet, gate, closed, .. } = &*self.shared;
+        gate.close(config.limits.operation_timeout).await;
+        closed.send_replace(true);
+        match fleet {
+            Fleet::Single(pool) => pool.close(),
+            Fleet::Cluster(cluster) => cluster.close(),
+        }
+    }
+
+    /// Returns once it is closed.
+    pub(crate) async fn closed(&self) {
+        let mut closed = self.shared.closed.subscribe();
+        // The sender is ours: it can't be gone.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+}
+
+impl Shared {
+    async fn run(&self, on_break: OnBreak, requests: Vec<Request>) -> Result<Vec<Reply>, Fault> {
+        let Some(_inside) = self.gate.enter() else { return Err(Fault::closed()) };
+        let deadline = Deadline::after(self.config.limits.operation_timeout);
+        Ok(match &self.fleet {
+            Fleet::Single(pool) => pool.run(deadline, on_break, &requests).await,
+            Fleet::Cluster(cluster) => cluster.run(deadline, on_break, &requests).await,
+        })
+    }
+}
+
+impl Fleet {
+    fn new(config: &Config, takeovers: &Takeovers) -> Result<Self, RedisError> {
+        let Config { endpoint, limits, target } = config;
+        let single =
+            |source| Self::Single(Box::new(Pool::new(source, endpoint, limits, takeovers)));
+        Ok(match target {
+            Target::Server(info) => {
+                single(Source::Server { client: Client::open(info.clone())?, of_many: false })
+            }
+            Target::Sentinels { sentinels, master, node } => {
+                single(Source::Sentinels(Sentinels::new(sentinels, master, node)?))
+            }
+            Target::Cluster(seeds) => {
+                Self::Cluster(Cluster::new(seeds, endpoint, limits, takeovers))
+            }
+        })
+    }
+}

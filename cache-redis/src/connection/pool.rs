@@ -1,0 +1,113 @@
+//! Several connections to one place.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use redis::{ErrorKind, ServerErrorKind, Value};
+
+use super::Takeovers;
+use super::request::{Deadline, Failure, OnBreak, Reply, Request, Route};
+use super::source::Source;
+use super::supervisor::{Supervisor, is_demoted};
+use crate::config::{Endpoint, Limits};
+use crate::errors::Fault;
+
+#[derive(Clone)]
+pub(crate) struct Pool {
+    supervisors: Arc<[Supervisor]>,
+    next: Arc<AtomicUsize>,
+    source: Source,
+}
+
+impl Pool {
+    pub(super) fn new(
+        source: Source,
+        endpoint: &Endpoint,
+        limits: &Limits,
+        takeovers: &Takeovers,
+    ) -> Self {
+        let one = || {
+            let takeovers = Arc::clone(takeovers);
+            Supervisor::new(source.clone(), endpoint.clone(), limits.clone(), takeovers)
+        };
+        let supervisors = (0..limits.connections).map(|_| one()).collect();
+        Self { supervisors, next: Arc::default(), source }
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(super) async fn connect(&self) -> Result<(), Fault> {
+        for supervisor in self.supervisors.iter() {
+            supervisor.connect().await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&self) {
+        self.supervisors.iter().for_each(Supervisor::close);
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.supervisors.iter().any(Supervisor::is_ready)
+    }
+
+    /// A key's requests all take one way, so that they can't overtake each other.
+    pub(super) fn of(&self, route: &Route) -> &Supervisor {
+        let number = match route {
+            Route::Slot(slot) => usize::from(*slot),
+            _ => self.next.fetch_add(1, Ordering::Relaxed),
+        };
+        &self.supervisors[number % self.supervisors.len()]
+    }
+
+    /// Sends the requests one after the other. What follows one without an answer is not sent.
+    pub(super) async fn run(
+        &self,
+        deadline: Deadline,
+        on_break: OnBreak,
+        requests: &[Request],
+    ) -> Vec<Reply> {
+        let mut replies: Vec<Reply> = Vec::with_capacity(requests.len());
+        let Some(first) = requests.first() else { return replies };
+        let supervisor = self.of(&first.route);
+        for request in requests {
+            let reply = one(supervisor, deadline, on_break, request).await;
+            let fault = match &reply {
+                Err(Failure::Fault(fault)) => Some(fault.clone()),
+                _ => None,
+            };
+            replies.push(reply);
+            if let Some(fault) = fault {
+                replies.resize(requests.len(), Err(Failure::Fault(fault)));
+                break;
+            }
+        }
+        replies
+    }
+}
+
+async fn one(
+    supervisor: &Supervisor,
+    deadline: Deadline,
+    on_break: OnBreak,
+    request: &Request,
+) -> Reply {
+    let (mut in_full, mut demoted) = (false, false);
+    loop {
+        let sent = [request.command(in_full)];
+        let mut answers =
+            supervisor.exchange(deadline, on_break, &sent).await.map_err(Failure::Fault)?;
+        match answers.pop().unwrap_or(Ok(Value::Nil)) {
+            Err(error) if is_unknown_script(&error) && !in_full => in_full = true,
+            // The connection is discarded, and nothing was done: the next one may be to a master.
+            Err(error) if is_demoted(&error) && !demoted => demoted = true,
+            answer => return answer.map_err(Failure::Answer),
+        }
+    }
+}
+
+pub(super) fn is_unknown_script(error: &redis::RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}

@@ -1,0 +1,190 @@
+//! Sentinel: who is the master now, asked anew for each connection.
+//!
+//! The client's own Sentinel support connects twice, and knows nothing of what comes after. Here all
+//! Sentinels are asked at once; the newest configuration counts, and who it names must say itself that
+//! it is a master. While the connection stands they are asked again from time to time: a master that
+//! was cut off from them would go on answering, and lose all it is told.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_core::Stream;
+use redis::aio::{MultiplexedConnection, PubSubStream};
+use redis::{Client, ConnectionInfo, RedisError, Value, cmd};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::request::Node;
+use super::source::{Opened, connect, open};
+use crate::config::{Endpoint, addressed};
+use crate::errors::Fault;
+
+/// How long the slower Sentinels are waited for once one has answered.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// How long one Sentinel may take.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The Sentinels of one master.
+#[derive(Clone)]
+pub(crate) struct Sentinels {
+    sentinels: Vec<Client>,
+    master: String,
+    /// How to get in at the master, but for its address.
+    node: ConnectionInfo,
+}
+
+/// Who a Sentinel takes for the master.
+struct Opinion {
+    /// Grows with each failover.
+    epoch: u64,
+    node: Node,
+}
+
+impl Sentinels {
+    pub(crate) fn new(
+        sentinels: &[ConnectionInfo],
+        master: &str,
+        node: &ConnectionInfo,
+    ) -> Result<Self, RedisError> {
+        let sentinels = sentinels.iter().cloned().map(Client::open).collect::<Result<_, _>>()?;
+        Ok(Self { sentinels, master: master.to_owned(), node: node.clone() })
+    }
+
+    pub(super) async fn open(&self, endpoint: &Endpoint) -> Result<Opened, Fault> {
+        self.find(endpoint).await.map(|(_, opened)| opened)
+    }
+
+    /// A client of the master.
+    pub(super) async fn master(&self, endpoint: &Endpoint) -> Result<Client, Fault> {
+        self.find(endpoint).await.map(|(client, _)| client)
+    }
+
+    /// Whether the newest configuration names another master.
+    pub(super) async fn have_left(&self, node: &Node) -> bool {
+        let opinions = self.opinions().await.unwrap_or_default();
+        opinions.first().is_some_and(|opinion| opinion.node != *node)
+    }
+
+    /// Waits until a Sentinel says that there is another master, but no longer than `limit`.
+    pub(super) async fn news(&self, link: &mut Option<PubSubStream>, limit: Duration) {
+        let until = Instant::now() + limit;
+        if link.is_none() {
+            *link = timeout(PATIENCE, self.listen()).await.ok().flatten();
+        }
+        let heard = match link {
+            Some(news) => {
+                timeout_at(until, poll_fn(|context| Pin::new(&mut *news).poll_next(context))).await
+            }
+            None => return sleep_until(until).await,
+        };
+        if matches!(heard, Ok(None)) {
+            *link = None;
+        }
+    }
+
+    /// A link to the first Sentinel that is there.
+    async fn listen(&self) -> Option<PubSubStream> {
+        for sentinel in &self.sentinels {
+            if let Ok(mut link) = sentinel.get_async_pubsub().await
+                && link.subscribe("+switch-master").await.is_ok()
+            {
+                return Some(link.into_on_message());
+            }
+        }
+        None
+    }
+
+    async fn find(&self, endpoint: &Endpoint) -> Result<(Client, Opened), Fault> {
+        let mut fault = None;
+        for Opinion { node, .. } in self.opinions().await.map_err(|why| self.lost(why, endpoint))? {
+            let at_node = endpoint.at(&node);
+            match self.enter(&node).await {
+                Ok(Some((client, connection))) => {
+                    return Ok((client, Opened { connection, chosen: Some(node) }));
+                }
+                Ok(None) => fault = fault.or(Some(Fault::no_master(&self.master, &at_node))),
+                Err(error) => fault = fault.or(Some(Fault::connecting(&error, &at_node))),
+            }
+        }
+        Err(fault.unwrap_or_else(|| self.lost(None, endpoint)))
+    }
+
+    fn lost(&self, why: Option<RedisError>, endpoint: &Endpoint) -> Fault {
+        Fault::no_sentinel(why.as_ref(), &self.master, endpoint)
+    }
+
+    /// Connects to a server; `None` if it is no master.
+    async fn enter(
+        &self,
+        node: &Node,
+    ) -> Result<Option<(Client, MultiplexedConnection)>, RedisError> {
+        let client = Client::open(addressed(&self.node, node))?;
+        let mut connection = open(&client).await?;
+        let role = connection.send_packed_command(&cmd("ROLE")).await?.extract_error()?;
+        Ok(is_master(&role).then_some((client, connection)))
+    }
+
+    /// What the Sentinels say, the newest configuration first.
+    async fn opinions(&self) -> Result<Vec<Opinion>, Option<RedisError>> {
+        let mut asked = JoinSet::new();
+        for sentinel in self.sentinels.clone() {
+            let master = self.master.clone();
+            asked.spawn(async move { timeout(PATIENCE, opinion(&sentinel, &master)).await });
+        }
+        let (mut opinions, mut why) = (Vec::<Opinion>::new(), None);
+        let mut until = Instant::now() + PATIENCE;
+        while let Ok(Some(answer)) = timeout_at(until, asked.join_next()).await {
+            match answer {
+                Ok(Ok(Ok(Some(opinion)))) => {
+                    until = until.min(Instant::now() + GRACE);
+                    opinions.push(opinion);
+                }
+                Ok(Ok(Err(error))) => why = Some(error),
+                _ => {}
+            }
+        }
+        opinions.sort_by_key(|opinion| std::cmp::Reverse(opinion.epoch));
+        opinions.dedup_by(|one, other| one.node == other.node);
+        if opinions.is_empty() { Err(why) } else { Ok(opinions) }
+    }
+}
+
+async fn opinion(sentinel: &Client, master: &str) -> Result<Option<Opinion>, RedisError> {
+    let mut connection = connect(sentinel).await?;
+    let mut ask = cmd("SENTINEL");
+    ask.arg("MASTER").arg(master);
+    let answer = connection.send_packed_command(&ask).await?.extract_error()?;
+    Ok(read(answer))
+}
+
+/// The fields of the answer come as a list of names and values, or as a map.
+fn read(answer: Value) -> Option<Opinion> {
+    let fields: Vec<(Value, Value)> = match answer {
+        Value::Map(fields) => fields,
+        Value::Array(flat) => {
+            let mut flat = flat.into_iter();
+            std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect()
+        }
+        _ => return None,
+    };
+    let field = |name: &str| {
+        let (_, value) = fields.iter().find(|(key, _)| text(key) == Some(name))?;
+        text(value)
+    };
+    let node = Node { host: field("ip")?.to_owned(), port: field("port")?.parse().ok()? };
+    Some(Opinion { epoch: field("config-epoch")?.parse().ok()?, node })
+}
+
+fn is_master(role: &Value) -> bool {
+    matches!(role, Value::Array(parts) if parts.first().and_then(text) == Some("master"))
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}

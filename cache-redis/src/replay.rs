@@ -1,0 +1,124 @@
+//! Evictions that a failover may have lost, made again.
+//!
+//! Replication is asynchronous: a server that has acknowledged an eviction may die before its replica
+//! knows, and one that was replaced without noticing acknowledges what nobody will ever see. So what was
+//! acknowledged last is kept for a while, and made again wherever somebody else has taken over. Removing
+//! what is not old costs a load at most.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use cache_core::{BackendError, Notice};
+use tokio::sync::watch::Receiver;
+use tokio::time::{Instant, sleep};
+
+use crate::Redis;
+use crate::connection::{LONGEST_OF_MANY, backoff};
+use crate::tier::Inner;
+
+/// How long before the last one an eviction may have been acknowledged. (While nothing is acknowledged
+/// nothing is forgotten, however long the failover takes.)
+const KEPT: Duration = Duration::from_secs(10);
+
+/// The oldest go when there are more keys.
+const MOST: usize = 20_000;
+
+/// What was evicted last.
+#[derive(Default)]
+pub(crate) struct Recent(Mutex<VecDeque<Eviction>>);
+
+#[derive(Clone)]
+struct Eviction {
+    acknowledged: Instant,
+    what: What,
+}
+
+#[derive(Clone)]
+enum What {
+    Keys(Arc<[String]>, Option<Notice>),
+    Generation(Arc<str>),
+}
+
+impl Recent {
+    /// These were removed, or replaced by a newer value.
+    pub(crate) fn changed<'a>(&self, keys: impl Iterator<Item = &'a str>, notice: Option<&Notice>) {
+        let keys = keys.map(str::to_owned).collect();
+        self.add(What::Keys(keys, notice.cloned()));
+    }
+
+    /// A generation was moved on.
+    pub(crate) fn bumped(&self, key: &str) {
+        self.add(What::Generation(key.into()));
+    }
+
+    fn add(&self, what: What) {
+        let acknowledged = Instant::now();
+        let mut recent = self.list();
+        recent.push_back(Eviction { acknowledged, what });
+        let mut keys: usize =
+            if recent.len() > MOST / 100 { recent.iter().map(Eviction::keys).sum() } else { 0 };
+        while let Some(oldest) = recent.front()
+            && (keys > MOST || acknowledged - oldest.acknowledged > KEPT)
+        {
+            keys = keys.saturating_sub(oldest.keys());
+            recent.pop_front();
+        }
+    }
+
+    fn all(&self) -> Vec<Eviction> {
+        self.list().iter().cloned().collect()
+    }
+
+    fn list(&self) -> MutexGuard<'_, VecDeque<Eviction>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Eviction {
+    fn keys(&self) -> usize {
+        match &self.what {
+            What::Keys(keys, _) => keys.len(),
+            What::Generation(_) => 1,
+        }
+    }
+}
+
+/// Makes evictions again whenever somebody has taken over, for as long as there is anybody who evicts.
+pub(crate) async fn replay_after_failovers(redis: Weak<Inner>, mut takeovers: Receiver<u64>) {
+    while takeovers.changed().await.is_ok() {
+        let Some(evictions) = Redis::upgraded(&redis).map(|redis| redis.recent().all()) else {
+            return;
+        };
+        let mut failures = 0;
+        while let Some(redis) = Redis::upgraded(&redis) {
+            match redis.replay(&evictions).await {
+                Ok(()) => break,
+                Err(error) => {
+                    failures += 1;
+                    tracing::debug!(%error, failures, "redis: evictions are not yet made again");
+                }
+            }
+            drop(redis);
+            sleep(backoff(failures, LONGEST_OF_MANY)).await;
+        }
+        tracing::debug!(evictions = evictions.len(), "redis: evictions made again");
+    }
+}
+
+impl Redis {
+    async fn replay(&self, evictions: &[Eviction]) -> Result<(), BackendError> {
+        for eviction in evictions {
+            match &eviction.what {
+                What::Keys(keys, notice) => {
+                    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                    self.remove_now(&keys, notice.as_ref()).await?;
+                }
+                What::Generation(key) => {
+                    self.bump_now(key).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

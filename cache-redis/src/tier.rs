@@ -1,0 +1,188 @@
+//! A Redis: how it is made and ended, and how it is asked.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+
+use cache_core::BackendError;
+use redis::Value;
+
+use crate::RedisBuilder;
+use crate::bus;
+use crate::config::Config;
+use crate::connection::{Connection, Failure, OnBreak, Reply, Request};
+use crate::errors::Fault;
+use crate::replay::{Recent, replay_after_failovers};
+use crate::scripts::Call;
+
+/// A Redis that several processes may share, as the remote tier of a cache.
+///
+/// It may be one server, the master that Sentinels name, or a cluster: see [`Redis::connect`].
+///
+/// A clone shares the connections.
+#[derive(Clone)]
+pub struct Redis {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) connection: Connection,
+    pub(crate) sender: Arc<bus::Sender>,
+    recent: Recent,
+    /// Whether somebody makes evictions again after failovers.
+    replays: OnceLock<()>,
+}
+
+impl Redis {
+    /// Connects, and fails if Redis does not answer.
+    ///
+    /// | | |
+    /// | --- | --- |
+    /// | `redis://[user:password@]host[:port][/db]` | one server |
+    /// | `rediss://...` | the same over TLS (feature `tls`) |
+    /// | `unix:///path[?db=n]` | one server, by its socket |
+    /// | `redis-sentinel://[user:password@]host[:port],.../master[/db]` | the master that the Sentinels name |
+    /// | `redis-cluster://[user:password@]host[:port],...` | the cluster that the nodes belong to |
+    ///
+    /// The user and the password are those of the servers; for Sentinels that want some, too, there are
+    /// the options `?sentinel_username=..&sentinel_password=..`. `rediss-sentinel` and `rediss-cluster` are
+    /// over TLS. What a [`RedisBuilder`] can set can stand behind the `?` as well.
+    ///
+    /// # Errors
+    /// `Config` for a URL that is none, `Unreachable` if there is no answer, `Refused` if Redis
+    /// does not accept the credentials.
+    pub async fn connect(url: impl AsRef<str>) -> Result<Self, BackendError> {
+        Self::builder(url).connect().await
+    }
+
+    /// Checks the URL only, and connects at the first operation.
+    ///
+    /// While Redis is away, operations fail with `Unreachable`, most of them at once.
+    ///
+    /// # Errors
+    /// `Config` for a URL that is none.
+    pub fn lazy(url: impl AsRef<str>) -> Result<Self, BackendError> {
+        Self::builder(url).build_lazy()
+    }
+
+    /// More settings than a URL has.
+    pub fn builder(url: impl AsRef<str>) -> RedisBuilder {
+        RedisBuilder::of_url(url.as_ref())
+    }
+
+    /// Uses a client of one's own: its address, credentials, certificates and socket settings.
+    ///
+    /// It makes the connections itself; ones that the client made elsewhere are not touched.
+    pub fn from_client(client: &redis::Client) -> RedisBuilder {
+        RedisBuilder::of_client(client)
+    }
+
+    /// Ends all connections and subscriptions, of clones too, after what is under way: for as long as an
+    /// operation may take. From then on every operation fails with `Unreachable`.
+    ///
+    /// If the future is dropped before it ends, operations fail all the same, and connections end when
+    /// the last clone is dropped.
+    pub async fn close(&self) {
+        self.inner.connection.close().await;
+    }
+
+    pub(crate) fn unconnected(config: Config) -> Result<Self, BackendError> {
+        let connection = Connection::new(config).map_err(|fault| fault.of("lazy"))?;
+        let sender = Arc::new(bus::Sender::new());
+        let (recent, replays) = (Recent::default(), OnceLock::new());
+        Ok(Self { inner: Arc::new(Inner { connection, sender, recent, replays }) })
+    }
+
+    pub(crate) async fn strict(config: Config) -> Result<Self, BackendError> {
+        let redis = Self::unconnected(config)?;
+        redis.inner.connection.connect().await.map_err(|fault| fault.of("connect"))?;
+        Ok(redis)
+    }
+
+    /// The answers to `requests`; the first refusal fails the operation.
+    pub(crate) async fn ask(
+        &self,
+        operation: &'static str,
+        on_break: OnBreak,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Value>, BackendError> {
+        let replies = self.inner.connection.run(operation, on_break, requests).await?;
+        replies.into_iter().map(|reply| self.accept(operation, reply)).collect()
+    }
+
+    pub(crate) fn accept(
+        &self,
+        operation: &'static str,
+        reply: Reply,
+    ) -> Result<Value, BackendError> {
+        reply.map_err(|failure| self.failed(operation, &failure))
+    }
+
+    pub(crate) fn failed(&self, operation: &'static str, failure: &Failure) -> BackendError {
+        match failure {
+            Failure::Answer(error) => {
+                Fault::operating(error, self.inner.connection.endpoint()).of(operation)
+            }
+            Failure::Fault(fault) => fault.of(operation),
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.inner.connection
+    }
+
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.inner.recent
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.inner)
+    }
+
+    pub(crate) fn upgraded(inner: &Weak<Inner>) -> Option<Self> {
+        inner.upgrade().map(|inner| Self { inner })
+    }
+
+    /// What was acknowledged, where a failover may lose it.
+    pub(crate) fn remember(&self, keep: impl FnOnce(&Recent)) {
+        if !self.connection().may_fail_over() {
+            return;
+        }
+        keep(&self.inner.recent);
+        self.inner.replays.get_or_init(|| {
+            if let Ok(runtime) = self.connection().runtime() {
+                runtime
+                    .spawn(replay_after_failovers(self.downgrade(), self.connection().takeovers()));
+            }
+        });
+    }
+
+    /// So many keys go into one request: one on a cluster, where each may have its own node.
+    pub(crate) fn together(&self, most: usize) -> usize {
+        if self.inner.connection.cluster().is_some() { 1 } else { most }
+    }
+
+    /// The answer to one script that may be sent twice.
+    pub(crate) async fn call(
+        &self,
+        operation: &'static str,
+        script: Call,
+    ) -> Result<Value, BackendError> {
+        let requests = vec![Request::script(script)];
+        let reply = self.ask(operation, OnBreak::Repeat, requests).await?.pop();
+        reply.ok_or_else(|| self.unexpected(operation))
+    }
+
+    pub(crate) fn unexpected(&self, operation: &'static str) -> BackendError {
+        Fault::unexpected(self.inner.connection.endpoint()).of(operation)
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoint = self.inner.connection.endpoint();
+        f.debug_struct("Redis")
+            .field("address", &endpoint.address)
+            .field("db", &endpoint.db)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,21 @@
+//! Redis as it runs in production: Sentinels, clusters, pools and a bus that loses messages. Real
+//! servers, through the public API only.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "redis/bus.rs"]
+mod bus;
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "redis/cluster_batches.rs"]
+mod cluster_batches;
+#[path = "redis/cluster_changes.rs"]
+mod cluster_changes;
+#[path = "redis/load.rs"]
+mod load;
+#[path = "support/sentinel.rs"]
+mod sentinel;
+#[path = "redis/sentinel_failover.rs"]
+mod sentinel_failover;
+mod support;
+#[path = "redis/tracking.rs"]
+mod tracking;

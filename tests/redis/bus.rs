@@ -1,0 +1,126 @@
+//! The bus is cut, or falls silent, while Redis itself is there: what is evicted meanwhile is not served
+//! for longer than it takes to notice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::redis::Redis;
+use larder::{
+    Backend, BackendError, BackendResult, Bytes, Leases, Listener, Notice, Page, Pattern, Source,
+    Subscription, Write,
+};
+
+use crate::load::{Load, item};
+use crate::support::{Proxy, Server, eventually};
+
+/// A ping each second, and half a second to answer it.
+const NOTICED: Duration = Duration::from_millis(1500);
+
+/// The machine may be busy.
+const SLACK: Duration = Duration::from_millis(700);
+
+/// One way for what is asked, another for what is heard.
+struct TwoWays {
+    asks: Redis,
+    hears: Redis,
+}
+
+impl Backend for TwoWays {
+    fn name(&self) -> &str {
+        self.asks.name()
+    }
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
+        self.asks.get_many(keys)
+    }
+    fn set<'a>(
+        &'a self,
+        entries: &'a [Write],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, ()> {
+        self.asks.set(entries, notice)
+    }
+    fn remove<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, u64> {
+        self.asks.remove(keys, notice)
+    }
+    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+        self.asks.generations(keys)
+    }
+    fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        self.asks.bump(key)
+    }
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+        self.asks.scan(pattern, cursor)
+    }
+    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+        self.asks.publish(notice)
+    }
+    fn subscribe(
+        &self,
+        channel: &str,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Subscription, BackendError> {
+        self.hears.subscribe(channel, listener)
+    }
+    fn leases(&self) -> Option<&dyn Leases> {
+        self.asks.leases()
+    }
+    fn ping(&self) -> BackendResult<'_, ()> {
+        self.asks.ping()
+    }
+}
+
+/// The cache that only hears of evictions hears them through the proxy.
+async fn behind(proxy: &Proxy, server: &Server) -> Load {
+    let redis = async |url: String| Redis::connect(url).await.unwrap();
+    let ear = TwoWays { asks: redis(server.url()).await, hears: redis(proxy.url()).await };
+    let load = Load::over([
+        Arc::new(redis(server.url()).await),
+        Arc::new(ear),
+        Arc::new(redis(server.url()).await),
+    ]);
+    let load = load.await;
+    load.goes_on(Duration::from_secs(1)).await;
+    load
+}
+
+async fn ends(load: Load, what: &str, bound: Duration) {
+    let ear = load.caches[1].clone();
+    let origin = load.origin.clone();
+    let book = load.end(what).await;
+    assert_eq!(book.old, 0, "an acknowledged eviction holds");
+    assert!(book.longest_behind < bound + SLACK, "{book:?}");
+    assert_eq!(book.unacknowledged, 0, "Redis was there all the time");
+    eventually("memory is trusted again", async || {
+        item(&ear, &origin, 0).await.unwrap();
+        item(&ear, &origin, 0).traced().await.source == Source::Memory
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cut_for_some_seconds() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let load = behind(&proxy, &server).await;
+    proxy.down();
+    load.goes_on(Duration::from_secs(4)).await;
+    proxy.up();
+    load.goes_on(Duration::from_secs(3)).await;
+    ends(load, "bus cut", Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_for_some_seconds() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let load = behind(&proxy, &server).await;
+    proxy.freeze_all();
+    load.goes_on(Duration::from_secs(4)).await;
+    proxy.thaw();
+    load.goes_on(Duration::from_secs(3)).await;
+    ends(load, "bus silent", NOTICED).await;
+}

@@ -1,0 +1,196 @@
+//! A master dies, and another takes over: the functions do not notice.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use larder::redis::Redis;
+use larder::{Backend, BackendErrorKind, Bytes, Listener, Notice, Write};
+
+use crate::load::Load;
+use crate::sentinel::{MASTER, Sentinel, Watched, until};
+use crate::support::{Server, eventually};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_master_is_killed_under_load() {
+    let watched = Watched::start(2);
+    let load = Load::start(&watched.url()).await;
+    load.goes_on(Duration::from_secs(1)).await;
+    let before = watched.master().unwrap().port();
+    let killed = Instant::now();
+    watched.master().unwrap().shoot();
+    eventually("another is the master", async || {
+        watched.master().is_some_and(|master| master.port() != before)
+    })
+    .await;
+    let failover = killed.elapsed();
+    eventually("the new master is used", async || load.caches[0].ping().await.is_ok()).await;
+    let used = killed.elapsed();
+    load.goes_on(Duration::from_secs(1)).await;
+    let book = load.end("sentinel, master killed").await;
+    eprintln!("failover after {failover:?}, in use again after {used:?}");
+    assert!(used - failover < Duration::from_secs(2), "{failover:?}, {used:?}");
+    assert_eq!(book.old, 0, "an acknowledged eviction holds");
+    assert!(book.longest_behind < used + Duration::from_secs(2), "{book:?}");
+}
+
+/// Nothing dies, and nobody is cut off: the Sentinels just name another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_master_hands_over_under_load() {
+    let watched = Watched::start(1);
+    let load = Load::start(&watched.url()).await;
+    load.goes_on(Duration::from_secs(1)).await;
+    let before = watched.master().unwrap().port();
+    until("a failover begins", || {
+        watched.sentinels[0].cli(&["sentinel", "failover", MASTER]) == "OK"
+    });
+    eventually("another is the master", async || {
+        watched.master().is_some_and(|master| master.port() != before)
+    })
+    .await;
+    let replaced = Instant::now();
+    load.goes_on(Duration::from_secs(3)).await;
+    let book = load.end("sentinel, handed over").await;
+    // Until it is replaced the old one acknowledges what the new one never hears of: that is made up for.
+    let last = book.last_old.and_then(|last| last.checked_duration_since(replaced));
+    eprintln!("{} old values, the last {last:?} after the new master was named", book.old);
+    assert!(last.is_none_or(|last| last < Duration::from_secs(1)), "{last:?}");
+}
+
+/// A master that was forgotten, and does not know: it would go on taking what is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_replaced_is_left() {
+    let watched = Watched::start(1);
+    let redis = Redis::connect(watched.url()).await.unwrap();
+    let old = watched.master().unwrap();
+    // It stands still for as long as it takes to replace it, and is told nothing afterwards.
+    old.stop();
+    eventually("another is the master", async || {
+        watched.master().is_some_and(|master| master.port() != old.port())
+    })
+    .await;
+    let sentinels: Vec<_> = watched.sentinels.iter().collect();
+    eventually("everybody knows", async || {
+        sentinels.iter().all(|sentinel| {
+            let named = sentinel.cli(&["sentinel", "get-master-addr-by-name", MASTER]);
+            !named.contains(&old.port().to_string())
+        })
+    })
+    .await;
+    eventually("the new one is used", async || redis.bump("shop~tag:x").await.is_ok()).await;
+    assert_ne!(watched.master().unwrap().cli(&["get", "shop~tag:x"]), "");
+    old.cont();
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said() {
+    let watched = Watched::start(0);
+    let wrong = watched.url().replace("/main", "/other");
+    let error = Redis::connect(wrong).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Refused);
+    assert!(error.to_string().contains("do not know a master `other`"), "{error}");
+
+    let port = crate::support::free_port();
+    let nobody = format!("redis-sentinel://127.0.0.1:{port}/main");
+    let error = Redis::connect(nobody).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Unreachable);
+    assert!(error.to_string().contains("can't reach any Sentinel"), "{error}");
+
+    // One that answers is enough.
+    let some = watched.url().replacen("//", &format!("//127.0.0.1:{port},"), 1);
+    Redis::connect(some).await.unwrap().ping().await.unwrap();
+    // Starting before there is anybody: it joins later.
+    let lazy = Redis::lazy(watched.url()).unwrap();
+    lazy.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn sentinels_have_passwords_of_their_own() {
+    let server = Server::with_args(&["--requirepass", "hunter2"]);
+    let port = server.port().to_string();
+    let login = format!("sentinel auth-pass {MASTER} hunter2\nrequirepass guard3");
+    let sentinel = Sentinel::start(&port, &login);
+    let url = |login: &str, options: &str| {
+        format!("redis-sentinel://{login}127.0.0.1:{}/{MASTER}/3{options}", sentinel.port)
+    };
+    let right = url(":hunter2@", "?sentinel_password=guard3");
+    let redis = Redis::connect(right).await.unwrap();
+    redis.bump("here").await.unwrap();
+    assert_eq!(server.cli(&["-n", "3", "exists", "here"]), "1");
+    for (wrong, says) in [
+        (url(":hunter2@", ""), "the Sentinels of"),
+        (url(":hunter2@", "?sentinel_password=hunter2"), "the Sentinels of"),
+        (url(":guard3@", "?sentinel_password=guard3"), "check the user and the password"),
+        (url("", "?sentinel_password=guard3"), "wants a password"),
+    ] {
+        let error = Redis::connect(wrong).await.unwrap_err();
+        assert_eq!(error.kind(), BackendErrorKind::Refused, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(says), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("guard3"), "{text}");
+    }
+}
+
+/// Another server takes over, and knows nothing of what was evicted last: as if it had not been told in
+/// time. The old one goes on, and hears of nothing either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_new_master_does_not_know_is_evicted_again() {
+    let watched = Watched::start(0);
+    let (old, new) = (&watched.servers[0], Server::start());
+    let redis = Redis::connect(watched.url()).await.unwrap();
+    let heard = Arc::new(Heard::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&heard) as _).unwrap();
+    eventually("subscribed", async || heard.count("connected") == 1).await;
+
+    let keys: Vec<String> = (0..300).map(|id| format!("shop:{id}")).collect();
+    keys.iter().for_each(|key| new.set_bytes(key, b"old"));
+    new.cli(&["set", "shop~tag:t", "5"]);
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let notice = Notice { channel: "bus".to_owned(), message: Bytes::from("gone") };
+    redis.remove(&keys[..299], Some(&notice)).await.unwrap();
+    let put = Write { key: keys[299].to_owned(), value: Bytes::from("new"), ttl: None };
+    redis.set(&[put], None).await.unwrap();
+    redis.bump("shop~tag:t").await.unwrap();
+    eventually("heard", async || heard.count("gone") == 1).await;
+
+    for sentinel in &watched.sentinels {
+        assert_eq!(sentinel.cli(&["sentinel", "remove", MASTER]), "OK");
+        let port = new.port().to_string();
+        assert_eq!(sentinel.cli(&["sentinel", "monitor", MASTER, "127.0.0.1", &port, "2"]), "OK");
+    }
+    let began = Instant::now();
+    old.cli(&["client", "kill", "type", "normal"]);
+    redis.ping().await.unwrap();
+    eventually("all is gone", async || {
+        new.cli(&["keys", "shop:*"]).is_empty() && new.cli(&["get", "shop~tag:t"]) != "5"
+    })
+    .await;
+    eventually("messages are heard where they go now", async || heard.count("connected") == 2)
+        .await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    redis
+        .publish(&Notice { channel: "bus".to_owned(), message: Bytes::from("here") })
+        .await
+        .unwrap();
+    eventually("heard", async || heard.count("here") == 1).await;
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    fn count(&self, what: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|heard| *heard == what).count()
+    }
+}
+
+impl Listener for Heard {
+    fn connected(&self) {
+        self.message(b"connected");
+    }
+    fn disconnected(&self) {
+        self.message(b"disconnected");
+    }
+    fn message(&self, message: &[u8]) {
+        self.0.lock().unwrap().push(String::from_utf8_lossy(message).into_owned());
+    }
+}
