@@ -21,26 +21,28 @@ pub(crate) enum Key {
     Template(Template),
 }
 
-/// Validates `key` and `skip`.
+/// Validates `key` and `skip`. `inputs` are what makes the key, beside `self`.
 pub(crate) fn build(
     flavor: Flavor,
     args: &Args,
     function: &Function,
+    inputs: &[Argument],
     names: &Names,
     errors: &mut Errors,
 ) -> Option<Key> {
     skip_is_known(&args.skip, names, errors);
+    no_item_skipped(&args.skip, inputs, errors);
     if let Some((name, value)) = &args.key_with {
         return custom(flavor, name, value, args, names, errors);
     }
     let Some((_, value)) = &args.key else {
-        return automatic(flavor, args, function, names, errors);
+        return automatic(flavor, args, function, inputs, names, errors);
     };
     let template = template::parse(Kind::Key, value, names, errors)?;
     not_both(&args.skip, &template, errors);
     match flavor {
         Flavor::Function => {
-            nothing_forgotten(&args.skip, function, &template, errors);
+            nothing_forgotten(&args.skip, function, inputs, &template, errors);
             no_generics_forgotten(&args.skip, names, &template, errors);
         }
         Flavor::Property if !template.mentions_field_of_self() => {
@@ -59,6 +61,7 @@ fn automatic(
     flavor: Flavor,
     args: &Args,
     function: &Function,
+    inputs: &[Argument],
     names: &Names,
     errors: &mut Errors,
 ) -> Option<Key> {
@@ -71,7 +74,7 @@ fn automatic(
         return None;
     }
     let this = names.find("self").cloned();
-    let all = this.into_iter().chain(function.args.iter().map(|arg| arg.ident.clone()));
+    let all = this.into_iter().chain(inputs.iter().map(|arg| arg.ident.clone()));
     Some(Key::Automatic {
         args: all.filter(|ident| !args.skip.contains(ident)).collect(),
         generics: names.generics().filter(|ident| !args.skip.contains(ident)).cloned().collect(),
@@ -126,6 +129,17 @@ fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {
     }
 }
 
+/// An item is what tells entries apart.
+fn no_item_skipped(skip: &[Ident], inputs: &[Argument], errors: &mut Errors) {
+    for ident in skip {
+        if inputs.iter().any(|arg| arg.item && arg.ident == *ident) {
+            let message =
+                format!("`{ident}` cannot be skipped: the function is cached for each `{ident}`");
+            errors.at(ident.span(), message);
+        }
+    }
+}
+
 fn not_both(skip: &[Ident], template: &Template, errors: &mut Errors) {
     for ident in skip.iter().filter(|ident| template.mentions(&ident.to_string())) {
         errors.at(
@@ -138,6 +152,7 @@ fn not_both(skip: &[Ident], template: &Template, errors: &mut Errors) {
 fn nothing_forgotten(
     skip: &[Ident],
     function: &Function,
+    inputs: &[Argument],
     template: &Template,
     errors: &mut Errors,
 ) {
@@ -149,7 +164,7 @@ fn nothing_forgotten(
                        depends on in `key`";
         errors.at(self_token.span, message);
     }
-    for arg in function.args.iter().filter(|arg| missing(&arg.ident.to_string())) {
+    for arg in inputs.iter().filter(|arg| missing(&arg.ident.to_string())) {
         errors.on(&arg.span, forgotten(arg));
     }
 }
@@ -172,6 +187,11 @@ fn forgotten(arg: &Argument) -> String {
         return "an argument with a pattern cannot be named in `key`: give it a plain name and take it apart in the body".to_owned();
     }
     let name = &arg.ident;
+    if arg.item {
+        return format!(
+            "`{name}` is not in `key`: all items would share one entry. Add `{{{name}}}` to the key"
+        );
+    }
     format!(
         "`{name}` is neither in `key` nor in `skip(...)`: two calls that differ in `{name}` would share one entry. \
          Add `{{{name}}}` to the key or `skip({name})`"
