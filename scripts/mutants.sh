@@ -279,5 +279,6 @@ exit $failed
 #   the namespace are heeded alike.
 # - `lease-takeover-has-twice-the-time`: without it a load that takes longer than one lease, and that a process has
 #   taken over, is only taken over again sooner. Not tried with a test.
-# - `old-value-is-current`: what the leader read before its load is asked about once more when the load has failed. No
-#   test holds a load's failure between an eviction and its end yet.
+# - `old-value-is-current`: what the leader read before its load is looked at once more when the load has failed.
+#   Whoever gets it asked before the eviction (nobody joins a flight after one), so no promise needs it: it spares a
+#   caller a value that is known to be old.
