@@ -263,9 +263,6 @@ exit $failed
 #   generation-asked-before-own          p3_generations::an_eviction_that_failed_ends_what_was_read_before_it
 #   promote-not-over-a-newer-one         p3_generations::an_older_value_of_the_store_does_not_take_a_newer_ones_place
 #   owed-when-in-doubt                   p2_remote_races::a_put_made_during_an_outage_leaves_no_old_value
-#
-# A test of its own each has, not yet seen to fail without the guard:
-#
 #   owed-by-a-dropped-put-forgets        p2_puts_under_way::a_put_whose_weigher_panics_leaves_no_older_value
 #   owed-after-the-writes-before         p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
 #   owed-after-the-writes-of-a-put       p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
@@ -284,3 +281,7 @@ exit $failed
 # - `old-value-is-current`: what the leader read before its load is looked at once more when the load has failed.
 #   Whoever gets it asked before the eviction (nobody joins a flight after one), so no promise needs it: it spares a
 #   caller a value that is known to be old.
+#
+# Not settled: `owed-by-an-overtaken-put` is not found out by 40 seeds and the tests of P2 to P4; not tried with more
+# since the put's order was changed. Most guards not named here were found out by a seed of the first 1,000 before the
+# workload was made richer: run this script once over all of them.
