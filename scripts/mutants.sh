@@ -4,8 +4,10 @@
 #   scripts/mutants.sh              all of them
 #   scripts/mutants.sh 'fence|bus'  those whose name matches
 #   SEEDS=20000 scripts/mutants.sh  more seeds for each
+#   SEEDS=0 scripts/mutants.sh      only whether each is still there to be removed
 #
-# What no history shows, a test of `tests/promises` may: those are asked next (PROMISES=0: they are not). A guard
+# What no history shows, a test of `tests/promises` may: those are asked next (PROMISES=0: they are not; TESTS='p2_ p3_':
+# those that have this in their name). A guard
 # that is not found out is either not needed or not tested; the end of this file says which is known of what.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,16 +34,28 @@ tried() {
     (cd "$copy" && CARGO_TARGET_DIR=$target cargo test -q "${flags[@]}" --test "$1" --no-run) \
         >"$copy/output" 2>&1 || return 100
     (cd "$copy" && CARGO_TARGET_DIR=$target LARDER_SEEDS=$seeds LARDER_FAILURES=1 RUST_BACKTRACE=0 \
-        timeout "$3" cargo test -q "${flags[@]}" --test "$1" "$2") >"$copy/output" 2>&1
+        timeout "$3" cargo test -q "${flags[@]}" --test "$1" -- $2) >"$copy/output" 2>&1
 }
-# mutant NAME FILE SUBSTITUTION: a perl substitution over the whole file.
+# Newer than what was built, so that the next build sees the original again.
+restored() {
+    cp "$root/$1" "$copy/$1"
+    touch "$copy/$1"
+}
+# mutant NAME FILE SUBSTITUTION...: perl substitutions over the whole file, each of which must find its text.
 mutant() {
-    local name=$1 file=$2 substitution=$3 found ended=0
+    local name=$1 file=$2 substitution found ended=0
     [[ $name =~ $only ]] || return 0
-    perl -0777 -pi -e "$substitution" "$copy/$file"
-    if cmp -s "$root/$file" "$copy/$file"; then
-        echo "?? $name: nothing was replaced in $file"
-        failed=1
+    for substitution in "${@:3}"; do
+        if ! perl -0777 -pe "$substitution or exit 3" "$copy/$file" >"$copy/mutated"; then
+            echo "?? $name: nothing was replaced in $file by $substitution"
+            restored "$file"
+            failed=1
+            return 0
+        fi
+        cp "$copy/mutated" "$copy/$file"
+    done
+    if [[ $seeds == 0 ]]; then
+        restored "$file"
         return 0
     fi
     tried simulation seeds "${LIMIT:-300}" || ended=$?
@@ -53,7 +67,7 @@ mutant() {
         failed=1
     elif [[ $ended != 0 ]] && found=$(grep -oE '^(P[0-9]|refresh|life|kept): |LARDER_SEED=[0-9]+' "$copy/output") \
         && [[ -n $found ]]; then
-        found=$(tr -d '\n' <<<"$found")
+        found=$(sed 2q <<<"$found" | tr -d '\n')
         echo "ok $name: ${found/LARDER_SEED=/seed }"
     elif [[ $ended != 0 ]]; then
         echo "ok $name: $(grep -m1 panicked "$copy/output")"
@@ -62,18 +76,22 @@ mutant() {
         failed=1
     else
         ended=0
-        tried promises '' "${LIMIT:-300}" || ended=$?
+        tried promises "${TESTS:-}" "${LIMIT:-300}" || ended=$?
         found=$(grep -E '^    [a-z0-9_:]+$' "$copy/output" | sort -u | head -3 | tr -s ' \n' ' ') || true
         if [[ $ended == 0 ]]; then
             echo "-- $name: NOT found out, in $seeds seeds and by the tests of the promises"
+            failed=1
+        elif [[ $ended == 124 ]]; then
+            echo "ok $name: tests/promises do not end"
+        elif [[ -z $found ]]; then
+            echo "?? $name: tests/promises can't be asked"
+            tail -5 "$copy/output"
             failed=1
         else
             echo "ok $name: tests/promises:$found"
         fi
     fi
-    # Newer than what was built, so that the next build sees the original again.
-    cp "$root/$file" "$copy/$file"
-    touch "$copy/$file"
+    restored "$file"
 }
 
 core=cache-core/src
@@ -103,23 +121,19 @@ mutant fence-takeover-outlives $flight 's/ticket\.outlive_others\(\);//'
 mutant fence-put-outlives $fence 's/self\.fill_then\(memory, entry, \|\| self\.move_on\(\)\)/self.fill_then(memory, entry, || {})/'
 mutant fence-replacing-outlives $fence 's/if replaces \{\s+self\.0\.outlive_others\(\);\s+\}/let _ = replaces;/'
 mutant fence-write-asks-whether-alive $fence 's/if !self\.0\.is_alive\(\) \{\s+return None;\s+\}//'
-mutant fence-eviction-waits-for-writes $remote 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (&until, writer);/'
-mutant fence-put-forgets-first $put 's/let _ = self\.forget\(id, Reach::All\);//'
-mutant fence-refresh-kills $core/strategy/read.rs 's/let _ = job\.inner\.fences\.kill\(job\.id, Reach::Loads, None\);//; s/use crate::invalidation::\{Reach, Ticket\}/use crate::invalidation::Ticket/'
+mutant fence-eviction-waits-for-writes $remote 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (\&until, writer);/'
 
 # Who ends whom: an eviction ends loads and writes, news of other processes and refreshes end loads only.
 mutant reach-eviction-ends-writes $evict 's/self\.forget\(\*id, Reach::All\)/self.forget(*id, Reach::Loads)/'
 mutant reach-pattern-ends-writes $evict 's/self\.forget_matching\(pattern, Reach::All\)/self.forget_matching(pattern, Reach::Loads)/'
 mutant reach-clear-ends-writes $evict 's/self\.forget_matching\(&everything, Reach::All\)/self.forget_matching(\&everything, Reach::Loads)/'
-mutant reach-put-ends-writes $put 's/self\.forget\(id, Reach::All\)/self.forget(id, Reach::Loads)/'
 mutant reach-put-is-a-write $put 's/self\.fences\.issue_write\(/self.fences.issue(/'
 mutant reach-load-heeds-what-ends-loads $fence 's/self\.kind == Reach::All \|\| loads\(\)/true || loads()/'
 mutant reach-key-notice-spares-writes $bus 's/self\.forget\(KeyId::of\(&key\), Reach::Loads\)/self.forget(KeyId::of(\&key), Reach::All)/'
 mutant reach-pattern-notice-spares-writes $bus 's/self\.forget_matching\(&pattern, Reach::Loads\)/self.forget_matching(\&pattern, Reach::All)/'
-mutant reach-refresh-spares-writes $core/strategy/read.rs 's/kill\(job\.id, Reach::Loads, None\)/kill(job.id, Reach::All, None)/'
 mutant reach-again-spares-writes $evict 's/drop\(self\.forget\(\*id, Reach::Loads\)\)/drop(self.forget(*id, Reach::All))/'
 mutant reach-replaced-spares-writes $evict 's/self\.forget\(id, Reach::Loads\)/self.forget(id, Reach::All)/g'
-mutant reach-takeover-spares-writes $fence 's/self\.fence\.count\(self\.kind\)\.fetch_add/{ let _ = self.fence.count(self.kind); \&self.fence.life }.fetch_add/; s/let own = if self\.kind == Reach::All \{ &self\.life \} else \{ &self\.loads \};/let own = \&self.life;/'
+mutant reach-takeover-spares-writes $fence 's/self\.fence\.count\(self\.kind\)\.fetch_add/{ let _ = self.fence.count(self.kind); \&self.fence.life }.fetch_add/' 's/let own = if self\.kind == Reach::All \{ &self\.life \} else \{ &self\.loads \};/let own = \&self.life;/'
 
 # Memory is forgotten a second time when the remote half is done.
 mutant again-key $evict 's/let again = Finally\(\|\| ids.*?\);\n/let again = ();\n/s'
@@ -147,8 +161,8 @@ mutant generation-of-tags $generation 's/tag\.generation\.load\(Ordering::Acquir
 mutant generation-own-tag $generation 's/self\.tag\(name\)\.moved\.fetch_add\(1, Ordering::AcqRel\);/let _ = name;/'
 mutant generation-own-space $generation 's/self\.moved\.fetch_add\(1, Ordering::AcqRel\);//'
 mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
-mutant generation-before-the-load $lookup 's/ticket\.stamps\.space = found\.space;//; s/\*seen = \*current;/let _ = (seen, current);/'
-mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//; s/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
+mutant generation-before-the-load $lookup 's/ticket\.stamps\.space = found\.space;//' 's/\*seen = \*current;/let _ = (seen, current);/'
+mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
 mutant generation-for-a-put $put 's/self\.stamp_remotely\(plan, &mut ticket\)\.await;/let _ = \&mut ticket;/'
 
 # What comes from the remote tier, and what memory has meanwhile.
@@ -168,19 +182,21 @@ mutant bus-spaces-are-learnt $generation 's/self\.learn_space\(generation\);\s+(
 mutant bus-loss-is-heard $bus 's/inner\.generations\.link\(false\);//'
 mutant bus-loss-makes-unverified $generation 's/stamps\.epoch == epoch && epoch\.is_multiple_of\(2\)/true/'
 mutant bus-return-makes-unverified $generation 's/stamps\.epoch == epoch && epoch/epoch/'
-mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(\) \{\s+return None;\s+\}//; s/self\.generations\.check\(&entry\.stamps\) == Validity::Valid/self.generations.current(\&entry.stamps)/'
+mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(\) \{\s+return None;\s+\}//' 's/self\.generations\.check\(&entry\.stamps\) == Validity::Valid/self.generations.current(\&entry.stamps)/'
 mutant bus-without-memory $core/builder.rs 's/let Some\(remote\) = &self\.inner\.remote else/let Some(remote) = self.inner.remote.as_ref().filter(|_| self.inner.memory.is_some()) else/'
 
 # What the remote tier owes.
 mutant owed-before-use $remote 's/self\.settle\(\)\.await\?;//'
-mutant owed-when-dropped $owed 's/self\.owed\.push\(undone\);/let _ = undone;/'
+mutant owed-when-dropped $owed 's/self\.owed\.push\(debt\);/drop(debt);/'
 mutant owed-while-worked-off $remote 's/\|\| self\.settling\.try_lock\(\)\.is_err\(\)//'
 mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
-mutant owed-by-a-dropped-put $put 's/let otherwise = codec\.and_then\(\|_\| self\.evict_otherwise\(id, plan\.key\.as_str\(\)\)\);/let otherwise: Option<Otherwise<'"'"'_>> = None;/'
-mutant owed-by-a-dropped-put-forgets $evict 's/drop\(self\.inner\.forget\(self\.id, Reach::All\)\);/let _ = (self.inner, self.id);/'
-mutant owed-by-an-overtaken-put $put 's/return self\.evict_replaced\(plan\.key\.as_str\(\)\)\.await;/return Ok(());/'
+mutant owed-by-a-dropped-put $evict 's/self\.remote\.as_ref\(\)\.filter\(\|_\| remotely\)/self.remote.as_ref().filter(|_| remotely \&\& false)/'
+mutant owed-by-a-dropped-put-forgets $evict 's/let \(_, killed\) = self\.inner\.forget\(self\.id, Reach::All\);/let (_, killed) = (\&self.inner, None::<Killed>);/'
+mutant owed-after-the-writes-before $owed 's/debt: Some\(Debt \{ undone, writers \}\)/debt: Some(Debt { undone, writers: { drop(writers); Vec::new() } })/'
+mutant owed-after-the-writes-of-a-put $evict 's/owing\.after\(killed\);/let _ = (owing, killed);/'
+mutant owed-by-an-overtaken-put $put 's/Some\(_\) => self\.evict_replaced\(plan\.key\.as_str\(\)\)\.await,/Some(_) => Ok(()),/'
 mutant owed-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
-mutant owed-by-an-overtaken-refresh $store 's/if fill\.codec\(\)\.is_some\(\)\s+&& let/if fill.codec().is_some() \&\& !replaces\n                \&\& let/'
+mutant owed-by-an-overtaken-refresh $store 's/if !overtaken\.here\s+&& fill/if !overtaken.here\n                    \&\& !replaces\n                    \&\& fill/'
 mutant owed-by-a-failed-refresh $store 's/drop\(remote\.owing\(&entry\.key\)\);/let _ = remote;/'
 mutant owed-is-waited-for-in-turn $remote 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
 
@@ -219,15 +235,53 @@ exit $failed
 #   P4 and P5 count them.
 # - `Notified::enable`, the order of atomics, what is dropped under a lock: they need threads.
 # - the newer generation that takes a lease, the breaker: without them a caller waits longer, within the bounds.
-# - `fence-put-forgets-first`: `commit_over` kills and replaces the same, and a put that is dropped before that
-#   evicts. `lease-refused-forgets`: the bus brings the same news within its bound.
 # - the limit of what is owed: no run owes so much.
 #
-# Not found out in 1,000 seeds, and not yet tried with more: `flight-is-restamped`,
-# `flight-takeover-has-twice-the-time` and `flight-abandoned-is-told` (tests of the promises find these two),
-# `generation-of-space`, `generation-asked-before-own`, `bus-spaces-end-what-did-not-ask`, `bus-spaces-are-learnt`,
-# `owed-by-a-dropped-put-forgets`.
+# Found out by tests of the promises only (in 1,000 seeds no history shows them):
 #
-# Not found out in 500 to 700 seeds, and neither tried with more nor with the tests of the promises so far:
-# `fence-takeover-outlives`, `fence-replacing-outlives`, `fence-write-asks-whether-alive`, and all of `reach-` that
-# was tried but `reach-load-heeds-what-ends-loads`. The rule `kept` needs fair weather, which one seed in ten has.
+#   fence-takeover-outlives              p5_nobody_stranded::a_hung_leader_is_replaced_after_its_lease_and_not_before
+#   fence-put-outlives                   p2_overtaken_writes::a_value_read_before_a_refresh_is_not_promoted_over_it
+#   fence-replacing-outlives             p2_remote_races::a_load_that_begins_during_a_put_loses
+#   fence-write-asks-whether-alive       p2_remote_races::a_load_that_begins_during_a_put_loses
+#   fence-eviction-waits-for-writes      p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
+#   reach-eviction-ends-writes           p5_dropped::an_eviction_dropped_while_a_write_is_under_way_is_not_lost
+#   reach-pattern-, reach-clear-ends-    p2_puts_under_way::an_eviction_ends_a_put_that_is_under_way
+#   reach-key-notice-spares-writes       p2_overtaken_writes::a_put_survives_the_notice_of_an_older_refresh
+#   reach-replaced-spares-writes         p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
+#   flight-takeover-has-twice-the-time   p5_nobody_stranded::each_takeover_has_twice_the_time
+#   flight-abandoned-is-told             p5: callers that are never woken
+#   lease-refused-forgets                p5_nobody_stranded::a_hung_leader_of_another_process_loses_its_lease
+#   lease-refused-forgets-its-own        p2_overtaken_writes::a_put_survives_a_load_whose_store_is_refused
+#   lease-taken-by-a-takeover            p2_late_loads::neither_a_hung_leader_nor_who_took_over_stores_anything_after_an_eviction
+#   lease-given-back                     p5: callers that wait for a lease until it runs out
+#   lease-outlasts-its-time              p5_nobody_stranded::a_load_longer_than_its_lease_that_nobody_waits_for_is_stored
+#   reach-pattern-notice-spares-writes   p2_puts_under_way::a_put_survives_the_notice_of_an_older_eviction
+#   reach-again-spares-writes            p2_puts_under_way::a_put_survives_the_end_of_an_older_eviction
+#   reach-takeover-spares-writes         p2_puts_under_way::a_put_survives_a_takeover
+#   flight-is-restamped                  p4_one_load::a_load_that_knows_of_a_clear_is_joined
+#   generation-of-space                  p3_generations::a_clear_that_a_read_has_heard_of_ends_what_memory_has
+#   generation-asked-before-own          p3_generations::an_eviction_that_failed_ends_what_was_read_before_it
+#   promote-not-over-a-newer-one         p3_generations::an_older_value_of_the_store_does_not_take_a_newer_ones_place
+#   owed-when-in-doubt                   p2_remote_races::a_put_made_during_an_outage_leaves_no_old_value
+#   owed-by-a-dropped-put-forgets        p2_puts_under_way::a_put_whose_weigher_panics_leaves_no_older_value
+#   owed-after-the-writes-before         p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
+#   owed-after-the-writes-of-a-put       p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
+#
+# Not found out, and why it stays:
+#
+# - `promote-peek-looks-again`, `promote-peek-many-looks-again`: the look and the ticket have no wait between them, so
+#   only threads come in between; and then `promote` and the write's own end see to it, except for a value of the last
+#   100 ms that was never to go to the remote tier.
+# - `bus-spaces-end-what-did-not-ask`: a `clear` also tells the pattern `*`, which ends the same loads a moment later;
+#   that message may be late or lost with the half of the `clear` that failed.
+# - `bus-spaces-are-learnt`: the same message moves this process's own count on, which ends the same entries. Tags and
+#   the namespace are heeded alike.
+# - `lease-takeover-has-twice-the-time`: without it a load that takes longer than one lease, and that a process has
+#   taken over, is only taken over again sooner. Not tried with a test.
+# - `old-value-is-current`: what the leader read before its load is looked at once more when the load has failed.
+#   Whoever gets it asked before the eviction (nobody joins a flight after one), so no promise needs it: it spares a
+#   caller a value that is known to be old.
+#
+# Not settled: `owed-by-an-overtaken-put` is not found out by 40 seeds and the tests of P2 to P4; not tried with more
+# since the put's order was changed. Most guards not named here were found out by a seed of the first 1,000 before the
+# workload was made richer: run this script once over all of them.

@@ -15,10 +15,14 @@ mod p2_late_loads;
 mod p2_no_old_value;
 #[path = "promises/p2_overtaken_writes.rs"]
 mod p2_overtaken_writes;
+#[path = "promises/p2_puts_under_way.rs"]
+mod p2_puts_under_way;
 #[path = "promises/p2_remote_races.rs"]
 mod p2_remote_races;
 #[path = "promises/p2_stress.rs"]
 mod p2_stress;
+#[path = "promises/p3_generations.rs"]
+mod p3_generations;
 #[path = "promises/p4_one_load.rs"]
 mod p4_one_load;
 #[path = "promises/p5_dropped.rs"]

@@ -239,30 +239,35 @@ async fn a_load_from_before_a_clear_leaves_a_value_from_after_it() {
     assert_eq!(new.reads(), 1, "the fleet's value is still there");
 }
 
-/// Loads of values that stay in memory carry the generations that this process knows: a tag that it has
-/// never heard of is no wildcard.
+/// Loads of values that stay in memory carry the generations that this process knows: a tag, or a namespace,
+/// that it has never heard of is no wildcard.
 #[tokio::test]
-async fn a_load_for_memory_alone_is_not_joined_after_another_process_evicted_its_tag() {
+async fn a_load_for_memory_alone_is_not_joined_after_another_process_evicted_it() {
     const LOCAL: Policy = Policy::new().local().tags(&["rows"]);
-    let clock = Clock::manual();
-    let gated = Gated::leased(&clock);
-    let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
-    let origin = Origin::at(&clock);
-    let read = || {
-        let (cache, origin) = (cache.clone(), origin.clone());
-        tokio::spawn(async move {
-            cache.get_or_refresh("row", LOCAL, || async move { origin.try_read().await }).await
-        })
-    };
-    origin.hold(1);
-    let before = read();
-    origin.held().await;
-    origin.set(2);
-    other.evict_tag("rows").await.unwrap();
-    turns().await;
-    let after = read();
-    turns().await;
-    origin.release(1);
-    soon(before).await.unwrap().unwrap();
-    assert_eq!(soon(after).await.unwrap(), Ok(2));
+    for clear in [false, true] {
+        let clock = Clock::manual();
+        let gated = Gated::leased(&clock);
+        let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
+        let origin = Origin::at(&clock);
+        let read = || {
+            let (cache, origin) = (cache.clone(), origin.clone());
+            tokio::spawn(async move {
+                cache.get_or_refresh("row", LOCAL, || async move { origin.try_read().await }).await
+            })
+        };
+        origin.hold(1);
+        let before = read();
+        origin.held().await;
+        origin.set(2);
+        match clear {
+            true => other.clear().await.unwrap(),
+            false => other.evict_tag("rows").await.unwrap(),
+        }
+        turns().await;
+        let after = read();
+        turns().await;
+        origin.release(1);
+        soon(before).await.unwrap().unwrap();
+        assert_eq!(soon(after).await.unwrap(), Ok(2), "clear: {clear}");
+    }
 }

@@ -190,6 +190,51 @@ async fn a_cancelled_eviction_is_not_lost() {
     assert_eq!(cache.get::<u64>("row").await.unwrap(), None);
 }
 
+/// The same where the write's value has arrived and its answer has not: whoever reads meanwhile waits for the
+/// write, too, and then for the eviction.
+#[tokio::test]
+async fn a_write_is_waited_for_by_an_eviction_that_is_owed() {
+    for put in [false, true] {
+        let gated = Gated::new();
+        let cache = Cache::builder().no_memory().remote(gated.clone()).build().unwrap();
+        let (write, answer) = (gated.hold(Before("set")), gated.hold(After("set")));
+        let writing = spawn({
+            let cache = cache.clone();
+            async move { load(&cache, 1).await }
+        });
+        write.arrived().await;
+        let generations = gated.hold(Before("generations"));
+        let evicting = spawn({
+            let cache = cache.clone();
+            async move {
+                match put {
+                    true => cache.insert("row", 2u64).await,
+                    false => cache.remove("row").await.map(drop),
+                }
+            }
+        });
+        settle().await;
+        evicting.abort();
+        assert!(evicting.await.unwrap_err().is_cancelled(), "put: {put}");
+        generations.open();
+        let reading = || {
+            let cache = cache.clone();
+            spawn(async move { cache.get::<u64>("row").await.unwrap() })
+        };
+        let first = reading();
+        settle().await;
+        write.open();
+        answer.arrived().await;
+        let second = reading();
+        settle().await;
+        answer.open();
+        for read in [first, second] {
+            assert_eq!(soon(read).await.unwrap(), None, "put: {put}");
+        }
+        writing.await.unwrap();
+    }
+}
+
 async fn load_forced(cache: &Cache) {
     cache.clear().await.unwrap();
     load(cache, 1).await;

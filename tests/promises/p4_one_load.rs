@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use larder::{Cache, Clock, MemoryBackend, cached};
 
+use crate::gated::At::Before;
+use crate::gated::Gated;
 use crate::origin::{Origin, landed, last, pass, soon, turns};
 
 #[cached(key = "slow:{id}", cache = cache, skip(cache, loads))]
@@ -257,4 +259,33 @@ fn fib(n: u64) -> u64 {
 #[test]
 fn a_sync_function_is_cached_without_a_runtime() {
     assert_eq!(fib(45), 1_134_903_170);
+}
+
+/// The leader hears from the store of a `clear` that the bus has yet to tell: its load counts from after it.
+#[tokio::test]
+async fn a_load_that_knows_of_a_clear_is_joined() {
+    let clock = Clock::manual();
+    let gated = Gated::new();
+    let theirs = gated.another();
+    let (cache, other) = (gated.cache(&clock), theirs.cache(&clock));
+    assert_eq!(cache.get::<u64>("another").await.unwrap(), None, "it knows the generation");
+    let notice = theirs.hold(Before("publish"));
+    let clearing = tokio::spawn(async move { other.clear().await });
+    notice.arrived().await;
+    let origin = Origin::at(&clock);
+    origin.hold(1);
+    let read = || {
+        let (cache, origin) = (cache.clone(), origin.clone());
+        tokio::spawn(async move { process(&cache, &origin, 7).await })
+    };
+    let leader = read();
+    origin.held().await;
+    let waiter = read();
+    turns().await;
+    assert_eq!(origin.reads(), 1);
+    origin.release(1);
+    soon(leader).await.unwrap();
+    soon(waiter).await.unwrap();
+    notice.open();
+    soon(clearing).await.unwrap().unwrap();
 }

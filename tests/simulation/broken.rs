@@ -78,9 +78,13 @@ impl Tale {
     }
 
     fn verdict(&self) -> Option<&'static str> {
+        self.verdict_with(true)
+    }
+
+    fn verdict_with(&self, fenced: bool) -> Option<&'static str> {
         let (lives, local) = (vec![LIFE; 4], vec![false; 4]);
-        let terms =
-            Terms { one_load_per_node: true, leases_hold: true, puts_hold: true, lives, local };
+        let (one_load_per_node, leases_hold, puts_hold) = (true, true, true);
+        let terms = Terms { one_load_per_node, leases_hold, fenced, puts_hold, lives, local };
         check(&self.records, &terms).err().map(|violation| violation.promise)
     }
 
@@ -182,6 +186,39 @@ fn a_lost_link_delays_p3_and_no_more() {
     failed(lost().after(BUS_DELAY + BUS_NOTICE)).read(1, 1, 100).keeps();
 }
 
+/// Where nobody has asked since it failed, memory may serve for as long as a load and a rest take.
+#[test]
+fn a_tier_that_failed_when_it_was_last_asked_delays_p3_and_no_more() {
+    let later = |answer, after| {
+        Tale::new()
+            .load(1, 1, 100)
+            .then(Event::BusLost { node: 1 })
+            .evict(0, What::Key(1), Outcome::Ok)
+            .then(Event::Sent { operation: 60, node: 1, name: "get" })
+            .then(Event::Answered { operation: 60, answer: Answer::Failed })
+            .then(Event::Sent { operation: 61, node: 1, name: "get" })
+            .then(Event::Answered { operation: 61, answer })
+            .after(after)
+            .read(1, 1, 100)
+    };
+    later(Answer::Failed, LEASE + 1_500).keeps();
+    later(Answer::Failed, 2 * LEASE).breaks("P3");
+    later(Answer::Ok, LEASE + 1_500).breaks("P3");
+}
+
+/// That the link stands may be told when it is lost again.
+#[test]
+fn a_link_that_was_told_to_stand_may_be_lost() {
+    let told_late = |found_again: bool| {
+        let tale = Tale::new().load(1, 1, 100).then(Event::BusLost { node: 1 });
+        let tale = if found_again { tale.then(Event::BusFound { node: 1 }) } else { tale };
+        let tale = tale.then(Event::BusFoundTold { node: 1 }).after(BUS_DELAY);
+        tale.evict(0, What::Key(1), Outcome::Ok).after(BUS_DELAY).read(1, 1, 100)
+    };
+    told_late(false).keeps();
+    told_late(true).breaks("P3");
+}
+
 #[test]
 fn a_paused_node_learns_of_it_when_it_goes_on() {
     let paused = |then: u64| {
@@ -211,6 +248,47 @@ fn a_late_store_breaks_p3() {
     stored(What::Tag("red")).keeps();
 }
 
+/// A node that owes a `clear` leaves to it what fails after it: stored under the old generation, a value is
+/// nothing to anybody.
+#[test]
+fn a_clear_that_is_owed_covers_what_fails_after_it() {
+    let stored = |cleared, settled: bool, evicted| {
+        let (cleared, failed) =
+            (Tale::new().evict(cleared, What::Clear, Outcome::Failed), What::Pattern);
+        let used = if settled { cleared.operation(0, "get", None) } else { cleared };
+        let tale = used.load(1, 1, 100).evict(0, failed, evicted).operation(0, "get", None);
+        tale.after(BUS_DELAY).operation(1, "commit", Some(100))
+    };
+    stored(0, false, Outcome::Failed).keeps();
+    stored(0, false, Outcome::Cancelled).keeps();
+    stored(0, false, Outcome::Failed).read(1, 1, 100).breaks("P7");
+    // Another node's, one that is settled, and an eviction that was carried out.
+    stored(1, false, Outcome::Failed).breaks("P3");
+    stored(0, true, Outcome::Failed).breaks("P3");
+    stored(0, false, Outcome::Ok).breaks("P3");
+}
+
+/// Without leases, what a put gave way to may still have to see to what is under way.
+#[test]
+fn a_put_that_gave_way_is_held_to_p2_by_leases_only() {
+    let old = |overlap: bool| {
+        let (mut tale, key) = (Tale::new().load(0, 1, 100), What::Key(1));
+        let other = tale.id();
+        let tale = tale.then(Event::EvictStarted { evict: other, node: 0, what: key });
+        let over = Event::EvictEnded { evict: other, outcome: Outcome::Ok };
+        let tale = if overlap { tale } else { tale.then(over) };
+        tale.evict(0, What::Put(1, 200), Outcome::Ok).read(0, 1, 100)
+    };
+    assert_eq!(old(true).verdict_with(true), Some("P2"));
+    // (It is never over.)
+    assert_eq!(old(true).verdict_with(false), Some("P5"));
+    assert_eq!(old(false).verdict_with(false), Some("P2"));
+    let stored = Tale::new().load(0, 1, 100).evict(0, What::Key(1), Outcome::Ok);
+    let stored = stored.operation(0, "set", Some(100));
+    assert_eq!(stored.verdict_with(true), Some("P3"));
+    assert_eq!(stored.verdict_with(false), None);
+}
+
 #[test]
 fn two_loads_at_a_time_break_p4() {
     let both = |node| Tale::new().began(0, 1, 100).began(node, 1, 101).ended(100).ended(101);
@@ -220,6 +298,28 @@ fn two_loads_at_a_time_break_p4() {
     Tale::new().began(0, 1, 100).after(LEASE).began(0, 1, 101).ended(100).ended(101).keeps();
     let evicted = Tale::new().began(0, 1, 100).evict(0, What::Key(1), Outcome::Ok);
     evicted.began(0, 1, 101).ended(100).ended(101).keeps();
+}
+
+/// Of two reads the one that was asked before the link came back may be the second to load.
+#[test]
+fn a_flight_from_before_the_link_came_back_is_not_joined() {
+    let asked = |lost: bool, found_after_first: bool| {
+        let started = |read| Event::ReadStarted { read, node: 0, key: 1, how: How::Load };
+        let began = |load, read| Event::LoadBegan { load, read, node: 0, key: 1, version: 0 };
+        let found = Event::BusFoundTold { node: 0 };
+        let back = Event::BusFound { node: 0 };
+        let tale = Tale::new();
+        let tale = if lost { tale.then(Event::BusLost { node: 0 }).then(back) } else { tale };
+        let tale = if found_after_first { tale } else { tale.then(found.clone()) };
+        let tale = tale.then(started(50));
+        let tale = if found_after_first { tale.then(found) } else { tale };
+        let tale = tale.then(started(51)).then(began(101, 51)).then(began(100, 50));
+        let ended = |read, value| Event::ReadEnded { read, outcome: Outcome::Value(value, 1) };
+        tale.ended(101).ended(100).then(ended(51, 101)).then(ended(50, 100))
+    };
+    asked(true, true).keeps();
+    asked(true, false).breaks("P4");
+    asked(false, false).breaks("P4");
 }
 
 #[test]

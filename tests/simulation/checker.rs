@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::facts::{Evict, Facts, Load, Moment, NEVER, Read};
+use super::facts::{Evict, Facts, Load, Moment, NEVER, Read, USES};
 use super::history::{How, Key, Outcome, Record, ValueId, What};
 use super::node::{Rules, tags};
 use super::weather::{BUS_DELAY, BUS_NOTICE, HANG, LEASE, LOAD, OPERATION, Weather};
@@ -37,6 +37,8 @@ impl fmt::Display for Violation {
 pub(crate) struct Terms {
     pub(crate) one_load_per_node: bool,
     pub(crate) leases_hold: bool,
+    /// Whether the store refuses what an eviction has ended, or only the process that evicts does.
+    pub(crate) fenced: bool,
     /// Whether nothing keeps a put from being done.
     pub(crate) puts_hold: bool,
     /// How long a value of each key is served at most.
@@ -50,6 +52,7 @@ impl Terms {
         Self {
             one_load_per_node: weather.loads_succeed() && weather.forgettings == 0,
             leases_hold: weather.leases_hold(),
+            fenced: weather.leases,
             puts_hold: weather.leases_hold() && weather.cancellations + weather.bus_losses == 0,
             lives: rules.iter().map(|rules| rules.life).collect(),
             local: rules.iter().map(|rules| rules.local).collect(),
@@ -63,6 +66,9 @@ const SETTLED: u64 = 20 * OPERATION;
 const FLIGHT: u64 = 2 * LEASE + 4 * OPERATION;
 /// A tier that failed is left alone for a moment: then, too, it can't be asked.
 const LEFT_ALONE: u64 = 3_000;
+/// Who finds it left alone may load for so long as patience lasts, then be given what memory has, which rests for
+/// a moment: so long may memory go on serving where nobody has asked the tier since.
+const UNASKED: u64 = 1_000 + LEASE + 1_000 + OPERATION;
 /// The longest wait for an answer, unless one's own load hangs: three leaders that do, one after the other,
 /// each with twice the time of the one before.
 const PATIENCE: u64 = (1 + 2 + 4) * LEASE + 2 * LOAD + 20 * OPERATION;
@@ -81,9 +87,9 @@ pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> 
     checker.refreshed(terms)?;
     checker.life(terms)?;
     checker.late()?;
-    checker.one_process()?;
+    checker.one_process(terms)?;
     checker.fleet(terms)?;
-    checker.store()?;
+    checker.store(terms)?;
     checker.one_load(terms)?;
     checker.nobody_stranded()
 }
@@ -143,15 +149,13 @@ impl Checker<'_> {
             return ended;
         }
         let returned = self.returned(evict);
-        // What an eviction does itself is no use of the tier.
-        let uses = ["get", "generations", "acquire", "commit", "renew", "abort", "set"];
         let mut operations = self.facts.operations.values();
         let used = operations.find(|operation| {
             operation.node == evict.node
                 && operation.applied.is_some()
                 && operation.sent.order > returned.order
                 && operation.sent.at >= returned.at
-                && uses.contains(&operation.name)
+                && USES.contains(&operation.name)
         });
         used.and_then(|operation| operation.applied).unwrap_or(NEVER)
     }
@@ -296,8 +300,9 @@ impl Checker<'_> {
     }
 
     /// P2: no read that starts after an eviction returned on its node brings what is older than that.
-    fn one_process(&self) -> Result<(), Violation> {
-        for evict in self.facts.evicts.values() {
+    fn one_process(&self, terms: &Terms) -> Result<(), Violation> {
+        let held = |evict: &&Evict| terms.fenced || !self.gave_way(evict);
+        for evict in self.facts.evicts.values().filter(held) {
             let returned = self.returned(evict);
             for (read, ended, value) in self.found() {
                 let after = read.started.order > returned.order && read.started.at >= returned.at;
@@ -311,6 +316,19 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether it is a put that may have given way to what ran at the same time: what that one has yet to wait
+    /// for, a store without leases does not refuse.
+    fn gave_way(&self, put: &Evict) -> bool {
+        let What::Put(key, _) = put.what else { return false };
+        let ended = put.ended.map_or(NEVER, |(ended, _)| ended);
+        self.facts.evicts.values().any(|other| {
+            other.id != put.id
+                && covers(other.what, key)
+                && other.started < ended
+                && other.ended.is_none_or(|(ended, _)| ended > put.started)
+        })
     }
 
     fn old(
@@ -335,7 +353,7 @@ impl Checker<'_> {
     fn fleet(&self, terms: &Terms) -> Result<(), Violation> {
         for evict in self.facts.evicts.values() {
             let effective = self.effective(evict);
-            if effective == NEVER {
+            if effective == NEVER || (!terms.fenced && self.gave_way(evict)) {
                 continue;
             }
             for (read, ended, value) in self.found() {
@@ -374,10 +392,13 @@ impl Checker<'_> {
 
     /// Memory goes on serving where the remote tier can't be asked what was missed.
     fn cut_off(&self, evict: &Evict, read: &Read, ended: Moment) -> bool {
-        let (from, to) = (read.started.at.saturating_sub(LEFT_ALONE), ended.at);
-        let failures = self.facts.failures.get(&read.node);
-        let failed = failures.is_some_and(|at| at.iter().any(|at| (from..=to).contains(at)));
-        failed && Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
+        let from = read.started.at.saturating_sub(LEFT_ALONE);
+        let answers = self.facts.answers.get(&read.node).map_or(&[][..], Vec::as_slice);
+        let failed = answers.iter().any(|(at, ok)| !ok && (from..=ended.at).contains(&at.at));
+        let last = answers.iter().rev().find(|(at, _)| *at < read.started);
+        let unasked = last.is_some_and(|(at, ok)| !ok && at.at + UNASKED >= read.started.at);
+        (failed || unasked)
+            && Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
     }
 
     /// What is kept in memory only is told by the bus only, and puts are not told.
@@ -388,11 +409,16 @@ impl Checker<'_> {
 
     /// P3: what a load that began before an eviction brings is not stored after it. (A tag's eviction
     /// ends no lease: what is stored under its old generation is nothing to anybody.)
-    fn store(&self) -> Result<(), Violation> {
+    fn store(&self, terms: &Terms) -> Result<(), Violation> {
+        if !terms.fenced {
+            // It is taken back.
+            return Ok(());
+        }
         for evict in self.facts.evicts.values() {
             let effective = match (evict.what, evict.ended) {
                 (What::Tag(_), _) => continue,
                 (What::Clear, Some((_, outcome))) if outcome != Outcome::Ok => continue,
+                _ if self.is_left_to_a_clear(evict) => continue,
                 _ => self.effective(evict),
             };
             for write in self.facts.operations.values() {
@@ -415,6 +441,21 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// Whether an eviction that failed is part of a `clear` that its node owed already: that one's generation
+    /// ends what is stored later, too.
+    fn is_left_to_a_clear(&self, evict: &Evict) -> bool {
+        let failed = |evict: &Evict| {
+            evict.ended.filter(|(_, outcome)| *outcome != Outcome::Ok).map(|(ended, _)| ended)
+        };
+        let Some(ended) = failed(evict) else { return false };
+        self.facts.evicts.values().any(|clear| {
+            clear.what == What::Clear
+                && clear.node == evict.node
+                && failed(clear).is_some_and(|owed| owed < ended)
+                && self.effective(clear) > ended
+        })
+    }
+
     /// P4: one load at a time.
     fn one_load(&self, terms: &Terms) -> Result<(), Violation> {
         let loads: Vec<&Load> = self.facts.loads.values().collect();
@@ -427,7 +468,11 @@ impl Checker<'_> {
                     terms.leases_hold && !terms.local[first.key as usize]
                 };
                 let overlap = first.began < second.began && second.began < first.ended;
-                if promised && overlap && !self.may_load_too(first, second) {
+                if promised
+                    && overlap
+                    && !self.may_load_too(first, second)
+                    && !(terms.local[first.key as usize] && self.learns_late(second))
+                {
                     let orders = vec![first.began.order, second.began.order, first.ended.order];
                     let what = format!(
                         "loads {} and {} of key {} ran at the same time",
@@ -456,25 +501,38 @@ impl Checker<'_> {
         let facts = self.facts;
         let asked = |load: &Load| facts.reads.get(&load.read).map(|read| read.started.at);
         let (Some(asked), Some(other)) = (asked(first), asked(second)) else { return true };
-        let elsewhere = first.node != second.node;
-        let since = if elsewhere { asked.min(other) } else { asked };
+        // Who was asked later may be the first to load.
+        let asked = asked.min(other);
         // A node that was paused hears all of it when it goes on.
         let now = second.began.at;
         let paused = |node| facts.paused.get(node).into_iter().flatten();
         let since = paused(&first.node)
             .chain(paused(&second.node))
-            .filter(|span| span.touches(since.saturating_sub(ECHO), now))
-            .fold(since, |since, span| since.min(span.from));
+            .filter(|span| span.touches(asked.saturating_sub(ECHO), now))
+            .fold(asked, |since, span| since.min(span.from));
         let refreshed = facts.reads.values().any(|read| {
             read.how == How::Refresh
                 && read.key == first.key
                 && (read.id == first.read
-                    || (read.started.at <= now && read.ended.is_none_or(|(at, _)| at.at >= asked)))
+                    || (read.started.at <= now
+                        && read.ended.is_none_or(|(at, _)| at.at + ECHO >= asked)))
         });
         let evicted = self.evicted(first.key, since, now);
         let unlinked = |node| Facts::any(&facts.unlinked, node, asked, now);
         let overdue = now >= asked + LEASE;
         refreshed || evicted || overdue || unlinked(first.node) || unlinked(second.node)
+    }
+
+    /// What is kept in memory only asks for no generation. That one moved on while the node's link was down it
+    /// may learn whenever it asks for another key's.
+    fn learns_late(&self, load: &Load) -> bool {
+        self.facts.evicts.values().any(|evict| {
+            let over = || self.effective(evict).at.saturating_add(ECHO);
+            matches!(evict.what, What::Tag(_) | What::Clear)
+                && covers(evict.what, load.key)
+                && evict.started.at <= load.began.at
+                && Facts::any(&self.facts.unlinked, load.node, evict.started.at, over())
+        })
     }
 
     /// P5: everybody who waits gets an answer, and at the end nothing is left.

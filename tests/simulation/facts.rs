@@ -11,6 +11,10 @@ pub(crate) struct Moment {
     pub(crate) at: u64,
 }
 
+/// What uses the tier. (What an eviction does there itself, perhaps to catch up, is none: it may be half done.)
+pub(crate) const USES: [&str; 7] =
+    ["get", "generations", "acquire", "commit", "renew", "abort", "set"];
+
 pub(crate) const NEVER: Moment = Moment { order: usize::MAX, at: u64::MAX };
 
 pub(crate) struct Read {
@@ -70,9 +74,11 @@ pub(crate) struct Facts {
     /// When a node's bus link was not known to stand, and the moments at which it was told.
     pub(crate) unlinked: BTreeMap<Node, Vec<Span>>,
     pub(crate) told: BTreeMap<Node, Vec<Span>>,
+    /// Those whose link is down by now.
+    lost: BTreeSet<Node>,
     pub(crate) paused: BTreeMap<Node, Vec<Span>>,
-    /// When an operation failed.
-    pub(crate) failures: BTreeMap<Node, Vec<u64>>,
+    /// When a use of the tier was answered, and when anything failed (which is false).
+    pub(crate) answers: BTreeMap<Node, Vec<(Moment, bool)>>,
     pub(crate) killed: BTreeSet<Node>,
     pub(crate) rest: Vec<(Node, u64)>,
 }
@@ -150,15 +156,28 @@ impl Facts {
                     (operation.applied, operation.stored) = (Some(now), stored);
                 }
             }
-            Event::Answered { operation, answer: Answer::Failed } => {
+            Event::Answered { operation, answer: answer @ (Answer::Ok | Answer::Failed) } => {
                 if let Some(operation) = self.operations.get(&operation) {
-                    self.failures.entry(operation.node).or_default().push(now.at);
+                    let answers = self.answers.entry(operation.node).or_default();
+                    let ok = answer == Answer::Ok;
+                    if !ok || USES.contains(&operation.name) {
+                        answers.push((now, ok));
+                    }
                 }
             }
-            Event::BusLost { node } => Self::open(&mut self.unlinked, node, now.at),
+            Event::BusLost { node } => {
+                self.lost.insert(node);
+                Self::open(&mut self.unlinked, node, now.at);
+            }
+            Event::BusFound { node } => {
+                self.lost.remove(&node);
+            }
             Event::BusLostTold { node } => Self::open(&mut self.told, node, now.at),
             Event::BusFoundTold { node } => {
-                Self::close(&mut self.unlinked, node, now.at);
+                // It may be told only when the link is lost again.
+                if !self.lost.contains(&node) {
+                    Self::close(&mut self.unlinked, node, now.at);
+                }
                 Self::close(&mut self.told, node, now.at);
             }
             Event::Paused { node } => Self::open(&mut self.paused, node, now.at),
@@ -167,8 +186,7 @@ impl Facts {
                 self.killed.insert(node);
             }
             Event::Rest { node, in_flight } => self.rest.push((node, in_flight)),
-            Event::Answered { .. }
-            | Event::BusFound { .. }
+            Event::Answered { answer: Answer::Dropped, .. }
             | Event::Heard { .. }
             | Event::Written { .. }
             | Event::Forgotten { .. } => {}

@@ -103,6 +103,7 @@ impl Origin {
                 0..10 => chance.millis(LEASE..LEASE + 500),
                 _ => chance.millis(HANG..HANG + LOAD),
             },
+            0..5 if weather.slow => chance.millis(500..LOAD),
             0 if chance.in_thousand(300) => chance.millis(500..LOAD),
             0 | 1 => chance.millis(100..500),
             2..8 => chance.millis(20..100),

@@ -20,6 +20,7 @@ pub(crate) struct Remote {
     pub(crate) bus: Arc<Bus>,
     pub(crate) chance: Arc<Chance>,
     pub(crate) nodes: usize,
+    pub(crate) has_leases: bool,
 }
 
 fn owned(keys: &[&str]) -> Vec<String> {
@@ -122,7 +123,7 @@ impl Backend for Remote {
     }
 
     fn leases(&self) -> Option<&dyn Leases> {
-        Some(self)
+        self.has_leases.then_some(self)
     }
 
     fn ping(&self) -> BackendResult<'_, ()> {

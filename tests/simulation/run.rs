@@ -50,7 +50,7 @@ pub(crate) fn run(seed: u64) -> Run {
 }
 
 async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history: Arc<History>) {
-    let count = chance.among(2..5) as usize;
+    let count = if weather.leases { chance.among(2..5) as usize } else { 1 };
     let keys = chance.among(1..KEYS as u64 + 1);
     let pause = *chance.pick(&[12, 60]);
     let bus = Arc::new(Bus::default());
@@ -67,6 +67,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
             bus: Arc::clone(&bus),
             chance: Arc::clone(&chance),
             nodes: count,
+            has_leases: weather.leases,
         };
         let builder = Cache::builder()
             .namespace("sim")

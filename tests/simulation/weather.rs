@@ -33,13 +33,26 @@ pub(crate) struct Weather {
     pub(crate) forgettings: u64,
     /// Whether requests that a node has under way at the same time overtake each other.
     pub(crate) overtaking: bool,
+    /// Whether the remote tier has leases. Without them only what one process does is fenced: then there is one.
+    pub(crate) leases: bool,
+    /// Whether every second operation changes something, mostly by a put.
+    pub(crate) busy: bool,
+    /// Whether every fourth load takes long.
+    pub(crate) slow: bool,
 }
 
 impl Weather {
     /// Each kind of trouble alone, and all together.
     pub(crate) fn draw(chance: &Chance) -> Self {
-        let fine = Self { overtaking: chance.in_thousand(500), ..Self::default() };
-        match chance.among(0..10) {
+        let fine = Self {
+            overtaking: chance.in_thousand(500),
+            leases: chance.in_thousand(850),
+            busy: chance.in_thousand(350),
+            slow: chance.in_thousand(250),
+            ..Self::default()
+        };
+        match chance.among(0..11) {
+            10 => fine,
             0 => fine,
             1 => Self { cancellations: 150, ..fine },
             2 => Self { load_failures: 200, load_hangs: 30, cancellations: 50, ..fine },

@@ -45,7 +45,9 @@ impl Client {
             true => Some(chance.millis(0..80)),
             false => None,
         };
+        let changing = self.weather.busy && chance.in_thousand(350);
         match chance.among(0..100) {
+            _ if changing => mutate(node, key, chance, patience, true).await,
             0..62 => {
                 let (refresh, owned) = (chance.in_thousand(60), chance.in_thousand(500));
                 bounded(patience, node.get_or_load(key, refresh, owned)).await;
@@ -55,7 +57,7 @@ impl Client {
                 let all: Vec<Key> = (0..KEYS as u64).collect();
                 bounded(patience, node.peek_many(&all)).await;
             }
-            _ => mutate(node, key, chance, patience).await,
+            _ => mutate(node, key, chance, patience, self.weather.busy).await,
         }
     }
 }
@@ -67,9 +69,15 @@ async fn bounded(patience: Option<Duration>, work: impl Future<Output = ()>) {
     }
 }
 
-async fn mutate(node: &Node, key: Key, chance: &Chance, patience: Option<Duration>) {
+async fn mutate(
+    node: &Node,
+    key: Key,
+    chance: &Chance,
+    patience: Option<Duration>,
+    mostly_puts: bool,
+) {
     let value = node.origin.write(key);
-    let what = match chance.among(0..20) {
+    let what = match chance.among(0..if mostly_puts { 34 } else { 20 }) {
         0..7 => What::Key(key),
         7..11 => What::Tag(if chance.in_thousand(500) { "red" } else { "blue" }),
         11..13 => What::Pattern,

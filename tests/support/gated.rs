@@ -175,7 +175,7 @@ impl Backend for Gated {
         self.store.scan(pattern, cursor)
     }
     fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
-        self.store.publish(notice)
+        self.through("publish", self.store.publish(notice))
     }
     fn subscribe(
         &self,

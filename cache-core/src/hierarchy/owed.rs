@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Pattern;
+use crate::invalidation::Killed;
 
 /// Above this many, one eviction of the whole namespace takes their place.
 const LIMIT: usize = 10_000;
@@ -17,22 +18,29 @@ pub(crate) enum Undone {
     Space,
 }
 
+/// An eviction that is owed, and the writes that were under way when it was made: these end first.
+#[derive(Debug)]
+struct Debt {
+    undone: Undone,
+    writers: Vec<Killed>,
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct Owed(Mutex<Vec<Undone>>);
+pub(crate) struct Owed(Mutex<Vec<Debt>>);
 
 /// An eviction that is being tried; if it is dropped unsettled, it is owed.
 pub(crate) struct Trying<'a> {
     owed: &'a Owed,
-    undone: Option<Undone>,
+    debt: Option<Debt>,
 }
 
 impl Owed {
-    fn list(&self) -> MutexGuard<'_, Vec<Undone>> {
+    fn list(&self) -> MutexGuard<'_, Vec<Debt>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn trying(&self, undone: Undone) -> Trying<'_> {
-        Trying { owed: self, undone: Some(undone) }
+    pub(crate) fn trying(&self, undone: Undone, writers: Vec<Killed>) -> Trying<'_> {
+        Trying { owed: self, debt: Some(Debt { undone, writers }) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -41,35 +49,54 @@ impl Owed {
 
     /// One eviction that is owed, to be tried now; it is owed again if it is not settled.
     pub(crate) fn next(&self) -> Option<Trying<'_>> {
-        let undone = self.list().pop()?;
-        Some(self.trying(undone))
+        let debt = self.list().pop()?;
+        Some(Trying { owed: self, debt: Some(debt) })
     }
 
-    fn push(&self, undone: Undone) {
+    fn push(&self, debt: Debt) {
         let mut list = self.list();
         if list.len() >= LIMIT {
             list.clear();
-            list.push(Undone::Space);
-        } else if list.first() != Some(&Undone::Space) {
-            list.push(undone);
+            list.push(Debt { undone: Undone::Space, writers: Vec::new() });
+        } else if list.first().is_none_or(|first| first.undone != Undone::Space) {
+            list.push(debt);
         }
     }
 }
 
 impl Trying<'_> {
     pub(crate) fn undone(&self) -> Option<&Undone> {
-        self.undone.as_ref()
+        self.debt.as_ref().map(|debt| &debt.undone)
+    }
+
+    /// A write that is to end before it is carried out.
+    pub(crate) fn writer(&self) -> Option<&Killed> {
+        self.debt.as_ref()?.writers.last()
+    }
+
+    /// That write has been waited for: once is enough, also if the eviction then fails.
+    pub(crate) fn waited(&mut self) {
+        if let Some(debt) = &mut self.debt {
+            debt.writers.pop();
+        }
+    }
+
+    /// One more write that is to end first.
+    pub(crate) fn after(&mut self, writer: Killed) {
+        if let Some(debt) = &mut self.debt {
+            debt.writers.push(writer);
+        }
     }
 
     pub(crate) fn settled(mut self) {
-        self.undone = None;
+        self.debt = None;
     }
 }
 
 impl Drop for Trying<'_> {
     fn drop(&mut self) {
-        if let Some(undone) = self.undone.take() {
-            self.owed.push(undone);
+        if let Some(debt) = self.debt.take() {
+            self.owed.push(debt);
         }
     }
 }

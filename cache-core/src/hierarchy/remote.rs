@@ -11,7 +11,7 @@ use super::bus::{self, Message};
 use super::lease::Ask;
 use super::owed::{Owed, Trying, Undone};
 use crate::backend::{Acquire, Acquired, Backend, Leases, Notice, Write};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::invalidation::{Generations, Killed};
 use crate::{BackendError, BackendErrorKind, Pattern};
 
@@ -152,10 +152,8 @@ impl Remote {
         let until = self.clock.now().after(PATIENCE);
         let turn = self.clock.timeout_at(until, self.settling.lock()).await;
         let _turn = turn.map_err(|_| unsettled())?;
-        while let Some(trying) = self.owed.next() {
-            if let Some(undone) = trying.undone() {
-                Box::pin(self.tried(self.undo(undone))).await?;
-            }
+        while let Some(mut trying) = self.owed.next() {
+            self.carry_out(&mut trying, until).await?;
             trying.settled();
         }
         Ok(())
@@ -172,27 +170,39 @@ impl Remote {
         }
     }
 
-    /// Carries an eviction out, or leaves it owed. First it waits for writes in progress that were
-    /// allowed before the eviction: what they write is then removed.
+    /// Waits for writes in progress that were allowed before the eviction: what they write is then removed.
+    async fn carry_out(
+        &self,
+        trying: &mut Trying<'_>,
+        until: Timestamp,
+    ) -> Result<u64, BackendError> {
+        while let Some(writer) = trying.writer() {
+            // A write that does not end in time sees to its own trace when it ends: see `Unsure`.
+            let _ = self.clock.timeout_at(until, writer.settled()).await;
+            trying.waited();
+        }
+        match trying.undone() {
+            Some(undone) => Box::pin(self.tried(self.undo(undone))).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Carries an eviction out, or leaves it owed.
     pub(crate) async fn evict(
         &self,
         undone: Undone,
-        writers: impl Iterator<Item = Killed>,
+        writers: impl IntoIterator<Item = Killed>,
     ) -> Result<u64, BackendError> {
-        let trying = self.owed.trying(undone.clone());
+        let mut trying = self.owed.trying(undone, writers.into_iter().collect());
         let until = self.clock.now().after(PATIENCE);
-        for writer in writers {
-            // A write that does not end in time sees to its own trace when it ends: see `Unsure`.
-            let _ = self.clock.timeout_at(until, writer.settled()).await;
-        }
-        let done = self.tried(self.undo(&undone)).await?;
+        let done = self.carry_out(&mut trying, until).await?;
         trying.settled();
         Ok(done)
     }
 
     /// An eviction of `key` that is owed unless it is settled.
     pub(crate) fn owing(&self, key: &str) -> Trying<'_> {
-        self.owed.trying(Undone::Keys(vec![key.to_owned()]))
+        self.owed.trying(Undone::Keys(vec![key.to_owned()]), Vec::new())
     }
 
     async fn remove_now(&self, keys: &[String]) -> Result<u64, BackendError> {

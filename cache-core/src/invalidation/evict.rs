@@ -55,10 +55,10 @@ impl Inner {
         self.fences.kill(id, reach, self.memory.as_ref())
     }
 
-    /// An eviction of a key that has a remote tier, unless it is settled.
-    pub(crate) fn evict_otherwise(&self, id: KeyId, key: &str) -> Option<Otherwise<'_>> {
-        let owing = Some(self.remote.as_ref()?.owing(key));
-        Some(Otherwise { inner: self, id, owing })
+    /// An eviction of a key, here or also `remotely`, unless it is settled.
+    pub(crate) fn evict_otherwise(&self, id: KeyId, key: &str, remotely: bool) -> Otherwise<'_> {
+        let owing = self.remote.as_ref().filter(|_| remotely).map(|remote| remote.owing(key));
+        Otherwise { inner: self, id, owing, settled: false }
     }
 
     /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
@@ -111,7 +111,8 @@ impl Inner {
         let id = KeyId::of(key);
         drop(self.forget(id, Reach::Loads));
         let again = Finally(|| drop(self.forget(id, Reach::Loads)));
-        let evicted = remote.evict(Undone::Keys(vec![key.to_owned()]), std::iter::empty()).await;
+        // Not after writes that are under way: one of a newer put would be removed.
+        let evicted = remote.evict(Undone::Keys(vec![key.to_owned()]), None).await;
         drop(again);
         evicted.inspect_err(|_| self.counters.remote_errors())?;
         Ok(())
@@ -121,7 +122,7 @@ impl Inner {
         let (in_memory, killed) = self.forget_matching(pattern, Reach::All);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
         let again = Finally(|| drop(self.forget_matching(pattern, Reach::Loads)));
-        let removed = remote.evict(Undone::Pattern(pattern.clone()), killed.into_iter()).await;
+        let removed = remote.evict(Undone::Pattern(pattern.clone()), killed).await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.remote_errors())?;
         Ok(removed.max(in_memory))
@@ -132,7 +133,7 @@ impl Inner {
         let Some(remote) = &self.remote else { return Ok(()) };
         // A read may take the old value from the remote tier before the bump arrives there.
         let _again = Finally(|| self.generations.bump_tag(tag));
-        let bumped = remote.evict(Undone::Tag(tag.to_owned()), std::iter::empty()).await;
+        let bumped = remote.evict(Undone::Tag(tag.to_owned()), None).await;
         let generation = bumped.inspect_err(|_| self.counters.remote_errors())?;
         self.generations.learn_tag(tag, generation);
         Ok(())
@@ -143,14 +144,14 @@ impl Inner {
         let everything = Pattern::new("*");
         if let Some(remote) = &self.remote {
             let _again = Finally(|| self.generations.bump_space());
-            let bumped = remote.evict(Undone::Space, std::iter::empty()).await;
+            let bumped = remote.evict(Undone::Space, None).await;
             let generation = bumped.inspect_err(|_| self.counters.remote_errors())?;
             self.generations.learn_space(generation);
         }
         // From here on nobody reads an old entry; what remains is to give the room back.
         let (_, killed) = self.forget_matching(&everything, Reach::All);
         if let Some(remote) = &self.remote {
-            remote.evict(Undone::Pattern(everything), killed.into_iter()).await?;
+            remote.evict(Undone::Pattern(everything), killed).await?;
         }
         Ok(())
     }
@@ -162,18 +163,23 @@ pub(crate) struct Otherwise<'a> {
     inner: &'a Inner,
     id: KeyId,
     owing: Option<Trying<'a>>,
+    settled: bool,
 }
 
 impl Otherwise<'_> {
     pub(crate) fn settled(mut self) {
         self.owing.take().into_iter().for_each(Trying::settled);
+        self.settled = true;
     }
 }
 
 impl Drop for Otherwise<'_> {
     fn drop(&mut self) {
-        if self.owing.is_some() {
-            drop(self.inner.forget(self.id, Reach::All));
+        if !self.settled {
+            let (_, killed) = self.inner.forget(self.id, Reach::All);
+            if let (Some(owing), Some(killed)) = (&mut self.owing, killed) {
+                owing.after(killed);
+            }
         }
     }
 }

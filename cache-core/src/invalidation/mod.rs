@@ -19,7 +19,6 @@ mod write_through;
 pub(crate) use events::Events;
 pub use events::Rule;
 pub use evict::Evict;
-pub(crate) use evict::Otherwise;
 pub use evictions::Evictions;
 pub(crate) use evictions::report;
 pub(crate) use fence::{Committed, Fences, Killed, Overtaken, Permit, Reach, Ticket, Watch};

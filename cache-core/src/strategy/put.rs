@@ -7,7 +7,6 @@ use super::Plan;
 use super::store::Terms;
 use crate::Error;
 use crate::cache::Inner;
-use crate::invalidation::{Otherwise, Reach};
 use crate::value::CacheValue;
 
 impl Inner {
@@ -20,28 +19,29 @@ impl Inner {
     ) -> Result<(), Error> {
         plan.policy.check()?;
         let id = plan.key.id();
-        // Beats the loads that began before.
-        let _ = self.forget(id, Reach::All);
         let stamps = self.generations.stamp(plan.tags());
         let mut ticket = self.fences.issue_write(id, plan.key.as_str(), stamps);
         let codec = plan.codec.filter(|_| self.remote.is_some() && !plan.policy.local);
-        // A caller who goes away before the write has begun has evicted.
-        let otherwise = codec.and_then(|_| self.evict_otherwise(id, plan.key.as_str()));
+        // A caller who goes away before the value is stored has evicted; so has a weigher that panics.
+        let otherwise = self.evict_otherwise(id, plan.key.as_str(), codec.is_some());
         if codec.is_some() {
             self.stamp_remotely(plan, &mut ticket).await;
         }
         let entry = self.entry(plan, &ticket, value, self.ttl(&plan.policy), Duration::ZERO);
-        let Ok(committed) = ticket.commit_over(self.memory.as_ref(), &entry) else {
+        // Beats the loads that began before, and the puts.
+        let committed = ticket.commit_over(self.memory.as_ref(), &entry);
+        // From here on the write itself sees to it.
+        otherwise.settled();
+        let Ok(committed) = committed else {
             // An eviction or a put of this process came.
             self.counters.fenced();
-            let Some(otherwise) = otherwise else { return Ok(()) };
-            otherwise.settled();
-            return self.evict_replaced(plan.key.as_str()).await;
+            return match codec {
+                Some(_) => self.evict_replaced(plan.key.as_str()).await,
+                None => Ok(()),
+            };
         };
         self.counters.stores();
         let Some(codec) = codec else { return Ok(()) };
-        // From here on the write itself sees to it.
-        otherwise.into_iter().for_each(Otherwise::settled);
         // Writes of the key that were under way end first: one lock per key orders them.
         let terms = Terms { replaces: true, lease: None, seat: None };
         self.write_remote(committed, codec, &entry, terms).await

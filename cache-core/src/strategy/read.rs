@@ -12,7 +12,7 @@ use super::{Work, boxed, spawn};
 use crate::cache::Inner;
 use crate::call::Rules;
 use crate::clock::Timestamp;
-use crate::invalidation::{Reach, Ticket};
+use crate::invalidation::Ticket;
 use crate::policy::Stampede;
 use crate::registry::complain;
 use crate::scope;
@@ -40,10 +40,6 @@ where
     }
     let reads = plan.mode == Mode::Normal;
     let job = Job::new(inner, plan, rules, work.seat());
-    if job.is_refresh() {
-        // Older loads of the key may still end, but not store over what this one brings.
-        let _ = job.inner.fences.kill(job.id, Reach::Loads, None);
-    }
     let done = job.read(work).await;
     if reads && matches!(done.source, Source::Loaded | Source::TimedOut) {
         job.inner.counters.misses();

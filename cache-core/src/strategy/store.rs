@@ -151,6 +151,9 @@ impl Inner {
             Some(Ok(true)) => {
                 if let Some(lease) = lease {
                     lease.spent();
+                    // An eviction that had been there before would have ended the lease: it comes later, and
+                    // removes what was stored.
+                    unsure.settle();
                 }
             }
             Some(Ok(false)) => {
