@@ -22,6 +22,8 @@ pub mod redis {
 /// The test kit (feature `testing`).
 #[cfg(feature = "testing")]
 pub mod testing {
+    #[doc(hidden)]
+    pub use cache_core::testing::bytes;
     pub use cache_core::testing::conformance;
 }
 

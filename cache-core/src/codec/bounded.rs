@@ -15,18 +15,31 @@ use serde::de::{
 /// How deep a value may be: every list, map, struct, enum, `Some` and newtype is one deeper.
 pub(super) const DEPTH: u32 = 256;
 
+/// How many bytes of the stack reading a value may take: half of what a thread has as a rule. (Frames are
+/// as wide as the type, and several times that in builds without optimisation.)
+const STACK: usize = 1 << 20;
+
 /// How many elements may take no bytes.
 const WEIGHTLESS: usize = 1 << 16;
 
 /// What is left to one value.
 pub(super) struct Limits {
     elements: Cell<usize>,
+    /// Where the stack was when reading began.
+    stack: usize,
+}
+
+/// About where the stack is.
+#[inline(never)]
+fn stack() -> usize {
+    let here = 0u8;
+    std::ptr::from_ref(std::hint::black_box(&here)).addr()
 }
 
 impl Limits {
     /// An element takes a byte, or is one of few.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Self { elements: Cell::new(bytes.len() + WEIGHTLESS) }
+        Self { elements: Cell::new(bytes.len() + WEIGHTLESS), stack: stack() }
     }
 
     /// Whether so many elements may be read.
@@ -59,7 +72,7 @@ impl<'l, T> Bounded<'l, T> {
     }
 
     fn deeper<U, E: Error>(&self, inner: U) -> Result<Bounded<'l, U>, E> {
-        if self.depth >= DEPTH {
+        if self.depth >= DEPTH || self.limits.stack.abs_diff(stack()) > STACK {
             return Err(E::custom("nested too deep"));
         }
         Ok(Bounded { inner, limits: self.limits, depth: self.depth + 1 })

@@ -20,7 +20,8 @@ use super::check;
 ///
 /// What a codec can't carry is refused when it is stored, with the reason ([`Error::Encode`](crate::Error));
 /// a cached function then answers from the memory tier and its load, and says so in a `tracing` event.
-/// So are values that are nested more than 256 deep (`Json`: 120).
+/// So are values that are nested more than 256 deep (`Json`: 120). A value that would take more than 1 MiB of the
+/// stack to read is a counted miss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Codec {
@@ -70,7 +71,7 @@ impl Codec {
         self != Self::Postcard
     }
 
-    pub(super) fn encode<V: Serialize>(self, value: &V) -> Result<Vec<u8>, String> {
+    pub(crate) fn encode<V: Serialize>(self, value: &V) -> Result<Vec<u8>, String> {
         let elements = check::carries(self, value).map_err(|refused| refused.to_string())?;
         let bytes = match self {
             Self::Postcard => postcard::to_stdvec(value).map_err(|error| error.to_string())?,

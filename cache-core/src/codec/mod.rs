@@ -7,12 +7,15 @@
 //! | `check` | what a codec would get wrong without a word |
 //! | `bounded` | bytes are believed neither lengths nor depth |
 //! | `schema` | what tells one type's bytes from another's |
+//! | `forge` | values as an attacker makes them, for tests |
 //! | `compression`, `seal`, `keys` | smaller; whole and in its place; unreadable for others |
 
 mod bounded;
 mod check;
 mod compression;
 mod envelope;
+#[cfg(feature = "testing")]
+mod forge;
 mod format;
 #[cfg(feature = "encryption")]
 mod keys;
@@ -29,9 +32,12 @@ use serde::de::DeserializeOwned;
 
 pub use compression::Compression;
 pub(crate) use envelope::Envelope;
+#[cfg(feature = "testing")]
+pub use forge::Forged;
 pub use format::Codec;
 #[cfg(feature = "encryption")]
 pub use keys::Keys;
+#[cfg(feature = "encryption")]
 pub(crate) use seal::Seal;
 pub(crate) use wire::Wire;
 

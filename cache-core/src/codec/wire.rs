@@ -37,7 +37,7 @@ pub(crate) struct Opened<'a> {
     /// Where in the contents the payload begins.
     payload: usize,
     form: Form,
-    codec: Codec,
+    pub(super) codec: Codec,
     coder: Coder,
 }
 
@@ -91,9 +91,11 @@ impl Wire {
 impl Opened<'_> {
     /// The entry; `None` if the payload is not what its header says.
     pub(crate) fn decode(self, frame: Frame) -> Option<Stored> {
+        (self.coder.decode)(&*self.payload()?, self.codec, frame)
+    }
+
+    pub(super) fn payload(&self) -> Option<Cow<'_, [u8]>> {
         let packed = self.contents.get(self.payload..)?;
-        let length = usize::try_from(self.form.length).ok()?;
-        let payload = unpack(self.form.compression, packed, length)?;
-        (self.coder.decode)(&payload, self.codec, frame)
+        unpack(self.form.compression, packed, usize::try_from(self.form.length).ok()?)
     }
 }
