@@ -4,7 +4,7 @@
 //! visited. A type that holds itself is given nothing where it would begin again. Where a made-up value is
 //! refused, others are tried in its place.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -123,6 +123,7 @@ pub(super) struct Trace {
     runs: u32,
     // Of one run:
     asked: Vec<(String, usize)>,
+    known: HashSet<String>,
     pending: bool,
     /// The ways under way; where a run ended before its end, the last is where.
     path: Vec<(usize, usize)>,
@@ -160,6 +161,7 @@ impl Trace {
 
     fn run(&mut self, run: &Run) -> Result<(), Stop> {
         self.asked.clear();
+        self.known.clear();
         self.pending = false;
         self.path.clear();
         self.last_map = None;
@@ -261,7 +263,7 @@ impl Trace {
 
     /// Which of so many candidates is to be given.
     pub(super) fn answer(&mut self, place: &str, candidates: usize) -> usize {
-        if !self.asked.iter().any(|(asked, _)| asked == place) {
+        if self.known.insert(place.to_owned()) {
             self.asked.push((place.to_owned(), candidates));
         }
         self.answers.get(place).copied().unwrap_or(0).min(candidates.saturating_sub(1))
