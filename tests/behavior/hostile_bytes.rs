@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use larder::testing::bytes::{Forged, encode, forge, read};
+use larder::testing::bytes::{Forged, encode, forge, read, resum};
 use larder::{Builder, Cache, Codec, Compression, Keys, RemoteValue};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,13 @@ proptest! {
         });
     }
 
-    /// With the right sum: it is the codec that has to bear it.
+    /// With the right sum: it is the header that has to be seen through.
+    #[test]
+    fn any_header_is_borne(contents: Vec<u8>) {
+        read::<Shape>(PLACE, &resum(PLACE, &contents));
+    }
+
+    /// With the right header, too: it is the codec that has to bear it.
     #[test]
     fn any_payload_is_borne(
         payload: Vec<u8>,
@@ -170,7 +176,7 @@ proptest! {
 /// Whether a payload with the right sum is read as a `T`.
 fn is_read<T: RemoteValue>(codec: Codec, payload: &[u8]) -> bool {
     let forged = Forged { codec, compression: 0, length: payload.len() as u64, payload };
-    read::<T>(PLACE, &forge::<T>(PLACE, &forged))
+    read::<T>(PLACE, &forge::<T>(PLACE, &forged)).is_some()
 }
 
 /// On the stack of a worker of tokio.

@@ -5,14 +5,19 @@ use crate::codec::{Codec, Wire};
 
 pub use crate::codec::Forged;
 
-/// Reads `bytes` as a cache does that finds them under `key` in `namespace`. Says whether they were a value.
-pub fn read<T: RemoteValue>(place: (&str, &str), bytes: &[u8]) -> bool {
-    Wire::default().read::<T>(place, bytes).is_some()
+/// Reads `bytes` as a cache does that finds them at a place: namespace and key.
+pub fn read<T: RemoteValue>(place: (&str, &str), bytes: &[u8]) -> Option<T> {
+    Wire::default().read::<T>(place, bytes)
 }
 
 /// A stored value with any payload, as somebody makes it who knows the format: header and sum are right.
 pub fn forge<T: RemoteValue>(place: (&str, &str), forged: &Forged<'_>) -> Vec<u8> {
     Wire::default().forge::<T>(place, forged).unwrap_or_default()
+}
+
+/// Any contents, with the format's beginning and the right sum around them.
+pub fn resum(place: (&str, &str), contents: &[u8]) -> Vec<u8> {
+    Wire::default().resum(place, contents).unwrap_or_default()
 }
 
 /// The bytes of a value, as `codec` writes them.
