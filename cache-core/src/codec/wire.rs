@@ -91,7 +91,7 @@ impl Wire {
 impl Opened<'_> {
     /// The entry; `None` if the payload is not what its header says.
     pub(crate) fn decode(self, frame: Frame) -> Option<Stored> {
-        (self.coder.decode)(&*self.payload()?, self.codec, frame)
+        (self.coder.decode)(&self.payload()?, self.codec, frame)
     }
 
     pub(super) fn payload(&self) -> Option<Cow<'_, [u8]>> {
