@@ -5,7 +5,7 @@ pub use crate::batch::{
 };
 pub use crate::call::{Captures, Fetch, Judge, Load, Rules, Tags, wait};
 pub use crate::codec::{local, remote};
-pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
+pub use crate::invalidation::{EvictTarget, Evictions, PutTarget, WriteThrough};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
 pub use crate::site::Site;
 pub use crate::value::{
