@@ -1,13 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "encryption")]
+pub use cache_core::Keys;
 pub use cache_core::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Batch, BoxFuture,
-    Builder, Bytes, Cache, CacheValue, Cached, Call, Clock, Error, Evict, EvictEach, EvictTarget,
-    Eviction, IntoCache, IntoTtl, Invalidation, KEPT, Leases, Listener, MARK, Memory,
-    MemoryBackend, Notice, Page, Pattern, Peek, PeekEach, Policy, PolicyError, Progress, Put,
-    PutEach, RemoteValue, Report, Rule, Schedule, Source, Stampede, Stats, Subscription, Tenant,
-    TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope, Warming, Write,
-    default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
+    Builder, Bytes, Cache, CacheValue, Cached, Call, Clock, Codec, Compression, Error, Evict,
+    EvictEach, EvictTarget, Eviction, IntoCache, IntoTtl, Invalidation, KEPT, Leases, Listener,
+    MARK, Memory, MemoryBackend, Notice, Page, Pattern, Peek, PeekEach, Policy, PolicyError,
+    Progress, Put, PutEach, RemoteValue, Report, Rule, Schedule, Source, Stampede, Stats,
+    Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope,
+    Warming, Write, default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
     without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
@@ -21,6 +23,8 @@ pub mod redis {
 /// The test kit (feature `testing`).
 #[cfg(feature = "testing")]
 pub mod testing {
+    #[doc(hidden)]
+    pub use cache_core::testing::bytes;
     pub use cache_core::testing::conformance;
 }
 

@@ -6,10 +6,16 @@
 mod bad_input;
 #[path = "behavior/chaos.rs"]
 mod chaos;
+#[path = "behavior/codecs.rs"]
+mod codecs;
+#[path = "behavior/compression.rs"]
+mod compression;
 #[path = "behavior/conformance.rs"]
 mod conformance;
 #[path = "behavior/early.rs"]
 mod early;
+#[path = "behavior/encryption.rs"]
+mod encryption;
 #[path = "behavior/events.rs"]
 mod events;
 #[path = "behavior/failsafe.rs"]
@@ -20,6 +26,8 @@ mod foreign_bytes;
 mod freshness;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "behavior/hostile_bytes.rs"]
+mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
 #[path = "behavior/memory_tier.rs"]
@@ -36,10 +44,14 @@ mod outage;
 mod owed_evictions;
 #[path = "behavior/schedule.rs"]
 mod schedule;
+#[path = "behavior/schema_changes.rs"]
+mod schema_changes;
 #[path = "behavior/second_process.rs"]
 mod second_process;
 #[path = "behavior/statistics.rs"]
 mod statistics;
+#[path = "support/stored.rs"]
+mod stored;
 mod support;
 #[path = "behavior/tenants.rs"]
 mod tenants;

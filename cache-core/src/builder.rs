@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::cache::{Cache, Inner};
 use crate::clock::Clock;
+use crate::codec::{Codec, Compression, Wire};
+#[cfg(feature = "encryption")]
+use crate::codec::{Keys, Seal};
 use crate::hierarchy::{Bus, Remote};
 use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
@@ -40,6 +43,7 @@ pub struct Builder {
     default_ttl: Option<Duration>,
     clock: Clock,
     seed: Option<u64>,
+    wire: Wire,
 }
 
 impl std::fmt::Debug for Builder {
@@ -58,6 +62,7 @@ impl Builder {
             default_ttl: None,
             clock: Clock::default(),
             seed: None,
+            wire: Wire::default(),
         }
     }
 
@@ -96,6 +101,43 @@ impl Builder {
     /// The time to live of entries whose policy names none. Default: they do not expire.
     pub fn default_ttl(mut self, ttl: Duration) -> Self {
         self.default_ttl = Some(ttl);
+        self
+    }
+
+    /// The format of values in the remote tier. Default: [`Codec::Postcard`].
+    ///
+    /// It may be changed at any time: entries name the codec they were written with.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.wire.codec = codec;
+        self
+    }
+
+    /// Whether values are compressed in the remote tier. Default: they are not.
+    ///
+    /// It may be changed at any time: entries name the algorithm they were compressed by.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.wire.compression = compression;
+        self
+    }
+
+    /// Encrypts values in the remote tier. Default: they lie there in the clear, with a sum against damage.
+    ///
+    /// A cache that encrypts takes what is in the clear for a miss, and one that does not takes what is
+    /// encrypted for one, so that the change costs a load per key. [`Keys`] tells how keys are rotated, and what
+    /// stays readable.
+    #[cfg(feature = "encryption")]
+    pub fn encryption(mut self, keys: Keys) -> Self {
+        self.wire.seal = Seal::Encryption(keys);
+        self
+    }
+
+    /// The most bytes that an encoded value may have, before it is compressed. Default: 64 MiB.
+    ///
+    /// A larger one is not stored in the remote tier ([`Error::Encode`] where it is stored by hand), and one
+    /// that is found there is a counted miss. It bounds what bytes from the remote tier can make this
+    /// process set aside.
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.wire.limit = bytes;
         self
     }
 
@@ -148,6 +190,7 @@ impl Builder {
             generations: Generations::default(),
             counters: Counters::new(),
             instance,
+            wire: self.wire,
             chance: Chance::new(self.seed.unwrap_or_else(random)),
             bus: RwLock::new(None),
             switch: Switch::default(),
@@ -179,6 +222,15 @@ impl Builder {
         if self.memory.is_none() && self.remote.is_none() {
             let message = "a cache needs a memory tier or a remote one; remove `no_memory()` or add `remote(..)`";
             return Err(Error::config("memory", message));
+        }
+        if self.wire.limit == 0 {
+            let message =
+                "must be more than zero; use `#[cached(local)]` for values that are to stay here";
+            return Err(Error::config("max_value_bytes", message));
+        }
+        #[cfg(feature = "encryption")]
+        if let Seal::Encryption(keys) = &self.wire.seal {
+            keys.check()?;
         }
         if self.default_ttl.is_some_and(|ttl| ttl.is_zero()) {
             let message = "must be longer than zero; leave it out for entries that do not expire";

@@ -9,7 +9,7 @@ use crate::backend::Subscription;
 use crate::builder::Builder;
 use crate::call::Rules;
 use crate::clock::Clock;
-use crate::codec::{RemoteValue, codec};
+use crate::codec::{RemoteValue, Wire, coder};
 use crate::hierarchy::Remote;
 use crate::invalidation::{Events, Fences, Generations, What};
 use crate::key::KeyBuf;
@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) chance: Chance,
     /// This cache among those that share the remote tier.
     pub(crate) instance: u64,
+    /// How values are written in the remote tier.
+    pub(crate) wire: Wire,
     pub(crate) bus: RwLock<Option<Subscription>>,
     pub(crate) switch: Switch,
     pub(crate) events: Events,
@@ -69,7 +71,7 @@ impl fmt::Debug for Cache {
 
 /// The plan of a value that a user names by key.
 fn plan<T: RemoteValue>(key: impl Into<KeyBuf>, policy: Held) -> Plan {
-    Plan::new(key.into(), policy, Some(codec::<T>()))
+    Plan::new(key.into(), policy, Some(coder::<T>()))
 }
 
 /// The same under the policy of those who give none.

@@ -60,7 +60,9 @@ pub use bytes::Bytes;
 pub use cache::Cache;
 pub use call::{Cached, Call, IntoCache, IntoTtl, Peek, Put, Source, Traced};
 pub use clock::{Clock, Timestamp};
-pub use codec::RemoteValue;
+#[cfg(feature = "encryption")]
+pub use codec::Keys;
+pub use codec::{Codec, Compression, RemoteValue};
 pub(crate) use duration::parse_duration;
 pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
 pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};

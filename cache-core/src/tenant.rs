@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::call::Tags;
-use crate::codec::{RemoteValue, codec};
+use crate::codec::{RemoteValue, coder};
 use crate::invalidation::What;
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
@@ -73,7 +73,7 @@ impl Tenant {
     }
 
     fn plan<T: RemoteValue>(&self, key: impl Into<KeyBuf>, policy: Policy) -> Plan {
-        let mut plan = Plan::new(key.into(), Held::Own(Arc::new(policy)), Some(codec::<T>()));
+        let mut plan = Plan::new(key.into(), Held::Own(Arc::new(policy)), Some(coder::<T>()));
         plan.tags = Tags::new();
         self.prefix.apply(&mut plan);
         plan

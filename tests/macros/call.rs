@@ -112,7 +112,7 @@ async fn a_call_can_have_a_time_to_live_of_its_own() {
     clock.advance(Duration::from_secs(60));
     assert_eq!(cached().await, [3]);
     clock.advance(Duration::from_secs(3_600));
-    assert_eq!(cached().await, []);
+    assert_eq!(cached().await, Vec::<u64>::new());
 }
 
 #[tokio::test]

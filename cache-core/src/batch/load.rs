@@ -13,7 +13,7 @@ use super::{Answered, Asking, Item};
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::{Judge, Put, Rules};
-use crate::codec::Codec;
+use crate::codec::Coder;
 use crate::invalidation::What;
 use crate::policy::Policy;
 use crate::strategy::{Look, Plan};
@@ -30,7 +30,7 @@ pub trait LoadEach: Unpin {
     #[doc(hidden)]
     fn ids(&self) -> &[Self::Id];
     #[doc(hidden)]
-    fn codec(&self) -> Option<Codec>;
+    fn codec(&self) -> Option<Coder>;
     /// The output, if the memory tier has all of it.
     #[doc(hidden)]
     fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<Self::Output>>;
@@ -94,7 +94,7 @@ where
         &self.ids
     }
 
-    fn codec(&self) -> Option<Codec> {
+    fn codec(&self) -> Option<Coder> {
         self.rules.codec
     }
 

@@ -23,7 +23,7 @@ pub use load::LoadEach;
 pub use shape::{Each, Repeat, again, asked, found, repeats};
 
 use crate::call::{Tags, Target};
-use crate::codec::Codec;
+use crate::codec::Coder;
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
 use crate::strategy::{Mode, Plan};
@@ -139,7 +139,7 @@ fn asking(
     mode: Mode,
     items: &[Item],
     tenant: &Option<Box<Result<TenantPrefix, Error>>>,
-    codec: Option<Codec>,
+    codec: Option<Coder>,
 ) -> Asking {
     let mut target = target.clone();
     let plans = items.iter().map(|item| {

@@ -4,14 +4,14 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::Codec;
+use crate::codec::Coder;
 use crate::policy::Policy;
 use crate::value::{CacheValue, Shape};
 
 /// The rules of one function that its [`Policy`](crate::Policy) can't say, because they are about its
 /// types. Made by expansions.
 pub struct Rules<S: Shape> {
-    pub(crate) codec: Option<Codec>,
+    pub(crate) codec: Option<Coder>,
     pub(crate) absent: Option<fn(&S::Value) -> bool>,
     pub(crate) keeps: Option<fn(&S::Value) -> bool>,
     pub(crate) unless: Option<fn(&S::Value) -> bool>,
@@ -34,7 +34,7 @@ impl<S: Shape> std::fmt::Debug for Rules<S> {
 
 impl<S: Shape> Rules<S> {
     /// Every value is kept, in every tier that `codec` allows.
-    pub const fn new(_: S, codec: Option<Codec>) -> Self {
+    pub const fn new(_: S, codec: Option<Coder>) -> Self {
         Self { codec, absent: None, keeps: None, unless: None, timed_out: None }
     }
 

@@ -1,33 +1,62 @@
-//! Values to bytes and back: an envelope around postcard.
+//! Values to bytes and back.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `wire` | the whole way: encoded, compressed, sealed |
+//! | `format` | the codecs |
+//! | `check` | what a codec would get wrong without a word |
+//! | `bounded` | bytes are believed neither lengths nor depth |
+//! | `schema` | what tells one type's bytes from another's |
+//! | `forge` | values as an attacker makes them, for tests |
+//! | `compression`, `seal`, `keys` | smaller; whole and in its place; unreadable for others |
 
+mod bounded;
 mod check;
+mod compression;
 mod envelope;
+#[cfg(feature = "testing")]
+mod forge;
+mod format;
+#[cfg(feature = "encryption")]
+mod keys;
+mod schema;
+mod seal;
+mod wire;
 
-use std::any::{Any, type_name};
-use std::hash::Hasher;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use envelope::{Envelope, open, seal};
+pub use compression::Compression;
+pub(crate) use envelope::Envelope;
+#[cfg(feature = "testing")]
+pub use forge::Forged;
+pub use format::Codec;
+#[cfg(feature = "encryption")]
+pub use keys::Keys;
+#[cfg(feature = "encryption")]
+pub(crate) use seal::Seal;
+pub(crate) use wire::Wire;
 
 use crate::clock::Timestamp;
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::invalidation::Stamps;
 use crate::value::{CacheValue, Shape};
 
-/// A value's way to bytes and back, its type erased: the engine behind it is compiled once.
+/// A type's way to bytes and back, the type erased: the engine behind it is compiled once.
 #[derive(Clone, Copy)]
-pub struct Codec {
-    pub(crate) encode: fn(&(dyn Any + Send + Sync)) -> Result<Vec<u8>, String>,
-    pub(crate) decode: fn(&[u8], Frame) -> Option<Stored>,
-    pub(crate) fingerprint: fn() -> u64,
+pub struct Coder {
+    encode: fn(&(dyn Any + Send + Sync), Codec) -> Result<Vec<u8>, String>,
+    decode: fn(&[u8], Codec, Frame) -> Option<Stored>,
+    fingerprint: fn(Codec) -> u64,
 }
 
-impl std::fmt::Debug for Codec {
+impl std::fmt::Debug for Coder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Codec(postcard)")
+        f.write_str("Coder")
     }
 }
 
@@ -50,6 +79,18 @@ impl Frame {
 }
 
 /// A value that the remote tier can hold.
+///
+/// What is stored names its type's schema, as serde sees it: names and order of fields, their types, the
+/// variants of enums, all the way down. An entry that was written before a release changed any of that is a
+/// counted miss ([`Stats::foreign`](crate::Stats)), never a wrong value. It costs the type nothing: its
+/// `Deserialize` is run over made-up values, once per process, when the first value of the type goes to or
+/// comes from the remote tier. So a `Deserialize` written by hand is called with values that nobody stored;
+/// an error stops nothing, and neither does a panic (where panics unwind).
+///
+/// What serde does not see is not noticed: a field that keeps name and type but changes its meaning, or its
+/// unit; a change in `serialize_with` alone; and, where a type validates what it reads so strictly that no
+/// made-up value passes, what lies behind that (there the type's path, size and alignment are compared
+/// instead). Write `version = N` in the attribute when you make such a change.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't go to a remote tier: it needs `serde::Serialize` and `serde::Deserialize`",
     label = "needs serde",
@@ -58,47 +99,47 @@ impl Frame {
 pub trait RemoteValue: CacheValue + Serialize + DeserializeOwned {}
 impl<T: CacheValue + Serialize + DeserializeOwned> RemoteValue for T {}
 
-/// The codec of a function's value. (The value itself has the bound, so that rustc says
+/// The coder of a function's value. (The value itself has the bound, so that rustc says
 /// [`RemoteValue`]'s words where it has no serde.)
-pub fn remote<S>(_: S) -> Option<Codec>
+pub fn remote<S>(_: S) -> Option<Coder>
 where
     S: Shape,
     S::Value: RemoteValue,
 {
-    Some(codec::<S::Value>())
+    Some(coder::<S::Value>())
 }
 
-/// No codec: the value stays in the memory tier.
-pub fn local() -> Option<Codec> {
+/// No coder: the value stays in the memory tier.
+pub fn local() -> Option<Coder> {
     None
 }
 
-pub(crate) fn codec<V: RemoteValue>() -> Codec {
-    Codec { encode: encode::<V>, decode: decode::<V>, fingerprint: fingerprint::<V> }
+pub(crate) fn coder<V: RemoteValue>() -> Coder {
+    let fingerprint = |codec: Codec| schema::of::<V>(codec).fingerprint;
+    Coder { encode: encode::<V>, decode: decode::<V>, fingerprint }
 }
 
-fn encode<V: RemoteValue>(value: &(dyn Any + Send + Sync)) -> Result<Vec<u8>, String> {
+fn encode<V: RemoteValue>(
+    value: &(dyn Any + Send + Sync),
+    codec: Codec,
+) -> Result<Vec<u8>, String> {
     let value = value.downcast_ref::<V>().ok_or("the value is of another type")?;
-    check::carries(value).map_err(|refused| refused.to_string())?;
-    postcard::to_stdvec(value).map_err(|error| error.to_string())
-}
-
-/// Bytes left over mean another type's bytes: postcard itself does not say.
-fn decode<V: RemoteValue>(payload: &[u8], frame: Frame) -> Option<Stored> {
-    match postcard::take_from_bytes::<V>(payload) {
-        Ok((value, [])) => Some(frame.around(value)),
-        _ => None,
+    if !codec.is_self_describing() && schema::of::<V>(codec).asks {
+        return Err(format!(
+            "postcard can't read back a type that asks the bytes what they are (`untagged`, `tag = \"..\"`, \
+             `flatten`, `serde_json::Value`): {}",
+            check::OTHERS
+        ));
     }
+    codec.encode(value)
 }
 
-/// Tells types apart by name, size and alignment.
-///
-/// First form: it sees most changes of a struct (a field more, a field of another size), not those
-/// that keep name and size.
-fn fingerprint<V: 'static>() -> u64 {
-    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0x6c61_7264_6572, 1);
-    hasher.write(type_name::<V>().as_bytes());
-    hasher.write_usize(size_of::<V>());
-    hasher.write_usize(align_of::<V>());
-    hasher.finish()
+/// A `Deserialize` that panics over odd bytes is no worse than one that fails.
+fn decode<V: RemoteValue>(payload: &[u8], codec: Codec, frame: Frame) -> Option<Stored> {
+    let decoded = catch_unwind(AssertUnwindSafe(|| codec.decode::<V>(payload)));
+    let Ok(Some(value)) = decoded else {
+        schema::misread::<V>(codec);
+        return None;
+    };
+    Some(frame.around(value))
 }

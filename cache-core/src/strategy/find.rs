@@ -9,7 +9,7 @@ use super::job::Job;
 use super::lookup::promote;
 use crate::backend::MARK;
 use crate::clock::Timestamp;
-use crate::codec::Codec;
+use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
 use crate::invalidation::Ticket;
 use crate::value::{CacheValue, Shape};
@@ -115,7 +115,7 @@ where
 
     async fn find_remotely(
         &self,
-        codec: Codec,
+        codec: Coder,
         lead: &mut Lead,
         ticket: &mut Ticket,
         purpose: Purpose,

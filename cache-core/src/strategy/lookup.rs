@@ -6,7 +6,7 @@ use super::{Plan, Seat};
 use crate::backend::MARK;
 use crate::cache::Inner;
 use crate::clock::{Timestamp, millis};
-use crate::codec::{self, Codec, Frame};
+use crate::codec::{self, Coder, Frame};
 use crate::entry::{Erased, Freshness, Lifetime, Stored};
 use crate::invalidation::{Stamps, Ticket, Validity};
 use crate::key::KeyId;
@@ -128,7 +128,7 @@ impl Inner {
     pub(crate) async fn look_remote(
         &self,
         plan: &Plan,
-        codec: Codec,
+        codec: Coder,
         ticket: &mut Ticket,
         seat: Option<&Arc<Seat>>,
     ) -> Result<Found, BackendError> {
@@ -159,7 +159,7 @@ impl Inner {
     pub(crate) async fn decode_late(
         &self,
         plan: &Plan,
-        codec: Codec,
+        codec: Coder,
         ticket: &Ticket,
         bytes: &Bytes,
     ) -> Result<Found, BackendError> {
@@ -172,7 +172,7 @@ impl Inner {
     pub(crate) async fn decode(
         &self,
         plan: &Plan,
-        codec: Codec,
+        codec: Coder,
         ticket: &Ticket,
         bytes: &[u8],
         known: &[&str],
@@ -181,12 +181,12 @@ impl Inner {
         let mark = bytes.last_chunk::<MARK>().copied();
         let unmarked = mark.is_none();
         let nothing = Found { entry: None, mark, unmarked };
-        let opened = codec::open(plan.key.as_str(), bytes)
-            .filter(|(envelope, _)| envelope.fingerprint == (codec.fingerprint)());
-        let Some((envelope, payload)) = opened else {
+        let place = (self.namespace.as_str(), plan.key.as_str());
+        let Some(opened) = self.wire.open(codec, place, bytes) else {
             self.counters.foreign();
             return Ok(nothing);
         };
+        let envelope = &opened.envelope;
         let names: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
         // Before the generations are asked for: an eviction of this process that comes meanwhile, or came
         // since the ticket, must show even if the answer is from before it.
@@ -201,19 +201,19 @@ impl Inner {
             // their generations are the fleet's to tell.
             remote.learn(&names, &self.generations).await?;
         }
-        let stamps = stamps_of(stamps, &envelope, ticket, names == known);
-        let life = self.life_of(&envelope);
+        let stamps = stamps_of(stamps, envelope, ticket, names == known);
+        let life = self.life_of(envelope);
         let usable = envelope.space == space
             && self.generations.current(&stamps)
             && !scope::hides(self, plan, &stamps)
-            && !self.is_idle(&envelope)
+            && !self.is_idle(envelope)
             && self.clock.now() < life.keep_until;
         if !usable {
             return Ok(nothing);
         }
         let read = self.clock.now();
         let frame = Frame { life, stamps, key: plan.key.as_str().into(), read };
-        let entry = (codec.decode)(payload, frame);
+        let entry = opened.decode(frame);
         if entry.is_none() {
             self.counters.foreign();
         }
@@ -250,19 +250,13 @@ impl Inner {
     }
 
     /// The other way: the entry's moments in wall time.
-    pub(crate) fn envelope(
-        &self,
-        fingerprint: u64,
-        life: &Lifetime,
-        stamps: &Stamps,
-    ) -> codec::Envelope {
+    pub(crate) fn envelope(&self, life: &Lifetime, stamps: &Stamps) -> codec::Envelope {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let moment = |at: Timestamp| match at.since(now) {
             None => u64::MAX,
             Some(left) => wall.saturating_add(millis(left)),
         };
         codec::Envelope {
-            fingerprint,
             created: wall,
             fresh_until: moment(life.fresh_until),
             stale_until: moment(life.stale_until),

@@ -2,7 +2,7 @@
 
 use super::{Failure, Look, Plan, promote};
 use crate::cache::{Inner, plain};
-use crate::codec::{RemoteValue, codec};
+use crate::codec::{RemoteValue, coder};
 use crate::entry::{Freshness, Stored};
 use crate::invalidation::Ticket;
 use crate::key::{KeyBuf, KeyId};
@@ -90,7 +90,7 @@ impl Inner {
         for ((index, plan, ticket), bytes) in missing.iter().zip(found) {
             let entry = match bytes {
                 Some(bytes) => {
-                    self.decode(plan, codec::<T>(), ticket, &bytes, &[], space).await?.entry
+                    self.decode(plan, coder::<T>(), ticket, &bytes, &[], space).await?.entry
                 }
                 None => None,
             };

@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use crate::cache::Inner;
 use crate::call::Tags;
-use crate::codec::Codec;
+use crate::codec::Coder;
 use crate::invalidation::Ticket;
 use crate::key::{KeyBuf, KeyId};
 use crate::policy::Held;
@@ -15,7 +15,7 @@ pub(crate) struct Plan {
     pub(crate) key: KeyBuf,
     pub(crate) tags: Tags,
     pub(crate) policy: Held,
-    pub(crate) codec: Option<Codec>,
+    pub(crate) codec: Option<Coder>,
     pub(crate) mode: Mode,
     /// The first look has drawn the lot to refresh early: not to be drawn again.
     pub(crate) drawn: bool,
@@ -33,7 +33,7 @@ pub(crate) enum Mode {
 }
 
 impl Plan {
-    pub(crate) fn new(key: KeyBuf, policy: Held, codec: Option<Codec>) -> Self {
+    pub(crate) fn new(key: KeyBuf, policy: Held, codec: Option<Coder>) -> Self {
         Self {
             key,
             tags: Tags::new(),
@@ -50,7 +50,7 @@ impl Plan {
     }
 
     /// The codec, if the value may go to a remote tier.
-    pub(crate) fn remote_codec(&self, inner: &Inner) -> Option<Codec> {
+    pub(crate) fn remote_codec(&self, inner: &Inner) -> Option<Coder> {
         let remote = inner.remote.is_some() && !self.policy.local;
         self.codec.filter(|_| remote)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Plan, Seat, boxed};
 use crate::cache::Inner;
-use crate::codec::{self, Codec};
+use crate::codec::Coder;
 use crate::entry::Stored;
 use crate::hierarchy::{Lease, Trying, Writing};
 use crate::invalidation::{Committed, Overtaken, Reach, Ticket};
@@ -16,8 +16,8 @@ pub(super) enum Fill {
     /// Nowhere else: the remote tier failed, or could not be asked for leave.
     Failed,
     /// To a remote tier without leases.
-    Plain(Codec),
-    Leased(Codec, Lease),
+    Plain(Coder),
+    Leased(Coder, Lease),
 }
 
 /// How a value may be written to the remote tier.
@@ -86,7 +86,7 @@ impl Inner {
     pub(crate) async fn write_remote(
         self: &Arc<Self>,
         committed: Committed,
-        codec: Codec,
+        codec: Coder,
         entry: &Stored,
         terms: Terms,
     ) -> Result<(), crate::Error> {
@@ -110,7 +110,7 @@ impl Inner {
     async fn write_now(
         &self,
         committed: Committed,
-        codec: Codec,
+        codec: Coder,
         entry: &Stored,
         Terms { replaces, lease, seat }: Terms,
     ) -> Result<(), crate::Error> {
@@ -118,9 +118,9 @@ impl Inner {
         let owing = Some(remote.owing(&entry.key));
         let mut unsure = Unsure { committed: &committed, replaces, owing };
         let encode = |message| crate::Error::Encode { key: entry.key.to_string(), message };
-        let payload = (codec.encode)(&entry.value).map_err(encode)?;
-        let envelope = self.envelope((codec.fingerprint)(), &entry.life, committed.stamps());
-        let bytes = codec::seal(&entry.key, &envelope, &payload).map_err(encode)?;
+        let envelope = self.envelope(&entry.life, committed.stamps());
+        let place = (self.namespace.as_str(), &*entry.key);
+        let bytes = self.wire.write(codec, place, &envelope, &entry.value).map_err(encode)?;
         let ttl = self.remote_ttl(entry);
         let token = lease.as_ref().map(Lease::token);
         let writing = Writing { bytes, ttl, announce: replaces };
@@ -202,7 +202,7 @@ impl Inner {
 }
 
 impl Fill {
-    fn codec(&self) -> Option<Codec> {
+    fn codec(&self) -> Option<Coder> {
         match self {
             Self::Memory | Self::Failed => None,
             Self::Plain(codec) | Self::Leased(codec, _) => Some(*codec),

@@ -3,6 +3,8 @@
 //! [`Clock::manual`](crate::Clock::manual) drives time, [`conformance`] checks a custom backend
 //! against the [`Backend`](crate::Backend) trait's docs.
 
+#[doc(hidden)]
+pub mod bytes;
 mod conformance;
 
 pub use conformance::conformance;

@@ -1,0 +1,285 @@
+//! A reader that believes no bytes: whatever format is beneath, a value is neither deeper nor longer
+//! than the limits.
+//!
+//! Types that hold themselves are as deep as the bytes say, and postcard does not count: some hundred
+//! bytes could overflow the stack, which ends the process. A list of `()` takes no bytes at all, however
+//! long it says it is.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
+
+/// How deep a value may be: every list, map, struct, enum, `Some` and newtype is one deeper.
+pub(super) const DEPTH: u32 = 256;
+
+/// How many bytes of the stack reading a value may take: half of what a thread has as a rule. (Frames are
+/// as wide as the type, and several times that in builds without optimisation.)
+const STACK: usize = 1 << 20;
+
+/// How many elements may take no bytes.
+const WEIGHTLESS: usize = 1 << 16;
+
+/// What is left to one value.
+pub(super) struct Limits {
+    elements: Cell<usize>,
+    /// Where the stack was when reading began.
+    stack: usize,
+}
+
+/// About where the stack is.
+#[inline(never)]
+fn stack() -> usize {
+    let here = 0u8;
+    std::ptr::from_ref(std::hint::black_box(&here)).addr()
+}
+
+impl Limits {
+    /// An element takes a byte, or is one of few.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { elements: Cell::new(bytes.len() + WEIGHTLESS), stack: stack() }
+    }
+
+    /// Whether so many elements may be read.
+    pub(super) fn allow(&self, elements: usize) -> bool {
+        elements <= self.elements.get()
+    }
+
+    fn take<E: Error>(&self) -> Result<(), E> {
+        let left = self.elements.get().checked_sub(1);
+        self.elements.set(left.ok_or_else(|| E::custom("more elements than bytes"))?);
+        Ok(())
+    }
+}
+
+/// Deserializer, visitor, seed or access `inner`, within limits.
+pub(super) struct Bounded<'l, T> {
+    inner: T,
+    limits: &'l Limits,
+    depth: u32,
+}
+
+impl<'l, T> Bounded<'l, T> {
+    pub(super) fn new(inner: T, limits: &'l Limits) -> Self {
+        Self { inner, limits, depth: 0 }
+    }
+
+    /// The same limits around something else.
+    fn around<U>(&self, inner: U) -> Bounded<'l, U> {
+        Bounded { inner, limits: self.limits, depth: self.depth }
+    }
+
+    fn deeper<U, E: Error>(&self, inner: U) -> Result<Bounded<'l, U>, E> {
+        if self.depth >= DEPTH || self.limits.stack.abs_diff(stack()) > STACK {
+            return Err(E::custom("nested too deep"));
+        }
+        Ok(Bounded { inner, limits: self.limits, depth: self.depth + 1 })
+    }
+}
+
+macro_rules! read {
+    ($($method:ident($($name:ident: $t:ty),*)),* $(,)?) => { $(
+        fn $method<V: Visitor<'de>>(self, $($name: $t,)* visitor: V) -> Result<V::Value, D::Error> {
+            let visitor = self.around(visitor);
+            self.inner.$method($($name,)* visitor)
+        }
+    )* };
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
+    type Error = D::Error;
+
+    read!(
+        deserialize_any(),
+        deserialize_bool(),
+        deserialize_i8(),
+        deserialize_i16(),
+        deserialize_i32(),
+        deserialize_i64(),
+        deserialize_i128(),
+        deserialize_u8(),
+        deserialize_u16(),
+        deserialize_u32(),
+        deserialize_u64(),
+        deserialize_u128(),
+        deserialize_f32(),
+        deserialize_f64(),
+        deserialize_char(),
+        deserialize_str(),
+        deserialize_string(),
+        deserialize_bytes(),
+        deserialize_byte_buf(),
+        deserialize_option(),
+        deserialize_unit(),
+        deserialize_unit_struct(name: &'static str),
+        deserialize_newtype_struct(name: &'static str),
+        deserialize_seq(),
+        deserialize_tuple(len: usize),
+        deserialize_tuple_struct(name: &'static str, len: usize),
+        deserialize_map(),
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]),
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]),
+        deserialize_identifier(),
+        deserialize_ignored_any(),
+    );
+
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+macro_rules! visit {
+    ($($method:ident($t:ty)),* $(,)?) => { $(
+        fn $method<E: Error>(self, value: $t) -> Result<V::Value, E> {
+            self.inner.$method(value)
+        }
+    )* };
+}
+
+macro_rules! visit_within {
+    ($($method:ident($access:ident)),* $(,)?) => { $(
+        fn $method<A: $access<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+            let access = self.deeper(access)?;
+            self.inner.$method(access)
+        }
+    )* };
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    visit!(
+        visit_bool(bool),
+        visit_i8(i8),
+        visit_i16(i16),
+        visit_i32(i32),
+        visit_i64(i64),
+        visit_i128(i128),
+        visit_u8(u8),
+        visit_u16(u16),
+        visit_u32(u32),
+        visit_u64(u64),
+        visit_u128(u128),
+        visit_f32(f32),
+        visit_f64(f64),
+        visit_char(char),
+        visit_str(&str),
+        visit_borrowed_str(&'de str),
+        visit_string(String),
+        visit_bytes(&[u8]),
+        visit_borrowed_bytes(&'de [u8]),
+        visit_byte_buf(Vec<u8>),
+    );
+
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_none()
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
+    }
+
+    visit_within!(
+        visit_some(Deserializer),
+        visit_newtype_struct(Deserializer),
+        visit_seq(SeqAccess),
+        visit_map(MapAccess),
+        visit_enum(EnumAccess),
+    );
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<S::Value, D::Error> {
+        let from = self.around(from);
+        self.inner.deserialize(from)
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        self.limits.take()?;
+        let seed = self.around(seed);
+        self.inner.next_element_seed(seed)
+    }
+
+    /// Memory is set aside for as many as there can be, not for as many as the bytes say.
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint().filter(|hint| self.limits.allow(*hint))
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        self.limits.take()?;
+        let seed = self.around(seed);
+        self.inner.next_key_seed(seed)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        let seed = self.around(seed);
+        self.inner.next_value_seed(seed)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint().filter(|hint| self.limits.allow(*hint))
+    }
+}
+
+impl<'l, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<'l, A> {
+    type Error = A::Error;
+    type Variant = Bounded<'l, A::Variant>;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Self::Variant), A::Error> {
+        let Self { inner, limits, depth } = self;
+        let (value, inner) = inner.variant_seed(seed)?;
+        Ok((value, Bounded { inner, limits, depth }))
+    }
+}
+
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    fn unit_variant(self) -> Result<(), A::Error> {
+        self.inner.unit_variant()
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
+        let seed = self.around(seed);
+        self.inner.newtype_variant_seed(seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
+        let visitor = self.around(visitor);
+        self.inner.tuple_variant(len, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        let visitor = self.around(visitor);
+        self.inner.struct_variant(fields, visitor)
+    }
+}

@@ -1,0 +1,136 @@
+//! The keys that values are encrypted with.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use zeroize::Zeroize;
+
+use crate::Error;
+
+/// The keys that a cache encrypts its values with in the remote tier, by XChaCha20-Poly1305 (feature
+/// `encryption`). Set with [`Builder::encryption`](crate::Builder::encryption).
+///
+/// Every key has an id, which stored values name. The first encrypts; all of them decrypt. So a key is
+/// changed without a cold cache in three steps, each rolled out to all processes before the next:
+///
+/// 1. add the new key: `Keys::new(1, old).also(2, new)`
+/// 2. write with it: `Keys::new(2, new).also(1, old)`
+/// 3. once the longest time to live is over, forget the old one: `Keys::new(2, new)`
+///
+/// A value under a key that a process does not have is a counted miss there.
+///
+/// A key is 32 bytes from a source of secrets or of randomness, never a password. `Debug` shows ids only. The
+/// copies in this type are overwritten when the last is dropped.
+///
+/// # What is hidden, and what is not
+/// A stored value is one sealed box: the value and all that is known of it (its times, its tags, its type's
+/// fingerprint). It can't be read without the key, nor changed, nor moved: another key, namespace or tenant than
+/// its own is a miss, and so is every flipped bit.
+///
+/// Whoever can read Redis still sees the **keys** (`user:7`), the **names of tags**, which have generations of
+/// their own there, when a value is written and for how long it is kept, its **length**, and what is said on the
+/// bus: keys, tags and patterns that are evicted. Do not put secrets in keys and tags.
+///
+/// Whoever can *write* to Redis can take a value away, or put an older one of the same key back while its time is
+/// not over.
+///
+/// ```
+/// use cache_core::{Cache, Keys, MemoryBackend};
+///
+/// # fn key_of_the_vault(_: u32) -> [u8; 32] { [7; 32] }
+/// # fn main() -> Result<(), cache_core::Error> {
+/// let keys = Keys::new(2, key_of_the_vault(2)).also(1, key_of_the_vault(1));
+/// assert_eq!(format!("{keys:?}"), "Keys([2, 1])");
+/// let cache = Cache::builder().remote(MemoryBackend::new()).encryption(keys).build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Keys {
+    first: (u32, Arc<XChaCha20Poly1305>),
+    others: Vec<(u32, Arc<XChaCha20Poly1305>)>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<u32> = self.ids().collect();
+        write!(f, "Keys({ids:?})")
+    }
+}
+
+pub(super) const NONCE: usize = 24;
+
+impl Keys {
+    /// The key that encrypts, with its id.
+    pub fn new(id: u32, key: [u8; 32]) -> Self {
+        Self { first: (id, cipher(key)), others: Vec::new() }
+    }
+
+    /// A key that only decrypts.
+    #[must_use]
+    pub fn also(mut self, id: u32, key: [u8; 32]) -> Self {
+        self.others.push((id, cipher(key)));
+        self
+    }
+
+    fn ids(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(self.first.0).chain(self.others.iter().map(|(id, _)| *id))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let mut ids: Vec<u32> = self.ids().collect();
+        ids.sort_unstable();
+        match ids.windows(2).find(|two| two[0] == two[1]) {
+            None => Ok(()),
+            Some(two) => {
+                let message = format!("two keys have the id {}; give each its own", two[0]);
+                Err(Error::config("encryption", message))
+            }
+        }
+    }
+
+    pub(super) fn first(&self) -> u32 {
+        self.first.0
+    }
+
+    /// `contents` under the first key, with a tag of 16 bytes at the end.
+    pub(super) fn encrypt(
+        &self,
+        nonce: &[u8; NONCE],
+        aad: &[u8],
+        msg: &[u8],
+    ) -> Result<Vec<u8>, String> {
+        let sealed = self.first.1.encrypt(&XNonce::from(*nonce), Payload { msg, aad });
+        sealed.map_err(|_| "it is too long to be encrypted".to_owned())
+    }
+
+    /// What was encrypted under the key `id`, if it is whole.
+    pub(super) fn decrypt(
+        &self,
+        id: u32,
+        nonce: &[u8; NONCE],
+        aad: &[u8],
+        msg: &[u8],
+    ) -> Option<Vec<u8>> {
+        let mut keys = std::iter::once(&self.first).chain(&self.others);
+        let (_, cipher) = keys.find(|(known, _)| *known == id)?;
+        cipher.decrypt(&XNonce::from(*nonce), Payload { msg, aad }).ok()
+    }
+}
+
+/// The cipher overwrites its copy of the key when it is dropped.
+fn cipher(mut key: [u8; 32]) -> Arc<XChaCha20Poly1305> {
+    let cipher = XChaCha20Poly1305::new((&key).into());
+    key.zeroize();
+    Arc::new(cipher)
+}
+
+/// Never used twice: 24 random bytes are enough for that, however many values there are.
+pub(super) fn nonce() -> Result<[u8; NONCE], String> {
+    let mut nonce = [0; NONCE];
+    getrandom::fill(&mut nonce)
+        .map_err(|error| format!("the system has no randomness: {error}"))?;
+    Ok(nonce)
+}

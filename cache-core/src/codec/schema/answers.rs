@@ -1,0 +1,67 @@
+//! Made-up values, from the most likely to pass to the odd ones that some type insists on.
+
+pub(super) const STRINGS: &[&str] = &[
+    "",
+    "0",
+    "a",
+    "1970-01-01T00:00:00Z",
+    "1970-01-01",
+    "1970-01-01T00:00:00",
+    "00:00:00",
+    "127.0.0.1",
+    "::1",
+    "127.0.0.1:80",
+    "[::1]:80",
+    "127.0.0.0/8",
+    "00000000-0000-0000-0000-000000000000",
+    "http://localhost/",
+    "localhost",
+    "a@b.cd",
+    "1.0.0",
+    "en",
+    "DE",
+    "EUR",
+    "UTC",
+    "true",
+    "text/plain",
+    "aaaaaaaa",
+    "00000000000000000000000000000000",
+];
+
+pub(super) const SIGNED: &[i8] = &[0, 1, 2, -1, 10, 100];
+
+pub(super) const UNSIGNED: &[u8] = &[0, 1, 2, 10, 100, 200];
+
+pub(super) const FLOATS: &[f32] = &[0.0, 1.0, 0.5, -1.0, 100.0];
+
+pub(super) const CHARS: &[char] = &['a', '0', 'A'];
+
+/// Lengths of byte strings.
+pub(super) const BYTES: &[usize] = &[0, 16, 4, 8, 12, 20, 24, 32, 64, 1];
+
+/// Lengths of lists and maps. The first: as many as show what the elements are.
+pub(super) const LENGTHS: &[usize] = &[0, 1, 2, 3, 4, 8, 16, 32];
+
+/// What is given to a type that asks for anything.
+#[derive(Clone, Copy)]
+pub(super) enum Any {
+    Map,
+    Unsigned,
+    Text,
+    Bool,
+    Signed,
+    Float,
+    Nothing,
+    List,
+}
+
+pub(super) const ANYTHING: &[Any] = &[
+    Any::Map,
+    Any::Unsigned,
+    Any::Text,
+    Any::Bool,
+    Any::Signed,
+    Any::Float,
+    Any::Nothing,
+    Any::List,
+];

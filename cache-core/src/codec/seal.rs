@@ -1,0 +1,104 @@
+//! What holds a stored value together: a sum, or encryption. Either covers the place it lies at (namespace and
+//! key) and all of its bytes. What does not hold is a miss, and so is what is sealed in the other way.
+//!
+//! ```text
+//! "LRD\x03" 0                 contents                            sum (16)
+//! "LRD\x03" 1 key id (4) nonce (24) contents, encrypted           tag (16)
+//! ```
+//!
+//! The 16 bytes at the end tell a value from the one stored before it, too (`backend::MARK`).
+
+use std::borrow::Cow;
+use std::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+#[cfg(feature = "encryption")]
+use super::keys::{self, Keys, NONCE};
+
+/// Format 3. A reader of another format sees a miss.
+pub(super) const MAGIC: &[u8; 4] = b"LRD\x03";
+
+const SUMMED: u8 = 0;
+#[cfg(feature = "encryption")]
+const ENCRYPTED: u8 = 1;
+
+/// How a cache seals.
+#[derive(Debug, Default)]
+pub(crate) enum Seal {
+    #[default]
+    Sum,
+    #[cfg(feature = "encryption")]
+    Encryption(Keys),
+}
+
+/// Where a value lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) key: &'a str,
+}
+
+/// 128 bits over place and bytes. It finds damage, and a value that was copied to another place; against
+/// somebody who computes sums too it is no protection.
+pub(super) fn sum(place: Place<'_>, bytes: &[u8]) -> [u8; 16] {
+    let mut hasher = SipHasher13::new_with_keys(0x6c61_7264_6572, 3);
+    for part in [place.namespace, place.key] {
+        hasher.write_u64(part.len() as u64);
+        hasher.write(part.as_bytes());
+    }
+    hasher.write(bytes);
+    hasher.finish128().as_u128().to_le_bytes()
+}
+
+impl Seal {
+    pub(super) fn close(&self, place: Place<'_>, contents: &[u8]) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Sum => {
+                let mut bytes = [&MAGIC[..], &[SUMMED], contents].concat();
+                bytes.extend_from_slice(&sum(place, &bytes));
+                Ok(bytes)
+            }
+            #[cfg(feature = "encryption")]
+            Self::Encryption(keys) => {
+                let mut bytes = [&MAGIC[..], &[ENCRYPTED], &keys.first().to_le_bytes()].concat();
+                let nonce = keys::nonce()?;
+                let sealed = keys.encrypt(&nonce, &associated(place, &bytes), contents)?;
+                bytes.extend_from_slice(&nonce);
+                bytes.extend_from_slice(&sealed);
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// The contents, if they are whole and where they were put.
+    pub(super) fn open<'a>(&self, place: Place<'_>, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Sum => {
+                let (bytes, end) = bytes.split_last_chunk::<16>()?;
+                let contents = bytes.strip_prefix(MAGIC)?.strip_prefix(&[SUMMED])?;
+                (*end == sum(place, bytes)).then_some(Cow::Borrowed(contents))
+            }
+            #[cfg(feature = "encryption")]
+            Self::Encryption(keys) => {
+                let rest = bytes.strip_prefix(MAGIC)?.strip_prefix(&[ENCRYPTED])?;
+                let (id, rest) = rest.split_first_chunk::<4>()?;
+                let head = bytes.get(..bytes.len() - rest.len())?;
+                let (nonce, sealed) = rest.split_first_chunk::<NONCE>()?;
+                let id = u32::from_le_bytes(*id);
+                keys.decrypt(id, nonce, &associated(place, head), sealed).map(Cow::Owned)
+            }
+        }
+    }
+}
+
+/// What is authenticated beside the contents: what stands before them in the clear, and the place.
+#[cfg(feature = "encryption")]
+fn associated(place: Place<'_>, head: &[u8]) -> Vec<u8> {
+    let mut associated = head.to_vec();
+    for part in [place.namespace, place.key] {
+        associated.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        associated.extend_from_slice(part.as_bytes());
+    }
+    associated
+}

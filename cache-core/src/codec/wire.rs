@@ -1,0 +1,101 @@
+//! A value's whole way to the remote tier and back: encoded, compressed, sealed.
+
+use std::any::Any;
+use std::borrow::Cow;
+
+use super::compression::unpack;
+use super::envelope::Form;
+use super::seal::{Place, Seal};
+use super::{Codec, Coder, Compression, Envelope, Frame};
+use crate::entry::Stored;
+
+/// How one cache writes values.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) codec: Codec,
+    pub(crate) compression: Compression,
+    pub(crate) seal: Seal,
+    /// The most bytes that an encoded value may have.
+    pub(crate) limit: usize,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self {
+            codec: Codec::default(),
+            compression: Compression::none(),
+            seal: Seal::default(),
+            limit: 64 << 20,
+        }
+    }
+}
+
+/// A stored value that is whole, and of the type asked for. It is not decoded yet.
+pub(crate) struct Opened<'a> {
+    pub(crate) envelope: Envelope,
+    contents: Cow<'a, [u8]>,
+    /// Where in the contents the payload begins.
+    payload: usize,
+    form: Form,
+    pub(super) codec: Codec,
+    coder: Coder,
+}
+
+impl Wire {
+    /// The bytes to store.
+    pub(crate) fn write(
+        &self,
+        coder: Coder,
+        (namespace, key): (&str, &str),
+        envelope: &Envelope,
+        value: &(dyn Any + Send + Sync),
+    ) -> Result<Vec<u8>, String> {
+        let payload = (coder.encode)(value, self.codec)?;
+        let length = payload.len();
+        if length > self.limit {
+            let limit = self.limit;
+            return Err(format!("it has {length} bytes, and `max_value_bytes` is {limit}"));
+        }
+        let (compression, payload) = self.compression.pack(payload);
+        let form = Form {
+            codec: self.codec.id(),
+            fingerprint: (coder.fingerprint)(self.codec),
+            compression,
+            length: length as u64,
+        };
+        let head = postcard::to_stdvec(&(form, envelope)).map_err(|error| error.to_string())?;
+        self.seal.close(Place { namespace, key }, &[head, payload].concat())
+    }
+
+    /// What is stored in `bytes`; `None` if it is damaged, lies at the wrong place, is another type's, was
+    /// written in a way that is not compiled in, or is too long.
+    pub(crate) fn open<'a>(
+        &self,
+        coder: Coder,
+        (namespace, key): (&str, &str),
+        bytes: &'a [u8],
+    ) -> Option<Opened<'a>> {
+        let contents = self.seal.open(Place { namespace, key }, bytes)?;
+        let ((form, envelope), rest) =
+            postcard::take_from_bytes::<(Form, Envelope)>(&contents).ok()?;
+        let payload = contents.len() - rest.len();
+        let codec = Codec::of_id(form.codec)?;
+        let fits = usize::try_from(form.length).is_ok_and(|length| length <= self.limit);
+        if !fits || form.fingerprint != (coder.fingerprint)(codec) {
+            return None;
+        }
+        Some(Opened { envelope, contents, payload, form, codec, coder })
+    }
+}
+
+impl Opened<'_> {
+    /// The entry; `None` if the payload is not what its header says.
+    pub(crate) fn decode(self, frame: Frame) -> Option<Stored> {
+        (self.coder.decode)(&self.payload()?, self.codec, frame)
+    }
+
+    pub(super) fn payload(&self) -> Option<Cow<'_, [u8]>> {
+        let packed = self.contents.get(self.payload..)?;
+        unpack(self.form.compression, packed, usize::try_from(self.form.length).ok()?)
+    }
+}

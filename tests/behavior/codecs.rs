@@ -1,0 +1,247 @@
+//! What a cache's codec writes comes back, from any cache that has the codec; what a codec can't carry is
+//! refused with what to do instead.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use larder::redis::Redis;
+use larder::{Cache, Codec, Error, RemoteValue, Source, cached};
+use serde::{Deserialize, Serialize};
+
+use crate::stored::{Store, is_foreign};
+use crate::support::Server;
+
+const ALL: [Codec; 3] = [Codec::Postcard, Codec::Json, Codec::MessagePack];
+const DESCRIBING: [Codec; 2] = [Codec::Json, Codec::MessagePack];
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Nothing,
+    Pair(i8, u64),
+    Named { text: String, letter: char },
+    Nested(Vec<Shape>),
+    One(Option<Box<Shape>>),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Wrapper<T>(T);
+
+async fn round<T: RemoteValue + PartialEq + Debug>(codec: Codec, value: T) {
+    let store = Store::default();
+    let cache = store.cache(|builder| builder.codec(codec));
+    cache.insert("value", value.clone()).await.unwrap();
+    assert_eq!(cache.get::<T>("value").await.unwrap(), Some(value.clone()), "{codec:?}");
+    // The reader's own codec does not matter.
+    for other in ALL {
+        let reader = store.cache(|builder| builder.codec(other));
+        assert_eq!(reader.get::<T>("value").await.unwrap(), Some(value.clone()), "{codec:?}");
+    }
+}
+
+#[tokio::test]
+async fn values_come_back_as_they_went() {
+    for codec in ALL {
+        round(codec, ()).await;
+        round(codec, "naïve 🦀 \0 \r\n \"".to_owned()).await;
+        round(codec, (u64::MAX, i64::MIN, u128::MAX, i128::MIN)).await;
+        round(codec, (0.1f32, -0.0f64, f64::MIN_POSITIVE, f64::MAX, 1e-7, 0.1 + 0.2)).await;
+        round(codec, (true, 'ß', Some(1u8), None::<u8>)).await;
+        round(codec, [[1u16, 2], [3, 4]]).await;
+        round(codec, BTreeMap::from([("a".to_owned(), vec![1]), (String::new(), vec![])])).await;
+        round(codec, BTreeMap::from([(-7i64, 'a'), (8, 'b')])).await;
+        round(codec, vec![Ok::<u8, String>(1), Err("kept".to_owned())]).await;
+        round(codec, Wrapper(Wrapper(Some(7u8)))).await;
+        round(codec, (Duration::from_nanos(1_234_567_890), IpAddr::from([127, 0, 0, 1]))).await;
+        let named = Shape::Named { text: "x".into(), letter: 'y' };
+        let one = Shape::One(Some(Box::new(Shape::Pair(-1, 1))));
+        round(codec, Shape::Nested(vec![Shape::Nothing, one, named, Shape::Nested(vec![])])).await;
+    }
+    round(Codec::Postcard, (f64::INFINITY, Some(None::<u8>), Some(()))).await;
+    round(Codec::MessagePack, (f64::INFINITY, f32::NEG_INFINITY)).await;
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Loose {
+    id: u8,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    nickname: Option<String>,
+    either: Either,
+    tagged: Tagged,
+    #[serde(flatten)]
+    page: Page,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Number(u64),
+    Text(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+enum Tagged {
+    Host { address: IpAddr },
+    Nothing,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", content = "c")]
+enum Adjacent {
+    One(u8),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Page {
+    first: u8,
+}
+
+fn loose(either: Either, tagged: Tagged) -> Loose {
+    Loose { id: 7, nickname: None, either, tagged, page: Page { first: 1 } }
+}
+
+#[tokio::test]
+async fn self_describing_codecs_carry_what_asks_what_comes_next() {
+    for codec in DESCRIBING {
+        let address = IpAddr::from([127, 0, 0, 1]);
+        round(codec, loose(Either::Number(1), Tagged::Nothing)).await;
+        round(codec, loose(Either::Text("x".to_owned()), Tagged::Host { address })).await;
+        round(codec, Adjacent::One(1)).await;
+    }
+}
+
+/// Nothing is stored, and the error says all of `words`.
+async fn refused<T: RemoteValue>(codec: Codec, value: T, words: &[&str]) {
+    let store = Store::default();
+    let cache = store.cache(|builder| builder.codec(codec));
+    let error = cache.insert("value", value).await.expect_err("it can't be carried");
+    assert!(matches!(error, Error::Encode { .. }), "{error:?}");
+    for word in words {
+        assert!(error.to_string().contains(word), "no {word:?} in {error}");
+    }
+    assert!(store.is_empty("ns:value").await);
+}
+
+#[tokio::test]
+async fn what_postcard_cannot_carry_is_refused() {
+    let codec = Codec::Postcard;
+    let instead = "use `Codec::Json` or `Codec::MessagePack`, or `#[cached(local)]`";
+    refused(codec, Either::Number(1), &["untagged", instead]).await;
+    refused(codec, Tagged::Nothing, &["tag = ", instead]).await;
+    refused(codec, Adjacent::One(1), &[instead]).await;
+    refused(codec, vec![Some((Either::Text(String::new()), 1))], &[instead]).await;
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Flat {
+        #[serde(flatten)]
+        page: Page,
+    }
+    refused(codec, Flat { page: Page { first: 1 } }, &["flatten", instead]).await;
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Skipping {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nickname: Option<u8>,
+        id: u8,
+    }
+    refused(codec, Skipping { nickname: None, id: 1 }, &["`nickname`", instead]).await;
+}
+
+#[tokio::test]
+async fn what_would_come_back_as_something_else_is_refused() {
+    for codec in DESCRIBING {
+        refused(codec, Some(None::<u8>), &["Some(None)", "Codec::Postcard"]).await;
+        refused(codec, vec![Some(())], &["Some(())"]).await;
+        refused(codec, Some(Wrapper(None::<u8>)), &["Some(None)"]).await;
+    }
+    refused(Codec::Json, vec![f64::NAN], &["NaN", "use another codec"]).await;
+    refused(Codec::Json, Some(f32::INFINITY), &["infinity"]).await;
+    refused(Codec::Json, BTreeMap::from([(vec![1], 1)]), &["key must be a string"]).await;
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Chain(Option<Box<Chain>>);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Tree(Vec<Tree>);
+
+/// What is stored is read back, up to a depth; what is deeper is refused at once, not found out later.
+#[tokio::test]
+async fn depth_is_bounded_on_both_ways() {
+    let tree = |depth: u32| (1..depth).fold(Tree(vec![]), |tree, _| Tree(vec![tree]));
+    let chain = |depth: u32| (1..depth).fold(Chain(None), |chain, _| Chain(Some(chain.into())));
+    for codec in ALL {
+        let deepest = if codec == Codec::Json { 120 } else { 128 };
+        round(codec, tree(deepest)).await;
+        refused(codec, tree(deepest + 1), &["nested more than"]).await;
+        if codec == Codec::Postcard {
+            round(codec, chain(128)).await;
+        }
+        refused(codec, chain(129), &["nested more than", "flatten it"]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_and_never_read() {
+    let store = Store::default();
+    let [small, large] =
+        [1_000, 10_000].map(|bytes| store.cache(|builder| builder.max_value_bytes(bytes)));
+    let error = small.insert("value", vec![0u8; 2_000]).await.expect_err("it is too large");
+    assert!(error.to_string().contains("`max_value_bytes` is 1000"), "{error}");
+    assert!(store.is_empty("ns:value").await);
+    // The old value was to be replaced, so it is evicted before the next read.
+    assert_eq!(small.get::<Vec<u8>>("value").await.unwrap(), None);
+    large.insert("value", vec![0u8; 2_000]).await.unwrap();
+    assert!(!is_foreign::<Vec<u8>>(&large, "value").await);
+    assert!(is_foreign::<Vec<u8>>(&small, "value").await);
+    let none = Cache::builder().max_value_bytes(0).build().expect_err("nothing would fit");
+    assert!(none.to_string().starts_with("max_value_bytes: "), "{none}");
+}
+
+#[cached(key = "either:{id}", ttl = "1h", cache = cache, skip(cache))]
+async fn either(cache: &Cache, id: u64) -> Either {
+    Either::Number(id)
+}
+
+/// A cached function never fails for its cache: what can't be carried stays in memory.
+#[tokio::test]
+async fn a_function_whose_value_cannot_be_carried_answers() {
+    let server = Server::start();
+    let build = |codec| {
+        let url = server.url();
+        async move {
+            let redis = Redis::connect(url).await.unwrap();
+            Cache::builder().namespace("ns").codec(codec).remote(redis).build().unwrap()
+        }
+    };
+    let postcard = build(Codec::Postcard).await;
+    assert_eq!(either(&postcard, 7).traced().await.source, Source::Loaded);
+    assert_eq!(server.bytes("ns:either:7"), None);
+    crate::support::eventually("memory is trusted", async || postcard.is_linked()).await;
+    either(&postcard, 7).await;
+    assert_eq!(either(&postcard, 7).traced().await.source, Source::Memory);
+    let json = build(Codec::Json).await;
+    assert_eq!(either(&json, 8).traced().await.source, Source::Loaded);
+    let other = build(Codec::MessagePack).await;
+    assert_eq!(either(&other, 8).traced().await.source, Source::Remote);
+}
+
+/// A `Deserialize` that panics over what it finds takes nobody down.
+#[tokio::test]
+async fn a_deserialize_that_panics_is_a_miss() {
+    #[derive(Clone, Debug, Serialize)]
+    struct Even(u8);
+    impl<'de> Deserialize<'de> for Even {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let number = u8::deserialize(from)?;
+            assert!(number.is_multiple_of(2), "this type panics over odd numbers");
+            Ok(Self(number))
+        }
+    }
+    let store = Store::default();
+    let cache = store.plain();
+    cache.insert("two", Even(2)).await.unwrap();
+    cache.insert("three", Even(3)).await.unwrap();
+    assert_eq!(cache.get::<Even>("two").await.unwrap().map(|even| even.0), Some(2));
+    assert!(is_foreign::<Even>(&cache, "three").await);
+}

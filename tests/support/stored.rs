@@ -1,0 +1,46 @@
+//! One store in this process, and a hand in it behind every cache's back.
+
+use larder::{Backend, Builder, Cache, MemoryBackend, RemoteValue, Write};
+
+#[derive(Default)]
+pub(crate) struct Store {
+    backend: MemoryBackend,
+}
+
+impl Store {
+    /// A cache over it that has no memory, so that nothing hides what lies there.
+    pub(crate) fn cache(&self, set: impl FnOnce(Builder) -> Builder) -> Cache {
+        let builder = Cache::builder().namespace("ns").no_memory().remote(self.backend.clone());
+        set(builder).build().unwrap()
+    }
+
+    pub(crate) fn plain(&self) -> Cache {
+        self.cache(|builder| builder)
+    }
+
+    /// The bytes at a place: namespace, colon, key.
+    pub(crate) async fn bytes(&self, place: &str) -> Vec<u8> {
+        let mut found = self.backend.get_many(&[place]).await.unwrap();
+        found.pop().flatten().expect("something is stored").to_vec()
+    }
+
+    pub(crate) async fn is_empty(&self, place: &str) -> bool {
+        self.backend.get_many(&[place]).await.unwrap() == [None]
+    }
+
+    pub(crate) async fn put(&self, place: &str, bytes: &[u8]) {
+        let write = Write { key: place.to_owned(), value: bytes.to_vec().into(), ttl: None };
+        self.backend.set(&[write], None).await.unwrap();
+    }
+}
+
+/// What is under `key` is no value of the type: a miss, and counted.
+pub(crate) async fn is_foreign<T: RemoteValue>(cache: &Cache, key: &str) -> bool {
+    let before = cache.stats();
+    let found = cache.get::<T>(key).await.unwrap();
+    let after = cache.stats();
+    assert_eq!(after.remote_errors, before.remote_errors);
+    let counted = (after.foreign - before.foreign, after.misses - before.misses);
+    assert_eq!(counted, if found.is_none() { (1, 1) } else { (0, 0) });
+    found.is_none()
+}
