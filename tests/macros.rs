@@ -11,12 +11,18 @@ mod cache_put;
 mod caches;
 #[path = "macros/call.rs"]
 mod call;
+#[path = "macros/cells.rs"]
+mod cells;
 #[path = "macros/conditions.rs"]
 mod conditions;
+#[path = "support/gated.rs"]
+mod gated;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/methods.rs"]
 mod methods;
+#[path = "support/origin.rs"]
+mod origin;
 #[path = "macros/policy.rs"]
 mod policy;
 #[path = "macros/stale.rs"]

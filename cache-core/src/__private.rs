@@ -1,6 +1,7 @@
 //! All that expansions of the attributes call. Not covered by any promise of stability.
 
 pub use crate::call::{Captures, Fetch, Judge, Load, Rules, Tags, wait};
+pub use crate::cell::{HasCell, cell_of};
 pub use crate::codec::{local, remote};
 pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};

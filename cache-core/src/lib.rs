@@ -10,6 +10,7 @@
 //! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
 //! | `tenant` | views that share nothing |
 //! | `warm` | many calls at once |
+//! | `cell` | what ends with the instance that it belongs to |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
 //! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
@@ -26,6 +27,7 @@ mod backend;
 mod builder;
 mod cache;
 mod call;
+mod cell;
 mod clock;
 mod codec;
 mod duration;
@@ -57,6 +59,7 @@ pub use builder::Builder;
 pub use bytes::Bytes;
 pub use cache::Cache;
 pub use call::{Cached, Call, IntoCache, IntoTtl, Peek, Put, Source, Traced};
+pub use cell::CachedCell;
 pub use clock::{Clock, Timestamp};
 pub use codec::RemoteValue;
 pub(crate) use duration::parse_duration;

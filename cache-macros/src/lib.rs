@@ -217,8 +217,49 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// `key` is required and has to name at least one field of `self`, or all instances would share one value. The other options
-/// are those of [`macro@cached`], without `skip`.
+/// What tells the instances apart is required: a `key` (or `key_with`) that uses `self`, or a cell in the instance. The other
+/// options are those of [`macro@cached`], without `skip`.
+///
+/// # In a cell
+///
+/// `cell = self.books` keeps the value with the instance itself, which then needs no key:
+///
+/// ```
+/// # use larder::{CachedCell, Error, cached_property};
+/// struct Author {
+///     id: u64,
+///     relations: CachedCell,
+/// }
+///
+/// impl Author {
+///     #[cached_property(cell = self.relations, ttl = "5m", tags = ["books"])]
+///     async fn books(&self) -> Vec<String> {
+///         vec![format!("a book by {}", self.id)] // what a database says
+///     }
+///
+///     #[cached_property(cell = self.relations, ttl = "1h")]
+///     fn name(&self) -> String {
+///         format!("author {}", self.id)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let author = Author { id: 7, relations: CachedCell::new() };
+/// assert_eq!(author.books().await, ["a book by 7"]); // loads, and from then on it is a hit
+/// author.books().evict().await?;                     // this value
+/// author.relations.clear();                          // all values of this author
+/// larder::default_cache().evict_tag("books").await?; // the books of all authors
+/// drop(author);                                      // the values go, too
+/// # Ok(())
+/// # }
+/// ```
+///
+/// `cell` takes any expression over `self` that is a `larder::CachedCell`, or a pointer to one. A cell can serve one method or
+/// all of an instance: each has a value of its own. The values lie in the memory tier and never in a remote one, so that they
+/// need no serde, and other processes know nothing of them. `stale` and the other options that may leave a load to the
+/// background need an instance that can be cloned; the clone's cell is a new one. `key`, `key_with`, `key_prefix`, `version` and
+/// `local` have nothing to say beside `cell`.
 #[proc_macro_attribute]
 pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
     cached_property::expand(args.into(), item.into()).into()

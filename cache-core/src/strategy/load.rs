@@ -230,7 +230,8 @@ where
         // What came meanwhile is newer than this load.
         let older = older && ticket.is_alive();
         drop(ticket);
-        if older && let Err(error) = inner.evict_keys(&[self.plan.key.as_str()]).await {
+        let key = std::slice::from_ref(&self.plan.key);
+        if older && let Err(error) = inner.evict_keys(key).await {
             tracing::warn!(%error, "larder: an older value was not evicted everywhere");
         }
         loaded(S::join(value), Source::Loaded)

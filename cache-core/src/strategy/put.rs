@@ -19,6 +19,7 @@ impl Inner {
     ) -> Result<(), Error> {
         plan.policy.check()?;
         let id = plan.key.id();
+        plan.enlist(self, id);
         // Beats the loads that began before.
         let _ = self.forget(id, Reach::All);
         let stamps = self.generations.stamp(plan.tags());

@@ -11,8 +11,8 @@ use crate::template::plain_text;
 /// The texts that were given.
 #[derive(Default)]
 pub(crate) struct Affixes {
-    prefix: Option<String>,
-    version: Option<String>,
+    prefix: Option<(Ident, String)>,
+    version: Option<(Ident, String)>,
 }
 
 impl Affixes {
@@ -21,27 +21,32 @@ impl Affixes {
         Self { prefix: prefix(options, errors), version: version(options, errors) }
     }
 
+    /// The options that were given.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Ident> {
+        self.prefix.iter().chain(&self.version).map(|(name, _)| name)
+    }
+
     /// The statement in front of the key's own.
     pub(crate) fn before(&self, key: &Ident) -> Option<TokenStream> {
-        self.prefix.as_ref().map(|prefix| mixed!(#key.literal(#prefix);))
+        self.prefix.as_ref().map(|(_, prefix)| mixed!(#key.literal(#prefix);))
     }
 
     /// The statement behind them.
     pub(crate) fn after(&self, key: &Ident) -> Option<TokenStream> {
-        self.version.as_ref().map(|version| mixed!(#key.literal(#version);))
+        self.version.as_ref().map(|(_, version)| mixed!(#key.literal(#version);))
     }
 }
 
 /// The text and a separator.
-fn prefix(options: &mut Options, errors: &mut Errors) -> Option<String> {
-    let (_, value) = options.assigned("key_prefix", errors)?;
+fn prefix(options: &mut Options, errors: &mut Errors) -> Option<(Ident, String)> {
+    let (name, value) = options.assigned("key_prefix", errors)?;
     let text = plain_text("key_prefix", &value, errors)?;
-    Some(if text.ends_with([':', '/']) { text } else { text + ":" })
+    Some((name, if text.ends_with([':', '/']) { text } else { text + ":" }))
 }
 
 /// `#` and the text. It comes last, so that patterns find all versions, and no argument's text has a `#`.
-fn version(options: &mut Options, errors: &mut Errors) -> Option<String> {
-    let (_, value) = options.assigned("version", errors)?;
+fn version(options: &mut Options, errors: &mut Errors) -> Option<(Ident, String)> {
+    let (name, value) = options.assigned("version", errors)?;
     let text = match &value {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_digits().to_owned(),
         Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => plain_text("version", &value, errors)?,
@@ -51,5 +56,5 @@ fn version(options: &mut Options, errors: &mut Errors) -> Option<String> {
             return None;
         }
     };
-    Some(format!("#{text}"))
+    Some((name, format!("#{text}")))
 }

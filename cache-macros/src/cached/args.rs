@@ -18,11 +18,12 @@ pub(crate) struct Args {
     pub(crate) conditions: Conditions,
     pub(crate) key: Option<(Ident, Expr)>,
     pub(crate) key_with: Option<(Ident, Expr)>,
+    pub(crate) cell: Option<(Ident, Option<Expr>)>,
     pub(crate) affixes: Affixes,
     pub(crate) tags: Option<(Ident, Expr)>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) cache: CacheChoice,
-    pub(crate) local: bool,
+    pub(crate) local: Option<Ident>,
 }
 
 impl Args {
@@ -35,11 +36,12 @@ impl Args {
             conditions: Conditions::take(&mut options, errors),
             key: options.assigned("key", errors),
             key_with: options.assigned("key_with", errors),
+            cell: options.given("cell", errors),
             affixes: Affixes::take(&mut options, errors),
             tags: options.assigned("tags", errors),
             skip: options.names("skip", errors).unwrap_or_default(),
             cache: cache_choice(&mut options, errors),
-            local: options.flag("local", errors).is_some(),
+            local: options.flag("local", errors),
         }
     }
 }

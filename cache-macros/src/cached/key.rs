@@ -6,6 +6,7 @@ use syn::{Expr, Receiver};
 
 use super::Flavor;
 use super::args::Args;
+use crate::cached_property::cell;
 use crate::errors::{Errors, list};
 use crate::signature::{Argument, Function, Names};
 use crate::target::mentions;
@@ -17,6 +18,8 @@ pub(crate) enum Key {
     Automatic { args: Vec<Ident>, generics: Vec<Ident> },
     /// The function's path, its generic parameters and a text of the user's.
     Custom { text: Box<Expr>, generics: Vec<Ident> },
+    /// The function's path, its generic parameters and a cell of the instance.
+    Cell { cell: Box<Expr>, generics: Vec<Ident> },
     /// The template and nothing else.
     Template(Template),
 }
@@ -30,6 +33,9 @@ pub(crate) fn build(
     errors: &mut Errors,
 ) -> Option<Key> {
     skip_is_known(&args.skip, names, errors);
+    if let Some((name, value)) = &args.cell {
+        return Some(cell::build(name, value.as_ref()?, args, names, errors));
+    }
     if let Some((name, value)) = &args.key_with {
         return custom(flavor, name, value, args, names, errors);
     }
@@ -65,8 +71,8 @@ fn automatic(
     if flavor == Flavor::Property {
         errors.at(
             function.sig.ident.span(),
-            "`#[cached_property]` needs a key that names the instance, such as `key = \"user:{self.id}:posts\"`: without one all \
-             instances would share one value",
+            "`#[cached_property]` needs a key that names the instance, such as `key = \"user:{self.id}:posts\"`, or a cell in the \
+             instance (`cell = self.posts`): without one all instances would share one value",
         );
         return None;
     }

@@ -21,12 +21,12 @@ use crate::fallback;
 use crate::options::Grammar;
 use crate::signature::Function;
 pub(crate) use affixes::Affixes;
-use args::Args;
-pub(crate) use args::cache_choice;
+pub(crate) use args::{Args, cache_choice};
+pub(crate) use key::Key;
 pub(crate) use model::{CacheChoice, tag_templates};
 pub(crate) use prologue::{borrowed, shape};
 
-/// The options in the order of the docs. A property has one argument, so that it knows no `skip`: that one stands last.
+/// The options in the order of the docs.
 const KNOWN: [&str; 26] = [
     "ttl",
     "tti",
@@ -56,8 +56,15 @@ const KNOWN: [&str; 26] = [
     "skip",
 ];
 
+/// A property has one argument, so that there is nothing to `skip`, and an instance, which may have a `cell`.
+const OF_PROPERTY: [&str; KNOWN.len()] = {
+    let mut known = KNOWN;
+    known[known.len() - 1] = "cell";
+    known
+};
+
 /// Planned for both attributes.
-const LATER: &[&str] = &["on_error", "each", "cell"];
+const LATER: &[&str] = &["on_error", "each"];
 
 /// Which attribute is expanded: they differ in what they demand of the function and of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,7 +84,7 @@ impl Flavor {
     fn grammar(self) -> Grammar {
         let known = match self {
             Flavor::Function => &KNOWN,
-            Flavor::Property => KNOWN.split_at(KNOWN.len() - 1).0,
+            Flavor::Property => &OF_PROPERTY,
         };
         Grammar { known, later: LATER, targets: false }
     }

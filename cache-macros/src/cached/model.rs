@@ -54,7 +54,7 @@ pub(crate) fn build(
         root: args.root,
         policy: args.policy,
         conditions: args.conditions,
-        local: args.local,
+        local: args.local.is_some() || matches!(key, Key::Cell { .. }),
         key,
         affixes: args.affixes,
         tags,

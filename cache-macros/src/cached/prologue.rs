@@ -9,7 +9,7 @@ use syn::{ExprReference, GenericParam, Type};
 use super::key::Key;
 use super::model::{CacheChoice, Model};
 use super::rules;
-use crate::mixed::mixed;
+use crate::mixed::{mixed, shown_at};
 use crate::template::Template;
 
 /// `static SITE`: the function's policy, made at compile time.
@@ -64,10 +64,18 @@ pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
             let text = borrowed(text);
             automatic(model, generics, &quote_spanned!(shown=> key.text(#text);))
         }
+        Key::Cell { generics, .. } => automatic(model, generics, &mixed!(key.cell(cell);)),
     };
+    let cell = cell(model).map(|cell| {
+        // What rustc says of what is no cell is shown at the expression.
+        let of = shown_at(cell.span(), &mixed!(#private::cell_of));
+        let cell = borrowed(cell);
+        mixed!(let cell = #of(#cell);)
+    });
     let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
     let (shape, rules) = (shape(private, output), rules::statements(model, output));
     mixed! {
+        #cell
         let key = #key;
         #tags
         let shape = #shape;
@@ -85,6 +93,13 @@ pub(crate) fn shape(private: &TokenStream, output: &Type) -> TokenStream {
     }
 }
 
+fn cell(model: &Model) -> Option<&syn::Expr> {
+    match &model.key {
+        Key::Cell { cell, .. } => Some(cell),
+        _ => None,
+    }
+}
+
 /// `Fetch::new(..)` up to the call that decides on the load.
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
@@ -97,7 +112,8 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
         }
         _ => TokenStream::new(),
     };
-    mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cache #skip)
+    let cell = cell(model).map(|_| mixed!(.cell(cell)));
+    mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #cache #skip)
 }
 
 /// `&expr`, with parentheses where `expr` needs them.

@@ -276,11 +276,6 @@ fn properties() {
         &["mention at least one field of `self`, such as `{self.id}`"],
     );
     property(
-        quote!(cell = self.count),
-        good(),
-        &["`cell` is not available yet", "needs a key that names the instance"],
-    );
-    property(
         quote!(key = "{self.id}"),
         quote!(
             fn count(&mut self) -> u64 {

@@ -1,6 +1,7 @@
 //! Snapshots of expansions, and the text of every error.
 
 mod cached;
+mod cached_cell;
 mod cached_detached;
 mod cached_keys;
 mod cached_policy;
