@@ -7,9 +7,10 @@ pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
 pub use crate::site::Site;
 pub use crate::value::{
-    AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, Optional, Probe, Shape,
-    ShapePlain, ShapeResult, ShapeShared, SharedFailure, TimeoutError, TimeoutNever, TimesOut,
-    absent, detached, keeps_errors, times_out, value_probe,
+    AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,
+    RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure, Tells,
+    TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, refuses, times_out,
+    value_probe,
 };
 
 use crate::policy::{Policy, PolicyError};

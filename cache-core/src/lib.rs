@@ -68,7 +68,7 @@ pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use memory::{Eviction, Memory};
 pub use observe::Stats;
 pub use pattern::Pattern;
-pub use policy::{Policy, PolicyError, Stampede};
+pub use policy::{OnError, Policy, PolicyError, Stampede};
 pub use registry::default_cache;
 pub use scope::{
     Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,

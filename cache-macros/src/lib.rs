@@ -78,9 +78,10 @@ use proc_macro::TokenStream;
 /// | `hard_timeout = "2s"` ᵇ | none | how long to wait in any case; without an old value the function then returns its error, which must be `From<larder::TimedOut>`; the load goes on |
 /// | `stampede = "fleet"` | `"fleet"` | how far one load per key reaches: all processes of a remote tier, `"process"`, or `"off"` |
 /// | `lease = "30s"` | `"10s"` | after how long a load counts as hung, so that one of those who wait takes over |
+/// | `on_error = "fail"` ʳ | `"bypass"` | what a failing cache is (the remote tier can't be asked, or no cache of the function's name is installed): `"bypass"`: a load, and nothing that the caller could see; `"fail"`: the caller's error, which must be `From<larder::Error>`. Then nothing is loaded. What memory has is served all the same, and so is an old value within `stale_if_error` |
 ///
 /// ᵇ The load may go on in the background: async functions only. Borrowed arguments are cloned for it when it does, so that `&T`
-/// needs `T: ToOwned`, and `&mut` is refused.
+/// needs `T: ToOwned`, and `&mut` is refused. ʳ Async functions only, and not with `local`: memory does not fail.
 ///
 /// Whether the cache is used at all:
 ///
@@ -101,7 +102,7 @@ use proc_macro::TokenStream;
 /// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
 /// | `skip(db, self)` | none | arguments that the value does not depend on |
 /// | `tags = ["users", "user:{id}"]` | none | names under which entries can be evicted together |
-/// | `cache = "people"` | the default cache | a cache by name, or (any other expression) a handle: `cache = self.cache` |
+/// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that gives a `larder::Cache`, or what can be dereferenced to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
 /// | `local` | all tiers | the memory tier only; the value then needs no serde |
 /// | `crate = path` | found | where larder is, for crates that re-export it |
 ///
@@ -158,7 +159,7 @@ use proc_macro::TokenStream;
 ///
 /// The policy may let a load go on in the background, so that an async function has to meet the demands of ᵇ for it. One with
 /// a `&mut` argument and a sync function cannot: of the policy they leave out `stale`, `early_refresh` and the timeouts. `none_ttl`,
-/// `err_ttl` and `hard_timeout` of the policy hold for outputs that they are made for, and are left out for others; in the attribute
+/// `err_ttl`, `hard_timeout` and `on_error` of the policy hold for outputs that they are made for, and are left out for others; in the attribute
 /// itself they are errors there. `policy` cannot name `Self`.
 ///
 /// # Keys
@@ -194,7 +195,7 @@ use proc_macro::TokenStream;
 ///
 /// # Sync functions and methods
 ///
-/// A sync function takes all options but those marked ᵇ.
+/// A sync function takes all options but those marked ᵇ or ʳ.
 ///
 /// Beside a sync function stands an empty type of the same name, beside a sync method (and a method whose load may go on in the
 /// background) a hidden one. So these two kinds of method can be in inherent impls but not in the implementation of a trait, and

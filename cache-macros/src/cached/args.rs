@@ -59,6 +59,26 @@ pub(crate) fn cache_choice(options: &mut Options, errors: &mut Errors) -> CacheC
             }
             CacheChoice::Named(name)
         }
-        Some((_, handle)) => CacheChoice::Handle(Box::new(handle)),
+        Some((_, handle)) => {
+            if let Some(message) = no_handle(&handle) {
+                errors.on(&handle, message);
+                return CacheChoice::Default;
+            }
+            CacheChoice::Handle(Box::new(handle))
+        }
+    }
+}
+
+/// What cannot give a handle, though it is an expression: the key and the cache are found before anything is awaited.
+fn no_handle(handle: &Expr) -> Option<&'static str> {
+    match handle {
+        Expr::Closure(_) => Some(
+            "`cache` is an expression over the arguments, written with their names: `cache = self.cache`, or `cache = cache_from(&ctx)`",
+        ),
+        Expr::Await(_) | Expr::Try(_) => Some(
+            "the cache is chosen before anything runs that could wait or fail: give an expression that has the handle at once, such as a \
+             field (`cache = self.cache`), or choose for the call: `get(id).cache(&cache).await`",
+        ),
+        _ => None,
     }
 }

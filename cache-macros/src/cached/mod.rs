@@ -24,10 +24,10 @@ pub(crate) use affixes::Affixes;
 pub(crate) use args::{Args, cache_choice};
 pub(crate) use key::Key;
 pub(crate) use model::{CacheChoice, tag_templates};
-pub(crate) use prologue::{borrowed, shape};
+pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the docs.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 27] = [
     "ttl",
     "tti",
     "jitter",
@@ -44,6 +44,7 @@ const KNOWN: [&str; 26] = [
     "skip_if",
     "stampede",
     "lease",
+    "on_error",
     "policy",
     "key",
     "key_with",
@@ -64,7 +65,7 @@ const OF_PROPERTY: [&str; KNOWN.len()] = {
 };
 
 /// Planned for both attributes.
-const LATER: &[&str] = &["on_error", "each"];
+const LATER: &[&str] = &["each"];
 
 /// Which attribute is expanded: they differ in what they demand of the function and of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -42,7 +42,8 @@ pub(crate) fn build(
     errors: &mut Errors,
 ) -> Option<Model> {
     let names = function.names();
-    args.policy.check(&function, errors);
+    let local = args.local.as_ref().or(args.cell.as_ref().map(|(name, _)| name));
+    args.policy.check(&function, local, errors);
     args.conditions.check(&names, errors);
     let tags = args
         .tags

@@ -105,15 +105,24 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let tags = model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(tags)));
     let skip = model.conditions.fetch();
-    let cache = match &model.cache {
-        CacheChoice::Handle(handle) => {
-            let handle = borrowed(handle);
-            mixed!(.cache(#handle))
-        }
-        _ => TokenStream::new(),
-    };
     let cell = cell(model).map(|_| mixed!(.cell(cell)));
-    mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #cache #skip)
+    let fetch = mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #skip);
+    match &model.cache {
+        CacheChoice::Handle(handle) => with_handle(handle, |handle| mixed!(#fetch.cache(#handle))),
+        _ => fetch,
+    }
+}
+
+/// `then`, which uses the user's `handle` by reference. Nothing is expected of its type in advance, so that whatever can be
+/// dereferenced to a cache is one, and what it was borrowed from (a lock) is let go at once.
+pub(crate) fn with_handle(
+    handle: &syn::Expr,
+    then: impl FnOnce(&Ident) -> TokenStream,
+) -> TokenStream {
+    // What rustc says of its type is shown at the expression.
+    let name = Ident::new("handle", Span::mixed_site().located_at(handle.span()));
+    let (handle, then) = (borrowed(handle), then(&name));
+    mixed!(match #handle { #name => #then })
 }
 
 /// `&expr`, with parentheses where `expr` needs them.

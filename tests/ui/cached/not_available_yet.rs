@@ -1,6 +1,6 @@
 use larder::cached;
 
-#[cached(on_error = "fail", each = "id in ids")]
+#[cached(each = "id in ids")]
 async fn get(ids: Vec<u64>) -> u64 {
     ids[0]
 }
