@@ -21,6 +21,8 @@ mod gated;
 mod keys;
 #[path = "macros/methods.rs"]
 mod methods;
+#[path = "macros/models.rs"]
+mod models;
 #[path = "macros/on_error.rs"]
 mod on_error;
 #[path = "support/origin.rs"]

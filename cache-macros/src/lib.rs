@@ -21,6 +21,7 @@ mod mutator;
 mod options;
 mod outcome;
 mod signature;
+mod subject;
 mod target;
 mod template;
 #[cfg(test)]
@@ -100,8 +101,10 @@ use proc_macro::TokenStream;
 /// | `key_with = make_key(&query, page)` | automatic | a text in the place of the arguments, behind the function's path: an expression over the arguments, by reference where you write `&`, that gives anything with `Display`. It is escaped as an argument would be. **An argument that it forgets cannot be noticed**: calls that differ in it share an entry |
 /// | `key_prefix = "users"` | none | text in front of the key, whichever kind, and a `:` unless it ends in `:` or `/` |
 /// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
+/// | `model = "user", op = "get"` | none | which operation of which model this is; see [below](#models-and-events) |
 /// | `skip(db, self)` | none | arguments that the value does not depend on |
 /// | `tags = ["users", "user:{id}"]` | none | names under which entries can be evicted together |
+/// | `invalidate_on = [UserSaved]` | none | types of events that make the entries old; see [below](#models-and-events) |
 /// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that gives a `larder::Cache`, or what can be dereferenced to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
 /// | `local` | all tiers | the memory tier only; the value then needs no serde |
 /// | `crate = path` | found | where larder is, for crates that re-export it |
@@ -191,6 +194,50 @@ use proc_macro::TokenStream;
 /// async fn search(words: Vec<String>) -> Vec<u64> {
 ///     vec![words.len() as u64]
 /// }
+/// ```
+///
+/// # Models and events
+///
+/// `model` and `op` stand in the place of the function's path: keys are `user:get:7,` with the arguments of an automatic key, or
+/// `user:get:` and whatever `key` or `key_with` gives. Two functions of one model and one operation share entries, as two functions
+/// with one template do. All entries carry the tags `model:user` and `model:user:get`, by which mutators
+/// (`#[cache_evict(model = "user")]`, and `op` for one operation) and lists (`larder::Invalidation::model`, `operation`) evict them.
+///
+/// `invalidate_on` names events by their types: whatever `Cache::emit` is given. When one is emitted, or evicted by
+/// `#[cache_evict(events = [..])]`, all entries that name it are old, in every process, whether or not this one has read them. An
+/// event is for one cache, the one that emits it. (Events are tags by the name of their type, so that processes have to agree about
+/// that, and the list is one for all instances of a generic function.)
+///
+/// ```
+/// # use larder::{Cache, Error, cache_evict, cached};
+/// struct User;
+/// struct Saved<T> {
+///     id: u64,
+///     what: std::marker::PhantomData<T>,
+/// }
+///
+/// #[cached(model = "user", op = "get", ttl = "5m")] // user:get:7,
+/// async fn get_user(id: u64) -> String {
+///     format!("user {id}")
+/// }
+///
+/// #[cached(model = "user", op = "list", invalidate_on = [Saved<User>])] // user:list:1,
+/// async fn list_users(page: u32) -> Vec<String> {
+///     vec![get_user(page.into()).await]
+/// }
+///
+/// #[cache_evict(get_user(id), events = [Saved<User>])]
+/// async fn save_user(id: u64) -> Result<(), String> {
+///     Ok(())
+/// }
+///
+/// #[cache_evict(model = "user")] // all of it
+/// async fn import_users() {}
+///
+/// # async fn by_hand(cache: &Cache) -> Result<(), Error> {
+/// cache.emit(&Saved::<User> { id: 7, what: Default::default() }).await?; // runs the rules of `Cache::on`, too
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// # Sync functions and methods
@@ -284,6 +331,8 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `key = "user:{id}"`, `keys = ["user:{id}", "users"]` | entries by key |
 /// | `pattern = "users:page:*"` | entries whose key matches; `*` is the wildcard, text of arguments never is |
 /// | `tags = ["users", "user:{id}"]` | entries with any of the tags |
+/// | `model = "user"`, and `op = "list"` | all reads of the model, or those of one operation: see [`macro@cached`](macro@cached#models-and-events) |
+/// | `events = [UserSaved, Saved<User>]` | what names one of the events in its `invalidate_on`. (Rules of `Cache::on` need the event itself, and run when it is emitted) |
 /// | `all` | everything in the cache |
 ///
 /// Targets may use `result`, what the function returned (the `T` of a `Result<T, E>`), as in `key = "user:{result.id}"`. Such a
@@ -303,7 +352,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `before` | after | evict before the body runs |
 /// | `on = "ok"` | `"always"` | evict only if the body returns, and no `Err`: a panic, a dropped future and an `Err` leave the entries. What a body did before it failed is then served from the cache as it was. An output that is no `Result` counts as `Ok` |
 /// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, asked after the body. A panic or a dropped future leaves nothing to ask: then it evicts, unless `on = "ok"` |
-/// | `cache = "people"` | the default cache | where `key`, `keys`, `pattern`, `tags` and `all` apply: a name or a handle. Calls know their own |
+/// | `cache = "people"` | the default cache | where all targets but calls apply: a name or a handle. Calls know their own |
 /// | `crate = path` | found | where larder is |
 ///
 /// ```

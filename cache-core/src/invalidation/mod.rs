@@ -14,6 +14,7 @@ mod interleavings;
 mod list;
 mod reclaim;
 mod schedule;
+mod subject;
 mod write_through;
 
 pub(crate) use events::Events;
@@ -27,4 +28,5 @@ pub(crate) use generation::{Generations, Stamps, Validity};
 pub(crate) use list::What;
 pub use list::{EvictTarget, Invalidation};
 pub use schedule::Schedule;
+pub use subject::event_tag;
 pub use write_through::WriteThrough;

@@ -133,6 +133,7 @@ fn step(model: &Model, target: &Evict) -> TokenStream {
             let tag = template.key_buf(private);
             mixed!(.tag(#tag))
         }
+        Evict::Event(event) => mixed!(.event::<#event>()),
         Evict::All => mixed!(.all()),
     }
 }

@@ -1,4 +1,4 @@
-//! `key_prefix` and `version`: what stands around every key of a function.
+//! `key_prefix`, `model` and `op`, `version`: what stands around every key of a function.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, ExprLit, Lit};
@@ -6,19 +6,24 @@ use syn::{Expr, ExprLit, Lit};
 use crate::errors::Errors;
 use crate::mixed::mixed;
 use crate::options::Options;
+use crate::subject::Subject;
 use crate::template::plain_text;
 
 /// The texts that were given.
 #[derive(Default)]
 pub(crate) struct Affixes {
     prefix: Option<(Ident, String)>,
+    /// The model and the operation, in the place of the function's path.
+    pub(crate) subject: Option<Subject>,
     version: Option<(Ident, String)>,
 }
 
 impl Affixes {
     /// Takes both from the options.
     pub(crate) fn take(options: &mut Options, errors: &mut Errors) -> Self {
-        Self { prefix: prefix(options, errors), version: version(options, errors) }
+        let subject = Subject::take(options, errors);
+        subject.iter().for_each(|subject| subject.check_read(errors));
+        Self { prefix: prefix(options, errors), subject, version: version(options, errors) }
     }
 
     /// The options that were given.
@@ -28,7 +33,10 @@ impl Affixes {
 
     /// The statement in front of the key's own.
     pub(crate) fn before(&self, key: &Ident) -> Option<TokenStream> {
-        self.prefix.as_ref().map(|(_, prefix)| mixed!(#key.literal(#prefix);))
+        let prefix = self.prefix.as_ref().map(|(_, prefix)| prefix.clone());
+        let head = self.subject.as_ref().map(Subject::head);
+        let before = prefix.into_iter().chain(head).reduce(|prefix, head| prefix + &head)?;
+        Some(mixed!(#key.literal(#before);))
     }
 
     /// The statement behind them.

@@ -1,7 +1,7 @@
 //! The options as they are written.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{Expr, ExprLit, Lit};
+use syn::{Expr, ExprLit, Lit, Type};
 
 use super::affixes::Affixes;
 use super::conditions::Conditions;
@@ -21,6 +21,7 @@ pub(crate) struct Args {
     pub(crate) cell: Option<(Ident, Option<Expr>)>,
     pub(crate) affixes: Affixes,
     pub(crate) tags: Option<(Ident, Expr)>,
+    pub(crate) invalidate_on: Vec<Type>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) cache: CacheChoice,
     pub(crate) local: Option<Ident>,
@@ -39,6 +40,7 @@ impl Args {
             cell: options.given("cell", errors),
             affixes: Affixes::take(&mut options, errors),
             tags: options.assigned("tags", errors),
+            invalidate_on: options.types("invalidate_on"),
             skip: options.names("skip", errors).unwrap_or_default(),
             cache: cache_choice(&mut options, errors),
             local: options.flag("local", errors),

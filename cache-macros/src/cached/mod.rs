@@ -27,7 +27,7 @@ pub(crate) use model::{CacheChoice, tag_templates};
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the docs.
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 30] = [
     "ttl",
     "tti",
     "jitter",
@@ -50,7 +50,10 @@ const KNOWN: [&str; 27] = [
     "key_with",
     "key_prefix",
     "version",
+    "model",
+    "op",
     "tags",
+    "invalidate_on",
     "cache",
     "local",
     "crate",

@@ -22,12 +22,15 @@ pub(crate) fn site(model: &Model) -> TokenStream {
         CacheChoice::Named(name) => mixed!(.cache(#name)),
         _ => TokenStream::new(),
     };
+    let events = &model.invalidate_on;
+    let events =
+        (!events.is_empty()).then(|| mixed!(.events(&[#(#private::event_tag::<#events>),*])));
     mixed! {
         #items
         static __LARDER_SITE: #private::Site = #private::Site::new(
             ::core::concat!(::core::module_path!(), #path),
             #policy,
-        ) #named;
+        ) #named #events;
     }
 }
 
@@ -178,20 +181,30 @@ fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
         }
         _ => TokenStream::new(),
     });
-    let here = here(model, &name);
+    let named = model.affixes.subject.is_some();
+    let here = (!named).then(|| here(model, &name));
+    let place = here.as_ref().map(|_| {
+        mixed!(
+            enum __LarderHere {}
+        )
+    });
     let ident = Ident::new("key", Span::mixed_site());
     let (prefix, version) = (model.affixes.before(&ident), model.affixes.after(&ident));
     let start = match &prefix {
         None => mixed!(let mut key = #private::KeyBuf::function(::core::module_path!(), #name);),
-        Some(prefix) => mixed! {
-            let mut key = #private::KeyBuf::new();
-            #prefix
-            key.function_path(::core::module_path!(), #name);
-        },
+        Some(prefix) => {
+            let path = mixed!(key.function_path(::core::module_path!(), #name););
+            let path = (!named).then_some(path);
+            mixed! {
+                let mut key = #private::KeyBuf::new();
+                #prefix
+                #path
+            }
+        }
     };
     mixed! {
         {
-            enum __LarderHere {}
+            #place
             #start
             #here
             #owner

@@ -12,6 +12,7 @@ mod errors_mutators;
 mod errors_policy;
 mod errors_template;
 mod hygiene;
+mod models;
 mod mutators;
 
 use expect_test::Expect;
