@@ -19,6 +19,10 @@ mod conditions;
 mod gated;
 #[path = "macros/keys.rs"]
 mod keys;
+#[path = "macros/keys_canonical.rs"]
+mod keys_canonical;
+#[path = "macros/keys_with.rs"]
+mod keys_with;
 #[path = "macros/methods.rs"]
 mod methods;
 #[path = "macros/models.rs"]

@@ -21,6 +21,11 @@ pub fn typed<T>() -> T {
     unreachable!("only named for its type")
 }
 
+/// For a closure in `key_with`: its text.
+pub fn text_of<A, T>(args: A, make: impl FnOnce(A) -> T) -> T {
+    make(args)
+}
+
 /// What an argument needs that is used behind a body, which may consume it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has to be `Clone`: this argument is used after the body, which may have consumed it",

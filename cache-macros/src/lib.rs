@@ -98,7 +98,7 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `policy = SHARED` | `Policy::new()` | a constant `larder::Policy`, which the other options override; see below |
 /// | `key = "user:{id}"` | automatic | the whole key below the cache's namespace. Must mention every argument that isn't skipped |
-/// | `key_with = make_key(&query, page)` | automatic | a text in the place of the arguments, behind the function's path: an expression over the arguments, by reference where you write `&`, that gives anything with `Display`. It is escaped as an argument would be. **An argument that it forgets cannot be noticed**: calls that differ in it share an entry |
+/// | `key_with = make_key` | automatic | a text in the place of the arguments, behind the function's path: anything with `Display`, escaped as an argument would be. A function or a closure (`\|query, page\| ..`) is given all arguments that are not skipped, by reference, `self` first. Any other expression is over the arguments by their names: `make_key(&query, page)`; **one that it forgets cannot be noticed**, and calls that differ in it share an entry |
 /// | `key_prefix = "users"` | none | text in front of the key, whichever kind, and a `:` unless it ends in `:` or `/` |
 /// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
 /// | `model = "user", op = "get"` | none | which operation of which model this is; see [below](#models-and-events) |
@@ -168,9 +168,10 @@ use proc_macro::TokenStream;
 /// # Keys
 ///
 /// Every argument is part of the key unless it is skipped, and `self` is an argument like the others. In an automatic key
-/// an argument is serialized (`serde::Serialize`); type parameters, and for methods the type, are part of it too. In a template
-/// a placeholder is an argument or a field of one (`{id}`, `{self.tenant}`, `{pair.0}`) that is written by `Display` and
-/// escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
+/// an argument is serialized (`serde::Serialize`): maps and `HashSet`s of the same content give the same key, wherever they
+/// are in it, and floats are told by their bits. A key of more than 256 bytes ends in a SHA-256 of the whole. Type parameters,
+/// and for methods the type, are part of it too. In a template a placeholder is an argument or a field of one (`{id}`,
+/// `{self.tenant}`, `{pair.0}`) that is written by `Display` and escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
 ///
 /// The type and constant parameters of a generic function are treated as arguments: a template must mention them (`{T}` is the name
 /// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. The parameters of an
@@ -190,8 +191,8 @@ use proc_macro::TokenStream;
 ///     words.join(" ")
 /// }
 ///
-/// #[cached(key_with = normal(&words), key_prefix = "site")] // site:shop::search:a%20b
-/// async fn search(words: Vec<String>) -> Vec<u64> {
+/// #[cached(key_with = |words, _| normal(words), key_prefix = "site")] // site:shop::search:a%20b
+/// async fn search(words: Vec<String>, timeout: u64) -> Vec<u64> {
 ///     vec![words.len() as u64]
 /// }
 /// ```

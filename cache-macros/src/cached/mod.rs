@@ -8,6 +8,7 @@ mod conditions;
 mod detached;
 mod expand;
 mod key;
+mod key_with;
 mod model;
 mod policy;
 mod prologue;
