@@ -15,6 +15,8 @@ mod call;
 mod cells;
 #[path = "macros/conditions.rs"]
 mod conditions;
+#[path = "macros/each/mod.rs"]
+mod each;
 #[path = "support/gated.rs"]
 mod gated;
 #[path = "macros/keys.rs"]

@@ -1,5 +1,8 @@
 //! All that expansions of the attributes call. Not covered by any promise of stability.
 
+pub use crate::batch::{
+    Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
+};
 pub use crate::call::{Captures, Fetch, Judge, Load, Rules, Tags, wait};
 pub use crate::cell::{HasCell, cell_of};
 pub use crate::codec::{local, remote};
@@ -9,8 +12,8 @@ pub use crate::site::Site;
 pub use crate::value::{
     AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,
     RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure, Tells,
-    TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, refuses, times_out,
-    value_probe,
+    TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, output_probe, refuses,
+    times_out, value_probe,
 };
 
 use crate::policy::{Policy, PolicyError};

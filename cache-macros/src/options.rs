@@ -14,8 +14,6 @@ use crate::errors::{Errors, did_you_mean, list};
 pub(crate) struct Grammar {
     /// The options it knows.
     pub(crate) known: &'static [&'static str],
-    /// Options of the design that are not built yet: told apart from misspelt ones.
-    pub(crate) later: &'static [&'static str],
     /// Whether bare expressions (targets) may stand among the options.
     pub(crate) targets: bool,
 }
@@ -244,10 +242,6 @@ fn accept(name: &Ident, grammar: &Grammar, errors: &mut Errors) -> bool {
     let text = name.to_string();
     if grammar.known.contains(&text.as_str()) {
         return true;
-    }
-    if grammar.later.contains(&text.as_str()) {
-        errors.at(name.span(), format!("`{text}` is not available yet"));
-        return false;
     }
     let hint = did_you_mean(&text, grammar.known);
     let stop = if hint.is_empty() { "." } else { "" };

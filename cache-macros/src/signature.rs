@@ -11,6 +11,7 @@ use crate::lifetimes::plain;
 use crate::mixed::mixed;
 
 /// One argument, the receiver apart.
+#[derive(Clone)]
 pub(crate) struct Argument {
     /// Its name; a fresh one where the user wrote a pattern.
     pub(crate) ident: Ident,

@@ -240,3 +240,37 @@ async fn shared_policies_keep_their_tags_beside() {
     cache.evict_tag("model:person").await.unwrap();
     assert_eq!(person.friends().await, 3);
 }
+
+/// A batch and a function of one item may be two ways to one operation.
+#[tokio::test]
+async fn a_batch_of_a_model() {
+    #[cached(each = "id in ids", model = "user", op = "get", key = "{id}", invalidate_on = [UserRenamed], cache = loads.0, skip(loads))]
+    async fn many(loads: &(Cache, Loads), ids: &[u64]) -> Vec<(u64, u64)> {
+        loads.1.count();
+        ids.iter().map(|id| (*id, id * 10)).collect()
+    }
+    #[cached(model = "user", op = "get", key = "{id}", cache = loads.0, skip(loads))]
+    async fn one(loads: &(Cache, Loads), id: u64) -> u64 {
+        loads.1.count();
+        id * 10
+    }
+    #[cached(each = "id in ids", model = "user", op = "of", key_with = |kind, id| format!("{kind} {id}"), cache = loads.0, skip(loads))]
+    async fn of_kind(loads: &(Cache, Loads), kind: &str, ids: Vec<u64>) -> Vec<(u64, usize)> {
+        loads.1.count();
+        ids.iter().map(|id| (*id, kind.len())).collect()
+    }
+
+    let loads = (Cache::builder().build().unwrap(), Loads::new());
+    assert_eq!(many(&loads, &[1, 2]).await, [(1, 10), (2, 20)]);
+    assert_eq!((one(&loads, 2).await, loads.1.get()), (20, 1));
+    for _ in 0..2 {
+        assert_eq!(of_kind(&loads, "a", vec![1, 2]).await, [(1, 1), (2, 1)]);
+    }
+    assert_eq!(loads.1.get(), 2);
+    let keys = ["user:get:1", "user:get:2", "user:of:a%201", "user:of:a%202"];
+    assert_eq!(loads.0.keys("*").await.unwrap(), keys);
+    loads.0.emit(&UserRenamed).await.unwrap();
+    assert_eq!(loads.0.keys("*").await.unwrap(), keys[2..]);
+    Invalidation::new().cache(&loads.0).model("user").run().await.unwrap();
+    assert!(loads.0.keys("*").await.unwrap().is_empty());
+}

@@ -1,5 +1,6 @@
 //! `on_error`: what a failing cache is to those who call.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,4 +243,38 @@ async fn a_shared_policy_may_say_it() {
     shop.0.store.set_down(true);
     assert!(is_of_cache(can(&shop).await));
     assert_eq!((cannot(&shop).await, does_not(&shop).await.unwrap()), (1, 2));
+}
+
+/// A batch is refused as a whole, and nothing of it is loaded.
+#[tokio::test]
+async fn a_batch_is_told_too() {
+    #[cached(each = "id in ids", key = "{id}", cache = shop.cache, on_error = "fail", skip(shop))]
+    async fn many(shop: &Shop, ids: &[u64]) -> Result<HashMap<u64, u64>, Failed> {
+        shop.loads.count();
+        Ok(ids.iter().map(|id| (*id, id * 10)).collect())
+    }
+    #[cached(
+        each = "id in ids",
+        key = "{id}",
+        cache = "on-error-never-installed",
+        on_error = "fail"
+    )]
+    async fn orphans(ids: Vec<u64>) -> Result<Vec<(u64, u64)>, Failed> {
+        Ok(ids.into_iter().map(|id| (id, id)).collect())
+    }
+
+    for shop in [Shop::new(), Shop::leased()] {
+        assert_eq!(many(&shop, &[1, 2]).await.unwrap().len(), 2);
+        shop.store.set_down(true);
+        assert_eq!(many(&shop, &[1, 2]).await.unwrap()[&2], 20);
+        assert!(is_of_cache(many(&shop, &[1, 2, 3]).await));
+        assert!(is_of_cache(many(&shop, &[3, 4]).await));
+        assert_eq!(shop.loads.get(), 1);
+        assert_eq!(many(&shop, &[3, 4]).bypass().await.unwrap()[&4], 40);
+        shop.up();
+        assert_eq!(many(&shop, &[1, 2, 3]).await.unwrap()[&3], 30);
+    }
+    let (refused, sources) = orphans(vec![1, 2]).traced().await;
+    assert!(matches!(refused, Err(Failed::Cache(Error::UnknownCache { .. }))));
+    assert_eq!(sources, [(1, Source::Refused), (2, Source::Refused)]);
 }

@@ -64,6 +64,7 @@ struct Faults {
     ears: Mutex<Vec<Arc<dyn Listener>>>,
     down: AtomicBool,
     lost: AtomicBool,
+    calls: Mutex<Vec<&'static str>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -94,6 +95,11 @@ impl Gated {
     pub(crate) fn cache_without_memory(&self, clock: &Clock) -> Cache {
         let builder = Cache::builder().no_memory().remote(self.clone());
         builder.clock(clock.clone()).build().unwrap()
+    }
+
+    /// How often an operation was called.
+    pub(crate) fn calls(&self, name: &str) -> usize {
+        lock(&self.faults.calls).iter().filter(|called| **called == name).count()
     }
 
     /// Holds an operation from now on.
@@ -132,6 +138,7 @@ impl Gated {
         name: &'static str,
         operation: impl Future<Output = Result<T, BackendError>> + Send + 'a,
     ) -> BackendResult<'a, T> {
+        lock(&self.faults.calls).push(name);
         Box::pin(async move {
             if self.faults.down.load(Ordering::SeqCst) {
                 return Err(BackendError::new(BackendErrorKind::Unreachable, name, "down"));

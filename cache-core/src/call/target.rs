@@ -28,7 +28,7 @@ impl Target {
     }
 
     /// The cache; without one the reason is told once, and the function runs uncached.
-    pub(super) fn inner(&self) -> Result<Arc<Inner>, Error> {
+    pub(crate) fn inner(&self) -> Result<Arc<Inner>, Error> {
         let cache = self.resolve().inspect_err(|error| {
             registry::complain("cached functions run uncached", error);
         })?;
@@ -36,7 +36,7 @@ impl Target {
     }
 
     #[inline]
-    pub(super) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
         match self {
             Self::Site(site) => site.with(look),
             Self::Handle(cache) => look(&cache.inner),

@@ -40,7 +40,7 @@ where
         return loaded(work.start().await, Source::Bypassed);
     }
     let reads = plan.mode == Mode::Normal;
-    let job = Job::new(inner, plan, rules);
+    let job = Job::new(inner, plan, rules, work.seat());
     if job.is_refresh() {
         // Older loads of the key may still end, but not store over what this one brings.
         let _ = job.inner.fences.kill(job.id, Reach::Loads, None);
@@ -90,7 +90,10 @@ where
                     }
                 }
                 Role::Wait(flight) => {
-                    match boxed(|| self.await_flight(&flight, &mut patience)).await {
+                    let aside = self.aside();
+                    let waited = boxed(|| self.await_flight(&flight, &mut patience)).await;
+                    drop(aside);
+                    match waited {
                         Waited::Instead(instead) => return instead,
                         Waited::Overdue | Waited::Landed(Landing::Abandoned) => {}
                         Waited::Landed(Landing::Failed(None)) => {
@@ -221,7 +224,9 @@ where
     ) -> Cached<S::Output> {
         // A turn that does not come within the lease is not waited for: those before may hang.
         let until = self.inner.clock.now().after(self.plan.policy.lease);
+        let aside = self.aside();
         let _turn = self.inner.clock.timeout_at(until, flight.retries.acquire()).await;
+        drop(aside);
         let work = match self.serve(work, false) {
             Ok(served) => return served,
             Err(work) => work,

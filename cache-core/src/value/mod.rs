@@ -9,7 +9,7 @@ mod refusal;
 
 pub use option::{
     AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
-    TimesOut, absent, detached, keeps_errors, times_out, value_probe,
+    TimesOut, absent, detached, keeps_errors, output_probe, times_out, value_probe,
 };
 
 pub use refusal::{OfCache, RefusalError, RefusalNever, Tells, refuses};
@@ -47,6 +47,10 @@ pub trait Shape: Copy + Send + Sync + 'static {
     fn join(value: Self::Value) -> Self::Output;
     /// The value, looked at.
     fn value(self, output: &Self::Output) -> Option<&Self::Value>;
+    /// An output without a value that says that there is none, to be made again: such a load has not failed.
+    fn absence(_: &Self::Output) -> Option<fn() -> Self::Output> {
+        None
+    }
     /// A copy of a failed output, if it can be had.
     fn share(_: &Self::Output) -> Option<SharedFailure> {
         None

@@ -15,7 +15,6 @@ const GRAMMAR: Grammar = Grammar {
         "key", "keys", "pattern", "tags", "model", "op", "events", "all", "before", "on", "when",
         "cache", "crate",
     ],
-    later: &[],
     targets: true,
 };
 

@@ -25,6 +25,7 @@ pub(crate) struct Args {
     pub(crate) skip: Vec<Ident>,
     pub(crate) cache: CacheChoice,
     pub(crate) local: Option<Ident>,
+    pub(crate) each: Option<(Ident, Expr)>,
 }
 
 impl Args {
@@ -44,6 +45,7 @@ impl Args {
             skip: options.names("skip", errors).unwrap_or_default(),
             cache: cache_choice(&mut options, errors),
             local: options.flag("local", errors),
+            each: options.assigned("each", errors),
         }
     }
 }

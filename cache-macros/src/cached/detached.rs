@@ -16,19 +16,36 @@ use crate::signature::{Held, held};
 
 /// The wrapper and the load.
 pub(crate) fn expand(model: &Model) -> TokenStream {
-    let name = &model.function.sig.ident;
-    let load_name = match model.function.associated {
-        true => format_ident!("__larder_load_{}", name.unraw(), span = name.span()),
-        false => Ident::new("__larder_load", Span::mixed_site()),
-    };
-    let load = load(model, &load_name);
-    // `Self` cannot be named in a nested function, so a method's load is its sibling.
-    let (sibling, nested, path) = match model.function.associated {
-        true => (load, TokenStream::new(), mixed!(Self::#load_name)),
-        false => (TokenStream::new(), load, load_name.to_token_stream()),
-    };
+    let Body { sibling, nested, path } = Body::new(model);
     let wrapper = wrapper(model, &nested, &path);
     mixed!(#wrapper #sibling)
+}
+
+/// The function that the body became.
+pub(super) struct Body {
+    /// Beside the wrapper,
+    pub(super) sibling: TokenStream,
+    /// or inside of it.
+    pub(super) nested: TokenStream,
+    /// What it is called from there.
+    pub(super) path: TokenStream,
+}
+
+impl Body {
+    pub(super) fn new(model: &Model) -> Self {
+        let name = &model.function.sig.ident;
+        let load_name = match model.function.associated {
+            true => format_ident!("__larder_load_{}", name.unraw(), span = name.span()),
+            false => Ident::new("__larder_load", Span::mixed_site()),
+        };
+        let load = load(model, &load_name);
+        // `Self` cannot be named in a nested function, so a method's load is its sibling.
+        let (sibling, nested, path) = match model.function.associated {
+            true => (load, TokenStream::new(), mixed!(Self::#load_name)),
+            false => (TokenStream::new(), load, load_name.to_token_stream()),
+        };
+        Self { sibling, nested, path }
+    }
 }
 
 fn load(model: &Model, name: &Ident) -> TokenStream {
@@ -77,17 +94,17 @@ fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStre
 
 /// How each argument goes from the wrapper to the load.
 #[derive(Default)]
-struct Members {
+pub(super) struct Members {
     /// Its name inside the closures.
-    names: Vec<TokenStream>,
-    /// The statements that make borrowed ones owned.
-    clones: Vec<TokenStream>,
-    /// The owned ones, borrowed again where the load wants a reference.
-    passed: Vec<TokenStream>,
+    pub(super) names: Vec<TokenStream>,
+    /// The statement that makes a borrowed one owned.
+    pub(super) clones: Vec<TokenStream>,
+    /// The owned one, borrowed again where the load wants a reference.
+    pub(super) passed: Vec<TokenStream>,
 }
 
 impl Members {
-    fn new(model: &Model) -> Self {
+    pub(super) fn new(model: &Model) -> Self {
         let mut members = Self::default();
         if let Some(receiver) = model.function.receiver() {
             let shown = Span::mixed_site().located_at(receiver.self_token.span);
@@ -111,12 +128,13 @@ impl Members {
             self.clones.push(clone);
             self.passed.push(mixed!(&#name));
         } else {
+            self.clones.push(TokenStream::new());
             self.passed.push(name.to_token_stream());
         }
     }
 }
 
 /// A tuple of any length, one included.
-fn tuple(members: &[TokenStream]) -> TokenStream {
+pub(super) fn tuple(members: &[TokenStream]) -> TokenStream {
     mixed!((#(#members,)*))
 }

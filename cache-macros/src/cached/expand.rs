@@ -5,13 +5,16 @@ use syn::Type;
 
 use super::model::Model;
 use super::rules::rules;
-use super::{attrs, detached, prologue, sync};
+use super::{attrs, detached, each, prologue, sync};
 use crate::lifetimes::Named;
 use crate::mixed::mixed;
 use crate::signature::{self, output, with_names};
 
 /// The items that replace the user's function.
 pub(crate) fn expand(model: &Model) -> TokenStream {
+    if let Some(each) = &model.each {
+        return each::expand(model, each);
+    }
     if !model.function.is_async() {
         return sync::expand(model);
     }
@@ -57,16 +60,35 @@ impl Shell {
 
     /// `fn name<'larder0>(..) -> Call<..> where ..`
     pub(crate) fn head(&self, model: &Model, name: &Ident) -> TokenStream {
-        let (larder, private) = (&model.root.larder, &model.root.private);
+        let (larder, private, output) = (&model.root.larder, &model.root.private, &self.output);
+        let load = mixed!(#private::Load<Output = #output>);
+        self.head_of(model, name, &mixed!(#larder::Call), &load)
+    }
+
+    /// The same for another future than a `Call`: `fn name(..) -> future<impl load + ..>`
+    pub(crate) fn head_of(
+        &self,
+        model: &Model,
+        name: &Ident,
+        future: &TokenStream,
+        load: &TokenStream,
+    ) -> TokenStream {
         let syn::Signature { fn_token, generics, inputs, .. } = &self.named.sig;
         let clause = &generics.where_clause;
-        let (output, captures) =
-            (&self.output, self.named.captures(private, model.function.associated));
+        let captures = self.named.captures(&model.root.private, model.function.associated);
         mixed! {
-            #fn_token #name #generics (#inputs)
-                -> #larder::Call<impl #private::Load<Output = #output> #captures>
+            #fn_token #name #generics (#inputs) -> #future<impl #load #captures>
             #clause
         }
+    }
+
+    /// The type of the argument at `at`, the receiver apart.
+    pub(crate) fn type_of(&self, at: usize) -> &Type {
+        let typed = self.named.sig.inputs.iter().filter_map(|input| match input {
+            syn::FnArg::Typed(typed) => Some(&*typed.ty),
+            syn::FnArg::Receiver(_) => None,
+        });
+        typed.into_iter().nth(at).unwrap_or(&self.output)
     }
 
     /// The user's body, told what type it has so that `?` and literals are inferred as in the function.

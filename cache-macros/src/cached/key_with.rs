@@ -11,7 +11,7 @@ use super::args::Args;
 use super::key::Key;
 use crate::errors::{Errors, list};
 use crate::mixed::{mixed, shown_at};
-use crate::signature::{Function, Held, Names, held};
+use crate::signature::{Argument, Function, Held, Names, held};
 use crate::target::mentions;
 
 /// Validates `key_with` and what stands beside it.
@@ -19,7 +19,7 @@ pub(super) fn build(
     flavor: Flavor,
     (name, value): (&Ident, &Expr),
     args: &Args,
-    function: &Function,
+    (function, inputs): (&Function, &[Argument]),
     names: &Names,
     errors: &mut Errors,
 ) -> Option<Key> {
@@ -27,7 +27,7 @@ pub(super) fn build(
         errors.at(name.span(), "a key is either `key` or `key_with`: remove one of them");
         errors.at(key.span(), "a key is either `key` or `key_with`: remove one of them");
     }
-    let given = given(function, &args.skip);
+    let given = given(function, inputs, &args.skip);
     let text = match value {
         Expr::Closure(closure) => by_closure(closure, &given, args, errors)?,
         Expr::Path(path) if !path.path.get_ident().is_some_and(|ident| is_value(names, ident)) => {
@@ -101,12 +101,12 @@ fn pattern(input: &Pat) -> (TokenStream, TokenStream) {
 }
 
 /// The receiver and the arguments that are not skipped: their names, and references to them.
-fn given(function: &Function, skip: &[Ident]) -> Vec<(String, TokenStream)> {
+fn given(function: &Function, inputs: &[Argument], skip: &[Ident]) -> Vec<(String, TokenStream)> {
     let this = function.receiver().map(|receiver| {
         let this = receiver.self_token.to_token_stream();
         ("self".to_owned(), this, held(receiver))
     });
-    let args = function.args.iter().map(|arg| {
+    let args = inputs.iter().map(|arg| {
         let held = match arg.reference() {
             Some(reference) if reference.mutability.is_some() => Held::Mutable,
             Some(_) => Held::Shared,

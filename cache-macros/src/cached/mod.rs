@@ -6,6 +6,7 @@ mod attrs;
 mod check;
 mod conditions;
 mod detached;
+mod each;
 mod expand;
 mod key;
 mod key_with;
@@ -28,7 +29,7 @@ pub(crate) use model::{CacheChoice, tag_templates};
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the docs.
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 31] = [
     "ttl",
     "tti",
     "jitter",
@@ -59,17 +60,19 @@ const KNOWN: [&str; 30] = [
     "local",
     "crate",
     "skip",
+    "each",
 ];
 
-/// A property has one argument, so that there is nothing to `skip`, and an instance, which may have a `cell`.
-const OF_PROPERTY: [&str; KNOWN.len()] = {
-    let mut known = KNOWN;
-    known[known.len() - 1] = "cell";
+/// A property has one argument, so that there is nothing to `skip` and no list, and an instance, which may have a `cell`.
+const OF_PROPERTY: [&str; KNOWN.len() - 1] = {
+    let mut known = ["cell"; KNOWN.len() - 1];
+    let mut at = 0;
+    while at < KNOWN.len() - 2 {
+        known[at] = KNOWN[at];
+        at += 1;
+    }
     known
 };
-
-/// Planned for both attributes.
-const LATER: &[&str] = &["each"];
 
 /// Which attribute is expanded: they differ in what they demand of the function and of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,11 +90,11 @@ impl Flavor {
     }
 
     fn grammar(self) -> Grammar {
-        let known = match self {
+        let known: &[&str] = match self {
             Flavor::Function => &KNOWN,
             Flavor::Property => &OF_PROPERTY,
         };
-        Grammar { known, later: LATER, targets: false }
+        Grammar { known, targets: false }
     }
 }
 

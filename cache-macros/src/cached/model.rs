@@ -8,6 +8,7 @@ use super::Flavor;
 use super::affixes::Affixes;
 use super::args::Args;
 use super::conditions::Conditions;
+use super::each::Each;
 use super::key::{self, Key};
 use super::policy::Policy;
 use crate::crate_path::Root;
@@ -38,6 +39,8 @@ pub(crate) struct Model {
     /// The types of the events that make its entries old.
     pub(crate) invalidate_on: Vec<Type>,
     pub(crate) cache: CacheChoice,
+    /// The argument that the function is cached for each item of.
+    pub(crate) each: Option<Each>,
 }
 
 /// Validates `args` against `function`.
@@ -47,10 +50,19 @@ pub(crate) fn build(
     function: Function,
     errors: &mut Errors,
 ) -> Option<Model> {
-    let names = function.names();
+    let whole = function.names();
     let local = args.local.as_ref().or(args.cell.as_ref().map(|(name, _)| name));
     args.policy.check(&function, local, errors);
-    args.conditions.check(&names, errors);
+    args.conditions.check(&whole, errors);
+    let each = args.each.as_ref().and_then(|(_, value)| Each::new(value, &function, errors));
+    if args.each.is_some() && each.is_none() {
+        return None;
+    }
+    // A key is one item's: it sees that, and not the list.
+    let (names, inputs) = match &each {
+        Some(each) => (each.names(whole), each.inputs(&function)),
+        None => (whole, function.args.clone()),
+    };
     let mut tags = args
         .tags
         .as_ref()
@@ -58,7 +70,7 @@ pub(crate) fn build(
         .unwrap_or_default();
     one_for_all(&args.invalidate_on, &names, errors);
     tags.extend(args.affixes.subject.iter().flat_map(Subject::tags));
-    let key = key::build(flavor, &args, &function, &names, errors)?;
+    let key = key::build(flavor, &args, &function, &inputs, &names, errors)?;
     Some(Model {
         root: args.root,
         policy: args.policy,
@@ -69,6 +81,7 @@ pub(crate) fn build(
         tags,
         invalidate_on: args.invalidate_on,
         cache: args.cache,
+        each,
         function,
     })
 }
@@ -100,6 +113,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         tags: Vec::new(),
         invalidate_on: Vec::new(),
         cache: CacheChoice::Default,
+        each: None,
         function,
     }
 }

@@ -51,7 +51,28 @@ fn of_call(model: &Model, tag: &Template) -> bool {
 /// `let key`, `let tags`, `let shape`, `let rules`.
 pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
     let private = &model.root.private;
-    let key = match &model.key {
+    let key = key(model);
+    let cell = cell(model).map(|cell| {
+        // What rustc says of what is no cell is shown at the expression.
+        let of = shown_at(cell.span(), &mixed!(#private::cell_of));
+        let cell = borrowed(cell);
+        mixed!(let cell = #of(#cell);)
+    });
+    let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
+    let (shape, rules) = (shape(private, output), rules::statements(model));
+    mixed! {
+        #cell
+        let key = #key;
+        #tags
+        let shape = #shape;
+        #rules
+    }
+}
+
+/// The `KeyBuf`.
+pub(crate) fn key(model: &Model) -> TokenStream {
+    let private = &model.root.private;
+    match &model.key {
         Key::Template(template) => template.key_buf_with(private, &model.affixes),
         Key::Automatic { args, generics } => {
             // What rustc says of a type that isn't `Serialize` is shown at the argument.
@@ -68,21 +89,6 @@ pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
             automatic(model, generics, &quote_spanned!(shown=> key.text(#text);))
         }
         Key::Cell { generics, .. } => automatic(model, generics, &mixed!(key.cell(cell);)),
-    };
-    let cell = cell(model).map(|cell| {
-        // What rustc says of what is no cell is shown at the expression.
-        let of = shown_at(cell.span(), &mixed!(#private::cell_of));
-        let cell = borrowed(cell);
-        mixed!(let cell = #of(#cell);)
-    });
-    let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
-    let (shape, rules) = (shape(private, output), rules::statements(model, output));
-    mixed! {
-        #cell
-        let key = #key;
-        #tags
-        let shape = #shape;
-        #rules
     }
 }
 
@@ -109,10 +115,14 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
     let tags = model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(tags)));
     let skip = model.conditions.fetch();
     let cell = cell(model).map(|_| mixed!(.cell(cell)));
-    let fetch = mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #skip);
+    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #skip))
+}
+
+/// `fetch`, which takes a handle where one was given.
+pub(crate) fn on_cache(model: &Model, fetch: &TokenStream) -> TokenStream {
     match &model.cache {
         CacheChoice::Handle(handle) => with_handle(handle, |handle| mixed!(#fetch.cache(#handle))),
-        _ => fetch,
+        _ => fetch.clone(),
     }
 }
 
@@ -144,7 +154,7 @@ pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
 }
 
 /// The tags of this call.
-fn tags(model: &Model) -> Option<TokenStream> {
+pub(crate) fn tags(model: &Model) -> Option<TokenStream> {
     let private = &model.root.private;
     let tags: Vec<_> = model.tags.iter().filter(|tag| of_call(model, tag)).collect();
     let traits = tags.iter().find_map(|tag| tag.traits(private));
