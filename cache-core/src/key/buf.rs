@@ -109,6 +109,11 @@ impl KeyBuf {
         self.here = true;
     }
 
+    /// The hash of a type's name, for keys of this process alone: short, whatever the type.
+    pub fn types<T: ?Sized>(&mut self) {
+        let _ = write!(self, "{:032x}", KeyId::of(type_name::<T>()).0);
+    }
+
     /// Whether it is known to this process alone: other tiers and processes need not hear of it.
     pub(crate) fn is_here(&self) -> bool {
         self.here

@@ -17,8 +17,8 @@ pub(crate) enum Key {
     Automatic { args: Vec<Ident>, generics: Vec<Ident> },
     /// The function's path, its generic parameters and a text of the user's, which is an expression.
     Custom { text: Box<Expr>, generics: Vec<Ident> },
-    /// The function's path, its generic parameters and a cell of the instance.
-    Cell { cell: Box<Expr>, generics: Vec<Ident> },
+    /// A cell of the instance.
+    Cell(Box<Expr>),
     /// The template and nothing else.
     Template(Template),
 }
@@ -34,7 +34,7 @@ pub(crate) fn build(
 ) -> Option<Key> {
     skip_is_known(&args.skip, names, errors);
     if let Some((name, value)) = &args.cell {
-        return Some(cell::build(name, value.as_ref()?, args, names, errors));
+        return Some(cell::build(name, value.as_ref()?, args, errors));
     }
     if let Some((name, value)) = &args.key_with {
         return key_with::build(flavor, (name, value), args, (function, inputs), names, errors);

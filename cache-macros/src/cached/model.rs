@@ -75,7 +75,7 @@ pub(crate) fn build(
         root: args.root,
         policy: args.policy,
         conditions: args.conditions,
-        local: args.local.is_some() || matches!(key, Key::Cell { .. }),
+        local: args.local.is_some() || matches!(key, Key::Cell(_)),
         key,
         affixes: args.affixes,
         tags,

@@ -88,7 +88,7 @@ pub(crate) fn key(model: &Model) -> TokenStream {
             let text = borrowed(text);
             automatic(model, generics, &quote_spanned!(shown=> key.text(#text);))
         }
-        Key::Cell { generics, .. } => automatic(model, generics, &mixed!(key.cell(cell);)),
+        Key::Cell(_) => in_cell(model),
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn shape(private: &TokenStream, output: &Type) -> TokenStream {
 
 fn cell(model: &Model) -> Option<&syn::Expr> {
     match &model.key {
-        Key::Cell { cell, .. } => Some(cell),
+        Key::Cell(cell) => Some(cell),
         _ => None,
     }
 }
@@ -221,6 +221,30 @@ fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
             #(#generics)*
             #rest
             #version
+            key
+        }
+    }
+}
+
+/// The key of what is in a cell: short, since the cell alone is unique. What tells apart the functions that share one is a
+/// hash of all types that they can differ by.
+fn in_cell(model: &Model) -> TokenStream {
+    let private = &model.root.private;
+    let sig = &model.function.sig;
+    let name = sig.ident.unraw().to_string();
+    let types = sig.generics.type_params().map(|param| &param.ident);
+    let consts = sig.generics.const_params().map(|param| &param.ident);
+    let start = match model.affixes.before(&Ident::new("key", Span::mixed_site())) {
+        None => mixed!(let mut key = #private::KeyBuf::function(::core::module_path!(), #name);),
+        Some(head) => mixed!(let mut key = #private::KeyBuf::new(); #head),
+    };
+    mixed! {
+        {
+            enum __LarderHere {}
+            #start
+            key.types::<(__LarderHere, Self, #(::core::marker::PhantomData<#types>),*)>();
+            #(key.arg(&#consts);)*
+            key.cell(cell);
             key
         }
     }

@@ -6,17 +6,10 @@ use syn::Expr;
 
 use crate::cached::{Args, Key};
 use crate::errors::Errors;
-use crate::signature::Names;
 use crate::target::mentions;
 
 /// Validates `cell` and what stands beside it.
-pub(crate) fn build(
-    name: &Ident,
-    value: &Expr,
-    args: &Args,
-    names: &Names,
-    errors: &mut Errors,
-) -> Key {
+pub(crate) fn build(name: &Ident, value: &Expr, args: &Args, errors: &mut Errors) -> Key {
     for (other, _) in args.key.iter().chain(&args.key_with) {
         let message =
             format!("with `{name}` the instance itself is the key: remove `{other}` or `{name}`");
@@ -34,5 +27,5 @@ pub(crate) fn build(
     if !mentions("self", value.to_token_stream()) {
         errors.on(value, "this cell is in no instance, so that all would share one value: name a field of `self`, such as `cell = self.posts`");
     }
-    Key::Cell { cell: Box::new(value.clone()), generics: names.generics().cloned().collect() }
+    Key::Cell(Box::new(value.clone()))
 }

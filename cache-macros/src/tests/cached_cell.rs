@@ -43,12 +43,7 @@ fn a_cell_takes_the_place_of_the_arguments() {
                             ::core::module_path!(),
                             "posts",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::posts::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
-                        key.generic::<Self>();
+                        key.types::<(__LarderHere, Self)>();
                         key.cell(cell);
                         key
                     };
