@@ -236,6 +236,10 @@ async fn a_shared_policy_may_say_it() {
     async fn does_not(shop: &Handle) -> Result<u64, Failed> {
         Ok(shop.0.loads.count())
     }
+    #[cached(key = "d", cache = shop.0.cache, policy = Policy::new(), skip(shop))]
+    async fn says_nothing(shop: &Handle) -> Result<u64, Failed> {
+        Ok(shop.0.loads.count())
+    }
     #[derive(Clone)]
     struct Handle(Arc<Shop>);
 
@@ -243,6 +247,7 @@ async fn a_shared_policy_may_say_it() {
     shop.0.store.set_down(true);
     assert!(is_of_cache(can(&shop).await));
     assert_eq!((cannot(&shop).await, does_not(&shop).await.unwrap()), (1, 2));
+    assert_eq!(says_nothing(&shop).await.unwrap(), 3);
 }
 
 /// A batch is refused as a whole, and nothing of it is loaded.
