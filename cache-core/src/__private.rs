@@ -6,7 +6,7 @@ pub use crate::batch::{
 pub use crate::call::{Captures, Fetch, Judge, Load, Rules, Tags, wait};
 pub use crate::cell::{HasCell, cell_of};
 pub use crate::codec::{local, remote};
-pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough, event_tag};
+pub use crate::invalidation::{EvictTarget, Evictions, PutTarget, WriteThrough, event_tag};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
 pub use crate::site::Site;
 pub use crate::value::{

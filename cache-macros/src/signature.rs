@@ -20,6 +20,8 @@ pub(crate) struct Argument {
     pub(crate) ty: Type,
     /// For messages.
     pub(crate) span: TokenStream,
+    /// Whether it stands for one item of a list (`each`).
+    pub(crate) item: bool,
 }
 
 impl Argument {
@@ -143,11 +145,11 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
     let ty = (*arg.ty).clone();
     Some(match &*arg.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-            Argument { ident: pat.ident.clone(), pattern: None, ty, span }
+            Argument { ident: pat.ident.clone(), pattern: None, ty, span, item: false }
         }
         pat => {
             let ident = format_ident!("larder_arg{at}", span = Span::mixed_site());
-            Argument { ident, pattern: Some(pat.clone()), ty, span }
+            Argument { ident, pattern: Some(pat.clone()), ty, span, item: false }
         }
     })
 }

@@ -10,10 +10,11 @@ use futures_util::future::join_all;
 
 use super::{Asking, Batch, LoadEach, Pairs, WholeBatch};
 use crate::call::{IntoCache, IntoTtl, boxed_future};
-use crate::invalidation::{Evict, EvictTarget};
+use crate::invalidation::{Evict, EvictTarget, PutTarget, Write};
 use crate::key::TenantPrefix;
 use crate::policy::Held;
 use crate::strategy::Mode;
+use crate::value::Holds;
 use crate::{Error, Source, registry};
 
 boxed_future! {
@@ -101,6 +102,17 @@ impl<L: LoadEach> EvictTarget for Batch<L> {
     }
 }
 
+impl<L, V> PutTarget<V> for Batch<L>
+where
+    L: LoadEach<Output: Holds<V> + 'static>,
+{
+    #[allow(private_interfaces)]
+    fn into_write(self) -> Write<V> {
+        let (put, asking) = (self.whole.load.put(), self.whole.asking());
+        Box::new(move |value| put(asking, Holds::hold(value)))
+    }
+}
+
 impl<L: LoadEach> WholeBatch<L> {
     /// What is cached, without loading: the ids that have nothing fresh are left out.
     ///
@@ -119,7 +131,7 @@ impl<L: LoadEach> WholeBatch<L> {
     /// # Errors
     /// The first failure: a value can't be encoded, or the remote tier failed. They are in the memory tier even so.
     pub fn put(&self, values: L::Output) -> PutEach {
-        PutEach { future: self.load.put(self.asking(), values) }
+        PutEach { future: self.load.put()(self.asking(), values) }
     }
 }
 

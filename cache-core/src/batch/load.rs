@@ -1,5 +1,6 @@
 //! The load behind a batch: the one generic part.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
@@ -11,7 +12,7 @@ use super::shape::Each;
 use super::{Answered, Asking, Item};
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
-use crate::call::{Put, Rules};
+use crate::call::{Judge, Put, Rules};
 use crate::codec::Codec;
 use crate::invalidation::What;
 use crate::policy::Policy;
@@ -44,8 +45,12 @@ pub trait LoadEach: Unpin {
     fn peek(&self, asking: Asking) -> BoxFuture<'static, Result<Self::Output, Error>>;
     /// Stores what there is in an output, and forgets what there is not.
     #[doc(hidden)]
-    fn put(&self, asking: Asking, output: Self::Output) -> BoxFuture<'static, Result<(), Error>>;
+    fn put(&self) -> PutAll<Self::Output>;
 }
+
+/// What stores an output where it is asked for.
+pub(super) type PutAll<O> =
+    Box<dyn FnOnce(Asking, O) -> BoxFuture<'static, Result<(), Error>> + Send>;
 
 /// What [`LoadEach::hit`] gets.
 #[derive(Debug)]
@@ -139,29 +144,41 @@ where
         })
     }
 
-    fn put(&self, asking: Asking, output: G::Whole) -> BoxFuture<'static, Result<(), Error>> {
-        let Asking { target, plans } = asking;
-        // An output that failed says nothing of what there is now: all is forgotten.
-        let mut values = match G::take_apart(output) {
-            Ok(pairs) => pairs.into_iter().map(|(id, value)| (id, G::join(value))).collect(),
-            Err(_) => std::collections::HashMap::new(),
-        };
-        let values = self.ids.iter().map(|id| values.remove(id).unwrap_or_else(G::absent));
-        let values = values.map(|output| G::split(output).ok());
-        let judge = self.rules.judge();
-        let put = |(plan, value): (Plan, Option<G::Value>)| {
-            let (target, judge) = (target.clone(), judge.clone());
-            async move {
-                match value {
-                    Some(value) => Put::new(target, plan, value, judge).await,
-                    None => {
-                        let inner = target.resolve()?.inner;
-                        inner.invalidate(What::Key(plan.key)).await.map(drop)
-                    }
+    fn put(&self) -> PutAll<G::Whole> {
+        let (ids, judge) = (self.ids.clone(), self.rules.judge());
+        Box::new(move |asking, output| put_each::<G>(&ids, &judge, asking, output))
+    }
+}
+
+fn put_each<G>(
+    ids: &[G::Id],
+    judge: &Judge,
+    asking: Asking,
+    output: G::Whole,
+) -> BoxFuture<'static, Result<(), Error>>
+where
+    G: Each<Id: Eq + Hash, Value: CacheValue>,
+{
+    let Asking { target, plans } = asking;
+    // An output that failed says nothing of what there is now: all is forgotten.
+    let mut values: HashMap<_, _> = match G::take_apart(output) {
+        Ok(pairs) => pairs.into_iter().map(|(id, value)| (id, G::join(value))).collect(),
+        Err(_) => HashMap::new(),
+    };
+    let values = ids.iter().map(|id| values.remove(id).unwrap_or_else(G::absent));
+    let values = values.map(|output| G::split(output).ok());
+    let put = |(plan, value): (Plan, Option<G::Value>)| {
+        let (target, judge) = (target.clone(), judge.clone());
+        async move {
+            match value {
+                Some(value) => Put::new(target, plan, value, judge).await,
+                None => {
+                    let inner = target.resolve()?.inner;
+                    inner.invalidate(What::Key(plan.key)).await.map(drop)
                 }
             }
-        };
-        let puts: Vec<_> = plans.into_iter().zip(values).map(put).collect();
-        Box::pin(async move { join_all(puts).await.into_iter().collect() })
-    }
+        }
+    };
+    let puts: Vec<_> = plans.into_iter().zip(values).map(put).collect();
+    Box::pin(async move { join_all(puts).await.into_iter().collect() })
 }

@@ -83,7 +83,7 @@ where
     type Load = Answer<G::Output>;
 
     fn start(self) -> Answer<G::Output> {
-        Answer { answered: self.asked.ask(self.id, &self.seat), _seat: self.seat }
+        Answer { answered: self.asked.ask(self.id, &self.seat), seat: self.seat }
     }
 
     fn detach(self) -> Result<BoxFuture<'static, G::Output>, Self> {
@@ -99,15 +99,17 @@ where
 /// An item's part of a load.
 pub(super) struct Answer<O> {
     answered: oneshot::Receiver<O>,
-    /// Held to the end: an item that goes away before it asked must not be waited for.
-    _seat: Arc<Seat>,
+    seat: Arc<Seat>,
 }
 
 impl<O> Future for Answer<O> {
     type Output = O;
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
         match Pin::new(&mut self.answered).poll(cx) {
-            Poll::Ready(Ok(output)) => Poll::Ready(output),
+            Poll::Ready(Ok(output)) => {
+                self.seat.comes();
+                Poll::Ready(output)
+            }
             // The load panicked in a task of its own, or its runtime is ending: this ends like it, and the flight is
             // abandoned. (A load in the foreground takes its items with it.)
             Poll::Ready(Err(_)) => {
@@ -169,7 +171,7 @@ where
         let (id, seat, asked) = (member.id, member.seat, Arc::clone(&self.asked));
         Ok(Box::pin(async move {
             let answered = asked.ask(id, &seat);
-            Answer { answered, _seat: seat }.await
+            Answer { answered, seat }.await
         }))
     }
 }

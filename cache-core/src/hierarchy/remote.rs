@@ -361,6 +361,23 @@ impl Remote {
         }
     }
 
+    /// As [`write`](Self::write) without leases, of many in one request.
+    pub(crate) async fn write_each(
+        self: &Arc<Self>,
+        writes: Vec<(String, Writing)>,
+    ) -> Result<(), BackendError> {
+        let announced = writes.iter().filter(|(_, write)| write.announce);
+        let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
+        let notice = (!announced.is_empty()).then(|| self.notice(Message::Keys(announced)));
+        let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| Write {
+            key: self.value_key(&key),
+            value: bytes.into(),
+            ttl,
+        };
+        let writes: Vec<Write> = writes.into_iter().map(write).collect();
+        self.guarded(self.backend.set(&writes, notice.as_ref())).await
+    }
+
     /// Whether loads are fenced by the store.
     pub(crate) fn has_leases(&self) -> bool {
         self.backend.leases().is_some()

@@ -29,4 +29,5 @@ pub(crate) use list::What;
 pub use list::{EvictTarget, Invalidation};
 pub use schedule::Schedule;
 pub use subject::event_tag;
-pub use write_through::WriteThrough;
+pub(crate) use write_through::Write;
+pub use write_through::{PutTarget, WriteThrough};

@@ -113,7 +113,8 @@ where
         };
         lead.land(Landing::Value(Arc::clone(&entry)));
         // A fill that replaces a value others may hold in memory tells them; a first fill does not.
-        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh())).await;
+        let seat = self.seat.clone();
+        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh(), seat)).await;
         loaded(S::join(value), Source::Loaded)
     }
 

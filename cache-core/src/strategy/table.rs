@@ -7,9 +7,9 @@ use std::task::Waker;
 use tokio::sync::oneshot;
 
 use super::spawn;
-use crate::BackendError;
 use crate::cache::Inner;
-use crate::hierarchy::Found;
+use crate::hierarchy::{Found, Writing};
+use crate::{BackendError, BackendErrorKind};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -29,6 +29,7 @@ struct State {
     /// Items that may ask for a read or for their load any moment.
     coming: usize,
     reads: Vec<Reading>,
+    writes: Vec<Storing>,
     /// Who loads in the foreground.
     driver: Option<Waker>,
     then: Option<Then>,
@@ -40,6 +41,13 @@ struct Reading {
     tags: Vec<String>,
     answer: oneshot::Sender<Reply>,
     seat: Arc<Seat>,
+}
+
+/// An item whose value goes to the remote tier.
+struct Storing {
+    key: String,
+    writing: Writing,
+    answer: oneshot::Sender<Result<(), BackendError>>,
 }
 
 /// What a read of the remote tier came to.
@@ -78,6 +86,10 @@ impl Table {
         if state.coming > 0 {
             return;
         }
+        let writes = std::mem::take(&mut state.writes);
+        if !writes.is_empty() {
+            spawn(write(Arc::clone(&self.inner), writes));
+        }
         let reads = std::mem::take(&mut state.reads);
         // They come again, with what they read.
         state.coming = reads.len();
@@ -113,6 +125,21 @@ async fn read(inner: Arc<Inner>, reads: Vec<Reading>) {
     }
 }
 
+/// One request for all of them.
+async fn write(inner: Arc<Inner>, writes: Vec<Storing>) {
+    let Some(remote) = &inner.remote else { return };
+    let mut answers = Vec::with_capacity(writes.len());
+    let mut entries = Vec::with_capacity(writes.len());
+    for Storing { key, writing, answer } in writes {
+        entries.push((key, writing));
+        answers.push(answer);
+    }
+    let written = remote.write_each(entries).await;
+    for answer in answers {
+        let _ = answer.send(written.clone());
+    }
+}
+
 /// One item's place at the table, until it asks for its load or needs none.
 pub(crate) struct Seat {
     table: Arc<Table>,
@@ -133,6 +160,14 @@ impl Seat {
         }
     }
 
+    /// The item has its value, which it may yet have to write.
+    pub(crate) fn comes(&self) {
+        let was_coming = std::mem::replace(&mut *lock(&self.coming), true);
+        if !was_coming {
+            self.table.come();
+        }
+    }
+
     /// The item waits for somebody else, who may be waiting for this batch: until the guard drops, its load
     /// is not waited for.
     pub(crate) fn aside(self: &Arc<Self>) -> Aside {
@@ -149,6 +184,17 @@ impl Seat {
         lock(&self.table.state).reads.push(reading);
         self.waits();
         answered.await.ok()
+    }
+
+    /// Stores a value in the remote tier together with the others'.
+    pub(crate) async fn write(&self, key: &str, writing: Writing) -> Result<bool, BackendError> {
+        let (answer, answered) = oneshot::channel();
+        let storing = Storing { key: key.to_owned(), writing, answer };
+        lock(&self.table.state).writes.push(storing);
+        self.waits();
+        let ended =
+            |_| BackendError::new(BackendErrorKind::Unreachable, "set", "the runtime ended");
+        answered.await.unwrap_or_else(|gone| Err(ended(gone))).map(|()| true)
     }
 }
 

@@ -223,6 +223,17 @@ impl<T> ShapePlain for Probe<T> {
     message = "the mutator's value `{V}` is not what the cached function holds (`{Self}`)",
     note = "`#[cache_put]` writes the mutator's result as the cached value: both must be of one type"
 )]
-pub trait Holds<V> {}
-impl<T, E> Holds<T> for Result<T, E> {}
-impl<T> Holds<T> for T {}
+pub trait Holds<V> {
+    /// The output that the value is.
+    fn hold(value: V) -> Self;
+}
+impl<T, E> Holds<T> for Result<T, E> {
+    fn hold(value: T) -> Self {
+        Ok(value)
+    }
+}
+impl<T> Holds<T> for T {
+    fn hold(value: T) -> T {
+        value
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, cache_evict, cached, without_cache};
+use larder::{Cache, Clock, Source, cache_evict, cache_put, cached, without_cache};
 
 use super::{Db, of, tens, value, values};
 
@@ -109,4 +109,27 @@ async fn without_its_cache_a_function_loads_all() {
     }
     assert_eq!(db.asked(), [[1, 2], [1, 2]]);
     assert!(values(&db, &[1]).peek().await.is_err());
+}
+
+#[tokio::test]
+async fn a_mutators_values_become_the_cached_ones() {
+    #[cache_put(values(db, &ids))]
+    async fn save(db: &Db, ids: Vec<u64>, fails: bool) -> Result<HashMap<u64, u64>, String> {
+        db.write();
+        match fails {
+            true => Err("no".into()),
+            false => Ok(of(&ids, |id| id + 500)),
+        }
+    }
+
+    let db = Db::new();
+    let _ = values(&db, &[1, 2, 3]).await;
+    let _ = save(&db, vec![1, 2], false).await;
+    assert_eq!(
+        values(&db, &[1, 2, 3]).peek().await.unwrap(),
+        HashMap::from([(1, 501), (2, 502), (3, 30)])
+    );
+    // What failed may have been written.
+    let _ = save(&db, vec![2, 3], true).await;
+    assert_eq!(values(&db, &[1, 2, 3]).peek().await.unwrap(), HashMap::from([(1, 501)]));
 }

@@ -2,7 +2,7 @@
 
 use larder::Clock;
 
-use super::{Db, tens, value, values};
+use super::{Db, of, tens, value, values};
 use crate::gated::Gated;
 
 #[tokio::test]
@@ -19,6 +19,40 @@ async fn the_remote_tier_is_asked_once_for_all() {
         assert_eq!(values(&one, &[1, 2, 3, 4]).await.unwrap(), tens(&[1, 2, 3, 4]));
         assert_eq!(store.calls("get"), 2);
         assert_eq!(one.asked(), [[1, 2, 3]]);
+    }
+}
+
+#[tokio::test]
+async fn values_are_stored_in_one_request_and_each_under_its_own_lease() {
+    let clock = Clock::manual();
+    let (plain, leased) = (Gated::new(), Gated::leased(&clock));
+    for (store, write, writes) in [(&plain, "set", 1), (&leased, "commit", 3)] {
+        let db = Db::on(store.cache(&clock));
+        let _ = values(&db, &[1, 2, 3]).await;
+        assert_eq!(store.calls(write), writes);
+        // A refresh tells the others, and replaces all.
+        let other = Db::on(store.another().cache(&clock));
+        let _ = values(&other, &[1, 2, 3]).await;
+        db.write();
+        let _ = values(&db, &[1, 2, 3]).refresh().await;
+        assert_eq!(store.calls(write), 2 * writes);
+        assert_eq!(values(&other, &[1, 2, 3]).await.unwrap(), of(&[1, 2, 3], |id| id * 10 + 1));
+        assert_eq!(other.asked(), [[0; 0]; 0]);
+    }
+}
+
+#[tokio::test]
+async fn batches_that_write_the_same_keys_do_not_wait_for_each_other_in_circles() {
+    let clock = Clock::manual();
+    let store = Gated::new();
+    let db = Db::on(store.cache(&clock));
+    for _ in 0..50 {
+        let (one, two, three) = tokio::join!(
+            values(&db, &[1, 2, 3]).refresh(),
+            values(&db, &[3, 2, 1]).refresh(),
+            values(&db, &[2, 4]),
+        );
+        assert_eq!((one.unwrap().len(), two.unwrap().len(), three.unwrap().len()), (3, 3, 2));
     }
 }
 
