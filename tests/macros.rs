@@ -11,6 +11,8 @@ mod cache_put;
 mod caches;
 #[path = "macros/call.rs"]
 mod call;
+#[path = "macros/cells.rs"]
+mod cells;
 #[path = "macros/conditions.rs"]
 mod conditions;
 #[path = "macros/each/mod.rs"]
@@ -19,8 +21,16 @@ mod each;
 mod gated;
 #[path = "macros/keys.rs"]
 mod keys;
+#[path = "macros/keys_canonical.rs"]
+mod keys_canonical;
+#[path = "macros/keys_with.rs"]
+mod keys_with;
 #[path = "macros/methods.rs"]
 mod methods;
+#[path = "macros/models.rs"]
+mod models;
+#[path = "macros/on_error.rs"]
+mod on_error;
 #[path = "support/origin.rs"]
 mod origin;
 #[path = "macros/policy.rs"]

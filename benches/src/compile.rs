@@ -32,9 +32,7 @@ fn main() {
         Kind {
             name: "cached",
             dependency: peer,
-            attribute: |_| {
-                "#[cached::macros::cached(ttl_secs = 300, max_size = 1000)]".to_owned()
-            },
+            attribute: |_| "#[cached::macros::cached(ttl_secs = 300, max_size = 1000)]".to_owned(),
         },
     ];
     let target = std::env::temp_dir().join("larder-compile-bench");

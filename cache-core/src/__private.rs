@@ -4,14 +4,16 @@ pub use crate::batch::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
 };
 pub use crate::call::{Captures, Fetch, Judge, Load, Rules, Tags, wait};
+pub use crate::cell::{HasCell, cell_of};
 pub use crate::codec::{local, remote};
-pub use crate::invalidation::{EvictTarget, Evictions, PutTarget, WriteThrough};
+pub use crate::invalidation::{EvictTarget, Evictions, PutTarget, WriteThrough, event_tag};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
 pub use crate::site::Site;
 pub use crate::value::{
-    AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, Optional, Probe, Shape,
-    ShapePlain, ShapeResult, ShapeShared, SharedFailure, TimeoutError, TimeoutNever, TimesOut,
-    absent, detached, keeps_errors, output_probe, times_out, value_probe,
+    AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,
+    RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure, Tells,
+    TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, output_probe, refuses,
+    times_out, value_probe,
 };
 
 use crate::policy::{Policy, PolicyError};
@@ -20,6 +22,11 @@ use crate::policy::{Policy, PolicyError};
 #[cold]
 pub fn typed<T>() -> T {
     unreachable!("only named for its type")
+}
+
+/// For a closure in `key_with`: its text.
+pub fn text_of<A, T>(args: A, make: impl FnOnce(A) -> T) -> T {
+    make(args)
 }
 
 /// What an argument needs that is used behind a body, which may consume it.

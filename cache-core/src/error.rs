@@ -67,7 +67,8 @@ impl TimedOut {
 
 /// An error of the cache's own methods.
 ///
-/// A cached *function* never returns one: there a failing cache means a load.
+/// A cached *function* never returns one: there a failing cache means a load, unless the function asks for
+/// [`OnError::Fail`](crate::OnError::Fail).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

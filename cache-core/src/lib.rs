@@ -10,6 +10,7 @@
 //! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
 //! | `tenant` | views that share nothing |
 //! | `warm` | many calls at once |
+//! | `cell` | what ends with the instance that it belongs to |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
 //! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
@@ -27,6 +28,7 @@ mod batch;
 mod builder;
 mod cache;
 mod call;
+mod cell;
 mod clock;
 mod codec;
 mod duration;
@@ -59,6 +61,7 @@ pub use builder::Builder;
 pub use bytes::Bytes;
 pub use cache::Cache;
 pub use call::{Cached, Call, IntoCache, IntoTtl, Peek, Put, Source, Traced};
+pub use cell::CachedCell;
 pub use clock::{Clock, Timestamp};
 #[cfg(feature = "encryption")]
 pub use codec::Keys;
@@ -69,7 +72,7 @@ pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use memory::{Eviction, Memory};
 pub use observe::Stats;
 pub use pattern::Pattern;
-pub use policy::{Policy, PolicyError, Stampede};
+pub use policy::{OnError, Policy, PolicyError, Stampede};
 pub use registry::default_cache;
 pub use scope::{
     Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,

@@ -36,6 +36,7 @@ pub struct Policy {
     pub(crate) err_ttl: Option<Duration>,
     pub(crate) lease: Duration,
     pub(crate) stampede: Stampede,
+    pub(crate) on_error: OnError,
     pub(crate) tags: &'static [&'static str],
     pub(crate) local: bool,
 }
@@ -81,6 +82,23 @@ pub enum Stampede {
     Off,
 }
 
+/// What becomes of a read whose cache fails: the remote tier can't be asked, or no cache is installed
+/// under the function's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnError {
+    /// The value is loaded: nothing that the caller could see, but for the time it takes.
+    #[default]
+    Bypass,
+    /// Nothing is loaded: the caller gets the [`Error`](crate::Error), made into the function's own. This
+    /// spares an origin that could not bear all reads.
+    ///
+    /// What memory has is served all the same, and so is an old value within its
+    /// [`stale_if_error`](Policy::stale_if_error) window. Only what a read needs before its load counts:
+    /// a value that was loaded and can't be stored is returned.
+    Fail,
+}
+
 /// The policy of those who give none.
 pub(crate) static PLAIN: Policy = Policy::new();
 
@@ -121,6 +139,7 @@ impl Policy {
             err_ttl: None,
             lease: DEFAULT_LEASE,
             stampede: Stampede::Fleet,
+            on_error: OnError::Bypass,
             tags: &[],
             local: false,
         }
@@ -258,6 +277,16 @@ impl Policy {
     #[must_use]
     pub const fn stampede(mut self, stampede: Stampede) -> Self {
         self.stampede = stampede;
+        self
+    }
+
+    /// What becomes of a read whose cache fails. Default: [`OnError::Bypass`].
+    ///
+    /// `Fail` holds for attributed functions that return a `Result` whose error is
+    /// `From<larder::Error>`; elsewhere a type that is generic can't be asked.
+    #[must_use]
+    pub const fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
         self
     }
 

@@ -12,6 +12,9 @@ use crate::registry::{self, Slot};
 pub struct Site {
     name: &'static str,
     policy: Policy,
+    events: &'static [fn() -> String],
+    /// The policy with the events' tags, once they are known: names of types are made at run time.
+    tagged: OnceLock<Policy>,
     cache: Option<&'static str>,
     slot: OnceLock<&'static Slot>,
 }
@@ -19,7 +22,14 @@ pub struct Site {
 impl Site {
     /// The function `name` (its full path) with its policy, on the default cache.
     pub const fn new(name: &'static str, policy: Policy) -> Self {
-        Self { name, policy, cache: None, slot: OnceLock::new() }
+        Self {
+            name,
+            policy,
+            events: &[],
+            tagged: OnceLock::new(),
+            cache: None,
+            slot: OnceLock::new(),
+        }
     }
 
     /// On the named cache.
@@ -29,13 +39,30 @@ impl Site {
         self
     }
 
+    /// Entries end when one of these events happens.
+    #[must_use]
+    pub const fn events(mut self, events: &'static [fn() -> String]) -> Self {
+        self.events = events;
+        self
+    }
+
     /// The function's full path.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
+    #[inline]
     pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
+        if self.events.is_empty() { &self.policy } else { self.tagged() }
+    }
+
+    fn tagged(&self) -> &Policy {
+        self.tagged.get_or_init(|| {
+            let of_events = self.events.iter().map(|tag| &*tag().leak());
+            let tags: Vec<&str> = self.policy.tags.iter().copied().chain(of_events).collect();
+            // Once for each function of the program.
+            self.policy.tags(tags.leak())
+        })
     }
 
     fn slot(&self) -> &'static Slot {

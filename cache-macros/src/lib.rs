@@ -21,6 +21,7 @@ mod mutator;
 mod options;
 mod outcome;
 mod signature;
+mod subject;
 mod target;
 mod template;
 #[cfg(test)]
@@ -78,9 +79,10 @@ use proc_macro::TokenStream;
 /// | `hard_timeout = "2s"` ᵇ | none | how long to wait in any case; without an old value the function then returns its error, which must be `From<larder::TimedOut>`; the load goes on |
 /// | `stampede = "fleet"` | `"fleet"` | how far one load per key reaches: all processes of a remote tier, `"process"`, or `"off"` |
 /// | `lease = "30s"` | `"10s"` | after how long a load counts as hung, so that one of those who wait takes over |
+/// | `on_error = "fail"` ʳ | `"bypass"` | what a failing cache is (the remote tier can't be asked, or no cache of the function's name is installed): `"bypass"`: a load, and nothing that the caller could see; `"fail"`: the caller's error, which must be `From<larder::Error>`. Then nothing is loaded. What memory has is served all the same, and so is an old value within `stale_if_error` |
 ///
 /// ᵇ The load may go on in the background: async functions only. Borrowed arguments are cloned for it when it does, so that `&T`
-/// needs `T: ToOwned`, and `&mut` is refused.
+/// needs `T: ToOwned`, and `&mut` is refused. ʳ Async functions only, and not with `local`: memory does not fail.
 ///
 /// Whether the cache is used at all:
 ///
@@ -96,12 +98,14 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `policy = SHARED` | `Policy::new()` | a constant `larder::Policy`, which the other options override; see below |
 /// | `key = "user:{id}"` | automatic | the whole key below the cache's namespace. Must mention every argument that isn't skipped |
-/// | `key_with = make_key(&query, page)` | automatic | a text in the place of the arguments, behind the function's path: an expression over the arguments, by reference where you write `&`, that gives anything with `Display`. It is escaped as an argument would be. **An argument that it forgets cannot be noticed**: calls that differ in it share an entry |
+/// | `key_with = make_key` | automatic | a text in the place of the arguments, behind the function's path: anything with `Display`, escaped as an argument would be. A function or a closure (`\|query, page\| ..`) is given all arguments that are not skipped, by reference, `self` first. Any other expression is over the arguments by their names: `make_key(&query, page)`; **one that it forgets cannot be noticed**, and calls that differ in it share an entry |
 /// | `key_prefix = "users"` | none | text in front of the key, whichever kind, and a `:` unless it ends in `:` or `/` |
 /// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
+/// | `model = "user", op = "get"` | none | which operation of which model this is; see [below](#models-and-events) |
 /// | `skip(db, self)` | none | arguments that the value does not depend on |
 /// | `tags = ["users", "user:{id}"]` | none | names under which entries can be evicted together |
-/// | `cache = "people"` | the default cache | a cache by name, or (any other expression) a handle: `cache = self.cache` |
+/// | `invalidate_on = [UserSaved]` | none | types of events that make the entries old; see [below](#models-and-events) |
+/// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that gives a `larder::Cache`, or what can be dereferenced to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
 /// | `local` | all tiers | the memory tier only; the value then needs no serde |
 /// | `each = "id in ids"` | | the function takes a list and is cached for each item of it; see [Batches](#batches) |
 /// | `crate = path` | found | where larder is, for crates that re-export it |
@@ -159,15 +163,16 @@ use proc_macro::TokenStream;
 ///
 /// The policy may let a load go on in the background, so that an async function has to meet the demands of ᵇ for it. One with
 /// a `&mut` argument and a sync function cannot: of the policy they leave out `stale`, `early_refresh` and the timeouts. `none_ttl`,
-/// `err_ttl` and `hard_timeout` of the policy hold for outputs that they are made for, and are left out for others; in the attribute
+/// `err_ttl`, `hard_timeout` and `on_error` of the policy hold for outputs that they are made for, and are left out for others; in the attribute
 /// itself they are errors there. `policy` cannot name `Self`.
 ///
 /// # Keys
 ///
 /// Every argument is part of the key unless it is skipped, and `self` is an argument like the others. In an automatic key
-/// an argument is serialized (`serde::Serialize`); type parameters, and for methods the type, are part of it too. In a template
-/// a placeholder is an argument or a field of one (`{id}`, `{self.tenant}`, `{pair.0}`) that is written by `Display` and
-/// escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
+/// an argument is serialized (`serde::Serialize`): maps and `HashSet`s of the same content give the same key, wherever they
+/// are in it, and floats are told by their bits. A key of more than 256 bytes ends in a SHA-256 of the whole. Type parameters,
+/// and for methods the type, are part of it too. In a template a placeholder is an argument or a field of one (`{id}`,
+/// `{self.tenant}`, `{pair.0}`) that is written by `Display` and escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
 ///
 /// The type and constant parameters of a generic function are treated as arguments: a template must mention them (`{T}` is the name
 /// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. The parameters of an
@@ -187,8 +192,8 @@ use proc_macro::TokenStream;
 ///     words.join(" ")
 /// }
 ///
-/// #[cached(key_with = normal(&words), key_prefix = "site")] // site:shop::search:a%20b
-/// async fn search(words: Vec<String>) -> Vec<u64> {
+/// #[cached(key_with = |words, _| normal(words), key_prefix = "site")] // site:shop::search:a%20b
+/// async fn search(words: Vec<String>, timeout: u64) -> Vec<u64> {
 ///     vec![words.len() as u64]
 /// }
 /// ```
@@ -234,9 +239,53 @@ use proc_macro::TokenStream;
 /// the load fails, the call does, unless an old value serves for each id that was to be loaded. With `#[cache_put(names(db, &ids))]`
 /// a mutator's values become the cached ones, and ids that it has no value for are forgotten.
 ///
+/// # Models and events
+///
+/// `model` and `op` stand in the place of the function's path: keys are `user:get:7,` with the arguments of an automatic key, or
+/// `user:get:` and whatever `key` or `key_with` gives. Two functions of one model and one operation share entries, as two functions
+/// with one template do. All entries carry the tags `model:user` and `model:user:get`, by which mutators
+/// (`#[cache_evict(model = "user")]`, and `op` for one operation) and lists (`larder::Invalidation::model`, `operation`) evict them.
+///
+/// `invalidate_on` names events by their types: whatever `Cache::emit` is given. When one is emitted, or evicted by
+/// `#[cache_evict(events = [..])]`, all entries that name it are old, in every process, whether or not this one has read them. An
+/// event is for one cache, the one that emits it. (Events are tags by the name of their type, so that processes have to agree about
+/// that, and the list is one for all instances of a generic function.)
+///
+/// ```
+/// # use larder::{Cache, Error, cache_evict, cached};
+/// struct User;
+/// struct Saved<T> {
+///     id: u64,
+///     what: std::marker::PhantomData<T>,
+/// }
+///
+/// #[cached(model = "user", op = "get", ttl = "5m")] // user:get:7,
+/// async fn get_user(id: u64) -> String {
+///     format!("user {id}")
+/// }
+///
+/// #[cached(model = "user", op = "list", invalidate_on = [Saved<User>])] // user:list:1,
+/// async fn list_users(page: u32) -> Vec<String> {
+///     vec![get_user(page.into()).await]
+/// }
+///
+/// #[cache_evict(get_user(id), events = [Saved<User>])]
+/// async fn save_user(id: u64) -> Result<(), String> {
+///     Ok(())
+/// }
+///
+/// #[cache_evict(model = "user")] // all of it
+/// async fn import_users() {}
+///
+/// # async fn by_hand(cache: &Cache) -> Result<(), Error> {
+/// cache.emit(&Saved::<User> { id: 7, what: Default::default() }).await?; // runs the rules of `Cache::on`, too
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Sync functions and methods
 ///
-/// A sync function takes all options but those marked ᵇ.
+/// A sync function takes all options but those marked ᵇ or ʳ.
 ///
 /// Beside a sync function stands an empty type of the same name, beside a sync method (and a method whose load may go on in the
 /// background) a hidden one. So these two kinds of method can be in inherent impls but not in the implementation of a trait, and
@@ -259,8 +308,49 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// `key` is required and has to name at least one field of `self`, or all instances would share one value. The other options
-/// are those of [`macro@cached`], without `skip`.
+/// What tells the instances apart is required: a `key` (or `key_with`) that uses `self`, or a cell in the instance. The other
+/// options are those of [`macro@cached`], without `skip`.
+///
+/// # In a cell
+///
+/// `cell = self.books` keeps the value with the instance itself, which then needs no key:
+///
+/// ```
+/// # use larder::{CachedCell, Error, cached_property};
+/// struct Author {
+///     id: u64,
+///     relations: CachedCell,
+/// }
+///
+/// impl Author {
+///     #[cached_property(cell = self.relations, ttl = "5m", tags = ["books"])]
+///     async fn books(&self) -> Vec<String> {
+///         vec![format!("a book by {}", self.id)] // what a database says
+///     }
+///
+///     #[cached_property(cell = self.relations, ttl = "1h")]
+///     fn name(&self) -> String {
+///         format!("author {}", self.id)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let author = Author { id: 7, relations: CachedCell::new() };
+/// assert_eq!(author.books().await, ["a book by 7"]); // loads, and from then on it is a hit
+/// author.books().evict().await?;                     // this value
+/// author.relations.clear();                          // all values of this author
+/// larder::default_cache().evict_tag("books").await?; // the books of all authors
+/// drop(author);                                      // the values go, too
+/// # Ok(())
+/// # }
+/// ```
+///
+/// `cell` takes any expression over `self` that is a `larder::CachedCell`, or a pointer to one. A cell can serve one method or
+/// all of an instance: each has a value of its own. The values lie in the memory tier and never in a remote one, so that they
+/// need no serde, and other processes know nothing of them. `stale` and the other options that may leave a load to the
+/// background need an instance that can be cloned; the clone's cell is a new one. `key`, `key_with`, `key_prefix`, `version` and
+/// `local` have nothing to say beside `cell`.
 #[proc_macro_attribute]
 pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
     cached_property::expand(args.into(), item.into()).into()
@@ -284,6 +374,8 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `key = "user:{id}"`, `keys = ["user:{id}", "users"]` | entries by key |
 /// | `pattern = "users:page:*"` | entries whose key matches; `*` is the wildcard, text of arguments never is |
 /// | `tags = ["users", "user:{id}"]` | entries with any of the tags |
+/// | `model = "user"`, and `op = "list"` | all reads of the model, or those of one operation: see [`macro@cached`](macro@cached#models-and-events) |
+/// | `events = [UserSaved, Saved<User>]` | what names one of the events in its `invalidate_on`. (Rules of `Cache::on` need the event itself, and run when it is emitted) |
 /// | `all` | everything in the cache |
 ///
 /// Targets may use `result`, what the function returned (the `T` of a `Result<T, E>`), as in `key = "user:{result.id}"`. Such a
@@ -303,7 +395,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `before` | after | evict before the body runs |
 /// | `on = "ok"` | `"always"` | evict only if the body returns, and no `Err`: a panic, a dropped future and an `Err` leave the entries. What a body did before it failed is then served from the cache as it was. An output that is no `Result` counts as `Ok` |
 /// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, asked after the body. A panic or a dropped future leaves nothing to ask: then it evicts, unless `on = "ok"` |
-/// | `cache = "people"` | the default cache | where `key`, `keys`, `pattern`, `tags` and `all` apply: a name or a handle. Calls know their own |
+/// | `cache = "people"` | the default cache | where all targets but calls apply: a name or a handle. Calls know their own |
 /// | `crate = path` | found | where larder is |
 ///
 /// ```

@@ -5,8 +5,8 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
-use syn::parse::{ParseStream, Parser as _};
-use syn::{Expr, Ident, Token, token};
+use syn::parse::{Parse as _, ParseStream, Parser as _};
+use syn::{Expr, Ident, Token, Type, token};
 
 use crate::errors::{Errors, did_you_mean, list};
 
@@ -14,8 +14,6 @@ use crate::errors::{Errors, did_you_mean, list};
 pub(crate) struct Grammar {
     /// The options it knows.
     pub(crate) known: &'static [&'static str],
-    /// Options of the design that are not built yet: told apart from misspelt ones.
-    pub(crate) later: &'static [&'static str],
     /// Whether bare expressions (targets) may stand among the options.
     pub(crate) targets: bool,
 }
@@ -29,7 +27,11 @@ enum Value {
     Flag,
     Assigned(Expr),
     List(TokenStream),
+    Types(Vec<Type>),
 }
+
+/// The options whose value is a list of types, which is no expression.
+const OF_TYPES: [&str; 2] = ["invalidate_on", "events"];
 
 /// The parsed inside of an attribute.
 #[derive(Default)]
@@ -75,7 +77,10 @@ impl Options {
             return Err(input.error(format!("expected an option: {}", list(grammar.known))));
         }
         let name = input.call(Ident::parse_any)?;
-        let value = value(input)?;
+        let value = match OF_TYPES.iter().find(|of_types| name == **of_types) {
+            Some(option) => Value::Types(types(option, input)?),
+            None => value(input)?,
+        };
         end_of_item(input)?;
         if accept(&name, grammar, errors) {
             self.add(Opt { name, value }, errors);
@@ -126,7 +131,7 @@ impl Options {
         match value {
             Value::Flag => Some((name, None)),
             Value::Assigned(expr) => Some((name, Some(expr))),
-            Value::List(_) => {
+            Value::List(_) | Value::Types(_) => {
                 errors.at(
                     name.span(),
                     format!("`{name}` takes no list: write `{name}` or `{name} = ...`"),
@@ -143,6 +148,14 @@ impl Options {
             errors.at(name.span(), format!("`{name}` takes no value: write just `{name}`"));
         }
         Some(name)
+    }
+
+    /// Takes `name = [A, B<C>]`, a list of types.
+    pub(crate) fn types(&mut self, name: &str) -> Vec<Type> {
+        match self.take(name).map(|option| option.value) {
+            Some(Value::Types(types)) => types,
+            _ => Vec::new(),
+        }
     }
 
     /// Takes `name(a, b)`, a list of names.
@@ -189,6 +202,28 @@ fn value(input: ParseStream<'_>) -> syn::Result<Value> {
     Ok(Value::Flag)
 }
 
+fn types(option: &str, input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
+    let wrong = |span| {
+        let message = format!(
+            "`{option}` takes a list of the events' types: `{option} = [UserSaved, Saved<User>]`"
+        );
+        syn::Error::new(span, message)
+    };
+    let at = input.span();
+    if !input.peek(Token![=]) || !input.peek2(token::Bracket) {
+        return Err(wrong(at));
+    }
+    input.parse::<Token![=]>()?;
+    let inside;
+    let bracket = syn::bracketed!(inside in input);
+    let listed = |input: ParseStream<'_>| input.parse_terminated(Type::parse, Token![,]);
+    let types = listed.parse2(inside.parse()?).map_err(|error| wrong(error.span()))?;
+    match types.is_empty() {
+        true => Err(wrong(bracket.span.join())),
+        false => Ok(types.into_iter().collect()),
+    }
+}
+
 fn end_of_item(input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(());
@@ -207,10 +242,6 @@ fn accept(name: &Ident, grammar: &Grammar, errors: &mut Errors) -> bool {
     let text = name.to_string();
     if grammar.known.contains(&text.as_str()) {
         return true;
-    }
-    if grammar.later.contains(&text.as_str()) {
-        errors.at(name.span(), format!("`{text}` is not available yet"));
-        return false;
     }
     let hint = did_you_mean(&text, grammar.known);
     let stop = if hint.is_empty() { "." } else { "" };

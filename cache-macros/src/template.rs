@@ -4,6 +4,7 @@ mod check;
 mod emit;
 mod parse;
 
+pub(crate) use check::is_separator;
 pub(crate) use parse::{Kind, parse, plain_text};
 
 use proc_macro2::{Ident, Span};
@@ -49,6 +50,11 @@ enum Field {
 }
 
 impl Template {
+    /// Text without placeholders, which is known to be good.
+    pub(crate) fn plain(text: String, literal: LitStr) -> Self {
+        Self { parts: vec![Part::Text(text)], literal }
+    }
+
     /// Whether a placeholder begins with `name`.
     pub(crate) fn mentions(&self, name: &str) -> bool {
         self.places().any(|place| place.root == name)

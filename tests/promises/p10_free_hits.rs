@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use larder::{Cache, Eviction, Memory, cached};
+use larder::{Cache, CachedCell, Eviction, Memory, cached, cached_property};
 
 struct Counting;
 
@@ -51,6 +51,30 @@ fn sync(id: u64) -> Result<u64, String> {
     Ok(id)
 }
 
+struct Renamed;
+
+#[cached(model = "user", op = "name", invalidate_on = [Renamed])]
+async fn of_a_model(id: u64) -> u64 {
+    id
+}
+
+#[derive(Default)]
+struct Person {
+    cell: CachedCell,
+}
+
+impl Person {
+    #[cached_property(cell = self.cell, ttl = "1h", tags = ["ages"])]
+    async fn age(&self) -> u64 {
+        40
+    }
+
+    #[cached_property(cell = self.cell)]
+    fn height(&self) -> u64 {
+        180
+    }
+}
+
 /// Polls a ready future without an executor, which might allocate.
 fn now<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
@@ -63,11 +87,14 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn a_hit_allocates_nothing() {
+    let person = Person::default();
     let all = || {
         assert_eq!(now(templated(7)), 7);
         assert_eq!(now(automatic(7, true, "text")), 12);
         assert_eq!(now(tagged("acme", 7)), Some(11));
         assert_eq!(sync(7), Ok(7));
+        assert_eq!(now(of_a_model(7)), 7);
+        assert_eq!((now(person.age()), person.height()), (40, 180));
     };
     all();
     all();

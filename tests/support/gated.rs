@@ -63,6 +63,7 @@ struct Faults {
     gates: Mutex<Vec<(At, Arc<Gate>)>>,
     ears: Mutex<Vec<Arc<dyn Listener>>>,
     down: AtomicBool,
+    lost: AtomicBool,
     calls: Mutex<Vec<&'static str>>,
 }
 
@@ -108,6 +109,12 @@ impl Gated {
         gate
     }
 
+    /// What is under way fails too, though it may have taken effect.
+    pub(crate) fn lose_answers(&self) {
+        self.set_down(true);
+        self.faults.lost.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         self.faults.down.store(down, Ordering::SeqCst);
     }
@@ -139,7 +146,10 @@ impl Gated {
             self.pass(At::Before(name)).await;
             let done = operation.await;
             self.pass(At::After(name)).await;
-            done
+            match self.faults.lost.load(Ordering::SeqCst) {
+                true => Err(BackendError::new(BackendErrorKind::Unreachable, name, "lost")),
+                false => done,
+            }
         })
     }
 }

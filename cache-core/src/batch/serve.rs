@@ -11,10 +11,11 @@ use super::load::Wanted;
 use super::party::{Again, Asked, Behind, Loads, Member, Never};
 use super::shape::Each;
 use super::{Answered, Asking};
+use crate::call::Rules;
 use crate::registry::complain;
-use crate::strategy::{Mode, Seat, Table, read};
+use crate::strategy::{Mode, Plan, Seat, Table, read};
 use crate::value::CacheValue;
-use crate::{Cached, Source};
+use crate::{Cached, Error, Source};
 
 /// The items' loads run in the foreground only.
 pub(super) async fn in_foreground<G, L, F>(wanted: Wanted<G>, load: L) -> Answered<G::Whole>
@@ -58,10 +59,17 @@ where
 {
     let Wanted { asking: Asking { target, plans }, rules, ids, found } = wanted;
     let plain = plans.first().is_some_and(|plan| plan.mode == Mode::Bypass);
-    let inner = if plain { None } else { target.inner() };
-    let Some(inner) = inner else {
-        let sources = vec![Source::Bypassed; ids.len()];
-        return Answered { output: load(ids).await, sources };
+    let inner = if plain { None } else { Some(target.inner()) };
+    let inner = match inner {
+        Some(Ok(inner)) => inner,
+        without => {
+            let error = without.and_then(Result::err);
+            if let Some(refused) = error.and_then(|error| refused(&rules, &plans, error)) {
+                return Answered { output: refused, sources: vec![Source::Refused; ids.len()] };
+            }
+            let sources = vec![Source::Bypassed; ids.len()];
+            return Answered { output: load(ids).await, sources };
+        }
     };
     if let Some(Err(error)) = plans.first().map(|plan| plan.policy.check()) {
         complain("calls with this policy run uncached", &error.into());
@@ -86,6 +94,12 @@ where
     rest.resize_with(ids.len(), || None);
     drive(items, &table, &asked, load, |(at, done)| rest[at] = Some(done)).await;
     together::<G>(ids, found, rest)
+}
+
+/// What a batch gives whose cache is not there, if that counts as an error.
+fn refused<G: Each>(rules: &Rules<G>, plans: &[Plan], error: Error) -> Option<G::Whole> {
+    let refused = rules.refusal(&plans.first()?.policy)?;
+    G::failure(&refused(error))
 }
 
 /// The output: the values that there are, or the failure of an item.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::FetchEach;
 use super::ids::{KeyOf, Pairs};
-use crate::TimedOut;
-use crate::value::{CacheValue, Fails, KeepsErrors, Shape, SharedFailure};
+use crate::value::{CacheValue, Fails, KeepsErrors, Shape, SharedFailure, Tells};
+use crate::{Error, TimedOut};
 
 /// Why an item has no value.
 pub enum Unmet<O> {
@@ -76,6 +76,12 @@ impl<C, E: From<TimedOut>> From<TimedOut> for Unmet<Result<C, E>> {
     }
 }
 
+impl<C, E: From<Error>> From<Error> for Unmet<Result<C, E>> {
+    fn from(error: Error) -> Self {
+        Self::failed(Err(error.into()), None)
+    }
+}
+
 /// How the items of a batch lie in a function's output.
 pub trait Each: Shape {
     /// The id of an item.
@@ -117,6 +123,16 @@ macro_rules! item {
             type Error = S::Error;
             fn fail(error: S::Error) -> Self::Output {
                 Self::unmet(Unmet::failed(S::fail(error), None))
+            }
+        }
+        impl<S, I> Tells for $name<S, I>
+        where
+            Self: Each<Whole = S::Output>,
+            S: Tells,
+        {
+            type Error = S::Error;
+            fn tell(error: S::Error) -> Self::Output {
+                Self::unmet(Unmet::failed(S::tell(error), None))
             }
         }
     };

@@ -1,10 +1,12 @@
 //! What expansions build a call from.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use super::load::{Loading, uncached_or_read};
 use super::{Call, Load, Rules, Tags, Target, Whole};
 use crate::cache::Cache;
+use crate::cell::CachedCell;
 use crate::key::KeyBuf;
 use crate::policy::Held;
 use crate::site::Site;
@@ -46,6 +48,13 @@ impl Fetch {
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
         self.target = Target::Handle(cache.clone());
+        self
+    }
+
+    /// The value is to end with this cell, which is in the key.
+    #[must_use]
+    pub fn cell(mut self, cell: &CachedCell) -> Self {
+        self.plan.cell = Some(Arc::clone(cell.contents()));
         self
     }
 

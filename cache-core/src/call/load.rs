@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::{Cached, Judge, Rules, Source, Target};
+use crate::Error;
 use crate::cache::Inner;
 use crate::key::KeyId;
 use crate::policy::Policy;
-use crate::strategy::{Look, Plan, Work, read};
+use crate::strategy::{Look, Mode, Plan, Work, read};
 use crate::value::{CacheValue, Shape};
 
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
@@ -72,7 +73,7 @@ impl<S, W, M, F> Load for Loading<S, W, M, F>
 where
     S: Shape,
     S::Value: CacheValue,
-    M: FnOnce(Option<Arc<Inner>>, Plan, Rules<S>, W) -> F,
+    M: FnOnce(Result<Arc<Inner>, Error>, Plan, Rules<S>, W) -> F,
     F: Future<Output = Cached<S::Output>>,
 {
     type Output = S::Output;
@@ -109,9 +110,10 @@ where
     }
 }
 
-/// The slow path: everything but a memory hit. Without a cache (an unknown named one) it loads.
+/// The slow path: everything but a memory hit. Without a cache (an unknown named one) it loads, unless
+/// that counts as an error.
 pub(super) async fn uncached_or_read<S, W>(
-    inner: Option<Arc<Inner>>,
+    inner: Result<Arc<Inner>, Error>,
     plan: Plan,
     rules: Rules<S>,
     work: W,
@@ -121,11 +123,14 @@ where
     S::Value: CacheValue,
     W: Work<S::Output>,
 {
-    match inner {
-        Some(inner) => read(inner, plan, rules, work).await,
-        None => {
-            let value = work.start().await;
-            Cached { value, source: Source::Bypassed, age: Duration::ZERO }
-        }
-    }
+    let error = match inner {
+        Ok(inner) => return read(inner, plan, rules, work).await,
+        Err(error) => error,
+    };
+    let refused = rules.refusal(&plan.policy).filter(|_| plan.mode != Mode::Bypass);
+    let (value, source) = match refused {
+        Some(refused) => (refused(error), Source::Refused),
+        None => (work.start().await, Source::Bypassed),
+    };
+    Cached { value, source, age: Duration::ZERO }
 }

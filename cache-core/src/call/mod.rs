@@ -241,6 +241,8 @@ impl<L: Load> Call<L> {
     /// Another key than the function's own: the whole text below the namespace.
     pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
         self.whole.plan.key = key.into();
+        // What is under a name that others can have is not the cell's.
+        self.whole.plan.cell = None;
         self
     }
 

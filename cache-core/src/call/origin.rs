@@ -34,6 +34,8 @@ pub enum Source {
     FailSafe,
     /// Nowhere: the hard timeout ended.
     TimedOut,
+    /// Nowhere: the cache failed, and the policy says [`OnError::Fail`](crate::OnError::Fail).
+    Refused,
     /// This call's own load.
     Loaded,
     /// The load of another call that was under way.

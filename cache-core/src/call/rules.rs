@@ -4,8 +4,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Error;
 use crate::codec::Coder;
-use crate::policy::Policy;
+use crate::policy::{OnError, Policy};
 use crate::value::{CacheValue, Shape};
 
 /// The rules of one function that its [`Policy`](crate::Policy) can't say, because they are about its
@@ -16,6 +17,7 @@ pub struct Rules<S: Shape> {
     pub(crate) keeps: Option<fn(&S::Value) -> bool>,
     pub(crate) unless: Option<fn(&S::Value) -> bool>,
     pub(crate) timed_out: Option<fn() -> S::Output>,
+    pub(crate) refused: Option<fn(Error) -> S::Output>,
 }
 
 impl<S: Shape> Clone for Rules<S> {
@@ -35,7 +37,7 @@ impl<S: Shape> std::fmt::Debug for Rules<S> {
 impl<S: Shape> Rules<S> {
     /// Every value is kept, in every tier that `codec` allows.
     pub const fn new(_: S, codec: Option<Coder>) -> Self {
-        Self { codec, absent: None, keeps: None, unless: None, timed_out: None }
+        Self { codec, absent: None, keeps: None, unless: None, timed_out: None, refused: None }
     }
 
     /// What counts as `None` for `none_ttl`.
@@ -64,6 +66,18 @@ impl<S: Shape> Rules<S> {
     pub const fn timed_out(mut self, timed_out: Option<fn() -> S::Output>) -> Self {
         self.timed_out = timed_out;
         self
+    }
+
+    /// The output of a caller whose cache failed, where the policy says so.
+    #[must_use]
+    pub const fn refused(mut self, refused: Option<fn(Error) -> S::Output>) -> Self {
+        self.refused = refused;
+        self
+    }
+
+    /// What a failing cache means under `policy`: an output, or that the value is loaded.
+    pub(crate) fn refusal(&self, policy: &Policy) -> Option<fn(Error) -> S::Output> {
+        self.refused.filter(|_| policy.on_error == OnError::Fail)
     }
 }
 

@@ -28,14 +28,11 @@ impl Target {
     }
 
     /// The cache; without one the reason is told once, and the function runs uncached.
-    pub(crate) fn inner(&self) -> Option<Arc<Inner>> {
-        match self.resolve() {
-            Ok(cache) => Some(cache.inner),
-            Err(error) => {
-                registry::complain("cached functions run uncached", &error);
-                None
-            }
-        }
+    pub(crate) fn inner(&self) -> Result<Arc<Inner>, Error> {
+        let cache = self.resolve().inspect_err(|error| {
+            registry::complain("cached functions run uncached", error);
+        })?;
+        Ok(cache.inner)
     }
 
     #[inline]

@@ -90,7 +90,8 @@ impl Cache {
     /// Adds a rule: what an event of type `E` makes old. Any number of rules per type; they last as
     /// long as the returned handle.
     ///
-    /// Targets that name no cache are in this one. (A rule that owns a handle of this cache would
+    /// What only depends on the type of the event needs no rule: the function itself names it, in
+    /// `#[cached(invalidate_on = [E])]`. Targets that name no cache are in this one. (A rule that owns a handle of this cache would
     /// keep it alive for ever.) What ran before the rule was removed is carried out.
     ///
     /// ```
@@ -121,8 +122,8 @@ impl Cache {
         Rule { cache: Arc::downgrade(&self.inner), event, name: type_name::<E>(), id }
     }
 
-    /// Runs all rules for this type of event, in the order they were added, and carries out what they
-    /// list. Inside a [`transaction`](crate::transaction()) that waits for the commit. Says how many
+    /// Evicts what functions with `#[cached(invalidate_on = [E])]` have in this cache, runs all rules for
+    /// this type of event, in the order they were added, and carries out what they list. Inside a [`transaction`](crate::transaction()) that waits for the commit. Says how many
     /// rules there were.
     ///
     /// An event reaches this cache in this process; the evictions reach every process. Once polled,
@@ -134,7 +135,7 @@ impl Cache {
     /// such an eviction stays owed.
     pub async fn emit<E: 'static>(&self, event: &E) -> Result<usize, Error> {
         let rules = self.inner.events.of(TypeId::of::<E>());
-        let mut all = Invalidation::new();
+        let mut all = Invalidation::new().event::<E>();
         let mut result = Ok(rules.len());
         for rule in &rules {
             match run(rule, event) {

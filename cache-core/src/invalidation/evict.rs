@@ -78,7 +78,7 @@ impl Inner {
     /// The eviction itself, whatever scope the caller is in.
     pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
         match what {
-            What::Key(key) => self.evict_keys(&[key.as_str()]).await,
+            What::Key(key) => self.evict_keys(std::slice::from_ref(key)).await,
             What::Pattern(pattern) => self.evict_matching(pattern).await,
             What::Tag(tag) => self.bump(tag).await.map(|()| 0),
             What::All => self.wipe().await.map(|()| 0),
@@ -87,13 +87,17 @@ impl Inner {
 
     /// Memory first, then the remote tier, then memory again: between the first two a read may
     /// have taken the old value from the remote tier into memory.
-    pub(crate) async fn evict_keys(&self, keys: &[&str]) -> Result<u64, Error> {
+    pub(crate) async fn evict_keys(&self, keys: &[KeyBuf]) -> Result<u64, Error> {
         self.counters.removals();
-        let ids: Vec<KeyId> = keys.iter().map(|key| KeyId::of(key)).collect();
+        let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
         let forgotten: Vec<_> = ids.iter().map(|id| self.forget(*id, Reach::All)).collect();
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
-        let Some(remote) = &self.remote else { return Ok(in_memory) };
-        let undone = Undone::Keys(keys.iter().map(|key| (*key).to_owned()).collect());
+        let shared = keys.iter().filter(|key| !key.is_here());
+        let shared: Vec<String> = shared.map(|key| key.as_str().to_owned()).collect();
+        let Some(remote) = self.remote.as_ref().filter(|_| !shared.is_empty()) else {
+            return Ok(in_memory);
+        };
+        let undone = Undone::Keys(shared);
         let again = Finally(|| ids.iter().for_each(|id| drop(self.forget(*id, Reach::Loads))));
         // Owed from here on, so that a caller who goes away while it waits loses nothing.
         let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));

@@ -94,6 +94,11 @@ impl Evictions {
         self.map(|list| list.tag(tag.as_str()))
     }
 
+    /// What an event makes old.
+    pub fn event<E: ?Sized>(self) -> Self {
+        self.map(Invalidation::event::<E>)
+    }
+
     /// Everything in the cache.
     pub fn all(self) -> Self {
         self.map(Invalidation::all)

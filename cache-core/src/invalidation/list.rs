@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::cache::Cache;
 use crate::call::{Call, IntoCache, Load, Target};
-use crate::invalidation::{Evict, Evictions};
+use crate::invalidation::{Evict, Evictions, subject};
 use crate::key::KeyBuf;
 use crate::pattern::Pattern;
 use crate::registry;
@@ -103,6 +103,24 @@ impl Invalidation {
     /// All that carries the tag.
     pub fn tag(self, tag: impl Into<String>) -> Self {
         self.with(What::Tag(tag.into()))
+    }
+
+    /// All reads of a model: of the functions with `#[cached(model = "..", op = "..")]` that name it.
+    ///
+    /// They carry the tag `model:user`; a name that is no plain word is escaped.
+    pub fn model(self, model: &str) -> Self {
+        self.tag(subject::tag(model, None))
+    }
+
+    /// One operation of a model: the tag `model:user:list`.
+    pub fn operation(self, model: &str, op: &str) -> Self {
+        self.tag(subject::tag(model, Some(op)))
+    }
+
+    /// What an event of type `E` makes old: the entries of functions with `#[cached(invalidate_on = [E])]`.
+    /// [`Cache::emit`] does this by itself, and runs the rules too, which need the event.
+    pub fn event<E: ?Sized>(self) -> Self {
+        self.tag(subject::event_tag::<E>())
     }
 
     /// Everything in the cache.

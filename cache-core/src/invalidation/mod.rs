@@ -14,6 +14,7 @@ mod interleavings;
 mod list;
 mod reclaim;
 mod schedule;
+mod subject;
 mod write_through;
 
 pub(crate) use events::Events;
@@ -26,5 +27,6 @@ pub(crate) use generation::{Generations, Stamps, Validity};
 pub(crate) use list::What;
 pub use list::{EvictTarget, Invalidation};
 pub use schedule::Schedule;
+pub use subject::event_tag;
 pub(crate) use write_through::Write;
 pub use write_through::{PutTarget, WriteThrough};

@@ -5,17 +5,18 @@
 //! characters that argument text never contains (`(),=!$'&`), so text can't pass for structure;
 //! strings that don't begin with a letter are marked with `'`, so they can't pass for numbers.
 //! Sequences are `(..)`, structs `&(name=..)`, variants `&Name(..)`, maps `!m(..)`; a newtype struct is
-//! its content. Maps are sorted by the text of their keys. (A `HashSet` is a sequence to serde: its order, and
-//! so its key, varies. That costs hits, never correctness; use a `BTreeSet`.)
+//! its content. Maps `!m(..)` are sorted by the text of their keys, and `HashSet`s `!s(..)` by that of their items.
+//! (To serde a set is a sequence, so sets are known by the type: see `unordered`.)
 
 use std::fmt::{self, Display, Write as _};
 
 use serde::ser::{self, Serialize};
 
 use super::KeyBuf;
+use super::unordered::is_unordered;
 
 pub(super) fn write<T: Serialize + ?Sized>(key: &mut KeyBuf, value: &T) -> Result<(), Failed> {
-    value.serialize(Writer(key))
+    value.serialize(Writer(key, is_unordered::<T>()))
 }
 
 #[derive(Debug)]
@@ -35,10 +36,17 @@ impl ser::Error for Failed {
     }
 }
 
-struct Writer<'a>(&'a mut KeyBuf);
+/// Whether a sequence is to be sorted.
+struct Writer<'a>(&'a mut KeyBuf, bool);
 
 /// A sequence, tuple, struct or variant with its parenthesis open.
 struct Open<'a>(&'a mut KeyBuf);
+
+/// A sequence, or a set: its items are kept until they can be sorted.
+struct Listing<'a> {
+    open: Open<'a>,
+    unordered: Option<Vec<String>>,
+}
 
 /// A map: its entries are kept until they can be sorted.
 struct Sorting<'a> {
@@ -96,7 +104,7 @@ macro_rules! integers {
 impl<'a> ser::Serializer for Writer<'a> {
     type Ok = ();
     type Error = Failed;
-    type SerializeSeq = Open<'a>;
+    type SerializeSeq = Listing<'a>;
     type SerializeTuple = Open<'a>;
     type SerializeTupleStruct = Open<'a>;
     type SerializeTupleVariant = Open<'a>;
@@ -197,8 +205,12 @@ impl<'a> ser::Serializer for Writer<'a> {
         open.close()
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Open<'a>, Failed> {
-        Ok(self.open(None))
+    fn serialize_seq(self, _: Option<usize>) -> Result<Listing<'a>, Failed> {
+        let unordered = self.1.then(Vec::new);
+        if self.1 {
+            self.0.literal("!s");
+        }
+        Ok(Listing { open: self.open(None), unordered })
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Open<'a>, Failed> {
@@ -243,14 +255,24 @@ fn float(key: &mut KeyBuf, value: &dyn fmt::Debug, nan: bool, bits: u64) {
     let _ = if nan { write!(key, "nan.{bits:x})") } else { write!(key, "{value:?})") };
 }
 
-impl ser::SerializeSeq for Open<'_> {
+impl ser::SerializeSeq for Listing<'_> {
     type Ok = ();
     type Error = Failed;
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        self.element(value)
+        match &mut self.unordered {
+            Some(items) => items.push(text_of(value)?),
+            None => self.open.element(value)?,
+        }
+        Ok(())
     }
     fn end(self) -> Result<(), Failed> {
-        self.close()
+        let mut items = self.unordered.unwrap_or_default();
+        items.sort();
+        for item in &items {
+            self.open.0.literal(item);
+            self.open.0.literal(",");
+        }
+        self.open.close()
     }
 }
 

@@ -16,7 +16,11 @@ pub(crate) const SEALED_HEAD: usize = 180;
 
 /// A key being written: on the stack up to 120 bytes.
 #[derive(Clone, Default)]
-pub struct KeyBuf(SmallVec<[u8; 120]>);
+pub struct KeyBuf {
+    text: SmallVec<[u8; 120]>,
+    /// What is under it is in this process's memory only, and so are those who could ask for it.
+    here: bool,
+}
 
 /// What an argument of an automatic key needs.
 #[diagnostic::on_unimplemented(
@@ -40,7 +44,7 @@ impl KeyBuf {
     /// An empty key.
     #[inline]
     pub fn new() -> Self {
-        Self(SmallVec::new())
+        Self { text: SmallVec::new(), here: false }
     }
 
     /// The beginning of an automatic key: module path and function.
@@ -61,7 +65,7 @@ impl KeyBuf {
     /// Text of the programmer's, as it is.
     #[inline]
     pub fn literal(&mut self, text: &str) {
-        self.0.extend_from_slice(text.as_bytes());
+        self.text.extend_from_slice(text.as_bytes());
     }
 
     /// An argument of an automatic key: its serde form, closed by a comma.
@@ -69,9 +73,9 @@ impl KeyBuf {
     /// A value that serde refuses to serialise is written as what serde said: such calls share a
     /// key only if they fail alike, and never with one that succeeds.
     pub fn arg<T: KeyArg + ?Sized>(&mut self, value: &T) {
-        let start = self.0.len();
+        let start = self.text.len();
         if let Err(error) = args::write(self, value) {
-            self.0.truncate(start);
+            self.text.truncate(start);
             self.literal("!error(");
             self.escaped(&error.to_string());
             self.literal(")");
@@ -96,6 +100,30 @@ impl KeyBuf {
         self.display(text);
     }
 
+    /// A cell, in the place of the arguments: nobody outside of this process can have the same. An
+    /// argument's text never begins with `!cell`.
+    pub(crate) fn of_cell(&mut self, number: u64) {
+        self.literal("!cell(");
+        self.integer(number);
+        self.literal(")");
+        self.here = true;
+    }
+
+    /// The hash of a type's name, for keys of this process alone: short, whatever the type.
+    pub fn types<T: ?Sized>(&mut self) {
+        let _ = write!(self, "{:032x}", KeyId::of(type_name::<T>()).0);
+    }
+
+    /// Whether it is known to this process alone: other tiers and processes need not hear of it.
+    pub(crate) fn is_here(&self) -> bool {
+        self.here
+    }
+
+    /// A key that is made of one of this process alone is one, too.
+    pub(crate) fn keep_here(&mut self, here: bool) {
+        self.here = here;
+    }
+
     /// Text of an argument, escaped.
     ///
     /// Letters, digits, `-._~@+` and everything beyond ASCII stay; every other character becomes
@@ -104,7 +132,7 @@ impl KeyBuf {
     pub fn escaped(&mut self, text: &str) {
         let bytes = text.as_bytes();
         if bytes.iter().copied().all(plain) {
-            self.0.extend_from_slice(bytes);
+            self.text.extend_from_slice(bytes);
         } else {
             self.escape_slowly(bytes);
         }
@@ -115,10 +143,10 @@ impl KeyBuf {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         for &byte in bytes {
             if plain(byte) {
-                self.0.push(byte);
+                self.text.push(byte);
             } else {
                 let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
-                self.0.extend_from_slice(&[b'%', high, low]);
+                self.text.extend_from_slice(&[b'%', high, low]);
             }
         }
     }
@@ -149,18 +177,18 @@ impl KeyBuf {
     pub fn as_str(&self) -> &str {
         // Only whole strings and ASCII are ever pushed; the check costs a few nanoseconds and
         // spares an `unsafe`.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        std::str::from_utf8(&self.text).unwrap_or_default()
     }
 
     /// The key's identity, without looking at its text again as text.
     #[inline]
     pub(crate) fn id(&self) -> KeyId {
-        KeyId::of_bytes(&self.0)
+        KeyId::of_bytes(&self.text)
     }
 
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
     }
 
     /// Bounds the length: a long key keeps its head and ends in the SHA-256 of the whole.
@@ -168,19 +196,19 @@ impl KeyBuf {
     /// `#` is escaped in arguments, so no other key of the same function ends this way by itself.
     #[inline]
     pub fn seal(&mut self) {
-        if self.0.len() > READABLE {
+        if self.text.len() > READABLE {
             self.seal_slowly();
         }
     }
 
     #[cold]
     fn seal_slowly(&mut self) {
-        let digest = Sha256::digest(&self.0);
+        let digest = Sha256::digest(&self.text);
         let mut head = SEALED_HEAD;
         while !self.as_str().is_char_boundary(head) {
             head -= 1;
         }
-        self.0.truncate(head);
+        self.text.truncate(head);
         self.literal("#");
         for byte in digest {
             let _ = write!(self, "{byte:02x}");

@@ -8,6 +8,7 @@ mod buf;
 mod field;
 mod id;
 mod tenant;
+mod unordered;
 
 pub use buf::KeyBuf;
 pub(crate) use buf::SEALED_HEAD;

@@ -54,6 +54,7 @@ impl TenantPrefix {
         let mut own = KeyBuf::new();
         own.literal(&self.0);
         own.literal(key.as_str());
+        own.keep_here(key.is_here());
         own.seal();
         own
     }

@@ -325,8 +325,7 @@ impl CarryOut {
             let done = match step {
                 Step::Evict(What::Key(_)) => {
                     let keys = self.leading_keys(&cache);
-                    let texts: Vec<&str> = keys.iter().map(KeyBuf::as_str).collect();
-                    let done = cache.evict_keys(&texts).await.map(drop);
+                    let done = cache.evict_keys(&keys).await.map(drop);
                     self.0.drain(1..keys.len());
                     done
                 }

@@ -13,7 +13,7 @@ use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
 use crate::invalidation::Ticket;
 use crate::value::{CacheValue, Shape};
-use crate::{Cached, Source};
+use crate::{BackendError, Cached, Source};
 
 /// What the leader is to bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub(super) struct Missing {
     pub(super) mark: Option<[u8; MARK]>,
     /// There are bytes that can only be overwritten.
     pub(super) unmarked: bool,
-    pub(super) remote_failed: bool,
+    /// Why the remote tier could not be asked.
+    pub(super) remote_error: Option<BackendError>,
 }
 
 /// Two readings of one entry's age may differ by so much.
@@ -123,15 +124,9 @@ where
         let inner = &self.inner;
         let found = inner.look_remote(&self.plan, codec, ticket, self.seat.as_ref()).await;
         lead.restamp(&ticket.stamps);
-        let Ok(found) = found else {
-            // The remote tier can't be asked: memory keeps serving.
-            let entry = inner.unverified(self.id).filter(|entry| purpose.takes(entry));
-            if let Some(hit) =
-                entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose))
-            {
-                return Finding::Hit(hit);
-            }
-            return Finding::Missing(Missing { remote_failed: true, ..Missing::default() });
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return self.find_without(error, lead, purpose),
         };
         let mut missing =
             Missing { mark: found.mark, unmarked: found.unmarked, ..Missing::default() };
@@ -155,6 +150,20 @@ where
             missing.old = Some(entry);
         }
         Finding::Missing(missing)
+    }
+
+    /// The remote tier can't be asked: memory keeps serving.
+    fn find_without(
+        &self,
+        error: BackendError,
+        lead: &mut Lead,
+        purpose: Purpose,
+    ) -> Finding<S::Output> {
+        let entry = self.inner.unverified(self.id).filter(|entry| purpose.takes(entry));
+        match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
+            Some(hit) => Finding::Hit(hit),
+            None => Finding::Missing(Missing { remote_error: Some(error), ..Missing::default() }),
+        }
     }
 
     /// Kept in memory only, there is nobody to verify a value with while the bus is down: what is there

@@ -13,7 +13,7 @@ use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::invalidation::Ticket;
 use crate::key::KeyId;
 use crate::value::{CacheValue, Detached, Shape};
-use crate::{Cached, Source};
+use crate::{Cached, Error, Source};
 
 /// One read of one key.
 pub(crate) struct Job<S: Shape> {
@@ -58,8 +58,9 @@ where
 
     /// The same read for nobody: a refresh in the background.
     pub(super) fn detached(&self) -> Job<Detached<S>> {
-        let Rules { codec, absent, keeps, unless, .. } = self.rules;
-        let rules = Rules { codec, absent, keeps, unless, timed_out: None };
+        let Rules { codec, absent, keeps, unless, refused, .. } = self.rules;
+        let refused = refused.map(|_| -> fn(Error) -> _ { |_| Err(None) });
+        let rules = Rules { codec, absent, keeps, unless, timed_out: None, refused };
         Job::new(Arc::clone(&self.inner), self.plan.clone(), rules, self.seat.clone())
     }
 

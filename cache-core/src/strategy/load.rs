@@ -15,10 +15,13 @@ use crate::hierarchy::{Ask, Lease, Leased};
 use crate::invalidation::Ticket;
 use crate::policy::Stampede;
 use crate::value::{CacheValue, Shape, SharedFailure};
-use crate::{Cached, Source};
+use crate::{Cached, Error, Source};
 
 /// Values that another process stored but this one can't use are replaced after so many.
 const USELESS: usize = 2;
+
+/// A failure of the cache on its way to those who waited: each makes an error of its own of it.
+pub(super) struct Refusal(pub(super) Error);
 
 /// What a load may do with its value in the remote tier.
 enum Leave {
@@ -66,6 +69,11 @@ where
                 Fill::Memory
             }
         };
+        let error = missing.remote_error.as_ref().or(fill.error());
+        if let (Some(error), Some(refused)) = (error, self.rules.refusal(&self.plan.policy)) {
+            let error = Error::from(error.clone());
+            return self.refused(lead, &ticket, &missing, purpose, (error, refused));
+        }
         self.inner.counters.loads();
         let began = self.inner.clock.now();
         lead.begin(began);
@@ -126,8 +134,8 @@ where
         if !remote.has_leases() {
             return Leave::To(Fill::Plain(codec));
         }
-        if missing.remote_failed {
-            return Leave::To(Fill::Failed);
+        if let Some(error) = &missing.remote_error {
+            return Leave::To(Fill::Failed(error.clone()));
         }
         let now = inner.clock.now();
         let patient = plan.policy.stampede == Stampede::Fleet || self.is_refresh();
@@ -156,16 +164,17 @@ where
                     continue;
                 }
                 Ok(Leased::Refused) => return Leave::To(Fill::Memory),
-                Err(_) => {
+                Err(error) => {
                     inner.counters.remote_errors();
-                    return Leave::To(Fill::Failed);
+                    return Leave::To(Fill::Failed(error));
                 }
                 Ok(Leased::Value(bytes)) => bytes,
             };
             // It may have been stored under newer generations than those of the ticket.
             self.stamp_anew(lead, ticket).await;
-            let Ok(found) = inner.decode_late(plan, codec, ticket, &bytes).await else {
-                return Leave::To(Fill::Failed);
+            let found = match inner.decode_late(plan, codec, ticket, &bytes).await {
+                Ok(found) => found,
+                Err(error) => return Leave::To(Fill::Failed(error)),
             };
             match self.usable(&found, purpose) {
                 Some(entry) => return Leave::Served(entry),
@@ -199,17 +208,8 @@ where
         purpose: Purpose,
         output: S::Output,
     ) -> Cached<S::Output> {
-        let inner = &self.inner;
-        inner.counters.load_failures();
-        let old = (!self.is_refresh()).then(|| self.fallback(ticket, missing)).flatten();
-        if let Some(entry) = old
-            && let Some(served) = self.served(&entry)
-        {
-            self.rest(&entry);
-            if !purpose.is_renewal() {
-                inner.counters.fail_safe_hits();
-            }
-            lead.land(Landing::Value(entry));
+        self.inner.counters.load_failures();
+        if let Some(served) = self.old_instead(&mut lead, ticket, missing, purpose) {
             return served;
         }
         let failure = S::share(&output);
@@ -218,6 +218,42 @@ where
         }
         lead.land(Landing::Failed(failure));
         loaded(output, Source::Loaded)
+    }
+
+    /// The cache failed, and nothing is loaded without it: an old value is served where there is one, else all who
+    /// wait are told.
+    fn refused(
+        &self,
+        mut lead: Lead,
+        ticket: &Ticket,
+        missing: &Missing,
+        purpose: Purpose,
+        (error, refused): (Error, fn(Error) -> S::Output),
+    ) -> Cached<S::Output> {
+        if let Some(served) = self.old_instead(&mut lead, ticket, missing, purpose) {
+            return served;
+        }
+        lead.land(Landing::Failed(Some(Arc::new(Refusal(error.clone())))));
+        loaded(refused(error), Source::Refused)
+    }
+
+    /// Serves the old value, if there is one.
+    fn old_instead(
+        &self,
+        lead: &mut Lead,
+        ticket: &Ticket,
+        missing: &Missing,
+        purpose: Purpose,
+    ) -> Option<Cached<S::Output>> {
+        let old = (!self.is_refresh()).then(|| self.fallback(ticket, missing)).flatten();
+        let entry = old?;
+        let served = self.served(&entry)?;
+        self.rest(&entry);
+        if !purpose.is_renewal() {
+            self.inner.counters.fail_safe_hits();
+        }
+        lead.land(Landing::Value(entry));
+        Some(served)
     }
 
     /// The memory tier's old value, or where that keeps none the remote tier's.
@@ -229,7 +265,7 @@ where
                 && entry.at(now) != Freshness::Expired
         });
         let typed = |entry: &Stored| entry.value::<S::Value>().is_some();
-        let kept = self.inner.fallback(self.id, missing.remote_failed).filter(typed);
+        let kept = self.inner.fallback(self.id, missing.remote_error.is_some()).filter(typed);
         kept.or_else(|| held.cloned())
     }
 
@@ -270,7 +306,8 @@ where
         // What came meanwhile is newer than this load.
         let older = older && ticket.is_alive();
         drop(ticket);
-        if older && let Err(error) = inner.evict_keys(&[self.plan.key.as_str()]).await {
+        let key = std::slice::from_ref(&self.plan.key);
+        if older && let Err(error) = inner.evict_keys(key).await {
             tracing::warn!(%error, "larder: an older value was not evicted everywhere");
         }
     }

@@ -1,5 +1,7 @@
 //! Reading what is cached, without a load.
 
+use std::sync::Arc;
+
 use super::{Failure, Look, Plan, promote};
 use crate::cache::{Inner, plain};
 use crate::codec::{RemoteValue, coder};
@@ -13,7 +15,10 @@ use crate::{Error, Pattern, Source};
 
 impl Inner {
     /// What is cached and fresh, without loading.
-    pub(crate) async fn peek<T: CacheValue>(&self, plan: &Plan) -> Result<Option<T>, Error> {
+    pub(crate) async fn peek<T: CacheValue>(
+        self: &Arc<Self>,
+        plan: &Plan,
+    ) -> Result<Option<T>, Error> {
         if scope::shadowed(self, plan) {
             return Ok(None);
         }
@@ -41,7 +46,7 @@ impl Inner {
 
     /// As [`peek`](Self::peek), of many: one request for what memory does not have.
     pub(crate) async fn peek_many<T: RemoteValue>(
-        &self,
+        self: &Arc<Self>,
         keys: &[&str],
     ) -> Result<Vec<Option<T>>, Error> {
         let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());

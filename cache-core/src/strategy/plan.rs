@@ -1,9 +1,11 @@
 //! What a read is to do.
 
 use std::any::TypeId;
+use std::sync::Arc;
 
 use crate::cache::Inner;
 use crate::call::Tags;
+use crate::cell::Contents;
 use crate::codec::Coder;
 use crate::invalidation::Ticket;
 use crate::key::{KeyBuf, KeyId};
@@ -21,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) drawn: bool,
     /// A sync function's: its caller's thread waits.
     pub(crate) blocking: bool,
+    /// The cell that the value is to end with. Whoever may still store it holds the cell.
+    pub(crate) cell: Option<Arc<Contents>>,
 }
 
 /// Whether the cache is read and written.
@@ -42,6 +46,7 @@ impl Plan {
             mode: Mode::Normal,
             drawn: false,
             blocking: false,
+            cell: None,
         }
     }
 
@@ -64,7 +69,15 @@ impl Plan {
     }
 
     /// A ticket for a load that begins now.
-    pub(crate) fn ticket(&self, inner: &Inner, id: KeyId) -> Ticket {
+    pub(crate) fn ticket(&self, inner: &Arc<Inner>, id: KeyId) -> Ticket {
+        self.enlist(inner, id);
         inner.fences.issue(id, self.key.as_str(), inner.generations.stamp(self.tags()))
+    }
+
+    /// Tells the cell where its value may come to lie. Before the ticket, without which there is none.
+    pub(crate) fn enlist(&self, inner: &Arc<Inner>, id: KeyId) {
+        if let Some(cell) = &self.cell {
+            cell.enlist(inner, id, self.key.as_str());
+        }
     }
 }

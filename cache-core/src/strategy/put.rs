@@ -19,6 +19,7 @@ impl Inner {
     ) -> Result<(), Error> {
         plan.policy.check()?;
         let id = plan.key.id();
+        plan.enlist(self, id);
         let stamps = self.generations.stamp(plan.tags());
         let mut ticket = self.fences.issue_write(id, plan.key.as_str(), stamps);
         let codec = plan.codec.filter(|_| self.remote.is_some() && !plan.policy.local);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::find::{Finding, Missing, Purpose};
 use super::flight::{Flight, Landing, Lead, Role};
 use super::job::{Job, loaded};
+use super::load::Refusal;
 use super::lookup::Look;
 use super::patience::{Patience, Waited};
 use super::plan::{Mode, Plan};
@@ -41,7 +42,7 @@ where
     let reads = plan.mode == Mode::Normal;
     let job = Job::new(inner, plan, rules, work.seat());
     let done = job.read(work).await;
-    if reads && matches!(done.source, Source::Loaded | Source::TimedOut) {
+    if reads && matches!(done.source, Source::Loaded | Source::TimedOut | Source::Refused) {
         job.inner.counters.misses();
     }
     done
@@ -162,7 +163,13 @@ where
                 Cached { source, ..served }
             }
             Landing::Failed(failure) => {
-                let failed = loaded(S::unshare(&failure?)?, Source::Coalesced);
+                let failure = failure?;
+                if let Some(Refusal(error)) = failure.downcast_ref() {
+                    // Who may load without the cache tries for itself.
+                    let refused = self.rules.refusal(&self.plan.policy)?;
+                    return Some(loaded(refused(error.clone()), Source::Refused));
+                }
+                let failed = loaded(S::unshare(&failure)?, Source::Coalesced);
                 // A read that brings no value is none of the hits.
                 self.inner.counters.misses();
                 return Some(failed);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Plan, Seat, boxed};
+use crate::BackendError;
 use crate::cache::Inner;
 use crate::codec::Coder;
 use crate::entry::Stored;
@@ -14,7 +15,7 @@ use crate::key::KeyId;
 pub(super) enum Fill {
     Memory,
     /// Nowhere else: the remote tier failed, or could not be asked for leave.
-    Failed,
+    Failed(BackendError),
     /// To a remote tier without leases.
     Plain(Coder),
     Leased(Coder, Lease),
@@ -39,7 +40,7 @@ impl Inner {
         replaces: bool,
         seat: Option<Arc<Seat>>,
     ) {
-        if let (Fill::Failed, true, Some(remote)) = (&fill, replaces, &self.remote) {
+        if let (Fill::Failed(_), true, Some(remote)) = (&fill, replaces, &self.remote) {
             // What was to be replaced is there still.
             drop(remote.owing(&entry.key));
         }
@@ -202,9 +203,17 @@ impl Inner {
 }
 
 impl Fill {
+    /// Why the remote tier is left out.
+    pub(super) fn error(&self) -> Option<&BackendError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Memory | Self::Plain(_) | Self::Leased(..) => None,
+        }
+    }
+
     fn codec(&self) -> Option<Coder> {
         match self {
-            Self::Memory | Self::Failed => None,
+            Self::Memory | Self::Failed(_) => None,
             Self::Plain(codec) | Self::Leased(codec, _) => Some(*codec),
         }
     }
@@ -212,7 +221,7 @@ impl Fill {
     fn lease(self) -> Option<Lease> {
         match self {
             Self::Leased(_, lease) => Some(lease),
-            Self::Memory | Self::Failed | Self::Plain(_) => None,
+            Self::Memory | Self::Failed(_) | Self::Plain(_) => None,
         }
     }
 }

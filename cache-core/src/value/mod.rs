@@ -5,11 +5,14 @@
 //! for the same load, any other `Result`, any other type. Aliases of `Result` are seen through.
 
 mod option;
+mod refusal;
 
 pub use option::{
     AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
     TimesOut, absent, detached, keeps_errors, output_probe, times_out, value_probe,
 };
+
+pub use refusal::{OfCache, RefusalError, RefusalNever, Tells, refuses};
 
 use std::any::Any;
 use std::marker::PhantomData;

@@ -1,17 +1,20 @@
 //! The options as they are written.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::Expr;
+use syn::{Expr, Type};
 
 use crate::cached::{CacheChoice, cache_choice};
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::options::{Grammar, Options};
 use crate::outcome::Outcome;
+use crate::subject::Subject;
 
 const GRAMMAR: Grammar = Grammar {
-    known: &["key", "keys", "pattern", "tags", "all", "before", "on", "when", "cache", "crate"],
-    later: &[],
+    known: &[
+        "key", "keys", "pattern", "tags", "model", "op", "events", "all", "before", "on", "when",
+        "cache", "crate",
+    ],
     targets: true,
 };
 
@@ -23,6 +26,8 @@ pub(crate) struct Args {
     pub(crate) keys: Option<(Ident, Expr)>,
     pub(crate) pattern: Option<(Ident, Expr)>,
     pub(crate) tags: Option<(Ident, Expr)>,
+    pub(crate) subject: Option<Subject>,
+    pub(crate) events: Vec<Type>,
     pub(crate) all: bool,
     pub(crate) before: bool,
     pub(crate) outcome: Outcome,
@@ -39,6 +44,8 @@ impl Args {
             keys: options.assigned("keys", errors),
             pattern: options.assigned("pattern", errors),
             tags: options.assigned("tags", errors),
+            subject: Subject::take(&mut options, errors),
+            events: options.types("events"),
             all: options.flag("all", errors).is_some(),
             before: options.flag("before", errors).is_some(),
             outcome: Outcome::take(&mut options, errors),
@@ -50,6 +57,7 @@ impl Args {
     /// Whether no target was written, right or wrong.
     pub(crate) fn is_empty(&self) -> bool {
         let named = [&self.key, &self.keys, &self.pattern, &self.tags];
-        self.calls.is_empty() && !self.all && named.iter().all(|option| option.is_none())
+        let typed = self.subject.is_some() || !self.events.is_empty();
+        self.calls.is_empty() && !self.all && !typed && named.iter().all(|option| option.is_none())
     }
 }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 
 use super::model::{Evict, Model};
-use crate::cached::{CacheChoice, borrowed, shape};
+use crate::cached::{CacheChoice, shape, with_handle};
 use crate::kept::Kept;
 use crate::mixed::mixed;
 use crate::mutator::{run_body, wrap};
@@ -17,8 +17,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         CacheChoice::Default => mixed!(#private::Evictions::new()),
         CacheChoice::Named(name) => mixed!(#private::Evictions::named(#name)),
         CacheChoice::Handle(handle) => {
-            let handle = borrowed(handle);
-            mixed!(#private::Evictions::on(#handle))
+            with_handle(handle, |handle| mixed!(#private::Evictions::on(#handle)))
         }
     };
     let held = model.outcome.on_ok().then(|| mixed!(.held()));
@@ -134,6 +133,7 @@ fn step(model: &Model, target: &Evict) -> TokenStream {
             let tag = template.key_buf(private);
             mixed!(.tag(#tag))
         }
+        Evict::Event(event) => mixed!(.event::<#event>()),
         Evict::All => mixed!(.all()),
     }
 }

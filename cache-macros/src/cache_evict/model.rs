@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 use quote::ToTokens;
-use syn::Expr;
+use syn::{Expr, Type};
 
 use super::args::Args;
 use crate::cached::{CacheChoice, tag_templates};
@@ -20,6 +20,7 @@ pub(crate) enum Evict {
     Key(Template),
     Pattern(Template),
     Tag(Template),
+    Event(Type),
     All,
 }
 
@@ -42,7 +43,7 @@ pub(crate) struct Model {
 pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Model {
     if args.is_empty() && errors.is_empty() {
         let message = "`#[cache_evict]` needs something to evict: a call such as `get_user(db, id)`, or `key`, `keys`, `pattern`, \
-                       `tags` or `all`";
+                       `tags`, `model`, `events` or `all`";
         errors.at(Span::call_site(), message);
     }
     let names = target::names(&function);
@@ -50,6 +51,8 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Mode
     let calls = args.calls.into_iter().filter_map(|call| Target::new(call, &function, errors));
     let calls: Vec<_> = calls.map(Evict::Call).collect();
     targets.splice(0..0, calls);
+    targets.extend(args.subject.iter().map(|subject| Evict::Tag(subject.narrowest())));
+    targets.extend(args.events.into_iter().map(Evict::Event));
     targets.extend(args.all.then_some(Evict::All));
     let free = result_is_free(&function);
     let (mut late, early): (Vec<_>, Vec<_>) =
@@ -75,7 +78,7 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Mode
 fn template(target: &mut Evict) -> Option<&mut Template> {
     match target {
         Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => Some(template),
-        Evict::Call(_) | Evict::All => None,
+        Evict::Call(_) | Evict::Event(_) | Evict::All => None,
     }
 }
 
@@ -111,7 +114,7 @@ fn needs_result(target: &Evict) -> bool {
         Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => {
             template.mentions(RESULT)
         }
-        Evict::All => false,
+        Evict::Event(_) | Evict::All => false,
     }
 }
 
@@ -121,7 +124,7 @@ fn result_is_there(target: &Evict, before: bool, function: &Function, errors: &m
         Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => {
             template.literal().to_token_stream()
         }
-        Evict::All => return,
+        Evict::Event(_) | Evict::All => return,
     };
     if before {
         errors.on(&shown, "there is no `result` yet with `before`: remove `before`, or name the target by the arguments");

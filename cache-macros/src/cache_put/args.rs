@@ -8,7 +8,7 @@ use crate::errors::Errors;
 use crate::options::{Grammar, Options};
 use crate::outcome::Outcome;
 
-const GRAMMAR: Grammar = Grammar { known: &["on", "when", "crate"], later: &[], targets: true };
+const GRAMMAR: Grammar = Grammar { known: &["on", "when", "crate"], targets: true };
 
 /// Every option that was given.
 pub(crate) struct Args {

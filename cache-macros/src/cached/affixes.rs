@@ -1,4 +1,4 @@
-//! `key_prefix` and `version`: what stands around every key of a function.
+//! `key_prefix`, `model` and `op`, `version`: what stands around every key of a function.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, ExprLit, Lit};
@@ -6,42 +6,55 @@ use syn::{Expr, ExprLit, Lit};
 use crate::errors::Errors;
 use crate::mixed::mixed;
 use crate::options::Options;
+use crate::subject::Subject;
 use crate::template::plain_text;
 
 /// The texts that were given.
 #[derive(Default)]
 pub(crate) struct Affixes {
-    prefix: Option<String>,
-    version: Option<String>,
+    prefix: Option<(Ident, String)>,
+    /// The model and the operation, in the place of the function's path.
+    pub(crate) subject: Option<Subject>,
+    version: Option<(Ident, String)>,
 }
 
 impl Affixes {
     /// Takes both from the options.
     pub(crate) fn take(options: &mut Options, errors: &mut Errors) -> Self {
-        Self { prefix: prefix(options, errors), version: version(options, errors) }
+        let subject = Subject::take(options, errors);
+        subject.iter().for_each(|subject| subject.check_read(errors));
+        Self { prefix: prefix(options, errors), subject, version: version(options, errors) }
+    }
+
+    /// The options that were given.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Ident> {
+        self.prefix.iter().chain(&self.version).map(|(name, _)| name)
     }
 
     /// The statement in front of the key's own.
     pub(crate) fn before(&self, key: &Ident) -> Option<TokenStream> {
-        self.prefix.as_ref().map(|prefix| mixed!(#key.literal(#prefix);))
+        let prefix = self.prefix.as_ref().map(|(_, prefix)| prefix.clone());
+        let head = self.subject.as_ref().map(Subject::head);
+        let before = prefix.into_iter().chain(head).reduce(|prefix, head| prefix + &head)?;
+        Some(mixed!(#key.literal(#before);))
     }
 
     /// The statement behind them.
     pub(crate) fn after(&self, key: &Ident) -> Option<TokenStream> {
-        self.version.as_ref().map(|version| mixed!(#key.literal(#version);))
+        self.version.as_ref().map(|(_, version)| mixed!(#key.literal(#version);))
     }
 }
 
 /// The text and a separator.
-fn prefix(options: &mut Options, errors: &mut Errors) -> Option<String> {
-    let (_, value) = options.assigned("key_prefix", errors)?;
+fn prefix(options: &mut Options, errors: &mut Errors) -> Option<(Ident, String)> {
+    let (name, value) = options.assigned("key_prefix", errors)?;
     let text = plain_text("key_prefix", &value, errors)?;
-    Some(if text.ends_with([':', '/']) { text } else { text + ":" })
+    Some((name, if text.ends_with([':', '/']) { text } else { text + ":" }))
 }
 
 /// `#` and the text. It comes last, so that patterns find all versions, and no argument's text has a `#`.
-fn version(options: &mut Options, errors: &mut Errors) -> Option<String> {
-    let (_, value) = options.assigned("version", errors)?;
+fn version(options: &mut Options, errors: &mut Errors) -> Option<(Ident, String)> {
+    let (name, value) = options.assigned("version", errors)?;
     let text = match &value {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_digits().to_owned(),
         Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => plain_text("version", &value, errors)?,
@@ -51,5 +64,5 @@ fn version(options: &mut Options, errors: &mut Errors) -> Option<String> {
             return None;
         }
     };
-    Some(format!("#{text}"))
+    Some((name, format!("#{text}")))
 }

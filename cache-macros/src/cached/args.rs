@@ -1,7 +1,7 @@
 //! The options as they are written.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{Expr, ExprLit, Lit};
+use syn::{Expr, ExprLit, Lit, Type};
 
 use super::affixes::Affixes;
 use super::conditions::Conditions;
@@ -18,11 +18,13 @@ pub(crate) struct Args {
     pub(crate) conditions: Conditions,
     pub(crate) key: Option<(Ident, Expr)>,
     pub(crate) key_with: Option<(Ident, Expr)>,
+    pub(crate) cell: Option<(Ident, Option<Expr>)>,
     pub(crate) affixes: Affixes,
     pub(crate) tags: Option<(Ident, Expr)>,
+    pub(crate) invalidate_on: Vec<Type>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) cache: CacheChoice,
-    pub(crate) local: bool,
+    pub(crate) local: Option<Ident>,
     pub(crate) each: Option<(Ident, Expr)>,
 }
 
@@ -36,11 +38,13 @@ impl Args {
             conditions: Conditions::take(&mut options, errors),
             key: options.assigned("key", errors),
             key_with: options.assigned("key_with", errors),
+            cell: options.given("cell", errors),
             affixes: Affixes::take(&mut options, errors),
             tags: options.assigned("tags", errors),
+            invalidate_on: options.types("invalidate_on"),
             skip: options.names("skip", errors).unwrap_or_default(),
             cache: cache_choice(&mut options, errors),
-            local: options.flag("local", errors).is_some(),
+            local: options.flag("local", errors),
             each: options.assigned("each", errors),
         }
     }
@@ -59,6 +63,26 @@ pub(crate) fn cache_choice(options: &mut Options, errors: &mut Errors) -> CacheC
             }
             CacheChoice::Named(name)
         }
-        Some((_, handle)) => CacheChoice::Handle(Box::new(handle)),
+        Some((_, handle)) => {
+            if let Some(message) = no_handle(&handle) {
+                errors.on(&handle, message);
+                return CacheChoice::Default;
+            }
+            CacheChoice::Handle(Box::new(handle))
+        }
+    }
+}
+
+/// What cannot give a handle, though it is an expression: the key and the cache are found before anything is awaited.
+fn no_handle(handle: &Expr) -> Option<&'static str> {
+    match handle {
+        Expr::Closure(_) => Some(
+            "`cache` is an expression over the arguments, written with their names: `cache = self.cache`, or `cache = cache_from(&ctx)`",
+        ),
+        Expr::Await(_) | Expr::Try(_) => Some(
+            "the cache is chosen before anything runs that could wait or fail: give an expression that has the handle at once, such as a \
+             field (`cache = self.cache`), or choose for the call: `get(id).cache(&cache).await`",
+        ),
+        _ => None,
     }
 }

@@ -107,7 +107,8 @@ impl Members {
     pub(super) fn new(model: &Model) -> Self {
         let mut members = Self::default();
         if let Some(receiver) = model.function.receiver() {
-            let name = Ident::new("larder_self", Span::mixed_site());
+            let shown = Span::mixed_site().located_at(receiver.self_token.span);
+            let name = Ident::new("larder_self", shown);
             members.push(model, &name, matches!(held(receiver), Held::Shared));
         }
         for arg in &model.function.args {

@@ -136,7 +136,8 @@ pub(super) fn expand(model: &Model, each: &Each) -> TokenStream {
 /// `let mut batch`, with a key for each item.
 fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let (private, item) = (&model.root.private, &each.item);
-    let (cache, skip) = (prologue::cache(model), model.conditions.fetch());
+    let skip = model.conditions.fetch();
+    let batch = prologue::on_cache(model, &mixed!(#private::FetchEach::new(&__LARDER_SITE) #skip));
     let key = prologue::key(model);
     let tags = prologue::tags(model).unwrap_or_else(|| mixed!(#private::Tags::new()));
     let name = &model.function.args[each.at].ident;
@@ -144,7 +145,7 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let ids = ids(private, each, shell);
     // An item that is neither in the key nor in the tags has been reported.
     mixed! {
-        let mut batch = #private::FetchEach::new(&__LARDER_SITE) #cache #skip;
+        let mut batch = #batch;
         for #item in #ids::each(#whole) {
             if batch.is_new(#item) {
                 let key = #key;

@@ -1,22 +1,24 @@
 //! Which arguments make the key. No argument may be forgotten: that is how wrong values get served.
 
 use proc_macro2::Ident;
-use quote::ToTokens as _;
 use syn::{Expr, Receiver};
 
 use super::Flavor;
 use super::args::Args;
+use super::key_with;
+use crate::cached_property::cell;
 use crate::errors::{Errors, list};
 use crate::signature::{Argument, Function, Names};
-use crate::target::mentions;
 use crate::template::{self, Kind, Template};
 
 /// What the key is made of.
 pub(crate) enum Key {
     /// The function's path and these arguments and generic parameters.
     Automatic { args: Vec<Ident>, generics: Vec<Ident> },
-    /// The function's path, its generic parameters and a text of the user's.
+    /// The function's path, its generic parameters and a text of the user's, which is an expression.
     Custom { text: Box<Expr>, generics: Vec<Ident> },
+    /// A cell of the instance.
+    Cell(Box<Expr>),
     /// The template and nothing else.
     Template(Template),
 }
@@ -31,9 +33,12 @@ pub(crate) fn build(
     errors: &mut Errors,
 ) -> Option<Key> {
     skip_is_known(&args.skip, names, errors);
+    if let Some((name, value)) = &args.cell {
+        return Some(cell::build(name, value.as_ref()?, args, errors));
+    }
     no_item_skipped(&args.skip, inputs, errors);
     if let Some((name, value)) = &args.key_with {
-        return custom(flavor, name, value, args, names, errors);
+        return key_with::build(flavor, (name, value), args, (function, inputs), names, errors);
     }
     let Some((_, value)) = &args.key else {
         return automatic(flavor, args, function, inputs, names, errors);
@@ -68,8 +73,8 @@ fn automatic(
     if flavor == Flavor::Property {
         errors.at(
             function.sig.ident.span(),
-            "`#[cached_property]` needs a key that names the instance, such as `key = \"user:{self.id}:posts\"`: without one all \
-             instances would share one value",
+            "`#[cached_property]` needs a key that names the instance, such as `key = \"user:{self.id}:posts\"`, or a cell in the \
+             instance (`cell = self.posts`): without one all instances would share one value",
         );
         return None;
     }
@@ -77,38 +82,6 @@ fn automatic(
     let all = this.into_iter().chain(inputs.iter().map(|arg| arg.ident.clone()));
     Some(Key::Automatic {
         args: all.filter(|ident| !args.skip.contains(ident)).collect(),
-        generics: names.generics().filter(|ident| !args.skip.contains(ident)).cloned().collect(),
-    })
-}
-
-fn custom(
-    flavor: Flavor,
-    name: &Ident,
-    value: &Expr,
-    args: &Args,
-    names: &Names,
-    errors: &mut Errors,
-) -> Option<Key> {
-    if let Some((key, _)) = &args.key {
-        errors.at(name.span(), "a key is either `key` or `key_with`: remove one of them");
-        errors.at(key.span(), "a key is either `key` or `key_with`: remove one of them");
-    }
-    for ident in args.skip.iter().filter(|ident| names.find(&ident.to_string()).is_some()) {
-        let message = format!(
-            "`key_with` uses the arguments that it names: `skip({ident})` says nothing beside it"
-        );
-        errors.at(ident.span(), message);
-    }
-    if let Expr::Closure(_) | Expr::Path(_) = value {
-        let message = "`key_with` is an expression over the arguments, written with their names: `key_with = make_key(id, tenant)`";
-        errors.on(value, message);
-        return None;
-    }
-    if flavor == Flavor::Property && !mentions("self", value.to_token_stream()) {
-        errors.on(value, "this key names no instance, so that all would share one value: use `self` in `key_with`");
-    }
-    Some(Key::Custom {
-        text: Box::new(value.clone()),
         generics: names.generics().filter(|ident| !args.skip.contains(ident)).cloned().collect(),
     })
 }

@@ -9,6 +9,7 @@ mod detached;
 mod each;
 mod expand;
 mod key;
+mod key_with;
 mod model;
 mod policy;
 mod prologue;
@@ -22,13 +23,13 @@ use crate::fallback;
 use crate::options::Grammar;
 use crate::signature::Function;
 pub(crate) use affixes::Affixes;
-use args::Args;
-pub(crate) use args::cache_choice;
+pub(crate) use args::{Args, cache_choice};
+pub(crate) use key::Key;
 pub(crate) use model::{CacheChoice, tag_templates};
-pub(crate) use prologue::{borrowed, shape};
+pub(crate) use prologue::{shape, with_handle};
 
-/// The options in the order of the docs. A property has one argument, so that it knows none of the last two.
-const KNOWN: [&str; 27] = [
+/// The options in the order of the docs.
+const KNOWN: [&str; 31] = [
     "ttl",
     "tti",
     "jitter",
@@ -45,12 +46,16 @@ const KNOWN: [&str; 27] = [
     "skip_if",
     "stampede",
     "lease",
+    "on_error",
     "policy",
     "key",
     "key_with",
     "key_prefix",
     "version",
+    "model",
+    "op",
     "tags",
+    "invalidate_on",
     "cache",
     "local",
     "crate",
@@ -58,8 +63,16 @@ const KNOWN: [&str; 27] = [
     "each",
 ];
 
-/// Planned for both attributes.
-const LATER: &[&str] = &["on_error", "cell"];
+/// A property has one argument, so that there is nothing to `skip` and no list, and an instance, which may have a `cell`.
+const OF_PROPERTY: [&str; KNOWN.len() - 1] = {
+    let mut known = ["cell"; KNOWN.len() - 1];
+    let mut at = 0;
+    while at < KNOWN.len() - 2 {
+        known[at] = KNOWN[at];
+        at += 1;
+    }
+    known
+};
 
 /// Which attribute is expanded: they differ in what they demand of the function and of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,11 +90,11 @@ impl Flavor {
     }
 
     fn grammar(self) -> Grammar {
-        let known = match self {
+        let known: &[&str] = match self {
             Flavor::Function => &KNOWN,
-            Flavor::Property => KNOWN.split_at(KNOWN.len() - 2).0,
+            Flavor::Property => &OF_PROPERTY,
         };
-        Grammar { known, later: LATER, targets: false }
+        Grammar { known, targets: false }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The validated attribute: everything in here can be expanded without a further question.
 
-use syn::{Expr, LitStr};
+use proc_macro2::{Ident, Span};
+use quote::ToTokens as _;
+use syn::{Expr, LitStr, Type};
 
 use super::Flavor;
 use super::affixes::Affixes;
@@ -12,6 +14,8 @@ use super::policy::Policy;
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::signature::{Function, Names};
+use crate::subject::Subject;
+use crate::target::mentions;
 use crate::template::{self, Kind, Template};
 
 /// Which cache serves the function.
@@ -32,6 +36,8 @@ pub(crate) struct Model {
     pub(crate) key: Key,
     pub(crate) affixes: Affixes,
     pub(crate) tags: Vec<Template>,
+    /// The types of the events that make its entries old.
+    pub(crate) invalidate_on: Vec<Type>,
     pub(crate) cache: CacheChoice,
     /// The argument that the function is cached for each item of.
     pub(crate) each: Option<Each>,
@@ -45,7 +51,8 @@ pub(crate) fn build(
     errors: &mut Errors,
 ) -> Option<Model> {
     let whole = function.names();
-    args.policy.check(&function, errors);
+    let local = args.local.as_ref().or(args.cell.as_ref().map(|(name, _)| name));
+    args.policy.check(&function, local, errors);
     args.conditions.check(&whole, errors);
     let each = args.each.as_ref().and_then(|(_, value)| Each::new(value, &function, errors));
     if args.each.is_some() && each.is_none() {
@@ -56,24 +63,42 @@ pub(crate) fn build(
         Some(each) => (each.names(whole), each.inputs(&function)),
         None => (whole, function.args.clone()),
     };
-    let tags = args
+    let mut tags = args
         .tags
         .as_ref()
         .map(|(_, value)| tag_templates(value, &names, errors))
         .unwrap_or_default();
+    one_for_all(&args.invalidate_on, &names, errors);
+    tags.extend(args.affixes.subject.iter().flat_map(Subject::tags));
     let key = key::build(flavor, &args, &function, &inputs, &names, errors)?;
     Some(Model {
         root: args.root,
         policy: args.policy,
         conditions: args.conditions,
-        local: args.local,
+        local: args.local.is_some() || matches!(key, Key::Cell(_)),
         key,
         affixes: args.affixes,
         tags,
+        invalidate_on: args.invalidate_on,
         cache: args.cache,
         each,
         function,
     })
+}
+
+/// Events are the function's, and not those of one instance of it.
+fn one_for_all(events: &[Type], names: &Names, errors: &mut Errors) {
+    let this = Ident::new("Self", Span::call_site());
+    for event in events {
+        let tokens = event.to_token_stream();
+        let generic = |name: &&Ident| mentions(&name.to_string(), tokens.clone());
+        if let Some(name) = names.generics().chain([&this]).find(generic) {
+            let message = format!(
+                "`invalidate_on` is one list for all instances of this function: it cannot use `{name}`"
+            );
+            errors.on(event, message);
+        }
+    }
 }
 
 /// `function` without any option, and with nothing in its key that its types may not allow.
@@ -86,6 +111,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         key: Key::Automatic { args: Vec::new(), generics: Vec::new() },
         affixes: Affixes::default(),
         tags: Vec::new(),
+        invalidate_on: Vec::new(),
         cache: CacheChoice::Default,
         each: None,
         function,

@@ -9,7 +9,7 @@ use syn::{ExprReference, GenericParam, Type};
 use super::key::Key;
 use super::model::{CacheChoice, Model};
 use super::rules;
-use crate::mixed::mixed;
+use crate::mixed::{mixed, shown_at};
 use crate::template::Template;
 
 /// `static SITE`: the function's policy, made at compile time.
@@ -22,12 +22,15 @@ pub(crate) fn site(model: &Model) -> TokenStream {
         CacheChoice::Named(name) => mixed!(.cache(#name)),
         _ => TokenStream::new(),
     };
+    let events = &model.invalidate_on;
+    let events =
+        (!events.is_empty()).then(|| mixed!(.events(&[#(#private::event_tag::<#events>),*])));
     mixed! {
         #items
         static __LARDER_SITE: #private::Site = #private::Site::new(
             ::core::concat!(::core::module_path!(), #path),
             #policy,
-        ) #named;
+        ) #named #events;
     }
 }
 
@@ -49,9 +52,16 @@ fn of_call(model: &Model, tag: &Template) -> bool {
 pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
     let private = &model.root.private;
     let key = key(model);
+    let cell = cell(model).map(|cell| {
+        // What rustc says of what is no cell is shown at the expression.
+        let of = shown_at(cell.span(), &mixed!(#private::cell_of));
+        let cell = borrowed(cell);
+        mixed!(let cell = #of(#cell);)
+    });
     let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
     let (shape, rules) = (shape(private, output), rules::statements(model));
     mixed! {
+        #cell
         let key = #key;
         #tags
         let shape = #shape;
@@ -78,6 +88,7 @@ pub(crate) fn key(model: &Model) -> TokenStream {
             let text = borrowed(text);
             automatic(model, generics, &quote_spanned!(shown=> key.text(#text);))
         }
+        Key::Cell(_) => in_cell(model),
     }
 }
 
@@ -91,19 +102,40 @@ pub(crate) fn shape(private: &TokenStream, output: &Type) -> TokenStream {
     }
 }
 
+fn cell(model: &Model) -> Option<&syn::Expr> {
+    match &model.key {
+        Key::Cell(cell) => Some(cell),
+        _ => None,
+    }
+}
+
 /// `Fetch::new(..)` up to the call that decides on the load.
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let tags = model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(tags)));
-    let (cache, skip) = (cache(model), model.conditions.fetch());
-    mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cache #skip)
+    let skip = model.conditions.fetch();
+    let cell = cell(model).map(|_| mixed!(.cell(cell)));
+    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #skip))
 }
 
-/// `.cache(handle)`, where a handle was given.
-pub(crate) fn cache(model: &Model) -> Option<TokenStream> {
-    let CacheChoice::Handle(handle) = &model.cache else { return None };
-    let handle = borrowed(handle);
-    Some(mixed!(.cache(#handle)))
+/// `fetch`, which takes a handle where one was given.
+pub(crate) fn on_cache(model: &Model, fetch: &TokenStream) -> TokenStream {
+    match &model.cache {
+        CacheChoice::Handle(handle) => with_handle(handle, |handle| mixed!(#fetch.cache(#handle))),
+        _ => fetch.clone(),
+    }
+}
+
+/// `then`, which uses the user's `handle` by reference. Nothing is expected of its type in advance, so that whatever can be
+/// dereferenced to a cache is one, and what it was borrowed from (a lock) is let go at once.
+pub(crate) fn with_handle(
+    handle: &syn::Expr,
+    then: impl FnOnce(&Ident) -> TokenStream,
+) -> TokenStream {
+    // What rustc says of its type is shown at the expression.
+    let name = Ident::new("handle", Span::mixed_site().located_at(handle.span()));
+    let (handle, then) = (borrowed(handle), then(&name));
+    mixed!(match #handle { #name => #then })
 }
 
 /// `&expr`, with parentheses where `expr` needs them.
@@ -159,26 +191,60 @@ fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
         }
         _ => TokenStream::new(),
     });
-    let here = here(model, &name);
+    let named = model.affixes.subject.is_some();
+    let here = (!named).then(|| here(model, &name));
+    let place = here.as_ref().map(|_| {
+        mixed!(
+            enum __LarderHere {}
+        )
+    });
     let ident = Ident::new("key", Span::mixed_site());
     let (prefix, version) = (model.affixes.before(&ident), model.affixes.after(&ident));
     let start = match &prefix {
         None => mixed!(let mut key = #private::KeyBuf::function(::core::module_path!(), #name);),
-        Some(prefix) => mixed! {
-            let mut key = #private::KeyBuf::new();
-            #prefix
-            key.function_path(::core::module_path!(), #name);
-        },
+        Some(prefix) => {
+            let path = mixed!(key.function_path(::core::module_path!(), #name););
+            let path = (!named).then_some(path);
+            mixed! {
+                let mut key = #private::KeyBuf::new();
+                #prefix
+                #path
+            }
+        }
     };
     mixed! {
         {
-            enum __LarderHere {}
+            #place
             #start
             #here
             #owner
             #(#generics)*
             #rest
             #version
+            key
+        }
+    }
+}
+
+/// The key of what is in a cell: short, since the cell alone is unique. What tells apart the functions that share one is a
+/// hash of all types that they can differ by.
+fn in_cell(model: &Model) -> TokenStream {
+    let private = &model.root.private;
+    let sig = &model.function.sig;
+    let name = sig.ident.unraw().to_string();
+    let types = sig.generics.type_params().map(|param| &param.ident);
+    let consts = sig.generics.const_params().map(|param| &param.ident);
+    let start = match model.affixes.before(&Ident::new("key", Span::mixed_site())) {
+        None => mixed!(let mut key = #private::KeyBuf::function(::core::module_path!(), #name);),
+        Some(head) => mixed!(let mut key = #private::KeyBuf::new(); #head),
+    };
+    mixed! {
+        {
+            enum __LarderHere {}
+            #start
+            key.types::<(__LarderHere, Self, #(::core::marker::PhantomData<#types>),*)>();
+            #(key.arg(&#consts);)*
+            key.cell(cell);
             key
         }
     }

@@ -17,11 +17,11 @@ pub(crate) fn statements(model: &Model) -> TokenStream {
     let shape = at_output(model, "shape");
     let local = model.local || !model.function.is_async();
     let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
-    let (absent, timed_out) = (absent(model), timed_out(model));
+    let (absent, timed_out, refused) = (absent(model), timed_out(model), refused(model));
     let conditions = model.conditions.rules();
     mixed! {
         #demands
-        let rules = #private::Rules::new(#shape, #codec) #absent #timed_out #conditions;
+        let rules = #private::Rules::new(#shape, #codec) #absent #timed_out #refused #conditions;
     }
 }
 
@@ -62,11 +62,37 @@ fn timed_out(model: &Model) -> Option<TokenStream> {
     Some(mixed!(.timed_out(#timed_out)))
 }
 
+/// What a caller gets whose cache failed. Memory does not fail.
+fn refused(model: &Model) -> Option<TokenStream> {
+    let (policy, private) = (&model.policy, &model.root.private);
+    let refused = match policy.fails() {
+        Some(name) => asked_as(model, name, "refuses"),
+        None if policy.base.is_some()
+            && policy.on_error().is_none()
+            && model.function.is_async()
+            && !model.local =>
+        {
+            mixed! {
+                {
+                    use #private::{RefusalError as _, RefusalNever as _};
+                    (&&#private::output_probe(shape)).refuses()
+                }
+            }
+        }
+        None => return None,
+    };
+    Some(mixed!(.refused(#refused)))
+}
+
 /// `question(shape)`. What rustc says of an output that can't is shown at the return type, as the demand of the option.
 fn asked<T>(model: &Model, given: &Given<T>, question: &str) -> TokenStream {
+    asked_as(model, &given.name, question)
+}
+
+fn asked_as(model: &Model, option: &Ident, question: &str) -> TokenStream {
     let private = &model.root.private;
     let (question, shape) = (Ident::new(question, Span::mixed_site()), at_output(model, "shape"));
-    let question = shown_at(given.name.span(), &mixed!(#private::#question));
+    let question = shown_at(option.span(), &mixed!(#private::#question));
     mixed!(#question(#shape))
 }
 

@@ -1,4 +1,7 @@
-//! `#[cached_property]`: `#[cached]` for a value of an instance, whose key must therefore name the instance.
+//! `#[cached_property]`: `#[cached]` for a value of an instance, whose key must therefore name the instance, or which lies in a
+//! cell of it.
+
+pub(crate) mod cell;
 
 use proc_macro2::TokenStream;
 

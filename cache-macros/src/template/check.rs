@@ -74,7 +74,8 @@ fn stray_glob(kind: Kind, c: char) -> String {
     }
 }
 
-fn is_separator(c: char) -> bool {
+/// Whether `c` never occurs in an argument's text.
+pub(crate) fn is_separator(c: char) -> bool {
     c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._~@+".contains(c)
 }
 

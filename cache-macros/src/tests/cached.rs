@@ -274,8 +274,11 @@ fn a_method_without_arguments_and_a_handle() {
                         shape,
                         my::larder::__private::remote(shape),
                     );
-                    my::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                        .cache(&self.cache)
+                    match &self.cache {
+                        handle => {
+                            my::larder::__private::Fetch::new(&__LARDER_SITE, key).cache(handle)
+                        }
+                    }
                         .call(
                             rules,
                             move || async move {

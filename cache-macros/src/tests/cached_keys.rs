@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::{check, expect, fails, quote};
+use super::{check, check_method, expect, fails, quote};
 use crate::cached::expand;
 use crate::cached_property;
 
@@ -229,9 +229,168 @@ fn wrong_texts_around_a_key() {
 }
 
 #[test]
+fn a_text_by_a_function_and_by_a_closure() {
+    check_method(
+        expand,
+        quote!(key_with = Self::make_key, skip(db)),
+        quote!(
+            fn get(&self, db: &Db, id: u64, name: &str) -> u64 {
+                1
+            }
+        ),
+        &expect![[r#"
+            impl Type {
+                #[doc(hidden)]
+                #[allow(
+                    async_fn_in_trait,
+                    dead_code,
+                    missing_docs,
+                    clippy::missing_errors_doc,
+                    clippy::missing_panics_doc,
+                    clippy::must_use_candidate,
+                    clippy::unused_async,
+                )]
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                fn __larder_call_get<'larder0, 'larder1, 'larder2>(
+                    &'larder0 self,
+                    db: &'larder1 Db,
+                    id: u64,
+                    name: &'larder2 str,
+                ) -> ::larder::Call<
+                    impl ::larder::__private::Load<
+                        Output = u64,
+                    > + ::larder::__private::Captures<
+                        (&'larder0 (), &'larder1 (), &'larder2 (), Self),
+                    >,
+                > {
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::Policy::new(),
+                    );
+                    let key = {
+                        enum __LarderHere {}
+                        let mut key = ::larder::__private::KeyBuf::function(
+                            ::core::module_path!(),
+                            "get",
+                        );
+                        if ::core::any::type_name::<__LarderHere>()
+                            != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
+                        {
+                            key.generic::<__LarderHere>();
+                        }
+                        key.generic::<Self>();
+                        key.text(&Self::make_key(self, &id, name));
+                        key
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<u64>::new()).shape()
+                    };
+                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .call_sync(
+                            rules,
+                            move || -> u64 {
+                                if false {
+                                    return ::larder::__private::typed::<u64>();
+                                }
+                                { 1 }
+                            },
+                        )
+                }
+                fn get(&self, db: &Db, id: u64, name: &str) -> u64 {
+                    ::larder::__private::wait(Self::__larder_call_get(self, db, id, name))
+                }
+            }
+        "#]],
+    );
+    check(
+        expand,
+        quote!(key_with = |query: &Query, page| -> String { query.key(page) }),
+        quote!(
+            async fn get(query: &mut Query, page: u32) -> u64 {
+                1
+            }
+        ),
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn get<'larder0>(
+                query: &'larder0 mut Query,
+                page: u32,
+            ) -> ::larder::Call<
+                impl ::larder::__private::Load<
+                    Output = u64,
+                > + ::larder::__private::Captures<(&'larder0 (),)>,
+            > {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::get"),
+                    ::larder::Policy::new(),
+                );
+                let key = {
+                    enum __LarderHere {}
+                    let mut key = ::larder::__private::KeyBuf::function(
+                        ::core::module_path!(),
+                        "get",
+                    );
+                    if ::core::any::type_name::<__LarderHere>()
+                        != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
+                    {
+                        key.generic::<__LarderHere>();
+                    }
+                    key.text(
+                        &::larder::__private::text_of(
+                            (&*query, &page),
+                            |(query, page): (&Query, _)| -> String { query.key(page) },
+                        ),
+                    );
+                    key
+                };
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<u64>::new()).shape()
+                };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
+                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .call(
+                        rules,
+                        move || async move {
+                            if false {
+                                return ::larder::__private::typed::<u64>();
+                            }
+                            { 1 }
+                        },
+                    )
+            }
+        "##]],
+    );
+}
+
+#[test]
 fn wrong_texts_for_arguments() {
-    cached(quote!(key_with = |id| id), &["`key_with` is an expression over the arguments"]);
-    cached(quote!(key_with = make_key), &["`key_with` is an expression over the arguments"]);
+    cached(
+        quote!(key_with = || "fixed"),
+        &["takes all arguments that are not in `skip(...)` (here `id`), by reference"],
+    );
+    cached(quote!(key_with = |id| id, skip(id)), &["(there is none), by reference"]);
     cached(
         quote!(key_with = make(id), key = "{id}:{T}:{N}", skip(id)),
         &[

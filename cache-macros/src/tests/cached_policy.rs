@@ -185,7 +185,7 @@ fn a_shared_policy() {
                     })
                     .timed_out({
                         use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
-                        (&&::larder::__private::Probe::<Option<User>>::new()).times_out()
+                        (&&::larder::__private::output_probe(shape)).times_out()
                     });
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .tags(tags)
@@ -268,7 +268,11 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                         })
                         .timed_out({
                             use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
-                            (&&::larder::__private::Probe::<Option<User>>::new()).times_out()
+                            (&&::larder::__private::output_probe(shape)).times_out()
+                        })
+                        .refused({
+                            use ::larder::__private::{RefusalError as _, RefusalNever as _};
+                            (&&::larder::__private::output_probe(shape)).refuses()
                         });
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .tags(tags)

@@ -19,18 +19,13 @@ fn function() -> TokenStream {
 }
 
 #[test]
-fn options_that_are_unknown_or_later() {
+fn options_that_are_unknown() {
     cached(
         quote!(tll = "5m"),
         function(),
         &["unknown option `tll`; did you mean `ttl`? The options are `ttl`, `tti`, `jitter`"],
     );
     cached(quote!(bananas), function(), &["unknown option `bananas`. The options are"]);
-    cached(
-        quote!(on_error = "fail", each = "id in ids"),
-        function(),
-        &["`on_error` is not available yet", "`each` is not available yet"],
-    );
 }
 
 #[test]
@@ -274,11 +269,6 @@ fn properties() {
         quote!(key = "count"),
         good(),
         &["mention at least one field of `self`, such as `{self.id}`"],
-    );
-    property(
-        quote!(cell = self.count),
-        good(),
-        &["`cell` is not available yet", "needs a key that names the instance"],
     );
     property(
         quote!(key = "{self.id}"),

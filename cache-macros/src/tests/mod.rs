@@ -1,6 +1,7 @@
 //! Snapshots of expansions, and the text of every error.
 
 mod cached;
+mod cached_cell;
 mod cached_detached;
 mod cached_keys;
 mod cached_policy;
@@ -11,6 +12,7 @@ mod errors_mutators;
 mod errors_policy;
 mod errors_template;
 mod hygiene;
+mod models;
 mod mutators;
 
 use expect_test::Expect;

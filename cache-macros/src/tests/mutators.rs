@@ -141,7 +141,9 @@ fn evict_before_a_sync_body() {
         },
         &expect![[r#"
             fn reset(n: u64) {
-                let evictions = ::larder::__private::Evictions::on(&handle);
+                let evictions = match &handle {
+                    handle => ::larder::__private::Evictions::on(handle),
+                };
                 let evictions = evictions.call(call!(fib(n)));
                 evictions.run_before_blocking();
                 (move || -> () {

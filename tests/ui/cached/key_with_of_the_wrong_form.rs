@@ -1,8 +1,8 @@
 use larder::cached;
 
 #[cached(key_with = |id| id.to_string())]
-async fn closure(id: u64) -> u64 {
-    id
+async fn forgotten(id: u64, name: &str) -> usize {
+    name.len() + id as usize
 }
 
 #[cached(key_with = id.to_string(), key = "user:{id}", skip(id))]

@@ -10,11 +10,25 @@ use crate::signature::{Function, mutable_borrows};
 
 impl Policy {
     /// Records what can't be.
-    pub(crate) fn check(&self, function: &Function, errors: &mut Errors) {
+    pub(crate) fn check(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
         self.counts_from_a_ttl(errors);
         self.has_an_old_value_to_serve(errors);
         self.soft_is_below_hard(errors);
         self.can_go_on_in_the_background(function, errors);
+        self.can_fail(function, local, errors);
+    }
+
+    /// Memory does not fail.
+    fn can_fail(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
+        let Some(name) = self.fails() else { return };
+        let why = match local {
+            Some(local) => format!("and with `{local}` there is none: remove one of them"),
+            None if !function.is_async() => {
+                "and a sync function uses the memory tier only: remove it, or make the function async".to_owned()
+            }
+            None => return,
+        };
+        errors.at(name.span(), format!("`{name} = \"fail\"` is about a remote tier, {why}"));
     }
 
     /// An entry that does not expire has no time after its `ttl`, and none before.

@@ -50,17 +50,24 @@ impl Policy {
             let number = Literal::f64_unsuffixed(value(given)?);
             Some(setter(name, &mixed!(#number)))
         });
-        let stampede = value(&self.stampede).map(|variant| {
-            let (larder, variant) = (&root.larder, Ident::new(variant, Span::mixed_site()));
-            setter("stampede", &mixed!(#larder::Stampede::#variant))
+        let choices =
+            [("stampede", "Stampede", &self.stampede), ("on_error", "OnError", &self.on_error)];
+        let choices = choices.into_iter().filter_map(|(name, of, given)| {
+            let larder = &root.larder;
+            let (of, variant) = (ident(of), ident(value(given)?));
+            Some(setter(name, &mixed!(#larder::#of::#variant)))
         });
-        ttl.into_iter().chain(spans).chain(numbers).chain(stampede).collect()
+        ttl.into_iter().chain(spans).chain(numbers).chain(choices).collect()
     }
 }
 
 fn setter(name: &str, value: &TokenStream) -> TokenStream {
-    let name = Ident::new(name, Span::mixed_site());
+    let name = ident(name);
     mixed!(.#name(#value))
+}
+
+fn ident(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
 }
 
 fn value<T: Copy>(given: &Option<Given<T>>) -> Option<T> {

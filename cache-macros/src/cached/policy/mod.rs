@@ -17,6 +17,9 @@ use read::Zero;
 /// The texts that `stampede` takes, and the variants of `larder::Stampede` that they stand for.
 const STAMPEDES: [(&str, &str); 3] = [("fleet", "Fleet"), ("process", "Process"), ("off", "Off")];
 
+/// The texts that `on_error` takes, and the variants of `larder::OnError`.
+const ON_ERROR: [(&str, &str); 2] = [("bypass", "Bypass"), ("fail", "Fail")];
+
 /// An option that was given.
 pub(crate) struct Given<T> {
     /// Where, for messages.
@@ -51,6 +54,8 @@ pub(crate) struct Policy {
     lease: Option<Given<Duration>>,
     /// The variant of `larder::Stampede`.
     stampede: Option<Given<&'static str>>,
+    /// The variant of `larder::OnError`.
+    on_error: Option<Given<&'static str>>,
 }
 
 impl Policy {
@@ -75,6 +80,7 @@ impl Policy {
             jitter: read::jitter(options, errors),
             early_refresh: read::early_refresh(window, options, errors),
             stampede: read::stampede(options, errors),
+            on_error: read::on_error(options, errors),
             base,
         }
     }
@@ -84,6 +90,17 @@ impl Policy {
     pub(crate) fn detaches(&self, function: &Function) -> bool {
         let can = function.is_async() && mutable_borrows(function).is_empty();
         !self.background().is_empty() || (self.base.is_some() && can)
+    }
+
+    /// `on_error`, where it is given.
+    pub(crate) fn on_error(&self) -> Option<&Ident> {
+        self.on_error.as_ref().map(|given| &given.name)
+    }
+
+    /// `on_error = "fail"`.
+    pub(crate) fn fails(&self) -> Option<&Ident> {
+        self.on_error()
+            .filter(|_| self.on_error.as_ref().and_then(|given| given.value) == Some("Fail"))
     }
 
     /// The options that need a load which can go on in the background.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
 
-use super::{Given, STAMPEDES, Ttl};
+use super::{Given, ON_ERROR, STAMPEDES, Ttl};
 use crate::duration;
 use crate::errors::{Errors, did_you_mean};
 use crate::options::Options;
@@ -93,11 +93,29 @@ pub(super) fn early_refresh(
 
 /// Takes `stampede`.
 pub(super) fn stampede(options: &mut Options, errors: &mut Errors) -> Option<Given<&'static str>> {
-    take("stampede", options, errors, |value, errors| {
+    let message =
+        "`stampede` is `\"fleet\"`, `\"process\"` or `\"off\"`: how far one load per key reaches";
+    choice("stampede", STAMPEDES, message, options, errors)
+}
+
+/// Takes `on_error`.
+pub(super) fn on_error(options: &mut Options, errors: &mut Errors) -> Option<Given<&'static str>> {
+    let message = "`on_error` is `\"bypass\"` (a failing cache means a load, the default) or `\"fail\"` (it is the caller's error)";
+    choice("on_error", ON_ERROR, message, options, errors)
+}
+
+/// Takes an option that is one of a few texts; gives what stands for it.
+fn choice<const N: usize>(
+    name: &str,
+    choices: [(&'static str, &'static str); N],
+    message: &str,
+    options: &mut Options,
+    errors: &mut Errors,
+) -> Option<Given<&'static str>> {
+    take(name, options, errors, |value, errors| {
         let text = text(value).unwrap_or_default();
-        let read = STAMPEDES.iter().find(|(known, _)| *known == text).map(|(_, variant)| *variant);
-        let hint = did_you_mean(&text, &STAMPEDES.map(|(known, _)| known));
-        let message = "`stampede` is `\"fleet\"`, `\"process\"` or `\"off\"`: how far one load per key reaches";
+        let read = choices.iter().find(|(known, _)| *known == text).map(|(_, variant)| *variant);
+        let hint = did_you_mean(&text, &choices.map(|(known, _)| known));
         or_refuse(read, value, &format!("{message}{hint}"), errors)
     })
 }

@@ -32,6 +32,16 @@ pub struct User {
 /// A `Result` under another name: its `Ok` is what gets cached.
 pub type Parsed<T> = Result<T, ParseIntError>;
 
+/// An error that can tell of a failing cache.
+#[derive(Debug)]
+pub struct Refused(pub larder::Error);
+
+impl From<larder::Error> for Refused {
+    fn from(error: larder::Error) -> Self {
+        Self(error)
+    }
+}
+
 /// A policy for several functions.
 pub const SHARED: Policy = Policy::new()
     .ttl(Duration::from_secs(60))
@@ -48,6 +58,72 @@ pub struct Failed;
 impl From<TimedOut> for Failed {
     fn from(_: TimedOut) -> Self {
         Self
+    }
+}
+
+/// Cells, models and events, and keys by functions.
+pub mod relations {
+    use larder::{Cache, CachedCell};
+
+    use super::{Refused, cache_evict, cached, cached_property};
+
+    /// An event.
+    #[derive(Debug)]
+    pub struct Saved<T>(pub T);
+
+    /// An instance with a cache and a cell of its own.
+    #[derive(Clone, Debug)]
+    pub struct Author {
+        /// Part of keys.
+        pub name: String,
+        /// What the methods use.
+        pub cache: Cache,
+        /// Where the properties are.
+        pub cell: CachedCell,
+    }
+
+    fn initial(name: &str) -> char {
+        name.chars().next().unwrap_or('-')
+    }
+
+    fn cache_of(author: &Author) -> Cache {
+        author.cache.clone()
+    }
+
+    impl Author {
+        /// A property in a cell, refreshed in the background.
+        #[cached_property(cell = self.cell, ttl = "1m", stale = "1m", tags = ["books"], cache = self.cache)]
+        pub async fn books(&self) -> Vec<String> {
+            std::future::ready(()).await;
+            vec![self.name.clone()]
+        }
+
+        /// A sync one, of a model.
+        #[cached_property(cell = &self.cell, model = "author", op = "letters", invalidate_on = [Saved<Author>])]
+        pub fn letters(&self) -> usize {
+            self.name.len()
+        }
+
+        /// A key by a closure, and an error that tells of a failing cache.
+        #[cached(key_with = |author, n| author.name.len() + usize::from(*n), cache = cache_of(self), on_error = "fail")]
+        pub async fn page(&self, n: u8) -> Result<String, Refused> {
+            std::future::ready(()).await;
+            Ok(format!("{}{n}", self.name))
+        }
+
+        /// Evicts by type, by model and by event, in a cache that is chosen.
+        #[cache_evict(self.books(), model = "author", op = "letters", events = [Saved<Author>, Saved<u8>], cache = cache_of(self))]
+        pub async fn save(&mut self, name: String) {
+            std::future::ready(()).await;
+            self.name = name;
+        }
+    }
+
+    /// A key by a function.
+    #[cached(model = "author", op = "initial", key_with = initial, key_prefix = "v1", version = 1)]
+    #[must_use]
+    pub fn first(name: &str) -> String {
+        name.to_owned()
     }
 }
 
@@ -527,6 +603,7 @@ mod tests {
         create_user, insert_user, put_fib, reset, reset_after, reset_all, reset_and_count,
         save_user, update_user,
     };
+    use super::relations::{Author, Saved, first};
     use super::{Db, Failed, User};
 
     // The tests share the default cache, and some clear it: none asks what is cached there.
@@ -593,6 +670,21 @@ mod tests {
         assert_eq!(send(repo.bounded("a")).await, "str");
         assert_eq!(repo.r#match(3), 3);
         assert_eq!(call!(repo.r#match(3)).await, 3);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn relations() -> Result<(), Box<dyn std::error::Error>> {
+        let cache = larder::Cache::builder().build()?;
+        let cell = larder::CachedCell::new();
+        let mut author = Author { name: "Ada".to_owned(), cache: cache.clone(), cell };
+        assert_eq!((send(author.books()).await, author.letters()), (vec!["Ada".to_owned()], 3));
+        assert_eq!(author.page(1).await.map_err(|refused| refused.0)?, "Ada1");
+        cache.emit(&Saved(7_u8)).await?;
+        author.save("Bo".to_owned()).await;
+        assert_eq!(author.books().await, ["Bo"]);
+        author.cell.clear();
+        assert_eq!((author.letters(), first("Cy").len()), (2, 2));
         Ok(())
     }
 

@@ -1,0 +1,97 @@
+//! `cell`: a property that is kept with its instance.
+
+use super::{check_method, expect, fails, quote};
+use crate::cached_property::expand;
+
+#[test]
+fn a_cell_takes_the_place_of_the_arguments() {
+    check_method(
+        expand,
+        quote!(cell = self.posts, ttl = "1m"),
+        quote!(
+            async fn posts(&self) -> Vec<Post> {
+                self.load().await
+            }
+        ),
+        &expect![[r#"
+            impl Type {
+                #[allow(
+                    refining_impl_trait,
+                    clippy::double_must_use,
+                    clippy::elidable_lifetime_names,
+                    clippy::extra_unused_lifetimes,
+                    clippy::needless_lifetimes,
+                    clippy::type_complexity,
+                )]
+                fn posts<'larder0>(
+                    &'larder0 self,
+                ) -> ::larder::Call<
+                    impl ::larder::__private::Load<
+                        Output = Vec<Post>,
+                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                > {
+                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::posts"),
+                        ::larder::Policy::new()
+                            .ttl(::core::time::Duration::from_millis(60_000))
+                            .local(),
+                    );
+                    let cell = ::larder::__private::cell_of(&self.posts);
+                    let key = {
+                        enum __LarderHere {}
+                        let mut key = ::larder::__private::KeyBuf::function(
+                            ::core::module_path!(),
+                            "posts",
+                        );
+                        key.types::<(__LarderHere, Self)>();
+                        key.cell(cell);
+                        key
+                    };
+                    let shape = {
+                        use ::larder::__private::{
+                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
+                        };
+                        (&&&::larder::__private::Probe::<Vec<Post>>::new()).shape()
+                    };
+                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .cell(cell)
+                        .call(
+                            rules,
+                            move || async move {
+                                if false {
+                                    return ::larder::__private::typed::<Vec<Post>>();
+                                }
+                                { self.load().await }
+                            },
+                        )
+                }
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn what_has_no_meaning_beside_a_cell() {
+    let method = || {
+        quote!(
+            async fn posts(&self) -> u64 {
+                1
+            }
+        )
+    };
+    fails(
+        expand,
+        quote!(cell = self.posts, key = "posts:{self.id}", key_prefix = "shop", version = 2, local),
+        method(),
+        &["remove `key` or `cell`", "remove `key_prefix`", "remove `version`", "remove `local`"],
+    );
+    fails(expand, quote!(cell = POSTS), method(), &["this cell is in no instance"]);
+    fails(expand, quote!(cell), method(), &["`cell` needs a value"]);
+    fails(
+        crate::cached::expand,
+        quote!(cell = self.posts, skip(self)),
+        method(),
+        &["unknown option `cell`"],
+    );
+}

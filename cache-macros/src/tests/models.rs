@@ -1,0 +1,140 @@
+//! `model`, `op`, `invalidate_on` and `events`.
+
+use super::{check, expect, fails, quote};
+use crate::{cache_evict, cached};
+
+#[test]
+fn an_operation_of_a_model() {
+    check(
+        cached::expand,
+        quote!(model = "user", op = "list", key_prefix = "shop", tags = ["lists"], invalidate_on = [UserRenamed, Saved<User>]),
+        quote!(
+            async fn users(page: u32) -> Vec<User> {
+                load(page).await
+            }
+        ),
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn users(
+                page: u32,
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = Vec<User>>> {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::users"),
+                        ::larder::Policy::new().tags(&["lists", "model:user", "model:user:list"]),
+                    )
+                    .events(
+                        &[
+                            ::larder::__private::event_tag::<UserRenamed>,
+                            ::larder::__private::event_tag::<Saved<User>>,
+                        ],
+                    );
+                let key = {
+                    let mut key = ::larder::__private::KeyBuf::new();
+                    key.literal("shop:user:list:");
+                    key.arg(&page);
+                    key
+                };
+                let shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    (&&&::larder::__private::Probe::<Vec<User>>::new()).shape()
+                };
+                let rules = ::larder::__private::Rules::new(
+                    shape,
+                    ::larder::__private::remote(shape),
+                );
+                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .call(
+                        rules,
+                        move || async move {
+                            if false {
+                                return ::larder::__private::typed::<Vec<User>>();
+                            }
+                            { load(page).await }
+                        },
+                    )
+            }
+        "##]],
+    );
+}
+
+#[test]
+fn a_mutator_of_a_model() {
+    check(
+        cache_evict::expand,
+        quote!(model = "user", op = "list", events = [events::Saved<User>]),
+        quote!(
+            async fn save(user: User) {}
+        ),
+        &expect![[r#"
+            async fn save(user: User) {
+                let evictions = ::larder::__private::Evictions::new();
+                let evictions = evictions
+                    .tag({
+                        let mut key = ::larder::__private::KeyBuf::new();
+                        key.literal("model:user:list");
+                        key
+                    });
+                let evictions = evictions.event::<events::Saved<User>>();
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
+                let output = async move {
+                    if false {
+                        return ::larder::__private::typed::<()>();
+                    }
+                    {}
+                }
+                    .await;
+                evictions.run().await;
+                output
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn names_that_are_none() {
+    let cached = |args, part| {
+        let function = quote!(
+            async fn get<T>(id: u64) -> u64 {
+                id
+            }
+        );
+        fails(cached::expand, args, function, &[part]);
+    };
+    cached(quote!(model = "user"), "`model` needs an `op`");
+    cached(quote!(op = "get"), "add `model = \"user\"`, or remove `op`");
+    cached(quote!(model = "", op = "get"), "`model` is empty: write a name such as \"user\"");
+    cached(
+        quote!(model = "user", op = "get:all"),
+        "`op` is a name, and `:` is none of its characters",
+    );
+    cached(quote!(model = "user*", op = "get"), "`model` is a name, and `*` is none");
+    cached(quote!(model = User, op = "get"), "`model` is a name such as \"user\"");
+    cached(quote!(model, op = "get"), "`model` needs a value");
+    let list = "`invalidate_on` takes a list of the events' types: `invalidate_on = [UserSaved, Saved<User>]`";
+    cached(quote!(invalidate_on = ["saved"]), list);
+    cached(quote!(invalidate_on = UserSaved), list);
+    cached(quote!(invalidate_on(UserSaved)), list);
+    cached(quote!(invalidate_on = []), list);
+    cached(quote!(invalidate_on = [Saved<T>]), "it cannot use `T`");
+    cached(quote!(invalidate_on = [Saved<Self>]), "it cannot use `Self`");
+}
+
+#[test]
+fn targets_that_are_none() {
+    let evict = |args, part| {
+        let function = quote!(
+            async fn save(id: u64) {}
+        );
+        fails(cache_evict::expand, args, function, &[part]);
+    };
+    evict(quote!(op = "list"), "add `model = \"user\"`, or remove `op`");
+    evict(quote!(events = []), "`events` takes a list of the events' types");
+    evict(quote!(), "`tags`, `model`, `events` or `all`");
+}

@@ -1,0 +1,184 @@
+//! Automatic keys of values that can be written in more than one way: one value, one key.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use larder::cached;
+use serde::Serialize;
+
+use crate::{Loads, install};
+
+/// The same items, put in in two orders, in tables of two sizes: iterated in two orders.
+fn maps() -> [HashMap<u64, HashMap<String, u64>>; 2] {
+    let inner = |reversed: bool| {
+        let names = (0..50).map(|n| (format!("name {n}"), n));
+        match reversed {
+            false => names.collect(),
+            true => names.rev().fold(HashMap::with_capacity(1000), |mut map, (name, n)| {
+                map.insert(name, n);
+                map
+            }),
+        }
+    };
+    [
+        (0..50).map(|n| (n, inner(false))).collect(),
+        (0..50).rev().map(|n| (n, inner(true))).collect(),
+    ]
+}
+
+fn sets() -> [HashSet<String>; 2] {
+    let names = || (0..50).map(|n| format!("name {n}"));
+    [names().collect(), names().rev().collect()]
+}
+
+#[tokio::test]
+async fn maps_and_sets_have_no_order() {
+    static LOADS: Loads = Loads::new();
+
+    #[derive(Serialize, Clone)]
+    struct Filter {
+        tags: HashSet<String>,
+        by_name: Option<HashMap<u64, HashMap<String, u64>>>,
+    }
+    #[derive(Serialize, Clone)]
+    struct Newtype(HashSet<String>);
+
+    #[cached(cache = "keys-unordered")]
+    async fn map(map: HashMap<u64, HashMap<String, u64>>) -> u64 {
+        let _ = map;
+        LOADS.count()
+    }
+    #[cached(cache = "keys-unordered")]
+    async fn set(set: &HashSet<String>) -> u64 {
+        let _ = set;
+        LOADS.count()
+    }
+    #[cached(cache = "keys-unordered")]
+    fn nested(
+        filter: Filter,
+        list: Vec<HashSet<String>>,
+        newtype: (Newtype, &HashSet<String>),
+    ) -> u64 {
+        let _ = (filter, list, newtype);
+        LOADS.count()
+    }
+
+    install("keys-unordered");
+    let ([a, b], [c, d]) = (maps(), sets());
+    // Else this shows nothing.
+    assert_ne!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    assert_ne!(c.iter().collect::<Vec<_>>(), d.iter().collect::<Vec<_>>());
+    assert_eq!((map(a.clone()).await, map(b.clone()).await), (1, 1));
+    assert_eq!((set(&c).await, set(&d).await), (2, 2));
+    let all = |map: &HashMap<u64, HashMap<String, u64>>, set: &HashSet<String>| {
+        let filter = Filter { tags: set.clone(), by_name: Some(map.clone()) };
+        nested(filter, vec![set.clone(); 2], (Newtype(set.clone()), set))
+    };
+    assert_eq!((all(&a, &c), all(&b, &d), all(&a, &d)), (3, 3, 3));
+}
+
+#[tokio::test]
+async fn what_differs_has_two_keys() {
+    static LOADS: Loads = Loads::new();
+
+    #[cached(cache = "keys-differ")]
+    async fn set(set: HashSet<String>) -> u64 {
+        let _ = set;
+        LOADS.count()
+    }
+    #[cached(cache = "keys-differ")]
+    async fn map(map: HashMap<String, HashSet<u8>>) -> u64 {
+        let _ = map;
+        LOADS.count()
+    }
+    #[cached(cache = "keys-differ")]
+    async fn ordered(
+        list: Vec<u8>,
+        set: BTreeSet<u8>,
+        map: BTreeMap<u8, Cow<'static, str>>,
+    ) -> u64 {
+        let _ = (list, set, map);
+        LOADS.count()
+    }
+
+    install("keys-differ");
+    let of = |items: &[&str]| items.iter().map(ToString::to_string).collect::<HashSet<_>>();
+    for _ in 0..2 {
+        assert_eq!(set(of(&[])).await, 1);
+        assert_eq!(set(of(&["a", "b"])).await, 2);
+        assert_eq!(set(of(&["a,b"])).await, 3);
+        assert_eq!(set(of(&["a", "b", ""])).await, 4);
+        let of = |items: &[(&str, &[u8])]| {
+            items
+                .iter()
+                .map(|(name, set)| (name.to_string(), set.iter().copied().collect()))
+                .collect()
+        };
+        assert_eq!(map(of(&[("a", &[1]), ("b", &[2])])).await, 5);
+        assert_eq!(map(of(&[("a", &[2]), ("b", &[1])])).await, 6);
+        assert_eq!(map(of(&[("a", &[1, 2])])).await, 7);
+        assert_eq!(map(of(&[("a", &[12])])).await, 8);
+        assert_eq!(ordered(vec![1, 2], [3].into(), [(1, "x".into())].into()).await, 9);
+        assert_eq!(ordered(vec![2, 1], [3].into(), [(1, "x".into())].into()).await, 10);
+        assert_eq!(ordered(vec![1, 2, 3], [].into(), [(1, "x".into())].into()).await, 11);
+    }
+}
+
+#[tokio::test]
+async fn floats_are_told_by_their_bits() {
+    static LOADS: Loads = Loads::new();
+
+    #[cached(cache = "keys-floats")]
+    async fn area(width: f64, height: f32) -> u64 {
+        let _ = (width, height);
+        LOADS.count()
+    }
+
+    let cache = install("keys-floats");
+    let quiet = f64::from_bits(f64::NAN.to_bits() ^ 1);
+    for _ in 0..2 {
+        assert_eq!(
+            [area(0.1, 0.1).await, area(0.1 + 0.2, 0.1).await, area(0.3, 0.1).await],
+            [1, 2, 3]
+        );
+        assert_eq!([area(0.0, 0.0).await, area(-0.0, 0.0).await], [4, 5]);
+        assert_eq!([area(f64::NAN, 1.0).await, area(quiet, 1.0).await], [6, 7]);
+        assert_eq!(
+            [area(f64::INFINITY, f32::MAX).await, area(1e300, f32::MIN_POSITIVE).await],
+            [8, 9]
+        );
+    }
+    // Readable all the same.
+    assert_eq!(cache.keys("*!f64(0.1),!f32(0.1),").await.unwrap().len(), 1);
+}
+
+#[cached(cache = "keys-long")]
+async fn load(text: &str) -> u64 {
+    static LOADS: Loads = Loads::new();
+    let _ = text;
+    LOADS.count()
+}
+
+#[tokio::test]
+async fn long_keys_keep_a_readable_head_and_end_in_a_hash() {
+    let cache = install("keys-long");
+    let text = |end: char| "long".repeat(1000) + &end.to_string();
+    for _ in 0..2 {
+        // They differ far behind what stays readable.
+        assert_eq!(
+            [load(&text('a')).await, load(&text('b')).await, load("short").await],
+            [1, 2, 3]
+        );
+    }
+    let keys = cache.keys("*").await.unwrap();
+    let (short, long): (Vec<&String>, Vec<&String>) =
+        keys.iter().partition(|key| key.ends_with("short,"));
+    assert_eq!((short.len(), long.len()), (1, 2));
+    for key in long {
+        let (head, hash) = key.rsplit_once('#').unwrap();
+        assert!(key.len() <= 256 && head.contains("load:longlong"), "{key}");
+        assert!(hash.len() == 64 && hash.chars().all(|c| c.is_ascii_hexdigit()), "{key}");
+    }
+    // A pattern finds them by the head.
+    assert_eq!(cache.evict_pattern("*load:long*").await.unwrap(), 2);
+}
