@@ -13,6 +13,8 @@ mod caches;
 mod call;
 #[path = "macros/conditions.rs"]
 mod conditions;
+#[path = "macros/forms/mod.rs"]
+mod forms;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/methods.rs"]

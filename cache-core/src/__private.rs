@@ -1,6 +1,6 @@
 //! All that expansions of the attributes call. Not covered by any promise of stability.
 
-pub use crate::call::{Captures, Fetch, Judge, Load, Rules, Tags, wait};
+pub use crate::call::{Captures, Fetch, Judge, Known, Load, Rules, Tags, awaited, wait};
 pub use crate::codec::{local, remote};
 pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};

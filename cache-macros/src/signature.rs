@@ -2,13 +2,15 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
+use syn::visit::Visit;
 use syn::{
-    AttrStyle, Attribute, Block, FnArg, ItemFn, Pat, Receiver, ReceiverKind, ReturnType, Signature,
-    Type, Visibility, parse_quote,
+    AttrStyle, Attribute, Block, FnArg, ItemFn, Pat, Receiver, ReceiverKind, Signature, Type,
+    Visibility, parse_quote,
 };
 
 use crate::lifetimes::plain;
 use crate::mixed::mixed;
+use crate::returns::{self, Returns};
 
 /// One argument, the receiver apart.
 pub(crate) struct Argument {
@@ -16,6 +18,8 @@ pub(crate) struct Argument {
     pub(crate) ident: Ident,
     /// The user's pattern, where it's no plain name.
     pub(crate) pattern: Option<Pat>,
+    /// `mut`, in front of a plain name.
+    pub(crate) mutability: Option<syn::Token![mut]>,
     pub(crate) ty: Type,
     /// For messages.
     pub(crate) span: TokenStream,
@@ -38,6 +42,7 @@ pub(crate) struct Function {
     pub(crate) sig: Signature,
     pub(crate) block: Block,
     pub(crate) args: Vec<Argument>,
+    pub(crate) returns: Returns,
     /// Whether it certainly stands in an impl block or trait: it has a receiver or names `Self`.
     pub(crate) associated: bool,
 }
@@ -45,12 +50,12 @@ pub(crate) struct Function {
 impl Function {
     /// Takes `item` apart.
     pub(crate) fn new(item: ItemFn) -> Self {
-        let associated =
-            item.sig.receiver().is_some() || mentions_self_type(item.to_token_stream());
+        let associated = item.sig.receiver().is_some() || names_self_type(&item);
         let ItemFn { attrs, vis, sig, block, .. } = item;
         let attrs = attrs.into_iter().map(outer).collect();
         let args = sig.inputs.iter().enumerate().filter_map(argument).collect();
-        Self { attrs, vis, sig, block: *block, args, associated }
+        let returns = Returns::new(&sig);
+        Self { attrs, vis, sig, block: *block, args, returns, associated }
     }
 
     /// The receiver, if there's one.
@@ -58,14 +63,14 @@ impl Function {
         self.sig.receiver()
     }
 
-    /// Whether it is an `async fn`.
+    /// Whether a call of it is awaited.
     pub(crate) fn is_async(&self) -> bool {
-        self.sig.asyncness.is_some()
+        self.returns.is_future()
     }
 
-    /// The return type, `()` where none is written.
+    /// What it gives in the end, `()` where nothing is written.
     pub(crate) fn output(&self) -> Type {
-        output(&self.sig)
+        returns::output(&self.sig)
     }
 
     /// The body as a block of ours: the user's braces around one expression would be linted as needless inside others.
@@ -85,6 +90,7 @@ impl Function {
             all: this.into_iter().chain(args).collect(),
             consts: consts.collect(),
             types: types.collect(),
+            this: Some(Ident::new(SELF_TYPE, Span::call_site())),
         }
     }
 }
@@ -96,7 +102,12 @@ pub(crate) struct Names {
     /// The parameters that tell instances of a generic function apart.
     pub(crate) consts: Vec<Ident>,
     pub(crate) types: Vec<Ident>,
+    /// `Self`. What its parameters are is not known, so that nothing more can be asked of it.
+    pub(crate) this: Option<Ident>,
 }
+
+/// The type that a method belongs to, as templates and `skip` know it.
+pub(crate) const SELF_TYPE: &str = "Self";
 
 impl Names {
     /// The argument called `name`.
@@ -111,20 +122,12 @@ impl Names {
 
     /// The type parameter called `name`.
     pub(crate) fn ty(&self, name: &str) -> Option<&Ident> {
-        self.types.iter().find(|ident| *ident == name)
+        self.types.iter().chain(&self.this).find(|ident| *ident == name)
     }
 
     /// The generic parameters, lifetimes apart.
     pub(crate) fn generics(&self) -> impl Iterator<Item = &Ident> {
         self.types.iter().chain(&self.consts)
-    }
-}
-
-/// The return type of `sig`.
-pub(crate) fn output(sig: &Signature) -> Type {
-    match &sig.output {
-        ReturnType::Default => parse_quote!(()),
-        ReturnType::Type(_, ty) => (**ty).clone(),
     }
 }
 
@@ -142,11 +145,12 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
     let ty = (*arg.ty).clone();
     Some(match &*arg.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-            Argument { ident: pat.ident.clone(), pattern: None, ty, span }
+            let mutability = pat.mutability;
+            Argument { ident: pat.ident.clone(), pattern: None, mutability, ty, span }
         }
         pat => {
             let ident = format_ident!("larder_arg{at}", span = Span::mixed_site());
-            Argument { ident, pattern: Some(pat.clone()), ty, span }
+            Argument { ident, pattern: Some(pat.clone()), mutability: None, ty, span }
         }
     })
 }
@@ -156,8 +160,26 @@ pub(crate) fn mentions_self_type(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == "Self",
         TokenTree::Group(group) => mentions_self_type(group.stream()),
-        _ => false,
+        TokenTree::Literal(literal) => literal.to_string().contains("{Self}"),
+        TokenTree::Punct(_) => false,
     })
+}
+
+/// Whether `function` names the type that it belongs to. Items in its body have a `Self` of their own.
+fn names_self_type(function: &ItemFn) -> bool {
+    struct SelfType(bool);
+    impl<'ast> Visit<'ast> for SelfType {
+        fn visit_ident(&mut self, ident: &'ast Ident) {
+            self.0 |= ident == "Self";
+        }
+        fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+            self.0 |= mentions_self_type(mac.tokens.clone());
+        }
+        fn visit_item(&mut self, _: &'ast syn::Item) {}
+    }
+    let mut found = SelfType(false);
+    found.visit_item_fn(function);
+    found.0
 }
 
 /// Puts names in the place of patterns; `keep_mut` leaves `mut` where the body follows.

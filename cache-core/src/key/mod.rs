@@ -7,10 +7,12 @@ mod args;
 mod buf;
 mod field;
 mod id;
+mod place;
 mod tenant;
 
 pub use buf::KeyBuf;
 pub(crate) use buf::SEALED_HEAD;
 pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
+pub(crate) use place::enclosing;
 pub(crate) use tenant::TenantPrefix;

@@ -19,7 +19,7 @@ use proc_macro2::TokenStream;
 use crate::errors::Errors;
 use crate::fallback;
 use crate::options::Grammar;
-use crate::signature::Function;
+use crate::signature::{Function, mentions_self_type};
 pub(crate) use affixes::Affixes;
 use args::Args;
 pub(crate) use args::cache_choice;
@@ -110,7 +110,9 @@ fn plain(flavor: Flavor, args: TokenStream, item: TokenStream) -> Option<TokenSt
 }
 
 fn try_expand(flavor: Flavor, args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let function = Function::new(fallback::function(flavor.name(), item)?);
+    let mut function = Function::new(fallback::function(flavor.name(), item)?);
+    // The template `{Self}`, `skip(Self)`, and expressions that name it.
+    function.associated |= mentions_self_type(args.clone());
     let mut errors = Errors::default();
     let args = Args::parse(args, &flavor.grammar(), &mut errors);
     check::signature(flavor, &function, &mut errors);

@@ -10,7 +10,7 @@ use super::key::{self, Key};
 use super::policy::Policy;
 use crate::crate_path::Root;
 use crate::errors::Errors;
-use crate::signature::{Function, Names};
+use crate::signature::{Function, Names, SELF_TYPE};
 use crate::template::{self, Kind, Template};
 
 /// Which cache serves the function.
@@ -29,6 +29,8 @@ pub(crate) struct Model {
     pub(crate) conditions: Conditions,
     pub(crate) local: bool,
     pub(crate) key: Key,
+    /// `skip(Self)`: types of one generic `impl` block may share entries.
+    pub(crate) every_type: bool,
     pub(crate) affixes: Affixes,
     pub(crate) tags: Vec<Template>,
     pub(crate) cache: CacheChoice,
@@ -49,6 +51,7 @@ pub(crate) fn build(
         .as_ref()
         .map(|(_, value)| tag_templates(value, &names, errors))
         .unwrap_or_default();
+    let every_type = args.skip.iter().any(|ident| ident == SELF_TYPE);
     let key = key::build(flavor, &args, &function, &names, errors)?;
     Some(Model {
         root: args.root,
@@ -56,6 +59,7 @@ pub(crate) fn build(
         conditions: args.conditions,
         local: args.local,
         key,
+        every_type,
         affixes: args.affixes,
         tags,
         cache: args.cache,
@@ -71,6 +75,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         conditions: Conditions::default(),
         local: true,
         key: Key::Automatic { args: Vec::new(), generics: Vec::new() },
+        every_type: false,
         affixes: Affixes::default(),
         tags: Vec::new(),
         cache: CacheChoice::Default,
