@@ -27,8 +27,10 @@ pub(crate) enum Returns {
 /// An `impl Future`.
 pub(crate) struct Opaque {
     output: Type,
+    /// `Future<Output = T>`, as it is called where the function stands.
+    future: TypeParamBound,
     /// What else it promises, such as `Send`.
-    bounds: Vec<TypeParamBound>,
+    promises: Vec<TypeParamBound>,
 }
 
 /// A future in a box.
@@ -45,10 +47,11 @@ impl Returns {
         };
         match plain(ty) {
             _ if sig.asyncness.is_some() => Self::Async,
-            Type::ImplTrait(opaque) => match output_of(&opaque.bounds) {
-                Some(output) => {
-                    let bounds = opaque.bounds.iter().filter(|bound| is_promise(bound));
-                    Self::Opaque(Opaque { output, bounds: bounds.cloned().collect() })
+            Type::ImplTrait(opaque) => match future_in(&opaque.bounds) {
+                Some((future, output)) => {
+                    let promises = opaque.bounds.iter().filter(|bound| is_promise(bound));
+                    let promises = promises.cloned().collect();
+                    Self::Opaque(Opaque { output, future: future.clone(), promises })
                 }
                 None => Self::Value,
             },
@@ -67,7 +70,9 @@ impl Returns {
     /// What an `impl Future` promises beside its output: ` + Send + 'a`.
     pub(crate) fn promises(&self) -> TokenStream {
         match self {
-            Self::Opaque(Opaque { bounds, .. }) => bounds.iter().map(|b| mixed!(+ #b)).collect(),
+            Self::Opaque(Opaque { promises, .. }) => {
+                promises.iter().map(|promise| mixed!(+ #promise)).collect()
+            }
             _ => TokenStream::new(),
         }
     }
@@ -76,12 +81,13 @@ impl Returns {
     pub(crate) fn awaited(&self, private: &TokenStream, block: &TokenStream) -> TokenStream {
         let closure = match self {
             Self::Value | Self::Async => return block.clone(),
-            Self::Opaque(Opaque { output, .. }) => {
-                mixed!(#private::awaited::<#output, _>(move || #block))
+            // Named so that the user's import of `Future` is used.
+            Self::Opaque(Opaque { future, .. }) => {
+                mixed!(#private::awaited::<dyn #future, _>(move || #block))
             }
-            Self::Boxed(Boxed { output, whole }) => {
+            Self::Boxed(Boxed { whole, .. }) => {
                 let whole = anywhere(whole);
-                mixed!(#private::awaited::<#output, #whole>(move || #block))
+                mixed!(#private::awaited::<#whole, #whole>(move || #block))
             }
         };
         mixed!(#closure.await)
@@ -99,32 +105,32 @@ pub(crate) fn output(sig: &Signature) -> Type {
     }
 }
 
-/// `T` of the bound `Future<Output = T>`.
-fn output_of(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Type> {
-    bounds.iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) => {
-            let last = bound.path.segments.last()?;
-            let future = last.ident == "Future";
-            let mut outputs = arguments(last).filter_map(|argument| match argument {
-                GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => {
-                    Some(ty.clone())
-                }
-                _ => None,
-            });
-            outputs.next().filter(|_| future)
-        }
-        _ => None,
+/// The bound `Future<Output = T>`, and its `T`.
+fn future_in(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<(&TypeParamBound, Type)> {
+    bounds.iter().find_map(|bound| {
+        let future = trait_of(bound).filter(|last| last.ident == "Future")?;
+        let output = arguments(future).find_map(|argument| match argument {
+            GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => {
+                Some(ty.clone())
+            }
+            _ => None,
+        });
+        Some((bound, output?))
     })
+}
+
+fn trait_of(bound: &TypeParamBound) -> Option<&PathSegment> {
+    match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last(),
+        _ => None,
+    }
 }
 
 /// Whether a bound is to be kept: our own type captures all that `use<..>` could name.
 fn is_promise(bound: &TypeParamBound) -> bool {
     match bound {
-        TypeParamBound::Trait(bound) => {
-            bound.path.segments.last().is_none_or(|last| last.ident != "Future")
-        }
         TypeParamBound::Lifetime(_) => true,
-        _ => false,
+        bound => trait_of(bound).is_some_and(|last| last.ident != "Future"),
     }
 }
 
@@ -136,7 +142,7 @@ fn boxed_output(ty: &Type) -> Option<Type> {
     }
     let boxed = last_segment(only_type(outer).filter(|_| outer.ident == "Pin")?)?;
     match plain(only_type(boxed).filter(|_| boxed.ident == "Box")?) {
-        Type::TraitObject(object) => output_of(&object.bounds),
+        Type::TraitObject(object) => future_in(&object.bounds).map(|(_, output)| output),
         _ => None,
     }
 }

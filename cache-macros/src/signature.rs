@@ -1,6 +1,6 @@
 //! What all attributes need to know of the function that they are on.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
 use syn::visit::Visit;
 use syn::{
@@ -71,6 +71,11 @@ impl Function {
     /// What it gives in the end, `()` where nothing is written.
     pub(crate) fn output(&self) -> Type {
         returns::output(&self.sig)
+    }
+
+    /// Whether something of the function's name is called in its body.
+    pub(crate) fn calls_itself(&self) -> bool {
+        calls(&self.sig.ident, self.block.to_token_stream())
     }
 
     /// The body as a block of ours: the user's braces around one expression would be linted as needless inside others.
@@ -163,6 +168,26 @@ pub(crate) fn mentions_self_type(tokens: TokenStream) -> bool {
         TokenTree::Literal(literal) => literal.to_string().contains("{Self}"),
         TokenTree::Punct(_) => false,
     })
+}
+
+/// Whether `name(..)` or `name::<..>(..)` stands somewhere in `tokens`.
+fn calls(name: &Ident, tokens: TokenStream) -> bool {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let found = match &token {
+            TokenTree::Group(group) => calls(name, group.stream()),
+            TokenTree::Ident(ident) if ident == name => match tokens.peek() {
+                Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
+                Some(TokenTree::Punct(punct)) => punct.as_char() == ':',
+                _ => false,
+            },
+            _ => false,
+        };
+        if found {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether `function` names the type that it belongs to. Items in its body have a `Self` of their own.

@@ -18,8 +18,12 @@ use crate::value::{CacheValue, Shape};
 pub trait Captures<T: ?Sized> {}
 impl<T: ?Sized, U: ?Sized> Captures<U> for T {}
 
-/// The output of a body that gives a future, told what output that is.
-pub async fn awaited<T, F: Future<Output = T>>(body: impl FnOnce() -> F) -> T {
+/// The output of a body that gives a future, told by the type `W` what output that is.
+pub async fn awaited<W, F>(body: impl FnOnce() -> F) -> W::Output
+where
+    W: Future + ?Sized,
+    F: Future<Output = W::Output>,
+{
     body().await
 }
 

@@ -100,6 +100,12 @@ impl Shell {
         }
         let (output, promises) = (&self.output, self.returns.promises());
         let captures = self.named.captures(private, model.function.associated);
+        // What may go on in the background is `Send`, and rustc does not look for that in a type which it is about to make.
+        let recursive = model.policy.detaches(&model.function) && model.function.calls_itself();
+        let promises = match recursive {
+            true => mixed!(#promises + ::core::marker::Send),
+            false => promises,
+        };
         mixed! {
             #fn_token #name #generics (#inputs)
                 -> #larder::Call<impl #private::Load<Output = #output> #promises #captures>

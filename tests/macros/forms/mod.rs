@@ -3,7 +3,6 @@
 mod arguments;
 mod async_trait;
 mod attributes;
-mod futures;
 mod generics;
 mod instances;
 mod lifetimes;
