@@ -1,7 +1,7 @@
 //! A body in another place than its function: in a closure, `self` is an argument like the others, and no lifetime of the
 //! function's can be named.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, ExprPath, Item, Lifetime, Macro, Signature};
 
@@ -77,7 +77,7 @@ fn tokens(input: TokenStream) -> TokenStream {
     let mut output = TokenStream::new();
     while let Some(token) = input.next() {
         output.extend([match token {
-            TokenTree::Ident(ident) if ident == "self" && !input.peek().is_some_and(is_colon) => {
+            TokenTree::Ident(ident) if ident == "self" && !input.peek().is_some_and(is_name) => {
                 this(ident.span()).into()
             }
             TokenTree::Group(group) => {
@@ -92,9 +92,10 @@ fn tokens(input: TokenStream) -> TokenStream {
     output
 }
 
-/// `self::path` is a path.
-fn is_colon(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':')
+/// What stands behind a `self` that is no value: of the path `self::name`, of the field `self = ..` in a span of `tracing`.
+fn is_name(token: &TokenTree) -> bool {
+    let TokenTree::Punct(punct) = token else { return false };
+    punct.as_char() == ':' || (punct.as_char() == '=' && punct.spacing() == Spacing::Alone)
 }
 
 /// A `self` beside `fn` is that function's.

@@ -9,6 +9,7 @@ mod detached;
 mod expand;
 mod key;
 mod model;
+mod order;
 mod policy;
 mod prologue;
 mod rules;
@@ -90,6 +91,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Either attribute.
 pub(crate) fn expand_as(flavor: Flavor, args: TokenStream, item: TokenStream) -> TokenStream {
+    let (last, args) = order::marked(args);
+    if !last && let Some(reordered) = order::behind_others(flavor, &args, &item) {
+        return reordered;
+    }
     try_expand(flavor, args.clone(), item.clone()).unwrap_or_else(|error| {
         let kept = plain(flavor, args, item.clone()).unwrap_or(item);
         fallback::keep(&error, kept)
