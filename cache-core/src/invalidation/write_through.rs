@@ -51,14 +51,19 @@ where
     }
 
     /// Takes the body's output: a value is put, a failure evicts.
-    pub async fn finish(self, output: &S::Output) {
+    ///
+    /// The future holds a copy of the value and does not borrow the output, which need not be `Sync`.
+    pub fn finish(self, output: &S::Output) -> impl Future<Output = ()> + use<S> {
         let Self { shape, target, plan, judge, otherwise, wanted } = self;
-        let Some(value) = shape.value(output) else { return otherwise.run().await };
-        let otherwise = otherwise.released();
-        if !wanted {
-            return otherwise.run().await;
+        let value = shape.value(output).cloned();
+        async move {
+            let Some(value) = value else { return otherwise.run().await };
+            let otherwise = otherwise.released();
+            if !wanted {
+                return otherwise.run().await;
+            }
+            write(Put::new(target, plan, value, judge), otherwise).await;
         }
-        write(Put::new(target, plan, value.clone(), judge), otherwise).await;
     }
 
     /// [`finish`](Self::finish) for sync functions: memory at once, the remote tier in the

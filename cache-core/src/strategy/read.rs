@@ -75,12 +75,12 @@ where
                         Err(instead) => return instead,
                     };
                     match found {
-                        Finding::Hit(hit) => return hit,
+                        Finding::Hit(hit) => return hit.map(S::join),
                         Finding::Stale(hit) => {
                             // It can be detached: that is what was asked for.
                             drop((lead, ticket));
                             let _ = self.renew_behind(work, hit.source, hit.age);
-                            return hit;
+                            return hit.map(S::join);
                         }
                         Finding::Missing(missing) => {
                             let lead = || self.lead(lead, ticket, missing, work, patience);
@@ -89,17 +89,17 @@ where
                     }
                 }
                 Role::Wait(flight) => {
-                    match boxed(|| self.await_flight(&flight, &mut patience)).await {
+                    // An output that is served instead is not held across the next wait: it need not be `Send`.
+                    let landing = match boxed(|| self.await_flight(&flight, &mut patience)).await {
                         Waited::Instead(instead) => return instead,
-                        Waited::Overdue | Waited::Landed(Landing::Abandoned) => {}
-                        Waited::Landed(Landing::Failed(None)) => {
-                            return boxed(|| self.retry(&flight, work, patience)).await;
-                        }
-                        Waited::Landed(landing) => {
-                            if let Some(taken) = self.take(landing) {
-                                return taken;
-                            }
-                        }
+                        Waited::Overdue => continue,
+                        Waited::Landed(landing) => landing,
+                    };
+                    if let Landing::Failed(None) = landing {
+                        return boxed(|| self.retry(&flight, work, patience)).await;
+                    }
+                    if let Some(taken) = self.take(landing) {
+                        return taken;
                     }
                 }
             }
@@ -223,7 +223,7 @@ where
         let mut ticket = self.plan.ticket(&self.inner, self.id);
         let purpose = Purpose::Answer { stale: false };
         match boxed(|| self.find(&mut lead, &mut ticket, purpose)).await {
-            Finding::Hit(hit) | Finding::Stale(hit) => hit,
+            Finding::Hit(hit) | Finding::Stale(hit) => hit.map(S::join),
             Finding::Missing(missing) => {
                 boxed(|| self.lead(lead, ticket, missing, work, patience)).await
             }
