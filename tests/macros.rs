@@ -15,6 +15,8 @@ mod call;
 mod conditions;
 #[path = "macros/forms/mod.rs"]
 mod forms;
+#[path = "macros/hygiene.rs"]
+mod hygiene;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/methods.rs"]
