@@ -1,13 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 pub use cache_core::{
-    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Builder,
-    Bytes, Cache, CacheValue, Cached, Call, Clock, Error, Evict, EvictTarget, Eviction, IntoCache,
-    IntoTtl, Invalidation, KEPT, Leases, Listener, MARK, Memory, MemoryBackend, Notice, Page,
-    Pattern, Peek, Policy, PolicyError, Progress, Put, RemoteValue, Report, Rule, Schedule, Source,
-    Stampede, Stats, Subscription, Tenant, TimedOut, Timestamp, Traced, Transaction,
-    TransactionScope, Warming, Write, default_cache, disable, enable, is_enabled, transaction,
-    warm, without_cache, without_cache_sync,
+    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Batch, BoxFuture,
+    Builder, Bytes, Cache, CacheValue, Cached, Call, Clock, Error, Evict, EvictEach, EvictTarget,
+    Eviction, IntoCache, IntoTtl, Invalidation, KEPT, Leases, Listener, MARK, Memory,
+    MemoryBackend, Notice, Page, Pattern, Peek, PeekEach, Policy, PolicyError, Progress, Put,
+    PutEach, RemoteValue, Report, Rule, Schedule, Source, Stampede, Stats, Subscription, Tenant,
+    TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope, Warming, Write,
+    default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
+    without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -13,14 +13,20 @@ mod caches;
 mod call;
 #[path = "macros/conditions.rs"]
 mod conditions;
+#[path = "macros/each/mod.rs"]
+mod each;
 #[path = "macros/forms/mod.rs"]
 mod forms;
+#[path = "support/gated.rs"]
+mod gated;
 #[path = "macros/hygiene.rs"]
 mod hygiene;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/methods.rs"]
 mod methods;
+#[path = "support/origin.rs"]
+mod origin;
 #[path = "macros/policy.rs"]
 mod policy;
 #[path = "macros/stale.rs"]

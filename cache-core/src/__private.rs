@@ -1,14 +1,17 @@
 //! All that expansions of the attributes call. Not covered by any promise of stability.
 
+pub use crate::batch::{
+    Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
+};
 pub use crate::call::{Captures, Fetch, Judge, Known, Load, Rules, Tags, awaited, wait};
 pub use crate::codec::{local, remote};
-pub use crate::invalidation::{EvictTarget, Evictions, WriteThrough};
+pub use crate::invalidation::{EvictTarget, Evictions, PutTarget, WriteThrough};
 pub use crate::key::{Field, KeyBuf, PushDisplay, PushExact};
 pub use crate::site::Site;
 pub use crate::value::{
     AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, Optional, Probe, Shape,
     ShapePlain, ShapeResult, ShapeShared, SharedFailure, TimeoutError, TimeoutNever, TimesOut,
-    absent, detached, keeps_errors, times_out, value_probe,
+    absent, detached, keeps_errors, output_probe, times_out, value_probe,
 };
 
 use crate::policy::{Policy, PolicyError};

@@ -23,6 +23,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod backend;
+mod batch;
 mod builder;
 mod cache;
 mod call;
@@ -53,6 +54,7 @@ pub use backend::{
     Acquire, Acquired, Backend, BackendResult, BoxFuture, KEPT, Leases, Listener, MARK,
     MemoryBackend, Notice, Page, Subscription, Write,
 };
+pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;
 pub use bytes::Bytes;
 pub use cache::Cache;

@@ -13,6 +13,7 @@ use crate::mixed::mixed;
 use crate::returns::{self, Returns};
 
 /// One argument, the receiver apart.
+#[derive(Clone)]
 pub(crate) struct Argument {
     /// Its name; a fresh one where the user wrote a pattern.
     pub(crate) ident: Ident,

@@ -63,6 +63,7 @@ struct Faults {
     gates: Mutex<Vec<(At, Arc<Gate>)>>,
     ears: Mutex<Vec<Arc<dyn Listener>>>,
     down: AtomicBool,
+    calls: Mutex<Vec<&'static str>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -95,6 +96,11 @@ impl Gated {
         builder.clock(clock.clone()).build().unwrap()
     }
 
+    /// How often an operation was called.
+    pub(crate) fn calls(&self, name: &str) -> usize {
+        lock(&self.faults.calls).iter().filter(|called| **called == name).count()
+    }
+
     /// Holds an operation from now on.
     pub(crate) fn hold(&self, at: At) -> Arc<Gate> {
         let gate = Arc::new(Gate { open: Semaphore::new(0), arrived: Semaphore::new(0) });
@@ -125,6 +131,7 @@ impl Gated {
         name: &'static str,
         operation: impl Future<Output = Result<T, BackendError>> + Send + 'a,
     ) -> BackendResult<'a, T> {
+        lock(&self.faults.calls).push(name);
         Box::pin(async move {
             if self.faults.down.load(Ordering::SeqCst) {
                 return Err(BackendError::new(BackendErrorKind::Unreachable, name, "down"));

@@ -18,7 +18,7 @@ macro_rules! boxed_future {
         $(#[$doc])*
         #[must_use = "it does nothing unless it is awaited"]
         pub struct $name$(<$g>)? {
-            future: crate::backend::BoxFuture<'static, Result<$output, Error>>,
+            pub(super) future: crate::backend::BoxFuture<'static, Result<$output, Error>>,
         }
         impl$(<$g>)? Future for $name$(<$g>)? {
             type Output = Result<$output, Error>;
@@ -33,6 +33,7 @@ macro_rules! boxed_future {
         }
     };
 }
+pub(crate) use boxed_future;
 
 boxed_future! {
     /// The future of [`Call::peek`](crate::Call::peek).

@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+pub(crate) use direct::boxed_future;
 pub use direct::{Peek, Put};
 pub use fetch::Fetch;
 pub use load::{Captures, Known, Load, awaited};
@@ -26,6 +27,7 @@ pub use rules::{Judge, Rules};
 pub use tags::Tags;
 pub(crate) use target::Target;
 pub use target::{IntoCache, IntoTtl};
+pub(crate) use tenant::enter;
 
 use crate::Error;
 use crate::cache::Inner;

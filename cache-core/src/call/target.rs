@@ -28,7 +28,7 @@ impl Target {
     }
 
     /// The cache; without one the reason is told once, and the function runs uncached.
-    pub(super) fn inner(&self) -> Option<Arc<Inner>> {
+    pub(crate) fn inner(&self) -> Option<Arc<Inner>> {
         match self.resolve() {
             Ok(cache) => Some(cache.inner),
             Err(error) => {
@@ -39,7 +39,7 @@ impl Target {
     }
 
     #[inline]
-    pub(super) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
         match self {
             Self::Site(site) => site.with(look),
             Self::Handle(cache) => look(&cache.inner),

@@ -27,7 +27,7 @@ impl<L: Load> Call<L> {
 }
 
 #[cold]
-pub(super) fn enter(tenant: &Result<TenantPrefix, Error>, target: &mut Target, plan: &mut Plan) {
+pub(crate) fn enter(tenant: &Result<TenantPrefix, Error>, target: &mut Target, plan: &mut Plan) {
     match tenant {
         Ok(prefix) => prefix.apply(plan),
         // Better no cache than one that all who have no name share.

@@ -57,11 +57,12 @@ pub(crate) struct Ask {
 }
 
 impl Lease {
-    /// Asks for the lease of `key`, and waits while another process has it.
-    pub(crate) async fn ask(
+    /// Asks for the lease of `key`, and waits while another process has it; what `aside` gives is held meanwhile.
+    pub(crate) async fn ask<A>(
         inner: &Arc<Inner>,
         key: &str,
         ask: Ask,
+        aside: impl Fn() -> A,
     ) -> Result<Leased, BackendError> {
         let Some(remote) = &inner.remote else { return Ok(Leased::Refused) };
         let token = inner.token();
@@ -98,6 +99,7 @@ impl Lease {
                     // Spread by half, so that waiting processes do not ask in step.
                     let spread = pause.mul_f64(0.5 + inner.chance.fraction());
                     let wake = now.after(spread.min(left.max(Duration::from_millis(1))));
+                    let _aside = aside();
                     inner.clock.sleep_until(wake.min(ask.until)).await;
                     pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
                 }

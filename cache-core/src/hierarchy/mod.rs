@@ -9,4 +9,4 @@ mod remote;
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};
-pub(crate) use remote::{Remote, Writing};
+pub(crate) use remote::{Found, Remote, Writing};

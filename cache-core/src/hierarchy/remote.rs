@@ -300,6 +300,40 @@ impl Remote {
         .await
     }
 
+    /// As [`read`](Self::read), of many: one request for all values, and one for the generations of all tags.
+    pub(crate) async fn read_each(
+        self: &Arc<Self>,
+        wanted: &[(&str, &[String])],
+        generations: &Generations,
+    ) -> Result<Vec<Found>, BackendError> {
+        let mut tags: Vec<&str> =
+            wanted.iter().flat_map(|(_, tags)| tags.iter().map(String::as_str)).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let places: Vec<String> = wanted.iter().map(|(key, _)| self.value_key(key)).collect();
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let (known, bytes) = self
+            .guarded(async {
+                let (known, bytes) = tokio::join!(
+                    self.learn_now(&tags, generations),
+                    self.backend.get_many(&places)
+                );
+                Ok((known?, bytes?))
+            })
+            .await?;
+        let generation = |tag: &String| {
+            let at = tags.binary_search(&tag.as_str()).ok();
+            at.and_then(|at| known.tags.get(at)).copied().unwrap_or_default()
+        };
+        let mut bytes = bytes.into_iter();
+        let found = wanted.iter().map(|(_, tags)| Found {
+            bytes: bytes.next().flatten(),
+            space: known.space,
+            tags: tags.iter().map(generation).collect(),
+        });
+        Ok(found.collect())
+    }
+
     /// The bytes of many values.
     pub(crate) async fn read_many(
         self: &Arc<Self>,
@@ -325,6 +359,23 @@ impl Remote {
             (Some(token), Some(leases)) => self.guarded(leases.commit(token, &write, notice)).await,
             _ => self.guarded(self.backend.set(&[write], notice)).await.map(|()| true),
         }
+    }
+
+    /// As [`write`](Self::write) without leases, of many in one request.
+    pub(crate) async fn write_each(
+        self: &Arc<Self>,
+        writes: Vec<(String, Writing)>,
+    ) -> Result<(), BackendError> {
+        let announced = writes.iter().filter(|(_, write)| write.announce);
+        let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
+        let notice = (!announced.is_empty()).then(|| self.notice(Message::Keys(announced)));
+        let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| Write {
+            key: self.value_key(&key),
+            value: bytes.into(),
+            ttl,
+        };
+        let writes: Vec<Write> = writes.into_iter().map(write).collect();
+        self.guarded(self.backend.set(&writes, notice.as_ref())).await
     }
 
     /// Whether loads are fenced by the store.

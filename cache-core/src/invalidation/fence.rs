@@ -11,7 +11,10 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError};
+
+use futures_util::future::poll_immediate;
 
 use super::Stamps;
 use crate::entry::Stored;
@@ -315,13 +318,21 @@ impl Committed {
     /// while it runs waits for it, and removes what it wrote.
     ///
     /// A write that `replaces` an older value also ends the loads that may have read that one from
-    /// the remote tier while it was under way.
-    pub(crate) async fn write<T>(
+    /// the remote tier while it was under way. What `aside` gives is held while another write of the key runs.
+    pub(crate) async fn write<T, A>(
         &self,
         replaces: bool,
         write: impl Future<Output = T>,
+        aside: impl FnOnce() -> A,
     ) -> Option<T> {
-        let _writing = self.0.fence.writing.lock().await;
+        let mut turn = pin!(self.0.fence.writing.lock());
+        let _writing = match poll_immediate(&mut turn).await {
+            Some(writing) => writing,
+            None => {
+                let _aside = aside();
+                turn.await
+            }
+        };
         if !self.0.is_alive() {
             return None;
         }

@@ -113,9 +113,10 @@ impl Invalidation {
     /// What a call of a cached function would read, in that function's cache: `get_user(&db, 7)`, or
     /// `call!(fib(40))` for a sync function. The call is not run.
     pub fn call(mut self, call: impl EvictTarget) -> Self {
-        let Evict { target, mut key, .. } = call.evict_target();
-        key.seal();
-        self.steps.push((Place::At(target), What::Key(key)));
+        for Evict { target, mut key, .. } in call.evict_targets() {
+            key.seal();
+            self.steps.push((Place::At(target), What::Key(key)));
+        }
         self
     }
 
@@ -167,17 +168,17 @@ impl Invalidation {
 )]
 pub trait EvictTarget {
     #[doc(hidden)]
-    fn evict_target(&self) -> Evict;
+    fn evict_targets(&self) -> Vec<Evict>;
 }
 
 impl<L: Load> EvictTarget for Call<L> {
-    fn evict_target(&self) -> Evict {
-        self.evict()
+    fn evict_targets(&self) -> Vec<Evict> {
+        vec![self.evict()]
     }
 }
 
 impl EvictTarget for Evict {
-    fn evict_target(&self) -> Evict {
-        Evict::new(self.target.clone(), self.key.clone())
+    fn evict_targets(&self) -> Vec<Evict> {
+        vec![Evict::new(self.target.clone(), self.key.clone())]
     }
 }

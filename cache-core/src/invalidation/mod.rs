@@ -27,4 +27,5 @@ pub(crate) use generation::{Generations, Stamps, Validity};
 pub(crate) use list::What;
 pub use list::{EvictTarget, Invalidation};
 pub use schedule::Schedule;
-pub use write_through::WriteThrough;
+pub(crate) use write_through::Write;
+pub use write_through::{PutTarget, WriteThrough};

@@ -1,24 +1,59 @@
 //! Writing through: a mutator's result becomes the cached value.
 
-use crate::call::{Call, Judge, Load, Put, Target};
-use crate::invalidation::Evictions;
-use crate::strategy::{Plan, start_now};
+use crate::Error;
+use crate::backend::BoxFuture;
+use crate::call::{Call, Load, Put};
+use crate::invalidation::{EvictTarget, Evictions};
+use crate::strategy::start_now;
 use crate::value::{CacheValue, Holds, Shape};
+
+/// What writes a value through.
+pub(crate) type Write<V> = Box<dyn FnOnce(V) -> Writing + Send>;
+type Writing = BoxFuture<'static, Result<(), Error>>;
+
+/// A call of a cached function whose value is `V`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a call of a cached function",
+    label = "nothing can be put here",
+    note = "a target is a call of a `#[cached]` async function; a sync one is written `call!(f(x))`"
+)]
+pub trait PutTarget<V>: EvictTarget {
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn into_write(self) -> Write<V>;
+}
+
+impl<L, V> PutTarget<V> for Call<L>
+where
+    L: Load,
+    L::Output: Holds<V>,
+    V: CacheValue,
+{
+    #[allow(private_interfaces)]
+    fn into_write(self) -> Write<V> {
+        let judge = self.judge();
+        let (target, plan) = self.into_parts();
+        Box::new(move |value| Box::pin(Put::new(target, plan, value, judge)))
+    }
+}
 
 /// Where a mutator's value goes. Made by `#[cache_put]`, before the body runs; it holds none of the
 /// body's arguments.
 ///
 /// If the body fails, panics or is cancelled, the value is evicted instead: the mutator may have
 /// committed.
-#[derive(Debug)]
 #[must_use]
-pub struct WriteThrough<S> {
+pub struct WriteThrough<S: Shape> {
     shape: S,
-    target: Target,
-    plan: Plan,
-    judge: Judge,
+    write: Write<S::Value>,
     otherwise: Evictions,
     wanted: bool,
+}
+
+impl<S: Shape> std::fmt::Debug for WriteThrough<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteThrough").field("otherwise", &self.otherwise).finish_non_exhaustive()
+    }
 }
 
 impl<S> WriteThrough<S>
@@ -27,15 +62,12 @@ where
     S::Value: CacheValue,
 {
     /// `call` is what the value is to answer from now on.
-    pub fn new<L>(call: Call<L>, shape: S) -> Self
-    where
-        L: Load,
-        L::Output: Holds<S::Value>,
-    {
-        let otherwise = Evictions::new().call(call.evict());
-        let judge = call.judge();
-        let (target, plan) = call.into_parts();
-        Self { shape, target, plan, judge, otherwise, wanted: true }
+    pub fn new(call: impl PutTarget<S::Value>, shape: S) -> Self {
+        let mut otherwise = Evictions::new();
+        for target in call.evict_targets() {
+            otherwise = otherwise.call(target);
+        }
+        Self { shape, write: call.into_write(), otherwise, wanted: true }
     }
 
     /// Leaves the entry as it is unless the output is an `Ok`.
@@ -54,7 +86,7 @@ where
     ///
     /// The future holds a copy of the value and does not borrow the output, which need not be `Sync`.
     pub fn finish(self, output: &S::Output) -> impl Future<Output = ()> + use<S> {
-        let Self { shape, target, plan, judge, otherwise, wanted } = self;
+        let Self { shape, write, otherwise, wanted } = self;
         let value = shape.value(output).cloned();
         async move {
             let Some(value) = value else { return otherwise.run().await };
@@ -62,26 +94,26 @@ where
             if !wanted {
                 return otherwise.run().await;
             }
-            write(Put::new(target, plan, value, judge), otherwise).await;
+            finish(write(value), otherwise).await;
         }
     }
 
     /// [`finish`](Self::finish) for sync functions: memory at once, the remote tier in the
     /// background.
     pub fn finish_blocking(self, output: &S::Output) {
-        let Self { shape, target, plan, judge, otherwise, wanted } = self;
+        let Self { shape, write, otherwise, wanted } = self;
         let Some(value) = shape.value(output) else { return drop(otherwise) };
         let otherwise = otherwise.released();
         if !wanted {
             return drop(otherwise);
         }
-        start_now(write(Put::new(target, plan, value.clone(), judge), otherwise));
+        start_now(finish(write(value.clone()), otherwise));
     }
 }
 
 /// A value that could not be written everywhere is evicted everywhere.
-async fn write(put: Put, otherwise: Evictions) {
-    match put.await {
+async fn finish(writing: Writing, otherwise: Evictions) {
+    match writing.await {
         Ok(()) => otherwise.disarm(),
         Err(error) => {
             tracing::warn!(%error, "larder: a value was not written through everywhere");

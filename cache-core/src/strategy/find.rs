@@ -122,7 +122,7 @@ where
         purpose: Purpose,
     ) -> Finding<S::Value> {
         let inner = &self.inner;
-        let found = inner.look_remote(&self.plan, codec, ticket).await;
+        let found = inner.look_remote(&self.plan, codec, ticket, self.seat.as_ref()).await;
         lead.restamp(&ticket.stamps);
         let Ok(found) = found else {
             // The remote tier can't be asked: memory keeps serving.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Plan;
 use super::early::jittered;
 use super::plan::Mode;
+use super::table::Aside;
+use super::{Plan, Seat};
 use crate::cache::Inner;
 use crate::call::{Rules, Verdict};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
@@ -20,6 +21,8 @@ pub(crate) struct Job<S: Shape> {
     pub(super) plan: Plan,
     pub(super) rules: Rules<S>,
     pub(super) id: KeyId,
+    /// Among the items of a batch, if it is one.
+    pub(super) seat: Option<Arc<Seat>>,
 }
 
 /// Whether a value is stored, and for how long.
@@ -33,21 +36,31 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    pub(crate) fn new(inner: Arc<Inner>, plan: Plan, rules: Rules<S>) -> Self {
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        plan: Plan,
+        rules: Rules<S>,
+        seat: Option<Arc<Seat>>,
+    ) -> Self {
         let id = plan.key.id();
-        Self { inner, plan, rules, id }
+        Self { inner, plan, rules, id, seat }
+    }
+
+    /// While it waits for somebody else, the other items of its batch don't wait for it.
+    pub(super) fn aside(&self) -> Option<Aside> {
+        self.seat.as_ref().map(Seat::aside)
     }
 
     /// The same read for somebody who goes on without this caller.
     pub(super) fn again(&self) -> Self {
-        Self::new(Arc::clone(&self.inner), self.plan.clone(), self.rules)
+        Self::new(Arc::clone(&self.inner), self.plan.clone(), self.rules, self.seat.clone())
     }
 
     /// The same read for nobody: a refresh in the background.
     pub(super) fn detached(&self) -> Job<Detached<S>> {
         let Rules { codec, absent, keeps, unless, .. } = self.rules;
         let rules = Rules { codec, absent, keeps, unless, timed_out: None };
-        Job::new(Arc::clone(&self.inner), self.plan.clone(), rules)
+        Job::new(Arc::clone(&self.inner), self.plan.clone(), rules, self.seat.clone())
     }
 
     pub(super) fn is_refresh(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::entry::{Freshness, Stored};
 use crate::hierarchy::{Ask, Lease, Leased};
 use crate::invalidation::Ticket;
 use crate::policy::Stampede;
-use crate::value::{CacheValue, Shape};
+use crate::value::{CacheValue, Shape, SharedFailure};
 use crate::{Cached, Source};
 
 /// Values that another process stored but this one can't use are replaced after so many.
@@ -25,6 +25,16 @@ enum Leave {
     To(Fill),
     /// Another process has stored a value that serves.
     Served(Stored),
+}
+
+/// An output that says that there is no value, to be made again and for those who wait; else the failed output.
+type Absence<O> = (fn() -> O, Option<SharedFailure>);
+
+fn absence<S: Shape>(output: S::Output) -> Result<Absence<S::Output>, S::Output> {
+    match S::absence(&output) {
+        Some(again) => Ok((again, S::share(&output))),
+        None => Err(output),
+    }
 }
 
 impl<S> Job<S>
@@ -70,8 +80,18 @@ where
         let cost = self.inner.clock.now().since(began).unwrap_or_default();
         // From here on nothing holds the output across a wait: only the value need be `Send`.
         let value = match S::split(output) {
+            Ok(value) => Ok(value),
+            Err(output) => match absence::<S>(output) {
+                Ok(absence) => Err(absence),
+                Err(output) => return self.failed(lead, &ticket, &missing, purpose, output),
+            },
+        };
+        let value = match value {
             Ok(value) => value,
-            Err(output) => return self.failed(lead, &ticket, &missing, purpose, output),
+            Err((absent, absence)) => {
+                boxed(|| self.without(lead, ticket, &missing, absence)).await;
+                return loaded(absent(), Source::Loaded);
+            }
         };
         let Keep::For(ttl) = self.keep(&value) else {
             return boxed(|| self.pass_on(lead, ticket, &missing, value)).await;
@@ -85,7 +105,8 @@ where
         };
         lead.land(Landing::Value(Arc::clone(&entry)));
         // A fill that replaces a value others may hold in memory tells them; a first fill does not.
-        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh())).await;
+        let seat = self.seat.clone();
+        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh(), seat)).await;
         loaded(S::join(value), Source::Loaded)
     }
 
@@ -121,7 +142,7 @@ where
         };
         for useless in 0..=USELESS {
             ask.steal |= useless == USELESS;
-            let bytes = match Lease::ask(inner, plan.key.as_str(), ask).await {
+            let bytes = match Lease::ask(inner, plan.key.as_str(), ask, || self.aside()).await {
                 Ok(Leased::Lead(lease)) => {
                     if lease.has_waited() {
                         // What is stored under old generations is worth nothing.
@@ -212,7 +233,7 @@ where
         kept.or_else(|| held.cloned())
     }
 
-    /// A value that is not to be stored. An older one must not outlive the knowledge of it.
+    /// A value that is not to be stored.
     async fn pass_on(
         &self,
         mut lead: Lead,
@@ -224,6 +245,25 @@ where
         let none = Duration::ZERO;
         let entry = inner.entry(&self.plan, &ticket, value.clone(), None, none);
         lead.land(Landing::Value(entry));
+        self.forget_older(ticket, missing).await;
+        loaded(S::join(value), Source::Loaded)
+    }
+
+    /// The load went well and brought no value for this item of a batch.
+    async fn without(
+        &self,
+        mut lead: Lead,
+        ticket: Ticket,
+        missing: &Missing,
+        absence: Option<SharedFailure>,
+    ) {
+        lead.land(Landing::Failed(absence));
+        self.forget_older(ticket, missing).await;
+    }
+
+    /// Nothing was stored: what is older must not outlive the knowledge of it.
+    async fn forget_older(&self, ticket: Ticket, missing: &Missing) {
+        let inner = &self.inner;
         let older = self.is_refresh()
             || missing.mark.is_some()
             || inner.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
@@ -233,6 +273,5 @@ where
         if older && let Err(error) = inner.evict_keys(&[self.plan.key.as_str()]).await {
             tracing::warn!(%error, "larder: an older value was not evicted everywhere");
         }
-        loaded(S::join(value), Source::Loaded)
     }
 }

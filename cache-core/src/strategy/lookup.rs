@@ -1,8 +1,8 @@
 //! Asking the tiers: the memory tier at once, the remote tier with a ticket in hand.
 
-use super::Plan;
 use super::early::is_early;
 use super::find::TOLERANCE;
+use super::{Plan, Seat};
 use crate::backend::MARK;
 use crate::cache::Inner;
 use crate::clock::{Timestamp, millis};
@@ -15,6 +15,7 @@ use crate::scope;
 use crate::value::CacheValue;
 use crate::{BackendError, Cached, Source};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// What the memory tier has.
 pub(crate) enum Look<V> {
@@ -122,17 +123,26 @@ impl Inner {
     }
 
     /// Asks the remote tier for the plan's key, and for the generations of its tags. These replace
-    /// the ticket's stamps: a load that follows is judged by what the fleet knew before it.
+    /// the ticket's stamps: a load that follows is judged by what the fleet knew before it. The items of a
+    /// batch ask together.
     pub(crate) async fn look_remote(
         &self,
         plan: &Plan,
         codec: Codec,
         ticket: &mut Ticket,
+        seat: Option<&Arc<Seat>>,
     ) -> Result<Found, BackendError> {
         let Some(remote) = &self.remote else { return Ok(Found::default()) };
         let key = plan.key.as_str();
         let tags: Vec<&str> = plan.tags().collect();
-        let found = remote.read(key, &tags, &self.generations).await;
+        let together = match seat {
+            Some(seat) => seat.read(key, &tags).await,
+            None => None,
+        };
+        let found = match together {
+            Some(found) => found,
+            None => remote.read(key, &tags, &self.generations).await,
+        };
         let found = found.inspect_err(|_| self.counters.remote_errors())?;
         ticket.stamps.space = found.space;
         for ((_, seen), current) in ticket.stamps.tags.iter_mut().zip(&found.tags) {

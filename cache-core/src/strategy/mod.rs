@@ -15,6 +15,7 @@ mod put;
 mod read;
 mod spawn;
 mod store;
+mod table;
 mod work;
 
 pub(crate) use early::Chance;
@@ -24,4 +25,5 @@ pub(crate) use lookup::{Look, promote};
 pub(crate) use plan::{Mode, Plan};
 pub(crate) use read::read;
 pub(crate) use spawn::{boxed, spawn, start_now};
+pub(crate) use table::{Seat, Table};
 pub(crate) use work::{Once, Owned, Refreshing, Work};

@@ -27,7 +27,7 @@ impl Inner {
         if let Some(hit) = self.look_fresh(id) {
             return Ok(Some(hit));
         }
-        match self.look_remote(plan, codec, &mut ticket).await {
+        match self.look_remote(plan, codec, &mut ticket, None).await {
             Ok(found) => Ok(self.take_fresh(found.entry, &ticket)),
             Err(error) => match self.unverified(id) {
                 Some(entry) => {

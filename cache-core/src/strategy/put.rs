@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Plan;
+use super::store::Terms;
 use crate::Error;
 use crate::cache::Inner;
 use crate::invalidation::{Otherwise, Reach};
@@ -42,6 +43,7 @@ impl Inner {
         // From here on the write itself sees to it.
         otherwise.into_iter().for_each(Otherwise::settled);
         // Writes of the key that were under way end first: one lock per key orders them.
-        self.write_remote(committed, codec, &entry, true, None).await
+        let terms = Terms { replaces: true, lease: None, seat: None };
+        self.write_remote(committed, codec, &entry, terms).await
     }
 }

@@ -39,7 +39,7 @@ where
         return loaded(work.start().await, Source::Bypassed);
     }
     let reads = plan.mode == Mode::Normal;
-    let job = Job::new(inner, plan, rules);
+    let job = Job::new(inner, plan, rules, work.seat());
     if job.is_refresh() {
         // Older loads of the key may still end, but not store over what this one brings.
         let _ = job.inner.fences.kill(job.id, Reach::Loads, None);
@@ -89,11 +89,17 @@ where
                     }
                 }
                 Role::Wait(flight) => {
-                    // An output that is served instead is not held across the next wait: it need not be `Send`.
-                    let landing = match boxed(|| self.await_flight(&flight, &mut patience)).await {
-                        Waited::Instead(instead) => return instead,
-                        Waited::Overdue => continue,
-                        Waited::Landed(landing) => landing,
+                    // In a block, so that an output which is served instead is not held across the next wait: it
+                    // need not be `Send`.
+                    let landing = {
+                        let aside = self.aside();
+                        let waited = boxed(|| self.await_flight(&flight, &mut patience)).await;
+                        drop(aside);
+                        match waited {
+                            Waited::Instead(instead) => return instead,
+                            Waited::Overdue => continue,
+                            Waited::Landed(landing) => landing,
+                        }
                     };
                     if let Landing::Failed(None) = landing {
                         return boxed(|| self.retry(&flight, work, patience)).await;
@@ -214,7 +220,9 @@ where
     ) -> Cached<S::Output> {
         // A turn that does not come within the lease is not waited for: those before may hang.
         let until = self.inner.clock.now().after(self.plan.policy.lease);
+        let aside = self.aside();
         let _turn = self.inner.clock.timeout_at(until, flight.retries.acquire()).await;
+        drop(aside);
         let work = match self.serve(work, false) {
             Ok(served) => return served,
             Err(work) => work,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Plan, boxed};
+use super::{Plan, Seat, boxed};
 use crate::cache::Inner;
 use crate::codec::{self, Codec};
 use crate::entry::Stored;
@@ -20,6 +20,15 @@ pub(super) enum Fill {
     Leased(Codec, Lease),
 }
 
+/// How a value may be written to the remote tier.
+pub(crate) struct Terms {
+    /// Whether it replaces what others may hold in memory.
+    pub(crate) replaces: bool,
+    pub(crate) lease: Option<Lease>,
+    /// Among the items of a batch, if it is one: they are written together.
+    pub(crate) seat: Option<Arc<Seat>>,
+}
+
 impl Inner {
     /// Stores in the remote tier what was committed in memory.
     pub(super) async fn store(
@@ -28,6 +37,7 @@ impl Inner {
         fill: Fill,
         entry: &Stored,
         replaces: bool,
+        seat: Option<Arc<Seat>>,
     ) {
         if let (Fill::Failed, true, Some(remote)) = (&fill, replaces, &self.remote) {
             // What was to be replaced is there still.
@@ -49,7 +59,8 @@ impl Inner {
         };
         self.counters.stores();
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
-        let written = boxed(|| self.write_remote(committed, codec, entry, replaces, lease)).await;
+        let terms = Terms { replaces, lease, seat };
+        let written = boxed(|| self.write_remote(committed, codec, entry, terms)).await;
         if let Err(error) = written {
             tracing::warn!(%error, "larder: a loaded value was not stored remotely");
         }
@@ -77,13 +88,11 @@ impl Inner {
         committed: Committed,
         codec: Codec,
         entry: &Stored,
-        replaces: bool,
-        lease: Option<Lease>,
+        terms: Terms,
     ) -> Result<(), crate::Error> {
         let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
         let key = entry.key.to_string();
-        let writing =
-            async move { inner.write_now(committed, codec, &entry, replaces, lease).await };
+        let writing = async move { inner.write_now(committed, codec, &entry, terms).await };
         match tokio::runtime::Handle::try_current() {
             // A task that was cancelled with its runtime has dropped its guard: the eviction is owed.
             Ok(runtime) => match runtime.spawn(writing).await {
@@ -103,8 +112,7 @@ impl Inner {
         committed: Committed,
         codec: Codec,
         entry: &Stored,
-        replaces: bool,
-        lease: Option<Lease>,
+        Terms { replaces, lease, seat }: Terms,
     ) -> Result<(), crate::Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         let owing = Some(remote.owing(&entry.key));
@@ -116,8 +124,19 @@ impl Inner {
         let ttl = self.remote_ttl(entry);
         let token = lease.as_ref().map(Lease::token);
         let writing = Writing { bytes, ttl, announce: replaces };
-        let writing = remote.write(&entry.key, writing, token);
-        let written = committed.write(replaces, writing).await;
+        let writing = async {
+            match &seat {
+                // Leases are each key's own, and so are the writes under them.
+                Some(seat) if token.is_none() => seat.write(&entry.key, writing).await,
+                seat => {
+                    seat.iter().for_each(|seat| seat.waits());
+                    remote.write(&entry.key, writing, token).await
+                }
+            }
+        };
+        let aside = || seat.as_ref().map(Seat::aside);
+        let written = committed.write(replaces, writing, aside).await;
+        drop(seat);
         if replaces && !(committed.is_alive() && self.holds_no_other(entry)) {
             // A read may have taken the value that was to be replaced from the remote tier while this ran: if an
             // eviction came, which may not be over yet, or if the end of an earlier one, or the news of one,

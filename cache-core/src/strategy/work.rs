@@ -1,7 +1,9 @@
 //! A load that has not begun: run in the foreground, or detached with inputs of its own.
 
 use std::future::Future;
+use std::sync::Arc;
 
+use super::Seat;
 use crate::backend::BoxFuture;
 
 /// A function's body with its arguments.
@@ -17,6 +19,10 @@ pub(crate) trait Work<O>: Sized {
     /// # Errors
     /// The work, untouched, if it can't be detached.
     fn detach(self) -> Result<BoxFuture<'static, O>, Self>;
+    /// Its place among the items of a batch, if it is one.
+    fn seat(&self) -> Option<Arc<Seat>> {
+        None
+    }
 }
 
 /// Work that runs in the foreground only.

@@ -8,7 +8,7 @@ mod option;
 
 pub use option::{
     AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
-    TimesOut, absent, detached, keeps_errors, times_out, value_probe,
+    TimesOut, absent, detached, keeps_errors, output_probe, times_out, value_probe,
 };
 
 use std::any::Any;
@@ -44,6 +44,10 @@ pub trait Shape: Copy + Send + Sync + 'static {
     fn join(value: Self::Value) -> Self::Output;
     /// The value, looked at.
     fn value(self, output: &Self::Output) -> Option<&Self::Value>;
+    /// An output without a value that says that there is none, to be made again: such a load has not failed.
+    fn absence(_: &Self::Output) -> Option<fn() -> Self::Output> {
+        None
+    }
     /// A copy of a failed output, if it can be had.
     fn share(_: &Self::Output) -> Option<SharedFailure> {
         None
@@ -216,6 +220,17 @@ impl<T> ShapePlain for Probe<T> {
     message = "the mutator's value `{V}` is not what the cached function holds (`{Self}`)",
     note = "`#[cache_put]` writes the mutator's result as the cached value: both must be of one type"
 )]
-pub trait Holds<V> {}
-impl<T, E> Holds<T> for Result<T, E> {}
-impl<T> Holds<T> for T {}
+pub trait Holds<V> {
+    /// The output that the value is.
+    fn hold(value: V) -> Self;
+}
+impl<T, E> Holds<T> for Result<T, E> {
+    fn hold(value: T) -> Self {
+        Ok(value)
+    }
+}
+impl<T> Holds<T> for T {
+    fn hold(value: T) -> T {
+        value
+    }
+}

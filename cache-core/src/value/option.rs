@@ -107,6 +107,11 @@ pub fn value_probe<S: Shape>(_: S) -> Probe<S::Value> {
     Probe::new()
 }
 
+/// The same of the output.
+pub fn output_probe<S: Shape>(_: S) -> Probe<S::Output> {
+    Probe::new()
+}
+
 /// Finds an `Option`.
 pub trait AbsentOption {
     /// The value.

@@ -23,6 +23,7 @@ pub(crate) struct Args {
     pub(crate) skip: Vec<Ident>,
     pub(crate) cache: CacheChoice,
     pub(crate) local: bool,
+    pub(crate) each: Option<(Ident, Expr)>,
 }
 
 impl Args {
@@ -40,6 +41,7 @@ impl Args {
             skip: options.names("skip", errors).unwrap_or_default(),
             cache: cache_choice(&mut options, errors),
             local: options.flag("local", errors).is_some(),
+            each: options.assigned("each", errors),
         }
     }
 }

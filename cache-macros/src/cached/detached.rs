@@ -42,7 +42,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 }
 
 /// `let load`: a closure that holds nothing, so that both uses can have it.
-fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStream {
+pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStream {
     let (private, output) = (&model.root.private, &shell.output);
     let (params, known, same) = (&members.params, &members.known, &members.same);
     let patterns = patterns(&model.function.args);
@@ -62,22 +62,22 @@ fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStream {
 
 /// How each argument goes from the function to its load.
 #[derive(Default)]
-struct Members {
+pub(super) struct Members {
     /// Its name inside the closures.
-    names: Vec<TokenStream>,
+    pub(super) names: Vec<TokenStream>,
     /// It as an argument of the load.
     params: Vec<TokenStream>,
     /// Statements in front of the load and in it: what the type of an `impl Trait` is, which closures have no word for.
-    known: Vec<TokenStream>,
+    pub(super) known: Vec<TokenStream>,
     same: Vec<TokenStream>,
     /// The statements that make borrowed ones owned.
-    clones: Vec<TokenStream>,
+    pub(super) clones: Vec<TokenStream>,
     /// The owned ones, borrowed again where the load wants a reference.
-    passed: Vec<TokenStream>,
+    pub(super) passed: Vec<TokenStream>,
 }
 
 impl Members {
-    fn new(model: &Model) -> Self {
+    pub(super) fn new(model: &Model) -> Self {
         let mut members = Self::default();
         if let Some(receiver) = model.function.receiver() {
             let name = this(receiver.self_token.span);
@@ -119,6 +119,7 @@ impl Members {
             self.clones.push(clone);
             self.passed.push(mixed!(&#name));
         } else {
+            self.clones.push(TokenStream::new());
             self.passed.push(name.to_token_stream());
         }
     }
@@ -143,6 +144,6 @@ fn anonymous(ty: &Type) -> Type {
 }
 
 /// A tuple of any length, one included.
-fn tuple(members: &[TokenStream]) -> TokenStream {
+pub(super) fn tuple(members: &[TokenStream]) -> TokenStream {
     mixed!((#(#members,)*))
 }

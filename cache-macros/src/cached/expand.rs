@@ -5,7 +5,7 @@ use syn::{Signature, Type};
 
 use super::model::Model;
 use super::rules::rules;
-use super::{attrs, detached, prologue, sync};
+use super::{attrs, detached, each, prologue, sync};
 use crate::lifetimes::Named;
 use crate::mixed::mixed;
 use crate::returns::{self, Returns};
@@ -13,6 +13,9 @@ use crate::signature::{self, with_names};
 
 /// The items that replace the user's function.
 pub(crate) fn expand(model: &Model) -> TokenStream {
+    if let Some(each) = &model.each {
+        return each::expand(model, each);
+    }
     if !model.function.is_async() {
         return sync::expand(model);
     }
@@ -74,10 +77,7 @@ impl Shell {
         let (site, locals) = (prologue::site(model), prologue::locals(model, &self.output));
         let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
         let (vis, head) = (&model.function.vis, self.head(model, &model.function.sig.ident));
-        let call = match self.returns {
-            Returns::Boxed(_) => mixed!(::std::boxed::Box::pin(#call)),
-            _ => call.clone(),
-        };
+        let call = self.returned(call);
         mixed! {
             #(#attributes)*
             #allowed
@@ -90,16 +90,36 @@ impl Shell {
         }
     }
 
+    /// `call` as the function returns it.
+    pub(crate) fn returned(&self, call: &TokenStream) -> TokenStream {
+        match self.returns {
+            Returns::Boxed(_) => mixed!(::std::boxed::Box::pin(#call)),
+            _ => call.clone(),
+        }
+    }
+
     /// `fn name<'larder0>(..) -> Call<..> where ..`
     pub(crate) fn head(&self, model: &Model, name: &Ident) -> TokenStream {
-        let (larder, private) = (&model.root.larder, &model.root.private);
+        let (larder, private, output) = (&model.root.larder, &model.root.private, &self.output);
+        let load = mixed!(#private::Load<Output = #output>);
+        self.head_of(model, name, &mixed!(#larder::Call), &load)
+    }
+
+    /// The same for another future than a `Call`: `fn name(..) -> future<impl load + ..>`
+    pub(crate) fn head_of(
+        &self,
+        model: &Model,
+        name: &Ident,
+        future: &TokenStream,
+        load: &TokenStream,
+    ) -> TokenStream {
         let Signature { fn_token, generics, inputs, output: written, .. } = &self.named.sig;
         let clause = &generics.where_clause;
         if let Returns::Boxed(_) = self.returns {
             return mixed!(#fn_token #name #generics (#inputs) #written #clause);
         }
-        let (output, promises) = (&self.output, self.returns.promises());
-        let captures = self.named.captures(private, model.function.associated);
+        let promises = self.returns.promises();
+        let captures = self.named.captures(&model.root.private, model.function.associated);
         // What may go on in the background is `Send`, and rustc does not look for that in a type which it is about to make.
         let recursive = model.policy.detaches(&model.function) && model.function.calls_itself();
         let promises = match recursive {
@@ -107,10 +127,18 @@ impl Shell {
             false => promises,
         };
         mixed! {
-            #fn_token #name #generics (#inputs)
-                -> #larder::Call<impl #private::Load<Output = #output> #promises #captures>
+            #fn_token #name #generics (#inputs) -> #future<impl #load #promises #captures>
             #clause
         }
+    }
+
+    /// The type of the argument at `at`, the receiver apart.
+    pub(crate) fn type_of(&self, at: usize) -> &Type {
+        let typed = self.named.sig.inputs.iter().filter_map(|input| match input {
+            syn::FnArg::Typed(typed) => Some(&*typed.ty),
+            syn::FnArg::Receiver(_) => None,
+        });
+        typed.into_iter().nth(at).unwrap_or(&self.output)
     }
 
     /// The user's body, told what type it has so that `?` and literals are inferred as in the function.

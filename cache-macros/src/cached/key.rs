@@ -21,11 +21,12 @@ pub(crate) enum Key {
     Template(Template),
 }
 
-/// Validates `key` and `skip`.
+/// Validates `key` and `skip`. `inputs` are what makes the key, beside `self`.
 pub(crate) fn build(
     flavor: Flavor,
     args: &Args,
     function: &Function,
+    inputs: &[Argument],
     names: &Names,
     errors: &mut Errors,
 ) -> Option<Key> {
@@ -34,13 +35,13 @@ pub(crate) fn build(
         return custom(flavor, name, value, args, names, errors);
     }
     let Some((_, value)) = &args.key else {
-        return automatic(flavor, args, function, names, errors);
+        return automatic(flavor, args, function, inputs, names, errors);
     };
     let template = template::parse(Kind::Key, value, names, errors)?;
     not_both(&args.skip, &template, errors);
     match flavor {
         Flavor::Function => {
-            nothing_forgotten(&args.skip, function, &template, errors);
+            nothing_forgotten(&args.skip, function, inputs, &template, errors);
             no_generics_forgotten(&args.skip, names, &template, errors);
         }
         Flavor::Property if !template.mentions_field_of_self() => {
@@ -59,6 +60,7 @@ fn automatic(
     flavor: Flavor,
     args: &Args,
     function: &Function,
+    inputs: &[Argument],
     names: &Names,
     errors: &mut Errors,
 ) -> Option<Key> {
@@ -71,7 +73,7 @@ fn automatic(
         return None;
     }
     let this = names.find("self").cloned();
-    let all = this.into_iter().chain(function.args.iter().map(|arg| arg.ident.clone()));
+    let all = this.into_iter().chain(inputs.iter().map(|arg| arg.ident.clone()));
     Some(Key::Automatic {
         args: all.filter(|ident| !args.skip.contains(ident)).collect(),
         generics: names.generics().filter(|ident| !args.skip.contains(ident)).cloned().collect(),
@@ -138,6 +140,7 @@ fn not_both(skip: &[Ident], template: &Template, errors: &mut Errors) {
 fn nothing_forgotten(
     skip: &[Ident],
     function: &Function,
+    inputs: &[Argument],
     template: &Template,
     errors: &mut Errors,
 ) {
@@ -149,7 +152,7 @@ fn nothing_forgotten(
                        depends on in `key`";
         errors.at(self_token.span, message);
     }
-    for arg in function.args.iter().filter(|arg| missing(&arg.ident.to_string())) {
+    for arg in inputs.iter().filter(|arg| missing(&arg.ident.to_string())) {
         errors.on(&arg.span, forgotten(arg));
     }
 }

@@ -6,6 +6,7 @@ mod attrs;
 mod check;
 mod conditions;
 mod detached;
+mod each;
 mod expand;
 mod key;
 mod model;
@@ -27,8 +28,8 @@ pub(crate) use args::cache_choice;
 pub(crate) use model::{CacheChoice, tag_templates};
 pub(crate) use prologue::{borrowed, shape};
 
-/// The options in the order of the docs. A property has one argument, so that it knows no `skip`: that one stands last.
-const KNOWN: [&str; 26] = [
+/// The options in the order of the docs. A property has one argument, so that it knows none of the last two.
+const KNOWN: [&str; 27] = [
     "ttl",
     "tti",
     "jitter",
@@ -55,10 +56,11 @@ const KNOWN: [&str; 26] = [
     "local",
     "crate",
     "skip",
+    "each",
 ];
 
 /// Planned for both attributes.
-const LATER: &[&str] = &["on_error", "each", "cell"];
+const LATER: &[&str] = &["on_error", "cell"];
 
 /// Which attribute is expanded: they differ in what they demand of the function and of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,7 @@ impl Flavor {
     fn grammar(self) -> Grammar {
         let known = match self {
             Flavor::Function => &KNOWN,
-            Flavor::Property => KNOWN.split_at(KNOWN.len() - 1).0,
+            Flavor::Property => KNOWN.split_at(KNOWN.len() - 2).0,
         };
         Grammar { known, later: LATER, targets: false }
     }

@@ -6,6 +6,7 @@ use super::Flavor;
 use super::affixes::Affixes;
 use super::args::Args;
 use super::conditions::Conditions;
+use super::each::Each;
 use super::key::{self, Key};
 use super::policy::Policy;
 use crate::crate_path::Root;
@@ -34,6 +35,8 @@ pub(crate) struct Model {
     pub(crate) affixes: Affixes,
     pub(crate) tags: Vec<Template>,
     pub(crate) cache: CacheChoice,
+    /// The argument that the function is cached for each item of.
+    pub(crate) each: Option<Each>,
 }
 
 /// Validates `args` against `function`.
@@ -43,16 +46,25 @@ pub(crate) fn build(
     function: Function,
     errors: &mut Errors,
 ) -> Option<Model> {
-    let names = function.names();
+    let whole = function.names();
     args.policy.check(&function, errors);
-    args.conditions.check(&names, errors);
+    args.conditions.check(&whole, errors);
+    let each = args.each.as_ref().and_then(|(_, value)| Each::new(value, &function, errors));
+    if args.each.is_some() && each.is_none() {
+        return None;
+    }
+    // A key is one item's: it sees that, and not the list.
+    let (names, inputs) = match &each {
+        Some(each) => (each.names(whole), each.inputs(&function)),
+        None => (whole, function.args.clone()),
+    };
     let tags = args
         .tags
         .as_ref()
         .map(|(_, value)| tag_templates(value, &names, errors))
         .unwrap_or_default();
     let every_type = args.skip.iter().any(|ident| ident == SELF_TYPE);
-    let key = key::build(flavor, &args, &function, &names, errors)?;
+    let key = key::build(flavor, &args, &function, &inputs, &names, errors)?;
     Some(Model {
         root: args.root,
         policy: args.policy,
@@ -63,6 +75,7 @@ pub(crate) fn build(
         affixes: args.affixes,
         tags,
         cache: args.cache,
+        each,
         function,
     })
 }
@@ -79,6 +92,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         affixes: Affixes::default(),
         tags: Vec::new(),
         cache: CacheChoice::Default,
+        each: None,
         function,
     }
 }

@@ -50,7 +50,21 @@ fn of_call(model: &Model, tag: &Template) -> bool {
 /// `let key`, `let tags`, `let shape`, `let rules`.
 pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
     let private = &model.root.private;
-    let key = match &model.key {
+    let key = key(model);
+    let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
+    let (shape, rules) = (shape(private, output), rules::statements(model));
+    mixed! {
+        let key = #key;
+        #tags
+        let shape = #shape;
+        #rules
+    }
+}
+
+/// The `KeyBuf`.
+pub(crate) fn key(model: &Model) -> TokenStream {
+    let private = &model.root.private;
+    match &model.key {
         Key::Template(template) => template.key_buf_with(private, &model.affixes),
         Key::Automatic { args, generics } => {
             // What rustc says of a type that isn't `Serialize` is shown at the argument.
@@ -66,14 +80,6 @@ pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
             let text = borrowed(text);
             automatic(model, generics, &quote_spanned!(shown=> key.text(#text);))
         }
-    };
-    let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
-    let (shape, rules) = (shape(private, output), rules::statements(model, output));
-    mixed! {
-        let key = #key;
-        #tags
-        let shape = #shape;
-        #rules
     }
 }
 
@@ -91,15 +97,7 @@ pub(crate) fn shape(private: &TokenStream, output: &Type) -> TokenStream {
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let tags = model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(tags)));
-    let skip = model.conditions.fetch();
-    let cache = match &model.cache {
-        CacheChoice::Handle(handle) => {
-            let handle = borrowed(handle);
-            mixed!(.cache(#handle))
-        }
-        _ => TokenStream::new(),
-    };
-    let instance = instance(model);
+    let (cache, skip, instance) = (cache(model), model.conditions.fetch(), instance(model));
     mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cache #skip #instance)
 }
 
@@ -121,6 +119,13 @@ fn instance(model: &Model) -> Option<TokenStream> {
     })
 }
 
+/// `.cache(handle)`, where a handle was given.
+pub(crate) fn cache(model: &Model) -> Option<TokenStream> {
+    let CacheChoice::Handle(handle) = &model.cache else { return None };
+    let handle = borrowed(handle);
+    Some(mixed!(.cache(#handle)))
+}
+
 /// `&expr`, with parentheses where `expr` needs them.
 pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
     if let syn::Expr::Reference(_) = expr {
@@ -137,7 +142,7 @@ pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
 }
 
 /// The tags of this call.
-fn tags(model: &Model) -> Option<TokenStream> {
+pub(crate) fn tags(model: &Model) -> Option<TokenStream> {
     let private = &model.root.private;
     let tags: Vec<_> = model.tags.iter().filter(|tag| of_call(model, tag)).collect();
     let traits = tags.iter().find_map(|tag| tag.traits(private));

@@ -1,7 +1,6 @@
 //! The rules that depend on types: what the output must be for the options that were given.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use syn::Type;
 use syn::spanned::Spanned as _;
 
 use super::model::Model;
@@ -9,7 +8,7 @@ use super::policy::Given;
 use crate::mixed::{mixed, shown_at};
 
 /// `let rules`, behind what only has to hold.
-pub(crate) fn statements(model: &Model, output: &Type) -> TokenStream {
+pub(crate) fn statements(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let demands = model.policy.err_ttl.as_ref().map(|given| {
         let asked = asked(model, given, "keeps_errors");
@@ -18,7 +17,7 @@ pub(crate) fn statements(model: &Model, output: &Type) -> TokenStream {
     let shape = at_output(model, "shape");
     let local = model.local || !model.function.is_async();
     let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
-    let (absent, timed_out) = (absent(model), timed_out(model, output));
+    let (absent, timed_out) = (absent(model), timed_out(model));
     let conditions = model.conditions.rules();
     mixed! {
         #demands
@@ -48,14 +47,14 @@ fn absent(model: &Model) -> Option<TokenStream> {
 }
 
 /// What a caller gets whose time ran out. Sync functions have no timeouts.
-fn timed_out(model: &Model, output: &Type) -> Option<TokenStream> {
+fn timed_out(model: &Model) -> Option<TokenStream> {
     let (policy, private) = (&model.policy, &model.root.private);
     let timed_out = match &policy.hard_timeout {
         Some(given) => asked(model, given, "times_out"),
         None if policy.base.is_some() && model.function.is_async() => mixed! {
             {
                 use #private::{TimeoutError as _, TimeoutNever as _};
-                (&&#private::Probe::<#output>::new()).times_out()
+                (&&#private::output_probe(shape)).times_out()
             }
         },
         None => return None,

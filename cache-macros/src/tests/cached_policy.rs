@@ -162,7 +162,7 @@ fn a_shared_policy() {
                     })
                     .timed_out({
                         use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
-                        (&&::larder::__private::Probe::<Option<User>>::new()).times_out()
+                        (&&::larder::__private::output_probe(shape)).times_out()
                     });
                 #[allow(unused_variables)]
                 let load = async move |id: u64| -> Option<User> { { fetch(id).await } };
@@ -246,7 +246,7 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                         })
                         .timed_out({
                             use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
-                            (&&::larder::__private::Probe::<Option<User>>::new()).times_out()
+                            (&&::larder::__private::output_probe(shape)).times_out()
                         });
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .tags(tags)

@@ -27,9 +27,9 @@ fn options_that_are_unknown_or_later() {
     );
     cached(quote!(bananas), function(), &["unknown option `bananas`. The options are"]);
     cached(
-        quote!(on_error = "fail", each = "id in ids"),
+        quote!(on_error = "fail", cell = self.users),
         function(),
-        &["`on_error` is not available yet", "`each` is not available yet"],
+        &["`on_error` is not available yet", "`cell` is not available yet"],
     );
 }
 

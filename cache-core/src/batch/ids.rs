@@ -1,0 +1,119 @@
+//! What a batch function takes and gives: a list of ids, and values by id.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher, Hash};
+
+/// The argument that `each` goes through: a slice, a `Vec`, or a set of ids.
+#[diagnostic::on_unimplemented(
+    message = "`each` can't go through `{Self}`: it takes a slice, a `Vec`, a `HashSet` or a `BTreeSet` of ids",
+    label = "not a list of ids that are `Clone + Eq + Hash`",
+    note = "a function that is cached for each id is called with those that miss, so that a shorter list must be of the same type"
+)]
+pub trait Ids {
+    /// One of them.
+    type Id: Clone + Eq + Hash;
+    /// The list of those that are to be loaded.
+    type Owned: Borrow<Self>;
+    /// All of them, in order.
+    fn each(&self) -> impl Iterator<Item = &Self::Id>;
+    /// A list of these.
+    fn gather(ids: Vec<Self::Id>) -> Self::Owned;
+}
+
+impl<I: Clone + Eq + Hash> Ids for [I] {
+    type Id = I;
+    type Owned = Vec<I>;
+    fn each(&self) -> impl Iterator<Item = &I> {
+        self.iter()
+    }
+    fn gather(ids: Vec<I>) -> Vec<I> {
+        ids
+    }
+}
+
+impl<I: Clone + Eq + Hash> Ids for Vec<I> {
+    type Id = I;
+    type Owned = Self;
+    fn each(&self) -> impl Iterator<Item = &I> {
+        self.iter()
+    }
+    fn gather(ids: Self) -> Self {
+        ids
+    }
+}
+
+impl<I: Clone + Eq + Hash, S: BuildHasher + Default> Ids for HashSet<I, S> {
+    type Id = I;
+    type Owned = Self;
+    fn each(&self) -> impl Iterator<Item = &I> {
+        self.iter()
+    }
+    fn gather(ids: Vec<I>) -> Self {
+        ids.into_iter().collect()
+    }
+}
+
+impl<I: Clone + Ord + Hash> Ids for BTreeSet<I> {
+    type Id = I;
+    type Owned = Self;
+    fn each(&self) -> impl Iterator<Item = &I> {
+        self.iter()
+    }
+    fn gather(ids: Vec<I>) -> Self {
+        ids.into_iter().collect()
+    }
+}
+
+/// What a batch function gives: values by id.
+#[diagnostic::on_unimplemented(
+    message = "a function with `each` gives its values by id, and `{Self}` is no collection of (id, value) pairs",
+    label = "not values by id",
+    note = "return a `HashMap<Id, Value>`, a `BTreeMap<Id, Value>` or a `Vec<(Id, Value)>`, or a `Result` of one"
+)]
+pub trait Pairs: Sized {
+    /// The id.
+    type Key;
+    /// What is cached under it.
+    type Value;
+    /// One by one.
+    fn pairs(self) -> impl Iterator<Item = (Self::Key, Self::Value)>;
+    /// All together.
+    fn collect(pairs: impl Iterator<Item = (Self::Key, Self::Value)>) -> Self;
+}
+
+impl<C, K, V> Pairs for C
+where
+    C: IntoIterator<Item = (K, V)> + FromIterator<(K, V)>,
+{
+    type Key = K;
+    type Value = V;
+    fn pairs(self) -> impl Iterator<Item = (K, V)> {
+        self.into_iter()
+    }
+    fn collect(pairs: impl Iterator<Item = (K, V)>) -> Self {
+        pairs.collect()
+    }
+}
+
+/// That values are told apart by the very ids that were asked for.
+#[diagnostic::on_unimplemented(
+    message = "this function is asked for ids of type `{I}` and gives values by `{Self}`",
+    label = "not by the ids that were asked for",
+    note = "with `each`, the keys of the result are the ids of the argument: make both one type"
+)]
+pub trait KeyOf<I>: Sized {
+    /// The id.
+    fn id(self) -> I;
+    /// The key of an id.
+    fn of(id: I) -> Self;
+}
+
+impl<I> KeyOf<I> for I {
+    fn id(self) -> I {
+        self
+    }
+    fn of(id: I) -> I {
+        id
+    }
+}

@@ -1,0 +1,165 @@
+//! A function over a list of ids, cached for each id.
+
+mod directions;
+mod drive;
+mod fetch;
+mod ids;
+mod load;
+mod party;
+mod serve;
+mod shape;
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+pub use directions::{EvictEach, PeekEach, PutEach, TracedBatch};
+pub use fetch::FetchEach;
+pub use ids::{Ids, KeyOf, Pairs};
+use load::Inside;
+pub use load::LoadEach;
+pub use shape::{Each, Repeat, again, asked, found, repeats};
+
+use crate::call::{Tags, Target};
+use crate::codec::Codec;
+use crate::key::{KeyBuf, TenantPrefix};
+use crate::policy::Held;
+use crate::strategy::{Mode, Plan};
+use crate::{Error, Source, scope};
+
+/// A call of a function that is cached for each id (`#[cached(each = "id in ids")]`).
+///
+/// It is a future with the function's output. Nothing happens before it is polled. What is cached comes from the
+/// cache, the remote tier being asked once for all; the function's body runs once for the ids that miss, each of which
+/// has its own flight, ticket and lease as if it were called alone. (Ids that somebody else is loading already are
+/// waited for. If that fails, they are loaded too: only then the body runs again.) An empty list runs nothing.
+///
+/// Before it is awaited it takes the directions of a [`Call`](crate::Call), for all its ids:
+///
+/// ```ignore
+/// users(&db, &[7, 8]).refresh().await?;          // load now and replace
+/// users(&db, &[7, 8]).bypass().await?;           // neither read nor write the cache
+/// users(&db, &[7, 8]).peek().await?;             // what is cached, without loading
+/// users(&db, &[7, 8]).evict().await?;            // forget them
+/// users(&db, &[7, 8]).put(map).await?;           // write through; ids without a value are forgotten
+/// let (users, sources) = users(&db, &[7, 8]).traced().await;
+/// ```
+#[must_use = "a call does nothing unless it is awaited"]
+pub struct Batch<L> {
+    whole: WholeBatch<L>,
+}
+
+/// What [`Batch`]es of functions with any output have in common; see there.
+pub struct WholeBatch<L> {
+    target: Target,
+    policy: Held,
+    mode: Mode,
+    items: Vec<Item>,
+    tenant: Option<Box<Result<TenantPrefix, Error>>>,
+    polled: bool,
+    load: L,
+}
+
+/// The key and the tags of one id.
+#[derive(Clone, Debug)]
+struct Item {
+    key: KeyBuf,
+    tags: Tags,
+}
+
+/// An output, and where each id's part came from.
+pub struct Answered<O> {
+    output: O,
+    sources: Vec<Source>,
+}
+
+/// Where a batch reads, and what, with all directions applied.
+pub struct Asking {
+    target: Target,
+    plans: Vec<Plan>,
+}
+
+impl<L> fmt::Debug for Batch<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("ids", &self.whole.items.len()).finish_non_exhaustive()
+    }
+}
+
+impl<L> fmt::Debug for WholeBatch<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WholeBatch").field("ids", &self.items.len()).finish_non_exhaustive()
+    }
+}
+
+impl<L> Deref for Batch<L> {
+    type Target = WholeBatch<L>;
+    fn deref(&self) -> &WholeBatch<L> {
+        &self.whole
+    }
+}
+
+impl<L> Batch<L> {
+    fn new(target: Target, policy: Held, mode: Mode, items: Vec<Item>, load: L) -> Self {
+        let whole = WholeBatch { target, policy, mode, items, tenant: None, polled: false, load };
+        Self { whole }
+    }
+}
+
+impl<L: LoadEach> WholeBatch<L> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answered<L::Output>> {
+        let first = !std::mem::replace(&mut self.polled, true);
+        if first && let Some(hit) = self.hit() {
+            return Poll::Ready(hit);
+        }
+        let Self { target, policy, mode, items, tenant, load, .. } = self;
+        let codec = load.codec();
+        load.run(&mut || asking(target, policy, *mode, items, tenant, codec), cx)
+    }
+
+    /// The whole of a hit: everything is in the memory tier.
+    fn hit(&mut self) -> Option<Answered<L::Output>> {
+        if self.mode != Mode::Normal || self.tenant.is_some() || !scope::is_quiet() {
+            return None;
+        }
+        let Self { target, policy, items, load, .. } = self;
+        target.with(|inner| load.hit(Inside { inner, items, policy }))
+    }
+
+    fn asking(&self) -> Asking {
+        let codec = self.load.codec();
+        asking(&self.target, &self.policy, self.mode, &self.items, &self.tenant, codec)
+    }
+}
+
+fn asking(
+    target: &Target,
+    policy: &Held,
+    mode: Mode,
+    items: &[Item],
+    tenant: &Option<Box<Result<TenantPrefix, Error>>>,
+    codec: Option<Codec>,
+) -> Asking {
+    let mut target = target.clone();
+    let plans = items.iter().map(|item| {
+        let mut plan = Plan::new(item.key.clone(), policy.clone(), codec);
+        plan.tags = item.tags.clone();
+        plan.mode = mode;
+        if let Some(tenant) = tenant {
+            crate::call::enter(tenant, &mut target, &mut plan);
+        }
+        plan
+    });
+    let plans = plans.collect();
+    Asking { target, plans }
+}
+
+impl<L: LoadEach> Future for Batch<L> {
+    type Output = L::Output;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L::Output> {
+        self.whole.poll(cx).map(|answered| answered.output)
+    }
+}
+
+impl<L> Unpin for Batch<L> {}

@@ -1,0 +1,115 @@
+//! The slow path of a batch: from memory, from the remote tier and from one load, side by side.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex};
+
+use futures_util::stream::FuturesUnordered;
+
+use super::drive::drive;
+use super::load::Wanted;
+use super::party::{Again, Asked, Behind, Loads, Member, Never};
+use super::shape::Each;
+use super::{Answered, Asking};
+use crate::registry::complain;
+use crate::strategy::{Mode, Seat, Table, read};
+use crate::value::CacheValue;
+use crate::{Cached, Source};
+
+/// The items' loads run in the foreground only.
+pub(super) async fn in_foreground<G, L, F>(wanted: Wanted<G>, load: L) -> Answered<G::Whole>
+where
+    G: Each<Id: Clone + Eq + Hash, Value: CacheValue>,
+    L: Fn(Vec<G::Id>) -> F,
+    F: Future<Output = G::Whole>,
+{
+    serve(wanted, load, |_| Never).await
+}
+
+/// They may run in the background too, with inputs that `own` makes.
+pub(super) async fn in_either<G, L, F, K>(
+    wanted: Wanted<G>,
+    (load, own): (L, K),
+) -> Answered<G::Whole>
+where
+    G: Each<Id: Clone + Eq + Hash + Send + 'static, Value: CacheValue, Output: Send>,
+    L: Fn(Vec<G::Id>) -> F,
+    F: Future<Output = G::Whole>,
+    K: FnOnce() -> Loads<G>,
+{
+    let behind = |table: &Arc<Table>| Again {
+        table: Arc::clone(table),
+        asked: Asked::none(),
+        own: Mutex::new(Some(own)),
+    };
+    serve(wanted, load, behind).await
+}
+
+async fn serve<G, B, L, F>(
+    wanted: Wanted<G>,
+    load: L,
+    behind: impl FnOnce(&Arc<Table>) -> B,
+) -> Answered<G::Whole>
+where
+    G: Each<Id: Clone + Eq + Hash, Value: CacheValue>,
+    B: Behind<G>,
+    L: Fn(Vec<G::Id>) -> F,
+    F: Future<Output = G::Whole>,
+{
+    let Wanted { asking: Asking { target, plans }, rules, ids, found } = wanted;
+    let plain = plans.first().is_some_and(|plan| plan.mode == Mode::Bypass);
+    let inner = if plain { None } else { target.inner() };
+    let Some(inner) = inner else {
+        let sources = vec![Source::Bypassed; ids.len()];
+        return Answered { output: load(ids).await, sources };
+    };
+    if let Some(Err(error)) = plans.first().map(|plan| plan.policy.check()) {
+        complain("calls with this policy run uncached", &error.into());
+        let sources = vec![Source::Bypassed; ids.len()];
+        return Answered { output: load(ids).await, sources };
+    }
+    let table = Table::new(&inner);
+    let (asked, behind) = (Asked::none(), Arc::new(behind(&table)));
+    let items = FuturesUnordered::new();
+    let missing = plans.into_iter().enumerate().filter(|(at, _)| found[*at].is_none());
+    for (at, plan) in missing {
+        let member = Member {
+            id: ids[at].clone(),
+            asked: Arc::clone(&asked),
+            seat: Seat::new(&table),
+            behind: Arc::clone(&behind),
+        };
+        let item = read(Arc::clone(&inner), plan, rules, member);
+        items.push(async move { (at, item.await) });
+    }
+    let mut rest: Vec<Option<Cached<G::Output>>> = Vec::new();
+    rest.resize_with(ids.len(), || None);
+    drive(items, &table, &asked, load, |(at, done)| rest[at] = Some(done)).await;
+    together::<G>(ids, found, rest)
+}
+
+/// The output: the values that there are, or the failure of an item.
+fn together<G: Each>(
+    ids: Vec<G::Id>,
+    found: Vec<Option<G::Value>>,
+    rest: Vec<Option<Cached<G::Output>>>,
+) -> Answered<G::Whole> {
+    let mut sources = Vec::with_capacity(ids.len());
+    let mut items = Vec::with_capacity(ids.len());
+    let mut failed = None;
+    for ((id, found), rest) in ids.into_iter().zip(found).zip(rest) {
+        if let Some(value) = found {
+            sources.push(Source::Memory);
+            items.push((id, value));
+            continue;
+        }
+        let Some(done) = rest else { continue };
+        sources.push(done.source);
+        match G::split(done.value) {
+            Ok(value) => items.push((id, value)),
+            Err(output) => failed = failed.or_else(|| G::failure(&output)),
+        }
+    }
+    let output = failed.unwrap_or_else(|| G::put_together(items.into_iter()));
+    Answered { output, sources }
+}

@@ -1,0 +1,248 @@
+//! `each = "id in ids"`: a function over a list, cached for each item of it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote_spanned};
+use syn::parse::{ParseStream, Parser as _};
+use syn::spanned::Spanned as _;
+use syn::{Expr, ExprLit, Lit, LitStr, Token, Type};
+
+use super::detached::{Members, load, tuple};
+use super::expand::Shell;
+use super::model::Model;
+use super::rules::{self, rules};
+use super::sync::forwarded;
+use super::{attrs, prologue};
+use crate::errors::{Errors, list};
+use crate::lifetimes::plain;
+use crate::mixed::{mixed, shown_at};
+use crate::signature::{Argument, Function, Names, mutable_borrows};
+
+/// Which argument, and what one of its items is called.
+pub(crate) struct Each {
+    item: Ident,
+    /// Among the arguments, the receiver apart.
+    at: usize,
+    literal: LitStr,
+}
+
+impl Each {
+    /// Reads `"id in ids"`.
+    pub(crate) fn new(value: &Expr, function: &Function, errors: &mut Errors) -> Option<Self> {
+        let Some((item, from, literal)) = read(value) else {
+            errors.on(
+                value,
+                "`each` names an item and the argument it is in: `each = \"id in ids\"`",
+            );
+            return None;
+        };
+        let names = function.names();
+        let Some(at) = function.args.iter().position(|arg| arg.ident == from) else {
+            let message = format!(
+                "no argument is called `{from}` (arguments of this function: {})",
+                list(&names.all)
+            );
+            errors.at(literal.span(), message);
+            return None;
+        };
+        if names.value(&item.to_string()).is_some() {
+            let message =
+                format!("`{item}` is an argument already: give the items of `{from}` another name");
+            errors.at(literal.span(), message);
+            return None;
+        }
+        can_be_repeated(function, errors);
+        Some(Self { item, at, literal })
+    }
+
+    /// What keys and tags are made of: the item stands for the list.
+    pub(crate) fn names(&self, mut names: Names) -> Names {
+        if let Some(whole) = names.all.iter_mut().filter(|name| *name != "self").nth(self.at) {
+            *whole = self.item.clone();
+        }
+        names
+    }
+
+    /// The same as arguments.
+    pub(crate) fn inputs(&self, function: &Function) -> Vec<Argument> {
+        let mut inputs = function.args.clone();
+        if let Some(whole) = inputs.get_mut(self.at) {
+            whole.ident = self.item.clone();
+            whole.span = self.literal.to_token_stream();
+        }
+        inputs
+    }
+}
+
+fn read(value: &Expr) -> Option<(Ident, Ident, LitStr)> {
+    let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = value else { return None };
+    let parser = |input: ParseStream<'_>| {
+        let item: Ident = input.parse()?;
+        input.parse::<Token![in]>()?;
+        Ok((item, input.parse()?))
+    };
+    let tokens: TokenStream = literal.value().parse().ok()?;
+    let (mut item, mut list): (Ident, Ident) = parser.parse2(tokens).ok()?;
+    item.set_span(literal.span());
+    list.set_span(literal.span());
+    Some((item, list, literal.clone()))
+}
+
+/// The body may run more than once in one call.
+fn can_be_repeated(function: &Function, errors: &mut Errors) {
+    if !function.is_async() {
+        errors.at(
+            function.sig.fn_token.span(),
+            "`each` needs an async function: make it async, or cache a function of one item",
+        );
+    }
+    for borrow in mutable_borrows(function) {
+        errors.on(
+            &borrow,
+            "with `each` the body may run again for what somebody else did not load, and a `&mut` cannot be used twice: take `&` or \
+             an owned value that is `Clone`",
+        );
+    }
+}
+
+/// A function that returns a `Batch`.
+pub(super) fn expand(model: &Model, each: &Each) -> TokenStream {
+    let shell = Shell::new(model, false);
+    let (larder, private) = (&model.root.larder, &model.root.private);
+    let members = Members::new(model);
+    let body = load(model, &shell, &members);
+    let (site, items) = (prologue::site(model), items(model, each, &shell));
+    let (rules, call) =
+        (rules_of(model, &shell), shell.returned(&call(model, each, &shell, members)));
+    let ids = ids(private, each, &shell);
+    let output = &shell.output;
+    let load = mixed!(#private::LoadEach<Id = #ids::Id, Output = #output>);
+    let name = &model.function.sig.ident;
+    let head = shell.head_of(model, name, &mixed!(#larder::Batch), &load);
+    let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
+    let vis = &model.function.vis;
+    mixed! {
+        #(#attributes)*
+        #allowed
+        #vis #head {
+            #site
+            #items
+            #rules
+            #body
+            #call
+        }
+    }
+}
+
+/// `let mut batch`, with a key for each item.
+fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
+    let (private, item) = (&model.root.private, &each.item);
+    let (cache, skip) = (prologue::cache(model), model.conditions.fetch());
+    let key = prologue::key(model);
+    let tags = prologue::tags(model).unwrap_or_else(|| mixed!(#private::Tags::new()));
+    let name = &model.function.args[each.at].ident;
+    let whole = if by_reference(each, shell).is_some() { mixed!(#name) } else { mixed!(&#name) };
+    let ids = ids(private, each, shell);
+    // An item that is neither in the key nor in the tags has been reported.
+    mixed! {
+        let mut batch = #private::FetchEach::new(&__LARDER_SITE) #cache #skip;
+        for #item in #ids::each(#whole) {
+            if batch.is_new(#item) {
+                let key = #key;
+                let tags = #tags;
+                batch.push(#item, key, tags);
+            }
+        }
+    }
+}
+
+/// `let rules`, of one item.
+fn rules_of(model: &Model, shell: &Shell) -> TokenStream {
+    let private = &model.root.private;
+    let whole = prologue::shape(private, &shell.output);
+    let shown = Span::mixed_site().located_at(model.function.output().span());
+    let shape = match model.policy.none_ttl {
+        Some(_) => shown_at(shown, &mixed!(#private::asked)),
+        None => shown_at(shown, &mixed!(#private::found)),
+    };
+    let rules = rules::statements(model);
+    quote_spanned! {Span::mixed_site()=>
+        let shape = #whole;
+        let shape = #shape(shape, &batch);
+        #rules
+    }
+}
+
+fn call(model: &Model, each: &Each, shell: &Shell, members: Members) -> TokenStream {
+    let private = &model.root.private;
+    let rules = rules(model);
+    let Members { names, clones, passed, .. } = members;
+    let receiver = usize::from(model.function.receiver().is_some());
+    let at = receiver + each.at;
+    let without = |members: &[TokenStream]| -> Vec<TokenStream> {
+        let others = members.iter().enumerate().filter(|(index, _)| *index != at);
+        others.map(|(_, member)| member.clone()).collect()
+    };
+    let args = forwarded(model);
+    let demands = demands(model, each);
+    let (args, others) = (tuple(&without(&args)), tuple(&without(&names)));
+    let ids = ids(private, each, shell);
+    let ids_passed = match by_reference(each, shell) {
+        Some(_) => mixed!(::core::borrow::Borrow::borrow(&ids)),
+        None => mixed!(ids),
+    };
+    let mut given = names.clone();
+    given[at].clone_from(&ids_passed);
+    let front = mixed! {
+        move |#others, ids| async move {
+            let ids = #ids::gather(ids);
+            load(#(#given),*).await
+        }
+    };
+    if !model.policy.detaches(&model.function) {
+        return mixed!(#demands batch.call(#rules, #args, #front));
+    }
+    let mut owned = passed.clone();
+    owned[at] = ids_passed;
+    let (clones, again) = (without(&clones), without(&names));
+    mixed! {
+        #demands
+        batch.call_refreshing(#rules, #args, #front, move |#others| {
+            #(#clones)*
+            move |ids| {
+                #(let #again = #private::again(&#again);)*
+                async move {
+                    let ids = #ids::gather(ids);
+                    load(#(#owned),*).await
+                }
+            }
+        })
+    }
+}
+
+/// What rustc says of an owned argument that isn't `Clone` is shown at the argument.
+fn demands(model: &Model, each: &Each) -> TokenStream {
+    let private = &model.root.private;
+    let others = model.function.args.iter().enumerate().filter(|(index, _)| *index != each.at);
+    let owned = others.filter(|(_, arg)| arg.reference().is_none());
+    let demands = owned.map(|(_, arg)| {
+        let name = &arg.ident;
+        let repeats = shown_at(name.span(), &mixed!(#private::repeats));
+        mixed!(#repeats(&#name);)
+    });
+    demands.collect()
+}
+
+/// `<List as Ids>`
+fn ids(private: &TokenStream, each: &Each, shell: &Shell) -> TokenStream {
+    let ty = by_reference(each, shell).unwrap_or_else(|| shell.type_of(each.at));
+    let shown = Span::mixed_site().located_at(ty.span());
+    quote_spanned!(shown=> <#ty as #private::Ids>)
+}
+
+/// The list, where a reference to it is taken.
+fn by_reference<'a>(each: &Each, shell: &'a Shell) -> Option<&'a Type> {
+    match plain(shell.type_of(each.at)) {
+        Type::Reference(reference) => Some(&reference.elem),
+        _ => None,
+    }
+}

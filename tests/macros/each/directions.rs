@@ -1,0 +1,135 @@
+//! What a call can be told, and what evicts it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use larder::{Cache, Clock, Source, cache_evict, cache_put, cached, without_cache};
+
+use super::{Db, of, tens, value, values};
+
+#[tokio::test]
+async fn refresh_loads_all_and_bypass_stores_nothing() {
+    let db = Db::new();
+    let _ = values(&db, &[1, 2]).await;
+    db.write();
+    assert_eq!(values(&db, &[1, 2]).await.unwrap(), tens(&[1, 2]));
+    assert_eq!(values(&db, &[1, 3]).bypass().await.unwrap(), of(&[1, 3], |id| id * 10 + 1));
+    assert_eq!(values(&db, &[1, 3]).peek().await.unwrap(), tens(&[1]));
+    assert_eq!(values(&db, &[1]).refresh().await.unwrap(), of(&[1], |id| id * 10 + 1));
+    assert_eq!(value(&db, 1).await, Ok(11));
+    assert_eq!(db.asked(), [vec![1, 2], vec![1, 3], vec![1]]);
+}
+
+#[tokio::test]
+async fn put_stores_what_there_is_and_forgets_the_rest() {
+    let db = Db::new();
+    let _ = values(&db, &[1, 2, 3]).await;
+    let put = HashMap::from([(1, 7), (9, 7)]);
+    values(&db, &[1, 2]).put(put).await.unwrap();
+    assert_eq!(values(&db, &[1, 2, 3, 9]).peek().await.unwrap(), HashMap::from([(1, 7), (3, 30)]));
+}
+
+#[tokio::test]
+async fn evict_forgets_all_ids_of_the_call() {
+    let db = Db::new();
+    let _ = values(&db, &[1, 2, 3]).await;
+    assert_eq!(values(&db, &[1, 2, 9]).evict().await.unwrap(), 2);
+    assert_eq!(values(&db, &[1, 2, 3]).peek().await.unwrap(), tens(&[3]));
+}
+
+#[tokio::test]
+async fn a_mutator_evicts_the_call() {
+    #[cache_evict(values(db, ids))]
+    async fn change(db: &Db, ids: &[u64]) {
+        let _ = ids;
+        db.write();
+    }
+
+    #[cache_evict(tags = ["value:{id}"], cache = db.cache())]
+    async fn change_one(db: &Db, id: u64) {
+        db.write();
+    }
+
+    let db = Db::new();
+    let _ = values(&db, &[1, 2, 3]).await;
+    change(&db, &[1, 2]).await;
+    assert_eq!(values(&db, &[1, 2, 3]).await.unwrap(), HashMap::from([(1, 11), (2, 21), (3, 30)]));
+    change_one(&db, 3).await;
+    assert_eq!(values(&db, &[1, 2, 3]).await.unwrap(), HashMap::from([(1, 11), (2, 21), (3, 32)]));
+}
+
+#[tokio::test]
+async fn a_call_has_a_ttl_a_cache_and_a_tenant_of_its_own() {
+    let clock = Clock::manual();
+    let db = Db::on(Cache::builder().clock(clock.clone()).build().unwrap());
+    let other = Cache::builder().clock(clock.clone()).build().unwrap();
+    let _ = values(&db, &[1]).ttl("1s").await;
+    let _ = values(&db, &[2]).cache(&other).await;
+    let _ = values(&db, &[3]).tenant("acme").await;
+    assert_eq!(values(&db, &[1, 2, 3]).peek().await.unwrap(), tens(&[1]));
+    assert_eq!(other.get::<u64>("value:2").await.unwrap(), Some(20));
+    assert_eq!(values(&db, &[1, 2, 3]).tenant("acme").peek().await.unwrap(), tens(&[3]));
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(values(&db, &[1]).peek().await.unwrap(), tens(&[]));
+    db.cache().tenant("acme").unwrap().clear().await.unwrap();
+    assert_eq!(values(&db, &[3]).tenant("acme").peek().await.unwrap(), tens(&[]));
+}
+
+#[tokio::test]
+async fn traced_tells_where_each_value_came_from() {
+    let db = Db::new();
+    let _ = values(&db, &[1]).await;
+    let (output, sources) = values(&db, &[2, 1]).traced().await;
+    assert_eq!(output.unwrap(), tens(&[1, 2]));
+    assert_eq!(sources, [(2, Source::Loaded), (1, Source::Memory)]);
+    let (_, sources) = values(&db, &[2, 1]).bypass().traced().await;
+    assert_eq!(sources, [(2, Source::Bypassed), (1, Source::Bypassed)]);
+}
+
+#[tokio::test]
+async fn while_caching_is_off_one_load_brings_all() {
+    let db = Db::new();
+    let _ = values(&db, &[1]).await;
+    let all = without_cache(async { values(&db, &[1, 2]).await }).await;
+    assert_eq!(all.unwrap(), tens(&[1, 2]));
+    assert_eq!(db.asked(), [vec![1], vec![1, 2]]);
+    assert_eq!(values(&db, &[2]).peek().await.unwrap(), tens(&[]));
+}
+
+#[tokio::test]
+async fn without_its_cache_a_function_loads_all() {
+    #[cached(each = "id in ids", cache = "each-nobody-installed-it", skip(db))]
+    async fn values(db: &Db, ids: &[u64]) -> Result<HashMap<u64, u64>, String> {
+        db.fetch(ids).await
+    }
+
+    let db = Db::new();
+    for _ in 0..2 {
+        assert_eq!(values(&db, &[1, 2]).await.unwrap(), tens(&[1, 2]));
+    }
+    assert_eq!(db.asked(), [[1, 2], [1, 2]]);
+    assert!(values(&db, &[1]).peek().await.is_err());
+}
+
+#[tokio::test]
+async fn a_mutators_values_become_the_cached_ones() {
+    #[cache_put(values(db, &ids))]
+    async fn save(db: &Db, ids: Vec<u64>, fails: bool) -> Result<HashMap<u64, u64>, String> {
+        db.write();
+        match fails {
+            true => Err("no".into()),
+            false => Ok(of(&ids, |id| id + 500)),
+        }
+    }
+
+    let db = Db::new();
+    let _ = values(&db, &[1, 2, 3]).await;
+    let _ = save(&db, vec![1, 2], false).await;
+    assert_eq!(
+        values(&db, &[1, 2, 3]).peek().await.unwrap(),
+        HashMap::from([(1, 501), (2, 502), (3, 30)])
+    );
+    // What failed may have been written.
+    let _ = save(&db, vec![2, 3], true).await;
+    assert_eq!(values(&db, &[1, 2, 3]).peek().await.unwrap(), HashMap::from([(1, 501)]));
+}
