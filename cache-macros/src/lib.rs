@@ -105,6 +105,7 @@ use proc_macro::TokenStream;
 /// | `tags = ["users", "user:{id}"]` | none | names under which entries can be evicted together |
 /// | `cache = "people"` | the default cache | a cache by name, or (any other expression) a handle: `cache = self.cache` |
 /// | `local` | all tiers | the memory tier only; the value then needs no serde |
+/// | `each = "id in ids"` | | the function takes a list and is cached for each item of it; see [Batches](#batches) |
 /// | `crate = path` | found | where larder is, for crates that re-export it |
 ///
 /// ```
@@ -198,6 +199,47 @@ use proc_macro::TokenStream;
 ///     vec![words.len() as u64]
 /// }
 /// ```
+///
+/// # Batches
+///
+/// A function over a list of ids that gives values by id is cached for each id:
+///
+/// ```
+/// # use std::collections::HashMap;
+/// # use larder::cached;
+/// # #[derive(Clone)]
+/// # struct Db;
+/// # impl Db {
+/// #     async fn names(&self, ids: &[u64]) -> Result<HashMap<u64, String>, String> {
+/// #         Ok(ids.iter().map(|id| (*id, format!("user {id}"))).collect())
+/// #     }
+/// # }
+/// #[cached(each = "id in ids", key = "name:{id}", tags = ["names"], ttl = "5m", skip(db))]
+/// async fn names(db: &Db, ids: &[u64]) -> Result<HashMap<u64, String>, String> {
+///     db.names(ids).await // one query, for the ids that are not cached
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let db = Db;
+/// let first = names(&db, &[1, 2, 3]).await?;           // the body runs for 1, 2 and 3
+/// let next = names(&db, &[2, 3, 4]).await?;            // and now for 4
+/// assert_eq!((first.len(), &next[&4][..]), (3, "user 4"));
+/// names(&db, &[2]).evict().await?;                     // directions are for all ids of a call
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It returns a `larder::Batch`. The list is a slice, `Vec`, `HashSet` or `BTreeSet`, by value or by reference; the values
+/// come in a `HashMap`, a `BTreeMap` or a `Vec` of pairs, or in a `Result` of that. Keys and tags
+/// are written with the item (`{id}`), `skip_if` and `cache` with the list. The remote tier is asked once for all ids; the
+/// body runs once for those that miss, each with a flight, a ticket and a lease of its own. What somebody else is loading
+/// already is waited for, and loaded in a second run of the body if that fails: so owned arguments must be `Clone`, and the
+/// function async. Remote tiers without leases store all values in one request, those with them each value under its lease.
+///
+/// An id is cached as the value it has in the result, so that it shares its entry with a function of one id that has the same
+/// key and returns that type. An id that the result lacks is not cached; with `none_ttl` it is, and all are cached as `Option`s. If
+/// the load fails, the call does, unless an old value serves for each id that was to be loaded. With `#[cache_put(names(db, &ids))]`
+/// a mutator's values become the cached ones, and ids that it has no value for are forgotten.
 ///
 /// # Sync functions and methods
 ///

@@ -24,6 +24,8 @@ pub(crate) struct Argument {
     pub(crate) ty: Type,
     /// For messages.
     pub(crate) span: TokenStream,
+    /// Whether it stands for one item of a list (`each`).
+    pub(crate) item: bool,
 }
 
 impl Argument {
@@ -152,11 +154,11 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
     Some(match &*arg.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
             let mutability = pat.mutability;
-            Argument { ident: pat.ident.clone(), pattern: None, mutability, ty, span }
+            Argument { ident: pat.ident.clone(), pattern: None, mutability, ty, span, item: false }
         }
         pat => {
             let ident = format_ident!("larder_arg{at}", span = Span::mixed_site());
-            Argument { ident, pattern: Some(pat.clone()), mutability: None, ty, span }
+            Argument { ident, pattern: Some(pat.clone()), mutability: None, ty, span, item: false }
         }
     })
 }

@@ -1,7 +1,7 @@
 //! What a batch function takes and gives: a list of ids, and values by id.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
 /// The argument that `each` goes through: a slice, a `Vec`, or a set of ids.
@@ -82,19 +82,24 @@ pub trait Pairs: Sized {
     fn collect(pairs: impl Iterator<Item = (Self::Key, Self::Value)>) -> Self;
 }
 
-impl<C, K, V> Pairs for C
-where
-    C: IntoIterator<Item = (K, V)> + FromIterator<(K, V)>,
-{
-    type Key = K;
-    type Value = V;
-    fn pairs(self) -> impl Iterator<Item = (K, V)> {
-        self.into_iter()
-    }
-    fn collect(pairs: impl Iterator<Item = (K, V)>) -> Self {
-        pairs.collect()
-    }
+macro_rules! pairs {
+    ($collection:ty, $($generics:tt)*) => {
+        impl<$($generics)*> Pairs for $collection {
+            type Key = K;
+            type Value = V;
+            fn pairs(self) -> impl Iterator<Item = (K, V)> {
+                self.into_iter()
+            }
+            fn collect(pairs: impl Iterator<Item = (K, V)>) -> Self {
+                pairs.collect()
+            }
+        }
+    };
 }
+
+pairs!(HashMap<K, V, S>, K: Eq + Hash, V, S: BuildHasher + Default);
+pairs!(BTreeMap<K, V>, K: Ord, V);
+pairs!(Vec<(K, V)>, K, V);
 
 /// That values are told apart by the very ids that were asked for.
 #[diagnostic::on_unimplemented(
@@ -102,18 +107,11 @@ where
     label = "not by the ids that were asked for",
     note = "with `each`, the keys of the result are the ids of the argument: make both one type"
 )]
-pub trait KeyOf<I>: Sized {
-    /// The id.
-    fn id(self) -> I;
-    /// The key of an id.
-    fn of(id: I) -> Self;
-}
+pub trait KeyOf<I> {}
+impl<I> KeyOf<I> for I {}
+// A second candidate for every type, so that rustc does not infer the ids from the keys and then blame the argument.
+impl<I> KeyOf<Nobody<I>> for I {}
 
-impl<I> KeyOf<I> for I {
-    fn id(self) -> I {
-        self
-    }
-    fn of(id: I) -> I {
-        id
-    }
-}
+/// No id.
+#[derive(Debug)]
+pub struct Nobody<I>(std::marker::PhantomData<I>);

@@ -170,10 +170,10 @@ type Value<S> = <<S as Shape>::Value as Pairs>::Value;
 
 fn take_apart<S, I>(whole: S::Output) -> Result<Vec<(I, Value<S>)>, Unmet<S::Output>>
 where
-    S: Shape<Value: Pairs<Key: KeyOf<I>>>,
+    S: Shape<Value: Pairs<Key = I>>,
 {
     match S::split(whole) {
-        Ok(pairs) => Ok(pairs.pairs().map(|(key, value)| (key.id(), value)).collect()),
+        Ok(pairs) => Ok(pairs.pairs().collect()),
         Err(whole) => {
             let shared = S::share(&whole);
             Err(Unmet::failed(whole, shared))
@@ -183,14 +183,14 @@ where
 
 fn put_together<S, I>(items: impl Iterator<Item = (I, Value<S>)>) -> S::Output
 where
-    S: Shape<Value: Pairs<Key: KeyOf<I>>>,
+    S: Shape<Value: Pairs<Key = I>>,
 {
-    S::join(Pairs::collect(items.map(|(id, value)| (KeyOf::of(id), value))))
+    S::join(Pairs::collect(items))
 }
 
 impl<S, I> Each for Found<S, I>
 where
-    S: Shape<Output: 'static, Value: Pairs<Key: KeyOf<I>, Value: CacheValue>> + 'static,
+    S: Shape<Output: 'static, Value: Pairs<Key = I, Value: CacheValue>> + 'static,
     I: Clone + 'static,
 {
     type Id = I;
@@ -214,7 +214,7 @@ where
 
 impl<S, I> Each for Asked<S, I>
 where
-    S: Shape<Output: 'static, Value: Pairs<Key: KeyOf<I>, Value: CacheValue>> + 'static,
+    S: Shape<Output: 'static, Value: Pairs<Key = I, Value: CacheValue>> + 'static,
     I: Clone + 'static,
 {
     type Id = I;

@@ -68,6 +68,7 @@ impl Each {
         if let Some(whole) = inputs.get_mut(self.at) {
             whole.ident = self.item.clone();
             whole.span = self.literal.to_token_stream();
+            whole.item = true;
         }
         inputs
     }
@@ -159,17 +160,18 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
 fn rules_of(model: &Model, shell: &Shell) -> TokenStream {
     let private = &model.root.private;
     let whole = prologue::shape(private, &shell.output);
-    let shown = Span::mixed_site().located_at(model.function.output().span());
     let shape = match model.policy.none_ttl {
-        Some(_) => shown_at(shown, &mixed!(#private::asked)),
-        None => shown_at(shown, &mixed!(#private::found)),
+        Some(_) => mixed!(#private::asked),
+        None => mixed!(#private::found),
     };
-    let rules = rules::statements(model);
-    quote_spanned! {Span::mixed_site()=>
-        let shape = #whole;
-        let shape = #shape(shape, &batch);
-        #rules
-    }
+    let shape = mixed!(let shape = #whole; let shape = #shape(shape, &batch););
+    let (shape, rules) = (at_output(model, &shape), rules::statements(model));
+    mixed!(#shape #rules)
+}
+
+/// What rustc says of these is shown at the return type.
+fn at_output(model: &Model, tokens: &TokenStream) -> TokenStream {
+    shown_at(model.function.output().span(), tokens)
 }
 
 fn call(model: &Model, each: &Each, shell: &Shell, members: Members) -> TokenStream {
@@ -199,14 +201,16 @@ fn call(model: &Model, each: &Each, shell: &Shell, members: Members) -> TokenStr
         }
     };
     if !model.policy.detaches(&model.function) {
-        return mixed!(#demands batch.call(#rules, #args, #front));
+        let call = at_output(model, &mixed!(batch.call));
+        return mixed!(#demands #call(#rules, #args, #front));
     }
     let mut owned = passed.clone();
     owned[at] = ids_passed;
     let (clones, again) = (without(&clones), without(&names));
+    let call = at_output(model, &mixed!(batch.call_refreshing));
     mixed! {
         #demands
-        batch.call_refreshing(#rules, #args, #front, move |#others| {
+        #call(#rules, #args, #front, move |#others| {
             #(#clones)*
             move |ids| {
                 #(let #again = #private::again(&#again);)*

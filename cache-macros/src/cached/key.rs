@@ -31,6 +31,7 @@ pub(crate) fn build(
     errors: &mut Errors,
 ) -> Option<Key> {
     skip_is_known(&args.skip, names, errors);
+    no_item_skipped(&args.skip, inputs, errors);
     if let Some((name, value)) = &args.key_with {
         return custom(flavor, name, value, args, names, errors);
     }
@@ -128,6 +129,17 @@ fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {
     }
 }
 
+/// An item is what tells entries apart.
+fn no_item_skipped(skip: &[Ident], inputs: &[Argument], errors: &mut Errors) {
+    for ident in skip {
+        if inputs.iter().any(|arg| arg.item && arg.ident == *ident) {
+            let message =
+                format!("`{ident}` cannot be skipped: the function is cached for each `{ident}`");
+            errors.at(ident.span(), message);
+        }
+    }
+}
+
 fn not_both(skip: &[Ident], template: &Template, errors: &mut Errors) {
     for ident in skip.iter().filter(|ident| template.mentions(&ident.to_string())) {
         errors.at(
@@ -175,6 +187,11 @@ fn forgotten(arg: &Argument) -> String {
         return "an argument with a pattern cannot be named in `key`: give it a plain name and take it apart in the body".to_owned();
     }
     let name = &arg.ident;
+    if arg.item {
+        return format!(
+            "`{name}` is not in `key`: all items would share one entry. Add `{{{name}}}` to the key"
+        );
+    }
     format!(
         "`{name}` is neither in `key` nor in `skip(...)`: two calls that differ in `{name}` would share one entry. \
          Add `{{{name}}}` to the key or `skip({name})`"
