@@ -17,8 +17,12 @@ mod cells;
 mod conditions;
 #[path = "macros/each/mod.rs"]
 mod each;
+#[path = "macros/forms/mod.rs"]
+mod forms;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "macros/hygiene.rs"]
+mod hygiene;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/keys_canonical.rs"]

@@ -3,7 +3,7 @@
 pub use crate::batch::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
 };
-pub use crate::call::{Captures, Fetch, Judge, Load, Rules, Tags, wait};
+pub use crate::call::{Captures, Fetch, Judge, Known, Load, Rules, Tags, awaited, wait};
 pub use crate::cell::{HasCell, cell_of};
 pub use crate::codec::{local, remote};
 pub use crate::invalidation::{EvictTarget, Evictions, PutTarget, WriteThrough, event_tag};

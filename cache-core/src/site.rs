@@ -17,6 +17,8 @@ pub struct Site {
     tagged: OnceLock<Policy>,
     cache: Option<&'static str>,
     slot: OnceLock<&'static Slot>,
+    /// The instance of the function that uses its key template, where an `impl` block has several.
+    instance: OnceLock<&'static str>,
 }
 
 impl Site {
@@ -29,6 +31,7 @@ impl Site {
             tagged: OnceLock::new(),
             cache: None,
             slot: OnceLock::new(),
+            instance: OnceLock::new(),
         }
     }
 
@@ -63,6 +66,30 @@ impl Site {
             // Once for each function of the program.
             self.policy.tags(tags.leak())
         })
+    }
+
+    /// Whether `instance` may use the function's key template: the first one that asks may, and no other.
+    ///
+    /// # Errors
+    /// Another one does, and what to write instead.
+    #[inline]
+    pub(crate) fn admit(&self, instance: &'static str) -> Result<(), Error> {
+        let first = *self.instance.get_or_init(|| instance);
+        // The text is compared, too: a name may lie in several places.
+        match std::ptr::eq(first, instance) || first == instance {
+            true => Ok(()),
+            false => Err(self.two_instances(first, instance)),
+        }
+    }
+
+    #[cold]
+    fn two_instances(&self, first: &str, second: &str) -> Error {
+        let message = format!(
+            "the template of `{}` would be one key for `{first}` and `{second}`, whose values may differ: name the type in it \
+             (`{{Self}}`), or add `skip(Self)` if they may share entries",
+            self.name
+        );
+        Error::config("key", message)
     }
 
     fn slot(&self) -> &'static Slot {

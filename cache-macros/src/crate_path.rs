@@ -33,6 +33,11 @@ impl Root {
     }
 }
 
+/// The attributes, if the user depends on them without the facade.
+pub(crate) fn macros() -> Option<TokenStream> {
+    named("larder").or_else(|| named("cache-macros"))
+}
+
 fn given(expr: &Expr, errors: &mut Errors) -> Option<TokenStream> {
     let path: syn::Result<Path> = syn::parse2(expr.to_token_stream());
     match path {

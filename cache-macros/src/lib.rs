@@ -12,6 +12,7 @@ mod cached_property;
 mod call;
 mod crate_path;
 mod duration;
+mod elsewhere;
 mod errors;
 mod fallback;
 mod kept;
@@ -20,6 +21,7 @@ mod mixed;
 mod mutator;
 mod options;
 mod outcome;
+mod returns;
 mod signature;
 mod subject;
 mod target;
@@ -175,8 +177,13 @@ use proc_macro::TokenStream;
 /// `{self.tenant}`, `{pair.0}`) that is written by `Display` and escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
 ///
 /// The type and constant parameters of a generic function are treated as arguments: a template must mention them (`{T}` is the name
-/// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. The parameters of an
-/// `impl` block are not seen; name in the template what makes them differ.
+/// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. An automatic key also
+/// has the parameters of the `impl` block or trait around the function, which the attribute cannot see.
+///
+/// A template is the whole key, and cannot have them unless it says so: `{Self}` is the name of the type. Without it one
+/// instance of the method uses the template, the first in this process that is called. Calls of another (of `Repo<B>` beside
+/// `Repo<A>`) run uncached, and the reason is told once: name `{Self}`, or say with `skip(Self)` that all may share entries. *Processes
+/// that use different instances of such a method share the template in their remote tier.*
 ///
 /// ```
 /// # use larder::cached;
@@ -287,9 +294,58 @@ use proc_macro::TokenStream;
 ///
 /// A sync function takes all options but those marked ᵇ or ʳ.
 ///
-/// Beside a sync function stands an empty type of the same name, beside a sync method (and a method whose load may go on in the
-/// background) a hidden one. So these two kinds of method can be in inherent impls but not in the implementation of a trait, and
-/// a sync associated function without `self` must name `Self` somewhere to be known for one.
+/// Beside a sync function stands an empty type of the same name, beside a sync method with a visibility a hidden one: these give
+/// [`call!`] its `Call`. A method without a visibility may be a trait's, where there is no room for a second function, and so has
+/// none: write `pub(self)` where you want it. A sync associated function without `self` must name `Self` somewhere, if only in
+/// `skip(Self)`, to be known for one.
+///
+/// # Traits and futures
+///
+/// | written | what a call gives |
+/// | --- | --- |
+/// | `async fn` | a `larder::Call` |
+/// | `fn .. -> impl Future<Output = T> + Send` | a `Call`, which is `Send` as promised |
+/// | `fn .. -> Pin<Box<dyn Future<Output = T> + Send + '_>>`, and `#[async_trait]` | that box: a trait may demand it. Evict by key, pattern or tag |
+/// | `fn .. -> T` | the value |
+///
+/// In the implementation of a trait a `Call` refines what the trait says: calls through the type itself take directions, through a
+/// bound (`impl Find`, `T: Find`) or `dyn` they are the futures that the trait declares. A default method is declared
+/// with its `Call`, so that calls through a bound take directions, too; whoever overrides it has to use `#[cached]` as well, with
+/// `skip_if = true` where nothing is to be cached. In a template of a default, name the type: `{Self}`.
+///
+/// A call is `Send` if its load is; its error need not be.
+///
+/// ```
+/// # use larder::cached;
+/// trait Find {
+///     fn find(&self, id: u64) -> impl Future<Output = Result<u64, String>> + Send;
+/// }
+///
+/// #[derive(Clone)]
+/// struct Rows;
+///
+/// impl Find for Rows {
+///     #[cached(ttl = "5m", stale = "1m", key = "row:{id}", skip(self))]
+///     async fn find(&self, id: u64) -> Result<u64, String> {
+///         Ok(id)
+///     }
+/// }
+///
+/// # async fn example() -> Result<(), larder::Error> {
+/// Rows.find(7).evict().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What cannot be cached
+///
+/// `const fn`, `extern` and `unsafe` functions (put the attribute on one that calls them), functions that return nothing, and
+/// values without a name for their type (`impl Trait`).
+///
+/// # Other attributes
+///
+/// Those that rewrite a function (`#[tracing::instrument]`) see it as it was written, whether they stand above or below: what they
+/// add is around the load, and a hit has none of it. All others stay on the function that users call.
 #[proc_macro_attribute]
 pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
     cached::expand(args.into(), item.into()).into()
@@ -366,7 +422,9 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// The function keeps its signature, and attributes can be stacked. At least one target is needed:
+/// The function keeps its signature, and attributes can be stacked. A function that returns `impl Future` or a box of one
+/// counts as async, as an `async fn` does. An async function holds its output while it evicts, so that its future is `Send` if the
+/// output is. At least one target is needed:
 ///
 /// | target | evicts |
 /// | --- | --- |
@@ -462,6 +520,8 @@ pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
 /// larder::call!(report.total(7)).refresh().await;
 /// larder::call!(Report::total(7)).peek().await;
 /// ```
+///
+/// A method has one if it has a visibility; `pub(self)` is enough. Methods of traits have none.
 ///
 /// A path whose last part but one begins with a capital letter is taken for a method, any other for a function.
 #[proc_macro]

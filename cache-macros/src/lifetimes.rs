@@ -19,6 +19,11 @@ pub(crate) struct Named {
 }
 
 impl Named {
+    /// `sig` as it is.
+    pub(crate) fn as_written(sig: Signature) -> Self {
+        Self { sig, lifetimes: Vec::new() }
+    }
+
     /// Names the elided lifetimes of `sig`.
     pub(crate) fn new(mut sig: Signature) -> Self {
         let mut namer = Namer::default();

@@ -1,13 +1,13 @@
 //! What `#[cache_evict]` and `#[cache_put]` share: a function that keeps its signature and whose body runs in the middle.
 
 use proc_macro2::TokenStream;
-use syn::visit::{self, Visit};
-use syn::{ReturnType, Type};
+use syn::Type;
 
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::lifetimes::plain;
 use crate::mixed::mixed;
+use crate::returns::{Returns, is_opaque};
 use crate::signature::Function;
 
 /// Records what neither attribute can go on.
@@ -23,6 +23,11 @@ pub(crate) fn check(name: &str, function: &Function, errors: &mut Errors) {
 /// The function with `inside` for its body.
 pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
     let Function { attrs, vis, sig, .. } = function;
+    let inside = match function.returns {
+        Returns::Value | Returns::Async => inside.clone(),
+        Returns::Opaque(_) => mixed!(async move { #inside }),
+        Returns::Boxed(_) => mixed!(::std::boxed::Box::pin(async move { #inside })),
+    };
     mixed! {
         #(#attrs)*
         #vis #sig {
@@ -36,7 +41,8 @@ pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
 /// With `keeps_arguments` the body takes only what it consumes, so that later expressions can use the rest. Otherwise it takes
 /// all: a borrow would make the future `!Send` for arguments that are `Send` but not `Sync`.
 pub(crate) fn run_body(function: &Function, root: &Root, keeps_arguments: bool) -> TokenStream {
-    let (private, block) = (&root.private, function.body());
+    let private = &root.private;
+    let block = function.returns.awaited(private, &function.body());
     let capture = (!keeps_arguments).then(|| mixed!(move));
     let named = nameable(function);
     if !function.is_async() {
@@ -56,26 +62,11 @@ pub(crate) fn run_body(function: &Function, root: &Root, keeps_arguments: bool) 
 /// The output, unless it cannot be written down in a body.
 pub(crate) fn nameable(function: &Function) -> Option<Type> {
     let output = function.output();
-    let mut opaque = Opaque(matches!(plain(&output), Type::Never(_)));
-    opaque.visit_type(&output);
-    (!opaque.0).then_some(output)
+    let named = !is_opaque(&output) && !matches!(plain(&output), Type::Never(_));
+    named.then_some(output)
 }
 
 /// Whether the function returns `()`.
 pub(crate) fn returns_nothing(function: &Function) -> bool {
-    match &function.sig.output {
-        ReturnType::Default => true,
-        ReturnType::Type(_, ty) => {
-            matches!(plain(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
-        }
-    }
-}
-
-struct Opaque(bool);
-
-impl<'ast> Visit<'ast> for Opaque {
-    fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
-        self.0 = true;
-        visit::visit_type_impl_trait(self, ty);
-    }
+    matches!(plain(&function.output()), Type::Tuple(tuple) if tuple.elems.is_empty())
 }

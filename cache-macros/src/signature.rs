@@ -1,14 +1,16 @@
 //! What all attributes need to know of the function that they are on.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
+use syn::visit::Visit;
 use syn::{
-    AttrStyle, Attribute, Block, FnArg, ItemFn, Pat, Receiver, ReceiverKind, ReturnType, Signature,
-    Type, Visibility, parse_quote,
+    AttrStyle, Attribute, Block, FnArg, ItemFn, Pat, Receiver, ReceiverKind, Signature, Type,
+    Visibility, parse_quote,
 };
 
 use crate::lifetimes::plain;
 use crate::mixed::mixed;
+use crate::returns::{self, Returns};
 
 /// One argument, the receiver apart.
 #[derive(Clone)]
@@ -17,6 +19,8 @@ pub(crate) struct Argument {
     pub(crate) ident: Ident,
     /// The user's pattern, where it's no plain name.
     pub(crate) pattern: Option<Pat>,
+    /// `mut`, in front of a plain name.
+    pub(crate) mutability: Option<syn::Token![mut]>,
     pub(crate) ty: Type,
     /// For messages.
     pub(crate) span: TokenStream,
@@ -41,6 +45,7 @@ pub(crate) struct Function {
     pub(crate) sig: Signature,
     pub(crate) block: Block,
     pub(crate) args: Vec<Argument>,
+    pub(crate) returns: Returns,
     /// Whether it certainly stands in an impl block or trait: it has a receiver or names `Self`.
     pub(crate) associated: bool,
 }
@@ -48,12 +53,12 @@ pub(crate) struct Function {
 impl Function {
     /// Takes `item` apart.
     pub(crate) fn new(item: ItemFn) -> Self {
-        let associated =
-            item.sig.receiver().is_some() || mentions_self_type(item.to_token_stream());
+        let associated = item.sig.receiver().is_some() || names_self_type(&item);
         let ItemFn { attrs, vis, sig, block, .. } = item;
         let attrs = attrs.into_iter().map(outer).collect();
         let args = sig.inputs.iter().enumerate().filter_map(argument).collect();
-        Self { attrs, vis, sig, block: *block, args, associated }
+        let returns = Returns::new(&sig);
+        Self { attrs, vis, sig, block: *block, args, returns, associated }
     }
 
     /// The receiver, if there's one.
@@ -61,14 +66,19 @@ impl Function {
         self.sig.receiver()
     }
 
-    /// Whether it is an `async fn`.
+    /// Whether a call of it is awaited.
     pub(crate) fn is_async(&self) -> bool {
-        self.sig.asyncness.is_some()
+        self.returns.is_future()
     }
 
-    /// The return type, `()` where none is written.
+    /// What it gives in the end, `()` where nothing is written.
     pub(crate) fn output(&self) -> Type {
-        output(&self.sig)
+        returns::output(&self.sig)
+    }
+
+    /// Whether something of the function's name is called in its body.
+    pub(crate) fn calls_itself(&self) -> bool {
+        calls(&self.sig.ident, self.block.to_token_stream())
     }
 
     /// The body as a block of ours: the user's braces around one expression would be linted as needless inside others.
@@ -88,6 +98,7 @@ impl Function {
             all: this.into_iter().chain(args).collect(),
             consts: consts.collect(),
             types: types.collect(),
+            this: Some(Ident::new(SELF_TYPE, Span::call_site())),
         }
     }
 }
@@ -99,7 +110,12 @@ pub(crate) struct Names {
     /// The parameters that tell instances of a generic function apart.
     pub(crate) consts: Vec<Ident>,
     pub(crate) types: Vec<Ident>,
+    /// `Self`. What its parameters are is not known, so that nothing more can be asked of it.
+    pub(crate) this: Option<Ident>,
 }
+
+/// The type that a method belongs to, as templates and `skip` know it.
+pub(crate) const SELF_TYPE: &str = "Self";
 
 impl Names {
     /// The argument called `name`.
@@ -114,20 +130,12 @@ impl Names {
 
     /// The type parameter called `name`.
     pub(crate) fn ty(&self, name: &str) -> Option<&Ident> {
-        self.types.iter().find(|ident| *ident == name)
+        self.types.iter().chain(&self.this).find(|ident| *ident == name)
     }
 
     /// The generic parameters, lifetimes apart.
     pub(crate) fn generics(&self) -> impl Iterator<Item = &Ident> {
         self.types.iter().chain(&self.consts)
-    }
-}
-
-/// The return type of `sig`.
-pub(crate) fn output(sig: &Signature) -> Type {
-    match &sig.output {
-        ReturnType::Default => parse_quote!(()),
-        ReturnType::Type(_, ty) => (**ty).clone(),
     }
 }
 
@@ -145,11 +153,12 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
     let ty = (*arg.ty).clone();
     Some(match &*arg.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-            Argument { ident: pat.ident.clone(), pattern: None, ty, span, item: false }
+            let mutability = pat.mutability;
+            Argument { ident: pat.ident.clone(), pattern: None, mutability, ty, span, item: false }
         }
         pat => {
             let ident = format_ident!("larder_arg{at}", span = Span::mixed_site());
-            Argument { ident, pattern: Some(pat.clone()), ty, span, item: false }
+            Argument { ident, pattern: Some(pat.clone()), mutability: None, ty, span, item: false }
         }
     })
 }
@@ -159,8 +168,46 @@ pub(crate) fn mentions_self_type(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == "Self",
         TokenTree::Group(group) => mentions_self_type(group.stream()),
-        _ => false,
+        TokenTree::Literal(literal) => literal.to_string().contains("{Self}"),
+        TokenTree::Punct(_) => false,
     })
+}
+
+/// Whether `name(..)` or `name::<..>(..)` stands somewhere in `tokens`.
+fn calls(name: &Ident, tokens: TokenStream) -> bool {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let found = match &token {
+            TokenTree::Group(group) => calls(name, group.stream()),
+            TokenTree::Ident(ident) if ident == name => match tokens.peek() {
+                Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
+                Some(TokenTree::Punct(punct)) => punct.as_char() == ':',
+                _ => false,
+            },
+            _ => false,
+        };
+        if found {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether `function` names the type that it belongs to. Items in its body have a `Self` of their own.
+fn names_self_type(function: &ItemFn) -> bool {
+    struct SelfType(bool);
+    impl<'ast> Visit<'ast> for SelfType {
+        fn visit_ident(&mut self, ident: &'ast Ident) {
+            self.0 |= ident == "Self";
+        }
+        fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+            self.0 |= mentions_self_type(mac.tokens.clone());
+        }
+        fn visit_item(&mut self, _: &'ast syn::Item) {}
+    }
+    let mut found = SelfType(false);
+    found.visit_item_fn(function);
+    found.0
 }
 
 /// Puts names in the place of patterns; `keep_mut` leaves `mut` where the body follows.

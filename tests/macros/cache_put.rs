@@ -99,7 +99,7 @@ async fn sync_functions_methods_and_other_attributes() {
     }
     impl Counter {
         #[cached(key = "counter:{self.id}", cache = "put-sync")]
-        fn value(&self) -> u64 {
+        pub(crate) fn value(&self) -> u64 {
             0
         }
 

@@ -54,12 +54,12 @@ struct Report {
 
 impl Report {
     #[cached(cache = "sync-paths")]
-    fn total(&self, n: u64) -> u64 {
+    pub(crate) fn total(&self, n: u64) -> u64 {
         self.year + n
     }
 
     #[cached(cache = "sync-paths")]
-    fn first(n: u64) -> Result<u64, std::num::ParseIntError> {
+    pub(crate) fn first(n: u64) -> Result<u64, std::num::ParseIntError> {
         Ok(Self { year: "1900".parse()? }.year + n)
     }
 }

@@ -1,5 +1,6 @@
 //! What expansions build a batch from.
 
+use std::any::type_name;
 use std::collections::HashSet;
 use std::future::Future;
 use std::hash::Hash;
@@ -12,7 +13,7 @@ use super::{Batch, Item};
 use crate::backend::BoxFuture;
 use crate::cache::Cache;
 use crate::call::{Rules, Tags, Target};
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, enclosing};
 use crate::policy::Held;
 use crate::site::Site;
 use crate::strategy::Mode;
@@ -21,6 +22,7 @@ use crate::value::CacheValue;
 /// What an expansion starts from: the site, and a key for each id.
 #[derive(Debug)]
 pub struct FetchEach<I> {
+    site: &'static Site,
     target: Target,
     policy: Held,
     mode: Mode,
@@ -33,6 +35,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
     /// A batch at `site`, of nothing yet.
     pub fn new(site: &'static Site) -> Self {
         Self {
+            site,
             target: Target::Site(site),
             policy: Held::Static(site.policy()),
             mode: Mode::Normal,
@@ -40,6 +43,26 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
             ids: Vec::new(),
             known: HashSet::new(),
         }
+    }
+
+    /// For key templates: runs uncached if another instance of the function uses its key; see
+    /// [`Fetch::of_instance`](crate::__private::Fetch::of_instance).
+    #[must_use]
+    pub fn of_instance<C: Fn()>(self, _closure: C) -> Self {
+        self.admitted(type_name::<C>())
+    }
+
+    /// The same, where the function's own generics don't count.
+    #[must_use]
+    pub fn of_type<C: Fn()>(self, _closure: C) -> Self {
+        self.admitted(enclosing(type_name::<C>()))
+    }
+
+    fn admitted(mut self, instance: &'static str) -> Self {
+        if let Err(error) = self.site.admit(instance) {
+            self.target = Target::Refused(error);
+        }
+        self
     }
 
     /// Whether an id was not pushed yet.

@@ -1,5 +1,6 @@
 //! What expansions build a call from.
 
+use std::any::type_name;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::load::{Loading, uncached_or_read};
 use super::{Call, Load, Rules, Tags, Target, Whole};
 use crate::cache::Cache;
 use crate::cell::CachedCell;
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, enclosing};
 use crate::policy::Held;
 use crate::site::Site;
 use crate::strategy::{Mode, Once, Plan, Refreshing, Work};
@@ -16,6 +17,7 @@ use crate::value::{CacheValue, Shape};
 /// What an expansion starts from: site and key.
 #[derive(Debug)]
 pub struct Fetch {
+    site: &'static Site,
     plan: Plan,
     target: Target,
 }
@@ -25,7 +27,11 @@ impl Fetch {
     #[inline]
     pub fn new(site: &'static Site, mut key: KeyBuf) -> Self {
         key.seal();
-        Self { plan: Plan::new(key, Held::Static(site.policy()), None), target: Target::Site(site) }
+        Self {
+            site,
+            plan: Plan::new(key, Held::Static(site.policy()), None),
+            target: Target::Site(site),
+        }
     }
 
     /// Tags of this call, beside the policy's.
@@ -55,6 +61,28 @@ impl Fetch {
     #[must_use]
     pub fn cell(mut self, cell: &CachedCell) -> Self {
         self.plan.cell = Some(Arc::clone(cell.contents()));
+        self
+    }
+
+    /// For key templates: runs uncached if another instance of the function uses its key. A function in a generic `impl` block,
+    /// or in a trait, has several; the closure stands in this one.
+    #[inline]
+    #[must_use]
+    pub fn of_instance<C: Fn()>(self, _closure: C) -> Self {
+        self.admitted(type_name::<C>())
+    }
+
+    /// The same, where the function's own generics don't count.
+    #[must_use]
+    pub fn of_type<C: Fn()>(self, _closure: C) -> Self {
+        self.admitted(enclosing(type_name::<C>()))
+    }
+
+    #[inline]
+    fn admitted(mut self, instance: &'static str) -> Self {
+        if let Err(error) = self.site.admit(instance) {
+            self.target = Target::Refused(error);
+        }
         self
     }
 

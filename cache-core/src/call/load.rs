@@ -1,6 +1,7 @@
 //! The load behind a call: the one generic part, its future boxed only once there is no hit.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,6 +18,37 @@ use crate::value::{CacheValue, Shape};
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
 pub trait Captures<T: ?Sized> {}
 impl<T: ?Sized, U: ?Sized> Captures<U> for T {}
+
+/// The output of a body that gives a future, told by the type `W` what output that is.
+pub async fn awaited<W, F>(body: impl FnOnce() -> F) -> W::Output
+where
+    W: Future + ?Sized,
+    F: Future<Output = W::Output>,
+{
+    body().await
+}
+
+/// The type of an argument that is an `impl Trait`, for closures, which have no word for it.
+#[derive(Debug)]
+pub struct Known<T: ?Sized>(PhantomData<fn(&T)>);
+
+impl<T: ?Sized> Clone for Known<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Known<T> {}
+
+impl<T: ?Sized> Known<T> {
+    /// What `argument` is of.
+    pub fn of(_argument: &T) -> Self {
+        Self(PhantomData)
+    }
+
+    /// Says that `argument` is of it, too.
+    pub fn is(self, _argument: &T) {}
+}
 
 /// The load behind a [`Call`](crate::Call). Not to be implemented outside larder.
 pub trait Load: Unpin {

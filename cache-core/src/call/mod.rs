@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 pub(crate) use direct::boxed_future;
 pub use direct::{Peek, Put};
 pub use fetch::Fetch;
-pub use load::{Captures, Load};
+pub use load::{Captures, Known, Load, awaited};
 use load::{First, Inside, Outside};
 pub use origin::{Cached, Source};
 pub(crate) use rules::Verdict;
@@ -248,7 +248,10 @@ impl<L: Load> Call<L> {
 
     /// Another cache: a handle, or a name.
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
-        self.whole.target = cache.into_target();
+        // What was refused is refused in every cache.
+        if !matches!(self.whole.target, Target::Refused(_)) {
+            self.whole.target = cache.into_target();
+        }
         self
     }
 

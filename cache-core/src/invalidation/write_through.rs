@@ -83,14 +83,19 @@ where
     }
 
     /// Takes the body's output: a value is put, a failure evicts.
-    pub async fn finish(self, output: &S::Output) {
+    ///
+    /// The future holds a copy of the value and does not borrow the output, which need not be `Sync`.
+    pub fn finish(self, output: &S::Output) -> impl Future<Output = ()> + use<S> {
         let Self { shape, write, otherwise, wanted } = self;
-        let Some(value) = shape.value(output) else { return otherwise.run().await };
-        let otherwise = otherwise.released();
-        if !wanted {
-            return otherwise.run().await;
+        let value = shape.value(output).cloned();
+        async move {
+            let Some(value) = value else { return otherwise.run().await };
+            let otherwise = otherwise.released();
+            if !wanted {
+                return otherwise.run().await;
+            }
+            finish(write(value), otherwise).await;
         }
-        finish(write(value.clone()), otherwise).await;
     }
 
     /// [`finish`](Self::finish) for sync functions: memory at once, the remote tier in the

@@ -7,6 +7,7 @@ mod args;
 mod buf;
 mod field;
 mod id;
+mod place;
 mod tenant;
 mod unordered;
 
@@ -14,4 +15,5 @@ pub use buf::KeyBuf;
 pub(crate) use buf::SEALED_HEAD;
 pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
+pub(crate) use place::enclosing;
 pub(crate) use tenant::TenantPrefix;

@@ -24,10 +24,11 @@ pub(super) enum Purpose {
     Renew { fresh: Option<Timestamp> },
 }
 
-pub(super) enum Finding<O> {
-    Hit(Cached<O>),
+/// A value and no output: it is held while others are waited for, and an output need not be `Send`.
+pub(super) enum Finding<V> {
+    Hit(Cached<V>),
     /// The remote tier has a stale value, which serves while a refresh runs. It has landed the flight.
-    Stale(Cached<O>),
+    Stale(Cached<V>),
     Missing(Missing),
 }
 
@@ -72,7 +73,7 @@ where
         lead: &mut Lead,
         ticket: &mut Ticket,
         purpose: Purpose,
-    ) -> Finding<S::Output> {
+    ) -> Finding<S::Value> {
         let codec = self.plan.remote_codec(&self.inner);
         if self.is_refresh() {
             // It does not read, but what it stores is judged by the fleet's generations.
@@ -101,8 +102,8 @@ where
         entry: Stored,
         source: Source,
         purpose: Purpose,
-    ) -> Option<Cached<S::Output>> {
-        let hit = self.cached(&entry, source)?;
+    ) -> Option<Cached<S::Value>> {
+        let hit = self.cached_value(&entry, source)?;
         match source {
             // Nobody reads: it is a refresh that another has done.
             _ if purpose.is_renewal() => {}
@@ -120,7 +121,7 @@ where
         lead: &mut Lead,
         ticket: &mut Ticket,
         purpose: Purpose,
-    ) -> Finding<S::Output> {
+    ) -> Finding<S::Value> {
         let inner = &self.inner;
         let found = inner.look_remote(&self.plan, codec, ticket, self.seat.as_ref()).await;
         lead.restamp(&ticket.stamps);
@@ -158,7 +159,7 @@ where
         error: BackendError,
         lead: &mut Lead,
         purpose: Purpose,
-    ) -> Finding<S::Output> {
+    ) -> Finding<S::Value> {
         let entry = self.inner.unverified(self.id).filter(|entry| purpose.takes(entry));
         match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
             Some(hit) => Finding::Hit(hit),
@@ -168,7 +169,7 @@ where
 
     /// Kept in memory only, there is nobody to verify a value with while the bus is down: what is there
     /// is served. Once the bus is back, what may have missed an eviction is loaded anew.
-    fn find_unlinked(&self, lead: &mut Lead, purpose: Purpose) -> Finding<S::Output> {
+    fn find_unlinked(&self, lead: &mut Lead, purpose: Purpose) -> Finding<S::Value> {
         let unlinked = !self.inner.generations.is_linked();
         let entry = self.inner.unverified(self.id).filter(|_| unlinked);
         match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {

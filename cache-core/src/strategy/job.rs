@@ -70,7 +70,12 @@ where
 
     /// The entry's value as this read's output, if it is of its type.
     pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Cached<S::Output>> {
-        let value = S::join(entry.value::<S::Value>()?.clone());
+        Some(self.cached_value(entry, source)?.map(S::join))
+    }
+
+    /// The entry's value, if it is of this read's type.
+    pub(super) fn cached_value(&self, entry: &Stored, source: Source) -> Option<Cached<S::Value>> {
+        let value = entry.value::<S::Value>()?.clone();
         let age = self.inner.clock.now().since(entry.life.created).unwrap_or_default();
         Some(Cached { value, source, age })
     }

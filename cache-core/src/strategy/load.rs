@@ -64,7 +64,7 @@ where
                 let hit = self.hit(&mut lead, Arc::clone(&entry), Source::Remote, purpose);
                 if let Some(hit) = hit {
                     promote(&self.inner, &ticket, &entry);
-                    return hit;
+                    return hit.map(S::join);
                 }
                 Fill::Memory
             }

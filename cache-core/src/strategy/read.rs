@@ -72,12 +72,12 @@ where
                         Err(instead) => return instead,
                     };
                     match found {
-                        Finding::Hit(hit) => return hit,
+                        Finding::Hit(hit) => return hit.map(S::join),
                         Finding::Stale(hit) => {
                             // It can be detached: that is what was asked for.
                             drop((lead, ticket));
                             let _ = self.renew_behind(work, hit.source, hit.age);
-                            return hit;
+                            return hit.map(S::join);
                         }
                         Finding::Missing(missing) => {
                             let lead = || self.lead(lead, ticket, missing, work, patience);
@@ -86,20 +86,23 @@ where
                     }
                 }
                 Role::Wait(flight) => {
-                    let aside = self.aside();
-                    let waited = boxed(|| self.await_flight(&flight, &mut patience)).await;
-                    drop(aside);
-                    match waited {
-                        Waited::Instead(instead) => return instead,
-                        Waited::Overdue | Waited::Landed(Landing::Abandoned) => {}
-                        Waited::Landed(Landing::Failed(None)) => {
-                            return boxed(|| self.retry(&flight, work, patience)).await;
+                    // In a block, so that an output which is served instead is not held across the next wait: it
+                    // need not be `Send`.
+                    let landing = {
+                        let aside = self.aside();
+                        let waited = boxed(|| self.await_flight(&flight, &mut patience)).await;
+                        drop(aside);
+                        match waited {
+                            Waited::Instead(instead) => return instead,
+                            Waited::Overdue => continue,
+                            Waited::Landed(landing) => landing,
                         }
-                        Waited::Landed(landing) => {
-                            if let Some(taken) = self.take(landing) {
-                                return taken;
-                            }
-                        }
+                    };
+                    if let Landing::Failed(None) = landing {
+                        return boxed(|| self.retry(&flight, work, patience)).await;
+                    }
+                    if let Some(taken) = self.take(landing) {
+                        return taken;
                     }
                 }
             }
@@ -231,7 +234,7 @@ where
         let mut ticket = self.plan.ticket(&self.inner, self.id);
         let purpose = Purpose::Answer { stale: false };
         match boxed(|| self.find(&mut lead, &mut ticket, purpose)).await {
-            Finding::Hit(hit) | Finding::Stale(hit) => hit,
+            Finding::Hit(hit) | Finding::Stale(hit) => hit.map(S::join),
             Finding::Missing(missing) => {
                 boxed(|| self.lead(lead, ticket, missing, work, patience)).await
             }

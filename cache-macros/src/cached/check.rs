@@ -40,20 +40,18 @@ fn qualifiers(flavor: Flavor, function: &Function, errors: &mut Errors) {
 }
 
 fn output(function: &Function, errors: &mut Errors) {
-    let ty = match &function.sig.output {
-        ReturnType::Default => {
-            let ident = &function.sig.ident;
-            return errors
-                .at(ident.span(), format!("`{ident}` returns nothing: there is nothing to cache"));
-        }
-        ReturnType::Type(_, ty) => &**ty,
-    };
-    match plain(ty) {
+    if let ReturnType::Default = &function.sig.output {
+        let ident = &function.sig.ident;
+        return errors
+            .at(ident.span(), format!("`{ident}` returns nothing: there is nothing to cache"));
+    }
+    let ty = function.output();
+    match plain(&ty) {
         Type::Tuple(tuple) if tuple.elems.is_empty() => {
-            errors.on(ty, "this function returns `()`: there is nothing to cache");
+            errors.on(&ty, "this function returns `()`: there is nothing to cache");
         }
-        Type::Never(_) => errors.on(ty, "this function never returns: there is nothing to cache"),
-        _ => ImplTrait(errors).visit_type(ty),
+        Type::Never(_) => errors.on(&ty, "this function never returns: there is nothing to cache"),
+        ty => ImplTrait(errors).visit_type(ty),
     }
 }
 

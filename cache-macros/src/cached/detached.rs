@@ -1,105 +1,78 @@
 //! Loads that may go on in the background (refreshes, timeouts): such a load may run after the caller is gone, so the body
-//! becomes a function of its own that either the caller's arguments or clones of them are given to.
+//! becomes a closure that either the caller's arguments or clones of them are given to.
+//!
+//! A closure and no function beside the user's: the implementation of a trait has no room for one.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
-use syn::Ident;
-use syn::ext::IdentExt as _;
+use syn::{Receiver, ReceiverKind, Type, parse_quote};
 
-use super::expand::{Shell, turbofish};
+use super::expand::{Shell, patterns};
 use super::model::Model;
+use super::prologue;
 use super::rules::rules;
 use super::sync::forwarded;
-use super::{attrs, prologue};
+use crate::elsewhere::{moved, this};
+use crate::lifetimes::plain;
 use crate::mixed::{mixed, shown_at};
-use crate::signature::{Held, held};
+use crate::returns::is_opaque;
+use crate::signature::{Argument, Held, held};
 
-/// The wrapper and the load.
+/// The function, with its load as a closure.
 pub(crate) fn expand(model: &Model) -> TokenStream {
-    let Body { sibling, nested, path } = Body::new(model);
-    let wrapper = wrapper(model, &nested, &path);
-    mixed!(#wrapper #sibling)
-}
-
-/// The function that the body became.
-pub(super) struct Body {
-    /// Beside the wrapper,
-    pub(super) sibling: TokenStream,
-    /// or inside of it.
-    pub(super) nested: TokenStream,
-    /// What it is called from there.
-    pub(super) path: TokenStream,
-}
-
-impl Body {
-    pub(super) fn new(model: &Model) -> Self {
-        let name = &model.function.sig.ident;
-        let load_name = match model.function.associated {
-            true => format_ident!("__larder_load_{}", name.unraw(), span = name.span()),
-            false => Ident::new("__larder_load", Span::mixed_site()),
-        };
-        let load = load(model, &load_name);
-        // `Self` cannot be named in a nested function, so a method's load is its sibling.
-        let (sibling, nested, path) = match model.function.associated {
-            true => (load, TokenStream::new(), mixed!(Self::#load_name)),
-            false => (TokenStream::new(), load, load_name.to_token_stream()),
-        };
-        Self { sibling, nested, path }
-    }
-}
-
-fn load(model: &Model, name: &Ident) -> TokenStream {
-    let (for_body, hidden) = (attrs::for_body(&model.function.attrs), attrs::allowed_hidden());
-    let mut sig = model.function.sig.clone();
-    sig.ident = name.clone();
-    let block = &model.function.block;
-    // An argument that only the key or the cache uses is used.
-    mixed! {
-        #for_body
-        #hidden
-        #[allow(unused_variables)]
-        #sig #block
-    }
-}
-
-fn wrapper(model: &Model, nested: &TokenStream, path: &TokenStream) -> TokenStream {
     let shell = Shell::new(model, false);
-    let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
+    let members = Members::new(model);
+    let load = load(model, &shell, &members);
     let (fetch, rules) = (prologue::fetch(model), rules(model));
-    let (attributes, allowed) = (attrs::for_wrapper(&model.function.attrs), attrs::allowed());
-    let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));
-    let (args, members) = (tuple(&forwarded(model)), Members::new(model));
+    let args = tuple(&forwarded(model));
     let (names, held, clones, passed) =
         (tuple(&members.names), &members.names, &members.clones, &members.passed);
-    let turbofish = turbofish(model);
+    let call = mixed! {
+        #fetch.call_refreshing(
+            #rules,
+            #args,
+            move |#names| async move { load(#(#held),*).await },
+            move |#names| {
+                #(#clones)*
+                async move { load(#(#passed),*).await }
+            },
+        )
+    };
+    shell.function(model, &load, &call)
+}
+
+/// `let load`: a closure that holds nothing, so that both uses can have it.
+pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStream {
+    let (private, output) = (&model.root.private, &shell.output);
+    let (params, known, same) = (&members.params, &members.known, &members.same);
+    let patterns = patterns(&model.function.args);
+    let statements = moved(&model.function.block, &model.function.sig).stmts;
+    let block = model.function.returns.awaited(private, &mixed!({ #(#statements)* }));
+    // An argument that only the key or the cache uses is used.
     mixed! {
-        #attributes
-        #allowed
-        #vis #head {
-            #site
-            #nested
-            #locals
-            #fetch.call_refreshing(
-                #rules,
-                #args,
-                move |#names| #path #turbofish (#(#held),*),
-                move |#names| {
-                    #(#clones)*
-                    async move { #path #turbofish (#(#passed),*).await }
-                },
-            )
-        }
+        #(#known)*
+        #[allow(unused_variables)]
+        let load = async move |#(#params),*| -> #output {
+            #(#same)*
+            #patterns
+            #block
+        };
     }
 }
 
-/// How each argument goes from the wrapper to the load.
+/// How each argument goes from the function to its load.
 #[derive(Default)]
 pub(super) struct Members {
     /// Its name inside the closures.
     pub(super) names: Vec<TokenStream>,
-    /// The statement that makes a borrowed one owned.
+    /// It as an argument of the load.
+    params: Vec<TokenStream>,
+    /// Statements in front of the load and in it: what the type of an `impl Trait` is, which closures have no word for.
+    pub(super) known: Vec<TokenStream>,
+    same: Vec<TokenStream>,
+    /// The statements that make borrowed ones owned.
     pub(super) clones: Vec<TokenStream>,
-    /// The owned one, borrowed again where the load wants a reference.
+    /// The owned ones, borrowed again where the load wants a reference.
     pub(super) passed: Vec<TokenStream>,
 }
 
@@ -107,14 +80,32 @@ impl Members {
     pub(super) fn new(model: &Model) -> Self {
         let mut members = Self::default();
         if let Some(receiver) = model.function.receiver() {
-            let shown = Span::mixed_site().located_at(receiver.self_token.span);
-            let name = Ident::new("larder_self", shown);
+            let name = this(receiver.self_token.span);
+            let (mutable, ty) = (&receiver.mutability, anonymous(&receiver_type(receiver)));
+            members.params.push(mixed!(#mutable #name: #ty));
             members.push(model, &name, matches!(held(receiver), Held::Shared));
         }
         for arg in &model.function.args {
+            members.param(model, arg);
             members.push(model, &arg.ident, arg.reference().is_some());
         }
         members
+    }
+
+    fn param(&mut self, model: &Model, arg: &Argument) {
+        let (private, name, mutable) = (&model.root.private, &arg.ident, &arg.mutability);
+        let mut ty = anonymous(&arg.ty);
+        if is_opaque(&ty) {
+            let known = format_ident!("known{}", self.known.len(), span = Span::mixed_site());
+            let borrow = arg.reference().is_none().then(|| mixed!(&));
+            self.known.push(mixed!(let #known = #private::Known::of(#borrow #name);));
+            self.same.push(mixed!(#known.is(#borrow #name);));
+            ty = match plain(&ty) {
+                Type::Reference(_) => parse_quote!(&_),
+                _ => parse_quote!(_),
+            };
+        }
+        self.params.push(mixed!(#mutable #name: #ty));
     }
 
     fn push(&mut self, model: &Model, name: &Ident, borrowed: bool) {
@@ -132,6 +123,24 @@ impl Members {
             self.passed.push(name.to_token_stream());
         }
     }
+}
+
+/// `&Self` of `&self`.
+fn receiver_type(receiver: &Receiver) -> Type {
+    match &receiver.kind {
+        ReceiverKind::Reference(and, _, mutability) => parse_quote!(#and #mutability Self),
+        ReceiverKind::Typed(_, ty) => (**ty).clone(),
+        _ => parse_quote!(Self),
+    }
+}
+
+/// `ty`; where it is a reference, one of any lifetime.
+fn anonymous(ty: &Type) -> Type {
+    let mut ty = plain(ty).clone();
+    if let Type::Reference(reference) = &mut ty {
+        reference.lifetime = None;
+    }
+    ty
 }
 
 /// A tuple of any length, one included.

@@ -6,8 +6,8 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, LitStr, Token, Type};
 
-use super::detached::{Body, Members, tuple};
-use super::expand::{Shell, turbofish};
+use super::detached::{Members, load, tuple};
+use super::expand::Shell;
 use super::model::Model;
 use super::rules::{self, rules};
 use super::sync::forwarded;
@@ -109,35 +109,37 @@ fn can_be_repeated(function: &Function, errors: &mut Errors) {
 pub(super) fn expand(model: &Model, each: &Each) -> TokenStream {
     let shell = Shell::new(model, false);
     let (larder, private) = (&model.root.larder, &model.root.private);
-    let Body { sibling, nested, path } = Body::new(model);
+    let members = Members::new(model);
+    let body = load(model, &shell, &members);
     let (site, items) = (prologue::site(model), items(model, each, &shell));
-    let (rules, call) = (rules_of(model, &shell), call(model, each, &shell, &path));
+    let (rules, call) =
+        (rules_of(model, &shell), shell.returned(&call(model, each, &shell, members)));
     let ids = ids(private, each, &shell);
     let output = &shell.output;
     let load = mixed!(#private::LoadEach<Id = #ids::Id, Output = #output>);
     let name = &model.function.sig.ident;
     let head = shell.head_of(model, name, &mixed!(#larder::Batch), &load);
-    let (attributes, allowed) = (attrs::for_wrapper(&model.function.attrs), attrs::allowed());
+    let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
     let vis = &model.function.vis;
     mixed! {
-        #attributes
+        #(#attributes)*
         #allowed
         #vis #head {
             #site
-            #nested
             #items
             #rules
+            #body
             #call
         }
-        #sibling
     }
 }
 
 /// `let mut batch`, with a key for each item.
 fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let (private, item) = (&model.root.private, &each.item);
-    let skip = model.conditions.fetch();
-    let batch = prologue::on_cache(model, &mixed!(#private::FetchEach::new(&__LARDER_SITE) #skip));
+    let (skip, instance) = (model.conditions.fetch(), prologue::instance(model));
+    let batch = mixed!(#private::FetchEach::new(&__LARDER_SITE) #skip #instance);
+    let batch = prologue::on_cache(model, &batch);
     let key = prologue::key(model);
     let tags = prologue::tags(model).unwrap_or_else(|| mixed!(#private::Tags::new()));
     let name = &model.function.args[each.at].ident;
@@ -174,10 +176,10 @@ fn at_output(model: &Model, tokens: &TokenStream) -> TokenStream {
     shown_at(model.function.output().span(), tokens)
 }
 
-fn call(model: &Model, each: &Each, shell: &Shell, path: &TokenStream) -> TokenStream {
+fn call(model: &Model, each: &Each, shell: &Shell, members: Members) -> TokenStream {
     let private = &model.root.private;
-    let (rules, turbofish) = (rules(model), turbofish(model));
-    let Members { names, clones, passed } = Members::new(model);
+    let rules = rules(model);
+    let Members { names, clones, passed, .. } = members;
     let receiver = usize::from(model.function.receiver().is_some());
     let at = receiver + each.at;
     let without = |members: &[TokenStream]| -> Vec<TokenStream> {
@@ -197,7 +199,7 @@ fn call(model: &Model, each: &Each, shell: &Shell, path: &TokenStream) -> TokenS
     let front = mixed! {
         move |#others, ids| async move {
             let ids = #ids::gather(ids);
-            #path #turbofish (#(#given),*).await
+            load(#(#given),*).await
         }
     };
     if !model.policy.detaches(&model.function) {
@@ -216,7 +218,7 @@ fn call(model: &Model, each: &Each, shell: &Shell, path: &TokenStream) -> TokenS
                 #(let #again = #private::again(&#again);)*
                 async move {
                     let ids = #ids::gather(ids);
-                    #path #turbofish (#(#owned),*).await
+                    load(#(#owned),*).await
                 }
             }
         })

@@ -1,14 +1,15 @@
 //! Writes the expansion; nothing here can fail.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::Type;
+use syn::{Signature, Type};
 
 use super::model::Model;
 use super::rules::rules;
 use super::{attrs, detached, each, prologue, sync};
 use crate::lifetimes::Named;
 use crate::mixed::mixed;
-use crate::signature::{self, output, with_names};
+use crate::returns::{self, Returns};
+use crate::signature::{self, with_names};
 
 /// The items that replace the user's function.
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -26,36 +27,75 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 
 fn asynchronous(model: &Model) -> TokenStream {
     let shell = Shell::new(model, true);
-    let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, rules) = (prologue::fetch(model), rules(model));
     let body = shell.body(model);
-    let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
-    let (vis, head) = (&model.function.vis, shell.head(model, &model.function.sig.ident));
-    mixed! {
-        #(#attributes)*
-        #allowed
-        #vis #head {
-            #site
-            #locals
-            #fetch.call(#rules, move || async move { #body })
-        }
-    }
+    shell.function(
+        model,
+        &TokenStream::new(),
+        &mixed!(#fetch.call(#rules, move || async move { #body })),
+    )
 }
 
-/// The outside of a function that returns a `Call`.
+/// The outside of a function that returns a `Call`, or a box with one.
 pub(crate) struct Shell {
     named: Named,
-    /// What the user's function returns.
+    returns: Returns,
+    /// What the user's function gives in the end.
     pub(crate) output: Type,
 }
 
 impl Shell {
-    /// `holds_body` says whether the user's body goes into it, which then may need its `mut` arguments.
+    /// `holds_body` says whether the user's body has its arguments from it, which may have to be `mut` then.
     pub(crate) fn new(model: &Model, holds_body: bool) -> Self {
         let function = &model.function;
-        let named = Named::new(with_names(&function.sig, &function.args, holds_body));
-        let output = output(&named.sig);
-        Self { named, output }
+        let sig = with_names(&function.sig, &function.args, holds_body);
+        match function.returns {
+            // A box is what it was before: a trait may say so.
+            Returns::Boxed(_) => Self::of(Named::as_written(sig)),
+            _ => Self::of(Named::new(sig)),
+        }
+    }
+
+    /// For a function that keeps its signature.
+    pub(crate) fn as_written(model: &Model) -> Self {
+        let function = &model.function;
+        Self::of(Named::as_written(with_names(&function.sig, &function.args, true)))
+    }
+
+    fn of(named: Named) -> Self {
+        let (returns, output) = (Returns::new(&named.sig), returns::output(&named.sig));
+        Self { named, returns, output }
+    }
+
+    /// The function with `call` at its end, which follows `before` and the usual locals.
+    pub(crate) fn function(
+        &self,
+        model: &Model,
+        before: &TokenStream,
+        call: &TokenStream,
+    ) -> TokenStream {
+        let (site, locals) = (prologue::site(model), prologue::locals(model, &self.output));
+        let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
+        let (vis, head) = (&model.function.vis, self.head(model, &model.function.sig.ident));
+        let call = self.returned(call);
+        mixed! {
+            #(#attributes)*
+            #allowed
+            #vis #head {
+                #site
+                #locals
+                #before
+                #call
+            }
+        }
+    }
+
+    /// `call` as the function returns it.
+    pub(crate) fn returned(&self, call: &TokenStream) -> TokenStream {
+        match self.returns {
+            Returns::Boxed(_) => mixed!(::std::boxed::Box::pin(#call)),
+            _ => call.clone(),
+        }
     }
 
     /// `fn name<'larder0>(..) -> Call<..> where ..`
@@ -73,11 +113,21 @@ impl Shell {
         future: &TokenStream,
         load: &TokenStream,
     ) -> TokenStream {
-        let syn::Signature { fn_token, generics, inputs, .. } = &self.named.sig;
+        let Signature { fn_token, generics, inputs, output: written, .. } = &self.named.sig;
         let clause = &generics.where_clause;
+        if let Returns::Boxed(_) = self.returns {
+            return mixed!(#fn_token #name #generics (#inputs) #written #clause);
+        }
+        let promises = self.returns.promises();
         let captures = self.named.captures(&model.root.private, model.function.associated);
+        // What may go on in the background is `Send`, and rustc does not look for that in a type which it is about to make.
+        let recursive = model.policy.detaches(&model.function) && model.function.calls_itself();
+        let promises = match recursive {
+            true => mixed!(#promises + ::core::marker::Send),
+            false => promises,
+        };
         mixed! {
-            #fn_token #name #generics (#inputs) -> #future<impl #load #captures>
+            #fn_token #name #generics (#inputs) -> #future<impl #load #promises #captures>
             #clause
         }
     }
@@ -95,7 +145,7 @@ impl Shell {
     pub(crate) fn body(&self, model: &Model) -> TokenStream {
         let (private, output) = (&model.root.private, &self.output);
         let patterns = patterns(&model.function.args);
-        let block = model.function.body();
+        let block = self.returns.awaited(private, &model.function.body());
         mixed! {
             if false {
                 return #private::typed::<#output>();
@@ -113,15 +163,4 @@ pub(crate) fn patterns(args: &[signature::Argument]) -> TokenStream {
         Some(mixed!(let #pattern = #ident;))
     });
     lets.collect()
-}
-
-/// `::<T, N>` for what has to be said when one function calls another with the same generics.
-pub(crate) fn turbofish(model: &Model) -> TokenStream {
-    let named = model.function.sig.generics.params.iter().filter_map(|param| match param {
-        syn::GenericParam::Type(param) => Some(&param.ident),
-        syn::GenericParam::Const(param) => Some(&param.ident),
-        _ => None,
-    });
-    let named: Vec<_> = named.collect();
-    if named.is_empty() { TokenStream::new() } else { mixed!(::<#(#named),*>) }
 }

@@ -11,6 +11,7 @@ mod expand;
 mod key;
 mod key_with;
 mod model;
+mod order;
 mod policy;
 mod prologue;
 mod rules;
@@ -21,7 +22,7 @@ use proc_macro2::TokenStream;
 use crate::errors::Errors;
 use crate::fallback;
 use crate::options::Grammar;
-use crate::signature::Function;
+use crate::signature::{Function, mentions_self_type};
 pub(crate) use affixes::Affixes;
 pub(crate) use args::{Args, cache_choice};
 pub(crate) use key::Key;
@@ -105,6 +106,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Either attribute.
 pub(crate) fn expand_as(flavor: Flavor, args: TokenStream, item: TokenStream) -> TokenStream {
+    let (last, args) = order::marked(args);
+    if !last && let Some(reordered) = order::behind_others(flavor, &args, &item) {
+        return reordered;
+    }
     try_expand(flavor, args.clone(), item.clone()).unwrap_or_else(|error| {
         let kept = plain(flavor, args, item.clone()).unwrap_or(item);
         fallback::keep(&error, kept)
@@ -125,7 +130,9 @@ fn plain(flavor: Flavor, args: TokenStream, item: TokenStream) -> Option<TokenSt
 }
 
 fn try_expand(flavor: Flavor, args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let function = Function::new(fallback::function(flavor.name(), item)?);
+    let mut function = Function::new(fallback::function(flavor.name(), item)?);
+    // The template `{Self}`, `skip(Self)`, and expressions that name it.
+    function.associated |= mentions_self_type(args.clone());
     let mut errors = Errors::default();
     let args = Args::parse(args, &flavor.grammar(), &mut errors);
     check::signature(flavor, &function, &mut errors);

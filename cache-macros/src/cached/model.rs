@@ -13,7 +13,7 @@ use super::key::{self, Key};
 use super::policy::Policy;
 use crate::crate_path::Root;
 use crate::errors::Errors;
-use crate::signature::{Function, Names};
+use crate::signature::{Function, Names, SELF_TYPE};
 use crate::subject::Subject;
 use crate::target::mentions;
 use crate::template::{self, Kind, Template};
@@ -34,6 +34,8 @@ pub(crate) struct Model {
     pub(crate) conditions: Conditions,
     pub(crate) local: bool,
     pub(crate) key: Key,
+    /// `skip(Self)`: types of one generic `impl` block may share entries.
+    pub(crate) every_type: bool,
     pub(crate) affixes: Affixes,
     pub(crate) tags: Vec<Template>,
     /// The types of the events that make its entries old.
@@ -70,6 +72,7 @@ pub(crate) fn build(
         .unwrap_or_default();
     one_for_all(&args.invalidate_on, &names, errors);
     tags.extend(args.affixes.subject.iter().flat_map(Subject::tags));
+    let every_type = args.skip.iter().any(|ident| ident == SELF_TYPE);
     let key = key::build(flavor, &args, &function, &inputs, &names, errors)?;
     Some(Model {
         root: args.root,
@@ -77,6 +80,7 @@ pub(crate) fn build(
         conditions: args.conditions,
         local: args.local.is_some() || matches!(key, Key::Cell(_)),
         key,
+        every_type,
         affixes: args.affixes,
         tags,
         invalidate_on: args.invalidate_on,
@@ -109,6 +113,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         conditions: Conditions::default(),
         local: true,
         key: Key::Automatic { args: Vec::new(), generics: Vec::new() },
+        every_type: false,
         affixes: Affixes::default(),
         tags: Vec::new(),
         invalidate_on: Vec::new(),

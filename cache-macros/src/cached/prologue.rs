@@ -10,6 +10,8 @@ use super::key::Key;
 use super::model::{CacheChoice, Model};
 use super::rules;
 use crate::mixed::{mixed, shown_at};
+use crate::returns::is_opaque;
+use crate::signature::SELF_TYPE;
 use crate::template::Template;
 
 /// `static SITE`: the function's policy, made at compile time.
@@ -113,9 +115,32 @@ fn cell(model: &Model) -> Option<&syn::Expr> {
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let tags = model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(tags)));
-    let skip = model.conditions.fetch();
+    let (skip, instance) = (model.conditions.fetch(), instance(model));
     let cell = cell(model).map(|_| mixed!(.cell(cell)));
-    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #skip))
+    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #skip #instance))
+}
+
+/// A template is the whole key. So that two types of one generic `impl` block do not share entries, only one of them uses it,
+/// unless the template tells them apart or the user has said that it need not.
+pub(crate) fn instance(model: &Model) -> Option<TokenStream> {
+    let function = &model.function;
+    let told_apart = match &model.key {
+        Key::Template(template) => template.mentions(SELF_TYPE),
+        // Model and operation stand in the place of the function's own.
+        _ => model.affixes.subject.is_none() || function.associated,
+    };
+    // A sync function that is certainly no method is none: its twin would not be allowed there.
+    let free = !function.is_async() && !function.associated;
+    if free || model.every_type || told_apart {
+        return None;
+    }
+    let generic = function.names().generics().next().is_some()
+        || function.args.iter().any(|arg| is_opaque(&arg.ty));
+    Some(match generic {
+        // What its own generics are, the user has decided.
+        true => mixed!(.of_type(|| {})),
+        false => mixed!(.of_instance(|| {})),
+    })
 }
 
 /// `fetch`, which takes a handle where one was given.
@@ -177,27 +202,14 @@ pub(crate) fn tags(model: &Model) -> Option<TokenStream> {
 
 fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
     let private = &model.root.private;
-    let sig = &model.function.sig;
-    let name = sig.ident.unraw().to_string();
-    let owner = model.function.associated.then(|| mixed!(key.generic::<Self>();));
-    let generics = sig.generics.params.iter().map(|param| match param {
-        GenericParam::Type(param) if kept.contains(&param.ident) => {
-            let ident = &param.ident;
-            mixed!(key.generic::<#ident>();)
-        }
-        GenericParam::Const(param) if kept.contains(&param.ident) => {
-            let ident = &param.ident;
-            mixed!(key.arg(&#ident);)
-        }
-        _ => TokenStream::new(),
-    });
+    let name = model.function.sig.ident.unraw().to_string();
+    // Model and operation are the place.
     let named = model.affixes.subject.is_some();
-    let here = (!named).then(|| here(model, &name));
-    let place = here.as_ref().map(|_| {
-        mixed!(
-            enum __LarderHere {}
-        )
-    });
+    let place = match named {
+        true => model.function.associated.then(|| mixed!(key.generic::<Self>();)),
+        false => Some(place(model, &name)),
+    };
+    let generics = generics(model, kept);
     let ident = Ident::new("key", Span::mixed_site());
     let (prefix, version) = (model.affixes.before(&ident), model.affixes.after(&ident));
     let start = match &prefix {
@@ -214,11 +226,9 @@ fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
     };
     mixed! {
         {
-            #place
             #start
-            #here
-            #owner
-            #(#generics)*
+            #place
+            #generics
             #rest
             #version
             key
@@ -250,14 +260,40 @@ fn in_cell(model: &Model) -> TokenStream {
     }
 }
 
-/// Module path and name don't tell apart `A::get` from `B::get`, nor two functions nested in others: the path that the
-/// compiler gives a type inside the function does. For a function of a module the two agree and the test is constant.
-fn here(model: &Model, name: &str) -> TokenStream {
-    let inside = if model.function.is_async() || model.function.associated { "" } else { "::call" };
-    let expected = format!("::{name}{inside}::__LarderHere");
-    mixed! {
-        if ::core::any::type_name::<__LarderHere>() != ::core::concat!(::core::module_path!(), #expected) {
-            key.generic::<__LarderHere>();
+/// Module path and name don't tell apart `A::get` from `B::get`, nor two functions nested in others, nor two instances of
+/// an impl block with generics, which the attribute cannot see: the name that the compiler gives a closure in the function
+/// does. For a function of a module that name is what is expected, and the test is constant.
+fn place(model: &Model, name: &str) -> TokenStream {
+    // The key of a sync function is written in its twin, which stands in a type.
+    let twin = !model.function.is_async() && !model.function.associated;
+    let (around, whole) = match twin {
+        true => {
+            let (around, whole) = (format!("::{name}"), format!("::{name}::call::{{{{closure}}}}"));
+            (mixed!(::core::concat!(::core::module_path!(), #around)), whole)
         }
-    }
+        false => (mixed!(::core::module_path!()), format!("::{name}::{{{{closure}}}}")),
+    };
+    mixed!(key.place(|| {}, #around, ::core::concat!(::core::module_path!(), #whole));)
+}
+
+/// The function's own generics. The arguments that are `impl Trait` are some, too.
+fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
+    let params = model.function.sig.generics.params.iter().map(|param| match param {
+        GenericParam::Type(param) if kept.contains(&param.ident) => {
+            let ident = &param.ident;
+            mixed!(key.generic::<#ident>();)
+        }
+        GenericParam::Const(param) if kept.contains(&param.ident) => {
+            let ident = &param.ident;
+            mixed!(key.arg(&#ident);)
+        }
+        _ => TokenStream::new(),
+    });
+    let Key::Automatic { args, .. } = &model.key else { return params.collect() };
+    let opaque = model.function.args.iter().filter(|arg| is_opaque(&arg.ty));
+    let opaque = opaque.filter(|arg| args.contains(&arg.ident)).map(|arg| {
+        let ident = &arg.ident;
+        mixed!(key.generic_of(&#ident);)
+    });
+    params.chain(opaque).collect()
 }

@@ -47,7 +47,10 @@ impl Template {
         let pushes = self.parts.iter().map(|part| match part {
             Part::Text(text) => mixed!(#buffer.literal(#text);),
             Part::Place(place) => place.push(self.literal.span(), private, borrowed),
-            Part::Type(ident) => mixed!(#buffer.type_name::<#ident>();),
+            Part::Type(ident) => {
+                let ident = shown_ident(ident, self.literal.span());
+                mixed!(#buffer.type_name::<#ident>();)
+            }
             Part::Piece(piece) => mixed!(#buffer.literal(#piece.as_str());),
         });
         pushes.collect()
@@ -80,9 +83,7 @@ impl Place {
 
     /// The place as an expression that resolves as the argument does, and is shown at the template when it is wrong.
     fn expr(&self, shown: Span) -> TokenStream {
-        let mut root = self.root.clone();
-        root.set_span(shown.resolved_at(root.span()));
-        let mut expr = root.to_token_stream();
+        let mut expr = shown_ident(&self.root, shown).to_token_stream();
         for field in &self.fields {
             let field = match field {
                 Field::Named(name) => {
@@ -96,6 +97,13 @@ impl Place {
         }
         expr
     }
+}
+
+/// `ident` as it resolves, shown where the template stands.
+fn shown_ident(ident: &Ident, shown: Span) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(shown.resolved_at(ident.span()));
+    ident
 }
 
 fn at(index: u32, shown: Span) -> TokenStream {

@@ -60,7 +60,7 @@ pub(crate) fn plain_text(option: &str, value: &Expr, errors: &mut Errors) -> Opt
         errors.at(literal.span(), format!("`{option}` is empty: leave it out, or write a text"));
         return None;
     }
-    let names = Names { all: Vec::new(), consts: Vec::new(), types: Vec::new() };
+    let names = Names { all: Vec::new(), consts: Vec::new(), types: Vec::new(), this: None };
     parse(Kind::Key, value, &names, errors)?.fixed()
 }
 

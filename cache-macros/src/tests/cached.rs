@@ -64,6 +64,7 @@ fn a_template_with_tags() {
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .tags(tags)
+                    .of_instance(|| {})
                     .call(
                         rules,
                         move || async move {
@@ -106,16 +107,15 @@ fn an_automatic_key() {
                     ::larder::Policy::new(),
                 );
                 let key = {
-                    enum __LarderHere {}
                     let mut key = ::larder::__private::KeyBuf::function(
                         ::core::module_path!(),
                         "search",
                     );
-                    if ::core::any::type_name::<__LarderHere>()
-                        != ::core::concat!(::core::module_path!(), "::search::__LarderHere")
-                    {
-                        key.generic::<__LarderHere>();
-                    }
+                    key.place(
+                        || {},
+                        ::core::module_path!(),
+                        ::core::concat!(::core::module_path!(), "::search::{{closure}}"),
+                    );
                     key.generic::<T>();
                     key.arg(&N);
                     key.arg(&query);
@@ -203,6 +203,7 @@ fn a_method_with_a_named_cache() {
                     };
                     let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .of_instance(|| {})
                         .call(
                             rules,
                             move || async move {
@@ -250,17 +251,15 @@ fn a_method_without_arguments_and_a_handle() {
                         my::larder::Policy::new(),
                     );
                     let key = {
-                        enum __LarderHere {}
                         let mut key = my::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "all",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::all::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
-                        key.generic::<Self>();
+                        key.place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::all::{{closure}}"),
+                        );
                         key.arg(&self);
                         key
                     };
@@ -344,6 +343,7 @@ fn a_property() {
                         ::larder::__private::remote(shape),
                     );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .of_instance(|| {})
                         .call(
                             rules,
                             move || async move {
@@ -404,6 +404,7 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                     ::larder::__private::remote(shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .of_type(|| {})
                     .call(
                         rules,
                         move || async move {

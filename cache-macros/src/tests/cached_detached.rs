@@ -40,16 +40,15 @@ fn a_free_function() {
                     ::larder::Policy::new().local(),
                 );
                 let key = {
-                    enum __LarderHere {}
                     let mut key = ::larder::__private::KeyBuf::function(
                         ::core::module_path!(),
                         "get_user",
                     );
-                    if ::core::any::type_name::<__LarderHere>()
-                        != ::core::concat!(::core::module_path!(), "::get_user::__LarderHere")
-                    {
-                        key.generic::<__LarderHere>();
-                    }
+                    key.place(
+                        || {},
+                        ::core::module_path!(),
+                        ::core::concat!(::core::module_path!(), "::get_user::{{closure}}"),
+                    );
                     key
                 };
                 let shape = {
@@ -88,6 +87,7 @@ fn a_method() {
         },
         &expect![[r#"
             impl Type {
+                #[expect(unused)]
                 #[allow(
                     refining_impl_trait,
                     clippy::double_must_use,
@@ -127,31 +127,21 @@ fn a_method() {
                         shape,
                         ::larder::__private::remote(shape),
                     );
+                    #[allow(unused_variables)]
+                    let load = async move |__larder_self: &Self, id: u64| -> Option<User> {
+                        { __larder_self.db.fetch(id).await }
+                    };
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .of_instance(|| {})
                         .call_refreshing(
                             rules,
                             (self, id),
-                            move |(larder_self, id)| Self::__larder_load_get(larder_self, id),
-                            move |(larder_self, id)| {
-                                let larder_self = ::larder::__private::detached(larder_self);
-                                async move { Self::__larder_load_get(&larder_self, id).await }
+                            move |(__larder_self, id)| async move { load(__larder_self, id).await },
+                            move |(__larder_self, id)| {
+                                let __larder_self = ::larder::__private::detached(__larder_self);
+                                async move { load(&__larder_self, id).await }
                             },
                         )
-                }
-                #[expect(unused)]
-                #[doc(hidden)]
-                #[allow(
-                    async_fn_in_trait,
-                    dead_code,
-                    missing_docs,
-                    clippy::missing_errors_doc,
-                    clippy::missing_panics_doc,
-                    clippy::must_use_candidate,
-                    clippy::unused_async,
-                )]
-                #[allow(unused_variables)]
-                async fn __larder_load_get(&self, id: u64) -> Option<User> {
-                    self.db.fetch(id).await
                 }
             }
         "#]],

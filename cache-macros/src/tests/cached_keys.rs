@@ -47,6 +47,7 @@ fn what_stands_around_a_template() {
                     ::larder::__private::remote(shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .of_instance(|| {})
                     .call(
                         rules,
                         move || async move {
@@ -89,15 +90,14 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     ::larder::Policy::new(),
                 );
                 let key = {
-                    enum __LarderHere {}
                     let mut key = ::larder::__private::KeyBuf::new();
                     key.literal("v1/");
                     key.function_path(::core::module_path!(), "get");
-                    if ::core::any::type_name::<__LarderHere>()
-                        != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
-                    {
-                        key.generic::<__LarderHere>();
-                    }
+                    key.place(
+                        || {},
+                        ::core::module_path!(),
+                        ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                    );
                     key.generic::<T>();
                     key.arg(&N);
                     key.text(&make_key(&user, key));
@@ -177,6 +177,7 @@ fn a_template_names_generic_parameters() {
                     ::larder::__private::remote(shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .of_type(|| {})
                     .call(
                         rules,
                         move || async move {

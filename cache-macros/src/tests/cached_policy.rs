@@ -63,20 +63,6 @@ fn every_option() {
                         .early_refresh(1.0)
                         .stampede(::larder::Stampede::Process),
                 );
-                #[doc(hidden)]
-                #[allow(
-                    async_fn_in_trait,
-                    dead_code,
-                    missing_docs,
-                    clippy::missing_errors_doc,
-                    clippy::missing_panics_doc,
-                    clippy::must_use_candidate,
-                    clippy::unused_async,
-                )]
-                #[allow(unused_variables)]
-                async fn __larder_load(id: u64) -> Result<Option<User>, DbError> {
-                    fetch(id).await
-                }
                 let key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
                     let mut key = ::larder::__private::KeyBuf::new();
@@ -97,13 +83,18 @@ fn every_option() {
                     .timed_out(::larder::__private::times_out(shape))
                     .keeps(|user| user.is_some())
                     .unless(Option::is_none);
+                #[allow(unused_variables)]
+                let load = async move |id: u64| -> Result<Option<User>, DbError> {
+                    { fetch(id).await }
+                };
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .skip_if(id == 0)
+                    .of_instance(|| {})
                     .call_refreshing(
                         rules,
                         (id,),
-                        move |(id,)| __larder_load(id),
-                        move |(id,)| { async move { __larder_load(id).await } },
+                        move |(id,)| async move { load(id).await },
+                        move |(id,)| { async move { load(id).await } },
                     )
             }
         "##]],
@@ -143,20 +134,6 @@ fn a_shared_policy() {
                     ::core::concat!(::core::module_path!(), "::get_user"),
                     ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
                 );
-                #[doc(hidden)]
-                #[allow(
-                    async_fn_in_trait,
-                    dead_code,
-                    missing_docs,
-                    clippy::missing_errors_doc,
-                    clippy::missing_panics_doc,
-                    clippy::must_use_candidate,
-                    clippy::unused_async,
-                )]
-                #[allow(unused_variables)]
-                async fn __larder_load(id: u64) -> Option<User> {
-                    fetch(id).await
-                }
                 let key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
                     let mut key = ::larder::__private::KeyBuf::new();
@@ -187,13 +164,16 @@ fn a_shared_policy() {
                         use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
                         (&&::larder::__private::output_probe(shape)).times_out()
                     });
+                #[allow(unused_variables)]
+                let load = async move |id: u64| -> Option<User> { { fetch(id).await } };
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                     .tags(tags)
+                    .of_instance(|| {})
                     .call_refreshing(
                         rules,
                         (id,),
-                        move |(id,)| __larder_load(id),
-                        move |(id,)| { async move { __larder_load(id).await } },
+                        move |(id,)| async move { load(id).await },
+                        move |(id,)| { async move { load(id).await } },
                     )
             }
         "##]],
@@ -233,17 +213,15 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                         ::larder::__private::possible(__LARDER_POLICY),
                     );
                     let key = {
-                        enum __LarderHere {}
                         let mut key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "get",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
-                        key.generic::<Self>();
+                        key.place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                        );
                         key
                     };
                     let tags = {
@@ -356,16 +334,15 @@ fn a_sync_function() {
                         ),
                     );
                     let key = {
-                        enum __LarderHere {}
                         let mut key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "get",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::get::call::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
+                        key.place(
+                            || {},
+                            ::core::concat!(::core::module_path!(), "::get"),
+                            ::core::concat!(::core::module_path!(), "::get::call::{{closure}}"),
+                        );
                         key.arg(&id);
                         key
                     };
@@ -454,6 +431,7 @@ fn a_property() {
                         .absent(::larder::__private::absent(shape));
                     ::larder::__private::Fetch::new(&__LARDER_SITE, key)
                         .skip_if(self.closed)
+                        .of_instance(|| {})
                         .call(
                             rules,
                             move || async move {

@@ -62,16 +62,15 @@ fn a_free_function() {
                         ::larder::Policy::new(),
                     );
                     let key = {
-                        enum __LarderHere {}
                         let mut key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "fib",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::fib::call::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
+                        key.place(
+                            || {},
+                            ::core::concat!(::core::module_path!(), "::fib"),
+                            ::core::concat!(::core::module_path!(), "::fib::call::{{closure}}"),
+                        );
                         key.arg(&n);
                         key
                     };
@@ -151,17 +150,15 @@ fn a_method() {
                         ::larder::Policy::new().local(),
                     );
                     let key = {
-                        enum __LarderHere {}
                         let mut key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "total",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::total::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
-                        key.generic::<Self>();
+                        key.place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
+                        );
                         key
                     };
                     let shape = {
@@ -205,16 +202,6 @@ fn an_associated_function() {
         },
         &expect![[r#"
             impl Type {
-                #[doc(hidden)]
-                #[allow(
-                    async_fn_in_trait,
-                    dead_code,
-                    missing_docs,
-                    clippy::missing_errors_doc,
-                    clippy::missing_panics_doc,
-                    clippy::must_use_candidate,
-                    clippy::unused_async,
-                )]
                 #[allow(
                     refining_impl_trait,
                     clippy::double_must_use,
@@ -223,29 +210,21 @@ fn an_associated_function() {
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
                 )]
-                fn __larder_call_total(
-                    larder_arg0: Pair,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = u64,
-                    > + ::larder::__private::Captures<(Self,)>,
-                > {
+                fn total(larder_arg0: Pair) -> u64 {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::total"),
                         ::larder::Policy::new().ttl(::core::time::Duration::from_millis(250)),
                     );
                     let key = {
-                        enum __LarderHere {}
                         let mut key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "total",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::total::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
-                        key.generic::<Self>();
+                        key.place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
+                        );
                         key.arg(&larder_arg0);
                         key
                     };
@@ -256,20 +235,19 @@ fn an_associated_function() {
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
                     let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                        .call_sync(
-                            rules,
-                            move || -> u64 {
-                                if false {
-                                    return ::larder::__private::typed::<u64>();
-                                }
-                                let Pair(a, b) = larder_arg0;
-                                { Self::sum(a, b) }
-                            },
-                        )
-                }
-                fn total(larder_arg0: Pair) -> u64 {
-                    ::larder::__private::wait(Self::__larder_call_total(larder_arg0))
+                    ::larder::__private::wait(
+                        ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                            .call_sync(
+                                rules,
+                                move || -> u64 {
+                                    if false {
+                                        return ::larder::__private::typed::<u64>();
+                                    }
+                                    let Pair(a, b) = larder_arg0;
+                                    { Self::sum(a, b) }
+                                },
+                            ),
+                    )
                 }
             }
         "#]],
