@@ -74,7 +74,7 @@ async fn refreshed<'a, 'b>(text: &'a str, numbers: &'b [u64]) -> String {
     tokio::task::yield_now().await;
     let (text, numbers): (&'a str, &'b [u64]) = (text, numbers);
     LOADS.count();
-    'a: loop {
+    'a: {
         break 'a format!("{text}{numbers:?}");
     }
 }

@@ -72,6 +72,7 @@ impl Shop {
     }
 
     #[cached(key = "typed:{self.city}:{id}", cache = "forms-methods")]
+    #[allow(clippy::needless_arbitrary_self_type)]
     async fn typed_reference(self: &Self, id: u64) -> u64 {
         LOADS.count();
         id

@@ -92,6 +92,7 @@ impl<T: Display> Of<T> {
     }
 
     #[cache_put(get(id), when = id < 2)]
+    #[allow(clippy::boxed_local)]
     fn consumed(self: Box<Self>, id: u64) -> u64 {
         id * 10
     }

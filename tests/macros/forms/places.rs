@@ -44,7 +44,7 @@ async fn r#match(r#type: u64, r#in: &str) -> u64 {
 #[cached(skip(r#type), cache = "forms-places")]
 fn r#fn(r#type: u64, r#in: u64) -> u64 {
     LOADS.count();
-    r#type * 0 + r#in
+    r#in + r#type - r#type
 }
 
 #[cached(ttl = "1m", stale = "1m", cache = "forms-places")]

@@ -143,7 +143,7 @@ async fn opaque_futures_give_calls_and_keep_their_promises() {
             async move {
                 tokio::task::yield_now().await;
                 LOADS.count();
-                drop(this);
+                let _ = this.clone();
                 id.len()
             }
         }
