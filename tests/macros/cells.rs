@@ -43,7 +43,7 @@ impl User {
     }
 
     #[cached_property(cell = self.cell, cache = "cells")]
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("user {} {}", self.id, self.loads.count())
     }
 }

@@ -37,7 +37,7 @@ impl Shop {
     }
 
     #[cached(model = "order", op = "get", invalidate_on = [Saved<Order>], cache = self.cache, skip(self))]
-    fn order(&self, id: u64) -> u64 {
+    pub(crate) fn order(&self, id: u64) -> u64 {
         let _ = id;
         self.loads.count()
     }

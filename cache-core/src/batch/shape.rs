@@ -82,6 +82,9 @@ impl<C, E: From<Error>> From<Error> for Unmet<Result<C, E>> {
     }
 }
 
+/// The values of the ids that have one, or why there are none.
+pub(super) type Apart<I, V, O> = Result<Vec<(I, V)>, Unmet<O>>;
+
 /// How the items of a batch lie in a function's output.
 pub trait Each: Shape {
     /// The id of an item.
@@ -92,7 +95,7 @@ pub trait Each: Shape {
     ///
     /// # Errors
     /// Why there are none.
-    fn take_apart(whole: Self::Whole) -> Result<Vec<(Self::Id, Self::Value)>, Unmet<Self::Whole>>;
+    fn take_apart(whole: Self::Whole) -> Apart<Self::Id, Self::Value, Self::Whole>;
     /// An item that the load brought no value for.
     fn absent() -> Self::Output;
     /// An item that has none for this reason.
@@ -184,7 +187,7 @@ item_shape!(Asked, Option<Value<S>>);
 /// What a batch function gives for one id.
 type Value<S> = <<S as Shape>::Value as Pairs>::Value;
 
-fn take_apart<S, I>(whole: S::Output) -> Result<Vec<(I, Value<S>)>, Unmet<S::Output>>
+fn take_apart<S, I>(whole: S::Output) -> Apart<I, Value<S>, S::Output>
 where
     S: Shape<Value: Pairs<Key = I>>,
 {
@@ -211,7 +214,7 @@ where
 {
     type Id = I;
     type Whole = S::Output;
-    fn take_apart(whole: S::Output) -> Result<Vec<(I, Self::Value)>, Unmet<S::Output>> {
+    fn take_apart(whole: S::Output) -> Apart<I, Self::Value, S::Output> {
         take_apart::<S, I>(whole)
     }
     fn absent() -> Self::Output {
@@ -235,7 +238,7 @@ where
 {
     type Id = I;
     type Whole = S::Output;
-    fn take_apart(whole: S::Output) -> Result<Vec<(I, Self::Value)>, Unmet<S::Output>> {
+    fn take_apart(whole: S::Output) -> Apart<I, Self::Value, S::Output> {
         let pairs = take_apart::<S, I>(whole)?;
         Ok(pairs.into_iter().map(|(id, value)| (id, Some(value))).collect())
     }
