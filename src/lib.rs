@@ -14,6 +14,12 @@ pub use cache_core::{
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 
+/// Pages that are read from beginning to end.
+pub mod guide {
+    #[doc = include_str!("../docs/from-cached.md")]
+    pub mod from_cached {}
+}
+
 /// The Redis tier (feature `redis`).
 #[cfg(feature = "redis")]
 pub mod redis {

@@ -1,0 +1,14 @@
+//! A mistake in the body is shown where it was made.
+use larder::cached;
+
+#[cached]
+async fn get(id: u64) -> String {
+    id
+}
+
+#[cached]
+fn square(n: u64) -> u64 {
+    n.squared()
+}
+
+fn main() {}

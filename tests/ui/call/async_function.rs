@@ -1,0 +1,12 @@
+use larder::{cached, call};
+
+#[cached]
+async fn square(n: u64) -> u64 {
+    n * n
+}
+
+fn main() {
+    let _ = square(3);
+    let _ = call!(square(3));
+}
+

@@ -1,0 +1,12 @@
+use larder::call;
+
+fn square(n: u64) -> u64 {
+    n * n
+}
+
+fn main() {
+    let _ = call!();
+    let _ = call!(square(3) + 1);
+    let _ = call!(square(3), square(4));
+}
+
