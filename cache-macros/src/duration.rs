@@ -49,6 +49,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
     while !rest.is_empty() {
         let (number, after) = split(rest, |c| c.is_ascii_digit());
+        if after.starts_with('.') {
+            return Err("a duration is of whole numbers: for half an hour write \"30m\"".to_owned());
+        }
         let (unit, after) = split(after.trim_start(), char::is_alphabetic);
         nanos = nanos.checked_add(part(number, unit)?).ok_or("this is too long")?;
         rest = after.trim_start();
@@ -119,7 +122,7 @@ mod tests {
         assert!(message("5").contains("no unit"));
         assert!(message("5 weeks").contains("`weeks` is not a unit"));
         assert!(message("m").contains("a duration is"));
-        assert!(parse("1.5s").is_err());
+        assert!(message("1.5s").contains("whole numbers"));
         assert!(message("999999999999d").contains("too long"));
     }
 

@@ -365,7 +365,13 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// What tells the instances apart is required: a `key` (or `key_with`) that uses `self`, or a cell in the instance. The other
-/// options are those of [`macro@cached`], without `skip`.
+/// options are those of [`macro@cached`] with their defaults, without `skip` and `each`.
+///
+/// | option | default | meaning |
+/// | --- | --- | --- |
+/// | `key = "tenant:{self.id}:users"` | this, `key_with` or `cell` is required | the whole key below the cache's namespace; has to mention a field of `self` |
+/// | `key_with = self.id` | | a text behind the function's path, as for [`macro@cached`] |
+/// | `cell = self.books` | | the value lies in the instance itself, see [below](#in-a-cell) |
 ///
 /// # In a cell
 ///
@@ -414,12 +420,29 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Evicts what a function makes old: after its body, whatever the outcome, also when it panics or its future is dropped.
 ///
-/// ```ignore
+/// ```
+/// # use larder::{cache_evict, cached};
+/// # #[derive(Clone)]
+/// # struct Db;
+/// # impl Db { async fn rename(&self, _: u64, name: &str) -> Result<String, String> { Ok(name.into()) } }
+/// #[cached(key = "user:{id}", skip(db))]
+/// async fn get_user(db: &Db, id: u64) -> Result<String, String> {
+///     db.rename(id, "Ada").await // what a database says
+/// }
+///
 /// #[cache_evict(get_user(db, id))] // the read itself, checked by the compiler
 /// #[cache_evict(tags = ["users"], pattern = "users:page:*")]
-/// async fn update_user(db: &Db, id: u64, patch: Patch) -> Result<User, DbError> {
-///     db.update(id, patch).await
+/// async fn rename_user(db: &Db, id: u64, name: &str) -> Result<String, String> {
+///     db.rename(id, name).await
 /// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let db = Db;
+/// get_user(&db, 7).await?;
+/// rename_user(&db, 7, "Grace").await?;
+/// assert_eq!(get_user(&db, 7).peek().await?, None);
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// The function keeps its signature, and attributes can be stacked. A function that returns `impl Future` or a box of one
@@ -478,11 +501,29 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Writes what a function returns into the entry of another: the next read is a hit on the new value.
 ///
-/// ```ignore
-/// #[cache_put(get_user(db, user.id))]
-/// async fn save_user(db: &Db, user: User) -> Result<User, DbError> {
-///     db.save(user).await
+/// ```
+/// # use larder::{cache_put, cached};
+/// #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+/// struct User {
+///     id: u64,
+///     name: String,
 /// }
+///
+/// #[cached(key = "user:{id}")]
+/// async fn get_user(id: u64) -> Result<User, String> {
+///     Err(format!("there is no user {id}"))
+/// }
+///
+/// #[cache_put(get_user(user.id))]
+/// async fn save_user(user: User) -> Result<User, String> {
+///     Ok(user)
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), String> {
+/// save_user(User { id: 7, name: "Ada".into() }).await?;
+/// assert_eq!(get_user(7).await?.name, "Ada"); // a hit
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// It takes one call of a cached function, evaluated before the body, or after it if the call uses `result`
@@ -515,10 +556,36 @@ pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// The `larder::Call` behind a call of a cached sync function.
 ///
-/// ```ignore
-/// larder::call!(fib(40)).evict().await;
-/// larder::call!(report.total(7)).refresh().await;
-/// larder::call!(Report::total(7)).peek().await;
+/// ```
+/// use larder::{call, cached};
+///
+/// #[cached]
+/// fn fib(n: u64) -> u64 {
+///     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+/// }
+///
+/// struct Report;
+///
+/// impl Report {
+///     #[cached(skip(self))]
+///     pub fn total(&self, year: u32) -> u32 {
+///         year
+///     }
+///
+///     #[cached(skip(Self))]
+///     pub fn count(year: u32) -> u32 {
+///         year
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), larder::Error> {
+/// assert_eq!(fib(40), 102_334_155);
+/// call!(fib(40)).evict().await?;
+/// assert_eq!(call!(Report.total(7)).refresh().await, 7);
+/// assert_eq!(call!(Report::count(7)).peek().await?, None);
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// A method has one if it has a visibility; `pub(self)` is enough. Methods of traits have none.

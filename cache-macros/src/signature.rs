@@ -8,6 +8,7 @@ use syn::{
     Visibility, parse_quote,
 };
 
+use crate::errors::{did_you_mean, list};
 use crate::lifetimes::plain;
 use crate::mixed::mixed;
 use crate::returns::{self, Returns};
@@ -99,6 +100,7 @@ impl Function {
             consts: consts.collect(),
             types: types.collect(),
             this: Some(Ident::new(SELF_TYPE, Span::call_site())),
+            each: None,
         }
     }
 }
@@ -112,12 +114,28 @@ pub(crate) struct Names {
     pub(crate) types: Vec<Ident>,
     /// `Self`. What its parameters are is not known, so that nothing more can be asked of it.
     pub(crate) this: Option<Ident>,
+    /// The list that `each` goes through, and its item, which stands for it.
+    pub(crate) each: Option<(Ident, Ident)>,
 }
 
 /// The type that a method belongs to, as templates and `skip` know it.
 pub(crate) const SELF_TYPE: &str = "Self";
 
 impl Names {
+    /// What is wrong with `name`, which is none of these.
+    pub(crate) fn unknown(&self, name: &str) -> String {
+        if let Some((list, item)) = &self.each
+            && list == name
+        {
+            return format!(
+                "with `each` there is an entry for each `{item}`, and none of all `{list}`: name `{item}`"
+            );
+        }
+        let known = if self.all.is_empty() { "it has none".to_owned() } else { list(&self.all) };
+        let hint = did_you_mean(name, &self.all);
+        format!("no argument is called `{name}`{hint} (arguments of this function: {known})")
+    }
+
     /// The argument called `name`.
     pub(crate) fn find(&self, name: &str) -> Option<&Ident> {
         self.all.iter().find(|ident| *ident == name)

@@ -26,7 +26,7 @@ use std::sync::Arc;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be cached: a cached value must be `Clone + Send + Sync + 'static`",
     label = "not a cacheable value",
-    note = "derive `Clone`, or return an `Arc` of it"
+    note = "derive `Clone`, or return an `Arc` of it; `Rc`, `RefCell` and `Cell` belong to one thread: use `Arc`, `Mutex` and atomics"
 )]
 pub trait CacheValue: Clone + Send + Sync + 'static {}
 impl<T: Clone + Send + Sync + 'static> CacheValue for T {}

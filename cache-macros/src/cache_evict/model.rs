@@ -84,6 +84,11 @@ fn template(target: &mut Evict) -> Option<&mut Template> {
 
 fn templates(args: &Args, names: &Names, errors: &mut Errors) -> Vec<Evict> {
     let mut targets = Vec::new();
+    for (name, value) in args.keys.iter().chain(&args.tags) {
+        if matches!(value, Expr::Array(list) if list.elems.is_empty()) {
+            errors.on(value, format!("`{name}` is empty, so that it evicts nothing: name what to evict, or remove `{name}`"));
+        }
+    }
     if let Some((_, value)) = &args.key {
         targets.extend(template::parse(Kind::Key, value, names, errors).map(Evict::Key));
     }

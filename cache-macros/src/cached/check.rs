@@ -1,7 +1,7 @@
 //! What can't be cached, whatever the options say.
 
 use syn::visit::{self, Visit};
-use syn::{ReturnType, Safety, Type};
+use syn::{ReturnType, Safety, Type, TypeReference};
 
 use super::Flavor;
 use crate::errors::Errors;
@@ -51,8 +51,16 @@ fn output(function: &Function, errors: &mut Errors) {
             errors.on(&ty, "this function returns `()`: there is nothing to cache");
         }
         Type::Never(_) => errors.on(&ty, "this function never returns: there is nothing to cache"),
+        Type::Reference(reference) if !is_static(reference) => errors.on(
+            &ty,
+            "a cached value outlives the call, so it cannot be borrowed: return an owned value (`String` for `&str`), or an `Arc` of it",
+        ),
         ty => ImplTrait(errors).visit_type(ty),
     }
+}
+
+fn is_static(reference: &TypeReference) -> bool {
+    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
 }
 
 struct ImplTrait<'a>(&'a mut Errors);

@@ -57,7 +57,8 @@ impl Each {
     /// What keys and tags are made of: the item stands for the list.
     pub(crate) fn names(&self, mut names: Names) -> Names {
         if let Some(whole) = names.all.iter_mut().filter(|name| *name != "self").nth(self.at) {
-            *whole = self.item.clone();
+            let list = std::mem::replace(whole, self.item.clone());
+            names.each = Some((list, self.item.clone()));
         }
         names
     }

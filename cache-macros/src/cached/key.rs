@@ -7,7 +7,7 @@ use super::Flavor;
 use super::args::Args;
 use super::key_with;
 use crate::cached_property::cell;
-use crate::errors::{Errors, list};
+use crate::errors::Errors;
 use crate::signature::{Argument, Function, Names};
 use crate::template::{self, Kind, Template};
 
@@ -90,12 +90,7 @@ fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {
     for (at, ident) in skip.iter().enumerate() {
         let known = names.value(&ident.to_string()).or_else(|| names.ty(&ident.to_string()));
         if known.is_none() {
-            let known =
-                if names.all.is_empty() { "it has none".to_owned() } else { list(&names.all) };
-            errors.at(
-                ident.span(),
-                format!("no argument is called `{ident}` (arguments of this function: {known})"),
-            );
+            errors.at(ident.span(), names.unknown(&ident.to_string()));
         } else if skip[..at].contains(ident) {
             errors.at(ident.span(), format!("`{ident}` is skipped twice: keep one"));
         }

@@ -6,7 +6,7 @@ use syn::parse::Parser as _;
 use syn::{Expr, ExprLit, Lit, LitStr};
 
 use super::{Field, Part, Place, Template};
-use crate::errors::{Errors, did_you_mean, list};
+use crate::errors::Errors;
 use crate::signature::Names;
 
 /// What a template is for.
@@ -60,7 +60,8 @@ pub(crate) fn plain_text(option: &str, value: &Expr, errors: &mut Errors) -> Opt
         errors.at(literal.span(), format!("`{option}` is empty: leave it out, or write a text"));
         return None;
     }
-    let names = Names { all: Vec::new(), consts: Vec::new(), types: Vec::new(), this: None };
+    let names =
+        Names { all: Vec::new(), consts: Vec::new(), types: Vec::new(), this: None, each: None };
     parse(Kind::Key, value, &names, errors)?.fixed()
 }
 
@@ -137,12 +138,7 @@ impl Reader<'_> {
             return None;
         };
         let Some(root) = self.names.value(&name.to_string()) else {
-            let all = &self.names.all;
-            let known = if all.is_empty() { "it has none".to_owned() } else { list(all) };
-            let hint = did_you_mean(root, all);
-            self.error(&format!(
-                "no argument is called `{root}`{hint} (arguments of this function: {known})"
-            ));
+            self.error(&self.names.unknown(root));
             return None;
         };
         Some(Place { root: root.clone(), fields })

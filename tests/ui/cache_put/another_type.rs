@@ -1,8 +1,8 @@
 use larder::{cache_put, cached};
 
 #[cached]
-async fn get(id: u64) -> Result<String, std::fmt::Error> {
-    Ok(id.to_string())
+async fn get(id: u64) -> Result<bool, std::fmt::Error> {
+    Ok(id > 0)
 }
 
 #[cache_put(get(id))]

@@ -2,7 +2,7 @@
 use larder::cached;
 
 #[cached]
-async fn get(id: u64) -> String {
+async fn get(id: u64) -> bool {
     id
 }
 

@@ -12,11 +12,6 @@ async fn by_an_instance<T>(id: u64) -> u64 {
     id
 }
 
-#[cached(invalidate_on = [UserSaved])]
-async fn by_a_type_that_is_not_there(id: u64) -> u64 {
-    id
-}
-
 fn main() {
     let _ = Saved(());
 }

@@ -15,11 +15,6 @@ async fn field(user: u64) -> u64 {
     user
 }
 
-#[cached(skip())]
-async fn nothing(id: u64) -> u64 {
-    id
-}
-
 #[cached(skip(self))]
 async fn without_self(id: u64) -> u64 {
     id
