@@ -503,25 +503,19 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```
 /// # use larder::{cache_put, cached};
-/// #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-/// struct User {
-///     id: u64,
-///     name: String,
-/// }
-///
-/// #[cached(key = "user:{id}")]
-/// async fn get_user(id: u64) -> Result<User, String> {
+/// #[cached(key = "name:{id}")]
+/// async fn get_name(id: u64) -> Result<String, String> {
 ///     Err(format!("there is no user {id}"))
 /// }
 ///
-/// #[cache_put(get_user(user.id))]
-/// async fn save_user(user: User) -> Result<User, String> {
-///     Ok(user)
+/// #[cache_put(get_name(id))]
+/// async fn save_name(id: u64, name: &str) -> Result<String, String> {
+///     Ok(name.to_owned())
 /// }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), String> {
-/// save_user(User { id: 7, name: "Ada".into() }).await?;
-/// assert_eq!(get_user(7).await?.name, "Ada"); // a hit
+/// save_name(7, "Ada").await?;
+/// assert_eq!(get_name(7).await?, "Ada"); // a hit
 /// # Ok(())
 /// # }
 /// ```

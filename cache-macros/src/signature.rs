@@ -128,7 +128,7 @@ impl Names {
             && list == name
         {
             return format!(
-                "with `each` there is an entry for each `{item}`, and none of all `{list}`: name `{item}`"
+                "with `each` an item stands for its list: there is `{item}`, and no `{list}`"
             );
         }
         let known = if self.all.is_empty() { "it has none".to_owned() } else { list(&self.all) };

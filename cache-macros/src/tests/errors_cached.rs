@@ -132,7 +132,9 @@ fn skipped_arguments() {
     cached(
         quote!(skip(dv)),
         function(),
-        &["no argument is called `dv` (arguments of this function: `db` and `id`)"],
+        &[
+            "no argument is called `dv`; did you mean `db`? (arguments of this function: `db` and `id`)",
+        ],
     );
     cached(
         quote!(skip(x)),
