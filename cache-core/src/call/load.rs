@@ -12,7 +12,7 @@ use crate::Error;
 use crate::cache::Inner;
 use crate::key::KeyId;
 use crate::policy::Policy;
-use crate::strategy::{Look, Mode, Plan, Work, read};
+use crate::strategy::{Look, Mode, Plan, Work, call};
 use crate::value::{CacheValue, Shape};
 
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
@@ -156,7 +156,7 @@ where
     W: Work<S::Output>,
 {
     let error = match inner {
-        Ok(inner) => return read(inner, plan, rules, work).await,
+        Ok(inner) => return call(inner, plan, rules, work).await,
         Err(error) => error,
     };
     let refused = rules.refusal(&plan.policy).filter(|_| plan.mode != Mode::Bypass);
