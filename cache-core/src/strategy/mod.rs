@@ -20,7 +20,7 @@ mod store;
 mod table;
 mod work;
 
-pub(crate) use call::call;
+pub(crate) use call::Reading;
 pub(crate) use early::Chance;
 pub(crate) use failsafe::Failure;
 pub(crate) use flight::Flights;
