@@ -99,7 +99,9 @@ where
             return body.running.poll(cx).map(loaded);
         };
         let mut polling = Polling { body, own: None };
-        drive(engine, desk, &mut polling, cx).map(|done| done.map(|done| polling.output(done)))
+        let done = std::task::ready!(drive(engine, desk, &mut polling, cx));
+        let Polling { body, own } = polling;
+        Poll::Ready(done.map(|done| output(&body.rules, done, own, body.absent)))
     }
 }
 
@@ -169,12 +171,7 @@ where
     fn poll_load(&mut self, cx: &mut Context<'_>) -> Poll<Bared<S::Value>> {
         let output = std::task::ready!(self.body.running.poll(cx));
         self.body.running = Running::No;
-        Poll::Ready(S::split(output).map_err(|output| {
-            let (fault, absent) = fault::<S>(&output);
-            self.body.absent = absent;
-            self.own = Some(output);
-            fault
-        }))
+        Poll::Ready(brought::<S>(output, &mut self.own, &mut self.body.absent))
     }
 
     fn start(&mut self, along: bool) {
@@ -194,27 +191,28 @@ where
     }
 }
 
-impl<S, W> Polling<'_, S, W>
+/// What the function returns.
+fn output<S>(
+    rules: &Rules<S>,
+    done: Bared<S::Value>,
+    own: Option<S::Output>,
+    absent: Option<fn() -> S::Output>,
+) -> S::Output
 where
     S: Shape,
     S::Value: CacheValue,
-    W: Work<S::Output>,
 {
-    /// What the function returns.
-    fn output(self, done: Bared<S::Value>) -> S::Output {
-        let Body { rules, absent, .. } = self.body;
-        let made = match done {
-            Ok(value) => Some(S::join(value)),
-            Err(Fault::Own(_)) => self.own,
-            Err(Fault::Shared(failure)) => S::unshare(&failure),
-            Err(Fault::Absent) => absent.map(|absent| absent()),
-            Err(Fault::TimedOut) => rules.timed_out.map(|timed_out| timed_out()),
-            Err(Fault::Refused(error)) => rules.refused.map(|refused| refused(error)),
-        };
-        match made {
-            Some(output) => output,
-            None => unreachable!("the engine names only what its caller has"),
-        }
+    let made = match done {
+        Ok(value) => Some(S::join(value)),
+        Err(Fault::Own(_)) => own,
+        Err(Fault::Shared(failure)) => S::unshare(&failure),
+        Err(Fault::Absent) => absent.map(|absent| absent()),
+        Err(Fault::TimedOut) => rules.timed_out.map(|timed_out| timed_out()),
+        Err(Fault::Refused(error)) => rules.refused.map(|refused| refused(error)),
+    };
+    match made {
+        Some(output) => output,
+        None => unreachable!("the engine names only what its caller has"),
     }
 }
 
@@ -241,6 +239,20 @@ impl<O, L: Future<Output = O>> Running<O, L> {
             Self::Along(load) => load.as_mut().poll(cx),
         }
     }
+}
+
+/// What the engine hears of an output; one that failed stays here.
+fn brought<S: Shape>(
+    output: S::Output,
+    own: &mut Option<S::Output>,
+    absent: &mut Option<fn() -> S::Output>,
+) -> Bared<S::Value> {
+    S::split(output).map_err(|output| {
+        let fault;
+        (fault, *absent) = self::fault::<S>(&output);
+        *own = Some(output);
+        fault
+    })
 }
 
 /// What the engine hears of a failed output, and how to make another where it only says that there is no value.
