@@ -36,7 +36,7 @@ struct Body<S: Shape, W: Work<S::Output>> {
     work: Option<W>,
     running: Running<S::Output, W::Load>,
     /// How to make an output that says that there is no value, if the load said so.
-    absent: Option<fn() -> S::Output>,
+    absent: Absent<S::Output>,
 }
 
 /// A load that is under way in the caller's task.
@@ -196,7 +196,7 @@ fn output<S>(
     rules: &Rules<S>,
     done: Bared<S::Value>,
     own: Option<S::Output>,
-    absent: Option<fn() -> S::Output>,
+    absent: Absent<S::Output>,
 ) -> S::Output
 where
     S: Shape,
@@ -245,7 +245,7 @@ impl<O, L: Future<Output = O>> Running<O, L> {
 fn brought<S: Shape>(
     output: S::Output,
     own: &mut Option<S::Output>,
-    absent: &mut Option<fn() -> S::Output>,
+    absent: &mut Absent<S::Output>,
 ) -> Bared<S::Value> {
     S::split(output).map_err(|output| {
         let fault;
@@ -255,8 +255,11 @@ fn brought<S: Shape>(
     })
 }
 
+/// Makes an output that says that there is no value.
+type Absent<O> = Option<fn() -> O>;
+
 /// What the engine hears of a failed output, and how to make another where it only says that there is no value.
-fn fault<S: Shape>(output: &S::Output) -> (Fault, Option<fn() -> S::Output>) {
+fn fault<S: Shape>(output: &S::Output) -> (Fault, Absent<S::Output>) {
     match S::absence(output) {
         Some(absent) => (Fault::Absent, Some(absent)),
         None => (Fault::Own(S::share(output)), None),
