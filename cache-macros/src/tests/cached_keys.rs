@@ -241,16 +241,6 @@ fn a_text_by_a_function_and_by_a_closure() {
         ),
         &expect![[r#"
             impl Type {
-                #[doc(hidden)]
-                #[allow(
-                    async_fn_in_trait,
-                    dead_code,
-                    missing_docs,
-                    clippy::missing_errors_doc,
-                    clippy::missing_panics_doc,
-                    clippy::must_use_candidate,
-                    clippy::unused_async,
-                )]
                 #[allow(
                     refining_impl_trait,
                     clippy::double_must_use,
@@ -259,34 +249,21 @@ fn a_text_by_a_function_and_by_a_closure() {
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
                 )]
-                fn __larder_call_get<'larder0, 'larder1, 'larder2>(
-                    &'larder0 self,
-                    db: &'larder1 Db,
-                    id: u64,
-                    name: &'larder2 str,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = u64,
-                    > + ::larder::__private::Captures<
-                        (&'larder0 (), &'larder1 (), &'larder2 (), Self),
-                    >,
-                > {
+                fn get(&self, db: &Db, id: u64, name: &str) -> u64 {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::Policy::new(),
                     );
                     let key = {
-                        enum __LarderHere {}
                         let mut key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "get",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
-                        key.generic::<Self>();
+                        key.place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                        );
                         key.text(&Self::make_key(self, &id, name));
                         key
                     };
@@ -297,19 +274,18 @@ fn a_text_by_a_function_and_by_a_closure() {
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
                     let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                        .call_sync(
-                            rules,
-                            move || -> u64 {
-                                if false {
-                                    return ::larder::__private::typed::<u64>();
-                                }
-                                { 1 }
-                            },
-                        )
-                }
-                fn get(&self, db: &Db, id: u64, name: &str) -> u64 {
-                    ::larder::__private::wait(Self::__larder_call_get(self, db, id, name))
+                    ::larder::__private::wait(
+                        ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                            .call_sync(
+                                rules,
+                                move || -> u64 {
+                                    if false {
+                                        return ::larder::__private::typed::<u64>();
+                                    }
+                                    { 1 }
+                                },
+                            ),
+                    )
                 }
             }
         "#]],
@@ -344,16 +320,15 @@ fn a_text_by_a_function_and_by_a_closure() {
                     ::larder::Policy::new(),
                 );
                 let key = {
-                    enum __LarderHere {}
                     let mut key = ::larder::__private::KeyBuf::function(
                         ::core::module_path!(),
                         "get",
                     );
-                    if ::core::any::type_name::<__LarderHere>()
-                        != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
-                    {
-                        key.generic::<__LarderHere>();
-                    }
+                    key.place(
+                        || {},
+                        ::core::module_path!(),
+                        ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                    );
                     key.text(
                         &::larder::__private::text_of(
                             (&*query, &page),

@@ -50,6 +50,7 @@ fn an_operation_of_a_model() {
                     ::larder::__private::remote(shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    .of_instance(|| {})
                     .call(
                         rules,
                         move || async move {
