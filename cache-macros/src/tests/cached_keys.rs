@@ -30,26 +30,26 @@ fn what_stands_around_a_template() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let key = {
+                let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("shop:users:");
-                    (&::larder::__private::Field(&id)).push(&mut key);
-                    key.literal("#2");
-                    key
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("shop:users:");
+                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    __larder_key.literal("#2");
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .of_instance(|| {})
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<u64>();
@@ -89,32 +89,33 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let key = {
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("v1/");
-                    key.function_path(::core::module_path!(), "get");
-                    key.place(
-                        || {},
-                        ::core::module_path!(),
-                        ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
-                    );
-                    key.generic::<T>();
-                    key.arg(&N);
-                    key.text(&make_key(&user, key));
-                    key.literal("#b");
-                    key
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("v1/");
+                    __larder_key.function_path(::core::module_path!(), "get");
+                    __larder_key
+                        .place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                        );
+                    __larder_key.generic::<T>();
+                    __larder_key.arg(&N);
+                    __larder_key.text(&make_key(&user, key));
+                    __larder_key.literal("#b");
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<u64>();
@@ -158,28 +159,28 @@ fn a_template_names_generic_parameters() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let key = {
+                let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.type_name::<T>();
-                    key.literal(":");
-                    (&::larder::__private::Field(&N)).push(&mut key);
-                    key.literal(":");
-                    (&::larder::__private::Field(&id)).push(&mut key);
-                    key
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.type_name::<T>();
+                    __larder_key.literal(":");
+                    (&::larder::__private::Field(&N)).push(&mut __larder_key);
+                    __larder_key.literal(":");
+                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .of_type(|| {})
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<u64>();
@@ -241,16 +242,6 @@ fn a_text_by_a_function_and_by_a_closure() {
         ),
         &expect![[r#"
             impl Type {
-                #[doc(hidden)]
-                #[allow(
-                    async_fn_in_trait,
-                    dead_code,
-                    missing_docs,
-                    clippy::missing_errors_doc,
-                    clippy::missing_panics_doc,
-                    clippy::must_use_candidate,
-                    clippy::unused_async,
-                )]
                 #[allow(
                     refining_impl_trait,
                     clippy::double_must_use,
@@ -259,57 +250,47 @@ fn a_text_by_a_function_and_by_a_closure() {
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
                 )]
-                fn __larder_call_get<'larder0, 'larder1, 'larder2>(
-                    &'larder0 self,
-                    db: &'larder1 Db,
-                    id: u64,
-                    name: &'larder2 str,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = u64,
-                    > + ::larder::__private::Captures<
-                        (&'larder0 (), &'larder1 (), &'larder2 (), Self),
-                    >,
-                > {
+                fn get(&self, db: &Db, id: u64, name: &str) -> u64 {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::Policy::new(),
                     );
-                    let key = {
-                        enum __LarderHere {}
-                        let mut key = ::larder::__private::KeyBuf::function(
+                    let __larder_key = {
+                        let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "get",
                         );
-                        if ::core::any::type_name::<__LarderHere>()
-                            != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
-                        {
-                            key.generic::<__LarderHere>();
-                        }
-                        key.generic::<Self>();
-                        key.text(&Self::make_key(self, &id, name));
-                        key
+                        __larder_key
+                            .place(
+                                || {},
+                                ::core::module_path!(),
+                                ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                            );
+                        __larder_key.text(&Self::make_key(self, &id, name));
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                        .call_sync(
-                            rules,
-                            move || -> u64 {
-                                if false {
-                                    return ::larder::__private::typed::<u64>();
-                                }
-                                { 1 }
-                            },
-                        )
-                }
-                fn get(&self, db: &Db, id: u64, name: &str) -> u64 {
-                    ::larder::__private::wait(Self::__larder_call_get(self, db, id, name))
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    );
+                    ::larder::__private::wait(
+                        ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                            .call_sync(
+                                __larder_rules,
+                                move || -> u64 {
+                                    if false {
+                                        return ::larder::__private::typed::<u64>();
+                                    }
+                                    { 1 }
+                                },
+                            ),
+                    )
                 }
             }
         "#]],
@@ -343,36 +324,37 @@ fn a_text_by_a_function_and_by_a_closure() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let key = {
-                    enum __LarderHere {}
-                    let mut key = ::larder::__private::KeyBuf::function(
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::function(
                         ::core::module_path!(),
                         "get",
                     );
-                    if ::core::any::type_name::<__LarderHere>()
-                        != ::core::concat!(::core::module_path!(), "::get::__LarderHere")
-                    {
-                        key.generic::<__LarderHere>();
-                    }
-                    key.text(
-                        &::larder::__private::text_of(
-                            (&*query, &page),
-                            |(query, page): (&Query, _)| -> String { query.key(page) },
-                        ),
-                    );
-                    key
+                    __larder_key
+                        .place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                        );
+                    __larder_key
+                        .text(
+                            &::larder::__private::text_of(
+                                (&*query, &page),
+                                |(query, page): (&Query, _)| -> String { query.key(page) },
+                            ),
+                        );
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<u64>();
