@@ -17,7 +17,7 @@ use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::Switch;
-use crate::strategy::{Chance, Flights, Once, Owned, Plan, Work, read};
+use crate::strategy::{Chance, Flights, Once, Owned, Plan, Reading, Work};
 use crate::value::{Probe, ShapeResult};
 use crate::{Error, Pattern, Policy, Stats};
 
@@ -325,7 +325,7 @@ impl Cache {
     {
         let shape = (&Probe::<Result<T, E>>::new()).shape();
         let rules = Rules::new(shape, plan.codec);
-        read(Arc::clone(&self.inner), plan, rules, work).await.value
+        Reading::new(Arc::clone(&self.inner), plan, rules, work).await.value
     }
 }
 

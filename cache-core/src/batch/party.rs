@@ -79,8 +79,11 @@ where
     G: Each,
     B: Behind<G>,
 {
-    const DETACHES: bool = B::DETACHES;
     type Load = Answer<G::Output>;
+
+    fn detaches(&self) -> bool {
+        B::DETACHES
+    }
 
     fn start(self) -> Answer<G::Output> {
         Answer { answered: self.asked.ask(self.id, &self.seat), seat: self.seat }

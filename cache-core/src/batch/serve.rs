@@ -13,7 +13,7 @@ use super::shape::Each;
 use super::{Answered, Asking};
 use crate::call::Rules;
 use crate::registry::complain;
-use crate::strategy::{Mode, Plan, Seat, Table, read};
+use crate::strategy::{Mode, Plan, Reading, Seat, Table};
 use crate::value::CacheValue;
 use crate::{Cached, Error, Source};
 
@@ -87,7 +87,7 @@ where
             seat: Seat::new(&table),
             behind: Arc::clone(&behind),
         };
-        let item = read(Arc::clone(&inner), plan, rules, member);
+        let item = Reading::new(Arc::clone(&inner), plan, rules, member);
         items.push(async move { (at, item.await) });
     }
     let mut rest: Vec<Option<Cached<G::Output>>> = Vec::new();

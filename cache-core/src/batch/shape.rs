@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::FetchEach;
 use super::ids::{KeyOf, Pairs};
-use crate::value::{CacheValue, Fails, KeepsErrors, Shape, SharedFailure, Tells};
+use crate::value::{CacheValue, Fails, KeepsErrors, NoValue, Shape, SharedFailure, Tells};
 use crate::{Error, TimedOut};
 
 /// Why an item has no value.
@@ -27,9 +27,6 @@ impl<O> std::fmt::Debug for Unmet<O> {
         f.write_str(if matches!(self, Self::Absent) { "Absent" } else { "Failed" })
     }
 }
-
-/// What those who wait for an absent item are told.
-struct NoValue;
 
 impl<O> Unmet<O> {
     /// A load that failed.

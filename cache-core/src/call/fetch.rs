@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::load::{Loading, uncached_or_read};
+use super::load::Loading;
 use super::{Call, Load, Rules, Tags, Target, Whole};
 use crate::cache::Cache;
 use crate::cell::CachedCell;
@@ -135,8 +135,7 @@ impl Fetch {
         W: Work<S::Output>,
     {
         self.plan.codec = rules.codec;
-        let start = Some((work, uncached_or_read::<S, W>));
-        let load = Loading { rules, start, running: None };
+        let load = Loading { rules, work: Some(work), reading: None };
         Call {
             whole: Whole {
                 plan: self.plan,

@@ -3,16 +3,14 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::{Cached, Judge, Rules, Source, Target};
-use crate::Error;
 use crate::cache::Inner;
 use crate::key::KeyId;
 use crate::policy::Policy;
-use crate::strategy::{Look, Mode, Plan, Work, read};
+use crate::strategy::{Look, Plan, Reading, Work};
 use crate::value::{CacheValue, Shape};
 
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
@@ -92,21 +90,20 @@ pub struct Outside<'a> {
     pub(super) target: &'a Target,
 }
 
-pub(super) struct Loading<S: Shape, W, M, F> {
+pub(super) struct Loading<S: Shape, W: Work<S::Output>> {
     pub(super) rules: Rules<S>,
-    pub(super) start: Option<(W, M)>,
-    pub(super) running: Option<Pin<Box<F>>>,
+    pub(super) work: Option<W>,
+    pub(super) reading: Option<Box<Reading<S, W>>>,
 }
 
-// Nothing in it is pinned in place: the running future is boxed.
-impl<S: Shape, W, M, F> Unpin for Loading<S, W, M, F> {}
+// Nothing in it is pinned in place: what runs is boxed.
+impl<S: Shape, W: Work<S::Output>> Unpin for Loading<S, W> {}
 
-impl<S, W, M, F> Load for Loading<S, W, M, F>
+impl<S, W> Load for Loading<S, W>
 where
-    S: Shape,
+    S: Shape<Output: 'static>,
     S::Value: CacheValue,
-    M: FnOnce(Result<Arc<Inner>, Error>, Plan, Rules<S>, W) -> F,
-    F: Future<Output = Cached<S::Output>>,
+    W: Work<S::Output>,
 {
     type Output = S::Output;
 
@@ -131,38 +128,24 @@ where
     }
 
     fn run(&mut self, outside: Outside<'_>, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
-        if let Some((work, make)) = self.start.take() {
-            let inner = outside.target.inner();
-            self.running = Some(Box::pin(make(inner, outside.plan.clone(), self.rules, work)));
+        let Self { rules, work, reading } = self;
+        if let Some(work) = work.take() {
+            let plan = outside.plan.clone();
+            let begun = match outside.target.inner() {
+                Ok(inner) => Ok(Reading::new(inner, plan, *rules, work)),
+                Err(error) => Reading::uncached(error, &plan, *rules, work),
+            };
+            match begun {
+                Ok(begun) => *reading = Some(Box::new(begun)),
+                Err(value) => {
+                    let (source, age) = (Source::Refused, Duration::ZERO);
+                    return Poll::Ready(Cached { value, source, age });
+                }
+            }
         }
-        match &mut self.running {
-            Some(running) => running.as_mut().poll(cx),
+        match reading {
+            Some(reading) => Pin::new(&mut **reading).poll(cx),
             None => Poll::Pending,
         }
     }
-}
-
-/// The slow path: everything but a memory hit. Without a cache (an unknown named one) it loads, unless
-/// that counts as an error.
-pub(super) async fn uncached_or_read<S, W>(
-    inner: Result<Arc<Inner>, Error>,
-    plan: Plan,
-    rules: Rules<S>,
-    work: W,
-) -> Cached<S::Output>
-where
-    S: Shape,
-    S::Value: CacheValue,
-    W: Work<S::Output>,
-{
-    let error = match inner {
-        Ok(inner) => return read(inner, plan, rules, work).await,
-        Err(error) => error,
-    };
-    let refused = rules.refusal(&plan.policy).filter(|_| plan.mode != Mode::Bypass);
-    let (value, source) = match refused {
-        Some(refused) => (refused(error), Source::Refused),
-        None => (work.start().await, Source::Bypassed),
-    };
-    Cached { value, source, age: Duration::ZERO }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::codec::Coder;
 use crate::policy::{OnError, Policy};
-use crate::value::{CacheValue, Shape};
+use crate::value::{Bare, Bared, CacheValue, Fault, Shape, SharedFailure};
 
 /// The rules of one function that its [`Policy`](crate::Policy) can't say, because they are about its
 /// types. Made by expansions.
@@ -18,6 +18,8 @@ pub struct Rules<S: Shape> {
     pub(crate) unless: Option<fn(&S::Value) -> bool>,
     pub(crate) timed_out: Option<fn() -> S::Output>,
     pub(crate) refused: Option<fn(Error) -> S::Output>,
+    /// Whether a failure that is shared can be an output.
+    pub(crate) takes: fn(&SharedFailure) -> bool,
 }
 
 impl<S: Shape> Clone for Rules<S> {
@@ -37,7 +39,9 @@ impl<S: Shape> std::fmt::Debug for Rules<S> {
 impl<S: Shape> Rules<S> {
     /// Every value is kept, in every tier that `codec` allows.
     pub const fn new(_: S, codec: Option<Coder>) -> Self {
-        Self { codec, absent: None, keeps: None, unless: None, timed_out: None, refused: None }
+        let takes = |failure: &SharedFailure| S::unshare(failure).is_some();
+        let (absent, keeps, unless) = (None, None, None);
+        Self { codec, absent, keeps, unless, timed_out: None, refused: None, takes }
     }
 
     /// What counts as `None` for `none_ttl`.
@@ -75,6 +79,11 @@ impl<S: Shape> Rules<S> {
         self
     }
 
+    /// The output that a shared failure stands for, if it is one of this function's.
+    pub(crate) fn unshare(&self, failure: &SharedFailure) -> Option<S::Output> {
+        if (self.takes)(failure) { S::unshare(failure) } else { None }
+    }
+
     /// What a failing cache means under `policy`: an output, or that the value is loaded.
     pub(crate) fn refusal(&self, policy: &Policy) -> Option<fn(Error) -> S::Output> {
         self.refused.filter(|_| policy.on_error == OnError::Fail)
@@ -96,6 +105,22 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
+    /// The rules for the engine, which knows no outputs.
+    pub(crate) fn bare(&self) -> Rules<Bare<S::Value>> {
+        let Self { codec, absent, keeps, unless, takes, .. } = *self;
+        let timed_out: fn() -> Bared<S::Value> = || Err(Fault::TimedOut);
+        let refused: fn(Error) -> Bared<S::Value> = |error| Err(Fault::Refused(error));
+        Rules {
+            codec,
+            absent,
+            keeps,
+            unless,
+            timed_out: self.timed_out.map(|_| timed_out),
+            refused: self.refused.map(|_| refused),
+            takes,
+        }
+    }
+
     pub(crate) fn verdict(&self, value: &S::Value, policy: &Policy) -> Verdict {
         let Self { absent, keeps, unless, .. } = self;
         if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {

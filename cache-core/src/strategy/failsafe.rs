@@ -106,7 +106,7 @@ where
         if failure.of != TypeId::of::<S::Value>() {
             return None;
         }
-        let value = S::unshare(&failure.error)?;
+        let value = self.rules.unshare(&failure.error)?;
         self.inner.counters.memory_hits();
         let age = self.inner.clock.now().since(entry.life.created);
         Some(Cached { value, source: Source::Memory, age: age.unwrap_or(Duration::ZERO) })

@@ -12,8 +12,8 @@ use crate::call::{Rules, Verdict};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::invalidation::Ticket;
 use crate::key::KeyId;
-use crate::value::{CacheValue, Detached, Shape};
-use crate::{Cached, Error, Source};
+use crate::value::{CacheValue, Shape};
+use crate::{Cached, Source};
 
 /// One read of one key.
 pub(crate) struct Job<S: Shape> {
@@ -57,11 +57,10 @@ where
     }
 
     /// The same read for nobody: a refresh in the background.
-    pub(super) fn detached(&self) -> Job<Detached<S>> {
-        let Rules { codec, absent, keeps, unless, refused, .. } = self.rules;
-        let refused = refused.map(|_| -> fn(Error) -> _ { |_| Err(None) });
-        let rules = Rules { codec, absent, keeps, unless, timed_out: None, refused };
-        Job::new(Arc::clone(&self.inner), self.plan.clone(), rules, self.seat.clone())
+    pub(super) fn for_nobody(&self) -> Self {
+        let mut job = self.again();
+        job.rules.timed_out = None;
+        job
     }
 
     pub(super) fn is_refresh(&self) -> bool {

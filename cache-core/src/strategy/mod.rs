@@ -1,6 +1,8 @@
 //! What happens between a lookup and a value. One path for sync and async, foreground and
 //! background: [`read`] looks, joins or leads the flight of its key, and fills through a ticket.
 
+mod call;
+mod desk;
 mod early;
 mod failsafe;
 mod find;
@@ -18,12 +20,13 @@ mod store;
 mod table;
 mod work;
 
+pub(crate) use call::Reading;
 pub(crate) use early::Chance;
 pub(crate) use failsafe::Failure;
 pub(crate) use flight::Flights;
 pub(crate) use lookup::{Look, promote};
 pub(crate) use plan::{Mode, Plan};
-pub(crate) use read::read;
+
 pub(crate) use spawn::{boxed, spawn, start_now};
 pub(crate) use table::{Seat, Table};
 pub(crate) use work::{Once, Owned, Refreshing, Work};

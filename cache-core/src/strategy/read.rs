@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::desk::Ask;
 use super::find::{Finding, Missing, Purpose};
 use super::flight::{Flight, Landing, Lead, Role};
 use super::job::{Job, loaded};
@@ -9,7 +10,7 @@ use super::load::Refusal;
 use super::lookup::Look;
 use super::patience::{Patience, Waited};
 use super::plan::{Mode, Plan};
-use super::{Work, boxed, spawn};
+use super::{boxed, spawn};
 use crate::cache::Inner;
 use crate::call::Rules;
 use crate::clock::Timestamp;
@@ -17,20 +18,19 @@ use crate::invalidation::Ticket;
 use crate::policy::Stampede;
 use crate::registry::complain;
 use crate::scope;
-use crate::value::{CacheValue, Detached, Shape};
+use crate::value::{CacheValue, Shape};
 use crate::{Cached, Source};
 
 /// A read with everything that may happen to it. The memory tier was not asked yet.
-pub(crate) async fn read<S, W>(
+pub(super) async fn read<S>(
     inner: Arc<Inner>,
     plan: Plan,
     rules: Rules<S>,
-    work: W,
+    work: Ask<S::Output>,
 ) -> Cached<S::Output>
 where
-    S: Shape,
+    S: Shape<Output: Send + 'static>,
     S::Value: CacheValue,
-    W: Work<S::Output>,
 {
     if plan.mode == Mode::Bypass || scope::beside(&inner, &plan).await {
         return loaded(work.start().await, Source::Bypassed);
@@ -50,10 +50,10 @@ where
 
 impl<S> Job<S>
 where
-    S: Shape,
+    S: Shape<Output: Send + 'static>,
     S::Value: CacheValue,
 {
-    async fn read<W: Work<S::Output>>(&self, mut work: W) -> Cached<S::Output> {
+    async fn read(&self, mut work: Ask<S::Output>) -> Cached<S::Output> {
         let mut patience = Patience::new(&self.inner.clock, &self.plan.policy);
         let mut drawn = self.plan.drawn;
         loop {
@@ -65,7 +65,7 @@ where
             }
             match self.role() {
                 Role::Lead(mut lead, mut ticket) => {
-                    let purpose = Purpose::Answer { stale: W::DETACHES };
+                    let purpose = Purpose::Answer { stale: work.detaches() };
                     let find = boxed(|| self.find(&mut lead, &mut ticket, purpose));
                     let found = match self.patiently(find, &mut patience, || None).await {
                         Ok(found) => found,
@@ -111,7 +111,11 @@ where
 
     /// Serves what the memory tier has, and starts a refresh where it is time for one; else gives the
     /// work back.
-    fn serve<W: Work<S::Output>>(&self, mut work: W, drawn: bool) -> Result<Cached<S::Output>, W> {
+    fn serve(
+        &self,
+        mut work: Ask<S::Output>,
+        drawn: bool,
+    ) -> Result<Cached<S::Output>, Ask<S::Output>> {
         let inner = &self.inner;
         let hit = match inner.look::<S::Value>(self.id, &self.plan.policy, drawn) {
             Look::Hit(hit) => hit,
@@ -172,7 +176,7 @@ where
                     let refused = self.rules.refusal(&self.plan.policy)?;
                     return Some(loaded(refused(error.clone()), Source::Refused));
                 }
-                let failed = loaded(S::unshare(&failure)?, Source::Coalesced);
+                let failed = loaded(self.rules.unshare(&failure)?, Source::Coalesced);
                 // A read that brings no value is none of the hits.
                 self.inner.counters.misses();
                 return Some(failed);
@@ -184,41 +188,33 @@ where
     }
 
     /// Loads; in such a way that it can go on without this caller, if the caller's patience is bounded.
-    async fn lead<W: Work<S::Output>>(
+    async fn lead(
         &self,
         lead: Lead,
         ticket: Ticket,
         missing: Missing,
-        work: W,
+        work: Ask<S::Output>,
         patience: Patience,
     ) -> Cached<S::Output> {
         let purpose = Purpose::Answer { stale: false };
-        if !patience.is_bounded() {
+        if !patience.is_bounded() || !work.detaches() {
             let start = || work.start();
             return boxed(|| self.load(lead, ticket, missing, purpose, start)).await;
         }
-        match work.detach() {
-            Ok(again) => {
-                let (job, flight) = (self.again(), lead.flight());
-                let attempt =
-                    boxed(
-                        || async move { job.load(lead, ticket, missing, purpose, || again).await },
-                    );
-                boxed(|| self.await_own(attempt, flight, patience)).await
-            }
-            Err(work) => {
-                let start = || work.start();
-                boxed(|| self.load(lead, ticket, missing, purpose, start)).await
-            }
-        }
+        let (job, flight) = (self.again(), lead.flight());
+        let attempt =
+            boxed(
+                || async move { job.load(lead, ticket, missing, purpose, || work.along()).await },
+            );
+        boxed(|| self.await_own(attempt, flight, patience)).await
     }
 
     /// The failure that was waited for can't be shared, so each waiter tries for itself, a few at a time; a
     /// try that succeeds fills the cache for those behind it.
-    async fn retry<W: Work<S::Output>>(
+    async fn retry(
         &self,
         flight: &Flight,
-        work: W,
+        work: Ask<S::Output>,
         patience: Patience,
     ) -> Cached<S::Output> {
         // A turn that does not come within the lease is not waited for: those before may hang.
@@ -243,26 +239,24 @@ where
 
     /// Starts the one background refresh of an entry, unless one is under way. Gives the work back if it
     /// can't be detached.
-    fn renew_behind<W: Work<S::Output>>(
+    fn renew_behind(
         &self,
-        work: W,
+        work: Ask<S::Output>,
         source: Source,
         age: std::time::Duration,
-    ) -> Result<(), W> {
-        if !W::DETACHES {
+    ) -> Result<(), Ask<S::Output>> {
+        if !work.detaches() {
             return Err(work);
         }
         let Role::Lead(mut lead, mut ticket) = self.join() else { return Ok(()) };
-        // Dropping the lead on the way back lands the flight as abandoned.
-        let again = work.detach()?;
-        let again = async move { S::split(again.await).map_err(|failed| S::share(&failed)) };
+        let again = work.behind();
         let made: Option<Timestamp> =
             (source == Source::Memory).then(|| self.inner.clock.now().before(age));
         let purpose = Purpose::Renew { fresh: made };
         if made.is_some() {
             self.inner.counters.early_refreshes();
         }
-        let job: Job<Detached<S>> = self.detached();
+        let job = self.for_nobody();
         spawn(async move {
             if let Finding::Missing(missing) = job.find(&mut lead, &mut ticket, purpose).await {
                 drop(job.load(lead, ticket, missing, purpose, || again).await);

@@ -4,9 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
+use crate::backend::BoxFuture;
+
 /// Runs `work` in the background: on the current tokio runtime, or on a thread of its own where
 /// there is none (sync functions of a program without a runtime).
 pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    spawn_boxed(Box::pin(work));
+}
+
+/// Compiled once: what a runtime makes of a future is a lot of code.
+fn spawn_boxed(work: BoxFuture<'static, ()>) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         drop(runtime.spawn(work));
         return;

@@ -8,10 +8,10 @@ use crate::backend::BoxFuture;
 
 /// A function's body with its arguments.
 pub(crate) trait Work<O>: Sized {
-    /// Whether [`detach`](Self::detach) gives a load.
-    const DETACHES: bool;
     /// The load in the foreground; it may borrow the arguments.
     type Load: Future<Output = O>;
+    /// Whether [`detach`](Self::detach) gives a load.
+    fn detaches(&self) -> bool;
     /// Begins the load.
     fn start(self) -> Self::Load;
     /// The load with owned arguments, where it can have them; else the work itself.
@@ -34,8 +34,10 @@ where
     M: FnOnce() -> F,
     F: Future<Output = O>,
 {
-    const DETACHES: bool = false;
     type Load = F;
+    fn detaches(&self) -> bool {
+        false
+    }
     fn start(self) -> F {
         (self.0)()
     }
@@ -63,8 +65,10 @@ where
     G: FnOnce(A) -> H,
     H: Future<Output = O> + Send + 'static,
 {
-    const DETACHES: bool = true;
     type Load = F;
+    fn detaches(&self) -> bool {
+        true
+    }
     fn start(self) -> F {
         (self.load)(self.args)
     }
@@ -82,8 +86,10 @@ where
     M: FnOnce() -> F,
     F: Future<Output = O> + Send + 'static,
 {
-    const DETACHES: bool = true;
     type Load = F;
+    fn detaches(&self) -> bool {
+        true
+    }
     fn start(self) -> F {
         (self.0)()
     }

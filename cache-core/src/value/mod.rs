@@ -4,9 +4,11 @@
 //! resolution takes the first that fits: a `Result` whose error can be shared with those who wait
 //! for the same load, any other `Result`, any other type. Aliases of `Result` are seen through.
 
+mod bare;
 mod option;
 mod refusal;
 
+pub(crate) use bare::{Bare, Bared, Fault, NoValue};
 pub use option::{
     AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
     TimesOut, absent, detached, keeps_errors, output_probe, times_out, value_probe,
@@ -145,34 +147,6 @@ impl<T: 'static> Shape for Plain<T> {
     }
     fn value(self, output: &T) -> Option<&T> {
         Some(output)
-    }
-}
-
-/// The output of a detached load: nobody takes it, so a failure is kept only as far as it can be
-/// shared. (The function's own error may not be `Send`; this is.)
-pub(crate) struct Detached<S>(PhantomData<fn() -> S>);
-
-impl<S> Clone for Detached<S> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<S> Copy for Detached<S> {}
-
-impl<S: Shape> Shape for Detached<S> {
-    type Output = Result<S::Value, Option<SharedFailure>>;
-    type Value = S::Value;
-    fn split(output: Self::Output) -> Result<S::Value, Self::Output> {
-        output.map_err(Err)
-    }
-    fn join(value: S::Value) -> Self::Output {
-        Ok(value)
-    }
-    fn value(self, output: &Self::Output) -> Option<&S::Value> {
-        output.as_ref().ok()
-    }
-    fn share(output: &Self::Output) -> Option<SharedFailure> {
-        output.as_ref().err().cloned().flatten()
     }
 }
 

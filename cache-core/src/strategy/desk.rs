@@ -1,0 +1,133 @@
+//! Where the engine asks for a load, and its caller brings what came of it.
+//!
+//! The engine (`read` and all that it calls) knows values only. The function's body, its arguments and its output stay
+//! in the caller's own future ([`call`](super::call)), so that the engine is compiled once for each type of value, and a
+//! call is `Send` if its body is.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::oneshot;
+
+use super::Seat;
+use crate::backend::BoxFuture;
+
+/// What the engine wants of its caller.
+pub(super) enum Wanted<O> {
+    /// The load, in the caller's task.
+    Load,
+    /// The load with inputs of its own, in the caller's task as long as there is one, and then in the background.
+    Along,
+    /// The same in the background from the beginning.
+    Behind(oneshot::Sender<BoxFuture<'static, O>>),
+}
+
+/// One read's desk.
+pub(super) struct Desk<O>(Arc<Mutex<State<O>>>);
+
+struct State<O> {
+    wanted: Option<Wanted<O>>,
+    brought: Option<O>,
+    /// Of what waits for it in the background.
+    waker: Option<Waker>,
+}
+
+impl<O> Clone for Desk<O> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<O> Desk<O> {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(State { wanted: None, brought: None, waker: None })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<O>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wanted(&self) -> Option<Wanted<O>> {
+        self.state().wanted.take()
+    }
+
+    /// Lays the output down for the engine, which is polled next.
+    pub(super) fn bring(&self, output: O) {
+        self.state().brought = Some(output);
+    }
+
+    /// The same for a part of the engine that goes on in a task of its own.
+    pub(super) fn bring_to_task(&self, output: O) {
+        let mut state = self.state();
+        state.brought = Some(output);
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn want(self, wanted: Wanted<O>) -> Brought<O> {
+        self.state().wanted = Some(wanted);
+        Brought(self)
+    }
+}
+
+/// The engine's side: a load that has not begun.
+pub(crate) struct Ask<O> {
+    pub(super) desk: Desk<O>,
+    /// Whether it can be had with inputs of its own.
+    pub(super) detaches: bool,
+    pub(super) seat: Option<Arc<Seat>>,
+}
+
+impl<O: Send + 'static> Ask<O> {
+    pub(super) fn detaches(&self) -> bool {
+        self.detaches
+    }
+
+    /// Its place among the items of a batch, if it is one.
+    pub(super) fn seat(&self) -> Option<Arc<Seat>> {
+        self.seat.clone()
+    }
+
+    /// The load in the caller's task.
+    pub(super) fn start(self) -> Brought<O> {
+        self.desk.want(Wanted::Load)
+    }
+
+    /// The load in the caller's task, but so that it goes on without it: only if it [`detaches`](Self::detaches).
+    pub(super) fn along(self) -> Brought<O> {
+        self.desk.want(Wanted::Along)
+    }
+
+    /// The load for the background: only if it [`detaches`](Self::detaches).
+    pub(super) fn behind(self) -> BoxFuture<'static, O> {
+        let (give, given) = oneshot::channel();
+        self.desk.state().wanted = Some(Wanted::Behind(give));
+        Box::pin(async move {
+            match given.await {
+                Ok(load) => load.await,
+                // The caller's `Clone` panicked: this ends like it, and the flight is abandoned.
+                Err(_) => std::panic::resume_unwind(Box::new("a load could not be detached")),
+            }
+        })
+    }
+}
+
+/// What the caller brings.
+pub(super) struct Brought<O>(Desk<O>);
+
+impl<O> Future for Brought<O> {
+    type Output = O;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
+        let mut state = self.0.state();
+        match state.brought.take() {
+            Some(output) => Poll::Ready(output),
+            None => {
+                state.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
