@@ -64,5 +64,5 @@ impl<'a> Kept<'a> {
 }
 
 fn name(arg: &Argument) -> Ident {
-    format_ident!("kept_{}", arg.ident.unraw(), span = Span::mixed_site())
+    format_ident!("__larder_kept_{}", arg.ident.unraw(), span = Span::mixed_site())
 }

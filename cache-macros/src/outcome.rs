@@ -61,10 +61,12 @@ impl Outcome {
             let result = result_ident();
             mixed! {
                 #[allow(unused_variables)]
-                let #result = &output;
+                let #result = &__larder_output;
             }
         });
-        Some(mixed!({ #result let wanted: ::core::primitive::bool = #when; wanted }))
+        Some(
+            mixed!({ #result let __larder_wanted: ::core::primitive::bool = #when; __larder_wanted }),
+        )
     }
 }
 

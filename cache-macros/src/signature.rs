@@ -175,7 +175,7 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
             Argument { ident: pat.ident.clone(), pattern: None, mutability, ty, span, item: false }
         }
         pat => {
-            let ident = format_ident!("larder_arg{at}", span = Span::mixed_site());
+            let ident = format_ident!("__larder_arg{at}", span = Span::mixed_site());
             Argument { ident, pattern: Some(pat.clone()), mutability: None, ty, span, item: false }
         }
     })

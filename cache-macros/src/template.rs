@@ -85,7 +85,8 @@ impl Template {
             if let Part::Place(place) = part
                 && place.root != late
             {
-                let name = format_ident!("piece{}", pieces.len(), span = Span::mixed_site());
+                let name =
+                    format_ident!("__larder_piece{}", pieces.len(), span = Span::mixed_site());
                 let piece = Part::Piece(name.clone());
                 pieces.push(Piece { name, place: place.clone(), literal: self.literal.clone() });
                 *part = piece;

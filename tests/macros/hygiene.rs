@@ -264,3 +264,97 @@ async fn larder_may_be_elsewhere() {
     elsewhere::change(1).await;
     assert_eq!(cache.stats().entries, 1);
 }
+
+/// Constants and statics with the names that a local of ours could have: a pattern of such a name would be the constant.
+mod constants {
+    #![allow(non_upper_case_globals, dead_code)]
+
+    use std::collections::HashMap;
+
+    use larder::{Cache, CachedCell, cache_evict, cache_put, cached, cached_property, call};
+
+    use super::Loads;
+
+    pub(super) static LOADS: Loads = Loads::new();
+
+    const key: u8 = 0;
+    const tags: u8 = 0;
+    const shape: u8 = 0;
+    const rules: u8 = 0;
+    const load: u8 = 0;
+    const ids: u8 = 0;
+    const batch: u8 = 0;
+    const cell: u8 = 0;
+    const known0: u8 = 0;
+    const larder_arg0: u8 = 0;
+    static handle: u8 = 0;
+    static evictions: u8 = 0;
+    static output: u8 = 0;
+    static put: u8 = 0;
+    static wanted: u8 = 0;
+    static piece0: u8 = 0;
+    static kept_id: u8 = 0;
+
+    #[cached(key = "{id}", tags = ["{id}"], skip(words, cache), cache = cache)]
+    pub(super) async fn get(cache: &Cache, words: impl Into<String>, id: u64) -> u64 {
+        LOADS.count();
+        words.into().len() as u64 + id + cache.stats().entries
+    }
+
+    #[cached(ttl = "1m", stale = "1m", skip(words), cache = "hygiene-constants")]
+    pub(super) async fn refreshed(
+        words: impl Into<String> + Clone + Send + 'static,
+        id: u64,
+    ) -> u64 {
+        LOADS.count();
+        words.into().len() as u64 + id
+    }
+
+    #[cached(each = "id in all", key = "{id}", tags = ["{id}"], none_ttl = "1m", cache = "hygiene-constants")]
+    pub(super) async fn many(all: &[u64]) -> HashMap<u64, u64> {
+        LOADS.count();
+        all.iter().map(|id| (*id, *id)).collect()
+    }
+
+    #[cached(cache = "hygiene-constants")]
+    pub(super) fn sync((left, right): (u64, u64)) -> u64 {
+        LOADS.count();
+        left + right
+    }
+
+    #[derive(Default)]
+    pub(super) struct Of(CachedCell);
+
+    impl Of {
+        #[cached_property(cell = self.0, cache = "hygiene-constants")]
+        pub(super) fn property(&self) -> u64 {
+            LOADS.count();
+            7
+        }
+    }
+
+    #[cache_evict(key = "{id}:{result}", call!(sync((id, 1))), cache = "hygiene-constants", when = id > *result)]
+    pub(super) async fn change(id: u64) -> u64 {
+        id - 1
+    }
+
+    #[cache_put(refreshed("", id), when = id > 0)]
+    pub(super) async fn set(id: u64, to: u64) -> u64 {
+        to
+    }
+}
+
+#[tokio::test]
+async fn constants_may_have_our_names() {
+    use constants::{LOADS, Of, change, get, many, refreshed, set, sync};
+
+    let cache = crate::install("hygiene-constants");
+    let of = Of::default();
+    for _ in 0..2 {
+        assert_eq!((get(&cache, "a", 1).await, refreshed("a", 1).await), (2, 2));
+        assert_eq!((many(&[2, 3]).await[&2], sync((1, 1)), of.property()), (2, 2, 7));
+    }
+    assert_eq!(LOADS.get(), 5);
+    assert_eq!((change(1).await, set(1, 9).await, refreshed("a", 1).await), (0, 9, 9));
+    assert_eq!((sync((1, 1)), LOADS.get()), (2, 6));
+}

@@ -24,8 +24,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let early = model.early.iter().map(|target| step(model, target));
     let rest = if model.before { before(model) } else { after(model) };
     let inside = mixed! {
-        let evictions = #start #held;
-        #(let evictions = evictions #early;)*
+        let __larder_evictions = #start #held;
+        #(let __larder_evictions = __larder_evictions #early;)*
         #rest
     };
     wrap(&model.function, &inside)
@@ -34,8 +34,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 fn before(model: &Model) -> TokenStream {
     let body = run_body(&model.function, &model.root, false);
     let run = match model.function.is_async() {
-        true => mixed!(evictions.run_before().await;),
-        false => mixed!(evictions.run_before_blocking();),
+        true => mixed!(__larder_evictions.run_before().await;),
+        false => mixed!(__larder_evictions.run_before_blocking();),
     };
     mixed!(#run #body)
 }
@@ -47,17 +47,17 @@ fn after(model: &Model) -> TokenStream {
     let body = run_body(&model.function, &model.root, !kept.complete);
     let decide = decide(model, &kept);
     let run = match model.function.is_async() {
-        true => mixed!(evictions.run().await;),
-        false => mixed!(evictions.run_blocking();),
+        true => mixed!(__larder_evictions.run().await;),
+        false => mixed!(__larder_evictions.run_blocking();),
     };
     mixed! {
         #(#pieces)*
         #clones
         #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-        let output = #body;
+        let __larder_output = #body;
         #decide
         #run
-        output
+        __larder_output
     }
 }
 
@@ -77,25 +77,28 @@ fn decide(model: &Model, kept: &Kept<'_>) -> Option<TokenStream> {
         return None;
     }
     let late = model.late.iter().map(|target| step(model, target));
-    let late = mixed!(evictions #(#late)*);
+    let late = mixed!(__larder_evictions #(#late)*);
     let names = kept.after();
     let list = match model.outcome.on_ok() {
         true => {
             let list = guarded(wanted.as_ref(), &late);
-            with_value(model, &mixed!({ let evictions = evictions.released(); #list }))
+            with_value(
+                model,
+                &mixed!({ let __larder_evictions = __larder_evictions.released(); #list }),
+            )
         }
         false if model.late.is_empty() => guarded(wanted.as_ref(), &late),
         false => guarded(wanted.as_ref(), &with_value(model, &late)),
     };
     Some(match names.is_empty() {
-        true => mixed!(let evictions = #list;),
-        false => mixed!(let evictions = { #names #list };),
+        true => mixed!(let __larder_evictions = #list;),
+        false => mixed!(let __larder_evictions = { #names #list };),
     })
 }
 
 fn guarded(wanted: Option<&TokenStream>, list: &TokenStream) -> TokenStream {
     let Some(wanted) = wanted else { return list.clone() };
-    mixed!(match #wanted { true => #list, false => evictions.none() })
+    mixed!(match #wanted { true => #list, false => __larder_evictions.none() })
 }
 
 /// `list` where there is a value. Where there is none (an `Err`), there is nothing that late targets could name.
@@ -107,9 +110,9 @@ fn with_value(model: &Model, list: &TokenStream) -> TokenStream {
         false => result_ident().to_token_stream(),
     };
     mixed! {
-        match #private::Shape::value(#shape, &output) {
+        match #private::Shape::value(#shape, &__larder_output) {
             ::core::option::Option::Some(#result) => #list,
-            ::core::option::Option::None => evictions,
+            ::core::option::Option::None => __larder_evictions,
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let shape = shape(&model.root.private, &model.output);
     let inside = if model.target.uses_result { late(model) } else { early(model) };
     let inside = mixed! {
-        let shape = #shape;
+        let __larder_shape = #shape;
         #inside
     };
     wrap(&model.function, &inside)
@@ -29,18 +29,18 @@ fn early(model: &Model) -> TokenStream {
     let body = run_body(&model.function, &model.root, !kept.complete);
     let held = model.outcome.on_ok().then(|| mixed!(.on_ok()));
     let wanted = model.outcome.wanted(&model.function).map(|wanted| match names.is_empty() {
-        true => mixed!(let put = put.only_if(#wanted);),
-        false => mixed!(let put = { #names put.only_if(#wanted) };),
+        true => mixed!(let __larder_put = __larder_put.only_if(#wanted);),
+        false => mixed!(let __larder_put = { #names __larder_put.only_if(#wanted) };),
     });
     let finish = finish(model);
     mixed! {
-        let put = #private::WriteThrough::new(#target, shape) #held;
+        let __larder_put = #private::WriteThrough::new(#target, __larder_shape) #held;
         #clones
         #[allow(clippy::redundant_closure_call)]
-        let output = #body;
+        let __larder_output = #body;
         #wanted
-        put #finish;
-        output
+        __larder_put #finish;
+        __larder_output
     }
 }
 
@@ -56,18 +56,18 @@ fn late(model: &Model) -> TokenStream {
     mixed! {
         #clones
         #[allow(clippy::redundant_closure_call)]
-        let output = #body;
-        if let ::core::option::Option::Some(#result) = #private::Shape::value(shape, &output) {
+        let __larder_output = #body;
+        if let ::core::option::Option::Some(#result) = #private::Shape::value(__larder_shape, &__larder_output) {
             #names
-            #private::WriteThrough::new(#target, shape) #wanted #finish;
+            #private::WriteThrough::new(#target, __larder_shape) #wanted #finish;
         }
-        output
+        __larder_output
     }
 }
 
 fn finish(model: &Model) -> TokenStream {
     match model.function.is_async() {
-        true => mixed!(.finish(&output).await),
-        false => mixed!(.finish_blocking(&output)),
+        true => mixed!(.finish(&__larder_output).await),
+        false => mixed!(.finish_blocking(&__larder_output)),
     }
 }

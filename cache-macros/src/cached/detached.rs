@@ -31,10 +31,10 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         #fetch.call_refreshing(
             #rules,
             #args,
-            move |#names| async move { load(#(#held),*).await },
+            move |#names| async move { __larder_load(#(#held),*).await },
             move |#names| {
                 #(#clones)*
-                async move { load(#(#passed),*).await }
+                async move { __larder_load(#(#passed),*).await }
             },
         )
     };
@@ -52,7 +52,7 @@ pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStre
     mixed! {
         #(#known)*
         #[allow(unused_variables)]
-        let load = async move |#(#params),*| -> #output {
+        let __larder_load = async move |#(#params),*| -> #output {
             #(#same)*
             #patterns
             #block
@@ -96,7 +96,8 @@ impl Members {
         let (private, name, mutable) = (&model.root.private, &arg.ident, &arg.mutability);
         let mut ty = anonymous(&arg.ty);
         if is_opaque(&ty) {
-            let known = format_ident!("known{}", self.known.len(), span = Span::mixed_site());
+            let known =
+                format_ident!("__larder_known{}", self.known.len(), span = Span::mixed_site());
             let borrow = arg.reference().is_none().then(|| mixed!(&));
             self.known.push(mixed!(let #known = #private::Known::of(#borrow #name);));
             self.same.push(mixed!(#known.is(#borrow #name);));

@@ -148,12 +148,12 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let ids = ids(private, each, shell);
     // An item that is neither in the key nor in the tags has been reported.
     mixed! {
-        let mut batch = #batch;
+        let mut __larder_batch = #batch;
         for #item in #ids::each(#whole) {
-            if batch.is_new(#item) {
-                let key = #key;
-                let tags = #tags;
-                batch.push(#item, key, tags);
+            if __larder_batch.is_new(#item) {
+                let __larder_key = #key;
+                let __larder_tags = #tags;
+                __larder_batch.push(#item, __larder_key, __larder_tags);
             }
         }
     }
@@ -167,7 +167,7 @@ fn rules_of(model: &Model, shell: &Shell) -> TokenStream {
         Some(_) => mixed!(#private::asked),
         None => mixed!(#private::found),
     };
-    let shape = mixed!(let shape = #whole; let shape = #shape(shape, &batch););
+    let shape = mixed!(let __larder_shape = #whole; let __larder_shape = #shape(__larder_shape, &__larder_batch););
     let (shape, rules) = (at_output(model, &shape), rules::statements(model));
     mixed!(#shape #rules)
 }
@@ -192,34 +192,34 @@ fn call(model: &Model, each: &Each, shell: &Shell, members: Members) -> TokenStr
     let (args, others) = (tuple(&without(&args)), tuple(&without(&names)));
     let ids = ids(private, each, shell);
     let ids_passed = match by_reference(each, shell) {
-        Some(_) => mixed!(::core::borrow::Borrow::borrow(&ids)),
-        None => mixed!(ids),
+        Some(_) => mixed!(::core::borrow::Borrow::borrow(&__larder_ids)),
+        None => mixed!(__larder_ids),
     };
     let mut given = names.clone();
     given[at].clone_from(&ids_passed);
     let front = mixed! {
-        move |#others, ids| async move {
-            let ids = #ids::gather(ids);
-            load(#(#given),*).await
+        move |#others, __larder_ids| async move {
+            let __larder_ids = #ids::gather(__larder_ids);
+            __larder_load(#(#given),*).await
         }
     };
     if !model.policy.detaches(&model.function) {
-        let call = at_output(model, &mixed!(batch.call));
+        let call = at_output(model, &mixed!(__larder_batch.call));
         return mixed!(#demands #call(#rules, #args, #front));
     }
     let mut owned = passed.clone();
     owned[at] = ids_passed;
     let (clones, again) = (without(&clones), without(&names));
-    let call = at_output(model, &mixed!(batch.call_refreshing));
+    let call = at_output(model, &mixed!(__larder_batch.call_refreshing));
     mixed! {
         #demands
         #call(#rules, #args, #front, move |#others| {
             #(#clones)*
-            move |ids| {
+            move |__larder_ids| {
                 #(let #again = #private::again(&#again);)*
                 async move {
-                    let ids = #ids::gather(ids);
-                    load(#(#owned),*).await
+                    let __larder_ids = #ids::gather(__larder_ids);
+                    __larder_load(#(#owned),*).await
                 }
             }
         })

@@ -58,15 +58,15 @@ pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
         // What rustc says of what is no cell is shown at the expression.
         let of = shown_at(cell.span(), &mixed!(#private::cell_of));
         let cell = borrowed(cell);
-        mixed!(let cell = #of(#cell);)
+        mixed!(let __larder_cell = #of(#cell);)
     });
-    let tags = tags(model).map(|tags| mixed!(let tags = #tags;));
+    let tags = tags(model).map(|tags| mixed!(let __larder_tags = #tags;));
     let (shape, rules) = (shape(private, output), rules::statements(model));
     mixed! {
         #cell
-        let key = #key;
+        let __larder_key = #key;
         #tags
-        let shape = #shape;
+        let __larder_shape = #shape;
         #rules
     }
 }
@@ -80,7 +80,7 @@ pub(crate) fn key(model: &Model) -> TokenStream {
             // What rustc says of a type that isn't `Serialize` is shown at the argument.
             let args = args.iter().map(|arg| {
                 let shown = Span::mixed_site().located_at(arg.span());
-                quote_spanned!(shown=> key.arg(&#arg);)
+                quote_spanned!(shown=> __larder_key.arg(&#arg);)
             });
             automatic(model, generics, &args.collect())
         }
@@ -88,7 +88,7 @@ pub(crate) fn key(model: &Model) -> TokenStream {
             // And of a text that isn't `Display`, at the expression.
             let shown = Span::mixed_site().located_at(text.span());
             let text = borrowed(text);
-            automatic(model, generics, &quote_spanned!(shown=> key.text(#text);))
+            automatic(model, generics, &quote_spanned!(shown=> __larder_key.text(#text);))
         }
         Key::Cell(_) => in_cell(model),
     }
@@ -114,10 +114,14 @@ fn cell(model: &Model) -> Option<&syn::Expr> {
 /// `Fetch::new(..)` up to the call that decides on the load.
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
-    let tags = model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(tags)));
+    let tags =
+        model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(__larder_tags)));
     let (skip, instance) = (model.conditions.fetch(), instance(model));
-    let cell = cell(model).map(|_| mixed!(.cell(cell)));
-    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE, key) #tags #cell #skip #instance))
+    let cell = cell(model).map(|_| mixed!(.cell(__larder_cell)));
+    on_cache(
+        model,
+        &mixed!(#private::Fetch::new(&__LARDER_SITE, __larder_key) #tags #cell #skip #instance),
+    )
 }
 
 /// A template is the whole key. So that two types of one generic `impl` block do not share entries, only one of them uses it,
@@ -158,7 +162,7 @@ pub(crate) fn with_handle(
     then: impl FnOnce(&Ident) -> TokenStream,
 ) -> TokenStream {
     // What rustc says of its type is shown at the expression.
-    let name = Ident::new("handle", Span::mixed_site().located_at(handle.span()));
+    let name = Ident::new("__larder_handle", Span::mixed_site().located_at(handle.span()));
     let (handle, then) = (borrowed(handle), then(&name));
     mixed!(match #handle { #name => #then })
 }
@@ -183,18 +187,18 @@ pub(crate) fn tags(model: &Model) -> Option<TokenStream> {
     let private = &model.root.private;
     let tags: Vec<_> = model.tags.iter().filter(|tag| of_call(model, tag)).collect();
     let traits = tags.iter().find_map(|tag| tag.traits(private));
-    let buffer = mixed!(tags.text());
+    let buffer = mixed!(__larder_tags.text());
     let pushes = tags.iter().map(|tag| {
         let pushes = tag.pushes(private, &buffer, &buffer);
-        mixed!(tags.begin(); #pushes)
+        mixed!(__larder_tags.begin(); #pushes)
     });
     (!tags.is_empty()).then(|| {
         mixed! {
             {
                 #traits
-                let mut tags = #private::Tags::new();
+                let mut __larder_tags = #private::Tags::new();
                 #(#pushes)*
-                tags
+                __larder_tags
             }
         }
     })
@@ -206,19 +210,21 @@ fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
     // Model and operation are the place.
     let named = model.affixes.subject.is_some();
     let place = match named {
-        true => model.function.associated.then(|| mixed!(key.generic::<Self>();)),
+        true => model.function.associated.then(|| mixed!(__larder_key.generic::<Self>();)),
         false => Some(place(model, &name)),
     };
     let generics = generics(model, kept);
-    let ident = Ident::new("key", Span::mixed_site());
+    let ident = Ident::new("__larder_key", Span::mixed_site());
     let (prefix, version) = (model.affixes.before(&ident), model.affixes.after(&ident));
     let start = match &prefix {
-        None => mixed!(let mut key = #private::KeyBuf::function(::core::module_path!(), #name);),
+        None => {
+            mixed!(let mut __larder_key = #private::KeyBuf::function(::core::module_path!(), #name);)
+        }
         Some(prefix) => {
-            let path = mixed!(key.function_path(::core::module_path!(), #name););
+            let path = mixed!(__larder_key.function_path(::core::module_path!(), #name););
             let path = (!named).then_some(path);
             mixed! {
-                let mut key = #private::KeyBuf::new();
+                let mut __larder_key = #private::KeyBuf::new();
                 #prefix
                 #path
             }
@@ -231,7 +237,7 @@ fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
             #generics
             #rest
             #version
-            key
+            __larder_key
         }
     }
 }
@@ -244,18 +250,20 @@ fn in_cell(model: &Model) -> TokenStream {
     let name = sig.ident.unraw().to_string();
     let types = sig.generics.type_params().map(|param| &param.ident);
     let consts = sig.generics.const_params().map(|param| &param.ident);
-    let start = match model.affixes.before(&Ident::new("key", Span::mixed_site())) {
-        None => mixed!(let mut key = #private::KeyBuf::function(::core::module_path!(), #name);),
-        Some(head) => mixed!(let mut key = #private::KeyBuf::new(); #head),
+    let start = match model.affixes.before(&Ident::new("__larder_key", Span::mixed_site())) {
+        None => {
+            mixed!(let mut __larder_key = #private::KeyBuf::function(::core::module_path!(), #name);)
+        }
+        Some(head) => mixed!(let mut __larder_key = #private::KeyBuf::new(); #head),
     };
     mixed! {
         {
             enum __LarderHere {}
             #start
-            key.types::<(__LarderHere, Self, #(::core::marker::PhantomData<#types>),*)>();
-            #(key.arg(&#consts);)*
-            key.cell(cell);
-            key
+            __larder_key.types::<(__LarderHere, Self, #(::core::marker::PhantomData<#types>),*)>();
+            #(__larder_key.arg(&#consts);)*
+            __larder_key.cell(__larder_cell);
+            __larder_key
         }
     }
 }
@@ -273,7 +281,7 @@ fn place(model: &Model, name: &str) -> TokenStream {
         }
         false => (mixed!(::core::module_path!()), format!("::{name}::{{{{closure}}}}")),
     };
-    mixed!(key.place(|| {}, #around, ::core::concat!(::core::module_path!(), #whole));)
+    mixed!(__larder_key.place(|| {}, #around, ::core::concat!(::core::module_path!(), #whole));)
 }
 
 /// The function's own generics. The arguments that are `impl Trait` are some, too.
@@ -281,11 +289,11 @@ fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
     let params = model.function.sig.generics.params.iter().map(|param| match param {
         GenericParam::Type(param) if kept.contains(&param.ident) => {
             let ident = &param.ident;
-            mixed!(key.generic::<#ident>();)
+            mixed!(__larder_key.generic::<#ident>();)
         }
         GenericParam::Const(param) if kept.contains(&param.ident) => {
             let ident = &param.ident;
-            mixed!(key.arg(&#ident);)
+            mixed!(__larder_key.arg(&#ident);)
         }
         _ => TokenStream::new(),
     });
@@ -293,7 +301,7 @@ fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
     let opaque = model.function.args.iter().filter(|arg| is_opaque(&arg.ty));
     let opaque = opaque.filter(|arg| args.contains(&arg.ident)).map(|arg| {
         let ident = &arg.ident;
-        mixed!(key.generic_of(&#ident);)
+        mixed!(__larder_key.generic_of(&#ident);)
     });
     params.chain(opaque).collect()
 }

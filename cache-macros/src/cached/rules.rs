@@ -14,20 +14,20 @@ pub(crate) fn statements(model: &Model) -> TokenStream {
         let asked = asked(model, given, "keeps_errors");
         mixed!(#asked;)
     });
-    let shape = at_output(model, "shape");
+    let shape = at_output(model, "__larder_shape");
     let local = model.local || !model.function.is_async();
     let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
     let (absent, timed_out, refused) = (absent(model), timed_out(model), refused(model));
     let conditions = model.conditions.rules();
     mixed! {
         #demands
-        let rules = #private::Rules::new(#shape, #codec) #absent #timed_out #refused #conditions;
+        let __larder_rules = #private::Rules::new(#shape, #codec) #absent #timed_out #refused #conditions;
     }
 }
 
 /// The variable `rules`.
 pub(crate) fn rules(model: &Model) -> Ident {
-    at_output(model, "rules")
+    at_output(model, "__larder_rules")
 }
 
 /// What counts as `None`.
@@ -38,7 +38,7 @@ fn absent(model: &Model) -> Option<TokenStream> {
         None if policy.base.is_some() => mixed! {
             {
                 use #private::{AbsentNever as _, AbsentOption as _};
-                (&&#private::value_probe(shape)).absent()
+                (&&#private::value_probe(__larder_shape)).absent()
             }
         },
         None => return None,
@@ -54,7 +54,7 @@ fn timed_out(model: &Model) -> Option<TokenStream> {
         None if policy.base.is_some() && model.function.is_async() => mixed! {
             {
                 use #private::{TimeoutError as _, TimeoutNever as _};
-                (&&#private::output_probe(shape)).times_out()
+                (&&#private::output_probe(__larder_shape)).times_out()
             }
         },
         None => return None,
@@ -75,7 +75,7 @@ fn refused(model: &Model) -> Option<TokenStream> {
             mixed! {
                 {
                     use #private::{RefusalError as _, RefusalNever as _};
-                    (&&#private::output_probe(shape)).refuses()
+                    (&&#private::output_probe(__larder_shape)).refuses()
                 }
             }
         }
@@ -91,7 +91,8 @@ fn asked<T>(model: &Model, given: &Given<T>, question: &str) -> TokenStream {
 
 fn asked_as(model: &Model, option: &Ident, question: &str) -> TokenStream {
     let private = &model.root.private;
-    let (question, shape) = (Ident::new(question, Span::mixed_site()), at_output(model, "shape"));
+    let (question, shape) =
+        (Ident::new(question, Span::mixed_site()), at_output(model, "__larder_shape"));
     let question = shown_at(option.span(), &mixed!(#private::#question));
     mixed!(#question(#shape))
 }

@@ -15,7 +15,7 @@ impl Template {
 
     /// The same with what stands around it.
     pub(crate) fn key_buf_with(&self, private: &TokenStream, affixes: &Affixes) -> TokenStream {
-        let key = Ident::new("key", Span::mixed_site());
+        let key = Ident::new("__larder_key", Span::mixed_site());
         let (prefix, version) = (affixes.before(&key), affixes.after(&key));
         let traits = self.traits(private);
         let pushes = self.pushes(private, &key.to_token_stream(), &mixed!(&mut #key));
@@ -60,7 +60,7 @@ impl Template {
 impl Piece {
     /// The statement that writes it.
     pub(crate) fn statement(&self, private: &TokenStream) -> TokenStream {
-        let (name, key) = (&self.name, Ident::new("key", Span::mixed_site()));
+        let (name, key) = (&self.name, Ident::new("__larder_key", Span::mixed_site()));
         let push = self.place.push(self.literal.span(), private, &mixed!(&mut #key));
         mixed! {
             let #name = {

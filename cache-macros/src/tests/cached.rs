@@ -39,34 +39,34 @@ fn a_template_with_tags() {
                         .ttl(::core::time::Duration::from_millis(300_000))
                         .tags(&["users"]),
                 );
-                let key = {
+                let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("user:");
-                    (&::larder::__private::Field(&id)).push(&mut key);
-                    key
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("user:");
+                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    __larder_key
                 };
-                let tags = {
+                let __larder_tags = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut tags = ::larder::__private::Tags::new();
-                    tags.begin();
-                    tags.text().literal("user:");
-                    (&::larder::__private::Field(&id)).push(tags.text());
-                    tags
+                    let mut __larder_tags = ::larder::__private::Tags::new();
+                    __larder_tags.begin();
+                    __larder_tags.text().literal("user:");
+                    (&::larder::__private::Field(&id)).push(__larder_tags.text());
+                    __larder_tags
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                    .tags(tags)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    .tags(__larder_tags)
                     .of_instance(|| {})
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Result<User, DbError>>();
@@ -100,44 +100,45 @@ fn an_automatic_key() {
             )]
             fn search<T: Serialize, const N: usize>(
                 query: String,
-                larder_arg1: (u8, u8),
+                __larder_arg1: (u8, u8),
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = Vec<T>>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::search"),
                     ::larder::Policy::new(),
                 );
-                let key = {
-                    let mut key = ::larder::__private::KeyBuf::function(
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::function(
                         ::core::module_path!(),
                         "search",
                     );
-                    key.place(
-                        || {},
-                        ::core::module_path!(),
-                        ::core::concat!(::core::module_path!(), "::search::{{closure}}"),
-                    );
-                    key.generic::<T>();
-                    key.arg(&N);
-                    key.arg(&query);
-                    key.arg(&larder_arg1);
-                    key
+                    __larder_key
+                        .place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::search::{{closure}}"),
+                        );
+                    __larder_key.generic::<T>();
+                    __larder_key.arg(&N);
+                    __larder_key.arg(&query);
+                    __larder_key.arg(&__larder_arg1);
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Vec<T>>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Vec<T>>();
                             }
-                            let (a, b) = larder_arg1;
+                            let (a, b) = __larder_arg1;
                             { find(query, a, b).await }
                         },
                     )
@@ -186,26 +187,29 @@ fn a_method_with_a_named_cache() {
                                 .local(),
                         )
                         .cache("people");
-                    let key = {
+                    let __larder_key = {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut key);
-                        key.literal(":");
-                        (&::larder::__private::Field(&self.pair.0)).push(&mut key);
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("user:");
+                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                        __larder_key.literal(":");
+                        (&::larder::__private::Field(&self.pair.0)).push(&mut __larder_key);
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    );
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .of_instance(|| {})
                         .call(
-                            rules,
+                            __larder_rules,
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<Option<User>>();
@@ -250,36 +254,38 @@ fn a_method_without_arguments_and_a_handle() {
                         ::core::concat!(::core::module_path!(), "::all"),
                         my::larder::Policy::new(),
                     );
-                    let key = {
-                        let mut key = my::larder::__private::KeyBuf::function(
+                    let __larder_key = {
+                        let mut __larder_key = my::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "all",
                         );
-                        key.place(
-                            || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::all::{{closure}}"),
-                        );
-                        key.arg(&self);
-                        key
+                        __larder_key
+                            .place(
+                                || {},
+                                ::core::module_path!(),
+                                ::core::concat!(::core::module_path!(), "::all::{{closure}}"),
+                            );
+                        __larder_key.arg(&self);
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use my::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&my::larder::__private::Probe::<Vec<User>>::new()).shape()
                     };
-                    let rules = my::larder::__private::Rules::new(
-                        shape,
-                        my::larder::__private::remote(shape),
+                    let __larder_rules = my::larder::__private::Rules::new(
+                        __larder_shape,
+                        my::larder::__private::remote(__larder_shape),
                     );
                     match &self.cache {
-                        handle => {
-                            my::larder::__private::Fetch::new(&__LARDER_SITE, key).cache(handle)
+                        __larder_handle => {
+                            my::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                                .cache(__larder_handle)
                         }
                     }
                         .call(
-                            rules,
+                            __larder_rules,
                             move || async move {
                                 if false {
                                     return my::larder::__private::typed::<Vec<User>>();
@@ -324,28 +330,28 @@ fn a_property() {
                         ::core::concat!(::core::module_path!(), "::user_count"),
                         ::larder::Policy::new().ttl(::core::time::Duration::from_millis(60_000)),
                     );
-                    let key = {
+                    let __larder_key = {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("tenant:");
-                        (&::larder::__private::Field(&self.tenant)).push(&mut key);
-                        key.literal(":users");
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("tenant:");
+                        (&::larder::__private::Field(&self.tenant)).push(&mut __larder_key);
+                        __larder_key.literal(":users");
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(
-                        shape,
-                        ::larder::__private::remote(shape),
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::remote(__larder_shape),
                     );
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .of_instance(|| {})
                         .call(
-                            rules,
+                            __larder_rules,
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -390,23 +396,23 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                     ::core::concat!(::core::module_path!(), "::all"),
                     ::larder::Policy::new(),
                 );
-                let key = {
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("all");
-                    key
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("all");
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<&'static str>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .of_type(|| {})
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<&'static str>();

@@ -36,28 +36,31 @@ fn a_cell_takes_the_place_of_the_arguments() {
                             .ttl(::core::time::Duration::from_millis(60_000))
                             .local(),
                     );
-                    let cell = ::larder::__private::cell_of(&self.posts);
-                    let key = {
+                    let __larder_cell = ::larder::__private::cell_of(&self.posts);
+                    let __larder_key = {
                         enum __LarderHere {}
-                        let mut key = ::larder::__private::KeyBuf::function(
+                        let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "posts",
                         );
-                        key.types::<(__LarderHere, Self)>();
-                        key.cell(cell);
-                        key
+                        __larder_key.types::<(__LarderHere, Self)>();
+                        __larder_key.cell(__larder_cell);
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<Vec<Post>>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                        .cell(cell)
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    );
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                        .cell(__larder_cell)
                         .call(
-                            rules,
+                            __larder_rules,
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<Vec<Post>>();

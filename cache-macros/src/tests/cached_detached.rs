@@ -39,26 +39,30 @@ fn a_free_function() {
                     ::core::concat!(::core::module_path!(), "::get_user"),
                     ::larder::Policy::new().local(),
                 );
-                let key = {
-                    let mut key = ::larder::__private::KeyBuf::function(
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::function(
                         ::core::module_path!(),
                         "get_user",
                     );
-                    key.place(
-                        || {},
-                        ::core::module_path!(),
-                        ::core::concat!(::core::module_path!(), "::get_user::{{closure}}"),
-                    );
-                    key
+                    __larder_key
+                        .place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::get_user::{{closure}}"),
+                        );
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<User<T>, DbError>>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::local(),
+                );
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Result<User<T>, DbError>>();
@@ -110,36 +114,38 @@ fn a_method() {
                             .ttl(::core::time::Duration::from_millis(60_000))
                             .stale(::core::time::Duration::from_millis(300_000)),
                     );
-                    let key = {
+                    let __larder_key = {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut key);
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("user:");
+                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(
-                        shape,
-                        ::larder::__private::remote(shape),
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::remote(__larder_shape),
                     );
                     #[allow(unused_variables)]
-                    let load = async move |__larder_self: &Self, id: u64| -> Option<User> {
+                    let __larder_load = async move |__larder_self: &Self, id: u64| -> Option<User> {
                         { __larder_self.db.fetch(id).await }
                     };
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .of_instance(|| {})
                         .call_refreshing(
-                            rules,
+                            __larder_rules,
                             (self, id),
-                            move |(__larder_self, id)| async move { load(__larder_self, id).await },
+                            move |(__larder_self, id)| async move {
+                                __larder_load(__larder_self, id).await
+                            },
                             move |(__larder_self, id)| {
                                 let __larder_self = ::larder::__private::detached(__larder_self);
-                                async move { load(&__larder_self, id).await }
+                                async move { __larder_load(&__larder_self, id).await }
                             },
                         )
                 }

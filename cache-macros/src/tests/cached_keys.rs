@@ -30,26 +30,26 @@ fn what_stands_around_a_template() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let key = {
+                let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("shop:users:");
-                    (&::larder::__private::Field(&id)).push(&mut key);
-                    key.literal("#2");
-                    key
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("shop:users:");
+                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    __larder_key.literal("#2");
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .of_instance(|| {})
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<u64>();
@@ -89,32 +89,33 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let key = {
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("v1/");
-                    key.function_path(::core::module_path!(), "get");
-                    key.place(
-                        || {},
-                        ::core::module_path!(),
-                        ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
-                    );
-                    key.generic::<T>();
-                    key.arg(&N);
-                    key.text(&make_key(&user, key));
-                    key.literal("#b");
-                    key
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("v1/");
+                    __larder_key.function_path(::core::module_path!(), "get");
+                    __larder_key
+                        .place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                        );
+                    __larder_key.generic::<T>();
+                    __larder_key.arg(&N);
+                    __larder_key.text(&make_key(&user, key));
+                    __larder_key.literal("#b");
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<u64>();
@@ -158,28 +159,28 @@ fn a_template_names_generic_parameters() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let key = {
+                let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.type_name::<T>();
-                    key.literal(":");
-                    (&::larder::__private::Field(&N)).push(&mut key);
-                    key.literal(":");
-                    (&::larder::__private::Field(&id)).push(&mut key);
-                    key
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.type_name::<T>();
+                    __larder_key.literal(":");
+                    (&::larder::__private::Field(&N)).push(&mut __larder_key);
+                    __larder_key.literal(":");
+                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .of_type(|| {})
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<u64>();
@@ -254,30 +255,34 @@ fn a_text_by_a_function_and_by_a_closure() {
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::Policy::new(),
                     );
-                    let key = {
-                        let mut key = ::larder::__private::KeyBuf::function(
+                    let __larder_key = {
+                        let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "get",
                         );
-                        key.place(
-                            || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
-                        );
-                        key.text(&Self::make_key(self, &id, name));
-                        key
+                        __larder_key
+                            .place(
+                                || {},
+                                ::core::module_path!(),
+                                ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                            );
+                        __larder_key.text(&Self::make_key(self, &id, name));
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    );
                     ::larder::__private::wait(
-                        ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                             .call_sync(
-                                rules,
+                                __larder_rules,
                                 move || -> u64 {
                                     if false {
                                         return ::larder::__private::typed::<u64>();
@@ -319,35 +324,37 @@ fn a_text_by_a_function_and_by_a_closure() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let key = {
-                    let mut key = ::larder::__private::KeyBuf::function(
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::function(
                         ::core::module_path!(),
                         "get",
                     );
-                    key.place(
-                        || {},
-                        ::core::module_path!(),
-                        ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
-                    );
-                    key.text(
-                        &::larder::__private::text_of(
-                            (&*query, &page),
-                            |(query, page): (&Query, _)| -> String { query.key(page) },
-                        ),
-                    );
-                    key
+                    __larder_key
+                        .place(
+                            || {},
+                            ::core::module_path!(),
+                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                        );
+                    __larder_key
+                        .text(
+                            &::larder::__private::text_of(
+                                (&*query, &page),
+                                |(query, page): (&Query, _)| -> String { query.key(page) },
+                            ),
+                        );
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<u64>();

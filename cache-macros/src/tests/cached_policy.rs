@@ -63,38 +63,38 @@ fn every_option() {
                         .early_refresh(1.0)
                         .stampede(::larder::Stampede::Process),
                 );
-                let key = {
+                let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("user:");
-                    (&::larder::__private::Field(&id)).push(&mut key);
-                    key
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("user:");
+                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<Option<User>, DbError>>::new()).shape()
                 };
-                ::larder::__private::keeps_errors(shape);
-                let rules = ::larder::__private::Rules::new(
-                        shape,
-                        ::larder::__private::remote(shape),
+                ::larder::__private::keeps_errors(__larder_shape);
+                let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::remote(__larder_shape),
                     )
-                    .absent(::larder::__private::absent(shape))
-                    .timed_out(::larder::__private::times_out(shape))
+                    .absent(::larder::__private::absent(__larder_shape))
+                    .timed_out(::larder::__private::times_out(__larder_shape))
                     .keeps(|user| user.is_some())
                     .unless(Option::is_none);
                 #[allow(unused_variables)]
-                let load = async move |id: u64| -> Result<Option<User>, DbError> {
+                let __larder_load = async move |id: u64| -> Result<Option<User>, DbError> {
                     { fetch(id).await }
                 };
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .skip_if(id == 0)
                     .of_instance(|| {})
                     .call_refreshing(
-                        rules,
+                        __larder_rules,
                         (id,),
-                        move |(id,)| async move { load(id).await },
-                        move |(id,)| { async move { load(id).await } },
+                        move |(id,)| async move { __larder_load(id).await },
+                        move |(id,)| { async move { __larder_load(id).await } },
                     )
             }
         "##]],
@@ -134,46 +134,49 @@ fn a_shared_policy() {
                     ::core::concat!(::core::module_path!(), "::get_user"),
                     ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
                 );
-                let key = {
+                let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("user:");
-                    (&::larder::__private::Field(&id)).push(&mut key);
-                    key
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("user:");
+                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    __larder_key
                 };
-                let tags = {
+                let __larder_tags = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut tags = ::larder::__private::Tags::new();
-                    tags.begin();
-                    tags.text().literal("users");
-                    tags.begin();
-                    tags.text().literal("user:");
-                    (&::larder::__private::Field(&id)).push(tags.text());
-                    tags
+                    let mut __larder_tags = ::larder::__private::Tags::new();
+                    __larder_tags.begin();
+                    __larder_tags.text().literal("users");
+                    __larder_tags.begin();
+                    __larder_tags.text().literal("user:");
+                    (&::larder::__private::Field(&id)).push(__larder_tags.text());
+                    __larder_tags
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local())
+                let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    )
                     .absent({
                         use ::larder::__private::{AbsentNever as _, AbsentOption as _};
-                        (&&::larder::__private::value_probe(shape)).absent()
+                        (&&::larder::__private::value_probe(__larder_shape)).absent()
                     })
                     .timed_out({
                         use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
-                        (&&::larder::__private::output_probe(shape)).times_out()
+                        (&&::larder::__private::output_probe(__larder_shape)).times_out()
                     });
                 #[allow(unused_variables)]
-                let load = async move |id: u64| -> Option<User> { { fetch(id).await } };
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                    .tags(tags)
+                let __larder_load = async move |id: u64| -> Option<User> { { fetch(id).await } };
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    .tags(__larder_tags)
                     .of_instance(|| {})
                     .call_refreshing(
-                        rules,
+                        __larder_rules,
                         (id,),
-                        move |(id,)| async move { load(id).await },
-                        move |(id,)| { async move { load(id).await } },
+                        move |(id,)| async move { __larder_load(id).await },
+                        move |(id,)| { async move { __larder_load(id).await } },
                     )
             }
         "##]],
@@ -212,50 +215,51 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::__private::possible(__LARDER_POLICY),
                     );
-                    let key = {
-                        let mut key = ::larder::__private::KeyBuf::function(
+                    let __larder_key = {
+                        let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "get",
                         );
-                        key.place(
-                            || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
-                        );
-                        key
+                        __larder_key
+                            .place(
+                                || {},
+                                ::core::module_path!(),
+                                ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                            );
+                        __larder_key
                     };
-                    let tags = {
-                        let mut tags = ::larder::__private::Tags::new();
-                        tags.begin();
-                        tags.text().literal("users");
-                        tags
+                    let __larder_tags = {
+                        let mut __larder_tags = ::larder::__private::Tags::new();
+                        __larder_tags.begin();
+                        __larder_tags.text().literal("users");
+                        __larder_tags
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(
-                            shape,
-                            ::larder::__private::remote(shape),
+                    let __larder_rules = ::larder::__private::Rules::new(
+                            __larder_shape,
+                            ::larder::__private::remote(__larder_shape),
                         )
                         .absent({
                             use ::larder::__private::{AbsentNever as _, AbsentOption as _};
-                            (&&::larder::__private::value_probe(shape)).absent()
+                            (&&::larder::__private::value_probe(__larder_shape)).absent()
                         })
                         .timed_out({
                             use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
-                            (&&::larder::__private::output_probe(shape)).times_out()
+                            (&&::larder::__private::output_probe(__larder_shape)).times_out()
                         })
                         .refused({
                             use ::larder::__private::{RefusalError as _, RefusalNever as _};
-                            (&&::larder::__private::output_probe(shape)).refuses()
+                            (&&::larder::__private::output_probe(__larder_shape)).refuses()
                         });
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
-                        .tags(tags)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                        .tags(__larder_tags)
                         .call(
-                            rules,
+                            __larder_rules,
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<Option<User>>();
@@ -333,36 +337,40 @@ fn a_sync_function() {
                                 .jitter(1.0),
                         ),
                     );
-                    let key = {
-                        let mut key = ::larder::__private::KeyBuf::function(
+                    let __larder_key = {
+                        let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "get",
                         );
-                        key.place(
-                            || {},
-                            ::core::concat!(::core::module_path!(), "::get"),
-                            ::core::concat!(::core::module_path!(), "::get::call::{{closure}}"),
-                        );
-                        key.arg(&id);
-                        key
+                        __larder_key
+                            .place(
+                                || {},
+                                ::core::concat!(::core::module_path!(), "::get"),
+                                ::core::concat!(::core::module_path!(), "::get::call::{{closure}}"),
+                            );
+                        __larder_key.arg(&id);
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                     };
-                    ::larder::__private::keeps_errors(shape);
-                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local())
+                    ::larder::__private::keeps_errors(__larder_shape);
+                    let __larder_rules = ::larder::__private::Rules::new(
+                            __larder_shape,
+                            ::larder::__private::local(),
+                        )
                         .absent({
                             use ::larder::__private::{AbsentNever as _, AbsentOption as _};
-                            (&&::larder::__private::value_probe(shape)).absent()
+                            (&&::larder::__private::value_probe(__larder_shape)).absent()
                         })
                         .unless(|user| user.id == 0);
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .skip_if(id > 3)
                         .call_sync(
-                            rules,
+                            __larder_rules,
                             move || -> Result<User, DbError> {
                                 if false {
                                     return ::larder::__private::typed::<Result<User, DbError>>();
@@ -412,28 +420,28 @@ fn a_property() {
                             .ttl(::core::time::Duration::from_millis(60_000))
                             .none_ttl(::core::time::Duration::from_millis(5_000)),
                     );
-                    let key = {
+                    let __larder_key = {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        (&::larder::__private::Field(&self.id)).push(&mut key);
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        (&::larder::__private::Field(&self.id)).push(&mut __larder_key);
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(
-                            shape,
-                            ::larder::__private::remote(shape),
+                    let __larder_rules = ::larder::__private::Rules::new(
+                            __larder_shape,
+                            ::larder::__private::remote(__larder_shape),
                         )
-                        .absent(::larder::__private::absent(shape));
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        .absent(::larder::__private::absent(__larder_shape));
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .skip_if(self.closed)
                         .of_instance(|| {})
                         .call(
-                            rules,
+                            __larder_rules,
                             move || async move {
                                 if false {
                                     return ::larder::__private::typed::<Option<User>>();

@@ -61,29 +61,33 @@ fn a_free_function() {
                         ::core::concat!(::core::module_path!(), "::fib"),
                         ::larder::Policy::new(),
                     );
-                    let key = {
-                        let mut key = ::larder::__private::KeyBuf::function(
+                    let __larder_key = {
+                        let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "fib",
                         );
-                        key.place(
-                            || {},
-                            ::core::concat!(::core::module_path!(), "::fib"),
-                            ::core::concat!(::core::module_path!(), "::fib::call::{{closure}}"),
-                        );
-                        key.arg(&n);
-                        key
+                        __larder_key
+                            .place(
+                                || {},
+                                ::core::concat!(::core::module_path!(), "::fib"),
+                                ::core::concat!(::core::module_path!(), "::fib::call::{{closure}}"),
+                            );
+                        __larder_key.arg(&n);
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    );
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .call_sync(
-                            rules,
+                            __larder_rules,
                             move || -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -149,28 +153,32 @@ fn a_method() {
                         ::core::concat!(::core::module_path!(), "::total"),
                         ::larder::Policy::new().local(),
                     );
-                    let key = {
-                        let mut key = ::larder::__private::KeyBuf::function(
+                    let __larder_key = {
+                        let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "total",
                         );
-                        key.place(
-                            || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
-                        );
-                        key
+                        __larder_key
+                            .place(
+                                || {},
+                                ::core::module_path!(),
+                                ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
+                            );
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    );
+                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .call_sync(
-                            rules,
+                            __larder_rules,
                             move || -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -210,40 +218,44 @@ fn an_associated_function() {
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
                 )]
-                fn total(larder_arg0: Pair) -> u64 {
+                fn total(__larder_arg0: Pair) -> u64 {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::total"),
                         ::larder::Policy::new().ttl(::core::time::Duration::from_millis(250)),
                     );
-                    let key = {
-                        let mut key = ::larder::__private::KeyBuf::function(
+                    let __larder_key = {
+                        let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
                             "total",
                         );
-                        key.place(
-                            || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
-                        );
-                        key.arg(&larder_arg0);
-                        key
+                        __larder_key
+                            .place(
+                                || {},
+                                ::core::module_path!(),
+                                ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
+                            );
+                        __larder_key.arg(&__larder_arg0);
+                        __larder_key
                     };
-                    let shape = {
+                    let __larder_shape = {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let rules = ::larder::__private::Rules::new(shape, ::larder::__private::local());
+                    let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    );
                     ::larder::__private::wait(
-                        ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                        ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                             .call_sync(
-                                rules,
+                                __larder_rules,
                                 move || -> u64 {
                                     if false {
                                         return ::larder::__private::typed::<u64>();
                                     }
-                                    let Pair(a, b) = larder_arg0;
+                                    let Pair(a, b) = __larder_arg0;
                                     { Self::sum(a, b) }
                                 },
                             ),

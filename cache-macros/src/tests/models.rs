@@ -35,24 +35,24 @@ fn an_operation_of_a_model() {
                             ::larder::__private::event_tag::<Saved<User>>,
                         ],
                     );
-                let key = {
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    key.literal("shop:user:list:");
-                    key.arg(&page);
-                    key
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    __larder_key.literal("shop:user:list:");
+                    __larder_key.arg(&page);
+                    __larder_key
                 };
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Vec<User>>::new()).shape()
                 };
-                let rules = ::larder::__private::Rules::new(
-                    shape,
-                    ::larder::__private::remote(shape),
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .of_instance(|| {})
                     .call(
-                        rules,
+                        __larder_rules,
                         move || async move {
                             if false {
                                 return ::larder::__private::typed::<Vec<User>>();
@@ -75,24 +75,24 @@ fn a_mutator_of_a_model() {
         ),
         &expect![[r#"
             async fn save(user: User) {
-                let evictions = ::larder::__private::Evictions::new();
-                let evictions = evictions
+                let __larder_evictions = ::larder::__private::Evictions::new();
+                let __larder_evictions = __larder_evictions
                     .tag({
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("model:user:list");
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("model:user:list");
+                        __larder_key
                     });
-                let evictions = evictions.event::<events::Saved<User>>();
+                let __larder_evictions = __larder_evictions.event::<events::Saved<User>>();
                 #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-                let output = async move {
+                let __larder_output = async move {
                     if false {
                         return ::larder::__private::typed::<()>();
                     }
                     {}
                 }
                     .await;
-                evictions.run().await;
-                output
+                __larder_evictions.run().await;
+                __larder_output
             }
         "#]],
     );

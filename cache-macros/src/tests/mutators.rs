@@ -23,49 +23,49 @@ fn evict_calls_keys_patterns_and_tags() {
         &expect![[r#"
             /// Updates.
             pub async fn update_user(db: &Db, id: u64, patch: Patch) -> Result<User, DbError> {
-                let evictions = ::larder::__private::Evictions::new();
-                let evictions = evictions.call(get_user(db, id));
-                let evictions = evictions
+                let __larder_evictions = ::larder::__private::Evictions::new();
+                let __larder_evictions = __larder_evictions.call(get_user(db, id));
+                let __larder_evictions = __larder_evictions
                     .key({
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut key);
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("user:");
+                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                        __larder_key
                     });
-                let evictions = evictions
+                let __larder_evictions = __larder_evictions
                     .pattern({
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("page:*:");
-                        (&::larder::__private::Field(&id)).push(&mut key);
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("page:*:");
+                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                        __larder_key
                     });
-                let evictions = evictions
+                let __larder_evictions = __larder_evictions
                     .tag({
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("users");
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("users");
+                        __larder_key
                     });
-                let evictions = evictions
+                let __larder_evictions = __larder_evictions
                     .tag({
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut key);
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("user:");
+                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                        __larder_key
                     });
-                let evictions = evictions.all();
+                let __larder_evictions = __larder_evictions.all();
                 #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-                let output = async move {
+                let __larder_output = async move {
                     if false {
                         return ::larder::__private::typed::<Result<User, DbError>>();
                     }
                     { db.update(id, patch).await }
                 }
                     .await;
-                evictions.run().await;
-                output
+                __larder_evictions.run().await;
+                __larder_output
             }
         "#]],
     );
@@ -84,45 +84,46 @@ fn evict_by_the_result() {
         &expect![[r#"
             impl Type {
                 async fn create(&self, user: User) -> Result<User, DbError> {
-                    let evictions = ::larder::__private::Evictions::named("people");
-                    let evictions = evictions
+                    let __larder_evictions = ::larder::__private::Evictions::named("people");
+                    let __larder_evictions = __larder_evictions
                         .key({
-                            let mut key = ::larder::__private::KeyBuf::new();
-                            key.literal("users");
-                            key
+                            let mut __larder_key = ::larder::__private::KeyBuf::new();
+                            __larder_key.literal("users");
+                            __larder_key
                         });
                     #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-                    let output = async move {
+                    let __larder_output = async move {
                         if false {
                             return ::larder::__private::typed::<Result<User, DbError>>();
                         }
                         { self.db.create(user).await }
                     }
                         .await;
-                    let evictions = match ::larder::__private::Shape::value(
+                    let __larder_evictions = match ::larder::__private::Shape::value(
                         {
                             use ::larder::__private::{
                                 ShapePlain as _, ShapeResult as _, ShapeShared as _,
                             };
                             (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                         },
-                        &output,
+                        &__larder_output,
                     ) {
                         ::core::option::Option::Some(result) => {
-                            evictions
+                            __larder_evictions
                                 .call(self.get(result.id))
                                 .key({
                                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                                    let mut key = ::larder::__private::KeyBuf::new();
-                                    key.literal("user:");
-                                    (&::larder::__private::Field(&result.id)).push(&mut key);
-                                    key
+                                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                                    __larder_key.literal("user:");
+                                    (&::larder::__private::Field(&result.id))
+                                        .push(&mut __larder_key);
+                                    __larder_key
                                 })
                         }
-                        ::core::option::Option::None => evictions,
+                        ::core::option::Option::None => __larder_evictions,
                     };
-                    evictions.run().await;
-                    output
+                    __larder_evictions.run().await;
+                    __larder_output
                 }
             }
         "#]],
@@ -141,11 +142,11 @@ fn evict_before_a_sync_body() {
         },
         &expect![[r#"
             fn reset(n: u64) {
-                let evictions = match &handle {
-                    handle => ::larder::__private::Evictions::on(handle),
+                let __larder_evictions = match &handle {
+                    __larder_handle => ::larder::__private::Evictions::on(__larder_handle),
                 };
-                let evictions = evictions.call(call!(fib(n)));
-                evictions.run_before_blocking();
+                let __larder_evictions = __larder_evictions.call(call!(fib(n)));
+                __larder_evictions.run_before_blocking();
                 (move || -> () {
                     RESETS.add(n);
                 })()
@@ -166,12 +167,12 @@ fn evict_after_a_sync_body_of_opaque_type() {
         },
         &expect![[r#"
             fn reset(n: u64) -> impl Iterator<Item = u64> {
-                let evictions = ::larder::__private::Evictions::new();
-                let evictions = evictions.all();
+                let __larder_evictions = ::larder::__private::Evictions::new();
+                let __larder_evictions = __larder_evictions.all();
                 #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-                let output = (move || { 0..n })();
-                evictions.run_blocking();
-                output
+                let __larder_output = (move || { 0..n })();
+                __larder_evictions.run_blocking();
+                __larder_output
             }
         "#]],
     );
@@ -217,21 +218,24 @@ fn put_known_before() {
         },
         &expect![[r#"
             async fn save_user(db: &Db, user: User) -> Result<User, DbError> {
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
-                let put = ::larder::__private::WriteThrough::new(get_user(db, user.id), shape);
+                let __larder_put = ::larder::__private::WriteThrough::new(
+                    get_user(db, user.id),
+                    __larder_shape,
+                );
                 #[allow(clippy::redundant_closure_call)]
-                let output = async move {
+                let __larder_output = async move {
                     if false {
                         return ::larder::__private::typed::<Result<User, DbError>>();
                     }
                     { db.save(user).await }
                 }
                     .await;
-                put.finish(&output).await;
-                output
+                __larder_put.finish(&__larder_output).await;
+                __larder_output
             }
         "#]],
     );
@@ -249,20 +253,23 @@ fn put_by_the_result() {
         },
         &expect![[r#"
             fn save_user(user: User) -> Result<User, DbError> {
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
                 #[allow(clippy::redundant_closure_call)]
-                let output = (move || -> Result<User, DbError> { save(user) })();
+                let __larder_output = (move || -> Result<User, DbError> { save(user) })();
                 if let ::core::option::Option::Some(result) = ::larder::__private::Shape::value(
-                    shape,
-                    &output,
+                    __larder_shape,
+                    &__larder_output,
                 ) {
-                    ::larder::__private::WriteThrough::new(call!(get_user(result.id)), shape)
-                        .finish_blocking(&output);
+                    ::larder::__private::WriteThrough::new(
+                            call!(get_user(result.id)),
+                            __larder_shape,
+                        )
+                        .finish_blocking(&__larder_output);
                 }
-                output
+                __larder_output
             }
         "#]],
     );
@@ -280,40 +287,40 @@ fn evict_only_after_an_ok() {
         },
         &expect![[r#"
             async fn update(id: u64) -> Result<(), DbError> {
-                let evictions = ::larder::__private::Evictions::new().held();
-                let evictions = evictions
+                let __larder_evictions = ::larder::__private::Evictions::new().held();
+                let __larder_evictions = __larder_evictions
                     .key({
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut key);
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("user:");
+                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                        __larder_key
                     });
                 #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-                let output = async move {
+                let __larder_output = async move {
                     if false {
                         return ::larder::__private::typed::<Result<(), DbError>>();
                     }
                     { db.update(id).await }
                 }
                     .await;
-                let evictions = match ::larder::__private::Shape::value(
+                let __larder_evictions = match ::larder::__private::Shape::value(
                     {
                         use ::larder::__private::{
                             ShapePlain as _, ShapeResult as _, ShapeShared as _,
                         };
                         (&&&::larder::__private::Probe::<Result<(), DbError>>::new()).shape()
                     },
-                    &output,
+                    &__larder_output,
                 ) {
                     ::core::option::Option::Some(_) => {
-                        let evictions = evictions.released();
-                        evictions
+                        let __larder_evictions = __larder_evictions.released();
+                        __larder_evictions
                     }
-                    ::core::option::Option::None => evictions,
+                    ::core::option::Option::None => __larder_evictions,
                 };
-                evictions.run().await;
-                output
+                __larder_evictions.run().await;
+                __larder_output
             }
         "#]],
     );
@@ -337,25 +344,25 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
         },
         &expect![[r#"
             fn save(db: &Db, user: User) -> Result<Saved, DbError> {
-                let evictions = ::larder::__private::Evictions::new().held();
-                let evictions = evictions
+                let __larder_evictions = ::larder::__private::Evictions::new().held();
+                let __larder_evictions = __larder_evictions
                     .tag({
-                        let mut key = ::larder::__private::KeyBuf::new();
-                        key.literal("users");
-                        key
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("users");
+                        __larder_key
                     });
-                let piece0 = {
+                let __larder_piece0 = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut key = ::larder::__private::KeyBuf::new();
-                    (&::larder::__private::Field(&user.team)).push(&mut key);
-                    key
+                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                    (&::larder::__private::Field(&user.team)).push(&mut __larder_key);
+                    __larder_key
                 };
-                let kept_user = ::larder::__private::kept(&user);
+                let __larder_kept_user = ::larder::__private::kept(&user);
                 #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-                let output = (move || -> Result<Saved, DbError> { db.save(user) })();
-                let evictions = {
+                let __larder_output = (move || -> Result<Saved, DbError> { db.save(user) })();
+                let __larder_evictions = {
                     #[allow(unused_variables)]
-                    let user = kept_user;
+                    let user = __larder_kept_user;
                     match ::larder::__private::Shape::value(
                         {
                             use ::larder::__private::{
@@ -363,37 +370,39 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
                             };
                             (&&&::larder::__private::Probe::<Result<Saved, DbError>>::new()).shape()
                         },
-                        &output,
+                        &__larder_output,
                     ) {
                         ::core::option::Option::Some(result) => {
-                            let evictions = evictions.released();
+                            let __larder_evictions = __larder_evictions.released();
                             match {
                                 #[allow(unused_variables)]
-                                let result = &output;
-                                let wanted: ::core::primitive::bool = user.active && result.is_ok();
-                                wanted
+                                let result = &__larder_output;
+                                let __larder_wanted: ::core::primitive::bool = user.active
+                                    && result.is_ok();
+                                __larder_wanted
                             } {
                                 true => {
-                                    evictions
+                                    __larder_evictions
                                         .call(get(&user.team, result.id))
                                         .key({
                                             use ::larder::__private::{PushDisplay as _, PushExact as _};
-                                            let mut key = ::larder::__private::KeyBuf::new();
-                                            key.literal("user:");
-                                            key.literal(piece0.as_str());
-                                            key.literal(":");
-                                            (&::larder::__private::Field(&result.id)).push(&mut key);
-                                            key
+                                            let mut __larder_key = ::larder::__private::KeyBuf::new();
+                                            __larder_key.literal("user:");
+                                            __larder_key.literal(__larder_piece0.as_str());
+                                            __larder_key.literal(":");
+                                            (&::larder::__private::Field(&result.id))
+                                                .push(&mut __larder_key);
+                                            __larder_key
                                         })
                                 }
-                                false => evictions.none(),
+                                false => __larder_evictions.none(),
                             }
                         }
-                        ::core::option::Option::None => evictions,
+                        ::core::option::Option::None => __larder_evictions,
                     }
                 };
-                evictions.run_blocking();
-                output
+                __larder_evictions.run_blocking();
+                __larder_output
             }
         "#]],
     );
@@ -411,21 +420,21 @@ fn evict_when() {
         },
         &expect![[r#"
             fn delete(ids: &[u64]) -> usize {
-                let evictions = ::larder::__private::Evictions::new();
-                let evictions = evictions.all();
+                let __larder_evictions = ::larder::__private::Evictions::new();
+                let __larder_evictions = __larder_evictions.all();
                 #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
-                let output = (move || -> usize { remove(ids) })();
-                let evictions = match {
+                let __larder_output = (move || -> usize { remove(ids) })();
+                let __larder_evictions = match {
                     #[allow(unused_variables)]
-                    let result = &output;
-                    let wanted: ::core::primitive::bool = *result > 0;
-                    wanted
+                    let result = &__larder_output;
+                    let __larder_wanted: ::core::primitive::bool = *result > 0;
+                    __larder_wanted
                 } {
-                    true => evictions,
-                    false => evictions.none(),
+                    true => __larder_evictions,
+                    false => __larder_evictions.none(),
                 };
-                evictions.run_blocking();
-                output
+                __larder_evictions.run_blocking();
+                __larder_output
             }
         "#]],
     );
@@ -443,32 +452,37 @@ fn put_under_conditions() {
         },
         &expect![[r#"
             async fn rename(id: u64, name: Option<String>) -> Result<User, DbError> {
-                let shape = {
+                let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
-                let put = ::larder::__private::WriteThrough::new(get_user(id), shape).on_ok();
-                let kept_name = ::larder::__private::kept(&name);
+                let __larder_put = ::larder::__private::WriteThrough::new(
+                        get_user(id),
+                        __larder_shape,
+                    )
+                    .on_ok();
+                let __larder_kept_name = ::larder::__private::kept(&name);
                 #[allow(clippy::redundant_closure_call)]
-                let output = async move {
+                let __larder_output = async move {
                     if false {
                         return ::larder::__private::typed::<Result<User, DbError>>();
                     }
                     { store(id, name).await }
                 }
                     .await;
-                let put = {
+                let __larder_put = {
                     #[allow(unused_variables)]
-                    let name = kept_name;
-                    put.only_if({
-                        #[allow(unused_variables)]
-                        let result = &output;
-                        let wanted: ::core::primitive::bool = name.is_some();
-                        wanted
-                    })
+                    let name = __larder_kept_name;
+                    __larder_put
+                        .only_if({
+                            #[allow(unused_variables)]
+                            let result = &__larder_output;
+                            let __larder_wanted: ::core::primitive::bool = name.is_some();
+                            __larder_wanted
+                        })
                 };
-                put.finish(&output).await;
-                output
+                __larder_put.finish(&__larder_output).await;
+                __larder_output
             }
         "#]],
     );
@@ -511,6 +525,9 @@ fn in_conditions_too_an_argument_called_result_is_that_argument() {
             }
         ),
     ));
-    assert!(!text.contains("let result = &output"), "{text}");
-    assert!(text.contains("let kept_result = ::larder::__private::kept(&result)"), "{text}");
+    assert!(!text.contains("let result = &"), "{text}");
+    assert!(
+        text.contains("let __larder_kept_result = ::larder::__private::kept(&result)"),
+        "{text}"
+    );
 }
