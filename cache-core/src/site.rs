@@ -19,6 +19,8 @@ pub struct Site {
     slot: OnceLock<&'static Slot>,
     /// The instance of the function that uses its key template, where an `impl` block has several.
     instance: OnceLock<&'static str>,
+    /// The first place that was claimed, and whether it is this function's.
+    claimed: OnceLock<(&'static str, bool)>,
 }
 
 impl Site {
@@ -32,6 +34,7 @@ impl Site {
             cache: None,
             slot: OnceLock::new(),
             instance: OnceLock::new(),
+            claimed: OnceLock::new(),
         }
     }
 
@@ -82,6 +85,30 @@ impl Site {
         }
     }
 
+    /// Whether this function is the only one of the program at `place`, the compiler's name of where it stands: that is what
+    /// its automatic keys begin with. (Two functions in blocks of one function may share it, and two versions of one crate.)
+    ///
+    /// # Errors
+    /// Another one was there first.
+    #[inline]
+    pub(crate) fn claim(&'static self, place: &'static str) -> Result<(), Error> {
+        let (first, mine) = *self.claimed.get_or_init(|| (place, claims::is_first(self, place)));
+        let mine = match std::ptr::eq(first, place) || first == place {
+            true => mine,
+            false => claims::is_first_again(self, place),
+        };
+        if mine { Ok(()) } else { Err(self.two_functions(place)) }
+    }
+
+    #[cold]
+    fn two_functions(&self, place: &str) -> Error {
+        let place = place.trim_end_matches("::{{closure}}");
+        let message = format!(
+            "there are two functions `{place}`, whose entries would be one: give this one another name or a `key` of its own"
+        );
+        Error::config("key", message)
+    }
+
     #[cold]
     fn two_instances(&self, first: &str, second: &str) -> Error {
         let message = format!(
@@ -109,5 +136,44 @@ impl Site {
     #[inline]
     pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
         self.slot().with(look)
+    }
+}
+
+/// Who stands where.
+mod claims {
+    use std::cell::RefCell;
+    use std::collections::{HashMap, HashSet};
+    use std::sync::{Mutex, OnceLock, PoisonError};
+
+    use super::Site;
+
+    /// Places by name, and sites by address.
+    type Claims = Mutex<HashMap<&'static str, usize>>;
+
+    thread_local! {
+        /// What this thread has claimed: a function of many instances is not to wait for others at each call.
+        static KNOWN: RefCell<HashSet<(usize, usize)>> = RefCell::default();
+    }
+
+    #[cold]
+    pub(super) fn is_first(site: &'static Site, place: &'static str) -> bool {
+        static CLAIMS: OnceLock<Claims> = OnceLock::new();
+        let claims = CLAIMS.get_or_init(Mutex::default);
+        let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let site = std::ptr::from_ref(site).addr();
+        *claims.entry(place).or_insert(site) == site
+    }
+
+    /// The same for another instance of a generic function.
+    pub(super) fn is_first_again(site: &'static Site, place: &'static str) -> bool {
+        let claim = (std::ptr::from_ref(site).addr(), place.as_ptr().addr());
+        if KNOWN.with_borrow(|known| known.contains(&claim)) {
+            return true;
+        }
+        let first = is_first(site, place);
+        if first {
+            KNOWN.with_borrow_mut(|known| known.insert(claim));
+        }
+        first
     }
 }

@@ -246,6 +246,8 @@ use proc_macro::TokenStream;
 /// the load fails, the call does, unless an old value serves for each id that was to be loaded. With `#[cache_put(names(db, &ids))]`
 /// a mutator's values become the cached ones, and ids that it has no value for are forgotten.
 ///
+/// The body must not call a cached function of the same keys: it would wait for itself until the `lease` ends.
+///
 /// # Models and events
 ///
 /// `model` and `op` stand in the place of the function's path: keys are `user:get:7,` with the arguments of an automatic key, or
@@ -465,7 +467,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// body, by reference where you write `&`.
 ///
 /// Beside `result`, and in `when`, arguments are what they were before the body, which may consume them: a template writes its
-/// part of them beforehand, for anything else an argument taken by value is cloned. (What is borrowed with `&mut` is used as the
+/// part of them beforehand, for anything else an argument taken by value is cloned (but not `self`: a body that consumes it leaves nothing). (What is borrowed with `&mut` is used as the
 /// body has left it. A name that such an expression binds anew counts as the argument of that name: choose another.)
 ///
 /// A target may take a direction, as in `get_user(db, id).tenant(tenant)`. Inside a `larder::transaction` the evictions wait

@@ -362,3 +362,42 @@ async fn generic_parameters_in_templates() {
     change::<u8, 1>(7).await;
     assert_eq!(cache.keys("u8:*").await.unwrap(), ["u8:2:7"]);
 }
+
+#[test]
+fn functions_that_the_compiler_calls_by_one_name_do_not_share_entries() {
+    fn in_blocks() -> [u8; 4] {
+        let a = {
+            #[cached]
+            fn f(n: u8) -> u8 {
+                n + 1
+            }
+            f(1)
+        };
+        let b = {
+            #[cached]
+            fn f(n: u8) -> u8 {
+                n + 2
+            }
+            f(1)
+        };
+        let c = (|| {
+            #[cached]
+            fn f<T: Into<u8>>(n: u8, _: std::marker::PhantomData<T>) -> u8 {
+                n + 3
+            }
+            f::<bool>(1, std::marker::PhantomData) + f::<u8>(1, std::marker::PhantomData)
+        })();
+        let d = (|| {
+            #[cached]
+            fn f<T: Into<u8>>(n: u8, _: std::marker::PhantomData<T>) -> u8 {
+                n + 4
+            }
+            f::<u8>(1, std::marker::PhantomData) + f::<bool>(1, std::marker::PhantomData)
+        })();
+        [a, b, c, d]
+    }
+
+    for _ in 0..2 {
+        assert_eq!(in_blocks(), [2, 3, 8, 10]);
+    }
+}

@@ -72,6 +72,16 @@ impl Fetch {
         self.admitted(type_name::<C>())
     }
 
+    /// For automatic keys: runs uncached if another function stands in the same place by name.
+    #[inline]
+    #[must_use]
+    pub fn of_place<C: Fn()>(mut self, _closure: C) -> Self {
+        if let Err(error) = self.site.claim(type_name::<C>()) {
+            self.target = Target::Refused(error);
+        }
+        self
+    }
+
     /// The same, where the function's own generics don't count.
     #[must_use]
     pub fn of_type<C: Fn()>(self, _closure: C) -> Self {

@@ -124,10 +124,16 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
     )
 }
 
+/// An automatic key begins with the place of the function, which has to be the only one there.
+///
 /// A template is the whole key. So that two types of one generic `impl` block do not share entries, only one of them uses it,
 /// unless the template tells them apart or the user has said that it need not.
 pub(crate) fn instance(model: &Model) -> Option<TokenStream> {
     let function = &model.function;
+    let placed = matches!(model.key, Key::Automatic { .. } | Key::Custom { .. });
+    if placed && model.affixes.subject.is_none() {
+        return Some(mixed!(.of_place(|| {})));
+    }
     let told_apart = match &model.key {
         Key::Template(template) => template.mentions(SELF_TYPE),
         // Model and operation stand in the place of the function's own.

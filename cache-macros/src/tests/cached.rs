@@ -132,6 +132,7 @@ fn an_automatic_key() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    .of_place(|| {})
                     .call(
                         __larder_rules,
                         move || async move {
@@ -281,6 +282,7 @@ fn a_method_without_arguments_and_a_handle() {
                     match &self.cache {
                         __larder_handle => {
                             my::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                                .of_place(|| {})
                                 .cache(__larder_handle)
                         }
                     }

@@ -61,6 +61,7 @@ fn a_free_function() {
                     ::larder::__private::local(),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    .of_place(|| {})
                     .call(
                         __larder_rules,
                         move || async move {

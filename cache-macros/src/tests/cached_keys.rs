@@ -114,6 +114,7 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    .of_place(|| {})
                     .call(
                         __larder_rules,
                         move || async move {
@@ -281,6 +282,7 @@ fn a_text_by_a_function_and_by_a_closure() {
                     );
                     ::larder::__private::wait(
                         ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                            .of_place(|| {})
                             .call_sync(
                                 __larder_rules,
                                 move || -> u64 {
@@ -353,6 +355,7 @@ fn a_text_by_a_function_and_by_a_closure() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    .of_place(|| {})
                     .call(
                         __larder_rules,
                         move || async move {

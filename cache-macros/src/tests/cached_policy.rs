@@ -258,6 +258,7 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                         });
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .tags(__larder_tags)
+                        .of_place(|| {})
                         .call(
                             __larder_rules,
                             move || async move {
@@ -369,6 +370,7 @@ fn a_sync_function() {
                         .unless(|user| user.id == 0);
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .skip_if(id > 3)
+                        .of_place(|| {})
                         .call_sync(
                             __larder_rules,
                             move || -> Result<User, DbError> {

@@ -86,6 +86,7 @@ fn a_free_function() {
                         ::larder::__private::local(),
                     );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                        .of_place(|| {})
                         .call_sync(
                             __larder_rules,
                             move || -> u64 {
@@ -177,6 +178,7 @@ fn a_method() {
                         ::larder::__private::local(),
                     );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                        .of_place(|| {})
                         .call_sync(
                             __larder_rules,
                             move || -> u64 {
@@ -249,6 +251,7 @@ fn an_associated_function() {
                     );
                     ::larder::__private::wait(
                         ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                            .of_place(|| {})
                             .call_sync(
                                 __larder_rules,
                                 move || -> u64 {
