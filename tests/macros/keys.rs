@@ -365,6 +365,7 @@ async fn generic_parameters_in_templates() {
 
 #[test]
 fn functions_that_the_compiler_calls_by_one_name_do_not_share_entries() {
+    #[allow(clippy::redundant_closure_call)]
     fn in_blocks() -> [u8; 4] {
         let a = {
             #[cached]
