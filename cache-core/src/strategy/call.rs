@@ -117,29 +117,39 @@ fn drive<V: CacheValue>(
             desk.bring(brought);
         }
         let polled = engine.as_mut().poll(cx);
-        match desk.wanted() {
+        let begun = match desk.wanted() {
             Some(Wanted::Load) => {
                 caller.start(false);
-                continue;
+                true
             }
             Some(Wanted::Along) => {
                 caller.start(true);
-                continue;
+                true
             }
             Some(Wanted::Behind(give)) => {
                 if let Some(load) = caller.behind() {
                     let _ = give.send(load);
                 }
+                false
             }
-            None => {}
+            None => false,
+        };
+        // Patience may end in the very poll in which a load is asked for.
+        if polled.is_ready() {
+            if let Some(load) = caller.left() {
+                let desk = desk.clone();
+                spawn(async move { desk.bring_to_task(load.await) });
+            } else if desk.is_shared()
+                && let Some(load) = caller.behind()
+            {
+                // Patience ended before the load was asked for: it is, by what goes on without this caller.
+                desk.leave(load);
+            }
+            return polled;
         }
-        if polled.is_ready()
-            && let Some(load) = caller.left()
-        {
-            let desk = desk.clone();
-            spawn(async move { desk.bring_to_task(load.await) });
+        if !begun {
+            return polled;
         }
-        return polled;
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Desk<O>(Arc<Mutex<State<O>>>);
 struct State<O> {
     wanted: Option<Wanted<O>>,
     brought: Option<O>,
+    /// The load itself, from a caller who has gone before it was asked for.
+    left: Option<BoxFuture<'static, O>>,
     /// Of what waits for it in the background.
     waker: Option<Waker>,
 }
@@ -42,7 +44,7 @@ impl<O> Clone for Desk<O> {
 
 impl<O> Desk<O> {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(State { wanted: None, brought: None, waker: None })))
+        Self(Arc::new(Mutex::new(State { wanted: None, brought: None, left: None, waker: None })))
     }
 
     fn state(&self) -> MutexGuard<'_, State<O>> {
@@ -67,9 +69,23 @@ impl<O> Desk<O> {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether a part of the engine goes on in a task of its own.
+    pub(super) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Leaves that part the load, for when it asks.
+    pub(super) fn leave(&self, load: BoxFuture<'static, O>) {
+        let mut state = self.state();
+        state.left = Some(load);
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
     fn want(self, wanted: Wanted<O>) -> Brought<O> {
         self.state().wanted = Some(wanted);
-        Brought(self)
+        Brought { desk: self, left: None }
     }
 }
 
@@ -115,19 +131,29 @@ impl<O: Send + 'static> Ask<O> {
     }
 }
 
-/// What the caller brings.
-pub(super) struct Brought<O>(Desk<O>);
+/// What the caller brings, or has left.
+pub(super) struct Brought<O> {
+    desk: Desk<O>,
+    left: Option<BoxFuture<'static, O>>,
+}
 
 impl<O> Future for Brought<O> {
     type Output = O;
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
-        let mut state = self.0.state();
-        match state.brought.take() {
-            Some(output) => Poll::Ready(output),
-            None => {
-                state.waker = Some(cx.waker().clone());
-                Poll::Pending
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
+        let Self { desk, left } = &mut *self;
+        if left.is_none() {
+            let mut state = desk.state();
+            if let Some(output) = state.brought.take() {
+                return Poll::Ready(output);
             }
+            *left = state.left.take();
+            if left.is_none() {
+                state.waker = Some(cx.waker().clone());
+            }
+        }
+        match left {
+            Some(load) => load.as_mut().poll(cx),
+            None => Poll::Pending,
         }
     }
 }

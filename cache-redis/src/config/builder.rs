@@ -164,16 +164,24 @@ impl RedisBuilder {
         };
         let zero = Some(Duration::ZERO);
         for (field, is_zero, what) in [
-            ("operation_timeout", self.operation_timeout.is_zero(), "no time at all"),
-            ("connect_timeout", self.connect_timeout.is_zero(), "no time at all"),
-            ("bus_heartbeat", self.bus_heartbeat.is_zero(), "no time at all"),
-            ("keepalive", self.keepalive == zero, "no time at all"),
-            ("user_timeout", self.user_timeout == zero, "no time at all"),
-            ("connections", self.connections == 0, "nothing to send over"),
-            ("half_open_after", self.half_open_after == 0, "no connection alone"),
+            (
+                "operation_timeout",
+                self.operation_timeout.is_zero(),
+                "no time at all; the least is 1 ms",
+            ),
+            (
+                "connect_timeout",
+                self.connect_timeout.is_zero(),
+                "no time at all; the least is 1 ms",
+            ),
+            ("bus_heartbeat", self.bus_heartbeat.is_zero(), "no time at all; the least is 1 ms"),
+            ("keepalive", self.keepalive == zero, "no time at all; the least is 1 ms"),
+            ("user_timeout", self.user_timeout == zero, "no time at all; the least is 1 ms"),
+            ("connections", self.connections == 0, "nothing to send over; the least is 1"),
+            ("half_open_after", self.half_open_after == 0, "no connection alone; the least is 1"),
         ] {
             if is_zero {
-                return Err(bad(format!("{field}: zero leaves {what}; the least is 1")));
+                return Err(bad(format!("{field}: zero leaves {what}")));
             }
         }
         if self.connections > 1024 {
