@@ -10,6 +10,8 @@ use super::{send, served, served_plainly, served_sync};
 use crate::{Loads, install};
 
 static LOADS: Loads = Loads::new();
+/// The tests here count the same loads, so that one waits for the other.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Keeps the names of spans.
 #[derive(Default)]
@@ -114,6 +116,7 @@ impl std::fmt::Display for Shop {
 
 #[tokio::test]
 async fn spans_are_around_the_load() {
+    let _turn = TURN.lock().await;
     static SPANS: Spans = Spans(Mutex::new(Vec::new()));
     let _guard = tracing::subscriber::set_default(&SPANS);
     install("forms-attributes");
@@ -184,6 +187,7 @@ async fn expected(n: u64) -> u64 {
 #[tokio::test]
 #[allow(deprecated)]
 async fn attributes_stay_where_they_belong() {
+    let _turn = TURN.lock().await;
     install("forms-attributes-kept");
     served_sync!(configured(1), call!(configured(1)) => 1);
     served!(send(attributed(1)) => 1);
