@@ -6,9 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::join_all;
-
-use super::{Asking, Batch, LoadEach, Pairs, WholeBatch};
+use super::{Asking, Batch, LoadEach, Pairs, WholeBatch, all_begun};
 use crate::call::{IntoCache, IntoTtl, boxed_future};
 use crate::invalidation::{Evict, EvictTarget, PutTarget, Write};
 use crate::key::TenantPrefix;
@@ -86,8 +84,7 @@ impl<L: LoadEach> Batch<L> {
     pub fn evict(&self) -> EvictEach {
         let evictions: Vec<Evict> = self.evict_targets();
         let future = async move {
-            // All are polled before one is waited for.
-            let evicted = join_all(evictions).await;
+            let evicted = all_begun(evictions).await;
             let evicted: Vec<bool> = evicted.into_iter().collect::<Result<_, Error>>()?;
             Ok(evicted.into_iter().map(u64::from).sum())
         };

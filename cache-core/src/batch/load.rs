@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use futures_util::future::join_all;
 
 use super::shape::Each;
-use super::{Answered, Asking, Item};
+use super::{Answered, Asking, Item, all_begun};
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::{Judge, Put, Rules};
@@ -169,7 +169,7 @@ where
     let values = values.map(|output| G::split(output).ok());
     let put = |(plan, value): (Plan, Option<G::Value>)| {
         let (target, judge) = (target.clone(), judge.clone());
-        async move {
+        Box::pin(async move {
             match value {
                 Some(value) => Put::new(target, plan, value, judge).await,
                 None => {
@@ -177,8 +177,8 @@ where
                     inner.invalidate(What::Key(plan.key)).await.map(drop)
                 }
             }
-        }
+        })
     };
     let puts: Vec<_> = plans.into_iter().zip(values).map(put).collect();
-    Box::pin(async move { join_all(puts).await.into_iter().collect() })
+    Box::pin(async move { all_begun(puts).await.into_iter().collect() })
 }
