@@ -30,6 +30,8 @@ mod gated;
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
+#[path = "behavior/management.rs"]
+mod management;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
 #[path = "behavior/negative.rs"]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Bytes, Cache, Clock,
-    Leases, Listener, MemoryBackend, Notice, Page, Pattern, Subscription, Write,
+    Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Subscription, Write,
 };
 use tokio::sync::Semaphore;
 
@@ -167,6 +167,14 @@ impl Backend for Gated {
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, ()> {
         self.through("set", self.store.set(entries, notice))
+    }
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        self.through("replace", self.store.replace(seen, write, notice))
     }
     fn remove<'a>(
         &'a self,

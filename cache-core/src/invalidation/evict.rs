@@ -82,6 +82,8 @@ impl Inner {
             What::Pattern(pattern) => self.evict_matching(pattern).await,
             What::Tag(tag) => self.bump(tag).await.map(|()| 0),
             What::All => self.wipe().await.map(|()| 0),
+            What::Stale(key) => self.outdate(key).await.map(u64::from),
+            What::Life(key, ttl) => self.expire(key, *ttl).await.map(u64::from),
         }
     }
 
@@ -189,7 +191,7 @@ impl Drop for Otherwise<'_> {
 }
 
 /// Runs at the end of its scope, also if the future it lives in is dropped.
-struct Finally<F: FnMut()>(F);
+pub(super) struct Finally<F: FnMut()>(pub(super) F);
 
 impl<F: FnMut()> Drop for Finally<F> {
     fn drop(&mut self) {
