@@ -30,6 +30,8 @@ mod gated;
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
+#[path = "behavior/key_builder.rs"]
+mod key_builder;
 #[path = "behavior/management.rs"]
 mod management;
 #[path = "behavior/memory_tier.rs"]
@@ -71,6 +73,8 @@ mod transaction_races;
 mod transactions;
 #[path = "behavior/two_caches.rs"]
 mod two_caches;
+#[path = "behavior/typed.rs"]
+mod typed;
 #[path = "behavior/values.rs"]
 mod values;
 #[path = "behavior/warming.rs"]

@@ -19,8 +19,8 @@ use crate::{Cache, Error, Expiry, Pattern, Policy};
 
 /// A model's entries in a cache: values of one type, by ids of one type. Made by [`Cache::typed`].
 ///
-/// The entry of an id is the one of `#[cached(model = "users", op = "get")]` with that id as its argument, so that functions and
-/// views of a model share it. It carries the model's tags: [`clear`](Self::clear), and a mutator with
+/// The entry of an id is the one of `#[cached(model = "users", op = "get")]` with that id as its argument (all others
+/// skipped), so that functions and views of a model share it. (Methods' keys hold their type: see [`of`](Self::of).) It carries the model's tags: [`clear`](Self::clear), and a mutator with
 /// `#[cache_evict(model = "users")]`, end all entries of the model, those of its other operations included.
 ///
 /// ```
@@ -57,6 +57,8 @@ pub struct Typed<K: ?Sized, V> {
     cache: Cache,
     model: String,
     operation: String,
+    /// The type whose methods' entries they are, as it stands in keys.
+    place: String,
     policy: Arc<Policy>,
     on_update: OnUpdate,
     of: PhantomData<fn(&K) -> V>,
@@ -86,6 +88,7 @@ impl Cache {
             cache: self.clone(),
             model: model.to_owned(),
             operation: "get".to_owned(),
+            place: String::new(),
             policy: Arc::default(),
             on_update: OnUpdate::default(),
             of: PhantomData,
@@ -107,6 +110,15 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     pub fn operation(mut self, operation: &str) -> Result<Self, Error> {
         self.operation = operation.to_owned();
         self.checked()
+    }
+
+    /// The entries of a method of `T` with `skip(self)`, instead of those of a function.
+    #[must_use]
+    pub fn of<T: ?Sized>(mut self) -> Self {
+        let mut place = KeyBuf::new();
+        place.generic::<T>();
+        self.place = place.as_str().to_owned();
+        self
     }
 
     /// The policy of what is stored through this view. Default: the cache's time to live, and nothing else.
@@ -144,7 +156,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     }
 
     fn prefix(&self) -> String {
-        format!("{}:{}:", self.model, self.operation)
+        format!("{}:{}:{}", self.model, self.operation, self.place)
     }
 
     fn buf(&self, id: &K) -> KeyBuf {
@@ -355,6 +367,7 @@ impl<K: ?Sized, V> Clone for Typed<K, V> {
             cache: self.cache.clone(),
             model: self.model.clone(),
             operation: self.operation.clone(),
+            place: self.place.clone(),
             policy: Arc::clone(&self.policy),
             on_update: self.on_update,
             of: PhantomData,

@@ -15,6 +15,7 @@ use crate::{Error, Pattern};
 /// | function | key |
 /// | --- | --- |
 /// | `#[cached(model = "user", op = "page")]` with `(team: &str, page: u32)` | `.model("user").operation("page").param("blue").param(&3)` |
+/// | the same as a method of `Shop`, with `skip(self)` | `.model("user").operation("page").of::<Shop>().param("blue").param(&3)` |
 /// | `#[cached(key = "user:{id}")]` | `.text("user:").value(7)` |
 /// | `#[cached]` on `get_user` in `shop::users` | `.function("shop::users::get_user").param(&7)` |
 /// | `key_prefix = "v1"`, `version = 2`, a call for `.tenant("acme")` | `.prefix("v1")`, `.version(2)`, `.tenant("acme")` |
@@ -156,10 +157,18 @@ impl KeyBuilder {
 
     /// The path of a function with an automatic key, with its crate: `shop::users::get_user`.
     ///
-    /// The keys of generic functions and of methods hold more than that, which only the compiler can tell.
+    /// The keys of methods, and of functions in functions, hold more than that, which only the compiler can tell:
+    /// give these a `model` and an `op`, or a `key`.
     pub fn function(mut self, path: &str) -> Self {
         self.check("function", path);
         self.function = Some(path.to_owned());
+        self
+    }
+
+    /// The type that a function with `model`, or with an automatic key, is generic over, or whose method it is:
+    /// `<shop::Shop>`. It stands before the parameters.
+    pub fn of<T: ?Sized>(mut self) -> Self {
+        self.parts.generic::<T>();
         self
     }
 

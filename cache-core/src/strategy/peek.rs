@@ -130,8 +130,10 @@ impl Inner {
         if scope::shadowed(self, plan) {
             return Ok(None);
         }
-        let (id, now) = (plan.key.id(), self.clock.now());
-        let of = |entry: Stored| is_value(&entry).then(|| Expiry::of(entry.fresh_until(), now));
+        let id = plan.key.id();
+        let of = |entry: Stored| {
+            is_value(&entry).then(|| Expiry::of(entry.fresh_until(), self.clock.now()))
+        };
         if let Some(entry) = self.verified(id) {
             return Ok(of(entry));
         }
@@ -147,6 +149,7 @@ impl Inner {
             }
         };
         let stamps = self.generations.stamp(lying.tags());
+        let now = self.clock.now();
         let until = lying.fresh_until(now, self.clock.wall());
         let fresh = now < until && !scope::hides(self, plan, &stamps);
         Ok(fresh.then(|| Expiry::of(until, now)))
