@@ -34,6 +34,8 @@ mod invalidation_list;
 mod key_builder;
 #[path = "behavior/management.rs"]
 mod management;
+#[path = "behavior/management_scopes.rs"]
+mod management_scopes;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
 #[path = "behavior/negative.rs"]
