@@ -90,7 +90,7 @@ impl Inner {
     /// Memory first, then the remote tier, then memory again: between the first two a read may
     /// have taken the old value from the remote tier into memory.
     pub(crate) async fn evict_keys(&self, keys: &[KeyBuf]) -> Result<u64, Error> {
-        self.counters.removals();
+        keys.iter().for_each(|_| self.counters.removals());
         let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
         let forgotten: Vec<_> = ids.iter().map(|id| self.forget(*id, Reach::All)).collect();
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
