@@ -3,12 +3,13 @@
 //! Whether a request may be sent twice if the connection breaks is decided here: a repeated removal costs
 //! a miss at most, a repeated `SET` could overwrite what somebody else has written in between.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendError, BackendResult, BoxFuture, Leases, Listener, Notice, Page, Pattern,
-    Subscription, Write,
+    Backend, BackendError, BackendResult, BackendState, BoxFuture, Leases, Listener, Notice, Page,
+    Pattern, Subscription, Write,
 };
 use redis::{Value, cmd};
 
@@ -127,6 +128,14 @@ impl Backend for Redis {
             let ping = vec![Request::anywhere(cmd("PING"))];
             self.ask("ping", OnBreak::Repeat, ping).await.map(|_| ())
         })
+    }
+
+    fn state(&self) -> BackendState {
+        self.connection().state()
+    }
+
+    fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+        Box::pin(self.info_now())
     }
 }
 

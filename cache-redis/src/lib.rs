@@ -43,6 +43,7 @@ mod changes;
 mod config;
 mod connection;
 mod errors;
+mod info;
 mod keys;
 mod leases;
 mod replay;

@@ -177,6 +177,14 @@ impl Cluster {
         }
     }
 
+    /// The masters, or whom to ask for them as long as they are not known; with the way to each that was used.
+    pub(super) fn ways(&self) -> Vec<(Endpoint, Option<Pool>)> {
+        let known = self.known();
+        let masters = known.topology.masters();
+        let nodes = if masters.is_empty() { &self.seeds } else { &masters };
+        nodes.iter().map(|node| (self.endpoint.at(node), known.pools.get(node).cloned())).collect()
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
