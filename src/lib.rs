@@ -3,14 +3,16 @@
 #[cfg(feature = "encryption")]
 pub use cache_core::Keys;
 pub use cache_core::{
-    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, BackendState, Batch,
-    BoxFuture, Builder, Bytes, Cache, CacheValue, Cached, CachedCell, Call, Clock, Codec,
-    Compression, Error, Evict, EvictEach, EvictTarget, Eviction, IntoCache, IntoTtl, Invalidation,
-    KEPT, Leases, Listener, MARK, Memory, MemoryBackend, NodeLink, NodeState, Notice, OnError,
-    Page, Pattern, Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteValue,
-    Report, Rule, Schedule, Source, Stampede, Stats, Subscription, Tenant, TimedOut, Timestamp,
-    Traced, TracedBatch, Transaction, TransactionScope, Warming, Write, default_cache, disable,
-    enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
+    Acquire, Acquired, Alert, AlertState, Backend, BackendError, BackendErrorKind, BackendResult,
+    BackendState, Batch, BoxFuture, BreakerState, Builder, BusHealth, Bytes, Cache, CacheValue,
+    Cached, CachedCell, Call, Clock, Codec, Compression, Error, Evict, EvictEach, EvictTarget,
+    Eviction, Health, IntoCache, IntoTtl, Invalidation, KEPT, LastError, Leases, Listener, MARK,
+    Memory, MemoryBackend, MemoryHealth, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError,
+    Page, Pattern, Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteHealth,
+    RemoteValue, Report, Rule, Schedule, Since, Source, Stampede, Stats, Status, Subscription,
+    Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope, Warming,
+    Write, default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
+    without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -26,12 +26,18 @@ mod foreign_bytes;
 mod freshness;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "behavior/health.rs"]
+mod health;
+#[path = "behavior/health_redis.rs"]
+mod health_redis;
 #[path = "behavior/hostile_bytes.rs"]
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/monitor.rs"]
+mod monitor;
 #[path = "behavior/negative.rs"]
 mod negative;
 #[path = "behavior/off_switch.rs"]

@@ -10,7 +10,7 @@ use crate::builder::Builder;
 use crate::call::Rules;
 use crate::clock::Clock;
 use crate::codec::{RemoteValue, Wire, coder};
-use crate::hierarchy::Remote;
+use crate::hierarchy::{Moment, Remote};
 use crate::invalidation::{Events, Fences, Generations, What};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
@@ -32,6 +32,7 @@ pub struct Cache {
 
 /// What the handles share.
 pub(crate) struct Inner {
+    pub(crate) built: Moment,
     pub(crate) name: Option<String>,
     pub(crate) namespace: String,
     pub(crate) memory: Option<MemoryTier>,

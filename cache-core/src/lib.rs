@@ -70,7 +70,10 @@ pub(crate) use duration::parse_duration;
 pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
 pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use memory::{Eviction, Memory};
-pub use observe::Stats;
+pub use observe::{
+    Alert, AlertState, BreakerState, BusHealth, Health, LastError, MemoryHealth, Monitor,
+    Monitoring, RemoteHealth, Since, Stats, Status,
+};
 pub use pattern::Pattern;
 pub use policy::{OnError, Policy, PolicyError, Stampede};
 pub use registry::default_cache;

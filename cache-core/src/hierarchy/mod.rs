@@ -5,8 +5,10 @@ mod bus;
 mod lease;
 mod owed;
 mod remote;
+mod state;
 
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};
 pub(crate) use remote::{Found, Remote, Writing};
+pub(crate) use state::Moment;

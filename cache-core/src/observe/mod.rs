@@ -1,6 +1,12 @@
-//! What the cache counts.
+//! What the cache counts, and how it is.
 
 mod counters;
+mod health;
+mod monitor;
 
 pub(crate) use counters::Counters;
 pub use counters::Stats;
+pub use health::{
+    BreakerState, BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status,
+};
+pub use monitor::{Alert, AlertState, Monitor, Monitoring};
