@@ -20,6 +20,8 @@ pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 pub mod guide {
     #[doc = include_str!("../docs/from-cached.md")]
     pub mod from_cached {}
+    #[doc = include_str!("../docs/health.md")]
+    pub mod health {}
 }
 
 /// The Redis tier (feature `redis`).

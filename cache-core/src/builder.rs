@@ -9,11 +9,11 @@ use crate::clock::Clock;
 use crate::codec::{Codec, Compression, Wire};
 #[cfg(feature = "encryption")]
 use crate::codec::{Keys, Seal};
-use crate::hierarchy::{Bus, Moment, Remote};
+use crate::hierarchy::{Bus, Remote};
 use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
-use crate::observe::Counters;
+use crate::observe::{Counters, Moment};
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights};
 use crate::{BackendErrorKind, Error};

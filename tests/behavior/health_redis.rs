@@ -129,6 +129,20 @@ async fn a_redis_that_was_never_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_redis_is_down_at_once() {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let cache = Cache::builder().namespace("closed").remote(redis.clone()).build().unwrap();
+    eventually("the bus is connected", async || cache.is_linked()).await;
+    assert!(cache.health().is_up());
+    redis.close().await;
+    let health = cache.health();
+    assert_eq!(remote(&health).status, Status::Down, "{health}");
+    let node = &remote(&health).servers.nodes[0];
+    assert!(node.last_error.as_ref().unwrap().contains("closed"), "{node:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_password_gets_out() {
     let server = Server::with_args(&["--requirepass", "right-one"]);
     for password in ["right-one", "hunter2"] {

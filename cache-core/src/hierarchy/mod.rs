@@ -2,6 +2,7 @@
 
 mod breaker;
 mod bus;
+mod health;
 mod lease;
 mod owed;
 mod remote;
@@ -11,4 +12,3 @@ pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};
 pub(crate) use remote::{Found, Remote, Writing};
-pub(crate) use state::Moment;

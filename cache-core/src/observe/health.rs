@@ -1,6 +1,7 @@
 //! How a cache is: what [`Cache::health`](crate::Cache::health) tells, as plain data.
 
 mod ask;
+mod moment;
 mod plain;
 mod show;
 
@@ -10,8 +11,8 @@ use serde::Serialize;
 
 use crate::backend::BackendState;
 use crate::{BackendError, BackendErrorKind};
-pub(crate) use plain::unix_millis;
-use plain::{micros, millis, without_logins};
+pub(crate) use moment::Moment;
+use plain::{micros, millis, unix_millis, without_logins};
 
 /// How a tier, or a whole cache, is.
 ///

@@ -6,6 +6,7 @@ mod monitor;
 
 pub(crate) use counters::Counters;
 pub use counters::Stats;
+pub(crate) use health::Moment;
 pub use health::{
     BreakerState, BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status,
 };

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Health, MemoryHealth, Status};
+use super::{Health, MemoryHealth, Moment, Status};
 use crate::cache::{Cache, Inner};
-use crate::hierarchy::Moment;
 
 impl Cache {
     /// How the cache is, as far as its operations have found out. It asks nobody and waits for nobody: for every request
@@ -82,7 +81,7 @@ impl Inner {
             cache: self.name.clone(),
             namespace: self.namespace.clone(),
             status: Health::overall(statuses.0, statuses.1),
-            at: now.wall(),
+            at: now.wall,
             memory,
             remote,
         }

@@ -34,7 +34,7 @@ pub(super) fn without_logins(text: &str) -> String {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)]
-pub(crate) fn unix_millis<S: Serializer>(
+pub(super) fn unix_millis<S: Serializer>(
     at: &SystemTime,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use super::threshold::{Facts, Finding, Watch};
 use super::{Alert, AlertState, Callback, Monitor};
 use crate::cache::{Cache, Inner};
-use crate::hierarchy::Moment;
+use crate::observe::Moment;
 
 /// So many checks in a row have to find a threshold uncrossed before its alert is cleared.
 const CALM: u32 = 2;

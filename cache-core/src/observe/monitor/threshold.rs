@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::info::{Fields, Name, Test};
 use crate::Error;
 use crate::cache::Cache;
-use crate::hierarchy::Moment;
-use crate::observe::{Health, Since, Stats, Status};
+use crate::observe::{Health, Moment, Since, Stats, Status};
 
 #[derive(Clone, Debug)]
 pub(super) enum Threshold {
