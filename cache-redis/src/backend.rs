@@ -11,7 +11,7 @@ use cache_core::{
     Backend, BackendError, BackendResult, BackendState, BoxFuture, Leases, Listener, Notice, Page,
     Pattern, Subscription, Write,
 };
-use redis::{Value, cmd};
+use redis::Value;
 
 use crate::Redis;
 use crate::bus;
@@ -124,10 +124,7 @@ impl Backend for Redis {
     }
 
     fn ping(&self) -> BackendResult<'_, ()> {
-        Box::pin(async move {
-            let ping = vec![Request::anywhere(cmd("PING"))];
-            self.ask("ping", OnBreak::Repeat, ping).await.map(|_| ())
-        })
+        Box::pin(self.ping_now())
     }
 
     fn state(&self) -> BackendState {

@@ -1,7 +1,6 @@
-//! What Redis tells of itself: `INFO`, of every master.
+//! What Redis tells of itself: `PING`, and `INFO`, of every master.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use cache_core::BackendError;
 use redis::{Value, cmd};
@@ -12,33 +11,36 @@ use crate::connection::{OnBreak, Request};
 type Fields = BTreeMap<String, String>;
 
 impl Redis {
+    /// Whether Redis answers; of a cluster, whether any master does. All are asked, so that one that was away is
+    /// connected to again though nobody wants a key of it.
+    pub(crate) async fn ping_now(&self) -> Result<(), BackendError> {
+        let Some(cluster) = self.connection().cluster() else {
+            let ping = vec![Request::anywhere(cmd("PING"))];
+            return self.ask("ping", OnBreak::Repeat, ping).await.map(|_| ());
+        };
+        let mut result = Err(self.unexpected("ping"));
+        for (_, answer) in self.each_master("ping", cluster, &cmd("PING")).await? {
+            result = if result.is_ok() { result } else { answer.map(|_| ()) };
+        }
+        result
+    }
+
     /// The fields of `INFO`; on a cluster those of each master behind its address.
     pub(crate) async fn info_now(&self) -> Result<Fields, BackendError> {
         let Some(cluster) = self.connection().cluster() else {
             let reply = self.ask("info", OnBreak::Repeat, vec![Request::anywhere(cmd("INFO"))]);
-            let reply = reply.await?.pop();
-            let text = reply.and_then(text).ok_or_else(|| self.unexpected("info"))?;
+            let text = reply.await?.pop().and_then(text).ok_or_else(|| self.unexpected("info"))?;
             return Ok(fields(&text, ""));
         };
-        let cluster = Arc::clone(cluster);
-        let masters = async move { cluster.masters().await };
-        let masters = self.connection().on_runtime("info", masters).await?;
-        let ask = |node: &_| Request::at(Clone::clone(node), cmd("INFO"));
-        let requests = masters.iter().map(ask).collect();
-        let replies = self.connection().run("info", OnBreak::Repeat, requests).await?;
-        let (mut found, mut error) = (Fields::new(), None);
-        for (node, reply) in masters.iter().zip(replies) {
-            let address = self.connection().endpoint().at(node).address;
-            match self.accept("info", reply).map(text) {
+        let (mut found, mut error) = (Fields::new(), self.unexpected("info"));
+        for (address, answer) in self.each_master("info", cluster, &cmd("INFO")).await? {
+            match answer.map(text) {
                 Ok(Some(text)) => found.extend(fields(&text, &format!("{address}/"))),
-                Ok(None) => error = Some(self.unexpected("info")),
-                Err(failed) => error = Some(failed),
+                Ok(None) => {}
+                Err(failed) => error = failed,
             }
         }
-        match error {
-            Some(error) if found.is_empty() => Err(error),
-            _ => Ok(found),
-        }
+        if found.is_empty() { Err(error) } else { Ok(found) }
     }
 }
 

@@ -46,6 +46,7 @@ mod errors;
 mod info;
 mod keys;
 mod leases;
+mod masters;
 mod replay;
 mod scan;
 mod scripts;

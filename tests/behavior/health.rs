@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use larder::{
-    BackendErrorKind, BackendState, BreakerState, Cache, Clock, Health, NodeLink, NodeState,
-    RemoteHealth, Status,
+    Backend, BackendErrorKind, BackendState, BreakerState, Cache, Clock, Health, NodeLink,
+    NodeState, RemoteHealth, Status,
 };
 use tracing::field::{Field, Visit};
 use tracing::span;
@@ -41,6 +41,10 @@ async fn memory_alone_is_always_up() {
     assert_eq!(health.at, built + 90 * SECOND);
     let shown = health.to_string();
     assert!(shown.starts_with("shop is up; memory up for 90s (1 entries, "), "{shown}");
+    assert!(health.enabled);
+    cache.disable();
+    let health = cache.health();
+    assert!(!health.enabled && health.to_string().starts_with("shop is up and switched off; "));
 }
 
 #[tokio::test]
@@ -189,6 +193,20 @@ async fn a_server_that_is_away_is_named() {
     assert_eq!(remote(&cache).status, Status::Down);
     gated.set_state(BackendState::default());
     assert_eq!(remote(&cache).status, Status::Up);
+}
+
+#[tokio::test]
+async fn wrappers_hide_nothing() {
+    let (gated, clock) = (Gated::new(), Clock::manual());
+    let node = NodeState::new("10.0.0.1:7000", "server", NodeLink::Up);
+    gated.set_state(BackendState::new([node.clone()]));
+    gated.set_info("used_memory", "7");
+    let wrapped: [Box<dyn Backend>; 2] = [Box::new(gated.clone()), Box::new(Arc::new(gated))];
+    for backend in wrapped {
+        assert_eq!(backend.info().await.unwrap()["used_memory"], "7");
+        let cache = Cache::builder().remote(backend).clock(clock.clone()).build().unwrap();
+        assert_eq!(remote(&cache).servers.nodes, [node.clone()]);
+    }
 }
 
 #[tokio::test]

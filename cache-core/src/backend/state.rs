@@ -44,7 +44,8 @@ impl BackendState {
 pub struct NodeState {
     /// Where it is, as `host:port`; never with a user or a password.
     pub address: String,
-    /// What it is, in the backend's own words. Redis: `server`, or `master` of Sentinels or a cluster.
+    /// What it is, in the backend's own words. Redis: `server`; `master` of Sentinels or of a
+    /// cluster; `seed`, whom to ask for the masters.
     pub role: &'static str,
     /// Whether it can be reached, as far as operations have found out.
     pub link: NodeLink,

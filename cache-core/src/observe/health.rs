@@ -41,6 +41,8 @@ pub struct Health {
     pub namespace: String,
     /// How it is, all in all: see [`Cache::health`](crate::Cache::health) for the rule.
     pub status: Status,
+    /// Whether caching is on: see [`Cache::disable`](crate::Cache::disable).
+    pub enabled: bool,
     /// When this was told, by the cache's clock.
     #[serde(rename = "at_unix_ms", serialize_with = "unix_millis")]
     pub at: SystemTime,
@@ -89,7 +91,8 @@ pub struct RemoteHealth {
     pub bus: BusHealth,
     /// The servers behind it, as far as the backend tells of them.
     pub servers: BackendState,
-    /// How long a ping took; only of [`Cache::check`](crate::Cache::check), and only if it was answered.
+    /// How long a ping took; only of [`Cache::check`](crate::Cache::check), and only if it was answered. Of a cluster it is
+    /// that of the slowest master.
     #[serde(rename = "round_trip_us", serialize_with = "micros")]
     pub round_trip: Option<Duration>,
 }

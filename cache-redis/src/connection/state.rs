@@ -20,10 +20,8 @@ impl Connection {
                 vec![node(role, self.endpoint(), Some(pool))]
             }
             Fleet::Cluster(cluster) => {
-                let ways = cluster.ways();
-                ways.iter()
-                    .map(|(endpoint, pool)| node("master", endpoint, pool.as_ref()))
-                    .collect()
+                let (role, ways) = cluster.ways();
+                ways.iter().map(|(endpoint, pool)| node(role, endpoint, pool.as_ref())).collect()
             }
         };
         BackendState::new(nodes).failovers(*self.shared.takeovers.borrow())

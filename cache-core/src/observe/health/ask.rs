@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Health, MemoryHealth, Moment, Status};
-use crate::cache::{Cache, Inner};
+use crate::cache::Cache;
 
 impl Cache {
     /// How the cache is, as far as its operations have found out. It asks nobody and waits for nobody: for every request
@@ -29,7 +29,27 @@ impl Cache {
     /// # }
     /// ```
     pub fn health(&self) -> Health {
-        self.inner.health()
+        let inner = &*self.inner;
+        let now = Moment::now(&inner.clock);
+        let remote = inner.remote.as_ref().map(|remote| remote.health(now));
+        let bus = remote.as_ref().map(|remote| &remote.bus);
+        let memory = inner.memory.as_ref().map(|memory| MemoryHealth {
+            status: if bus.is_none_or(|bus| bus.linked) { Status::Up } else { Status::Degraded },
+            since: bus.map_or_else(|| inner.built.since(now), |bus| bus.since),
+            entries: memory.len(),
+            bytes: memory.bytes(),
+        });
+        let statuses =
+            (memory.as_ref().map(|tier| tier.status), remote.as_ref().map(|tier| tier.status));
+        Health {
+            cache: inner.name.clone(),
+            namespace: inner.namespace.clone(),
+            status: Health::overall(statuses.0, statuses.1),
+            enabled: self.is_enabled(),
+            at: now.wall,
+            memory,
+            remote,
+        }
     }
 
     /// [`health`](Self::health), after the remote tier was pinged, for no longer than `timeout`: its
@@ -56,34 +76,10 @@ impl Cache {
             Some(remote) => remote.probe(timeout).await,
             None => None,
         };
-        let mut health = self.inner.health();
+        let mut health = self.health();
         if let Some(remote) = &mut health.remote {
             remote.round_trip = round_trip;
         }
         health
-    }
-}
-
-impl Inner {
-    fn health(&self) -> Health {
-        let now = Moment::now(&self.clock);
-        let remote = self.remote.as_ref().map(|remote| remote.health(now));
-        let bus = remote.as_ref().map(|remote| &remote.bus);
-        let memory = self.memory.as_ref().map(|memory| MemoryHealth {
-            status: if bus.is_none_or(|bus| bus.linked) { Status::Up } else { Status::Degraded },
-            since: bus.map_or_else(|| self.built.since(now), |bus| bus.since),
-            entries: memory.len(),
-            bytes: memory.bytes(),
-        });
-        let statuses =
-            (memory.as_ref().map(|tier| tier.status), remote.as_ref().map(|tier| tier.status));
-        Health {
-            cache: self.name.clone(),
-            namespace: self.namespace.clone(),
-            status: Health::overall(statuses.0, statuses.1),
-            at: now.wall,
-            memory,
-            remote,
-        }
     }
 }

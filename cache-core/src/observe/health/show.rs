@@ -18,6 +18,9 @@ impl fmt::Display for Status {
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is {}", self.namespace, self.status)?;
+        if !self.enabled {
+            f.write_str(" and switched off")?;
+        }
         if let Some(memory) = &self.memory {
             write!(f, "; {memory}")?;
         }

@@ -178,11 +178,13 @@ impl Cluster {
     }
 
     /// The masters, or whom to ask for them as long as they are not known; with the way to each that was used.
-    pub(super) fn ways(&self) -> Vec<(Endpoint, Option<Pool>)> {
+    pub(super) fn ways(&self) -> (&'static str, Vec<(Endpoint, Option<Pool>)>) {
         let known = self.known();
         let masters = known.topology.masters();
-        let nodes = if masters.is_empty() { &self.seeds } else { &masters };
-        nodes.iter().map(|node| (self.endpoint.at(node), known.pools.get(node).cloned())).collect()
+        let (role, nodes) =
+            if masters.is_empty() { ("seed", &self.seeds) } else { ("master", &masters) };
+        let way = |node| (self.endpoint.at(node), known.pools.get(node).cloned());
+        (role, nodes.iter().map(way).collect())
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
