@@ -14,10 +14,10 @@
 //! | `strategy` | the life of a read: look, single flight, load, commit |
 //! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
-//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, bus |
+//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, state, bus |
 //! | `memory` | the memory tier and its engines |
 //! | `backend` | the seam for remote tiers, and one in memory |
-//! | `codec`, `observe` | bytes; counters |
+//! | `codec`, `observe` | bytes; counters, health, periodic checks |
 //! | `key`, `entry`, `policy`, `value`, `clock`, `error`, `sync` | the ground |
 #![forbid(unsafe_code)]
 
