@@ -26,6 +26,10 @@ mod foreign_bytes;
 mod freshness;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "behavior/health.rs"]
+mod health;
+#[path = "behavior/health_redis.rs"]
+mod health_redis;
 #[path = "behavior/hostile_bytes.rs"]
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
@@ -38,6 +42,8 @@ mod management;
 mod management_scopes;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/monitor.rs"]
+mod monitor;
 #[path = "behavior/negative.rs"]
 mod negative;
 #[path = "behavior/off_switch.rs"]

@@ -104,7 +104,7 @@ impl Cache {
         let remote = self.inner.remote.as_ref()?;
         let backend = remote.backend();
         let (details, error) = match backend.info().await {
-            Ok(details) => (details.into_iter().collect(), None),
+            Ok(details) => (details, None),
             Err(error) => (BTreeMap::new(), Some(error.to_string())),
         };
         Some(RemoteInfo {

@@ -3,25 +3,18 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use crate::Error;
-use crate::backend::BoxFuture;
 use crate::cache::{Cache, Inner};
 use crate::invalidation::{Evictions, Invalidation};
-use crate::strategy::spawn;
+use crate::strategy::Periodic;
 
 /// A schedule that [`Cache::every`] began. Dropped, it stops.
 #[must_use = "the schedule stops when this is dropped; `keep()` lets it live as long as the cache"]
 #[derive(Debug)]
 pub struct Schedule {
-    stop: oneshot::Sender<Forever>,
+    turns: Periodic,
     interval: Duration,
 }
-
-/// Said by [`Schedule::keep`]; an end without it means stop.
-#[derive(Debug)]
-struct Forever;
 
 impl Schedule {
     /// How much time lies between two evictions.
@@ -31,8 +24,7 @@ impl Schedule {
 
     /// Keeps the schedule as long as the cache.
     pub fn keep(self) {
-        // Nobody listens any more only if the cache is gone.
-        drop(self.stop.send(Forever));
+        self.turns.keep();
     }
 }
 
@@ -70,25 +62,12 @@ impl Cache {
             let message = "names nothing to evict; add a key, a pattern, a tag, a call or `all()`";
             return Err(Error::config("list", message));
         }
-        let (stop, stopped) = oneshot::channel();
-        let clock = self.inner.clock.clone();
         let cache = Arc::downgrade(&self.inner);
-        // The first sleep begins here, and not when the task is first polled.
-        let first: BoxFuture<'static, ()> = Box::pin(clock.sleep(interval));
-        let list = list.kept_by(self);
-        let evicting = async move {
-            let mut sleeping = first;
-            loop {
-                sleeping.await;
-                // The next sleep begins before the eviction, or intervals would grow by its time.
-                sleeping = Box::pin(clock.sleep(interval));
-                if !evict(&cache, &list).await {
-                    return;
-                }
-            }
+        let turn = |(cache, list): (Weak<Inner>, Invalidation)| async move {
+            evict(&cache, &list).await.then_some((cache, list))
         };
-        spawn(until_stopped(stopped, evicting));
-        Ok(Schedule { stop, interval })
+        let state = (cache, list.kept_by(self));
+        Ok(Schedule { turns: Periodic::start(&self.inner.clock, interval, state, turn), interval })
     }
 }
 
@@ -99,19 +78,4 @@ async fn evict(cache: &Weak<Inner>, list: &Invalidation) -> bool {
     };
     Evictions::at(&Cache { inner }, list.clone()).run().await;
     true
-}
-
-async fn until_stopped(stopped: oneshot::Receiver<Forever>, evicting: impl Future<Output = ()>) {
-    let stop = async {
-        if stopped.await.is_ok() {
-            // To be kept: from here on only the cache's end stops it.
-            std::future::pending::<()>().await;
-        }
-    };
-    // In order: a schedule that was stopped evicts nothing more, even if its time has come.
-    tokio::select! {
-        biased;
-        () = stop => {}
-        () = evicting => {}
-    }
 }
