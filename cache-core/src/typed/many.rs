@@ -14,7 +14,7 @@ use crate::invalidation::{Invalidation, Rule};
 use crate::key::{KeyBuf, unescaped};
 
 impl<K: Serialize, V: RemoteValue> Typed<K, V> {
-    /// As [`Cache::get_many`].
+    /// As [`Cache::get_many`](crate::Cache::get_many).
     ///
     /// # Errors
     /// As there.
@@ -22,7 +22,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
         self.cache.inner.peek_many(ids.iter().map(|id| self.plan(id)).collect()).await
     }
 
-    /// As [`Cache::insert_many`].
+    /// As [`Cache::insert_many`](crate::Cache::insert_many).
     ///
     /// # Errors
     /// As there.
@@ -31,7 +31,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
         self.cache.inner.put_many(values.collect()).await
     }
 
-    /// As [`Cache::remove_many`].
+    /// As [`Cache::remove_many`](crate::Cache::remove_many).
     ///
     /// # Errors
     /// As there.
@@ -39,7 +39,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
         self.cache.remove_many(ids.iter().map(|id| self.buf(id))).await
     }
 
-    /// As [`Cache::get_or_load_many`], by ids: `load` gets those that are not cached.
+    /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), by ids: `load` gets those that are not cached.
     ///
     /// # Errors
     /// The load's own.
@@ -53,7 +53,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
         self.cache.load_many(ids.to_vec(), |id| self.plan(id), load).await
     }
 
-    /// The ids that there are entries of, as [`Cache::keys`] finds them, in no order.
+    /// The ids that there are entries of, as [`Cache::keys`](crate::Cache::keys) finds them, in no order.
     ///
     /// An id is read back from the key's text by its `FromStr`, and listed only if it is written the same way again: long ids
     /// are cut to a hash in their keys, and those of several parts are no plain text. They are left out.
@@ -75,7 +75,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
         Ok(ids)
     }
 
-    /// Evicts an id's entry whenever an event is emitted: `id` tells which, if any. As [`Cache::on`], it holds
+    /// Evicts an id's entry whenever an event is emitted: `id` tells which, if any. As [`Cache::on`](crate::Cache::on), it holds
     /// until the [`Rule`] is dropped.
     ///
     /// ```
