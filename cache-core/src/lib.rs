@@ -71,7 +71,7 @@ pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
 pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use memory::{Eviction, Memory};
 pub use observe::{
-    Alert, AlertState, BreakerState, BusHealth, Health, LastError, MemoryHealth, Monitor,
+    Alert, AlertState, BreakerHealth, BusHealth, Health, LastError, MemoryHealth, Monitor,
     Monitoring, RemoteHealth, Since, Stats, Status,
 };
 pub use pattern::Pattern;

@@ -7,7 +7,7 @@ use super::remote::Remote;
 use super::state::Told;
 use crate::backend::BackendState;
 use crate::cache::Inner;
-use crate::observe::{BreakerState, Moment, RemoteHealth, Status};
+use crate::observe::{BreakerHealth, Moment, RemoteHealth, Status};
 use crate::{BackendError, BackendErrorKind};
 
 impl Remote {
@@ -57,7 +57,7 @@ impl Remote {
             status,
             since,
             last_error,
-            breaker: self.breaker_state(now),
+            breaker: self.breaker_health(now),
             owed_evictions: self.owed_evictions(),
             bus,
             servers,
@@ -65,13 +65,13 @@ impl Remote {
         }
     }
 
-    fn breaker_state(&self, now: Moment) -> BreakerState {
+    fn breaker_health(&self, now: Moment) -> BreakerHealth {
         match self.breaker().opens(now.at) {
-            None => BreakerState::Closed,
-            Some(until) if until <= now.at => BreakerState::HalfOpen,
+            None => BreakerHealth::Closed,
+            Some(until) if until <= now.at => BreakerHealth::HalfOpen,
             Some(until) => {
                 let remaining = until.since(now.at).unwrap_or_default();
-                BreakerState::Open { remaining, until: now.wall + remaining }
+                BreakerHealth::Open { remaining, until: now.wall + remaining }
             }
         }
     }

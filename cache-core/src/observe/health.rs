@@ -84,7 +84,7 @@ pub struct RemoteHealth {
     /// The failure that came last, however long ago.
     pub last_error: Option<LastError>,
     /// Whether it is asked at all.
-    pub breaker: BreakerState,
+    pub breaker: BreakerHealth,
     /// Evictions that it missed, and that are made before it is read or written again.
     pub owed_evictions: usize,
     /// How other processes' evictions are heard.
@@ -139,7 +139,7 @@ pub struct LastError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 #[non_exhaustive]
-pub enum BreakerState {
+pub enum BreakerHealth {
     /// Every operation goes through.
     Closed,
     /// None does.

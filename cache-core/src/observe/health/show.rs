@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BreakerState, Health, MemoryHealth, RemoteHealth, Status};
+use super::{BreakerHealth, Health, MemoryHealth, RemoteHealth, Status};
 use crate::backend::NodeLink;
 
 impl fmt::Display for Status {
@@ -45,11 +45,11 @@ impl fmt::Display for RemoteHealth {
             write!(f, ", ping {round_trip:?}")?;
         }
         match self.breaker {
-            BreakerState::Closed => {}
-            BreakerState::Open { remaining, .. } => {
+            BreakerHealth::Closed => {}
+            BreakerHealth::Open { remaining, .. } => {
                 write!(f, ", breaker open for {remaining:?} more")?;
             }
-            BreakerState::HalfOpen => f.write_str(", breaker half open")?,
+            BreakerHealth::HalfOpen => f.write_str(", breaker half open")?,
         }
         if self.owed_evictions > 0 {
             write!(f, ", {} evictions owed", self.owed_evictions)?;
