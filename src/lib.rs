@@ -5,13 +5,14 @@ pub use cache_core::Keys;
 pub use cache_core::{
     Acquire, Acquired, Alert, AlertState, Backend, BackendError, BackendErrorKind, BackendResult,
     BackendState, Batch, BoxFuture, BreakerHealth, Builder, BusHealth, Bytes, Cache, CacheValue,
-    Cached, CachedCell, Call, Clock, Codec, Compression, Error, Evict, EvictEach, EvictTarget,
-    Eviction, Health, IntoCache, IntoTtl, Invalidation, KEPT, LastError, Leases, Listener, MARK,
-    Memory, MemoryBackend, MemoryHealth, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError,
-    Page, Pattern, Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteHealth,
+    Cached, CachedCell, Call, Capacity, Clock, Codec, Compression, Error, Evict, EvictEach,
+    EvictTarget, Eviction, Expiry, Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key,
+    KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,
+    MemoryInfo, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
+    Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteHealth, RemoteInfo,
     RemoteValue, Report, Rule, Schedule, Since, Source, Stampede, Stats, Status, Subscription,
-    Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope, Warming,
-    Write, default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
+    Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope, Typed,
+    Warming, Write, default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
     without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};

@@ -45,7 +45,10 @@ async fn memory_alone_is_always_up() {
     assert!(health.enabled);
     cache.disable();
     let health = cache.health();
-    assert!(!health.enabled && health.to_string().starts_with("shop is up and switched off; "));
+    assert!(!health.enabled && health.to_string().starts_with("shop is up (switched off); "));
+    cache.close().await.unwrap();
+    let health = cache.health();
+    assert!(health.closed && health.to_string().starts_with("shop is down (closed); "));
 }
 
 #[tokio::test]

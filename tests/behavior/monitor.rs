@@ -274,6 +274,14 @@ async fn it_stops_with_its_handle_and_with_the_cache() {
     assert_eq!(*checks.lock().unwrap(), 4);
     // Whoever was to be told has been let go.
     assert_eq!(Arc::strong_count(&checks), 1);
+
+    let cache = store.cache(&clock);
+    let counted = Arc::clone(&checks);
+    let monitor = Monitor::every(MINUTE).on_check(move |_| *counted.lock().unwrap() += 1);
+    cache.monitor(monitor).unwrap().keep();
+    cache.close().await.unwrap();
+    rounds(&clock, 3).await;
+    assert_eq!((*checks.lock().unwrap(), Arc::strong_count(&checks)), (4, 1));
 }
 
 #[tokio::test]

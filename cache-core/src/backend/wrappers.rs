@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, Notice, Page, Subscription,
-    Write,
+    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice, Page,
+    Subscription, Write,
 };
 use crate::{BackendError, Pattern};
 
@@ -38,6 +38,14 @@ macro_rules! forward {
                 notice: Option<&'a Notice>,
             ) -> BackendResult<'a, ()> {
                 (**self).set(entries, notice)
+            }
+            fn replace<'a>(
+                &'a self,
+                seen: [u8; MARK],
+                write: &'a Write,
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, bool> {
+                (**self).replace(seen, write, notice)
             }
             fn remove<'a>(
                 &'a self,

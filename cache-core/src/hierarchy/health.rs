@@ -89,7 +89,7 @@ impl Remote {
         self.weigh(&answer);
         answer.ok()?;
         // Others may read what this process should have evicted, while it has nothing to do.
-        let _ = self.clock().timeout_at(until, self.catch_up()).await;
+        let _ = self.clock().timeout_at(until, self.settle_owed()).await;
         Some(round_trip)
     }
 }
@@ -100,6 +100,14 @@ impl Inner {
         self.generations.link(up);
         if let Some(remote) = &self.remote {
             remote.record().link(up);
+        }
+    }
+
+    /// Nothing is heard any more, because the cache was closed: that is no fault to tell of.
+    pub(crate) fn unlink_for_good(&self) {
+        self.generations.link(false);
+        if let Some(remote) = &self.remote {
+            remote.record().note_link(false);
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Health {
     pub status: Status,
     /// Whether caching is on: see [`Cache::disable`](crate::Cache::disable).
     pub enabled: bool,
+    /// Whether it was [closed](crate::Cache::close).
+    pub closed: bool,
     /// When this was told, by the cache's clock.
     #[serde(rename = "at_unix_ms", serialize_with = "unix_millis")]
     pub at: SystemTime,

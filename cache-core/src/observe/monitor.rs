@@ -172,7 +172,7 @@ impl Monitoring {
 }
 
 impl Cache {
-    /// [Checks](Cache::check) the cache again and again, until the handle is dropped or the cache is gone, and tells of
+    /// [Checks](Cache::check) the cache again and again, until the handle is dropped or the cache is gone or closed, and tells of
     /// thresholds that are crossed.
     ///
     /// An alert is told when it is raised, and once more when it is cleared: by the first check that finds the

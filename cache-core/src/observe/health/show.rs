@@ -18,8 +18,10 @@ impl fmt::Display for Status {
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is {}", self.namespace, self.status)?;
-        if !self.enabled {
-            f.write_str(" and switched off")?;
+        match (self.closed, self.enabled) {
+            (true, _) => f.write_str(" (closed)")?,
+            (false, false) => f.write_str(" (switched off)")?,
+            (false, true) => {}
         }
         if let Some(memory) = &self.memory {
             write!(f, "; {memory}")?;

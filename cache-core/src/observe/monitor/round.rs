@@ -26,9 +26,10 @@ impl Rounds {
         Self { cache: Arc::downgrade(&cache.inner), monitor, watches }
     }
 
-    /// One check; false once the cache is gone.
+    /// One check; false once the cache is gone or closed.
     pub(super) async fn next(&mut self) -> bool {
-        let Some(inner) = self.cache.upgrade() else { return false };
+        let inner = self.cache.upgrade().filter(|inner| !inner.switch.is_closed());
+        let Some(inner) = inner else { return false };
         let cache = Cache { inner };
         let facts = self.facts(&cache).await;
         drop(cache);
