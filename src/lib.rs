@@ -4,7 +4,7 @@
 pub use cache_core::Keys;
 pub use cache_core::{
     Acquire, Acquired, Alert, AlertState, Backend, BackendError, BackendErrorKind, BackendResult,
-    BackendState, Batch, BoxFuture, BreakerState, Builder, BusHealth, Bytes, Cache, CacheValue,
+    BackendState, Batch, BoxFuture, BreakerHealth, Builder, BusHealth, Bytes, Cache, CacheValue,
     Cached, CachedCell, Call, Capacity, Clock, Codec, Compression, Error, Evict, EvictEach,
     EvictTarget, Eviction, Expiry, Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key,
     KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,

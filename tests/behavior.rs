@@ -65,6 +65,8 @@ mod statistics;
 #[path = "support/stored.rs"]
 mod stored;
 mod support;
+#[path = "support/telling.rs"]
+mod telling;
 #[path = "behavior/tenants.rs"]
 mod tenants;
 #[path = "behavior/three_tierings.rs"]

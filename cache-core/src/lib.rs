@@ -73,7 +73,7 @@ pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use key::{Key, KeyBuilder};
 pub use memory::{Capacity, Eviction, Memory};
 pub use observe::{
-    Alert, AlertState, BreakerState, BusHealth, Health, LastError, MemoryHealth, Monitor,
+    Alert, AlertState, BreakerHealth, BusHealth, Health, LastError, MemoryHealth, Monitor,
     Monitoring, RemoteHealth, Since, Stats, Status,
 };
 pub use pattern::Pattern;

@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use larder::{
-    Backend, BackendErrorKind, BackendState, BreakerState, Cache, Clock, Health, NodeLink,
+    Backend, BackendErrorKind, BackendState, BreakerHealth, Cache, Clock, Health, NodeLink,
     NodeState, RemoteHealth, Status,
 };
 use tracing::field::{Field, Visit};
 use tracing::span;
 
-use crate::gated::{At, Gated};
+use crate::support::eventually;
+use crate::telling::Telling;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -44,23 +45,26 @@ async fn memory_alone_is_always_up() {
     assert!(health.enabled);
     cache.disable();
     let health = cache.health();
-    assert!(!health.enabled && health.to_string().starts_with("shop is up and switched off; "));
+    assert!(!health.enabled && health.to_string().starts_with("shop is up (switched off); "));
+    cache.close().await.unwrap();
+    let health = cache.health();
+    assert!(health.closed && health.to_string().starts_with("shop is down (closed); "));
 }
 
 #[tokio::test]
 async fn a_tier_goes_down_and_comes_back() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     reads(&cache, 1).await;
     let built = remote(&cache).since.at;
     assert_eq!((cache.health().status, remote(&cache).last_error), (Status::Up, None));
 
     // One failure: something is wrong.
     clock.advance(60 * SECOND);
-    gated.set_down(true);
+    store.set_down(true);
     reads(&cache, 1).await;
     let found = remote(&cache);
-    assert_eq!((found.status, found.breaker), (Status::Degraded, BreakerState::Closed));
+    assert_eq!((found.status, found.breaker), (Status::Degraded, BreakerHealth::Closed));
     assert_eq!((found.since.at, found.since.lasting), (built + 60 * SECOND, Duration::ZERO));
     let error = found.last_error.unwrap();
     assert_eq!((error.kind, error.since.at), (BackendErrorKind::Unreachable, built + 60 * SECOND));
@@ -73,20 +77,20 @@ async fn a_tier_goes_down_and_comes_back() {
     let found = remote(&cache);
     assert_eq!((found.status, found.owed_evictions), (Status::Down, 1));
     let until = built + 62 * SECOND;
-    assert_eq!(found.breaker, BreakerState::Open { remaining: SECOND, until });
+    assert_eq!(found.breaker, BreakerHealth::Open { remaining: SECOND, until });
     assert_eq!(cache.health().status, Status::Degraded, "memory is there");
     clock.advance(SECOND / 4);
-    assert_eq!(remote(&cache).breaker, BreakerState::Open { remaining: 3 * SECOND / 4, until });
+    assert_eq!(remote(&cache).breaker, BreakerHealth::Open { remaining: 3 * SECOND / 4, until });
     clock.advance(3 * SECOND / 4);
     let found = remote(&cache);
-    assert_eq!((found.breaker, found.status), (BreakerState::HalfOpen, Status::Down));
+    assert_eq!((found.breaker, found.status), (BreakerHealth::HalfOpen, Status::Down));
     assert_eq!((found.since.at, found.since.lasting), (built + 61 * SECOND, SECOND));
 
     // It is back; for a while nothing more may fail.
-    gated.set_down(false);
+    store.set_down(false);
     reads(&cache, 1).await;
     let found = remote(&cache);
-    assert_eq!((found.status, found.breaker), (Status::Degraded, BreakerState::Closed));
+    assert_eq!((found.status, found.breaker), (Status::Degraded, BreakerHealth::Closed));
     assert_eq!((found.owed_evictions, found.since.at), (0, built + 62 * SECOND));
     clock.advance(4 * SECOND - Duration::from_millis(1));
     reads(&cache, 1).await;
@@ -100,18 +104,18 @@ async fn a_tier_goes_down_and_comes_back() {
 
 #[tokio::test]
 async fn health_asks_nobody() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
-    let before = gated.calls("ping") + gated.calls("get") + gated.calls("info");
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    let before = store.calls("*");
     cache.health();
-    assert_eq!(gated.calls("ping") + gated.calls("get") + gated.calls("info"), before);
+    assert_eq!(store.calls("*"), before);
 }
 
 #[tokio::test]
 async fn without_memory_the_remote_tier_is_all_there_is() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache_without_memory(&clock);
-    gated.set_down(true);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache_without_memory(&clock);
+    store.set_down(true);
     reads(&cache, 1).await;
     assert_eq!(cache.health().status, Status::Degraded);
     reads(&cache, 2).await;
@@ -121,14 +125,14 @@ async fn without_memory_the_remote_tier_is_all_there_is() {
 
 #[tokio::test]
 async fn refusals_degrade_and_do_not_flicker() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
-    gated.fail(BackendErrorKind::Refused, "OOM command not allowed");
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    store.fail(BackendErrorKind::Refused, "OOM command not allowed");
     let since = clock_reading(&cache);
     for _ in 0..20 {
-        gated.set_down(true);
+        store.set_down(true);
         reads(&cache, 1).await;
-        gated.set_down(false);
+        store.set_down(false);
         reads(&cache, 1).await;
         clock.advance(SECOND);
     }
@@ -138,7 +142,7 @@ async fn refusals_degrade_and_do_not_flicker() {
         (Status::Degraded, since),
         "one change, at the begin"
     );
-    assert_eq!(found.breaker, BreakerState::Closed);
+    assert_eq!(found.breaker, BreakerHealth::Closed);
 }
 
 fn clock_reading(cache: &Cache) -> SystemTime {
@@ -147,18 +151,18 @@ fn clock_reading(cache: &Cache) -> SystemTime {
 
 #[tokio::test]
 async fn a_lost_bus_degrades_memory() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     let bus = remote(&cache).bus;
     assert!(bus.supported && bus.linked);
     clock.advance(60 * SECOND);
-    gated.set_linked(false);
+    store.set_linked(false);
     clock.advance(2 * SECOND);
     let health = cache.health();
     let (memory, bus) = (health.memory.unwrap(), health.remote.unwrap().bus);
     assert_eq!((health.status, memory.status), (Status::Degraded, Status::Degraded));
     assert_eq!((bus.linked, bus.since.lasting, memory.since), (false, 2 * SECOND, bus.since));
-    gated.set_linked(true);
+    store.set_linked(true);
     let health = cache.health();
     assert_eq!((health.status, health.memory.unwrap().status), (Status::Up, Status::Up));
     assert_eq!(health.remote.unwrap().bus.since.lasting, Duration::ZERO);
@@ -166,42 +170,42 @@ async fn a_lost_bus_degrades_memory() {
 
 #[tokio::test]
 async fn a_store_of_this_process_needs_no_bus() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    gated.set_alone();
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    store.set_alone();
+    let cache = store.cache(&clock);
     let bus = remote(&cache).bus;
     assert!(!bus.supported && bus.linked && cache.health().is_up());
 }
 
 #[tokio::test]
 async fn a_server_that_is_away_is_named() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     let up = NodeState::new("10.0.0.1:7000", "master", NodeLink::Up).connections(2);
     let down = |place: u8| {
         NodeState::new(format!("10.0.0.{place}:7000"), "master", NodeLink::Down)
             .failures(3, "refused")
     };
-    gated.set_state(BackendState::new([up, down(2)]).failovers(1));
+    store.set_state(BackendState::new([up, down(2)]).failovers(1));
     let health = cache.health();
     assert_eq!(health.status, Status::Degraded);
     let found = health.remote.clone().unwrap();
     assert_eq!(found.status, Status::Degraded);
     assert_eq!(found.servers.down().collect::<Vec<_>>(), [&down(2)]);
     assert!(health.to_string().contains("master 10.0.0.2:7000 down"), "{health}");
-    gated.set_state(BackendState::new([down(1), down(2)]));
+    store.set_state(BackendState::new([down(1), down(2)]));
     assert_eq!(remote(&cache).status, Status::Down);
-    gated.set_state(BackendState::default());
+    store.set_state(BackendState::default());
     assert_eq!(remote(&cache).status, Status::Up);
 }
 
 #[tokio::test]
 async fn wrappers_hide_nothing() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
+    let (store, clock) = (Telling::new(), Clock::manual());
     let node = NodeState::new("10.0.0.1:7000", "server", NodeLink::Up);
-    gated.set_state(BackendState::new([node.clone()]));
-    gated.set_info("used_memory", "7");
-    let wrapped: [Box<dyn Backend>; 2] = [Box::new(gated.clone()), Box::new(Arc::new(gated))];
+    store.set_state(BackendState::new([node.clone()]));
+    store.set_info("used_memory", "7");
+    let wrapped: [Box<dyn Backend>; 2] = [Box::new(store.clone()), Box::new(Arc::new(store))];
     for backend in wrapped {
         assert_eq!(backend.info().await.unwrap()["used_memory"], "7");
         let cache = Cache::builder().remote(backend).clock(clock.clone()).build().unwrap();
@@ -211,41 +215,41 @@ async fn wrappers_hide_nothing() {
 
 #[tokio::test]
 async fn a_check_pings() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     let health = cache.check(SECOND).await;
     assert!(health.is_up() && health.remote.unwrap().round_trip.is_some());
-    assert_eq!(gated.calls("ping"), 1);
+    assert_eq!(store.calls("ping"), 1);
 
     // While the breaker is open it is what finds out that the store is back, and makes up for the rest.
     cache.insert("key", 7u64).await.unwrap();
-    gated.set_down(true);
+    store.set_down(true);
     assert!(cache.remove("key").await.is_err());
     for _ in 0..2 {
         let health = cache.check(SECOND).await;
         assert_eq!(health.remote.unwrap().round_trip, None);
     }
     assert_eq!(remote(&cache).status, Status::Down);
-    gated.set_down(false);
+    store.set_down(false);
     let found = cache.check(SECOND).await.remote.unwrap();
     assert!(found.round_trip.is_some());
-    assert_eq!((found.breaker, found.owed_evictions), (BreakerState::Closed, 0));
+    assert_eq!((found.breaker, found.owed_evictions), (BreakerHealth::Closed, 0));
     assert_eq!(found.status, Status::Degraded);
-    let other = gated.another().cache_without_memory(&clock);
+    let other = store.another().cache_without_memory(&clock);
     assert_eq!(other.get::<u64>("key").await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_check_is_bounded() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
-    let gate = gated.hold(At::Before("ping"));
-    for _ in 0..5 {
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    store.set_silent();
+    for round in 1..=5 {
         let checking = tokio::spawn({
             let cache = cache.clone();
             async move { cache.check(SECOND).await }
         });
-        gate.arrived().await;
+        eventually("a ping", async || store.calls("ping") == round).await;
         clock.advance(SECOND);
         let found = checking.await.unwrap().remote.unwrap();
         assert_eq!((found.round_trip, found.status), (None, Status::Degraded));
@@ -253,15 +257,15 @@ async fn a_check_is_bounded() {
         assert_eq!(error.kind, BackendErrorKind::TimedOut);
         assert!(error.message.contains("no answer within 1s"), "{}", error.message);
         // The limit may be too short: the cache goes on asking.
-        assert_eq!(found.breaker, BreakerState::Closed);
+        assert_eq!(found.breaker, BreakerHealth::Closed);
     }
 }
 
 #[tokio::test]
 async fn no_login_gets_out() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
-    gated.fail(BackendErrorKind::Refused, "redis://user:hun/ter@2@10.0.0.1:7000 says no");
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    store.fail(BackendErrorKind::Refused, "redis://user:hun/ter@2@10.0.0.1:7000 says no");
     reads(&cache, 1).await;
     let health = cache.check(SECOND).await;
     let wire = serde_json(&health);
@@ -277,9 +281,9 @@ fn serde_json(health: &Health) -> String {
 
 #[tokio::test]
 async fn it_is_plain_data() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
-    gated.set_down(true);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    store.set_down(true);
     reads(&cache, 3).await;
     clock.advance(SECOND / 2);
     let health: serde_json::Value = serde_json::from_str(&serde_json(&cache.health())).unwrap();
@@ -336,19 +340,19 @@ impl tracing::Subscriber for Changes {
 async fn every_change_is_one_event() {
     let changes = Changes::default();
     let _here = tracing::subscriber::set_default(changes.clone());
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     let told = || std::mem::take(&mut *changes.0.lock().unwrap());
     reads(&cache, 3).await;
     assert!(told().is_empty(), "a bus that is linked for the first time is no recovery");
-    gated.set_down(true);
+    store.set_down(true);
     reads(&cache, 10).await;
     assert_eq!(told(), ["remote up degraded", "remote degraded down"]);
-    gated.set_linked(false);
-    gated.set_linked(false);
-    gated.set_linked(true);
+    store.set_linked(false);
+    store.set_linked(false);
+    store.set_linked(true);
     assert_eq!(told(), ["bus up down", "bus down up"]);
-    gated.set_down(false);
+    store.set_down(false);
     for _ in 0..10 {
         clock.advance(SECOND);
         reads(&cache, 1).await;

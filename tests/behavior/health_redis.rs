@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use larder::redis::Redis;
 use larder::{
-    Backend, BackendErrorKind, BreakerState, Cache, Health, NodeLink, RemoteHealth, Status,
+    Backend, BackendErrorKind, BreakerHealth, Cache, Health, NodeLink, RemoteHealth, Status,
 };
 
 use crate::support::{Proxy, Server, eventually, free_port};
@@ -80,7 +80,7 @@ async fn falls_and_rises(
 
     rose(server);
     let health = comes_to(&cache, Status::Degraded).await;
-    assert_eq!(remote(&health).breaker, BreakerState::Closed);
+    assert_eq!(remote(&health).breaker, BreakerHealth::Closed);
     eventually("what is owed is made up for", async || {
         remote(&cache.check(SECOND).await).owed_evictions == 0
     })
@@ -112,7 +112,7 @@ async fn a_check_of_a_silent_redis_is_bounded() {
     assert!(took >= Duration::from_millis(90) && took < SECOND, "{took:?}");
     let error = remote(&health).last_error.clone().unwrap();
     assert_eq!(error.kind, BackendErrorKind::TimedOut, "{}", error.message);
-    assert_eq!(remote(&health).breaker, BreakerState::Closed);
+    assert_eq!(remote(&health).breaker, BreakerHealth::Closed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use larder::{Alert, AlertState, Cache, Clock, Error, Memory, Monitor, Monitoring, Status};
 
-use crate::gated::{At, Gated};
 use crate::support::eventually;
+use crate::telling::Telling;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -136,15 +136,15 @@ async fn a_full_memory_tier() {
 
 #[tokio::test]
 async fn an_outage_is_noticed_while_nobody_reads() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     let monitor = Monitor::every(MINUTE)
         .remote_down_for(2 * MINUTE)
         .remote_degraded_for(Duration::from_millis(1))
         .bus_down_for(MINUTE);
     let (told, _monitoring) = begin(&cache, monitor);
     rounds(&clock, 2).await;
-    gated.set_down(true);
+    store.set_down(true);
     rounds(&clock, 2).await;
     // Degraded since the first of them; the third failure in a row is a minute away.
     assert_eq!(told.names(), ["raised remote_degraded_for"]);
@@ -154,15 +154,15 @@ async fn an_outage_is_noticed_while_nobody_reads() {
     assert!(told.names().is_empty());
     rounds(&clock, 1).await;
     let alerts = told.take();
-    assert_eq!(alerts[0].message, "gated is down for 120s (limit 120s)");
+    assert_eq!(alerts[0].message, "store is down for 120s (limit 120s)");
     assert_eq!(alerts[0].health.remote.as_ref().unwrap().status, Status::Down);
     assert_eq!(alerts.len(), 1);
-    gated.set_linked(false);
+    store.set_linked(false);
     rounds(&clock, 2).await;
     assert_eq!(told.names(), ["raised bus_down_for"]);
 
-    gated.set_down(false);
-    gated.set_linked(true);
+    store.set_down(false);
+    store.set_linked(true);
     rounds(&clock, 1).await;
     assert!(told.names().is_empty(), "one good check does not end it");
     rounds(&clock, 1).await;
@@ -173,8 +173,8 @@ async fn an_outage_is_noticed_while_nobody_reads() {
 
 #[tokio::test]
 async fn what_the_store_tells_of_itself() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     let monitor = Monitor::every(MINUTE)
         .info_ratio_above("used_memory", "maxmemory", 0.9)
         .info_growth_above("evicted_keys", 0.0)
@@ -184,7 +184,7 @@ async fn what_the_store_tells_of_itself() {
         .info_above("no_such_field", 1.0);
     let (told, _monitoring) = begin(&cache, monitor);
     let set = |fields: &[(&str, &str)]| {
-        fields.iter().for_each(|(field, value)| gated.set_info(field, value));
+        fields.iter().for_each(|(field, value)| store.set_info(field, value));
     };
     rounds(&clock, 1).await;
     assert!(told.names().is_empty(), "nothing is told, nothing is judged");
@@ -210,10 +210,10 @@ async fn what_the_store_tells_of_itself() {
     assert_eq!(alerts[0].server, None);
 
     // A store that is away says nothing: that ends no alert.
-    gated.set_down(true);
+    store.set_down(true);
     rounds(&clock, 5).await;
     assert!(told.names().is_empty());
-    gated.set_down(false);
+    store.set_down(false);
     // Started again: the count is less, and no growth.
     set(&[("maxmemory", "1000"), ("evicted_keys", "3"), ("connected_clients", "1")]);
     set(&[("connected_slaves", "2"), ("master_link_status", "up")]);
@@ -225,18 +225,18 @@ async fn what_the_store_tells_of_itself() {
 
 #[tokio::test]
 async fn of_several_servers_the_worst_is_named() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     let monitor = Monitor::every(MINUTE)
         .info_ratio_above("used_memory", "maxmemory", 0.9)
         .info_below("connected_slaves", 1.0);
     let (told, _monitoring) = begin(&cache, monitor);
     for (server, used, replicas) in [("a:1", "91", "1"), ("b:1", "99", "1"), ("c:1", "5", "0")] {
-        gated.set_info(&format!("{server}/used_memory"), used);
-        gated.set_info(&format!("{server}/maxmemory"), "100");
-        gated.set_info(&format!("{server}/connected_slaves"), replicas);
+        store.set_info(&format!("{server}/used_memory"), used);
+        store.set_info(&format!("{server}/maxmemory"), "100");
+        store.set_info(&format!("{server}/connected_slaves"), replicas);
         // Another field, though its name ends alike.
-        gated.set_info(&format!("{server}/min_connected_slaves"), "0");
+        store.set_info(&format!("{server}/min_connected_slaves"), "0");
     }
     rounds(&clock, 1).await;
     let alerts = told.take();
@@ -247,8 +247,8 @@ async fn of_several_servers_the_worst_is_named() {
 
 #[tokio::test]
 async fn it_stops_with_its_handle_and_with_the_cache() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
     let checks = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&checks);
     let monitor = Monitor::every(MINUTE).on_check(move |health| {
@@ -274,6 +274,14 @@ async fn it_stops_with_its_handle_and_with_the_cache() {
     assert_eq!(*checks.lock().unwrap(), 4);
     // Whoever was to be told has been let go.
     assert_eq!(Arc::strong_count(&checks), 1);
+
+    let cache = store.cache(&clock);
+    let counted = Arc::clone(&checks);
+    let monitor = Monitor::every(MINUTE).on_check(move |_| *counted.lock().unwrap() += 1);
+    cache.monitor(monitor).unwrap().keep();
+    cache.close().await.unwrap();
+    rounds(&clock, 3).await;
+    assert_eq!((*checks.lock().unwrap(), Arc::strong_count(&checks)), (4, 1));
 }
 
 #[tokio::test]
@@ -296,13 +304,13 @@ async fn a_panic_ends_nothing() {
 
 #[tokio::test]
 async fn a_store_that_hangs_holds_no_check_up() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let cache = gated.cache(&clock);
-    let gate = gated.hold(At::Before("ping"));
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    store.set_silent();
     let monitor = Monitor::every(MINUTE).timeout(SECOND).remote_degraded_for(SECOND);
     let (told, _monitoring) = begin(&cache, monitor);
     rounds(&clock, 1).await;
-    gate.arrived().await;
+    assert_eq!(store.calls("ping"), 1);
     clock.advance(SECOND);
     settle().await;
     assert_eq!(cache.health().remote.unwrap().status, Status::Degraded);
@@ -315,10 +323,10 @@ async fn a_store_that_hangs_holds_no_check_up() {
 
 #[tokio::test]
 async fn what_can_not_be_is_refused_with_the_method() {
-    let (gated, clock) = (Gated::new(), Clock::manual());
-    let both = gated.cache(&clock);
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let both = store.cache(&clock);
     let memory = Cache::builder().build().unwrap();
-    let remote = gated.cache_without_memory(&clock);
+    let remote = store.cache_without_memory(&clock);
     let refused = |cache: &Cache, monitor: Monitor| match cache.monitor(monitor) {
         Err(Error::Config { field, message }) => {
             assert!(!message.is_empty());

@@ -2,15 +2,13 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use larder::{
-    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, BackendState, Bytes,
-    Cache, Clock, Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Subscription,
-    Write,
+    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Bytes, Cache, Clock,
+    Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Subscription, Write,
 };
 use tokio::sync::Semaphore;
 
@@ -67,11 +65,6 @@ struct Faults {
     down: AtomicBool,
     lost: AtomicBool,
     calls: Mutex<Vec<&'static str>>,
-    /// What it answers while it is down.
-    answer: Mutex<Option<(BackendErrorKind, String)>>,
-    state: Mutex<BackendState>,
-    info: Mutex<BTreeMap<String, String>>,
-    alone: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -126,27 +119,6 @@ impl Gated {
         self.faults.down.store(down, Ordering::SeqCst);
     }
 
-    /// It is down, and says so in these words.
-    pub(crate) fn fail(&self, kind: BackendErrorKind, message: &str) {
-        *lock(&self.faults.answer) = Some((kind, message.to_owned()));
-        self.set_down(true);
-    }
-
-    /// What it knows of its servers.
-    pub(crate) fn set_state(&self, state: BackendState) {
-        *lock(&self.faults.state) = state;
-    }
-
-    /// What the store tells of itself.
-    pub(crate) fn set_info(&self, field: &str, value: &str) {
-        lock(&self.faults.info).insert(field.to_owned(), value.to_owned());
-    }
-
-    /// From now on nobody can subscribe.
-    pub(crate) fn set_alone(&self) {
-        self.faults.alone.store(true, Ordering::SeqCst);
-    }
-
     /// The caches hear that the bus is there, or that it is not.
     pub(crate) fn set_linked(&self, linked: bool) {
         for ear in lock(&self.faults.ears).iter() {
@@ -169,10 +141,7 @@ impl Gated {
         lock(&self.faults.calls).push(name);
         Box::pin(async move {
             if self.faults.down.load(Ordering::SeqCst) {
-                let answer = lock(&self.faults.answer).clone();
-                let (kind, text) =
-                    answer.unwrap_or((BackendErrorKind::Unreachable, "down".to_owned()));
-                return Err(BackendError::new(kind, name, text));
+                return Err(BackendError::new(BackendErrorKind::Unreachable, name, "down"));
             }
             self.pass(At::Before(name)).await;
             let done = operation.await;
@@ -231,10 +200,6 @@ impl Backend for Gated {
         channel: &str,
         listener: Arc<dyn Listener>,
     ) -> Result<Subscription, BackendError> {
-        if self.faults.alone.load(Ordering::SeqCst) {
-            let kind = BackendErrorKind::Unsupported;
-            return Err(BackendError::new(kind, "subscribe", "nobody else can see it"));
-        }
         lock(&self.faults.ears).push(Arc::clone(&listener));
         self.store.subscribe(channel, listener)
     }
@@ -242,13 +207,7 @@ impl Backend for Gated {
         self.has_leases.then_some(self)
     }
     fn ping(&self) -> BackendResult<'_, ()> {
-        self.through("ping", self.store.ping())
-    }
-    fn state(&self) -> BackendState {
-        lock(&self.faults.state).clone()
-    }
-    fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
-        self.through("info", async { Ok(lock(&self.faults.info).clone()) })
+        self.store.ping()
     }
 }
 

@@ -7,7 +7,7 @@ use super::remote::Remote;
 use super::state::Told;
 use crate::backend::BackendState;
 use crate::cache::Inner;
-use crate::observe::{BreakerState, Moment, RemoteHealth, Status};
+use crate::observe::{BreakerHealth, Moment, RemoteHealth, Status};
 use crate::{BackendError, BackendErrorKind};
 
 impl Remote {
@@ -57,7 +57,7 @@ impl Remote {
             status,
             since,
             last_error,
-            breaker: self.breaker_state(now),
+            breaker: self.breaker_health(now),
             owed_evictions: self.owed_evictions(),
             bus,
             servers,
@@ -65,13 +65,13 @@ impl Remote {
         }
     }
 
-    fn breaker_state(&self, now: Moment) -> BreakerState {
+    fn breaker_health(&self, now: Moment) -> BreakerHealth {
         match self.breaker().opens(now.at) {
-            None => BreakerState::Closed,
-            Some(until) if until <= now.at => BreakerState::HalfOpen,
+            None => BreakerHealth::Closed,
+            Some(until) if until <= now.at => BreakerHealth::HalfOpen,
             Some(until) => {
                 let remaining = until.since(now.at).unwrap_or_default();
-                BreakerState::Open { remaining, until: now.wall + remaining }
+                BreakerHealth::Open { remaining, until: now.wall + remaining }
             }
         }
     }
@@ -89,7 +89,7 @@ impl Remote {
         self.weigh(&answer);
         answer.ok()?;
         // Others may read what this process should have evicted, while it has nothing to do.
-        let _ = self.clock().timeout_at(until, self.catch_up()).await;
+        let _ = self.clock().timeout_at(until, self.settle_owed()).await;
         Some(round_trip)
     }
 }
@@ -100,6 +100,14 @@ impl Inner {
         self.generations.link(up);
         if let Some(remote) = &self.remote {
             remote.record().link(up);
+        }
+    }
+
+    /// Nothing is heard any more, because the cache was closed: that is no fault to tell of.
+    pub(crate) fn unlink_for_good(&self) {
+        self.generations.link(false);
+        if let Some(remote) = &self.remote {
+            remote.record().note_link(false);
         }
     }
 

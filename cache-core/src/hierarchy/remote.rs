@@ -148,12 +148,12 @@ impl Remote {
         self: &Arc<Self>,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        self.catch_up().await?;
+        self.settle_owed().await?;
         self.tried(operation).await
     }
 
-    /// Tries what is owed, if anything is.
-    pub(super) async fn catch_up(self: &Arc<Self>) -> Result<(), BackendError> {
+    /// Carries out what is owed, if anything is.
+    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
         // Held: another is working off what it has taken from the list.
         if !self.owed.is_empty() || self.settling.try_lock().is_err() {
             self.settle().await?;
@@ -175,14 +175,6 @@ impl Remote {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => runtime.spawn(settling).await.unwrap_or_else(|_| Err(unsettled())),
             Err(_) => Box::pin(settling).await,
-        }
-    }
-
-    /// Carries out what is owed, if anything is.
-    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
-        match self.owed.is_empty() {
-            true => Ok(()),
-            false => self.settle().await,
         }
     }
 

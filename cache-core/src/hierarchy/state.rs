@@ -38,6 +38,14 @@ pub(super) struct Record {
     known: Mutex<Known>,
 }
 
+/// What is new about the bus.
+pub(super) enum News {
+    /// It is there for the first time: that is no recovery.
+    First,
+    Back,
+    Lost,
+}
+
 /// What is known, as it is told.
 pub(super) struct Told {
     pub(super) status: Status,
@@ -53,7 +61,7 @@ struct Known {
     supported: bool,
     linked: bool,
     linked_since: Moment,
-    /// Whether the link stood before: the first time is no recovery.
+    /// Whether the link stood before.
     was_linked: bool,
 }
 
@@ -161,21 +169,29 @@ impl Record {
 
     /// The bus is there, or is lost.
     pub(super) fn link(&self, up: bool) {
-        let now = Moment::now(&self.clock);
+        match self.note_link(up) {
+            None => {}
+            Some(News::First) => {
+                tracing::debug!(namespace = %self.namespace, "larder: the bus is connected");
+            }
+            Some(News::Lost) => self.changed(Part::Bus, Status::Up, Status::Down, None),
+            Some(News::Back) => self.changed(Part::Bus, Status::Down, Status::Up, None),
+        }
+    }
+
+    /// Notes it, and says what is new about it.
+    pub(super) fn note_link(&self, up: bool) -> Option<News> {
         let mut known = self.known();
-        if known.linked == up {
-            return;
+        if std::mem::replace(&mut known.linked, up) == up {
+            return None;
         }
-        (known.linked, known.linked_since) = (up, now);
+        known.linked_since = Moment::now(&self.clock);
         let first = up && !std::mem::replace(&mut known.was_linked, true);
-        drop(known);
-        if first {
-            tracing::debug!(namespace = %self.namespace, "larder: the bus is connected");
-        } else {
-            let (before, after) =
-                if up { (Status::Down, Status::Up) } else { (Status::Up, Status::Down) };
-            self.changed(Part::Bus, before, after, None);
-        }
+        Some(match up {
+            true if first => News::First,
+            true => News::Back,
+            false => News::Lost,
+        })
     }
 
     /// Whom every change of a status is told to; no lock is held.

@@ -43,6 +43,8 @@ pub struct Health {
     pub status: Status,
     /// Whether caching is on: see [`Cache::disable`](crate::Cache::disable).
     pub enabled: bool,
+    /// Whether it was [closed](crate::Cache::close).
+    pub closed: bool,
     /// When this was told, by the cache's clock.
     #[serde(rename = "at_unix_ms", serialize_with = "unix_millis")]
     pub at: SystemTime,
@@ -84,7 +86,7 @@ pub struct RemoteHealth {
     /// The failure that came last, however long ago.
     pub last_error: Option<LastError>,
     /// Whether it is asked at all.
-    pub breaker: BreakerState,
+    pub breaker: BreakerHealth,
     /// Evictions that it missed, and that are made before it is read or written again.
     pub owed_evictions: usize,
     /// How other processes' evictions are heard.
@@ -139,7 +141,7 @@ pub struct LastError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 #[non_exhaustive]
-pub enum BreakerState {
+pub enum BreakerHealth {
     /// Every operation goes through.
     Closed,
     /// None does.

@@ -8,6 +8,6 @@ pub(crate) use counters::Counters;
 pub use counters::Stats;
 pub(crate) use health::Moment;
 pub use health::{
-    BreakerState, BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status,
+    BreakerHealth, BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status,
 };
 pub use monitor::{Alert, AlertState, Monitor, Monitoring};

@@ -12,10 +12,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::Health;
 use crate::Error;
 use crate::cache::Cache;
-use crate::strategy::Periodic;
+use crate::invalidation::Schedule;
 use info::{Name, Test};
 use round::Rounds;
 use threshold::Threshold;
@@ -41,8 +43,7 @@ type Callback<T> = Arc<dyn Fn(&T) + Send + Sync>;
 #[must_use = "the checks stop when this is dropped; `keep()` lets them go on as long as the cache"]
 #[derive(Debug)]
 pub struct Monitoring {
-    turns: Periodic,
-    interval: Duration,
+    checks: Schedule,
 }
 
 impl Monitor {
@@ -145,11 +146,9 @@ impl Monitor {
 
     fn check(&self, cache: &Cache) -> Result<(), Error> {
         let least = Duration::from_millis(1);
-        for (field, span) in [("interval", self.interval), ("timeout", self.timeout)] {
-            if span < least {
-                let message = format!("{span:?} is too short; at least 1 ms is needed");
-                return Err(Error::config(field, message));
-            }
+        if self.timeout < least {
+            let message = format!("{:?} is too short; at least 1 ms is needed", self.timeout);
+            return Err(Error::config("timeout", message));
         }
         if self.thresholds.is_empty() && self.on_check.is_empty() {
             let message = "watches nothing; add a threshold, such as \
@@ -163,17 +162,17 @@ impl Monitor {
 impl Monitoring {
     /// How much time lies between two checks.
     pub fn interval(&self) -> Duration {
-        self.interval
+        self.checks.interval()
     }
 
     /// Lets the checks go on as long as the cache.
     pub fn keep(self) {
-        self.turns.keep();
+        self.checks.keep();
     }
 }
 
 impl Cache {
-    /// [Checks](Cache::check) the cache again and again, until the handle is dropped or the cache is gone, and tells of
+    /// [Checks](Cache::check) the cache again and again, until the handle is dropped or the cache is gone or closed, and tells of
     /// thresholds that are crossed.
     ///
     /// An alert is told when it is raised, and once more when it is cleared: by the first check that finds the
@@ -210,9 +209,13 @@ impl Cache {
     pub fn monitor(&self, monitor: Monitor) -> Result<Monitoring, Error> {
         monitor.check(self)?;
         let interval = monitor.interval;
-        let rounds = Rounds::new(self, monitor);
-        let turns = Periodic::start(&self.inner.clock, interval, rounds, Rounds::next);
-        Ok(Monitoring { turns, interval })
+        // One check at a time: the next begins when the one before has ended.
+        let rounds = Arc::new(Mutex::new(Rounds::new(self, monitor)));
+        let checks = Schedule::begin(&self.inner.clock, interval, move || {
+            let turn = Arc::clone(&rounds).lock_owned();
+            async move { turn.await.next().await }
+        })?;
+        Ok(Monitoring { checks })
     }
 }
 

@@ -12,7 +12,6 @@ mod load;
 mod lookup;
 mod patience;
 mod peek;
-mod periodic;
 mod plan;
 mod put;
 mod read;
@@ -26,7 +25,6 @@ pub(crate) use early::Chance;
 pub(crate) use failsafe::Failure;
 pub(crate) use flight::Flights;
 pub(crate) use lookup::{Look, promote};
-pub(crate) use periodic::Periodic;
 pub(crate) use plan::{Mode, Plan};
 
 pub(crate) use spawn::{boxed, spawn, start_now};

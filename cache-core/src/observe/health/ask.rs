@@ -13,6 +13,7 @@ impl Cache {
     ///
     /// - Memory alone is always `Up`.
     /// - With both tiers it is `Up` if both are, else `Degraded`: memory still answers, or at least shares the loads of a process.
+    /// - A closed cache is `Down`; one that is switched off is as its tiers are.
     /// - With a remote tier alone it is as that is: `Down` says that every call is a load. The functions answer even then.
     ///
     /// For how the tiers are see [`MemoryHealth::status`] and [`RemoteHealth::status`](crate::RemoteHealth::status).
@@ -44,8 +45,13 @@ impl Cache {
         Health {
             cache: inner.name.clone(),
             namespace: inner.namespace.clone(),
-            status: Health::overall(statuses.0, statuses.1),
+            status: if self.is_closed() {
+                Status::Down
+            } else {
+                Health::overall(statuses.0, statuses.1)
+            },
             enabled: self.is_enabled(),
+            closed: self.is_closed(),
             at: now.wall,
             memory,
             remote,

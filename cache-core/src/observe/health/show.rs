@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BreakerState, Health, MemoryHealth, RemoteHealth, Status};
+use super::{BreakerHealth, Health, MemoryHealth, RemoteHealth, Status};
 use crate::backend::NodeLink;
 
 impl fmt::Display for Status {
@@ -18,8 +18,10 @@ impl fmt::Display for Status {
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is {}", self.namespace, self.status)?;
-        if !self.enabled {
-            f.write_str(" and switched off")?;
+        match (self.closed, self.enabled) {
+            (true, _) => f.write_str(" (closed)")?,
+            (false, false) => f.write_str(" (switched off)")?,
+            (false, true) => {}
         }
         if let Some(memory) = &self.memory {
             write!(f, "; {memory}")?;
@@ -45,11 +47,11 @@ impl fmt::Display for RemoteHealth {
             write!(f, ", ping {round_trip:?}")?;
         }
         match self.breaker {
-            BreakerState::Closed => {}
-            BreakerState::Open { remaining, .. } => {
+            BreakerHealth::Closed => {}
+            BreakerHealth::Open { remaining, .. } => {
                 write!(f, ", breaker open for {remaining:?} more")?;
             }
-            BreakerState::HalfOpen => f.write_str(", breaker half open")?,
+            BreakerHealth::HalfOpen => f.write_str(", breaker half open")?,
         }
         if self.owed_evictions > 0 {
             write!(f, ", {} evictions owed", self.owed_evictions)?;

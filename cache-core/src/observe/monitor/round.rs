@@ -26,9 +26,11 @@ impl Rounds {
         Self { cache: Arc::downgrade(&cache.inner), monitor, watches }
     }
 
-    /// One check; nothing once the cache is gone.
-    pub(super) async fn next(mut self) -> Option<Self> {
-        let cache = Cache { inner: self.cache.upgrade()? };
+    /// One check; false once the cache is gone or closed.
+    pub(super) async fn next(&mut self) -> bool {
+        let inner = self.cache.upgrade().filter(|inner| !inner.switch.is_closed());
+        let Some(inner) = inner else { return false };
+        let cache = Cache { inner };
         let facts = self.facts(&cache).await;
         drop(cache);
         tell(&self.monitor.on_check, &facts.health);
@@ -42,7 +44,7 @@ impl Rounds {
                 tell(&self.monitor.on_alert, &alert);
             }
         }
-        Some(self)
+        true
     }
 
     async fn facts(&self, cache: &Cache) -> Facts {
