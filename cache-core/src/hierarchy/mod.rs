@@ -6,6 +6,7 @@ mod lease;
 mod owed;
 mod remote;
 
+pub(crate) use breaker::BreakerLimits;
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};

@@ -39,9 +39,33 @@ pub struct Memory {
 
 /// What the tier's size is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(crate) enum Bound {
     Entries(u64),
     Bytes(u64),
+}
+
+impl Bound {
+    /// As the builder calls it.
+    pub(crate) fn field(self) -> &'static str {
+        match self {
+            Self::Entries(_) => "max_entries",
+            Self::Bytes(_) => "max_bytes",
+        }
+    }
+
+    pub(super) fn most(self) -> u64 {
+        match self {
+            Self::Entries(most) | Self::Bytes(most) => most,
+        }
+    }
+
+    /// Each of `parts` alike.
+    pub(super) fn split(self, parts: u64) -> Self {
+        match self {
+            Self::Entries(most) => Self::Entries(most / parts),
+            Self::Bytes(most) => Self::Bytes(most / parts),
+        }
+    }
 }
 
 /// Which entry goes when the memory tier is full.
@@ -154,8 +178,7 @@ impl Memory {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         let bound = match self.bound {
-            Bound::Entries(0) => "max_entries",
-            Bound::Bytes(0) => "max_bytes",
+            bound if bound.most() == 0 => bound.field(),
             _ if self.sweep_every.is_zero() => {
                 let message = "sweep_every must be longer than zero; leave it out for 10 seconds";
                 return Err(Error::config("memory", message));

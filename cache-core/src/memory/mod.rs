@@ -23,6 +23,7 @@ mod weight;
 
 use std::sync::{Arc, Weak};
 
+pub(crate) use config::Bound;
 pub use config::{Eviction, Memory};
 pub(crate) use gone::Gone;
 pub(crate) use sweeper::Sweep;
@@ -57,11 +58,20 @@ trait Engine {
     fn bytes(&self) -> u64;
     /// How many entries left, or were not kept, for want of room.
     fn evictions(&self) -> u64;
+    /// How many parts it is split into, each with its part of the bound.
+    fn shards(&self) -> u64 {
+        1
+    }
+    /// Takes another bound of the same kind, and gives back what goes beyond it.
+    fn resize(&self, _: Bound) -> Result<Gone, String> {
+        Err("this engine can't change its bound while it runs; build the cache anew".to_owned())
+    }
 }
 
 /// The memory tier of one cache.
 pub(crate) struct MemoryTier {
     kind: Kind,
+    bound: Bound,
     weighers: weight::Weighers,
     schedule: schedule::Schedule,
 }
@@ -102,7 +112,21 @@ impl MemoryTier {
             Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config)),
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
-        Ok(Self { kind, weighers: config.weighers.clone(), schedule })
+        Ok(Self { kind, bound: config.bound, weighers: config.weighers.clone(), schedule })
+    }
+
+    /// Takes another bound; what goes beyond it is gone when this returns.
+    pub(crate) fn resize(&self, bound: Bound) -> Result<Gone, String> {
+        let (field, least) = (self.bound.field(), self.engine().shards());
+        if field != bound.field() {
+            return Err(format!("the memory tier is bounded by `{field}`; build the cache anew"));
+        }
+        if bound.most() < least {
+            return Err(format!(
+                "the memory tier is split into {least} parts, so that {least} is the least; build the cache anew"
+            ));
+        }
+        self.engine().resize(bound)
     }
 
     fn engine(&self) -> &dyn Engine {
