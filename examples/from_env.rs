@@ -17,6 +17,7 @@ async fn square(n: u64) -> u64 {
     n * n
 }
 
+/// (Public for the test that runs it.)
 #[tokio::main]
 pub async fn main() -> Result<(), ConfigError> {
     larder::config::from_env().await?;

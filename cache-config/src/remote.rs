@@ -19,7 +19,7 @@ pub(crate) fn mistake(redis: &RedisConfig) -> Option<Wrong> {
         return None;
     }
     #[cfg(feature = "redis")]
-    return with_redis::builder(redis).and_then(|builder| with_redis::check(builder)).err();
+    return with_redis::builder(redis).and_then(with_redis::check).err();
     #[cfg(not(feature = "redis"))]
     Some(("url", "a remote tier needs the feature `redis`".to_owned()))
 }
