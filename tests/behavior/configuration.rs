@@ -170,8 +170,11 @@ async fn every_tier_is_as_configured() {
     let caches = toml(&text).install().await.unwrap();
     assert_eq!(number(7).traced().await.source, larder::Source::Loaded);
     assert_eq!(number(7).traced().await.source, larder::Source::Remote);
-    let bytes = server.bytes("shop:number:7").unwrap();
-    assert!(bytes.ends_with(b"7") || bytes.contains(&b'7'), "JSON, as it stands");
+    let configured = caches.get("configured").unwrap();
+    configured.insert("json", Duration::from_secs(7)).await.unwrap();
+    let bytes = server.bytes("shop:json").unwrap();
+    let json = br#"{"secs":7,"nanos":0}"#;
+    assert!(bytes.windows(json.len()).any(|window| window == json), "JSON, as it stands");
     let ttl: i64 = server.cli(&["TTL", "shop:number:7"]).parse().unwrap();
     assert!((3_500..=3_700).contains(&ttl), "{ttl}");
     let default = caches.get(None).unwrap();

@@ -259,6 +259,29 @@ fn urls_are_checked_and_never_shown_with_passwords() {
     }
 }
 
+#[cfg(feature = "redis-tls")]
+#[test]
+fn certificates_go_with_keys_and_with_tls() {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let with = |url: &str, fields: &str| toml(&format!("[redis]\nurl = '{url}'\n{fields}"));
+    assert_eq!(
+        with("rediss://host", &format!("cert_file = '{manifest}'")),
+        "redis.cert_file (larder.toml): needs `key_file` beside it"
+    );
+    assert_eq!(
+        with("rediss://host", &format!("key_file = '{manifest}'")),
+        "redis.key_file (larder.toml): needs `cert_file` beside it"
+    );
+    assert_eq!(
+        with("rediss://host", "ca_file = '/no/such/file'"),
+        "redis.ca_file (larder.toml): `/no/such/file` can't be read: No such file or directory (os error 2)"
+    );
+    assert_eq!(
+        with("redis://host", &format!("ca_file = '{manifest}'")),
+        "redis.ca_file (larder.toml): the URL is not one of TLS: write `rediss://`"
+    );
+}
+
 #[test]
 fn secrets_are_not_printed_and_what_was_dumped_is_not_read() {
     let redis = RedisConfig::default().url("rediss://user:hunter2@host:6380/1");
