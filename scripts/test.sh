@@ -48,6 +48,8 @@ RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 run cargo check -p larder --no-default-features
 run cargo check -p larder --no-default-features --features config
 run cargo test --workspace --all-features
+# What a build without them says.
+run cargo test -p cache-config --no-default-features --test not_compiled_in
 # Threads interleaved in many ways; in a directory of its own, as every dependency is built anew.
 RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle" \
     run cargo test -p cache-core --lib interleavings
