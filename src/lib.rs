@@ -18,6 +18,9 @@ pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 pub mod guide {
     #[doc = include_str!("../docs/from-cached.md")]
     pub mod from_cached {}
+    #[doc = include_str!("../docs/testing.md")]
+    #[cfg(feature = "testing")]
+    pub mod testing {}
 }
 
 /// The Redis tier (feature `redis`).
@@ -29,9 +32,12 @@ pub mod redis {
 /// The test kit (feature `testing`).
 #[cfg(feature = "testing")]
 pub mod testing {
+    pub use cache_core::testing::{
+        At, Counts, Damage, Expect, Faults, Faulty, Gate, Kit, KitBuilder, Log, Operation, Outcome,
+        Recorded, Recording, Weather, carried, conformance, isolated,
+    };
     #[doc(hidden)]
-    pub use cache_core::testing::bytes;
-    pub use cache_core::testing::conformance;
+    pub use cache_core::testing::{RuleSet, bytes, rules};
 }
 
 #[doc(hidden)]

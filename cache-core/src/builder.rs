@@ -14,6 +14,7 @@ use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
 use crate::observe::Counters;
+use crate::registry::world;
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights};
 use crate::{BackendErrorKind, Error};
@@ -60,7 +61,8 @@ impl Builder {
             memory: Some(Memory::default()),
             remote: None,
             default_ttl: None,
-            clock: Clock::default(),
+            // What a program's set-up builds in a test kit goes by the kit's clock.
+            clock: world::current().map(|world| world.clock.clone()).unwrap_or_default(),
             seed: None,
             wire: Wire::default(),
         }
@@ -141,7 +143,7 @@ impl Builder {
         self
     }
 
-    /// The clock that freshness is measured by.
+    /// The clock that freshness is measured by. Default: the system's; in a test kit the kit's.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

@@ -7,7 +7,7 @@ use crate::Pattern;
 use crate::backend::{Acquire, Notice, Write};
 
 impl Leasing<'_> {
-    pub(super) async fn ends_with_a_set(&self) {
+    pub(crate) async fn lease_ends_with_a_set(&self) {
         let keys: Vec<_> = (0..600).map(|n| self.key(&format!("set-{n}"))).collect();
         let some = [&keys[0], &keys[300], &keys[599]];
         for key in some {
@@ -24,7 +24,7 @@ impl Leasing<'_> {
         assert_eq!(self.remove(&keys, None).await, 600);
     }
 
-    pub(super) async fn ends_with_a_removal(&self) {
+    pub(crate) async fn lease_ends_with_a_removal(&self) {
         let notice = Notice { channel: self.key("nobody"), message: Bytes::new() };
         for notice in [None, Some(&notice)] {
             let (there, absent) = (self.key("removed"), self.key("never-there"));
@@ -49,7 +49,7 @@ impl Leasing<'_> {
         }
     }
 
-    pub(super) async fn revokes_what_matches(&self) {
+    pub(crate) async fn revokes_what_matches(&self) {
         let below = |name: &str| self.key(&format!("revoked:{name}"));
         let (valued, other) = (below("valued"), self.key("not-revoked"));
         let odd = ["a*b", "a-b", "a?b", "a[b]", "c\\d", "{e}", "f}", "g{", "{}", "h:\u{1F980}"];
