@@ -29,7 +29,8 @@ pub mod redis {
     pub use cache_redis::{Redis, RedisBuilder, client, operating};
 }
 
-/// The test kit (feature `testing`).
+/// The test kit (feature `testing`): isolated caches, counts, faulty backends, the conformance suite. See
+/// [`guide::testing`].
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use cache_core::testing::{
@@ -37,7 +38,7 @@ pub mod testing {
         Recorded, Recording, Weather, carried, conformance, isolated,
     };
     #[doc(hidden)]
-    pub use cache_core::testing::{RuleSet, bytes, rules};
+    pub use cache_core::testing::{RuleSet, bytes, check, rules};
 }
 
 #[doc(hidden)]

@@ -56,7 +56,7 @@ async fn every_operation_is_recorded_with_its_keys_and_outcome() {
     assert_eq!(find(Operation::Commit).outcome, Outcome::Held(true));
     assert_eq!(log.keys(Operation::Commit), key);
     let order: Vec<_> = log.about("larder:user:7").iter().map(|line| line.operation).collect();
-    let expected = [Operation::GetMany, Operation::Acquire, Operation::Commit];
+    let expected = [Operation::Get, Operation::Acquire, Operation::Commit];
     assert_eq!(order, expected, "in their order:\n{log}");
     log.take();
     kit.run(async { user(7).evict().await }).await.unwrap();

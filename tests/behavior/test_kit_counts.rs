@@ -127,7 +127,8 @@ async fn a_failure_lists_what_happened() {
     );
     let idle = Kit::new().expect();
     let text = message(|| drop(idle.misses(1)));
-    let expected = "expected 1 misses, but there were 0:\n  default cache: nothing happened; in memory: nothing";
+    let expected =
+        "expected 1 miss, but there were 0:\n  default cache: nothing happened; in memory: nothing";
     assert_eq!(text, expected);
 }
 

@@ -27,7 +27,7 @@ macro_rules! around {
                 &'a self,
                 keys: &'a [&'a str],
             ) -> BackendResult<'a, Vec<Option<Bytes>>> {
-                self.around(Operation::GetMany, owned(keys), self.backend.get_many(keys))
+                self.around(Operation::Get, owned(keys), self.backend.get_many(keys))
             }
             fn get_each<'a>(
                 &'a self,
@@ -35,7 +35,7 @@ macro_rules! around {
             ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
                 let each = self.backend.get_each(keys);
                 let each = Box::pin(async move { Ok(each.await) });
-                let done = self.around(Operation::GetEach, owned(keys), each);
+                let done = self.around(Operation::Get, owned(keys), each);
                 Box::pin(async move {
                     match done.await {
                         Ok(each) => each,

@@ -12,7 +12,7 @@ use crate::backend::{
     Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, Notice, Page,
     Subscription, Write,
 };
-use crate::{BackendError, Clock, Pattern};
+use crate::{BackendError, BackendErrorKind, Clock, Pattern};
 
 /// A backend around another one, whose operations fail, take long, wait and lie as its [`Faults`] say. Clones share
 /// them; two of them around clones of one store are two processes' ways to it, each with faults of its own.
@@ -39,6 +39,7 @@ pub struct Faulty<B> {
     faults: Faults,
     clock: Clock,
     has_leases: bool,
+    has_bus: bool,
 }
 
 impl<B: Backend> Faulty<B> {
@@ -49,13 +50,20 @@ impl<B: Backend> Faulty<B> {
 
     /// Around `backend`; what is slow is so by `clock`.
     pub fn with_clock(backend: B, clock: Clock) -> Self {
-        Self { backend, faults: Faults::default(), clock, has_leases: true }
+        Self { backend, faults: Faults::default(), clock, has_leases: true, has_bus: true }
     }
 
     /// The same without the backend's leases.
     #[must_use]
     pub fn without_leases(mut self) -> Self {
         self.has_leases = false;
+        self
+    }
+
+    /// The same without a bus: [`subscribe`](Backend::subscribe) is `Unsupported`.
+    #[must_use]
+    pub fn without_bus(mut self) -> Self {
+        self.has_bus = false;
         self
     }
 
@@ -97,6 +105,10 @@ impl<B: Backend> Faulty<B> {
         channel: &str,
         listener: Arc<dyn Listener>,
     ) -> Result<Subscription, BackendError> {
+        if !self.has_bus {
+            let message = "the backend has no bus";
+            return Err(BackendError::new(BackendErrorKind::Unsupported, "subscribe", message));
+        }
         self.backend.subscribe(channel, self.faults.wires().add(listener, &self.faults))
     }
 

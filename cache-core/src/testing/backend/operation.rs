@@ -3,19 +3,19 @@
 use std::fmt;
 
 macro_rules! operations {
-    ($($name:ident = $method:literal,)*) => {
-        /// An operation of [`Backend`](crate::Backend) or [`Leases`](crate::Leases), by its method's name.
+    ($($name:ident = $method:literal, $doc:literal;)*) => {
+        /// An operation of [`Backend`](crate::Backend) or [`Leases`](crate::Leases).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Operation {
-            $(#[doc = concat!("`", $method, "`")] $name,)*
+            $(#[doc = $doc] $name,)*
         }
 
         impl Operation {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The method's name.
+            /// Its name: the method's, but for [`Get`](Self::Get).
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $method,)*
@@ -26,21 +26,20 @@ macro_rules! operations {
 }
 
 operations! {
-    GetMany = "get_many",
-    GetEach = "get_each",
-    Set = "set",
-    Remove = "remove",
-    Generations = "generations",
-    Bump = "bump",
-    Scan = "scan",
-    Publish = "publish",
-    Subscribe = "subscribe",
-    Ping = "ping",
-    Acquire = "acquire",
-    Commit = "commit",
-    Renew = "renew",
-    Abort = "abort",
-    Revoke = "revoke",
+    Get = "get", "`get_many` or `get_each`: whichever larder uses.";
+    Set = "set", "`set`";
+    Remove = "remove", "`remove`";
+    Generations = "generations", "`generations`";
+    Bump = "bump", "`bump`";
+    Scan = "scan", "`scan`";
+    Publish = "publish", "`publish`";
+    Subscribe = "subscribe", "`subscribe`";
+    Ping = "ping", "`ping`";
+    Acquire = "acquire", "`acquire`";
+    Commit = "commit", "`commit`";
+    Renew = "renew", "`renew`";
+    Abort = "abort", "`abort`";
+    Revoke = "revoke", "`revoke`";
 }
 
 impl fmt::Display for Operation {

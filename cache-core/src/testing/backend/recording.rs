@@ -29,7 +29,7 @@ use crate::{BackendError, BackendErrorKind, Pattern};
 /// cache.insert("k", 1u64).await?;
 /// assert_eq!(log.keys(Operation::Set), ["larder:k"]);
 /// cache.get::<u64>("k").await?;
-/// assert_eq!(log.count(Operation::GetMany), 0, "memory had it:\n{log}");
+/// assert_eq!(log.count(Operation::Get), 0, "memory had it:\n{log}");
 /// # Ok(())
 /// # }
 /// ```

@@ -45,10 +45,10 @@ impl Rule {
 /// Tests of a [`Backend`](crate::Backend) of one's own: each rule of its docs, and of those of
 /// [`Leases`](crate::Leases), as a `#[test]` named after it.
 ///
-/// ```ignore
+/// ```
 /// mod of_my_backend {
-///     use super::MyBackend;
-///     larder::testing::conformance!(MyBackend::connect("127.0.0.1").await.unwrap());
+///     use cache_core::MemoryBackend as MyBackend;
+///     cache_core::testing::conformance!(MyBackend::new());
 /// }
 /// ```
 ///

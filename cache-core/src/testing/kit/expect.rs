@@ -35,7 +35,7 @@ impl Kit {
 }
 
 macro_rules! expectations {
-    ($($(#[$doc:meta])* $name:ident, $what:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $one:literal, $many:literal;)*) => {
         impl Expect {
             $(
                 $(#[$doc])*
@@ -49,7 +49,7 @@ macro_rules! expectations {
                     assert!(
                         found == expected,
                         "expected {expected} {}, but there were {found}:{}",
-                        $what,
+                        if expected == 1 { $one } else { $many },
                         self.report
                     );
                     self
@@ -61,23 +61,23 @@ macro_rules! expectations {
 
 expectations! {
     /// So many reads were answered from a tier: see [`Counts::hits`].
-    hits, "hits";
+    hits, "hit", "hits";
     /// So many reads were answered with a stale value.
-    stale_hits, "stale hits";
+    stale_hits, "stale hit", "stale hits";
     /// So many reads were answered by a remote tier.
-    remote_hits, "remote hits";
+    remote_hits, "remote hit", "remote hits";
     /// So many reads waited for another's load.
-    coalesced, "coalesced calls";
+    coalesced, "coalesced call", "coalesced calls";
     /// So many reads found nothing.
-    misses, "misses";
+    misses, "miss", "misses";
     /// So many loads were started.
-    loads, "loads";
+    loads, "load", "loads";
     /// So many loads failed.
-    load_failures, "failed loads";
+    load_failures, "failed load", "failed loads";
     /// So many values were stored.
-    stores, "stores";
+    stores, "store", "stores";
     /// So many keys were evicted one by one.
-    removals, "removals";
+    removals, "removal", "removals";
     /// So many operations of a remote tier failed.
-    remote_errors, "remote errors";
+    remote_errors, "remote error", "remote errors";
 }
