@@ -3,7 +3,7 @@
 //! - [`Kit`] and [`isolated`]: caches of a test's own, for whatever cached functions it calls, with a clock that it
 //!   drives ([`Clock::manual`](crate::Clock::manual)) and counts that it can assert on.
 //! - [`Recording`] and [`Faulty`]: what was asked of a backend; a backend that fails on command.
-//! - [`conformance`](conformance()) and [`conformance!`](conformance!): whether a backend does what the docs of
+//! - [`conformance`](fn@conformance) and [`conformance!`](macro@conformance): whether a backend does what the docs of
 //!   [`Backend`](crate::Backend) and [`Leases`](crate::Leases) say.
 //!
 //! The guide `larder::guide::testing` shows how they are used.
@@ -15,7 +15,7 @@ mod conformance;
 mod kit;
 
 #[doc(inline)]
-pub use crate::__larder_conformance as conformance;
+pub use crate::conformance;
 pub use backend::{
     At, Damage, Faults, Faulty, Gate, Log, Operation, Outcome, Recorded, Recording, Weather,
 };

@@ -66,18 +66,17 @@ impl Rule {
 /// The rules about time wait for some dozen milliseconds of real time: a backend with a clock of its own has to follow
 /// that.
 #[macro_export]
-#[doc(hidden)]
-macro_rules! __larder_conformance {
+macro_rules! conformance {
     (@options [$backend:expr] [$leases:tt] [$bus:tt]) => {
         $crate::__larder_rules! { values => test $backend }
-        $crate::__larder_conformance! { @leases $leases [$backend] }
-        $crate::__larder_conformance! { @bus $bus [$backend] }
+        $crate::conformance! { @leases $leases [$backend] }
+        $crate::conformance! { @bus $bus [$backend] }
     };
     (@options [$backend:expr] [$leases:tt] [$bus:tt] leases = $value:tt, $($rest:tt)*) => {
-        $crate::__larder_conformance! { @options [$backend] [$value] [$bus] $($rest)* }
+        $crate::conformance! { @options [$backend] [$value] [$bus] $($rest)* }
     };
     (@options [$backend:expr] [$leases:tt] [$bus:tt] bus = $value:tt, $($rest:tt)*) => {
-        $crate::__larder_conformance! { @options [$backend] [$leases] [$value] $($rest)* }
+        $crate::conformance! { @options [$backend] [$leases] [$value] $($rest)* }
     };
     (@options [$backend:expr] [$leases:tt] [$bus:tt] $other:ident = $($rest:tt)*) => {
         ::core::compile_error!(::core::concat!(
@@ -94,7 +93,7 @@ macro_rules! __larder_conformance {
         ));
     };
     ($backend:expr $(, $option:ident = $value:tt)* $(,)?) => {
-        $crate::__larder_conformance! { @options [$backend] [true] [true] $($option = $value,)* }
+        $crate::conformance! { @options [$backend] [true] [true] $($option = $value,)* }
     };
 }
 
