@@ -55,14 +55,18 @@ impl std::fmt::Debug for Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
+        // What a program's set-up builds in a test kit goes by the kit's clock.
+        Self::at(world::current().map(|world| world.clock.clone()).unwrap_or_default())
+    }
+
+    pub(crate) fn at(clock: Clock) -> Self {
         Self {
             name: None,
             namespace: "larder".to_owned(),
             memory: Some(Memory::default()),
             remote: None,
             default_ttl: None,
-            // What a program's set-up builds in a test kit goes by the kit's clock.
-            clock: world::current().map(|world| world.clock.clone()).unwrap_or_default(),
+            clock,
             seed: None,
             wire: Wire::default(),
         }

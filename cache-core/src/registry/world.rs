@@ -117,7 +117,7 @@ impl World {
     }
 
     fn make(&self, name: Option<&str>) -> Result<Cache, Error> {
-        let mut builder = Builder::new().clock(self.clock.clone());
+        let mut builder = Builder::at(self.clock.clone());
         if let Some(name) = name {
             // Names that share a remote tier are not to share entries.
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
