@@ -252,6 +252,25 @@ impl Backend for Sqlite {
         })
     }
 
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        let (write, notice) = (write.clone(), notice.cloned());
+        self.step("replace", move |db| {
+            let found = value(db, &write.key)?;
+            let same = found.is_some_and(|found| found.last_chunk() == Some(&seen));
+            if same {
+                end_lease(db, &write.key)?;
+                store(db, &write)?;
+                tell(db, notice.as_ref())?;
+            }
+            Ok(same)
+        })
+    }
+
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],

@@ -28,6 +28,8 @@ enum Defect {
     KeepsTheFirstTtl,
     IgnoresTtl,
     BelowAMillisecondIsForever,
+    ReplacesWhatever,
+    ReplacesBesideTheLease,
     CountsWhatWasAsked,
     RemovesLater,
     StaysBusyWhenDropped,
@@ -42,6 +44,7 @@ enum Defect {
     HasOneChannel,
     TellsTheFirstListener,
     TellsBeforeItStores,
+    TellsOfRefusedReplacements,
     TellsIfSomethingWasThere,
     NeverUnsubscribes,
     EverybodyLeads,
@@ -82,6 +85,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("set_replaces_value_and_ttl", D::KeepsTheFirstTtl),
     ("entries_expire", D::IgnoresTtl),
     ("takes_any_ttl", D::BelowAMillisecondIsForever),
+    ("replaces_what_was_seen", D::ReplacesWhatever),
     ("removes_and_counts", D::CountsWhatWasAsked),
     ("operations_take_effect_in_order", D::RemovesLater),
     ("survives_cancellation", D::StaysBusyWhenDropped),
@@ -96,6 +100,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("notices_reach_their_channel_only", D::HasOneChannel),
     ("notices_reach_every_listener", D::TellsTheFirstListener),
     ("sets_tell_after_they_stored", D::TellsBeforeItStores),
+    ("replacements_tell_if_they_stored", D::TellsOfRefusedReplacements),
     ("removals_tell_also_of_absent_keys", D::TellsIfSomethingWasThere),
     ("dropped_subscriptions_hear_nothing", D::NeverUnsubscribes),
     ("lease_has_one_holder", D::EverybodyLeads),
@@ -111,6 +116,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("commits_for_a_time", D::CommitsForEver),
     ("commits_nothing_without_the_lease", D::CommitsForAll),
     ("lease_ends_with_a_set", D::HasLeasesElsewhere),
+    ("lease_ends_with_a_replacement", D::ReplacesBesideTheLease),
     ("lease_ends_with_a_removal", D::HasLeasesElsewhere),
     ("revokes_what_matches", D::RevokesNothing),
     ("commit_tells_of_what_was_stored", D::TellsOfRefusedCommits),
@@ -395,6 +401,33 @@ impl Backend for Broken {
                 Some(notice) => self.publish(notice).await,
                 None => Ok(()),
             }
+        })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        Box::pin(async move {
+            let mut replaced = match self.defect {
+                // Says so, and leaves lease and value as they are.
+                D::ReplacesBesideTheLease => {
+                    let found = self.store.get_many(&[&write.key]).await?;
+                    found.iter().flatten().any(|value| value.last_chunk() == Some(&seen))
+                }
+                _ => self.store.replace(seen, write, None).await?,
+            };
+            if self.is(D::ReplacesWhatever) {
+                self.store.set(std::slice::from_ref(write), None).await?;
+                replaced = true;
+            }
+            let tells = replaced || self.is(D::TellsOfRefusedReplacements);
+            if let Some(notice) = notice.filter(|_| tells) {
+                self.publish(notice).await?;
+            }
+            Ok(replaced)
         })
     }
 

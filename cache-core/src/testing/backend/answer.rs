@@ -18,6 +18,12 @@ impl Answer for () {
     }
 }
 
+impl Answer for Vec<(String, String)> {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+}
+
 impl Answer for bool {
     fn outcome(&self) -> Outcome {
         Outcome::Held(*self)

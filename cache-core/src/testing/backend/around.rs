@@ -6,9 +6,9 @@ pub(super) fn owned(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
-/// Why the lease operations of a backend without leases fail.
-pub(super) fn no_leases(operation: &'static str) -> BackendError {
-    let message = "the backend has no leases";
+/// Why an operation fails that the backend does not have.
+pub(super) fn unsupported(operation: &'static str) -> BackendError {
+    let message = "the backend does not have it";
     BackendError::new(BackendErrorKind::Unsupported, operation, message)
 }
 
@@ -51,6 +51,15 @@ macro_rules! around {
                 let keys = entries.iter().map(|write| write.key.clone()).collect();
                 self.around(Operation::Set, keys, self.backend.set(entries, notice))
             }
+            fn replace<'a>(
+                &'a self,
+                seen: [u8; MARK],
+                write: &'a Write,
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, bool> {
+                let keys = vec![write.key.clone()];
+                self.around(Operation::Replace, keys, self.backend.replace(seen, write, notice))
+            }
             fn remove<'a>(
                 &'a self,
                 keys: &'a [&'a str],
@@ -82,6 +91,9 @@ macro_rules! around {
             fn leases(&self) -> Option<&dyn Leases> {
                 self.lends().map(|_| self as &dyn Leases)
             }
+            fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
+                self.around(Operation::Info, Vec::new(), self.backend.info())
+            }
             fn ping(&self) -> BackendResult<'_, ()> {
                 self.around(Operation::Ping, Vec::new(), self.backend.ping())
             }
@@ -98,7 +110,7 @@ macro_rules! around {
                 let keys = vec![key.to_owned()];
                 match self.lends() {
                     Some(leases) => self.around(operation, keys, ask(leases)),
-                    None => Box::pin(std::future::ready(Err(no_leases(operation.name())))),
+                    None => Box::pin(std::future::ready(Err(unsupported(operation.name())))),
                 }
             }
         }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::answer::Answer;
-use super::around::{around, no_leases, owned};
+use super::around::{around, owned, unsupported};
 use super::{At, Faults, Operation};
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, Notice, Page,
+    Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, MARK, Notice, Page,
     Subscription, Write,
 };
-use crate::{BackendError, BackendErrorKind, Clock, Pattern};
+use crate::{BackendError, Clock, Pattern};
 
 /// A backend around another one, whose operations fail, take long, wait and lie as its [`Faults`] say. Clones share
 /// them; two of them around clones of one store are two processes' ways to it, each with faults of its own.
@@ -40,6 +40,7 @@ pub struct Faulty<B> {
     clock: Clock,
     has_leases: bool,
     has_bus: bool,
+    can_replace: bool,
 }
 
 impl<B: Backend> Faulty<B> {
@@ -50,7 +51,14 @@ impl<B: Backend> Faulty<B> {
 
     /// Around `backend`; what is slow is so by `clock`.
     pub fn with_clock(backend: B, clock: Clock) -> Self {
-        Self { backend, faults: Faults::default(), clock, has_leases: true, has_bus: true }
+        Self {
+            backend,
+            faults: Faults::default(),
+            clock,
+            has_leases: true,
+            has_bus: true,
+            can_replace: true,
+        }
     }
 
     /// The same without the backend's leases.
@@ -67,6 +75,13 @@ impl<B: Backend> Faulty<B> {
         self
     }
 
+    /// The same without [`replace`](Backend::replace), which is `Unsupported`.
+    #[must_use]
+    pub fn without_replace(mut self) -> Self {
+        self.can_replace = false;
+        self
+    }
+
     /// Its switches.
     pub fn faults(&self) -> Faults {
         self.faults.clone()
@@ -79,6 +94,9 @@ impl<B: Backend> Faulty<B> {
         does: BackendResult<'a, T>,
     ) -> BackendResult<'a, T> {
         Box::pin(async move {
+            if operation == Operation::Replace && !self.can_replace {
+                return Err(unsupported("replace"));
+            }
             let faults = &self.faults;
             let fate = faults.begin(operation);
             if !fate.delay.is_zero() {
@@ -106,8 +124,7 @@ impl<B: Backend> Faulty<B> {
         listener: Arc<dyn Listener>,
     ) -> Result<Subscription, BackendError> {
         if !self.has_bus {
-            let message = "the backend has no bus";
-            return Err(BackendError::new(BackendErrorKind::Unsupported, "subscribe", message));
+            return Err(unsupported("subscribe"));
         }
         self.backend.subscribe(channel, self.faults.wires().add(listener, &self.faults))
     }

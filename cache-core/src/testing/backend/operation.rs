@@ -28,12 +28,14 @@ macro_rules! operations {
 operations! {
     Get = "get", "`get_many` or `get_each`: whichever larder uses.";
     Set = "set", "`set`";
+    Replace = "replace", "`replace`";
     Remove = "remove", "`remove`";
     Generations = "generations", "`generations`";
     Bump = "bump", "`bump`";
     Scan = "scan", "`scan`";
     Publish = "publish", "`publish`";
     Subscribe = "subscribe", "`subscribe`";
+    Info = "info", "`info`";
     Ping = "ping", "`ping`";
     Acquire = "acquire", "`acquire`";
     Commit = "commit", "`commit`";

@@ -8,9 +8,9 @@ use bytes::Bytes;
 
 use super::Operation;
 use super::answer::Answer;
-use super::around::{around, no_leases, owned};
+use super::around::{around, owned, unsupported};
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, Notice, Page,
+    Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, MARK, Notice, Page,
     Subscription, Write,
 };
 use crate::{BackendError, BackendErrorKind, Pattern};
@@ -78,7 +78,7 @@ pub enum Outcome {
     Lead,
     /// The lease is another's.
     Wait,
-    /// Whether the lease still held: of a commit, whether the value was stored.
+    /// Whether the lease still held, or the value was the same: of a commit and a replacement, whether it was stored.
     Held(bool),
 }
 

@@ -114,6 +114,7 @@ macro_rules! __larder_rules {
             set_replaces_value_and_ttl
             entries_expire
             takes_any_ttl
+            replaces_what_was_seen
             removes_and_counts
             operations_take_effect_in_order
             survives_cancellation
@@ -132,6 +133,7 @@ macro_rules! __larder_rules {
             notices_reach_their_channel_only
             notices_reach_every_listener
             sets_tell_after_they_stored
+            replacements_tell_if_they_stored
             removals_tell_also_of_absent_keys
             dropped_subscriptions_hear_nothing
         }
@@ -151,6 +153,7 @@ macro_rules! __larder_rules {
             commits_for_a_time
             commits_nothing_without_the_lease
             lease_ends_with_a_set
+            lease_ends_with_a_replacement
             lease_ends_with_a_removal
             revokes_what_matches
             commit_tells_of_what_was_stored

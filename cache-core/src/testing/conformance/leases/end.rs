@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER};
+use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark};
 use crate::Pattern;
 use crate::backend::{Acquire, Notice, Write};
 
@@ -22,6 +22,28 @@ impl Leasing<'_> {
         }
         let keys: Vec<_> = keys.iter().map(String::as_str).collect();
         assert_eq!(self.remove(&keys, None).await, 600);
+    }
+
+    pub(crate) async fn lease_ends_with_a_replacement(&self) {
+        let key = self.key("replaced");
+        self.put(&key, MARKED).await;
+        let seen = mark(MARKED);
+        let request = Acquire {
+            key: &key,
+            token: ONE,
+            ttl: LONG,
+            seen: Some(seen),
+            generation: 0,
+            steal: false,
+        };
+        assert_eq!(self.ask(request).await, LEAD);
+        let write = Write { key: key.clone(), value: "another one, and longer".into(), ttl: None };
+        let other = b"another one     ";
+        let Some(replaced) = self.suite.replace(other, &write, None).await else { return };
+        assert!(!replaced);
+        assert!(self.holds(&key, ONE).await, "what is not replaced keeps its lease");
+        assert_eq!(self.suite.replace(&seen, &write, None).await, Some(true));
+        self.refuses(&key, ONE, "after a replacement").await;
     }
 
     pub(crate) async fn lease_ends_with_a_removal(&self) {
