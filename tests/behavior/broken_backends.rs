@@ -29,6 +29,7 @@ enum Defect {
     IgnoresTtl,
     BelowAMillisecondIsForever,
     ReplacesWhatever,
+    ReplacesForEver,
     ReplacesBesideTheLease,
     CountsWhatWasAsked,
     RemovesLater,
@@ -86,6 +87,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("entries_expire", D::IgnoresTtl),
     ("takes_any_ttl", D::BelowAMillisecondIsForever),
     ("replaces_what_was_seen", D::ReplacesWhatever),
+    ("replaces_with_ttl", D::ReplacesForEver),
     ("removes_and_counts", D::CountsWhatWasAsked),
     ("operations_take_effect_in_order", D::RemovesLater),
     ("survives_cancellation", D::StaysBusyWhenDropped),
@@ -416,6 +418,10 @@ impl Backend for Broken {
                 D::ReplacesBesideTheLease => {
                     let found = self.store.get_many(&[&write.key]).await?;
                     found.iter().flatten().any(|value| value.last_chunk() == Some(&seen))
+                }
+                D::ReplacesForEver => {
+                    let write = Write { ttl: None, ..write.clone() };
+                    self.store.replace(seen, &write, None).await?
                 }
                 _ => self.store.replace(seen, write, None).await?,
             };

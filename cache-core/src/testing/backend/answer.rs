@@ -1,5 +1,7 @@
 //! What operations answer, as far as those around a backend care.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::recording::Outcome;
@@ -18,7 +20,7 @@ impl Answer for () {
     }
 }
 
-impl Answer for Vec<(String, String)> {
+impl Answer for BTreeMap<String, String> {
     fn outcome(&self) -> Outcome {
         Outcome::Done
     }

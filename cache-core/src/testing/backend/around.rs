@@ -91,11 +91,14 @@ macro_rules! around {
             fn leases(&self) -> Option<&dyn Leases> {
                 self.lends().map(|_| self as &dyn Leases)
             }
-            fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
-                self.around(Operation::Info, Vec::new(), self.backend.info())
-            }
             fn ping(&self) -> BackendResult<'_, ()> {
                 self.around(Operation::Ping, Vec::new(), self.backend.ping())
+            }
+            fn state(&self) -> BackendState {
+                self.backend.state()
+            }
+            fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+                self.around(Operation::Info, Vec::new(), self.backend.info())
             }
         }
 

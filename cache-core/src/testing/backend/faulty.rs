@@ -1,5 +1,6 @@
 //! A backend that fails as its test says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use super::answer::Answer;
 use super::around::{around, owned, unsupported};
 use super::{At, Faults, Operation};
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, MARK, Notice, Page,
-    Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
+    Notice, Page, Subscription, Write,
 };
 use crate::{BackendError, Clock, Pattern};
 

@@ -1,5 +1,6 @@
 //! A backend that keeps book.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use super::Operation;
 use super::answer::Answer;
 use super::around::{around, owned, unsupported};
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BoxFuture, Leases, Listener, MARK, Notice, Page,
-    Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
+    Notice, Page, Subscription, Write,
 };
 use crate::{BackendError, BackendErrorKind, Pattern};
 

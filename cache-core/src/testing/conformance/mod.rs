@@ -4,6 +4,7 @@
 mod generations;
 mod leases;
 mod notices;
+mod replace;
 mod rules;
 mod values;
 

@@ -68,21 +68,6 @@ impl Suite<'_> {
         }
     }
 
-    pub(super) async fn replacements_tell_if_they_stored(&self) {
-        let (ear, key) = (self.ear("replaced").await, self.key("replaced-with-notice"));
-        self.set(&key, "first   0123456789abcdef", None).await;
-        let write =
-            Write { key, value: Bytes::from_static(b"second  0123456789abcdee"), ttl: None };
-        for text in ["stored", "refused"] {
-            let notice = ear.notice(text);
-            self.replace(b"0123456789abcdef", &write, Some(&notice)).await;
-        }
-        let told = self.get(&write.key).await.is_some_and(|found| found == write.value);
-        self.backend.publish(&ear.notice("last")).await.expect("publish");
-        let expected: &[&str] = if told { &["stored", "last"] } else { &["last"] };
-        ear.hears(expected, "a replacement is told of if it has stored").await;
-    }
-
     pub(super) async fn removals_tell_also_of_absent_keys(&self) {
         let (ear, key) = (self.ear("removed").await, self.key("removed-with-notice"));
         self.set(&key, "x", None).await;
@@ -108,7 +93,7 @@ impl Suite<'_> {
         assert_eq!(heard.log().messages.len(), before, "a dropped subscription hears nothing");
     }
 
-    async fn ear(&self, channel: &str) -> Ear {
+    pub(super) async fn ear(&self, channel: &str) -> Ear {
         let ear = self.try_ear(channel).await;
         ear.expect("the backend has no bus: write `bus = false` if nobody else can see the store")
     }

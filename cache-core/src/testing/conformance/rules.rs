@@ -115,6 +115,7 @@ macro_rules! __larder_rules {
             entries_expire
             takes_any_ttl
             replaces_what_was_seen
+            replaces_with_ttl
             removes_and_counts
             operations_take_effect_in_order
             survives_cancellation

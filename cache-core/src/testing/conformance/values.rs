@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Suite;
-use crate::backend::{BackendResult, MARK, Notice, Write};
-use crate::{BackendErrorKind, Pattern};
+use crate::Pattern;
+use crate::backend::{BackendResult, Write};
 
 impl Suite<'_> {
     pub(super) async fn has_a_name(&self) {
@@ -130,47 +130,6 @@ impl Suite<'_> {
         tokio::time::sleep(Duration::from_millis(30)).await;
         assert_eq!(self.get(&briefest).await, None, "below a millisecond counts as one");
         assert!(self.get(&immense).await.is_some(), "an immense ttl is no error");
-    }
-
-    /// Asks for a replacement; `None` if the backend has none to offer.
-    pub(super) async fn replace(
-        &self,
-        seen: &[u8; MARK],
-        write: &Write,
-        notice: Option<&Notice>,
-    ) -> Option<bool> {
-        match self.backend.replace(*seen, write, notice).await {
-            Err(error) if error.kind() == BackendErrorKind::Unsupported => None,
-            replaced => Some(replaced.expect("replace")),
-        }
-    }
-
-    pub(super) async fn replaces_what_was_seen(&self) {
-        let key = self.key("seen");
-        let write = |value: &'static [u8], ttl| Write {
-            key: key.clone(),
-            value: Bytes::from_static(value),
-            ttl,
-        };
-        let second = write(b"second  0123456789abcdee", None);
-        let Some(absent) = self.replace(b"0123456789abcdef", &second, None).await else { return };
-        assert!(!absent, "what is absent is not replaced");
-        assert_eq!(self.get(&key).await, None, "nor stored");
-        let replaces = async |seen, write| self.replace(seen, write, None).await == Some(true);
-        self.set(&key, "first   0123456789abcdef", None).await;
-        assert!(!replaces(b"another one     ", &second).await, "another value is not replaced");
-        let first = Some(Bytes::from_static(b"first   0123456789abcdef"));
-        assert_eq!(self.get(&key).await, first, "another value stays");
-        assert!(replaces(b"0123456789abcdef", &second).await, "the one seen is replaced");
-        assert_eq!(self.get(&key).await, Some(second.value.clone()), "and it is stored");
-        assert!(!replaces(b"0123456789abcdef", &second).await, "once: it is another one now");
-        let brief = write(b"brief   0123456789abcdef", Some(Duration::from_millis(30)));
-        assert!(replaces(b"0123456789abcdee", &brief).await);
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        assert_eq!(self.get(&key).await, None, "with its time to live");
-        assert!(!replaces(b"0123456789abcdef", &second).await, "expired is absent");
-        self.set(&key, "short", None).await;
-        assert!(!replaces(b"0123456789abcdef", &second).await, "nor is a short one replaced");
     }
 
     pub(super) async fn removes_and_counts(&self) {

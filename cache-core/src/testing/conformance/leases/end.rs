@@ -27,22 +27,15 @@ impl Leasing<'_> {
     pub(crate) async fn lease_ends_with_a_replacement(&self) {
         let key = self.key("replaced");
         self.put(&key, MARKED).await;
-        let seen = mark(MARKED);
-        let request = Acquire {
-            key: &key,
-            token: ONE,
-            ttl: LONG,
-            seen: Some(seen),
-            generation: 0,
-            steal: false,
-        };
+        let (ttl, seen) = (LONG, Some(mark(MARKED)));
+        let request = Acquire { key: &key, token: ONE, ttl, seen, generation: 0, steal: false };
         assert_eq!(self.ask(request).await, LEAD);
         let write = Write { key: key.clone(), value: "another one, and longer".into(), ttl: None };
-        let other = b"another one     ";
-        let Some(replaced) = self.suite.replace(other, &write, None).await else { return };
+        let other = b"of yet another..";
+        let Some(replaced) = self.suite.replace(*other, &write, None).await else { return };
         assert!(!replaced);
-        assert!(self.holds(&key, ONE).await, "what is not replaced keeps its lease");
-        assert_eq!(self.suite.replace(&seen, &write, None).await, Some(true));
+        assert!(self.holds(&key, ONE).await, "the lease of what is not replaced goes on");
+        assert_eq!(self.suite.replace(mark(MARKED), &write, None).await, Some(true));
         self.refuses(&key, ONE, "after a replacement").await;
     }
 
