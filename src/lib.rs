@@ -21,6 +21,9 @@ pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 pub mod guide {
     #[doc = include_str!("../docs/from-cached.md")]
     pub mod from_cached {}
+    #[doc = include_str!("../docs/testing.md")]
+    #[cfg(feature = "testing")]
+    pub mod testing {}
     #[doc = include_str!("../docs/health.md")]
     pub mod health {}
     #[cfg(feature = "config")]
@@ -46,12 +49,16 @@ pub mod redis {
     pub use cache_redis::{Redis, RedisBuilder, client, operating};
 }
 
-/// The test kit (feature `testing`).
+/// The test kit (feature `testing`): isolated caches, counts, faulty backends, the conformance suite. See
+/// [`guide::testing`].
 #[cfg(feature = "testing")]
 pub mod testing {
+    pub use cache_core::testing::{
+        At, Counts, Damage, Expect, Faults, Faulty, Gate, Kit, KitBuilder, Log, Operation, Outcome,
+        Recorded, Recording, Weather, carried, conformance, isolated,
+    };
     #[doc(hidden)]
-    pub use cache_core::testing::bytes;
-    pub use cache_core::testing::conformance;
+    pub use cache_core::testing::{RuleSet, bytes, check, rules};
 }
 
 #[doc(hidden)]

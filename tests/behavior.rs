@@ -4,6 +4,8 @@
 
 #[path = "behavior/bad_input.rs"]
 mod bad_input;
+#[path = "behavior/broken_backends.rs"]
+mod broken_backends;
 #[path = "behavior/chaos.rs"]
 mod chaos;
 #[path = "behavior/codecs.rs"]
@@ -70,6 +72,8 @@ mod schedule;
 mod schema_changes;
 #[path = "behavior/second_process.rs"]
 mod second_process;
+#[path = "behavior/sqlite.rs"]
+mod sqlite;
 #[path = "behavior/statistics.rs"]
 mod statistics;
 #[path = "support/stored.rs"]
@@ -79,6 +83,14 @@ mod support;
 mod telling;
 #[path = "behavior/tenants.rs"]
 mod tenants;
+#[path = "behavior/test_kit.rs"]
+mod test_kit;
+#[path = "behavior/test_kit_backends.rs"]
+mod test_kit_backends;
+#[path = "behavior/test_kit_counts.rs"]
+mod test_kit_counts;
+#[path = "behavior/test_kit_reach.rs"]
+mod test_kit_reach;
 #[path = "behavior/three_tierings.rs"]
 mod three_tierings;
 #[path = "behavior/time.rs"]

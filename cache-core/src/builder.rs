@@ -15,6 +15,7 @@ use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
 use crate::observe::{Counters, Moment};
+use crate::registry::world;
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights};
 use crate::{BackendErrorKind, Error};
@@ -56,13 +57,18 @@ impl std::fmt::Debug for Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
+        // What a program's set-up builds in a test kit goes by the kit's clock.
+        Self::at(world::current().map(|world| world.clock.clone()).unwrap_or_default())
+    }
+
+    pub(crate) fn at(clock: Clock) -> Self {
         Self {
             name: None,
             namespace: "larder".to_owned(),
             memory: Some(Memory::default()),
             remote: None,
             default_ttl: None,
-            clock: Clock::default(),
+            clock,
             seed: None,
             wire: Wire::default(),
             breaker: BreakerLimits::default(),
@@ -159,7 +165,7 @@ impl Builder {
         self
     }
 
-    /// The clock that freshness is measured by.
+    /// The clock that freshness is measured by. Default: the system's; in a test kit the kit's.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
