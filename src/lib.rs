@@ -23,6 +23,21 @@ pub mod guide {
     pub mod from_cached {}
     #[doc = include_str!("../docs/health.md")]
     pub mod health {}
+    #[cfg(feature = "config")]
+    #[cfg_attr(feature = "config-toml", doc = include_str!("../docs/configuration.md"))]
+    #[cfg_attr(not(feature = "config-toml"), doc = "Built with the feature `config-toml`.")]
+    pub mod configuration {}
+}
+
+/// Caches from the environment, from files and from code (feature `config`): see
+/// [the guide](crate::guide::configuration).
+#[cfg(feature = "config")]
+pub mod config {
+    pub use cache_config::{
+        Algorithm, BreakerConfig, CacheConfig, Caches, Changes, Codec, CompressionConfig, Config,
+        ConfigError, Connect, EncryptionConfig, Eviction, Format, FromEnv, KeyConfig, Layers,
+        MemoryConfig, Mistake, RedisConfig, Secret, Ttl, from_env, from_file,
+    };
 }
 
 /// The Redis tier (feature `redis`).

@@ -10,6 +10,16 @@ mod chaos;
 mod codecs;
 #[path = "behavior/compression.rs"]
 mod compression;
+#[path = "behavior/configuration.rs"]
+mod configuration;
+#[path = "behavior/configuration_changes.rs"]
+mod configuration_changes;
+#[path = "behavior/configuration_mistakes.rs"]
+mod configuration_mistakes;
+#[path = "behavior/configuration_page.rs"]
+mod configuration_page;
+#[path = "behavior/configuration_processes.rs"]
+mod configuration_processes;
 #[path = "behavior/conformance.rs"]
 mod conformance;
 #[path = "behavior/early.rs"]

@@ -50,6 +50,11 @@ impl BackendError {
     pub fn kind(&self) -> BackendErrorKind {
         self.kind
     }
+
+    /// What the store answered, or what is wrong with what the backend was given.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 /// A load took longer than its function's `hard_timeout` and there was no old value to serve.

@@ -9,6 +9,9 @@
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle and its methods; its configuration; default and named caches |
 //! | `tenant`, `typed` | views that share nothing; the entries of a model |
+//! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
+//! | `adjust` | what can be changed while a cache runs |
+//! | `tenant` | views that share nothing |
 //! | `warm` | many calls at once |
 //! | `cell` | what ends with the instance that it belongs to |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
@@ -23,6 +26,7 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod adjust;
 mod backend;
 mod batch;
 mod builder;

@@ -8,6 +8,7 @@ mod owed;
 mod remote;
 mod state;
 
+pub(crate) use breaker::BreakerLimits;
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};

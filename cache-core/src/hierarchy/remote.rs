@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, BreakerLimits};
 use super::bus::{self, Message};
 use super::lease::Ask;
 use super::owed::{Owed, Trying, Undone};
@@ -77,6 +77,11 @@ impl Remote {
             settling: tokio::sync::Mutex::new(()),
             clock,
         }
+    }
+
+    pub(crate) fn with_breaker(mut self, limits: BreakerLimits) -> Self {
+        self.breaker = self.breaker.with(limits);
+        self
     }
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
