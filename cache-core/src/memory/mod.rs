@@ -21,10 +21,9 @@ mod sweeper;
 mod ttl;
 mod weight;
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-pub(crate) use config::Bound;
-pub use config::{Eviction, Memory};
+pub use config::{Capacity, Eviction, Memory};
 pub(crate) use gone::Gone;
 pub(crate) use sweeper::Sweep;
 
@@ -63,7 +62,7 @@ trait Engine {
         1
     }
     /// Takes another bound of the same kind, and gives back what goes beyond it.
-    fn resize(&self, _: Bound) -> Result<Gone, String> {
+    fn resize(&self, _: Capacity) -> Result<Gone, String> {
         Err("this engine can't change its bound while it runs; build the cache anew".to_owned())
     }
 }
@@ -71,9 +70,10 @@ trait Engine {
 /// The memory tier of one cache.
 pub(crate) struct MemoryTier {
     kind: Kind,
-    bound: Bound,
     weighers: weight::Weighers,
     schedule: schedule::Schedule,
+    eviction: Eviction,
+    capacity: Mutex<Capacity>,
 }
 
 enum Kind {
@@ -112,12 +112,23 @@ impl MemoryTier {
             Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config)),
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
-        Ok(Self { kind, bound: config.bound, weighers: config.weighers.clone(), schedule })
+        let (weighers, eviction) = (config.weighers.clone(), config.eviction);
+        Ok(Self { kind, weighers, schedule, eviction, capacity: Mutex::new(config.bound) })
     }
 
-    /// Takes another bound; what goes beyond it is gone when this returns.
-    pub(crate) fn resize(&self, bound: Bound) -> Result<Gone, String> {
-        let (field, least) = (self.bound.field(), self.engine().shards());
+    pub(crate) fn eviction(&self) -> Eviction {
+        self.eviction
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes another bound; gives back what goes beyond it.
+    pub(crate) fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+        // Held meanwhile, so that of two callers the later one's holds in every part.
+        let mut held = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+        let (field, least) = (held.field(), self.engine().shards());
         if field != bound.field() {
             return Err(format!("the memory tier is bounded by `{field}`; build the cache anew"));
         }
@@ -126,7 +137,9 @@ impl MemoryTier {
                 "the memory tier is split into {least} parts, so that {least} is the least; build the cache anew"
             ));
         }
-        self.engine().resize(bound)
+        let gone = self.engine().resize(bound)?;
+        *held = bound;
+        Ok(gone)
     }
 
     fn engine(&self) -> &dyn Engine {
