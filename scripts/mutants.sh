@@ -222,7 +222,7 @@ mutant lease-waits-its-turn $memory 's/Some\(lease\) if now < lease\.until => \{
 mutant life-compares-in-the-store $memory 's/let same = value\.and_then\(\|value\| value\.last_chunk::<MARK>\(\)\) == Some\(&seen\);/let same = true;\n            let _ = (value, seen);/'
 mutant life-ends-the-lease $memory 's/if same \{\s+store\.leases\.remove\(&write\.key\);/if same {/'
 mutant life-compares-in-memory $fence 's/Arc::ptr_eq\(held, entry\)\);\s+let gone = same\.then/Arc::ptr_eq(held, entry) || true);\n        let gone = same.then/'
-mutant life-ends-loads $life 's/let killed = self\.fences\.end\(id, Reach::Loads\);/let killed: Option<super::Killed> = None;/'
+mutant life-ends-loads $life 's/let killed = self\.fences\.end\(id, Reach::Loads\);/let killed: Option<Killed> = None;/'
 mutant life-waits-for-writes $life 's/remote\.after\(killed\)\.await;/drop(killed);/'
 mutant life-forgets-once-more $life 's/drop\(self\.forget\(id, Reach::Loads\)\);\s+Ok\(true\)/Ok(true)/'
 mutant life-half-way-is-an-eviction $life 's/let otherwise = self\.evict_otherwise\(id, key\.as_str\(\), true\);/let otherwise = self.evict_otherwise(id, key.as_str(), false);/'

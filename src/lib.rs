@@ -3,15 +3,17 @@
 #[cfg(feature = "encryption")]
 pub use cache_core::Keys;
 pub use cache_core::{
-    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Batch, BoxFuture,
-    Builder, Bytes, Cache, CacheValue, Cached, CachedCell, Call, Capacity, Clock, Codec,
-    Compression, Error, Evict, EvictEach, EvictTarget, Eviction, Expiry, Info, IntoCache, IntoTtl,
-    Invalidation, KEPT, Key, KeyBuilder, KeyStream, Leases, Listener, MARK, Memory, MemoryBackend,
-    MemoryInfo, Notice, OnError, OnUpdate, Page, Pattern, Peek, PeekEach, Policy, PolicyError,
-    Progress, Put, PutEach, RemoteInfo, RemoteValue, Report, Rule, Schedule, Source, Stampede,
-    Stats, Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction,
-    TransactionScope, Typed, Warming, Write, default_cache, disable, enable, is_enabled,
-    transaction, warm, without_cache, without_cache_sync,
+    Acquire, Acquired, Alert, AlertState, Backend, BackendError, BackendErrorKind, BackendResult,
+    BackendState, Batch, BoxFuture, BreakerHealth, Builder, BusHealth, Bytes, Cache, CacheValue,
+    Cached, CachedCell, Call, Capacity, Clock, Codec, Compression, Error, Evict, EvictEach,
+    EvictTarget, Eviction, Expiry, Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key,
+    KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,
+    MemoryInfo, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
+    Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteHealth, RemoteInfo,
+    RemoteValue, Report, Rule, Schedule, Since, Source, Stampede, Stats, Status, Subscription,
+    Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope, Typed,
+    Warming, Write, default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
+    without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 
@@ -23,6 +25,8 @@ pub mod guide {
     #[cfg_attr(feature = "config-toml", doc = include_str!("../docs/configuration.md"))]
     #[cfg_attr(not(feature = "config-toml"), doc = "Built with the feature `config-toml`.")]
     pub mod configuration {}
+    #[doc = include_str!("../docs/health.md")]
+    pub mod health {}
 }
 
 /// Caches from the environment, from files and from code (feature `config`): see

@@ -36,6 +36,10 @@ mod foreign_bytes;
 mod freshness;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "behavior/health.rs"]
+mod health;
+#[path = "behavior/health_redis.rs"]
+mod health_redis;
 #[path = "behavior/hostile_bytes.rs"]
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
@@ -48,6 +52,8 @@ mod management;
 mod management_scopes;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/monitor.rs"]
+mod monitor;
 #[path = "behavior/negative.rs"]
 mod negative;
 #[path = "behavior/off_switch.rs"]
@@ -69,6 +75,8 @@ mod statistics;
 #[path = "support/stored.rs"]
 mod stored;
 mod support;
+#[path = "support/telling.rs"]
+mod telling;
 #[path = "behavior/tenants.rs"]
 mod tenants;
 #[path = "behavior/three_tierings.rs"]

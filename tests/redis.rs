@@ -10,6 +10,8 @@ mod cluster;
 mod cluster_batches;
 #[path = "redis/cluster_changes.rs"]
 mod cluster_changes;
+#[path = "redis/health.rs"]
+mod health;
 #[path = "redis/load.rs"]
 mod load;
 #[path = "support/sentinel.rs"]

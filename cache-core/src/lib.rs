@@ -15,10 +15,10 @@
 //! | `strategy` | the life of a read: look, single flight, load, commit |
 //! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
-//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, bus |
+//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, state, bus |
 //! | `memory` | the memory tier and its engines |
 //! | `backend` | the seam for remote tiers, and one in memory |
-//! | `codec`, `observe` | bytes; counters |
+//! | `codec`, `observe` | bytes; counters, health, periodic checks |
 //! | `key`, `entry`, `policy`, `value`, `clock`, `error`, `sync` | the ground |
 #![forbid(unsafe_code)]
 
@@ -56,8 +56,8 @@ mod value;
 mod warm;
 
 pub use backend::{
-    Acquire, Acquired, Backend, BackendResult, BoxFuture, KEPT, Leases, Listener, MARK,
-    MemoryBackend, Notice, Page, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, KEPT, Leases, Listener,
+    MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Subscription, Write,
 };
 pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;
@@ -74,7 +74,10 @@ pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
 pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use key::{Key, KeyBuilder};
 pub use memory::{Capacity, Eviction, Memory};
-pub use observe::Stats;
+pub use observe::{
+    Alert, AlertState, BreakerHealth, BusHealth, Health, LastError, MemoryHealth, Monitor,
+    Monitoring, RemoteHealth, Since, Stats, Status,
+};
 pub use pattern::Pattern;
 pub use policy::{OnError, Policy, PolicyError, Stampede};
 pub use registry::default_cache;

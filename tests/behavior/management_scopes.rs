@@ -194,3 +194,26 @@ async fn an_end_that_owes_says_so() {
     soon(cache.close()).await.unwrap();
     assert_eq!(gated.calls("remove"), 3, "carried out by the second one");
 }
+
+#[tokio::test]
+async fn tenants_have_their_own() {
+    for (name, cache) in tierings().await.caches {
+        let (one, two) = (cache.tenant("one").unwrap(), cache.tenant("two").unwrap());
+        for tenant in [&one, &two] {
+            tenant
+                .insert_with("k", 1u64, Policy::new().stale_if_error(HOUR).ttl(2 * HOUR))
+                .await
+                .unwrap();
+        }
+        assert!(one.expire("k", HOUR).await.unwrap(), "{name}");
+        assert!(one.ttl("k").await.unwrap().unwrap() <= Expiry::In(HOUR), "{name}");
+        assert!(two.ttl("k").await.unwrap().unwrap() > Expiry::In(HOUR), "{name}");
+        assert!(one.persist("k").await.unwrap(), "{name}");
+        assert!(one.mark_stale("k").await.unwrap(), "{name}");
+        assert_eq!(one.get::<u64>("k").await.unwrap(), None, "{name}");
+        assert_eq!(two.get::<u64>("k").await.unwrap(), Some(1), "{name}");
+        two.insert("l", 1u64).await.unwrap();
+        assert_eq!(two.remove_many(["k", "l"]).await.unwrap(), 2, "{name}");
+        assert_eq!(ttl(&cache).await, None, "{name}: nobody's");
+    }
+}

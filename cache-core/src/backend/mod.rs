@@ -4,11 +4,14 @@
 
 mod lease;
 mod memory;
+mod state;
 mod wrappers;
 
 pub use lease::{Acquire, Acquired, KEPT, Leases, MARK};
 pub use memory::MemoryBackend;
+pub use state::{BackendState, NodeLink, NodeState};
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -212,14 +215,25 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
-    /// What the store tells of itself, as names and values; for operators. Default: nothing.
-    ///
-    /// # Behaviour
-    /// - No passwords.
-    fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
     /// Whether the store answers.
     fn ping(&self) -> BackendResult<'_, ()>;
+
+    /// What it knows of its connections. Default: nothing.
+    ///
+    /// # Behaviour
+    /// - At once: without asking the store, and without waiting for anybody.
+    /// - Addresses and errors are shown to operators: they hold no user and no password.
+    fn state(&self) -> BackendState {
+        BackendState::default()
+    }
+
+    /// What the store tells of itself, by the store's own names. Default: nothing.
+    ///
+    /// # Behaviour
+    /// - Of a store of several servers, each name stands behind its server's address and a slash, as in
+    ///   `10.0.0.1:7000/used_memory`; those that can't be asked are left out. An error if that is all of them.
+    /// - No user and no password is in it.
+    fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+        Box::pin(async { Ok(BTreeMap::new()) })
+    }
 }

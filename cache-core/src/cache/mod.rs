@@ -33,7 +33,7 @@ use crate::hierarchy::Remote;
 use crate::invalidation::{Events, Fences, Generations};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
-use crate::observe::Counters;
+use crate::observe::{Counters, Moment};
 use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights, Plan, Reading, Work};
@@ -51,6 +51,7 @@ pub struct Cache {
 
 /// What the handles share.
 pub(crate) struct Inner {
+    pub(crate) built: Moment,
     pub(crate) name: Option<String>,
     pub(crate) namespace: String,
     pub(crate) memory: Option<MemoryTier>,

@@ -2,9 +2,11 @@
 
 mod breaker;
 mod bus;
+mod health;
 mod lease;
 mod owed;
 mod remote;
+mod state;
 
 pub(crate) use breaker::BreakerLimits;
 pub(crate) use bus::Bus;

@@ -47,6 +47,10 @@ impl Owed {
         self.list().is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.list().len()
+    }
+
     /// One eviction that is owed, to be tried now; it is owed again if it is not settled.
     pub(crate) fn next(&self) -> Option<Trying<'_>> {
         let debt = self.list().pop()?;

@@ -10,6 +10,7 @@ use super::breaker::{Breaker, BreakerLimits};
 use super::bus::{self, Message};
 use super::lease::Ask;
 use super::owed::{Owed, Trying, Undone};
+use super::state::Record;
 use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Write};
 use crate::clock::{Clock, Timestamp};
 use crate::invalidation::{Generations, Killed};
@@ -22,6 +23,7 @@ pub(crate) struct Remote {
     instance: u64,
     owed: Owed,
     breaker: Breaker,
+    record: Record,
     settling: tokio::sync::Mutex<()>,
     clock: Clock,
 }
@@ -64,12 +66,14 @@ impl Remote {
         instance: u64,
         clock: Clock,
     ) -> Self {
+        let record = Record::new(namespace, backend.name(), clock.clone());
         Self {
             backend,
             namespace: namespace.to_owned(),
             instance,
             owed: Owed::default(),
             breaker: Breaker::new(clock.clone()),
+            record,
             settling: tokio::sync::Mutex::new(()),
             clock,
         }
@@ -82,6 +86,22 @@ impl Remote {
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn owed_evictions(&self) -> usize {
+        self.owed.len()
     }
 
     /// Where a value lies. A namespace has no `:`, so no two namespaces share a key.
@@ -115,11 +135,17 @@ impl Remote {
             return Err(BackendError::new(BackendErrorKind::Unreachable, "breaker", message));
         }
         let result = operation.await;
+        self.weigh(&result);
+        result
+    }
+
+    /// What an operation's end says of the tier.
+    pub(super) fn weigh<T>(&self, result: &Result<T, BackendError>) {
         let failed = result.as_ref().is_err_and(|error| {
             matches!(error.kind(), BackendErrorKind::Unreachable | BackendErrorKind::TimedOut)
         });
         self.breaker.record(!failed);
-        result
+        self.ended(result);
     }
 
     /// Tries what is owed first: until that is done, the tier is not to be read or written.
@@ -127,11 +153,17 @@ impl Remote {
         self: &Arc<Self>,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
+        self.settle_owed().await?;
+        self.tried(operation).await
+    }
+
+    /// Carries out what is owed, if anything is.
+    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
         // Held: another is working off what it has taken from the list.
         if !self.owed.is_empty() || self.settling.try_lock().is_err() {
             self.settle().await?;
         }
-        self.tried(operation).await
+        Ok(())
     }
 
     /// Whether it failed when it was last asked.
@@ -148,14 +180,6 @@ impl Remote {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => runtime.spawn(settling).await.unwrap_or_else(|_| Err(unsettled())),
             Err(_) => Box::pin(settling).await,
-        }
-    }
-
-    /// Carries out what is owed, if anything is.
-    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
-        match self.owed.is_empty() {
-            true => Ok(()),
-            false => self.settle().await,
         }
     }
 
