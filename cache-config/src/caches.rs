@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cache_core::Cache;
+use cache_core::{Cache, Capacity};
 
 use crate::check::path_of;
 use crate::fields::CacheConfig;
@@ -60,7 +60,7 @@ impl Caches {
     }
 
     /// Applies what differs in `config` from what holds, as far as that is safe while the caches run: `enabled`,
-    /// `default_ttl`, and the memory tier's bound, where its engine can ([`Cache::set_max_entries`]). It is for
+    /// `default_ttl`, and the memory tier's bound, where its engine can ([`Cache::set_capacity`]). It is for
     /// a configuration that was read anew, for example on SIGHUP.
     ///
     /// All else needs a restart, as new and missing caches do; it is listed, and left as it was.
@@ -119,14 +119,14 @@ impl Running {
             }
             "memory.max_entries" if wanted.memory.max_bytes.is_none() => {
                 let entries = wanted.memory.max_entries.unwrap_or(ENTRIES);
-                if self.cache.set_max_entries(entries).is_err() {
+                if self.cache.set_capacity(Capacity::Entries(entries)).is_err() {
                     return false;
                 }
                 held.memory.max_entries = wanted.memory.max_entries;
             }
             "memory.max_bytes" => {
                 let Some(bytes) = wanted.memory.max_bytes else { return false };
-                if self.cache.set_max_bytes(bytes).is_err() {
+                if self.cache.set_capacity(Capacity::Bytes(bytes)).is_err() {
                     return false;
                 }
                 held.memory.max_bytes = wanted.memory.max_bytes;

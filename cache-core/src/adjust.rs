@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::memory::Capacity;
-use crate::{Cache, Error};
+use crate::{Cache, Capacity, Error};
 
 /// The time to live of entries whose policy names none, in nanoseconds; all bits for "they do not expire".
 #[derive(Debug)]
@@ -59,32 +58,15 @@ impl Cache {
         Ok(())
     }
 
-    /// Changes the bound of a memory tier that was built with [`Memory::max_entries`]. If it holds more, the
-    /// surplus goes before this returns, by the tier's own policy.
+    /// Changes the bound of the memory tier. If it holds more, the surplus goes before this returns, by the tier's
+    /// own policy. The tier keeps the parts that it was split into when it was built: after it has become smaller,
+    /// so has the heaviest entry that a tier bounded by bytes can keep.
     ///
     /// # Errors
-    /// [`Error::Config`], and nothing was changed: there is no memory tier, it is bounded by bytes, the bound is
-    /// less than one for each of the parts that the tier was split into when it was built, or the engine is
-    /// `moka` (`Eviction::Lru`, `Eviction::Lfu`), whose bound can't be changed.
-    ///
-    /// [`Memory::max_entries`]: crate::Memory::max_entries
-    pub fn set_max_entries(&self, entries: u64) -> Result<(), Error> {
-        self.resize(Capacity::Entries(entries))
-    }
-
-    /// Changes the bound of a memory tier that was built with [`Memory::max_bytes`], as
-    /// [`set_max_entries`](Self::set_max_entries) does. The tier keeps the number of its parts: after it has
-    /// become smaller, so has the heaviest entry that it can keep.
-    ///
-    /// # Errors
-    /// As [`set_max_entries`](Self::set_max_entries), where the tier is bounded by entries.
-    ///
-    /// [`Memory::max_bytes`]: crate::Memory::max_bytes
-    pub fn set_max_bytes(&self, bytes: u64) -> Result<(), Error> {
-        self.resize(Capacity::Bytes(bytes))
-    }
-
-    fn resize(&self, bound: Capacity) -> Result<(), Error> {
+    /// [`Error::Config`], and nothing was changed: there is no memory tier, it is bounded by the other kind, the
+    /// bound is less than one for each of its parts, or the engine is `moka` (`Eviction::Lru`, `Eviction::Lfu`),
+    /// whose bound can't be changed.
+    pub fn set_capacity(&self, capacity: Capacity) -> Result<(), Error> {
         let Some(memory) = &self.inner.memory else {
             return Err(Error::config(
                 "memory",
@@ -92,6 +74,9 @@ impl Cache {
             ));
         };
         // What went is dropped here, under no lock.
-        memory.resize(bound).map(drop).map_err(|message| Error::config(bound.field(), message))
+        memory
+            .resize(capacity)
+            .map(drop)
+            .map_err(|message| Error::config(capacity.field(), message))
     }
 }

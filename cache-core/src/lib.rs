@@ -8,10 +8,8 @@
 //! | [`__private`] | all that expansions call |
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle and its methods; its configuration; default and named caches |
-//! | `tenant`, `typed` | views that share nothing; the entries of a model |
-//! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
 //! | `adjust` | what can be changed while a cache runs |
-//! | `tenant` | views that share nothing |
+//! | `tenant`, `typed` | views that share nothing; the entries of a model |
 //! | `warm` | many calls at once |
 //! | `cell` | what ends with the instance that it belongs to |
 //! | `strategy` | the life of a read: look, single flight, load, commit |

@@ -7,7 +7,7 @@ use larder::config::{
     Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, Config, Connect, Eviction,
     Format, FromEnv, MemoryConfig, RedisConfig, Ttl,
 };
-use larder::{Cache, cached};
+use larder::{Cache, Capacity, cached};
 use proptest::prelude::*;
 
 use crate::support::{Proxy, Server, eventually};
@@ -148,9 +148,9 @@ async fn a_named_cache_takes_over_what_it_does_not_say() {
 async fn a_bound_replaces_one_of_the_other_kind() {
     let config = toml("[memory]\nmax_entries = 100\n[caches.large.memory]\nmax_bytes = '8 MiB'");
     let caches = config.build().await.unwrap();
-    caches.get(None).unwrap().set_max_entries(200).unwrap();
-    caches.get("large").unwrap().set_max_bytes(16 << 20).unwrap();
-    assert!(caches.get("large").unwrap().set_max_entries(200).is_err());
+    caches.get(None).unwrap().set_capacity(Capacity::Entries(200)).unwrap();
+    caches.get("large").unwrap().set_capacity(Capacity::Bytes(16 << 20)).unwrap();
+    assert!(caches.get("large").unwrap().set_capacity(Capacity::Entries(200)).is_err());
 }
 
 #[cached(cache = "configured", key = "number:{n}")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larder::config::{Changes, Config, Format};
 use larder::redis::Redis;
-use larder::{Cache, Clock, Error, Eviction, Memory, MemoryBackend};
+use larder::{Cache, Capacity, Clock, Error, Eviction, Memory, MemoryBackend};
 
 fn toml(text: &str) -> Config {
     Config::layers().text(Format::Toml, "larder.toml", text).load().unwrap()
@@ -50,16 +50,18 @@ async fn a_smaller_bound_holds_at_once_and_a_larger_one_from_then_on() {
         let before = cache.stats();
         assert!(before.entries > 3_500, "{eviction:?}: {}", before.entries);
 
-        cache.set_max_entries(1_000).unwrap();
+        cache.set_capacity(Capacity::Entries(1_000)).unwrap();
         let small = cache.stats();
         assert!((900..=1_000).contains(&small.entries), "{eviction:?}: {}", small.entries);
+        let told = cache.info().await.memory.map(|memory| memory.capacity);
+        assert_eq!(told, Some(Capacity::Entries(1_000)));
         let gone = before.entries - small.entries;
         assert_eq!(small.evicted_capacity - before.evicted_capacity, gone, "{eviction:?}");
         assert!(small.bytes < before.bytes / 3, "{eviction:?}: what went is not counted any more");
 
         fill(&cache, 2_000).await;
         assert!(cache.stats().entries <= 1_000, "{eviction:?}: it stays within its bound");
-        cache.set_max_entries(4_096).unwrap();
+        cache.set_capacity(Capacity::Entries(4_096)).unwrap();
         fill(&cache, 3_000).await;
         assert!(cache.stats().entries > 2_500, "{eviction:?}: {}", cache.stats().entries);
     }
@@ -72,7 +74,7 @@ async fn bytes_as_well() {
         let cache = Cache::builder().memory(memory).build().unwrap();
         fill(&cache, 1_500).await;
         assert!(cache.stats().bytes > 20 << 20);
-        cache.set_max_bytes(8 << 20).unwrap();
+        cache.set_capacity(Capacity::Bytes(8 << 20)).unwrap();
         let bytes = cache.stats().bytes;
         assert!((4 << 20..=8 << 20).contains(&bytes), "{eviction:?}: {bytes}");
     }
@@ -86,7 +88,7 @@ async fn what_goes_may_use_the_cache() {
     impl Drop for Nosy {
         fn drop(&mut self) {
             let _ = self.0.stats();
-            let _ = self.0.set_max_entries(500);
+            let _ = self.0.set_capacity(Capacity::Entries(500));
         }
     }
     for eviction in [Eviction::Auto, Eviction::Ttl] {
@@ -97,7 +99,9 @@ async fn what_goes_may_use_the_cache() {
             nosy(&cache, n).await;
         }
         let resized = cache.clone();
-        let done = tokio::task::spawn_blocking(move || resized.set_max_entries(600).unwrap());
+        let done = tokio::task::spawn_blocking(move || {
+            resized.set_capacity(Capacity::Entries(600)).unwrap()
+        });
         tokio::time::timeout(Duration::from_secs(10), done).await.expect("a deadlock").unwrap();
         assert!(cache.stats().entries <= 600);
         cache.clear().await.unwrap();
@@ -115,25 +119,28 @@ async fn what_a_tier_can_not_do_is_refused_and_changes_nothing() {
     let cache = |memory: Memory| Cache::builder().memory(memory).build().unwrap();
     let entries = cache(Memory::max_entries(100));
     assert_eq!(
-        refused(entries.set_max_bytes(1 << 20)),
+        refused(entries.set_capacity(Capacity::Bytes(1 << 20))),
         "max_bytes: the memory tier is bounded by `max_entries`; build the cache anew"
     );
-    let zero = refused(entries.set_max_entries(0));
+    let zero = refused(entries.set_capacity(Capacity::Entries(0)));
     assert!(zero.starts_with("max_entries: the memory tier is split into "), "{zero}");
     let bytes = cache(Memory::max_bytes(1 << 20));
     assert_eq!(
-        refused(bytes.set_max_entries(100)),
+        refused(bytes.set_capacity(Capacity::Entries(100))),
         "max_entries: the memory tier is bounded by `max_bytes`; build the cache anew"
     );
     for eviction in [Eviction::Lru, Eviction::Lfu] {
         assert_eq!(
-            refused(cache(Memory::max_entries(100).policy(eviction)).set_max_entries(50)),
+            refused(
+                cache(Memory::max_entries(100).policy(eviction))
+                    .set_capacity(Capacity::Entries(50))
+            ),
             "max_entries: this engine can't change its bound while it runs; build the cache anew"
         );
     }
     let remote = Cache::builder().no_memory().remote(MemoryBackend::new()).build().unwrap();
     assert_eq!(
-        refused(remote.set_max_entries(100)),
+        refused(remote.set_capacity(Capacity::Entries(100))),
         "memory: this cache has no memory tier; build it with one"
     );
 }

@@ -8,6 +8,8 @@ use larder::config::{
     EncryptionConfig, Eviction, KeyConfig, MemoryConfig, RedisConfig, Secret, Ttl,
 };
 
+use larder::Capacity;
+
 const PAGE: &str = include_str!("../../docs/configuration.md");
 const EXAMPLE: &str = include_str!("../../examples/larder.toml");
 
@@ -136,6 +138,6 @@ async fn the_example_makes_the_caches_that_it_says() {
     let ttl = |name| caches.get(name).unwrap().default_ttl();
     assert_eq!(ttl(None), Some(Duration::from_secs(300)));
     assert_eq!(ttl(Some("sessions")), Some(Duration::from_secs(1_800)));
-    caches.get("sessions").unwrap().set_max_bytes(128 << 20).unwrap();
+    caches.get("sessions").unwrap().set_capacity(Capacity::Bytes(128 << 20)).unwrap();
     caches.get("pages").unwrap().insert("a", 1u64).await.unwrap();
 }

@@ -21,7 +21,7 @@ mod sweeper;
 mod ttl;
 mod weight;
 
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use config::{Capacity, Eviction, Memory};
 pub(crate) use gone::Gone;
@@ -73,7 +73,7 @@ pub(crate) struct MemoryTier {
     weighers: weight::Weighers,
     schedule: schedule::Schedule,
     eviction: Eviction,
-    capacity: RwLock<Capacity>,
+    capacity: Mutex<Capacity>,
 }
 
 enum Kind {
@@ -113,7 +113,7 @@ impl MemoryTier {
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
         let (weighers, eviction) = (config.weighers.clone(), config.eviction);
-        Ok(Self { kind, weighers, schedule, eviction, capacity: RwLock::new(config.bound) })
+        Ok(Self { kind, weighers, schedule, eviction, capacity: Mutex::new(config.bound) })
     }
 
     pub(crate) fn eviction(&self) -> Eviction {
@@ -121,13 +121,14 @@ impl MemoryTier {
     }
 
     pub(crate) fn capacity(&self) -> Capacity {
-        *self.capacity.read().unwrap_or_else(PoisonError::into_inner)
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes another bound; what goes beyond it is gone when this returns.
+    /// Takes another bound; gives back what goes beyond it.
     pub(crate) fn resize(&self, bound: Capacity) -> Result<Gone, String> {
-        let mut capacity = self.capacity.write().unwrap_or_else(PoisonError::into_inner);
-        let (field, least) = (capacity.field(), self.engine().shards());
+        // Held meanwhile, so that of two callers the later one's holds in every part.
+        let mut held = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+        let (field, least) = (held.field(), self.engine().shards());
         if field != bound.field() {
             return Err(format!("the memory tier is bounded by `{field}`; build the cache anew"));
         }
@@ -137,7 +138,7 @@ impl MemoryTier {
             ));
         }
         let gone = self.engine().resize(bound)?;
-        *capacity = bound;
+        *held = bound;
         Ok(gone)
     }
 
