@@ -10,8 +10,14 @@ mod cluster;
 mod cluster_batches;
 #[path = "redis/cluster_changes.rs"]
 mod cluster_changes;
+#[path = "support/fleet.rs"]
+mod fleet;
 #[path = "redis/load.rs"]
 mod load;
+#[path = "support/process.rs"]
+mod process;
+#[path = "redis/processes.rs"]
+mod processes;
 #[path = "support/sentinel.rs"]
 mod sentinel;
 #[path = "redis/sentinel_failover.rs"]
