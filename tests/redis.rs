@@ -10,6 +10,8 @@ mod cluster;
 mod cluster_batches;
 #[path = "redis/cluster_changes.rs"]
 mod cluster_changes;
+#[path = "redis/faults.rs"]
+mod faults;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "redis/load.rs"]
@@ -25,3 +27,5 @@ mod sentinel_failover;
 mod support;
 #[path = "redis/tracking.rs"]
 mod tracking;
+#[path = "support/trial.rs"]
+mod trial;

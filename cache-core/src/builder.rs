@@ -182,7 +182,7 @@ impl Builder {
             name: self.name,
             namespace: self.namespace,
             memory,
-            remote: remote.map(Arc::new),
+            remote: remote.map(Remote::shared),
             default_ttl: self.default_ttl,
             clock: self.clock,
             fences: Fences::new(),

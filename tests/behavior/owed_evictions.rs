@@ -193,6 +193,21 @@ async fn a_function_reads_first() {
     }
 }
 
+/// Who evicted asks Redis for nothing any more: the others are not to read the old value for ever.
+#[tokio::test]
+async fn nobody_reads() {
+    for memory in [true, false] {
+        let scene = Scene::new(memory).await;
+        scene.proxy.down();
+        scene.cache.remove("row").await.unwrap_err();
+        scene.proxy.up();
+        eventually("the others see it", async || {
+            scene.other.get::<u64>("row").await.unwrap().is_none()
+        })
+        .await;
+    }
+}
+
 /// Many evictions are owed at once, and what was not evicted stays.
 #[tokio::test]
 async fn many_at_once() {

@@ -5,6 +5,7 @@ mod bus;
 mod lease;
 mod owed;
 mod remote;
+mod settler;
 
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};

@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::settler::Settler;
 use crate::Pattern;
 use crate::invalidation::Killed;
 
@@ -26,7 +27,10 @@ struct Debt {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Owed(Mutex<Vec<Debt>>);
+pub(crate) struct Owed {
+    list: Mutex<Vec<Debt>>,
+    settler: Settler,
+}
 
 /// An eviction that is being tried; if it is dropped unsettled, it is owed.
 pub(crate) struct Trying<'a> {
@@ -35,8 +39,20 @@ pub(crate) struct Trying<'a> {
 }
 
 impl Owed {
+    /// A list that `settler` works off.
+    pub(super) fn settled_by(settler: Settler) -> Self {
+        Self { list: Mutex::default(), settler }
+    }
+
+    /// Has it worked off, if there is anything.
+    pub(super) fn wake_settler(&self) {
+        if !self.is_empty() {
+            self.settler.wake();
+        }
+    }
+
     fn list(&self) -> MutexGuard<'_, Vec<Debt>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn trying(&self, undone: Undone, writers: Vec<Killed>) -> Trying<'_> {
@@ -97,6 +113,7 @@ impl Drop for Trying<'_> {
     fn drop(&mut self) {
         if let Some(debt) = self.debt.take() {
             self.owed.push(debt);
+            self.owed.wake_settler();
         }
     }
 }

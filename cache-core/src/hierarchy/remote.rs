@@ -1,7 +1,7 @@
 //! The remote tier: a backend under a namespace. Reads and writes go through
 //! [`Remote::guarded`]: what is owed first, then the operation, each past the breaker.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use super::breaker::Breaker;
 use super::bus::{self, Message};
 use super::lease::Ask;
 use super::owed::{Owed, Trying, Undone};
+use super::settler::Settler;
 use crate::backend::{Acquire, Acquired, Backend, Leases, Notice, Write};
 use crate::clock::{Clock, Timestamp};
 use crate::invalidation::{Generations, Killed};
@@ -73,6 +74,20 @@ impl Remote {
             settling: tokio::sync::Mutex::new(()),
             clock,
         }
+    }
+
+    /// Shared from now on: what it owes is carried out in the background, too.
+    pub(crate) fn shared(self) -> Arc<Self> {
+        let owed = |this: &Weak<Self>| Owed::settled_by(Settler::of(Weak::clone(this)));
+        Arc::new_cyclic(|this| Self { owed: owed(this), ..self })
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn wake_if_owing(&self) {
+        self.owed.wake_settler();
     }
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
@@ -146,7 +161,7 @@ impl Remote {
         }
     }
 
-    async fn settle_now(&self) -> Result<(), BackendError> {
+    pub(super) async fn settle_now(&self) -> Result<(), BackendError> {
         // One at a time: who comes second finds nothing owed any more, and not a list that another
         // has taken but not yet worked off.
         let until = self.clock.now().after(PATIENCE);
