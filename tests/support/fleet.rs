@@ -99,9 +99,11 @@ async fn watch(origin: &Path, id: u64) -> u128 {
     let (origin, runtime) = (origin.to_owned(), Handle::current());
     let watching = tokio::task::spawn_blocking(move || {
         loop {
+            // It is gone by now if it is not there: what follows is a load.
+            let looked = micros();
             let read = item(&origin, Duration::ZERO, id).traced();
             if runtime.block_on(read).source != Source::Memory {
-                return micros();
+                return looked;
             }
             std::thread::sleep(LOOK);
         }
