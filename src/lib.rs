@@ -7,8 +7,8 @@ pub use cache_core::{
     Builder, Bytes, Cache, CacheValue, Cached, CachedCell, Call, Clock, Codec, Compression, Error,
     Evict, EvictEach, EvictTarget, Eviction, IntoCache, IntoTtl, Invalidation, KEPT, Leases,
     Listener, MARK, Memory, MemoryBackend, Notice, OnError, Page, Pattern, Peek, PeekEach, Policy,
-    PolicyError, Progress, Put, PutEach, RemoteValue, Report, Rule, Schedule, Source, Stampede,
-    Stats, Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction,
+    PolicyError, Progress, Put, PutEach, RemoteValue, Removed, Report, Rule, Schedule, Source,
+    Stampede, Stats, Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction,
     TransactionScope, Warming, Write, default_cache, disable, enable, is_enabled, transaction,
     warm, without_cache, without_cache_sync,
 };

@@ -10,6 +10,8 @@ mod cluster;
 mod cluster_batches;
 #[path = "redis/cluster_changes.rs"]
 mod cluster_changes;
+#[path = "redis/cluster_parts.rs"]
+mod cluster_parts;
 #[path = "redis/faults.rs"]
 mod faults;
 #[path = "support/fleet.rs"]

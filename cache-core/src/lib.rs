@@ -54,7 +54,7 @@ mod warm;
 
 pub use backend::{
     Acquire, Acquired, Backend, BackendResult, BoxFuture, KEPT, Leases, Listener, MARK,
-    MemoryBackend, Notice, Page, Subscription, Write,
+    MemoryBackend, Notice, Page, Removed, Subscription, Write,
 };
 pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;

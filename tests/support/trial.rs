@@ -192,11 +192,9 @@ pub(crate) async fn trial(fault: Fault, timeout: Duration, lasts: Duration) -> F
         }));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let before = book.lock().unwrap().evictions;
     let began = Instant::now();
     fault.strike(&mut site, lasts).await;
     let ended = Instant::now();
-    let during = book.lock().unwrap().evictions - before;
     fault.end(&mut site);
     let healed = Instant::now();
     within(Duration::from_secs(30), "it is used again", async || {
@@ -224,7 +222,7 @@ pub(crate) async fn trial(fault: Fault, timeout: Duration, lasts: Duration) -> F
     }
     let cleared = healed.elapsed();
     let book = std::mem::take(&mut *book.lock().unwrap());
-    book.figures(began, ended, during, (back, cleared))
+    book.figures((began, ended), (back, cleared))
 }
 
 async fn read(place: u64, cache: &Cache, origin: &Origin, book: &Mutex<Book>, stop: &AtomicBool) {
@@ -266,9 +264,7 @@ impl Book {
 
     fn figures(
         self,
-        began: Instant,
-        ended: Instant,
-        evictions: u64,
+        (began, ended): (Instant, Instant),
         (back, cleared): (Duration, Duration),
     ) -> Figures {
         let waits = |from: Instant| {
@@ -288,7 +284,7 @@ impl Book {
             p99: quantile(&all, 0.99),
             settled_p99: quantile(&settled, 0.99),
             longest: all.last().copied().unwrap_or_default(),
-            evictions,
+            evictions: self.evictions,
             owed: self.owed,
             old: self.old,
             back,

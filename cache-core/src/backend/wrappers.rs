@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Backend, BackendResult, BoxFuture, Leases, Listener, Notice, Page, Subscription, Write,
+    Backend, BackendResult, BoxFuture, Leases, Listener, Notice, Page, Removed, Subscription, Write,
 };
 use crate::{BackendError, Pattern};
 
@@ -43,6 +43,13 @@ macro_rules! forward {
                 notice: Option<&'a Notice>,
             ) -> BackendResult<'a, u64> {
                 (**self).remove(keys, notice)
+            }
+            fn remove_each<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+                notice: Option<&'a Notice>,
+            ) -> BoxFuture<'a, Removed> {
+                (**self).remove_each(keys, notice)
             }
             fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
                 (**self).generations(keys)
