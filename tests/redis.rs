@@ -18,6 +18,8 @@ mod faults;
 mod fleet;
 #[path = "redis/load.rs"]
 mod load;
+#[path = "redis/permissions.rs"]
+mod permissions;
 #[path = "support/process.rs"]
 mod process;
 #[path = "redis/processes.rs"]
