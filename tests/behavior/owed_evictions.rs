@@ -233,3 +233,21 @@ async fn many_at_once() {
     .await;
     assert_eq!(scene.server.cli(&["dbsize"]), "53", "50, the row, two generations");
 }
+
+/// More keys than are owed one by one: everything in the namespace is evicted once.
+#[tokio::test]
+async fn more_than_are_kept() {
+    let scene = Scene::new(false).await;
+    scene.other.insert("untouched", 1u64).await.unwrap();
+    scene.proxy.down();
+    for number in 0..=10_000 {
+        let key = if number == 5 { "row".to_owned() } else { format!("many:{number}") };
+        scene.cache.remove(&key).await.unwrap_err();
+    }
+    scene.proxy.up();
+    eventually("all is evicted", async || {
+        let row = scene.other.get::<u64>("row").await.unwrap();
+        row.is_none() && scene.other.get::<u64>("untouched").await.unwrap().is_none()
+    })
+    .await;
+}

@@ -14,6 +14,9 @@ use crate::invalidation::Killed;
 /// Above this many, one eviction of the whole namespace takes their place.
 const LIMIT: usize = 10_000;
 
+/// So many keys are tried together: one round trip, well within a backend's time-out.
+const TOGETHER: usize = 1_000;
+
 /// An eviction in the remote tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Undone {
@@ -58,8 +61,14 @@ struct List {
 pub(crate) struct Trying<'a> {
     owed: &'a Owed,
     debt: Option<Debt>,
-    /// Whether it was on the list before.
-    taken: bool,
+    taken: Taken,
+}
+
+/// What was on the list before.
+enum Taken {
+    Nothing,
+    Keys(Vec<String>),
+    Wide,
 }
 
 impl Owed {
@@ -80,7 +89,7 @@ impl Owed {
     }
 
     pub(crate) fn trying(&self, undone: Undone, writers: Vec<Killed>) -> Trying<'_> {
-        Trying { owed: self, debt: Some(Debt { undone, writers }), taken: false }
+        Trying { owed: self, debt: Some(Debt { undone, writers }), taken: Taken::Nothing }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -104,24 +113,17 @@ impl Owed {
         self.list().parted = parted;
     }
 
-    /// All keys that are owed, to be tried now. One at a time takes from the list.
+    /// Keys that are owed, to be tried now.
     pub(super) fn next_keys(&self) -> Option<Trying<'_>> {
         let mut list = self.list();
-        if list.keys.is_empty() {
+        let keys: Vec<String> = list.keys.keys().take(TOGETHER).cloned().collect();
+        if keys.is_empty() {
             return None;
         }
-        let owed = std::mem::take(&mut list.keys);
-        list.taken_keys = owed.keys().cloned().collect();
-        let (mut keys, mut writers) = (Vec::with_capacity(owed.len()), Vec::new());
-        for (key, after) in owed {
-            keys.push(key);
-            writers.extend(after);
-        }
-        Some(Trying {
-            owed: self,
-            debt: Some(Debt { undone: Undone::Keys(keys), writers }),
-            taken: true,
-        })
+        let writers = keys.iter().filter_map(|key| list.keys.remove(key)).flatten().collect();
+        list.taken_keys.extend(keys.iter().cloned());
+        let taken = Taken::Keys(keys.clone());
+        Some(Trying { owed: self, debt: Some(Debt { undone: Undone::Keys(keys), writers }), taken })
     }
 
     /// Another eviction that is owed, to be tried now.
@@ -129,7 +131,7 @@ impl Owed {
         let mut list = self.list();
         let debt = list.wide.pop()?;
         list.taken_wide = true;
-        Some(Trying { owed: self, debt: Some(debt), taken: true })
+        Some(Trying { owed: self, debt: Some(debt), taken: Taken::Wide })
     }
 }
 
@@ -171,11 +173,15 @@ impl List {
     }
 
     /// What was taken is done, or on the list again.
-    fn give_back(&mut self, of_keys: bool) {
-        if of_keys {
-            self.taken_keys.clear();
-        } else {
-            self.taken_wide = false;
+    fn give_back(&mut self, taken: &Taken) {
+        match taken {
+            Taken::Nothing => {}
+            Taken::Keys(keys) => {
+                for key in keys {
+                    self.taken_keys.remove(key);
+                }
+            }
+            Taken::Wide => self.taken_wide = false,
         }
     }
 }
@@ -218,14 +224,11 @@ impl Trying<'_> {
     fn end(&mut self, owed: bool) {
         let Some(debt) = self.debt.take() else { return };
         let mut list = self.owed.list();
-        let of_keys = matches!(debt.undone, Undone::Keys(_));
         // In one step: nobody sees it neither tried nor owed.
         if owed {
             list.push(debt);
         }
-        if self.taken {
-            list.give_back(of_keys);
-        }
+        list.give_back(&self.taken);
     }
 }
 

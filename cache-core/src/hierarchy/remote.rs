@@ -194,12 +194,23 @@ impl Remote {
         keys
     }
 
+    /// All keys; what a part of the store has which is away is kept aside until the others were tried.
     async fn settle_keys(&self, until: Timestamp) -> Result<(), BackendError> {
+        let (mut outcome, mut away) = (Ok(()), Vec::new());
         while let Some(mut trying) = self.owed.next_keys() {
-            self.carry_out(&mut trying, until).await?;
-            trying.settled();
+            match self.carry_out(&mut trying, until).await {
+                Ok(_) => trying.settled(),
+                Err(error) => {
+                    let of_a_part = error.is_of_a_part();
+                    outcome = Err(error);
+                    if !of_a_part {
+                        break;
+                    }
+                    away.push(trying);
+                }
+            }
         }
-        Ok(())
+        outcome
     }
 
     async fn undo(&self, trying: &mut Trying<'_>) -> Result<u64, BackendError> {
