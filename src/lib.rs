@@ -3,14 +3,17 @@
 #[cfg(feature = "encryption")]
 pub use cache_core::Keys;
 pub use cache_core::{
-    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Batch, BoxFuture,
-    Builder, Bytes, Cache, CacheValue, Cached, CachedCell, Call, Clock, Codec, Compression, Error,
-    Evict, EvictEach, EvictTarget, Eviction, IntoCache, IntoTtl, Invalidation, KEPT, Leases,
-    Listener, MARK, Memory, MemoryBackend, Notice, OnError, Page, Pattern, Peek, PeekEach, Policy,
-    PolicyError, Progress, Put, PutEach, RemoteValue, Removed, Report, Rule, Schedule, Source,
-    Stampede, Stats, Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction,
-    TransactionScope, Warming, Write, default_cache, disable, enable, is_enabled, transaction,
-    warm, without_cache, without_cache_sync,
+    Acquire, Acquired, Alert, AlertState, Backend, BackendError, BackendErrorKind, BackendResult,
+    BackendState, Batch, BoxFuture, BreakerHealth, Builder, BusHealth, Bytes, Cache, CacheValue,
+    Cached, CachedCell, Call, Capacity, Clock, Codec, Compression, Error, Evict, EvictEach,
+    EvictTarget, Eviction, Expiry, Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key,
+    KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,
+    MemoryInfo, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
+    Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteHealth, RemoteInfo,
+    RemoteValue, Removed, Report, Rule, Schedule, Since, Source, Stampede, Stats, Status,
+    Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope,
+    Typed, Warming, Write, default_cache, disable, enable, is_enabled, transaction, warm,
+    without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 
@@ -18,6 +21,8 @@ pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 pub mod guide {
     #[doc = include_str!("../docs/from-cached.md")]
     pub mod from_cached {}
+    #[doc = include_str!("../docs/health.md")]
+    pub mod health {}
 }
 
 /// The Redis tier (feature `redis`).

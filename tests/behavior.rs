@@ -26,12 +26,24 @@ mod foreign_bytes;
 mod freshness;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "behavior/health.rs"]
+mod health;
+#[path = "behavior/health_redis.rs"]
+mod health_redis;
 #[path = "behavior/hostile_bytes.rs"]
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
+#[path = "behavior/key_builder.rs"]
+mod key_builder;
+#[path = "behavior/management.rs"]
+mod management;
+#[path = "behavior/management_scopes.rs"]
+mod management_scopes;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/monitor.rs"]
+mod monitor;
 #[path = "behavior/negative.rs"]
 mod negative;
 #[path = "behavior/off_switch.rs"]
@@ -55,6 +67,8 @@ mod statistics;
 #[path = "support/stored.rs"]
 mod stored;
 mod support;
+#[path = "support/telling.rs"]
+mod telling;
 #[path = "behavior/tenants.rs"]
 mod tenants;
 #[path = "behavior/three_tierings.rs"]
@@ -71,6 +85,8 @@ mod transaction_races;
 mod transactions;
 #[path = "behavior/two_caches.rs"]
 mod two_caches;
+#[path = "behavior/typed.rs"]
+mod typed;
 #[path = "behavior/values.rs"]
 mod values;
 #[path = "behavior/warming.rs"]

@@ -16,6 +16,8 @@ mod cluster_parts;
 mod faults;
 #[path = "support/fleet.rs"]
 mod fleet;
+#[path = "redis/health.rs"]
+mod health;
 #[path = "redis/load.rs"]
 mod load;
 #[path = "redis/permissions.rs"]

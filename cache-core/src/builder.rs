@@ -13,7 +13,7 @@ use crate::hierarchy::{Bus, Remote};
 use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
-use crate::observe::Counters;
+use crate::observe::{Counters, Moment};
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights};
 use crate::{BackendErrorKind, Error};
@@ -179,6 +179,7 @@ impl Builder {
 
     fn assemble(self, memory: Option<MemoryTier>, remote: Option<Remote>, instance: u64) -> Cache {
         let inner = Inner {
+            built: Moment::now(&self.clock),
             name: self.name,
             namespace: self.namespace,
             memory,
@@ -259,7 +260,7 @@ impl Cache {
         match backend.subscribe(&remote.channel(), bus) {
             Ok(subscription) => self.inner.hold(subscription),
             Err(error) if error.kind() == BackendErrorKind::Unsupported => {
-                self.inner.generations.link(true);
+                self.inner.needs_no_bus();
             }
             Err(error) => return Err(error.into()),
         }

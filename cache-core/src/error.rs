@@ -16,7 +16,8 @@ pub struct BackendError {
 }
 
 /// The kinds of [`BackendError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BackendErrorKind {
     /// No connection, or the connection broke. The operation may or may not have taken effect.

@@ -7,17 +7,17 @@
 //! | --- | --- |
 //! | [`__private`] | all that expansions call |
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
-//! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
-//! | `tenant` | views that share nothing |
+//! | `cache`, `builder`, `registry` | the handle and its methods; its configuration; default and named caches |
+//! | `tenant`, `typed` | views that share nothing; the entries of a model |
 //! | `warm` | many calls at once |
 //! | `cell` | what ends with the instance that it belongs to |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
 //! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
-//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, bus |
+//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, state, bus |
 //! | `memory` | the memory tier and its engines |
 //! | `backend` | the seam for remote tiers, and one in memory |
-//! | `codec`, `observe` | bytes; counters |
+//! | `codec`, `observe` | bytes; counters, health, periodic checks |
 //! | `key`, `entry`, `policy`, `value`, `clock`, `error`, `sync` | the ground |
 #![forbid(unsafe_code)]
 
@@ -49,17 +49,18 @@ mod sync;
 mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod typed;
 mod value;
 mod warm;
 
 pub use backend::{
-    Acquire, Acquired, Backend, BackendResult, BoxFuture, KEPT, Leases, Listener, MARK,
-    MemoryBackend, Notice, Page, Removed, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, KEPT, Leases, Listener,
+    MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Removed, Subscription, Write,
 };
 pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;
 pub use bytes::Bytes;
-pub use cache::Cache;
+pub use cache::{Cache, Expiry, Info, KeyStream, MemoryInfo, RemoteInfo};
 pub use call::{Cached, Call, IntoCache, IntoTtl, Peek, Put, Source, Traced};
 pub use cell::CachedCell;
 pub use clock::{Clock, Timestamp};
@@ -69,8 +70,12 @@ pub use codec::{Codec, Compression, RemoteValue};
 pub(crate) use duration::parse_duration;
 pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
 pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
-pub use memory::{Eviction, Memory};
-pub use observe::Stats;
+pub use key::{Key, KeyBuilder};
+pub use memory::{Capacity, Eviction, Memory};
+pub use observe::{
+    Alert, AlertState, BreakerHealth, BusHealth, Health, LastError, MemoryHealth, Monitor,
+    Monitoring, RemoteHealth, Since, Stats, Status,
+};
 pub use pattern::Pattern;
 pub use policy::{OnError, Policy, PolicyError, Stampede};
 pub use registry::default_cache;
@@ -79,5 +84,6 @@ pub use scope::{
     without_cache_sync,
 };
 pub use tenant::Tenant;
+pub use typed::{OnUpdate, Typed};
 pub use value::CacheValue;
 pub use warm::{Progress, Report, Warming, warm};

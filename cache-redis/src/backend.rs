@@ -3,21 +3,22 @@
 //! Whether a request may be sent twice if the connection breaks is decided here: a repeated removal costs
 //! a miss at most, a repeated `SET` could overwrite what somebody else has written in between.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendError, BackendResult, BoxFuture, Leases, Listener, Notice, Page, Pattern,
-    Removed, Subscription, Write,
+    Backend, BackendError, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice,
+    Page, Pattern, Removed, Subscription, Write,
 };
-use redis::{Value, cmd};
+use redis::Value;
 
 use crate::Redis;
 use crate::bus;
-use crate::changes::CHUNK;
+use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{Failure, OnBreak, Reply, Request};
-use crate::scripts::{BUMP, Call, GENERATIONS};
-use crate::values::{bytes, command, number};
+use crate::scripts::{BUMP, Call, GENERATIONS, REPLACE};
+use crate::values::{bytes, command, count, number};
 
 impl Backend for Redis {
     fn name(&self) -> &str {
@@ -57,6 +58,28 @@ impl Backend for Redis {
             let keys = entries.iter().map(|entry| entry.key.as_str());
             self.remember(|recent| recent.changed(keys, notice));
             Ok(())
+        })
+    }
+
+    /// If the connection breaks before the answer, it is sent once more, and then says `false` even
+    /// if the first copy has stored the entry.
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        Box::pin(async move {
+            let key = write.key.as_str();
+            let args = [Bytes::copy_from_slice(&seen), write.value.clone(), expiry(write.ttl)];
+            let args = args.into_iter().chain(self.told(notice)).collect();
+            let replace = Call::new(&REPLACE, with_leases([key].into_iter()), args);
+            let reply = self.call("replace", replace).await?;
+            let replaced = count(reply).ok_or_else(|| self.unexpected("replace"))? == 1;
+            if replaced {
+                self.remember(|recent| recent.changed([key].into_iter(), notice));
+            }
+            Ok(replaced)
         })
     }
 
@@ -143,10 +166,15 @@ impl Backend for Redis {
     }
 
     fn ping(&self) -> BackendResult<'_, ()> {
-        Box::pin(async move {
-            let ping = vec![Request::anywhere(cmd("PING"))];
-            self.ask("ping", OnBreak::Repeat, ping).await.map(|_| ())
-        })
+        Box::pin(self.ping_now())
+    }
+
+    fn state(&self) -> BackendState {
+        self.connection().state()
+    }
+
+    fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+        Box::pin(self.info_now())
     }
 }
 

@@ -4,11 +4,14 @@
 
 mod lease;
 mod memory;
+mod state;
 mod wrappers;
 
 pub use lease::{Acquire, Acquired, KEPT, Leases, MARK};
 pub use memory::MemoryBackend;
+pub use state::{BackendState, NodeLink, NodeState};
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -150,6 +153,28 @@ pub trait Backend: Send + Sync + 'static {
     fn set<'a>(&'a self, entries: &'a [Write], notice: Option<&'a Notice>)
     -> BackendResult<'a, ()>;
 
+    /// Stores the entry in the place of the value whose last [`MARK`] bytes are `seen`, if that is the one that
+    /// is there; else changes nothing. Says which. What changes a life uses it (`expire`, `mark_stale`).
+    ///
+    /// A store that can't do it safely leaves it out: the default answers
+    /// [`Unsupported`](crate::BackendErrorKind::Unsupported), and what was to be changed is evicted instead.
+    ///
+    /// # Behaviour
+    /// - One step: nobody else's change comes between the comparison and the storing.
+    /// - If it stores, the key's lease ends, and `notice` is published. If not, neither.
+    /// - A value that is absent, expired or shorter than [`MARK`] is none to be replaced.
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        let _ = (seen, write, notice);
+        let message = "this backend can't replace a value only if it is still the same";
+        let error = BackendError::new(crate::BackendErrorKind::Unsupported, "replace", message);
+        Box::pin(async move { Err(error) })
+    }
+
     /// Removes `keys` and says how many were there.
     ///
     /// # Behaviour
@@ -228,4 +253,23 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether the store answers.
     fn ping(&self) -> BackendResult<'_, ()>;
+
+    /// What it knows of its connections. Default: nothing.
+    ///
+    /// # Behaviour
+    /// - At once: without asking the store, and without waiting for anybody.
+    /// - Addresses and errors are shown to operators: they hold no user and no password.
+    fn state(&self) -> BackendState {
+        BackendState::default()
+    }
+
+    /// What the store tells of itself, by the store's own names. Default: nothing.
+    ///
+    /// # Behaviour
+    /// - Of a store of several servers, each name stands behind its server's address and a slash, as in
+    ///   `10.0.0.1:7000/used_memory`; those that can't be asked are left out. An error if that is all of them.
+    /// - No user and no password is in it.
+    fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+        Box::pin(async { Ok(BTreeMap::new()) })
+    }
 }

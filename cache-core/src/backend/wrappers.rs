@@ -3,12 +3,14 @@
 //! Each method forwards to `**self`: forwarding to `self` would call itself for ever, which the
 //! conformance suite, run over every wrapper, would find.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{
-    Backend, BackendResult, BoxFuture, Leases, Listener, Notice, Page, Removed, Subscription, Write,
+    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice, Page, Removed,
+    Subscription, Write,
 };
 use crate::{BackendError, Pattern};
 
@@ -36,6 +38,14 @@ macro_rules! forward {
                 notice: Option<&'a Notice>,
             ) -> BackendResult<'a, ()> {
                 (**self).set(entries, notice)
+            }
+            fn replace<'a>(
+                &'a self,
+                seen: [u8; MARK],
+                write: &'a Write,
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, bool> {
+                (**self).replace(seen, write, notice)
             }
             fn remove<'a>(
                 &'a self,
@@ -75,6 +85,12 @@ macro_rules! forward {
             }
             fn ping(&self) -> BackendResult<'_, ()> {
                 (**self).ping()
+            }
+            fn state(&self) -> BackendState {
+                (**self).state()
+            }
+            fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+                (**self).info()
             }
         }
     )* };

@@ -48,7 +48,7 @@ impl Wire {
         coder: Coder,
         (namespace, key): (&str, &str),
         envelope: &Envelope,
-        value: &(dyn Any + Send + Sync),
+        value: &dyn Any,
     ) -> Result<Vec<u8>, String> {
         let payload = (coder.encode)(value, self.codec)?;
         let length = payload.len();
@@ -67,6 +67,31 @@ impl Wire {
         self.seal.close(Place { namespace, key }, &[head, payload].concat())
     }
 
+    /// What stands in front of a value, of whatever type that is; `None` if it is damaged or lies at the wrong
+    /// place.
+    pub(crate) fn envelope(
+        &self,
+        (namespace, key): (&str, &str),
+        bytes: &[u8],
+    ) -> Option<Envelope> {
+        let contents = self.seal.open(Place { namespace, key }, bytes)?;
+        head(&contents).map(|((_, envelope), _)| envelope)
+    }
+
+    /// The same value with another envelope; `None` where [`envelope`](Self::envelope) is.
+    pub(crate) fn with_envelope(
+        &self,
+        (namespace, key): (&str, &str),
+        bytes: &[u8],
+        envelope: &Envelope,
+    ) -> Option<Vec<u8>> {
+        let place = Place { namespace, key };
+        let contents = self.seal.open(place, bytes)?;
+        let ((form, _), payload) = head(&contents)?;
+        let head = postcard::to_stdvec(&(form, envelope)).ok()?;
+        self.seal.close(place, &[&head, contents.get(payload..)?].concat()).ok()
+    }
+
     /// What is stored in `bytes`; `None` if it is damaged, lies at the wrong place, is another type's, was
     /// written in a way that is not compiled in, or is too long.
     pub(crate) fn open<'a>(
@@ -76,9 +101,7 @@ impl Wire {
         bytes: &'a [u8],
     ) -> Option<Opened<'a>> {
         let contents = self.seal.open(Place { namespace, key }, bytes)?;
-        let ((form, envelope), rest) =
-            postcard::take_from_bytes::<(Form, Envelope)>(&contents).ok()?;
-        let payload = contents.len() - rest.len();
+        let ((form, envelope), payload) = head(&contents)?;
         let codec = Codec::of_id(form.codec)?;
         let fits = usize::try_from(form.length).is_ok_and(|length| length <= self.limit);
         if !fits || form.fingerprint != (coder.fingerprint)(codec) {
@@ -86,6 +109,12 @@ impl Wire {
         }
         Some(Opened { envelope, contents, payload, form, codec, coder })
     }
+}
+
+/// What stands in front of a payload, and where that begins.
+fn head(contents: &[u8]) -> Option<((Form, Envelope), usize)> {
+    let (head, rest) = postcard::take_from_bytes::<(Form, Envelope)>(contents).ok()?;
+    Some((head, contents.len() - rest.len()))
 }
 
 impl Opened<'_> {

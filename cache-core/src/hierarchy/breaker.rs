@@ -25,7 +25,7 @@ impl Breaker {
     /// Whether a call may go through. While the breaker is half open, one may: whoever moves the
     /// end of the cool-down on.
     pub(crate) fn admits(&self) -> bool {
-        if self.failures.load(Ordering::Relaxed) < THRESHOLD {
+        if self.is_closed() {
             return true;
         }
         let (now, until) = (self.clock.now(), self.open_until.load(Ordering::Relaxed));
@@ -35,6 +35,18 @@ impl Breaker {
     fn claim(&self, until: u64, now: Timestamp) -> bool {
         let next = now.after(COOL_DOWN).0;
         self.open_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Whether every call goes through.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) < THRESHOLD
+    }
+
+    /// Unless it is closed: from when on a call may try. After `now`, it is open; else half open.
+    pub(crate) fn opens(&self, now: Timestamp) -> Option<Timestamp> {
+        // Whoever counted the last failure may not have set the end yet.
+        let until = Timestamp(self.open_until.load(Ordering::Relaxed));
+        (!self.is_closed()).then(|| until.min(now.after(COOL_DOWN)))
     }
 
     /// Whether the last call failed.

@@ -44,15 +44,13 @@ pub(crate) struct Bus {
 impl Listener for Bus {
     fn connected(&self) {
         if let Some(inner) = self.cache.upgrade() {
-            inner.generations.link(true);
-            tracing::debug!(namespace = %inner.namespace, "larder: the bus is connected");
+            inner.link(true);
         }
     }
 
     fn disconnected(&self) {
         if let Some(inner) = self.cache.upgrade() {
-            inner.generations.link(false);
-            tracing::debug!(namespace = %inner.namespace, "larder: the bus is disconnected");
+            inner.link(false);
         }
     }
 

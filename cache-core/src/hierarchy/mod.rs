@@ -2,10 +2,12 @@
 
 mod breaker;
 mod bus;
+mod health;
 mod lease;
 mod owed;
 mod remote;
 mod settler;
+mod state;
 
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};

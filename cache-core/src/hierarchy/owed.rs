@@ -102,6 +102,12 @@ impl Owed {
         self.list().concerns(concern)
     }
 
+    pub(super) fn len(&self) -> usize {
+        let list = self.list();
+        let taken = list.taken_keys.len() + usize::from(list.taken_wide);
+        list.keys.len() + list.wide.len() + taken
+    }
+
     /// Whether what is owed is to be tried before an operation.
     pub(super) fn hinders(&self, concern: Concern<'_>) -> bool {
         let list = self.list();

@@ -12,7 +12,8 @@ use super::bus::{self, Message};
 use super::lease::Ask;
 use super::owed::{Concern, Owed, Trying, Undone};
 use super::settler::Settler;
-use crate::backend::{Acquire, Acquired, Backend, Leases, Notice, Removed, Write};
+use super::state::Record;
+use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Removed, Write};
 use crate::clock::{Clock, Timestamp};
 use crate::invalidation::{Generations, Killed};
 use crate::{BackendError, BackendErrorKind, Pattern};
@@ -24,6 +25,7 @@ pub(crate) struct Remote {
     instance: u64,
     owed: Owed,
     breaker: Breaker,
+    record: Record,
     settling: tokio::sync::Mutex<()>,
     clock: Clock,
 }
@@ -66,12 +68,14 @@ impl Remote {
         instance: u64,
         clock: Clock,
     ) -> Self {
+        let record = Record::new(namespace, backend.name(), clock.clone());
         Self {
             backend,
             namespace: namespace.to_owned(),
             instance,
             owed: Owed::default(),
             breaker: Breaker::new(clock.clone()),
+            record,
             settling: tokio::sync::Mutex::new(()),
             clock,
         }
@@ -83,16 +87,28 @@ impl Remote {
         Arc::new_cyclic(|this| Self { owed: owed(this), ..self })
     }
 
-    pub(super) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     pub(super) fn wake_if_owing(&self) {
         self.owed.wake_settler();
     }
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn owed_evictions(&self) -> usize {
+        self.owed.len()
     }
 
     /// Where a value lies. A namespace has no `:`, so no two namespaces share a key.
@@ -126,15 +142,20 @@ impl Remote {
             return Err(BackendError::new(BackendErrorKind::Unreachable, "breaker", message));
         }
         let result = operation.await;
-        if result.as_ref().is_err_and(BackendError::is_of_a_part) {
-            // It says nothing of the rest.
-            return result;
-        }
+        self.weigh(&result);
+        result
+    }
+
+    /// What an operation's end says of the tier.
+    pub(super) fn weigh<T>(&self, result: &Result<T, BackendError>) {
         let failed = result.as_ref().is_err_and(|error| {
             matches!(error.kind(), BackendErrorKind::Unreachable | BackendErrorKind::TimedOut)
         });
-        self.breaker.record(!failed);
-        result
+        // That a part of it is away says nothing of the rest.
+        if !result.as_ref().is_err_and(BackendError::is_of_a_part) {
+            self.breaker.record(!failed);
+        }
+        self.ended(result);
     }
 
     /// Tries what is owed first: until that is done, what it concerns is not to be read or written.
@@ -145,6 +166,11 @@ impl Remote {
     ) -> Result<T, BackendError> {
         self.settled(concern).await?;
         self.tried(operation).await
+    }
+
+    /// Carries out what is owed, if anything is.
+    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
+        self.settled(Concern::Everything).await
     }
 
     /// Tries what is owed; an error if an operation may still meet it.
@@ -231,12 +257,59 @@ impl Remote {
         trying: &mut Trying<'_>,
         until: Timestamp,
     ) -> Result<u64, BackendError> {
+        self.let_write(trying, until).await;
+        Box::pin(self.tried(self.undo(trying))).await
+    }
+
+    async fn let_write(&self, trying: &mut Trying<'_>, until: Timestamp) {
         while let Some(writer) = trying.writer() {
             // A write that does not end in time sees to its own trace when it ends: see `Unsure`.
             let _ = self.clock.timeout_at(until, writer.settled()).await;
             trying.waited();
         }
-        Box::pin(self.tried(self.undo(trying))).await
+    }
+
+    /// Waits for a write in progress, for a time.
+    pub(crate) async fn after(&self, writer: Option<Killed>) {
+        let until = self.clock.now().after(PATIENCE);
+        if let Some(writer) = writer {
+            let _ = self.clock.timeout_at(until, writer.settled()).await;
+        }
+    }
+
+    /// As [`evict`](Self::evict), but does `instead`. If that fails, or nobody waits for its end, it is the
+    /// eviction that is owed.
+    pub(crate) async fn evict_or<T>(
+        &self,
+        undone: Undone,
+        writer: Option<Killed>,
+        instead: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        let mut trying = self.owed.trying(undone, writer.into_iter().collect());
+        self.let_write(&mut trying, self.clock.now().after(PATIENCE)).await;
+        let done = instead.await?;
+        trying.settled();
+        Ok(done)
+    }
+
+    /// Removes a key's value at once, and ends its lease.
+    pub(crate) async fn remove(self: &Arc<Self>, key: &str) -> Result<u64, BackendError> {
+        let place = self.value_key(key);
+        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        self.guarded(Concern::Keys(&[key]), self.backend.remove(&[&place], Some(&notice))).await
+    }
+
+    /// Stores a value in the place of the one with the mark `seen`, if that is there. Says whether it was.
+    pub(crate) async fn replace(
+        self: &Arc<Self>,
+        key: &str,
+        seen: [u8; MARK],
+        Writing { bytes, ttl, .. }: Writing,
+    ) -> Result<bool, BackendError> {
+        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        let replacing = self.backend.replace(seen, &write, Some(&notice));
+        self.guarded(Concern::Keys(&[key]), replacing).await
     }
 
     /// Carries an eviction out, or leaves it owed.
@@ -442,17 +515,6 @@ impl Remote {
         }
     }
 
-    /// The bytes of many values, of those that can be asked for.
-    pub(crate) async fn read_many(
-        self: &Arc<Self>,
-        keys: &[&str],
-    ) -> Result<Vec<Option<Bytes>>, BackendError> {
-        let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
-        let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        let readable = self.readable(keys).await?;
-        self.tried(self.within_reach(&places, &readable)).await
-    }
-
     /// Stores a value; under a lease only if that still holds. Says whether it was stored.
     pub(crate) async fn write(
         self: &Arc<Self>,
@@ -529,24 +591,16 @@ impl Remote {
         self.guarded(Concern::Keys(&[key]), self.leases()?.abort(&place, token)).await
     }
 
-    /// The keys that match, without the namespace.
+    /// A page of the keys that match, without the namespace, and where the next one begins.
     pub(crate) async fn keys(
         self: &Arc<Self>,
         pattern: &Pattern,
-    ) -> Result<Vec<String>, BackendError> {
+        cursor: u64,
+    ) -> Result<(Vec<String>, Option<u64>), BackendError> {
         let prefix = format!("{}:", self.namespace);
         let places = pattern.under(&prefix);
-        let (mut cursor, mut keys) = (0, Vec::new());
-        loop {
-            let page =
-                self.guarded(Concern::Everything, self.backend.scan(&places, cursor)).await?;
-            keys.extend(
-                page.keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned),
-            );
-            match page.next {
-                Some(next) => cursor = next,
-                None => return Ok(keys),
-            }
-        }
+        let page = self.guarded(Concern::Everything, self.backend.scan(&places, cursor)).await?;
+        let keys = page.keys.iter().filter_map(|key| key.strip_prefix(&prefix));
+        Ok((keys.map(str::to_owned).collect(), page.next))
     }
 }

@@ -82,13 +82,15 @@ impl Inner {
             What::Pattern(pattern) => self.evict_matching(pattern).await,
             What::Tag(tag) => self.bump(tag).await.map(|()| 0),
             What::All => self.wipe().await.map(|()| 0),
+            What::Stale(key) => self.outdate(key).await.map(u64::from),
+            What::Life(key, ttl) => self.expire(key, *ttl).await.map(u64::from),
         }
     }
 
     /// Memory first, then the remote tier, then memory again: between the first two a read may
     /// have taken the old value from the remote tier into memory.
     pub(crate) async fn evict_keys(&self, keys: &[KeyBuf]) -> Result<u64, Error> {
-        self.counters.removals();
+        keys.iter().for_each(|_| self.counters.removals());
         let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
         let forgotten: Vec<_> = ids.iter().map(|id| self.forget(*id, Reach::All)).collect();
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
@@ -188,7 +190,7 @@ impl Drop for Otherwise<'_> {
 }
 
 /// Runs at the end of its scope, also if the future it lives in is dropped.
-struct Finally<F: FnMut()>(F);
+pub(super) struct Finally<F: FnMut()>(pub(super) F);
 
 impl<F: FnMut()> Drop for Finally<F> {
     fn drop(&mut self) {

@@ -5,15 +5,20 @@
 
 mod args;
 mod buf;
+mod builder;
 mod field;
 mod id;
+mod named;
 mod place;
 mod tenant;
 mod unordered;
 
 pub use buf::KeyBuf;
 pub(crate) use buf::SEALED_HEAD;
+pub use builder::KeyBuilder;
 pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
+pub use named::Key;
+pub(crate) use named::unescaped;
 pub(crate) use place::enclosing;
 pub(crate) use tenant::TenantPrefix;

@@ -23,7 +23,7 @@ mod weight;
 
 use std::sync::{Arc, Weak};
 
-pub use config::{Eviction, Memory};
+pub use config::{Capacity, Eviction, Memory};
 pub(crate) use gone::Gone;
 pub(crate) use sweeper::Sweep;
 
@@ -64,6 +64,8 @@ pub(crate) struct MemoryTier {
     kind: Kind,
     weighers: weight::Weighers,
     schedule: schedule::Schedule,
+    eviction: Eviction,
+    capacity: Capacity,
 }
 
 enum Kind {
@@ -102,7 +104,16 @@ impl MemoryTier {
             Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config)),
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
-        Ok(Self { kind, weighers: config.weighers.clone(), schedule })
+        let (weighers, eviction) = (config.weighers.clone(), config.eviction);
+        Ok(Self { kind, weighers, schedule, eviction, capacity: config.bound })
+    }
+
+    pub(crate) fn eviction(&self) -> Eviction {
+        self.eviction
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.capacity
     }
 
     fn engine(&self) -> &dyn Engine {

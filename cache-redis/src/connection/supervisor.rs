@@ -66,6 +66,15 @@ enum Phase {
     Closed,
 }
 
+/// A phase as others may see it.
+pub(super) enum Seen {
+    Ready,
+    Idle,
+    Connecting,
+    /// So many attempts in a row failed, the last of them with this.
+    Failed(u32, Fault),
+}
+
 /// A connection and the record of its silence.
 struct Link {
     connection: MultiplexedConnection,
@@ -99,6 +108,20 @@ impl Supervisor {
     /// Whether there is a connection now.
     pub(super) fn is_ready(&self) -> bool {
         matches!(&*self.shared.phase.borrow(), Phase::Ready(_))
+    }
+
+    /// What is known of the connection, and who was last chosen among several servers.
+    pub(super) fn look(&self) -> (Seen, Option<Node>) {
+        let chosen = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let seen = match &*self.shared.phase.borrow() {
+            Phase::Ready(_) => Seen::Ready,
+            Phase::Idle => Seen::Idle,
+            Phase::Connecting { last: None, .. } => Seen::Connecting,
+            Phase::Connecting { failures, last: Some(fault), .. }
+            | Phase::Failed { failures, fault, .. } => Seen::Failed(*failures, fault.clone()),
+            Phase::Closed => Seen::Failed(0, Fault::closed()),
+        };
+        (seen, chosen)
     }
 
     /// Sends the commands together, and returns the answer to each.

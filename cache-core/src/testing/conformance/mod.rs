@@ -4,6 +4,7 @@
 mod generations;
 mod leases;
 mod notices;
+mod replace;
 mod values;
 
 use std::future::{Future, poll_fn};
@@ -28,6 +29,7 @@ pub async fn conformance(backend: &dyn Backend) {
     let suite = Suite { backend, prefix };
     suite.names().await;
     suite.values().await;
+    suite.replaces().await;
     suite.generations().await;
     suite.notices().await;
     suite.leases().await;

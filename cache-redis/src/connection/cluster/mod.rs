@@ -184,6 +184,16 @@ impl Cluster {
         }
     }
 
+    /// The masters, or whom to ask for them as long as they are not known; with the way to each that was used.
+    pub(super) fn ways(&self) -> (&'static str, Vec<(Endpoint, Option<Pool>)>) {
+        let known = self.known();
+        let masters = known.topology.masters();
+        let (role, nodes) =
+            if masters.is_empty() { ("seed", &self.seeds) } else { ("master", &masters) };
+        let way = |node| (self.endpoint.at(node), known.pools.get(node).cloned());
+        (role, nodes.iter().map(way).collect())
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
