@@ -56,6 +56,7 @@ RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle"
 run cargo run --quiet --example quickstart
 run cargo run --quiet --example relations
 run cargo run --quiet --example custom_backend
+run cargo run --quiet --example two_instances
 run cargo run --quiet --example health
 run cargo run --quiet --example management
 run cargo run --quiet --example from_env

@@ -10,10 +10,10 @@ pub use cache_core::{
     KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,
     MemoryInfo, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
     Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteHealth, RemoteInfo,
-    RemoteValue, Report, Rule, Schedule, Since, Source, Stampede, Stats, Status, Subscription,
-    Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope, Typed,
-    Warming, Write, default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
-    without_cache_sync,
+    RemoteValue, Removed, Report, Rule, Schedule, Since, Source, Stampede, Stats, Status,
+    Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope,
+    Typed, Warming, Write, default_cache, disable, enable, is_enabled, transaction, warm,
+    without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -66,6 +66,8 @@ mod origin;
 mod outage;
 #[path = "behavior/owed_evictions.rs"]
 mod owed_evictions;
+#[path = "support/process.rs"]
+mod process;
 #[path = "behavior/schedule.rs"]
 mod schedule;
 #[path = "behavior/schema_changes.rs"]

@@ -208,7 +208,7 @@ impl Builder {
             name: self.name,
             namespace: self.namespace,
             memory,
-            remote: remote.map(Arc::new),
+            remote: remote.map(Remote::shared),
             default_ttl: DefaultTtl::new(self.default_ttl),
             clock: self.clock,
             fences: Fences::new(),

@@ -57,7 +57,7 @@ mod warm;
 
 pub use backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, KEPT, Leases, Listener,
-    MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Subscription, Write,
+    MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Removed, Subscription, Write,
 };
 pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;

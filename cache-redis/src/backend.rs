@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cache_core::{
     Backend, BackendError, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice,
-    Page, Pattern, Subscription, Write,
+    Page, Pattern, Removed, Subscription, Write,
 };
 use redis::Value;
 
@@ -92,6 +92,26 @@ impl Backend for Redis {
             let removed = self.remove_now(keys, notice).await?;
             self.remember(|recent| recent.changed(keys.iter().copied(), notice));
             Ok(removed)
+        })
+    }
+
+    fn remove_each<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BoxFuture<'a, Removed> {
+        Box::pin(async move {
+            let removed = self.remove_each_now(keys, notice).await;
+            // In the order of the keys.
+            let mut failed = removed.failed.iter().map(|(place, _)| *place).peekable();
+            let done = |(place, key): (usize, &&'a str)| {
+                failed.next_if_eq(&place).is_none().then_some(*key)
+            };
+            let done: Vec<&str> = keys.iter().enumerate().filter_map(done).collect();
+            if !done.is_empty() {
+                self.remember(|recent| recent.changed(done.into_iter(), notice));
+            }
+            removed
         })
     }
 

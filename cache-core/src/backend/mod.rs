@@ -47,6 +47,22 @@ pub struct Notice {
     pub message: Bytes,
 }
 
+/// What came of removing many keys.
+#[derive(Clone, Debug, Default)]
+pub struct Removed {
+    /// How many were there.
+    pub count: u64,
+    /// The places of those that could not be removed, or may not have been, and why.
+    pub failed: Vec<(usize, BackendError)>,
+}
+
+impl Removed {
+    /// None of so many was removed.
+    pub fn none(keys: usize, error: &BackendError) -> Self {
+        Self { count: 0, failed: (0..keys).map(|place| (place, error.clone())).collect() }
+    }
+}
+
 /// A page of keys.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
@@ -170,6 +186,26 @@ pub trait Backend: Send + Sync + 'static {
         keys: &'a [&'a str],
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, u64>;
+
+    /// The same, each key by itself: where only a part of the store is away, the rest is removed.
+    ///
+    /// # Behaviour
+    /// - As [`remove`](Self::remove), but for the errors. A store that is there or not as a whole need not
+    ///   implement it.
+    /// - `notice` is published after what could be removed, and if anything could. Where it can't be published, all
+    ///   keys count as failed.
+    fn remove_each<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BoxFuture<'a, Removed> {
+        Box::pin(async move {
+            match self.remove(keys, notice).await {
+                Ok(count) => Removed { count, failed: Vec::new() },
+                Err(error) => Removed::none(keys.len(), &error),
+            }
+        })
+    }
 
     /// The generations under `keys`, minting a new one where there is none.
     ///

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice, Page,
+    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice, Page, Removed,
     Subscription, Write,
 };
 use crate::{BackendError, Pattern};
@@ -53,6 +53,13 @@ macro_rules! forward {
                 notice: Option<&'a Notice>,
             ) -> BackendResult<'a, u64> {
                 (**self).remove(keys, notice)
+            }
+            fn remove_each<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+                notice: Option<&'a Notice>,
+            ) -> BoxFuture<'a, Removed> {
+                (**self).remove_each(keys, notice)
             }
             fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
                 (**self).generations(keys)

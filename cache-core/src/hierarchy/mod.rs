@@ -6,6 +6,7 @@ mod health;
 mod lease;
 mod owed;
 mod remote;
+mod settler;
 mod state;
 
 pub(crate) use breaker::BreakerLimits;

@@ -378,10 +378,12 @@ async fn look_around(shared: Weak<Shared>, link: Weak<Link>, node: Node) {
     };
     let mut news = None;
     while link.strong_count() > 0 {
-        sentinels.news(&mut news, LOOK_AROUND).await;
-        if sentinels.have_left(&node).await
-            && let (Some(shared), Some(link)) = (shared.upgrade(), link.upgrade())
-        {
+        // The Sentinel that tells of it may be the first to know: the others are not asked then.
+        let left = match sentinels.news(&mut news, LOOK_AROUND).await {
+            Some(named) => named != node,
+            None => sentinels.have_left(&node).await,
+        };
+        if left && let (Some(shared), Some(link)) = (shared.upgrade(), link.upgrade()) {
             shared.discard(&link, "the Sentinels name another master");
         }
     }

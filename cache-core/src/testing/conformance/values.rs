@@ -86,8 +86,14 @@ impl Suite<'_> {
         for (write, found) in many.iter().zip(found) {
             assert_eq!(found.as_ref(), Some(&write.value), "each of many entries is stored");
         }
-        let removed = self.backend.remove(&keys, None).await.expect("many keys");
-        assert_eq!(removed, 600, "each of many keys is removed");
+        let (first, rest) = keys.split_at(300);
+        let removed = self.backend.remove(first, None).await.expect("many keys");
+        assert_eq!(removed, 300, "each of many keys is removed");
+        let removed = self.backend.remove_each(&keys, None).await;
+        assert!(removed.failed.is_empty(), "remove_each: {:?}", removed.failed);
+        assert_eq!(removed.count, rest.len() as u64, "absent keys are no failures");
+        let none = self.backend.remove_each(&[], None).await;
+        assert!(none.count == 0 && none.failed.is_empty(), "no keys, nothing removed");
     }
 
     pub(super) async fn reads_the_last_set(&self) {

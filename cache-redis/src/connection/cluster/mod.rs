@@ -134,6 +134,13 @@ impl Cluster {
         View { topology: Arc::clone(&known.topology), version: known.version }
     }
 
+    /// Whether there is a connection to any master.
+    fn is_partly_there(&self) -> bool {
+        let known = self.known();
+        let ready = |master: &Node| known.pools.get(master).is_some_and(Pool::is_ready);
+        known.topology.masters().iter().any(ready)
+    }
+
     fn pool(&self, node: &Node) -> Result<Pool, Fault> {
         let mut known = self.known();
         if let Some(pool) = known.pools.get(node) {
