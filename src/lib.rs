@@ -24,6 +24,8 @@ pub mod guide {
     #[doc = include_str!("../docs/testing.md")]
     #[cfg(feature = "testing")]
     pub mod testing {}
+    #[doc = include_str!("../docs/health.md")]
+    pub mod health {}
     #[cfg(feature = "config")]
     #[cfg_attr(feature = "config-toml", doc = include_str!("../docs/configuration.md"))]
     #[cfg_attr(not(feature = "config-toml"), doc = "Built with the feature `config-toml`.")]
