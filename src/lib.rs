@@ -21,8 +21,28 @@ pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 pub mod guide {
     #[doc = include_str!("../docs/from-cached.md")]
     pub mod from_cached {}
+    #[doc = include_str!("../docs/testing.md")]
+    #[cfg(feature = "testing")]
+    pub mod testing {}
     #[doc = include_str!("../docs/health.md")]
     pub mod health {}
+    #[cfg(feature = "config")]
+    #[cfg_attr(feature = "config-toml", doc = include_str!("../docs/configuration.md"))]
+    #[cfg_attr(not(feature = "config-toml"), doc = "Built with the feature `config-toml`.")]
+    pub mod configuration {}
+    #[doc = include_str!("../docs/health.md")]
+    pub mod health {}
+}
+
+/// Caches from the environment, from files and from code (feature `config`): see
+/// [the guide](crate::guide::configuration).
+#[cfg(feature = "config")]
+pub mod config {
+    pub use cache_config::{
+        Algorithm, BreakerConfig, CacheConfig, Caches, Changes, Codec, CompressionConfig, Config,
+        ConfigError, Connect, EncryptionConfig, Eviction, Format, FromEnv, KeyConfig, Layers,
+        MemoryConfig, Mistake, RedisConfig, Secret, Ttl, from_env, from_file,
+    };
 }
 
 /// The Redis tier (feature `redis`).
@@ -31,12 +51,16 @@ pub mod redis {
     pub use cache_redis::{Redis, RedisBuilder, client, operating};
 }
 
-/// The test kit (feature `testing`).
+/// The test kit (feature `testing`): isolated caches, counts, faulty backends, the conformance suite. See
+/// [`guide::testing`].
 #[cfg(feature = "testing")]
 pub mod testing {
+    pub use cache_core::testing::{
+        At, Counts, Damage, Expect, Faults, Faulty, Gate, Kit, KitBuilder, Log, Operation, Outcome,
+        Recorded, Recording, Weather, carried, conformance, isolated,
+    };
     #[doc(hidden)]
-    pub use cache_core::testing::bytes;
-    pub use cache_core::testing::conformance;
+    pub use cache_core::testing::{RuleSet, bytes, check, rules};
 }
 
 #[doc(hidden)]

@@ -4,12 +4,24 @@
 
 #[path = "behavior/bad_input.rs"]
 mod bad_input;
+#[path = "behavior/broken_backends.rs"]
+mod broken_backends;
 #[path = "behavior/chaos.rs"]
 mod chaos;
 #[path = "behavior/codecs.rs"]
 mod codecs;
 #[path = "behavior/compression.rs"]
 mod compression;
+#[path = "behavior/configuration.rs"]
+mod configuration;
+#[path = "behavior/configuration_changes.rs"]
+mod configuration_changes;
+#[path = "behavior/configuration_mistakes.rs"]
+mod configuration_mistakes;
+#[path = "behavior/configuration_page.rs"]
+mod configuration_page;
+#[path = "behavior/configuration_processes.rs"]
+mod configuration_processes;
 #[path = "behavior/conformance.rs"]
 mod conformance;
 #[path = "behavior/early.rs"]
@@ -62,6 +74,8 @@ mod schedule;
 mod schema_changes;
 #[path = "behavior/second_process.rs"]
 mod second_process;
+#[path = "behavior/sqlite.rs"]
+mod sqlite;
 #[path = "behavior/statistics.rs"]
 mod statistics;
 #[path = "support/stored.rs"]
@@ -71,6 +85,14 @@ mod support;
 mod telling;
 #[path = "behavior/tenants.rs"]
 mod tenants;
+#[path = "behavior/test_kit.rs"]
+mod test_kit;
+#[path = "behavior/test_kit_backends.rs"]
+mod test_kit_backends;
+#[path = "behavior/test_kit_counts.rs"]
+mod test_kit_counts;
+#[path = "behavior/test_kit_reach.rs"]
+mod test_kit_reach;
 #[path = "behavior/three_tierings.rs"]
 mod three_tierings;
 #[path = "behavior/time.rs"]

@@ -52,6 +52,11 @@ impl BackendError {
         self.kind
     }
 
+    /// What the store answered, or what is wrong with what the backend was given.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same, where only a part of the store is away, such as a node of a cluster.
     ///
     /// A cache goes on asking for what lies elsewhere: it is no reason to leave the whole tier alone for a

@@ -8,6 +8,7 @@
 //! | [`__private`] | all that expansions call |
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle and its methods; its configuration; default and named caches |
+//! | `adjust` | what can be changed while a cache runs |
 //! | `tenant`, `typed` | views that share nothing; the entries of a model |
 //! | `warm` | many calls at once |
 //! | `cell` | what ends with the instance that it belongs to |
@@ -23,6 +24,7 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod adjust;
 mod backend;
 mod batch;
 mod builder;

@@ -209,7 +209,7 @@ async fn wrappers_hide_nothing() {
     for backend in wrapped {
         assert_eq!(backend.info().await.unwrap()["used_memory"], "7");
         let cache = Cache::builder().remote(backend).clock(clock.clone()).build().unwrap();
-        assert_eq!(remote(&cache).servers.nodes, [node.clone()]);
+        assert_eq!(remote(&cache).servers.nodes, std::slice::from_ref(&node));
     }
 }
 

@@ -156,7 +156,7 @@ async fn local_values() {
 #[tokio::test]
 async fn an_end_in_order() {
     let gated = Gated::new();
-    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     gated.set_down(true);
     cache.remove("owed").await.unwrap_err();
     gated.set_down(false);
@@ -175,7 +175,7 @@ async fn an_end_in_order() {
     write.open();
     soon(close).await.unwrap().unwrap();
     assert_eq!(soon(load).await.unwrap(), Ok(1));
-    let other = Cache::builder().remote(gated.another()).build().unwrap();
+    let other = Cache::builder().remote(gated.another().backend).build().unwrap();
     assert_eq!(other.get::<u64>("k").await.unwrap(), Some(1), "it was written");
     assert_eq!(gated.calls("remove"), 2, "the one that failed, and the one that was owed");
 }
@@ -183,7 +183,7 @@ async fn an_end_in_order() {
 #[tokio::test]
 async fn an_end_that_owes_says_so() {
     let gated = Gated::new();
-    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     cache.insert("k", 1u64).await.unwrap();
     gated.set_down(true);
     cache.remove("k").await.unwrap_err();

@@ -86,7 +86,7 @@ impl Cache {
         Info {
             name: inner.name.clone(),
             namespace: inner.namespace.clone(),
-            default_ttl: inner.default_ttl,
+            default_ttl: inner.default_ttl.get(),
             enabled: self.is_enabled(),
             closed: self.is_closed(),
             linked: self.is_linked(),

@@ -23,6 +23,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::adjust::DefaultTtl;
 use crate::backend::Subscription;
 use crate::builder::Builder;
 use crate::call::Rules;
@@ -55,7 +56,7 @@ pub(crate) struct Inner {
     pub(crate) namespace: String,
     pub(crate) memory: Option<MemoryTier>,
     pub(crate) remote: Option<Arc<Remote>>,
-    pub(crate) default_ttl: Option<Duration>,
+    pub(crate) default_ttl: DefaultTtl,
     pub(crate) clock: Clock,
     pub(crate) fences: Arc<Fences>,
     pub(crate) flights: Arc<Flights>,
@@ -174,7 +175,7 @@ impl Inner {
     /// How long an entry under `policy` is fresh.
     pub(crate) fn ttl(&self, policy: &Policy) -> Option<Duration> {
         match policy.ttl {
-            Ttl::Default => self.default_ttl,
+            Ttl::Default => self.default_ttl.get(),
             Ttl::For(ttl) => Some(ttl),
             Ttl::Never => None,
         }

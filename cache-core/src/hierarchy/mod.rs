@@ -9,6 +9,7 @@ mod remote;
 mod settler;
 mod state;
 
+pub(crate) use breaker::BreakerLimits;
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};

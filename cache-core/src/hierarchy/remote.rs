@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, BreakerLimits};
 use super::bus::{self, Message};
 use super::lease::Ask;
 use super::owed::{Concern, Owed, Trying, Undone};
@@ -79,6 +79,11 @@ impl Remote {
             settling: tokio::sync::Mutex::new(()),
             clock,
         }
+    }
+
+    pub(crate) fn with_breaker(mut self, limits: BreakerLimits) -> Self {
+        self.breaker = self.breaker.with(limits);
+        self
     }
 
     /// Shared from now on: what it owes is carried out in the background, too.

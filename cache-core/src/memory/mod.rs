@@ -21,7 +21,7 @@ mod sweeper;
 mod ttl;
 mod weight;
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use config::{Capacity, Eviction, Memory};
 pub(crate) use gone::Gone;
@@ -57,6 +57,14 @@ trait Engine {
     fn bytes(&self) -> u64;
     /// How many entries left, or were not kept, for want of room.
     fn evictions(&self) -> u64;
+    /// How many parts it is split into, each with its part of the bound.
+    fn shards(&self) -> u64 {
+        1
+    }
+    /// Takes another bound of the same kind, and gives back what goes beyond it.
+    fn resize(&self, _: Capacity) -> Result<Gone, String> {
+        Err("this engine can't change its bound while it runs; build the cache anew".to_owned())
+    }
 }
 
 /// The memory tier of one cache.
@@ -65,7 +73,7 @@ pub(crate) struct MemoryTier {
     weighers: weight::Weighers,
     schedule: schedule::Schedule,
     eviction: Eviction,
-    capacity: Capacity,
+    capacity: Mutex<Capacity>,
 }
 
 enum Kind {
@@ -105,7 +113,7 @@ impl MemoryTier {
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
         let (weighers, eviction) = (config.weighers.clone(), config.eviction);
-        Ok(Self { kind, weighers, schedule, eviction, capacity: config.bound })
+        Ok(Self { kind, weighers, schedule, eviction, capacity: Mutex::new(config.bound) })
     }
 
     pub(crate) fn eviction(&self) -> Eviction {
@@ -113,7 +121,25 @@ impl MemoryTier {
     }
 
     pub(crate) fn capacity(&self) -> Capacity {
-        self.capacity
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes another bound; gives back what goes beyond it.
+    pub(crate) fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+        // Held meanwhile, so that of two callers the later one's holds in every part.
+        let mut held = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+        let (field, least) = (held.field(), self.engine().shards());
+        if field != bound.field() {
+            return Err(format!("the memory tier is bounded by `{field}`; build the cache anew"));
+        }
+        if bound.most() < least {
+            return Err(format!(
+                "the memory tier is split into {least} parts, so that {least} is the least; build the cache anew"
+            ));
+        }
+        let gone = self.engine().resize(bound)?;
+        *held = bound;
+        Ok(gone)
     }
 
     fn engine(&self) -> &dyn Engine {

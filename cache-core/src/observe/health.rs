@@ -137,7 +137,8 @@ pub struct LastError {
     pub since: Since,
 }
 
-/// The breaker around the remote tier: after three failures in a row it is left alone for a second.
+/// The breaker around the remote tier: after some failures in a row ([`breaker_threshold`](crate::Builder::breaker_threshold)) it is left alone
+/// for a while ([`breaker_cool_down`](crate::Builder::breaker_cool_down)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 #[non_exhaustive]

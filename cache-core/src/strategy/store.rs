@@ -10,6 +10,7 @@ use crate::entry::{Lifetime, Stored};
 use crate::hierarchy::{Lease, Trying, Writing};
 use crate::invalidation::{Committed, Overtaken, Reach, Ticket};
 use crate::key::KeyId;
+use crate::registry::world::{self, carried};
 
 /// Where a loaded value may go.
 pub(super) enum Fill {
@@ -88,7 +89,9 @@ impl Inner {
     ) -> Result<(), crate::Error> {
         let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
         let key = entry.key.to_string();
+        // A value's `Serialize` may call cached functions: it stays in its caller's test kit.
         let writing = async move { inner.write_now(committed, codec, &entry, terms).await };
+        let writing = carried(world::current(), writing);
         match tokio::runtime::Handle::try_current() {
             // A task that was cancelled with its runtime has dropped its guard: the eviction is owed.
             Ok(runtime) => match runtime.spawn(writing).await {
