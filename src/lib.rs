@@ -30,8 +30,6 @@ pub mod guide {
     #[cfg_attr(feature = "config-toml", doc = include_str!("../docs/configuration.md"))]
     #[cfg_attr(not(feature = "config-toml"), doc = "Built with the feature `config-toml`.")]
     pub mod configuration {}
-    #[doc = include_str!("../docs/health.md")]
-    pub mod health {}
 }
 
 /// Caches from the environment, from files and from code (feature `config`): see
