@@ -179,16 +179,16 @@ mutant bus-tags-end-what-did-not-ask $generation 's/(self\.learn_tag\(name, gene
 mutant bus-spaces-end-what-did-not-ask $generation 's/(self\.learn_space\(generation\);)\s+self\.bump_space\(\);/$1/'
 mutant bus-tags-are-learnt $generation 's/self\.learn_tag\(name, generation\);\s+(self\.bump_tag\(name\);)/let _ = generation;\n        $1/'
 mutant bus-spaces-are-learnt $generation 's/self\.learn_space\(generation\);\s+(self\.bump_space\(\);)/let _ = generation;\n        $1/'
-mutant bus-loss-is-heard $bus 's/inner\.generations\.link\(false\);//'
+mutant bus-loss-is-heard $bus 's/inner\.link\(false\);//'
 mutant bus-loss-makes-unverified $generation 's/stamps\.epoch == epoch && epoch\.is_multiple_of\(2\)/true/'
 mutant bus-return-makes-unverified $generation 's/stamps\.epoch == epoch && epoch/epoch/'
 mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(\) \{\s+return None;\s+\}//' 's/self\.generations\.check\(&entry\.stamps\) == Validity::Valid/self.generations.current(\&entry.stamps)/'
 mutant bus-without-memory $core/builder.rs 's/let Some\(remote\) = &self\.inner\.remote else/let Some(remote) = self.inner.remote.as_ref().filter(|_| self.inner.memory.is_some()) else/'
 
 # What the remote tier owes.
-mutant owed-before-use $remote 's/self\.settle\(\)\.await\?;//'
-mutant owed-when-dropped $owed 's/self\.owed\.push\(debt\);/drop(debt);/'
-mutant owed-while-worked-off $remote 's/\|\| self\.settling\.try_lock\(\)\.is_err\(\)//'
+mutant owed-before-use $remote 's/if !self\.owed\.hinders\(concern\) \{/if true {/'
+mutant owed-when-dropped $owed 's/self\.end\(true\);/self.end(false);/'
+mutant owed-while-worked-off $owed 's/list\.taken_keys\.extend\(keys\.iter\(\)\.cloned\(\)\);//'
 mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
 mutant owed-by-a-dropped-put $evict 's/self\.remote\.as_ref\(\)\.filter\(\|_\| remotely\)/self.remote.as_ref().filter(|_| remotely \&\& false)/'
 mutant owed-by-a-dropped-put-forgets $evict 's/let \(_, killed\) = self\.inner\.forget\(self\.id, Reach::All\);/let (_, killed) = (\&self.inner, None::<Killed>);/'
@@ -202,7 +202,7 @@ mutant owed-is-waited-for-in-turn $remote 's/let _turn = turn\.map_err\(\|_\| un
 
 # Leases.
 mutant lease-is-asked-for $load 's/if !remote\.has_leases\(\) \{/if true {/'
-mutant lease-of-the-commit $remote 's/\(Some\(token\), Some\(leases\)\) => self/(Some(token), Some(leases)) if token == 0 => self/'
+mutant lease-of-the-commit $remote 's/\(Some\(token\), Some\(leases\)\) => \{/(Some(token), Some(leases)) if token == 0 => {/'
 mutant lease-refused-forgets $store 's/self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\);/let _ = memory;/'
 mutant lease-refused-forgets-its-own $store 's/self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\);/{ let _ = memory; drop(self.forget(KeyId::of(\&entry.key), Reach::All)); }/'
 mutant lease-taken-by-a-takeover $load 's/ \|\| lead\.took_over\(\)//'
@@ -232,7 +232,7 @@ mutant stale-forgets-once-more $life 's/let again = Finally\(\|\| self\.forget_f
 mutant stale-where-there-is-nothing $life 's/remote\.remove\(key\.as_str\(\)\)\.await\?;//'
 mutant stale-is-owed $remote 's/let done = instead\.await\?;\s+trying\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        trying.settled();\n        done/'
 
-mutant notice-of-a-key $remote 's/self\.backend\.remove\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove(\&places, None) }/'
+mutant notice-of-a-key $remote 's/self\.backend\.remove_each\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove_each(\&places, None) }/'
 mutant notice-of-a-pattern $remote 's/self\.backend\.publish\(&self\.notice\(Message::Pattern\(literals\)\)\)\.await\?;/let _ = literals;/'
 mutant notice-of-a-generation $remote 's/self\.backend\.publish\(&self\.notice\(message\(generation\)\)\)\.await\?;/let _ = message;/'
 mutant notice-of-a-put $remote 's/let notice = announce\.then/let notice = (announce \&\& false).then/'

@@ -38,10 +38,14 @@ async fn values_of_one_are_seen_by_the_other() {
     let server = Server::start();
     let (one, two) = two(&server).await;
     one.insert("a", 1u64).await.unwrap();
-    assert_eq!(get(&two, "a").await, Some(1));
-    assert_eq!(get(&two, "a").await, Some(1));
+    // The news of the insert may come behind the first read: then the second asks once more.
+    eventually("it is in memory", async || {
+        assert_eq!(get(&two, "a").await, Some(1));
+        two.stats().memory_hits == 1
+    })
+    .await;
     let stats = two.stats();
-    assert_eq!((stats.remote_hits, stats.memory_hits, stats.misses), (1, 1, 0), "{stats:?}");
+    assert!(stats.remote_hits >= 1 && stats.misses == 0, "{stats:?}");
 
     assert_eq!(row(&one, 1, 7).traced().await.source, Source::Loaded);
     let sources = [Source::Remote, Source::Memory];
