@@ -4,11 +4,12 @@
 pub use cache_core::Keys;
 pub use cache_core::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Batch, BoxFuture,
-    Builder, Bytes, Cache, CacheValue, Cached, CachedCell, Call, Clock, Codec, Compression, Error,
-    Evict, EvictEach, EvictTarget, Eviction, IntoCache, IntoTtl, Invalidation, KEPT, Leases,
-    Listener, MARK, Memory, MemoryBackend, Notice, OnError, Page, Pattern, Peek, PeekEach, Policy,
-    PolicyError, Progress, Put, PutEach, RemoteValue, Report, Rule, Schedule, Source, Stampede,
-    Stats, Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction,
+    BreakerState, Builder, Bytes, Cache, CacheListener, CacheValue, Cached, CachedCell, Call,
+    Cause, Clock, Codec, Compression, Error, Evict, EvictEach, EvictTarget, Eviction,
+    FunctionStats, IntoCache, IntoTtl, Invalidation, KEPT, Leases, Listener, MARK, Memory,
+    MemoryBackend, Notice, OnError, Page, Pattern, Peek, PeekEach, Policy, PolicyError, Progress,
+    Put, PutEach, RemoteValue, Report, Rule, Schedule, Signal, Source, Stampede, Stats,
+    Subscription, Tenant, TierStats, TimedOut, Timestamp, Timing, Traced, TracedBatch, Transaction,
     TransactionScope, Warming, Write, default_cache, disable, enable, is_enabled, transaction,
     warm, without_cache, without_cache_sync,
 };
@@ -18,6 +19,8 @@ pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 pub mod guide {
     #[doc = include_str!("../docs/from-cached.md")]
     pub mod from_cached {}
+    #[doc = include_str!("../docs/monitoring.md")]
+    pub mod monitoring {}
 }
 
 /// The Redis tier (feature `redis`).

@@ -14,12 +14,12 @@ use crate::hierarchy::Remote;
 use crate::invalidation::{Events, Fences, Generations, What};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
-use crate::observe::Counters;
+use crate::observe::{Counters, Signals};
 use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights, Once, Owned, Plan, Reading, Work};
 use crate::value::{Probe, ShapeResult};
-use crate::{Error, Pattern, Policy, Stats};
+use crate::{Error, Pattern, Policy};
 
 /// A cache: a memory tier, a remote tier, or both.
 ///
@@ -42,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) flights: Arc<Flights>,
     pub(crate) generations: Generations,
     pub(crate) counters: Counters,
+    pub(crate) signals: Arc<Signals>,
     pub(crate) chance: Chance,
     /// This cache among those that share the remote tier.
     pub(crate) instance: u64,
@@ -276,18 +277,6 @@ impl Cache {
     /// As [`remove`](Self::remove).
     pub async fn clear(&self) -> Result<(), Error> {
         self.inner.invalidate(What::All).await.map(drop)
-    }
-
-    /// What happened since the cache was built.
-    pub fn stats(&self) -> Stats {
-        let mut stats = self.inner.counters.snapshot();
-        if let Some(memory) = &self.inner.memory {
-            stats.entries = memory.len();
-            stats.bytes = memory.bytes();
-            stats.evicted_capacity = memory.evictions();
-        }
-        stats.in_flight = self.inner.fences.len() as u64;
-        stats
     }
 
     /// Gives back the memory of entries that nobody can be given any more: they expired, or a tag of

@@ -17,7 +17,7 @@
 //! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, bus |
 //! | `memory` | the memory tier and its engines |
 //! | `backend` | the seam for remote tiers, and one in memory |
-//! | `codec`, `observe` | bytes; counters |
+//! | `codec`, `observe` | bytes; statistics, signals |
 //! | `key`, `entry`, `policy`, `value`, `clock`, `error`, `sync` | the ground |
 #![forbid(unsafe_code)]
 
@@ -70,7 +70,9 @@ pub(crate) use duration::parse_duration;
 pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
 pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use memory::{Eviction, Memory};
-pub use observe::Stats;
+pub use observe::{
+    BreakerState, CacheListener, Cause, FunctionStats, Signal, Stats, TierStats, Timing,
+};
 pub use pattern::Pattern;
 pub use policy::{OnError, Policy, PolicyError, Stampede};
 pub use registry::default_cache;

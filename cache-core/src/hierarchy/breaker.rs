@@ -4,7 +4,9 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::BreakerState;
 use crate::clock::{Clock, Timestamp};
+use crate::observe::Change;
 
 const THRESHOLD: u32 = 3;
 const COOL_DOWN: Duration = Duration::from_secs(1);
@@ -42,12 +44,32 @@ impl Breaker {
         self.failures.load(Ordering::Relaxed) > 0
     }
 
-    pub(crate) fn record(&self, success: bool) {
-        if success {
-            self.failures.store(0, Ordering::Relaxed);
-        } else if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= THRESHOLD {
+    /// Says what is different now.
+    pub(crate) fn record(&self, success: bool) -> impl Iterator<Item = Change> + use<> {
+        let (before, after) = match success {
+            true => (self.failures.swap(0, Ordering::Relaxed), 0),
+            false => {
+                let before = self.failures.fetch_add(1, Ordering::Relaxed);
+                (before, before.saturating_add(1))
+            }
+        };
+        if after >= THRESHOLD {
             let until = self.clock.now().after(COOL_DOWN);
             self.open_until.store(until.0, Ordering::Relaxed);
+        }
+        let up = ((before == 0) != (after == 0)).then_some(Change::Remote { up: after == 0 });
+        let opened = ((before < THRESHOLD) != (after < THRESHOLD))
+            .then_some(Change::Breaker { open: after >= THRESHOLD });
+        up.into_iter().chain(opened)
+    }
+
+    pub(crate) fn state(&self) -> BreakerState {
+        if self.failures.load(Ordering::Relaxed) < THRESHOLD {
+            return BreakerState::Closed;
+        }
+        match self.clock.now().0 < self.open_until.load(Ordering::Relaxed) {
+            true => BreakerState::Open,
+            false => BreakerState::HalfOpen,
         }
     }
 }

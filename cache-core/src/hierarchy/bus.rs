@@ -10,6 +10,7 @@ use crate::backend::{Listener, Notice};
 use crate::cache::Inner;
 use crate::invalidation::Reach;
 use crate::key::KeyId;
+use crate::observe::{Cause, Signal};
 
 /// What is told. A message of a later format is not understood, and then nothing in memory is
 /// trusted any more.
@@ -45,14 +46,19 @@ impl Listener for Bus {
     fn connected(&self) {
         if let Some(inner) = self.cache.upgrade() {
             inner.generations.link(true);
-            tracing::debug!(namespace = %inner.namespace, "larder: the bus is connected");
+            tracing::info!(cache = inner.signals.cache, "larder: the bus is connected");
+            inner.signals.tell(&Signal::Bus { connected: true });
         }
     }
 
     fn disconnected(&self) {
         if let Some(inner) = self.cache.upgrade() {
             inner.generations.link(false);
-            tracing::debug!(namespace = %inner.namespace, "larder: the bus is disconnected");
+            tracing::warn!(
+                cache = inner.signals.cache,
+                "larder: the bus is lost: memory is asked about until it is back"
+            );
+            inner.signals.tell(&Signal::Bus { connected: false });
         }
     }
 
@@ -72,7 +78,7 @@ impl Listener for Bus {
         let Some(inner) = self.cache.upgrade() else { return };
         let value = key.strip_prefix(&*inner.namespace).and_then(|key| key.strip_prefix(':'));
         if let Some(key) = value {
-            let _ = inner.forget(KeyId::of(key), Reach::Loads);
+            let _ = inner.forget(KeyId::of(key), Reach::Loads, Cause::Elsewhere);
         }
     }
 }
@@ -83,12 +89,12 @@ impl Inner {
         match message {
             Message::Keys(keys) => {
                 for key in keys {
-                    let _ = self.forget(KeyId::of(&key), Reach::Loads);
+                    let _ = self.forget(KeyId::of(&key), Reach::Loads, Cause::Elsewhere);
                 }
             }
             Message::Pattern(literals) => {
                 let pattern = Pattern::from_literals(literals);
-                let _ = self.forget_matching(&pattern, Reach::Loads);
+                let _ = self.forget_matching(&pattern, Reach::Loads, Cause::Elsewhere);
             }
             Message::Tag(name, generation) => self.generations.heed_tag(&name, generation),
             Message::Space(generation) => self.generations.heed_space(generation),

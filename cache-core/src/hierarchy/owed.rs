@@ -88,8 +88,14 @@ impl Trying<'_> {
         }
     }
 
-    pub(crate) fn settled(mut self) {
-        self.debt = None;
+    pub(crate) fn settled(self) {
+        self.settled_if(true);
+    }
+
+    pub(crate) fn settled_if(mut self, done: bool) {
+        if done {
+            self.debt = None;
+        }
     }
 }
 

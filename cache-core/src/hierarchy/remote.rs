@@ -13,7 +13,8 @@ use super::owed::{Owed, Trying, Undone};
 use crate::backend::{Acquire, Acquired, Backend, Leases, Notice, Write};
 use crate::clock::{Clock, Timestamp};
 use crate::invalidation::{Generations, Killed};
-use crate::{BackendError, BackendErrorKind, Pattern};
+use crate::observe::Signals;
+use crate::{BackendError, BackendErrorKind, BreakerState, Pattern};
 
 pub(crate) struct Remote {
     backend: Arc<dyn Backend>,
@@ -24,6 +25,7 @@ pub(crate) struct Remote {
     breaker: Breaker,
     settling: tokio::sync::Mutex<()>,
     clock: Clock,
+    signals: Arc<Signals>,
 }
 
 /// How long one caller waits for what another has begun: backends answer within their own time-outs, but
@@ -60,9 +62,9 @@ impl std::fmt::Debug for Remote {
 impl Remote {
     pub(crate) fn new(
         backend: Arc<dyn Backend>,
-        namespace: &str,
-        instance: u64,
-        clock: Clock,
+        (namespace, instance): (&str, u64),
+        clock: &Clock,
+        signals: &Arc<Signals>,
     ) -> Self {
         Self {
             backend,
@@ -71,7 +73,8 @@ impl Remote {
             owed: Owed::default(),
             breaker: Breaker::new(clock.clone()),
             settling: tokio::sync::Mutex::new(()),
-            clock,
+            clock: clock.clone(),
+            signals: Arc::clone(signals),
         }
     }
 
@@ -113,7 +116,7 @@ impl Remote {
         let failed = result.as_ref().is_err_and(|error| {
             matches!(error.kind(), BackendErrorKind::Unreachable | BackendErrorKind::TimedOut)
         });
-        self.breaker.record(!failed);
+        self.breaker.record(!failed).for_each(|change| self.signals.note(change));
         result
     }
 
@@ -123,10 +126,20 @@ impl Remote {
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         // Held: another is working off what it has taken from the list.
-        if !self.owed.is_empty() || self.settling.try_lock().is_err() {
-            self.settle().await?;
-        }
-        self.tried(operation).await
+        let settled = match !self.owed.is_empty() || self.settling.try_lock().is_err() {
+            true => self.settle().await,
+            false => Ok(()),
+        };
+        let result = match settled {
+            Ok(()) => self.tried(operation).await,
+            Err(error) => Err(error),
+        };
+        self.signals.tell_changes();
+        result
+    }
+
+    pub(crate) fn breaker(&self) -> BreakerState {
+        self.breaker.state()
     }
 
     /// Whether it failed when it was last asked.
@@ -152,9 +165,19 @@ impl Remote {
         let until = self.clock.now().after(PATIENCE);
         let turn = self.clock.timeout_at(until, self.settling.lock()).await;
         let _turn = turn.map_err(|_| unsettled())?;
+        let mut replayed = 0_u64;
         while let Some(mut trying) = self.owed.next() {
             self.carry_out(&mut trying, until).await?;
             trying.settled();
+            replayed += 1;
+        }
+        if replayed > 0 {
+            let cache = &*self.signals.cache;
+            tracing::info!(
+                cache,
+                evictions = replayed,
+                "larder: evictions that were owed are done"
+            );
         }
         Ok(())
     }
@@ -195,9 +218,10 @@ impl Remote {
     ) -> Result<u64, BackendError> {
         let mut trying = self.owed.trying(undone, writers.into_iter().collect());
         let until = self.clock.now().after(PATIENCE);
-        let done = self.carry_out(&mut trying, until).await?;
-        trying.settled();
-        Ok(done)
+        let done = self.carry_out(&mut trying, until).await;
+        self.signals.tell_changes();
+        trying.settled_if(done.is_ok());
+        done
     }
 
     /// An eviction of `key` that is owed unless it is settled.

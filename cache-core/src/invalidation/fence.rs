@@ -19,7 +19,7 @@ use futures_util::future::poll_immediate;
 use super::Stamps;
 use crate::entry::Stored;
 use crate::key::KeyId;
-use crate::memory::MemoryTier;
+use crate::memory::{Gone, MemoryTier};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 const SHARDS: usize = 64;
@@ -139,7 +139,7 @@ impl Fences {
         id: KeyId,
         reach: Reach,
         memory: Option<&MemoryTier>,
-    ) -> (bool, Option<Killed>) {
+    ) -> (Gone, Option<Killed>) {
         let shard = self.shard(id);
         let fence = shard.get(&id).cloned();
         if let Some(fence) = &fence {
@@ -148,7 +148,7 @@ impl Fences {
         let gone = memory.map(|memory| memory.remove(id)).unwrap_or_default();
         // The value's own `Drop` may use the cache: not under the lock.
         drop(shard);
-        (gone.found, fence.map(Killed))
+        (gone, fence.map(Killed))
     }
 
     /// Removes an entry that nobody may be given any more. Under the lock that commits are made
@@ -260,8 +260,9 @@ impl Ticket {
             };
             (alive, weighed.filter(|_| alive).map(insert))
         };
-        if let (Some(memory), Some(_)) = (memory, &gone) {
+        if let (Some(memory), Some(gone)) = (memory, &gone) {
             memory.note(entry);
+            memory.tell(gone, entry);
         }
         drop(gone);
         alive

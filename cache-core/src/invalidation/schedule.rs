@@ -8,10 +8,11 @@ use tokio::sync::oneshot;
 use crate::Error;
 use crate::backend::BoxFuture;
 use crate::cache::{Cache, Inner};
+use crate::clock::Clock;
 use crate::invalidation::{Evictions, Invalidation};
 use crate::strategy::spawn;
 
-/// A schedule that [`Cache::every`] began. Dropped, it stops.
+/// What happens again and again in the background, such as [`Cache::every`] begins. Dropped, it stops.
 #[must_use = "the schedule stops when this is dropped; `keep()` lets it live as long as the cache"]
 #[derive(Debug)]
 pub struct Schedule {
@@ -24,7 +25,39 @@ pub struct Schedule {
 struct Forever;
 
 impl Schedule {
-    /// How much time lies between two evictions.
+    /// Begins to call `turn` every `interval`, until it says false.
+    pub(crate) fn begin<F>(
+        clock: &Clock,
+        interval: Duration,
+        turn: impl Fn() -> F + Send + 'static,
+    ) -> Result<Self, Error>
+    where
+        F: Future<Output = bool> + Send,
+    {
+        if interval < Duration::from_millis(1) {
+            let message = format!("{interval:?} can't be an interval; at least 1 ms is needed");
+            return Err(Error::config("interval", message));
+        }
+        let (stop, stopped) = oneshot::channel();
+        let clock = clock.clone();
+        // The first sleep begins here, and not when the task is first polled.
+        let first: BoxFuture<'static, ()> = Box::pin(clock.sleep(interval));
+        let turns = async move {
+            let mut sleeping = first;
+            loop {
+                sleeping.await;
+                // The next sleep begins before the turn, or intervals would grow by its time.
+                sleeping = Box::pin(clock.sleep(interval));
+                if !turn().await {
+                    return;
+                }
+            }
+        };
+        spawn(until_stopped(stopped, turns));
+        Ok(Self { stop, interval })
+    }
+
+    /// How much time lies between two turns.
     pub fn interval(&self) -> Duration {
         self.interval
     }
@@ -62,54 +95,34 @@ impl Cache {
     /// # Errors
     /// [`Error::Config`]: `interval` is below a millisecond, or `list` is empty.
     pub fn every(&self, interval: Duration, list: Invalidation) -> Result<Schedule, Error> {
-        if interval < Duration::from_millis(1) {
-            let message = format!("{interval:?} can't be an interval; at least 1 ms is needed");
-            return Err(Error::config("interval", message));
-        }
         if list.is_empty() {
             let message = "names nothing to evict; add a key, a pattern, a tag, a call or `all()`";
             return Err(Error::config("list", message));
         }
-        let (stop, stopped) = oneshot::channel();
-        let clock = self.inner.clock.clone();
         let cache = Arc::downgrade(&self.inner);
-        // The first sleep begins here, and not when the task is first polled.
-        let first: BoxFuture<'static, ()> = Box::pin(clock.sleep(interval));
         let list = list.kept_by(self);
-        let evicting = async move {
-            let mut sleeping = first;
-            loop {
-                sleeping.await;
-                // The next sleep begins before the eviction, or intervals would grow by its time.
-                sleeping = Box::pin(clock.sleep(interval));
-                if !evict(&cache, &list).await {
-                    return;
-                }
-            }
-        };
-        spawn(until_stopped(stopped, evicting));
-        Ok(Schedule { stop, interval })
+        Schedule::begin(&self.inner.clock, interval, move || evict(cache.clone(), list.clone()))
     }
 }
 
 /// One turn; false once the cache is gone.
-async fn evict(cache: &Weak<Inner>, list: &Invalidation) -> bool {
+async fn evict(cache: Weak<Inner>, list: Invalidation) -> bool {
     let Some(inner) = cache.upgrade() else { return false };
-    Evictions::at(&Cache { inner }, list.clone()).run().await;
+    Evictions::at(&Cache { inner }, list).run().await;
     true
 }
 
-async fn until_stopped(stopped: oneshot::Receiver<Forever>, evicting: impl Future<Output = ()>) {
+async fn until_stopped(stopped: oneshot::Receiver<Forever>, turns: impl Future<Output = ()>) {
     let stop = async {
         if stopped.await.is_ok() {
             // To be kept: from here on only the cache's end stops it.
             std::future::pending::<()>().await;
         }
     };
-    // In order: a schedule that was stopped evicts nothing more, even if its time has come.
+    // In order: a schedule that was stopped does nothing more, even if its time has come.
     tokio::select! {
         biased;
         () = stop => {}
-        () = evicting => {}
+        () = turns => {}
     }
 }

@@ -15,5 +15,5 @@ pub use buf::KeyBuf;
 pub(crate) use buf::SEALED_HEAD;
 pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
-pub(crate) use place::enclosing;
+pub(crate) use place::{enclosing, without_generics};
 pub(crate) use tenant::TenantPrefix;

@@ -32,6 +32,7 @@ use crate::clock::Timestamp;
 use crate::entry::{Erased, Stored};
 use crate::invalidation::Permit;
 use crate::key::KeyId;
+use crate::observe::{Cause, Signals};
 
 /// What an engine must do. One implementation a file; each is used only through [`MemoryTier`].
 ///
@@ -64,6 +65,7 @@ pub(crate) struct MemoryTier {
     kind: Kind,
     weighers: weight::Weighers,
     schedule: schedule::Schedule,
+    signals: Arc<Signals>,
 }
 
 enum Kind {
@@ -90,7 +92,7 @@ pub(crate) struct Weighed {
 }
 
 impl MemoryTier {
-    pub(crate) fn new(config: &Memory) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Memory, signals: &Arc<Signals>) -> Result<Self, Error> {
         config.check()?;
         #[cfg(shuttle)]
         let kind = Kind::Model(model::Model::default());
@@ -99,10 +101,11 @@ impl MemoryTier {
             Eviction::Auto => Kind::Quick(quick::Quick::new(config.bound)),
             Eviction::Ttl => Kind::Ttl(ttl::Ttl::new(config.bound)),
             #[cfg(feature = "moka")]
-            Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config)),
+            Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config, signals)),
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
-        Ok(Self { kind, weighers: config.weighers.clone(), schedule })
+        let (weighers, signals) = (config.weighers.clone(), Arc::clone(signals));
+        Ok(Self { kind, weighers, schedule, signals })
     }
 
     fn engine(&self) -> &dyn Engine {
@@ -153,7 +156,7 @@ impl MemoryTier {
     }
 
     /// Only a live ticket gives a permit: an unfenced fill can't be written. To be followed by
-    /// [`note`](Self::note).
+    /// [`note`](Self::note) and [`tell`](Self::tell).
     pub(crate) fn insert(&self, _: &Permit<'_>, id: KeyId, weighed: Weighed) -> Gone {
         self.engine().insert(id, weighed.entry, weighed.weight)
     }
@@ -162,6 +165,24 @@ impl MemoryTier {
     /// may start the sweeper).
     pub(crate) fn note(&self, entry: &Erased) {
         self.schedule.note(entry, entry.expiry());
+    }
+
+    /// Tells those who listen what left for `entry`; once it was inserted, and under no lock.
+    pub(crate) fn tell(&self, gone: &Gone, entry: &Stored) {
+        #[cfg(feature = "moka")]
+        if let Kind::Moka(moka) = &self.kind {
+            // What it gives back may have left long ago, for whatever reason.
+            moka.left().iter().for_each(|(cause, key)| self.signals.left(*cause, 0, [&**key]));
+            return;
+        }
+        if !self.signals.is_heard() {
+            return;
+        }
+        for old in gone.iter() {
+            let replaced = old.key == entry.key && !Arc::ptr_eq(old, entry);
+            let cause = if replaced { Cause::Replaced } else { Cause::Capacity };
+            self.signals.left(cause, 0, [&*old.key]);
+        }
     }
 
     pub(crate) fn remove(&self, id: KeyId) -> Gone {

@@ -35,16 +35,16 @@ impl Inner {
         otherwise.settled();
         let Ok(committed) = committed else {
             // An eviction or a put of this process came.
-            self.counters.fenced();
+            self.fenced(plan.site, plan.key.as_str());
             return match codec {
                 Some(_) => self.evict_replaced(plan.key.as_str()).await,
                 None => Ok(()),
             };
         };
-        self.counters.stores();
+        self.counters.of(plan.site).stores();
         let Some(codec) = codec else { return Ok(()) };
         // Writes of the key that were under way end first: one lock per key orders them.
-        let terms = Terms { replaces: true, lease: None, seat: None };
+        let terms = Terms { replaces: true, lease: None, seat: None, site: plan.site };
         self.write_remote(committed, codec, &entry, terms).await
     }
 }
