@@ -12,8 +12,8 @@ pub use crate::site::Site;
 pub use crate::value::{
     AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,
     RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure, Tells,
-    TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, output_probe, refuses,
-    times_out, value_probe,
+    TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, lent, output_probe,
+    refuses, times_out, value_probe,
 };
 
 use crate::policy::{Policy, PolicyError};

@@ -83,8 +83,9 @@ use proc_macro::TokenStream;
 /// | `lease = "30s"` | `"10s"` | after how long a load counts as hung, so that one of those who wait takes over |
 /// | `on_error = "fail"` ʳ | `"bypass"` | what a failing cache is (the remote tier can't be asked, or no cache of the function's name is installed): `"bypass"`: a load, and nothing that the caller could see; `"fail"`: the caller's error, which must be `From<larder::Error>`. Then nothing is loaded. What memory has is served all the same, and so is an old value within `stale_if_error` |
 ///
-/// ᵇ The load may go on in the background: async functions only. Borrowed arguments are cloned for it when it does, so that `&T`
-/// needs `T: ToOwned`, and `&mut` is refused. ʳ Async functions only, and not with `local`: memory does not fail.
+/// ᵇ The load may go on in the background: async functions only. Borrowed arguments are cloned for it when it does: `&T` needs
+/// `T: Clone` (`&str`, `&[T]` and `&Path` do as well), also inside an `Option`, a `Vec` or a slice. `&mut` is refused, and so is a
+/// type that borrows in another way (`Cow<'_, str>`). ʳ Async functions only, and not with `local`: memory does not fail.
 ///
 /// Whether the cache is used at all:
 ///
@@ -296,7 +297,7 @@ use proc_macro::TokenStream;
 ///
 /// A sync function takes all options but those marked ᵇ or ʳ.
 ///
-/// Beside a sync function stands an empty type of the same name, beside a sync method with a visibility a hidden one: these give
+/// Beside a sync function stands an empty type of the same name (a module of that name has to stand elsewhere), beside a sync method with a visibility a hidden one: these give
 /// [`call!`] its `Call`. A method without a visibility may be a trait's, where there is no room for a second function, and so has
 /// none: write `pub(self)` where you want it. A sync associated function without `self` must name `Self` somewhere, if only in
 /// `skip(Self)`, to be known for one.

@@ -51,6 +51,42 @@ async fn a_function_serves_the_old_value_while_one_refresh_runs() {
 }
 
 #[tokio::test]
+async fn what_is_borrowed_inside_of_an_argument_is_refreshed_with_copies() {
+    static LOADS: Loads = Loads::new();
+
+    #[cached(ttl = "1s", stale = "9s", cache = "stale-borrowed")]
+    async fn load<'a>(
+        name: Option<&'a str>,
+        names: &[&'a str],
+        more: Vec<Option<&u64>>,
+        twice: &&str,
+        whole: &'static str,
+    ) -> String {
+        let whole: &'static str = whole;
+        tokio::task::yield_now().await;
+        format!("{name:?}{names:?}{more:?}{twice}{whole}{}", LOADS.count())
+    }
+
+    let clock = install("stale-borrowed");
+    // A policy that is shared does not demand anything.
+    #[cached(policy = larder::Policy::new().ttl(SECOND).stale(SECOND), cache = "stale-borrowed")]
+    async fn of_any(name: std::borrow::Cow<'_, str>) -> String {
+        name.into_owned()
+    }
+    let call = async || {
+        let (a, b) = (String::from("a"), String::from("b"));
+        load(Some(&a), &[&a, &b], vec![Some(&7), None], &b.as_str(), "w").await
+    };
+    let expected = r#"Some("a")["a", "b"][Some(7), None]bw"#;
+    assert_eq!(call().await, format!("{expected}1"));
+    clock.advance(SECOND);
+    assert_eq!(call().await, format!("{expected}1"));
+    turns().await;
+    assert_eq!(call().await, format!("{expected}2"));
+    assert_eq!(of_any("x".into()).await, "x");
+}
+
+#[tokio::test]
 async fn a_failing_refresh_keeps_the_old_value() {
     static LOADS: Loads = Loads::new();
 

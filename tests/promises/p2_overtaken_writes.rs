@@ -68,6 +68,56 @@ async fn a_refresh_that_lost_its_lease_leaves_no_older_value() {
     }
 }
 
+/// The same, and somebody reads the old value while it is being removed: memory has it for as long as the refresh
+/// has not returned.
+#[tokio::test]
+async fn what_is_read_while_a_refused_refresh_tidies_up_does_not_stay() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
+    let origin = Origin::at(&clock);
+    cache.insert("row", 1u64).await.unwrap();
+    origin.set(2);
+    origin.hold(1);
+    let refresh = refreshing(&cache, &origin);
+    origin.held().await;
+    clock.advance(Duration::from_secs(4));
+    row(&other, &failing()).refresh().await.unwrap_err();
+    turns().await;
+    let removal = gated.hold(Before("remove"));
+    origin.release(1);
+    removal.arrived().await;
+    assert_eq!(found(&cache).await, Some(1), "the refresh has not returned yet");
+    removal.open();
+    assert_eq!(soon(refresh).await.unwrap(), Ok(2));
+    assert_ne!(found(&cache).await, Some(1));
+}
+
+/// The news of an eviction that was before the put takes the put's value out of memory, and somebody reads the old one
+/// before the new one is in the store.
+#[tokio::test]
+async fn what_is_read_while_a_put_is_written_does_not_stay() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let theirs = gated.another();
+    let (cache, evicting) = (gated.cache(&clock), theirs.cache(&clock));
+    let notice = theirs.hold(Before("publish"));
+    let eviction = tokio::spawn(async move { evicting.evict_pattern("ro*").await });
+    notice.arrived().await;
+    gated.another().cache(&clock).insert("row", 1u64).await.unwrap();
+    turns().await;
+    let write = gated.hold(Before("set"));
+    let put = putting(&cache, 2);
+    write.arrived().await;
+    notice.open();
+    soon(eviction).await.unwrap().unwrap();
+    turns().await;
+    assert_eq!(found(&cache).await, Some(1), "the put has not returned yet");
+    write.open();
+    soon(put).await.unwrap().unwrap();
+    assert_eq!(found(&cache).await, Some(2));
+}
+
 /// The refresh comes while the put asks for generations: it ends loads, not the put's ticket.
 #[tokio::test]
 async fn a_put_survives_a_refresh_that_fails() {

@@ -63,6 +63,29 @@ async fn an_eviction_ends_a_put_that_is_under_way() {
     }
 }
 
+/// An eviction ends the put, and is not at the store yet: the put has said nothing until what it was to replace is gone.
+#[tokio::test]
+async fn a_put_that_gave_way_returns_when_the_older_value_is_gone() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, other) = (gated.cache(&clock), gated.another().cache_without_memory(&clock));
+    cache.insert("row", 1u64).await.unwrap();
+    let generations = gated.hold(Before("generations"));
+    let put = putting(&cache, 2);
+    generations.arrived().await;
+    let removal = gated.hold(Before("remove"));
+    let evicting = tokio::spawn(async move { evict(How::Key, &cache).await });
+    removal.arrived().await;
+    generations.open();
+    turns().await;
+    assert_eq!(found(&other).await, Some(1));
+    assert!(!put.is_finished(), "others still read the older value");
+    removal.open();
+    soon(put).await.unwrap().unwrap();
+    soon(evicting).await.unwrap();
+    assert_eq!(found(&other).await, None);
+}
+
 /// The eviction has been to the store when the put begins, and returns before the put does.
 #[tokio::test]
 async fn a_put_survives_the_end_of_an_older_eviction() {

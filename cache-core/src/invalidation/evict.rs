@@ -130,9 +130,8 @@ impl Inner {
     /// and whoever calls this is about to return.)
     pub(crate) async fn evict_replaced(&self, key: &str) -> Result<(), Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
-        let id = KeyId::of(key);
-        drop(self.forget(id, Reach::Loads, Cause::Key));
-        let again = Finally(|| drop(self.forget(id, Reach::Loads, Cause::Key)));
+        // Memory last: until then a read may take the old value from the remote tier.
+        let again = Finally(|| drop(self.forget(KeyId::of(key), Reach::Loads, Cause::Key)));
         // Not after writes that are under way: one of a newer put would be removed.
         let evicted = remote.evict(Undone::Keys(vec![key.to_owned()]), None).await;
         drop(again);

@@ -11,7 +11,7 @@ mod refusal;
 pub(crate) use bare::{Bare, Bared, Fault, NoValue};
 pub use option::{
     AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
-    TimesOut, absent, detached, keeps_errors, output_probe, times_out, value_probe,
+    TimesOut, absent, detached, keeps_errors, lent, output_probe, times_out, value_probe,
 };
 
 pub use refusal::{OfCache, RefusalError, RefusalNever, Tells, refuses};

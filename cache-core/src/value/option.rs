@@ -1,5 +1,7 @@
 //! What options of an attribute demand of a function's output, in the words of that option.
 
+use std::borrow::Borrow;
+
 use super::{AnyResult, Probe, Shape, SharedResult};
 use crate::TimedOut;
 
@@ -88,17 +90,56 @@ pub fn keeps_errors<S: KeepsErrors>(_: S) {}
 
 /// An argument of which a load that goes on in the background can have a copy.
 ///
-/// (`ToOwned` under a name of ours: asked for by itself it makes rustc tell one mistake twice, with a wrong hint.)
+/// (`ToOwned` under a name of ours, and the copy's type as a parameter: with an associated type rustc tells one mistake
+/// twice, the second time in words of its own.)
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be cloned for a load that goes on in the background",
-    note = "derive `Clone`, or take an owned value such as an `Arc` of it"
+    message = "`{Self}` has to be `Clone`: a load that goes on in the background needs arguments of its own",
+    label = "borrowed, and the load may outlive its caller",
+    note = "derive `Clone`, put it in an `Arc`, or remove what leaves loads to the background (`stale`, `early_refresh`, \
+            `soft_timeout`, `hard_timeout`)"
 )]
-pub trait Detach: ToOwned {}
-impl<T: ToOwned + ?Sized> Detach for T {}
+pub trait Detach<Owned> {
+    #[doc(hidden)]
+    fn copied(&self) -> Owned;
+}
+
+impl<T: Clone> Detach<T> for T {
+    fn copied(&self) -> T {
+        self.clone()
+    }
+}
+
+impl<T: Clone> Detach<Vec<T>> for [T] {
+    fn copied(&self) -> Vec<T> {
+        self.to_vec()
+    }
+}
+
+macro_rules! unsized_ones {
+    ($($borrowed:ty => $owned:ty),* $(,)?) => {
+        $(impl Detach<$owned> for $borrowed {
+            fn copied(&self) -> $owned {
+                self.to_owned()
+            }
+        })*
+    };
+}
+
+unsized_ones! {
+    str => String,
+    std::path::Path => std::path::PathBuf,
+    std::ffi::OsStr => std::ffi::OsString,
+    std::ffi::CStr => std::ffi::CString,
+}
 
 /// For `stale`, `early_refresh` and the timeouts: the copy.
-pub fn detached<T: Detach + ?Sized>(arg: &T) -> T::Owned {
-    arg.to_owned()
+pub fn detached<T: Detach<Owned> + ?Sized, Owned>(arg: &T) -> Owned {
+    arg.copied()
+}
+
+/// The copy, borrowed as the argument was.
+pub fn lent<Owned: Borrow<T>, T: ?Sized>(owned: &Owned) -> &T {
+    owned.borrow()
 }
 
 /// For a policy that is given by path: the same questions, asked instead of demanded. Method resolution takes the

@@ -4,17 +4,18 @@
 //! A closure and no function beside the user's: the implementation of a trait has no room for one.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote_spanned};
+use quote::{ToTokens, format_ident};
 use syn::{Receiver, ReceiverKind, Type, parse_quote};
 
 use super::expand::{Shell, patterns};
 use super::model::Model;
+use super::owning::{Owning, anonymous};
 use super::prologue;
 use super::rules::rules;
 use super::sync::forwarded;
 use crate::elsewhere::{moved, this};
 use crate::lifetimes::plain;
-use crate::mixed::{mixed, shown_at};
+use crate::mixed::mixed;
 use crate::returns::is_opaque;
 use crate::signature::{Argument, Held, held};
 
@@ -83,11 +84,15 @@ impl Members {
             let name = this(receiver.self_token.span);
             let (mutable, ty) = (&receiver.mutability, anonymous(&receiver_type(receiver)));
             members.params.push(mixed!(#mutable #name: #ty));
-            members.push(model, &name, matches!(held(receiver), Held::Shared));
+            let owning = match held(receiver) {
+                Held::Shared => Owning::new(&model.root.private, &name, &parse_quote!(&Self)),
+                Held::Mutable | Held::Owned => Owning::as_it_is(&name),
+            };
+            members.push(&name, owning);
         }
         for arg in &model.function.args {
             members.param(model, arg);
-            members.push(model, &arg.ident, arg.reference().is_some());
+            members.push(&arg.ident, Owning::new(&model.root.private, &arg.ident, &arg.ty));
         }
         members
     }
@@ -109,20 +114,10 @@ impl Members {
         self.params.push(mixed!(#mutable #name: #ty));
     }
 
-    fn push(&mut self, model: &Model, name: &Ident, borrowed: bool) {
+    fn push(&mut self, name: &Ident, owning: Owning) {
         self.names.push(name.to_token_stream());
-        if borrowed {
-            // What rustc says of a type that isn't `Clone` is shown at the argument.
-            let private = &model.root.private;
-            let detached = shown_at(name.span(), &mixed!(#private::detached));
-            let shown = Span::mixed_site().located_at(name.span());
-            let clone = quote_spanned!(shown=> let #name = #detached(#name););
-            self.clones.push(clone);
-            self.passed.push(mixed!(&#name));
-        } else {
-            self.clones.push(TokenStream::new());
-            self.passed.push(name.to_token_stream());
-        }
+        self.clones.push(owning.copy);
+        self.passed.push(owning.lent);
     }
 }
 
@@ -133,15 +128,6 @@ fn receiver_type(receiver: &Receiver) -> Type {
         ReceiverKind::Typed(_, ty) => (**ty).clone(),
         _ => parse_quote!(Self),
     }
-}
-
-/// `ty`; where it is a reference, one of any lifetime.
-fn anonymous(ty: &Type) -> Type {
-    let mut ty = plain(ty).clone();
-    if let Type::Reference(reference) = &mut ty {
-        reference.lifetime = None;
-    }
-    ty
 }
 
 /// A tuple of any length, one included.

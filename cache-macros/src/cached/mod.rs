@@ -12,6 +12,7 @@ mod key;
 mod key_with;
 mod model;
 mod order;
+mod owning;
 mod policy;
 mod prologue;
 mod rules;

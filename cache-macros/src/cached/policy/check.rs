@@ -5,6 +5,7 @@
 use proc_macro2::Ident;
 
 use super::{Given, Policy, Ttl, asked};
+use crate::cached::owning::bound;
 use crate::errors::{Errors, list};
 use crate::signature::{Function, mutable_borrows};
 
@@ -103,6 +104,13 @@ impl Policy {
                  or an owned value, or remove {names}"
             );
             errors.on(&borrow, message);
+        }
+        for ty in bound(function) {
+            let message = format!(
+                "{names} may leave the load to the background, which needs arguments of its own, and what is borrowed inside of this one \
+                 cannot be followed: take an owned value, a `&`, or one in an `Option`, `Vec` or slice, or remove {names}"
+            );
+            errors.on(ty, message);
         }
     }
 }

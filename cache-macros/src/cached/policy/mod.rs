@@ -9,6 +9,7 @@ use std::time::Duration;
 use proc_macro2::Ident;
 use syn::Expr;
 
+use crate::cached::owning::bound;
 use crate::errors::Errors;
 use crate::options::Options;
 use crate::signature::{Function, mutable_borrows};
@@ -88,7 +89,9 @@ impl Policy {
     /// Whether the load has to be one that can go on in the background. A base may ask for that, which only the compiler
     /// knows: then it is done wherever it can be.
     pub(crate) fn detaches(&self, function: &Function) -> bool {
-        let can = function.is_async() && mutable_borrows(function).is_empty();
+        let can = function.is_async()
+            && mutable_borrows(function).is_empty()
+            && bound(function).is_empty();
         !self.background().is_empty() || (self.base.is_some() && can)
     }
 
