@@ -124,22 +124,22 @@ mutant fence-write-asks-whether-alive $fence 's/if !self\.0\.is_alive\(\) \{\s+r
 mutant fence-eviction-waits-for-writes $remote 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (\&until, writer);/'
 
 # Who ends whom: an eviction ends loads and writes, news of other processes and refreshes end loads only.
-mutant reach-eviction-ends-writes $evict 's/self\.forget\(\*id, Reach::All\)/self.forget(*id, Reach::Loads)/'
-mutant reach-pattern-ends-writes $evict 's/self\.forget_matching\(pattern, Reach::All\)/self.forget_matching(pattern, Reach::Loads)/'
-mutant reach-clear-ends-writes $evict 's/self\.forget_matching\(&everything, Reach::All\)/self.forget_matching(\&everything, Reach::Loads)/'
+mutant reach-eviction-ends-writes $evict 's/self\.forget\(\*id, Reach::All, Cause::Key\)/self.forget(*id, Reach::Loads, Cause::Key)/'
+mutant reach-pattern-ends-writes $evict 's/self\.forget_matching\(pattern, Reach::All, Cause::Pattern\)/self.forget_matching(pattern, Reach::Loads, Cause::Pattern)/'
+mutant reach-clear-ends-writes $evict 's/self\.forget_matching\(&everything, Reach::All, Cause::Cleared\)/self.forget_matching(\&everything, Reach::Loads, Cause::Cleared)/'
 mutant reach-put-is-a-write $put 's/self\.fences\.issue_write\(/self.fences.issue(/'
 mutant reach-load-heeds-what-ends-loads $fence 's/self\.kind == Reach::All \|\| loads\(\)/true || loads()/'
-mutant reach-key-notice-spares-writes $bus 's/self\.forget\(KeyId::of\(&key\), Reach::Loads\)/self.forget(KeyId::of(\&key), Reach::All)/'
-mutant reach-pattern-notice-spares-writes $bus 's/self\.forget_matching\(&pattern, Reach::Loads\)/self.forget_matching(\&pattern, Reach::All)/'
-mutant reach-again-spares-writes $evict 's/drop\(self\.forget\(\*id, Reach::Loads\)\)/drop(self.forget(*id, Reach::All))/'
-mutant reach-replaced-spares-writes $evict 's/self\.forget\(KeyId::of\(key\), Reach::Loads\)/self.forget(KeyId::of(key), Reach::All)/'
+mutant reach-key-notice-spares-writes $bus 's/self\.forget\(KeyId::of\(&key\), Reach::Loads, Cause::Elsewhere\)/self.forget(KeyId::of(\&key), Reach::All, Cause::Elsewhere)/'
+mutant reach-pattern-notice-spares-writes $bus 's/self\.forget_matching\(&pattern, Reach::Loads, Cause::Elsewhere\)/self.forget_matching(\&pattern, Reach::All, Cause::Elsewhere)/'
+mutant reach-again-spares-writes $evict 's/drop\(self\.forget\(\*id, Reach::Loads, Cause::Key\)\)/drop(self.forget(*id, Reach::All, Cause::Key))/'
+mutant reach-replaced-spares-writes $evict 's/self\.forget\(KeyId::of\(key\), Reach::Loads, Cause::Key\)/self.forget(KeyId::of(key), Reach::All, Cause::Key)/'
 mutant reach-takeover-spares-writes $fence 's/self\.fence\.count\(self\.kind\)\.fetch_add/{ let _ = self.fence.count(self.kind); \&self.fence.life }.fetch_add/' 's/let own = if self\.kind == Reach::All \{ &self\.life \} else \{ &self\.loads \};/let own = \&self.life;/'
 
 # Memory is forgotten a second time when the remote half is done.
 mutant again-key $evict 's/let again = Finally\(\|\| ids.*?\);\n/let again = ();\n/s'
-mutant again-pattern $evict 's/let again = Finally\(\|\| drop\(self\.forget_matching\(pattern, Reach::Loads\)\)\);/let again = ();/'
-mutant again-replaced $evict 's/let again = Finally\(\|\| drop\(self\.forget\(KeyId::of\(key\), Reach::Loads\)\)\);/let again = ();/'
-mutant again-overtaken-write $store 's/drop\(self\.forget\(KeyId::of\(&entry\.key\), Reach::Loads\)\);/let _ = Reach::Loads;/'
+mutant again-pattern $evict 's/let again = Finally\(\|\| drop\(self\.forget_matching\(pattern, Reach::Loads, Cause::Pattern\)\)\);/let again = ();/'
+mutant again-replaced $evict 's/let again = Finally\(\|\| drop\(self\.forget\(KeyId::of\(key\), Reach::Loads, Cause::Key\)\)\);/let again = ();/'
+mutant again-overtaken-write $store 's/drop\(self\.forget\(KeyId::of\(&entry\.key\), Reach::Loads, Cause::Key\)\);/let _ = Reach::Loads;/'
 mutant again-promoted-meanwhile $store 's/ && self\.holds_no_other\(entry\)\)/ || { let _ = self.holds_no_other(entry); false })/'
 mutant again-tag $evict 's/let _again = Finally\(\|\| self\.generations\.bump_tag\(tag\)\);//'
 mutant again-clear $evict 's/let _again = Finally\(\|\| self\.generations\.bump_space\(\)\);//'
@@ -151,7 +151,7 @@ mutant flight-counts-generations $flight 's/watch\.is_alive\(\) && generations\.
 mutant flight-is-restamped $find 's/lead\.restamp\(&ticket\.stamps\);\n        let found/let found/'
 mutant flight-is-overdue $flight 's/&& now < flight\.overdue\(\)/\&\& (now < flight.overdue() || true)/'
 mutant flight-takeover-has-twice-the-time $flight 's/let lease = lease\.saturating_mul\(1 << takeovers\.min\(10\)\);//'
-mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)promote\(inner, ticket, &entry\);/drop(std::mem::replace(ticket, self.plan.ticket(inner, self.id)));\n$1promote(inner, ticket, &entry);/'
+mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)promote\(inner, ticket, &entry, self\.plan\.site\);/drop(std::mem::replace(ticket, self.plan.ticket(inner, self.id)));\n$1promote(inner, ticket, &entry, self.plan.site);/'
 mutant flight-abandoned-is-told $flight 's/self\.finish\(Landing::Abandoned\);/std::mem::forget(self.flight.take());/'
 
 # Generations.
@@ -166,12 +166,12 @@ mutant generation-for-a-put $put 's/self\.stamp_remotely\(plan, &mut ticket\)\.a
 
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
-mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(id\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
-mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(id\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
+mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(id, plan\.site\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
+mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(id, None\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
 
 # The bus.
-mutant bus-keys-are-heard $bus 's/let _ = self\.forget\(KeyId::of\(&key\), Reach::Loads\);/let _ = KeyId::of(\&key);/'
-mutant bus-patterns-are-heard $bus 's/let _ = self\.forget_matching\(&pattern, Reach::Loads\);/let _ = pattern;/'
+mutant bus-keys-are-heard $bus 's/let _ = self\.forget\(KeyId::of\(&key\), Reach::Loads, Cause::Elsewhere\);/let _ = KeyId::of(\&key);/'
+mutant bus-patterns-are-heard $bus 's/let _ = self\.forget_matching\(&pattern, Reach::Loads, Cause::Elsewhere\);/let _ = pattern;/'
 mutant bus-tags-are-heard $bus 's/self\.generations\.heed_tag\(&name, generation\)/drop((name, generation))/'
 mutant bus-spaces-are-heard $bus 's/self\.generations\.heed_space\(generation\)/{ let _ = generation; }/'
 mutant bus-tags-end-what-did-not-ask $generation 's/(self\.learn_tag\(name, generation\);)\s+self\.bump_tag\(name\);/$1/'
@@ -185,12 +185,12 @@ mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(
 mutant bus-without-memory $core/builder.rs 's/let Some\(remote\) = &self\.inner\.remote else/let Some(remote) = self.inner.remote.as_ref().filter(|_| self.inner.memory.is_some()) else/'
 
 # What the remote tier owes.
-mutant owed-before-use $remote 's/self\.settle\(\)\.await\?;//'
+mutant owed-before-use $remote 's/true => self\.settle\(\)\.await,/true => Ok(()),/'
 mutant owed-when-dropped $owed 's/self\.owed\.push\(debt\);/drop(debt);/'
 mutant owed-while-worked-off $remote 's/\|\| self\.settling\.try_lock\(\)\.is_err\(\)//'
 mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
 mutant owed-by-a-dropped-put $evict 's/self\.remote\.as_ref\(\)\.filter\(\|_\| remotely\)/self.remote.as_ref().filter(|_| remotely \&\& false)/'
-mutant owed-by-a-dropped-put-forgets $evict 's/let \(_, killed\) = self\.inner\.forget\(self\.id, Reach::All\);/let (_, killed) = (\&self.inner, None::<Killed>);/'
+mutant owed-by-a-dropped-put-forgets $evict 's/let \(_, killed\) = self\.inner\.forget\(self\.id, Reach::All, Cause::Key\);/let (_, killed) = (\&self.inner, None::<Killed>);/'
 mutant owed-after-the-writes-before $owed 's/debt: Some\(Debt \{ undone, writers \}\)/debt: Some(Debt { undone, writers: { drop(writers); Vec::new() } })/'
 mutant owed-after-the-writes-of-a-put $evict 's/owing\.after\(killed\);/let _ = (owing, killed);/'
 mutant owed-by-an-overtaken-put $put 's/Some\(_\) => self\.evict_replaced\(plan\.key\.as_str\(\)\)\.await,/Some(_) => Ok(()),/'
@@ -202,8 +202,8 @@ mutant owed-is-waited-for-in-turn $remote 's/let _turn = turn\.map_err\(\|_\| un
 # Leases.
 mutant lease-is-asked-for $load 's/if !remote\.has_leases\(\) \{/if true {/'
 mutant lease-of-the-commit $remote 's/\(Some\(token\), Some\(leases\)\) => self/(Some(token), Some(leases)) if token == 0 => self/'
-mutant lease-refused-forgets $store 's/self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\);/let _ = memory;/'
-mutant lease-refused-forgets-its-own $store 's/self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\);/{ let _ = memory; drop(self.forget(KeyId::of(\&entry.key), Reach::All)); }/'
+mutant lease-refused-forgets $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; false }/'
+mutant lease-refused-forgets-its-own $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; self.forget(KeyId::of(\&entry.key), Reach::All, Cause::Elsewhere).0 }/'
 mutant lease-taken-by-a-takeover $load 's/ \|\| lead\.took_over\(\)//'
 mutant lease-takeover-has-twice-the-time $load 's/self\.plan\.policy\.lease\.saturating_mul\(1 << lease\.takeovers\(\)\.min\(10\)\)/self.plan.policy.lease/'
 mutant lease-given-back $lease 's/let _ = remote\.abort\(&key, token\)\.await;/let _ = (remote, \&key, token);/'

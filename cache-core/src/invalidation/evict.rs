@@ -115,8 +115,8 @@ impl Inner {
             return Ok(in_memory);
         };
         let undone = Undone::Keys(shared);
-        let again =
-            Finally(|| ids.iter().for_each(|id| drop(self.forget(*id, Reach::Loads, Cause::Key))));
+        let forget = |id: &KeyId| drop(self.forget(*id, Reach::Loads, Cause::Key));
+        let again = Finally(|| ids.iter().for_each(forget));
         // Owed from here on, so that a caller who goes away while it waits loses nothing.
         let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
         let removed = removed.await;
