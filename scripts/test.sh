@@ -53,3 +53,4 @@ RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle"
 run cargo run --quiet --example quickstart
 run cargo run --quiet --example relations
 run cargo run --quiet --example prometheus
+run cargo run --quiet --example opentelemetry
