@@ -19,8 +19,8 @@ pub struct FunctionStats {
     pub model: Option<String>,
     /// The operation of the model that it is.
     pub operation: Option<String>,
-    /// Its part of the cache's statistics. What is no function's is zero here: entries and bytes, and what left
-    /// memory.
+    /// Its part of the cache's statistics. What is no function's is zero here: how things stand, the keys that were
+    /// evicted, and what left memory.
     pub stats: Stats,
 }
 
@@ -77,18 +77,14 @@ impl Cache {
     /// ([`get`](Self::get), [`insert`](Self::insert) and their like) is in [`stats`](Self::stats) only.
     ///
     /// ```
-    /// # #[cfg(any())] // The attribute is the facade's.
-    /// #[larder::cached]
-    /// async fn square(n: u64) -> u64 { n * n }
-    ///
-    /// # #[cfg(any())]
-    /// for function in larder::default_cache().stats_by_function() {
+    /// for function in cache_core::default_cache().stats_by_function() {
     ///     println!("{}: {:.0} % hits", function.function, function.stats.hit_rate() * 100.0);
     /// }
     /// ```
     ///
-    /// A function has some kilobytes of counters on each cache that it was called on. Instances of a generic function are counted together, and so
-    /// are methods of one name in one module where nothing tells their types (a key template with `skip(Self)`).
+    /// A function has some kilobytes of counters on each cache that it was called on. Instances of a generic function
+    /// are counted together, and so are methods of one name in one module where nothing tells their types (a key
+    /// template with `{Self}` or `skip(Self)`).
     pub fn stats_by_function(&self) -> Vec<FunctionStats> {
         let mut functions: BTreeMap<String, FunctionStats> = BTreeMap::new();
         for tally in self.inner.counters.all() {

@@ -94,8 +94,9 @@ pub enum Signal<'a> {
 ///
 /// It is called on the thread on which it happened, in the middle of it: the thread of whoever stores or evicts, a
 /// runtime's worker, larder's sweeper, or the backend's own task. No lock of the cache's is held, so it may use the
-/// cache. It should return at once; send what takes longer through a channel. Hits never call it, and a panic in it is
-/// logged and ends nothing.
+/// cache. (What it stores may push out something, of which it is told in turn: see to it that there is an end.) It should
+/// return at once; send what takes longer through a channel. Hits never call it, and a panic in it is logged and ends
+/// nothing.
 ///
 /// Signals of one key may come in another order than what they tell of if two threads change it at the same time.
 ///

@@ -125,8 +125,8 @@ pub struct Stats {
     /// Of [`foreign`](Self::foreign) those that another version of the type has written: whole, and of another
     /// schema. They are what is to be expected after a release; the others are damage.
     pub schema_misses: u64,
-    /// Entries that left the memory tier, or were not kept by it, for want of room. This and the causes that follow
-    /// are the cache's: a function's own statistics have none.
+    /// Entries that left the memory tier, or were not kept by it, for want of room. This, the causes that follow and
+    /// [`removals`](Self::removals) are the cache's: a function's own statistics have none.
     pub evicted_capacity: u64,
     /// Entries of the memory tier that were reclaimed after they expired. (Those that were replaced or pushed out
     /// first are not among them.)
