@@ -110,6 +110,7 @@ peek=$core/strategy/peek.rs
 bus=$core/hierarchy/bus.rs
 lease=$core/hierarchy/lease.rs
 memory=$core/backend/memory.rs
+life=$core/invalidation/life.rs
 
 # The fence: a fill needs a ticket that is alive, an eviction kills it.
 mutant fence-fill-asks-whether-alive $fence 's/let alive = self\.is_alive\(\);/let alive = true;/'
@@ -160,9 +161,9 @@ mutant generation-of-tags $generation 's/tag\.generation\.load\(Ordering::Acquir
 mutant generation-own-tag $generation 's/self\.tag\(name\)\.moved\.fetch_add\(1, Ordering::AcqRel\);/let _ = name;/'
 mutant generation-own-space $generation 's/self\.moved\.fetch_add\(1, Ordering::AcqRel\);//'
 mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
-mutant generation-before-the-load $lookup 's/ticket\.stamps\.space = found\.space;//' 's/\*seen = \*current;/let _ = (seen, current);/'
+mutant generation-before-the-load $lookup 's/ticket\.stamp\(found\.space, &found\.tags\);//'
 mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
-mutant generation-for-a-put $put 's/self\.stamp_remotely\(plan, &mut ticket\)\.await;/let _ = \&mut ticket;/'
+mutant generation-for-a-put $put 's/self\.stamp_writes\(&mut begun\)\.await;/let _ = \&mut begun;/'
 
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
@@ -217,6 +218,20 @@ mutant lease-ended-by-set $memory 's/store\.leases\.remove\(&write\.key\);\s+sto
 mutant lease-waits-its-turn $memory 's/Some\(lease\) if now < lease\.until => \{/Some(lease) if now < lease.until \&\& token == 0 => {/'
 
 # What is told, and what is removed.
+# Another life: it is the very value that was read which is replaced, and what was on its way with the former life is ended.
+mutant life-compares-in-the-store $memory 's/let same = value\.and_then\(\|value\| value\.last_chunk::<MARK>\(\)\) == Some\(&seen\);/let same = true;\n            let _ = (value, seen);/'
+mutant life-ends-the-lease $memory 's/if same \{\s+store\.leases\.remove\(&write\.key\);/if same {/'
+mutant life-compares-in-memory $fence 's/Arc::ptr_eq\(held, entry\)\);\s+let gone = same\.then/Arc::ptr_eq(held, entry) || true);\n        let gone = same.then/'
+mutant life-ends-loads $life 's/let killed = self\.fences\.end\(id, Reach::Loads\);/let killed: Option<super::Killed> = None;/'
+mutant life-waits-for-writes $life 's/remote\.after\(killed\)\.await;/drop(killed);/'
+mutant life-forgets-once-more $life 's/drop\(self\.forget\(id, Reach::Loads\)\);\s+Ok\(true\)/Ok(true)/'
+mutant life-half-way-is-an-eviction $life 's/let otherwise = self\.evict_otherwise\(id, key\.as_str\(\), true\);/let otherwise = self.evict_otherwise(id, key.as_str(), false);/'
+mutant stale-compares-in-memory $fence 's/Arc::ptr_eq\(held, entry\)\);\s+let gone = match same/Arc::ptr_eq(held, entry) || true);\n        let gone = match same/'
+mutant stale-ends-loads $life 's/kill_leaving\(id, Reach::All,/kill_leaving(id, Reach::Loads,/'
+mutant stale-forgets-once-more $life 's/let again = Finally\(\|\| self\.forget_fresh\(id\)\);/let again = Finally(|| ());/'
+mutant stale-where-there-is-nothing $life 's/remote\.remove\(key\.as_str\(\)\)\.await\?;//'
+mutant stale-is-owed $remote 's/let done = instead\.await\?;\s+trying\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        trying.settled();\n        done/'
+
 mutant notice-of-a-key $remote 's/self\.backend\.remove\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove(\&places, None) }/'
 mutant notice-of-a-pattern $remote 's/self\.backend\.publish\(&self\.notice\(Message::Pattern\(literals\)\)\)\.await\?;/let _ = literals;/'
 mutant notice-of-a-generation $remote 's/self\.backend\.publish\(&self\.notice\(message\(generation\)\)\)\.await\?;/let _ = message;/'

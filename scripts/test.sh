@@ -52,5 +52,6 @@ RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle"
     run cargo test -p cache-core --lib interleavings
 run cargo run --quiet --example quickstart
 run cargo run --quiet --example relations
+run cargo run --quiet --example management
 run cargo run --quiet --example prometheus
 run cargo run --quiet --example opentelemetry

@@ -5,13 +5,14 @@ pub use cache_core::Keys;
 pub use cache_core::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Batch, BoxFuture,
     BreakerState, Builder, Bytes, Cache, CacheListener, CacheValue, Cached, CachedCell, Call,
-    Cause, Clock, Codec, Compression, Error, Evict, EvictEach, EvictTarget, Eviction,
-    FunctionStats, IntoCache, IntoTtl, Invalidation, KEPT, Leases, Listener, MARK, Memory,
-    MemoryBackend, Notice, OnError, Page, Pattern, Peek, PeekEach, Policy, PolicyError, Progress,
-    Put, PutEach, RemoteValue, Report, Rule, Schedule, Signal, Source, Stampede, Stats,
-    Subscription, Tenant, TierStats, TimedOut, Timestamp, Timing, Traced, TracedBatch, Transaction,
-    TransactionScope, Warming, Write, default_cache, disable, enable, is_enabled, transaction,
-    warm, without_cache, without_cache_sync,
+    Capacity, Cause, Clock, Codec, Compression, Error, Evict, EvictEach, EvictTarget, Eviction,
+    Expiry, FunctionStats, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key, KeyBuilder,
+    KeyStream, Leases, Listener, MARK, Memory, MemoryBackend, MemoryInfo, Notice, OnError,
+    OnUpdate, Page, Pattern, Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach,
+    RemoteInfo, RemoteValue, Report, Rule, Schedule, Signal, Source, Stampede, Stats, Subscription,
+    Tenant, TierStats, TimedOut, Timestamp, Timing, Traced, TracedBatch, Transaction,
+    TransactionScope, Typed, Warming, Write, default_cache, disable, enable, is_enabled,
+    transaction, warm, without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -30,6 +30,12 @@ mod gated;
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
+#[path = "behavior/key_builder.rs"]
+mod key_builder;
+#[path = "behavior/management.rs"]
+mod management;
+#[path = "behavior/management_scopes.rs"]
+mod management_scopes;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
 #[path = "behavior/negative.rs"]
@@ -69,6 +75,8 @@ mod transaction_races;
 mod transactions;
 #[path = "behavior/two_caches.rs"]
 mod two_caches;
+#[path = "behavior/typed.rs"]
+mod typed;
 #[path = "behavior/values.rs"]
 mod values;
 #[path = "behavior/warming.rs"]

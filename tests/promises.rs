@@ -11,6 +11,8 @@ mod p10_free_hits;
 mod p1_keys;
 #[path = "promises/p2_late_loads.rs"]
 mod p2_late_loads;
+#[path = "promises/p2_lives.rs"]
+mod p2_lives;
 #[path = "promises/p2_no_old_value.rs"]
 mod p2_no_old_value;
 #[path = "promises/p2_overtaken_writes.rs"]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::invalidation::Stamps;
 use crate::policy::Policy;
+use crate::value::CacheValue;
 
 /// The times of an entry.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,23 @@ impl Lifetime {
             idle: policy.tti.unwrap_or_default(),
             cost: Duration::ZERO,
         }
+    }
+
+    /// Fresh until then, with the windows that it has after that.
+    pub(crate) fn until(self, fresh_until: Timestamp) -> Self {
+        let moved = |end: Timestamp| {
+            // What has no end has no windows.
+            fresh_until.after(end.since(self.fresh_until).unwrap_or_default())
+        };
+        let (stale_until, keep_until) = (moved(self.stale_until), moved(self.keep_until));
+        Self { fresh_until, stale_until, keep_until, ..self }
+    }
+
+    /// Not fresh any more, nor to be served while a refresh runs: only if the load fails, for as long after
+    /// `now` as it would have been after its end.
+    pub(crate) fn outdated(self, now: Timestamp) -> Self {
+        let kept = if now < self.fresh_until { self.until(now) } else { self };
+        Self { stale_until: kept.stale_until.min(now), ..kept }
     }
 
     fn at(&self, now: Timestamp) -> Freshness {
@@ -108,6 +126,11 @@ impl<T: ?Sized> Entry<T> {
         }
     }
 
+    /// The moment from which it is not fresh any more, if it is not read before.
+    pub(crate) fn fresh_until(&self) -> Timestamp {
+        self.life.fresh_until.min(self.expiry())
+    }
+
     fn read(&self) -> Timestamp {
         Timestamp(self.marks.read.load(Ordering::Relaxed))
     }
@@ -138,7 +161,22 @@ impl<T: ?Sized> Entry<T> {
 }
 
 /// A value whose type is known to whoever asks.
-pub(crate) type Erased = Entry<dyn Any + Send + Sync>;
+pub(crate) type Erased = Entry<dyn Value>;
+
+/// What can be done to a value whose type is not known.
+pub(crate) trait Value: Any + Send + Sync {
+    /// An entry that differs from the value's own in its life alone.
+    fn again(&self, entry: &Erased, life: Lifetime) -> Stored;
+}
+
+impl<V: CacheValue> Value for V {
+    fn again(&self, entry: &Erased, life: Lifetime) -> Stored {
+        let (stamps, key) = (entry.stamps.clone(), entry.key.clone());
+        let again = Entry { life, marks: Marks::new(&life), stamps, key, value: self.clone() };
+        again.touch(entry.read());
+        Arc::new(again)
+    }
+}
 
 /// An entry as tiers hold it.
 pub(crate) type Stored = Arc<Erased>;
@@ -148,6 +186,17 @@ impl Erased {
     /// read each other's entries as misses.
     #[inline]
     pub(crate) fn value<V: 'static>(&self) -> Option<&V> {
-        self.value.downcast_ref()
+        self.any().downcast_ref()
+    }
+
+    /// The value as who asks for its type sees it.
+    #[inline]
+    pub(crate) fn any(&self) -> &dyn Any {
+        &self.value
+    }
+
+    /// The same with another life. Calls the value's `Clone`: not under a lock.
+    pub(crate) fn with_life(&self, life: Lifetime) -> Stored {
+        self.value.again(self, life)
     }
 }

@@ -7,8 +7,8 @@
 //! | --- | --- |
 //! | [`__private`] | all that expansions call |
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
-//! | `cache`, `builder`, `registry` | the handle; its configuration; default and named caches |
-//! | `tenant` | views that share nothing |
+//! | `cache`, `builder`, `registry` | the handle and its methods; its configuration; default and named caches |
+//! | `tenant`, `typed` | views that share nothing; the entries of a model |
 //! | `warm` | many calls at once |
 //! | `cell` | what ends with the instance that it belongs to |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
@@ -49,6 +49,7 @@ mod sync;
 mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod typed;
 mod value;
 mod warm;
 
@@ -59,7 +60,7 @@ pub use backend::{
 pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;
 pub use bytes::Bytes;
-pub use cache::Cache;
+pub use cache::{Cache, Expiry, Info, KeyStream, MemoryInfo, RemoteInfo};
 pub use call::{Cached, Call, IntoCache, IntoTtl, Peek, Put, Source, Traced};
 pub use cell::CachedCell;
 pub use clock::{Clock, Timestamp};
@@ -69,7 +70,8 @@ pub use codec::{Codec, Compression, RemoteValue};
 pub(crate) use duration::parse_duration;
 pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
 pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
-pub use memory::{Eviction, Memory};
+pub use key::{Key, KeyBuilder};
+pub use memory::{Capacity, Eviction, Memory};
 pub use observe::{
     BreakerState, CacheListener, Cause, FunctionStats, Signal, Stats, TierStats, Timing,
 };
@@ -81,5 +83,6 @@ pub use scope::{
     without_cache_sync,
 };
 pub use tenant::Tenant;
+pub use typed::{OnUpdate, Typed};
 pub use value::CacheValue;
 pub use warm::{Progress, Report, Warming, warm};

@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendError, BackendResult, BoxFuture, Leases, Listener, Notice, Page, Pattern,
+    Backend, BackendError, BackendResult, BoxFuture, Leases, Listener, MARK, Notice, Page, Pattern,
     Subscription, Write,
 };
 use redis::{Value, cmd};
 
 use crate::Redis;
 use crate::bus;
-use crate::changes::CHUNK;
+use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{Failure, OnBreak, Reply, Request};
-use crate::scripts::{BUMP, Call, GENERATIONS};
-use crate::values::{bytes, command, number};
+use crate::scripts::{BUMP, Call, GENERATIONS, REPLACE};
+use crate::values::{bytes, command, count, number};
 
 impl Backend for Redis {
     fn name(&self) -> &str {
@@ -57,6 +57,28 @@ impl Backend for Redis {
             let keys = entries.iter().map(|entry| entry.key.as_str());
             self.remember(|recent| recent.changed(keys, notice));
             Ok(())
+        })
+    }
+
+    /// If the connection breaks before the answer, it is sent once more, and then says `false` even
+    /// if the first copy has stored the entry.
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        Box::pin(async move {
+            let key = write.key.as_str();
+            let args = [Bytes::copy_from_slice(&seen), write.value.clone(), expiry(write.ttl)];
+            let args = args.into_iter().chain(self.told(notice)).collect();
+            let replace = Call::new(&REPLACE, with_leases([key].into_iter()), args);
+            let reply = self.call("replace", replace).await?;
+            let replaced = count(reply).ok_or_else(|| self.unexpected("replace"))? == 1;
+            if replaced {
+                self.remember(|recent| recent.changed([key].into_iter(), notice));
+            }
+            Ok(replaced)
         })
     }
 
@@ -120,6 +142,18 @@ impl Backend for Redis {
 
     fn leases(&self) -> Option<&dyn Leases> {
         Some(self)
+    }
+
+    /// The fields of `INFO`; on a cluster those of one of its nodes.
+    fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
+        Box::pin(async move {
+            let info = vec![Request::anywhere(cmd("INFO"))];
+            let reply = self.ask("info", OnBreak::Repeat, info).await?.pop();
+            let text = reply.and_then(bytes).ok_or_else(|| self.unexpected("info"))?;
+            let text = String::from_utf8_lossy(&text);
+            let fields = text.lines().filter_map(|line| line.split_once(':'));
+            Ok(fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
+        })
     }
 
     fn ping(&self) -> BackendResult<'_, ()> {

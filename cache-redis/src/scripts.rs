@@ -39,6 +39,9 @@ pub(crate) static STORE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORE_BODY]
 /// Removes values, ends their leases, and publishes if there is what to publish.
 pub(crate) static REMOVE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REMOVE_BODY]));
 
+/// Stores a value in the place of a certain one, and ends its lease.
+pub(crate) static REPLACE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REPLACE_BODY]));
+
 /// Asks for a lease: the value, or a list of one number (granted, after so many takeovers), or how
 /// many milliseconds another's lasts.
 pub(crate) static ACQUIRE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, ACQUIRE_BODY]));
@@ -79,6 +82,20 @@ redis.call('UNLINK', unpack(KEYS, count + 1))
 local channel, message = ARGV[2 * count + 1], ARGV[2 * count + 2]
 if channel then redis.call('PUBLISH', channel, message) end
 return refusal or redis.status_reply('OK')
+";
+
+// A value is known by its last bytes. One that is no string is somebody else's.
+const REPLACE_BODY: &str = r"
+local seen, value, px, channel, message = unpack(ARGV)
+if redis.pcall('GETRANGE', KEYS[1], -#seen, -1) ~= seen then return 0 end
+if px == '' then
+    redis.call('SET', KEYS[1], value)
+else
+    redis.call('SET', KEYS[1], value, 'PX', px)
+end
+redis.call('UNLINK', KEYS[2])
+if channel then redis.call('PUBLISH', channel, message) end
+return 1
 ";
 
 // `unpack` takes some thousand arguments at most.

@@ -50,7 +50,7 @@ fn get(cache: &Cache, key: &str) -> Option<u64> {
 }
 
 fn keys(cache: &Cache) -> Vec<String> {
-    now(cache.keys("*")).unwrap()
+    now(cache.keys("*").collect()).unwrap()
 }
 
 /// A value whose size only a weigher knows.

@@ -100,10 +100,23 @@ struct Checker<'a> {
 
 fn covers(what: What, key: Key) -> bool {
     match what {
-        What::Key(evicted) | What::Put(evicted, _) => evicted == key,
+        What::Key(evicted) | What::Stale(evicted) | What::Life(evicted) | What::Put(evicted, _) => {
+            evicted == key
+        }
         What::Pattern | What::Clear => true,
         What::Tag(tag) => tags(key).contains(&tag),
     }
+}
+
+/// Whether a read may not bring what is older. What is kept for those whose load fails, one that only looks is
+/// not given.
+fn forbids(what: What, read: &Read) -> bool {
+    covers(what, read.key)
+        && match what {
+            What::Life(_) => false,
+            What::Stale(_) => read.how == How::Peek,
+            _ => true,
+        }
 }
 
 impl Checker<'_> {
@@ -123,7 +136,10 @@ impl Checker<'_> {
         let put = |evict: &&Evict| matches!(evict.what, What::Put(_, put) if put == value);
         let put = self.facts.evicts.values().find(put)?;
         let ended = put.ended.map_or(NEVER, |(ended, _)| ended);
-        let stored = self.facts.operations.values().filter(|write| write.stored == Some(value));
+        let stored = self.facts.operations.values().filter(|write| {
+            // With another life it is as old as before.
+            write.stored == Some(value) && write.name != "replace"
+        });
         Some(stored.filter_map(|write| write.applied).fold(ended, Moment::max))
     }
 
@@ -308,7 +324,7 @@ impl Checker<'_> {
                 let after = read.started.order > returned.order && read.started.at >= returned.at;
                 if read.node == evict.node
                     && after
-                    && covers(evict.what, read.key)
+                    && forbids(evict.what, read)
                     && self.is_older(value, evict)
                 {
                     return Err(self.old(read, ended, value, evict, "P2"));
@@ -358,7 +374,7 @@ impl Checker<'_> {
             }
             for (read, ended, value) in self.found() {
                 if read.started.order > effective.order
-                    && covers(evict.what, read.key)
+                    && forbids(evict.what, read)
                     && self.is_older(value, evict)
                     && read.started.at > self.told(evict, effective, read)
                     && !self.cut_off(evict, read, ended)
@@ -416,7 +432,7 @@ impl Checker<'_> {
         }
         for evict in self.facts.evicts.values() {
             let effective = match (evict.what, evict.ended) {
-                (What::Tag(_), _) => continue,
+                (What::Tag(_) | What::Stale(_) | What::Life(_), _) => continue,
                 (What::Clear, Some((_, outcome))) if outcome != Outcome::Ok => continue,
                 _ if self.is_left_to_a_clear(evict) => continue,
                 _ => self.effective(evict),

@@ -12,8 +12,8 @@ pub(crate) struct Moment {
 }
 
 /// What uses the tier. (What an eviction does there itself, perhaps to catch up, is none: it may be half done.)
-pub(crate) const USES: [&str; 7] =
-    ["get", "generations", "acquire", "commit", "renew", "abort", "set"];
+pub(crate) const USES: [&str; 8] =
+    ["get", "generations", "acquire", "commit", "renew", "abort", "set", "replace"];
 
 pub(crate) const NEVER: Moment = Moment { order: usize::MAX, at: u64::MAX };
 

@@ -32,6 +32,10 @@ pub(crate) enum What {
     /// Keys that carry the tag.
     Tag(&'static str),
     Clear,
+    /// The value is kept for those whose load fails.
+    Stale(Key),
+    /// Another time to live: no value is older than that.
+    Life(Key),
     /// A value written through.
     Put(Key, ValueId),
 }

@@ -82,6 +82,15 @@ pub(crate) fn draw_rules(key: Key, chance: &Chance) -> Rules {
     Rules { policy, life: ttl + window, local }
 }
 
+/// What is fresh for a minute is so for so long. (Runs are shorter, so that nothing becomes older by it.)
+const SHORTER: Duration = Duration::from_secs(5);
+
+impl Rules {
+    pub(crate) fn is_long(&self) -> bool {
+        self.life >= 60_000
+    }
+}
+
 pub(crate) struct Node {
     pub(crate) number: Number,
     pub(crate) cache: Cache,
@@ -176,6 +185,8 @@ impl Node {
                 self.cache.insert_with(name(key), value, policy).await
             }
             (What::Key(key) | What::Put(key, _), _) => self.cache.remove(name(key)).await.map(drop),
+            (What::Stale(key), _) => self.cache.mark_stale(name(key)).await.map(drop),
+            (What::Life(key), _) => self.cache.expire(name(key), SHORTER).await.map(drop),
             (What::Pattern, _) => self.cache.evict_pattern("k*").await.map(drop),
             (What::Tag(tag), _) => self.cache.evict_tag(tag).await,
             (What::Clear, _) => self.cache.clear().await,

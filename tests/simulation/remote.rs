@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{
-    Acquire, Acquired, Backend, BackendError, BackendResult, Bytes, Leases, Listener,
+    Acquire, Acquired, Backend, BackendError, BackendResult, Bytes, Leases, Listener, MARK,
     MemoryBackend, Notice, Page, Pattern, Subscription, Write,
 };
 
@@ -74,6 +74,23 @@ impl Backend for Remote {
             let set = at.store.set(&entries, None).await;
             at.publish(notice.as_ref());
             (set, value)
+        }))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        let (at, write, notice) = (self.clone(), write.clone(), notice.cloned());
+        Box::pin(self.link.send("replace", async move {
+            let replaced = at.store.replace(seen, &write, None).await;
+            let stored = matches!(replaced, Ok(true));
+            if stored {
+                at.publish(notice.as_ref());
+            }
+            (replaced, stored.then(|| stored_value(&write.value)).flatten())
         }))
     }
 

@@ -53,6 +53,9 @@ impl Client {
                 bounded(patience, node.get_or_load(key, refresh, owned)).await;
             }
             62..70 => bounded(patience, node.peek(key)).await,
+            70..73 if node.rules[key as usize].is_long() => {
+                bounded(patience, node.evict(What::Life(key), None)).await;
+            }
             70..77 => {
                 let all: Vec<Key> = (0..KEYS as u64).collect();
                 bounded(patience, node.peek_many(&all)).await;
@@ -78,7 +81,8 @@ async fn mutate(
 ) {
     let value = node.origin.write(key);
     let what = match chance.among(0..if mostly_puts { 34 } else { 20 }) {
-        0..7 => What::Key(key),
+        0..5 => What::Key(key),
+        5..7 => What::Stale(key),
         7..11 => What::Tag(if chance.in_thousand(500) { "red" } else { "blue" }),
         11..13 => What::Pattern,
         13..15 => What::Clear,

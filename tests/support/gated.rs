@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Bytes, Cache, Clock,
-    Leases, Listener, MemoryBackend, Notice, Page, Pattern, Subscription, Write,
+    Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Subscription, Write,
 };
 use tokio::sync::Semaphore;
 
@@ -168,6 +168,14 @@ impl Backend for Gated {
     ) -> BackendResult<'a, ()> {
         self.through("set", self.store.set(entries, notice))
     }
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        self.through("replace", self.store.replace(seen, write, notice))
+    }
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
@@ -223,5 +231,53 @@ impl Leases for Gated {
     }
     fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
         self.through("revoke", self.store.revoke(pattern))
+    }
+}
+
+/// A store without what a backend need not have.
+pub(crate) struct Plain(pub(crate) Gated);
+
+impl Backend for Plain {
+    fn name(&self) -> &str {
+        "plain"
+    }
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
+        self.0.get_many(keys)
+    }
+    fn set<'a>(
+        &'a self,
+        entries: &'a [Write],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, ()> {
+        self.0.set(entries, notice)
+    }
+    fn remove<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, u64> {
+        self.0.remove(keys, notice)
+    }
+    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+        self.0.generations(keys)
+    }
+    fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        self.0.bump(key)
+    }
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+        self.0.scan(pattern, cursor)
+    }
+    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+        self.0.publish(notice)
+    }
+    fn subscribe(
+        &self,
+        channel: &str,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Subscription, BackendError> {
+        self.0.subscribe(channel, listener)
+    }
+    fn ping(&self) -> BackendResult<'_, ()> {
+        self.0.ping()
     }
 }

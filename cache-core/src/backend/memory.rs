@@ -180,6 +180,29 @@ impl Backend for MemoryBackend {
         })
     }
 
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            let value = store.value(&write.key, now);
+            let same = value.and_then(|value| value.last_chunk::<MARK>()) == Some(&seen);
+            if same {
+                store.leases.remove(&write.key);
+                store.write(write, now);
+            }
+            drop(store);
+            if same {
+                self.shared.tell(notice);
+            }
+            Ok(same)
+        })
+    }
+
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],

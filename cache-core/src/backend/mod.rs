@@ -134,6 +134,28 @@ pub trait Backend: Send + Sync + 'static {
     fn set<'a>(&'a self, entries: &'a [Write], notice: Option<&'a Notice>)
     -> BackendResult<'a, ()>;
 
+    /// Stores the entry in the place of the value whose last [`MARK`] bytes are `seen`, if that is the one that
+    /// is there; else changes nothing. Says which. What changes a life uses it (`expire`, `mark_stale`).
+    ///
+    /// A store that can't do it safely leaves it out: the default answers
+    /// [`Unsupported`](crate::BackendErrorKind::Unsupported), and what was to be changed is evicted instead.
+    ///
+    /// # Behaviour
+    /// - One step: nobody else's change comes between the comparison and the storing.
+    /// - If it stores, the key's lease ends, and `notice` is published. If not, neither.
+    /// - A value that is absent, expired or shorter than [`MARK`] is none to be replaced.
+    fn replace<'a>(
+        &'a self,
+        seen: [u8; MARK],
+        write: &'a Write,
+        notice: Option<&'a Notice>,
+    ) -> BackendResult<'a, bool> {
+        let _ = (seen, write, notice);
+        let message = "this backend can't replace a value only if it is still the same";
+        let error = BackendError::new(crate::BackendErrorKind::Unsupported, "replace", message);
+        Box::pin(async move { Err(error) })
+    }
+
     /// Removes `keys` and says how many were there.
     ///
     /// # Behaviour
@@ -188,6 +210,14 @@ pub trait Backend: Send + Sync + 'static {
     /// process only, and a load of one process may store over an eviction of another that came while it ran.
     fn leases(&self) -> Option<&dyn Leases> {
         None
+    }
+
+    /// What the store tells of itself, as names and values; for operators. Default: nothing.
+    ///
+    /// # Behaviour
+    /// - No passwords.
+    fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     /// Whether the store answers.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Backend, BackendResult, BoxFuture, Leases, Listener, Notice, Page, Subscription, Write,
+    Backend, BackendResult, BoxFuture, Leases, Listener, MARK, Notice, Page, Subscription, Write,
 };
 use crate::{BackendError, Pattern};
 
@@ -36,6 +36,14 @@ macro_rules! forward {
                 notice: Option<&'a Notice>,
             ) -> BackendResult<'a, ()> {
                 (**self).set(entries, notice)
+            }
+            fn replace<'a>(
+                &'a self,
+                seen: [u8; MARK],
+                write: &'a Write,
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, bool> {
+                (**self).replace(seen, write, notice)
             }
             fn remove<'a>(
                 &'a self,
@@ -65,6 +73,9 @@ macro_rules! forward {
             }
             fn leases(&self) -> Option<&dyn Leases> {
                 (**self).leases()
+            }
+            fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
+                (**self).info()
             }
             fn ping(&self) -> BackendResult<'_, ()> {
                 (**self).ping()

@@ -1,5 +1,6 @@
 //! A function over a list of ids, cached for each id.
 
+mod by_hand;
 mod directions;
 mod drive;
 mod fetch;

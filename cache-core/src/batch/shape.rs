@@ -253,6 +253,13 @@ where
     }
 }
 
+impl<S, I> Found<S, I> {
+    /// The items of `shape`.
+    pub(super) fn of(_: S) -> Self {
+        Self(PhantomData)
+    }
+}
+
 /// The items of `shape`, whose ids are those of the batch.
 pub fn found<S, I>(_: S, _: &FetchEach<I>) -> Found<S, I>
 where

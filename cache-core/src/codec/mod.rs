@@ -49,7 +49,7 @@ use crate::value::{CacheValue, Shape};
 /// A type's way to bytes and back, the type erased: the engine behind it is compiled once.
 #[derive(Clone, Copy)]
 pub struct Coder {
-    encode: fn(&(dyn Any + Send + Sync), Codec) -> Result<Vec<u8>, String>,
+    encode: fn(&dyn Any, Codec) -> Result<Vec<u8>, String>,
     decode: fn(&[u8], Codec, Frame) -> Option<Stored>,
     fingerprint: fn(Codec) -> u64,
 }
@@ -119,10 +119,7 @@ pub(crate) fn coder<V: RemoteValue>() -> Coder {
     Coder { encode: encode::<V>, decode: decode::<V>, fingerprint }
 }
 
-fn encode<V: RemoteValue>(
-    value: &(dyn Any + Send + Sync),
-    codec: Codec,
-) -> Result<Vec<u8>, String> {
+fn encode<V: RemoteValue>(value: &dyn Any, codec: Codec) -> Result<Vec<u8>, String> {
     let value = value.downcast_ref::<V>().ok_or("the value is of another type")?;
     if !codec.is_self_describing() && schema::of::<V>(codec).asks {
         return Err(format!(

@@ -57,7 +57,7 @@ impl Wire {
         coder: Coder,
         (namespace, key): (&str, &str),
         envelope: &Envelope,
-        value: &(dyn Any + Send + Sync),
+        value: &dyn Any,
     ) -> Result<Vec<u8>, String> {
         let payload = (coder.encode)(value, self.codec)?;
         let length = payload.len();
@@ -76,6 +76,31 @@ impl Wire {
         self.seal.close(Place { namespace, key }, &[head, payload].concat())
     }
 
+    /// What stands in front of a value, of whatever type that is; `None` if it is damaged or lies at the wrong
+    /// place.
+    pub(crate) fn envelope(
+        &self,
+        (namespace, key): (&str, &str),
+        bytes: &[u8],
+    ) -> Option<Envelope> {
+        let contents = self.seal.open(Place { namespace, key }, bytes)?;
+        head(&contents).map(|((_, envelope), _)| envelope)
+    }
+
+    /// The same value with another envelope; `None` where [`envelope`](Self::envelope) is.
+    pub(crate) fn with_envelope(
+        &self,
+        (namespace, key): (&str, &str),
+        bytes: &[u8],
+        envelope: &Envelope,
+    ) -> Option<Vec<u8>> {
+        let place = Place { namespace, key };
+        let contents = self.seal.open(place, bytes)?;
+        let ((form, _), payload) = head(&contents)?;
+        let head = postcard::to_stdvec(&(form, envelope)).ok()?;
+        self.seal.close(place, &[&head, contents.get(payload..)?].concat()).ok()
+    }
+
     /// What is stored in `bytes`; an error if it is damaged, lies at the wrong place, is another type's, was
     /// written in a way that is not compiled in, or is too long.
     pub(crate) fn open<'a>(
@@ -85,9 +110,7 @@ impl Wire {
         bytes: &'a [u8],
     ) -> Result<Opened<'a>, Foreign> {
         let contents = self.seal.open(Place { namespace, key }, bytes).ok_or(Foreign::Damaged)?;
-        let ((form, envelope), rest) = postcard::take_from_bytes::<(Form, Envelope)>(&contents)
-            .map_err(|_| Foreign::Damaged)?;
-        let payload = contents.len() - rest.len();
+        let ((form, envelope), payload) = head(&contents).ok_or(Foreign::Damaged)?;
         let codec = Codec::of_id(form.codec).ok_or(Foreign::Damaged)?;
         if form.fingerprint != (coder.fingerprint)(codec) {
             return Err(Foreign::Schema);
@@ -97,6 +120,12 @@ impl Wire {
         }
         Ok(Opened { envelope, contents, payload, form, codec, coder })
     }
+}
+
+/// What stands in front of a payload, and where that begins.
+fn head(contents: &[u8]) -> Option<((Form, Envelope), usize)> {
+    let (head, rest) = postcard::take_from_bytes::<(Form, Envelope)>(contents).ok()?;
+    Some((head, contents.len() - rest.len()))
 }
 
 impl Opened<'_> {

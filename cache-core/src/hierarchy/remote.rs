@@ -10,7 +10,7 @@ use super::breaker::Breaker;
 use super::bus::{self, Message};
 use super::lease::Ask;
 use super::owed::{Owed, Trying, Undone};
-use crate::backend::{Acquire, Acquired, Backend, Leases, Notice, Write};
+use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Write};
 use crate::clock::{Clock, Timestamp};
 use crate::invalidation::{Generations, Killed};
 use crate::observe::Signals;
@@ -159,6 +159,16 @@ impl Remote {
         }
     }
 
+    /// Carries out what is owed, if anything is.
+    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
+        let settled = match self.owed.is_empty() {
+            true => Ok(()),
+            false => self.settle().await,
+        };
+        self.signals.tell_changes();
+        settled
+    }
+
     async fn settle_now(&self) -> Result<(), BackendError> {
         // One at a time: who comes second finds nothing owed any more, and not a list that another
         // has taken but not yet worked off.
@@ -199,15 +209,59 @@ impl Remote {
         trying: &mut Trying<'_>,
         until: Timestamp,
     ) -> Result<u64, BackendError> {
+        self.let_write(trying, until).await;
+        match trying.undone() {
+            Some(undone) => Box::pin(self.tried(self.undo(undone))).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn let_write(&self, trying: &mut Trying<'_>, until: Timestamp) {
         while let Some(writer) = trying.writer() {
             // A write that does not end in time sees to its own trace when it ends: see `Unsure`.
             let _ = self.clock.timeout_at(until, writer.settled()).await;
             trying.waited();
         }
-        match trying.undone() {
-            Some(undone) => Box::pin(self.tried(self.undo(undone))).await,
-            None => Ok(0),
+    }
+
+    /// Waits for a write in progress, for a time.
+    pub(crate) async fn after(&self, writer: Option<Killed>) {
+        let until = self.clock.now().after(PATIENCE);
+        if let Some(writer) = writer {
+            let _ = self.clock.timeout_at(until, writer.settled()).await;
         }
+    }
+
+    /// As [`evict`](Self::evict), but does `instead`. If that fails, or nobody waits for its end, it is the
+    /// eviction that is owed.
+    pub(crate) async fn evict_or<T>(
+        &self,
+        undone: Undone,
+        writer: Option<Killed>,
+        instead: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        let mut trying = self.owed.trying(undone, writer.into_iter().collect());
+        self.let_write(&mut trying, self.clock.now().after(PATIENCE)).await;
+        let done = instead.await?;
+        trying.settled();
+        Ok(done)
+    }
+
+    /// Removes a key's value at once, and ends its lease.
+    pub(crate) async fn remove(self: &Arc<Self>, key: &str) -> Result<u64, BackendError> {
+        self.guarded(self.remove_now(&[key.to_owned()])).await
+    }
+
+    /// Stores a value in the place of the one with the mark `seen`, if that is there. Says whether it was.
+    pub(crate) async fn replace(
+        self: &Arc<Self>,
+        key: &str,
+        seen: [u8; MARK],
+        Writing { bytes, ttl, .. }: Writing,
+    ) -> Result<bool, BackendError> {
+        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        self.guarded(self.backend.replace(seen, &write, Some(&notice))).await
     }
 
     /// Carries an eviction out, or leaves it owed.
@@ -376,16 +430,6 @@ impl Remote {
         }
     }
 
-    /// The bytes of many values, of those that can be asked for.
-    pub(crate) async fn read_many(
-        self: &Arc<Self>,
-        keys: &[&str],
-    ) -> Result<Vec<Option<Bytes>>, BackendError> {
-        let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
-        let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        self.guarded(self.within_reach(&places)).await
-    }
-
     /// Stores a value; under a lease only if that still holds. Says whether it was stored.
     pub(crate) async fn write(
         self: &Arc<Self>,
@@ -456,23 +500,16 @@ impl Remote {
         self.guarded(self.leases()?.abort(&self.value_key(key), token)).await
     }
 
-    /// The keys that match, without the namespace.
+    /// A page of the keys that match, without the namespace, and where the next one begins.
     pub(crate) async fn keys(
         self: &Arc<Self>,
         pattern: &Pattern,
-    ) -> Result<Vec<String>, BackendError> {
+        cursor: u64,
+    ) -> Result<(Vec<String>, Option<u64>), BackendError> {
         let prefix = format!("{}:", self.namespace);
         let places = pattern.under(&prefix);
-        let (mut cursor, mut keys) = (0, Vec::new());
-        loop {
-            let page = self.guarded(self.backend.scan(&places, cursor)).await?;
-            keys.extend(
-                page.keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned),
-            );
-            match page.next {
-                Some(next) => cursor = next,
-                None => return Ok(keys),
-            }
-        }
+        let page = self.guarded(self.backend.scan(&places, cursor)).await?;
+        let keys = page.keys.iter().filter_map(|key| key.strip_prefix(&prefix));
+        Ok((keys.map(str::to_owned).collect(), page.next))
     }
 }

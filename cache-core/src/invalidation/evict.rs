@@ -54,8 +54,8 @@ impl Inner {
     /// The memory half of an eviction, at once.
     pub(crate) fn forget(&self, id: KeyId, reach: Reach, cause: Cause) -> (bool, Option<Killed>) {
         let (gone, killed) = self.fences.kill(id, reach, self.memory.as_ref());
-        if gone.found {
-            self.signals.left(cause, 1, gone.own_key());
+        if let Some(memory) = &self.memory {
+            memory.tell_removal(&gone, cause);
         }
         (gone.found, killed)
     }
@@ -98,6 +98,8 @@ impl Inner {
             What::Pattern(pattern) => self.evict_matching(pattern).await,
             What::Tag(tag) => self.bump(tag).await.map(|()| 0),
             What::All => self.wipe().await.map(|()| 0),
+            What::Stale(key) => self.outdate(key).await.map(u64::from),
+            What::Life(key, ttl) => self.expire(key, *ttl).await.map(u64::from),
         }
     }
 
@@ -206,7 +208,7 @@ impl Drop for Otherwise<'_> {
 }
 
 /// Runs at the end of its scope, also if the future it lives in is dropped.
-struct Finally<F: FnMut()>(F);
+pub(super) struct Finally<F: FnMut()>(pub(super) F);
 
 impl<F: FnMut()> Drop for Finally<F> {
     fn drop(&mut self) {

@@ -17,9 +17,10 @@ use std::sync::{Arc, PoisonError};
 use futures_util::future::poll_immediate;
 
 use super::Stamps;
-use crate::entry::Stored;
+use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use crate::memory::{Gone, MemoryTier};
+use crate::observe::Cause;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 const SHARDS: usize = 64;
@@ -151,6 +152,94 @@ impl Fences {
         (gone, fence.map(Killed))
     }
 
+    /// Ends the tickets of a key as far as `reach` goes, and leaves its entry.
+    pub(crate) fn end(&self, id: KeyId, reach: Reach) -> Option<Killed> {
+        let fence = self.shard(id).get(&id).cloned()?;
+        fence.end(reach);
+        Some(Killed(fence))
+    }
+
+    /// As [`kill`](Self::kill), but leaves `again` in the place of `entry`. If that is not what memory has any more,
+    /// what it has goes.
+    pub(crate) fn kill_leaving(
+        &self,
+        id: KeyId,
+        reach: Reach,
+        memory: &MemoryTier,
+        (entry, again): (&Stored, &Stored),
+    ) -> Option<Killed> {
+        let weighed = memory.weigh(again);
+        let shard = self.shard(id);
+        let fence = shard.get(&id).cloned();
+        if let Some(fence) = &fence {
+            fence.end(reach);
+        }
+        let held = memory.get(id);
+        let same = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, entry));
+        let gone = match same {
+            true => memory.insert(&Permit(PhantomData), id, weighed),
+            false => memory.remove(id),
+        };
+        drop(shard);
+        match same {
+            true => {
+                memory.note(again);
+                memory.tell_exchange(&gone, again);
+            }
+            false => memory.tell_removal(&gone, Cause::Key),
+        }
+        drop((gone, held));
+        fence.map(Killed)
+    }
+
+    /// As [`kill`](Self::kill), but the entry goes only `if` that is what it is.
+    pub(crate) fn kill_if(
+        &self,
+        id: KeyId,
+        reach: Reach,
+        memory: &MemoryTier,
+        goes: impl FnOnce(&Erased) -> bool,
+    ) {
+        let shard = self.shard(id);
+        if let Some(fence) = shard.get(&id) {
+            fence.end(reach);
+        }
+        let held = memory.get(id);
+        let gone = held.as_ref().filter(|held| goes(held)).map(|_| memory.remove(id));
+        drop(shard);
+        if let Some(gone) = &gone {
+            memory.tell_removal(gone, Cause::Key);
+        }
+        drop((gone, held));
+    }
+
+    /// Puts `again` in the place of `entry`, if that is what memory has, and ends the loads of the key: they could
+    /// store it as it was. An eviction that came meanwhile has taken the entry away.
+    pub(crate) fn exchange(
+        &self,
+        id: KeyId,
+        memory: &MemoryTier,
+        (entry, again): (&Stored, &Stored),
+    ) -> bool {
+        let weighed = memory.weigh(again);
+        let shard = self.shard(id);
+        let held = memory.get(id);
+        let same = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, entry));
+        let gone = same.then(|| {
+            if let Some(fence) = shard.get(&id) {
+                fence.end(Reach::Loads);
+            }
+            memory.insert(&Permit(PhantomData), id, weighed)
+        });
+        drop(shard);
+        if let Some(gone) = &gone {
+            memory.note(again);
+            memory.tell_exchange(gone, again);
+        }
+        drop((gone, held));
+        same
+    }
+
     /// Removes an entry that nobody may be given any more. Under the lock that commits are made
     /// under, so that it is not a newer entry of the key that goes.
     pub(crate) fn reclaim(&self, id: KeyId, entry: &Stored, memory: &MemoryTier) -> bool {
@@ -210,6 +299,14 @@ impl Ticket {
     /// Whether no eviction and no put of this process came.
     pub(crate) fn is_in_its_life(&self) -> bool {
         self.fence.life.load(Ordering::Acquire) == self.life.load(Ordering::Acquire)
+    }
+
+    /// Takes the fleet's generations, of the namespace and of the tags in their order.
+    pub(crate) fn stamp(&mut self, space: u64, tags: &[u64]) {
+        self.stamps.space = space;
+        for ((_, seen), current) in self.stamps.tags.iter_mut().zip(tags) {
+            *seen = *current;
+        }
     }
 
     /// For those who want to know whether the load still counts.

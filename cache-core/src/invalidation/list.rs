@@ -1,5 +1,7 @@
 //! A list of what to evict, as a value: attributes, events, schedules and transactions share it.
 
+use std::time::Duration;
+
 use crate::Error;
 use crate::cache::Cache;
 use crate::call::{Call, IntoCache, Load, Target};
@@ -15,6 +17,10 @@ pub(crate) enum What {
     Pattern(Pattern),
     Tag(String),
     All,
+    /// Not the value's end: it is kept for those whose load fails.
+    Stale(KeyBuf),
+    /// Nothing ends, unless the time is zero: the entry is fresh for so long, or for ever.
+    Life(KeyBuf, Option<Duration>),
 }
 
 /// Which cache an eviction is for.

@@ -105,9 +105,11 @@ impl Cache {
     }
 }
 
-/// One turn; false once the cache is gone.
+/// One turn; false once the cache is gone or closed.
 async fn evict(cache: Weak<Inner>, list: Invalidation) -> bool {
-    let Some(inner) = cache.upgrade() else { return false };
+    let Some(inner) = cache.upgrade().filter(|inner| !inner.switch.is_closed()) else {
+        return false;
+    };
     Evictions::at(&Cache { inner }, list).run().await;
     true
 }

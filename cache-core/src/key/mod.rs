@@ -5,6 +5,7 @@
 
 mod args;
 mod buf;
+mod builder;
 mod field;
 mod id;
 mod place;
@@ -13,6 +14,8 @@ mod unordered;
 
 pub use buf::KeyBuf;
 pub(crate) use buf::SEALED_HEAD;
+pub(crate) use builder::unescaped;
+pub use builder::{Key, KeyBuilder};
 pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
 pub(crate) use place::{enclosing, without_generics};

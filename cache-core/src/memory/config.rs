@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::weight::Weighers;
 use crate::Error;
 use crate::value::CacheValue;
@@ -31,16 +33,18 @@ use crate::value::CacheValue;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Memory {
-    pub(super) bound: Bound,
+    pub(super) bound: Capacity,
     pub(super) eviction: Eviction,
     pub(super) sweep_every: Duration,
     pub(super) weighers: Weighers,
 }
 
-/// What the tier's size is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
+/// What bounds a memory tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Capacity {
+    /// A number of entries.
     Entries(u64),
+    /// The entries' weight, in bytes.
     Bytes(u64),
 }
 
@@ -74,7 +78,7 @@ impl Memory {
     ///
     /// Zero is refused by [`build`](crate::Builder::build).
     pub const fn max_entries(entries: u64) -> Self {
-        Self::of(Bound::Entries(entries))
+        Self::of(Capacity::Entries(entries))
     }
 
     /// At most this many bytes, by the weight of the entries. (The bound is kept per shard: a tier
@@ -97,10 +101,10 @@ impl Memory {
     ///
     /// Zero is refused by [`build`](crate::Builder::build).
     pub const fn max_bytes(bytes: u64) -> Self {
-        Self::of(Bound::Bytes(bytes))
+        Self::of(Capacity::Bytes(bytes))
     }
 
-    const fn of(bound: Bound) -> Self {
+    const fn of(bound: Capacity) -> Self {
         Self {
             bound,
             eviction: Eviction::Auto,
@@ -154,8 +158,8 @@ impl Memory {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         let bound = match self.bound {
-            Bound::Entries(0) => "max_entries",
-            Bound::Bytes(0) => "max_bytes",
+            Capacity::Entries(0) => "max_entries",
+            Capacity::Bytes(0) => "max_bytes",
             _ if self.sweep_every.is_zero() => {
                 let message = "sweep_every must be longer than zero; leave it out for 10 seconds";
                 return Err(Error::config("memory", message));

@@ -23,7 +23,7 @@ mod weight;
 
 use std::sync::{Arc, Weak};
 
-pub use config::{Eviction, Memory};
+pub use config::{Capacity, Eviction, Memory};
 pub(crate) use gone::Gone;
 pub(crate) use sweeper::Sweep;
 
@@ -65,6 +65,8 @@ pub(crate) struct MemoryTier {
     kind: Kind,
     weighers: weight::Weighers,
     schedule: schedule::Schedule,
+    eviction: Eviction,
+    capacity: Capacity,
     signals: Arc<Signals>,
 }
 
@@ -105,7 +107,16 @@ impl MemoryTier {
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
         let (weighers, signals) = (config.weighers.clone(), Arc::clone(signals));
-        Ok(Self { kind, weighers, schedule, signals })
+        let (eviction, capacity) = (config.eviction, config.bound);
+        Ok(Self { kind, weighers, schedule, eviction, capacity, signals })
+    }
+
+    pub(crate) fn eviction(&self) -> Eviction {
+        self.eviction
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.capacity
     }
 
     fn engine(&self) -> &dyn Engine {
@@ -169,19 +180,39 @@ impl MemoryTier {
 
     /// Tells those who listen what left for `entry`; once it was inserted, and under no lock.
     pub(crate) fn tell(&self, gone: &Gone, entry: &Stored) {
+        self.tell_of(gone, entry, true);
+    }
+
+    /// The same for an entry in the place of one with the same value, which has not left by that.
+    pub(crate) fn tell_exchange(&self, gone: &Gone, entry: &Stored) {
+        self.tell_of(gone, entry, false);
+    }
+
+    fn tell_of(&self, gone: &Gone, entry: &Stored, replaced: bool) {
+        let tell = |cause, key: &str| {
+            if replaced || cause != Cause::Replaced || *key != *entry.key {
+                self.signals.left(cause, 0, [key]);
+            }
+        };
         #[cfg(feature = "moka")]
         if let Kind::Moka(moka) = &self.kind {
             // What it gives back may have left long ago, for whatever reason.
-            moka.left().iter().for_each(|(cause, key)| self.signals.left(*cause, 0, [&**key]));
+            moka.left().iter().for_each(|(cause, key)| tell(*cause, key));
             return;
         }
         if !self.signals.is_heard() {
             return;
         }
         for old in gone.iter() {
-            let replaced = old.key == entry.key && !Arc::ptr_eq(old, entry);
-            let cause = if replaced { Cause::Replaced } else { Cause::Capacity };
-            self.signals.left(cause, 0, [&*old.key]);
+            let own = old.key == entry.key && !Arc::ptr_eq(old, entry);
+            tell(if own { Cause::Replaced } else { Cause::Capacity }, &old.key);
+        }
+    }
+
+    /// Counts and tells that the entry of a key was removed, if there was one; under no lock.
+    pub(crate) fn tell_removal(&self, gone: &Gone, cause: Cause) {
+        if gone.found {
+            self.signals.left(cause, 1, gone.own_key());
         }
     }
 

@@ -6,7 +6,7 @@ use ::moka::notification::RemovalCause;
 use ::moka::policy::EvictionPolicy;
 use ::moka::sync::Cache;
 
-use super::config::Bound;
+use super::config::Capacity;
 use super::identity::Identity;
 use super::ledger::Ledger;
 use super::parked::{Held, parking};
@@ -21,7 +21,7 @@ pub(super) const OVERHEAD: u64 = 270;
 pub(super) struct Moka {
     cache: Cache<KeyId, Held, Identity>,
     ledger: Arc<Ledger>,
-    bound: Bound,
+    bound: Capacity,
     /// What left to be told, where somebody listens.
     left: Arc<Left>,
 }
@@ -57,8 +57,8 @@ impl Moka {
             },
         );
         let cache = match config.bound {
-            Bound::Entries(entries) => cache.max_capacity(entries),
-            Bound::Bytes(bytes) => cache
+            Capacity::Entries(entries) => cache.max_capacity(entries),
+            Capacity::Bytes(bytes) => cache
                 .max_capacity(bytes)
                 .weigher(|_: &KeyId, held: &Held| narrow(held.weight).max(1)),
         };
@@ -68,7 +68,7 @@ impl Moka {
 
     /// `moka` would take it first and then, to make room, put everything out.
     fn is_too_heavy(&self, weight: u64) -> bool {
-        matches!(self.bound, Bound::Bytes(bytes) if weight > bytes || weight > u64::from(u32::MAX))
+        matches!(self.bound, Capacity::Bytes(bytes) if weight > bytes || weight > u64::from(u32::MAX))
     }
 
     /// What left since this was last asked.
@@ -177,8 +177,8 @@ impl Engine for Moka {
 
     fn bytes(&self) -> u64 {
         match self.bound {
-            Bound::Entries(_) => self.ledger.bytes(),
-            Bound::Bytes(_) => {
+            Capacity::Entries(_) => self.ledger.bytes(),
+            Capacity::Bytes(_) => {
                 settled(|| self.cache.run_pending_tasks());
                 self.cache.weighted_size()
             }

@@ -11,7 +11,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Lifecycle, OptionsBuilder};
 use smallvec::SmallVec;
 
-use super::config::Bound;
+use super::config::Capacity;
 use super::identity::Identity;
 use super::ledger::Ledger;
 use super::{Engine, Gone};
@@ -129,15 +129,15 @@ const TYPICAL: u64 = 1024;
 pub(super) struct Quick {
     cache: Cache<Slot, u64, Weigher, Identity, Collect>,
     ledger: Box<Ledger>,
-    bound: Bound,
+    bound: Capacity,
 }
 
 impl Quick {
-    pub(super) fn new(bound: Bound) -> Self {
+    pub(super) fn new(bound: Capacity) -> Self {
         let mut options = OptionsBuilder::new();
         let (capacity, entries, weigher) = match bound {
-            Bound::Entries(entries) => (entries, entries, Weigher::Unit),
-            Bound::Bytes(bytes) => {
+            Capacity::Entries(entries) => (entries, entries, Weigher::Unit),
+            Capacity::Bytes(bytes) => {
                 let parallel = std::thread::available_parallelism().map_or(1, usize::from);
                 let shards = usize::try_from(bytes / SMALLEST_SHARD).unwrap_or(usize::MAX);
                 let shards = shards.clamp(1, parallel.saturating_mul(4));
@@ -234,8 +234,8 @@ impl Engine for Quick {
 
     fn bytes(&self) -> u64 {
         match self.bound {
-            Bound::Entries(_) => self.ledger.bytes(),
-            Bound::Bytes(_) => self.cache.weight(),
+            Capacity::Entries(_) => self.ledger.bytes(),
+            Capacity::Bytes(_) => self.cache.weight(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::config::Bound;
+use super::config::Capacity;
 use super::identity::Identity;
 use super::{Engine, Gone};
 use crate::clock::Timestamp;
@@ -38,13 +38,13 @@ struct Slot {
 struct Shard {
     slots: HashMap<KeyId, Slot, Identity>,
     order: BTreeMap<Rank, KeyId>,
-    bound: Bound,
+    bound: Capacity,
     bytes: u64,
     born: u64,
 }
 
 impl Shard {
-    fn new(bound: Bound) -> Self {
+    fn new(bound: Capacity) -> Self {
         let (slots, order) = (HashMap::with_hasher(Identity), BTreeMap::new());
         Self { slots, order, bound, bytes: 0, born: 0 }
     }
@@ -65,13 +65,13 @@ impl Shard {
     /// Whether an entry of this weight goes beyond the bound, beside what is here.
     fn overflows(&self, weight: u64) -> bool {
         match self.bound {
-            Bound::Entries(most) => self.slots.len() as u64 >= most,
-            Bound::Bytes(most) => self.bytes.saturating_add(weight) > most,
+            Capacity::Entries(most) => self.slots.len() as u64 >= most,
+            Capacity::Bytes(most) => self.bytes.saturating_add(weight) > most,
         }
     }
 
     fn never_fits(&self, weight: u64) -> bool {
-        matches!(self.bound, Bound::Bytes(most) if weight > most)
+        matches!(self.bound, Capacity::Bytes(most) if weight > most)
     }
 
     /// Says how many had to make room, too.
@@ -115,15 +115,15 @@ pub(super) struct Ttl {
 }
 
 impl Ttl {
-    pub(super) fn new(bound: Bound) -> Self {
+    pub(super) fn new(bound: Capacity) -> Self {
         let (whole, smallest) = match bound {
-            Bound::Entries(entries) => (entries, SMALLEST_ENTRIES),
-            Bound::Bytes(bytes) => (bytes, SMALLEST_BYTES),
+            Capacity::Entries(entries) => (entries, SMALLEST_ENTRIES),
+            Capacity::Bytes(bytes) => (bytes, SMALLEST_BYTES),
         };
         let shards = 1 << (whole / smallest).clamp(1, MOST_SHARDS).ilog2();
         let part = match bound {
-            Bound::Entries(entries) => Bound::Entries(entries / shards),
-            Bound::Bytes(bytes) => Bound::Bytes(bytes / shards),
+            Capacity::Entries(entries) => Capacity::Entries(entries / shards),
+            Capacity::Bytes(bytes) => Capacity::Bytes(bytes / shards),
         };
         let shards = (0..shards).map(|_| RwLock::new(Shard::new(part))).collect();
         Self { shards, evicted: AtomicU64::new(0) }
@@ -245,7 +245,7 @@ mod tests {
 
     /// The same by search through a list, in the order of insertion.
     struct Naive {
-        bound: Bound,
+        bound: Capacity,
         entries: Vec<(String, Timestamp, u64)>,
     }
 
@@ -256,8 +256,8 @@ mod tests {
 
         fn overflows(&self, weight: u64) -> bool {
             match self.bound {
-                Bound::Entries(most) => self.entries.len() as u64 + 1 > most,
-                Bound::Bytes(most) => self.bytes() + weight > most,
+                Capacity::Entries(most) => self.entries.len() as u64 + 1 > most,
+                Capacity::Bytes(most) => self.bytes() + weight > most,
             }
         }
 
@@ -270,7 +270,7 @@ mod tests {
         /// The keys that had to make room.
         fn insert(&mut self, key: &str, expiry: Timestamp, weight: u64) -> Vec<String> {
             self.remove(key);
-            if matches!(self.bound, Bound::Bytes(most) if weight > most) {
+            if matches!(self.bound, Capacity::Bytes(most) if weight > most) {
                 return vec![key.to_owned()];
             }
             let mut out = Vec::new();
@@ -316,7 +316,7 @@ mod tests {
         keys
     }
 
-    fn agree(bound: Bound, steps: &[Step]) {
+    fn agree(bound: Capacity, steps: &[Step]) {
         let ttl = Ttl::new(bound);
         let mut naive = Naive { bound, entries: Vec::new() };
         let mut evicted = 0;
@@ -351,18 +351,18 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_search_by_entries(steps in steps(), most in 1..12_u64) {
-            agree(Bound::Entries(most), &steps);
+            agree(Capacity::Entries(most), &steps);
         }
 
         #[test]
         fn agrees_with_a_search_by_bytes(steps in steps(), most in 1..120_u64) {
-            agree(Bound::Bytes(most), &steps);
+            agree(Capacity::Bytes(most), &steps);
         }
     }
 
     #[test]
     fn visits_all_of_many_entries() {
-        let ttl = Ttl::new(Bound::Entries(20_000));
+        let ttl = Ttl::new(Capacity::Entries(20_000));
         assert_eq!(ttl.shards.len(), 16);
         for id in 0..2_000_u64 {
             let key = format!("k{id:04}");
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn removes_the_same_entry_only() {
-        let ttl = Ttl::new(Bound::Entries(10));
+        let ttl = Ttl::new(Capacity::Entries(10));
         let (old, new, id) = (entry("k", 1), entry("k", 1), KeyId::of("k"));
         drop(ttl.insert(id, Arc::clone(&old), 1));
         drop(ttl.insert(id, Arc::clone(&new), 1));
@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn shards_keep_the_bound() {
         for entries in [1, 2, 1_023, 1_024, 5_000, 1_000_000] {
-            let ttl = Ttl::new(Bound::Entries(entries));
+            let ttl = Ttl::new(Capacity::Entries(entries));
             assert!(ttl.shards.len().is_power_of_two() && ttl.shards.len() <= 16);
             let part = entries / ttl.shards.len() as u64;
             assert!(part >= 1 && part * ttl.shards.len() as u64 <= entries);

@@ -14,7 +14,7 @@ const ARC: usize = 2 * size_of::<usize>();
 /// No entry is heavier than this: sums of weights can't overflow.
 const HEAVIEST: u64 = 1 << 48;
 
-type Weigh = dyn Fn(&(dyn Any + Send + Sync)) -> u64 + Send + Sync;
+type Weigh = dyn Fn(&dyn Any) -> u64 + Send + Sync;
 
 /// The users' weighers, by the type they weigh.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ impl Weighers {
     }
 
     pub(super) fn add<V: Any>(&mut self, weigh: impl Fn(&V) -> u64 + Send + Sync + 'static) {
-        let erased = move |value: &(dyn Any + Send + Sync)| value.downcast_ref().map_or(0, &weigh);
+        let erased = move |value: &dyn Any| value.downcast_ref().map_or(0, &weigh);
         self.0.insert(TypeId::of::<V>(), Arc::new(erased));
     }
 
@@ -35,7 +35,7 @@ impl Weighers {
     pub(super) fn weigh(&self, entry: &Erased) -> u64 {
         let own = ARC + size_of_val(entry);
         let own = own + entry.key.len() + size_of_val(&*entry.stamps.tags);
-        let beyond = self.0.get(&entry.value.type_id()).map_or(0, |weigh| weigh(&entry.value));
+        let beyond = self.0.get(&entry.any().type_id()).map_or(0, |weigh| weigh(entry.any()));
         beyond.saturating_add(own as u64).min(HEAVIEST)
     }
 }

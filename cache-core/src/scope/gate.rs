@@ -7,6 +7,7 @@ use super::{is_quiet, off, transaction};
 use crate::Error;
 use crate::cache::Inner;
 use crate::invalidation::{Reach, Stamps, What, report};
+use crate::key::KeyBuf;
 use crate::strategy::{Mode, Plan};
 use crate::value::CacheValue;
 
@@ -77,6 +78,26 @@ impl Inner {
             // Whatever the outcome was: an eviction is always safe.
             Holding::Ended(_, what) => self.carry_out(&what).await,
         }
+    }
+
+    /// As [`invalidate`](Self::invalidate), of many keys: those that are not held go together.
+    pub(crate) async fn invalidate_keys(self: &Arc<Self>, keys: Vec<KeyBuf>) -> Result<u64, Error> {
+        if is_quiet() || transaction::current().is_none() {
+            return self.evict_keys(&keys).await;
+        }
+        let (mut evicted, mut result) = (0, Ok(()));
+        for key in keys {
+            match self.invalidate(What::Key(key)).await {
+                Ok(found) => evicted += found,
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        result.map(|()| evicted)
+    }
+
+    /// Whether puts are written at once, neither held nor turned into evictions.
+    pub(crate) fn puts_at_once(&self) -> bool {
+        is_quiet() || (!off::is_off(self) && transaction::current().is_none())
     }
 
     /// The gate of all puts: an eviction while the cache is off, held in a transaction, else written.

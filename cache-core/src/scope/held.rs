@@ -40,6 +40,7 @@ impl Step {
     /// What to evict where the value must not be written.
     fn eviction(self) -> What {
         match self {
+            Self::Evict(What::Life(key, _)) => What::Key(key),
             Self::Evict(what) => what,
             Self::Put(key, _) => What::Key(key),
         }

@@ -20,6 +20,8 @@ pub(super) struct Shadow {
     pub(super) cache: Arc<Inner>,
     all: bool,
     keys: HashSet<KeyId>,
+    /// Keys whose values are to be kept for those whose load fails.
+    stale: HashSet<KeyId>,
     tags: HashSet<String>,
     patterns: Vec<Pattern>,
     loads: Loads,
@@ -47,6 +49,7 @@ impl Shadow {
             cache: Arc::clone(cache),
             all: false,
             keys: HashSet::new(),
+            stale: HashSet::new(),
             tags: HashSet::new(),
             patterns: Vec::new(),
             loads: Loads::default(),
@@ -61,6 +64,9 @@ impl Shadow {
     pub(super) fn add(&mut self, what: &What) -> bool {
         match what {
             What::Key(key) => self.keys.insert(key.id()),
+            What::Stale(key) => !self.keys.contains(&key.id()) && self.stale.insert(key.id()),
+            // No value becomes old by it.
+            What::Life(..) => true,
             What::Tag(tag) => self.tags.insert(tag.clone()),
             What::Pattern(pattern) => {
                 let new = !self.patterns.contains(pattern);
@@ -77,6 +83,7 @@ impl Shadow {
     pub(super) fn collapse(&mut self) {
         self.all = true;
         self.keys = HashSet::new();
+        self.stale = HashSet::new();
         self.tags = HashSet::new();
         self.patterns = Vec::new();
     }
@@ -85,6 +92,7 @@ impl Shadow {
     pub(super) fn covers(&self, plan: &Plan) -> bool {
         self.all
             || self.keys.contains(&plan.key.id())
+            || self.stale.contains(&plan.key.id())
             || self.patterns.iter().any(|pattern| pattern.covers(plan.key.as_str()))
             || !self.tags.is_empty() && self.covers_tags_of(plan)
     }
@@ -121,11 +129,12 @@ impl Shadow {
     /// The keys under `what` that were loaded here, and whose values may have been stored. They are
     /// told once: from here on the scope reads them beside the cache.
     pub(super) fn take_loaded(&mut self, what: &What) -> Vec<What> {
-        if self.loads.uncounted {
+        if self.loads.uncounted && !matches!(what, What::Life(..)) {
             return vec![what.clone()];
         }
         let covered = |_: &KeyId, loaded: &mut Loaded| match what {
-            What::Key(key) => key.as_str() == loaded.key.as_str(),
+            What::Key(key) | What::Stale(key) => key.as_str() == loaded.key.as_str(),
+            What::Life(..) => false,
             What::Pattern(pattern) => pattern.covers(loaded.key.as_str()),
             What::Tag(tag) => loaded.tags.contains(tag),
             What::All => true,

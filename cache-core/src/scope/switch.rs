@@ -10,6 +10,8 @@ use crate::cache::Cache;
 #[derive(Debug, Default)]
 pub(crate) struct Switch {
     off: AtomicBool,
+    /// Off for good.
+    closed: AtomicBool,
     live: Mutex<Option<Live>>,
 }
 
@@ -17,7 +19,8 @@ static PROCESS: Switch = Switch::new();
 
 impl Switch {
     pub(crate) const fn new() -> Self {
-        Self { off: AtomicBool::new(false), live: Mutex::new(None) }
+        let (off, closed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { off, closed, live: Mutex::new(None) }
     }
 
     fn set(&self, off: bool) {
@@ -28,13 +31,23 @@ impl Switch {
             *live = Some(Live::new());
         }
         self.off.store(off, Ordering::SeqCst);
-        if !off {
+        if !off && !self.is_closed() {
             *live = None;
         }
     }
 
+    /// Switches off what is not to be switched on again.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.set(true);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
     pub(super) fn is_off(&self) -> bool {
-        self.off.load(Ordering::SeqCst)
+        self.off.load(Ordering::SeqCst) || self.is_closed()
     }
 }
 
@@ -102,7 +115,7 @@ impl Cache {
         self.inner.switch.set(true);
     }
 
-    /// Switches this cache on again, after [`disable`](Self::disable).
+    /// Switches this cache on again, after [`disable`](Self::disable). One that was [closed](Self::close) stays so.
     pub fn enable(&self) {
         self.inner.switch.set(false);
     }

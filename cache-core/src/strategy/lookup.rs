@@ -145,10 +145,7 @@ impl Inner {
             None => remote.read(key, &tags, &self.generations).await,
         };
         let found = found.inspect_err(|_| self.counters.of(plan.site).remote_errors())?;
-        ticket.stamps.space = found.space;
-        for ((_, seen), current) in ticket.stamps.tags.iter_mut().zip(&found.tags) {
-            *seen = *current;
-        }
+        ticket.stamp(found.space, &found.tags);
         match found.bytes {
             Some(bytes) => self.decode(plan, codec, ticket, &bytes, &tags, found.space).await,
             None => Ok(Found::default()),
@@ -241,14 +238,14 @@ impl Inner {
     }
 
     /// Reads are not counted in the remote tier: there a time to idle runs from when it was stored.
-    fn is_idle(&self, envelope: &codec::Envelope) -> bool {
+    pub(crate) fn is_idle(&self, envelope: &codec::Envelope) -> bool {
         let idle_at = envelope.created.saturating_add(envelope.idle);
         envelope.idle > 0 && self.clock.wall() >= idle_at
     }
 
     /// The envelope's moments in this process's time. A promotion never lengthens a life: what
     /// remains in the remote tier is what the memory tier gets.
-    fn life_of(&self, envelope: &codec::Envelope) -> Lifetime {
+    pub(crate) fn life_of(&self, envelope: &codec::Envelope) -> Lifetime {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let local = |moment: u64| {
             if moment == u64::MAX {

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Failure, Look, Plan, promote};
-use crate::cache::{Inner, plain};
+use super::{Look, Plan, promote};
+use crate::cache::Inner;
 use crate::codec::{RemoteValue, coder};
 use crate::entry::{Freshness, Stored};
-use crate::invalidation::Ticket;
-use crate::key::{KeyBuf, KeyId};
+use crate::invalidation::{Ticket, is_value};
+use crate::key::KeyId;
 use crate::policy::PLAIN;
 use crate::scope;
 use crate::site::Site;
 use crate::value::CacheValue;
-use crate::{Error, Pattern, Source};
+use crate::{Error, Expiry, Pattern, Source};
 
 impl Inner {
     /// What is cached and fresh, without loading.
@@ -45,23 +45,22 @@ impl Inner {
         }
     }
 
-    /// As [`peek`](Self::peek), of many: one request for what memory does not have.
+    /// As [`peek`](Self::peek), of many: one request for what memory does not have, and one for all generations.
     pub(crate) async fn peek_many<T: RemoteValue>(
         self: &Arc<Self>,
-        keys: &[&str],
+        plans: Vec<Plan>,
     ) -> Result<Vec<Option<T>>, Error> {
-        let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());
+        let mut values: Vec<Option<T>> = Vec::with_capacity(plans.len());
         let mut missing = Vec::new();
-        for (index, key) in keys.iter().enumerate() {
-            if !scope::is_quiet() && scope::shadowed(self, &plain::<T>(*key)) {
+        for (index, plan) in plans.into_iter().enumerate() {
+            if scope::shadowed(self, &plan) {
                 values.push(None);
                 continue;
             }
-            let id = KeyBuf::from(*key).id();
+            let id = plan.key.id();
             let mut value = self.look_fresh::<T>(id, None);
             if value.is_none() {
                 // The ticket before the request, and the look once more after it: as for a single key.
-                let plan = plain::<T>(*key);
                 let ticket = plan.ticket(self, id);
                 value = self.look_fresh::<T>(id, None);
                 if value.is_none() {
@@ -74,12 +73,12 @@ impl Inner {
             missing.iter().for_each(|_| self.counters.direct.misses());
             return Ok(values);
         };
-        let names: Vec<&str> = missing.iter().map(|(_, plan, _)| plan.key.as_str()).collect();
-        let asked = match remote.learn(&[], &self.generations).await {
-            Ok(learned) => remote.read_many(&names).await.map(|found| (learned.space, found)),
-            Err(error) => Err(error),
-        };
-        let (space, found) = match asked {
+        let tags: Vec<Vec<String>> =
+            missing.iter().map(|(_, plan, _)| plan.tags().map(str::to_owned).collect()).collect();
+        let wanted = missing.iter().zip(&tags);
+        let wanted: Vec<_> =
+            wanted.map(|((_, plan, _), tags)| (plan.key.as_str(), &tags[..])).collect();
+        let found = match remote.read_each(&wanted, &self.generations).await {
             Ok(found) => found,
             Err(error) => {
                 self.counters.direct.remote_errors();
@@ -93,14 +92,13 @@ impl Inner {
                 return Ok(values);
             }
         };
-        for ((index, plan, ticket), bytes) in missing.iter().zip(found) {
-            let entry = match bytes {
-                Some(bytes) => {
-                    self.decode(plan, coder::<T>(), ticket, &bytes, &[], space).await?.entry
-                }
+        for ((index, plan, mut ticket), found) in missing.into_iter().zip(found) {
+            ticket.stamp(found.space, &found.tags);
+            let entry = match found.bytes {
+                Some(bytes) => self.decode_late(&plan, coder::<T>(), &ticket, &bytes).await?.entry,
                 None => None,
             };
-            values[*index] = self.take_fresh(entry, ticket, None);
+            values[index] = self.take_fresh(entry, &ticket, None);
         }
         Ok(values)
     }
@@ -137,6 +135,36 @@ impl Inner {
         entry.value::<T>().cloned()
     }
 
+    /// How long the plan's key is fresh, without its value.
+    pub(crate) async fn expiry(self: &Arc<Self>, plan: &Plan) -> Result<Option<Expiry>, Error> {
+        if scope::shadowed(self, plan) {
+            return Ok(None);
+        }
+        let id = plan.key.id();
+        let of = |entry: Stored| {
+            is_value(&entry).then(|| Expiry::of(entry.fresh_until(), self.clock.now()))
+        };
+        if let Some(entry) = self.verified(id) {
+            return Ok(of(entry));
+        }
+        let Some(remote) = self.remote.as_ref().filter(|_| !plan.key.is_here()) else {
+            return Ok(None);
+        };
+        let lying = match self.lying(remote, plan.key.as_str()).await {
+            Ok(Some(lying)) => lying,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                self.counters.direct.remote_errors();
+                return self.unverified(id).and_then(of).map(Some).ok_or_else(|| error.into());
+            }
+        };
+        let stamps = self.generations.stamp(lying.tags());
+        let now = self.clock.now();
+        let until = lying.fresh_until(now, self.clock.wall());
+        let fresh = now < until && !scope::hides(self, plan, &stamps);
+        Ok(fresh.then(|| Expiry::of(until, now)))
+    }
+
     /// The keys of fresh values that match.
     pub(crate) fn keys_in_memory(&self, pattern: &Pattern) -> Vec<String> {
         let mut keys = Vec::new();
@@ -145,8 +173,7 @@ impl Inner {
         memory.retain(|entry| {
             let alive =
                 entry.at(now) == Freshness::Fresh && self.generations.current(&entry.stamps);
-            let value = entry.value::<Failure>().is_none();
-            if alive && value && pattern.matches(&entry.key) {
+            if alive && is_value(entry) && pattern.matches(&entry.key) {
                 keys.push(entry.key.to_string());
             }
             true

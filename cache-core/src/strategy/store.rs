@@ -6,7 +6,7 @@ use super::{Plan, Seat, boxed};
 use crate::BackendError;
 use crate::cache::Inner;
 use crate::codec::Coder;
-use crate::entry::Stored;
+use crate::entry::{Lifetime, Stored};
 use crate::error::Discreet;
 use crate::hierarchy::{Lease, Trying, Writing};
 use crate::invalidation::{Committed, Overtaken, Reach, Ticket};
@@ -77,12 +77,7 @@ impl Inner {
         let Some(remote) = &self.remote else { return };
         let tags: Vec<&str> = plan.tags().collect();
         match remote.learn(&tags, &self.generations).await {
-            Ok(learned) => {
-                ticket.stamps.space = learned.space;
-                for ((_, seen), current) in ticket.stamps.tags.iter_mut().zip(&learned.tags) {
-                    *seen = *current;
-                }
-            }
+            Ok(learned) => ticket.stamp(learned.space, &learned.tags),
             Err(_) => self.counters.of(plan.site).remote_errors(),
         }
     }
@@ -126,8 +121,8 @@ impl Inner {
         let encode = |message| crate::Error::Encode { key: entry.key.to_string(), message };
         let envelope = self.envelope(&entry.life, committed.stamps());
         let place = (self.namespace.as_str(), &*entry.key);
-        let bytes = self.wire.write(codec, place, &envelope, &entry.value).map_err(encode)?;
-        let ttl = self.remote_ttl(entry);
+        let bytes = self.wire.write(codec, place, &envelope, entry.any()).map_err(encode)?;
+        let ttl = self.remote_ttl(&entry.life);
         let token = lease.as_ref().map(Lease::token);
         let writing = Writing { bytes, ttl, announce: replaces };
         let writing = async {
@@ -206,9 +201,9 @@ impl Inner {
     }
 
     /// How long the remote tier keeps an entry: to the last moment it can be of use.
-    fn remote_ttl(&self, entry: &Stored) -> Option<std::time::Duration> {
-        let kept = entry.life.keep_until.since(self.clock.now());
-        let idle = Some(entry.life.idle).filter(|idle| !idle.is_zero());
+    pub(crate) fn remote_ttl(&self, life: &Lifetime) -> Option<std::time::Duration> {
+        let kept = life.keep_until.since(self.clock.now());
+        let idle = Some(life.idle).filter(|idle| !idle.is_zero());
         match (kept, idle) {
             (Some(kept), Some(idle)) => Some(kept.min(idle)),
             (kept, idle) => kept.or(idle),

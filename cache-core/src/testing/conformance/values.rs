@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Suite;
-use crate::Pattern;
-use crate::backend::Write;
+use crate::backend::{Acquire, Acquired, MARK, Write};
+use crate::{BackendErrorKind, Pattern};
 
 impl Suite<'_> {
     pub(super) async fn values(&self) {
@@ -14,6 +14,7 @@ impl Suite<'_> {
         self.replaces_value_and_ttl().await;
         self.expires().await;
         self.removes().await;
+        self.replaces_what_was_seen().await;
         self.scans_literally().await;
     }
 
@@ -71,6 +72,66 @@ impl Suite<'_> {
         self.set(&key, "briefer", Some(Duration::from_nanos(1))).await;
         self.set(&key, "eternal", Some(Duration::MAX)).await;
         assert!(self.get(&key).await.is_some(), "an immense ttl is no error");
+    }
+
+    async fn replaces_what_was_seen(&self) {
+        let key = self.key("seen");
+        let write = |value: &'static [u8], ttl| Write {
+            key: key.clone(),
+            value: Bytes::from_static(value),
+            ttl,
+        };
+        let second = write(b"second  0123456789abcdee", None);
+        let replace = |seen: &[u8; MARK], write: &Write| {
+            let (seen, write) = (*seen, write.clone());
+            async move { self.backend.replace(seen, &write, None).await }
+        };
+        let absent = match replace(b"0123456789abcdef", &second).await {
+            Err(error) if error.kind() == BackendErrorKind::Unsupported => return,
+            absent => absent.expect("replace"),
+        };
+        assert!(!absent, "what is absent is not replaced");
+        assert_eq!(self.get(&key).await, None, "nor stored");
+        self.set(&key, "first   0123456789abcdef", None).await;
+        assert!(!replace(b"another one     ", &second).await.expect("replace"), "another value");
+        let first = Some(Bytes::from_static(b"first   0123456789abcdef"));
+        assert_eq!(self.get(&key).await, first, "another value stays");
+        assert!(replace(b"0123456789abcdef", &second).await.expect("replace"), "the one seen");
+        assert_eq!(self.get(&key).await, Some(second.value.clone()), "and it is stored");
+        let again = replace(b"0123456789abcdef", &second).await.expect("replace");
+        assert!(!again, "once: it is another one now");
+        let brief = write(b"brief   0123456789abcdef", Some(Duration::from_millis(30)));
+        assert!(replace(b"0123456789abcdee", &brief).await.expect("replace"));
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert_eq!(self.get(&key).await, None, "with its time to live");
+        assert!(
+            !replace(b"0123456789abcdef", &second).await.expect("replace"),
+            "expired is absent"
+        );
+        self.set(&key, "short", None).await;
+        assert!(
+            !replace(b"0123456789abcdef", &second).await.expect("replace"),
+            "nor is a short one"
+        );
+        // What is stored conditionally ends the lease of its key, as what is stored without a condition.
+        let Some(leases) = self.backend.leases() else { return };
+        self.set(&key, "first   0123456789abcdef", None).await;
+        let request = Acquire {
+            key: &key,
+            token: 7,
+            ttl: Duration::from_secs(5),
+            seen: Some(*b"0123456789abcdef"),
+            generation: 0,
+            steal: false,
+        };
+        let lead = Acquired::Lead { takeovers: 0 };
+        assert_eq!(leases.acquire(request).await.expect("acquire"), lead);
+        assert!(!replace(b"another one     ", &second).await.expect("replace"));
+        let kept = leases.renew(&key, 7, Duration::from_secs(5)).await.expect("renew");
+        assert!(kept, "what is not replaced keeps its lease");
+        assert!(replace(b"0123456789abcdef", &second).await.expect("replace"));
+        let kept = leases.commit(7, &brief, None).await.expect("commit");
+        assert!(!kept, "what is replaced loses its lease");
     }
 
     async fn removes(&self) {

@@ -1,0 +1,165 @@
+//! Many keys at once, by hand.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::load::Wanted;
+use super::serve::in_foreground;
+use super::shape::Found;
+use super::{Asking, all_begun};
+use crate::Error;
+use crate::cache::{Cache, Inner, plain};
+use crate::call::{Rules, Target};
+use crate::codec::{RemoteValue, coder};
+use crate::key::KeyBuf;
+use crate::strategy::{Plan, Seat, Table};
+use crate::value::{CacheValue, Probe, ShapeResult};
+
+/// So many values go to the remote tier in one request.
+const TOGETHER: usize = 1_000;
+
+impl Cache {
+    /// Stores many values, as [`insert`](Self::insert) does one: in one request to the remote tier (for each thousand). Of a
+    /// key that is given twice, the last value counts.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// cache.insert_many([("a", 1u64), ("b", 2)]).await?;
+    /// assert_eq!(cache.get_many::<u64>(&["b", "c", "a"]).await?, [Some(2), None, Some(1)]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The first failure. A value that can't be encoded keeps none of the others from being stored; if the
+    /// remote tier fails, they are all in the memory tier even so.
+    pub async fn insert_many<K: Into<KeyBuf>, T: RemoteValue>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<(), Error> {
+        let entries = entries.into_iter().map(|(key, value)| (plain::<T>(key), value));
+        self.inner.put_many(entries.collect()).await
+    }
+
+    /// The values of many keys, where those that are not cached are loaded together: `load` gets their keys, and
+    /// gives the values that there are, which are stored. Each key has a flight of its own, as with
+    /// [`get_or_load`](Self::get_or_load): what somebody else is loading is waited for. If that one fails, `load` is
+    /// called again for it.
+    ///
+    /// Keys without a value are left out, and not remembered. A failing cache is never the caller's trouble.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// # use std::collections::HashMap;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// cache.insert("square:2", 4u64).await?;
+    /// let squares = cache
+    ///     .get_or_load_many(["square:2", "square:3"], |missing: Vec<String>| async move {
+    ///         assert_eq!(missing, ["square:3"]);
+    ///         Ok::<_, Error>(HashMap::from([("square:3".to_owned(), 9u64)]))
+    ///     })
+    ///     .await?;
+    /// assert_eq!((squares["square:2"], squares["square:3"]), (4, 9));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The load's own; then none of the values is given, but those that were cached stay so.
+    pub async fn get_or_load_many<K, T, E, F, Fut>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        load: F,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: Into<String>,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<String>) -> Fut,
+        Fut: Future<Output = Result<HashMap<String, T>, E>>,
+    {
+        let keys = keys.into_iter().map(Into::into).collect();
+        self.load_many(keys, |key| plain::<T>(key), load).await
+    }
+
+    /// As [`get_or_load_many`](Self::get_or_load_many), of ids with a plan for each.
+    pub(crate) async fn load_many<I, T, E, F, Fut>(
+        &self,
+        mut ids: Vec<I>,
+        plan: impl Fn(&I) -> Plan,
+        load: F,
+    ) -> Result<HashMap<I, T>, E>
+    where
+        I: Clone + Eq + Hash + 'static,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<I>) -> Fut,
+        Fut: Future<Output = Result<HashMap<I, T>, E>>,
+    {
+        let mut known = HashSet::new();
+        ids.retain(|id| known.insert(id.clone()));
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let plans = ids.iter().map(plan).collect();
+        let shape = Found::of((&Probe::<Result<HashMap<I, T>, E>>::new()).shape());
+        let rules = Rules::new(shape, Some(coder::<T>()));
+        let asking = Asking { target: Target::Handle(self.clone()), plans };
+        let found = ids.iter().map(|_| None).collect();
+        in_foreground(Wanted { asking, rules, ids, found }, load).await.output
+    }
+}
+
+impl Inner {
+    /// The gate of many puts: those that nothing holds go together.
+    pub(crate) async fn put_many<T: CacheValue>(
+        self: &Arc<Self>,
+        mut entries: Vec<(Plan, T)>,
+    ) -> Result<(), Error> {
+        // The last one of a key counts: they are gone through from the end.
+        let mut known = HashSet::new();
+        entries.reverse();
+        entries.retain(|(plan, _)| known.insert(plan.key.id()));
+        entries.reverse();
+        let mut result = Ok(());
+        if !self.puts_at_once() {
+            for (plan, value) in entries {
+                result = result.and(self.put(&plan, value).await);
+            }
+            return result;
+        }
+        let mut entries = entries.into_iter();
+        loop {
+            let together: Vec<_> = entries.by_ref().take(TOGETHER).collect();
+            if together.is_empty() {
+                return result;
+            }
+            result = result.and(self.write_together(together).await);
+        }
+    }
+
+    async fn write_together<T: CacheValue>(
+        self: &Arc<Self>,
+        entries: Vec<(Plan, T)>,
+    ) -> Result<(), Error> {
+        let (plans, values): (Vec<Plan>, Vec<T>) = entries.into_iter().unzip();
+        let mut begun = Vec::with_capacity(plans.len());
+        for plan in &plans {
+            begun.push(self.begin_write(plan)?);
+        }
+        self.stamp_writes(&mut begun).await;
+        let table = Table::new(self);
+        let seats: Vec<Arc<Seat>> = begun.iter().map(|_| Seat::new(&table)).collect();
+        let writes = begun.into_iter().zip(values).zip(seats);
+        let writes =
+            writes.map(|((begun, value), seat)| Box::pin(self.end_write(begun, value, Some(seat))));
+        all_begun(writes.collect()).await.into_iter().collect()
+    }
+}

@@ -1,0 +1,69 @@
+//! The end of a cache.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::Cache;
+use crate::invalidation::Reach;
+use crate::observe::Cause;
+use crate::{Error, Pattern};
+
+/// How long what is under way may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(5);
+
+impl Cache {
+    /// Ends this cache, for all handles to it: for a program that is about to exit, or to put another one in its place.
+    ///
+    /// From the first poll on it is as if it were switched off for good: cached functions run their bodies each time, reads
+    /// by key find nothing, nothing is stored, and evictions are carried out still. It hears no other
+    /// processes any more, and its schedules end. Then it waits, 5 seconds at most, for the loads, refreshes and writes that are
+    /// under way, carries out the evictions that it owes, and gives the memory tier's entries back. What is not done
+    /// by then stores nothing in memory any more.
+    ///
+    /// Twice is the same as once. If the future is dropped half-way, the cache is closed all the same. The backend stays
+    /// as it is, since others may use it: `Redis` has a `close` of its own.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// cache.insert("k", 1u64).await?;
+    /// cache.close().await?;
+    ///
+    /// assert_eq!(cache.get::<u64>("k").await?, None);
+    /// assert_eq!(cache.get_or_load("k", || async { Ok::<_, Error>(2u64) }).await?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Evictions that are owed could not be carried out: until they expire, other processes may read old values
+    /// from the remote tier.
+    pub async fn close(&self) -> Result<(), Error> {
+        let inner = &self.inner;
+        inner.switch.close();
+        let bus = inner.bus.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(bus);
+        if inner.remote.is_some() {
+            inner.generations.link(false);
+        }
+        let until = inner.clock.now().after(PATIENCE);
+        while inner.fences.len() > 0 && inner.clock.now() < until {
+            inner.clock.sleep(PAUSE).await;
+        }
+        let settled = match &inner.remote {
+            Some(remote) => remote.settle_owed().await,
+            None => Ok(()),
+        };
+        drop(inner.forget_matching(&Pattern::new("*"), Reach::Loads, Cause::Cleared));
+        Ok(settled?)
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.inner.switch.is_closed()
+    }
+}

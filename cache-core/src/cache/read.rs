@@ -1,0 +1,98 @@
+//! Values by key: reading, with a load and without.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::{Cache, plain, plan};
+use crate::codec::RemoteValue;
+use crate::key::KeyBuf;
+use crate::policy::Held;
+use crate::strategy::{Once, Owned};
+use crate::{Error, Policy};
+
+impl Cache {
+    /// The value under `key`: `None` if there is none, it is not fresh, or it is of another type.
+    ///
+    /// # Errors
+    /// The memory tier has nothing and the remote tier failed.
+    pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
+        self.inner.peek(&plain::<T>(key)).await
+    }
+
+    /// The value under `key`, loaded if there is none: one load however many ask.
+    ///
+    /// A failing cache is never the caller's trouble: then the value is loaded.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load<T, E, F, Fut>(&self, key: impl Into<KeyBuf>, load: F) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.run(plain::<T>(key), Once(load)).await
+    }
+
+    /// [`get_or_load`](Self::get_or_load) with a policy.
+    ///
+    /// The load may borrow, so it can't go on without its caller: what needs a load in the background
+    /// (`stale`, `early_refresh`, a timeout's late load) has no effect here. See
+    /// [`get_or_refresh`](Self::get_or_refresh).
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load_with<T, E, F, Fut>(
+        &self,
+        key: impl Into<KeyBuf>,
+        policy: Policy,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.run(plan::<T>(key, Held::Own(Arc::new(policy))), Once(load)).await
+    }
+
+    /// [`get_or_load_with`](Self::get_or_load_with) for a load that owns its inputs: it may run, or go on, in
+    /// the background, so that the policy holds with its stale window, early refresh and timeouts.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_refresh<T, E, F, Fut>(
+        &self,
+        key: impl Into<KeyBuf>,
+        policy: Policy,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.run(plan::<T>(key, Held::Own(Arc::new(policy))), Owned(load)).await
+    }
+
+    /// Whether there is a fresh value under `key`, of whatever type, in the memory tier or (for
+    /// values of type `T`) in the remote tier.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+        Ok(self.get::<T>(key).await?.is_some())
+    }
+
+    /// The values under `keys`, in their order: one request for the values that memory
+    /// does not have (and one for the generations of each value's tags).
+    ///
+    /// # Errors
+    /// The remote tier failed.
+    pub async fn get_many<T: RemoteValue>(&self, keys: &[&str]) -> Result<Vec<Option<T>>, Error> {
+        self.inner.peek_many(keys.iter().map(|key| plain::<T>(*key)).collect()).await
+    }
+}

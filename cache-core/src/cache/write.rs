@@ -1,0 +1,37 @@
+//! Values by key: storing.
+
+use std::sync::Arc;
+
+use super::{Cache, plain, plan};
+use crate::codec::RemoteValue;
+use crate::key::KeyBuf;
+use crate::policy::Held;
+use crate::{Error, Policy};
+
+impl Cache {
+    /// Stores a value in every tier, with the cache's default time to live. Loads of the key that
+    /// began before store nothing any more.
+    ///
+    /// # Errors
+    /// The value can't be encoded, or the remote tier failed. It is in the memory tier even so.
+    pub async fn insert<T: RemoteValue>(
+        &self,
+        key: impl Into<KeyBuf>,
+        value: T,
+    ) -> Result<(), Error> {
+        self.inner.put(&plain::<T>(key), value).await
+    }
+
+    /// [`insert`](Self::insert) with a policy: time to live, stale window, tags.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub async fn insert_with<T: RemoteValue>(
+        &self,
+        key: impl Into<KeyBuf>,
+        value: T,
+        policy: Policy,
+    ) -> Result<(), Error> {
+        self.inner.put(&plan::<T>(key, Held::Own(Arc::new(policy))), value).await
+    }
+}

@@ -1,0 +1,385 @@
+//! The entries of one model, by id and type.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::codec::{RemoteValue, coder};
+use crate::invalidation::{Invalidation, Rule, What, subject_tag};
+use crate::key::{Key, KeyBuf, unescaped};
+use crate::policy::Held;
+use crate::strategy::{Once, Plan};
+use crate::{Cache, Error, Expiry, Pattern, Policy};
+
+/// A model's entries in a cache: values of one type, by ids of one type. Made by [`Cache::typed`].
+///
+/// The entry of an id is the one of `#[cached(model = "users", op = "get")]` with that id as its argument (all others
+/// skipped), so that functions and views of a model share it. (Methods' keys hold their type: see [`of`](Self::of).) It carries the model's tags: [`clear`](Self::clear), and a mutator with
+/// `#[cache_evict(model = "users")]`, end all entries of the model, those of its other operations included.
+///
+/// ```
+/// # use cache_core::{Cache, Error, OnUpdate, Policy};
+/// # use std::time::Duration;
+/// #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+/// struct User {
+///     name: String,
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?;
+/// let users = cache
+///     .typed::<u64, User>("users")?
+///     .policy(Policy::new().ttl(Duration::from_secs(300)))
+///     .on_update(OnUpdate::Evict);
+///
+/// let ada = User { name: "Ada".to_owned() };
+/// let loaded = users.get_or_load(&7, || async { Ok::<_, Error>(ada.clone()) }).await?;
+/// assert_eq!(loaded, ada);
+/// assert_eq!(users.key(&7).to_string(), "users:get:7,");
+///
+/// users.updated(&7, ada).await?; // evicts, as `on_update` says
+/// assert_eq!(users.get(&7).await?, None);
+/// users.clear().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Cheap to clone and to make anew: nothing is kept for it. The methods are those of [`Cache`], with their errors and their
+/// cancel-safety. An id of several parts is a tuple; that of a function with several arguments is none.
+pub struct Typed<K: ?Sized, V> {
+    cache: Cache,
+    model: String,
+    operation: String,
+    /// The type whose methods' entries they are, as it stands in keys.
+    place: String,
+    policy: Arc<Policy>,
+    on_update: OnUpdate,
+    of: PhantomData<fn(&K) -> V>,
+}
+
+/// What [`Typed::updated`] does with what is cached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnUpdate {
+    /// The new value takes the old one's place.
+    #[default]
+    Refresh,
+    /// The old one goes, and the next read loads.
+    Evict,
+}
+
+impl Cache {
+    /// The entries of a model, as [`Typed`] tells.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the name is empty, or has other characters than letters, digits and `-._~@+`.
+    pub fn typed<K: Serialize + ?Sized, V: RemoteValue>(
+        &self,
+        model: &str,
+    ) -> Result<Typed<K, V>, Error> {
+        Typed {
+            cache: self.clone(),
+            model: model.to_owned(),
+            operation: "get".to_owned(),
+            place: String::new(),
+            policy: Arc::default(),
+            on_update: OnUpdate::default(),
+            of: PhantomData,
+        }
+        .checked()
+    }
+}
+
+impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
+    fn checked(self) -> Result<Self, Error> {
+        Key::builder().model(&self.model).operation(&self.operation).build()?;
+        Ok(self)
+    }
+
+    /// Another operation than `get`, whose entries are others: users by their mail address, say.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the name is empty, or has other characters than letters, digits and `-._~@+`.
+    pub fn operation(mut self, operation: &str) -> Result<Self, Error> {
+        self.operation = operation.to_owned();
+        self.checked()
+    }
+
+    /// The entries of a method of `T` with `skip(self)`, instead of those of a function.
+    #[must_use]
+    pub fn of<T: ?Sized>(mut self) -> Self {
+        let mut place = KeyBuf::new();
+        place.generic::<T>();
+        self.place = place.as_str().to_owned();
+        self
+    }
+
+    /// The policy of what is stored through this view. Default: the cache's time to live, and nothing else.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Arc::new(policy);
+        self
+    }
+
+    /// What [`updated`](Self::updated) does. Default: [`OnUpdate::Refresh`].
+    #[must_use]
+    pub fn on_update(mut self, on_update: OnUpdate) -> Self {
+        self.on_update = on_update;
+        self
+    }
+
+    /// The model's name.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The cache it is a view of.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// The key of an id's entry.
+    pub fn key(&self, id: &K) -> Key {
+        Key::of(self.buf(id))
+    }
+
+    /// The keys of all entries of the view: for [`Cache::keys`] and [`Cache::evict_pattern`].
+    pub fn pattern(&self) -> Pattern {
+        Pattern::prefix(&self.prefix())
+    }
+
+    fn prefix(&self) -> String {
+        format!("{}:{}:{}", self.model, self.operation, self.place)
+    }
+
+    fn buf(&self, id: &K) -> KeyBuf {
+        let mut key = KeyBuf::new();
+        key.literal(&self.prefix());
+        key.arg(id);
+        key.seal();
+        key
+    }
+
+    fn plan(&self, id: &K) -> Plan {
+        let policy = Held::Own(Arc::clone(&self.policy));
+        let mut plan = Plan::new(self.buf(id), policy, Some(coder::<V>()));
+        for operation in [None, Some(self.operation.as_str())] {
+            plan.tags.begin();
+            plan.tags.text().literal(&subject_tag(&self.model, operation));
+        }
+        plan
+    }
+
+    /// As [`Cache::get`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get(&self, id: &K) -> Result<Option<V>, Error> {
+        self.cache.inner.peek(&self.plan(id)).await
+    }
+
+    /// Whether there is a fresh value.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn contains(&self, id: &K) -> Result<bool, Error> {
+        Ok(self.get(id).await?.is_some())
+    }
+
+    /// As [`Cache::ttl`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ttl(&self, id: &K) -> Result<Option<Expiry>, Error> {
+        self.cache.inner.expiry(&self.plan(id)).await
+    }
+
+    /// As [`Cache::get_or_load_with`], with the view's policy.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load<E, F, Fut>(&self, id: &K, load: F) -> Result<V, E>
+    where
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<V, E>>,
+    {
+        self.cache.run(self.plan(id), Once(load)).await
+    }
+
+    /// As [`Cache::insert`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn insert(&self, id: &K, value: V) -> Result<(), Error> {
+        self.cache.inner.put(&self.plan(id), value).await
+    }
+
+    /// As [`Cache::remove`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn remove(&self, id: &K) -> Result<bool, Error> {
+        Ok(self.cache.inner.invalidate(What::Key(self.buf(id))).await? > 0)
+    }
+
+    /// As [`Cache::mark_stale`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn mark_stale(&self, id: &K) -> Result<bool, Error> {
+        Ok(self.cache.inner.invalidate(What::Stale(self.buf(id))).await? > 0)
+    }
+
+    /// What an id stands for has become `value`, in the database: the entry follows as
+    /// [`on_update`](Self::on_update) says.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert) and [`remove`](Self::remove).
+    pub async fn updated(&self, id: &K, value: V) -> Result<(), Error> {
+        match self.on_update {
+            OnUpdate::Refresh => self.insert(id, value).await,
+            OnUpdate::Evict => self.remove(id).await.map(drop),
+        }
+    }
+
+    /// Forgets all entries of the model, of whatever operation, in every process: one increment, however many
+    /// there are.
+    ///
+    /// # Errors
+    /// As [`Cache::evict_tag`].
+    pub async fn clear(&self) -> Result<(), Error> {
+        self.cache.evict_tag(&subject_tag(&self.model, None)).await
+    }
+}
+
+impl<K: Serialize, V: RemoteValue> Typed<K, V> {
+    /// As [`Cache::get_many`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get_many(&self, ids: &[K]) -> Result<Vec<Option<V>>, Error> {
+        self.cache.inner.peek_many(ids.iter().map(|id| self.plan(id)).collect()).await
+    }
+
+    /// As [`Cache::insert_many`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn insert_many(&self, values: impl IntoIterator<Item = (K, V)>) -> Result<(), Error> {
+        let values = values.into_iter().map(|(id, value)| (self.plan(&id), value));
+        self.cache.inner.put_many(values.collect()).await
+    }
+
+    /// As [`Cache::remove_many`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn remove_many(&self, ids: &[K]) -> Result<u64, Error> {
+        self.cache.remove_many(ids.iter().map(|id| self.buf(id))).await
+    }
+
+    /// As [`Cache::get_or_load_many`], by ids: `load` gets those that are not cached.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load_many<E, F, Fut>(&self, ids: &[K], load: F) -> Result<HashMap<K, V>, E>
+    where
+        K: Clone + Eq + Hash + 'static,
+        E: 'static,
+        F: Fn(Vec<K>) -> Fut,
+        Fut: Future<Output = Result<HashMap<K, V>, E>>,
+    {
+        self.cache.load_many(ids.to_vec(), |id| self.plan(id), load).await
+    }
+
+    /// The ids that there are entries of, as [`Cache::keys`] finds them, in no order.
+    ///
+    /// An id is read back from the key's text by its `FromStr`, and listed only if it is written the same way again: long ids
+    /// are cut to a hash in their keys, and those of several parts are no plain text. They are left out.
+    ///
+    /// # Errors
+    /// The remote tier failed.
+    pub async fn ids(&self) -> Result<Vec<K>, Error>
+    where
+        K: FromStr,
+    {
+        let (mut keys, prefix) = (self.cache.keys(self.pattern()), self.prefix());
+        let mut ids = Vec::new();
+        while let Some(key) = keys.next().await.transpose()? {
+            let text = key.strip_prefix(&prefix).and_then(|text| text.strip_suffix(','));
+            let text = text.map(|text| text.strip_prefix('\'').unwrap_or(text));
+            let id = text.and_then(unescaped).and_then(|text| text.parse().ok());
+            ids.extend(id.filter(|id| self.buf(id).as_str() == key));
+        }
+        Ok(ids)
+    }
+
+    /// Evicts an id's entry whenever an event is emitted: `id` tells which, if any. As [`Cache::on`], it holds
+    /// until the [`Rule`] is dropped.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// struct UserRenamed {
+    ///     id: u64,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// let names = cache.typed::<u64, String>("names")?;
+    /// names.evict_on(|event: &UserRenamed| Some(event.id)).keep();
+    ///
+    /// names.insert(&7, "Ada".to_owned()).await?;
+    /// cache.emit(&UserRenamed { id: 7 }).await?;
+    /// assert_eq!(names.get(&7).await?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn evict_on<E: 'static>(&self, id: impl Fn(&E) -> Option<K> + Send + Sync + 'static) -> Rule
+    where
+        K: 'static,
+    {
+        // The cache is not to be kept by its own rule: what is needed of the view is its prefix.
+        let prefix = self.prefix();
+        self.cache.on::<E>(move |event| match id(event) {
+            Some(id) => {
+                let mut key = KeyBuf::new();
+                key.literal(&prefix);
+                key.arg(&id);
+                Invalidation::new().key(key)
+            }
+            None => Invalidation::new(),
+        })
+    }
+}
+
+impl<K: ?Sized, V> Clone for Typed<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            cache: self.cache.clone(),
+            model: self.model.clone(),
+            operation: self.operation.clone(),
+            place: self.place.clone(),
+            policy: Arc::clone(&self.policy),
+            on_update: self.on_update,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<K: ?Sized, V> fmt::Debug for Typed<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typed")
+            .field("model", &self.model)
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
+    }
+}

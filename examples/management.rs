@@ -1,0 +1,94 @@
+//! Keys and values by hand: what an operator's page, a migration or a job does with a cache beside its functions.
+//!
+//! `cargo run --example management` needs no server; with `REDIS_URL` it does the same to Redis and memory.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use larder::{Cache, Expiry, Key, OnUpdate, Policy, cached};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct User {
+    name: String,
+}
+
+/// A function of the model `users`. Its entries are those of the typed view below.
+#[cached(model = "users", op = "get", ttl = "5m", stale_if_error = "1h", cache = cache, skip(cache))]
+async fn user(cache: &Cache, id: u64) -> Result<User, String> {
+    match id {
+        13 => Err("the database is away".to_owned()),
+        id => Ok(User { name: format!("user {id}") }),
+    }
+}
+
+async fn open() -> Result<Cache, Box<dyn std::error::Error>> {
+    let builder = Cache::builder().namespace("management-example");
+    Ok(match std::env::var("REDIS_URL") {
+        #[cfg(feature = "redis")]
+        Ok(url) => builder.remote(larder::redis::Redis::connect(url).await?).build()?,
+        _ => builder.build()?,
+    })
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let cache = open().await?;
+    cache.clear().await?;
+
+    // Many at once: one request to the remote tier, where there is one.
+    cache
+        .insert_many(
+            [("page:1", "first"), ("page:2", "second")].map(|(key, text)| (key, text.to_owned())),
+        )
+        .await?;
+    println!("pages: {:?}", cache.get_many::<String>(&["page:1", "page:2", "page:3"]).await?);
+
+    // How long something lives, and for how long it shall.
+    println!("page:1 lives {:?}", cache.ttl("page:1").await?);
+    cache.expire("page:1", Duration::from_secs(60)).await?;
+    let left = cache.ttl("page:1").await?.and_then(Expiry::left);
+    println!("page:1 lives {left:.0?}");
+
+    // A model by id. What the view stores the function finds, and the other way.
+    let users =
+        cache.typed::<u64, User>("users")?.policy(Policy::new().ttl(Duration::from_secs(300)));
+    users.insert(&7, User { name: "Ada".to_owned() }).await?;
+    println!("the function says {:?}", user(&cache, 7).await?);
+    let load = |missing: Vec<u64>| async move {
+        println!("loading {missing:?} together");
+        let loaded = missing.into_iter().map(|id| (id, User { name: format!("user {id}") }));
+        Ok::<_, String>(loaded.collect::<HashMap<_, _>>())
+    };
+    println!("{} users", users.get_or_load_many(&[7, 8, 9], load).await?.len());
+    users.clone().on_update(OnUpdate::Evict).updated(&8, User { name: "Bob".to_owned() }).await?;
+
+    // Which there are, one after the other; and the key of one, by hand.
+    let mut keys = cache.keys("users:*");
+    while let Some(key) = keys.next().await.transpose()? {
+        println!("there is {key}");
+    }
+    let key = Key::builder().model("users").operation("get").param(&9u64).build()?;
+    println!("in Redis it would be `{}`", key.in_namespace(cache.namespace()));
+    assert!(cache.remove(&key).await?);
+
+    // Old, but better than nothing: kept for those whose load fails.
+    user(&cache, 13).put(User { name: "Eve".to_owned() }).await?;
+    cache.mark_stale(users.key(&13)).await?;
+    assert_eq!(users.get(&13).await?, None);
+    println!("without a database: {:?}", user(&cache, 13).traced().await);
+
+    users.clear().await?;
+    assert_eq!(users.get(&7).await?, None);
+    let info = cache.info().await;
+    println!(
+        "{} in memory, remote tier: {:?}",
+        info.memory.map_or(0, |memory| memory.entries),
+        info.remote.map(|remote| remote.kind)
+    );
+
+    // The end: what is under way is waited for, and functions go on without a cache.
+    cache.close().await?;
+    println!("closed: {:?}", user(&cache, 7).await?);
+    Ok(())
+}

@@ -1,0 +1,306 @@
+//! The names by which a cache is managed, over every tiering: one body, four caches.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::redis::Redis;
+use larder::{Backend, Cache, Expiry, Invalidation, MemoryBackend, Policy, cached};
+
+use crate::support::{Server, eventually};
+
+/// Four caches, and the server that two of them use.
+pub(crate) struct Tierings {
+    pub(crate) caches: Vec<(&'static str, Cache)>,
+    pub(crate) server: Server,
+}
+
+/// Memory, memory over bytes in this process, Redis, memory over Redis.
+pub(crate) async fn tierings() -> Tierings {
+    let server = Server::start();
+    let redis = async || Redis::connect(server.url()).await.unwrap();
+    let builder = |name: &str| Cache::builder().namespace(name);
+    let caches = vec![
+        ("memory", builder("one").build().unwrap()),
+        ("memory + bytes", builder("two").remote(MemoryBackend::new()).build().unwrap()),
+        ("redis", builder("three").no_memory().remote(redis().await).build().unwrap()),
+        ("memory + redis", builder("four").remote(redis().await).build().unwrap()),
+    ];
+    for (name, cache) in &caches {
+        eventually(&format!("{name} is linked"), async || cache.is_linked()).await;
+    }
+    Tierings { caches, server }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const FOR_AN_HOUR: Policy = Policy::new().ttl(HOUR);
+const KEPT: Policy = FOR_AN_HOUR.stale(HOUR).stale_if_error(HOUR).tags(&["kept"]);
+
+/// Whether that much is left, or a little less.
+#[track_caller]
+fn about(expiry: Option<Expiry>, ttl: Duration) {
+    let left = expiry.and_then(Expiry::left);
+    let about = left.is_some_and(|left| left <= ttl && ttl - left < Duration::from_secs(5));
+    assert!(about, "{expiry:?} is not {ttl:?}");
+}
+
+async fn load(
+    cache: &Cache,
+    key: &str,
+    policy: Policy,
+    loaded: Result<u64, ()>,
+) -> Result<u64, ()> {
+    cache.get_or_load_with(key, policy, || async move { loaded }).await
+}
+
+#[tokio::test]
+async fn how_long_an_entry_lives() {
+    for (name, cache) in tierings().await.caches {
+        assert_eq!(cache.ttl("absent").await.unwrap(), None, "{name}");
+        cache.insert("plain", 1u64).await.unwrap();
+        assert_eq!(cache.ttl("plain").await.unwrap(), Some(Expiry::Never), "{name}");
+        cache.insert_with("hour", "text".to_owned(), FOR_AN_HOUR).await.unwrap();
+        about(cache.ttl("hour").await.unwrap(), HOUR);
+        let idle = FOR_AN_HOUR.tti(Duration::from_secs(60));
+        cache.insert_with("idle", 1u64, idle).await.unwrap();
+        about(cache.ttl("idle").await.unwrap(), Duration::from_secs(60));
+        cache.insert_with("tagged", 1u64, KEPT).await.unwrap();
+        about(cache.ttl("tagged").await.unwrap(), HOUR);
+        cache.evict_tag("kept").await.unwrap();
+        assert_eq!(cache.ttl("tagged").await.unwrap(), None, "{name}: what a tag ended");
+        cache.remove("hour").await.unwrap();
+        assert_eq!(cache.ttl("hour").await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn another_life() {
+    for (name, cache) in tierings().await.caches {
+        assert!(!cache.expire("absent", HOUR).await.unwrap(), "{name}");
+        assert!(!cache.persist("absent").await.unwrap(), "{name}");
+        cache.insert("k", 1u64).await.unwrap();
+        assert!(cache.expire("k", HOUR).await.unwrap(), "{name}");
+        about(cache.ttl("k").await.unwrap(), HOUR);
+        assert!(cache.expire("k", 2 * HOUR).await.unwrap(), "{name}: longer");
+        about(cache.ttl("k").await.unwrap(), 2 * HOUR);
+        assert!(cache.persist("k").await.unwrap(), "{name}");
+        assert_eq!(cache.ttl("k").await.unwrap(), Some(Expiry::Never), "{name}");
+        assert!(cache.expire("k", Duration::from_millis(80)).await.unwrap(), "{name}");
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), Some(1), "{name}: still there");
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}: its time is over");
+        assert!(!cache.expire("k", HOUR).await.unwrap(), "{name}: and it does not come back");
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}");
+
+        cache.insert("k", 2u64).await.unwrap();
+        assert!(cache.expire("k", Duration::ZERO).await.unwrap(), "{name}: removed");
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}");
+        assert!(!cache.expire("k", Duration::ZERO).await.unwrap(), "{name}");
+
+        cache.insert_with("tagged", 3u64, KEPT).await.unwrap();
+        assert!(cache.expire("tagged", 2 * HOUR).await.unwrap(), "{name}");
+        cache.evict_tag("kept").await.unwrap();
+        assert_eq!(cache.get::<u64>("tagged").await.unwrap(), None, "{name}: its tags are kept");
+        assert!(!cache.expire("tagged", HOUR).await.unwrap(), "{name}: what a tag ended");
+        assert_eq!(cache.get::<u64>("tagged").await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn windows_follow_the_life() {
+    for (name, cache) in tierings().await.caches {
+        cache.insert_with("k", 1u64, KEPT).await.unwrap();
+        assert!(cache.expire("k", Duration::from_millis(40)).await.unwrap(), "{name}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}");
+        assert_eq!(load(&cache, "k", KEPT, Err(())).await, Ok(1), "{name}: for want of a better");
+    }
+}
+
+#[tokio::test]
+async fn old_but_kept() {
+    for (name, cache) in tierings().await.caches {
+        assert!(!cache.mark_stale("absent").await.unwrap(), "{name}");
+        cache.insert_with("k", 1u64, KEPT).await.unwrap();
+        assert!(cache.mark_stale("k").await.unwrap(), "{name}");
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}: old");
+        assert_eq!(cache.get_many::<u64>(&["k"]).await.unwrap(), [None], "{name}");
+        assert_eq!(cache.ttl("k").await.unwrap(), None, "{name}");
+        assert!(!cache.expire("k", HOUR).await.unwrap(), "{name}: nor made fresh again");
+        assert!(!cache.persist("k").await.unwrap(), "{name}");
+        assert_eq!(load(&cache, "k", KEPT, Err(())).await, Ok(1), "{name}: but kept");
+        assert!(cache.mark_stale("k").await.unwrap(), "{name}: twice is the same");
+        assert_eq!(load(&cache, "k", KEPT, Ok(2)).await, Ok(2), "{name}: which loads at once");
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), Some(2), "{name}: the next load stores");
+
+        cache.insert_with("bare", 1u64, FOR_AN_HOUR).await.unwrap();
+        assert!(cache.mark_stale("bare").await.unwrap(), "{name}");
+        assert!(!cache.mark_stale("bare").await.unwrap(), "{name}: nothing was to be kept");
+        assert_eq!(load(&cache, "bare", FOR_AN_HOUR, Err(())).await, Err(()), "{name}");
+    }
+}
+
+/// A `stale` window would let the next read have the old value while it is refreshed.
+#[tokio::test]
+async fn what_was_said_to_be_old_is_not_served_while_it_is_refreshed() {
+    for (name, cache) in tierings().await.caches {
+        cache.insert_with("k", 1u64, KEPT).await.unwrap();
+        cache.mark_stale("k").await.unwrap();
+        let read = cache.get_or_refresh("k", KEPT, || async { Ok::<_, ()>(2u64) }).await;
+        assert_eq!(read, Ok(2), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn many_at_once() {
+    for (name, cache) in tierings().await.caches {
+        let entries = (0..1_500).map(|n| (format!("k:{n}"), n));
+        cache.insert_many::<_, u64>(entries).await.unwrap();
+        assert_eq!(cache.get::<u64>("k:1499").await.unwrap(), Some(1499), "{name}");
+        cache.insert_many([("twice", 1u64), ("once", 2), ("twice", 3)]).await.unwrap();
+        let found = cache.get_many::<u64>(&["twice", "once"]).await.unwrap();
+        assert_eq!(found, [Some(3), Some(2)], "{name}: the last one counts");
+
+        let some = (0..1_000).map(|n| format!("k:{n}"));
+        assert_eq!(cache.remove_many(some).await.unwrap(), 1_000, "{name}");
+        assert_eq!(cache.remove_many(["k:0", "k:1000", "k:1000"]).await.unwrap(), 1, "{name}");
+        assert_eq!(cache.remove_many::<&str>([]).await.unwrap(), 0, "{name}");
+        assert_eq!(cache.get_many::<u64>(&["k:1000", "k:1001"]).await.unwrap(), [None, Some(1001)]);
+
+        cache.insert_with("a", 1u64, Policy::new().tags(&["one"])).await.unwrap();
+        cache.insert_with("b", 2u64, Policy::new().tags(&["two"])).await.unwrap();
+        cache.insert_with("c", 3u64, Policy::new().tags(&["three"])).await.unwrap();
+        cache.evict_tags(["one", "two"]).await.unwrap();
+        let found = cache.get_many::<u64>(&["a", "b", "c"]).await.unwrap();
+        assert_eq!(found, [None, None, Some(3)], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn many_are_loaded_together() {
+    for (name, cache) in tierings().await.caches {
+        let loads = AtomicU64::new(0);
+        let load = async |missing: Vec<String>| {
+            loads.fetch_add(1, Ordering::Relaxed);
+            let number = |key: &String| key.rsplit(':').next().and_then(|id| id.parse().ok());
+            let found = missing.iter().filter_map(|key| Some((key.clone(), number(key)?)));
+            Ok::<_, ()>(found.collect::<HashMap<String, u64>>())
+        };
+        cache.insert("n:1", 100u64).await.unwrap();
+        let keys = ["n:1", "n:2", "n:3", "n:none", "n:2"];
+        for loaded in [1, 2] {
+            // What has no value is asked for again.
+            let found = cache.get_or_load_many(keys, &load).await.unwrap();
+            let expected = [("n:1", 100), ("n:2", 2), ("n:3", 3)];
+            assert_eq!(found, expected.map(|(key, n)| (key.to_owned(), n)).into(), "{name}");
+            assert_eq!(loads.load(Ordering::Relaxed), loaded, "{name}");
+        }
+        assert_eq!(cache.get::<u64>("n:3").await.unwrap(), Some(3), "{name}: stored");
+        let failed = cache.get_or_load_many(["n:9"], async |_| Err::<HashMap<_, u64>, _>("no"));
+        assert_eq!(failed.await, Err("no"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn keys_one_after_the_other() {
+    for (name, cache) in tierings().await.caches {
+        cache.insert_many((0..500).map(|n| (format!("user:{n}"), n))).await.unwrap();
+        cache.insert("page:1", 1u64).await.unwrap();
+        let mut keys = cache.keys("user:*");
+        let mut found = Vec::new();
+        while let Some(key) = keys.next().await.transpose().unwrap() {
+            found.push(key);
+        }
+        assert!(keys.next().await.is_none(), "{name}: it stays at its end");
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len(), 500, "{name}");
+        assert_eq!(cache.keys("user:*").await.unwrap(), found, "{name}: all at once");
+        let streamed: Vec<_> = futures_util::StreamExt::collect(cache.keys("page:*")).await;
+        assert_eq!(streamed.len(), 1, "{name}: a stream");
+    }
+}
+
+/// One request each, however many there are.
+#[tokio::test]
+async fn many_are_one_request() {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let cache = Cache::builder().no_memory().remote(redis.clone()).build().unwrap();
+    let keys: Vec<String> = (0..100).map(|n| format!("k:{n}")).collect();
+    let scripts = async || {
+        let info = redis.info().await.unwrap();
+        let calls = info.iter().find(|(name, _)| name == "total_commands_processed").unwrap();
+        calls.1.parse::<u64>().unwrap()
+    };
+    cache.insert_many([("warm", 1u64)]).await.unwrap();
+    cache.remove_many(["warm"]).await.unwrap();
+    let before = scripts().await;
+    cache.insert_many(keys.iter().map(|key| (key, 7u64))).await.unwrap();
+    assert_eq!(cache.remove_many(&keys).await.unwrap(), 100);
+    // The commands within a script count: 100 SET and the UNLINK and PUBLISH of each request.
+    let commands = scripts().await - before;
+    assert!(commands < 100 + 20, "{commands} commands");
+}
+
+// --- what the cache is made of, and its end --------------------------------------------------------
+
+#[tokio::test]
+async fn what_a_cache_is_made_of() {
+    let all = tierings().await;
+    for (name, cache) in &all.caches {
+        cache.insert("k", 1u64).await.unwrap();
+        let info = cache.info().await;
+        assert_eq!(info.namespace, cache.namespace(), "{name}");
+        assert_eq!(
+            info.memory.as_ref().map(|memory| memory.entries),
+            name.contains("memory").then_some(1)
+        );
+        assert_eq!(info.remote.is_some(), *name != "memory", "{name}");
+        assert!(info.enabled && info.linked && !info.closed, "{name}");
+        let Some(remote) = info.remote else { continue };
+        assert!(remote.leases && !remote.encrypted && remote.error.is_none(), "{name}");
+        assert_eq!((remote.codec.as_str(), remote.compression.as_str()), ("postcard", "none"));
+        if remote.kind == "redis" {
+            let port = remote.details["tcp_port"].parse::<u16>().unwrap();
+            assert_eq!(port, all.server.port(), "{name}");
+        }
+    }
+}
+
+#[cached(key = "closing:{id}", ttl = "1h", cache = cache, skip(cache, loads))]
+async fn closing(cache: &Cache, loads: &AtomicU64, id: u64) -> u64 {
+    loads.fetch_add(1, Ordering::Relaxed);
+    id
+}
+
+#[tokio::test]
+async fn after_the_end_functions_answer() {
+    for (name, cache) in tierings().await.caches {
+        let loads = AtomicU64::new(0);
+        let every =
+            cache.every(Duration::from_millis(1), Invalidation::new().key("other")).unwrap();
+        for _ in 0..2 {
+            assert_eq!(closing(&cache, &loads, 7).await, 7);
+        }
+        assert_eq!(loads.load(Ordering::Relaxed), 1, "{name}");
+        for _ in 0..2 {
+            cache.close().await.unwrap();
+            assert!(cache.is_closed() && !cache.is_enabled(), "{name}");
+        }
+        cache.enable();
+        assert!(!cache.is_enabled(), "{name}: for good");
+        for _ in 0..2 {
+            assert_eq!(closing(&cache, &loads, 7).await, 7, "{name}");
+        }
+        assert_eq!(loads.load(Ordering::Relaxed), 3, "{name}: by loading");
+        cache.insert("k", 1u64).await.unwrap();
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}");
+        assert_eq!(cache.stats().entries, 0, "{name}: the memory is given back");
+        let (removals, info) = (cache.stats().removals, cache.info().await);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert_eq!(cache.stats().removals, removals, "{name}: schedules have ended");
+        assert!(info.closed, "{name}");
+        drop(every);
+    }
+}

@@ -1,0 +1,196 @@
+//! What changes a life, in transactions, for tenants, and as other processes see it.
+
+use std::time::Duration;
+
+use larder::redis::Redis;
+use larder::{Cache, Error, Expiry, MemoryBackend, Policy, transaction};
+
+use crate::gated::At::Before;
+use crate::gated::Gated;
+use crate::management::tierings;
+use crate::origin::{soon, turns};
+use crate::support::{Server, eventually};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const KEPT: Policy = Policy::new().ttl(HOUR).stale_if_error(HOUR);
+
+async fn ttl(cache: &Cache) -> Option<Expiry> {
+    cache.ttl("k").await.unwrap()
+}
+
+async fn old(cache: &Cache) -> Result<u64, ()> {
+    cache.get_or_load_with("k", KEPT, async || Err(())).await
+}
+
+#[tokio::test]
+async fn a_transaction_holds_them_until_its_commit() {
+    for (name, cache) in tierings().await.caches {
+        cache.insert("k", 1u64).await.unwrap();
+        let in_scope = transaction(async {
+            assert!(!cache.expire("k", HOUR).await?, "{name}: not known yet");
+            assert_eq!(cache.get::<u64>("k").await?, Some(1), "{name}: it is no eviction");
+            assert_eq!(cache.ttl("k").await?, Some(Expiry::Never), "{name}");
+            Ok::<_, Error>(())
+        });
+        in_scope.await.unwrap();
+        assert!(ttl(&cache).await.unwrap() <= Expiry::In(HOUR), "{name}: after the commit");
+
+        cache.insert_with("k", 2u64, KEPT).await.unwrap();
+        let other = cache.clone();
+        let in_scope = transaction(async {
+            assert!(!cache.mark_stale("k").await?, "{name}: not known yet");
+            assert_eq!(cache.get::<u64>("k").await?, None, "{name}: old for the scope itself");
+            let outside = tokio::spawn(async move { other.get::<u64>("k").await });
+            assert_eq!(outside.await.unwrap()?, Some(2), "{name}: and for nobody else");
+            Ok::<_, Error>(())
+        });
+        in_scope.await.unwrap();
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}: after the commit");
+        assert_eq!(old(&cache).await, Ok(2), "{name}: but kept");
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_drops_them() {
+    for (name, cache) in tierings().await.caches {
+        cache.insert_with("k", 1u64, KEPT).await.unwrap();
+        let in_scope = transaction(async {
+            cache.mark_stale("k").await.unwrap();
+            cache.expire("k", Duration::from_secs(1)).await.unwrap();
+            cache.remove_many(["k", "other"]).await.unwrap();
+            Err::<(), _>("no")
+        });
+        in_scope.await.unwrap_err();
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), Some(1), "{name}");
+        assert!(ttl(&cache).await.unwrap() > Expiry::In(HOUR / 2), "{name}");
+    }
+}
+
+/// What comes later counts, as without a transaction.
+#[tokio::test]
+async fn they_are_carried_out_in_order() {
+    for (name, cache) in tierings().await.caches {
+        for removed_first in [true, false] {
+            cache.insert_with("k", 1u64, KEPT).await.unwrap();
+            let in_scope = transaction(async {
+                if removed_first {
+                    cache.remove("k").await?;
+                }
+                cache.mark_stale("k").await?;
+                cache.remove("k").await?;
+                Ok::<_, Error>(())
+            });
+            in_scope.await.unwrap();
+            assert_eq!(old(&cache).await, Err(()), "{name}: nothing is kept, {removed_first}");
+        }
+        let in_scope = transaction(async {
+            cache.insert_many([("k", 3u64), ("l", 4)]).await?;
+            assert_eq!(cache.get::<u64>("l").await?, None, "{name}: held");
+            cache.expire("k", HOUR).await?;
+            Ok::<_, Error>(())
+        });
+        in_scope.await.unwrap();
+        assert_eq!(cache.get_many::<u64>(&["k", "l"]).await.unwrap(), [Some(3), Some(4)], "{name}");
+        assert!(ttl(&cache).await.unwrap() <= Expiry::In(HOUR), "{name}: after the put");
+        assert_eq!(cache.ttl("l").await.unwrap(), Some(Expiry::Never), "{name}");
+        cache.clear().await.unwrap();
+    }
+}
+
+/// Nobody knows whether it was committed: what is shorter is safe, and nothing is shorter than gone.
+#[tokio::test]
+async fn a_transaction_that_is_cancelled_evicts_what_it_holds() {
+    let cache = Cache::builder().build().unwrap();
+    cache.insert_with("k", 1u64, KEPT).await.unwrap();
+    let inside = cache.clone();
+    let scope = tokio::spawn(transaction(async move {
+        inside.expire("k", HOUR).await?;
+        std::future::pending::<Result<(), Error>>().await
+    }));
+    turns().await;
+    scope.abort();
+    scope.await.unwrap_err();
+    turns().await;
+    assert_eq!(cache.get::<u64>("k").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn other_processes_see_them() {
+    let server = Server::start();
+    let cache = async || {
+        let redis = Redis::connect(server.url()).await.unwrap();
+        Cache::builder().remote(redis).build().unwrap()
+    };
+    let (one, two) = (cache().await, cache().await);
+    for cache in [&one, &two] {
+        eventually("the bus is connected", async || cache.is_linked()).await;
+    }
+    one.insert_with("k", 1u64, KEPT).await.unwrap();
+    assert_eq!(two.get::<u64>("k").await.unwrap(), Some(1), "in its memory now");
+    one.expire("k", Duration::from_secs(60)).await.unwrap();
+    let shorter = async || ttl(&two).await.unwrap() <= Expiry::In(Duration::from_secs(60));
+    eventually("the other memory has forgotten the former life", shorter).await;
+    assert_eq!(two.get::<u64>("k").await.unwrap(), Some(1), "and takes it up again");
+    one.mark_stale("k").await.unwrap();
+    eventually("the value is old", async || two.get::<u64>("k").await.unwrap().is_none()).await;
+    assert_eq!(old(&two).await, Ok(1), "but kept");
+    let found = two.get_or_load("k", async || Ok::<_, ()>(2u64)).await;
+    assert_eq!(found, Ok(1), "a load that failed a moment ago is not tried at once");
+}
+
+/// Values that memory alone has, beside a remote tier.
+#[tokio::test]
+async fn local_values() {
+    let cache = Cache::builder().remote(MemoryBackend::new()).build().unwrap();
+    // The namespace's generation becomes known.
+    cache.insert("shared", 1u64).await.unwrap();
+    cache.insert_with("k", 1u64, KEPT.local()).await.unwrap();
+    assert!(cache.expire("k", HOUR / 2).await.unwrap());
+    assert!(ttl(&cache).await.unwrap() <= Expiry::In(HOUR / 2));
+    assert!(cache.mark_stale("k").await.unwrap());
+    assert_eq!(cache.get::<u64>("k").await.unwrap(), None);
+    assert_eq!(old(&cache).await, Ok(1));
+}
+
+/// The end waits for what is under way, and carries out what is owed.
+#[tokio::test]
+async fn an_end_in_order() {
+    let gated = Gated::new();
+    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    gated.set_down(true);
+    cache.remove("owed").await.unwrap_err();
+    gated.set_down(false);
+    let write = gated.hold(Before("set"));
+    let load = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get_or_load("k", async || Ok::<_, ()>(1u64)).await }
+    });
+    write.arrived().await;
+    let close = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.close().await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!close.is_finished(), "a write is under way");
+    write.open();
+    soon(close).await.unwrap().unwrap();
+    assert_eq!(soon(load).await.unwrap(), Ok(1));
+    let other = Cache::builder().remote(gated.another()).build().unwrap();
+    assert_eq!(other.get::<u64>("k").await.unwrap(), Some(1), "it was written");
+    assert_eq!(gated.calls("remove"), 2, "the one that failed, and the one that was owed");
+}
+
+#[tokio::test]
+async fn an_end_that_owes_says_so() {
+    let gated = Gated::new();
+    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    cache.insert("k", 1u64).await.unwrap();
+    gated.set_down(true);
+    cache.remove("k").await.unwrap_err();
+    assert!(matches!(soon(cache.close()).await, Err(Error::Backend(_))));
+    assert!(cache.is_closed());
+    gated.set_down(false);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    soon(cache.close()).await.unwrap();
+    assert_eq!(gated.calls("remove"), 3, "carried out by the second one");
+}

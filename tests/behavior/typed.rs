@@ -1,0 +1,219 @@
+//! The entries of one model, by id and type.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder::{Cache, Error, Expiry, Invalidation, OnUpdate, Policy, Typed, cache_evict, cached};
+use serde::{Deserialize, Serialize};
+
+use crate::management::tierings;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct User {
+    name: String,
+}
+
+fn user(name: &str) -> User {
+    User { name: name.to_owned() }
+}
+
+fn users(cache: &Cache) -> Typed<u64, User> {
+    cache.typed("users").unwrap()
+}
+
+#[tokio::test]
+async fn values_by_id() {
+    for (name, cache) in tierings().await.caches {
+        let users = users(&cache);
+        assert_eq!(users.get(&7).await.unwrap(), None, "{name}");
+        users.insert(&7, user("Ada")).await.unwrap();
+        assert_eq!(users.get(&7).await.unwrap(), Some(user("Ada")), "{name}");
+        assert!(users.contains(&7).await.unwrap() && !users.contains(&8).await.unwrap(), "{name}");
+        assert_eq!(users.ttl(&7).await.unwrap(), Some(Expiry::Never), "{name}");
+        let load = async || Ok::<_, ()>(user("Bob"));
+        assert_eq!(users.get_or_load(&8, load).await, Ok(user("Bob")), "{name}");
+        assert_eq!(users.get(&8).await.unwrap(), Some(user("Bob")), "{name}: stored");
+
+        users.insert_many([(9, user("Eve")), (10, user("Kim"))]).await.unwrap();
+        let found = users.get_many(&[10, 11, 7]).await.unwrap();
+        assert_eq!(found, [Some(user("Kim")), None, Some(user("Ada"))], "{name}");
+        let ids: BTreeSet<u64> = users.ids().await.unwrap().into_iter().collect();
+        assert_eq!(ids, [7, 8, 9, 10].into(), "{name}");
+        assert_eq!(users.remove_many(&[9, 10, 11]).await.unwrap(), 2, "{name}");
+        assert!(users.remove(&8).await.unwrap() && !users.remove(&8).await.unwrap(), "{name}");
+
+        let missing = async |ids: Vec<u64>| {
+            assert_eq!(ids, [8, 9], "{name}: those that miss");
+            Ok::<_, ()>(HashMap::from([(8, user("Bob")), (9, user("Eve"))]))
+        };
+        let all = users.get_or_load_many(&[7, 8, 9, 8], missing).await.unwrap();
+        assert_eq!(all.len(), 3, "{name}");
+        assert_eq!((&all[&7], &all[&9]), (&user("Ada"), &user("Eve")), "{name}");
+
+        let failed = users.mark_stale(&7).await.unwrap();
+        assert!(failed && users.get(&7).await.unwrap().is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_of_its_own() {
+    for (name, cache) in tierings().await.caches {
+        let minute = Policy::new().ttl(Duration::from_secs(60)).tags(&["people"]);
+        let users = users(&cache).policy(minute);
+        users.insert(&7, user("Ada")).await.unwrap();
+        users.insert_many([(8, user("Bob"))]).await.unwrap();
+        for id in [7, 8] {
+            let left = users.ttl(&id).await.unwrap().and_then(Expiry::left).unwrap();
+            assert!(left <= Duration::from_secs(60), "{name}: {left:?}");
+        }
+        cache.evict_tag("people").await.unwrap();
+        assert_eq!(users.get_many(&[7, 8]).await.unwrap(), [None, None], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_changes_follows_or_goes() {
+    for (name, cache) in tierings().await.caches {
+        let follows = users(&cache);
+        let goes = follows.clone().on_update(OnUpdate::Evict);
+        follows.updated(&7, user("Ada")).await.unwrap();
+        assert_eq!(follows.get(&7).await.unwrap(), Some(user("Ada")), "{name}");
+        goes.updated(&7, user("Ada II")).await.unwrap();
+        assert_eq!(follows.get(&7).await.unwrap(), None, "{name}");
+
+        struct Renamed(u64);
+        let rule = goes.evict_on(|event: &Renamed| (event.0 < 100).then_some(event.0));
+        follows.insert(&7, user("Ada")).await.unwrap();
+        cache.emit(&Renamed(700)).await.unwrap();
+        assert!(follows.contains(&7).await.unwrap(), "{name}: another one's");
+        cache.emit(&Renamed(7)).await.unwrap();
+        assert!(!follows.contains(&7).await.unwrap(), "{name}");
+        drop(rule);
+        follows.insert(&7, user("Ada")).await.unwrap();
+        cache.emit(&Renamed(7)).await.unwrap();
+        assert!(follows.contains(&7).await.unwrap(), "{name}: the rule has gone");
+    }
+}
+
+// --- together with functions of the model ------------------------------------------------------
+
+struct Shop {
+    cache: Cache,
+    loads: AtomicU64,
+}
+
+impl Shop {
+    #[cached(model = "users", op = "get", cache = self.cache, skip(self))]
+    async fn user(&self, id: u64) -> Result<User, String> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        Ok(user(&format!("{id} of the database")))
+    }
+
+    #[cached(model = "users", op = "by_mail", cache = self.cache, skip(self))]
+    async fn by_mail(&self, mail: &str) -> Option<User> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        Some(user(mail))
+    }
+
+    #[cached(model = "orders", op = "get", cache = self.cache, skip(self))]
+    async fn order(&self, id: u64) -> u64 {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        id
+    }
+
+    #[cache_evict(model = "users", cache = self.cache)]
+    async fn forget_users(&self) {}
+
+    #[cache_evict(model = "users", op = "get", cache = self.cache)]
+    async fn forget_user(&self) {}
+}
+
+#[tokio::test]
+async fn functions_and_views_of_a_model_share_entries() {
+    for (name, cache) in tierings().await.caches {
+        let shop = Shop { cache: cache.clone(), loads: AtomicU64::new(0) };
+        let loads = || shop.loads.load(Ordering::Relaxed);
+        let users = users(&cache).of::<Shop>();
+        let by_mail = cache
+            .typed::<str, Option<User>>("users")
+            .unwrap()
+            .operation("by_mail")
+            .unwrap()
+            .of::<Shop>();
+
+        users.insert(&7, user("Ada")).await.unwrap();
+        assert_eq!(shop.user(7).await, Ok(user("Ada")), "{name}: what the view stored");
+        assert_eq!(loads(), 0);
+        shop.by_mail("a:b@c.d").await;
+        assert_eq!(by_mail.get("a:b@c.d").await.unwrap(), Some(Some(user("a:b@c.d"))), "{name}");
+        assert_eq!(users.get(&7).await.unwrap(), Some(user("Ada")), "{name}: another operation");
+        shop.order(7).await;
+
+        // The view clears what functions have stored, and the other way.
+        users.clear().await.unwrap();
+        assert_eq!(shop.user(7).await, Ok(user("7 of the database")), "{name}");
+        assert_eq!(by_mail.get("a:b@c.d").await.unwrap(), None, "{name}: the whole model");
+        assert_eq!(shop.order(7).peek().await.unwrap(), Some(7), "{name}: no other one");
+        users.insert_many([(8, user("Bob"))]).await.unwrap();
+        shop.forget_users().await;
+        assert_eq!(users.get_many(&[7, 8]).await.unwrap(), [None, None], "{name}");
+
+        users.insert(&7, user("Ada")).await.unwrap();
+        shop.by_mail("mail").await;
+        shop.forget_user().await;
+        assert_eq!(users.get(&7).await.unwrap(), None, "{name}: one operation");
+        assert!(by_mail.contains("mail").await.unwrap(), "{name}");
+        Invalidation::new().cache(&cache).model("users").run().await.unwrap();
+        assert!(!by_mail.contains("mail").await.unwrap(), "{name}");
+    }
+}
+
+#[cached(model = "users", op = "get", cache = cache, skip(cache))]
+async fn free(cache: &Cache, id: u64) -> User {
+    user(&format!("{id} of the database"))
+}
+
+#[tokio::test]
+async fn so_do_free_functions() {
+    for (name, cache) in tierings().await.caches {
+        let users = users(&cache);
+        users.insert(&7, user("Ada")).await.unwrap();
+        assert_eq!(free(&cache, 7).await, user("Ada"), "{name}");
+        free(&cache, 8).await;
+        assert_eq!(users.get(&8).await.unwrap(), Some(user("8 of the database")), "{name}");
+        assert_eq!(cache.keys("*").await.unwrap(), ["users:get:7,", "users:get:8,"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn ids_are_read_back_as_they_were_written() {
+    let cache = Cache::builder().build().unwrap();
+    let names = cache.typed::<String, u64>("names").unwrap();
+    let ids = ["ada", "a:b*c%", "7", "", "ключ", "'", "!t", &"long".repeat(100)];
+    names.insert_many(ids.map(|id| (id.to_owned(), 1))).await.unwrap();
+    let found: BTreeSet<String> = names.ids().await.unwrap().into_iter().collect();
+    let short = ids.iter().filter(|id| id.len() < 100).map(|id| (*id).to_owned());
+    assert_eq!(found, short.collect(), "but for the one that is cut to a hash");
+    assert_eq!(names.get(&"long".repeat(100)).await.unwrap(), Some(1));
+
+    // Another view of the model has no part in it, nor has another type of ids.
+    let numbers = cache.typed::<u64, u64>("names").unwrap();
+    numbers.insert(&7, 2).await.unwrap();
+    assert_eq!(numbers.ids().await.unwrap(), [7]);
+    let pairs = cache.typed::<(u64, String), u64>("pairs").unwrap();
+    pairs.insert(&(7, "a,b".to_owned()), 3).await.unwrap();
+    assert_eq!(pairs.get(&(7, "a,b".to_owned())).await.unwrap(), Some(3));
+    assert_eq!(pairs.key(&(7, "a,b".to_owned())).as_str(), "pairs:get:(7,a%2Cb,),");
+}
+
+#[test]
+fn names_that_are_none() {
+    let cache = Cache::builder().build().unwrap();
+    for name in ["", "a:b", "user*", "a b"] {
+        let error = cache.typed::<u64, u64>(name).unwrap_err();
+        assert!(matches!(error, Error::Config { field: "model", .. }), "{error}");
+        let error = cache.typed::<u64, u64>("users").unwrap().operation(name).unwrap_err();
+        assert!(matches!(error, Error::Config { field: "operation", .. }), "{error}");
+    }
+}

@@ -1,0 +1,321 @@
+//! P2 and P3 for what changes an entry's life: `expire` and `mark_stale` write again what is stored, and may
+//! bring back neither what was evicted meanwhile nor what was there before something newer.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use larder::{Cache, Clock, Error, Expiry, Policy, cached};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use crate::gated::At::{After, Before};
+use crate::gated::Gated;
+use crate::origin::{Origin, soon, soon_at, turns};
+use crate::tiers::every;
+
+const SECOND: Duration = Duration::from_secs(1);
+const KEPT: Policy =
+    Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(60));
+
+#[cached(key = "row", policy = KEPT, cache = cache, skip(cache, origin))]
+async fn row(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
+    origin.try_read().await
+}
+
+fn reading(cache: &Cache, origin: &Origin) -> JoinHandle<Result<u64, u64>> {
+    let (cache, origin) = (cache.clone(), origin.clone());
+    tokio::spawn(async move { row(&cache, &origin).await })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum How {
+    Expire,
+    MarkStale,
+}
+
+const BOTH: [How; 2] = [How::Expire, How::MarkStale];
+
+/// A second from now, or now.
+fn changing(how: How, cache: &Cache) -> JoinHandle<Result<bool, Error>> {
+    let cache = cache.clone();
+    tokio::spawn(async move {
+        match how {
+            How::Expire => cache.expire("row", SECOND).await,
+            How::MarkStale => cache.mark_stale("row").await,
+        }
+    })
+}
+
+async fn found(cache: &Cache) -> Option<u64> {
+    soon(cache.get("row")).await.unwrap()
+}
+
+/// What a process finds that has read nothing before.
+async fn in_store(gated: &Gated, clock: &Clock) -> Option<u64> {
+    found(&gated.another().cache_without_memory(clock)).await
+}
+
+/// With leases, and without.
+fn stores(clock: &Clock) -> [Gated; 2] {
+    [Gated::leased(clock), Gated::new()]
+}
+
+#[tokio::test]
+async fn what_is_evicted_meanwhile_does_not_come_back() {
+    let clock = Clock::manual();
+    for (how, gated) in BOTH.into_iter().flat_map(|how| stores(&clock).map(|gated| (how, gated))) {
+        let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
+        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        let read = gated.hold(After("get"));
+        let change = changing(how, &cache);
+        read.arrived().await;
+        other.remove("row").await.unwrap();
+        read.open();
+        assert_eq!(soon(change).await.unwrap().unwrap(), how == How::MarkStale, "{how:?}");
+        assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (None, None), "{how:?}");
+        let fails = cache.get_or_load_with("row", KEPT, || async { Err::<u64, _>(()) }).await;
+        assert_eq!(fails, Err(()), "{how:?}: nor as an old value");
+    }
+}
+
+#[tokio::test]
+async fn what_is_newer_stays() {
+    let clock = Clock::manual();
+    for gated in stores(&clock) {
+        let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
+        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        let read = gated.hold(After("get"));
+        let change = changing(How::Expire, &cache);
+        read.arrived().await;
+        other.insert_with("row", 2u64, KEPT).await.unwrap();
+        read.open();
+        soon(change).await.unwrap().unwrap();
+        assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (Some(2), Some(2)));
+    }
+}
+
+/// A load that began before a value was said to be old may bring that one again.
+#[tokio::test]
+async fn a_load_from_before_stores_nothing() {
+    let clock = Clock::manual();
+    for tiers in every(&clock) {
+        let (origin, cache) = (Origin::new(), &tiers.cache);
+        for stored in [false, true] {
+            cache.remove("row").await.unwrap();
+            if stored {
+                cache.insert_with("row", 1u64, KEPT).await.unwrap();
+            }
+            origin.set(1);
+            origin.hold(1);
+            let (refreshed, origin_) = (cache.clone(), origin.clone());
+            let old = tokio::spawn(async move { row(&refreshed, &origin_).refresh().await });
+            origin.held().await;
+            origin.set(2);
+            let marked = soon_at(&clock, cache.mark_stale("row")).await.unwrap();
+            assert_eq!(marked, stored, "{}", tiers.name);
+            // Nor is it waited for.
+            assert_eq!(
+                soon_at(&clock, reading(cache, &origin)).await.unwrap(),
+                Ok(2),
+                "{}",
+                tiers.name
+            );
+            origin.release(1);
+            assert_eq!(soon_at(&clock, old).await.unwrap(), Ok(1));
+            assert_eq!(soon(row(cache, &origin)).await, Ok(2), "{}, stored: {stored}", tiers.name);
+        }
+    }
+}
+
+/// The same in another process, where the lease tells.
+#[tokio::test]
+async fn nor_does_another_process() {
+    for (stored, how) in [(true, How::MarkStale), (false, How::MarkStale), (true, How::Expire)] {
+        let clock = Clock::manual();
+        let gated = Gated::leased(&clock);
+        let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
+        let origin = Origin::at(&clock);
+        if stored {
+            other.insert_with("row", 1u64, KEPT).await.unwrap();
+        }
+        origin.hold(1);
+        let (loading, origin_) = (other.clone(), origin.clone());
+        let old = tokio::spawn(async move { row(&loading, &origin_).refresh().await });
+        origin.held().await;
+        origin.set(2);
+        soon(changing(how, &cache)).await.unwrap().unwrap();
+        origin.release(1);
+        assert_eq!(soon(old).await.unwrap(), Ok(1));
+        clock.advance(SECOND);
+        assert_eq!((found(&cache).await, found(&other).await), (None, None), "{stored} {how:?}");
+    }
+}
+
+/// A read that got the value from the remote tier before its life was changed there takes it into memory after.
+#[tokio::test]
+async fn a_promotion_does_not_keep_the_former_life() {
+    let clock = Clock::manual();
+    for (how, gated) in BOTH.into_iter().flat_map(|how| stores(&clock).map(|gated| (how, gated))) {
+        let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
+        other.insert_with("row", 1u64, KEPT).await.unwrap();
+        let change = gated.hold(Before("replace"));
+        let changing = changing(how, &cache);
+        change.arrived().await;
+        let answer = gated.hold(After("get"));
+        let read = tokio::spawn({
+            let cache = cache.clone();
+            async move { cache.get::<u64>("row").await.unwrap() }
+        });
+        answer.arrived().await;
+        // One that is in memory before the change, and one that comes after it.
+        let early = gated.another().cache(&clock);
+        assert_eq!(found(&early).await, Some(1));
+        change.open();
+        assert!(soon(changing).await.unwrap().unwrap());
+        answer.open();
+        soon(read).await.unwrap();
+        clock.advance(SECOND);
+        assert_eq!((found(&cache).await, found(&early).await), (None, None), "{how:?}");
+    }
+}
+
+/// Whoever waited for a load has its value before the remote tier has.
+#[tokio::test]
+async fn a_write_under_way_does_not_bring_the_former_life() {
+    let clock = Clock::manual();
+    let gated = Gated::new();
+    let cache = gated.cache(&clock);
+    let write = gated.hold(Before("set"));
+    let load = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get_or_load_with("row", KEPT, || async { Ok::<_, ()>(1u64) }).await }
+    });
+    write.arrived().await;
+    assert_eq!(found(&cache).await, Some(1), "from memory");
+    let change = changing(How::Expire, &cache);
+    turns().await;
+    assert!(!change.is_finished(), "it waits for the write");
+    write.open();
+    assert!(soon(change).await.unwrap().unwrap());
+    assert_eq!(soon(load).await.unwrap(), Ok(1));
+    clock.advance(SECOND);
+    assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (None, None));
+}
+
+/// Nobody knows whether it has happened: the value goes.
+#[tokio::test]
+async fn half_of_a_change_is_an_eviction() {
+    for (how, lost) in BOTH.into_iter().flat_map(|how| [(how, false), (how, true)]) {
+        let clock = Clock::manual();
+        let gated = Gated::leased(&clock);
+        let cache = gated.cache(&clock);
+        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        let answer = gated.hold(Before("replace"));
+        let change = changing(how, &cache);
+        answer.arrived().await;
+        if lost {
+            gated.lose_answers();
+            answer.open();
+            assert!(soon(change).await.unwrap().is_err(), "{how:?}");
+            gated.set_down(false);
+            let gated = gated.another();
+            // What this process evicts before it reads again, another one that is as slow may still see.
+            drop(gated);
+        } else {
+            change.abort();
+            assert!(change.await.unwrap_err().is_cancelled());
+            answer.open();
+        }
+        assert_eq!(
+            cache.get::<u64>("row").await.unwrap_or_default(),
+            None,
+            "{how:?}, lost: {lost}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_the_value_is_not_served() {
+    for how in BOTH {
+        let clock = Clock::manual();
+        let gated = Gated::leased(&clock);
+        let cache = gated.cache(&clock);
+        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        gated.set_down(true);
+        assert!(soon(changing(how, &cache)).await.unwrap().is_err(), "{how:?}");
+        gated.set_down(false);
+        clock.advance(SECOND);
+        assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (None, None), "{how:?}");
+    }
+}
+
+/// A backend that can't replace a value only if it is the same is asked to forget it.
+#[tokio::test]
+async fn a_store_that_cannot_compare_evicts() {
+    for how in BOTH {
+        let clock = Clock::manual();
+        let store = crate::gated::Plain(Gated::leased(&clock));
+        let cache = Cache::builder().remote(store).clock(clock.clone()).build().unwrap();
+        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        let changed = soon(changing(how, &cache)).await.unwrap().unwrap();
+        assert_eq!(changed, how == How::MarkStale, "{how:?}");
+        assert_eq!(found(&cache).await, None, "{how:?}");
+    }
+}
+
+// --- in memory, between the look and the lock --------------------------------------------------------
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// A value whose next clone runs a hook: it is cloned between the look at an entry and the change.
+#[derive(Serialize, Deserialize)]
+struct Hooked {
+    number: u64,
+    #[serde(skip)]
+    hook: Arc<Mutex<Option<Hook>>>,
+}
+
+impl Clone for Hooked {
+    fn clone(&self) -> Self {
+        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).take();
+        hook.into_iter().for_each(|hook| hook());
+        Self { number: self.number, hook: Arc::clone(&self.hook) }
+    }
+}
+
+#[tokio::test]
+async fn an_entry_of_memory_is_replaced_only_by_itself() {
+    for (how, evict) in BOTH.into_iter().flat_map(|how| [(how, true), (how, false)]) {
+        let cache = Cache::builder().build().unwrap();
+        let hook = Arc::default();
+        let value = Hooked { number: 1, hook: Arc::clone(&hook) };
+        cache.insert_with("row", value, KEPT).await.unwrap();
+        let inside = cache.clone();
+        *hook.lock().unwrap() = Some(Box::new(move || {
+            // On a thread of its own: the lock, if it were held, would be another's.
+            let change = async move {
+                match evict {
+                    true => drop(inside.remove("row").await.unwrap()),
+                    false => {
+                        let value = Hooked { number: 2, hook: Arc::default() };
+                        inside.insert_with("row", value, KEPT).await.unwrap();
+                    }
+                }
+            };
+            futures_util::FutureExt::now_or_never(change).unwrap();
+        }));
+        soon(changing(how, &cache)).await.unwrap().unwrap();
+        let found = cache.get::<Hooked>("row").await.unwrap().map(|value| value.number);
+        match (how, evict) {
+            (How::Expire, false) => assert_eq!(found, Some(2), "what is newer stays"),
+            _ => assert_eq!(found, None, "{how:?}, evicted: {evict}"),
+        }
+        if how == How::Expire && !evict {
+            let left = cache.ttl("row").await.unwrap();
+            assert!(left <= Some(Expiry::In(SECOND)), "{left:?}: the one that is there");
+        }
+        let failing = async || Err::<Hooked, _>(());
+        let old = cache.get_or_load_with("row", KEPT, failing).await;
+        assert_ne!(old.map(|value| value.number), Ok(1), "{how:?}, evicted: {evict}");
+    }
+}
