@@ -224,7 +224,7 @@ mutant life-ends-the-lease $memory 's/if same \{\s+store\.leases\.remove\(&write
 mutant life-compares-in-memory $fence 's/Arc::ptr_eq\(held, entry\)\);\s+let gone = same\.then/Arc::ptr_eq(held, entry) || true);\n        let gone = same.then/'
 mutant life-ends-loads $life 's/let killed = self\.fences\.end\(id, Reach::Loads\);/let killed: Option<super::Killed> = None;/'
 mutant life-waits-for-writes $life 's/remote\.after\(killed\)\.await;/drop(killed);/'
-mutant life-forgets-once-more $life 's/drop\(self\.forget\(id, Reach::Loads\)\);\s+Ok\(true\)/Ok(true)/'
+mutant life-forgets-once-more $life 's/drop\(self\.forget\(id, Reach::Loads, Cause::Key\)\);\s+Ok\(true\)/Ok(true)/'
 mutant life-half-way-is-an-eviction $life 's/let otherwise = self\.evict_otherwise\(id, key\.as_str\(\), true\);/let otherwise = self.evict_otherwise(id, key.as_str(), false);/'
 mutant stale-compares-in-memory $fence 's/Arc::ptr_eq\(held, entry\)\);\s+let gone = match same/Arc::ptr_eq(held, entry) || true);\n        let gone = match same/'
 mutant stale-ends-loads $life 's/kill_leaving\(id, Reach::All,/kill_leaving(id, Reach::Loads,/'

@@ -107,6 +107,24 @@ async fn an_entry_too_heavy_to_be_kept_is_told() {
 }
 
 #[tokio::test]
+async fn an_entry_with_another_life_has_not_left() {
+    for eviction in ALL {
+        let memory = Memory::max_entries(100).policy(eviction);
+        let (heard, cache) = heard_by(|builder| builder.memory(memory));
+        let kept =
+            Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(60));
+        cache.insert_with("kept", 1_u64, kept).await.unwrap();
+        assert!(cache.expire("kept", Duration::from_secs(5)).await.unwrap());
+        assert!(cache.mark_stale("kept").await.unwrap());
+        cache.insert("plain", 1_u64).await.unwrap();
+        assert_eq!(heard.take(), [""; 0], "{eviction:?}");
+        assert!(cache.mark_stale("plain").await.unwrap());
+        assert_eq!(heard.take(), ["plain key"], "nothing to keep it for: {eviction:?}");
+        assert_eq!((cache.stats().evicted_keys, cache.stats().removals), (1, 2), "{eviction:?}");
+    }
+}
+
+#[tokio::test]
 async fn changes_of_state_are_told_once_each() {
     let (store, clock) = (Gated::new(), Clock::manual());
     let (heard, cache) = heard_by(|builder| builder.remote(store.clone()).clock(clock.clone()));
