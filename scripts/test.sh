@@ -46,12 +46,19 @@ run cargo fmt --all -- --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 run cargo check -p larder --no-default-features
+run cargo check -p larder --no-default-features --features config
 run cargo test --workspace --all-features
+# What a build without them says.
+run cargo test -p cache-config --no-default-features --test not_compiled_in
 # Threads interleaved in many ways; in a directory of its own, as every dependency is built anew.
 RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle" \
     run cargo test -p cache-core --lib interleavings
 run cargo run --quiet --example quickstart
 run cargo run --quiet --example relations
+run cargo run --quiet --example custom_backend
+run cargo run --quiet --example two_instances
+run cargo run --quiet --example health
 run cargo run --quiet --example management
+run cargo run --quiet --example from_env
 run cargo run --quiet --example prometheus
 run cargo run --quiet --example opentelemetry

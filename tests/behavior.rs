@@ -4,12 +4,24 @@
 
 #[path = "behavior/bad_input.rs"]
 mod bad_input;
+#[path = "behavior/broken_backends.rs"]
+mod broken_backends;
 #[path = "behavior/chaos.rs"]
 mod chaos;
 #[path = "behavior/codecs.rs"]
 mod codecs;
 #[path = "behavior/compression.rs"]
 mod compression;
+#[path = "behavior/configuration.rs"]
+mod configuration;
+#[path = "behavior/configuration_changes.rs"]
+mod configuration_changes;
+#[path = "behavior/configuration_mistakes.rs"]
+mod configuration_mistakes;
+#[path = "behavior/configuration_page.rs"]
+mod configuration_page;
+#[path = "behavior/configuration_processes.rs"]
+mod configuration_processes;
 #[path = "behavior/conformance.rs"]
 mod conformance;
 #[path = "behavior/early.rs"]
@@ -26,6 +38,10 @@ mod foreign_bytes;
 mod freshness;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "behavior/health.rs"]
+mod health;
+#[path = "behavior/health_redis.rs"]
+mod health_redis;
 #[path = "behavior/hostile_bytes.rs"]
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
@@ -38,6 +54,8 @@ mod management;
 mod management_scopes;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/monitor.rs"]
+mod monitor;
 #[path = "behavior/negative.rs"]
 mod negative;
 #[path = "behavior/off_switch.rs"]
@@ -48,19 +66,33 @@ mod origin;
 mod outage;
 #[path = "behavior/owed_evictions.rs"]
 mod owed_evictions;
+#[path = "support/process.rs"]
+mod process;
 #[path = "behavior/schedule.rs"]
 mod schedule;
 #[path = "behavior/schema_changes.rs"]
 mod schema_changes;
 #[path = "behavior/second_process.rs"]
 mod second_process;
+#[path = "behavior/sqlite.rs"]
+mod sqlite;
 #[path = "behavior/statistics.rs"]
 mod statistics;
 #[path = "support/stored.rs"]
 mod stored;
 mod support;
+#[path = "support/telling.rs"]
+mod telling;
 #[path = "behavior/tenants.rs"]
 mod tenants;
+#[path = "behavior/test_kit.rs"]
+mod test_kit;
+#[path = "behavior/test_kit_backends.rs"]
+mod test_kit_backends;
+#[path = "behavior/test_kit_counts.rs"]
+mod test_kit_counts;
+#[path = "behavior/test_kit_reach.rs"]
+mod test_kit_reach;
 #[path = "behavior/three_tierings.rs"]
 mod three_tierings;
 #[path = "behavior/time.rs"]

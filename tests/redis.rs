@@ -10,8 +10,22 @@ mod cluster;
 mod cluster_batches;
 #[path = "redis/cluster_changes.rs"]
 mod cluster_changes;
+#[path = "redis/cluster_parts.rs"]
+mod cluster_parts;
+#[path = "redis/faults.rs"]
+mod faults;
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "redis/health.rs"]
+mod health;
 #[path = "redis/load.rs"]
 mod load;
+#[path = "redis/permissions.rs"]
+mod permissions;
+#[path = "support/process.rs"]
+mod process;
+#[path = "redis/processes.rs"]
+mod processes;
 #[path = "support/sentinel.rs"]
 mod sentinel;
 #[path = "redis/sentinel_failover.rs"]
@@ -19,3 +33,5 @@ mod sentinel_failover;
 mod support;
 #[path = "redis/tracking.rs"]
 mod tracking;
+#[path = "support/trial.rs"]
+mod trial;

@@ -3,17 +3,19 @@
 use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
+use crate::adjust::DefaultTtl;
 use crate::backend::Backend;
 use crate::cache::{Cache, Inner};
 use crate::clock::Clock;
 use crate::codec::{Codec, Compression, Wire};
 #[cfg(feature = "encryption")]
 use crate::codec::{Keys, Seal};
-use crate::hierarchy::{Bus, Remote};
+use crate::hierarchy::{BreakerLimits, Bus, Remote};
 use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
-use crate::observe::{CacheListener, Counters, Signals};
+use crate::observe::{CacheListener, Counters, Moment, Signals};
+use crate::registry::world;
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights};
 use crate::{BackendErrorKind, Error};
@@ -45,6 +47,7 @@ pub struct Builder {
     seed: Option<u64>,
     wire: Wire,
     listener: Option<Box<dyn CacheListener>>,
+    breaker: BreakerLimits,
 }
 
 impl std::fmt::Debug for Builder {
@@ -55,16 +58,22 @@ impl std::fmt::Debug for Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
+        // What a program's set-up builds in a test kit goes by the kit's clock.
+        Self::at(world::current().map(|world| world.clock.clone()).unwrap_or_default())
+    }
+
+    pub(crate) fn at(clock: Clock) -> Self {
         Self {
             name: None,
             namespace: "larder".to_owned(),
             memory: Some(Memory::default()),
             remote: None,
             default_ttl: None,
-            clock: Clock::default(),
+            clock,
             seed: None,
             wire: Wire::default(),
             listener: None,
+            breaker: BreakerLimits::default(),
         }
     }
 
@@ -151,7 +160,22 @@ impl Builder {
         self
     }
 
-    /// The clock that freshness is measured by.
+    /// After so many failures in a row the remote tier is left alone for a while: its breaker opens, and a
+    /// read then costs what it costs without a remote tier. Default: 3. Only a tier that can't be reached or
+    /// does not answer in time has failed; one that refuses has answered.
+    pub fn breaker_threshold(mut self, failures: u32) -> Self {
+        self.breaker.threshold = failures;
+        self
+    }
+
+    /// For how long the remote tier is left alone after it failed repeatedly; then one operation tries it
+    /// again. Default: 1 second.
+    pub fn breaker_cool_down(mut self, time: Duration) -> Self {
+        self.breaker.cool_down = time;
+        self
+    }
+
+    /// The clock that freshness is measured by. Default: the system's; in a test kit the kit's.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -180,6 +204,7 @@ impl Builder {
         let backend = self.remote.clone();
         let remote = self.remote.clone().map(|backend| {
             Remote::new(backend, (&self.namespace, instance), &self.clock, &signals)
+                .with_breaker(self.breaker)
         });
         let cache = self.assemble(memory, remote, signals, instance);
         if let Some(backend) = backend {
@@ -196,11 +221,12 @@ impl Builder {
         instance: u64,
     ) -> Cache {
         let inner = Inner {
+            built: Moment::now(&self.clock),
             name: self.name,
             namespace: self.namespace,
             memory,
-            remote: remote.map(Arc::new),
-            default_ttl: self.default_ttl,
+            remote: remote.map(Remote::shared),
+            default_ttl: DefaultTtl::new(self.default_ttl),
             clock: self.clock,
             fences: Fences::new(),
             flights: Flights::new(),
@@ -250,11 +276,8 @@ impl Builder {
         if let Seal::Encryption(keys) = &self.wire.seal {
             keys.check()?;
         }
-        if self.default_ttl.is_some_and(|ttl| ttl.is_zero()) {
-            let message = "must be longer than zero; leave it out for entries that do not expire";
-            return Err(Error::config("default_ttl", message));
-        }
-        Ok(())
+        self.breaker.check()?;
+        DefaultTtl::check(self.default_ttl)
     }
 }
 
@@ -279,7 +302,7 @@ impl Cache {
         match backend.subscribe(&remote.channel(), bus) {
             Ok(subscription) => self.inner.hold(subscription),
             Err(error) if error.kind() == BackendErrorKind::Unsupported => {
-                self.inner.generations.link(true);
+                self.inner.needs_no_bus();
             }
             Err(error) => return Err(error.into()),
         }

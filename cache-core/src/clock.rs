@@ -125,6 +125,11 @@ impl Clock {
         }
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
     /// Now.
     #[inline]
     pub fn now(&self) -> Timestamp {

@@ -12,10 +12,12 @@ pub struct BackendError {
     kind: BackendErrorKind,
     operation: &'static str,
     message: Arc<str>,
+    of_a_part: bool,
 }
 
 /// The kinds of [`BackendError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BackendErrorKind {
     /// No connection, or the connection broke. The operation may or may not have taken effect.
@@ -42,12 +44,31 @@ impl BackendError {
         operation: &'static str,
         message: impl Into<Arc<str>>,
     ) -> Self {
-        Self { kind, operation, message: message.into() }
+        Self { kind, operation, message: message.into(), of_a_part: false }
     }
 
     /// What kind of failure it was.
     pub fn kind(&self) -> BackendErrorKind {
         self.kind
+    }
+
+    /// What the store answered, or what is wrong with what the backend was given.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same, where only a part of the store is away, such as a node of a cluster.
+    ///
+    /// A cache goes on asking for what lies elsewhere: it is no reason to leave the whole tier alone for a
+    /// moment. So a backend that says so has to fail fast by itself.
+    #[must_use]
+    pub fn of_a_part(self) -> Self {
+        Self { of_a_part: true, ..self }
+    }
+
+    /// Whether other keys may still be asked for.
+    pub fn is_of_a_part(&self) -> bool {
+        self.of_a_part
     }
 }
 

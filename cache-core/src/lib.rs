@@ -8,21 +8,23 @@
 //! | [`__private`] | all that expansions call |
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle and its methods; its configuration; default and named caches |
+//! | `adjust` | what can be changed while a cache runs |
 //! | `tenant`, `typed` | views that share nothing; the entries of a model |
 //! | `warm` | many calls at once |
 //! | `cell` | what ends with the instance that it belongs to |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
 //! | `scope` | transactions, the off switch |
 //! | `invalidation` | tickets, generations, evictions, write-through |
-//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, bus |
+//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, state, bus |
 //! | `memory` | the memory tier and its engines |
 //! | `backend` | the seam for remote tiers, and one in memory |
-//! | `codec`, `observe` | bytes; statistics, signals |
+//! | `codec`, `observe` | bytes; statistics, signals, health, periodic checks |
 //! | `key`, `entry`, `policy`, `value`, `clock`, `error`, `sync` | the ground |
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
 pub mod __private;
+mod adjust;
 mod backend;
 mod batch;
 mod builder;
@@ -54,8 +56,8 @@ mod value;
 mod warm;
 
 pub use backend::{
-    Acquire, Acquired, Backend, BackendResult, BoxFuture, KEPT, Leases, Listener, MARK,
-    MemoryBackend, Notice, Page, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, KEPT, Leases, Listener,
+    MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Removed, Subscription, Write,
 };
 pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;
@@ -73,7 +75,9 @@ pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use key::{Key, KeyBuilder};
 pub use memory::{Capacity, Eviction, Memory};
 pub use observe::{
-    BreakerState, CacheListener, Cause, FunctionStats, Signal, Stats, TierStats, Timing,
+    Alert, AlertState, BreakerHealth, BreakerState, BusHealth, CacheListener, Cause, FunctionStats,
+    Health, LastError, MemoryHealth, Monitor, Monitoring, RemoteHealth, Signal, Since, Stats,
+    Status, TierStats, Timing,
 };
 pub use pattern::Pattern;
 pub use policy::{OnError, Policy, PolicyError, Stampede};

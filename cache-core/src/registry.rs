@@ -1,4 +1,6 @@
-//! The process's caches: the default one, which needs no set-up, and named ones.
+//! The process's caches: the default one, which needs no set-up, and named ones. A test kit has its own.
+
+pub(crate) mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -62,9 +64,16 @@ pub(crate) fn complain(consequence: &'static str, error: &Error) {
 }
 
 impl Slot {
-    /// A look without counting a reference, which all threads would count on one cache line.
+    /// A look without counting a reference, which all threads would count on one cache line. `name` is the slot's own.
     #[inline]
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
+    pub(crate) fn with<R>(
+        &self,
+        name: Option<&str>,
+        look: impl FnOnce(&Inner) -> Option<R>,
+    ) -> Option<R> {
+        if let Some(world) = world::current() {
+            return look(&world.find(name).ok()?.inner);
+        }
         self.current.load().as_ref().and_then(|inner| look(inner))
     }
 }
@@ -73,7 +82,12 @@ impl Slot {
 ///
 /// The embedded one is made at first use: a memory tier of 10,000 entries, no remote tier, no
 /// default time to live, namespace `larder`.
+///
+/// In a test kit (`testing::Kit`) it is the kit's own.
 pub fn default_cache() -> Cache {
+    if let Some(world) = world::current() {
+        return world.default();
+    }
     let slot = default_slot();
     if let Some(inner) = slot.current.load_full() {
         return Cache { inner };
@@ -91,7 +105,12 @@ pub fn default_cache() -> Cache {
 impl Cache {
     /// Makes this the cache that functions find: under its name, or as the default if it has none.
     /// It replaces what was installed there; calls that are under way end on the former one.
+    ///
+    /// In a test kit (`testing::Kit`) it is installed for those who run in the kit.
     pub fn install(&self) {
+        if let Some(world) = world::current() {
+            return world.install(self);
+        }
         let slot = match self.name() {
             Some(name) => named_slot(name),
             None => default_slot(),
@@ -99,11 +118,14 @@ impl Cache {
         slot.current.store(Some(Arc::clone(&self.inner)));
     }
 
-    /// The cache installed under `name`.
+    /// The cache installed under `name`. In a test kit (`testing::Kit`) every name has a cache.
     ///
     /// # Errors
     /// [`Error::UnknownCache`], which lists the names there are.
     pub fn named(name: &str) -> Result<Self, Error> {
+        if let Some(world) = world::current() {
+            return world.find(Some(name));
+        }
         let slot = named().lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
         slot.and_then(|slot| slot.current.load_full())
             .map(|inner| Self { inner })

@@ -177,7 +177,7 @@ impl Site {
 
     #[inline]
     pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
-        self.slot().with(look)
+        self.slot().with(self.cache, look)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tenants: views of one cache that share nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::Tags;
 use crate::codec::{RemoteValue, coder};
@@ -8,7 +9,7 @@ use crate::invalidation::What;
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
 use crate::strategy::{Once, Plan};
-use crate::{Cache, Error, Pattern, Policy};
+use crate::{Cache, Error, Expiry, Pattern, Policy};
 
 /// What one tenant has in a cache; made by [`Cache::tenant`].
 ///
@@ -160,6 +161,49 @@ impl Tenant {
     pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
         let own = self.prefix.key(key.into());
         Ok(self.cache.inner.invalidate(What::Key(own)).await? > 0)
+    }
+
+    /// As [`Cache::remove_many`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn remove_many<K: Into<KeyBuf>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<u64, Error> {
+        self.cache.remove_many(keys.into_iter().map(|key| self.prefix.key(key.into()))).await
+    }
+
+    /// As [`Cache::ttl`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ttl(&self, key: impl Into<KeyBuf>) -> Result<Option<Expiry>, Error> {
+        self.cache.ttl(self.prefix.key(key.into())).await
+    }
+
+    /// As [`Cache::expire`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn expire(&self, key: impl Into<KeyBuf>, ttl: Duration) -> Result<bool, Error> {
+        self.cache.expire(self.prefix.key(key.into()), ttl).await
+    }
+
+    /// As [`Cache::persist`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn persist(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+        self.cache.persist(self.prefix.key(key.into())).await
+    }
+
+    /// As [`Cache::mark_stale`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn mark_stale(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+        self.cache.mark_stale(self.prefix.key(key.into())).await
     }
 
     /// As [`Cache::evict_pattern`], over this tenant's keys only.

@@ -3,14 +3,15 @@
 //! Whether a request may be sent twice if the connection breaks is decided here: a repeated removal costs
 //! a miss at most, a repeated `SET` could overwrite what somebody else has written in between.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendError, BackendResult, BoxFuture, Leases, Listener, MARK, Notice, Page, Pattern,
-    Subscription, Write,
+    Backend, BackendError, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice,
+    Page, Pattern, Removed, Subscription, Write,
 };
-use redis::{Value, cmd};
+use redis::Value;
 
 use crate::Redis;
 use crate::bus;
@@ -94,6 +95,26 @@ impl Backend for Redis {
         })
     }
 
+    fn remove_each<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BoxFuture<'a, Removed> {
+        Box::pin(async move {
+            let removed = self.remove_each_now(keys, notice).await;
+            // In the order of the keys.
+            let mut failed = removed.failed.iter().map(|(place, _)| *place).peekable();
+            let done = |(place, key): (usize, &&'a str)| {
+                failed.next_if_eq(&place).is_none().then_some(*key)
+            };
+            let done: Vec<&str> = keys.iter().enumerate().filter_map(done).collect();
+            if !done.is_empty() {
+                self.remember(|recent| recent.changed(done.into_iter(), notice));
+            }
+            removed
+        })
+    }
+
     fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
         Box::pin(async move {
             let requests = keys
@@ -144,23 +165,16 @@ impl Backend for Redis {
         Some(self)
     }
 
-    /// The fields of `INFO`; on a cluster those of one of its nodes.
-    fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
-        Box::pin(async move {
-            let info = vec![Request::anywhere(cmd("INFO"))];
-            let reply = self.ask("info", OnBreak::Repeat, info).await?.pop();
-            let text = reply.and_then(bytes).ok_or_else(|| self.unexpected("info"))?;
-            let text = String::from_utf8_lossy(&text);
-            let fields = text.lines().filter_map(|line| line.split_once(':'));
-            Ok(fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
-        })
+    fn ping(&self) -> BackendResult<'_, ()> {
+        Box::pin(self.ping_now())
     }
 
-    fn ping(&self) -> BackendResult<'_, ()> {
-        Box::pin(async move {
-            let ping = vec![Request::anywhere(cmd("PING"))];
-            self.ask("ping", OnBreak::Repeat, ping).await.map(|_| ())
-        })
+    fn state(&self) -> BackendState {
+        self.connection().state()
+    }
+
+    fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+        Box::pin(self.info_now())
     }
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{BackendError, Notice, Write};
+use cache_core::{BackendError, Notice, Removed, Write};
 use redis::{Value, cmd};
 
 use crate::Redis;
@@ -40,10 +40,48 @@ impl Redis {
         keys: &[&str],
         notice: Option<&Notice>,
     ) -> Result<u64, BackendError> {
-        let changes = self.removals(keys, notice);
-        let replies = self.change("remove", OnBreak::Repeat, changes, notice).await?;
-        let removed = replies.into_iter().map(count).sum::<Option<u64>>();
-        removed.ok_or_else(|| self.unexpected("remove"))
+        let Removed { count, failed } = self.remove_each_now(keys, notice).await;
+        failed.into_iter().next().map_or(Ok(count), |(_, error)| Err(error))
+    }
+
+    /// Removes what can be removed: on a cluster each key is by itself, elsewhere it is all or nothing.
+    pub(crate) async fn remove_each_now(&self, keys: &[&str], notice: Option<&Notice>) -> Removed {
+        let removal = "remove";
+        let Changes { mut requests, told } = self.removals(keys, notice);
+        let each = requests.len() == keys.len();
+        let notice = notice.filter(|_| !told);
+        requests.extend(notice.filter(|_| !requests.is_empty()).map(|it| self.publication(it)));
+        let replies = match self.connection().run(removal, OnBreak::Repeat, requests).await {
+            Ok(replies) => replies,
+            Err(error) => return Removed::none(keys.len(), &error),
+        };
+        let mut removed = Removed::default();
+        let last = if notice.is_some() { replies.len().saturating_sub(1) } else { replies.len() };
+        for (place, reply) in replies.into_iter().take(last).enumerate() {
+            let answer = self.accept(removal, reply);
+            match answer.and_then(|value| count(value).ok_or_else(|| self.unexpected(removal))) {
+                Ok(count) => removed.count += count,
+                Err(error) if each => removed.failed.push((place, error)),
+                Err(error) => return Removed::none(keys.len(), &error),
+            }
+        }
+        if let Some(notice) =
+            notice.filter(|_| removed.failed.len() < keys.len() || keys.is_empty())
+            && let Err(error) = self.tell_last(removal, notice).await
+        {
+            return Removed::none(keys.len(), &error);
+        }
+        removed
+    }
+
+    /// A notice behind the changes it tells of.
+    async fn tell_last(
+        &self,
+        operation: &'static str,
+        notice: &Notice,
+    ) -> Result<(), BackendError> {
+        let publish = vec![self.publication(notice)];
+        self.ask(operation, OnBreak::Repeat, publish).await.map(drop)
     }
 
     /// A notice as the last arguments of a script.
@@ -79,8 +117,7 @@ impl Redis {
         }
         let mut values = self.ask(operation, on_break, requests).await?;
         values.pop();
-        let publish = vec![self.publication(notice)];
-        self.ask(operation, OnBreak::Repeat, publish).await?;
+        self.tell_last(operation, notice).await?;
         Ok(values)
     }
 

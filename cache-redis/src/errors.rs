@@ -17,11 +17,23 @@ pub(crate) struct Fault {
     message: Arc<str>,
     /// Nothing was sent.
     unsent: bool,
+    reach: Reach,
+}
+
+/// Whom a fault concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// The server that was asked: another may be in order.
+    Server,
+    /// One of several servers, of which others are in order.
+    Part,
+    /// All of them, whoever said so.
+    All,
 }
 
 impl Fault {
     fn new(kind: BackendErrorKind, message: impl Into<Arc<str>>) -> Self {
-        Self { kind, message: message.into(), unsent: false }
+        Self { kind, message: message.into(), unsent: false, reach: Reach::Server }
     }
 
     fn before_sending(kind: BackendErrorKind, message: impl Into<Arc<str>>) -> Self {
@@ -39,7 +51,15 @@ impl Fault {
     }
 
     pub(crate) fn of(&self, operation: &'static str) -> BackendError {
-        BackendError::new(self.kind, operation, Arc::clone(&self.message))
+        let error = BackendError::new(self.kind, operation, Arc::clone(&self.message));
+        if self.reach == Reach::Part { error.of_a_part() } else { error }
+    }
+
+    /// Other servers are in order.
+    pub(crate) fn of_a_part(&mut self) {
+        if self.reach == Reach::Server {
+            self.reach = Reach::Part;
+        }
     }
 
     pub(crate) fn message(&self) -> &str {
@@ -160,7 +180,8 @@ impl Fault {
             } else {
                 BackendErrorKind::Refused
             };
-            return Self::new(kind, message);
+            let reach = if is_cluster_down(error) { Reach::All } else { Reach::Server };
+            return Self { reach, ..Self::new(kind, message) };
         }
         let message = format!("the connection to Redis at {address} broke ({text})");
         Self::new(BackendErrorKind::Unreachable, message)
@@ -208,6 +229,12 @@ pub(crate) fn is_answer(error: &RedisError) -> bool {
 pub(crate) fn is_unready(error: &RedisError) -> bool {
     use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, TryAgain};
     matches!(error.kind(), ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | TryAgain))
+}
+
+/// Whether a whole cluster refuses to serve, and not only the slots that nobody has.
+fn is_cluster_down(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ClusterDown)
+        && !error.detail().is_some_and(|detail| detail.contains("slot not served"))
 }
 
 /// Whether the connection is of no use any more.

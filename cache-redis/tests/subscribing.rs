@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::{Backend, Listener, Notice};
 use cache_redis::Redis;
-use common::{Proxy, Server, eventually};
+use common::{Proxy, Server, eventually, lasting};
 
 #[derive(Default)]
 struct Log(Mutex<Vec<String>>);
@@ -62,6 +62,24 @@ async fn comes_back_with_the_server() {
     log.reaches(&["connected", "one", "disconnected", "connected"]).await;
     eventually("published", async || redis.publish(&notice("two")).await.is_ok()).await;
     log.reaches(&["connected", "one", "disconnected", "connected", "two"]).await;
+}
+
+/// Nothing is published, nothing is asked, and nothing gets through for a while (25 s with `LARDER_LONG`): the
+/// client's own subscriptions stay dead after that until a command is sent over them.
+#[tokio::test]
+async fn an_idle_subscriber_survives_an_outage() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let redis = Redis::connect(proxy.url()).await.unwrap();
+    let log = Arc::new(Log::default());
+    let _subscription = redis.subscribe("bus", Arc::clone(&log) as _).unwrap();
+    log.reaches(&["connected"]).await;
+    proxy.down();
+    tokio::time::sleep(lasting(Duration::from_secs(3), Duration::from_secs(25))).await;
+    proxy.up();
+    log.reaches(&["connected", "disconnected", "connected"]).await;
+    assert_eq!(server.cli(&["PUBLISH", "bus", "heard"]), "1");
+    log.reaches(&["connected", "disconnected", "connected", "heard"]).await;
 }
 
 #[tokio::test]

@@ -25,6 +25,62 @@ async fn of_the_memory_backend() {
     over_every_wrapper(MemoryBackend::new()).await;
 }
 
+/// As an author of a backend writes it; the expression may wait.
+mod as_a_macro {
+    use larder::MemoryBackend;
+    use larder::testing::{Faulty, conformance};
+
+    mod of_all {
+        async fn open() -> Result<larder::MemoryBackend, String> {
+            Ok(larder::MemoryBackend::new())
+        }
+        larder::testing::conformance!(open().await.unwrap());
+    }
+
+    mod without_leases {
+        use super::*;
+        conformance!(Faulty::new(MemoryBackend::new()).without_leases(), leases = false);
+    }
+
+    mod without_bus {
+        use super::*;
+        conformance!(
+            Box::new(Faulty::new(MemoryBackend::new()).without_bus()),
+            bus = false,
+            leases = true
+        );
+    }
+
+    mod without_either {
+        use super::*;
+        conformance! {
+            Faulty::new(MemoryBackend::new()).without_bus().without_leases(),
+            bus = false,
+            leases = false,
+        }
+    }
+}
+
+/// An option that says what is not so is found out.
+#[test]
+fn options_cannot_hide_what_is_there() {
+    use larder::testing::{Faulty, check};
+    let says = |rule: &'static str, backend: fn() -> Faulty<MemoryBackend>| {
+        let panic = std::panic::catch_unwind(|| check(rule, async { backend() })).unwrap_err();
+        panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap()
+    };
+    let whole = || Faulty::new(MemoryBackend::new());
+    assert!(says("has_no_leases", whole).contains("remove `leases = false`"));
+    assert!(says("has_no_bus", whole).contains("remove `bus = false`"));
+    let bare = || Faulty::new(MemoryBackend::new()).without_bus().without_leases();
+    assert!(says("lease_has_one_holder", bare).contains("write `leases = false`"));
+    assert!(says("notices_arrive_in_order", bare).contains("write `bus = false`"));
+}
+
 #[tokio::test]
 async fn of_redis() {
     let server = Server::start();

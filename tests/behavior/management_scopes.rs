@@ -156,7 +156,7 @@ async fn local_values() {
 #[tokio::test]
 async fn an_end_in_order() {
     let gated = Gated::new();
-    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     gated.set_down(true);
     cache.remove("owed").await.unwrap_err();
     gated.set_down(false);
@@ -175,7 +175,7 @@ async fn an_end_in_order() {
     write.open();
     soon(close).await.unwrap().unwrap();
     assert_eq!(soon(load).await.unwrap(), Ok(1));
-    let other = Cache::builder().remote(gated.another()).build().unwrap();
+    let other = Cache::builder().remote(gated.another().backend).build().unwrap();
     assert_eq!(other.get::<u64>("k").await.unwrap(), Some(1), "it was written");
     assert_eq!(gated.calls("remove"), 2, "the one that failed, and the one that was owed");
 }
@@ -183,7 +183,7 @@ async fn an_end_in_order() {
 #[tokio::test]
 async fn an_end_that_owes_says_so() {
     let gated = Gated::new();
-    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     cache.insert("k", 1u64).await.unwrap();
     gated.set_down(true);
     cache.remove("k").await.unwrap_err();
@@ -193,4 +193,27 @@ async fn an_end_that_owes_says_so() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     soon(cache.close()).await.unwrap();
     assert_eq!(gated.calls("remove"), 3, "carried out by the second one");
+}
+
+#[tokio::test]
+async fn tenants_have_their_own() {
+    for (name, cache) in tierings().await.caches {
+        let (one, two) = (cache.tenant("one").unwrap(), cache.tenant("two").unwrap());
+        for tenant in [&one, &two] {
+            tenant
+                .insert_with("k", 1u64, Policy::new().stale_if_error(HOUR).ttl(2 * HOUR))
+                .await
+                .unwrap();
+        }
+        assert!(one.expire("k", HOUR).await.unwrap(), "{name}");
+        assert!(one.ttl("k").await.unwrap().unwrap() <= Expiry::In(HOUR), "{name}");
+        assert!(two.ttl("k").await.unwrap().unwrap() > Expiry::In(HOUR), "{name}");
+        assert!(one.persist("k").await.unwrap(), "{name}");
+        assert!(one.mark_stale("k").await.unwrap(), "{name}");
+        assert_eq!(one.get::<u64>("k").await.unwrap(), None, "{name}");
+        assert_eq!(two.get::<u64>("k").await.unwrap(), Some(1), "{name}");
+        two.insert("l", 1u64).await.unwrap();
+        assert_eq!(two.remove_many(["k", "l"]).await.unwrap(), 2, "{name}");
+        assert_eq!(ttl(&cache).await, None, "{name}: nobody's");
+    }
 }

@@ -193,6 +193,21 @@ async fn a_function_reads_first() {
     }
 }
 
+/// Who evicted asks Redis for nothing any more: the others are not to read the old value for ever.
+#[tokio::test]
+async fn nobody_reads() {
+    for memory in [true, false] {
+        let scene = Scene::new(memory).await;
+        scene.proxy.down();
+        scene.cache.remove("row").await.unwrap_err();
+        scene.proxy.up();
+        eventually("the others see it", async || {
+            scene.other.get::<u64>("row").await.unwrap().is_none()
+        })
+        .await;
+    }
+}
+
 /// Many evictions are owed at once, and what was not evicted stays.
 #[tokio::test]
 async fn many_at_once() {
@@ -217,4 +232,22 @@ async fn many_at_once() {
     })
     .await;
     assert_eq!(scene.server.cli(&["dbsize"]), "53", "50, the row, two generations");
+}
+
+/// More keys than are owed one by one: everything in the namespace is evicted once.
+#[tokio::test]
+async fn more_than_are_kept() {
+    let scene = Scene::new(false).await;
+    scene.other.insert("untouched", 1u64).await.unwrap();
+    scene.proxy.down();
+    for number in 0..=10_000 {
+        let key = if number == 5 { "row".to_owned() } else { format!("many:{number}") };
+        scene.cache.remove(&key).await.unwrap_err();
+    }
+    scene.proxy.up();
+    eventually("all is evicted", async || {
+        let row = scene.other.get::<u64>("row").await.unwrap();
+        row.is_none() && scene.other.get::<u64>("untouched").await.unwrap().is_none()
+    })
+    .await;
 }

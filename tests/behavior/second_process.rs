@@ -1,16 +1,14 @@
 //! A real second process over the same Redis: this very test binary, run once more.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use larder::redis::Redis;
 use larder::{Cache, Policy, cache_evict, cached};
 
+use crate::process::{Process, role, serve};
 use crate::support::{Server, eventually, within};
 
 const DELAY: Duration = Duration::from_secs(2);
-const URL: &str = "LARDER_TEST_SECOND_PROCESS";
 const TAGGED: Policy = Policy::new().tags(&["numbers"]);
 
 async fn cache(url: &str) -> Cache {
@@ -32,75 +30,35 @@ async fn change(id: u64) {}
 /// What the second process runs; as a test of its own it does nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_the_second_process() {
-    let Ok(url) = std::env::var(URL) else { return };
+    let Some(url) = role() else { return };
     let cache = cache(&url).await;
-    for line in std::io::stdin().lines() {
-        let line = line.unwrap();
-        let words: Vec<&str> = line.split(' ').collect();
-        let answer = match words[..] {
-            ["get", key] => format!("{:?}", cache.get::<u64>(key).await),
-            ["insert", key, value] => {
-                let value: u64 = value.parse().unwrap();
-                format!("{:?}", cache.insert_with(key, value, TAGGED).await)
-            }
-            ["remove", key] => format!("{:?}", cache.remove(key).await),
-            ["pattern", pattern] => format!("{:?}", cache.evict_pattern(pattern).await),
-            ["tag", tag] => format!("{:?}", cache.evict_tag(tag).await),
-            ["clear"] => format!("{:?}", cache.clear().await),
-            ["number", id] => {
-                let read = number(2000, id.parse().unwrap()).traced().await;
-                format!("{} {:?}", read.value, read.source)
-            }
-            ["change", id] => format!("{:?}", change(id.parse().unwrap()).await),
-            _ => panic!("not understood: {line}"),
-        };
-        println!("> {answer}");
-    }
-}
-
-struct Second {
-    child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-}
-
-impl Second {
-    fn start(server: &Server) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "second_process::in_the_second_process", "--nocapture"])
-            .env(URL, server.url())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, to, from: BufReader::new(from) }
-    }
-
-    /// Has it do something, and returns what it says.
-    fn ask(&mut self, command: &str) -> String {
-        writeln!(self.to, "{command}").unwrap();
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.from.read_line(&mut line).unwrap(), 0, "it ended at: {command}");
-            // libtest's own words may stand before it.
-            if let Some((_, answer)) = line.split_once("> ") {
-                return answer.trim_end().to_owned();
-            }
+    serve(async |words| match *words {
+        ["get", key] => format!("{:?}", cache.get::<u64>(key).await),
+        ["insert", key, value] => {
+            let value: u64 = value.parse().unwrap();
+            format!("{:?}", cache.insert_with(key, value, TAGGED).await)
         }
-    }
-
-    async fn until(&mut self, command: &str, answer: &str) {
-        let what = format!("{command}: {answer}");
-        within(DELAY, &what, async || self.ask(command) == answer).await;
-    }
+        ["remove", key] => format!("{:?}", cache.remove(key).await),
+        ["pattern", pattern] => format!("{:?}", cache.evict_pattern(pattern).await),
+        ["tag", tag] => format!("{:?}", cache.evict_tag(tag).await),
+        ["clear"] => format!("{:?}", cache.clear().await),
+        ["number", id] => {
+            let read = number(2000, id.parse().unwrap()).traced().await;
+            format!("{} {:?}", read.value, read.source)
+        }
+        ["change", id] => format!("{:?}", change(id.parse().unwrap()).await),
+        _ => panic!("not understood: {words:?}"),
+    })
+    .await;
 }
 
-impl Drop for Second {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(server: &Server) -> Process {
+    Process::test("second_process::in_the_second_process", &server.url())
+}
+
+async fn until(second: &mut Process, command: &str, answer: &str) {
+    let what = format!("{command}: {answer}");
+    within(DELAY, &what, async || second.ask(command) == answer).await;
 }
 
 /// One test, because the cache is installed for the whole process.
@@ -108,7 +66,7 @@ impl Drop for Second {
 async fn two_processes_follow_each_other() {
     let server = Server::start();
     let cache = cache(&server.url()).await;
-    let mut second = Second::start(&server);
+    let mut second = start(&server);
     let get = async |key: &str| cache.get::<u64>(key).await.unwrap();
 
     // There and back.
@@ -137,16 +95,16 @@ async fn two_processes_follow_each_other() {
     // And the other way round.
     assert_eq!(second.ask("get a"), "Ok(Some(11))");
     cache.insert("a", 12u64).await.unwrap();
-    second.until("get a", "Ok(Some(12))").await;
+    until(&mut second, "get a", "Ok(Some(12))").await;
     assert!(cache.remove("a").await.unwrap());
-    second.until("get a", "Ok(None)").await;
+    until(&mut second, "get a", "Ok(None)").await;
 
     // Functions: the automatic key is the same in both.
     assert_eq!(number(1000, 7).await, 1007);
     assert_eq!(second.ask("number 7"), "1007 Remote");
     assert_eq!(second.ask("number 7"), "1007 Memory");
     change(7).await;
-    second.until("number 7", "2007 Loaded").await;
+    until(&mut second, "number 7", "2007 Loaded").await;
     assert_eq!(number(1000, 7).await, 2007);
     assert_eq!(second.ask("change 7"), "()");
     within(DELAY, "the new number", async || number(1000, 7).await == 1007).await;
@@ -156,11 +114,11 @@ async fn two_processes_follow_each_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_values_of_a_killed_process_stay() {
     let server = Server::start();
-    let mut second = Second::start(&server);
+    let mut second = start(&server);
     assert_eq!(second.ask("insert a 1"), "Ok(())");
     assert_eq!(second.ask("number 7"), "2007 Loaded");
     drop(second);
-    let mut third = Second::start(&server);
+    let mut third = start(&server);
     assert_eq!(third.ask("get a"), "Ok(Some(1))");
     assert_eq!(third.ask("number 7"), "2007 Remote");
 }

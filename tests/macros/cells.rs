@@ -306,7 +306,7 @@ async fn a_remote_tier_never_hears_of_a_cell() {
     }
 
     let (store, clock) = (Gated::new(), Clock::manual());
-    let builder = Cache::builder().name("cells-remote").remote(store.clone());
+    let builder = Cache::builder().name("cells-remote").remote(store.backend.clone());
     let cache = builder.clock(clock).build().unwrap();
     cache.install();
     store.set_down(true);

@@ -127,7 +127,8 @@ async fn an_entry_with_another_life_has_not_left() {
 #[tokio::test]
 async fn changes_of_state_are_told_once_each() {
     let (store, clock) = (Gated::new(), Clock::manual());
-    let (heard, cache) = heard_by(|builder| builder.remote(store.clone()).clock(clock.clone()));
+    let (heard, cache) =
+        heard_by(|builder| builder.remote(store.backend.clone()).clock(clock.clone()));
     heard.take();
     store.set_linked(false);
     assert_eq!(heard.take(), ["Bus { connected: false }"]);
@@ -149,7 +150,8 @@ async fn changes_of_state_are_told_once_each() {
 #[tokio::test]
 async fn an_owed_eviction_that_opens_the_breaker_tells_it() {
     let (store, clock) = (Gated::new(), Clock::manual());
-    let (heard, cache) = heard_by(|builder| builder.remote(store.clone()).clock(clock.clone()));
+    let (heard, cache) =
+        heard_by(|builder| builder.remote(store.backend.clone()).clock(clock.clone()));
     heard.take();
     store.set_down(true);
     for _ in 0..3 {
@@ -264,7 +266,7 @@ async fn it_may_use_the_remote_tier() {
             cache.stats();
         }
     };
-    let builder = Cache::builder().remote(store.clone()).clock(clock.clone());
+    let builder = Cache::builder().remote(store.backend.clone()).clock(clock.clone());
     let cache = builder.listener(use_it).build().unwrap();
     place.set(cache.clone()).unwrap();
     soon(async {

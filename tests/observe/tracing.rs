@@ -101,7 +101,7 @@ async fn what_goes_everywhere_holds_no_keys_and_no_values() {
     let (log, _guard) = Log::listen();
     let (store, clock) = (Gated::new(), Clock::manual());
     let quiet = |_: &Signal<'_>| panic!("on purpose");
-    let builder = Cache::builder().remote(store.clone()).clock(clock.clone());
+    let builder = Cache::builder().remote(store.backend.clone()).clock(clock.clone());
     let cache = builder.name("told").listener(quiet).build().unwrap();
 
     load(&cache, 1).await.unwrap();
@@ -140,12 +140,11 @@ async fn what_goes_everywhere_holds_no_keys_and_no_values() {
     cache.insert_with("s3cret:1", "v4lue".to_owned(), Policy::new()).await.unwrap();
 
     for (level, text) in [
-        (Level::WARN, "the bus is lost"),
-        (Level::INFO, "the bus is connected"),
-        (Level::INFO, "the remote tier fails"),
+        (Level::WARN, "part=\"bus\" before=up after=down"),
+        (Level::INFO, "part=\"bus\" before=down after=up"),
+        (Level::WARN, "part=\"remote\" before=up"),
         (Level::WARN, "left alone after repeated failures"),
         (Level::INFO, "is used again"),
-        (Level::INFO, "answers again"),
         (Level::INFO, "evictions that were owed are done"),
         (Level::WARN, "a loaded value was not stored remotely"),
         (Level::ERROR, "the listener panicked"),

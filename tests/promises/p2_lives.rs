@@ -254,7 +254,7 @@ async fn while_the_store_is_away_the_value_is_not_served() {
 async fn a_store_that_cannot_compare_evicts() {
     for how in BOTH {
         let clock = Clock::manual();
-        let store = crate::gated::Plain(Gated::leased(&clock));
+        let store = Gated::leased(&clock).backend.without_replace().without_leases();
         let cache = Cache::builder().remote(store).clock(clock.clone()).build().unwrap();
         cache.insert_with("row", 1u64, KEPT).await.unwrap();
         let changed = soon(changing(how, &cache)).await.unwrap().unwrap();

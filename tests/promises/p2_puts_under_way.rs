@@ -162,7 +162,7 @@ async fn a_put_survives_a_takeover() {
 async fn a_put_whose_weigher_panics_leaves_no_older_value() {
     let weigher = |value: &u64| if *value > 1 { panic!("too heavy to weigh") } else { 1 };
     let builder = || Cache::builder().memory(Memory::max_bytes(1 << 20).weigher(weigher));
-    let remote = Gated::new();
+    let remote = Gated::new().backend;
     for cache in [builder(), builder().remote(remote)].map(|builder| builder.build().unwrap()) {
         cache.insert("row", 1u64).await.unwrap();
         assert_eq!(found(&cache).await, Some(1));

@@ -40,7 +40,7 @@ async fn evict(how: How, cache: &Cache) {
 async fn a_promotion_that_was_overtaken_does_not_fill_memory() {
     for how in EVERY {
         let gated = Gated::new();
-        let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+        let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
         let tagged = larder::Policy::new().tags(&["rows"]);
         // Filled by "another process".
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
@@ -64,7 +64,7 @@ async fn a_promotion_that_was_overtaken_does_not_fill_memory() {
 async fn nor_is_one_of_a_batch_or_of_a_read_that_loads() {
     for (how, batch) in EVERY.into_iter().flat_map(|how| [(how, true), (how, false)]) {
         let gated = Gated::new();
-        let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+        let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
         let tagged = larder::Policy::new().tags(&["rows"]);
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
         other.insert_with("row", 1u64, tagged).await.unwrap();
@@ -95,7 +95,7 @@ async fn nor_is_one_of_a_batch_or_of_a_read_that_loads() {
 async fn a_remote_write_that_was_overtaken_is_removed() {
     for how in [How::Key, How::Pattern, How::Clear, How::Insert] {
         let gated = Gated::new();
-        let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+        let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
         let write = gated.hold(Before("set"));
         let old = tokio::spawn({
             let cache = cache.clone();
@@ -159,7 +159,7 @@ async fn an_eviction_made_during_an_outage_is_not_lost() {
 #[tokio::test]
 async fn a_put_made_during_an_outage_leaves_no_old_value() {
     let gated = Gated::new();
-    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     cache.insert("row", 1u64).await.unwrap();
     gated.set_down(true);
     cache.insert("row", 2u64).await.unwrap_err();
@@ -174,7 +174,7 @@ async fn a_put_made_during_an_outage_leaves_no_old_value() {
 #[tokio::test]
 async fn a_cancelled_eviction_is_not_lost() {
     let gated = Gated::new();
-    let cache = Cache::builder().no_memory().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().no_memory().remote(gated.backend.clone()).build().unwrap();
     cache.insert("row", 1u64).await.unwrap();
     // A write of the key is under way, so the eviction has to wait; then its caller gives up.
     let write = gated.hold(Before("set"));
@@ -196,7 +196,7 @@ async fn a_cancelled_eviction_is_not_lost() {
 async fn a_write_is_waited_for_by_an_eviction_that_is_owed() {
     for put in [false, true] {
         let gated = Gated::new();
-        let cache = Cache::builder().no_memory().remote(gated.clone()).build().unwrap();
+        let cache = Cache::builder().no_memory().remote(gated.backend.clone()).build().unwrap();
         let (write, answer) = (gated.hold(Before("set")), gated.hold(After("set")));
         let writing = spawn({
             let cache = cache.clone();
@@ -258,9 +258,9 @@ async fn row(cache: &Cache, value: u64) -> u64 {
 }
 
 /// A load whose remote write is held, on a cache with or without a memory tier.
-async fn writing(memory: bool) -> (Gated, Arc<Gate>, Cache, tokio::task::JoinHandle<u64>) {
+async fn writing(memory: bool) -> (Gated, Gate, Cache, tokio::task::JoinHandle<u64>) {
     let gated = Gated::new();
-    let builder = Cache::builder().remote(gated.clone());
+    let builder = Cache::builder().remote(gated.backend.clone());
     let cache = if memory { builder } else { builder.no_memory() }.build().unwrap();
     let write = gated.hold(Before("set"));
     let old = spawn({
@@ -318,7 +318,7 @@ async fn every_overtaker_waits_for_the_write_that_it_overtakes() {
 #[tokio::test]
 async fn an_eviction_does_not_wait_for_a_call_that_nobody_polls() {
     let gated = Gated::new();
-    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     let write = gated.hold(Before("set"));
     let mut call = Box::pin(load(&cache, 1));
     tokio::select! {
@@ -335,7 +335,7 @@ async fn an_eviction_does_not_wait_for_a_call_that_nobody_polls() {
 #[tokio::test]
 async fn a_load_that_begins_during_a_put_loses() {
     let gated = Gated::new();
-    let cache = Cache::builder().no_memory().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().no_memory().remote(gated.backend.clone()).build().unwrap();
     let write = gated.hold(Before("set"));
     let putting = spawn({
         let cache = cache.clone();
@@ -359,7 +359,7 @@ async fn a_load_that_begins_during_a_put_loses() {
 async fn memory_forgets_what_was_promoted_during_an_eviction() {
     for (cancelled, pattern) in [(false, false), (true, false), (false, true), (true, true)] {
         let gated = Gated::new();
-        let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+        let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
         cache.insert("row", 1u64).await.unwrap();
         let removal = gated.hold(Before("remove"));
         let evicting = spawn({
@@ -396,7 +396,7 @@ async fn memory_forgets_what_was_promoted_while_a_tag_was_bumped() {
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
         other.evict_tag("rows").await.unwrap();
         other.insert_with("row", 1u64, tagged).await.unwrap();
-        let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+        let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
         let bump = gated.hold(Before("bump"));
         let evicting = spawn({
             let cache = cache.clone();
@@ -483,7 +483,7 @@ async fn local(cache: &Cache, loads: &AtomicU64) -> u64 {
 #[tokio::test]
 async fn what_is_only_in_memory_is_served_without_a_bus_and_not_trusted_after() {
     let gated = Gated::new();
-    let cache = Cache::builder().remote(gated.clone()).build().unwrap();
+    let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     let loads = AtomicU64::new(0);
     assert_eq!(local(&cache, &loads).await, 1);
     gated.set_linked(false);

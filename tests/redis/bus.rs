@@ -11,7 +11,7 @@ use larder::{
 };
 
 use crate::load::{Load, item};
-use crate::support::{Proxy, Server, eventually};
+use crate::support::{Proxy, Server, eventually, lasting};
 
 /// A ping each second, and half a second to answer it.
 const NOTICED: Duration = Duration::from_millis(1500);
@@ -107,7 +107,7 @@ async fn cut_for_some_seconds() {
     let proxy = Proxy::start(server.port());
     let load = behind(&proxy, &server).await;
     proxy.down();
-    load.goes_on(Duration::from_secs(4)).await;
+    load.goes_on(lasting(Duration::from_secs(4), Duration::from_secs(30))).await;
     proxy.up();
     load.goes_on(Duration::from_secs(3)).await;
     ends(load, "bus cut", Duration::ZERO).await;
@@ -119,7 +119,7 @@ async fn silent_for_some_seconds() {
     let proxy = Proxy::start(server.port());
     let load = behind(&proxy, &server).await;
     proxy.freeze_all();
-    load.goes_on(Duration::from_secs(4)).await;
+    load.goes_on(lasting(Duration::from_secs(4), Duration::from_secs(30))).await;
     proxy.thaw();
     load.goes_on(Duration::from_secs(3)).await;
     ends(load, "bus silent", NOTICED).await;

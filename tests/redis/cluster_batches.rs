@@ -151,7 +151,12 @@ async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster)
     for (key, found) in keys.iter().zip(redis.get_each(&keys).await) {
         assert_eq!(found.is_ok(), elsewhere.contains(key), "each has an answer of its own: {key}");
     }
-    redis.get_many(&keys).await.expect_err("not all can be told");
+    let error = redis.get_many(&keys).await.expect_err("not all can be told");
+    assert!(error.is_of_a_part(), "{error}");
+    let removed = redis.remove_each(&keys, None).await;
+    let failed: Vec<&str> = removed.failed.iter().map(|(place, _)| keys[*place]).collect();
+    assert_eq!(failed, on_it, "the others are removed");
+    assert_eq!(removed.count, elsewhere.len() as u64);
     cluster.servers[still].cont();
     cluster.servers[replica].cont();
     cluster.settles();

@@ -33,6 +33,31 @@ async fn the_master_is_killed_under_load() {
     assert!(book.longest_behind < used + Duration::from_secs(2), "{book:?}");
 }
 
+/// The master stands still, is replaced, and goes on as if it were one still.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_master_stands_still_under_load() {
+    let watched = Watched::start(2);
+    let load = Load::start(&watched.url()).await;
+    load.goes_on(Duration::from_secs(1)).await;
+    let before = watched.master().unwrap();
+    let stopped = Instant::now();
+    before.stop();
+    eventually("another is the master", async || {
+        watched.master().is_some_and(|master| master.port() != before.port())
+    })
+    .await;
+    let failover = stopped.elapsed();
+    eventually("the new master is used", async || load.caches[0].ping().await.is_ok()).await;
+    let used = stopped.elapsed();
+    before.cont();
+    load.goes_on(Duration::from_secs(3)).await;
+    let book = load.end("sentinel, master stopped").await;
+    eprintln!("failover after {failover:?}, in use again after {used:?}");
+    assert!(used - failover < Duration::from_secs(3), "{failover:?}, {used:?}");
+    assert_eq!(book.old, 0, "an acknowledged eviction holds");
+    assert!(book.longest_behind < used + Duration::from_secs(4), "{book:?}");
+}
+
 /// Nothing dies, and nobody is cut off: the Sentinels just name another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_master_hands_over_under_load() {

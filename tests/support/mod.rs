@@ -159,8 +159,13 @@ impl Drop for Server {
 const NEEDED: &str = "redis-server and redis-cli are needed: run ./scripts/test.sh, or \
                       `apt install redis-server` (with redis-tools)";
 
+/// `LARDER_REDIS_SERVER` names another program that speaks as Redis does, such as `valkey-server`.
+pub fn redis_server() -> String {
+    std::env::var("LARDER_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+}
+
 fn spawn(port: u16, args: &[String], dir: &PathBuf) -> Child {
-    Command::new("redis-server")
+    Command::new(redis_server())
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--appendonly", "no", "--dir"])
         .arg(dir)
@@ -205,6 +210,11 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// How long a fault lasts: as long as in earnest if `LARDER_LONG` is set, else as long as it takes to see.
+pub fn lasting(short: Duration, long: Duration) -> Duration {
+    if std::env::var_os("LARDER_LONG").is_some() { long } else { short }
 }
 
 /// Waits until `condition` holds; panics after ten seconds.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, free_port};
+use crate::support::{Server, free_port, redis_server};
 
 pub(crate) const MASTER: &str = "main";
 
@@ -81,7 +81,7 @@ impl Sentinel {
                 dir.display()
             );
             std::fs::write(&file, config).unwrap();
-            let child = Command::new("redis-server")
+            let child = Command::new(redis_server())
                 .arg(&file)
                 .arg("--sentinel")
                 .stdin(Stdio::null())

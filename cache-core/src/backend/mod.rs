@@ -4,11 +4,14 @@
 
 mod lease;
 mod memory;
+mod state;
 mod wrappers;
 
 pub use lease::{Acquire, Acquired, KEPT, Leases, MARK};
 pub use memory::MemoryBackend;
+pub use state::{BackendState, NodeLink, NodeState};
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -42,6 +45,22 @@ pub struct Notice {
     pub channel: String,
     /// The message; opaque to the backend.
     pub message: Bytes,
+}
+
+/// What came of removing many keys.
+#[derive(Clone, Debug, Default)]
+pub struct Removed {
+    /// How many were there.
+    pub count: u64,
+    /// The places of those that could not be removed, or may not have been, and why.
+    pub failed: Vec<(usize, BackendError)>,
+}
+
+impl Removed {
+    /// None of so many was removed.
+    pub fn none(keys: usize, error: &BackendError) -> Self {
+        Self { count: 0, failed: (0..keys).map(|place| (place, error.clone())).collect() }
+    }
 }
 
 /// A page of keys.
@@ -168,6 +187,26 @@ pub trait Backend: Send + Sync + 'static {
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, u64>;
 
+    /// The same, each key by itself: where only a part of the store is away, the rest is removed.
+    ///
+    /// # Behaviour
+    /// - As [`remove`](Self::remove), but for the errors. A store that is there or not as a whole need not
+    ///   implement it.
+    /// - `notice` is published after what could be removed, and if anything could. Where it can't be published, all
+    ///   keys count as failed.
+    fn remove_each<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Notice>,
+    ) -> BoxFuture<'a, Removed> {
+        Box::pin(async move {
+            match self.remove(keys, notice).await {
+                Ok(count) => Removed { count, failed: Vec::new() },
+                Err(error) => Removed::none(keys.len(), &error),
+            }
+        })
+    }
+
     /// The generations under `keys`, minting a new one where there is none.
     ///
     /// # Behaviour
@@ -212,14 +251,25 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
-    /// What the store tells of itself, as names and values; for operators. Default: nothing.
-    ///
-    /// # Behaviour
-    /// - No passwords.
-    fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
     /// Whether the store answers.
     fn ping(&self) -> BackendResult<'_, ()>;
+
+    /// What it knows of its connections. Default: nothing.
+    ///
+    /// # Behaviour
+    /// - At once: without asking the store, and without waiting for anybody.
+    /// - Addresses and errors are shown to operators: they hold no user and no password.
+    fn state(&self) -> BackendState {
+        BackendState::default()
+    }
+
+    /// What the store tells of itself, by the store's own names. Default: nothing.
+    ///
+    /// # Behaviour
+    /// - Of a store of several servers, each name stands behind its server's address and a slash, as in
+    ///   `10.0.0.1:7000/used_memory`; those that can't be asked are left out. An error if that is all of them.
+    /// - No user and no password is in it.
+    fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+        Box::pin(async { Ok(BTreeMap::new()) })
+    }
 }

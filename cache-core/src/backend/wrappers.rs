@@ -3,12 +3,14 @@
 //! Each method forwards to `**self`: forwarding to `self` would call itself for ever, which the
 //! conformance suite, run over every wrapper, would find.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{
-    Backend, BackendResult, BoxFuture, Leases, Listener, MARK, Notice, Page, Subscription, Write,
+    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice, Page, Removed,
+    Subscription, Write,
 };
 use crate::{BackendError, Pattern};
 
@@ -52,6 +54,13 @@ macro_rules! forward {
             ) -> BackendResult<'a, u64> {
                 (**self).remove(keys, notice)
             }
+            fn remove_each<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+                notice: Option<&'a Notice>,
+            ) -> BoxFuture<'a, Removed> {
+                (**self).remove_each(keys, notice)
+            }
             fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
                 (**self).generations(keys)
             }
@@ -74,11 +83,14 @@ macro_rules! forward {
             fn leases(&self) -> Option<&dyn Leases> {
                 (**self).leases()
             }
-            fn info(&self) -> BackendResult<'_, Vec<(String, String)>> {
-                (**self).info()
-            }
             fn ping(&self) -> BackendResult<'_, ()> {
                 (**self).ping()
+            }
+            fn state(&self) -> BackendState {
+                (**self).state()
+            }
+            fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+                (**self).info()
             }
         }
     )* };

@@ -48,7 +48,7 @@ impl Cache {
         let bus = inner.bus.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(bus);
         if inner.remote.is_some() {
-            inner.generations.link(false);
+            inner.unlink_for_good();
         }
         let until = inner.clock.now().after(PATIENCE);
         while inner.fences.len() > 0 && inner.clock.now() < until {

@@ -58,7 +58,8 @@ pub struct RemoteInfo {
     pub encrypted: bool,
     /// Whether it has leases: one load per key in the fleet, fenced.
     pub leases: bool,
-    /// What the store tells of itself, by its own names: for Redis, the fields of `INFO`.
+    /// What the store tells of itself, by its own names: for Redis, the fields of `INFO`;
+    /// of a cluster's masters each behind the server's address, as in `10.0.0.1:7000/used_memory`.
     pub details: BTreeMap<String, String>,
     /// Why it could not be asked.
     pub error: Option<String>,
@@ -85,7 +86,7 @@ impl Cache {
         Info {
             name: inner.name.clone(),
             namespace: inner.namespace.clone(),
-            default_ttl: inner.default_ttl,
+            default_ttl: inner.default_ttl.get(),
             enabled: self.is_enabled(),
             closed: self.is_closed(),
             linked: self.is_linked(),
@@ -104,7 +105,7 @@ impl Cache {
         let remote = self.inner.remote.as_ref()?;
         let backend = remote.backend();
         let (details, error) = match backend.info().await {
-            Ok(details) => (details.into_iter().collect(), None),
+            Ok(details) => (details, None),
             Err(error) => (BTreeMap::new(), Some(error.to_string())),
         };
         Some(RemoteInfo {

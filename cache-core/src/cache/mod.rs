@@ -23,6 +23,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::adjust::DefaultTtl;
 use crate::backend::Subscription;
 use crate::builder::Builder;
 use crate::call::Rules;
@@ -32,7 +33,7 @@ use crate::hierarchy::Remote;
 use crate::invalidation::{Events, Fences, Generations};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
-use crate::observe::{Counters, Signals};
+use crate::observe::{Counters, Moment, Signals};
 use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights, Plan, Reading, Work};
@@ -50,11 +51,12 @@ pub struct Cache {
 
 /// What the handles share.
 pub(crate) struct Inner {
+    pub(crate) built: Moment,
     pub(crate) name: Option<String>,
     pub(crate) namespace: String,
     pub(crate) memory: Option<MemoryTier>,
     pub(crate) remote: Option<Arc<Remote>>,
-    pub(crate) default_ttl: Option<Duration>,
+    pub(crate) default_ttl: DefaultTtl,
     pub(crate) clock: Clock,
     pub(crate) fences: Arc<Fences>,
     pub(crate) flights: Arc<Flights>,
@@ -162,7 +164,7 @@ impl Inner {
     /// How long an entry under `policy` is fresh.
     pub(crate) fn ttl(&self, policy: &Policy) -> Option<Duration> {
         match policy.ttl {
-            Ttl::Default => self.default_ttl,
+            Ttl::Default => self.default_ttl.get(),
             Ttl::For(ttl) => Some(ttl),
             Ttl::Never => None,
         }

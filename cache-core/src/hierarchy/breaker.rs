@@ -4,30 +4,60 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::BreakerState;
 use crate::clock::{Clock, Timestamp};
 use crate::observe::Change;
+use crate::{BreakerState, Error};
 
-const THRESHOLD: u32 = 3;
-const COOL_DOWN: Duration = Duration::from_secs(1);
+/// When it opens, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BreakerLimits {
+    pub(crate) threshold: u32,
+    pub(crate) cool_down: Duration,
+}
+
+impl Default for BreakerLimits {
+    fn default() -> Self {
+        Self { threshold: 3, cool_down: Duration::from_secs(1) }
+    }
+}
+
+impl BreakerLimits {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.threshold == 0 {
+            let message = "must be at least 1: a tier that has not failed yet is to be asked";
+            return Err(Error::config("breaker_threshold", message));
+        }
+        if self.cool_down.is_zero() {
+            let message = "must be longer than zero; raise `breaker_threshold` for a breaker that seldom opens";
+            return Err(Error::config("breaker_cool_down", message));
+        }
+        Ok(())
+    }
+}
 
 /// Closed below the threshold; open until the cool-down is over; then one call tries.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     failures: AtomicU32,
     open_until: AtomicU64,
+    limits: BreakerLimits,
     clock: Clock,
 }
 
 impl Breaker {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { failures: AtomicU32::new(0), open_until: AtomicU64::new(0), clock }
+        let limits = BreakerLimits::default();
+        Self { failures: AtomicU32::new(0), open_until: AtomicU64::new(0), limits, clock }
+    }
+
+    pub(crate) fn with(self, limits: BreakerLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Whether a call may go through. While the breaker is half open, one may: whoever moves the
     /// end of the cool-down on.
     pub(crate) fn admits(&self) -> bool {
-        if self.failures.load(Ordering::Relaxed) < THRESHOLD {
+        if self.is_closed() {
             return true;
         }
         let (now, until) = (self.clock.now(), self.open_until.load(Ordering::Relaxed));
@@ -35,8 +65,20 @@ impl Breaker {
     }
 
     fn claim(&self, until: u64, now: Timestamp) -> bool {
-        let next = now.after(COOL_DOWN).0;
+        let next = now.after(self.limits.cool_down).0;
         self.open_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Whether every call goes through.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) < self.limits.threshold
+    }
+
+    /// Unless it is closed: from when on a call may try. After `now`, it is open; else half open.
+    pub(crate) fn opens(&self, now: Timestamp) -> Option<Timestamp> {
+        // Whoever counted the last failure may not have set the end yet.
+        let until = Timestamp(self.open_until.load(Ordering::Relaxed));
+        (!self.is_closed()).then(|| until.min(now.after(self.limits.cool_down)))
     }
 
     /// Whether the last call failed.
@@ -53,23 +95,22 @@ impl Breaker {
                 (before, before.saturating_add(1))
             }
         };
-        if after >= THRESHOLD {
-            let until = self.clock.now().after(COOL_DOWN);
+        if after >= self.limits.threshold {
+            let until = self.clock.now().after(self.limits.cool_down);
             self.open_until.store(until.0, Ordering::Relaxed);
         }
         let up = ((before == 0) != (after == 0)).then_some(Change::Remote { up: after == 0 });
-        let opened = ((before < THRESHOLD) != (after < THRESHOLD))
-            .then_some(Change::Breaker { open: after >= THRESHOLD });
+        let open = |failures: u32| failures >= self.limits.threshold;
+        let opened = (open(before) != open(after)).then(|| Change::Breaker { open: open(after) });
         up.into_iter().chain(opened)
     }
 
     pub(crate) fn state(&self) -> BreakerState {
-        if self.failures.load(Ordering::Relaxed) < THRESHOLD {
-            return BreakerState::Closed;
-        }
-        match self.clock.now().0 < self.open_until.load(Ordering::Relaxed) {
-            true => BreakerState::Open,
-            false => BreakerState::HalfOpen,
+        let now = self.clock.now();
+        match self.opens(now) {
+            None => BreakerState::Closed,
+            Some(until) if now < until => BreakerState::Open,
+            Some(_) => BreakerState::HalfOpen,
         }
     }
 }

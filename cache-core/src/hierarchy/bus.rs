@@ -45,19 +45,14 @@ pub(crate) struct Bus {
 impl Listener for Bus {
     fn connected(&self) {
         if let Some(inner) = self.cache.upgrade() {
-            inner.generations.link(true);
-            tracing::info!(cache = inner.signals.cache, "larder: the bus is connected");
+            inner.link(true);
             inner.signals.tell(&Signal::Bus { connected: true });
         }
     }
 
     fn disconnected(&self) {
         if let Some(inner) = self.cache.upgrade() {
-            inner.generations.link(false);
-            tracing::warn!(
-                cache = inner.signals.cache,
-                "larder: the bus is lost: memory is asked about until it is back"
-            );
+            inner.link(false);
             inner.signals.tell(&Signal::Bus { connected: false });
         }
     }

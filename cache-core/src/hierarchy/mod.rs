@@ -2,10 +2,14 @@
 
 mod breaker;
 mod bus;
+mod health;
 mod lease;
 mod owed;
 mod remote;
+mod settler;
+mod state;
 
+pub(crate) use breaker::BreakerLimits;
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};

@@ -1,13 +1,21 @@
 //! Evictions that the remote tier owes: written down before they are tried, crossed out when they
 //! are done. What failed or was cancelled half-way is tried again before the tier is read again.
+//!
+//! Where only a part of the store is away, the keys that it has stay owed, and what is not among them may be
+//! read: the rest goes on being used. Anything wider than keys concerns everything.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::settler::Settler;
 use crate::Pattern;
 use crate::invalidation::Killed;
 
 /// Above this many, one eviction of the whole namespace takes their place.
 const LIMIT: usize = 10_000;
+
+/// So many keys are tried together: one round trip, well within a backend's time-out.
+const TOGETHER: usize = 1_000;
 
 /// An eviction in the remote tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +26,13 @@ pub(crate) enum Undone {
     Space,
 }
 
+/// What an operation is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Concern<'a> {
+    Keys(&'a [&'a str]),
+    Everything,
+}
+
 /// An eviction that is owed, and the writes that were under way when it was made: these end first.
 #[derive(Debug)]
 struct Debt {
@@ -26,40 +41,153 @@ struct Debt {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Owed(Mutex<Vec<Debt>>);
+pub(crate) struct Owed {
+    list: Mutex<List>,
+    settler: Settler,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    keys: HashMap<String, Vec<Killed>>,
+    wide: Vec<Debt>,
+    /// What was taken from the list and is being tried: not yet done.
+    taken_keys: HashSet<String>,
+    taken_wide: bool,
+    /// When it was last tried, what is left was owed to a part of the store that is away.
+    parted: bool,
+}
 
 /// An eviction that is being tried; if it is dropped unsettled, it is owed.
 pub(crate) struct Trying<'a> {
     owed: &'a Owed,
     debt: Option<Debt>,
+    taken: Taken,
+}
+
+/// What was on the list before.
+enum Taken {
+    Nothing,
+    Keys(Vec<String>),
+    Wide,
 }
 
 impl Owed {
-    fn list(&self) -> MutexGuard<'_, Vec<Debt>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A list that `settler` works off.
+    pub(super) fn settled_by(settler: Settler) -> Self {
+        Self { list: Mutex::default(), settler }
+    }
+
+    /// Has it worked off, if there is anything.
+    pub(super) fn wake_settler(&self) {
+        if !self.is_empty() {
+            self.settler.wake();
+        }
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn trying(&self, undone: Undone, writers: Vec<Killed>) -> Trying<'_> {
-        Trying { owed: self, debt: Some(Debt { undone, writers }) }
+        Trying { owed: self, debt: Some(Debt { undone, writers }), taken: Taken::Nothing }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.list().is_empty()
+        let list = self.list();
+        list.keys.is_empty() && list.wide.is_empty()
     }
 
-    /// One eviction that is owed, to be tried now; it is owed again if it is not settled.
-    pub(crate) fn next(&self) -> Option<Trying<'_>> {
-        let debt = self.list().pop()?;
-        Some(Trying { owed: self, debt: Some(debt) })
+    /// Whether an operation may meet what is owed.
+    pub(super) fn concerns(&self, concern: Concern<'_>) -> bool {
+        self.list().concerns(concern)
     }
 
-    fn push(&self, debt: Debt) {
+    pub(super) fn len(&self) -> usize {
+        let list = self.list();
+        let taken = list.taken_keys.len() + usize::from(list.taken_wide);
+        list.keys.len() + list.wide.len() + taken
+    }
+
+    /// Whether what is owed is to be tried before an operation.
+    pub(super) fn hinders(&self, concern: Concern<'_>) -> bool {
+        let list = self.list();
+        // The settler tries again what is owed to the part that is away.
+        list.concerns(if list.parted { concern } else { Concern::Everything })
+    }
+
+    pub(super) fn set_parted(&self, parted: bool) {
+        self.list().parted = parted;
+    }
+
+    /// Keys that are owed, to be tried now.
+    pub(super) fn next_keys(&self) -> Option<Trying<'_>> {
         let mut list = self.list();
-        if list.len() >= LIMIT {
-            list.clear();
-            list.push(Debt { undone: Undone::Space, writers: Vec::new() });
-        } else if list.first().is_none_or(|first| first.undone != Undone::Space) {
-            list.push(debt);
+        let keys: Vec<String> = list.keys.keys().take(TOGETHER).cloned().collect();
+        if keys.is_empty() {
+            return None;
+        }
+        let writers = keys.iter().filter_map(|key| list.keys.remove(key)).flatten().collect();
+        list.taken_keys.extend(keys.iter().cloned());
+        let taken = Taken::Keys(keys.clone());
+        Some(Trying { owed: self, debt: Some(Debt { undone: Undone::Keys(keys), writers }), taken })
+    }
+
+    /// Another eviction that is owed, to be tried now.
+    pub(super) fn next_wide(&self) -> Option<Trying<'_>> {
+        let mut list = self.list();
+        let debt = list.wide.pop()?;
+        list.taken_wide = true;
+        Some(Trying { owed: self, debt: Some(debt), taken: Taken::Wide })
+    }
+}
+
+impl List {
+    fn concerns(&self, concern: Concern<'_>) -> bool {
+        if self.taken_wide || !self.wide.is_empty() {
+            return true;
+        }
+        match concern {
+            Concern::Keys(_) if self.keys.is_empty() && self.taken_keys.is_empty() => false,
+            Concern::Keys(keys) => keys.iter().any(|&key| self.owes(key)),
+            Concern::Everything => !self.keys.is_empty() || !self.taken_keys.is_empty(),
+        }
+    }
+
+    fn owes(&self, key: &str) -> bool {
+        self.keys.contains_key(key) || self.taken_keys.contains(key)
+    }
+
+    fn push(&mut self, Debt { undone, mut writers }: Debt) {
+        let whole = self.wide.first().is_some_and(|first| first.undone == Undone::Space);
+        if whole {
+            return;
+        }
+        match undone {
+            Undone::Keys(keys) => {
+                // Any of them may be the one that a writer is about: it is waited for once.
+                for key in keys {
+                    self.keys.entry(key).or_default().append(&mut writers);
+                }
+            }
+            undone => self.wide.push(Debt { undone, writers }),
+        }
+        if self.keys.len() + self.wide.len() > LIMIT {
+            self.keys.clear();
+            self.wide.clear();
+            self.wide.push(Debt { undone: Undone::Space, writers: Vec::new() });
+        }
+    }
+
+    /// What was taken is done, or on the list again.
+    fn give_back(&mut self, taken: &Taken) {
+        match taken {
+            Taken::Nothing => {}
+            Taken::Keys(keys) => {
+                for key in keys {
+                    self.taken_keys.remove(key);
+                }
+            }
+            Taken::Wide => self.taken_wide = false,
         }
     }
 }
@@ -88,21 +216,33 @@ impl Trying<'_> {
         }
     }
 
-    pub(crate) fn settled(self) {
-        self.settled_if(true);
+    /// Of its keys only these are still to be evicted.
+    pub(super) fn left(&mut self, keys: Vec<String>) {
+        if let Some(debt) = &mut self.debt {
+            debt.undone = Undone::Keys(keys);
+        }
     }
 
-    pub(crate) fn settled_if(mut self, done: bool) {
-        if done {
-            self.debt = None;
+    pub(crate) fn settled(mut self) {
+        self.end(false);
+    }
+
+    fn end(&mut self, owed: bool) {
+        let Some(debt) = self.debt.take() else { return };
+        let mut list = self.owed.list();
+        // In one step: nobody sees it neither tried nor owed.
+        if owed {
+            list.push(debt);
         }
+        list.give_back(&self.taken);
     }
 }
 
 impl Drop for Trying<'_> {
     fn drop(&mut self) {
-        if let Some(debt) = self.debt.take() {
-            self.owed.push(debt);
+        if self.debt.is_some() {
+            self.end(true);
+            self.owed.wake_settler();
         }
     }
 }

@@ -1,16 +1,19 @@
 //! The remote tier: a backend under a namespace. Reads and writes go through
 //! [`Remote::guarded`]: what is owed first, then the operation, each past the breaker.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, BreakerLimits};
 use super::bus::{self, Message};
 use super::lease::Ask;
-use super::owed::{Owed, Trying, Undone};
-use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Write};
+use super::owed::{Concern, Owed, Trying, Undone};
+use super::settler::Settler;
+use super::state::Record;
+use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Removed, Write};
 use crate::clock::{Clock, Timestamp};
 use crate::invalidation::{Generations, Killed};
 use crate::observe::Signals;
@@ -23,6 +26,7 @@ pub(crate) struct Remote {
     instance: u64,
     owed: Owed,
     breaker: Breaker,
+    record: Record,
     settling: tokio::sync::Mutex<()>,
     clock: Clock,
     signals: Arc<Signals>,
@@ -66,20 +70,53 @@ impl Remote {
         clock: &Clock,
         signals: &Arc<Signals>,
     ) -> Self {
+        let record = Record::new(namespace, backend.name(), clock.clone());
         Self {
             backend,
             namespace: namespace.to_owned(),
             instance,
             owed: Owed::default(),
             breaker: Breaker::new(clock.clone()),
+            record,
             settling: tokio::sync::Mutex::new(()),
             clock: clock.clone(),
             signals: Arc::clone(signals),
         }
     }
 
+    pub(crate) fn with_breaker(mut self, limits: BreakerLimits) -> Self {
+        self.breaker = self.breaker.with(limits);
+        self
+    }
+
+    /// Shared from now on: what it owes is carried out in the background, too.
+    pub(crate) fn shared(self) -> Arc<Self> {
+        let owed = |this: &Weak<Self>| Owed::settled_by(Settler::of(Weak::clone(this)));
+        Arc::new_cyclic(|this| Self { owed: owed(this), ..self })
+    }
+
+    pub(super) fn wake_if_owing(&self) {
+        self.owed.wake_settler();
+    }
+
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn owed_evictions(&self) -> usize {
+        self.owed.len()
     }
 
     /// Where a value lies. A namespace has no `:`, so no two namespaces share a key.
@@ -113,24 +150,29 @@ impl Remote {
             return Err(BackendError::new(BackendErrorKind::Unreachable, "breaker", message));
         }
         let result = operation.await;
-        let failed = result.as_ref().is_err_and(|error| {
-            matches!(error.kind(), BackendErrorKind::Unreachable | BackendErrorKind::TimedOut)
-        });
-        self.breaker.record(!failed).for_each(|change| self.signals.note(change));
+        self.weigh(&result);
         result
     }
 
-    /// Tries what is owed first: until that is done, the tier is not to be read or written.
+    /// What an operation's end says of the tier.
+    pub(super) fn weigh<T>(&self, result: &Result<T, BackendError>) {
+        let failed = result.as_ref().is_err_and(|error| {
+            matches!(error.kind(), BackendErrorKind::Unreachable | BackendErrorKind::TimedOut)
+        });
+        // That a part of it is away says nothing of the rest.
+        if !result.as_ref().is_err_and(BackendError::is_of_a_part) {
+            self.breaker.record(!failed).for_each(|change| self.signals.note(change));
+        }
+        self.ended(result);
+    }
+
+    /// Tries what is owed first: until that is done, what it concerns is not to be read or written.
     async fn guarded<T>(
         self: &Arc<Self>,
+        concern: Concern<'_>,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        // Held: another is working off what it has taken from the list.
-        let settled = match !self.owed.is_empty() || self.settling.try_lock().is_err() {
-            true => self.settle().await,
-            false => Ok(()),
-        };
-        let result = match settled {
+        let result = match self.settled(concern).await {
             Ok(()) => self.tried(operation).await,
             Err(error) => Err(error),
         };
@@ -138,8 +180,31 @@ impl Remote {
         result
     }
 
-    pub(crate) fn breaker(&self) -> BreakerState {
+    /// Tells what has changed; under no lock.
+    pub(super) fn tell_changes(&self) {
+        self.signals.tell_changes();
+    }
+
+    pub(crate) fn breaker_state(&self) -> BreakerState {
         self.breaker.state()
+    }
+
+    /// Carries out what is owed, if anything is.
+    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
+        let settled = self.settled(Concern::Everything).await;
+        self.signals.tell_changes();
+        settled
+    }
+
+    /// Tries what is owed; an error if an operation may still meet it.
+    async fn settled(self: &Arc<Self>, concern: Concern<'_>) -> Result<(), BackendError> {
+        if !self.owed.hinders(concern) {
+            return Ok(());
+        }
+        match self.settle().await {
+            Err(error) if error.is_of_a_part() && !self.owed.concerns(concern) => Ok(()),
+            settled => settled,
+        }
     }
 
     /// Whether it failed when it was last asked.
@@ -159,47 +224,62 @@ impl Remote {
         }
     }
 
-    /// Carries out what is owed, if anything is.
-    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
-        let settled = match self.owed.is_empty() {
-            true => Ok(()),
-            false => self.settle().await,
-        };
-        self.signals.tell_changes();
-        settled
-    }
-
-    async fn settle_now(&self) -> Result<(), BackendError> {
+    pub(super) async fn settle_now(&self) -> Result<(), BackendError> {
         // One at a time: who comes second finds nothing owed any more, and not a list that another
         // has taken but not yet worked off.
         let until = self.clock.now().after(PATIENCE);
         let turn = self.clock.timeout_at(until, self.settling.lock()).await;
         let _turn = turn.map_err(|_| unsettled())?;
-        let mut replayed = 0_u64;
-        while let Some(mut trying) = self.owed.next() {
+        let mut done = 0_u64;
+        let keys = self.settle_keys(until, &mut done).await;
+        let parted = keys.as_ref().is_err_and(BackendError::is_of_a_part);
+        self.owed.set_parted(parted);
+        if !parted {
+            keys.clone()?;
+        }
+        while let Some(mut trying) = self.owed.next_wide() {
             self.carry_out(&mut trying, until).await?;
             trying.settled();
-            replayed += 1;
+            done += 1;
         }
-        if replayed > 0 {
+        if done > 0 {
             let cache = &*self.signals.cache;
-            tracing::info!(
-                cache,
-                evictions = replayed,
-                "larder: evictions that were owed are done"
-            );
+            tracing::info!(cache, evictions = done, "larder: evictions that were owed are done");
         }
-        Ok(())
+        keys
     }
 
-    async fn undo(&self, undone: &Undone) -> Result<u64, BackendError> {
-        match undone {
-            Undone::Keys(keys) => self.remove_now(keys).await,
-            Undone::Pattern(pattern) => self.remove_matching_now(pattern).await,
-            Undone::Tag(tag) => {
-                self.bump_now(&self.tag_key(tag), |new| Message::Tag(tag.clone(), new)).await
+    /// All keys; what a part of the store has which is away is kept aside until the others were tried.
+    async fn settle_keys(&self, until: Timestamp, done: &mut u64) -> Result<(), BackendError> {
+        let (mut outcome, mut away) = (Ok(()), Vec::new());
+        while let Some(mut trying) = self.owed.next_keys() {
+            match self.carry_out(&mut trying, until).await {
+                Ok(_) => {
+                    trying.settled();
+                    *done += 1;
+                }
+                Err(error) => {
+                    let of_a_part = error.is_of_a_part();
+                    outcome = Err(error);
+                    if !of_a_part {
+                        break;
+                    }
+                    away.push(trying);
+                }
             }
-            Undone::Space => self.bump_now(&self.space_key(), Message::Space).await,
+        }
+        outcome
+    }
+
+    async fn undo(&self, trying: &mut Trying<'_>) -> Result<u64, BackendError> {
+        match trying.undone().cloned() {
+            Some(Undone::Keys(keys)) => self.remove_now(keys, trying).await,
+            Some(Undone::Pattern(pattern)) => self.remove_matching_now(&pattern).await,
+            Some(Undone::Tag(tag)) => {
+                self.bump_now(&self.tag_key(&tag), |new| Message::Tag(tag.clone(), new)).await
+            }
+            Some(Undone::Space) => self.bump_now(&self.space_key(), Message::Space).await,
+            None => Ok(0),
         }
     }
 
@@ -210,10 +290,7 @@ impl Remote {
         until: Timestamp,
     ) -> Result<u64, BackendError> {
         self.let_write(trying, until).await;
-        match trying.undone() {
-            Some(undone) => Box::pin(self.tried(self.undo(undone))).await,
-            None => Ok(0),
-        }
+        Box::pin(self.tried(self.undo(trying))).await
     }
 
     async fn let_write(&self, trying: &mut Trying<'_>, until: Timestamp) {
@@ -249,7 +326,9 @@ impl Remote {
 
     /// Removes a key's value at once, and ends its lease.
     pub(crate) async fn remove(self: &Arc<Self>, key: &str) -> Result<u64, BackendError> {
-        self.guarded(self.remove_now(&[key.to_owned()])).await
+        let place = self.value_key(key);
+        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        self.guarded(Concern::Keys(&[key]), self.backend.remove(&[&place], Some(&notice))).await
     }
 
     /// Stores a value in the place of the one with the mark `seen`, if that is there. Says whether it was.
@@ -261,7 +340,8 @@ impl Remote {
     ) -> Result<bool, BackendError> {
         let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
         let notice = self.notice(Message::Keys(vec![key.to_owned()]));
-        self.guarded(self.backend.replace(seen, &write, Some(&notice))).await
+        let replacing = self.backend.replace(seen, &write, Some(&notice));
+        self.guarded(Concern::Keys(&[key]), replacing).await
     }
 
     /// Carries an eviction out, or leaves it owed.
@@ -274,8 +354,9 @@ impl Remote {
         let until = self.clock.now().after(PATIENCE);
         let done = self.carry_out(&mut trying, until).await;
         self.signals.tell_changes();
-        trying.settled_if(done.is_ok());
-        done
+        let done = done?;
+        trying.settled();
+        Ok(done)
     }
 
     /// An eviction of `key` that is owed unless it is settled.
@@ -283,11 +364,26 @@ impl Remote {
         self.owed.trying(Undone::Keys(vec![key.to_owned()]), Vec::new())
     }
 
-    async fn remove_now(&self, keys: &[String]) -> Result<u64, BackendError> {
+    /// Removes keys; those that could not be removed are what is left to be tried.
+    async fn remove_now(
+        &self,
+        mut keys: Vec<String>,
+        trying: &mut Trying<'_>,
+    ) -> Result<u64, BackendError> {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        let notice = self.notice(Message::Keys(keys.to_vec()));
-        self.backend.remove(&places, Some(&notice)).await
+        let notice = self.notice(Message::Keys(keys.clone()));
+        let Removed { count, failed } = self.backend.remove_each(&places, Some(&notice)).await;
+        let whole = failed.iter().find(|(_, error)| !error.is_of_a_part());
+        let Some((_, error)) = whole.or(failed.first()).cloned() else { return Ok(count) };
+        let mut place = 0;
+        let failed: HashSet<usize> = failed.into_iter().map(|(place, _)| place).collect();
+        keys.retain(|_| {
+            place += 1;
+            failed.contains(&(place - 1))
+        });
+        trying.left(keys);
+        Err(error)
     }
 
     /// Leases first, then values: a load that is alive at the start is then fenced off, or what it
@@ -348,7 +444,7 @@ impl Remote {
         tags: &[&str],
         generations: &Generations,
     ) -> Result<Found, BackendError> {
-        self.guarded(self.learn_now(tags, generations)).await
+        self.guarded(Concern::Keys(&[]), self.learn_now(tags, generations)).await
     }
 
     async fn learn_now(
@@ -375,7 +471,7 @@ impl Remote {
         tags: &[&str],
         generations: &Generations,
     ) -> Result<Found, BackendError> {
-        self.guarded(async {
+        self.guarded(Concern::Keys(&[key]), async {
             let place = self.value_key(key);
             let keys = [place.as_str()];
             // Sent together; both are answered in the order they were sent.
@@ -400,13 +496,16 @@ impl Remote {
         tags.dedup();
         let places: Vec<String> = wanted.iter().map(|(key, _)| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        let (known, bytes) = self
-            .guarded(async {
-                let (known, bytes) =
-                    tokio::join!(self.learn_now(&tags, generations), self.within_reach(&places));
-                Ok((known?, bytes?))
-            })
-            .await?;
+        let keys: Vec<&str> = wanted.iter().map(|(key, _)| *key).collect();
+        let readable = self.readable(&keys).await?;
+        let reading = async {
+            let (known, bytes) = tokio::join!(
+                self.learn_now(&tags, generations),
+                self.within_reach(&places, &readable)
+            );
+            Ok((known?, bytes?))
+        };
+        let (known, bytes) = self.tried(reading).await?;
         let generation = |tag: &String| {
             let at = tags.binary_search(&tag.as_str()).ok();
             at.and_then(|at| known.tags.get(at)).copied().unwrap_or_default()
@@ -420,13 +519,33 @@ impl Remote {
         Ok(found.collect())
     }
 
-    /// The bytes of many values. Of those that a part of the store has which is away: none. An error if that
-    /// is all of them.
-    async fn within_reach(&self, places: &[&str]) -> Result<Vec<Option<Bytes>>, BackendError> {
+    /// Which of these keys may be read: those of which no eviction is owed. An error if none may.
+    async fn readable(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
+        let Err(error) = self.settled(Concern::Keys(keys)).await else {
+            return Ok(vec![true; keys.len()]);
+        };
+        if !error.is_of_a_part() {
+            return Err(error);
+        }
+        let free = |key: &&str| !self.owed.concerns(Concern::Keys(&[key]));
+        let readable: Vec<bool> = keys.iter().map(free).collect();
+        if readable.contains(&true) { Ok(readable) } else { Err(error) }
+    }
+
+    /// The bytes of many values. Of those that a part of the store has which is away, and of those that may not
+    /// be read: none. An error if that is all of them.
+    async fn within_reach(
+        &self,
+        places: &[&str],
+        readable: &[bool],
+    ) -> Result<Vec<Option<Bytes>>, BackendError> {
         let mut found = self.backend.get_each(places).await;
         match found.iter().position(Result::is_ok) {
             None if !found.is_empty() => found.swap_remove(0).map(|one| vec![one]),
-            _ => Ok(found.into_iter().map(|one| one.unwrap_or(None)).collect()),
+            _ => {
+                let bytes = found.into_iter().map(|one| one.unwrap_or(None));
+                Ok(bytes.zip(readable).map(|(bytes, may)| bytes.filter(|_| *may)).collect())
+            }
         }
     }
 
@@ -440,10 +559,12 @@ impl Remote {
         let Writing { bytes, ttl, announce } = write;
         let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
         let notice = announce.then(|| self.notice(Message::Keys(vec![key.to_owned()])));
-        let notice = notice.as_ref();
+        let (notice, concern) = (notice.as_ref(), Concern::Keys(&[key]));
         match (lease, self.backend.leases()) {
-            (Some(token), Some(leases)) => self.guarded(leases.commit(token, &write, notice)).await,
-            _ => self.guarded(self.backend.set(&[write], notice)).await.map(|()| true),
+            (Some(token), Some(leases)) => {
+                self.guarded(concern, leases.commit(token, &write, notice)).await
+            }
+            _ => self.guarded(concern, self.backend.set(&[write], notice)).await.map(|()| true),
         }
     }
 
@@ -452,6 +573,8 @@ impl Remote {
         self: &Arc<Self>,
         writes: Vec<(String, Writing)>,
     ) -> Result<(), BackendError> {
+        let keys: Vec<String> = writes.iter().map(|(key, _)| key.clone()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let announced = writes.iter().filter(|(_, write)| write.announce);
         let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
         let notice = (!announced.is_empty()).then(|| self.notice(Message::Keys(announced)));
@@ -461,7 +584,7 @@ impl Remote {
             ttl,
         };
         let writes: Vec<Write> = writes.into_iter().map(write).collect();
-        self.guarded(self.backend.set(&writes, notice.as_ref())).await
+        self.guarded(Concern::Keys(&keys), self.backend.set(&writes, notice.as_ref())).await
     }
 
     /// Whether loads are fenced by the store.
@@ -481,10 +604,10 @@ impl Remote {
         ttl: Duration,
         ask: &Ask,
     ) -> Result<Acquired, BackendError> {
-        let key = self.value_key(key);
+        let place = self.value_key(key);
         let Ask { seen, generation, steal, .. } = *ask;
-        let request = Acquire { key: &key, token, ttl, seen, generation, steal };
-        self.guarded(self.leases()?.acquire(request)).await
+        let request = Acquire { key: &place, token, ttl, seen, generation, steal };
+        self.guarded(Concern::Keys(&[key]), self.leases()?.acquire(request)).await
     }
 
     pub(crate) async fn renew(
@@ -493,11 +616,13 @@ impl Remote {
         token: u64,
         ttl: Duration,
     ) -> Result<bool, BackendError> {
-        self.guarded(self.leases()?.renew(&self.value_key(key), token, ttl)).await
+        let place = self.value_key(key);
+        self.guarded(Concern::Keys(&[key]), self.leases()?.renew(&place, token, ttl)).await
     }
 
     pub(crate) async fn abort(self: &Arc<Self>, key: &str, token: u64) -> Result<(), BackendError> {
-        self.guarded(self.leases()?.abort(&self.value_key(key), token)).await
+        let place = self.value_key(key);
+        self.guarded(Concern::Keys(&[key]), self.leases()?.abort(&place, token)).await
     }
 
     /// A page of the keys that match, without the namespace, and where the next one begins.
@@ -508,7 +633,7 @@ impl Remote {
     ) -> Result<(Vec<String>, Option<u64>), BackendError> {
         let prefix = format!("{}:", self.namespace);
         let places = pattern.under(&prefix);
-        let page = self.guarded(self.backend.scan(&places, cursor)).await?;
+        let page = self.guarded(Concern::Everything, self.backend.scan(&places, cursor)).await?;
         let keys = page.keys.iter().filter_map(|key| key.strip_prefix(&prefix));
         Ok((keys.map(str::to_owned).collect(), page.next))
     }

@@ -16,11 +16,11 @@ use bytes::Bytes;
 use super::evict::Finally;
 use crate::backend::MARK;
 use crate::cache::Inner;
-use crate::clock::{Timestamp, millis};
+use crate::clock::Timestamp;
 use crate::codec::Envelope;
 use crate::entry::{Erased, Freshness, Lifetime};
 use crate::hierarchy::{Remote, Undone, Writing};
-use crate::invalidation::Reach;
+use crate::invalidation::{Killed, Reach, Stamps};
 use crate::key::{KeyBuf, KeyId};
 use crate::observe::Cause;
 use crate::strategy::Failure;
@@ -119,7 +119,7 @@ impl Inner {
         Ok(there.inspect_err(|_| self.counters.direct.remote_errors())? || here)
     }
 
-    fn outdate_here(&self, id: KeyId) -> (bool, Option<super::Killed>) {
+    fn outdate_here(&self, id: KeyId) -> (bool, Option<Killed>) {
         let now = self.clock.now();
         let entry = self.memory.as_ref().and_then(|memory| memory.get(id));
         let entry = entry.filter(|entry| {
@@ -190,30 +190,22 @@ impl Inner {
 
     /// The value's bytes with another life; `None` if that is none.
     fn changed(&self, key: &str, lying: &Lying, change: Change) -> Option<Writing> {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let moment = |at: Timestamp| match at.since(now) {
-            None => u64::MAX,
-            Some(left) => wall.saturating_add(millis(left)),
-        };
-        let mut envelope = lying.envelope.clone();
+        let now = self.clock.now();
         let life = match change {
             Change::Until(_) if now >= lying.life.fresh_until => return None,
-            Change::Until(until) => {
-                let life = lying.life.until(until);
-                envelope.fresh_until = moment(life.fresh_until);
-                envelope.stale_until = moment(life.stale_until);
-                life
-            }
-            Change::Outdated => {
-                // Long ago: for those whose clock is behind, too.
-                (envelope.fresh_until, envelope.stale_until) = (0, 0);
-                lying.life.outdated(now)
-            }
+            Change::Until(until) => lying.life.until(until),
+            Change::Outdated => lying.life.outdated(now),
         };
         if now >= life.keep_until {
             return None;
         }
-        envelope.keep_until = moment(life.keep_until);
+        let moved = self.envelope(&life, &Stamps::default());
+        let mut envelope = Envelope { keep_until: moved.keep_until, ..lying.envelope.clone() };
+        (envelope.fresh_until, envelope.stale_until) = match change {
+            Change::Until(_) => (moved.fresh_until, moved.stale_until),
+            // Long ago: for those whose clock is behind, too.
+            Change::Outdated => (0, 0),
+        };
         let place = (self.namespace.as_str(), key);
         let bytes = self.wire.with_envelope(place, &lying.bytes, &envelope)?;
         Some(Writing { bytes, ttl: self.remote_ttl(&life), announce: true })

@@ -48,6 +48,30 @@ pub enum Capacity {
     Bytes(u64),
 }
 
+impl Capacity {
+    /// As the builder calls it.
+    pub(crate) fn field(self) -> &'static str {
+        match self {
+            Self::Entries(_) => "max_entries",
+            Self::Bytes(_) => "max_bytes",
+        }
+    }
+
+    pub(super) fn most(self) -> u64 {
+        match self {
+            Self::Entries(most) | Self::Bytes(most) => most,
+        }
+    }
+
+    /// Each of `parts` alike.
+    pub(super) fn split(self, parts: u64) -> Self {
+        match self {
+            Self::Entries(most) => Self::Entries(most / parts),
+            Self::Bytes(most) => Self::Bytes(most / parts),
+        }
+    }
+}
+
 /// Which entry goes when the memory tier is full.
 ///
 /// Expired entries are reclaimed under each of them; see [`Memory::sweep_every`].
@@ -158,8 +182,7 @@ impl Memory {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         let bound = match self.bound {
-            Capacity::Entries(0) => "max_entries",
-            Capacity::Bytes(0) => "max_bytes",
+            bound if bound.most() == 0 => bound.field(),
             _ if self.sweep_every.is_zero() => {
                 let message = "sweep_every must be longer than zero; leave it out for 10 seconds";
                 return Err(Error::config("memory", message));

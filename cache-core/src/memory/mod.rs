@@ -21,7 +21,7 @@ mod sweeper;
 mod ttl;
 mod weight;
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use config::{Capacity, Eviction, Memory};
 pub(crate) use gone::Gone;
@@ -58,6 +58,14 @@ trait Engine {
     fn bytes(&self) -> u64;
     /// How many entries left, or were not kept, for want of room.
     fn evictions(&self) -> u64;
+    /// How many parts it is split into, each with its part of the bound.
+    fn shards(&self) -> u64 {
+        1
+    }
+    /// Takes another bound of the same kind, and gives back what goes beyond it.
+    fn resize(&self, _: Capacity) -> Result<Gone, String> {
+        Err("this engine can't change its bound while it runs; build the cache anew".to_owned())
+    }
 }
 
 /// The memory tier of one cache.
@@ -66,7 +74,7 @@ pub(crate) struct MemoryTier {
     weighers: weight::Weighers,
     schedule: schedule::Schedule,
     eviction: Eviction,
-    capacity: Capacity,
+    capacity: Mutex<Capacity>,
     signals: Arc<Signals>,
 }
 
@@ -107,7 +115,7 @@ impl MemoryTier {
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
         let (weighers, signals) = (config.weighers.clone(), Arc::clone(signals));
-        let (eviction, capacity) = (config.eviction, config.bound);
+        let (eviction, capacity) = (config.eviction, Mutex::new(config.bound));
         Ok(Self { kind, weighers, schedule, eviction, capacity, signals })
     }
 
@@ -116,7 +124,25 @@ impl MemoryTier {
     }
 
     pub(crate) fn capacity(&self) -> Capacity {
-        self.capacity
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes another bound; gives back what goes beyond it.
+    pub(crate) fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+        // Held meanwhile, so that of two callers the later one's holds in every part.
+        let mut held = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+        let (field, least) = (held.field(), self.engine().shards());
+        if field != bound.field() {
+            return Err(format!("the memory tier is bounded by `{field}`; build the cache anew"));
+        }
+        if bound.most() < least {
+            return Err(format!(
+                "the memory tier is split into {least} parts, so that {least} is the least; build the cache anew"
+            ));
+        }
+        let gone = self.engine().resize(bound)?;
+        *held = bound;
+        Ok(gone)
     }
 
     fn engine(&self) -> &dyn Engine {

@@ -88,15 +88,30 @@ impl Equivalent<Slot> for Named {
     }
 }
 
+thread_local! {
+    /// What goes out because this thread changes the bound: the crate would drop it and tell nobody but the
+    /// lifecycle.
+    static SURPLUS: RefCell<Option<Gone>> = const { RefCell::new(None) };
+}
+
 /// Collects what an insert pushes out, to be dropped by whoever inserts.
 #[derive(Clone)]
-struct Collect;
+struct Collect {
+    ledger: Arc<Ledger>,
+}
 
 impl Lifecycle<Slot, u64> for Collect {
     type RequestState = SmallVec<[(Slot, u64); 2]>;
 
     fn on_evict(&self, gone: &mut Self::RequestState, slot: Slot, weight: u64) {
-        gone.push((slot, weight));
+        // (A thread that ends may have no thread-locals any more, and changes no bound.)
+        if SURPLUS.try_with(|surplus| surplus.borrow().is_none()).unwrap_or(true) {
+            gone.push((slot, weight));
+            return;
+        }
+        self.ledger.left(weight);
+        self.ledger.evicted(1);
+        SURPLUS.with_borrow_mut(|surplus| surplus.get_or_insert_default().add(slot.entry));
     }
 }
 
@@ -128,7 +143,7 @@ const TYPICAL: u64 = 1024;
 
 pub(super) struct Quick {
     cache: Cache<Slot, u64, Weigher, Identity, Collect>,
-    ledger: Box<Ledger>,
+    ledger: Arc<Ledger>,
     bound: Capacity,
 }
 
@@ -148,14 +163,16 @@ impl Quick {
         // Room for the entries is taken as they come, not in advance.
         let estimated = usize::try_from(entries).unwrap_or(usize::MAX).min(1 << 20);
         let options = options.estimated_items_capacity(estimated).weight_capacity(capacity).build();
+        let ledger = Arc::<Ledger>::default();
+        let collect = Collect { ledger: Arc::clone(&ledger) };
         let cache = match options {
-            Ok(options) => Cache::with_options(options, weigher, Identity, Collect),
-            Err(_) => Cache::with(estimated, capacity, weigher, Identity, Collect),
+            Ok(options) => Cache::with_options(options, weigher, Identity, collect),
+            Err(_) => Cache::with(estimated, capacity, weigher, Identity, collect),
         };
         // It rounds each shard's part up; a bound is a bound.
         let shards = cache.num_shards() as u64;
         cache.set_capacity(capacity / shards * shards);
-        Self { cache, ledger: Box::default(), bound }
+        Self { cache, ledger, bound }
     }
 }
 
@@ -241,5 +258,16 @@ impl Engine for Quick {
 
     fn evictions(&self) -> u64 {
         self.ledger.evictions()
+    }
+
+    fn shards(&self) -> u64 {
+        self.cache.num_shards() as u64
+    }
+
+    fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+        let shards = self.shards();
+        SURPLUS.set(Some(Gone::default()));
+        self.cache.set_capacity(bound.most() / shards * shards);
+        Ok(SURPLUS.take().unwrap_or_default())
     }
 }

@@ -62,6 +62,25 @@ impl Shard {
         self.take(id)
     }
 
+    /// Takes another bound, and whatever goes beyond it.
+    fn resize(&mut self, bound: Capacity) -> Vec<Stored> {
+        self.bound = bound;
+        let mut out = Vec::new();
+        while self.exceeds()
+            && let Some(entry) = self.evict()
+        {
+            out.push(entry);
+        }
+        out
+    }
+
+    fn exceeds(&self) -> bool {
+        match self.bound {
+            Capacity::Entries(most) => self.slots.len() as u64 > most,
+            Capacity::Bytes(most) => self.bytes > most,
+        }
+    }
+
     /// Whether an entry of this weight goes beyond the bound, beside what is here.
     fn overflows(&self, weight: u64) -> bool {
         match self.bound {
@@ -121,10 +140,7 @@ impl Ttl {
             Capacity::Bytes(bytes) => (bytes, SMALLEST_BYTES),
         };
         let shards = 1 << (whole / smallest).clamp(1, MOST_SHARDS).ilog2();
-        let part = match bound {
-            Capacity::Entries(entries) => Capacity::Entries(entries / shards),
-            Capacity::Bytes(bytes) => Capacity::Bytes(bytes / shards),
-        };
+        let part = bound.split(shards);
         let shards = (0..shards).map(|_| RwLock::new(Shard::new(part))).collect();
         Self { shards, evicted: AtomicU64::new(0) }
     }
@@ -218,6 +234,21 @@ impl Engine for Ttl {
 
     fn evictions(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
+    }
+
+    fn shards(&self) -> u64 {
+        self.shards.len() as u64
+    }
+
+    fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+        let part = bound.split(self.shards());
+        let mut gone = Gone::default();
+        for shard in &self.shards {
+            let out = shard.write().unwrap_or_else(PoisonError::into_inner).resize(part);
+            self.evicted.fetch_add(out.len() as u64, Ordering::Relaxed);
+            out.into_iter().for_each(|entry| gone.add(entry));
+        }
+        Ok(gone)
     }
 }
 

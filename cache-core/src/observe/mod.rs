@@ -11,13 +11,16 @@
 //! | `signal` | what left memory, and changes of state |
 //! | `load` | one load: its span, its time, its failure |
 //! | `metrics` | the statistics through the `metrics` facade |
+//! | `health`, `monitor` | how the cache is; checks with thresholds |
 
 mod counters;
 mod functions;
+mod health;
 mod histogram;
 mod load;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod monitor;
 mod report;
 mod signal;
 mod stats;
@@ -25,8 +28,13 @@ mod table;
 
 pub(crate) use counters::{Counters, Tally};
 use functions::Functions;
+pub(crate) use health::Moment;
+pub use health::{
+    BreakerHealth, BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status,
+};
 pub use histogram::Timing;
 pub(crate) use load::Spans;
+pub use monitor::{Alert, AlertState, Monitor, Monitoring};
 pub use report::FunctionStats;
 pub use signal::{CacheListener, Cause, Signal};
 pub(crate) use signal::{Change, Signals};

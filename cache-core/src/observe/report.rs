@@ -58,7 +58,7 @@ impl Inner {
             entries: memory.map_or(0, |memory| memory.len()),
             bytes: memory.map_or(0, |memory| memory.bytes()),
             in_flight: self.fences.len() as u64,
-            breaker: self.remote.as_ref().map(|remote| remote.breaker()).unwrap_or_default(),
+            breaker: self.remote.as_ref().map(|remote| remote.breaker_state()).unwrap_or_default(),
             ..stats
         }
     }

@@ -219,10 +219,8 @@ impl Signals {
     pub(crate) fn note(&self, change: Change) {
         let cache = &*self.cache;
         match change {
-            Change::Remote { up: true } => {
-                tracing::info!(cache, "larder: the remote tier answers again")
-            }
-            Change::Remote { up: false } => tracing::info!(cache, "larder: the remote tier fails"),
+            // Told as a change of the tier's state.
+            Change::Remote { .. } => {}
             Change::Breaker { open: true } => {
                 tracing::warn!(
                     cache,

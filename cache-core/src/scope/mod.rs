@@ -12,7 +12,7 @@ mod switch;
 mod transaction;
 
 pub(crate) use gate::{beside, hides, shadowed};
-pub(crate) use live::is_quiet;
+pub(crate) use live::{Live, is_quiet};
 pub use off::{without_cache, without_cache_sync};
 pub(crate) use switch::Switch;
 pub use switch::{disable, enable, is_enabled};

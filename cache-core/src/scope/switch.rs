@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::live::Live;
 use crate::cache::Cache;
+use crate::registry::world;
 
 /// On unless it was switched off.
 #[derive(Debug, Default)]
@@ -51,8 +52,16 @@ impl Switch {
     }
 }
 
+/// The switch of the process, or of the test kit that the caller runs in.
+fn with_process<T>(act: impl FnOnce(&Switch) -> T) -> T {
+    match world::current() {
+        Some(world) => act(&world.switch),
+        None => act(&PROCESS),
+    }
+}
+
 pub(super) fn process_is_off() -> bool {
-    PROCESS.is_off()
+    with_process(Switch::is_off)
 }
 
 /// Switches caching off in the whole process, until [`enable`].
@@ -62,6 +71,8 @@ pub(super) fn process_is_off() -> bool {
 /// counts: evictions are carried out, and a put (or a refresh) evicts its key instead. So nothing
 /// old is there when caching is switched on again. A load that began before may still store its
 /// value, unless an eviction came meanwhile.
+///
+/// In a test kit (`testing::Kit`) it concerns those who run in the kit, and nobody else.
 ///
 /// Listings and statistics still say what is there. Takes effect for calls that begin after it returns. Twice is the same as once.
 ///
@@ -80,18 +91,18 @@ pub(super) fn process_is_off() -> bool {
 /// # }
 /// ```
 pub fn disable() {
-    PROCESS.set(true);
+    with_process(|switch| switch.set(true));
 }
 
 /// Switches caching on again, after [`disable`]. Caches and scopes that are switched off by themselves
 /// stay so.
 pub fn enable() {
-    PROCESS.set(false);
+    with_process(|switch| switch.set(false));
 }
 
 /// Whether caching is on in the process. Default: yes.
 pub fn is_enabled() -> bool {
-    !PROCESS.is_off()
+    !process_is_off()
 }
 
 impl Cache {

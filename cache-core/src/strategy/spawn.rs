@@ -5,11 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 
 use crate::backend::BoxFuture;
+use crate::registry::world;
 
 /// Runs `work` in the background: on the current tokio runtime, or on a thread of its own where
-/// there is none (sync functions of a program without a runtime).
+/// there is none (sync functions of a program without a runtime). It stays in its caller's test kit.
 pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
-    spawn_boxed(Box::pin(work));
+    match world::current() {
+        Some(world) => spawn_boxed(Box::pin(world.run(Box::pin(work)))),
+        None => spawn_boxed(Box::pin(work)),
+    }
 }
 
 /// Compiled once: what a runtime makes of a future is a lot of code.

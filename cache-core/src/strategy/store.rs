@@ -12,6 +12,7 @@ use crate::hierarchy::{Lease, Trying, Writing};
 use crate::invalidation::{Committed, Overtaken, Reach, Ticket};
 use crate::key::KeyId;
 use crate::observe::Cause;
+use crate::registry::world::{self, carried};
 use crate::site::Site;
 
 /// Where a loaded value may go.
@@ -93,7 +94,9 @@ impl Inner {
     ) -> Result<(), crate::Error> {
         let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
         let key = entry.key.to_string();
+        // A value's `Serialize` may call cached functions: it stays in its caller's test kit.
         let writing = async move { inner.write_now(committed, codec, &entry, terms).await };
+        let writing = carried(world::current(), writing);
         match tokio::runtime::Handle::try_current() {
             // A task that was cancelled with its runtime has dropped its guard: the eviction is owed.
             Ok(runtime) => match runtime.spawn(writing).await {

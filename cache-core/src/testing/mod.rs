@@ -1,10 +1,25 @@
 //! The test kit (feature `testing`).
 //!
-//! [`Clock::manual`](crate::Clock::manual) drives time, [`conformance`] checks a custom backend
-//! against the [`Backend`](crate::Backend) trait's docs.
+//! - [`Kit`] and [`isolated`]: caches of a test's own, for whatever cached functions it calls, with a clock that it
+//!   drives ([`Clock::manual`](crate::Clock::manual)) and counts that it can assert on.
+//! - [`Recording`] and [`Faulty`]: what was asked of a backend; a backend that fails on command.
+//! - [`conformance`](fn@conformance) and [`conformance!`](macro@conformance): whether a backend does what the docs of
+//!   [`Backend`](crate::Backend) and [`Leases`](crate::Leases) say.
+//!
+//! The guide `larder::guide::testing` shows how they are used.
 
+mod backend;
 #[doc(hidden)]
 pub mod bytes;
 mod conformance;
+mod kit;
 
+#[doc(inline)]
+pub use crate::conformance;
+pub use backend::{
+    At, Damage, Faults, Faulty, Gate, Log, Operation, Outcome, Recorded, Recording, Weather,
+};
 pub use conformance::conformance;
+#[doc(hidden)]
+pub use conformance::{Rule, RuleSet, check, rules};
+pub use kit::{Counts, Expect, Kit, KitBuilder, carried, isolated};

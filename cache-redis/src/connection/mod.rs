@@ -12,6 +12,7 @@ mod pool;
 mod request;
 mod sentinel;
 mod source;
+mod state;
 mod supervisor;
 
 use std::sync::{Arc, OnceLock};

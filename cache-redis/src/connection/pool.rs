@@ -53,6 +53,10 @@ impl Pool {
         self.supervisors.iter().any(Supervisor::is_ready)
     }
 
+    pub(super) fn supervisors(&self) -> &[Supervisor] {
+        &self.supervisors
+    }
+
     /// A key's requests all take one way, so that they can't overtake each other.
     pub(super) fn of(&self, route: &Route) -> &Supervisor {
         let number = match route {

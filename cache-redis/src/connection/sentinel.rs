@@ -20,8 +20,9 @@ use super::source::{Opened, connect, open};
 use crate::config::{Endpoint, addressed};
 use crate::errors::Fault;
 
-/// How long the slower Sentinels are waited for once one has answered.
-const GRACE: Duration = Duration::from_millis(50);
+/// How long the slower Sentinels are waited for once one has answered: after a failover one of them knows, and the
+/// others hear of it within two seconds.
+const GRACE: Duration = Duration::from_millis(150);
 
 /// How long one Sentinel may take.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -67,20 +68,28 @@ impl Sentinels {
         opinions.first().is_some_and(|opinion| opinion.node != *node)
     }
 
-    /// Waits until a Sentinel says that there is another master, but no longer than `limit`.
-    pub(super) async fn news(&self, link: &mut Option<PubSubStream>, limit: Duration) {
+    /// Waits until a Sentinel says that there is another master, but no longer than `limit`; whom it names.
+    pub(super) async fn news(
+        &self,
+        link: &mut Option<PubSubStream>,
+        limit: Duration,
+    ) -> Option<Node> {
         let until = Instant::now() + limit;
         if link.is_none() {
             *link = timeout(PATIENCE, self.listen()).await.ok().flatten();
         }
-        let heard = match link {
-            Some(news) => {
-                timeout_at(until, poll_fn(|context| Pin::new(&mut *news).poll_next(context))).await
-            }
-            None => return sleep_until(until).await,
+        let Some(news) = link else {
+            sleep_until(until).await;
+            return None;
         };
-        if matches!(heard, Ok(None)) {
-            *link = None;
+        let next = poll_fn(|context| Pin::new(&mut *news).poll_next(context));
+        match timeout_at(until, next).await {
+            Ok(Some(message)) => switched(&self.master, message.get_payload_bytes()),
+            Ok(None) => {
+                *link = None;
+                None
+            }
+            Err(_) => None,
         }
     }
 
@@ -159,6 +168,14 @@ async fn opinion(sentinel: &Client, master: &str) -> Result<Option<Opinion>, Red
     Ok(read(answer))
 }
 
+/// Who is the master now, as `+switch-master` says it: the name, the old address and the new one.
+fn switched(master: &str, message: &[u8]) -> Option<Node> {
+    let words: Vec<&str> = std::str::from_utf8(message).ok()?.split(' ').collect();
+    let [name, _, _, host, port] = words[..] else { return None };
+    let node = Node { host: host.to_owned(), port: port.parse().ok()? };
+    (name == master).then_some(node)
+}
+
 /// The fields of the answer come as a list of names and values, or as a map.
 fn read(answer: Value) -> Option<Opinion> {
     let fields: Vec<(Value, Value)> = match answer {
@@ -186,5 +203,21 @@ fn text(value: &Value) -> Option<&str> {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
         Value::SimpleString(text) => Some(text),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_of_this_master_names_the_new_one() {
+        let message = b"main 127.0.0.1 7000 10.0.0.2 7001";
+        let node = Node { host: "10.0.0.2".to_owned(), port: 7001 };
+        assert_eq!(switched("main", message), Some(node));
+        assert_eq!(switched("other", message), None);
+        for nonsense in [&b"main"[..], b"", b"main a 1 b x", b"\xff"] {
+            assert_eq!(switched("main", nonsense), None);
+        }
     }
 }

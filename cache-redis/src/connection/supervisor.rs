@@ -66,6 +66,15 @@ enum Phase {
     Closed,
 }
 
+/// A phase as others may see it.
+pub(super) enum Seen {
+    Ready,
+    Idle,
+    Connecting,
+    /// So many attempts in a row failed, the last of them with this.
+    Failed(u32, Fault),
+}
+
 /// A connection and the record of its silence.
 struct Link {
     connection: MultiplexedConnection,
@@ -99,6 +108,20 @@ impl Supervisor {
     /// Whether there is a connection now.
     pub(super) fn is_ready(&self) -> bool {
         matches!(&*self.shared.phase.borrow(), Phase::Ready(_))
+    }
+
+    /// What is known of the connection, and who was last chosen among several servers.
+    pub(super) fn look(&self) -> (Seen, Option<Node>) {
+        let chosen = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let seen = match &*self.shared.phase.borrow() {
+            Phase::Ready(_) => Seen::Ready,
+            Phase::Idle => Seen::Idle,
+            Phase::Connecting { last: None, .. } => Seen::Connecting,
+            Phase::Connecting { failures, last: Some(fault), .. }
+            | Phase::Failed { failures, fault, .. } => Seen::Failed(*failures, fault.clone()),
+            Phase::Closed => Seen::Failed(0, Fault::closed()),
+        };
+        (seen, chosen)
     }
 
     /// Sends the commands together, and returns the answer to each.
@@ -355,10 +378,12 @@ async fn look_around(shared: Weak<Shared>, link: Weak<Link>, node: Node) {
     };
     let mut news = None;
     while link.strong_count() > 0 {
-        sentinels.news(&mut news, LOOK_AROUND).await;
-        if sentinels.have_left(&node).await
-            && let (Some(shared), Some(link)) = (shared.upgrade(), link.upgrade())
-        {
+        // The Sentinel that tells of it may be the first to know: the others are not asked then.
+        let left = match sentinels.news(&mut news, LOOK_AROUND).await {
+            Some(named) => named != node,
+            None => sentinels.have_left(&node).await,
+        };
+        if left && let (Some(shared), Some(link)) = (shared.upgrade(), link.upgrade()) {
             shared.discard(&link, "the Sentinels name another master");
         }
     }

@@ -4,6 +4,8 @@
 mod generations;
 mod leases;
 mod notices;
+mod replace;
+mod rules;
 mod values;
 
 use std::future::{Future, poll_fn};
@@ -16,30 +18,44 @@ use bytes::Bytes;
 use crate::backend::{Backend, Write};
 use crate::key::random;
 
+pub use rules::{Rule, RuleSet, check, rules};
+
 /// Runs the whole suite over a backend. It writes only below a random prefix, so it may run
 /// against a store that holds other things. Needs a tokio runtime with time.
 ///
-/// A backend without [`leases`](Backend::leases) has nothing to prove about them.
+/// A backend without [`leases`](Backend::leases) has nothing to prove about them, and one whose
+/// [`subscribe`](Backend::subscribe) is unsupported nothing about notices. The macro
+/// [`conformance!`](macro@crate::testing::conformance) makes a test of each rule instead, so that failures have names.
 ///
 /// # Panics
 /// With the behaviour that does not hold.
 pub async fn conformance(backend: &dyn Backend) {
-    let prefix = format!("conformance-{:x}", random());
-    let suite = Suite { backend, prefix };
-    suite.names().await;
-    suite.values().await;
-    suite.generations().await;
-    suite.notices().await;
-    suite.leases().await;
-    suite.survives_cancellation().await;
+    let has_leases = backend.leases().is_some();
+    let has_bus = Suite::new(backend).try_ear("any").await.is_some();
+    for rule in rules() {
+        let is_meant = match rule.set {
+            RuleSet::Values => true,
+            RuleSet::Bus => has_bus,
+            RuleSet::Leases => has_leases,
+            RuleSet::NoBus | RuleSet::NoLeases => false,
+        };
+        if is_meant {
+            rule.holds(backend).await;
+        }
+    }
 }
 
-struct Suite<'a> {
+/// A backend, and keys in it that nobody else has.
+pub(crate) struct Suite<'a> {
     backend: &'a dyn Backend,
     prefix: String,
 }
 
-impl Suite<'_> {
+impl<'a> Suite<'a> {
+    fn new(backend: &'a dyn Backend) -> Self {
+        Self { backend, prefix: format!("conformance-{:x}", random()) }
+    }
+
     fn key(&self, name: &str) -> String {
         format!("{}:{name}", self.prefix)
     }
@@ -53,22 +69,6 @@ impl Suite<'_> {
     async fn set(&self, key: &str, value: &'static str, ttl: Option<Duration>) {
         let write = Write { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl };
         self.backend.set(&[write], None).await.expect("set");
-    }
-
-    async fn names(&self) {
-        assert!(!self.backend.name().is_empty(), "a backend has a name");
-        self.backend.ping().await.expect("ping");
-    }
-
-    async fn survives_cancellation(&self) {
-        let key = self.key("cancelled");
-        for _ in 0..20 {
-            let get = self.backend.get_many(std::slice::from_ref(&"x"));
-            let _ = tokio::time::timeout(Duration::from_micros(1), get).await;
-        }
-        self.set(&key, "after", None).await;
-        let after = Some(Bytes::from_static(b"after"));
-        assert_eq!(self.get(&key).await, after, "a dropped future leaves the backend usable");
     }
 }
 

@@ -9,24 +9,97 @@ use super::Suite;
 use crate::BackendErrorKind;
 use crate::backend::{Listener, Notice, Subscription, Write};
 
+/// How long a notice may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Suite<'_> {
-    pub(super) async fn notices(&self) {
-        let Some(ear) = self.ear("channel").await else { return };
+    pub(super) async fn has_no_bus(&self) {
+        let has = self.try_ear("any").await.is_some();
+        assert!(!has, "the backend has a bus, which is to be tested: remove `bus = false`");
+    }
+
+    pub(super) async fn notices_arrive_in_order(&self) {
+        let ear = self.ear("ordered").await;
         self.backend.publish(&ear.notice("1")).await.expect("publish");
         self.backend.remove(&[&self.key("absent")], Some(&ear.notice("2"))).await.expect("remove");
         let write = Write { key: self.key("told"), value: Bytes::new(), ttl: None };
         self.backend.set(&[write], Some(&ear.notice("3"))).await.expect("set");
-        self.backend
-            .publish(&Notice { channel: self.key("other"), message: Bytes::new() })
-            .await
-            .expect("publish elsewhere");
         self.backend.publish(&ear.notice("4")).await.expect("publish");
-        ear.hears(&["1", "2", "3", "4"], "in order, of this channel only, also for absent keys")
-            .await;
+        ear.hears(&["1", "2", "3", "4"], "all in their order, whatever they were sent with").await;
+    }
+
+    pub(super) async fn notices_reach_their_channel_only(&self) {
+        let (ear, other) = (self.ear("channel").await, self.ear("channel:other").await);
+        self.backend.publish(&other.notice("other")).await.expect("publish");
+        self.backend.publish(&ear.notice("mine")).await.expect("publish");
+        self.backend.publish(&other.notice("another")).await.expect("publish");
+        ear.hears(&["mine"], "what is published on its channel").await;
+        other.hears(&["other", "another"], "what is published on its channel").await;
+        ear.hears(&["mine"], "nothing of another channel").await;
+    }
+
+    pub(super) async fn notices_reach_every_listener(&self) {
+        let (one, two) = (self.ear("shared").await, self.ear("shared").await);
+        self.backend.publish(&one.notice("for all")).await.expect("publish");
+        one.hears(&["for all"], "the first listener of a channel").await;
+        two.hears(&["for all"], "the second listener of a channel").await;
+    }
+
+    pub(super) async fn sets_tell_after_they_stored(&self) {
+        let (ear, key) = (self.ear("stored").await, self.key("told-of"));
+        for text in ["1", "2", "3"] {
+            let before = ear.count();
+            let write =
+                Write { key: key.clone(), value: Bytes::from_static(text.as_bytes()), ttl: None };
+            let (writes, notice) = ([write], ear.notice(text));
+            // Without a pause: what is told too early is to be caught.
+            let told = async {
+                while ear.count() == before {
+                    tokio::task::yield_now().await;
+                }
+                self.get(&key).await
+            };
+            let told = tokio::time::timeout(PATIENCE, told);
+            let set = self.backend.set(&writes, Some(&notice));
+            let (set, found) = tokio::join!(set, told);
+            set.expect("set");
+            let found = found.expect("a set is told of within five seconds");
+            assert_eq!(found.as_deref(), Some(text.as_bytes()), "who hears of a set reads it");
+        }
+    }
+
+    pub(super) async fn removals_tell_also_of_absent_keys(&self) {
+        let (ear, key) = (self.ear("removed").await, self.key("removed-with-notice"));
+        self.set(&key, "x", None).await;
+        for text in ["there", "gone"] {
+            self.backend.remove(&[&key], Some(&ear.notice(text))).await.expect("remove");
+        }
+        self.backend.remove(&[], Some(&ear.notice("no keys"))).await.expect("remove");
+        ear.hears(&["there", "gone", "no keys"], "a removal is told of, whatever was there").await;
+        assert_eq!(self.get(&key).await, None, "and it removes");
+    }
+
+    pub(super) async fn dropped_subscriptions_hear_nothing(&self) {
+        let (gone, stays) = (self.ear("left").await, self.ear("left").await);
+        self.backend.publish(&gone.notice("before")).await.expect("publish");
+        gone.hears(&["before"], "a subscription that stands").await;
+        let heard = gone.leave();
+        // What was under way may still arrive.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let before = heard.log().messages.len();
+        self.backend.publish(&stays.notice("after")).await.expect("publish");
+        stays.hears(&["before", "after"], "another subscription of the channel stays").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(heard.log().messages.len(), before, "a dropped subscription hears nothing");
+    }
+
+    pub(super) async fn ear(&self, channel: &str) -> Ear {
+        let ear = self.try_ear(channel).await;
+        ear.expect("the backend has no bus: write `bus = false` if nobody else can see the store")
     }
 
     /// Listens to a channel; `None` if the backend has nobody to tell.
-    pub(super) async fn ear(&self, channel: &str) -> Option<Ear> {
+    pub(super) async fn try_ear(&self, channel: &str) -> Option<Ear> {
         let heard = Arc::new(Heard::default());
         let channel = self.key(channel);
         let subscription = match self.backend.subscribe(&channel, Arc::clone(&heard) as _) {
@@ -35,7 +108,7 @@ impl Suite<'_> {
             Err(error) => panic!("subscribe: {error}"),
         };
         heard.until("connected", |heard| heard.connected).await;
-        Some(Ear { channel, heard, _subscription: subscription })
+        Some(Ear { channel, heard, subscription })
     }
 }
 
@@ -43,12 +116,22 @@ impl Suite<'_> {
 pub(super) struct Ear {
     channel: String,
     heard: Arc<Heard>,
-    _subscription: Subscription,
+    subscription: Subscription,
 }
 
 impl Ear {
     pub(super) fn notice(&self, text: &'static str) -> Notice {
         Notice { channel: self.channel.clone(), message: Bytes::from_static(text.as_bytes()) }
+    }
+
+    /// Ends the subscription.
+    fn leave(self) -> Arc<Heard> {
+        drop(self.subscription);
+        self.heard
+    }
+
+    fn count(&self) -> usize {
+        self.heard.log().messages.len()
     }
 
     /// Waits for as many messages, which must be these.
@@ -73,14 +156,14 @@ impl Heard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn until(&self, what: &str, holds: impl Fn(&Log) -> bool) {
-        for _ in 0..500 {
-            if holds(&self.log()) {
-                return;
+    async fn until(&self, what: &str, holds: impl Fn(&Log) -> bool + Send) {
+        let told = async {
+            while !holds(&self.log()) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the listener was not told within five seconds: {what}");
+        };
+        let told = tokio::time::timeout(PATIENCE, told).await;
+        told.unwrap_or_else(|_| panic!("the listener was not told within five seconds: {what}"));
     }
 }
 

@@ -1,146 +1,177 @@
 //! Reading, storing, removing and finding values.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::Suite;
-use crate::backend::{Acquire, Acquired, MARK, Write};
-use crate::{BackendErrorKind, Pattern};
+use crate::Pattern;
+use crate::backend::{BackendResult, Write};
 
 impl Suite<'_> {
-    pub(super) async fn values(&self) {
-        self.reads_what_was_set().await;
-        self.replaces_value_and_ttl().await;
-        self.expires().await;
-        self.removes().await;
-        self.replaces_what_was_seen().await;
-        self.scans_literally().await;
+    pub(super) async fn has_a_name(&self) {
+        assert!(!self.backend.name().is_empty(), "a backend has a name");
     }
 
-    async fn reads_what_was_set(&self) {
+    pub(super) async fn answers_a_ping(&self) {
+        self.backend.ping().await.expect("ping");
+    }
+
+    pub(super) async fn reads_what_was_set(&self) {
+        let key = self.key("a");
+        assert_eq!(self.get(&key).await, None, "an absent key is None");
+        self.set(&key, "one", None).await;
+        assert_eq!(self.get(&key).await, Some(Bytes::from_static(b"one")), "what was set is read");
+        self.set(&key, "two", None).await;
+        assert_eq!(self.get(&key).await, Some(Bytes::from_static(b"two")), "a set replaces");
+    }
+
+    pub(super) async fn answers_as_many_as_were_asked(&self) {
         let (a, b) = (self.key("a"), self.key("b"));
-        assert_eq!(self.get(&a).await, None, "an absent key is None");
         self.set(&a, "one", None).await;
         let found = self.backend.get_many(&[&b, &a, &b, &a]).await.expect("get_many");
         let one = Some(Bytes::from_static(b"one"));
-        assert_eq!(
-            found,
-            [None, one.clone(), None, one],
-            "in the keys' order, twice if asked twice"
-        );
+        let expected = [None, one.clone(), None, one];
+        assert_eq!(found, expected, "in the keys' order, twice if asked twice");
+        assert_eq!(self.backend.get_many(&[]).await.expect("no keys"), [], "no keys, no results");
+    }
+
+    pub(super) async fn answers_each_key_by_itself(&self) {
+        let (a, b) = (self.key("a"), self.key("b"));
+        self.set(&a, "one", None).await;
+        let found = self.backend.get_many(&[&b, &a, &b, &a]).await.expect("get_many");
         let each = self.backend.get_each(&[&b, &a, &b, &a]).await;
         let each: Result<Vec<_>, _> = each.into_iter().collect();
         assert_eq!(each.expect("get_each"), found, "each key by itself is answered the same");
         assert!(self.backend.get_each(&[]).await.is_empty(), "no keys, no results");
-        assert_eq!(self.backend.get_many(&[]).await.expect("no keys"), [], "no keys, no results");
-        let odd = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\"");
-        self.set(&odd, "odd", None).await;
-        assert_eq!(self.get(&odd).await, Some(Bytes::from_static(b"odd")), "keys are opaque");
-        let empty = self.key("empty");
-        self.set(&empty, "", None).await;
-        assert_eq!(self.get(&empty).await, Some(Bytes::new()), "an empty value is a value");
+    }
+
+    pub(super) async fn takes_opaque_keys(&self) {
+        let odd = ["odd \u{1F980} * ? [x] \\ {y} \"z\"", "'; --", "%_", "\n\0\t", "A", "a"];
+        for name in odd {
+            let key = self.key(name);
+            let write = Write { key: key.clone(), value: Bytes::from(name), ttl: None };
+            self.backend.set(&[write], None).await.expect("set");
+        }
+        for name in odd {
+            let found = self.get(&self.key(name)).await;
+            assert_eq!(found, Some(Bytes::from(name)), "keys are opaque: {name:?}");
+        }
+        let long = self.key(&"long".repeat(100));
+        self.set(&long, "long", None).await;
+        assert!(self.get(&long).await.is_some(), "a key of some hundred bytes is a key");
+    }
+
+    pub(super) async fn takes_any_value(&self) {
+        let every: Vec<u8> = (0..=255).collect();
+        for (name, value) in [("empty", vec![]), ("bytes", every), ("large", vec![7; 1 << 20])] {
+            let (key, value) = (self.key(name), Bytes::from(value));
+            let write = Write { key: key.clone(), value: value.clone(), ttl: None };
+            self.backend.set(&[write], None).await.expect("set");
+            assert!(self.get(&key).await == Some(value), "each byte is stored: {name}");
+        }
+    }
+
+    pub(super) async fn takes_many_entries_at_once(&self) {
         let many: Vec<Write> = (0..600)
             .map(|n| Write { key: self.key(&format!("m{n}")), value: vec![7; n].into(), ttl: None })
             .collect();
         self.backend.set(&many, None).await.expect("many entries");
+        self.backend.set(&[], None).await.expect("no entries");
         let keys: Vec<&str> = many.iter().map(|write| write.key.as_str()).collect();
         let found = self.backend.get_many(&keys).await.expect("many keys");
+        assert_eq!(found.len(), 600, "as many results as keys");
         for (write, found) in many.iter().zip(found) {
             assert_eq!(found.as_ref(), Some(&write.value), "each of many entries is stored");
         }
-        let removed = self.backend.remove(&keys, None).await.expect("many keys");
-        assert_eq!(removed, 600, "each of many keys is removed");
+        let (first, rest) = keys.split_at(300);
+        let removed = self.backend.remove(first, None).await.expect("many keys");
+        assert_eq!(removed, 300, "each of many keys is removed");
+        let removed = self.backend.remove_each(&keys, None).await;
+        assert!(removed.failed.is_empty(), "remove_each: {:?}", removed.failed);
+        assert_eq!(removed.count, rest.len() as u64, "absent keys are no failures");
+        let none = self.backend.remove_each(&[], None).await;
+        assert!(none.count == 0 && none.failed.is_empty(), "no keys, nothing removed");
     }
 
-    async fn replaces_value_and_ttl(&self) {
-        let key = self.key("replaced");
-        self.set(&key, "short", Some(Duration::from_millis(40))).await;
-        self.set(&key, "long", None).await;
-        tokio::time::sleep(Duration::from_millis(60)).await;
+    pub(super) async fn reads_the_last_set(&self) {
+        let key = self.key("last");
+        for n in 0..100u64 {
+            let value = Bytes::from(n.to_string());
+            let write = Write { key: key.clone(), value: value.clone(), ttl: None };
+            self.backend.set(&[write], None).await.expect("set");
+            let found = self.get(&key).await;
+            assert_eq!(found, Some(value), "never an older value than the last set that returned");
+        }
+    }
+
+    pub(super) async fn set_replaces_value_and_ttl(&self) {
+        let (longer, shorter) = (self.key("longer"), self.key("shorter"));
+        let brief = Some(Duration::from_millis(40));
+        self.set(&longer, "short", brief).await;
+        self.set(&longer, "long", None).await;
+        self.set(&shorter, "long", None).await;
+        self.set(&shorter, "short", brief).await;
+        tokio::time::sleep(Duration::from_millis(80)).await;
         let long = Some(Bytes::from_static(b"long"));
-        assert_eq!(self.get(&key).await, long, "set replaces the time to live");
+        assert_eq!(self.get(&longer).await, long, "set replaces the time to live");
+        assert_eq!(self.get(&shorter).await, None, "set gives a time to live");
     }
 
-    async fn expires(&self) {
+    pub(super) async fn entries_expire(&self) {
         let key = self.key("expiring");
         self.set(&key, "brief", Some(Duration::from_millis(30))).await;
         tokio::time::sleep(Duration::from_millis(60)).await;
         assert_eq!(self.get(&key).await, None, "an entry is absent after its ttl");
         let removed = self.backend.remove(&[&key], None).await.expect("remove");
         assert_eq!(removed, 0, "an expired entry was not there");
-        self.set(&key, "briefer", Some(Duration::from_nanos(1))).await;
-        self.set(&key, "eternal", Some(Duration::MAX)).await;
-        assert!(self.get(&key).await.is_some(), "an immense ttl is no error");
     }
 
-    async fn replaces_what_was_seen(&self) {
-        let key = self.key("seen");
-        let write = |value: &'static [u8], ttl| Write {
-            key: key.clone(),
-            value: Bytes::from_static(value),
-            ttl,
-        };
-        let second = write(b"second  0123456789abcdee", None);
-        let replace = |seen: &[u8; MARK], write: &Write| {
-            let (seen, write) = (*seen, write.clone());
-            async move { self.backend.replace(seen, &write, None).await }
-        };
-        let absent = match replace(b"0123456789abcdef", &second).await {
-            Err(error) if error.kind() == BackendErrorKind::Unsupported => return,
-            absent => absent.expect("replace"),
-        };
-        assert!(!absent, "what is absent is not replaced");
-        assert_eq!(self.get(&key).await, None, "nor stored");
-        self.set(&key, "first   0123456789abcdef", None).await;
-        assert!(!replace(b"another one     ", &second).await.expect("replace"), "another value");
-        let first = Some(Bytes::from_static(b"first   0123456789abcdef"));
-        assert_eq!(self.get(&key).await, first, "another value stays");
-        assert!(replace(b"0123456789abcdef", &second).await.expect("replace"), "the one seen");
-        assert_eq!(self.get(&key).await, Some(second.value.clone()), "and it is stored");
-        let again = replace(b"0123456789abcdef", &second).await.expect("replace");
-        assert!(!again, "once: it is another one now");
-        let brief = write(b"brief   0123456789abcdef", Some(Duration::from_millis(30)));
-        assert!(replace(b"0123456789abcdee", &brief).await.expect("replace"));
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        assert_eq!(self.get(&key).await, None, "with its time to live");
-        assert!(
-            !replace(b"0123456789abcdef", &second).await.expect("replace"),
-            "expired is absent"
-        );
-        self.set(&key, "short", None).await;
-        assert!(
-            !replace(b"0123456789abcdef", &second).await.expect("replace"),
-            "nor is a short one"
-        );
-        // What is stored conditionally ends the lease of its key, as what is stored without a condition.
-        let Some(leases) = self.backend.leases() else { return };
-        self.set(&key, "first   0123456789abcdef", None).await;
-        let request = Acquire {
-            key: &key,
-            token: 7,
-            ttl: Duration::from_secs(5),
-            seen: Some(*b"0123456789abcdef"),
-            generation: 0,
-            steal: false,
-        };
-        let lead = Acquired::Lead { takeovers: 0 };
-        assert_eq!(leases.acquire(request).await.expect("acquire"), lead);
-        assert!(!replace(b"another one     ", &second).await.expect("replace"));
-        let kept = leases.renew(&key, 7, Duration::from_secs(5)).await.expect("renew");
-        assert!(kept, "what is not replaced keeps its lease");
-        assert!(replace(b"0123456789abcdef", &second).await.expect("replace"));
-        let kept = leases.commit(7, &brief, None).await.expect("commit");
-        assert!(!kept, "what is replaced loses its lease");
+    pub(super) async fn takes_any_ttl(&self) {
+        let (briefest, immense) = (self.key("briefest"), self.key("immense"));
+        self.set(&briefest, "briefest", Some(Duration::from_nanos(1))).await;
+        self.set(&immense, "eternal", Some(Duration::MAX)).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert_eq!(self.get(&briefest).await, None, "below a millisecond counts as one");
+        assert!(self.get(&immense).await.is_some(), "an immense ttl is no error");
     }
 
-    async fn removes(&self) {
+    pub(super) async fn removes_and_counts(&self) {
         let (a, b) = (self.key("gone"), self.key("never"));
         self.set(&a, "x", None).await;
         let removed = self.backend.remove(&[&a, &b], None).await.expect("absent keys are no error");
         assert_eq!(removed, 1, "says how many were there");
         assert_eq!(self.get(&a).await, None, "a removed key is absent");
+        let removed = self.backend.remove(&[&a], None).await.expect("twice is no error");
+        assert_eq!(removed, 0, "it is not there twice");
         assert_eq!(self.backend.remove(&[], None).await.expect("no keys"), 0);
+    }
+
+    pub(super) async fn operations_take_effect_in_order(&self) {
+        let key = self.key("ordered");
+        for n in 0..50 {
+            self.set(&key, "there", None).await;
+            let removed = self.backend.remove(&[&key], None).await.expect("remove");
+            assert_eq!(removed, 1, "what one task does one after the other happens so: {n}");
+            assert_eq!(self.get(&key).await, None, "a removal that returned has happened: {n}");
+        }
+    }
+
+    pub(super) async fn survives_cancellation(&self) {
+        let (key, backend) = (self.key("cancelled"), self.backend);
+        for polls in 0..5 {
+            let write = Write { key: self.key("any"), value: Bytes::from_static(b"x"), ttl: None };
+            dropped_after(polls, backend.get_many(&[&key])).await;
+            dropped_after(polls, backend.set(&[write], None)).await;
+            dropped_after(polls, backend.remove(&[&key], None)).await;
+            dropped_after(polls, backend.generations(&[&self.key("gen")])).await;
+            dropped_after(polls, backend.bump(&self.key("gen"))).await;
+        }
+        self.set(&key, "after", None).await;
+        let after = Some(Bytes::from_static(b"after"));
+        assert_eq!(self.get(&key).await, after, "a dropped future leaves the backend usable");
     }
 
     pub(super) async fn scan(&self, pattern: &Pattern) -> Vec<String> {
@@ -158,7 +189,34 @@ impl Suite<'_> {
         keys
     }
 
-    async fn scans_literally(&self) {
+    pub(super) async fn scans_every_key(&self) {
+        let prefix = self.key("scanned");
+        let write = |key: String| Write { key, value: Bytes::from_static(b"x"), ttl: None };
+        let stays: Vec<String> = (0..1500).map(|n| format!("{prefix}:stays-{n:04}")).collect();
+        let goes: Vec<String> = (0..500).map(|n| format!("{prefix}:goes-{n}")).collect();
+        let all: Vec<Write> = stays.iter().chain(&goes).cloned().map(write).collect();
+        self.backend.set(&all, None).await.expect("set");
+        let (pattern, mut cursor, mut found) = (Pattern::prefix(&format!("{prefix}:")), 0, vec![]);
+        for page in 0.. {
+            let next = self.backend.scan(&pattern, cursor).await.expect("scan");
+            found.extend(next.keys);
+            let Some(next) = next.next else { break };
+            cursor = next;
+            // Others come and go meanwhile.
+            let going: Vec<&str> =
+                goes.iter().skip(page * 50).take(50).map(String::as_str).collect();
+            self.backend.remove(&going, None).await.expect("remove");
+            let coming = write(format!("{prefix}:comes-{page}"));
+            self.backend.set(&[coming], None).await.expect("set");
+            assert!(page < 100_000, "a scan comes to an end");
+        }
+        found.retain(|key| key.starts_with(&format!("{prefix}:stays-")));
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len(), stays.len(), "every key that is there all the time is found");
+    }
+
+    pub(super) async fn scans_patterns_literally(&self) {
         let prefix = self.key("scan");
         for name in ["a*b", "a-b", "a?b", "a[b]", "c\\d"] {
             self.set(&format!("{prefix}:{name}"), "x", None).await;
@@ -171,5 +229,16 @@ impl Suite<'_> {
         assert_eq!(bracket, [format!("{prefix}:a[b]")], "a literal `[` is no class");
         let backslash = self.scan(&Pattern::new(&format!("{prefix}:*\\d"))).await;
         assert_eq!(backslash, [format!("{prefix}:c\\d")], "a literal `\\` escapes nothing");
+    }
+}
+
+/// Polls an operation so many times, and drops it. What it answers before does not matter.
+async fn dropped_after<T>(polls: u32, mut operation: BackendResult<'_, T>) {
+    for _ in 0..polls {
+        let polled = poll_fn(|cx| Poll::Ready(operation.as_mut().poll(cx))).await;
+        if polled.is_ready() {
+            return;
+        }
+        tokio::task::yield_now().await;
     }
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use redis::{Cmd, Value, cmd};
 use tokio::time::sleep;
 
@@ -39,56 +41,69 @@ impl Cluster {
     ) -> BoxFuture<'a, Vec<Reply>> {
         Box::pin(async move {
             let mut replies: Vec<Option<Reply>> = vec![None; requests.len()];
-            let mut pending = Vec::with_capacity(requests.len());
-            for (index, request) in requests.iter().enumerate() {
-                pending.push(Item::new(index, request));
-            }
-            while !pending.is_empty() {
-                let view = match self.view(deadline).await {
-                    Ok(view) => view,
-                    Err(fault) => {
-                        fill(&mut replies, &fault);
-                        break;
-                    }
-                };
-                pending = self.round(&view, deadline, on_break, pending, &mut replies).await;
+            let items = requests.iter().enumerate();
+            let mut pending: Vec<Item<'a>> =
+                items.map(|(index, request)| Item::new(index, request)).collect();
+            let mut under_way = FuturesUnordered::new();
+            loop {
+                match self.view(deadline).await {
+                    Ok(view) => under_way.extend(
+                        self.grouped(&view, pending)
+                            .into_iter()
+                            .map(|(node, items)| self.send_group(node, deadline, on_break, items)),
+                    ),
+                    Err(fault) => fill(&mut replies, pending, &fault),
+                }
+                // One node's answers do not wait for another's.
+                let Some((node, items, outcome)) = under_way.next().await else { break };
+                let outcome = items.into_iter().zip(outcome);
+                pending = self.sort_out(&node, deadline, on_break, outcome, &mut replies).await;
                 if deadline.has_passed() {
-                    fill(&mut replies, &Fault::timed_out(deadline.limit, &self.endpoint));
-                    break;
+                    let late = Fault::timed_out(deadline.limit, &self.endpoint);
+                    fill(&mut replies, std::mem::take(&mut pending), &late);
                 }
             }
-            replies.into_iter().flatten().collect()
+            let mut replies: Vec<Reply> = replies.into_iter().flatten().collect();
+            self.tell_parts(&mut replies);
+            replies
         })
     }
 
-    /// Sends what is pending once; returns what has to be sent again.
-    async fn round<'a>(
+    /// What one node can't answer, others can, as long as there are any.
+    fn tell_parts(&self, replies: &mut [Reply]) {
+        let mut faults = replies.iter_mut().filter_map(|reply| match reply {
+            Err(Failure::Fault(fault)) => Some(fault),
+            _ => None,
+        });
+        let Some(first) = faults.next() else { return };
+        if self.is_partly_there() {
+            first.of_a_part();
+            faults.for_each(Fault::of_a_part);
+        }
+    }
+
+    /// Takes down a node's replies; returns what has to be sent again.
+    async fn sort_out<'a>(
         self: &Arc<Self>,
-        view: &View,
+        node: &Node,
         deadline: Deadline,
         on_break: OnBreak,
-        pending: Vec<Item<'a>>,
+        outcome: impl Iterator<Item = (Item<'a>, Reply)>,
         replies: &mut [Option<Reply>],
     ) -> Vec<Item<'a>> {
-        let mut sent = Vec::new();
-        for (node, items) in self.grouped(view, pending) {
-            sent.push(self.send_group(node, deadline, on_break, items));
-        }
         let (mut again, mut elsewhere, mut pause) = (Vec::new(), Vec::new(), false);
-        for (node, items, outcome) in join_all(sent).await {
-            for (mut item, reply) in items.into_iter().zip(outcome) {
-                item.attempts += 1;
-                match self.judge(&mut item, &node, reply, on_break) {
-                    Verdict::Done(reply) => replies[item.index] = Some(reply),
-                    Verdict::Again { pause: wait } => {
-                        pause |= wait;
-                        again.push(item);
-                    }
-                    Verdict::Elsewhere(failure) => elsewhere.push((item, node.clone(), failure)),
-                    Verdict::InSteps(steps) => {
-                        let reply = self.in_steps(&item, deadline, on_break, steps).await;
-                        replies[item.index] = Some(reply);
-                    }
+        for (mut item, reply) in outcome {
+            item.attempts += 1;
+            match self.judge(&mut item, node, reply, on_break) {
+                Verdict::Done(reply) => replies[item.index] = Some(reply),
+                Verdict::Again { pause: wait } => {
+                    pause |= wait;
+                    again.push(item);
+                }
+                Verdict::Elsewhere(failure) => elsewhere.push((item, failure)),
+                Verdict::InSteps(steps) => {
+                    let reply = self.in_steps(&item, deadline, on_break, steps).await;
+                    replies[item.index] = Some(reply);
                 }
             }
         }
@@ -96,10 +111,10 @@ impl Cluster {
             // If that fails, too, nobody else is known to be in charge.
             let _ = self.refreshed(deadline).await;
             let now = self.current();
-            for (mut item, node, failure) in elsewhere {
+            for (mut item, failure) in elsewhere {
                 item.route = item.request.route.clone();
                 let other = match item.slot {
-                    Some(slot) => now.topology.owner(slot).is_some_and(|owner| *owner != node),
+                    Some(slot) => now.topology.owner(slot).is_some_and(|owner| owner != node),
                     None => item.route == Route::Any,
                 };
                 if other {
@@ -233,10 +248,10 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Every request without a reply gets this one.
-fn fill(replies: &mut [Option<Reply>], fault: &Fault) {
-    for reply in replies.iter_mut().filter(|reply| reply.is_none()) {
-        *reply = Some(Err(Failure::Fault(fault.clone())));
+/// All of these get this reply.
+fn fill(replies: &mut [Option<Reply>], items: Vec<Item<'_>>, fault: &Fault) {
+    for item in items {
+        replies[item.index] = Some(Err(Failure::Fault(fault.clone())));
     }
 }
 

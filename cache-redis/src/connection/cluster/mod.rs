@@ -134,6 +134,13 @@ impl Cluster {
         View { topology: Arc::clone(&known.topology), version: known.version }
     }
 
+    /// Whether there is a connection to any master.
+    fn is_partly_there(&self) -> bool {
+        let known = self.known();
+        let ready = |master: &Node| known.pools.get(master).is_some_and(Pool::is_ready);
+        known.topology.masters().iter().any(ready)
+    }
+
     fn pool(&self, node: &Node) -> Result<Pool, Fault> {
         let mut known = self.known();
         if let Some(pool) = known.pools.get(node) {
@@ -175,6 +182,16 @@ impl Cluster {
         if replaced {
             self.takeovers.send_modify(|takeovers| *takeovers += 1);
         }
+    }
+
+    /// The masters, or whom to ask for them as long as they are not known; with the way to each that was used.
+    pub(super) fn ways(&self) -> (&'static str, Vec<(Endpoint, Option<Pool>)>) {
+        let known = self.known();
+        let masters = known.topology.masters();
+        let (role, nodes) =
+            if masters.is_empty() { ("seed", &self.seeds) } else { ("master", &masters) };
+        let way = |node| (self.endpoint.at(node), known.pools.get(node).cloned());
+        (role, nodes.iter().map(way).collect())
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -10,7 +10,7 @@ use crate::backend::{Acquire, Acquired, MARK};
 use crate::testing::conformance::together;
 
 impl Leasing<'_> {
-    pub(super) async fn has_one_holder(&self) {
+    pub(crate) async fn lease_has_one_holder(&self) {
         let (key, second) = (self.key("one"), self.key("second"));
         self.lead(&key, ONE).await;
         let Acquired::Wait(left) = self.acquire(&key, OTHER).await else {
@@ -24,7 +24,7 @@ impl Leasing<'_> {
         assert!(self.holds(&second, OTHER).await, "each key has a lease of its own");
     }
 
-    pub(super) async fn leads_one_of_many(&self) {
+    pub(crate) async fn lease_goes_to_one_of_many(&self) {
         let key = self.key("raced");
         let ask = |token| {
             self.leases.acquire(Acquire {
@@ -44,7 +44,7 @@ impl Leasing<'_> {
         assert_eq!(answers.iter().filter(wait).count(), 49, "the others wait: {answers:?}");
     }
 
-    pub(super) async fn returns_values_not_seen(&self) {
+    pub(crate) async fn acquire_returns_values_not_seen(&self) {
         let key = self.key("seen");
         self.put(&key, MARKED).await;
         let hit = Acquired::Value(Bytes::from_static(MARKED));
@@ -76,7 +76,7 @@ impl Leasing<'_> {
         assert_eq!(self.ask(ask(OTHER, seen)).await, hit, "replaced since it was seen");
     }
 
-    pub(super) async fn returns_values_without_a_mark(&self) {
+    pub(crate) async fn acquire_returns_values_without_a_mark(&self) {
         let key = self.key("short");
         for value in [&b""[..], b"\0", &MARKED[..MARK - 1]] {
             self.put(&key, value).await;
@@ -95,7 +95,7 @@ impl Leasing<'_> {
         assert_eq!(self.ask(request).await, LEAD, "a value that is nothing but its mark");
     }
 
-    pub(super) async fn is_independent_of_the_value(&self) {
+    pub(crate) async fn lease_is_independent_of_the_value(&self) {
         let key = self.key("independent");
         self.lead(&key, ONE).await;
         assert_eq!(self.suite.get(&key).await, None, "a lease is no value");
@@ -117,7 +117,7 @@ impl Leasing<'_> {
         assert_eq!(self.suite.get(&key).await, value, "and when it is given back");
     }
 
-    pub(super) async fn steals(&self) {
+    pub(crate) async fn acquire_steals(&self) {
         let key = self.key("stolen");
         let steal =
             |token| Acquire { key: &key, token, ttl: LONG, seen: None, generation: 0, steal: true };
@@ -131,7 +131,7 @@ impl Leasing<'_> {
         assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)), "and it stays");
     }
 
-    pub(super) async fn ends_older_generations(&self) {
+    pub(crate) async fn acquire_ends_leases_of_older_generations(&self) {
         let key = self.key("outdated");
         let ask = |token, generation| {
             let (seen, steal) = (None, false);
@@ -155,7 +155,7 @@ impl Leasing<'_> {
         assert!(matches!(below, Acquired::Wait(_)), "exactly: {below:?}");
     }
 
-    pub(super) async fn takes_any_key_and_time(&self) {
+    pub(crate) async fn lease_takes_any_key_and_time(&self) {
         let key = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\" } {");
         let ask =
             |ttl| Acquire { key: &key, token: 1, ttl, seen: None, generation: 0, steal: false };

@@ -8,7 +8,7 @@ use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, m
 use crate::backend::{Acquire, Write};
 
 impl Leasing<'_> {
-    pub(super) async fn commits(&self) {
+    pub(crate) async fn commits_for_the_holder_only(&self) {
         let key = self.key("committed");
         self.refuses(&key, ONE, "without a lease").await;
         self.lead(&key, ONE).await;
@@ -24,7 +24,7 @@ impl Leasing<'_> {
         assert_eq!(self.ask(request).await, LEAD, "the next one leads");
     }
 
-    pub(super) async fn commits_for_a_time(&self) {
+    pub(crate) async fn commits_for_a_time(&self) {
         let key = self.key("for-a-time");
         let write = |ttl| Write { key: key.clone(), value: Bytes::from_static(MARKED), ttl };
         let commit = async |ttl| {
@@ -52,15 +52,15 @@ impl Leasing<'_> {
         assert!(self.suite.get(&key).await.is_some(), "an immense ttl is no error");
     }
 
-    pub(super) async fn commits_nothing_without_the_lease(&self) {
+    pub(crate) async fn commits_nothing_without_the_lease(&self) {
         let (mine, other) = (self.key("mine"), self.key("not-mine"));
         self.lead(&mine, ONE).await;
         self.refuses(&other, ONE, "for another key than the lease's").await;
         assert!(self.holds(&mine, ONE).await);
     }
 
-    pub(super) async fn tells_of_what_was_stored(&self) {
-        let Some(ear) = self.suite.ear("lease-channel").await else { return };
+    pub(crate) async fn commit_tells_of_what_was_stored(&self) {
+        let Some(ear) = self.suite.try_ear("lease-channel").await else { return };
         let key = self.key("told");
         let write = Write { key: key.clone(), value: Bytes::from_static(MARKED), ttl: None };
         let commit = async |token, text| {

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER};
+use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark};
 use crate::Pattern;
 use crate::backend::{Acquire, Notice, Write};
 
 impl Leasing<'_> {
-    pub(super) async fn ends_with_a_set(&self) {
+    pub(crate) async fn lease_ends_with_a_set(&self) {
         let keys: Vec<_> = (0..600).map(|n| self.key(&format!("set-{n}"))).collect();
         let some = [&keys[0], &keys[300], &keys[599]];
         for key in some {
@@ -24,7 +24,22 @@ impl Leasing<'_> {
         assert_eq!(self.remove(&keys, None).await, 600);
     }
 
-    pub(super) async fn ends_with_a_removal(&self) {
+    pub(crate) async fn lease_ends_with_a_replacement(&self) {
+        let key = self.key("replaced");
+        self.put(&key, MARKED).await;
+        let (ttl, seen) = (LONG, Some(mark(MARKED)));
+        let request = Acquire { key: &key, token: ONE, ttl, seen, generation: 0, steal: false };
+        assert_eq!(self.ask(request).await, LEAD);
+        let write = Write { key: key.clone(), value: "another one, and longer".into(), ttl: None };
+        let other = b"of yet another..";
+        let Some(replaced) = self.suite.replace(*other, &write, None).await else { return };
+        assert!(!replaced);
+        assert!(self.holds(&key, ONE).await, "the lease of what is not replaced goes on");
+        assert_eq!(self.suite.replace(mark(MARKED), &write, None).await, Some(true));
+        self.refuses(&key, ONE, "after a replacement").await;
+    }
+
+    pub(crate) async fn lease_ends_with_a_removal(&self) {
         let notice = Notice { channel: self.key("nobody"), message: Bytes::new() };
         for notice in [None, Some(&notice)] {
             let (there, absent) = (self.key("removed"), self.key("never-there"));
@@ -49,7 +64,7 @@ impl Leasing<'_> {
         }
     }
 
-    pub(super) async fn revokes_what_matches(&self) {
+    pub(crate) async fn revokes_what_matches(&self) {
         let below = |name: &str| self.key(&format!("revoked:{name}"));
         let (valued, other) = (below("valued"), self.key("not-revoked"));
         let odd = ["a*b", "a-b", "a?b", "a[b]", "c\\d", "{e}", "f}", "g{", "{}", "h:\u{1F980}"];

@@ -4,7 +4,7 @@ use super::{LONG, LONGER_THAN_SHORT, Leasing, ONE, OTHER, SHORT};
 use crate::backend::Acquired;
 
 impl Leasing<'_> {
-    pub(super) async fn renews(&self) {
+    pub(crate) async fn renews_for_the_holder_only(&self) {
         let key = self.key("renewed");
         assert!(!self.holds(&key, ONE).await, "a lease that nobody has is not renewed");
         self.lead(&key, OTHER).await;
@@ -25,7 +25,7 @@ impl Leasing<'_> {
         assert!(self.holds(&key, ONE).await, "a refused renewal leaves the holder its lease");
     }
 
-    pub(super) async fn aborts(&self) {
+    pub(crate) async fn aborts_for_the_holder_only(&self) {
         let key = self.key("aborted");
         let abort = async |token| self.leases.abort(&key, token).await.expect("abort");
         abort(ONE).await;

@@ -17,7 +17,7 @@ impl Leasing<'_> {
         answer
     }
 
-    pub(super) async fn is_taken_when_its_time_is_over(&self) {
+    pub(crate) async fn late_lease_is_taken(&self) {
         let key = self.key("taken");
         for (token, takeovers) in [(ONE, 0), (OTHER, 1), (ONE, 2), (THIRD, 3)] {
             assert_eq!(self.is_late(&key, token).await, Acquired::Lead { takeovers });
@@ -35,7 +35,7 @@ impl Leasing<'_> {
         self.refuses(&key, ONE, "after the new holder's commit").await;
     }
 
-    pub(super) async fn stays_its_holders_until_it_is_taken(&self) {
+    pub(crate) async fn late_lease_stays_its_holders_until_it_is_taken(&self) {
         let key = self.key("late");
         self.is_late(&key, ONE).await;
         self.refuses(&key, OTHER, "of a token that did not ask for the lease").await;
@@ -58,7 +58,7 @@ impl Leasing<'_> {
         assert!(self.commit(&key, ONE, MARKED).await, "which takes no late holder's lease");
     }
 
-    pub(super) async fn ends_when_its_time_is_over(&self) {
+    pub(crate) async fn late_lease_ends_as_one_in_time(&self) {
         let key = |name: &str| self.key(&format!("late-end:{name}"));
         let all = ["aborted", "set", "removed", "revoked"].map(key);
         for key in &all {
@@ -76,7 +76,7 @@ impl Leasing<'_> {
         }
     }
 
-    pub(super) async fn counts_takeovers_for_the_holder(&self) {
+    pub(crate) async fn counts_takeovers_for_the_holder(&self) {
         let key = self.key("kept-count");
         self.is_late(&key, ONE).await;
         self.takes_over(&key, OTHER, 1).await;
@@ -93,7 +93,7 @@ impl Leasing<'_> {
         self.takes_over(&key, THIRD, 2).await;
     }
 
-    pub(super) async fn forgets_takeovers(&self) {
+    pub(crate) async fn forgets_takeovers(&self) {
         let key = |name: &str| self.key(&format!("forgotten:{name}"));
         let taken = ["commit", "abort", "set", "remove", "revoke", "steal", "generation"].map(key);
         let late = ["late-steal", "late-generation"].map(key);

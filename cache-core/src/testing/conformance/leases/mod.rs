@@ -34,35 +34,20 @@ fn mark(value: &[u8]) -> [u8; MARK] {
 }
 
 impl Suite<'_> {
-    pub(super) async fn leases(&self) {
-        let Some(leases) = self.backend.leases() else { return };
-        let suite = Leasing { suite: self, leases };
-        suite.has_one_holder().await;
-        suite.leads_one_of_many().await;
-        suite.returns_values_not_seen().await;
-        suite.returns_values_without_a_mark().await;
-        suite.is_independent_of_the_value().await;
-        suite.steals().await;
-        suite.ends_older_generations().await;
-        suite.renews().await;
-        suite.aborts().await;
-        suite.commits().await;
-        suite.commits_for_a_time().await;
-        suite.commits_nothing_without_the_lease().await;
-        suite.ends_with_a_set().await;
-        suite.ends_with_a_removal().await;
-        suite.revokes_what_matches().await;
-        suite.tells_of_what_was_stored().await;
-        suite.takes_any_key_and_time().await;
-        suite.is_taken_when_its_time_is_over().await;
-        suite.stays_its_holders_until_it_is_taken().await;
-        suite.ends_when_its_time_is_over().await;
-        suite.counts_takeovers_for_the_holder().await;
-        suite.forgets_takeovers().await;
+    pub(super) fn leasing(&self) -> Leasing<'_> {
+        let Some(leases) = self.backend.leases() else {
+            panic!("the backend has no leases: write `leases = false` if that is meant");
+        };
+        Leasing { suite: self, leases }
+    }
+
+    pub(super) async fn has_no_leases(&self) {
+        let has = self.backend.leases().is_some();
+        assert!(!has, "the backend has leases, which are to be tested: remove `leases = false`");
     }
 }
 
-struct Leasing<'a> {
+pub(super) struct Leasing<'a> {
     suite: &'a Suite<'a>,
     leases: &'a dyn Leases,
 }

@@ -1,0 +1,66 @@
+//! The environment as a source: `LARDER_..`, and `REDIS_URL`.
+
+use std::ffi::OsString;
+
+use config::{Map, Value, ValueKind};
+
+use crate::mistakes::Mistake;
+
+const PREFIX: &str = "LARDER_";
+const REDIS_URL: &str = "REDIS_URL";
+
+/// Our variables, by the fields that they set.
+///
+/// The crate's own source would do, but for three things: it tells no variable's name, prints what is no
+/// Unicode, secret or not, and of two that exclude each other takes either.
+pub(crate) fn read(
+    pairs: impl IntoIterator<Item = (OsString, OsString)>,
+    mistakes: &mut Vec<Mistake>,
+) -> Map<String, Value> {
+    let mut fields = Vec::new();
+    for (name, text) in pairs {
+        let Some(name) = name.to_str() else { continue };
+        let path = match name.strip_prefix(PREFIX) {
+            Some(path) => path.to_lowercase().replace("__", "."),
+            None if name == REDIS_URL => "redis.url".to_owned(),
+            None => continue,
+        };
+        // As a shell unsets it for one command.
+        if text.is_empty() {
+            continue;
+        }
+        let Ok(text) = text.into_string() else {
+            let message = "found bytes that are no UTF-8; wanted a text";
+            mistakes.push(Mistake::new(path, message).from(Some(name)));
+            continue;
+        };
+        fields.push((path, Value::new(Some(&name.to_owned()), ValueKind::String(text))));
+    }
+    // The short form is the weaker one: of two for one field the last one holds.
+    fields.sort_by_key(|(_, value)| value.origin() != Some(REDIS_URL));
+    exclusive(&mut fields, mistakes);
+    fields.into_iter().collect()
+}
+
+/// A variable can't be a value and a table at once.
+fn exclusive(fields: &mut Vec<(String, Value)>, mistakes: &mut Vec<Mistake>) {
+    let paths: Vec<String> = fields.iter().map(|(path, _)| format!("{path}.")).collect();
+    fields.retain(|(path, value)| {
+        let own = format!("{path}.");
+        let Some(below) = paths.iter().find(|other| **other != own && other.starts_with(&own))
+        else {
+            return true;
+        };
+        let message = format!(
+            "found a text, and `{}` beside it; wanted the one or the other",
+            variable(below.trim_end_matches('.'))
+        );
+        mistakes.push(Mistake::new(path.clone(), message).from(value.origin()));
+        false
+    });
+}
+
+/// The variable for a field.
+fn variable(path: &str) -> String {
+    format!("{PREFIX}{}", path.to_uppercase().replace('.', "__"))
+}

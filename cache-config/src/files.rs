@@ -1,0 +1,86 @@
+//! Files as sources.
+
+use std::path::Path;
+
+use config::{FileFormat, Format as _, Map, Value};
+
+use crate::mistakes::Mistake;
+
+/// The language of a configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// `.toml` (feature `config-toml`).
+    #[cfg(feature = "toml")]
+    Toml,
+    /// `.json` (feature `config-json`).
+    #[cfg(feature = "json-files")]
+    Json,
+    /// `.yaml` and `.yml` (feature `config-yaml`).
+    #[cfg(feature = "yaml")]
+    Yaml,
+}
+
+impl Format {
+    /// By the ending of the file's name.
+    #[allow(unreachable_patterns)] // with the features
+    pub(crate) fn of(path: &Path) -> Result<Self, String> {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let feature = match &*ending.to_lowercase() {
+            #[cfg(feature = "toml")]
+            "toml" => return Ok(Self::Toml),
+            #[cfg(feature = "json-files")]
+            "json" => return Ok(Self::Json),
+            #[cfg(feature = "yaml")]
+            "yaml" | "yml" => return Ok(Self::Yaml),
+            "toml" => "config-toml",
+            "json" => "config-json",
+            "yaml" | "yml" => "config-yaml",
+            _ => {
+                return Err(
+                    "the file's name has to end in `.toml`, `.json`, `.yaml` or `.yml`".to_owned()
+                );
+            }
+        };
+        Err(format!("`.{ending}` files need the feature `{feature}`"))
+    }
+
+    fn parser(self) -> FileFormat {
+        match self {
+            #[cfg(feature = "toml")]
+            Self::Toml => FileFormat::Toml,
+            #[cfg(feature = "json-files")]
+            Self::Json => FileFormat::Json,
+            #[cfg(feature = "yaml")]
+            Self::Yaml => FileFormat::Yaml,
+        }
+    }
+}
+
+/// The fields that `text` sets; `name` says where it is from.
+pub(crate) fn parse(format: Format, name: &str, text: &str) -> Result<Map<String, Value>, Mistake> {
+    let wrong = |message: String| Mistake::new("", message).from(Some(name));
+    #[cfg(feature = "json-files")]
+    if format == Format::Json {
+        crate::unique::check(text).map_err(wrong)?;
+    }
+    format.parser().parse(Some(&name.to_owned()), text).map_err(|error| wrong(told(&*error, text)))
+}
+
+/// What may be told of a file that does not parse: not its lines, which may hold secrets.
+fn told(error: &(dyn std::error::Error + Send + Sync + 'static), text: &str) -> String {
+    #[cfg(feature = "toml")]
+    if let Some(error) = error.downcast_ref::<toml::de::Error>() {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let message = error.message().replace('\n', ", ");
+        return format!("it is no TOML: {message} at line {line} column {column}");
+    }
+    let _ = text;
+    // A file that is no table; the crate would show what it is instead.
+    if error.is::<config::ConfigError>() || error.is::<Box<config::ConfigError>>() {
+        return "wanted a table of fields".to_owned();
+    }
+    format!("it does not parse: {error}")
+}

@@ -1,0 +1,89 @@
+//! Tables of fields that may be left out.
+
+/// What a field takes over where it says nothing itself.
+pub(crate) trait Inherit: Clone {
+    fn over(&self, base: &Self) -> Self;
+}
+
+impl<T: Clone> Inherit for Option<T> {
+    fn over(&self, base: &Self) -> Self {
+        self.as_ref().or(base.as_ref()).cloned()
+    }
+}
+
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A table of fields, none of which has to be there, with a setter for each. Where a named cache leaves one
+/// out, the default cache's holds.
+macro_rules! section {
+    (
+        $(#[$meta:meta])*
+        pub struct $Name:ident {
+            $( $(#[$about:meta])* $field:ident: $Type:ty, )*
+        }
+        $( sections { $( $(#[$above:meta])* $section:ident: $Section:ty, )* } )?
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $Name {
+            $(
+                $(#[$about])*
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$Type>,
+            )*
+            $( $(
+                $(#[$above])*
+                #[serde(skip_serializing_if = "crate::section::is_default")]
+                pub $section: $Section,
+            )* )?
+        }
+
+        impl $Name {
+            $(
+                #[doc = concat!("Sets the field `", stringify!($field), "`.")]
+                #[must_use]
+                pub fn $field(mut self, value: impl Into<$Type>) -> Self {
+                    self.$field = Some(value.into());
+                    self
+                }
+            )*
+            $( $(
+                #[doc = concat!("Sets the fields of `", stringify!($section), "`.")]
+                #[must_use]
+                pub fn $section(mut self, section: $Section) -> Self {
+                    self.$section = section;
+                    self
+                }
+            )* )?
+
+            /// The fields in which the two differ.
+            #[allow(dead_code)] // in tables that are compared as a whole
+            pub(crate) fn differing(&self, other: &Self) -> Vec<String> {
+                let mut fields = Vec::new();
+                $( if self.$field != other.$field {
+                    fields.push(stringify!($field).to_owned());
+                } )*
+                $( $(
+                    let below = self.$section.differing(&other.$section);
+                    let path = |field| format!("{}.{field}", stringify!($section));
+                    fields.extend(below.into_iter().map(path));
+                )* )?
+                fields
+            }
+
+            #[allow(dead_code)] // as well
+            fn fields_over(&self, base: &Self) -> Self {
+                use $crate::section::Inherit;
+                Self {
+                    $( $field: self.$field.over(&base.$field), )*
+                    $( $( $section: self.$section.over(&base.$section), )* )?
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use section;

@@ -1,0 +1,121 @@
+//! How the remote tier is: what its operations, its bus and its backend tell of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::remote::Remote;
+use super::state::Told;
+use crate::backend::BackendState;
+use crate::cache::Inner;
+use crate::observe::{BreakerHealth, Moment, RemoteHealth, Status};
+use crate::{BackendError, BackendErrorKind};
+
+impl Remote {
+    /// An operation has ended.
+    pub(super) fn ended<T>(&self, result: &Result<T, BackendError>) {
+        match result {
+            Ok(_) if self.record().succeeded() => self.look(),
+            Ok(_) => {}
+            Err(error) => self.fault(error),
+        }
+    }
+
+    #[cold]
+    fn fault(&self, error: &BackendError) {
+        // A question that the backend can't be asked is no failure of the store.
+        if error.kind() == BackendErrorKind::Unsupported {
+            return;
+        }
+        let worse = match self.record().failed(error) {
+            Status::Up => true,
+            Status::Degraded => !self.breaker().is_closed(),
+            Status::Down => false,
+        };
+        if worse {
+            self.look();
+        }
+    }
+
+    /// Looks at all that is known, and notes what follows from it.
+    fn look(&self) {
+        self.judge(&self.backend().state(), Moment::now(self.clock()));
+    }
+
+    fn judge(&self, servers: &BackendState, now: Moment) {
+        let down = || !self.breaker().is_closed() || servers.is_down();
+        let wrong = || servers.down().next().is_some() || self.owed_evictions() > 0;
+        self.record().judge(now, down, wrong);
+    }
+
+    /// What is known now, without asking the store.
+    pub(crate) fn health(&self, now: Moment) -> RemoteHealth {
+        let servers = self.backend().state();
+        self.judge(&servers, now);
+        let Told { status, since, last_error, bus } = self.record().told(now);
+        RemoteHealth {
+            backend: self.backend().name().to_owned(),
+            status,
+            since,
+            last_error,
+            breaker: self.breaker_health(now),
+            owed_evictions: self.owed_evictions(),
+            bus,
+            servers,
+            round_trip: None,
+        }
+    }
+
+    fn breaker_health(&self, now: Moment) -> BreakerHealth {
+        match self.breaker().opens(now.at) {
+            None => BreakerHealth::Closed,
+            Some(until) if until <= now.at => BreakerHealth::HalfOpen,
+            Some(until) => {
+                let remaining = until.since(now.at).unwrap_or_default();
+                BreakerHealth::Open { remaining, until: now.wall + remaining }
+            }
+        }
+    }
+
+    /// Pings, whatever the breaker says, and says how long the answer took. What is owed is then carried out.
+    pub(crate) async fn probe(self: &Arc<Self>, limit: Duration) -> Option<Duration> {
+        let (began, until) = (Instant::now(), self.clock().now().after(limit));
+        let Ok(answer) = self.clock().timeout_at(until, self.backend().ping()).await else {
+            let message = format!("no answer within {limit:?}");
+            // It may be the limit that is too short: the breaker is not to open for that.
+            self.ended::<()>(&Err(BackendError::new(BackendErrorKind::TimedOut, "ping", message)));
+            return None;
+        };
+        let round_trip = began.elapsed();
+        self.weigh(&answer);
+        answer.ok()?;
+        // Others may read what this process should have evicted, while it has nothing to do.
+        let _ = self.clock().timeout_at(until, self.settle_owed()).await;
+        Some(round_trip)
+    }
+}
+
+impl Inner {
+    /// The bus is there, or is lost: then memory is not trusted.
+    pub(crate) fn link(&self, up: bool) {
+        self.generations.link(up);
+        if let Some(remote) = &self.remote {
+            remote.record().link(up);
+        }
+    }
+
+    /// Nothing is heard any more, because the cache was closed: that is no fault to tell of.
+    pub(crate) fn unlink_for_good(&self) {
+        self.generations.link(false);
+        if let Some(remote) = &self.remote {
+            remote.record().note_link(false);
+        }
+    }
+
+    /// The backend has no bus, because only this process can see it.
+    pub(crate) fn needs_no_bus(&self) {
+        self.generations.link(true);
+        if let Some(remote) = &self.remote {
+            remote.record().needs_no_bus();
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! How the remote tier and its bus are, since when, and what went wrong last.
+//!
+//! Operations tell of their ends here, the bus of its link. Every change of a status passes
+//! [`Record::changed`], which is where it is told of.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::observe::{BusHealth, LastError, Moment, Since, Status};
+use crate::{BackendError, BackendErrorKind};
+
+/// So long nothing may fail before the tier counts as up again: where one of several servers is
+/// away, or writes alone are refused, good and bad answers alternate.
+const QUIET: Duration = Duration::from_secs(5);
+/// While the tier is in trouble, successes make no closer look more often than this.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What changes.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Remote,
+    Bus,
+}
+
+/// What is known of the remote tier and its bus.
+pub(super) struct Record {
+    clock: Clock,
+    namespace: String,
+    backend: String,
+    /// Whether the last operation failed.
+    fails: AtomicBool,
+    /// Whether the tier is anything but up: only then a success is news.
+    troubled: AtomicBool,
+    /// Successes before this moment say nothing new.
+    look_at: AtomicU64,
+    known: Mutex<Known>,
+}
+
+/// What is new about the bus.
+pub(super) enum News {
+    /// It is there for the first time: that is no recovery.
+    First,
+    Back,
+    Lost,
+}
+
+/// What is known, as it is told.
+pub(super) struct Told {
+    pub(super) status: Status,
+    pub(super) since: Since,
+    pub(super) last_error: Option<LastError>,
+    pub(super) bus: BusHealth,
+}
+
+struct Known {
+    status: Status,
+    since: Moment,
+    last_error: Option<(BackendErrorKind, String, Moment)>,
+    supported: bool,
+    linked: bool,
+    linked_since: Moment,
+    /// Whether the link stood before.
+    was_linked: bool,
+}
+
+impl Record {
+    pub(super) fn new(namespace: &str, backend: &str, clock: Clock) -> Self {
+        let now = Moment::now(&clock);
+        let known = Known {
+            status: Status::Up,
+            since: now,
+            last_error: None,
+            supported: true,
+            linked: false,
+            linked_since: now,
+            was_linked: false,
+        };
+        Self {
+            clock,
+            namespace: namespace.to_owned(),
+            backend: backend.to_owned(),
+            fails: AtomicBool::new(false),
+            troubled: AtomicBool::new(false),
+            look_at: AtomicU64::new(0),
+            known: Mutex::new(known),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An operation failed. Says how the tier was taken to be until now.
+    pub(super) fn failed(&self, error: &BackendError) -> Status {
+        let (kind, message) = LastError::of(error);
+        let mut known = self.known();
+        known.last_error = Some((kind, message, Moment::now(&self.clock)));
+        self.fails.store(true, Ordering::Relaxed);
+        self.troubled.store(true, Ordering::Relaxed);
+        known.status
+    }
+
+    /// One succeeded. Says whether that may change anything.
+    pub(super) fn succeeded(&self) -> bool {
+        if !self.troubled.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.fails.store(false, Ordering::Relaxed);
+        self.clock.now().millis() >= self.look_at.load(Ordering::Relaxed)
+    }
+
+    /// Notes how the tier is, given whether it is out of order, and whether something is wrong about it.
+    pub(super) fn judge(&self, now: Moment, down: impl Fn() -> bool, wrong: impl Fn() -> bool) {
+        // Under the lock: an operation that fails meanwhile is seen here, or sees what is noted here.
+        let mut known = self.known();
+        let failed_at = known.last_error.as_ref().map(|(_, _, at)| at.at.after(QUIET));
+        let restless = failed_at.is_some_and(|quiet_from| now.at < quiet_from);
+        let status = if down() {
+            Status::Down
+        } else if restless || self.fails.load(Ordering::Relaxed) || wrong() {
+            Status::Degraded
+        } else {
+            Status::Up
+        };
+        let before = std::mem::replace(&mut known.status, status);
+        let next = match status {
+            // The next success ends it.
+            Status::Down => now.at,
+            _ => failed_at.unwrap_or_default().max(now.at.after(PAUSE)),
+        };
+        self.look_at.store(next.millis(), Ordering::Relaxed);
+        self.troubled.store(status != Status::Up, Ordering::Relaxed);
+        if before == status {
+            return;
+        }
+        known.since = now;
+        let reason = known.last_error.as_ref().map(|(_, message, _)| message.clone());
+        drop(known);
+        self.changed(Part::Remote, before, status, reason.as_deref());
+    }
+
+    /// What is known.
+    pub(super) fn told(&self, now: Moment) -> Told {
+        let known = self.known();
+        let last_error = known.last_error.clone();
+        Told {
+            status: known.status,
+            since: known.since.since(now),
+            last_error: last_error.map(|(kind, message, at)| LastError {
+                kind,
+                message,
+                since: at.since(now),
+            }),
+            bus: BusHealth {
+                supported: known.supported,
+                linked: known.linked,
+                since: known.linked_since.since(now),
+            },
+        }
+    }
+
+    /// There is no bus, because none is needed.
+    pub(super) fn needs_no_bus(&self) {
+        self.known().supported = false;
+        self.link(true);
+    }
+
+    /// The bus is there, or is lost.
+    pub(super) fn link(&self, up: bool) {
+        match self.note_link(up) {
+            None => {}
+            Some(News::First) => {
+                tracing::debug!(namespace = %self.namespace, "larder: the bus is connected");
+            }
+            Some(News::Lost) => self.changed(Part::Bus, Status::Up, Status::Down, None),
+            Some(News::Back) => self.changed(Part::Bus, Status::Down, Status::Up, None),
+        }
+    }
+
+    /// Notes it, and says what is new about it.
+    pub(super) fn note_link(&self, up: bool) -> Option<News> {
+        let mut known = self.known();
+        if std::mem::replace(&mut known.linked, up) == up {
+            return None;
+        }
+        known.linked_since = Moment::now(&self.clock);
+        let first = up && !std::mem::replace(&mut known.was_linked, true);
+        Some(match up {
+            true if first => News::First,
+            true => News::Back,
+            false => News::Lost,
+        })
+    }
+
+    /// Whom every change of a status is told to; no lock is held.
+    fn changed(&self, part: Part, before: Status, after: Status, reason: Option<&str>) {
+        let part = match part {
+            Part::Remote => "remote",
+            Part::Bus => "bus",
+        };
+        let Self { namespace, backend, .. } = self;
+        // A level is no value at run time, so that the two differ in nothing else.
+        if after > before {
+            let reason = reason.unwrap_or_default();
+            tracing::warn!(%namespace, %backend, part, %before, %after, reason, "larder: a tier's state changed");
+        } else {
+            tracing::info!(%namespace, %backend, part, %before, %after, "larder: a tier's state changed");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Keys by name: the text of one, and text that becomes a part of one.
+
+use std::fmt::{self, Display};
+
+use super::{KeyBuf, KeyBuilder};
+
+/// The key of an entry, as text: what is below the namespace.
+///
+/// It is what the attributes' functions store under, so that an entry can be named by hand, evicted, and found in the
+/// store:
+///
+/// | function | key |
+/// | --- | --- |
+/// | `#[cached(model = "user", op = "page")]` with `(team: &str, page: u32)` | `.model("user").operation("page").param("blue").param(&3)` |
+/// | the same as a method of `Shop`, with `skip(self)` | `.model("user").operation("page").of::<Shop>().param("blue").param(&3)` |
+/// | `#[cached(key = "user:{id}")]` | `.text("user:").value(7)` |
+/// | `#[cached]` on `get_user` in `shop::users` | `.function("shop::users::get_user").param(&7)` |
+/// | `key_prefix = "v1"`, `version = 2`, a call for `.tenant("acme")` | `.prefix("v1")`, `.version(2)`, `.tenant("acme")` |
+///
+/// ```
+/// # use cache_core::{Cache, Error, Key};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let key = Key::builder().model("user").operation("page").param("blue").param(&3).build()?;
+/// assert_eq!(key.to_string(), "user:page:blue,3,");
+/// // What `redis-cli GET` and `redis-cli DEL` take, where the cache's namespace is `shop`.
+/// assert_eq!(key.in_namespace("shop"), "shop:user:page:blue,3,");
+///
+/// let cache = Cache::builder().build()?;
+/// cache.insert(&key, vec![7u64, 8]).await?;
+/// assert!(cache.remove("user:page:blue,3,").await?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// (`redis-cli DEL` takes the value from Redis, and memory tiers keep theirs: `larder` publishes what it evicts. With
+/// tracking of what others write, memory follows that, too.)
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(String);
+
+impl Key {
+    /// Begins a key.
+    pub fn builder() -> KeyBuilder {
+        KeyBuilder::default()
+    }
+
+    /// One that is written already.
+    pub(crate) fn of(key: KeyBuf) -> Self {
+        Self(key.as_str().to_owned())
+    }
+
+    /// The text, as [`Cache::keys`](crate::Cache::keys) lists it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key in the remote tier of a cache with this namespace.
+    pub fn in_namespace(&self, namespace: &str) -> String {
+        format!("{namespace}:{self}")
+    }
+
+    /// Text from outside, as a part of a key that is written by hand: it can hold no separator, wildcard or brace
+    /// then, and two different texts stay different. Letters, digits, `-._~@+` and what is beyond ASCII stay;
+    /// everything else becomes `%XX`. It is what templates do to their placeholders.
+    ///
+    /// ```
+    /// # use cache_core::Key;
+    /// let user = "ada:admin*";
+    /// assert_eq!(format!("user:{}", Key::escape(user)), "user:ada%3Aadmin%2A");
+    /// ```
+    pub fn escape(text: &str) -> String {
+        let mut escaped = KeyBuf::new();
+        escaped.escaped(text);
+        escaped.as_str().to_owned()
+    }
+}
+
+impl Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for Key {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Key> for KeyBuf {
+    fn from(key: Key) -> Self {
+        Self::from(key.0)
+    }
+}
+
+impl From<&Key> for KeyBuf {
+    fn from(key: &Key) -> Self {
+        Self::from(&key.0)
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
+/// What was escaped to this text; `None` if nothing was.
+pub(crate) fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,106 @@
+//! One check after the other, and what is told of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use super::threshold::{Facts, Finding, Watch};
+use super::{Alert, AlertState, Callback, Monitor};
+use crate::cache::{Cache, Inner};
+use crate::observe::Moment;
+
+/// So many checks in a row have to find a threshold uncrossed before its alert is cleared.
+const CALM: u32 = 2;
+
+pub(super) struct Rounds {
+    /// Weak: the checks end with the cache.
+    cache: Weak<Inner>,
+    monitor: Monitor,
+    watches: Vec<Watch>,
+}
+
+impl Rounds {
+    pub(super) fn new(cache: &Cache, monitor: Monitor) -> Self {
+        let stats = cache.stats();
+        let watches = monitor.thresholds.iter().cloned();
+        let watches = watches.map(|threshold| Watch::new(threshold, &stats)).collect();
+        Self { cache: Arc::downgrade(&cache.inner), monitor, watches }
+    }
+
+    /// One check; false once the cache is gone or closed.
+    pub(super) async fn next(&mut self) -> bool {
+        let inner = self.cache.upgrade().filter(|inner| !inner.switch.is_closed());
+        let Some(inner) = inner else { return false };
+        let cache = Cache { inner };
+        let facts = self.facts(&cache).await;
+        drop(cache);
+        tell(&self.monitor.on_check, &facts.health);
+        for watch in &mut self.watches {
+            let Some(finding) = watch.judge(&facts) else { continue };
+            if let Some(alert) = watch.turn(finding, &facts) {
+                match alert.state {
+                    AlertState::Raised => tracing::warn!("larder: {alert}"),
+                    AlertState::Cleared => tracing::info!("larder: {alert}"),
+                }
+                tell(&self.monitor.on_alert, &alert);
+            }
+        }
+        true
+    }
+
+    async fn facts(&self, cache: &Cache) -> Facts {
+        let health = cache.check(self.monitor.timeout).await;
+        let answers = health.remote.as_ref().is_some_and(|remote| remote.round_trip.is_some());
+        let asked = self.watches.iter().any(|watch| watch.threshold.field().is_some());
+        let info = match &cache.inner.remote {
+            // Who does not answer a ping does not tell of itself either.
+            Some(remote) if asked && answers => {
+                let clock = &cache.inner.clock;
+                let until = clock.now().after(self.monitor.timeout);
+                clock.timeout_at(until, remote.backend().info()).await.ok().and_then(Result::ok)
+            }
+            _ => None,
+        };
+        Facts { health, stats: cache.stats(), info, now: Moment::now(&cache.inner.clock) }
+    }
+}
+
+impl Watch {
+    /// What a finding changes.
+    fn turn(&mut self, finding: Finding, facts: &Facts) -> Option<Alert> {
+        if finding.crossed {
+            self.calm = 0;
+            if self.raised.is_some() {
+                return None;
+            }
+            self.raised = Some(facts.now);
+            return Some(self.alert(AlertState::Raised, facts.now, finding, facts));
+        }
+        let raised = self.raised?;
+        self.calm += 1;
+        if self.calm < CALM {
+            return None;
+        }
+        (self.raised, self.calm) = (None, 0);
+        Some(self.alert(AlertState::Cleared, raised, finding, facts))
+    }
+
+    fn alert(&self, state: AlertState, raised: Moment, finding: Finding, facts: &Facts) -> Alert {
+        Alert {
+            state,
+            threshold: self.threshold.name(),
+            field: self.threshold.field().map(str::to_owned),
+            server: finding.server,
+            message: finding.message,
+            since: raised.since(facts.now),
+            health: facts.health.clone(),
+        }
+    }
+}
+
+fn tell<T>(whom: &[Callback<T>], what: &T) {
+    for tell in whom {
+        if catch_unwind(AssertUnwindSafe(|| tell(what))).is_err() {
+            tracing::error!("larder: a monitor's callback panicked; its checks go on");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A backend around another one: each operation goes through one method of the type's own.
+
+use crate::{BackendError, BackendErrorKind};
+
+pub(super) fn owned(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+/// Why an operation fails that the backend does not have.
+pub(super) fn unsupported(operation: &'static str) -> BackendError {
+    let message = "the backend does not have it";
+    BackendError::new(BackendErrorKind::Unsupported, operation, message)
+}
+
+/// `Backend` and `Leases` for a type that has `backend`, and these methods:
+///
+/// - `around(operation, keys, does)`, which may do whatever it likes with the future `does`;
+/// - `listen(channel, listener)`, which subscribes;
+/// - `lends()`, the backend's leases.
+macro_rules! around {
+    ($name:ident) => {
+        impl<B: Backend> Backend for $name<B> {
+            fn name(&self) -> &str {
+                self.backend.name()
+            }
+            fn get_many<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+            ) -> BackendResult<'a, Vec<Option<Bytes>>> {
+                self.around(Operation::Get, owned(keys), self.backend.get_many(keys))
+            }
+            fn get_each<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+            ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
+                let each = self.backend.get_each(keys);
+                let each = Box::pin(async move { Ok(each.await) });
+                let done = self.around(Operation::Get, owned(keys), each);
+                Box::pin(async move {
+                    match done.await {
+                        Ok(each) => each,
+                        Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
+                    }
+                })
+            }
+            fn set<'a>(
+                &'a self,
+                entries: &'a [Write],
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, ()> {
+                let keys = entries.iter().map(|write| write.key.clone()).collect();
+                self.around(Operation::Set, keys, self.backend.set(entries, notice))
+            }
+            fn replace<'a>(
+                &'a self,
+                seen: [u8; MARK],
+                write: &'a Write,
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, bool> {
+                let keys = vec![write.key.clone()];
+                self.around(Operation::Replace, keys, self.backend.replace(seen, write, notice))
+            }
+            fn remove<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, u64> {
+                self.around(Operation::Remove, owned(keys), self.backend.remove(keys, notice))
+            }
+            fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+                self.around(Operation::Generations, owned(keys), self.backend.generations(keys))
+            }
+            fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+                self.around(Operation::Bump, owned(&[key]), self.backend.bump(key))
+            }
+            fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+                let keys = vec![pattern.to_string()];
+                self.around(Operation::Scan, keys, self.backend.scan(pattern, cursor))
+            }
+            fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+                let keys = vec![notice.channel.clone()];
+                self.around(Operation::Publish, keys, self.backend.publish(notice))
+            }
+            fn subscribe(
+                &self,
+                channel: &str,
+                listener: Arc<dyn Listener>,
+            ) -> Result<Subscription, BackendError> {
+                self.listen(channel, listener)
+            }
+            fn leases(&self) -> Option<&dyn Leases> {
+                self.lends().map(|_| self as &dyn Leases)
+            }
+            fn ping(&self) -> BackendResult<'_, ()> {
+                self.around(Operation::Ping, Vec::new(), self.backend.ping())
+            }
+            fn state(&self) -> BackendState {
+                self.backend.state()
+            }
+            fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
+                self.around(Operation::Info, Vec::new(), self.backend.info())
+            }
+        }
+
+        impl<B: Backend> $name<B> {
+            /// A lease operation, of a backend that has them.
+            fn lease<'a, T: Answer + 'a>(
+                &'a self,
+                operation: Operation,
+                key: &str,
+                ask: impl FnOnce(&'a dyn Leases) -> BackendResult<'a, T>,
+            ) -> BackendResult<'a, T> {
+                let keys = vec![key.to_owned()];
+                match self.lends() {
+                    Some(leases) => self.around(operation, keys, ask(leases)),
+                    None => Box::pin(std::future::ready(Err(unsupported(operation.name())))),
+                }
+            }
+        }
+
+        impl<B: Backend> Leases for $name<B> {
+            fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+                self.lease(Operation::Acquire, request.key, |leases| leases.acquire(request))
+            }
+            fn commit<'a>(
+                &'a self,
+                token: u64,
+                write: &'a Write,
+                notice: Option<&'a Notice>,
+            ) -> BackendResult<'a, bool> {
+                let commit = |leases: &'a dyn Leases| leases.commit(token, write, notice);
+                self.lease(Operation::Commit, &write.key, commit)
+            }
+            fn renew<'a>(
+                &'a self,
+                key: &'a str,
+                token: u64,
+                ttl: Duration,
+            ) -> BackendResult<'a, bool> {
+                self.lease(Operation::Renew, key, |leases| leases.renew(key, token, ttl))
+            }
+            fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
+                self.lease(Operation::Abort, key, |leases| leases.abort(key, token))
+            }
+            fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+                let keys = pattern.to_string();
+                self.lease(Operation::Revoke, &keys, |leases| leases.revoke(pattern))
+            }
+        }
+    };
+}
+pub(super) use around;

@@ -1,0 +1,85 @@
+//! Faults by chance, the same ones for the same seed.
+
+use std::time::Duration;
+
+use super::Operation;
+
+/// How often a backend fails by chance: see [`Faults::chaos`](super::Faults::chaos). Each is a share of the operations,
+/// from 0.0 (never) to 1.0 (always). Default: nothing happens.
+///
+/// ```
+/// use cache_core::testing::Weather;
+///
+/// let weather = Weather { down: 0.1, lost: 0.05, ..Weather::default() };
+/// assert_eq!(weather.damaged, 0.0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Weather {
+    /// Fails before it took effect.
+    pub down: f64,
+    /// Takes effect, and its answer is lost.
+    pub lost: f64,
+    /// Takes up to [`delay`](Self::delay) longer.
+    pub slow: f64,
+    /// The most that a slow one takes longer, by the backend's clock.
+    pub delay: Duration,
+    /// The values in its answer are damaged.
+    pub damaged: f64,
+    /// Of the bus' messages: lost, and nobody is told. No backend may do that, so what depends on it is delayed until
+    /// entries expire.
+    pub unheard: f64,
+}
+
+/// What becomes of one operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Fate {
+    pub(super) down: bool,
+    pub(super) lost: bool,
+    pub(super) damaged: bool,
+    pub(super) delay: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chaos {
+    seed: u64,
+    weather: Weather,
+}
+
+impl Chaos {
+    pub(super) fn new(seed: u64, weather: Weather) -> Self {
+        Self { seed, weather }
+    }
+
+    /// What becomes of the operation's `turn`th time. It depends on nothing else, so that it is the same whatever other
+    /// operations came between.
+    pub(super) fn fate(&self, operation: Operation, turn: u64) -> Fate {
+        let mut dice = Dice(self.seed ^ (operation as u64 + 1) << 48 ^ turn);
+        let weather = &self.weather;
+        let (down, lost) = (dice.falls(weather.down), dice.falls(weather.lost));
+        let (damaged, slow) = (dice.falls(weather.damaged), dice.falls(weather.slow));
+        let delay = if slow { weather.delay.mul_f64(dice.roll()) } else { Duration::ZERO };
+        Fate { down, lost, damaged, delay }
+    }
+
+    pub(super) fn is_unheard(&self, turn: u64) -> bool {
+        Dice(self.seed ^ turn.rotate_left(32)).falls(self.weather.unheard)
+    }
+}
+
+/// Splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    #[allow(clippy::cast_precision_loss)]
+    fn roll(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ mixed >> 31) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn falls(&mut self, share: f64) -> bool {
+        self.roll() < share
+    }
+}

@@ -1,0 +1,242 @@
+//! What a faulty backend does to its operations, as its test says.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::chaos::{Chaos, Fate};
+use super::link::Wires;
+use super::{At, Gate, Operation, Weather};
+use crate::{BackendError, BackendErrorKind};
+
+/// The switches of a [`Faulty`](super::Faulty) backend. Clones are the same switches.
+///
+/// Everything is off at first, and stays as it is set. Where an operation may be given, `None` stands for every one.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    set: Mutex<Set>,
+    wires: Wires,
+}
+
+#[derive(Default)]
+struct Set {
+    down: bool,
+    lost: bool,
+    unlinked: bool,
+    silent: bool,
+    slow: Duration,
+    damage: Option<Damage>,
+    kind: Option<BackendErrorKind>,
+    next: Vec<(Option<Operation>, u64)>,
+    every: Vec<(Option<Operation>, u64)>,
+    chaos: Option<Chaos>,
+    gates: Vec<Gate>,
+    /// How often each was called.
+    calls: BTreeMap<Operation, u64>,
+    messages: u64,
+}
+
+/// What becomes of the values that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Damage {
+    /// One bit in the middle is another one.
+    Flipped,
+    /// The second half is missing.
+    Truncated,
+    /// There is nothing left.
+    Emptied,
+}
+
+impl Damage {
+    fn to(self, value: &Bytes) -> Bytes {
+        let middle = value.len() / 2;
+        match self {
+            Self::Truncated => value.slice(..middle),
+            Self::Emptied => Bytes::new(),
+            Self::Flipped => {
+                let mut bytes = value.to_vec();
+                if let Some(byte) = bytes.get_mut(middle) {
+                    *byte ^= 1;
+                }
+                bytes.into()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = self.set();
+        f.debug_struct("Faults")
+            .field("down", &set.down)
+            .field("lost", &set.lost)
+            .field("linked", &!set.unlinked)
+            .field("calls", &set.calls)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Faults {
+    fn set(&self) -> MutexGuard<'_, Set> {
+        self.0.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Operations that begin from now on fail, without effect. The bus stays as it is: see [`outage`](Self::outage).
+    pub fn set_down(&self, down: bool) {
+        self.set().down = down;
+    }
+
+    /// The answers of operations, also of those that are under way, are lost: they fail, though they took effect.
+    pub fn lose_answers(&self, lose: bool) {
+        self.set().lost = lose;
+    }
+
+    /// The bus' link: listeners hear that it is lost, or that it is there again. What is published meanwhile is not heard.
+    pub fn set_linked(&self, linked: bool) {
+        self.set().unlinked = !linked;
+        self.0.wires.tell(linked);
+    }
+
+    /// As a server that is away: down, and without link. Or back again.
+    pub fn outage(&self, away: bool) {
+        self.set_down(away);
+        self.set_linked(!away);
+    }
+
+    /// Each operation takes so much longer, by the backend's clock.
+    pub fn slow(&self, by: Duration) {
+        self.set().slow = by;
+    }
+
+    /// The next `times` operations fail, without effect.
+    pub fn fail_next(&self, operation: impl Into<Option<Operation>>, times: u64) {
+        self.set().next.push((operation.into(), times));
+    }
+
+    /// Every `nth` operation fails from now on, without effect; 1 is each, 0 is none.
+    pub fn fail_every(&self, operation: impl Into<Option<Operation>>, nth: u64) {
+        let operation = operation.into();
+        let mut set = self.set();
+        set.every.retain(|(every, _)| *every != operation);
+        if nth > 0 {
+            set.every.push((operation, nth));
+        }
+    }
+
+    /// The kind of error that failures are. Default: [`BackendErrorKind::Unreachable`].
+    pub fn fail_as(&self, kind: BackendErrorKind) {
+        self.set().kind = Some(kind);
+    }
+
+    /// Values that are read from now on are damaged; `None`: they are not. What is stored stays whole.
+    pub fn damage(&self, damage: impl Into<Option<Damage>>) {
+        self.set().damage = damage.into();
+    }
+
+    /// Messages of the bus are lost, and nobody is told.
+    pub fn drop_messages(&self, lose: bool) {
+        self.set().silent = lose;
+    }
+
+    /// Holds an operation from now on, until the gate is opened.
+    pub fn hold(&self, at: At) -> Gate {
+        let gate = Gate::new(at);
+        self.set().gates.push(gate.clone());
+        gate
+    }
+
+    /// Faults by chance from now on. The same seed brings the same: what becomes of an operation depends on the seed and
+    /// on how many of its kind there were before it, since chaos began.
+    pub fn chaos(&self, seed: u64, weather: Weather) {
+        let mut set = self.set();
+        set.chaos = Some(Chaos::new(seed, weather));
+        set.calls.clear();
+        set.messages = 0;
+    }
+
+    /// Ends all faults; gates that are closed are opened.
+    pub fn heal(&self) {
+        let before = {
+            let mut set = self.set();
+            let calls = std::mem::take(&mut set.calls);
+            let healed = Set { calls, kind: set.kind, ..Set::default() };
+            std::mem::replace(&mut *set, healed)
+        };
+        before.gates.iter().for_each(Gate::open);
+        if before.unlinked {
+            self.0.wires.tell(true);
+        }
+    }
+
+    /// How often an operation was begun, since the backend was made, or chaos began.
+    pub fn calls(&self, operation: Operation) -> u64 {
+        self.set().calls.get(&operation).copied().unwrap_or_default()
+    }
+}
+
+/// For those between the switches and the store.
+impl Faults {
+    pub(super) fn wires(&self) -> &Wires {
+        &self.0.wires
+    }
+
+    pub(super) fn is_linked(&self) -> bool {
+        !self.set().unlinked
+    }
+
+    /// Whether a message of the bus arrives.
+    pub(super) fn delivers(&self) -> bool {
+        let mut set = self.set();
+        set.messages += 1;
+        let unheard = set.chaos.is_some_and(|chaos| chaos.is_unheard(set.messages));
+        !(set.unlinked || set.silent || unheard)
+    }
+
+    /// An operation begins: what becomes of it.
+    pub(super) fn begin(&self, operation: Operation) -> Fate {
+        let mut set = self.set();
+        let turn = set.calls.entry(operation).or_default();
+        *turn += 1;
+        let turn = *turn;
+        let mut fate = set.chaos.map_or_else(Fate::default, |chaos| chaos.fate(operation, turn));
+        let is_meant = |meant: Option<Operation>| meant.is_none_or(|meant| meant == operation);
+        let next = set.next.iter_mut().find(|(meant, left)| is_meant(*meant) && *left > 0);
+        fate.down |= next.map(|(_, left)| *left -= 1).is_some();
+        let mut every = set.every.iter();
+        fate.down |= every.any(|(meant, nth)| is_meant(*meant) && turn.is_multiple_of(*nth));
+        fate.down |= set.down;
+        fate.delay += set.slow;
+        fate
+    }
+
+    pub(super) async fn pass(&self, at: At) {
+        let held: Vec<Gate> =
+            self.set().gates.iter().filter(|gate| gate.is_at(at)).cloned().collect();
+        for gate in held {
+            gate.pass().await;
+        }
+    }
+
+    /// Whether an answer that is under way now is lost.
+    pub(super) fn loses(&self) -> bool {
+        self.set().lost
+    }
+
+    /// What becomes of a value that was read.
+    pub(super) fn damaged(&self, fate: Fate) -> Option<impl Fn(&Bytes) -> Bytes> {
+        let damage = self.set().damage.or(fate.damaged.then_some(Damage::Flipped))?;
+        Some(move |value: &Bytes| damage.to(value))
+    }
+
+    pub(super) fn error(&self, operation: Operation, message: &'static str) -> BackendError {
+        let kind = self.set().kind.unwrap_or(BackendErrorKind::Unreachable);
+        BackendError::new(kind, operation.name(), message)
+    }
+}

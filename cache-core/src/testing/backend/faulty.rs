@@ -1,0 +1,138 @@
+//! A backend that fails as its test says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::answer::Answer;
+use super::around::{around, owned, unsupported};
+use super::{At, Faults, Operation};
+use crate::backend::{
+    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
+    Notice, Page, Subscription, Write,
+};
+use crate::{BackendError, Clock, Pattern};
+
+/// A backend around another one, whose operations fail, take long, wait and lie as its [`Faults`] say. Clones share
+/// them; two of them around clones of one store are two processes' ways to it, each with faults of its own.
+///
+/// ```
+/// use cache_core::{Cache, Error, MemoryBackend};
+/// use cache_core::testing::Faulty;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let backend = Faulty::new(MemoryBackend::new());
+/// let faults = backend.faults();
+/// let cache = Cache::builder().remote(backend).build()?;
+/// faults.outage(true);
+/// let load = async || Ok::<_, Error>(1u64);
+/// assert_eq!(cache.get_or_load("k", load).await?, 1, "a failing cache is not the caller's trouble");
+/// assert!(cache.remove("k").await.is_err(), "the eviction is owed");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Faulty<B> {
+    backend: B,
+    faults: Faults,
+    clock: Clock,
+    has_leases: bool,
+    has_bus: bool,
+    can_replace: bool,
+}
+
+impl<B: Backend> Faulty<B> {
+    /// Around `backend`, in real time.
+    pub fn new(backend: B) -> Self {
+        Self::with_clock(backend, Clock::default())
+    }
+
+    /// Around `backend`; what is slow is so by `clock`.
+    pub fn with_clock(backend: B, clock: Clock) -> Self {
+        Self {
+            backend,
+            faults: Faults::default(),
+            clock,
+            has_leases: true,
+            has_bus: true,
+            can_replace: true,
+        }
+    }
+
+    /// The same without the backend's leases.
+    #[must_use]
+    pub fn without_leases(mut self) -> Self {
+        self.has_leases = false;
+        self
+    }
+
+    /// The same without a bus: [`subscribe`](Backend::subscribe) is `Unsupported`.
+    #[must_use]
+    pub fn without_bus(mut self) -> Self {
+        self.has_bus = false;
+        self
+    }
+
+    /// The same without [`replace`](Backend::replace), which is `Unsupported`.
+    #[must_use]
+    pub fn without_replace(mut self) -> Self {
+        self.can_replace = false;
+        self
+    }
+
+    /// Its switches.
+    pub fn faults(&self) -> Faults {
+        self.faults.clone()
+    }
+
+    fn around<'a, T: Answer + 'a>(
+        &'a self,
+        operation: Operation,
+        _keys: Vec<String>,
+        does: BackendResult<'a, T>,
+    ) -> BackendResult<'a, T> {
+        Box::pin(async move {
+            if operation == Operation::Replace && !self.can_replace {
+                return Err(unsupported("replace"));
+            }
+            let faults = &self.faults;
+            let fate = faults.begin(operation);
+            if !fate.delay.is_zero() {
+                self.clock.sleep(fate.delay).await;
+            }
+            if fate.down {
+                return Err(faults.error(operation, "the backend is down, as its test says"));
+            }
+            faults.pass(At::Before(operation)).await;
+            let mut done = does.await;
+            faults.pass(At::After(operation)).await;
+            if fate.lost || faults.loses() {
+                return Err(faults.error(operation, "the answer was lost, as its test says"));
+            }
+            if let (Ok(answer), Some(damaged)) = (&mut done, faults.damaged(fate)) {
+                answer.alter(&damaged);
+            }
+            done
+        })
+    }
+
+    fn listen(
+        &self,
+        channel: &str,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Subscription, BackendError> {
+        if !self.has_bus {
+            return Err(unsupported("subscribe"));
+        }
+        self.backend.subscribe(channel, self.faults.wires().add(listener, &self.faults))
+    }
+
+    fn lends(&self) -> Option<&dyn Leases> {
+        if self.has_leases { self.backend.leases() } else { None }
+    }
+}
+
+around!(Faulty);

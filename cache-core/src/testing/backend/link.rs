@@ -1,0 +1,66 @@
+//! The bus between a faulty backend and who listens to it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::Faults;
+use crate::backend::Listener;
+
+/// Stands before a listener: what it hears is what passes.
+pub(super) struct Wire {
+    listener: Arc<dyn Listener>,
+    /// Whether the store's own side of the link stands.
+    connected: AtomicBool,
+    faults: Faults,
+}
+
+/// The wires of one backend, for as long as they are listened to.
+#[derive(Default)]
+pub(super) struct Wires(Mutex<Vec<Weak<Wire>>>);
+
+impl Wires {
+    pub(super) fn add(&self, listener: Arc<dyn Listener>, faults: &Faults) -> Arc<Wire> {
+        let wire = Wire { listener, connected: AtomicBool::new(false), faults: faults.clone() };
+        let wire = Arc::new(wire);
+        let mut wires = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        wires.retain(|wire| wire.strong_count() > 0);
+        wires.push(Arc::downgrade(&wire));
+        wire
+    }
+
+    /// Tells those whose link stands that it is there, or that it is lost.
+    pub(super) fn tell(&self, linked: bool) {
+        let wires = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for wire in wires.iter().filter_map(Weak::upgrade) {
+            if wire.connected.load(Ordering::SeqCst) {
+                if linked { wire.listener.connected() } else { wire.listener.disconnected() }
+            }
+        }
+    }
+}
+
+impl Listener for Wire {
+    fn connected(&self) {
+        self.connected.store(true, Ordering::SeqCst);
+        if self.faults.is_linked() {
+            self.listener.connected();
+        }
+    }
+
+    fn disconnected(&self) {
+        self.connected.store(false, Ordering::SeqCst);
+        self.listener.disconnected();
+    }
+
+    fn message(&self, message: &[u8]) {
+        if self.faults.delivers() {
+            self.listener.message(message);
+        }
+    }
+
+    fn changed(&self, key: &str) {
+        if self.faults.delivers() {
+            self.listener.changed(key);
+        }
+    }
+}

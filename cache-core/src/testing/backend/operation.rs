@@ -1,0 +1,51 @@
+//! What can be asked of a backend.
+
+use std::fmt;
+
+macro_rules! operations {
+    ($($name:ident = $method:literal, $doc:literal;)*) => {
+        /// An operation of [`Backend`](crate::Backend) or [`Leases`](crate::Leases).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Operation {
+            $(#[doc = $doc] $name,)*
+        }
+
+        impl Operation {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its name: the method's, but for [`Get`](Self::Get).
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $method,)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    Get = "get", "`get_many` or `get_each`: whichever larder uses.";
+    Set = "set", "`set`";
+    Replace = "replace", "`replace`";
+    Remove = "remove", "`remove`";
+    Generations = "generations", "`generations`";
+    Bump = "bump", "`bump`";
+    Scan = "scan", "`scan`";
+    Publish = "publish", "`publish`";
+    Subscribe = "subscribe", "`subscribe`";
+    Info = "info", "`info`";
+    Ping = "ping", "`ping`";
+    Acquire = "acquire", "`acquire`";
+    Commit = "commit", "`commit`";
+    Renew = "renew", "`renew`";
+    Abort = "abort", "`abort`";
+    Revoke = "revoke", "`revoke`";
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

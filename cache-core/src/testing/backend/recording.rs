@@ -1,0 +1,219 @@
+//! A backend that keeps book.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Operation;
+use super::answer::Answer;
+use super::around::{around, owned, unsupported};
+use crate::backend::{
+    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
+    Notice, Page, Subscription, Write,
+};
+use crate::{BackendError, BackendErrorKind, Pattern};
+
+/// A backend that writes down every operation of the one it stands around: see [`Log`]. Clones share the log.
+///
+/// ```
+/// use cache_core::{Cache, Error, MemoryBackend};
+/// use cache_core::testing::{Operation, Recording};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let backend = Recording::new(MemoryBackend::new());
+/// let log = backend.log();
+/// let cache = Cache::builder().remote(backend).build()?;
+/// cache.insert("k", 1u64).await?;
+/// assert_eq!(log.keys(Operation::Set), ["larder:k"]);
+/// cache.get::<u64>("k").await?;
+/// assert_eq!(log.count(Operation::Get), 0, "memory had it:\n{log}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recording<B> {
+    backend: B,
+    log: Log,
+}
+
+/// What was asked of a [`Recording`] backend, in the order in which it was begun. Clones share it. Displayed, it is a line
+/// for each operation.
+#[derive(Clone, Debug, Default)]
+pub struct Log(Arc<Mutex<Vec<Recorded>>>);
+
+/// One operation. Values are not written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// Which one.
+    pub operation: Operation,
+    /// Its keys, with namespace; a pattern, or a channel, of those that take one.
+    pub keys: Vec<String>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It has not been answered yet.
+    Running,
+    /// Its caller went away before the answer; it may have taken effect.
+    Dropped,
+    /// It failed.
+    Failed(BackendErrorKind),
+    /// It succeeded, and there is no more to say.
+    Done,
+    /// Which of the keys had a value. (Of an `acquire`: a value, and no lease.)
+    Found(Vec<bool>),
+    /// The generations, or how many keys it concerned.
+    Numbers(Vec<u64>),
+    /// The keys of a page.
+    Keys(Vec<String>),
+    /// The lease is the caller's.
+    Lead,
+    /// The lease is another's.
+    Wait,
+    /// Whether the lease still held, or the value was the same: of a commit and a replacement, whether it was stored.
+    Held(bool),
+}
+
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}: {:?}", self.operation, self.keys, self.outcome)
+    }
+}
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lock().iter().try_for_each(|recorded| writeln!(f, "{recorded}"))
+    }
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, Vec<Recorded>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything so far.
+    pub fn all(&self) -> Vec<Recorded> {
+        self.lock().clone()
+    }
+
+    /// Everything so far, and the log is empty again.
+    pub fn take(&self) -> Vec<Recorded> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// The operations of one kind.
+    pub fn of(&self, operation: Operation) -> Vec<Recorded> {
+        self.lock().iter().filter(|recorded| recorded.operation == operation).cloned().collect()
+    }
+
+    /// How many there were of one kind.
+    pub fn count(&self, operation: Operation) -> usize {
+        self.lock().iter().filter(|recorded| recorded.operation == operation).count()
+    }
+
+    /// The keys of all operations of one kind, one after the other.
+    pub fn keys(&self, operation: Operation) -> Vec<String> {
+        self.of(operation).into_iter().flat_map(|recorded| recorded.keys).collect()
+    }
+
+    /// The operations that named this key (with its namespace).
+    pub fn about(&self, key: &str) -> Vec<Recorded> {
+        let names = |recorded: &&Recorded| recorded.keys.iter().any(|named| named == key);
+        self.lock().iter().filter(names).cloned().collect()
+    }
+
+    fn begin(&self, operation: Operation, keys: Vec<String>) -> Line {
+        let mut recorded = self.lock();
+        recorded.push(Recorded { operation, keys, outcome: Outcome::Running });
+        Line { log: self.clone(), number: recorded.len() - 1, operation, ended: false }
+    }
+}
+
+/// An operation that is under way, and the number of its line.
+struct Line {
+    log: Log,
+    number: usize,
+    operation: Operation,
+    ended: bool,
+}
+
+impl Line {
+    fn end(&mut self, outcome: Outcome) {
+        self.ended = true;
+        // The log may have been taken meanwhile.
+        let mut recorded = self.log.lock();
+        let line = recorded.get_mut(self.number);
+        let running = |line: &&mut Recorded| {
+            line.operation == self.operation && line.outcome == Outcome::Running
+        };
+        if let Some(line) = line.filter(running) {
+            line.outcome = outcome;
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Outcome::Dropped);
+        }
+    }
+}
+
+impl<B: Backend> Recording<B> {
+    /// Around `backend`.
+    pub fn new(backend: B) -> Self {
+        Self { backend, log: Log::default() }
+    }
+
+    /// What was asked of it.
+    pub fn log(&self) -> Log {
+        self.log.clone()
+    }
+
+    fn around<'a, T: Answer + 'a>(
+        &'a self,
+        operation: Operation,
+        keys: Vec<String>,
+        does: BackendResult<'a, T>,
+    ) -> BackendResult<'a, T> {
+        Box::pin(async move {
+            let mut line = self.log.begin(operation, keys);
+            let done = does.await;
+            line.end(match &done {
+                Ok(answer) => answer.outcome(),
+                Err(error) => Outcome::Failed(error.kind()),
+            });
+            done
+        })
+    }
+
+    fn listen(
+        &self,
+        channel: &str,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Subscription, BackendError> {
+        let mut line = self.log.begin(Operation::Subscribe, owned(&[channel]));
+        let done = self.backend.subscribe(channel, listener);
+        line.end(match &done {
+            Ok(_) => Outcome::Done,
+            Err(error) => Outcome::Failed(error.kind()),
+        });
+        done
+    }
+
+    fn lends(&self) -> Option<&dyn Leases> {
+        self.backend.leases()
+    }
+}
+
+around!(Recording);

@@ -1,0 +1,70 @@
+//! What a kit's caches are made of.
+
+use std::fmt;
+
+use super::Kit;
+use crate::registry::world::{Furnish, World};
+use crate::{Builder, Clock};
+
+/// Builds a [`Kit`].
+///
+/// ```
+/// use cache_core::{Clock, MemoryBackend, testing::Kit};
+/// use std::time::Duration;
+///
+/// let clock = Clock::manual();
+/// let store = MemoryBackend::with_clock(clock.clone());
+/// let kit = Kit::builder()
+///     .clock(clock)
+///     .caches(move |name, builder| match name {
+///         None => builder.remote(store.clone()),
+///         Some(_) => builder.default_ttl(Duration::from_secs(60)),
+///     })
+///     .build();
+/// kit.advance(Duration::from_secs(1));
+/// ```
+#[must_use]
+pub struct KitBuilder {
+    clock: Clock,
+    furnish: Furnish,
+}
+
+impl fmt::Debug for KitBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KitBuilder").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl KitBuilder {
+    pub(super) fn new() -> Self {
+        Self { clock: Clock::default(), furnish: Box::new(|_, builder| builder) }
+    }
+
+    /// The clock of all the kit's caches. Default: the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How each cache is made: from its name (the default one has none) and a builder that has name, clock and namespace
+    /// already (`larder`, and `larder/NAME` for named ones). Default: as the builder is.
+    pub fn caches(
+        mut self,
+        furnish: impl Fn(Option<&str>, Builder) -> Builder + Send + Sync + 'static,
+    ) -> Self {
+        self.furnish = Box::new(furnish);
+        self
+    }
+
+    /// The kit.
+    ///
+    /// # Panics
+    /// The default cache can't be built as [`caches`](Self::caches) says.
+    #[track_caller]
+    pub fn build(self) -> Kit {
+        match World::new(self.clock, self.furnish) {
+            Ok(world) => Kit { world },
+            Err(error) => panic!("the kit's default cache can't be built: {error}"),
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! Every mistake in a configuration has a message of its own, with path, source and fix.
+
+use larder::config::{CacheConfig, Config, Format, MemoryConfig, RedisConfig};
+
+fn toml(text: &str) -> String {
+    told(Config::layers().text(Format::Toml, "larder.toml", text).load().map(drop))
+}
+
+fn env(pairs: &[(&str, &str)]) -> String {
+    told(Config::layers().env_from(pairs.iter().copied()).load().map(drop))
+}
+
+/// The mistakes, one a line, without what stands before them.
+fn told(result: Result<(), larder::config::ConfigError>) -> String {
+    let error = result.expect_err("a mistake");
+    assert_eq!(format!("{error:?}"), error.to_string());
+    let mistakes: Vec<String> = error.mistakes().iter().map(ToString::to_string).collect();
+    mistakes.join("\n")
+}
+
+#[track_caller]
+fn each(cases: &[(&str, &str)]) {
+    for (text, message) in cases {
+        assert_eq!(toml(text), *message, "of {text}");
+    }
+}
+
+#[test]
+fn fields_that_are_not_there() {
+    each(&[
+        (
+            "defaultttl = 5",
+            "defaultttl (larder.toml): there is no such field; did you mean `default_ttl`?",
+        ),
+        (
+            "cache.a.enabled = true",
+            "cache (larder.toml): there is no such field; did you mean `caches`?",
+        ),
+        (
+            "[caches.sessions.redis]\nurll = 'redis://:secret@host'",
+            "caches.sessions.redis.urll (larder.toml): there is no such field; did you mean `url`?",
+        ),
+        (
+            "[breaker]\nxyz = 1",
+            "breaker.xyz (larder.toml): there is no such field; there are threshold, cool_down",
+        ),
+        (
+            "[caches.a.caches.b]\nenabled = true",
+            "caches.a.caches (larder.toml): there is no such field; there are enabled, namespace, \
+             default_ttl, codec, max_value_bytes, memory, redis, breaker, compression, encryption",
+        ),
+    ]);
+}
+
+#[test]
+fn values_of_another_kind() {
+    let duration =
+        "wanted a duration such as `250ms`, `90s`, `5m`, `1h 30m` or `2d`, or a number of seconds";
+    let size = "wanted a size such as `64 MiB`, `512 KiB` or `1 GB`, or a number of bytes";
+    for (text, message) in [
+        ("default_ttl = '5 minutes'", format!("default_ttl (larder.toml): found `5 minutes`; {duration}, or `never`")),
+        ("default_ttl = -1", format!("default_ttl (larder.toml): found `-1`; {duration}, or `never`")),
+        ("default_ttl = nan", format!("default_ttl (larder.toml): found `NaN`; {duration}, or `never`")),
+        ("default_ttl = true", format!("default_ttl (larder.toml): found `true`; {duration}, or `never`")),
+        ("memory.sweep_every = 'never'", format!("memory.sweep_every (larder.toml): found `never`; {duration}")),
+        ("memory.sweep_every = '1e9'", "memory.sweep_every".to_owned()),
+        ("memory.sweep_every = [1]", "memory.sweep_every (larder.toml): found a list; wanted".to_owned()),
+        ("memory.max_bytes = '64 cows'", format!("memory.max_bytes (larder.toml): found `64 cows`; {size}")),
+        ("memory.max_bytes = -1", format!("memory.max_bytes (larder.toml): found `-1`; {size}")),
+        ("memory.max_entries = 1.5", "memory.max_entries (larder.toml): found `1.5`; wanted a whole number".to_owned()),
+        ("memory.max_entries = 'many'", "memory.max_entries (larder.toml): found `many`; wanted a whole number".to_owned()),
+        ("redis.connections = -4", "redis.connections (larder.toml): found `-4`; wanted a whole number".to_owned()),
+        ("redis.tracking = 'yes'", "redis.tracking (larder.toml): found `yes`; wanted `true` or `false`".to_owned()),
+        ("namespace = 5", "namespace (larder.toml): found `5`; wanted a text".to_owned()),
+        ("redis = 'redis://:secret@host'", "redis (larder.toml): found a text that is not shown, as it may be a secret; wanted a table of fields".to_owned()),
+        ("redis.url = 5", "redis.url (larder.toml): found `5`; wanted a text".to_owned()),
+        ("caches = []", "caches (larder.toml): found a list; wanted a table of fields".to_owned()),
+        ("caches.a = 1", "caches.a (larder.toml): found `1`; wanted a table of fields".to_owned()),
+        ("codec = 'jsn'", "codec (larder.toml): found `jsn`; wanted one of `postcard`, `json`, `messagepack`, `msgpack`; did you mean `json`?".to_owned()),
+        ("codec = 1", "codec (larder.toml): found `1`; wanted a text".to_owned()),
+        ("memory.eviction = 'fifo'", "memory.eviction (larder.toml): found `fifo`; wanted one of `auto`, `lru`, `lfu`, `ttl`".to_owned()),
+        ("redis.connect = 'eager'", "redis.connect (larder.toml): found `eager`; wanted one of `lazy`, `strict`".to_owned()),
+        ("compression.algorithm = 'gzip'", "compression.algorithm (larder.toml): found `gzip`; wanted one of `none`, `lz4`, `zstd`".to_owned()),
+    ] {
+        if text.contains("1e9") {
+            // Environment variables have only text, so a number may be one.
+            assert!(Config::layers().text(Format::Toml, "larder.toml", text).load().is_ok());
+            continue;
+        }
+        let told = toml(text);
+        assert!(told.starts_with(&message), "{text}\n told: {told}\nwanted: {message}");
+    }
+}
+
+#[test]
+fn values_that_can_not_be() {
+    each(&[
+        (
+            "default_ttl = 0",
+            "default_ttl (larder.toml): found zero; wanted some time, or `never` for entries that do not expire",
+        ),
+        (
+            "max_value_bytes = 0",
+            "max_value_bytes (larder.toml): found zero; wanted 1 byte at least",
+        ),
+        (
+            "namespace = 'my shop'",
+            "namespace (larder.toml): `my shop` can't be a namespace; use letters, digits, `-`, `_`, `.` and `/`",
+        ),
+        (
+            "namespace = ''",
+            "namespace (larder.toml): `` can't be a namespace; use letters, digits, `-`, `_`, `.` and `/`",
+        ),
+        (
+            "[caches.a]\nnamespace = 'a:b'",
+            "caches.a.namespace (larder.toml): `a:b` can't be a namespace; use letters, digits, `-`, `_`, `.` and `/`",
+        ),
+        (
+            "memory.max_entries = 0",
+            "memory.max_entries (larder.toml): found zero; wanted 1 at least, or `memory.enabled = false` for a cache without a memory tier",
+        ),
+        (
+            "memory.max_bytes = '0 B'",
+            "memory.max_bytes (larder.toml): found zero; wanted 1 at least, or `memory.enabled = false` for a cache without a memory tier",
+        ),
+        (
+            "memory.sweep_every = 0",
+            "memory.sweep_every (larder.toml): found zero; wanted some time; leave it out for 10 seconds",
+        ),
+        (
+            "memory = { max_entries = 1, max_bytes = 1 }",
+            "memory.max_bytes (larder.toml): found beside `max_entries`; wanted one bound: remove the one or the other",
+        ),
+        (
+            "memory.enabled = false",
+            "memory.enabled (larder.toml): there is neither a memory tier nor a remote one; remove `memory.enabled = false`, or set `redis.url`",
+        ),
+        (
+            "breaker.threshold = 0",
+            "breaker.threshold (larder.toml): found zero; wanted 1 failure at least",
+        ),
+        (
+            "breaker.cool_down = '0s'",
+            "breaker.cool_down (larder.toml): found zero; wanted some time; leave it out for 1 second",
+        ),
+        (
+            "redis.operation_timeout = 0",
+            "redis.operation_timeout (larder.toml): found zero; wanted 1 ms at least; leave it out for the default",
+        ),
+        (
+            "redis.bus_heartbeat = '0ms'",
+            "redis.bus_heartbeat (larder.toml): found zero; wanted 1 ms at least; leave it out for the default",
+        ),
+        (
+            "redis.half_open_after = 0",
+            "redis.half_open_after (larder.toml): found zero; wanted 1 at least",
+        ),
+        (
+            "redis.connections = 0",
+            "redis.connections (larder.toml): found `0`; wanted a number from 1 to 1024",
+        ),
+        (
+            "redis.connections = 2000",
+            "redis.connections (larder.toml): found `2000`; wanted a number from 1 to 1024",
+        ),
+        (
+            "redis.enabled = true",
+            "redis.url (larder.toml): missing, although `redis.enabled = true`; set it, or the variable `REDIS_URL`",
+        ),
+        (
+            "compression = { algorithm = 'zstd', level = 23 }",
+            "compression.level (larder.toml): found `23`; wanted a number from 1 (fast) to 22 (small)",
+        ),
+        (
+            "compression = { algorithm = 'lz4', level = 3 }",
+            "compression.level (larder.toml): only `zstd` has levels; remove it",
+        ),
+        (
+            "encryption.enabled = true",
+            "encryption.keys (larder.toml): missing, although `encryption.enabled = true`; write `keys.1 = { env = \"..\" }` or `{ file = \"..\" }`",
+        ),
+        (
+            "encryption.keys = {}",
+            "encryption.keys: found an empty table; wanted a key, or `encryption.enabled = false`",
+        ),
+        (
+            "encryption.keys.one = { base64 = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' }",
+            "encryption.keys.one (larder.toml): found `one`; wanted a number for an id",
+        ),
+        ("encryption.keys.1 = {}", "encryption.keys.1: wanted one of `env`, `file` and `base64`"),
+        (
+            "encryption.keys.1 = { base64 = 'hunter2' }",
+            "encryption.keys.1.base64 (larder.toml): it holds no key; wanted 32 bytes in base64 (`openssl rand -base64 32`)",
+        ),
+        (
+            "encryption.keys.1 = { file = '/no/such/file' }",
+            "encryption.keys.1.file (larder.toml): `/no/such/file` can't be read: No such file or directory (os error 2)",
+        ),
+        (
+            "encryption.keys.1 = { env = 'NO_SUCH_VARIABLE' }",
+            "encryption.keys.1.env (larder.toml): there is no environment variable `NO_SUCH_VARIABLE`",
+        ),
+        (
+            "[encryption]\nwrite_with = 2\nkeys.1 = { base64 = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' }",
+            "encryption.write_with (larder.toml): found `2`; wanted the id of one of the keys",
+        ),
+        (
+            "caches.default.enabled = true",
+            "caches.default (larder.toml): the default cache's fields stand at the top level; move them there",
+        ),
+        (
+            "caches.'a b'.enabled = true",
+            "caches.a b (larder.toml): `a b` can't be a name; use letters, digits, `-` and `_`",
+        ),
+        (
+            "caches.Sessions.enabled = true\ncaches.sessions.enabled = true",
+            "caches.sessions (larder.toml): `Sessions` differs from it in capital letters only, which the environment does not have; rename one",
+        ),
+        (
+            "redis.url = 'redis://host'\ncaches.a.namespace = 'larder'",
+            "caches.a.namespace (larder.toml): `larder` is that of `namespace`, too, on the same Redis, so that they would share their entries; give one another",
+        ),
+    ]);
+}
+
+#[test]
+fn urls_are_checked_and_never_shown_with_passwords() {
+    let form = "write `redis://[user:password@]host[:port][/db]`, `unix:///path/to/socket[?db=n]`, \
+                `redis-sentinel://host[:port],host[:port]/master[/db]` or \
+                `redis-cluster://host[:port],host[:port]`";
+    assert_eq!(
+        toml("caches.sessions.redis.url = 'redi://host'"),
+        format!(
+            "caches.sessions.redis.url (larder.toml): `redi://host` is not a Redis URL: {form}"
+        )
+    );
+    let told = toml("redis.url = 'redis://user:hunter2@host/zero'");
+    assert!(told.starts_with("redis.url (larder.toml): `redis://***@host/zero` is not"), "{told}");
+    assert_eq!(
+        toml("redis = { url = 'redis-cluster://host', tracking = true }"),
+        "redis.tracking (larder.toml): a cluster can't be tracked; evict, instead, where values change"
+    );
+    for text in [
+        "redis.url = 'redis://:hunter2@host:x'",
+        "redis.url = 'redis://:hunter2@ho st'",
+        "redis.url = ['redis://:hunter2@host']",
+        "redis = 'redis://:hunter2@host'",
+        "redis.connections = 'redis://:hunter2@host'",
+        "redis.connect = 'redis://:hunter2@host'",
+        "default_ttl = 'redis://:hunter2@host'",
+        "redis.url = 'redis://:hunter2@host' x",
+        "redis.url = 'redis://:hunter2@host",
+        "redis.url = redis://:hunter2@host",
+        "redis.url = \"redis://:hunter2@host\\q\"",
+        "codec = 'hunter2hunter2hunter2hunter2hunter2='",
+    ] {
+        let told = toml(text);
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[cfg(feature = "redis-tls")]
+#[test]
+fn certificates_go_with_keys_and_with_tls() {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let with = |url: &str, fields: &str| toml(&format!("[redis]\nurl = '{url}'\n{fields}"));
+    assert_eq!(
+        with("rediss://host", &format!("cert_file = '{manifest}'")),
+        "redis.cert_file (larder.toml): needs `key_file` beside it"
+    );
+    assert_eq!(
+        with("rediss://host", &format!("key_file = '{manifest}'")),
+        "redis.key_file (larder.toml): needs `cert_file` beside it"
+    );
+    assert_eq!(
+        with("rediss://host", "ca_file = '/no/such/file'"),
+        "redis.ca_file (larder.toml): `/no/such/file` can't be read: No such file or directory (os error 2)"
+    );
+    assert_eq!(
+        with("redis://host", &format!("ca_file = '{manifest}'")),
+        "redis.ca_file (larder.toml): the URL is not one of TLS: write `rediss://`"
+    );
+}
+
+#[test]
+fn secrets_are_not_printed_and_what_was_dumped_is_not_read() {
+    let redis = RedisConfig::default().url("rediss://user:hunter2@host:6380/1");
+    let config = Config::new(CacheConfig::default().redis(redis));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let dumped = serde_json::to_string(&config).unwrap();
+    assert_eq!(dumped, r#"{"redis":{"url":"rediss://***"}}"#);
+    let read = Config::layers().text(Format::Json, "dump.json", &dumped).load();
+    assert_eq!(
+        told(read.map(drop)),
+        "redis.url (dump.json): found `***`, which stands for a secret that was left out; wanted the secret itself"
+    );
+}
+
+#[test]
+fn all_mistakes_of_all_layers_are_told_together() {
+    let text = "default_ttl = '5 minutes'\nnamespace = 'a b'\n[memory]\nmax_entrys = 5\nsweep_every = 0\n\
+                [caches.a]\ncodec = 'xml'\n[caches.a.redis]\nurl = 1\nconnections = 0";
+    let error = Config::layers()
+        .text(Format::Toml, "one.toml", text)
+        .text(Format::Toml, "two.toml", "[caches.b.breaker]\nthreshold = 0")
+        .file("no/such/file.toml")
+        .env_from([("LARDER_CACHES__B__ENABLED", "perhaps")])
+        .load()
+        .unwrap_err();
+    let paths: Vec<_> = error
+        .mistakes()
+        .iter()
+        .map(|mistake| (mistake.path(), mistake.origin().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            ("", "no/such/file.toml"),
+            ("caches.a.codec", "one.toml"),
+            ("caches.a.redis.url", "one.toml"),
+            ("caches.b.enabled", "LARDER_CACHES__B__ENABLED"),
+            ("default_ttl", "one.toml"),
+            ("memory.max_entrys", "one.toml"),
+            ("namespace", "one.toml"),
+            ("memory.sweep_every", "one.toml"),
+            ("caches.a.redis.connections", "one.toml"),
+            ("caches.b.breaker.threshold", "two.toml"),
+        ]
+    );
+    assert!(error.to_string().starts_with("the cache configuration is wrong in 10 places:\n"));
+}
+
+#[test]
+fn files_that_can_not_be_read() {
+    let file = |path: &str| told(Config::layers().file(path).load().map(drop));
+    assert_eq!(
+        file("no/such/larder.toml"),
+        "no/such/larder.toml: it can't be read: No such file or directory (os error 2)"
+    );
+    assert_eq!(
+        file("Cargo.lock"),
+        "Cargo.lock: the file's name has to end in `.toml`, `.json`, `.yaml` or `.yml`"
+    );
+    assert!(Config::layers().file_if_there("no/such/larder.toml").load().is_ok());
+}
+
+#[test]
+fn texts_that_do_not_parse() {
+    let text = |format, text| told(Config::layers().text(format, "larder", text).load().map(drop));
+    assert_eq!(
+        text(Format::Toml, "namespace = 'a'\ndefault_ttl = = 5"),
+        "larder: it is no TOML: extra `=`, expected nothing at line 2 column 15"
+    );
+    assert_eq!(
+        text(Format::Toml, "namespace = 'a'\nnamespace = 'b'"),
+        "larder: it is no TOML: duplicate key at line 2 column 1"
+    );
+    assert_eq!(
+        text(Format::Json, "{\"namespace\": }"),
+        "larder: it does not parse: expected value at line 1 column 15"
+    );
+    assert_eq!(
+        text(Format::Json, r#"{"caches": {"a": {}, "b": {}, "a": {}}}"#),
+        "larder: `caches.a` stands there twice at line 1 column 33"
+    );
+    assert_eq!(text(Format::Json, "\"hunter2\""), "larder: wanted a table of fields");
+    assert_eq!(text(Format::Yaml, "- hunter2"), "larder: wanted a table of fields");
+    let told = text(Format::Yaml, "namespace: a\nnamespace: b");
+    assert!(told.starts_with("larder: it does not parse: "), "{told}");
+    assert!(told.contains("line 2"), "{told}");
+}
+
+#[test]
+fn variables_that_exclude_each_other() {
+    assert_eq!(
+        env(&[("LARDER_REDIS", "redis://:hunter2@host"), ("LARDER_REDIS__CONNECTIONS", "2")]),
+        "redis (LARDER_REDIS): found a text, and `LARDER_REDIS__CONNECTIONS` beside it; wanted the one or the other"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn variables_that_are_no_text() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let url = OsString::from_vec(b"redis://:hunter2@\xff".to_vec());
+    let error = Config::layers().env_from([("REDIS_URL", url)]).load().unwrap_err();
+    assert_eq!(
+        error.mistakes()[0].to_string(),
+        "redis.url (REDIS_URL): found bytes that are no UTF-8; wanted a text"
+    );
+}
+
+#[test]
+fn what_is_made_in_code_is_checked_too() {
+    let memory = MemoryConfig::default().max_entries(0u64);
+    let config = Config::default().cache("sessions", CacheConfig::default().memory(memory));
+    assert_eq!(
+        told(config.check()),
+        "caches.sessions.memory.max_entries: found zero; wanted 1 at least, or `memory.enabled = false` \
+         for a cache without a memory tier"
+    );
+}

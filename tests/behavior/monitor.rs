@@ -1,0 +1,395 @@
+//! Checks with thresholds, by a clock that the tests turn.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use larder::{Alert, AlertState, Cache, Clock, Error, Memory, Monitor, Monitoring, Status};
+
+use crate::support::eventually;
+use crate::telling::Telling;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What was told, as `raised hit_rate_below`.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<Alert>>>);
+
+impl Told {
+    fn listen(&self, monitor: Monitor) -> Monitor {
+        let told = Arc::clone(&self.0);
+        monitor.on_alert(move |alert| told.lock().unwrap().push(alert.clone()))
+    }
+
+    fn take(&self) -> Vec<Alert> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let name = |alert: &Alert| format!("{} {}", alert.state, alert.threshold);
+        self.take().iter().map(name).collect()
+    }
+}
+
+/// Lets everything that can run do so.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn rounds(clock: &Clock, count: usize) {
+    for _ in 0..count {
+        clock.advance(MINUTE);
+        settle().await;
+    }
+}
+
+fn begin(cache: &Cache, monitor: Monitor) -> (Told, Monitoring) {
+    let told = Told::default();
+    let monitoring = cache.monitor(told.listen(monitor)).unwrap();
+    assert_eq!(monitoring.interval(), MINUTE);
+    (told, monitoring)
+}
+
+async fn read(cache: &Cache, hits: usize, misses: usize) {
+    cache.insert("there", 1u64).await.unwrap();
+    for _ in 0..hits {
+        cache.get_or_load("there", async || Ok::<_, ()>(1u64)).await.unwrap();
+    }
+    for _ in 0..misses {
+        let mut nothing = true;
+        let load = async || Err::<u64, _>(std::mem::take(&mut nothing));
+        cache.get_or_load("absent", load).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_low_hit_rate_is_told_once_and_its_end_once() {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    // What was before does not count.
+    read(&cache, 0, 50).await;
+    let (told, _monitoring) = begin(&cache, Monitor::every(MINUTE).hit_rate_below(0.5, 10));
+    read(&cache, 8, 2).await;
+    rounds(&clock, 1).await;
+    assert!(told.take().is_empty());
+
+    read(&cache, 3, 7).await;
+    clock.advance(MINUTE - Duration::from_millis(1));
+    settle().await;
+    assert!(told.take().is_empty(), "not before its time");
+    clock.advance(Duration::from_millis(1));
+    settle().await;
+    let alerts = told.take();
+    let [alert] = &alerts[..] else { panic!("{alerts:?}") };
+    assert_eq!((alert.state, alert.threshold), (AlertState::Raised, "hit_rate_below"));
+    assert_eq!(alert.message, "the hit rate is 0.300 over 10 reads (limit 0.5)");
+    assert_eq!(alert.since.lasting, Duration::ZERO);
+    let shown = "hit_rate_below raised for larder: the hit rate is 0.300 over 10 reads (limit 0.5)";
+    assert_eq!(alert.to_string(), shown);
+
+    for _ in 0..5 {
+        read(&cache, 2, 8).await;
+        rounds(&clock, 1).await;
+    }
+    assert!(told.take().is_empty(), "told once");
+
+    // Good, bad, good, too few to judge: that is not two in a row.
+    for (hits, misses) in [(9, 1), (1, 9), (9, 1), (1, 3)] {
+        read(&cache, hits, misses).await;
+        rounds(&clock, 1).await;
+    }
+    assert!(told.take().is_empty());
+    // The four from before are judged with these: six of ten.
+    read(&cache, 5, 1).await;
+    rounds(&clock, 1).await;
+    let alerts = told.take();
+    let [alert] = &alerts[..] else { panic!("{alerts:?}") };
+    assert_eq!(alert.state, AlertState::Cleared);
+    assert_eq!(alert.since.lasting, 10 * MINUTE);
+    assert!(alert.to_string().ends_with("0.600 over 10 reads (limit 0.5), after 600s"), "{alert}");
+    rounds(&clock, 3).await;
+    assert!(told.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_full_memory_tier() {
+    let clock = Clock::manual();
+    let builder = Cache::builder().memory(Memory::max_bytes(1 << 20)).clock(clock.clone());
+    let cache = builder.build().unwrap();
+    let (told, _monitoring) = begin(&cache, Monitor::every(MINUTE).memory_above(2_000));
+    rounds(&clock, 2).await;
+    assert!(told.names().is_empty());
+    for key in 0..50 {
+        cache.insert(&*format!("key:{key}"), key).await.unwrap();
+    }
+    rounds(&clock, 3).await;
+    assert_eq!(told.names(), ["raised memory_above"]);
+    cache.clear().await.unwrap();
+    cache.reclaim();
+    rounds(&clock, 1).await;
+    assert!(told.names().is_empty());
+    rounds(&clock, 3).await;
+    assert_eq!(told.names(), ["cleared memory_above"]);
+}
+
+#[tokio::test]
+async fn an_outage_is_noticed_while_nobody_reads() {
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    let monitor = Monitor::every(MINUTE)
+        .remote_down_for(2 * MINUTE)
+        .remote_degraded_for(Duration::from_millis(1))
+        .bus_down_for(MINUTE);
+    let (told, _monitoring) = begin(&cache, monitor);
+    rounds(&clock, 2).await;
+    store.set_down(true);
+    rounds(&clock, 2).await;
+    // Degraded since the first of them; the third failure in a row is a minute away.
+    assert_eq!(told.names(), ["raised remote_degraded_for"]);
+    rounds(&clock, 1).await;
+    assert_eq!(cache.health().remote.unwrap().status, Status::Down);
+    rounds(&clock, 1).await;
+    assert!(told.names().is_empty());
+    rounds(&clock, 1).await;
+    let alerts = told.take();
+    assert_eq!(alerts[0].message, "store is down for 120s (limit 120s)");
+    assert_eq!(alerts[0].health.remote.as_ref().unwrap().status, Status::Down);
+    assert_eq!(alerts.len(), 1);
+    store.set_linked(false);
+    rounds(&clock, 2).await;
+    assert_eq!(told.names(), ["raised bus_down_for"]);
+
+    store.set_down(false);
+    store.set_linked(true);
+    rounds(&clock, 1).await;
+    assert!(told.names().is_empty(), "one good check does not end it");
+    rounds(&clock, 1).await;
+    let cleared = ["remote_down_for", "remote_degraded_for", "bus_down_for"];
+    assert_eq!(told.names(), cleared.map(|name| format!("cleared {name}")));
+    assert!(cache.health().is_up());
+}
+
+#[tokio::test]
+async fn what_the_store_tells_of_itself() {
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    let monitor = Monitor::every(MINUTE)
+        .info_ratio_above("used_memory", "maxmemory", 0.9)
+        .info_growth_above("evicted_keys", 0.0)
+        .info_above("connected_clients", 100.0)
+        .info_below("connected_slaves", 1.0)
+        .info_differs("master_link_status", "up")
+        .info_above("no_such_field", 1.0);
+    let (told, _monitoring) = begin(&cache, monitor);
+    let set = |fields: &[(&str, &str)]| {
+        fields.iter().for_each(|(field, value)| store.set_info(field, value));
+    };
+    rounds(&clock, 1).await;
+    assert!(told.names().is_empty(), "nothing is told, nothing is judged");
+    set(&[("used_memory", "95"), ("maxmemory", "0"), ("evicted_keys", "1000")]);
+    set(&[("connected_clients", "100"), ("connected_slaves", "1"), ("master_link_status", "up")]);
+    rounds(&clock, 2).await;
+    assert!(told.names().is_empty(), "no limit, no growth, none crossed");
+
+    set(&[("maxmemory", "100"), ("evicted_keys", "1001")]);
+    set(&[("connected_clients", "101"), ("connected_slaves", "0"), ("master_link_status", "down")]);
+    rounds(&clock, 1).await;
+    let alerts = told.take();
+    let found: Vec<_> = alerts.iter().map(|alert| alert.message.as_str()).collect();
+    let wanted = [
+        "used_memory/maxmemory is 0.950 (limit 0.9)",
+        "the growth of evicted_keys is 1 (limit 0)",
+        "connected_clients is 101 (limit 100)",
+        "connected_slaves is 0 (limit 1)",
+        "master_link_status is `down` (expected `up`)",
+    ];
+    assert_eq!(found, wanted);
+    assert_eq!(alerts[0].field.as_deref(), Some("used_memory"));
+    assert_eq!(alerts[0].server, None);
+
+    // A store that is away says nothing: that ends no alert.
+    store.set_down(true);
+    rounds(&clock, 5).await;
+    assert!(told.names().is_empty());
+    store.set_down(false);
+    // Started again: the count is less, and no growth.
+    set(&[("maxmemory", "1000"), ("evicted_keys", "3"), ("connected_clients", "1")]);
+    set(&[("connected_slaves", "2"), ("master_link_status", "up")]);
+    rounds(&clock, 3).await;
+    let names = told.names();
+    assert_eq!(names.len(), 5, "{names:?}");
+    assert!(names.iter().all(|name| name.starts_with("cleared")), "{names:?}");
+}
+
+#[tokio::test]
+async fn of_several_servers_the_worst_is_named() {
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    let monitor = Monitor::every(MINUTE)
+        .info_ratio_above("used_memory", "maxmemory", 0.9)
+        .info_below("connected_slaves", 1.0);
+    let (told, _monitoring) = begin(&cache, monitor);
+    for (server, used, replicas) in [("a:1", "91", "1"), ("b:1", "99", "1"), ("c:1", "5", "0")] {
+        store.set_info(&format!("{server}/used_memory"), used);
+        store.set_info(&format!("{server}/maxmemory"), "100");
+        store.set_info(&format!("{server}/connected_slaves"), replicas);
+        // Another field, though its name ends alike.
+        store.set_info(&format!("{server}/min_connected_slaves"), "0");
+    }
+    rounds(&clock, 1).await;
+    let alerts = told.take();
+    let of = |place: usize| (alerts[place].server.as_deref(), alerts[place].message.as_str());
+    assert_eq!(of(0), (Some("b:1"), "b:1: used_memory/maxmemory is 0.990 (limit 0.9)"));
+    assert_eq!(of(1), (Some("c:1"), "c:1: connected_slaves is 0 (limit 1)"));
+}
+
+#[tokio::test]
+async fn it_stops_with_its_handle_and_with_the_cache() {
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    let checks = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&checks);
+    let monitor = Monitor::every(MINUTE).on_check(move |health| {
+        assert!(health.is_up());
+        *counted.lock().unwrap() += 1;
+    });
+    let monitoring = cache.monitor(monitor.clone()).unwrap();
+    settle().await;
+    rounds(&clock, 2).await;
+    assert_eq!(*checks.lock().unwrap(), 2);
+    clock.advance(MINUTE);
+    // Its time has come, and it is stopped all the same.
+    drop(monitoring);
+    settle().await;
+    rounds(&clock, 3).await;
+    assert_eq!(*checks.lock().unwrap(), 2);
+
+    cache.monitor(monitor).unwrap().keep();
+    rounds(&clock, 2).await;
+    assert_eq!(*checks.lock().unwrap(), 4);
+    drop(cache);
+    rounds(&clock, 3).await;
+    assert_eq!(*checks.lock().unwrap(), 4);
+    // Whoever was to be told has been let go.
+    assert_eq!(Arc::strong_count(&checks), 1);
+
+    let cache = store.cache(&clock);
+    let counted = Arc::clone(&checks);
+    let monitor = Monitor::every(MINUTE).on_check(move |_| *counted.lock().unwrap() += 1);
+    cache.monitor(monitor).unwrap().keep();
+    cache.close().await.unwrap();
+    rounds(&clock, 3).await;
+    assert_eq!((*checks.lock().unwrap(), Arc::strong_count(&checks)), (4, 1));
+}
+
+#[tokio::test]
+async fn a_panic_ends_nothing() {
+    let clock = Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let monitor = Monitor::every(MINUTE)
+        .hit_rate_below(1.0, 1)
+        .on_check(|_| panic!("on purpose"))
+        .on_alert(|_| panic!("on purpose"));
+    let (told, _monitoring) = begin(&cache, monitor);
+    read(&cache, 0, 1).await;
+    rounds(&clock, 1).await;
+    for _ in 0..2 {
+        read(&cache, 1, 0).await;
+        rounds(&clock, 1).await;
+    }
+    assert_eq!(told.names(), ["raised hit_rate_below", "cleared hit_rate_below"]);
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_holds_no_check_up() {
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    store.set_silent();
+    let monitor = Monitor::every(MINUTE).timeout(SECOND).remote_degraded_for(SECOND);
+    let (told, _monitoring) = begin(&cache, monitor);
+    rounds(&clock, 1).await;
+    assert_eq!(store.calls("ping"), 1);
+    clock.advance(SECOND);
+    settle().await;
+    assert_eq!(cache.health().remote.unwrap().status, Status::Degraded);
+    clock.advance(MINUTE - SECOND);
+    settle().await;
+    clock.advance(SECOND);
+    settle().await;
+    assert_eq!(told.names(), ["raised remote_degraded_for"]);
+}
+
+#[tokio::test]
+async fn what_can_not_be_is_refused_with_the_method() {
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let both = store.cache(&clock);
+    let memory = Cache::builder().build().unwrap();
+    let remote = store.cache_without_memory(&clock);
+    let refused = |cache: &Cache, monitor: Monitor| match cache.monitor(monitor) {
+        Err(Error::Config { field, message }) => {
+            assert!(!message.is_empty());
+            field
+        }
+        other => panic!("{other:?}"),
+    };
+    let zero = Duration::ZERO;
+    let every = || Monitor::every(MINUTE);
+    for (field, monitor) in [
+        ("interval", Monitor::every(zero).memory_above(1)),
+        ("interval", Monitor::every(Duration::from_micros(999)).memory_above(1)),
+        ("timeout", every().memory_above(1).timeout(zero)),
+        ("monitor", every()),
+        ("monitor", every().on_alert(|_| ())),
+        ("hit_rate_below", every().hit_rate_below(0.0, 1)),
+        ("hit_rate_below", every().hit_rate_below(1.1, 1)),
+        ("hit_rate_below", every().hit_rate_below(-0.5, 1)),
+        ("hit_rate_below", every().hit_rate_below(f64::NAN, 1)),
+        ("hit_rate_below", every().hit_rate_below(0.5, 0)),
+        ("memory_above", every().memory_above(0)),
+        ("remote_down_for", every().remote_down_for(zero)),
+        ("remote_degraded_for", every().remote_degraded_for(zero)),
+        ("bus_down_for", every().bus_down_for(zero)),
+        ("info_above", every().info_above("clients", -1.0)),
+        ("info_above", every().info_above(" ", 1.0)),
+        ("info_below", every().info_below("slaves", 0.0)),
+        ("info_ratio_above", every().info_ratio_above("a", "b", f64::INFINITY)),
+        ("info_ratio_above", every().info_ratio_above("a", "", 0.5)),
+        ("info_growth_above", every().info_growth_above("a", f64::NAN)),
+        ("info_differs", every().info_differs("", "up")),
+        // The good ones before it do not hide it.
+        ("memory_above", every().hit_rate_below(0.5, 9).memory_above(0)),
+    ] {
+        assert_eq!(refused(&both, monitor), field);
+    }
+    assert_eq!(refused(&memory, every().remote_down_for(SECOND)), "remote_down_for");
+    assert_eq!(refused(&memory, every().bus_down_for(SECOND)), "bus_down_for");
+    assert_eq!(refused(&memory, every().info_above("a", 1.0)), "info_above");
+    assert_eq!(refused(&remote, every().memory_above(1)), "memory_above");
+}
+
+#[tokio::test]
+async fn by_the_real_clock_too() {
+    let cache = Cache::builder().build().unwrap();
+    let told = Told::default();
+    let monitor = Monitor::every(Duration::from_millis(5)).hit_rate_below(0.9, 1);
+    let _monitoring = cache.monitor(told.listen(monitor)).unwrap();
+    read(&cache, 0, 1).await;
+    eventually("an alert", async || told.names() == ["raised hit_rate_below"]).await;
+}
+
+#[test]
+fn without_a_runtime_too() {
+    let cache = Cache::builder().build().unwrap();
+    let (send, told) = std::sync::mpsc::channel();
+    let monitor = Monitor::every(Duration::from_millis(5)).on_check(move |health| {
+        let _ = send.send(health.is_up());
+    });
+    let monitoring = cache.monitor(monitor).unwrap();
+    assert_eq!(told.recv_timeout(10 * SECOND), Ok(true));
+    drop(monitoring);
+    // Its end is the end of its callback.
+    while told.recv_timeout(10 * SECOND).is_ok() {}
+    assert_eq!(told.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected));
+}

@@ -1,0 +1,85 @@
+//! Every fault that Redis may have, under load: calls wait for a bounded time, and no eviction is lost (see
+//! [`trial`]). `cargo run --release -p benches --bin faults` prints the same for longer ones.
+
+use std::time::Duration;
+
+use crate::support::lasting;
+use crate::trial::{Fault, Figures, HEAD, trial};
+
+/// How long an operation may take, by default.
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A call that loads asks for the value, for its lease, and to store it.
+const OPERATIONS: u32 = 3;
+
+/// The pause before the last attempt to connect is five seconds at most.
+const BACK: Duration = Duration::from_secs(8);
+
+async fn suffer(fault: Fault) -> Figures {
+    let lasts = lasting(Duration::from_secs(4), Duration::from_secs(20));
+    let figures = trial(fault, TIMEOUT, lasts).await;
+    eprintln!("{HEAD}\n{figures}  {fault:?}");
+    assert_eq!(figures.old, 0, "nobody sees what was evicted here: {figures:?}");
+    assert!(figures.p99 < OPERATIONS * TIMEOUT, "{figures:?}");
+    assert!(figures.longest < 2 * OPERATIONS * TIMEOUT, "{figures:?}");
+    assert!(figures.back < BACK, "{figures:?}");
+    figures
+}
+
+/// Redis is away: once that is known it costs nothing, and evictions are owed.
+async fn outage(fault: Fault) {
+    let figures = suffer(fault).await;
+    assert!(figures.settled_p99 < TIMEOUT / 2, "{figures:?}");
+    assert!(figures.owed > figures.evictions / 2, "{figures:?}");
+}
+
+/// Redis answers, but not what it should.
+async fn nuisance(fault: Fault) {
+    let figures = suffer(fault).await;
+    assert!(figures.settled_p99 < TIMEOUT / 2, "{figures:?}");
+    assert_eq!(figures.owed, 0, "{figures:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_and_started_again() {
+    outage(Fault::Killed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_and_continued() {
+    outage(Fault::Stopped).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_black_hole() {
+    outage(Fault::BlackHole).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locked_out() {
+    outage(Fault::LockedOut).await;
+}
+
+/// New connections work, and are made after three time-outs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_open() {
+    let figures = suffer(Fault::HalfOpen).await;
+    assert!(figures.settled_p99 < TIMEOUT / 2, "{figures:?}");
+}
+
+/// A full Redis goes on removing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn out_of_memory() {
+    nuisance(Fault::OutOfMemory).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flushed_again_and_again() {
+    nuisance(Fault::Flushed).await;
+}
+
+/// Every answer is in time: nothing is wrong, it only takes long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow() {
+    suffer(Fault::Slow).await;
+}

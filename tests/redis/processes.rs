@@ -1,0 +1,142 @@
+//! Several processes, of which some die, are cut off or evict: what the fleet is promised.
+
+use std::time::{Duration, Instant};
+
+use crate::fleet::{Origin, behind, live, quantile};
+use crate::process::{Process, role};
+use crate::support::{Proxy, Server, lasting};
+
+/// Nobody's time is over because the machine is busy.
+const PATIENT: &str = "?operation_timeout=5s";
+
+/// A lease that its holder can't renew any more lasts three seconds.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// How long after Redis can be reached again a process may take to notice: the pause between two attempts to
+/// connect, and the breaker's rest.
+const NOTICED: Duration = Duration::from_secs(6);
+
+/// The machine may be busy.
+const SLACK: Duration = Duration::from_secs(4);
+
+/// What the other processes run; as a test of its own it does nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn member() {
+    if let Some(role) = role() {
+        live(&role).await;
+    }
+}
+
+fn start(origin: &Origin, url: &str) -> Process {
+    Process::test("processes::member", &origin.role(url))
+}
+
+fn fleet(origin: &Origin, server: &Server, members: usize) -> Vec<Process> {
+    let url = format!("{}{PATIENT}", server.url());
+    (0..members).map(|_| start(origin, &url)).collect()
+}
+
+/// 8 processes with 500 tasks each ask for 20 items at once: each is loaded once, by one of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_load_per_key_in_the_fleet() {
+    const TASKS: u64 = 500;
+    const ITEMS: u64 = 20;
+    let (server, origin) = (Server::start(), Origin::new());
+    (0..ITEMS).for_each(|id| origin.change(id, id + 1));
+    let mut members = fleet(&origin, &server, 8);
+    // They are all there before the first begins.
+    members.iter_mut().for_each(|member| assert_eq!(member.ask("loads"), "0"));
+    members.iter_mut().for_each(|member| member.tell(&format!("storm {TASKS} {ITEMS}")));
+    let mut loads = 0;
+    for member in &mut members {
+        let said = member.hear();
+        let (right, loaded) = said.split_once(' ').unwrap();
+        assert_eq!(right, TASKS.to_string(), "every task has its value");
+        loads += loaded.parse::<u64>().unwrap();
+    }
+    assert_eq!(loads, ITEMS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_memory_of_all_follows_an_eviction() {
+    let (server, origin) = (Server::start(), Origin::new());
+    let mut members = fleet(&origin, &server, 4);
+    let behind = behind(&mut members, 60).await;
+    let (p50, p99) = (quantile(&behind.followed, 0.5), quantile(&behind.followed, 0.99));
+    eprintln!("three memory tiers follow an eviction: p50 {p50:?}, p99 {p99:?}");
+    assert!(p50 < Duration::from_millis(100), "{p50:?}");
+    assert!(p99 < Duration::from_secs(1), "{p99:?}");
+}
+
+/// The one that loads is killed: who waits for it is served once its lease is over, by one load.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_killed_is_replaced() {
+    let (server, origin) = (Server::start(), Origin::new());
+    origin.change(7, 70);
+    let mut members = fleet(&origin, &server, 4);
+    assert_eq!(members[0].ask("hang 7"), "loading");
+    members[1..].iter_mut().for_each(|member| member.tell("get 7"));
+    // They wait for it by now.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut leader = members.remove(0);
+    leader.kill();
+    let killed = Instant::now();
+    let mut loads = 0;
+    for member in &mut members {
+        assert!(member.hear().starts_with("70 "), "the value as it is");
+        loads += member.ask("loads").parse::<u64>().unwrap();
+    }
+    let took = killed.elapsed();
+    eprintln!("a killed leader was replaced after {took:?}");
+    assert!(took < LEASE + SLACK, "{took:?}");
+    assert_eq!(loads, 1, "one of them, for all");
+    assert!(server.cli(&["--scan", "--pattern", "*~lease*"]).is_empty(), "no lease is left");
+}
+
+/// A process is cut off from Redis while others evict: it serves what it has, and nothing old once it is
+/// back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_evicted_behind_a_cut_is_not_served_after_it() {
+    const ITEMS: u64 = 40;
+    let (server, origin) = (Server::start(), Origin::new());
+    let proxy = Proxy::start(server.port());
+    let (mut evicts, mut cut) = (start(&origin, &server.url()), start(&origin, &proxy.url()));
+    for id in 0..ITEMS {
+        origin.change(id, 1);
+        evicts.ask(&format!("get {id}"));
+        cut.ask(&format!("get {id}"));
+    }
+    proxy.down();
+    let until = Instant::now() + lasting(Duration::from_secs(4), Duration::from_secs(30));
+    let (mut version, mut longest) = (1, Duration::ZERO);
+    while Instant::now() < until {
+        version += 1;
+        for id in 0..ITEMS {
+            origin.change(id, version);
+            assert!(evicts.ask(&format!("evict {id}")).starts_with("true"), "Redis is there");
+            let began = Instant::now();
+            cut.ask(&format!("get {id}"));
+            longest = longest.max(began.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    proxy.up();
+    let healed = Instant::now();
+    let current = format!("{version} ");
+    let mut last_old = None;
+    // It is watched for a while longer than it shows old values.
+    let watched = |last: Option<Duration>| last.unwrap_or_default() + Duration::from_secs(2);
+    while healed.elapsed() < watched(last_old) {
+        for id in 0..ITEMS {
+            if !cut.ask(&format!("get {id}")).starts_with(&current) {
+                last_old = Some(healed.elapsed());
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    eprintln!(
+        "cut off: a call took {longest:?} at most; the last old value {last_old:?} after the cut"
+    );
+    assert!(last_old.is_none_or(|last| last < NOTICED + SLACK), "{last_old:?}");
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
+}

@@ -1,0 +1,3 @@
+larder::testing::conformance!(larder::MemoryBackend::new(), bus = no, leases = true);
+
+fn main() {}

@@ -1,0 +1,3 @@
+larder::testing::conformance!(larder::MemoryBackend::new(), lease = false);
+
+fn main() {}
