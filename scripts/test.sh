@@ -60,3 +60,5 @@ run cargo run --quiet --example two_instances
 run cargo run --quiet --example health
 run cargo run --quiet --example management
 run cargo run --quiet --example from_env
+run cargo run --quiet --example prometheus
+run cargo run --quiet --example opentelemetry

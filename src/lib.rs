@@ -4,16 +4,17 @@
 pub use cache_core::Keys;
 pub use cache_core::{
     Acquire, Acquired, Alert, AlertState, Backend, BackendError, BackendErrorKind, BackendResult,
-    BackendState, Batch, BoxFuture, BreakerHealth, Builder, BusHealth, Bytes, Cache, CacheValue,
-    Cached, CachedCell, Call, Capacity, Clock, Codec, Compression, Error, Evict, EvictEach,
-    EvictTarget, Eviction, Expiry, Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key,
-    KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,
-    MemoryInfo, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
-    Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteHealth, RemoteInfo,
-    RemoteValue, Removed, Report, Rule, Schedule, Since, Source, Stampede, Stats, Status,
-    Subscription, Tenant, TimedOut, Timestamp, Traced, TracedBatch, Transaction, TransactionScope,
-    Typed, Warming, Write, default_cache, disable, enable, is_enabled, transaction, warm,
-    without_cache, without_cache_sync,
+    BackendState, Batch, BoxFuture, BreakerHealth, BreakerState, Builder, BusHealth, Bytes, Cache,
+    CacheListener, CacheValue, Cached, CachedCell, Call, Capacity, Cause, Clock, Codec,
+    Compression, Error, Evict, EvictEach, EvictTarget, Eviction, Expiry, FunctionStats, Health,
+    Info, IntoCache, IntoTtl, Invalidation, KEPT, Key, KeyBuilder, KeyStream, LastError, Leases,
+    Listener, MARK, Memory, MemoryBackend, MemoryHealth, MemoryInfo, Monitor, Monitoring, NodeLink,
+    NodeState, Notice, OnError, OnUpdate, Page, Pattern, Peek, PeekEach, Policy, PolicyError,
+    Progress, Put, PutEach, RemoteHealth, RemoteInfo, RemoteValue, Removed, Report, Rule, Schedule,
+    Signal, Since, Source, Stampede, Stats, Status, Subscription, Tenant, TierStats, TimedOut,
+    Timestamp, Timing, Traced, TracedBatch, Transaction, TransactionScope, Typed, Warming, Write,
+    default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
+    without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 
@@ -21,6 +22,8 @@ pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 pub mod guide {
     #[doc = include_str!("../docs/from-cached.md")]
     pub mod from_cached {}
+    #[doc = include_str!("../docs/monitoring.md")]
+    pub mod monitoring {}
     #[doc = include_str!("../docs/testing.md")]
     #[cfg(feature = "testing")]
     pub mod testing {}

@@ -14,7 +14,7 @@ use crate::hierarchy::{BreakerLimits, Bus, Remote};
 use crate::invalidation::{Events, Fences, Generations};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
-use crate::observe::{Counters, Moment};
+use crate::observe::{CacheListener, Counters, Moment, Signals};
 use crate::registry::world;
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights};
@@ -46,6 +46,7 @@ pub struct Builder {
     clock: Clock,
     seed: Option<u64>,
     wire: Wire,
+    listener: Option<Box<dyn CacheListener>>,
     breaker: BreakerLimits,
 }
 
@@ -71,6 +72,7 @@ impl Builder {
             clock,
             seed: None,
             wire: Wire::default(),
+            listener: None,
             breaker: BreakerLimits::default(),
         }
     }
@@ -150,6 +152,14 @@ impl Builder {
         self
     }
 
+    /// Who is told what leaves memory, and of changes of state. Default: nobody; a second one replaces the first.
+    ///
+    /// A closure over [`Signal`](crate::Signal) is one, too. See [`CacheListener`] for when and where it is called.
+    pub fn listener(mut self, listener: impl CacheListener) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+
     /// After so many failures in a row the remote tier is left alone for a while: its breaker opens, and a
     /// read then costs what it costs without a remote tier. Default: 3. Only a tier that can't be reached or
     /// does not answer in time has failed; one that refuses has answered.
@@ -185,24 +195,31 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::Config`], naming the field, or the backend's refusal of the subscription.
-    pub fn build(self) -> Result<Cache, Error> {
+    pub fn build(mut self) -> Result<Cache, Error> {
         self.check()?;
-        let memory = self.memory.as_ref().map(MemoryTier::new).transpose()?;
+        let signals = Arc::new(Signals::new(self.name.as_deref(), self.listener.take()));
+        let memory = self.memory.as_ref().map(|memory| MemoryTier::new(memory, &signals));
+        let memory = memory.transpose()?;
         let instance = random();
         let backend = self.remote.clone();
-        let remote = self
-            .remote
-            .clone()
-            .map(|backend| Remote::new(backend, &self.namespace, instance, self.clock.clone()))
-            .map(|remote| remote.with_breaker(self.breaker));
-        let cache = self.assemble(memory, remote, instance);
+        let remote = self.remote.clone().map(|backend| {
+            Remote::new(backend, (&self.namespace, instance), &self.clock, &signals)
+                .with_breaker(self.breaker)
+        });
+        let cache = self.assemble(memory, remote, signals, instance);
         if let Some(backend) = backend {
             cache.listen(&backend, instance)?;
         }
         Ok(cache)
     }
 
-    fn assemble(self, memory: Option<MemoryTier>, remote: Option<Remote>, instance: u64) -> Cache {
+    fn assemble(
+        self,
+        memory: Option<MemoryTier>,
+        remote: Option<Remote>,
+        signals: Arc<Signals>,
+        instance: u64,
+    ) -> Cache {
         let inner = Inner {
             built: Moment::now(&self.clock),
             name: self.name,
@@ -215,6 +232,7 @@ impl Builder {
             flights: Flights::new(),
             generations: Generations::default(),
             counters: Counters::new(),
+            signals,
             instance,
             wire: self.wire,
             chance: Chance::new(self.seed.unwrap_or_else(random)),
@@ -269,8 +287,10 @@ impl Cache {
         let builder = Builder::new();
         // The default configuration is one that `build` accepts; without a remote tier nothing
         // else can fail.
-        let memory = builder.memory.as_ref().and_then(|memory| MemoryTier::new(memory).ok());
-        builder.assemble(memory, None, 0)
+        let signals = Arc::new(Signals::new(None, None));
+        let memory = builder.memory.as_ref();
+        let memory = memory.and_then(|memory| MemoryTier::new(memory, &signals).ok());
+        builder.assemble(memory, None, signals, 0)
     }
 
     /// Subscribes to the bus: until it is connected, memory is not trusted. Without a memory tier too:

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use crate::cache::Inner;
 use crate::invalidation::{Reach, What, report};
 use crate::key::{KeyBuf, KeyId};
+use crate::observe::Cause;
 use crate::strategy::start_now;
 
 /// Where an instance keeps what its `#[cached_property(cell = ..)]` methods cache.
@@ -182,7 +183,7 @@ impl Drop for Contents {
         let entries = self.entries.get_mut().unwrap_or_else(PoisonError::into_inner);
         for place in entries.drain(..) {
             if let Some(cache) = place.cache.upgrade() {
-                let _ = cache.forget(place.id, Reach::All);
+                let _ = cache.forget(place.id, Reach::All, Cause::Key);
             }
         }
     }

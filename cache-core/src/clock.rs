@@ -11,7 +11,7 @@ mod manual;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::backend::BoxFuture;
 use manual::Manual;
@@ -73,6 +73,22 @@ enum Source {
     Tokio(tokio::time::Instant),
 }
 
+/// Measures how long something takes.
+pub(crate) enum Stopwatch {
+    Precise(Instant),
+    /// By a clock that a test drives.
+    Driven(Clock, Timestamp),
+}
+
+impl Stopwatch {
+    pub(crate) fn elapsed(&self) -> Duration {
+        match self {
+            Self::Precise(began) => began.elapsed(),
+            Self::Driven(clock, began) => clock.now().since(*began).unwrap_or_default(),
+        }
+    }
+}
+
 /// Time ran out before the work was done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Elapsed;
@@ -121,6 +137,14 @@ impl Clock {
             Source::Coarse => Timestamp(coarse_millis()),
             Source::Manual(manual) => Timestamp(manual.now()),
             Source::Tokio(start) => Timestamp(EPOCH.saturating_add(millis(start.elapsed()))),
+        }
+    }
+
+    /// Begins to measure how long something takes: to the microsecond, which no hit is to pay for.
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
+        match &self.0 {
+            Source::Coarse => Stopwatch::Precise(Instant::now()),
+            Source::Manual(_) | Source::Tokio(_) => Stopwatch::Driven(self.clone(), self.now()),
         }
     }
 

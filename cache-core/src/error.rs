@@ -141,6 +141,18 @@ impl From<crate::PolicyError> for Error {
     }
 }
 
+/// An [`Error`] as logs have it at levels that go everywhere: without keys, and without what a type's own serde code said.
+pub(crate) struct Discreet<'a>(pub(crate) &'a Error);
+
+impl std::fmt::Display for Discreet<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Error::Encode { .. } => f.write_str("a value can't be encoded"),
+            error => error.fmt(f),
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn config(field: &'static str, message: impl Into<String>) -> Self {
         Self::Config { field, message: message.into() }

@@ -18,7 +18,7 @@
 //! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, state, bus |
 //! | `memory` | the memory tier and its engines |
 //! | `backend` | the seam for remote tiers, and one in memory |
-//! | `codec`, `observe` | bytes; counters, health, periodic checks |
+//! | `codec`, `observe` | bytes; statistics, signals, health, periodic checks |
 //! | `key`, `entry`, `policy`, `value`, `clock`, `error`, `sync` | the ground |
 #![forbid(unsafe_code)]
 
@@ -75,8 +75,9 @@ pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
 pub use key::{Key, KeyBuilder};
 pub use memory::{Capacity, Eviction, Memory};
 pub use observe::{
-    Alert, AlertState, BreakerHealth, BusHealth, Health, LastError, MemoryHealth, Monitor,
-    Monitoring, RemoteHealth, Since, Stats, Status,
+    Alert, AlertState, BreakerHealth, BreakerState, BusHealth, CacheListener, Cause, FunctionStats,
+    Health, LastError, MemoryHealth, Monitor, Monitoring, RemoteHealth, Signal, Since, Stats,
+    Status, TierStats, Timing,
 };
 pub use pattern::Pattern;
 pub use policy::{OnError, Policy, PolicyError, Stampede};

@@ -1,9 +1,11 @@
 //! Where a cached function stands: its name, its policy and its cache.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::Error;
 use crate::cache::{Cache, Inner};
+use crate::key;
 use crate::policy::Policy;
 use crate::registry::{self, Slot};
 
@@ -21,6 +23,9 @@ pub struct Site {
     instance: OnceLock<&'static str>,
     /// The first place that was claimed, and whether it is this function's.
     claimed: OnceLock<(&'static str, bool)>,
+    /// Its number among the functions that were called, from one on.
+    number: AtomicUsize,
+    path: OnceLock<String>,
 }
 
 impl Site {
@@ -35,6 +40,8 @@ impl Site {
             slot: OnceLock::new(),
             instance: OnceLock::new(),
             claimed: OnceLock::new(),
+            number: AtomicUsize::new(0),
+            path: OnceLock::new(),
         }
     }
 
@@ -55,6 +62,41 @@ impl Site {
     /// The function's full path.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Its number among the functions that were called, from zero on.
+    #[inline]
+    pub(crate) fn number(&self) -> usize {
+        match self.number.load(Ordering::Relaxed) {
+            0 => self.numbered(),
+            number => number - 1,
+        }
+    }
+
+    #[cold]
+    fn numbered(&self) -> usize {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let new = NEXT.fetch_add(1, Ordering::Relaxed);
+        let former = self.number.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed);
+        former.err().unwrap_or(new) - 1
+    }
+
+    /// How statistics call the function: its path, with its type where that is known, as in `shop::Repo::get`.
+    pub(crate) fn path(&self) -> &str {
+        self.path.get_or_init(|| {
+            // Known since the first call.
+            let place = self.claimed.get().map(|(place, _)| place).or_else(|| self.instance.get());
+            let Some(place) = place.and_then(|place| place.strip_suffix("::{{closure}}")) else {
+                return self.name.to_owned();
+            };
+            // Around a function in another one's body, and in a sync function's `call`.
+            let path = key::without_generics(place).replace("::{{closure}}", "");
+            let own = self.name.rsplit("::").next().unwrap_or(self.name);
+            match path.strip_suffix("::call").filter(|_| own != "call") {
+                Some(path) => path.to_owned(),
+                None => path,
+            }
+        })
     }
 
     #[inline]

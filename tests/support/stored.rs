@@ -1,5 +1,7 @@
 //! One store in this process, and a hand in it behind every cache's back.
 
+#![allow(dead_code)]
+
 use larder::{Backend, Builder, Cache, MemoryBackend, RemoteValue, Write};
 
 #[derive(Default)]

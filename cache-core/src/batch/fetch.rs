@@ -160,9 +160,9 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         M: FnOnce(super::load::Wanted<G>, W) -> F,
         F: Future<Output = super::Answered<G::Whole>>,
     {
-        let Self { target, policy, mode, items, ids, .. } = self;
+        let Self { site, target, policy, mode, items, ids, .. } = self;
         let start = Some((work, make));
         let load = Loading { rules, ids, found: Vec::new(), start, running: None };
-        Batch::new(target, policy, mode, items, load)
+        Batch::new((target, site), policy, mode, items, load)
     }
 }

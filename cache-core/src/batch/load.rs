@@ -16,6 +16,7 @@ use crate::call::{Judge, Put, Rules};
 use crate::codec::Coder;
 use crate::invalidation::What;
 use crate::policy::Policy;
+use crate::site::Site;
 use crate::strategy::{Look, Plan};
 use crate::value::CacheValue;
 use crate::{Error, Source};
@@ -58,6 +59,7 @@ pub struct Inside<'a> {
     pub(super) inner: &'a Inner,
     pub(super) items: &'a [Item],
     pub(super) policy: &'a Policy,
+    pub(super) site: &'static Site,
 }
 
 /// One batch with what makes its slow path.
@@ -99,14 +101,15 @@ where
     }
 
     fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<G::Whole>> {
-        let Inside { inner, items, policy } = inside;
+        let Inside { inner, items, policy, site } = inside;
         let look = |item: &Item| match inner.look::<G::Value>(item.key.id(), policy, false) {
             Look::Hit(hit) if hit.source == Source::Memory => Some(hit.value),
             _ => None,
         };
         self.found = items.iter().map(look).collect();
         let hits = self.found.iter().filter(|found| found.is_some()).count();
-        (0..hits).for_each(|_| inner.counters.memory_hits());
+        let tally = inner.counters.of(Some(site));
+        (0..hits).for_each(|_| tally.memory_hits());
         if hits < self.found.len() {
             return None;
         }

@@ -29,6 +29,7 @@ use crate::call::{Tags, Target};
 use crate::codec::Coder;
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
+use crate::site::Site;
 use crate::strategy::{Mode, Plan};
 use crate::{Error, Source, scope};
 
@@ -62,6 +63,7 @@ pub struct WholeBatch<L> {
     items: Vec<Item>,
     tenant: Option<Box<Result<TenantPrefix, Error>>>,
     polled: bool,
+    site: &'static Site,
     load: L,
 }
 
@@ -104,9 +106,15 @@ impl<L> Deref for Batch<L> {
 }
 
 impl<L> Batch<L> {
-    fn new(target: Target, policy: Held, mode: Mode, items: Vec<Item>, load: L) -> Self {
-        let whole = WholeBatch { target, policy, mode, items, tenant: None, polled: false, load };
-        Self { whole }
+    fn new(
+        (target, site): (Target, &'static Site),
+        policy: Held,
+        mode: Mode,
+        items: Vec<Item>,
+        load: L,
+    ) -> Self {
+        let (tenant, polled) = (None, false);
+        Self { whole: WholeBatch { target, policy, mode, items, tenant, polled, site, load } }
     }
 }
 
@@ -116,9 +124,9 @@ impl<L: LoadEach> WholeBatch<L> {
         if first && let Some(hit) = self.hit() {
             return Poll::Ready(hit);
         }
-        let Self { target, policy, mode, items, tenant, load, .. } = self;
-        let codec = load.codec();
-        load.run(&mut || asking(target, policy, *mode, items, tenant, codec), cx)
+        let Self { target, policy, mode, items, tenant, site, load, .. } = self;
+        let like = Like { policy, mode: *mode, codec: load.codec(), site };
+        load.run(&mut || asking(target, like, items, tenant), cx)
     }
 
     /// The whole of a hit: everything is in the memory tier.
@@ -126,29 +134,38 @@ impl<L: LoadEach> WholeBatch<L> {
         if self.mode != Mode::Normal || self.tenant.is_some() || !scope::is_quiet() {
             return None;
         }
-        let Self { target, policy, items, load, .. } = self;
-        target.with(|inner| load.hit(Inside { inner, items, policy }))
+        let Self { target, policy, items, site, load, .. } = self;
+        target.with(|inner| load.hit(Inside { inner, items, policy, site }))
     }
 
     fn asking(&self) -> Asking {
-        let codec = self.load.codec();
-        asking(&self.target, &self.policy, self.mode, &self.items, &self.tenant, codec)
+        let Self { policy, mode, site, load, .. } = self;
+        let like = Like { policy, mode: *mode, codec: load.codec(), site };
+        asking(&self.target, like, &self.items, &self.tenant)
     }
+}
+
+/// What the items of a batch have in common.
+#[derive(Clone, Copy)]
+struct Like<'a> {
+    policy: &'a Held,
+    mode: Mode,
+    codec: Option<Coder>,
+    site: &'static Site,
 }
 
 fn asking(
     target: &Target,
-    policy: &Held,
-    mode: Mode,
+    like: Like<'_>,
     items: &[Item],
     tenant: &Option<Box<Result<TenantPrefix, Error>>>,
-    codec: Option<Coder>,
 ) -> Asking {
     let mut target = target.clone();
     let plans = items.iter().map(|item| {
-        let mut plan = Plan::new(item.key.clone(), policy.clone(), codec);
+        let mut plan = Plan::new(item.key.clone(), like.policy.clone(), like.codec);
         plan.tags = item.tags.clone();
-        plan.mode = mode;
+        plan.mode = like.mode;
+        plan.site = Some(like.site);
         if let Some(tenant) = tenant {
             crate::call::enter(tenant, &mut target, &mut plan);
         }

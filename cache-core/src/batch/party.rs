@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::shape::Each;
 use crate::backend::BoxFuture;
+use crate::observe::Spans;
 use crate::strategy::{Seat, Table, Work, spawn};
 
 /// An item that waits for its load.
@@ -152,6 +154,7 @@ pub(super) type Loads<G> =
 /// They may, with inputs that are made the first time.
 pub(super) struct Again<G: Each, K> {
     pub(super) table: Arc<Table>,
+    pub(super) spans: Spans,
     pub(super) asked: Arc<Asked<G>>,
     pub(super) own: Mutex<Option<K>>,
 }
@@ -169,7 +172,8 @@ where
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(own) = own {
             let (load, asked): (Arc<Loads<G>>, _) = (Arc::new(own()), Arc::clone(&self.asked));
-            self.table.then(Arc::new(move || start(&load, &asked)));
+            let spans = self.spans.clone();
+            self.table.then(Arc::new(move || start(&load, &asked, &spans)));
         }
         let (id, seat, asked) = (member.id, member.seat, Arc::clone(&self.asked));
         Ok(Box::pin(async move {
@@ -180,7 +184,7 @@ where
 }
 
 /// Begins the load of those who have asked by now, in a task of its own.
-fn start<G>(load: &Arc<Loads<G>>, asked: &Asked<G>)
+fn start<G>(load: &Arc<Loads<G>>, asked: &Asked<G>, spans: &Spans)
 where
     G: Each<Id: Eq + Hash + Send + 'static, Output: Send>,
 {
@@ -190,5 +194,6 @@ where
     }
     let load = Arc::clone(load);
     let ids = asked.iter().map(|asking| asking.id.clone()).collect();
-    spawn(async move { deal(asked, load(ids).await) });
+    let span = spans.load(Some(asked.len()));
+    spawn(async move { deal(asked, load(ids).instrument(span).await) });
 }

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use futures_util::stream::FuturesUnordered;
+use tracing::Instrument;
 
 use super::drive::drive;
 use super::load::Wanted;
@@ -12,6 +13,7 @@ use super::party::{Again, Asked, Behind, Loads, Member, Never};
 use super::shape::Each;
 use super::{Answered, Asking};
 use crate::call::Rules;
+use crate::observe::Spans;
 use crate::registry::complain;
 use crate::strategy::{Mode, Plan, Reading, Seat, Table};
 use crate::value::CacheValue;
@@ -24,7 +26,7 @@ where
     L: Fn(Vec<G::Id>) -> F,
     F: Future<Output = G::Whole>,
 {
-    serve(wanted, load, |_| Never).await
+    serve(wanted, load, |_, _| Never).await
 }
 
 /// They may run in the background too, with inputs that `own` makes.
@@ -38,8 +40,9 @@ where
     F: Future<Output = G::Whole>,
     K: FnOnce() -> Loads<G>,
 {
-    let behind = |table: &Arc<Table>| Again {
+    let behind = |table: &Arc<Table>, spans: &Spans| Again {
         table: Arc::clone(table),
+        spans: spans.clone(),
         asked: Asked::none(),
         own: Mutex::new(Some(own)),
     };
@@ -49,7 +52,7 @@ where
 async fn serve<G, B, L, F>(
     wanted: Wanted<G>,
     load: L,
-    behind: impl FnOnce(&Arc<Table>) -> B,
+    behind: impl FnOnce(&Arc<Table>, &Spans) -> B,
 ) -> Answered<G::Whole>
 where
     G: Each<Id: Clone + Eq + Hash, Value: CacheValue>,
@@ -77,7 +80,8 @@ where
         return Answered { output: load(ids).await, sources };
     }
     let table = Table::new(&inner);
-    let (asked, behind) = (Asked::none(), Arc::new(behind(&table)));
+    let spans = Spans::new(&inner, plans.first().and_then(|plan| plan.site));
+    let (asked, behind) = (Asked::none(), Arc::new(behind(&table, &spans)));
     let items = FuturesUnordered::new();
     let missing = plans.into_iter().enumerate().filter(|(at, _)| found[*at].is_none());
     for (at, plan) in missing {
@@ -90,6 +94,10 @@ where
         let item = Reading::new(Arc::clone(&inner), plan, rules, member);
         items.push(async move { (at, item.await) });
     }
+    let load = |ids: Vec<G::Id>| {
+        let span = spans.load(Some(ids.len()));
+        load(ids).instrument(span)
+    };
     let mut rest: Vec<Option<Cached<G::Output>>> = Vec::new();
     rest.resize_with(ids.len(), || None);
     drive(items, &table, &asked, load, |(at, done)| rest[at] = Some(done)).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Cache;
 use crate::invalidation::Reach;
+use crate::observe::Cause;
 use crate::{Error, Pattern};
 
 /// How long what is under way may take.
@@ -57,7 +58,7 @@ impl Cache {
             Some(remote) => remote.settle_owed().await,
             None => Ok(()),
         };
-        drop(inner.forget_matching(&Pattern::new("*"), Reach::Loads));
+        drop(inner.forget_matching(&Pattern::new("*"), Reach::Loads, Cause::Cleared));
         Ok(settled?)
     }
 

@@ -33,12 +33,12 @@ use crate::hierarchy::Remote;
 use crate::invalidation::{Events, Fences, Generations};
 use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
-use crate::observe::{Counters, Moment};
+use crate::observe::{Counters, Moment, Signals};
 use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::Switch;
 use crate::strategy::{Chance, Flights, Plan, Reading, Work};
 use crate::value::{Probe, ShapeResult};
-use crate::{Error, Policy, Stats};
+use crate::{Error, Policy};
 
 /// A cache: a memory tier, a remote tier, or both.
 ///
@@ -62,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) flights: Arc<Flights>,
     pub(crate) generations: Generations,
     pub(crate) counters: Counters,
+    pub(crate) signals: Arc<Signals>,
     pub(crate) chance: Chance,
     /// This cache among those that share the remote tier.
     pub(crate) instance: u64,
@@ -118,18 +119,6 @@ impl Cache {
     /// The prefix of its keys in the remote tier.
     pub fn namespace(&self) -> &str {
         &self.inner.namespace
-    }
-
-    /// What happened since the cache was built.
-    pub fn stats(&self) -> Stats {
-        let mut stats = self.inner.counters.snapshot();
-        if let Some(memory) = &self.inner.memory {
-            stats.entries = memory.len();
-            stats.bytes = memory.bytes();
-            stats.evicted_capacity = memory.evictions();
-        }
-        stats.in_flight = self.inner.fences.len() as u64;
-        stats
     }
 
     /// Gives back the memory of entries that nobody can be given any more: they expired, or a tag of

@@ -27,11 +27,9 @@ impl Fetch {
     #[inline]
     pub fn new(site: &'static Site, mut key: KeyBuf) -> Self {
         key.seal();
-        Self {
-            site,
-            plan: Plan::new(key, Held::Static(site.policy()), None),
-            target: Target::Site(site),
-        }
+        let mut plan = Plan::new(key, Held::Static(site.policy()), None);
+        plan.site = Some(site);
+        Self { site, plan, target: Target::Site(site) }
     }
 
     /// Tags of this call, beside the policy's.

@@ -10,6 +10,7 @@ use super::{Cached, Judge, Rules, Source, Target};
 use crate::cache::Inner;
 use crate::key::KeyId;
 use crate::policy::Policy;
+use crate::site::Site;
 use crate::strategy::{Look, Plan, Reading, Work};
 use crate::value::{CacheValue, Shape};
 
@@ -81,6 +82,7 @@ pub struct Inside<'a> {
     pub(super) inner: &'a Inner,
     pub(super) id: KeyId,
     pub(super) policy: &'a Policy,
+    pub(super) site: Option<&'static Site>,
 }
 
 /// What [`Load::run`] gets.
@@ -115,7 +117,7 @@ where
     fn hit(&self, inside: &Inside<'_>) -> First<S::Output> {
         match inside.inner.look::<S::Value>(inside.id, inside.policy, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
-                inside.inner.counters.memory_hits();
+                inside.inner.counters.of(inside.site).memory_hits();
                 First::Hit(hit.map(S::join))
             }
             Look::Renew(hit) if hit.source == Source::Memory => First::Early,

@@ -106,7 +106,9 @@ impl<L: Load> Whole<L> {
             let id = plan.key.id();
             let look = |inner: &Inner| match scope::shadowed(inner, plan) {
                 true => None,
-                false => Some(load.hit(&Inside { inner, id, policy: &plan.policy })),
+                false => {
+                    Some(load.hit(&Inside { inner, id, policy: &plan.policy, site: plan.site }))
+                }
             };
             match target.with(look) {
                 Some(First::Hit(hit)) => return Poll::Ready(hit),

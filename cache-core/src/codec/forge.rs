@@ -42,7 +42,7 @@ impl Wire {
     }
 
     pub(crate) fn read<T: RemoteValue>(&self, place: (&str, &str), bytes: &[u8]) -> Option<T> {
-        let opened = self.open(coder::<T>(), place, bytes)?;
+        let opened = self.open(coder::<T>(), place, bytes).ok()?;
         let payload: Cow<'_, [u8]> = opened.payload()?;
         opened.codec.decode(&payload)
     }

@@ -39,7 +39,7 @@ pub use format::Codec;
 pub use keys::Keys;
 #[cfg(feature = "encryption")]
 pub(crate) use seal::Seal;
-pub(crate) use wire::Wire;
+pub(crate) use wire::{Foreign, Wire};
 
 use crate::clock::Timestamp;
 use crate::entry::{Entry, Lifetime, Marks, Stored};

@@ -30,6 +30,15 @@ impl Default for Wire {
     }
 }
 
+/// Why bytes of the remote tier are no value of the type asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// They are whole, and of another schema.
+    Schema,
+    /// Anything else: broken, misplaced, not readable here.
+    Damaged,
+}
+
 /// A stored value that is whole, and of the type asked for. It is not decoded yet.
 pub(crate) struct Opened<'a> {
     pub(crate) envelope: Envelope,
@@ -92,22 +101,24 @@ impl Wire {
         self.seal.close(place, &[&head, contents.get(payload..)?].concat()).ok()
     }
 
-    /// What is stored in `bytes`; `None` if it is damaged, lies at the wrong place, is another type's, was
+    /// What is stored in `bytes`; an error if it is damaged, lies at the wrong place, is another type's, was
     /// written in a way that is not compiled in, or is too long.
     pub(crate) fn open<'a>(
         &self,
         coder: Coder,
         (namespace, key): (&str, &str),
         bytes: &'a [u8],
-    ) -> Option<Opened<'a>> {
-        let contents = self.seal.open(Place { namespace, key }, bytes)?;
-        let ((form, envelope), payload) = head(&contents)?;
-        let codec = Codec::of_id(form.codec)?;
-        let fits = usize::try_from(form.length).is_ok_and(|length| length <= self.limit);
-        if !fits || form.fingerprint != (coder.fingerprint)(codec) {
-            return None;
+    ) -> Result<Opened<'a>, Foreign> {
+        let contents = self.seal.open(Place { namespace, key }, bytes).ok_or(Foreign::Damaged)?;
+        let ((form, envelope), payload) = head(&contents).ok_or(Foreign::Damaged)?;
+        let codec = Codec::of_id(form.codec).ok_or(Foreign::Damaged)?;
+        if form.fingerprint != (coder.fingerprint)(codec) {
+            return Err(Foreign::Schema);
         }
-        Some(Opened { envelope, contents, payload, form, codec, coder })
+        if !usize::try_from(form.length).is_ok_and(|length| length <= self.limit) {
+            return Err(Foreign::Damaged);
+        }
+        Ok(Opened { envelope, contents, payload, form, codec, coder })
     }
 }
 

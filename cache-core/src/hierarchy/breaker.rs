@@ -4,8 +4,9 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::Error;
 use crate::clock::{Clock, Timestamp};
+use crate::observe::Change;
+use crate::{BreakerState, Error};
 
 /// When it opens, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -85,12 +86,31 @@ impl Breaker {
         self.failures.load(Ordering::Relaxed) > 0
     }
 
-    pub(crate) fn record(&self, success: bool) {
-        if success {
-            self.failures.store(0, Ordering::Relaxed);
-        } else if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= self.limits.threshold {
+    /// Says what is different now.
+    pub(crate) fn record(&self, success: bool) -> impl Iterator<Item = Change> + use<> {
+        let (before, after) = match success {
+            true => (self.failures.swap(0, Ordering::Relaxed), 0),
+            false => {
+                let before = self.failures.fetch_add(1, Ordering::Relaxed);
+                (before, before.saturating_add(1))
+            }
+        };
+        if after >= self.limits.threshold {
             let until = self.clock.now().after(self.limits.cool_down);
             self.open_until.store(until.0, Ordering::Relaxed);
+        }
+        let up = ((before == 0) != (after == 0)).then_some(Change::Remote { up: after == 0 });
+        let open = |failures: u32| failures >= self.limits.threshold;
+        let opened = (open(before) != open(after)).then(|| Change::Breaker { open: open(after) });
+        up.into_iter().chain(opened)
+    }
+
+    pub(crate) fn state(&self) -> BreakerState {
+        let now = self.clock.now();
+        match self.opens(now) {
+            None => BreakerState::Closed,
+            Some(until) if now < until => BreakerState::Open,
+            Some(_) => BreakerState::HalfOpen,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::backend::{Listener, Notice};
 use crate::cache::Inner;
 use crate::invalidation::Reach;
 use crate::key::KeyId;
+use crate::observe::{Cause, Signal};
 
 /// What is told. A message of a later format is not understood, and then nothing in memory is
 /// trusted any more.
@@ -45,12 +46,14 @@ impl Listener for Bus {
     fn connected(&self) {
         if let Some(inner) = self.cache.upgrade() {
             inner.link(true);
+            inner.signals.tell(&Signal::Bus { connected: true });
         }
     }
 
     fn disconnected(&self) {
         if let Some(inner) = self.cache.upgrade() {
             inner.link(false);
+            inner.signals.tell(&Signal::Bus { connected: false });
         }
     }
 
@@ -70,7 +73,7 @@ impl Listener for Bus {
         let Some(inner) = self.cache.upgrade() else { return };
         let value = key.strip_prefix(&*inner.namespace).and_then(|key| key.strip_prefix(':'));
         if let Some(key) = value {
-            let _ = inner.forget(KeyId::of(key), Reach::Loads);
+            let _ = inner.forget(KeyId::of(key), Reach::Loads, Cause::Elsewhere);
         }
     }
 }
@@ -81,12 +84,12 @@ impl Inner {
         match message {
             Message::Keys(keys) => {
                 for key in keys {
-                    let _ = self.forget(KeyId::of(&key), Reach::Loads);
+                    let _ = self.forget(KeyId::of(&key), Reach::Loads, Cause::Elsewhere);
                 }
             }
             Message::Pattern(literals) => {
                 let pattern = Pattern::from_literals(literals);
-                let _ = self.forget_matching(&pattern, Reach::Loads);
+                let _ = self.forget_matching(&pattern, Reach::Loads, Cause::Elsewhere);
             }
             Message::Tag(name, generation) => self.generations.heed_tag(&name, generation),
             Message::Space(generation) => self.generations.heed_space(generation),

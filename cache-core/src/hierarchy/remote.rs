@@ -16,7 +16,8 @@ use super::state::Record;
 use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Removed, Write};
 use crate::clock::{Clock, Timestamp};
 use crate::invalidation::{Generations, Killed};
-use crate::{BackendError, BackendErrorKind, Pattern};
+use crate::observe::Signals;
+use crate::{BackendError, BackendErrorKind, BreakerState, Pattern};
 
 pub(crate) struct Remote {
     backend: Arc<dyn Backend>,
@@ -28,6 +29,7 @@ pub(crate) struct Remote {
     record: Record,
     settling: tokio::sync::Mutex<()>,
     clock: Clock,
+    signals: Arc<Signals>,
 }
 
 /// How long one caller waits for what another has begun: backends answer within their own time-outs, but
@@ -64,9 +66,9 @@ impl std::fmt::Debug for Remote {
 impl Remote {
     pub(crate) fn new(
         backend: Arc<dyn Backend>,
-        namespace: &str,
-        instance: u64,
-        clock: Clock,
+        (namespace, instance): (&str, u64),
+        clock: &Clock,
+        signals: &Arc<Signals>,
     ) -> Self {
         let record = Record::new(namespace, backend.name(), clock.clone());
         Self {
@@ -77,7 +79,8 @@ impl Remote {
             breaker: Breaker::new(clock.clone()),
             record,
             settling: tokio::sync::Mutex::new(()),
-            clock,
+            clock: clock.clone(),
+            signals: Arc::clone(signals),
         }
     }
 
@@ -158,7 +161,7 @@ impl Remote {
         });
         // That a part of it is away says nothing of the rest.
         if !result.as_ref().is_err_and(BackendError::is_of_a_part) {
-            self.breaker.record(!failed);
+            self.breaker.record(!failed).for_each(|change| self.signals.note(change));
         }
         self.ended(result);
     }
@@ -169,13 +172,28 @@ impl Remote {
         concern: Concern<'_>,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        self.settled(concern).await?;
-        self.tried(operation).await
+        let result = match self.settled(concern).await {
+            Ok(()) => self.tried(operation).await,
+            Err(error) => Err(error),
+        };
+        self.signals.tell_changes();
+        result
+    }
+
+    /// Tells what has changed; under no lock.
+    pub(super) fn tell_changes(&self) {
+        self.signals.tell_changes();
+    }
+
+    pub(crate) fn breaker_state(&self) -> BreakerState {
+        self.breaker.state()
     }
 
     /// Carries out what is owed, if anything is.
     pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
-        self.settled(Concern::Everything).await
+        let settled = self.settled(Concern::Everything).await;
+        self.signals.tell_changes();
+        settled
     }
 
     /// Tries what is owed; an error if an operation may still meet it.
@@ -212,7 +230,8 @@ impl Remote {
         let until = self.clock.now().after(PATIENCE);
         let turn = self.clock.timeout_at(until, self.settling.lock()).await;
         let _turn = turn.map_err(|_| unsettled())?;
-        let keys = self.settle_keys(until).await;
+        let mut done = 0_u64;
+        let keys = self.settle_keys(until, &mut done).await;
         let parted = keys.as_ref().is_err_and(BackendError::is_of_a_part);
         self.owed.set_parted(parted);
         if !parted {
@@ -221,16 +240,24 @@ impl Remote {
         while let Some(mut trying) = self.owed.next_wide() {
             self.carry_out(&mut trying, until).await?;
             trying.settled();
+            done += 1;
+        }
+        if done > 0 {
+            let cache = &*self.signals.cache;
+            tracing::info!(cache, evictions = done, "larder: evictions that were owed are done");
         }
         keys
     }
 
     /// All keys; what a part of the store has which is away is kept aside until the others were tried.
-    async fn settle_keys(&self, until: Timestamp) -> Result<(), BackendError> {
+    async fn settle_keys(&self, until: Timestamp, done: &mut u64) -> Result<(), BackendError> {
         let (mut outcome, mut away) = (Ok(()), Vec::new());
         while let Some(mut trying) = self.owed.next_keys() {
             match self.carry_out(&mut trying, until).await {
-                Ok(_) => trying.settled(),
+                Ok(_) => {
+                    trying.settled();
+                    *done += 1;
+                }
                 Err(error) => {
                     let of_a_part = error.is_of_a_part();
                     outcome = Err(error);
@@ -325,7 +352,9 @@ impl Remote {
     ) -> Result<u64, BackendError> {
         let mut trying = self.owed.trying(undone, writers.into_iter().collect());
         let until = self.clock.now().after(PATIENCE);
-        let done = self.carry_out(&mut trying, until).await?;
+        let done = self.carry_out(&mut trying, until).await;
+        self.signals.tell_changes();
+        let done = done?;
         trying.settled();
         Ok(done)
     }

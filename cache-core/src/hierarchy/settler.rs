@@ -45,7 +45,9 @@ async fn settle(remote: Weak<Remote>, running: Running) {
     while let Some(clock) = remote.upgrade().map(|remote| remote.clock().clone()) {
         clock.sleep_until(clock.now().after(PAUSE)).await;
         let Some(remote) = remote.upgrade() else { return };
-        if remote.settle_now().await.is_ok() {
+        let settled = remote.settle_now().await;
+        remote.tell_changes();
+        if settled.is_ok() {
             drop(running);
             // What came since it looked has not woken anybody.
             return remote.wake_if_owing();

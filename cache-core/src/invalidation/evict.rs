@@ -12,6 +12,7 @@ use crate::call::Target;
 use crate::hierarchy::{Trying, Undone};
 use crate::invalidation::{Killed, Reach, What};
 use crate::key::{KeyBuf, KeyId};
+use crate::observe::Cause;
 use crate::pattern::Pattern;
 
 /// The future of [`Call::evict`](crate::Call::evict): whether there was something to forget.
@@ -51,8 +52,12 @@ impl Future for Evict {
 
 impl Inner {
     /// The memory half of an eviction, at once.
-    pub(crate) fn forget(&self, id: KeyId, reach: Reach) -> (bool, Option<Killed>) {
-        self.fences.kill(id, reach, self.memory.as_ref())
+    pub(crate) fn forget(&self, id: KeyId, reach: Reach, cause: Cause) -> (bool, Option<Killed>) {
+        let (gone, killed) = self.fences.kill(id, reach, self.memory.as_ref());
+        if let Some(memory) = &self.memory {
+            memory.tell_removal(&gone, cause);
+        }
+        (gone.found, killed)
     }
 
     /// An eviction of a key, here or also `remotely`, unless it is settled.
@@ -62,21 +67,32 @@ impl Inner {
     }
 
     /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
-    pub(crate) fn forget_matching(&self, pattern: &Pattern, reach: Reach) -> (u64, Vec<Killed>) {
+    pub(crate) fn forget_matching(
+        &self,
+        pattern: &Pattern,
+        reach: Reach,
+        cause: Cause,
+    ) -> (u64, Vec<Killed>) {
         let killed = self.fences.kill_matching(reach, &|key| pattern.covers(key));
-        let mut removed = 0;
+        let (mut removed, mut keys) = (0, Vec::new());
         if let Some(memory) = &self.memory {
+            let heard = self.signals.is_heard();
             memory.retain(|entry| {
                 let matched = pattern.covers(&entry.key);
                 removed += u64::from(matched);
+                // Told below: the engine may hold a lock here.
+                keys.extend((matched && heard).then(|| entry.key.clone()));
                 !matched
             });
         }
+        self.signals.left(cause, removed, keys.iter().map(|key| &**key));
         (removed, killed)
     }
 
     /// The eviction itself, whatever scope the caller is in.
     pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
+        let cache = &*self.signals.cache;
+        tracing::debug!(cache, ?what, "larder: an eviction");
         match what {
             What::Key(key) => self.evict_keys(std::slice::from_ref(key)).await,
             What::Pattern(pattern) => self.evict_matching(pattern).await,
@@ -90,9 +106,10 @@ impl Inner {
     /// Memory first, then the remote tier, then memory again: between the first two a read may
     /// have taken the old value from the remote tier into memory.
     pub(crate) async fn evict_keys(&self, keys: &[KeyBuf]) -> Result<u64, Error> {
-        keys.iter().for_each(|_| self.counters.removals());
+        keys.iter().for_each(|_| self.counters.direct.removals());
         let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
-        let forgotten: Vec<_> = ids.iter().map(|id| self.forget(*id, Reach::All)).collect();
+        let forgotten: Vec<_> =
+            ids.iter().map(|id| self.forget(*id, Reach::All, Cause::Key)).collect();
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
         let shared = keys.iter().filter(|key| !key.is_here());
         let shared: Vec<String> = shared.map(|key| key.as_str().to_owned()).collect();
@@ -100,12 +117,13 @@ impl Inner {
             return Ok(in_memory);
         };
         let undone = Undone::Keys(shared);
-        let again = Finally(|| ids.iter().for_each(|id| drop(self.forget(*id, Reach::Loads))));
+        let forget = |id: &KeyId| drop(self.forget(*id, Reach::Loads, Cause::Key));
+        let again = Finally(|| ids.iter().for_each(forget));
         // Owed from here on, so that a caller who goes away while it waits loses nothing.
         let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
         let removed = removed.await;
         drop(again);
-        let removed = removed.inspect_err(|_| self.counters.remote_errors())?;
+        let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(removed.max(in_memory))
     }
 
@@ -115,21 +133,21 @@ impl Inner {
     pub(crate) async fn evict_replaced(&self, key: &str) -> Result<(), Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         // Memory last: until then a read may take the old value from the remote tier.
-        let again = Finally(|| drop(self.forget(KeyId::of(key), Reach::Loads)));
+        let again = Finally(|| drop(self.forget(KeyId::of(key), Reach::Loads, Cause::Key)));
         // Not after writes that are under way: one of a newer put would be removed.
         let evicted = remote.evict(Undone::Keys(vec![key.to_owned()]), None).await;
         drop(again);
-        evicted.inspect_err(|_| self.counters.remote_errors())?;
+        evicted.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(())
     }
 
     async fn evict_matching(&self, pattern: &Pattern) -> Result<u64, Error> {
-        let (in_memory, killed) = self.forget_matching(pattern, Reach::All);
+        let (in_memory, killed) = self.forget_matching(pattern, Reach::All, Cause::Pattern);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
-        let again = Finally(|| drop(self.forget_matching(pattern, Reach::Loads)));
+        let again = Finally(|| drop(self.forget_matching(pattern, Reach::Loads, Cause::Pattern)));
         let removed = remote.evict(Undone::Pattern(pattern.clone()), killed).await;
         drop(again);
-        let removed = removed.inspect_err(|_| self.counters.remote_errors())?;
+        let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(removed.max(in_memory))
     }
 
@@ -139,7 +157,7 @@ impl Inner {
         // A read may take the old value from the remote tier before the bump arrives there.
         let _again = Finally(|| self.generations.bump_tag(tag));
         let bumped = remote.evict(Undone::Tag(tag.to_owned()), None).await;
-        let generation = bumped.inspect_err(|_| self.counters.remote_errors())?;
+        let generation = bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         self.generations.learn_tag(tag, generation);
         Ok(())
     }
@@ -150,11 +168,11 @@ impl Inner {
         if let Some(remote) = &self.remote {
             let _again = Finally(|| self.generations.bump_space());
             let bumped = remote.evict(Undone::Space, None).await;
-            let generation = bumped.inspect_err(|_| self.counters.remote_errors())?;
+            let generation = bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
             self.generations.learn_space(generation);
         }
         // From here on nobody reads an old entry; what remains is to give the room back.
-        let (_, killed) = self.forget_matching(&everything, Reach::All);
+        let (_, killed) = self.forget_matching(&everything, Reach::All, Cause::Cleared);
         if let Some(remote) = &self.remote {
             remote.evict(Undone::Pattern(everything), killed).await?;
         }
@@ -181,7 +199,7 @@ impl Otherwise<'_> {
 impl Drop for Otherwise<'_> {
     fn drop(&mut self) {
         if !self.settled {
-            let (_, killed) = self.inner.forget(self.id, Reach::All);
+            let (_, killed) = self.inner.forget(self.id, Reach::All, Cause::Key);
             if let (Some(owing), Some(killed)) = (&mut self.owing, killed) {
                 owing.after(killed);
             }

@@ -6,6 +6,7 @@
 
 use crate::Error;
 use crate::cache::Cache;
+use crate::error::Discreet;
 use crate::invalidation::list::Place;
 use crate::invalidation::{EvictTarget, Invalidation, What};
 use crate::key::KeyBuf;
@@ -158,7 +159,7 @@ async fn evict(place: &Place, home: Option<&Cache>, what: What) -> Result<(), Er
 
 pub(crate) fn report(result: &Result<(), Error>) {
     if let Err(error) = result {
-        tracing::warn!(%error, "larder: an eviction was not carried out everywhere");
+        tracing::warn!(error = %Discreet(error), "larder: an eviction was not carried out everywhere");
     }
 }
 

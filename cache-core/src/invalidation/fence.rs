@@ -19,7 +19,8 @@ use futures_util::future::poll_immediate;
 use super::Stamps;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
-use crate::memory::MemoryTier;
+use crate::memory::{Gone, MemoryTier};
+use crate::observe::Cause;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 const SHARDS: usize = 64;
@@ -139,7 +140,7 @@ impl Fences {
         id: KeyId,
         reach: Reach,
         memory: Option<&MemoryTier>,
-    ) -> (bool, Option<Killed>) {
+    ) -> (Gone, Option<Killed>) {
         let shard = self.shard(id);
         let fence = shard.get(&id).cloned();
         if let Some(fence) = &fence {
@@ -148,7 +149,7 @@ impl Fences {
         let gone = memory.map(|memory| memory.remove(id)).unwrap_or_default();
         // The value's own `Drop` may use the cache: not under the lock.
         drop(shard);
-        (gone.found, fence.map(Killed))
+        (gone, fence.map(Killed))
     }
 
     /// Ends the tickets of a key as far as `reach` goes, and leaves its entry.
@@ -180,8 +181,12 @@ impl Fences {
             false => memory.remove(id),
         };
         drop(shard);
-        if same {
-            memory.note(again);
+        match same {
+            true => {
+                memory.note(again);
+                memory.tell_exchange(&gone, again);
+            }
+            false => memory.tell_removal(&gone, Cause::Key),
         }
         drop((gone, held));
         fence.map(Killed)
@@ -202,7 +207,10 @@ impl Fences {
         let held = memory.get(id);
         let gone = held.as_ref().filter(|held| goes(held)).map(|_| memory.remove(id));
         drop(shard);
-        drop(gone);
+        if let Some(gone) = &gone {
+            memory.tell_removal(gone, Cause::Key);
+        }
+        drop((gone, held));
     }
 
     /// Puts `again` in the place of `entry`, if that is what memory has, and ends the loads of the key: they could
@@ -224,8 +232,9 @@ impl Fences {
             memory.insert(&Permit(PhantomData), id, weighed)
         });
         drop(shard);
-        if same {
+        if let Some(gone) = &gone {
             memory.note(again);
+            memory.tell_exchange(gone, again);
         }
         drop((gone, held));
         same
@@ -348,8 +357,9 @@ impl Ticket {
             };
             (alive, weighed.filter(|_| alive).map(insert))
         };
-        if let (Some(memory), Some(_)) = (memory, &gone) {
+        if let (Some(memory), Some(gone)) = (memory, &gone) {
             memory.note(entry);
+            memory.tell(gone, entry);
         }
         drop(gone);
         alive

@@ -22,6 +22,7 @@ use crate::entry::{Erased, Freshness, Lifetime};
 use crate::hierarchy::{Remote, Undone, Writing};
 use crate::invalidation::{Killed, Reach, Stamps};
 use crate::key::{KeyBuf, KeyId};
+use crate::observe::Cause;
 use crate::strategy::Failure;
 use crate::{BackendError, BackendErrorKind, Error};
 
@@ -74,12 +75,12 @@ impl Inner {
         let otherwise = self.evict_otherwise(id, key.as_str(), true);
         remote.after(killed).await;
         let changed = self.change_there(remote, key, Change::Until(until)).await;
-        let changed = changed.inspect_err(|_| self.counters.remote_errors())?;
+        let changed = changed.inspect_err(|_| self.counters.direct.remote_errors())?;
         otherwise.settled();
         match changed {
             Changed::Yes => {
                 // Promoted meanwhile, or from before: with the former life.
-                drop(self.forget(id, Reach::Loads));
+                drop(self.forget(id, Reach::Loads, Cause::Key));
                 Ok(true)
             }
             Changed::Nothing => Ok(self.expire_here(id, until)),
@@ -104,7 +105,7 @@ impl Inner {
 
     /// Makes a key's value one that is only served if the load fails. Says whether there was one.
     pub(crate) async fn outdate(&self, key: &KeyBuf) -> Result<bool, Error> {
-        self.counters.removals();
+        self.counters.direct.removals();
         let id = key.id();
         let (here, killed) = self.outdate_here(id);
         let Some(remote) = self.remote.as_ref().filter(|_| !key.is_here()) else {
@@ -115,7 +116,7 @@ impl Inner {
         let undone = Undone::Keys(vec![key.as_str().to_owned()]);
         let there = remote.evict_or(undone, killed, self.outdate_there(remote, key)).await;
         drop(again);
-        Ok(there.inspect_err(|_| self.counters.remote_errors())? || here)
+        Ok(there.inspect_err(|_| self.counters.direct.remote_errors())? || here)
     }
 
     fn outdate_here(&self, id: KeyId) -> (bool, Option<Killed>) {
@@ -134,7 +135,7 @@ impl Inner {
             (Some((entry, again)), Some(memory)) => {
                 (there, self.fences.kill_leaving(id, Reach::All, memory, (entry, &again)))
             }
-            _ => (there, self.forget(id, Reach::All).1),
+            _ => (there, self.forget(id, Reach::All, Cause::Key).1),
         }
     }
 

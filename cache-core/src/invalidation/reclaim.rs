@@ -6,11 +6,15 @@ use crate::cache::Inner;
 use crate::clock::Timestamp;
 use crate::entry::{Erased, Freshness};
 use crate::memory::Sweep;
+use crate::observe::Cause;
 
 impl Inner {
-    /// Whether nobody may be given the entry any more, whatever happens.
-    fn is_dead(&self, entry: &Erased, now: Timestamp) -> bool {
-        entry.at(now) == Freshness::Expired || !self.generations.current(&entry.stamps)
+    /// Why nobody may be given the entry any more, whatever happens.
+    fn is_dead(&self, entry: &Erased, now: Timestamp) -> Option<Cause> {
+        if entry.at(now) == Freshness::Expired {
+            return Some(Cause::Expired);
+        }
+        (!self.generations.current(&entry.stamps)).then_some(Cause::Tag)
     }
 
     /// Removes all dead entries; says how many.
@@ -19,12 +23,13 @@ impl Inner {
         let now = self.clock.now();
         let mut reclaimed = 0;
         memory.scan(|id, entry| {
-            let dead = self.is_dead(entry, now) && self.fences.reclaim(id, entry, memory);
-            if dead {
+            let dead = self.is_dead(entry, now);
+            let gone = dead.filter(|_| self.fences.reclaim(id, entry, memory));
+            if let Some(cause) = gone {
                 reclaimed += 1;
-                self.counters.expired();
+                self.signals.left(cause, 1, [&*entry.key]);
             }
-            dead
+            gone.is_some()
         });
         reclaimed
     }

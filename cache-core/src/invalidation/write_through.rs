@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::backend::BoxFuture;
 use crate::call::{Call, Load, Put};
+use crate::error::Discreet;
 use crate::invalidation::{EvictTarget, Evictions};
 use crate::strategy::start_now;
 use crate::value::{CacheValue, Holds, Shape};
@@ -116,7 +117,7 @@ async fn finish(writing: Writing, otherwise: Evictions) {
     match writing.await {
         Ok(()) => otherwise.disarm(),
         Err(error) => {
-            tracing::warn!(%error, "larder: a value was not written through everywhere");
+            tracing::warn!(error = %Discreet(&error), "larder: a value was not written through everywhere");
             otherwise.run().await;
         }
     }

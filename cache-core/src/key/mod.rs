@@ -20,5 +20,5 @@ pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
 pub use named::Key;
 pub(crate) use named::unescaped;
-pub(crate) use place::enclosing;
+pub(crate) use place::{enclosing, without_generics};
 pub(crate) use tenant::TenantPrefix;

@@ -38,6 +38,37 @@ pub(crate) fn enclosing(closure: &'static str) -> &'static str {
     path.rsplit_once("::").map_or(path, |(around, _)| around)
 }
 
+/// `shop::Repo::all` of `shop::Repo<shop::User>::all<u8>`: what all instances of a function have in common. The type and the
+/// trait of `<shop::Pg as shop::Find>::find` stay.
+pub(crate) fn without_generics(path: &str) -> String {
+    let mut short = String::with_capacity(path.len());
+    // Of each bracket that is open: whether it is left out.
+    let (mut open, mut last) = (Vec::new(), ' ');
+    for c in path.chars() {
+        // The arrow of `fn() -> T` closes nothing.
+        let arrow = std::mem::replace(&mut last, c) == '-';
+        match c {
+            '<' => {
+                let inside = open.last() == Some(&true);
+                let arguments = short.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                open.push(inside || arguments);
+            }
+            '>' if open.last() == Some(&true) && !arrow => {
+                open.pop();
+                continue;
+            }
+            _ => {}
+        }
+        if open.last() != Some(&true) {
+            short.push(c);
+            if c == '>' && !arrow {
+                open.pop();
+            }
+        }
+    }
+    short
+}
+
 /// `f` of `f<A, B<C>>`.
 fn without_arguments(function: &str) -> &str {
     let mut depth = 0_usize;
@@ -79,6 +110,21 @@ mod tests {
             ("odd<u8>>::{{closure}}", "odd<u8>>"),
         ] {
             assert_eq!(enclosing(closure), around);
+        }
+    }
+
+    #[test]
+    fn what_instances_have_in_common() {
+        for (path, short) in [
+            ("shop::get", "shop::get"),
+            ("shop::get<u8, &str>", "shop::get"),
+            ("shop::Repo<shop::User<u8>>::all<3>", "shop::Repo::all"),
+            ("<shop::Repo<u16> as shop::Find<u8>>::find", "<shop::Repo as shop::Find>::find"),
+            ("shop::far::<impl shop::Repo<u8>>::away", "shop::far::<impl shop::Repo>::away"),
+            ("shop::get<fn(u8) -> a::B<u8>>", "shop::get"),
+            ("odd<u8>>", "odd>"),
+        ] {
+            assert_eq!(without_generics(path), short);
         }
     }
 

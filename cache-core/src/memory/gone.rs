@@ -29,6 +29,16 @@ impl Gone {
         self.entries.extend(entries);
     }
 
+    /// The very key, if there was an entry of it.
+    pub(crate) fn own_key(&self) -> Option<&str> {
+        self.entries.first().filter(|_| self.found).map(|entry| &*entry.key)
+    }
+
+    /// All that left.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Stored> {
+        self.entries.iter()
+    }
+
     #[cfg(test)]
     pub(super) fn keys(&self) -> Vec<&str> {
         self.entries.iter().map(|entry| &*entry.key).collect()

@@ -32,6 +32,7 @@ use crate::clock::Timestamp;
 use crate::entry::{Erased, Stored};
 use crate::invalidation::Permit;
 use crate::key::KeyId;
+use crate::observe::{Cause, Signals};
 
 /// What an engine must do. One implementation a file; each is used only through [`MemoryTier`].
 ///
@@ -74,6 +75,7 @@ pub(crate) struct MemoryTier {
     schedule: schedule::Schedule,
     eviction: Eviction,
     capacity: Mutex<Capacity>,
+    signals: Arc<Signals>,
 }
 
 enum Kind {
@@ -100,7 +102,7 @@ pub(crate) struct Weighed {
 }
 
 impl MemoryTier {
-    pub(crate) fn new(config: &Memory) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Memory, signals: &Arc<Signals>) -> Result<Self, Error> {
         config.check()?;
         #[cfg(shuttle)]
         let kind = Kind::Model(model::Model::default());
@@ -109,11 +111,12 @@ impl MemoryTier {
             Eviction::Auto => Kind::Quick(quick::Quick::new(config.bound)),
             Eviction::Ttl => Kind::Ttl(ttl::Ttl::new(config.bound)),
             #[cfg(feature = "moka")]
-            Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config)),
+            Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config, signals)),
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
-        let (weighers, eviction) = (config.weighers.clone(), config.eviction);
-        Ok(Self { kind, weighers, schedule, eviction, capacity: Mutex::new(config.bound) })
+        let (weighers, signals) = (config.weighers.clone(), Arc::clone(signals));
+        let (eviction, capacity) = (config.eviction, Mutex::new(config.bound));
+        Ok(Self { kind, weighers, schedule, eviction, capacity, signals })
     }
 
     pub(crate) fn eviction(&self) -> Eviction {
@@ -190,7 +193,7 @@ impl MemoryTier {
     }
 
     /// Only a live ticket gives a permit: an unfenced fill can't be written. To be followed by
-    /// [`note`](Self::note).
+    /// [`note`](Self::note) and [`tell`](Self::tell).
     pub(crate) fn insert(&self, _: &Permit<'_>, id: KeyId, weighed: Weighed) -> Gone {
         self.engine().insert(id, weighed.entry, weighed.weight)
     }
@@ -199,6 +202,44 @@ impl MemoryTier {
     /// may start the sweeper).
     pub(crate) fn note(&self, entry: &Erased) {
         self.schedule.note(entry, entry.expiry());
+    }
+
+    /// Tells those who listen what left for `entry`; once it was inserted, and under no lock.
+    pub(crate) fn tell(&self, gone: &Gone, entry: &Stored) {
+        self.tell_of(gone, entry, true);
+    }
+
+    /// The same for an entry in the place of one with the same value, which has not left by that.
+    pub(crate) fn tell_exchange(&self, gone: &Gone, entry: &Stored) {
+        self.tell_of(gone, entry, false);
+    }
+
+    fn tell_of(&self, gone: &Gone, entry: &Stored, replaced: bool) {
+        let tell = |cause, key: &str| {
+            if replaced || cause != Cause::Replaced || *key != *entry.key {
+                self.signals.left(cause, 0, [key]);
+            }
+        };
+        #[cfg(feature = "moka")]
+        if let Kind::Moka(moka) = &self.kind {
+            // What it gives back may have left long ago, for whatever reason.
+            moka.left().iter().for_each(|(cause, key)| tell(*cause, key));
+            return;
+        }
+        if !self.signals.is_heard() {
+            return;
+        }
+        for old in gone.iter() {
+            let own = old.key == entry.key && !Arc::ptr_eq(old, entry);
+            tell(if own { Cause::Replaced } else { Cause::Capacity }, &old.key);
+        }
+    }
+
+    /// Counts and tells that the entry of a key was removed, if there was one; under no lock.
+    pub(crate) fn tell_removal(&self, gone: &Gone, cause: Cause) {
+        if gone.found {
+            self.signals.left(cause, 1, gone.own_key());
+        }
     }
 
     pub(crate) fn remove(&self, id: KeyId) -> Gone {

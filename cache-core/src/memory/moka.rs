@@ -1,6 +1,6 @@
 //! `moka`, for the strategies that it has by name: exact LRU and TinyLFU.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::moka::notification::RemovalCause;
 use ::moka::policy::EvictionPolicy;
@@ -13,6 +13,7 @@ use super::parked::{Held, parking};
 use super::{Engine, Eviction, Gone, Memory};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
+use crate::observe::{Cause, Signals};
 
 /// Bytes for each entry beside its own. Measured from 250 to 280.
 pub(super) const OVERHEAD: u64 = 270;
@@ -21,6 +22,14 @@ pub(super) struct Moka {
     cache: Cache<KeyId, Held, Identity>,
     ledger: Arc<Ledger>,
     bound: Capacity,
+    /// What left to be told, where somebody listens.
+    left: Arc<Left>,
+}
+
+/// Keys that `moka` dropped, and why. To be told once it holds no lock.
+#[derive(Default)]
+struct Left {
+    keys: Mutex<Vec<(Cause, Box<str>)>>,
 }
 
 /// `moka` counts an entry's weight in 32 bits.
@@ -29,17 +38,22 @@ fn narrow(weight: u64) -> u32 {
 }
 
 impl Moka {
-    pub(super) fn new(config: &Memory) -> Self {
+    pub(super) fn new(config: &Memory, signals: &Arc<Signals>) -> Self {
         let policy = match config.eviction {
             Eviction::Lru => EvictionPolicy::lru(),
             _ => EvictionPolicy::tiny_lfu(),
         };
         let ledger = Arc::new(Ledger::default());
         let log = Arc::clone(&ledger);
+        let left = Arc::new(Left::default());
+        let (told, signals) = (Arc::clone(&left), Arc::clone(signals));
         let cache = Cache::builder().eviction_policy(policy).eviction_listener(
             move |_: Arc<KeyId>, held: Held, cause| {
                 log.left(held.weight);
                 log.evicted(u64::from(cause == RemovalCause::Size));
+                if signals.is_heard() {
+                    told.note(cause, &held);
+                }
             },
         );
         let cache = match config.bound {
@@ -48,7 +62,8 @@ impl Moka {
                 .max_capacity(bytes)
                 .weigher(|_: &KeyId, held: &Held| narrow(held.weight).max(1)),
         };
-        Self { cache: cache.build_with_hasher(Identity), ledger, bound: config.bound }
+        let cache = cache.build_with_hasher(Identity);
+        Self { cache, ledger, bound: config.bound, left }
     }
 
     /// `moka` would take it first and then, to make room, put everything out.
@@ -56,8 +71,26 @@ impl Moka {
         matches!(self.bound, Capacity::Bytes(bytes) if weight > bytes || weight > u64::from(u32::MAX))
     }
 
+    /// What left since this was last asked.
+    pub(super) fn left(&self) -> Vec<(Cause, Box<str>)> {
+        std::mem::take(&mut *self.left.keys.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn removed(&self, id: KeyId) -> Gone {
         Gone::own(self.cache.remove(&id).and_then(Held::into_entry))
+    }
+}
+
+impl Left {
+    fn note(&self, cause: RemovalCause, held: &Held) {
+        let cause = match cause {
+            RemovalCause::Size => Cause::Capacity,
+            RemovalCause::Replaced => Cause::Replaced,
+            // Whoever removed it tells.
+            RemovalCause::Explicit | RemovalCause::Expired => return,
+        };
+        let key = held.entry().map(|entry| (cause, entry.key.clone()));
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).extend(key);
     }
 }
 
@@ -91,6 +124,8 @@ impl Engine for Moka {
         collecting(|| {
             if self.is_too_heavy(weight) {
                 let mut gone = self.removed(id);
+                let key = (Cause::Capacity, entry.key.clone());
+                self.left.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
                 gone.add(entry);
                 self.ledger.evicted(1);
                 return gone;

@@ -151,7 +151,7 @@ impl World {
     pub(crate) fn counted(&self) -> Vec<(Cache, Stats, Stats)> {
         let caches = self.lock();
         let each = caches.all.iter().zip(&caches.begun);
-        each.map(|(cache, begun)| (cache.clone(), *begun, cache.stats())).collect()
+        each.map(|(cache, begun)| (cache.clone(), begun.clone(), cache.stats())).collect()
     }
 
     /// Begins to count anew.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tracing::{Instrument, Span};
+
 use super::desk::{Ask, Desk, Wanted};
 use super::plan::{Mode, Plan};
 use super::read::read;
@@ -14,6 +16,7 @@ use super::{Work, boxed, spawn};
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::Rules;
+use crate::observe::Spans;
 use crate::value::{Bare, Bared, CacheValue, Fault, Shape};
 use crate::{Cached, Error, Source};
 
@@ -35,6 +38,9 @@ struct Body<S: Shape, W: Work<S::Output>> {
     rules: Rules<S>,
     work: Option<W>,
     running: Running<S::Output, W::Load>,
+    spans: Option<Spans>,
+    /// What the work runs in.
+    span: Span,
     /// How to make an output that says that there is no value, if the load said so.
     absent: Absent<S::Output>,
 }
@@ -56,8 +62,11 @@ where
     pub(crate) fn new(inner: Arc<Inner>, plan: Plan, rules: Rules<S>, work: W) -> Self {
         let desk = Desk::new();
         let ask = Ask { desk: desk.clone(), detaches: work.detaches(), seat: work.seat() };
+        // The items of a batch load together, in one span of the batch's.
+        let spans = ask.seat.is_none().then(|| Spans::new(&inner, plan.site));
+        let body = Body::new(rules, work, spans);
         let engine = Some(engine(inner, plan, rules.bare(), ask));
-        Self { engine, desk, body: Body::new(rules, work) }
+        Self { engine, desk, body }
     }
 
     /// Without a cache: a load, unless that counts as an error.
@@ -70,7 +79,7 @@ where
         if let Some(refused) = rules.refusal(&plan.policy).filter(|_| plan.mode != Mode::Bypass) {
             return Err(refused(error));
         }
-        let mut body = Body::new(rules, work);
+        let mut body = Body::new(rules, work, None);
         body.start(false);
         Ok(Self { engine: None, desk: Desk::new(), body })
     }
@@ -96,7 +105,7 @@ where
         let Self { engine, desk, body } = &mut *self;
         let Some(engine) = engine else {
             let loaded = |value| Cached { value, source: Source::Bypassed, age: Duration::ZERO };
-            return body.running.poll(cx).map(loaded);
+            return body.poll(cx).map(loaded);
         };
         let mut polling = Polling { body, own: None };
         let done = std::task::ready!(drive(engine, desk, &mut polling, cx));
@@ -179,7 +188,7 @@ where
     W: Work<S::Output>,
 {
     fn poll_load(&mut self, cx: &mut Context<'_>) -> Poll<Bared<S::Value>> {
-        let output = std::task::ready!(self.body.running.poll(cx));
+        let output = std::task::ready!(self.body.poll(cx));
         self.body.running = Running::No;
         Poll::Ready(brought::<S>(output, &mut self.own, &mut self.body.absent))
     }
@@ -190,12 +199,12 @@ where
 
     fn behind(&mut self) -> Option<BoxFuture<'static, Bared<S::Value>>> {
         let load = self.body.work.take()?.detach().ok()?;
-        Some(bare::<S>(load))
+        Some(bare::<S>(load, self.body.begin()))
     }
 
     fn left(&mut self) -> Option<BoxFuture<'static, Bared<S::Value>>> {
         match std::mem::replace(&mut self.body.running, Running::No) {
-            Running::Along(load) => Some(bare::<S>(load)),
+            Running::Along(load) => Some(bare::<S>(load, self.body.span.clone())),
             Running::No | Running::Here(_) => None,
         }
     }
@@ -227,12 +236,24 @@ where
 }
 
 impl<S: Shape, W: Work<S::Output>> Body<S, W> {
-    fn new(rules: Rules<S>, work: W) -> Self {
-        Self { rules, work: Some(work), running: Running::No, absent: None }
+    fn new(rules: Rules<S>, work: W, spans: Option<Spans>) -> Self {
+        let (work, running, span) = (Some(work), Running::No, Span::none());
+        Self { rules, work, running, spans, span, absent: None }
+    }
+
+    /// The span of the load, which begins now.
+    fn begin(&mut self) -> Span {
+        self.spans.take().map_or_else(Span::none, |spans| spans.load(None))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<S::Output> {
+        let _entered = self.span.enter();
+        self.running.poll(cx)
     }
 
     fn start(&mut self, along: bool) {
         let Some(work) = self.work.take() else { return };
+        self.span = self.begin();
         let here = |work: W| Running::Here(boxed(|| work.start()));
         self.running = match along {
             true => work.detach().map_or_else(here, Running::Along),
@@ -277,10 +298,11 @@ fn fault<S: Shape>(output: &S::Output) -> (Fault, Absent<S::Output>) {
 }
 
 /// A load whose output nobody takes: a failure is kept only as far as it can be shared.
-fn bare<S>(load: BoxFuture<'static, S::Output>) -> BoxFuture<'static, Bared<S::Value>>
+fn bare<S>(load: BoxFuture<'static, S::Output>, span: Span) -> BoxFuture<'static, Bared<S::Value>>
 where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,
 {
+    let load = load.instrument(span);
     Box::pin(async move { S::split(load.await).map_err(|output| fault::<S>(&output).0) })
 }

@@ -64,7 +64,7 @@ where
         let entry = self.inner.fallback(self.id, self.inner.remote_fails())?;
         let served = self.served(&entry)?;
         self.rest(&entry);
-        self.inner.counters.fail_safe_hits();
+        self.tally().fail_safe_hits();
         Some(served)
     }
 
@@ -107,7 +107,7 @@ where
             return None;
         }
         let value = self.rules.unshare(&failure.error)?;
-        self.inner.counters.memory_hits();
+        self.tally().memory_hits();
         let age = self.inner.clock.now().since(entry.life.created);
         Some(Cached { value, source: Source::Memory, age: age.unwrap_or(Duration::ZERO) })
     }

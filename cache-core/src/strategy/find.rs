@@ -107,9 +107,9 @@ where
         match source {
             // Nobody reads: it is a refresh that another has done.
             _ if purpose.is_renewal() => {}
-            Source::Remote => self.inner.counters.remote_hits(),
-            Source::Stale => self.inner.counters.stale_hits(),
-            _ => self.inner.counters.memory_hits(),
+            Source::Remote => self.tally().remote_hits(),
+            Source::Stale => self.tally().stale_hits(),
+            _ => self.tally().memory_hits(),
         }
         lead.land(Landing::Value(entry));
         Some(hit)
@@ -129,19 +129,27 @@ where
             Ok(found) => found,
             Err(error) => return self.find_without(error, lead, purpose),
         };
+        let nothing = || {
+            if !purpose.is_renewal() {
+                self.tally().remote_misses();
+            }
+        };
         let mut missing =
             Missing { mark: found.mark, unmarked: found.unmarked, ..Missing::default() };
-        let Some(entry) = found.entry else { return Finding::Missing(missing) };
+        let Some(entry) = found.entry else {
+            nothing();
+            return Finding::Missing(missing);
+        };
         let freshness = entry.at(inner.clock.now());
         if freshness == Freshness::Fresh && purpose.takes(&entry) {
             // Landed while the ticket lives: an eviction must find the fence to end the flight by.
             if let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Remote, purpose) {
-                promote(inner, ticket, &entry);
+                promote(inner, ticket, &entry, self.plan.site);
                 return Finding::Hit(hit);
             }
         } else if freshness != Freshness::Fresh {
             // Kept in memory: to be served while it is renewed, or if it can't be.
-            promote(inner, ticket, &entry);
+            promote(inner, ticket, &entry, self.plan.site);
             if freshness == Freshness::Stale
                 && purpose == (Purpose::Answer { stale: true })
                 && let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Stale, purpose)
@@ -150,6 +158,7 @@ where
             }
             missing.old = Some(entry);
         }
+        nothing();
         Finding::Missing(missing)
     }
 

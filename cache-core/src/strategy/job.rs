@@ -12,6 +12,7 @@ use crate::call::{Rules, Verdict};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::invalidation::Ticket;
 use crate::key::KeyId;
+use crate::observe::Tally;
 use crate::value::{CacheValue, Shape};
 use crate::{Cached, Source};
 
@@ -61,6 +62,11 @@ where
         let mut job = self.again();
         job.rules.timed_out = None;
         job
+    }
+
+    /// The counters of its function.
+    pub(super) fn tally(&self) -> &Tally {
+        self.inner.counters.of(self.plan.site)
     }
 
     pub(super) fn is_refresh(&self) -> bool {

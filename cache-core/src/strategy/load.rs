@@ -11,6 +11,7 @@ use super::job::{Job, Keep, loaded};
 use super::lookup::{Found, promote};
 use super::store::Fill;
 use crate::entry::{Freshness, Stored};
+use crate::error::Discreet;
 use crate::hierarchy::{Ask, Lease, Leased};
 use crate::invalidation::Ticket;
 use crate::policy::Stampede;
@@ -63,7 +64,7 @@ where
             Leave::Served(entry) => {
                 let hit = self.hit(&mut lead, Arc::clone(&entry), Source::Remote, purpose);
                 if let Some(hit) = hit {
-                    promote(&self.inner, &ticket, &entry);
+                    promote(&self.inner, &ticket, &entry, self.plan.site);
                     return hit.map(S::join);
                 }
                 Fill::Memory
@@ -74,8 +75,8 @@ where
             let error = Error::from(error.clone());
             return self.refused(lead, &ticket, &missing, purpose, (error, refused));
         }
-        self.inner.counters.loads();
-        let began = self.inner.clock.now();
+        self.tally().loads();
+        let (began, stopwatch) = (self.inner.clock.now(), self.inner.clock.stopwatch());
         lead.begin(began);
         let output = match &fill {
             Fill::Leased(_, lease) => {
@@ -85,6 +86,7 @@ where
             }
             _ => boxed(start).await,
         };
+        self.inner.loaded_in(&self.plan, stopwatch.elapsed());
         let cost = self.inner.clock.now().since(began).unwrap_or_default();
         // From here on nothing holds the output across a wait: only the value need be `Send`.
         let value = match S::split(output) {
@@ -114,7 +116,8 @@ where
         lead.land(Landing::Value(Arc::clone(&entry)));
         // A fill that replaces a value others may hold in memory tells them; a first fill does not.
         let seat = self.seat.clone();
-        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh(), seat)).await;
+        let about = (seat, self.plan.site);
+        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh(), about)).await;
         loaded(S::join(value), Source::Loaded)
     }
 
@@ -165,7 +168,7 @@ where
                 }
                 Ok(Leased::Refused) => return Leave::To(Fill::Memory),
                 Err(error) => {
-                    inner.counters.remote_errors();
+                    self.tally().remote_errors();
                     return Leave::To(Fill::Failed(error));
                 }
                 Ok(Leased::Value(bytes)) => bytes,
@@ -208,7 +211,7 @@ where
         purpose: Purpose,
         output: S::Output,
     ) -> Cached<S::Output> {
-        self.inner.counters.load_failures();
+        self.inner.load_failed(&self.plan);
         if let Some(served) = self.old_instead(&mut lead, ticket, missing, purpose) {
             return served;
         }
@@ -250,7 +253,7 @@ where
         let served = self.served(&entry)?;
         self.rest(&entry);
         if !purpose.is_renewal() {
-            self.inner.counters.fail_safe_hits();
+            self.tally().fail_safe_hits();
         }
         lead.land(Landing::Value(entry));
         Some(served)
@@ -308,7 +311,7 @@ where
         drop(ticket);
         let key = std::slice::from_ref(&self.plan.key);
         if older && let Err(error) = inner.evict_keys(key).await {
-            tracing::warn!(%error, "larder: an older value was not evicted everywhere");
+            tracing::warn!(error = %Discreet(&error), "larder: an older value was not evicted everywhere");
         }
     }
 }

@@ -6,12 +6,13 @@ use super::{Plan, Seat};
 use crate::backend::MARK;
 use crate::cache::Inner;
 use crate::clock::{Timestamp, millis};
-use crate::codec::{self, Coder, Frame};
+use crate::codec::{self, Coder, Foreign, Frame};
 use crate::entry::{Erased, Freshness, Lifetime, Stored};
 use crate::invalidation::{Stamps, Ticket, Validity};
 use crate::key::KeyId;
 use crate::policy::Policy;
 use crate::scope;
+use crate::site::Site;
 use crate::value::CacheValue;
 use crate::{BackendError, Cached, Source};
 use bytes::Bytes;
@@ -143,7 +144,7 @@ impl Inner {
             Some(found) => found,
             None => remote.read(key, &tags, &self.generations).await,
         };
-        let found = found.inspect_err(|_| self.counters.remote_errors())?;
+        let found = found.inspect_err(|_| self.counters.of(plan.site).remote_errors())?;
         ticket.stamp(found.space, &found.tags);
         match found.bytes {
             Some(bytes) => self.decode(plan, codec, ticket, &bytes, &tags, found.space).await,
@@ -179,9 +180,12 @@ impl Inner {
         let unmarked = mark.is_none();
         let nothing = Found { entry: None, mark, unmarked };
         let place = (self.namespace.as_str(), plan.key.as_str());
-        let Some(opened) = self.wire.open(codec, place, bytes) else {
-            self.counters.foreign();
-            return Ok(nothing);
+        let opened = match self.wire.open(codec, place, bytes) {
+            Ok(opened) => opened,
+            Err(foreign) => {
+                self.misread(plan, foreign);
+                return Ok(nothing);
+            }
         };
         let envelope = &opened.envelope;
         let names: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
@@ -212,9 +216,25 @@ impl Inner {
         let frame = Frame { life, stamps, key: plan.key.as_str().into(), read };
         let entry = opened.decode(frame);
         if entry.is_none() {
-            self.counters.foreign();
+            self.misread(plan, Foreign::Damaged);
         }
         Ok(Found { entry, mark, unmarked })
+    }
+
+    #[cold]
+    fn misread(&self, plan: &Plan, foreign: Foreign) {
+        let tally = self.counters.of(plan.site);
+        tally.foreign();
+        if foreign == Foreign::Schema {
+            tally.schema_misses();
+        }
+        let (cache, key) = (&*self.signals.cache, plan.key.as_str());
+        tracing::debug!(
+            cache,
+            key,
+            ?foreign,
+            "larder: bytes in the remote tier are no value of this type"
+        );
     }
 
     /// Reads are not counted in the remote tier: there a time to idle runs from when it was stored.
@@ -293,7 +313,7 @@ enum Wants {
 
 /// Puts an entry of the remote tier into the memory tier, through the ticket that was issued before
 /// the remote tier was asked: an eviction since then wins.
-pub(crate) fn promote(inner: &Inner, ticket: &Ticket, entry: &Stored) {
+pub(crate) fn promote(inner: &Inner, ticket: &Ticket, entry: &Stored, site: Option<&'static Site>) {
     if let Some(held) = inner.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)))
         && inner.generations.current(&held.stamps)
         && held.at(inner.clock.now()) != Freshness::Expired
@@ -305,6 +325,6 @@ pub(crate) fn promote(inner: &Inner, ticket: &Ticket, entry: &Stored) {
         entry.rest_as(&held);
     }
     if !ticket.fill(inner.memory.as_ref(), entry) {
-        inner.counters.fenced();
+        inner.fenced(site, &entry.key);
     }
 }

@@ -127,7 +127,7 @@ where
         }
         patience.hard = Timestamp::NEVER;
         let value = (self.rules.timed_out?)();
-        self.inner.counters.timed_out();
+        self.tally().timed_out();
         Some(Cached { value, source: Source::TimedOut, age: std::time::Duration::ZERO })
     }
 }

@@ -10,6 +10,7 @@ use crate::invalidation::{Ticket, is_value};
 use crate::key::KeyId;
 use crate::policy::PLAIN;
 use crate::scope;
+use crate::site::Site;
 use crate::value::CacheValue;
 use crate::{Error, Expiry, Pattern, Source};
 
@@ -23,20 +24,20 @@ impl Inner {
             return Ok(None);
         }
         let id = plan.key.id();
-        if let Some(hit) = self.look_fresh(id) {
+        if let Some(hit) = self.look_fresh(id, plan.site) {
             return Ok(Some(hit));
         }
         let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
         let mut ticket = plan.ticket(self, id);
         // Again, now that what comes ends the ticket: a put between look and ticket is not to be promoted over.
-        if let Some(hit) = self.look_fresh(id) {
+        if let Some(hit) = self.look_fresh(id, plan.site) {
             return Ok(Some(hit));
         }
         match self.look_remote(plan, codec, &mut ticket, None).await {
-            Ok(found) => Ok(self.take_fresh(found.entry, &ticket)),
+            Ok(found) => Ok(self.take_fresh(found.entry, &ticket, plan.site)),
             Err(error) => match self.unverified(id) {
                 Some(entry) => {
-                    self.counters.memory_hits();
+                    self.counters.of(plan.site).memory_hits();
                     Ok(entry.value::<T>().cloned())
                 }
                 None => Err(error.into()),
@@ -57,11 +58,11 @@ impl Inner {
                 continue;
             }
             let id = plan.key.id();
-            let mut value = self.look_fresh::<T>(id);
+            let mut value = self.look_fresh::<T>(id, None);
             if value.is_none() {
                 // The ticket before the request, and the look once more after it: as for a single key.
                 let ticket = plan.ticket(self, id);
-                value = self.look_fresh::<T>(id);
+                value = self.look_fresh::<T>(id, None);
                 if value.is_none() {
                     missing.push((index, plan, ticket));
                 }
@@ -69,7 +70,7 @@ impl Inner {
             values.push(value);
         }
         let Some(remote) = self.remote.as_ref().filter(|_| !missing.is_empty()) else {
-            missing.iter().for_each(|_| self.counters.misses());
+            missing.iter().for_each(|_| self.counters.direct.misses());
             return Ok(values);
         };
         let tags: Vec<Vec<String>> =
@@ -80,7 +81,7 @@ impl Inner {
         let found = match remote.read_each(&wanted, &self.generations).await {
             Ok(found) => found,
             Err(error) => {
-                self.counters.remote_errors();
+                self.counters.direct.remote_errors();
                 for (index, plan, _) in &missing {
                     // The remote tier can't be asked: memory serves what no eviction is known against, if that
                     // is all that was missing.
@@ -97,16 +98,16 @@ impl Inner {
                 Some(bytes) => self.decode_late(&plan, coder::<T>(), &ticket, &bytes).await?.entry,
                 None => None,
             };
-            values[index] = self.take_fresh(entry, &ticket);
+            values[index] = self.take_fresh(entry, &ticket, None);
         }
         Ok(values)
     }
 
     /// The memory tier's value, if it is fresh.
-    fn look_fresh<T: CacheValue>(&self, id: KeyId) -> Option<T> {
+    fn look_fresh<T: CacheValue>(&self, id: KeyId, site: Option<&'static Site>) -> Option<T> {
         match self.look::<T>(id, &PLAIN, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
-                self.counters.memory_hits();
+                self.counters.of(site).memory_hits();
                 Some(hit.value)
             }
             _ => None,
@@ -114,14 +115,23 @@ impl Inner {
     }
 
     /// The value of an entry that the remote tier had, if it is fresh; it is promoted.
-    fn take_fresh<T: CacheValue>(&self, entry: Option<Stored>, ticket: &Ticket) -> Option<T> {
+    fn take_fresh<T: CacheValue>(
+        &self,
+        entry: Option<Stored>,
+        ticket: &Ticket,
+        site: Option<&'static Site>,
+    ) -> Option<T> {
+        let tally = self.counters.of(site);
         let entry = entry.filter(|entry| entry.at(self.clock.now()) == Freshness::Fresh);
         let Some(entry) = entry else {
-            self.counters.misses();
+            tally.misses();
+            if self.remote.is_some() {
+                tally.remote_misses();
+            }
             return None;
         };
-        promote(self, ticket, &entry);
-        self.counters.remote_hits();
+        promote(self, ticket, &entry, site);
+        tally.remote_hits();
         entry.value::<T>().cloned()
     }
 
@@ -144,7 +154,7 @@ impl Inner {
             Ok(Some(lying)) => lying,
             Ok(None) => return Ok(None),
             Err(error) => {
-                self.counters.remote_errors();
+                self.counters.direct.remote_errors();
                 return self.unverified(id).and_then(of).map(Some).ok_or_else(|| error.into());
             }
         };

@@ -10,6 +10,7 @@ use crate::codec::Coder;
 use crate::invalidation::Ticket;
 use crate::key::{KeyBuf, KeyId};
 use crate::policy::Held;
+use crate::site::Site;
 
 /// What a read is to do: key, rules and the call's own directions.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) blocking: bool,
     /// The cell that the value is to end with. Whoever may still store it holds the cell.
     pub(crate) cell: Option<Arc<Contents>>,
+    /// The function that it is a call of, which statistics are kept for.
+    pub(crate) site: Option<&'static Site>,
 }
 
 /// Whether the cache is read and written.
@@ -47,11 +50,17 @@ impl Plan {
             drawn: false,
             blocking: false,
             cell: None,
+            site: None,
         }
     }
 
     pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
         self.policy.tags.iter().copied().chain(self.tags.iter())
+    }
+
+    /// The path of the function that it is a call of.
+    pub(crate) fn function(&self) -> Option<&'static str> {
+        self.site.map(Site::path)
     }
 
     /// The codec, if the value may go to a remote tier.

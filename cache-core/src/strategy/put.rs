@@ -57,7 +57,7 @@ impl Inner {
         tags.dedup();
         let learned = match remote.learn(&tags, &self.generations).await {
             Ok(learned) => learned,
-            Err(_) => return self.counters.remote_errors(),
+            Err(_) => return self.counters.direct.remote_errors(),
         };
         for Begun { ticket, .. } in begun.iter_mut().filter(|begun| begun.codec.is_some()) {
             ticket.stamps.space = learned.space;
@@ -83,17 +83,17 @@ impl Inner {
         otherwise.settled();
         let Ok(committed) = committed else {
             // An eviction or a put of this process came.
-            self.counters.fenced();
+            self.fenced(plan.site, plan.key.as_str());
             drop(seat);
             return match codec {
                 Some(_) => self.evict_replaced(plan.key.as_str()).await,
                 None => Ok(()),
             };
         };
-        self.counters.stores();
+        self.counters.of(plan.site).stores();
         let Some(codec) = codec else { return Ok(()) };
         // Writes of the key that were under way end first: one lock per key orders them.
-        let terms = Terms { replaces: true, lease: None, seat };
+        let terms = Terms { replaces: true, lease: None, seat, site: plan.site };
         self.write_remote(committed, codec, &entry, terms).await
     }
 }

@@ -41,9 +41,18 @@ where
     }
     let reads = plan.mode == Mode::Normal;
     let job = Job::new(inner, plan, rules, work.seat());
+    let work = match job.at_once(work) {
+        Ok(served) => return served,
+        Err(work) => work,
+    };
+    // What memory answers at once does not read a precise clock.
+    let stopwatch = job.inner.clock.stopwatch();
     let done = job.read(work).await;
+    if reads {
+        job.inner.answered_in(&job.plan, stopwatch.elapsed());
+    }
     if reads && matches!(done.source, Source::Loaded | Source::TimedOut | Source::Refused) {
-        job.inner.counters.misses();
+        job.tally().misses();
     }
     done
 }
@@ -53,12 +62,18 @@ where
     S: Shape<Output: Send + 'static>,
     S::Value: CacheValue,
 {
+    /// What the memory tier has, for a read that asks it.
+    fn at_once(&self, work: Ask<S::Output>) -> Result<Cached<S::Output>, Ask<S::Output>> {
+        if self.is_refresh() { Err(work) } else { self.serve(work, self.plan.drawn) }
+    }
+
+    /// The memory tier was asked.
     async fn read(&self, mut work: Ask<S::Output>) -> Cached<S::Output> {
         let mut patience = Patience::new(&self.inner.clock, &self.plan.policy);
-        let mut drawn = self.plan.drawn;
+        let mut again = false;
         loop {
-            if !self.is_refresh() {
-                work = match self.serve(work, std::mem::take(&mut drawn)) {
+            if std::mem::replace(&mut again, true) && !self.is_refresh() {
+                work = match self.serve(work, false) {
                     Ok(served) => return served,
                     Err(work) => work,
                 };
@@ -135,9 +150,9 @@ where
             Look::Nothing => return self.kept_failure().ok_or(work),
         };
         match hit.source {
-            Source::Memory => inner.counters.memory_hits(),
-            Source::Stale => inner.counters.stale_hits(),
-            _ => inner.counters.fail_safe_hits(),
+            Source::Memory => self.tally().memory_hits(),
+            Source::Stale => self.tally().stale_hits(),
+            _ => self.tally().fail_safe_hits(),
         }
         Ok(hit.map(S::join))
     }
@@ -178,12 +193,12 @@ where
                 }
                 let failed = loaded(self.rules.unshare(&failure)?, Source::Coalesced);
                 // A read that brings no value is none of the hits.
-                self.inner.counters.misses();
+                self.tally().misses();
                 return Some(failed);
             }
             Landing::Abandoned => return None,
         };
-        self.inner.counters.coalesced();
+        self.tally().coalesced();
         Some(taken)
     }
 
@@ -254,7 +269,7 @@ where
             (source == Source::Memory).then(|| self.inner.clock.now().before(age));
         let purpose = Purpose::Renew { fresh: made };
         if made.is_some() {
-            self.inner.counters.early_refreshes();
+            self.tally().early_refreshes();
         }
         let job = self.for_nobody();
         spawn(async move {

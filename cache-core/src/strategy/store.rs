@@ -7,10 +7,13 @@ use crate::BackendError;
 use crate::cache::Inner;
 use crate::codec::Coder;
 use crate::entry::{Lifetime, Stored};
+use crate::error::Discreet;
 use crate::hierarchy::{Lease, Trying, Writing};
 use crate::invalidation::{Committed, Overtaken, Reach, Ticket};
 use crate::key::KeyId;
+use crate::observe::Cause;
 use crate::registry::world::{self, carried};
+use crate::site::Site;
 
 /// Where a loaded value may go.
 pub(super) enum Fill {
@@ -29,6 +32,8 @@ pub(crate) struct Terms {
     pub(crate) lease: Option<Lease>,
     /// Among the items of a batch, if it is one: they are written together.
     pub(crate) seat: Option<Arc<Seat>>,
+    /// The function whose value it is.
+    pub(crate) site: Option<&'static Site>,
 }
 
 impl Inner {
@@ -39,7 +44,7 @@ impl Inner {
         fill: Fill,
         entry: &Stored,
         replaces: bool,
-        seat: Option<Arc<Seat>>,
+        (seat, site): (Option<Arc<Seat>>, Option<&'static Site>),
     ) {
         if let (Fill::Failed(_), true, Some(remote)) = (&fill, replaces, &self.remote) {
             // What was to be replaced is there still.
@@ -48,23 +53,23 @@ impl Inner {
         let committed = match committed {
             Ok(committed) => committed,
             Err(overtaken) => {
-                self.counters.fenced();
+                self.fenced(site, &entry.key);
                 // What overtook a refresh may have been older than it: the news of an earlier one elsewhere.
                 if !overtaken.here
                     && fill.codec().is_some()
                     && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
                 {
-                    tracing::warn!(%error, "larder: an older value was not evicted everywhere");
+                    tracing::warn!(error = %Discreet(&error), "larder: an older value was not evicted everywhere");
                 }
                 return;
             }
         };
-        self.counters.stores();
+        self.counters.of(site).stores();
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
-        let terms = Terms { replaces, lease, seat };
+        let terms = Terms { replaces, lease, seat, site };
         let written = boxed(|| self.write_remote(committed, codec, entry, terms)).await;
         if let Err(error) = written {
-            tracing::warn!(%error, "larder: a loaded value was not stored remotely");
+            tracing::warn!(error = %Discreet(&error), "larder: a loaded value was not stored remotely");
         }
     }
 
@@ -74,7 +79,7 @@ impl Inner {
         let tags: Vec<&str> = plan.tags().collect();
         match remote.learn(&tags, &self.generations).await {
             Ok(learned) => ticket.stamp(learned.space, &learned.tags),
-            Err(_) => self.counters.remote_errors(),
+            Err(_) => self.counters.of(plan.site).remote_errors(),
         }
     }
 
@@ -111,7 +116,7 @@ impl Inner {
         committed: Committed,
         codec: Coder,
         entry: &Stored,
-        Terms { replaces, lease, seat }: Terms,
+        Terms { replaces, lease, seat, site }: Terms,
     ) -> Result<(), crate::Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         let owing = Some(remote.owing(&entry.key));
@@ -140,14 +145,15 @@ impl Inner {
             // A read may have taken the value that was to be replaced from the remote tier while this ran: if an
             // eviction came, which may not be over yet, or if the end of an earlier one, or the news of one,
             // took the entry out of memory.
-            drop(self.forget(KeyId::of(&entry.key), Reach::Loads));
+            drop(self.forget(KeyId::of(&entry.key), Reach::Loads, Cause::Key));
         }
         match written {
             Some(Err(error)) => {
-                self.counters.remote_errors();
+                self.counters.of(site).remote_errors();
                 return Err(error.into());
             }
             Some(Ok(true)) => {
+                self.counters.of(site).remote_stores();
                 if let Some(lease) = lease {
                     lease.spent();
                     // An eviction that had been there before would have ended the lease: it comes later, and
@@ -158,21 +164,29 @@ impl Inner {
             Some(Ok(false)) => {
                 // The lease was lost: an eviction came in another process, or another leader. Whichever
                 // it was, what was loaded here is not what the fleet has.
-                self.counters.fenced();
-                if let Some(memory) = &self.memory {
-                    self.fences.reclaim(KeyId::of(&entry.key), entry, memory);
+                self.fenced(site, &entry.key);
+                if let Some(memory) = &self.memory
+                    && self.fences.reclaim(KeyId::of(&entry.key), entry, memory)
+                {
+                    self.signals.left(Cause::Elsewhere, 1, [&*entry.key]);
                 }
                 self.replaced_in_vain(&entry.key, replaces).await?;
                 unsure.settle();
             }
             None => {
-                self.counters.fenced();
+                self.fenced(site, &entry.key);
                 self.replaced_in_vain(&entry.key, replaces).await?;
                 unsure.settle();
             }
         }
         unsure.replaces = false;
         Ok(())
+    }
+
+    /// What was loaded is not stored: an eviction came.
+    pub(crate) fn fenced(&self, site: Option<&'static Site>, key: &str) {
+        self.counters.of(site).fenced();
+        tracing::debug!(cache = self.signals.cache, key, "larder: an eviction came: not stored");
     }
 
     /// Whether memory has the entry, or nothing, under its key.

@@ -1,0 +1,232 @@
+//! How long things took, in buckets that grow with the value: bounded memory, a bounded error, no lock.
+//!
+//! Each power of two has eight buckets, from a microsecond to 38 hours, so that a percentile is at most 6.25 % off.
+//! The buckets are not striped: what is measured takes microseconds at least, and hits are not measured.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// So many buckets for each power of two, as a power of two.
+const FINE: u32 = 3;
+/// Longer times count as this one, in microseconds as a power of two.
+const LONGEST: u32 = 37;
+const BUCKETS: usize = ((LONGEST - FINE + 1) << FINE) as usize;
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The bucket of a time in microseconds.
+fn bucket(micros: u64) -> usize {
+    let micros = micros.min((1 << LONGEST) - 1);
+    let power = micros.checked_ilog2().unwrap_or(0);
+    if power < FINE {
+        return usize::try_from(micros).unwrap_or(0);
+    }
+    // The highest bit and the three behind it.
+    let leading = micros >> (power - FINE);
+    let index = u64::from((power - FINE) << FINE) + leading;
+    usize::try_from(index).unwrap_or(BUCKETS - 1)
+}
+
+/// The first time of a bucket, in microseconds.
+fn floor(bucket: usize) -> u64 {
+    let (bucket, fine) = (bucket as u64, u64::from(FINE));
+    let power = (bucket >> fine).saturating_sub(1);
+    (bucket - (power << fine)) << power
+}
+
+/// The time that stands for a bucket: its middle.
+fn middle(bucket: usize) -> u64 {
+    let (from, to) = (floor(bucket), floor(bucket + 1));
+    from + (to - from) / 2
+}
+
+/// Many threads write, whoever wants reads.
+#[derive(Default)]
+pub(crate) struct Histogram {
+    /// Made by the first time that is noted.
+    buckets: OnceLock<Box<[AtomicU64]>>,
+    micros: AtomicU64,
+}
+
+impl Histogram {
+    pub(crate) fn note(&self, span: Duration) {
+        let buckets =
+            self.buckets.get_or_init(|| (0..BUCKETS).map(|_| AtomicU64::default()).collect());
+        let micros = micros(span);
+        if let Some(bucket) = buckets.get(bucket(micros)) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> Timing {
+        let Some(buckets) = self.buckets.get() else { return Timing::default() };
+        let counts = buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
+        let buckets = counts.enumerate().filter(|(_, count)| *count > 0);
+        Timing { micros: self.micros.load(Ordering::Relaxed), buckets: buckets.collect() }
+    }
+}
+
+/// How long something took each time: how often, on average, and at each percentile.
+///
+/// A percentile is the middle of a bucket: at most 6.25 % off, or half a microsecond. With serde it is written as
+/// counts, total, average, p50 and p99 in microseconds, and its buckets, from which alone it is read back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Written", from = "Written")]
+pub struct Timing {
+    micros: u64,
+    /// Buckets that are not empty, in order, with their counts.
+    buckets: Vec<(usize, u64)>,
+}
+
+impl Timing {
+    /// How many times were measured.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// The sum of all times, to the microsecond.
+    pub fn total(&self) -> Duration {
+        Duration::from_micros(self.micros)
+    }
+
+    /// The average; `None` if nothing was measured.
+    pub fn average(&self) -> Option<Duration> {
+        Some(Duration::from_micros(self.micros.checked_div(self.count())?))
+    }
+
+    /// Half of the times were not longer; `None` if nothing was measured.
+    pub fn p50(&self) -> Option<Duration> {
+        self.quantile(0.5)
+    }
+
+    /// 99 of 100 times were not longer; `None` if nothing was measured.
+    pub fn p99(&self) -> Option<Duration> {
+        self.quantile(0.99)
+    }
+
+    /// The time that the share `quantile` (from 0 to 1; what is outside counts as the nearest) did not exceed;
+    /// `None` if nothing was measured.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
+        let rank = (quantile.clamp(0.0, 1.0) * self.count() as f64).ceil().max(1.0) as u64;
+        let mut seen = 0_u64;
+        let reached = self.buckets.iter().find(|(_, count)| {
+            seen = seen.saturating_add(*count);
+            seen >= rank
+        });
+        reached.map(|(bucket, _)| Duration::from_micros(middle(*bucket)))
+    }
+
+    /// What was measured since `earlier` was taken.
+    pub(super) fn since(&self, earlier: &Self) -> Self {
+        let before = |bucket: &usize| {
+            let found = earlier.buckets.binary_search_by_key(bucket, |(bucket, _)| *bucket);
+            found.ok().and_then(|at| earlier.buckets.get(at)).map_or(0, |(_, count)| *count)
+        };
+        let left = |(bucket, count): &(usize, u64)| (*bucket, count.saturating_sub(before(bucket)));
+        let buckets = self.buckets.iter().map(left).filter(|(_, count)| *count > 0).collect();
+        Self { micros: self.micros.saturating_sub(earlier.micros), buckets }
+    }
+
+    /// Both together.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.micros = self.micros.saturating_add(other.micros);
+        for (bucket, count) in &other.buckets {
+            match self.buckets.binary_search_by_key(bucket, |(bucket, _)| *bucket) {
+                Ok(at) => self.buckets[at].1 = self.buckets[at].1.saturating_add(*count),
+                Err(at) => self.buckets.insert(at, (*bucket, *count)),
+            }
+        }
+    }
+}
+
+/// A [`Timing`] as it is written, in microseconds.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    count: u64,
+    total: u64,
+    average: Option<u64>,
+    p50: Option<u64>,
+    p99: Option<u64>,
+    /// The first time of each bucket, and how many lie in it.
+    buckets: Vec<(u64, u64)>,
+}
+
+impl From<Timing> for Written {
+    fn from(timing: Timing) -> Self {
+        let of = |span: Option<Duration>| span.map(micros);
+        Self {
+            count: timing.count(),
+            total: timing.micros,
+            average: of(timing.average()),
+            p50: of(timing.p50()),
+            p99: of(timing.p99()),
+            buckets: timing.buckets.iter().map(|(at, count)| (floor(*at), *count)).collect(),
+        }
+    }
+}
+
+impl From<Written> for Timing {
+    /// Whatever was written is some timing: one that was tampered with is wrong, but no danger.
+    fn from(written: Written) -> Self {
+        let mut timing = Self { micros: written.total, buckets: Vec::new() };
+        for (from, count) in written.buckets.into_iter().filter(|(_, count)| *count > 0) {
+            timing.add(&Self { micros: 0, buckets: vec![(bucket(from), count)] });
+        }
+        timing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn buckets_are_next_to_each_other() {
+        for at in 0..BUCKETS {
+            assert_eq!(bucket(floor(at)), at);
+            assert_eq!(bucket(floor(at + 1) - 1), at, "{at}: {}", floor(at));
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_quantile_is_as_near_as_is_said(mut times in prop::collection::vec(0_u64..1 << 36, 1..200), quantile in 0.0_f64..=1.0) {
+            let histogram = Histogram::default();
+            times.iter().for_each(|time| histogram.note(Duration::from_micros(*time)));
+            times.sort_unstable();
+            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let rank = (quantile * times.len() as f64).ceil().max(1.0) as usize;
+            #[allow(clippy::cast_precision_loss)]
+            let exact = times[rank - 1] as f64;
+            let timing = histogram.snapshot();
+            let found = timing.quantile(quantile).expect("there are times").as_secs_f64() * 1e6;
+            prop_assert!((found - exact).abs() <= (exact * 0.0625).max(0.5), "{found} for {exact}");
+            prop_assert_eq!(timing.total(), Duration::from_micros(times.iter().sum()));
+        }
+
+        #[test]
+        fn the_difference_is_what_came_between(first in prop::collection::vec(0_u64..1 << 40, 0..50), second in prop::collection::vec(0_u64..1 << 40, 0..50)) {
+            let (all, later) = (Histogram::default(), Histogram::default());
+            first.iter().for_each(|time| all.note(Duration::from_micros(*time)));
+            let before = all.snapshot();
+            for time in second {
+                all.note(Duration::from_micros(time));
+                later.note(Duration::from_micros(time));
+            }
+            prop_assert_eq!(all.snapshot().since(&before), later.snapshot());
+            let mut sum = before;
+            sum.add(&later.snapshot());
+            prop_assert_eq!(sum, all.snapshot());
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What a cache counts, measures and tells: over the public API only.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "observe/causes.rs"]
+mod causes;
+#[path = "observe/functions.rs"]
+mod functions;
+#[path = "support/gated.rs"]
+mod gated;
+#[path = "observe/listener.rs"]
+mod listener;
+#[path = "observe/metrics.rs"]
+mod metrics;
+#[path = "support/origin.rs"]
+mod origin;
+#[path = "observe/snapshots.rs"]
+mod snapshots;
+#[path = "support/stored.rs"]
+mod stored;
+#[path = "observe/subscriber.rs"]
+mod subscriber;
+#[path = "observe/tiers.rs"]
+mod tiers;
+#[path = "observe/times.rs"]
+mod times;
+#[path = "observe/tracing.rs"]
+mod tracing;

@@ -1,0 +1,322 @@
+//! A listener hears what left memory and what changed, may use the cache, and breaks nothing.
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use larder::{
+    Cache, CacheListener, Cause, Clock, Eviction, Memory, MemoryBackend, Policy, Signal, cached,
+};
+
+use crate::gated::Gated;
+use crate::origin::soon;
+
+const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Ttl, Eviction::Lru, Eviction::Lfu];
+
+/// Writes down what it hears.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl CacheListener for Heard {
+    fn on_signal(&self, signal: &Signal<'_>) {
+        let text = match signal {
+            Signal::Removed { key, cause } => format!("{key} {}", cause.name()),
+            Signal::LoadFailed { key, function } => format!("{key} failed in {function:?}"),
+            other => format!("{other:?}"),
+        };
+        self.0.lock().unwrap().push(text);
+    }
+}
+
+impl Heard {
+    /// What was heard since this was last asked.
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+fn heard_by(set: impl FnOnce(larder::Builder) -> larder::Builder) -> (Heard, Cache) {
+    let heard = Heard::default();
+    let cache = set(Cache::builder().listener(heard.clone())).build().unwrap();
+    (heard, cache)
+}
+
+#[tokio::test]
+async fn each_entry_that_leaves_is_told_once_with_its_cause() {
+    for eviction in ALL {
+        let clock = Clock::manual();
+        let memory = Memory::max_entries(100).policy(eviction);
+        let (heard, cache) = heard_by(|builder| builder.clock(clock.clone()).memory(memory));
+        let short = Policy::new().ttl(Duration::from_secs(1));
+        cache.insert_with("short", 1_u64, short).await.unwrap();
+        cache.insert_with("tagged", 1_u64, Policy::new().tags(&["news"])).await.unwrap();
+        for key in ["a", "b", "list:1"] {
+            cache.insert(key, 1_u64).await.unwrap();
+        }
+        assert_eq!(heard.take(), [""; 0], "{eviction:?}");
+        assert_eq!(cache.get::<u64>("a").await.unwrap(), Some(1));
+        cache.insert("a", 2_u64).await.unwrap();
+        assert_eq!(heard.take(), ["a replaced"], "{eviction:?}");
+        cache.remove("a").await.unwrap();
+        cache.remove("nothing").await.unwrap();
+        assert_eq!(heard.take(), ["a key"], "{eviction:?}");
+        cache.evict_pattern("list:*").await.unwrap();
+        assert_eq!(heard.take(), ["list:1 pattern"], "{eviction:?}");
+        clock.advance(Duration::from_secs(2));
+        cache.reclaim();
+        assert_eq!(heard.take(), ["short expired"], "{eviction:?}");
+        cache.evict_tag("news").await.unwrap();
+        assert_eq!(heard.take(), [""; 0], "a tag is one increment: {eviction:?}");
+        cache.reclaim();
+        assert_eq!(heard.take(), ["tagged tag"], "{eviction:?}");
+        cache.clear().await.unwrap();
+        assert_eq!(heard.take(), ["b cleared"], "{eviction:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_makes_room_is_told_by_its_own_key() {
+    for eviction in ALL {
+        let memory = Memory::max_entries(10).policy(eviction);
+        let (heard, cache) = heard_by(|builder| builder.memory(memory));
+        for id in 0..50 {
+            cache.insert(format!("k{id}"), id).await.unwrap();
+        }
+        let mut left = heard.take();
+        for text in &mut left {
+            *text = text.strip_suffix(" capacity").unwrap_or_else(|| panic!("{text}")).to_owned();
+        }
+        let kept = cache.keys("*").await.unwrap();
+        assert_eq!(left.len() as u64, cache.stats().evicted_capacity, "{eviction:?}");
+        let mut all: Vec<String> = left.into_iter().chain(kept).collect();
+        all.sort();
+        let mut wanted: Vec<String> = (0..50).map(|id| format!("k{id}")).collect();
+        wanted.sort();
+        assert_eq!(all, wanted, "each is there or was told, and none twice: {eviction:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_too_heavy_to_be_kept_is_told() {
+    for eviction in ALL {
+        let weigher = |value: &Vec<u8>| value.len() as u64;
+        let memory = Memory::max_bytes(4_000).weigher(weigher).policy(eviction);
+        let (heard, cache) = heard_by(|builder| builder.memory(memory));
+        cache.insert("large", vec![0_u8; 100_000]).await.unwrap();
+        assert_eq!(heard.take(), ["large capacity"], "{eviction:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_with_another_life_has_not_left() {
+    for eviction in ALL {
+        let memory = Memory::max_entries(100).policy(eviction);
+        let (heard, cache) = heard_by(|builder| builder.memory(memory));
+        let kept =
+            Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(60));
+        cache.insert_with("kept", 1_u64, kept).await.unwrap();
+        assert!(cache.expire("kept", Duration::from_secs(5)).await.unwrap());
+        assert!(cache.mark_stale("kept").await.unwrap());
+        cache.insert("plain", 1_u64).await.unwrap();
+        assert_eq!(heard.take(), [""; 0], "{eviction:?}");
+        assert!(cache.mark_stale("plain").await.unwrap());
+        assert_eq!(heard.take(), ["plain key"], "nothing to keep it for: {eviction:?}");
+        assert_eq!((cache.stats().evicted_keys, cache.stats().removals), (1, 2), "{eviction:?}");
+    }
+}
+
+#[tokio::test]
+async fn changes_of_state_are_told_once_each() {
+    let (store, clock) = (Gated::new(), Clock::manual());
+    let (heard, cache) =
+        heard_by(|builder| builder.remote(store.backend.clone()).clock(clock.clone()));
+    heard.take();
+    store.set_linked(false);
+    assert_eq!(heard.take(), ["Bus { connected: false }"]);
+    store.set_linked(true);
+    assert_eq!(heard.take(), ["Bus { connected: true }"]);
+    store.set_down(true);
+    for _ in 0..6 {
+        cache.get::<u64>("k").await.unwrap_err();
+    }
+    assert_eq!(heard.take(), ["Remote { up: false }", "Breaker { open: true }"]);
+    store.set_down(false);
+    clock.advance(Duration::from_secs(2));
+    for _ in 0..3 {
+        cache.get::<u64>("k").await.unwrap();
+    }
+    assert_eq!(heard.take(), ["Remote { up: true }", "Breaker { open: false }"]);
+}
+
+#[tokio::test]
+async fn an_owed_eviction_that_opens_the_breaker_tells_it() {
+    let (store, clock) = (Gated::new(), Clock::manual());
+    let (heard, cache) =
+        heard_by(|builder| builder.remote(store.backend.clone()).clock(clock.clone()));
+    heard.take();
+    store.set_down(true);
+    for _ in 0..3 {
+        cache.remove("k").await.unwrap_err();
+    }
+    assert_eq!(heard.take(), ["Remote { up: false }", "Breaker { open: true }"]);
+}
+
+#[tokio::test]
+async fn what_another_process_does_is_told() {
+    let store = MemoryBackend::new();
+    let other = Cache::builder().remote(store.clone()).build().unwrap();
+    let (heard, cache) = heard_by(|builder| builder.remote(store.clone()));
+    heard.take();
+    cache.insert("a", 1_u64).await.unwrap();
+    cache.insert("b:1", 1_u64).await.unwrap();
+    other.remove("a").await.unwrap();
+    other.evict_pattern("b:*").await.unwrap();
+    assert_eq!(heard.take(), ["a elsewhere", "b:1 elsewhere"]);
+}
+
+#[tokio::test]
+async fn failed_loads_are_told_with_their_function() {
+    #[cached(key = "row:{id}", cache = cache, skip(cache))]
+    async fn row(cache: &Cache, id: u64) -> Result<u64, String> {
+        Err("down".to_owned())
+    }
+    let (heard, cache) = heard_by(|builder| builder);
+    row(&cache, 7).await.unwrap_err();
+    cache.get_or_load("k", || async { Err::<u64, _>("down") }).await.unwrap_err();
+    let told = heard.take();
+    assert!(
+        told[0].starts_with("row:7 failed in Some(") && told[0].contains("::row\""),
+        "{told:?}"
+    );
+    assert_eq!(told[1..], ["k failed in None"]);
+}
+
+/// No lock is held while it is called: it does what it likes with the cache, within each other too.
+#[tokio::test]
+async fn it_may_use_the_cache() {
+    for eviction in ALL {
+        let clock = Clock::manual();
+        let place: Arc<OnceLock<Cache>> = Arc::default();
+        let inside = Arc::clone(&place);
+        let heard = Heard::default();
+        let told = heard.clone();
+        let use_it = move |signal: &Signal<'_>| {
+            told.on_signal(signal);
+            let (Some(cache), Signal::Removed { key, cause }) = (inside.get(), signal) else {
+                return;
+            };
+            if !key.starts_with("echo") && *cause != Cause::Replaced {
+                let echo = format!("echo:{key}");
+                now(cache.get::<u64>(*key)).unwrap();
+                if *cause != Cause::Capacity {
+                    // (What is stored for what was pushed out pushes out the next one.)
+                    now(cache.insert(echo.clone(), 1_u64)).unwrap();
+                    now(cache.insert(*key, 2_u64)).unwrap();
+                }
+                now(cache.evict_pattern("echo:x*")).unwrap();
+                now(cache.remove(echo)).unwrap();
+                cache.reclaim();
+                cache.stats();
+            }
+        };
+        let memory = Memory::max_entries(20).policy(eviction);
+        let builder = Cache::builder().memory(memory).clock(clock.clone());
+        let cache = builder.listener(use_it).build().unwrap();
+        place.set(cache.clone()).unwrap();
+        soon(async {
+            for id in 0..40 {
+                let policy = Policy::new().ttl(Duration::from_secs(1)).tags(&["all"]);
+                cache.insert_with(format!("k:{id}"), id, policy).await.unwrap();
+            }
+            cache.remove("k:39").await.unwrap();
+            cache.evict_pattern("k:*").await.unwrap();
+            clock.advance(Duration::from_secs(2));
+            cache.reclaim();
+            cache.evict_tag("all").await.unwrap();
+            cache.reclaim();
+            cache.clear().await.unwrap();
+        })
+        .await;
+        assert!(heard.take().iter().any(|text| text.starts_with("echo:")), "{eviction:?}");
+    }
+}
+
+/// Runs what waits for nobody.
+fn now<T>(work: impl Future<Output = T>) -> T {
+    let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(work).poll(&mut nobody) {
+        std::task::Poll::Ready(done) => done,
+        std::task::Poll::Pending => panic!("it waits for somebody"),
+    }
+}
+
+/// What it hears of the remote tier and of the bus comes under no lock either, async ones included.
+#[tokio::test]
+async fn it_may_use_the_remote_tier() {
+    let (store, clock) = (Gated::new(), Clock::manual());
+    let place: Arc<OnceLock<Cache>> = Arc::default();
+    let (inside, heard) = (Arc::clone(&place), Heard::default());
+    let told = heard.clone();
+    let use_it = move |signal: &Signal<'_>| {
+        told.on_signal(signal);
+        let enough = told.0.lock().unwrap().len() > 20;
+        if let (Some(cache), false) = (inside.get(), enough) {
+            // As far as it gets at once; the rest is left owed, as with any caller who goes away.
+            let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+            let _ = std::pin::pin!(cache.get::<u64>("k")).poll(&mut nobody);
+            cache.stats();
+        }
+    };
+    let builder = Cache::builder().remote(store.backend.clone()).clock(clock.clone());
+    let cache = builder.listener(use_it).build().unwrap();
+    place.set(cache.clone()).unwrap();
+    soon(async {
+        cache.insert("k", 1_u64).await.unwrap();
+        store.set_down(true);
+        for _ in 0..4 {
+            cache.remove("k").await.unwrap_err();
+        }
+        store.set_down(false);
+        clock.advance(Duration::from_secs(2));
+        // What is owed is carried out under a lock, and opens and closes the breaker.
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), None);
+        cache.insert("k", 2_u64).await.unwrap();
+        store.set_linked(false);
+        store.set_linked(true);
+        assert_eq!(cache.get::<u64>("k").await.unwrap(), Some(2));
+    })
+    .await;
+    let heard = heard.take();
+    assert!(heard.contains(&"Breaker { open: false }".to_owned()), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_panic_in_it_ends_nothing() {
+    for eviction in ALL {
+        let memory = Memory::max_entries(10).policy(eviction);
+        let builder =
+            Cache::builder().memory(memory).listener(|_: &Signal<'_>| panic!("on purpose"));
+        let cache = builder.build().unwrap();
+        for id in 0..30_u64 {
+            cache.insert(format!("k{id}"), id).await.unwrap();
+            let found = cache.get::<u64>(format!("k{id}")).await.unwrap();
+            // (A tier that counts uses may refuse the newcomer.)
+            assert!(found == Some(id) || eviction == Eviction::Lfu, "{eviction:?}");
+        }
+        let key = cache.keys("*").await.unwrap().remove(0);
+        cache.insert(key.clone(), 1_u64).await.unwrap();
+        assert!(cache.remove(key.clone()).await.unwrap());
+        assert_eq!(cache.get::<u64>(key).await.unwrap(), None);
+        cache.clear().await.unwrap();
+        assert_eq!(cache.stats().entries, 0, "{eviction:?}");
+    }
+}
+
+#[tokio::test]
+async fn hits_are_not_told() {
+    let (heard, cache) = heard_by(|builder| builder);
+    cache.insert("k", 1_u64).await.unwrap();
+    for _ in 0..100 {
+        cache.get::<u64>("k").await.unwrap();
+    }
+    assert_eq!(heard.take(), [""; 0]);
+}

@@ -1,0 +1,168 @@
+//! The `metrics` facade, rendered by the Prometheus exporter and read by a parser of the format.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use larder::{Cache, Clock, Error, cached};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use prometheus_parse::{Sample, Scrape, Value};
+
+#[cached(key = "s3cret:{id}", cache = cache, skip(cache))]
+async fn user(cache: &Cache, id: u64) -> Result<String, String> {
+    if id == 0 { Err("v4lue".to_owned()) } else { Ok("v4lue".to_owned()) }
+}
+
+fn scrape(handle: &PrometheusHandle) -> (String, Scrape) {
+    let text = handle.render();
+    let lines = text.lines().map(|line| Ok(line.to_owned()));
+    let scrape = Scrape::parse(lines).unwrap();
+    (text, scrape)
+}
+
+/// The only sample of a name with these labels.
+fn sample<'a>(scrape: &'a Scrape, name: &str, labels: &[(&str, &str)]) -> &'a Sample {
+    let fits = |sample: &&Sample| {
+        sample.metric == name
+            && labels.iter().all(|(label, value)| sample.labels.get(label) == Some(*value))
+    };
+    let found: Vec<_> = scrape.samples.iter().filter(fits).collect();
+    assert_eq!(found.len(), 1, "{name} {labels:?}: {:?}", scrape.samples);
+    found[0]
+}
+
+fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
+    match sample(scrape, name, labels).value {
+        Value::Counter(number) | Value::Gauge(number) | Value::Untyped(number) => number,
+        ref other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// Runs `work` with a recorder of its own.
+fn recorded(work: impl AsyncFn()) -> PrometheusHandle {
+    let buckets = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Prefix("larder_".to_owned()), &[0.001, 0.1, 1.0])
+        .unwrap();
+    let recorder = buckets.build_recorder();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || runtime.block_on(work()));
+    recorder.handle()
+}
+
+#[test]
+fn what_is_published_is_what_was_counted() {
+    let handle = recorded(async || {
+        let clock = Clock::manual();
+        let cache = Cache::builder().name("shop").clock(clock).build().unwrap();
+        for _ in 0..3 {
+            user(&cache, 7).await.unwrap();
+        }
+        user(&cache, 0).await.unwrap_err();
+        cache.insert("s3cret:by hand", 1_u64).await.unwrap();
+        cache.remove("s3cret:7").await.unwrap();
+        cache.publish_metrics();
+        // Again: nothing is published twice, and a reset is for `stats`.
+        cache.reset_stats();
+        cache.publish_metrics();
+    });
+    let (text, scrape) = scrape(&handle);
+    let function = format!("{}::user", module_path!());
+    let of_user = |name: &str, label: (&str, &str)| {
+        number(&scrape, name, &[("cache", "shop"), ("function", &function), label])
+    };
+    let all = ("cache", "shop");
+    assert_eq!(of_user("larder_requests_total", ("result", "memory_hit")), 2.0);
+    assert_eq!(of_user("larder_requests_total", ("result", "miss")), 2.0);
+    assert_eq!(of_user("larder_loads_total", all), 2.0);
+    assert_eq!(of_user("larder_load_failures_total", all), 1.0);
+    assert_eq!(of_user("larder_stores_total", ("tier", "memory")), 1.0);
+    let direct = [all, ("function", "direct"), ("tier", "memory")];
+    assert_eq!(number(&scrape, "larder_stores_total", &direct), 1.0);
+    assert_eq!(number(&scrape, "larder_evictions_total", &[all, ("cause", "key")]), 1.0);
+    assert_eq!(number(&scrape, "larder_removals_total", &[all]), 1.0);
+    assert_eq!(number(&scrape, "larder_memory_entries", &[all]), 1.0);
+    assert_eq!(number(&scrape, "larder_bus_connected", &[all]), 1.0);
+    assert_eq!(number(&scrape, "larder_breaker_open", &[all]), 0.0);
+    let loads = sample(&scrape, "larder_load_duration_seconds", &[("function", &function)]);
+    let Value::Histogram(buckets) = &loads.value else { panic!("{loads:?}") };
+    assert_eq!(buckets.iter().map(|bucket| bucket.count).fold(0.0, f64::max), 2.0);
+    assert!(text.contains("# TYPE larder_requests_total counter"), "{text}");
+    assert!(text.contains("# HELP larder_requests_total Reads by what answered them"), "{text}");
+    for secret in ["s3cret", "v4lue"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+/// Every label has values of a small set, whatever is called with.
+#[test]
+fn the_number_of_series_does_not_grow_with_keys() {
+    let series = |calls: u64| {
+        let handle = recorded(async || {
+            let cache = Cache::builder().build().unwrap();
+            for id in 0..calls {
+                user(&cache, id).await.ok();
+            }
+            cache.publish_metrics();
+        });
+        scrape(&handle).1.samples.len()
+    };
+    assert_eq!(series(2), series(200));
+}
+
+#[test]
+fn names_follow_the_conventions() {
+    let handle = recorded(async || {
+        let cache = Cache::builder().build().unwrap();
+        user(&cache, 7).await.unwrap();
+        cache.publish_metrics();
+    });
+    let mut kinds: BTreeMap<String, &str> = BTreeMap::new();
+    for sample in scrape(&handle).1.samples {
+        let kind = match sample.value {
+            Value::Counter(_) => "counter",
+            Value::Gauge(_) => "gauge",
+            _ => "other",
+        };
+        let part =
+            |part: &str| sample.metric.strip_suffix(part).filter(|name| name.ends_with("_seconds"));
+        let name = part("_sum").or_else(|| part("_count")).unwrap_or(&sample.metric);
+        let kind = if name == sample.metric { kind } else { "other" };
+        kinds.insert(name.to_owned(), kind);
+        let known = ["cache", "function", "result", "tier", "reason", "cause", "le"];
+        assert!(sample.labels.keys().all(|label| known.contains(&&**label)), "{sample:?}");
+        assert!(sample.metric.starts_with("larder_"), "{sample:?}");
+    }
+    for (name, kind) in &kinds {
+        assert_eq!(name.ends_with("_total"), *kind == "counter", "{name} is a {kind}");
+    }
+    // The page that lists them knows them all, and no others.
+    let page = include_str!("../../docs/monitoring.md");
+    for name in kinds.keys() {
+        assert!(page.contains(&format!("`{name}`")), "{name} is missing in docs/monitoring.md");
+    }
+    let named = page
+        .split('`')
+        .filter(|word| word.starts_with("larder_") && !word.contains(['*', '{', ' ']));
+    for name in named {
+        assert!(kinds.contains_key(name), "docs/monitoring.md has {name}, which is not published");
+    }
+}
+
+#[test]
+fn a_schedule_publishes_until_it_is_dropped() {
+    let handle = recorded(async || {
+        let clock = Clock::manual();
+        let cache = Cache::builder().name("pushed").clock(clock.clone()).build().unwrap();
+        let schedule = cache.publish_metrics_every(Duration::from_secs(10)).unwrap();
+        cache.insert("k", 1_u64).await.unwrap();
+        clock.advance(Duration::from_secs(10));
+        crate::origin::turns().await;
+        drop(schedule);
+        cache.insert("k", 2_u64).await.unwrap();
+        clock.advance(Duration::from_secs(10));
+        crate::origin::turns().await;
+        let refused = cache.publish_metrics_every(Duration::ZERO);
+        assert!(matches!(refused, Err(Error::Config { field: "interval", .. })), "{refused:?}");
+    });
+    let labels = [("cache", "pushed"), ("tier", "memory")];
+    assert_eq!(number(&scrape(&handle).1, "larder_stores_total", &labels), 1.0);
+}

@@ -1,0 +1,94 @@
+//! Statistics as values: differences, resets, serde, text.
+
+use larder::{Cache, Stats, cached};
+
+#[cached(key = "n:{n}", cache = cache, skip(cache))]
+async fn twice(cache: &Cache, n: u64) -> u64 {
+    2 * n
+}
+
+async fn calls(cache: &Cache, calls: u64) {
+    for n in 0..calls {
+        twice(cache, n).await;
+        twice(cache, n).await;
+    }
+}
+
+#[tokio::test]
+async fn the_difference_is_what_happened_between() {
+    let cache = Cache::builder().build().unwrap();
+    calls(&cache, 5).await;
+    let before = cache.stats();
+    calls(&cache, 8).await;
+    cache.remove("n:0").await.unwrap();
+    let since = cache.stats().since(&before);
+    assert_eq!((since.memory_hits, since.misses, since.loads), (13, 3, 3), "{since:?}");
+    assert_eq!((since.load_time.count(), since.response_time.count()), (3, 3));
+    assert_eq!((since.removals, since.evicted_keys), (1, 1));
+    assert_eq!(since.entries, 7, "how things stand now");
+    assert_eq!(before.since(&before).requests(), 0);
+    // The wrong way round is nothing, and no panic.
+    assert_eq!(before.since(&cache.stats()).requests(), 0);
+}
+
+#[tokio::test]
+async fn a_reset_begins_at_zero_for_all_handles_and_functions() {
+    let cache = Cache::builder().build().unwrap();
+    let other = cache.clone();
+    calls(&cache, 5).await;
+    cache.remove("n:0").await.unwrap();
+    cache.reset_stats();
+    for stats in [cache.stats(), other.stats()] {
+        assert_eq!(stats, {
+            let mut zero = Stats::default();
+            zero.entries = 4;
+            zero.bytes = stats.bytes;
+            zero
+        });
+    }
+    assert_eq!(other.stats_by_function()[0].stats, Stats::default());
+    calls(&cache, 6).await;
+    let stats = other.stats();
+    assert_eq!((stats.memory_hits, stats.misses, stats.load_time.count()), (10, 2, 2), "{stats:?}");
+    assert_eq!(other.stats_by_function()[0].stats.misses, 2);
+    cache.reset_stats();
+    assert_eq!(cache.stats().requests(), 0);
+}
+
+#[tokio::test]
+async fn they_come_back_from_json_as_they_went() {
+    let cache = Cache::builder().build().unwrap();
+    calls(&cache, 5).await;
+    let stats = cache.stats();
+    let json = serde_json::to_value(&stats).unwrap();
+    assert_eq!(
+        (&json["memory_hits"], &json["load_time"]["count"]),
+        (&5.into(), &5.into()),
+        "{json}"
+    );
+    assert!(json["load_time"]["p99"].is_u64(), "{json}");
+    assert_eq!(serde_json::from_value::<Stats>(json).unwrap(), stats);
+    let functions = cache.stats_by_function();
+    let json = serde_json::to_string(&functions).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<larder::FunctionStats>>(&json).unwrap(), functions);
+    // Written by a version that counted less, or by somebody else.
+    let older: Stats = serde_json::from_str(r#"{"misses": 3, "unknown": 1}"#).unwrap();
+    assert_eq!((older.misses, older.requests()), (3, 3));
+    let odd = r#"{"misses": 18446744073709551615, "memory_hits": 9, "load_time": {"count": 0, "total": 1, "average": null, "p50": null, "p99": null, "buckets": [[18446744073709551615, 18446744073709551615], [3, 7]]}}"#;
+    let odd: Stats = serde_json::from_str(odd).unwrap();
+    assert_eq!((odd.requests(), odd.memory().misses), (u64::MAX, u64::MAX - 9));
+    assert!(odd.load_time.p99().is_some() && odd.to_string().contains("requests"));
+}
+
+#[tokio::test]
+async fn they_can_be_read() {
+    let cache = Cache::builder().build().unwrap();
+    calls(&cache, 3).await;
+    cache.remove("n:0").await.unwrap();
+    let text = cache.stats().to_string();
+    for part in
+        ["6 (50.0 % hits, 50.0 % misses)", "3 memory", "1, 1 key", "2 entries", "breaker Closed"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
