@@ -158,8 +158,13 @@ async fn number(n: u64) -> u64 {
     n
 }
 
+/// In a test kit, so that the default cache of the other tests stays what it is.
 #[tokio::test]
 async fn every_tier_is_as_configured() {
+    larder::testing::isolated(tiers_as_configured()).await;
+}
+
+async fn tiers_as_configured() {
     let server = Server::start();
     let text = format!(
         "[memory]\nenabled = false\n[redis]\nurl = '{}'\nconnect = 'strict'\n[compression]\nalgorithm = 'zstd'\n\
