@@ -24,6 +24,8 @@ mod configuration_page;
 mod configuration_processes;
 #[path = "behavior/conformance.rs"]
 mod conformance;
+#[path = "support/deaf.rs"]
+mod deaf;
 #[path = "behavior/early.rs"]
 mod early;
 #[path = "behavior/encryption.rs"]

@@ -3,6 +3,8 @@
 
 #[path = "observe/causes.rs"]
 mod causes;
+#[path = "support/deaf.rs"]
+mod deaf;
 #[path = "observe/functions.rs"]
 mod functions;
 #[path = "support/gated.rs"]

@@ -10,6 +10,7 @@ use larder::{
 use tracing::field::{Field, Visit};
 use tracing::span;
 
+use crate::deaf::deafen_others;
 use crate::support::eventually;
 use crate::telling::Telling;
 
@@ -338,6 +339,7 @@ impl tracing::Subscriber for Changes {
 
 #[tokio::test]
 async fn every_change_is_one_event() {
+    deafen_others();
     let changes = Changes::default();
     let _here = tracing::subscriber::set_default(changes.clone());
     let (store, clock) = (Telling::new(), Clock::manual());

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::deaf::deafen_others;
 
 /// An event with the spans that it happened in, outermost first; or a new span.
 #[derive(Clone, Debug)]
@@ -31,8 +32,7 @@ struct State {
 impl Log {
     /// Hears this thread until the guard goes.
     pub(crate) fn listen() -> (Self, DefaultGuard) {
-        static DEAF: Once = Once::new();
-        DEAF.call_once(|| drop(tracing::subscriber::set_global_default(Deaf)));
+        deafen_others();
         let log = Self::default();
         let guard = tracing::subscriber::set_default(log.clone());
         (log, guard)
@@ -54,27 +54,6 @@ impl Log {
     pub(crate) fn said(&self, level: Level, text: &str) -> usize {
         self.lines().iter().filter(|line| line.level == level && line.text.contains(text)).count()
     }
-}
-
-/// Hears nothing, on all other threads. What tests beside this one say would else be taken for what nobody wants to
-/// hear, by a cache of `tracing`'s that all threads share.
-struct Deaf;
-
-impl Subscriber for Deaf {
-    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::sometimes()
-    }
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        false
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, _: &Event<'_>) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
 }
 
 struct Text<'a>(&'a mut String);
