@@ -22,7 +22,7 @@ flags=(-p larder --no-default-features)
 
 # One copy for all mutants, so that a build has only the mutated crate and what links it to do. What is as it
 # was in the copy keeps its time.
-mkdir -p "$copy"
+rm -rf "$copy"; mkdir -p "$copy"
 tar cf - --exclude=./target --exclude=./.git . | (cd "$copy" && tar xf -)
 sed -i -e 's/features = \["redis", "testing"[^]]*\]/features = ["testing"]/' "$copy/Cargo.toml"
 printf '[profile.dev]\ndebug = false\nincremental = true\n' >>"$copy/Cargo.toml"
