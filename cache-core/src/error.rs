@@ -104,6 +104,15 @@ pub enum Error {
         /// What the codec said.
         message: String,
     },
+    /// Of what was asked for together, some failed: [`Cache::insert_many`](crate::Cache::insert_many). All the rest
+    /// is done.
+    #[error("{} of {of} failed, the first one `{}`: {}", failed.len(), first(failed).0, first(failed).1)]
+    Several {
+        /// The keys that failed, in the order they were given, and why; at least one.
+        failed: Vec<(String, Error)>,
+        /// How many there were in all.
+        of: usize,
+    },
     /// No cache of this name was installed.
     #[error(
         "no cache is called `{name}`; install one with \
@@ -141,6 +150,11 @@ impl From<crate::PolicyError> for Error {
     }
 }
 
+/// For the message of [`Error::Several`].
+fn first(failed: &[(String, Error)]) -> (&str, &dyn std::fmt::Display) {
+    failed.first().map_or(("", &""), |(key, error)| (key, error))
+}
+
 /// An [`Error`] as logs have it at levels that go everywhere: without keys, and without what a type's own serde code said.
 pub(crate) struct Discreet<'a>(pub(crate) &'a Error);
 
@@ -148,6 +162,13 @@ impl std::fmt::Display for Discreet<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Error::Encode { .. } => f.write_str("a value can't be encoded"),
+            Error::Several { failed, of } => {
+                write!(f, "{} of {of} failed", failed.len())?;
+                match failed.first() {
+                    Some((_, error)) => write!(f, ", the first one: {}", Discreet(error)),
+                    None => Ok(()),
+                }
+            }
             error => error.fmt(f),
         }
     }

@@ -52,12 +52,22 @@ impl Backend for Redis {
         entries: &'a [Write],
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, ()> {
+        Box::pin(async move { self.set_each(entries, notice).await.into_iter().collect() })
+    }
+
+    fn set_each<'a>(
+        &'a self,
+        entries: &'a [Write],
+        notice: Option<&'a Notice>,
+    ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
         Box::pin(async move {
-            let changes = self.stores(entries, notice);
-            self.change("set", OnBreak::Fail, changes, notice).await?;
-            let keys = entries.iter().map(|entry| entry.key.as_str());
-            self.remember(|recent| recent.changed(keys, notice));
-            Ok(())
+            let stored = self.set_each_now(entries, notice).await;
+            let done = entries.iter().zip(&stored).filter(|(_, stored)| stored.is_ok());
+            let done: Vec<&str> = done.map(|(entry, _)| entry.key.as_str()).collect();
+            if !done.is_empty() {
+                self.remember(|recent| recent.changed(done.into_iter(), notice));
+            }
+            stored
         })
     }
 

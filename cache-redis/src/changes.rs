@@ -10,10 +10,11 @@ use cache_core::{BackendError, Notice, Removed, Write};
 use redis::{Value, cmd};
 
 use crate::Redis;
-use crate::connection::{OnBreak, Request};
+use crate::connection::{OnBreak, Reply, Request};
+use crate::errors::Fault;
 use crate::keys::lease_key;
 use crate::scripts::{Call, REMOVE, STORE};
-use crate::values::count;
+use crate::values::{count, text};
 
 /// So many entries or keys in one request.
 pub(crate) const CHUNK: usize = 256;
@@ -28,7 +29,7 @@ const REMOVE_AT_ONCE: usize = 4096;
 const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What changes values.
-pub(crate) struct Changes {
+struct Changes {
     requests: Vec<Request>,
     /// Whether the notice is sent with the last of them.
     told: bool,
@@ -47,17 +48,14 @@ impl Redis {
     /// Removes what can be removed: on a cluster each key is by itself, elsewhere it is all or nothing.
     pub(crate) async fn remove_each_now(&self, keys: &[&str], notice: Option<&Notice>) -> Removed {
         let removal = "remove";
-        let Changes { mut requests, told } = self.removals(keys, notice);
-        let each = requests.len() == keys.len();
-        let notice = notice.filter(|_| !told);
-        requests.extend(notice.filter(|_| !requests.is_empty()).map(|it| self.publication(it)));
-        let replies = match self.connection().run(removal, OnBreak::Repeat, requests).await {
+        let changes = self.removals(keys, notice);
+        let each = changes.requests.len() == keys.len();
+        let replies = match self.change_each(removal, OnBreak::Repeat, changes, notice).await {
             Ok(replies) => replies,
             Err(error) => return Removed::none(keys.len(), &error),
         };
         let mut removed = Removed::default();
-        let last = if notice.is_some() { replies.len().saturating_sub(1) } else { replies.len() };
-        for (place, reply) in replies.into_iter().take(last).enumerate() {
+        for (place, reply) in replies.into_iter().enumerate() {
             let answer = self.accept(removal, reply);
             match answer.and_then(|value| count(value).ok_or_else(|| self.unexpected(removal))) {
                 Ok(count) => removed.count += count,
@@ -65,23 +63,49 @@ impl Redis {
                 Err(error) => return Removed::none(keys.len(), &error),
             }
         }
-        if let Some(notice) =
-            notice.filter(|_| removed.failed.len() < keys.len() || keys.is_empty())
-            && let Err(error) = self.tell_last(removal, notice).await
-        {
-            return Removed::none(keys.len(), &error);
-        }
         removed
     }
 
-    /// A notice behind the changes it tells of.
-    async fn tell_last(
+    /// Stores what can be stored: a script says which of its entries were refused, and on a cluster each entry is
+    /// by itself.
+    pub(crate) async fn set_each_now(
+        &self,
+        entries: &[Write],
+        notice: Option<&Notice>,
+    ) -> Vec<Result<(), BackendError>> {
+        let storing = "set";
+        let chunks: Vec<&[Write]> = chunked(entries, self.together(CHUNK)).collect();
+        let changes = self.stores(chunks.clone(), notice);
+        match self.change_each(storing, OnBreak::Fail, changes, notice).await {
+            Ok(replies) => {
+                let stored = |(chunk, reply): (&[Write], Reply)| {
+                    let stored = self.accept(storing, reply);
+                    let stored = stored.and_then(|value| self.stored(storing, chunk.len(), value));
+                    stored.unwrap_or_else(|error| vec![Err(error); chunk.len()])
+                };
+                chunks.into_iter().zip(replies).flat_map(stored).collect()
+            }
+            Err(error) => vec![Err(error); entries.len()],
+        }
+    }
+
+    /// What a script, or a single `SET`, says of the entries it was to store.
+    fn stored(
         &self,
         operation: &'static str,
-        notice: &Notice,
-    ) -> Result<(), BackendError> {
-        let publish = vec![self.publication(notice)];
-        self.ask(operation, OnBreak::Repeat, publish).await.map(drop)
+        count: usize,
+        answer: Value,
+    ) -> Result<Vec<Result<(), BackendError>>, BackendError> {
+        let mut stored = vec![Ok(()); count];
+        let Value::Array(refusals) = answer else { return Ok(stored) };
+        for refusal in refusals {
+            let refusal = text(refusal).ok_or_else(|| self.unexpected(operation))?;
+            let (place, why) = refusal.split_once(' ').unwrap_or_default();
+            let place = place.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+            let place = place.and_then(|place| stored.get_mut(place));
+            *place.ok_or_else(|| self.unexpected(operation))? = Err(Fault::refused(why, self.connection().endpoint()).of(operation));
+        }
+        Ok(stored)
     }
 
     /// A notice as the last arguments of a script.
@@ -98,33 +122,34 @@ impl Redis {
         Request::anywhere(publish)
     }
 
-    /// Changes that a notice tells of. On a cluster they are made at several places, in any order: the
+    /// The answers to changes that a notice tells of. On a cluster they are made at several places, in any order: the
     /// notice is sent behind them all, and before, so that others forget what they have even if this
     /// process does not live to send the second.
-    pub(crate) async fn change(
+    async fn change_each(
         &self,
         operation: &'static str,
         on_break: OnBreak,
-        changes: Changes,
+        Changes { mut requests, told }: Changes,
         notice: Option<&Notice>,
-    ) -> Result<Vec<Value>, BackendError> {
-        let Changes { mut requests, told } = changes;
-        let Some(notice) = notice.filter(|_| !told) else {
-            return self.ask(operation, on_break, requests).await;
-        };
-        if !requests.is_empty() {
+    ) -> Result<Vec<Reply>, BackendError> {
+        let changes = requests.len();
+        if let Some(notice) = notice.filter(|_| !told && changes > 0) {
             requests.push(self.publication(notice));
         }
-        let mut values = self.ask(operation, on_break, requests).await?;
-        values.pop();
-        self.tell_last(operation, notice).await?;
-        Ok(values)
+        let mut replies = self.connection().run(operation, on_break, requests).await?;
+        replies.truncate(changes);
+        let is_done = replies.is_empty() || replies.iter().any(Result::is_ok);
+        // What it should have come with may have failed where others did not.
+        let told = told && replies.last().is_some_and(Result::is_ok);
+        if let Some(notice) = notice.filter(|_| is_done && !told) {
+            let publish = vec![self.publication(notice)];
+            self.ask(operation, OnBreak::Repeat, publish).await?;
+        }
+        Ok(replies)
     }
 
     /// The entries in chunks, the notice with the last.
-    pub(crate) fn stores(&self, entries: &[Write], notice: Option<&Notice>) -> Changes {
-        let most = self.together(CHUNK);
-        let chunks: Vec<_> = chunked(entries, most).collect();
+    fn stores(&self, chunks: Vec<&[Write]>, notice: Option<&Notice>) -> Changes {
         self.changes(chunks, notice, |chunk, notice| {
             let keys = with_leases(chunk.iter().map(|entry| entry.key.as_str()));
             let values = chunk.iter().flat_map(|entry| [entry.value.clone(), expiry(entry.ttl)]);

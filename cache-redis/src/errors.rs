@@ -187,6 +187,13 @@ impl Fault {
         Self::new(BackendErrorKind::Unreachable, message)
     }
 
+    /// A script was not allowed one of its commands; older servers write such an answer with a `-`.
+    pub(crate) fn refused(why: &str, endpoint: &Endpoint) -> Self {
+        let why = endpoint.redact(why.trim_start_matches('-'));
+        let message = format!("Redis at {} answers: {why}", endpoint.address);
+        Self::new(BackendErrorKind::Refused, message)
+    }
+
     /// An answer of a shape that the command does not have.
     pub(crate) fn unexpected(endpoint: &Endpoint) -> Self {
         let message = format!(

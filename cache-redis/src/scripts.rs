@@ -33,7 +33,8 @@ impl Lua {
     }
 }
 
-/// Stores values for some time each, ends their leases, and publishes if there is what to publish.
+/// Stores values for some time each, ends their leases, and publishes if there is what to publish. Answers
+/// which of them were refused: the place, from 1 on, and why.
 pub(crate) static STORE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORE_BODY]));
 
 /// Removes values, ends their leases, and publishes if there is what to publish.
@@ -67,7 +68,7 @@ pub(crate) static BUMP: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORED_AND_N
 // because a full Redis refuses a script's writes only until the first that it allows.
 const STORE_BODY: &str = r"
 local count = #KEYS / 2
-local refusal
+local refusals = {}
 for index = 1, count do
     local value, px = ARGV[2 * index - 1], ARGV[2 * index]
     local reply
@@ -76,12 +77,12 @@ for index = 1, count do
     else
         reply = redis.pcall('SET', KEYS[index], value, 'PX', px)
     end
-    if reply.err then refusal = refusal or reply end
+    if reply.err then refusals[#refusals + 1] = index .. ' ' .. reply.err end
 end
 redis.call('UNLINK', unpack(KEYS, count + 1))
 local channel, message = ARGV[2 * count + 1], ARGV[2 * count + 2]
 if channel then redis.call('PUBLISH', channel, message) end
-return refusal or redis.status_reply('OK')
+return refusals
 ";
 
 // A value is known by its last bytes. One that is no string is somebody else's.

@@ -135,6 +135,32 @@ async fn set_stores_what_it_can_and_tells_of_the_rest() {
     redis.set(&[write("a", "1")], None).await.unwrap();
 }
 
+/// A Redis that becomes full half-way.
+#[tokio::test]
+async fn each_entry_that_is_refused_is_named() {
+    let (server, redis) = redis().await;
+    let used = server.cli(&["INFO", "memory"]);
+    let used = used.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+    let most = used.trim().parse::<u64>().unwrap() + (4 << 20);
+    server.cli(&["CONFIG", "SET", "maxmemory", &most.to_string()]);
+    let large = Bytes::from(vec![7u8; 600 << 10]);
+    let entries: Vec<_> = (0..20)
+        .map(|n| Write { key: format!("k{n}"), value: large.clone(), ttl: None })
+        .collect();
+    let stored = redis.set_each(&entries, None).await;
+    assert_eq!(stored.len(), 20);
+    let (fine, refused) = stored.iter().partition::<Vec<_>, _>(|stored| stored.is_ok());
+    assert!(fine.len() > 2 && refused.len() > 10, "{} and {}", fine.len(), refused.len());
+    for (entry, stored) in entries.iter().zip(&stored) {
+        let there = server.cli(&["EXISTS", &entry.key]) == "1";
+        assert_eq!(there, stored.is_ok(), "{}", entry.key);
+        if let Err(error) = stored {
+            assert_eq!(error.kind(), BackendErrorKind::Refused);
+            assert!(error.to_string().contains("answers: OOM"), "{error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn notices_come_after_what_they_tell_of() {
     let (server, redis) = redis().await;

@@ -21,6 +21,7 @@ enum Defect {
     IgnoresSets,
     LeavesAbsentOut,
     AnswersEachInReverse,
+    StoresEachButTheLast,
     FoldsCase,
     CutsAtZero,
     StoresTheFirst500,
@@ -79,6 +80,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("reads_what_was_set", D::IgnoresSets),
     ("answers_as_many_as_were_asked", D::LeavesAbsentOut),
     ("answers_each_key_by_itself", D::AnswersEachInReverse),
+    ("stores_each_entry_by_itself", D::StoresEachButTheLast),
     ("takes_opaque_keys", D::FoldsCase),
     ("takes_any_value", D::CutsAtZero),
     ("takes_many_entries_at_once", D::StoresTheFirst500),
@@ -403,6 +405,18 @@ impl Backend for Broken {
                 Some(notice) => self.publish(notice).await,
                 None => Ok(()),
             }
+        })
+    }
+
+    fn set_each<'a>(
+        &'a self,
+        entries: &'a [Write],
+        notice: Option<&'a Notice>,
+    ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
+        Box::pin(async move {
+            let last = entries.len().saturating_sub(usize::from(self.is(D::StoresEachButTheLast)));
+            let stored = self.set(&entries[..last], notice).await;
+            entries.iter().map(|_| stored.clone()).collect()
         })
     }
 

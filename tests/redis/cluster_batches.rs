@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder::redis::Redis;
 use larder::testing::conformance;
-use larder::{Backend, BackendErrorKind, Bytes, Listener, Notice, Pattern, Write};
+use larder::{Backend, BackendErrorKind, Bytes, Cache, Error, Listener, Notice, Pattern, Write};
 
 use crate::cluster::Cluster;
 use crate::support::{cli, eventually};
@@ -45,6 +45,7 @@ async fn everything_works_across_the_nodes() {
     patterns_reach_every_node(&cluster, &redis).await;
     notices_come_from_every_node(&cluster, &redis).await;
     scripts_are_loaded_where_they_are_missing(&cluster, &redis).await;
+    a_node_that_is_full_refuses_its_own_keys_only(&cluster, &redis).await;
     a_node_that_stands_still_does_not_hold_up_the_others(&cluster).await;
 }
 
@@ -126,6 +127,32 @@ async fn scripts_are_loaded_where_they_are_missing(cluster: &Cluster, redis: &Re
     assert_eq!(redis.remove(&keys, None).await.unwrap(), 300);
 }
 
+async fn a_node_that_is_full_refuses_its_own_keys_only(cluster: &Cluster, redis: &Redis) {
+    let cache = Cache::builder().namespace("full").remote(redis.clone()).build().unwrap();
+    let keys: Vec<String> = (0..60).map(|id| format!("row:{id}")).collect();
+    let place = |key: &String| cluster.master_of(&format!("full:{key}"));
+    // What all keys of the namespace need has to be elsewhere.
+    cache.insert("other", 1u64).await.unwrap();
+    let full = cluster.master_of("full~space");
+    let full = (0..3).find(|node| *node != full).unwrap();
+    cluster.servers[full].cli(&["config", "set", "maxmemory", "1"]);
+    let stored = cache.insert_many(keys.iter().map(|key| (key.as_str(), 1u64))).await;
+    cluster.servers[full].cli(&["config", "set", "maxmemory", "0"]);
+    let error = stored.unwrap_err();
+    assert!(error.to_string().contains(" of 60 failed, the first one `row:"), "{error}");
+    let Error::Several { failed, of: 60 } = error else { panic!("{error}") };
+    assert!(failed.iter().all(|(_, error)| error.to_string().contains("OOM")), "{failed:?}");
+    let failed: Vec<String> = failed.into_iter().map(|(key, _)| key).collect();
+    let refused: Vec<String> = keys.iter().filter(|key| place(key) == full).cloned().collect();
+    assert_eq!(failed, refused, "those on the full node, and no others");
+    let other = Cache::builder().namespace("full").no_memory().remote(redis.clone());
+    let other = other.build().unwrap();
+    for key in &keys {
+        let found = other.get::<u64>(key.as_str()).await.unwrap();
+        assert_eq!(found.is_some(), !refused.contains(key), "the others are stored: {key}");
+    }
+}
+
 /// A replica that stands still is asked for nothing. A master that does costs its own keys only.
 async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster) {
     let builder = Redis::builder(cluster.url()).operation_timeout(Duration::from_millis(300));
@@ -157,6 +184,10 @@ async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster)
     let failed: Vec<&str> = removed.failed.iter().map(|(place, _)| keys[*place]).collect();
     assert_eq!(failed, on_it, "the others are removed");
     assert_eq!(removed.count, elsewhere.len() as u64);
+    let writes: Vec<Write> = keys.iter().map(|key| write(key, 1)).collect();
+    for (key, stored) in keys.iter().zip(redis.set_each(&writes, None).await) {
+        assert_eq!(stored.is_ok(), elsewhere.contains(key), "the others are stored: {key}");
+    }
     cluster.servers[still].cont();
     cluster.servers[replica].cont();
     cluster.settles();

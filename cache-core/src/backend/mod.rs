@@ -153,6 +153,24 @@ pub trait Backend: Send + Sync + 'static {
     fn set<'a>(&'a self, entries: &'a [Write], notice: Option<&'a Notice>)
     -> BackendResult<'a, ()>;
 
+    /// The same, each entry by itself: one that can't be stored keeps none of the others from being stored.
+    ///
+    /// # Behaviour
+    /// - As [`set`](Self::set), but for the errors. As many results as entries, in their order. A store that takes
+    ///   all or nothing need not implement it.
+    /// - `notice` is published after what could be stored, and if anything could. Where it can't be published, all
+    ///   entries count as failed.
+    fn set_each<'a>(
+        &'a self,
+        entries: &'a [Write],
+        notice: Option<&'a Notice>,
+    ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
+        Box::pin(async move {
+            let stored = self.set(entries, notice).await;
+            entries.iter().map(|_| stored.clone()).collect()
+        })
+    }
+
     /// Stores the entry in the place of the value whose last [`MARK`] bytes are `seen`, if that is the one that
     /// is there; else changes nothing. Says which. What changes a life uses it (`expire`, `mark_stale`).
     ///

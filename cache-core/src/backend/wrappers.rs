@@ -39,6 +39,13 @@ macro_rules! forward {
             ) -> BackendResult<'a, ()> {
                 (**self).set(entries, notice)
             }
+            fn set_each<'a>(
+                &'a self,
+                entries: &'a [Write],
+                notice: Option<&'a Notice>,
+            ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
+                (**self).set_each(entries, notice)
+            }
             fn replace<'a>(
                 &'a self,
                 seen: [u8; MARK],

@@ -36,8 +36,9 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The first failure. A value that can't be encoded keeps none of the others from being stored; if the
-    /// remote tier fails, they are all in the memory tier even so.
+    /// [`Error::Several`] with the keys that failed, and why: a value that can't be encoded, or that the remote tier refused
+    /// or could not take, keeps none of the others from being stored. What the remote tier did not take is in the
+    /// memory tier even so.
     pub async fn insert_many<K: Into<KeyBuf>, T: RemoteValue>(
         &self,
         entries: impl IntoIterator<Item = (K, T)>,
@@ -128,26 +129,27 @@ impl Inner {
         entries.reverse();
         entries.retain(|(plan, _)| known.insert(plan.key.id()));
         entries.reverse();
-        let mut result = Ok(());
-        if !self.puts_at_once() {
+        let (of, mut failed) = (entries.len(), Vec::new());
+        let mut note = |plan: &Plan, result: Result<(), Error>| {
+            failed.extend(result.err().map(|error| (plan.key.as_str().to_owned(), error)));
+        };
+        if self.puts_at_once() {
+            let mut entries = entries.into_iter().peekable();
+            while entries.peek().is_some() {
+                self.write_together(entries.by_ref().take(TOGETHER).collect(), &mut note).await?;
+            }
+        } else {
             for (plan, value) in entries {
-                result = result.and(self.put(&plan, value).await);
+                note(&plan, self.put(&plan, value).await);
             }
-            return result;
         }
-        let mut entries = entries.into_iter();
-        loop {
-            let together: Vec<_> = entries.by_ref().take(TOGETHER).collect();
-            if together.is_empty() {
-                return result;
-            }
-            result = result.and(self.write_together(together).await);
-        }
+        if failed.is_empty() { Ok(()) } else { Err(Error::Several { failed, of }) }
     }
 
     async fn write_together<T: CacheValue>(
         self: &Arc<Self>,
         entries: Vec<(Plan, T)>,
+        note: &mut (impl FnMut(&Plan, Result<(), Error>) + Send),
     ) -> Result<(), Error> {
         let (plans, values): (Vec<Plan>, Vec<T>) = entries.into_iter().unzip();
         let mut begun = Vec::with_capacity(plans.len());
@@ -160,6 +162,8 @@ impl Inner {
         let writes = begun.into_iter().zip(values).zip(seats);
         let writes =
             writes.map(|((begun, value), seat)| Box::pin(self.end_write(begun, value, Some(seat))));
-        all_begun(writes.collect()).await.into_iter().collect()
+        let written = all_begun(writes.collect()).await;
+        plans.iter().zip(written).for_each(|(plan, written)| note(plan, written));
+        Ok(())
     }
 }

@@ -41,6 +41,11 @@ fn unsettled() -> BackendError {
     BackendError::new(BackendErrorKind::TimedOut, "catching up", message)
 }
 
+/// What several failures say of the tier: one that is not of a part of it, if there is any.
+fn worst<'a>(failures: impl Iterator<Item = &'a BackendError> + Clone) -> Option<BackendError> {
+    failures.clone().find(|error| !error.is_of_a_part()).or(failures.clone().next()).cloned()
+}
+
 /// What a read found, with the generations of the moment before.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -374,8 +379,7 @@ impl Remote {
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
         let notice = self.notice(Message::Keys(keys.clone()));
         let Removed { count, failed } = self.backend.remove_each(&places, Some(&notice)).await;
-        let whole = failed.iter().find(|(_, error)| !error.is_of_a_part());
-        let Some((_, error)) = whole.or(failed.first()).cloned() else { return Ok(count) };
+        let Some(error) = worst(failed.iter().map(|(_, error)| error)) else { return Ok(count) };
         let mut place = 0;
         let failed: HashSet<usize> = failed.into_iter().map(|(place, _)| place).collect();
         keys.retain(|_| {
@@ -497,7 +501,7 @@ impl Remote {
         let places: Vec<String> = wanted.iter().map(|(key, _)| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
         let keys: Vec<&str> = wanted.iter().map(|(key, _)| *key).collect();
-        let readable = self.readable(&keys).await?;
+        let readable = self.free(&keys).await?;
         let reading = async {
             let (known, bytes) = tokio::join!(
                 self.learn_now(&tags, generations),
@@ -505,7 +509,9 @@ impl Remote {
             );
             Ok((known?, bytes?))
         };
-        let (known, bytes) = self.tried(reading).await?;
+        let read = self.tried(reading).await;
+        self.signals.tell_changes();
+        let (known, bytes) = read?;
         let generation = |tag: &String| {
             let at = tags.binary_search(&tag.as_str()).ok();
             at.and_then(|at| known.tags.get(at)).copied().unwrap_or_default()
@@ -519,8 +525,8 @@ impl Remote {
         Ok(found.collect())
     }
 
-    /// Which of these keys may be read: those of which no eviction is owed. An error if none may.
-    async fn readable(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
+    /// Which of these keys may be read and written: those of which no eviction is owed. An error if none may.
+    async fn free(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
         let Err(error) = self.settled(Concern::Keys(keys)).await else {
             return Ok(vec![true; keys.len()]);
         };
@@ -568,13 +574,30 @@ impl Remote {
         }
     }
 
-    /// As [`write`](Self::write) without leases, of many in one request.
+    /// As [`write`](Self::write) without leases, of many in one request: what came of each.
     pub(crate) async fn write_each(
         self: &Arc<Self>,
         writes: Vec<(String, Writing)>,
-    ) -> Result<(), BackendError> {
-        let keys: Vec<String> = writes.iter().map(|(key, _)| key.clone()).collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    ) -> Vec<Result<(), BackendError>> {
+        let keys: Vec<&str> = writes.iter().map(|(key, _)| key.as_str()).collect();
+        let mut outcome = match self.free(&keys).await {
+            Ok(free) => {
+                free.into_iter().map(|free| if free { Ok(()) } else { Err(unsettled()) }).collect()
+            }
+            Err(error) => vec![Err(error); keys.len()],
+        };
+        let free = writes.into_iter().zip(&outcome).filter(|(_, outcome)| outcome.is_ok());
+        let free: Vec<_> = free.map(|(write, _)| write).collect();
+        if !free.is_empty() {
+            let mut stored = self.write_free(free).await.into_iter();
+            let places = outcome.iter_mut().filter(|outcome| outcome.is_ok());
+            places.zip(&mut stored).for_each(|(outcome, stored)| *outcome = stored);
+        }
+        self.signals.tell_changes();
+        outcome
+    }
+
+    async fn write_free(&self, writes: Vec<(String, Writing)>) -> Vec<Result<(), BackendError>> {
         let announced = writes.iter().filter(|(_, write)| write.announce);
         let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
         let notice = (!announced.is_empty()).then(|| self.notice(Message::Keys(announced)));
@@ -584,7 +607,15 @@ impl Remote {
             ttl,
         };
         let writes: Vec<Write> = writes.into_iter().map(write).collect();
-        self.guarded(Concern::Keys(&keys), self.backend.set(&writes, notice.as_ref())).await
+        let mut outcome = Vec::new();
+        let storing = async {
+            outcome = self.backend.set_each(&writes, notice.as_ref()).await;
+            worst(outcome.iter().filter_map(|one| one.as_ref().err())).map_or(Ok(()), Err)
+        };
+        match self.tried(storing).await {
+            Err(error) if outcome.is_empty() => vec![Err(error); writes.len()],
+            _ => outcome,
+        }
     }
 
     /// Whether loads are fenced by the store.

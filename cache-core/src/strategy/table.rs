@@ -134,9 +134,8 @@ async fn write(inner: Arc<Inner>, writes: Vec<Storing>) {
         entries.push((key, writing));
         answers.push(answer);
     }
-    let written = remote.write_each(entries).await;
-    for answer in answers {
-        let _ = answer.send(written.clone());
+    for (answer, written) in answers.into_iter().zip(remote.write_each(entries).await) {
+        let _ = answer.send(written);
     }
 }
 

@@ -74,6 +74,13 @@ impl Answer for Vec<Result<Option<Bytes>, BackendError>> {
     }
 }
 
+impl Answer for Vec<Result<(), BackendError>> {
+    fn outcome(&self) -> Outcome {
+        let failed = self.iter().find_map(|one| Some(one.as_ref().err()?.kind()));
+        failed.map_or(Outcome::Done, Outcome::Failed)
+    }
+}
+
 impl Answer for Acquired {
     fn outcome(&self) -> Outcome {
         match self {

@@ -12,6 +12,14 @@ pub(super) fn unsupported(operation: &'static str) -> BackendError {
     BackendError::new(BackendErrorKind::Unsupported, operation, message)
 }
 
+/// What fails as a whole fails for each.
+pub(super) fn each_of<T>(
+    done: Result<Vec<Result<T, BackendError>>, BackendError>,
+    count: usize,
+) -> Vec<Result<T, BackendError>> {
+    done.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
+}
+
 /// `Backend` and `Leases` for a type that has `backend`, and these methods:
 ///
 /// - `around(operation, keys, does)`, which may do whatever it likes with the future `does`;
@@ -36,12 +44,7 @@ macro_rules! around {
                 let each = self.backend.get_each(keys);
                 let each = Box::pin(async move { Ok(each.await) });
                 let done = self.around(Operation::Get, owned(keys), each);
-                Box::pin(async move {
-                    match done.await {
-                        Ok(each) => each,
-                        Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
-                    }
-                })
+                Box::pin(async move { each_of(done.await, keys.len()) })
             }
             fn set<'a>(
                 &'a self,
@@ -50,6 +53,17 @@ macro_rules! around {
             ) -> BackendResult<'a, ()> {
                 let keys = entries.iter().map(|write| write.key.clone()).collect();
                 self.around(Operation::Set, keys, self.backend.set(entries, notice))
+            }
+            fn set_each<'a>(
+                &'a self,
+                entries: &'a [Write],
+                notice: Option<&'a Notice>,
+            ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
+                let keys = entries.iter().map(|write| write.key.clone()).collect();
+                let each = self.backend.set_each(entries, notice);
+                let each = Box::pin(async move { Ok(each.await) });
+                let done = self.around(Operation::Set, keys, each);
+                Box::pin(async move { each_of(done.await, entries.len()) })
             }
             fn replace<'a>(
                 &'a self,

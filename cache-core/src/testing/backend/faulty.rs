@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::answer::Answer;
-use super::around::{around, owned, unsupported};
+use super::around::{around, each_of, owned, unsupported};
 use super::{At, Faults, Operation};
 use crate::backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,

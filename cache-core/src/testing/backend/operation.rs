@@ -27,7 +27,7 @@ macro_rules! operations {
 
 operations! {
     Get = "get", "`get_many` or `get_each`: whichever larder uses.";
-    Set = "set", "`set`";
+    Set = "set", "`set` or `set_each`: whichever larder uses.";
     Replace = "replace", "`replace`";
     Remove = "remove", "`remove`";
     Generations = "generations", "`generations`";

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::Operation;
 use super::answer::Answer;
-use super::around::{around, owned, unsupported};
+use super::around::{around, each_of, owned, unsupported};
 use crate::backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
     Notice, Page, Subscription, Write,

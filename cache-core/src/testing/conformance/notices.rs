@@ -47,7 +47,7 @@ impl Suite<'_> {
 
     pub(super) async fn sets_tell_after_they_stored(&self) {
         let (ear, key) = (self.ear("stored").await, self.key("told-of"));
-        for text in ["1", "2", "3"] {
+        for (text, each) in [("1", false), ("2", true), ("3", false)] {
             let before = ear.count();
             let write =
                 Write { key: key.clone(), value: Bytes::from_static(text.as_bytes()), ttl: None };
@@ -60,7 +60,15 @@ impl Suite<'_> {
                 self.get(&key).await
             };
             let told = tokio::time::timeout(PATIENCE, told);
-            let set = self.backend.set(&writes, Some(&notice));
+            let set = async {
+                match each {
+                    false => self.backend.set(&writes, Some(&notice)).await,
+                    true => {
+                        let each = self.backend.set_each(&writes, Some(&notice)).await;
+                        each.into_iter().collect()
+                    }
+                }
+            };
             let (set, found) = tokio::join!(set, told);
             set.expect("set");
             let found = found.expect("a set is told of within five seconds");

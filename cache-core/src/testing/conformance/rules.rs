@@ -107,6 +107,7 @@ macro_rules! __larder_rules {
             reads_what_was_set
             answers_as_many_as_were_asked
             answers_each_key_by_itself
+            stores_each_entry_by_itself
             takes_opaque_keys
             takes_any_value
             takes_many_entries_at_once

@@ -48,6 +48,23 @@ impl Suite<'_> {
         assert!(self.backend.get_each(&[]).await.is_empty(), "no keys, no results");
     }
 
+    pub(super) async fn stores_each_entry_by_itself(&self) {
+        let write = |name: &str, value: &'static str| Write {
+            key: self.key(name),
+            value: Bytes::from_static(value.as_bytes()),
+            ttl: None,
+        };
+        self.set(&self.key("b"), "old", None).await;
+        let writes = [write("a", "one"), write("b", "two"), write("c", "three")];
+        let stored = self.backend.set_each(&writes, None).await;
+        assert_eq!(stored.len(), 3, "as many results as entries");
+        for (Write { key, value, .. }, stored) in writes.iter().zip(stored) {
+            stored.expect("set_each");
+            assert_eq!(self.get(key).await.as_ref(), Some(value), "each entry is stored");
+        }
+        assert!(self.backend.set_each(&[], None).await.is_empty(), "no entries, no results");
+    }
+
     pub(super) async fn takes_opaque_keys(&self) {
         let odd = ["odd \u{1F980} * ? [x] \\ {y} \"z\"", "'; --", "%_", "\n\0\t", "A", "a"];
         for name in odd {
