@@ -208,7 +208,7 @@ mutant lease-refused-forgets-its-own $store 's/&& self\.fences\.reclaim\(KeyId::
 mutant lease-taken-by-a-takeover $load 's/ \|\| lead\.took_over\(\)//'
 mutant lease-takeover-has-twice-the-time $load 's/self\.plan\.policy\.lease\.saturating_mul\(1 << lease\.takeovers\(\)\.min\(10\)\)/self.plan.policy.lease/'
 mutant lease-given-back $lease 's/let _ = remote\.abort\(&key, token\)\.await;/let _ = (remote, \&key, token);/'
-mutant lease-revoked-by-patterns $remote 's/leases\.revoke\(&pattern\.under\(&prefix\)\)\.await\?;//'
+mutant lease-revoked-by-patterns $remote 's/leases\.revoke\(&places, cursor\)\.await\?\.next;/{ let _ = (leases, \&places, cursor); None };/'
 mutant lease-stolen-by-refresh $load 's/steal: self\.is_refresh\(\) \|\|/steal:/'
 mutant lease-renewed $lease 's/self\.inner\.clock\.sleep_until\(next\)\.await;/std::future::pending::<()>().await;/'
 mutant lease-checked-by-the-store $memory 's/let holds = store\.holds\(&write\.key, token\);\s+if holds/let holds = true;\n            let _ = token;\n            if holds/'
@@ -236,7 +236,7 @@ mutant notice-of-a-key $remote 's/self\.backend\.remove_each\(&places, Some\(&no
 mutant notice-of-a-pattern $remote 's/self\.backend\.publish\(&self\.notice\(Message::Pattern\(literals\)\)\)\.await\?;/let _ = literals;/'
 mutant notice-of-a-generation $remote 's/self\.backend\.publish\(&self\.notice\(message\(generation\)\)\)\.await\?;/let _ = message;/'
 mutant notice-of-a-put $remote 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
-mutant removed-by-a-pattern $remote 's/removed \+= self\.backend\.remove\(chunk, None\)\.await\?;/let _ = chunk;/'
+mutant removed-by-a-pattern $remote 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
 mutant fallback-is-current $core/strategy/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
 mutant old-value-is-current $load 's/ticket\.is_alive\(\)\s+&& self\.inner\.generations\.current\(&entry\.stamps\)\s+&& entry/entry/'
 

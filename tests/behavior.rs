@@ -68,6 +68,8 @@ mod origin;
 mod outage;
 #[path = "behavior/owed_evictions.rs"]
 mod owed_evictions;
+#[path = "behavior/pattern_progress.rs"]
+mod pattern_progress;
 #[path = "support/process.rs"]
 mod process;
 #[path = "behavior/schedule.rs"]

@@ -57,7 +57,7 @@ mod warm;
 
 pub use backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, KEPT, Leases, Listener,
-    MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Removed, Subscription, Write,
+    MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Removed, Revoked, Subscription, Write,
 };
 pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;
@@ -71,7 +71,9 @@ pub use codec::Keys;
 pub use codec::{Codec, Compression, RemoteValue};
 pub(crate) use duration::parse_duration;
 pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
-pub use invalidation::{Evict, EvictTarget, Invalidation, Rule, Schedule};
+pub use invalidation::{
+    Evict, EvictTarget, EvictionProgress, Invalidation, PatternEviction, Rule, Schedule,
+};
 pub use key::{Key, KeyBuilder};
 pub use memory::{Capacity, Eviction, Memory};
 pub use observe::{

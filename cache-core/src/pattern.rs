@@ -85,9 +85,13 @@ impl Pattern {
     }
 
     /// Where long keys that the pattern may cover are found: below what is left of its beginning,
-    /// with a `#`. `None` if it has no wildcard.
+    /// with a `#`. `None` if the pattern itself finds them: it has no wildcard, or the only one at the end of a
+    /// beginning that is not cut off.
     pub(crate) fn of_sealed(&self) -> Option<Self> {
         let first = self.literals.first().filter(|_| self.literals.len() > 1)?;
+        if first.len() <= crate::key::SEALED_HEAD && self.literals[1..] == [""] {
+            return None;
+        }
         let mut end = first.len().min(crate::key::SEALED_HEAD);
         while !first.is_char_boundary(end) {
             end -= 1;

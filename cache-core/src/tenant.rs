@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::call::Tags;
 use crate::codec::{RemoteValue, coder};
-use crate::invalidation::What;
+use crate::invalidation::{PatternEviction, What};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
 use crate::strategy::{Once, Plan};
@@ -210,8 +210,8 @@ impl Tenant {
     ///
     /// # Errors
     /// As there.
-    pub async fn evict_pattern(&self, pattern: impl Into<Pattern>) -> Result<u64, Error> {
-        self.cache.evict_pattern(self.prefix.pattern(&pattern.into())).await
+    pub fn evict_pattern<'a>(&self, pattern: impl Into<Pattern>) -> PatternEviction<'a> {
+        self.cache.evict_pattern(self.prefix.pattern(&pattern.into()))
     }
 
     /// As [`Cache::keys`]: this tenant's keys that match, without the prefix.

@@ -103,7 +103,8 @@ impl Redis {
             let (place, why) = refusal.split_once(' ').unwrap_or_default();
             let place = place.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
             let place = place.and_then(|place| stored.get_mut(place));
-            *place.ok_or_else(|| self.unexpected(operation))? = Err(Fault::refused(why, self.connection().endpoint()).of(operation));
+            *place.ok_or_else(|| self.unexpected(operation))? =
+                Err(Fault::refused(why, self.connection().endpoint()).of(operation));
         }
         Ok(stored)
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Acquire, Acquired, BackendError, BackendResult, KEPT, Leases, MARK, Notice, Pattern, Write,
+    Acquire, Acquired, BackendError, BackendResult, KEPT, Leases, MARK, Notice, Pattern, Revoked,
+    Write,
 };
 use redis::Value;
 
@@ -60,23 +61,13 @@ impl Leases for Redis {
         })
     }
 
-    /// The operation timeout is each page's, not the whole's: that lasts as long as it takes to go
-    /// through all keys, about a second for a million.
-    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
         Box::pin(async move {
-            let glob = lease_glob(pattern);
-            let (mut ended, mut cursor) = (0, 0);
-            loop {
-                let page = self.page("revoke", &glob, cursor).await?;
-                let matches =
-                    |lease: &&String| value_key(lease).is_some_and(|key| pattern.matches(&key));
-                let leases: Vec<_> = page.keys.iter().filter(matches).map(String::as_str).collect();
-                ended += self.end(&leases).await?;
-                match page.next {
-                    Some(next) => cursor = next,
-                    None => return Ok(ended),
-                }
-            }
+            let page = self.page("revoke", &lease_glob(pattern), cursor).await?;
+            let matches =
+                |lease: &&String| value_key(lease).is_some_and(|key| pattern.matches(&key));
+            let leases: Vec<_> = page.keys.iter().filter(matches).map(String::as_str).collect();
+            Ok(Revoked { count: self.end(&leases).await?, next: page.next })
         })
     }
 }

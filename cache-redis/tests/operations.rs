@@ -144,9 +144,8 @@ async fn each_entry_that_is_refused_is_named() {
     let most = used.trim().parse::<u64>().unwrap() + (4 << 20);
     server.cli(&["CONFIG", "SET", "maxmemory", &most.to_string()]);
     let large = Bytes::from(vec![7u8; 600 << 10]);
-    let entries: Vec<_> = (0..20)
-        .map(|n| Write { key: format!("k{n}"), value: large.clone(), ttl: None })
-        .collect();
+    let entries: Vec<_> =
+        (0..20).map(|n| Write { key: format!("k{n}"), value: large.clone(), ttl: None }).collect();
     let stored = redis.set_each(&entries, None).await;
     assert_eq!(stored.len(), 20);
     let (fine, refused) = stored.iter().partition::<Vec<_>, _>(|stored| stored.is_ok());

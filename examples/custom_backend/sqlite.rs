@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Bytes, Leases,
-    Listener, MARK, Notice, Page, Pattern, Subscription, Write,
+    Listener, MARK, Notice, Page, Pattern, Revoked, Subscription, Write,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
@@ -393,18 +393,18 @@ impl Leases for Sqlite {
         })
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, Revoked> {
         let pattern = pattern.clone();
         self.step("revoke", move |db| {
             let mut statement = db.prepare_cached("SELECT key FROM leases")?;
             let keys = statement.query_map([], |row| row.get::<_, String>(0))?;
             let keys = keys.collect::<rusqlite::Result<Vec<_>>>()?;
-            let mut revoked = 0;
+            let mut count = 0;
             for key in keys.iter().filter(|key| pattern.matches(key)) {
                 end_lease(db, key)?;
-                revoked += 1;
+                count += 1;
             }
-            Ok(revoked)
+            Ok(Revoked { count, next: None })
         })
     }
 }

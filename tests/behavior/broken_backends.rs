@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use larder::testing::{RuleSet, rules};
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Bytes,
-    Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Subscription, Write,
+    Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Revoked, Subscription, Write,
 };
 use tokio::task::yield_now;
 
@@ -608,16 +608,19 @@ impl Leases for Broken {
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
         Box::pin(async move {
             match self.defect {
-                D::AbortsForAll => self.store.revoke(&Pattern::new(key)).await.map(drop),
+                D::AbortsForAll => self.store.revoke(&Pattern::new(key), 0).await.map(drop),
                 D::LateLeasesAreNotAborted if self.is_late(key) => Ok(()),
                 _ => self.lessor().abort(key, token).await,
             }
         })
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
         Box::pin(async move {
-            if self.is(D::RevokesNothing) { Ok(0) } else { self.lessor().revoke(pattern).await }
+            match self.defect {
+                D::RevokesNothing => Ok(Revoked::default()),
+                _ => self.lessor().revoke(pattern, cursor).await,
+            }
         })
     }
 }

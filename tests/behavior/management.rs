@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Backend, Cache, Expiry, Invalidation, MemoryBackend, Policy, cached};
+use larder::{Backend, Cache, Error, Expiry, Invalidation, MemoryBackend, Policy, cached};
 
 use crate::support::{Server, eventually};
 
@@ -173,6 +173,37 @@ async fn many_at_once() {
         cache.evict_tags(["one", "two"]).await.unwrap();
         let found = cache.get_many::<u64>(&["a", "b", "c"]).await.unwrap();
         assert_eq!(found, [None, None, Some(3)], "{name}");
+    }
+}
+
+/// A value that its codec can't carry keeps none of the others from being stored.
+#[tokio::test]
+async fn of_many_those_that_fail_are_named() {
+    #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+    struct Even(u64);
+    impl serde::Serialize for Even {
+        fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            match self.0 % 2 {
+                0 => self.0.serialize(to),
+                _ => Err(serde::ser::Error::custom("it is odd")),
+            }
+        }
+    }
+    for (name, cache) in tierings().await.caches {
+        let values = (0..6).map(|n| (format!("n:{n}"), Even(n)));
+        let stored = cache.insert_many(values).await;
+        if name == "memory" {
+            stored.unwrap();
+            continue;
+        }
+        let error = stored.unwrap_err();
+        assert!(error.to_string().starts_with("3 of 6 failed, the first one `n:1`: "), "{error}");
+        let Error::Several { failed, of: 6 } = error else { panic!("{name}: {error}") };
+        let keys: Vec<&str> = failed.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["n:1", "n:3", "n:5"], "{name}");
+        assert!(failed.iter().all(|(_, error)| matches!(error, Error::Encode { .. })), "{name}");
+        let found = cache.get_many::<Even>(&["n:0", "n:2", "n:4"]).await.unwrap();
+        assert_eq!(found, [0, 2, 4].map(|n| Some(Even(n))), "{name}: the others are stored");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendResult, Bytes, Leases, Listener,
-    MemoryBackend, Notice, Page, Pattern, Subscription, Write,
+    MemoryBackend, Notice, Page, Pattern, Revoked, Subscription, Write,
 };
 
 #[derive(Clone)]
@@ -100,7 +100,7 @@ impl Leases for Yielding {
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
         late!(self.0.abort(key, token))
     }
-    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
-        late!(self.0.revoke(pattern))
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
+        late!(self.0.revoke(pattern, cursor))
     }
 }

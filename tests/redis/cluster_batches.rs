@@ -91,7 +91,13 @@ async fn patterns_reach_every_node(cluster: &Cluster, redis: &Redis) {
         cache.insert(&format!("list:{id}"), id).await.unwrap();
     }
     cache.insert("other", 1).await.unwrap();
-    assert_eq!(cache.evict_pattern("list:*").await.unwrap(), 200);
+    let mut told = Vec::new();
+    let eviction = cache.evict_pattern("list:*").on_progress(|progress| told.push(*progress));
+    assert_eq!(eviction.await.unwrap(), 200);
+    let steps: Vec<u64> = told.iter().map(|progress| progress.removed).collect();
+    assert!(steps.is_sorted() && steps.last() == Some(&200), "{steps:?}");
+    let pages = told.last().unwrap().pages;
+    assert!(pages >= 6, "leases and values, of each master by itself: {pages}");
     assert_eq!(cache.keys("*").await.unwrap(), ["other"]);
     let left: Vec<String> = cluster.servers[..3]
         .iter()

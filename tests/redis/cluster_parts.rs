@@ -46,6 +46,46 @@ async fn some_are_not_stored(cache: &Cache, away: &[u64], there: &[u64]) {
     .await;
 }
 
+#[cached(key = "page:{id}", ttl = "1h", cache = cache, skip(cache))]
+async fn page(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+/// An owed pattern keeps what matches it from being read, and nothing else. What was cleared is dead: the room
+/// that it takes up on a node that is away is no reason to leave the others alone.
+async fn wide_evictions_cost_what_they_are_about(cache: &Cache, away: &[u64], there: &[u64]) {
+    let source = async |id| page(cache, id).traced().await.source;
+    for id in there {
+        page(cache, *id).await;
+    }
+    let reachable = there.iter().copied();
+    let mut kept = Vec::new();
+    for id in reachable {
+        // Pages do not lie where the rows do.
+        if source(id).await == Source::Remote {
+            kept.push(id);
+        }
+    }
+    assert!(kept.len() > 10, "{kept:?}");
+    row(cache, there[0]).await;
+    let error = cache.evict_pattern("row:*").await.unwrap_err();
+    assert!(error.to_string().contains("127.0.0.1"), "{error}");
+    let began = Instant::now();
+    for id in &kept {
+        assert_eq!(source(*id).await, Source::Remote, "a pattern costs what it covers");
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let reads = row(cache, there[0]).traced().await;
+    assert_eq!(reads.source, Source::Loaded, "what was evicted is not read while that is owed");
+    drop(cache.remove(&format!("row:{}", away[0])).await);
+
+    cache.clear().await.expect("all is dead, wherever it lies");
+    for id in &kept {
+        assert_eq!(source(*id).await, Source::Loaded, "it was cleared");
+        assert_eq!(source(*id).await, Source::Remote, "the tier is used");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_part_that_is_away_costs_its_own_keys_only() {
     let mut cluster = Cluster::start();
@@ -91,6 +131,8 @@ async fn a_part_that_is_away_costs_its_own_keys_only() {
     );
     assert_eq!(elsewhere, 0, "what is elsewhere is read there");
     assert!(longest < Duration::from_secs(2), "{longest:?}");
+
+    wide_evictions_cost_what_they_are_about(&cache, &away, &there).await;
 
     // It is back, and what was evicted is not there.
     cluster.servers[0].restart();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendResult, Bytes, Leases, Listener, MARK,
-    MemoryBackend, Notice, Page, Pattern, Subscription, Write,
+    MemoryBackend, Notice, Page, Pattern, Revoked, Subscription, Write,
 };
 
 use super::bus::Bus;
@@ -185,8 +185,8 @@ impl Leases for Remote {
         self.ask("abort", move |at| async move { at.store.abort(&key, token).await })
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
         let pattern = pattern.clone();
-        self.ask("revoke", |at| async move { at.store.revoke(&pattern).await })
+        self.ask("revoke", move |at| async move { at.store.revoke(&pattern, cursor).await })
     }
 }

@@ -49,6 +49,15 @@ pub enum Acquired {
     Wait(Duration),
 }
 
+/// What a page of [`Leases::revoke`] came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// How many leases were ended.
+    pub count: u64,
+    /// Where to go on; `None`: this was the last page.
+    pub next: Option<u64>,
+}
+
 /// The lease operations of a [`Backend`](super::Backend) that has them.
 ///
 /// # Behaviour
@@ -87,6 +96,9 @@ pub trait Leases: Send + Sync {
     /// Ends the lease, if the token holds it.
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()>;
 
-    /// Ends the leases of all keys that match, those without a value included, and says how many.
-    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64>;
+    /// Ends leases of keys that match, those without a value included: a page of them, from `cursor` (0 to begin).
+    ///
+    /// # Behaviour
+    /// - Every lease that is there from the first page to the last is ended; pages may be empty before the last.
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked>;
 }

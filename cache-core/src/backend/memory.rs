@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Acquire, Acquired, Backend, BackendResult, KEPT, Leases, Listener, MARK, Notice, Page,
+    Acquire, Acquired, Backend, BackendResult, KEPT, Leases, Listener, MARK, Notice, Page, Revoked,
     Subscription, Write,
 };
 use crate::clock::{Clock, Timestamp};
@@ -353,14 +353,14 @@ impl Leases for MemoryBackend {
         })
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, Revoked> {
         Box::pin(async move {
             let now = self.clock.now();
             let mut store = lock(&self.shared.store);
             store.forget_expired_leases(now);
             let before = store.leases.len();
             store.leases.retain(|key, _| !pattern.matches(key));
-            Ok((before - store.leases.len()) as u64)
+            Ok(Revoked { count: (before - store.leases.len()) as u64, next: None })
         })
     }
 }

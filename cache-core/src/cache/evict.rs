@@ -1,7 +1,7 @@
 //! What ends entries.
 
 use super::Cache;
-use crate::invalidation::{Evictions, Invalidation, What};
+use crate::invalidation::{Evictions, Invalidation, PatternEviction, What};
 use crate::key::KeyBuf;
 use crate::{Error, Pattern};
 
@@ -45,12 +45,16 @@ impl Cache {
     }
 
     /// Forgets all keys that match (`*` is a wildcard), and beats the loads of such keys that have
-    /// begun in this process. Says how many there were.
+    /// begun in this process. Says how many there were, and on the way, if you like, how many are gone:
+    /// [`on_progress`](PatternEviction::on_progress).
+    ///
+    /// The remote tier's keys are gone through page by page, which takes time for all of its keys, not for those that
+    /// match: about two seconds for each million in Redis. A tag is evicted at once.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
-    pub async fn evict_pattern(&self, pattern: impl Into<Pattern>) -> Result<u64, Error> {
-        self.inner.invalidate(What::Pattern(pattern.into())).await
+    pub fn evict_pattern<'a>(&self, pattern: impl Into<Pattern>) -> PatternEviction<'a> {
+        PatternEviction::new(&self.inner, pattern.into())
     }
 
     /// Forgets all that carries the tag, in every process: one increment, however many entries.

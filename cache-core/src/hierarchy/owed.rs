@@ -1,8 +1,8 @@
 //! Evictions that the remote tier owes: written down before they are tried, crossed out when they
 //! are done. What failed or was cancelled half-way is tried again before the tier is read again.
 //!
-//! Where only a part of the store is away, the keys that it has stay owed, and what is not among them may be
-//! read: the rest goes on being used. Anything wider than keys concerns everything.
+//! Where only a part of the store is away, the keys that it has stay owed, and so do patterns; what is not among
+//! them may be read: the rest goes on being used. A generation that is owed concerns everything.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,9 @@ use crate::invalidation::Killed;
 /// Above this many, one eviction of the whole namespace takes their place.
 const LIMIT: usize = 10_000;
 
+/// The same of patterns: each costs going through all keys of the store.
+const PATTERNS: usize = 100;
+
 /// So many keys are tried together: one round trip, well within a backend's time-out.
 const TOGETHER: usize = 1_000;
 
@@ -24,6 +27,19 @@ pub(crate) enum Undone {
     Pattern(Pattern),
     Tag(String),
     Space,
+}
+
+impl Undone {
+    /// Whether an operation may meet it. A tag may be on what was stored with more tags than the reader knows of, and
+    /// where its generation can't be written it can't be read either.
+    fn concerns(&self, concern: Concern<'_>) -> bool {
+        match (self, concern) {
+            (Self::Pattern(pattern), Concern::Keys(keys)) => {
+                keys.iter().any(|key| pattern.covers(key))
+            }
+            _ => true,
+        }
+    }
 }
 
 /// What an operation is about.
@@ -52,7 +68,7 @@ struct List {
     wide: Vec<Debt>,
     /// What was taken from the list and is being tried: not yet done.
     taken_keys: HashSet<String>,
-    taken_wide: bool,
+    taken_wide: Vec<Undone>,
     /// When it was last tried, what is left was owed to a part of the store that is away.
     parted: bool,
 }
@@ -68,7 +84,7 @@ pub(crate) struct Trying<'a> {
 enum Taken {
     Nothing,
     Keys(Vec<String>),
-    Wide,
+    Wide(Undone),
 }
 
 impl Owed {
@@ -104,7 +120,7 @@ impl Owed {
 
     pub(super) fn len(&self) -> usize {
         let list = self.list();
-        let taken = list.taken_keys.len() + usize::from(list.taken_wide);
+        let taken = list.taken_keys.len() + list.taken_wide.len();
         list.keys.len() + list.wide.len() + taken
     }
 
@@ -113,6 +129,12 @@ impl Owed {
         let list = self.list();
         // The settler tries again what is owed to the part that is away.
         list.concerns(if list.parted { concern } else { Concern::Everything })
+    }
+
+    /// Whether it is owed to a part of the store that is away, and costs too much to be tried before each operation.
+    pub(super) fn is_left_to_the_settler(&self, concern: Concern<'_>) -> bool {
+        let list = self.list();
+        list.parted && list.wide_concerns(concern)
     }
 
     pub(super) fn set_parted(&self, parted: bool) {
@@ -136,14 +158,15 @@ impl Owed {
     pub(super) fn next_wide(&self) -> Option<Trying<'_>> {
         let mut list = self.list();
         let debt = list.wide.pop()?;
-        list.taken_wide = true;
-        Some(Trying { owed: self, debt: Some(debt), taken: Taken::Wide })
+        list.taken_wide.push(debt.undone.clone());
+        let taken = Taken::Wide(debt.undone.clone());
+        Some(Trying { owed: self, debt: Some(debt), taken })
     }
 }
 
 impl List {
     fn concerns(&self, concern: Concern<'_>) -> bool {
-        if self.taken_wide || !self.wide.is_empty() {
+        if self.wide_concerns(concern) {
             return true;
         }
         match concern {
@@ -153,13 +176,17 @@ impl List {
         }
     }
 
+    fn wide_concerns(&self, concern: Concern<'_>) -> bool {
+        let wide = self.wide.iter().map(|debt| &debt.undone).chain(&self.taken_wide);
+        wide.into_iter().any(|undone| undone.concerns(concern))
+    }
+
     fn owes(&self, key: &str) -> bool {
         self.keys.contains_key(key) || self.taken_keys.contains(key)
     }
 
     fn push(&mut self, Debt { undone, mut writers }: Debt) {
-        let whole = self.wide.first().is_some_and(|first| first.undone == Undone::Space);
-        if whole {
+        if self.wide.iter().any(|debt| debt.undone == Undone::Space) {
             return;
         }
         match undone {
@@ -169,9 +196,14 @@ impl List {
                     self.keys.entry(key).or_default().append(&mut writers);
                 }
             }
-            undone => self.wide.push(Debt { undone, writers }),
+            undone => match self.wide.iter_mut().find(|debt| debt.undone == undone) {
+                Some(debt) => debt.writers.append(&mut writers),
+                None => self.wide.push(Debt { undone, writers }),
+            },
         }
-        if self.keys.len() + self.wide.len() > LIMIT {
+        let is_pattern = |debt: &&Debt| matches!(debt.undone, Undone::Pattern(_));
+        let patterns = self.wide.iter().filter(is_pattern).count();
+        if self.keys.len() + self.wide.len() > LIMIT || patterns > PATTERNS {
             self.keys.clear();
             self.wide.clear();
             self.wide.push(Debt { undone: Undone::Space, writers: Vec::new() });
@@ -187,7 +219,11 @@ impl List {
                     self.taken_keys.remove(key);
                 }
             }
-            Taken::Wide => self.taken_wide = false,
+            Taken::Wide(undone) => {
+                if let Some(place) = self.taken_wide.iter().position(|taken| taken == undone) {
+                    self.taken_wide.swap_remove(place);
+                }
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::settler::Settler;
 use super::state::Record;
 use crate::backend::{Acquire, Acquired, Backend, Leases, MARK, Notice, Removed, Write};
 use crate::clock::{Clock, Timestamp};
-use crate::invalidation::{Generations, Killed};
+use crate::invalidation::{Generations, Killed, Teller};
 use crate::observe::Signals;
 use crate::{BackendError, BackendErrorKind, BreakerState, Pattern};
 
@@ -206,6 +206,10 @@ impl Remote {
         if !self.owed.hinders(concern) {
             return Ok(());
         }
+        if self.owed.is_left_to_the_settler(concern) {
+            self.owed.wake_settler();
+            return Err(unsettled().of_a_part());
+        }
         match self.settle().await {
             Err(error) if error.is_of_a_part() && !self.owed.concerns(concern) => Ok(()),
             settled => settled,
@@ -236,29 +240,32 @@ impl Remote {
         let turn = self.clock.timeout_at(until, self.settling.lock()).await;
         let _turn = turn.map_err(|_| unsettled())?;
         let mut done = 0_u64;
-        let keys = self.settle_keys(until, &mut done).await;
-        let parted = keys.as_ref().is_err_and(BackendError::is_of_a_part);
-        self.owed.set_parted(parted);
-        if !parted {
-            keys.clone()?;
+        let mut outcome = self.settle_each(Owed::next_keys, until, &mut done).await;
+        if outcome.as_ref().err().is_none_or(BackendError::is_of_a_part) {
+            let wide = self.settle_each(Owed::next_wide, until, &mut done).await;
+            outcome = match wide {
+                Err(error) if !error.is_of_a_part() => Err(error),
+                wide => outcome.and(wide),
+            };
         }
-        while let Some(mut trying) = self.owed.next_wide() {
-            self.carry_out(&mut trying, until).await?;
-            trying.settled();
-            done += 1;
-        }
+        self.owed.set_parted(outcome.as_ref().is_err_and(BackendError::is_of_a_part));
         if done > 0 {
             let cache = &*self.signals.cache;
             tracing::info!(cache, evictions = done, "larder: evictions that were owed are done");
         }
-        keys
+        outcome
     }
 
-    /// All keys; what a part of the store has which is away is kept aside until the others were tried.
-    async fn settle_keys(&self, until: Timestamp, done: &mut u64) -> Result<(), BackendError> {
+    /// All of a kind; what a part of the store has which is away is kept aside until the others were tried.
+    async fn settle_each<'a>(
+        &'a self,
+        next: impl Fn(&'a Owed) -> Option<Trying<'a>>,
+        until: Timestamp,
+        done: &mut u64,
+    ) -> Result<(), BackendError> {
         let (mut outcome, mut away) = (Ok(()), Vec::new());
-        while let Some(mut trying) = self.owed.next_keys() {
-            match self.carry_out(&mut trying, until).await {
+        while let Some(mut trying) = next(&self.owed) {
+            match self.carry_out(&mut trying, until, &mut Teller::default()).await {
                 Ok(_) => {
                     trying.settled();
                     *done += 1;
@@ -276,10 +283,14 @@ impl Remote {
         outcome
     }
 
-    async fn undo(&self, trying: &mut Trying<'_>) -> Result<u64, BackendError> {
+    async fn undo(
+        &self,
+        trying: &mut Trying<'_>,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
         match trying.undone().cloned() {
             Some(Undone::Keys(keys)) => self.remove_now(keys, trying).await,
-            Some(Undone::Pattern(pattern)) => self.remove_matching_now(&pattern).await,
+            Some(Undone::Pattern(pattern)) => self.remove_matching_now(&pattern, teller).await,
             Some(Undone::Tag(tag)) => {
                 self.bump_now(&self.tag_key(&tag), |new| Message::Tag(tag.clone(), new)).await
             }
@@ -293,9 +304,10 @@ impl Remote {
         &self,
         trying: &mut Trying<'_>,
         until: Timestamp,
+        teller: &mut Teller<'_>,
     ) -> Result<u64, BackendError> {
         self.let_write(trying, until).await;
-        Box::pin(self.tried(self.undo(trying))).await
+        Box::pin(self.tried(self.undo(trying, teller))).await
     }
 
     async fn let_write(&self, trying: &mut Trying<'_>, until: Timestamp) {
@@ -355,13 +367,51 @@ impl Remote {
         undone: Undone,
         writers: impl IntoIterator<Item = Killed>,
     ) -> Result<u64, BackendError> {
+        self.evict_telling(undone, writers, &mut Teller::default()).await
+    }
+
+    /// As [`evict`](Self::evict); a pattern's tells how far it has come.
+    pub(crate) async fn evict_telling(
+        &self,
+        undone: Undone,
+        writers: impl IntoIterator<Item = Killed>,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
         let mut trying = self.owed.trying(undone, writers.into_iter().collect());
-        let until = self.clock.now().after(PATIENCE);
-        let done = self.carry_out(&mut trying, until).await;
-        self.signals.tell_changes();
-        let done = done?;
+        let done = self.try_now(&mut trying, teller).await?;
         trying.settled();
         Ok(done)
+    }
+
+    /// As [`evict`](Self::evict), of what is dead already and only takes up room: what a part of the store has
+    /// that is away is not owed. It would keep the rest from being used, and go with its ttl.
+    pub(crate) async fn sweep(
+        &self,
+        pattern: Pattern,
+        writers: Vec<Killed>,
+    ) -> Result<(), BackendError> {
+        let mut trying = self.owed.trying(Undone::Pattern(pattern), writers);
+        match self.try_now(&mut trying, &mut Teller::default()).await {
+            Err(error) if !error.is_of_a_part() => return Err(error),
+            Err(error) => {
+                let cache = &*self.signals.cache;
+                tracing::info!(cache, %error, "larder: what was cleared is dead, but a part of it is still stored");
+            }
+            Ok(_) => {}
+        }
+        trying.settled();
+        Ok(())
+    }
+
+    async fn try_now(
+        &self,
+        trying: &mut Trying<'_>,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
+        let until = self.clock.now().after(PATIENCE);
+        let done = self.carry_out(trying, until, teller).await;
+        self.signals.tell_changes();
+        done
     }
 
     /// An eviction of `key` that is owed unless it is settled.
@@ -392,17 +442,19 @@ impl Remote {
 
     /// Leases first, then values: a load that is alive at the start is then fenced off, or what it
     /// stored is found.
-    async fn remove_matching_now(&self, pattern: &Pattern) -> Result<u64, BackendError> {
-        if let Some(leases) = self.backend.leases() {
-            let prefix = format!("{}:", self.namespace);
-            leases.revoke(&pattern.under(&prefix)).await?;
-            if let Some(sealed) = pattern.of_sealed() {
-                leases.revoke(&sealed.under(&prefix)).await?;
-            }
+    async fn remove_matching_now(
+        &self,
+        pattern: &Pattern,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
+        let sealed = pattern.of_sealed();
+        self.revoke_found(pattern, teller).await?;
+        if let Some(sealed) = &sealed {
+            self.revoke_found(sealed, teller).await?;
         }
-        let mut removed = self.remove_found(pattern, |_| true).await?;
-        if let Some(sealed) = pattern.of_sealed() {
-            removed += self.remove_found(&sealed, |key| pattern.covers(key)).await?;
+        let mut removed = self.remove_found(pattern, |_| true, teller).await?;
+        if let Some(sealed) = &sealed {
+            removed += self.remove_found(sealed, |key| pattern.covers(key), teller).await?;
         }
         // Last: a memory tier that forgets earlier could take an old value up again.
         let literals = pattern.literals().to_vec();
@@ -410,26 +462,43 @@ impl Remote {
         Ok(removed)
     }
 
+    async fn revoke_found(
+        &self,
+        pattern: &Pattern,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), BackendError> {
+        let Some(leases) = self.backend.leases() else { return Ok(()) };
+        let places = pattern.under(&format!("{}:", self.namespace));
+        let mut next = Some(0);
+        while let Some(cursor) = next {
+            next = leases.revoke(&places, cursor).await?.next;
+            teller.looked();
+        }
+        Ok(())
+    }
+
     async fn remove_found(
         &self,
         pattern: &Pattern,
         covers: impl Fn(&str) -> bool,
+        teller: &mut Teller<'_>,
     ) -> Result<u64, BackendError> {
         let prefix = format!("{}:", self.namespace);
         let places = pattern.under(&prefix);
-        let (mut cursor, mut removed) = (0, 0);
-        loop {
+        let (mut next, mut removed) = (Some(0), 0);
+        while let Some(cursor) = next {
             let page = self.backend.scan(&places, cursor).await?;
+            teller.looked();
             let covered = |place: &&String| place.strip_prefix(&prefix).is_some_and(&covers);
             let found: Vec<&str> = page.keys.iter().filter(covered).map(String::as_str).collect();
             for chunk in found.chunks(500) {
-                removed += self.backend.remove(chunk, None).await?;
+                let gone = self.backend.remove(chunk, None).await?;
+                removed += gone;
+                teller.removed(gone);
             }
-            match page.next {
-                Some(next) => cursor = next,
-                None => return Ok(removed),
-            }
+            next = page.next;
         }
+        Ok(removed)
     }
 
     async fn bump_now(

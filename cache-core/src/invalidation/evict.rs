@@ -10,7 +10,7 @@ use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::Target;
 use crate::hierarchy::{Trying, Undone};
-use crate::invalidation::{Killed, Reach, What};
+use crate::invalidation::{Killed, Reach, Teller, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::observe::Cause;
 use crate::pattern::Pattern;
@@ -91,11 +91,20 @@ impl Inner {
 
     /// The eviction itself, whatever scope the caller is in.
     pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
+        self.carry_out_telling(what, &mut Teller::default()).await
+    }
+
+    /// The same; those that take long tell how far they have come.
+    pub(crate) async fn carry_out_telling(
+        &self,
+        what: &What,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, Error> {
         let cache = &*self.signals.cache;
         tracing::debug!(cache, ?what, "larder: an eviction");
         match what {
             What::Key(key) => self.evict_keys(std::slice::from_ref(key)).await,
-            What::Pattern(pattern) => self.evict_matching(pattern).await,
+            What::Pattern(pattern) => self.evict_matching(pattern, teller).await,
             What::Tag(tag) => self.bump(tag).await.map(|()| 0),
             What::All => self.wipe().await.map(|()| 0),
             What::Stale(key) => self.outdate(key).await.map(u64::from),
@@ -141,11 +150,17 @@ impl Inner {
         Ok(())
     }
 
-    async fn evict_matching(&self, pattern: &Pattern) -> Result<u64, Error> {
+    async fn evict_matching(
+        &self,
+        pattern: &Pattern,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, Error> {
         let (in_memory, killed) = self.forget_matching(pattern, Reach::All, Cause::Pattern);
+        // What it does can't keep the remote tier from hearing of the eviction: a panic of it ends here.
+        teller.forgot(in_memory);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
         let again = Finally(|| drop(self.forget_matching(pattern, Reach::Loads, Cause::Pattern)));
-        let removed = remote.evict(Undone::Pattern(pattern.clone()), killed).await;
+        let removed = remote.evict_telling(Undone::Pattern(pattern.clone()), killed, teller).await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(removed.max(in_memory))
@@ -174,7 +189,7 @@ impl Inner {
         // From here on nobody reads an old entry; what remains is to give the room back.
         let (_, killed) = self.forget_matching(&everything, Reach::All, Cause::Cleared);
         if let Some(remote) = &self.remote {
-            remote.evict(Undone::Pattern(everything), killed).await?;
+            remote.sweep(everything, killed).await?;
         }
         Ok(())
     }

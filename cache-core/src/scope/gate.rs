@@ -6,7 +6,7 @@ use super::held::{CarryOut, Holding, Outcome};
 use super::{is_quiet, off, transaction};
 use crate::Error;
 use crate::cache::Inner;
-use crate::invalidation::{Reach, Stamps, What, report};
+use crate::invalidation::{Reach, Stamps, Teller, What, report};
 use crate::key::KeyBuf;
 use crate::strategy::{Mode, Plan};
 use crate::value::CacheValue;
@@ -71,12 +71,21 @@ impl Inner {
     /// The gate of all evictions: held in a transaction, else carried out. Says how many entries went,
     /// as far as that is known.
     pub(crate) async fn invalidate(self: &Arc<Self>, what: What) -> Result<u64, Error> {
+        self.invalidate_telling(what, &mut Teller::default()).await
+    }
+
+    /// The same; what is carried out now is told of on the way.
+    pub(crate) async fn invalidate_telling(
+        self: &Arc<Self>,
+        what: What,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, Error> {
         let held = if is_quiet() { None } else { transaction::current() };
-        let Some(held) = held else { return self.carry_out(&what).await };
+        let Some(held) = held else { return self.carry_out_telling(&what, teller).await };
         match held.evict(self, what) {
             Holding::Held(early) => evict_early(early).await.map(|()| 0),
             // Whatever the outcome was: an eviction is always safe.
-            Holding::Ended(_, what) => self.carry_out(&what).await,
+            Holding::Ended(_, what) => self.carry_out_telling(&what, teller).await,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::recording::Outcome;
-use crate::backend::{Acquired, Page};
+use crate::backend::{Acquired, Page, Revoked};
 use crate::{BackendError, BackendErrorKind};
 
 pub(super) trait Answer: Send {
@@ -41,6 +41,12 @@ impl Answer for u64 {
 impl Answer for Vec<u64> {
     fn outcome(&self) -> Outcome {
         Outcome::Numbers(self.clone())
+    }
+}
+
+impl Answer for Revoked {
+    fn outcome(&self) -> Outcome {
+        Outcome::Numbers(vec![self.count])
     }
 }
 

@@ -156,9 +156,13 @@ macro_rules! around {
             fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
                 self.lease(Operation::Abort, key, |leases| leases.abort(key, token))
             }
-            fn revoke<'a>(&'a self, pattern: &'a Pattern) -> BackendResult<'a, u64> {
+            fn revoke<'a>(
+                &'a self,
+                pattern: &'a Pattern,
+                cursor: u64,
+            ) -> BackendResult<'a, Revoked> {
                 let keys = pattern.to_string();
-                self.lease(Operation::Revoke, &keys, |leases| leases.revoke(pattern))
+                self.lease(Operation::Revoke, &keys, |leases| leases.revoke(pattern, cursor))
             }
         }
     };

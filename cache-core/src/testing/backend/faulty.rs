@@ -11,7 +11,7 @@ use super::around::{around, each_of, owned, unsupported};
 use super::{At, Faults, Operation};
 use crate::backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
-    Notice, Page, Subscription, Write,
+    Notice, Page, Revoked, Subscription, Write,
 };
 use crate::{BackendError, Clock, Pattern};
 

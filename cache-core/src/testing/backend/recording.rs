@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::around::{around, each_of, owned, unsupported};
 use crate::backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
-    Notice, Page, Subscription, Write,
+    Notice, Page, Revoked, Subscription, Write,
 };
 use crate::{BackendError, BackendErrorKind, Pattern};
 

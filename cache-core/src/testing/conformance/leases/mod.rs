@@ -101,6 +101,11 @@ impl Leasing<'_> {
     }
 
     async fn revoke(&self, pattern: &Pattern) -> u64 {
-        self.leases.revoke(pattern).await.expect("revoke")
+        let (mut count, mut next) = (0, Some(0));
+        while let Some(cursor) = next {
+            let revoked = self.leases.revoke(pattern, cursor).await.expect("revoke");
+            (count, next) = (count + revoked.count, revoked.next);
+        }
+        count
     }
 }
