@@ -88,25 +88,35 @@ impl Fault {
         }
         // The client puts this text of its own for a refused SELECT.
         if is_answer(error) || text.contains("database number") {
-            let message = format!("Redis at {address} (db {}) answers: {text}", endpoint.db);
+            let advice = advice(&text);
+            let message =
+                format!("Redis at {address} (db {}) answers: {text}{advice}", endpoint.db);
             return Self::before_sending(BackendErrorKind::Refused, message);
         }
-        let message = format!("can't connect to Redis at {address} ({text}): {WHAT_TO_CHECK}");
+        // The client shows some bytes of what it could not read.
+        let (text, advice) = match error.kind() {
+            ErrorKind::Parse => ("what answers is no Redis".to_owned(), what_to_check(endpoint)),
+            _ => (text, what_to_check(endpoint)),
+        };
+        let message = format!("can't connect to Redis at {address} ({text}): {advice}");
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
     /// An attempt to connect got no answer.
     pub(crate) fn silent(after: Duration, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
-        let message =
-            format!("Redis at {address} did not answer within {after:?}: {WHAT_TO_CHECK}");
+        let message = format!(
+            "Redis at {address} did not answer within {after:?}: {}",
+            what_to_check(endpoint)
+        );
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
     /// The operation's time was over before there was a connection.
     pub(crate) fn still_connecting(endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
-        let message = format!("still connecting to Redis at {address}: {WHAT_TO_CHECK}");
+        let message =
+            format!("still connecting to Redis at {address}: {}", what_to_check(endpoint));
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
@@ -124,6 +134,13 @@ impl Fault {
                      `?sentinel_username=..&sentinel_password=..`"
                 ),
             ),
+            Some(_) if text.contains("unknown command") => (
+                refused,
+                format!(
+                    "what answers at {address} is no Sentinel ({text}): for a server write \
+                     `redis://` in the URL"
+                ),
+            ),
             Some(error) if is_answer(error) => (
                 refused,
                 format!(
@@ -133,7 +150,10 @@ impl Fault {
             ),
             _ => (
                 BackendErrorKind::Unreachable,
-                format!("can't reach any Sentinel of {address} ({text}): {WHAT_TO_CHECK}"),
+                format!(
+                    "can't reach any Sentinel of {address} ({text}): {}",
+                    what_to_check(endpoint)
+                ),
             ),
         };
         Self::before_sending(kind, message)
@@ -174,7 +194,7 @@ impl Fault {
         let address = &endpoint.address;
         let text = describe(error, endpoint);
         if is_answer(error) {
-            let message = format!("Redis at {address} answers: {text}");
+            let message = format!("Redis at {address} answers: {text}{}", advice(&text));
             let kind = if is_unready(error) {
                 BackendErrorKind::Unreachable
             } else {
@@ -218,8 +238,29 @@ impl Fault {
     }
 }
 
-const WHAT_TO_CHECK: &str =
-    "check that the server runs, that host and port are right, and that no firewall is between";
+fn what_to_check(endpoint: &Endpoint) -> &'static str {
+    if endpoint.tls {
+        "check that the server runs, that host and port are right, that it takes TLS there (without \
+         TLS it is `redis://`) and that the certificates are each other's, and that no firewall is \
+         between"
+    } else {
+        "check that the server runs, that host and port are right, that it does not want TLS there \
+         (that is `rediss://`), and that no firewall is between"
+    }
+}
+
+/// What to do about an answer, where its own words do not tell.
+fn advice(answer: &str) -> &'static str {
+    if answer.starts_with("MOVED") || answer.starts_with("CROSSSLOT") {
+        ": it is a node of a cluster, write `redis-cluster://` in the URL"
+    } else if answer.contains("cluster support disabled") {
+        ": it is a single server, write `redis://` in the URL"
+    } else if answer.starts_with("NOPERM") || answer.contains("The user executing the script") {
+        ": the guide `operating` has a user with all the permissions that a cache needs"
+    } else {
+        ""
+    }
+}
 
 /// Whether there are none, or wrong ones.
 fn is_about_credentials(error: &RedisError) -> bool {

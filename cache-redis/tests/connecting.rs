@@ -95,6 +95,67 @@ async fn passwords_are_checked_and_never_told() {
     assert!(error.to_string().contains("wants a password"), "{error}");
 }
 
+/// Each message names the mistake, and what to write instead.
+#[tokio::test]
+async fn the_wrong_kind_of_url_is_told() {
+    let server = Server::start();
+    let at = format!("127.0.0.1:{}", server.port());
+    for (url, says) in [
+        (format!("redis-sentinel://{at}/main"), "is no Sentinel"),
+        (format!("redis-sentinel://{at}/main"), "for a server write `redis://`"),
+        (format!("redis-cluster://{at}"), "it is a single server, write `redis://` in the URL"),
+        (format!("redis://{at}/?db=3"), "here write `redis://user:pass@host/db`"),
+        ("redis://localhost:70000".to_owned(), "the port must be a number below 65536"),
+    ] {
+        let error = Redis::connect(&url).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{url}: {error}");
+    }
+    let member = Server::with_args(&["--cluster-enabled", "yes"]);
+    member.cli(&["cluster", "addslotsrange", "0", "16383"]);
+    let redis = Redis::connect(member.url()).await.unwrap();
+    let says = "it is a node of a cluster, write `redis-cluster://` in the URL";
+    eventually(says, async || {
+        let error = redis.remove(&["a", "b"], None).await.unwrap_err();
+        error.to_string().contains(says)
+    })
+    .await;
+}
+
+/// What answers is something else.
+#[tokio::test]
+async fn what_is_no_redis_is_told() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let answer = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+            tokio::io::AsyncWriteExt::write_all(&mut socket, answer).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let error = Redis::connect(format!("redis://127.0.0.1:{port}")).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Unreachable);
+    assert!(error.to_string().contains("what answers is no Redis"), "{error}");
+}
+
+#[tokio::test]
+async fn permissions_that_are_missing_are_told() {
+    let server = Server::start();
+    let user = ["acl", "setuser", "few", "on", ">pw", "~*", "resetchannels", "+@all"];
+    assert_eq!(server.cli(&user), "OK");
+    let url = |user: &str| format!("redis://{user}:pw@127.0.0.1:{}", server.port());
+    let redis = Redis::connect(url("few")).await.unwrap();
+    let notice = cache_core::Notice { channel: "bus".to_owned(), message: "x".into() };
+    let errors = [
+        redis.remove(&["a"], Some(&notice)).await.unwrap_err(),
+        redis.publish(&notice).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), BackendErrorKind::Refused);
+        assert!(error.to_string().contains("the guide `operating` has a user"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_is_not_there_is_refused() {
     let server = Server::start();
@@ -287,7 +348,7 @@ mod tls {
         let (authority, stranger) = (Authority::new("one"), Authority::new("other"));
         let port = free_port();
         let files = ["server.crt", "server.key", "ca.crt"].map(|name| authority.file(name));
-        let _server = Server::with_args(&[
+        let server = Server::with_args(&[
             "--tls-port",
             &port.to_string(),
             "--tls-cert-file",
@@ -319,7 +380,11 @@ mod tls {
         ] {
             let error = wrong.connect().await.unwrap_err();
             assert_eq!(error.kind(), BackendErrorKind::Unreachable, "{error}");
+            assert!(error.to_string().contains("TLS"), "{error}");
         }
+        let plain = server.port();
+        let error = Redis::connect(format!("rediss://localhost:{plain}")).await.unwrap_err();
+        assert!(error.to_string().contains("without TLS it is `redis://`"), "{error}");
         let without =
             Redis::builder("redis://localhost").certificates(certificates(&authority, true));
         let error = without.build_lazy().unwrap_err();

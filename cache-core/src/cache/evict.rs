@@ -49,7 +49,7 @@ impl Cache {
     /// [`on_progress`](PatternEviction::on_progress).
     ///
     /// The remote tier's keys are gone through page by page, which takes time for all of its keys, not for those that
-    /// match: about two seconds for each million in Redis. A tag is evicted at once.
+    /// match: some seconds for each million in Redis. A tag is evicted at once.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).

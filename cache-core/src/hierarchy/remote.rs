@@ -151,7 +151,7 @@ impl Remote {
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         if !self.breaker.admits() {
-            let message = "left alone for a moment after repeated failures";
+            let message = self.record.left_alone();
             return Err(BackendError::new(BackendErrorKind::Unreachable, "breaker", message));
         }
         let result = operation.await;

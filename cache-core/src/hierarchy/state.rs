@@ -102,6 +102,15 @@ impl Record {
         known.status
     }
 
+    /// What is said to those who come while the tier is left alone.
+    pub(super) fn left_alone(&self) -> String {
+        let said = "left alone for a moment after repeated failures";
+        match &self.known().last_error {
+            Some((_, message, _)) => format!("{said}, the last one: {message}"),
+            None => said.to_owned(),
+        }
+    }
+
     /// One succeeded. Says whether that may change anything.
     pub(super) fn succeeded(&self) -> bool {
         if !self.troubled.load(Ordering::Relaxed) {

@@ -79,26 +79,27 @@ impl Subscriber {
         let longest = if self.connection.may_fail_over() { LONGEST_OF_MANY } else { LONGEST };
         let mut failures = 0u32;
         loop {
-            match timeout(limit, self.open()).await {
-                Ok(Ok(link)) => {
+            let opened = timeout(limit, self.open()).await;
+            match opened.unwrap_or_else(|_| Err(Fault::silent(limit, self.connection.endpoint()))) {
+                Ok(link) => {
                     failures = 0;
                     self.hear(link).await;
-                    self.log("subscription lost", failures);
+                    self.log("subscription lost", failures, "");
                 }
-                _ => self.log("no subscription", failures),
+                Err(fault) => self.log("no subscription", failures, fault.message()),
             }
             failures = failures.saturating_add(1);
             sleep(backoff(failures, longest)).await;
         }
     }
 
-    fn log(&self, what: &'static str, failures: u32) {
+    fn log(&self, what: &'static str, failures: u32, reason: &str) {
         let address = &self.connection.endpoint().address;
         // The first failure is news, the others are not.
         if failures == 0 {
-            tracing::warn!(%address, channel = %self.channel, "redis: {what}");
+            tracing::warn!(%address, channel = %self.channel, reason, "redis: {what}");
         } else {
-            tracing::debug!(%address, channel = %self.channel, failures, "redis: {what}");
+            tracing::debug!(%address, channel = %self.channel, failures, reason, "redis: {what}");
         }
     }
 

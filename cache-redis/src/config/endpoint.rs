@@ -8,6 +8,7 @@ use crate::connection::Node;
 pub(crate) struct Endpoint {
     pub(crate) address: String,
     pub(crate) db: i64,
+    pub(crate) tls: bool,
     secrets: Vec<String>,
 }
 
@@ -19,7 +20,10 @@ impl Endpoint {
             passwords.filter(|password| !password.is_empty()).map(str::to_owned).collect();
         secrets.sort();
         secrets.dedup();
-        Self { address, db: servers.first().map_or(0, |info| info.redis_settings().db()), secrets }
+        let first = servers.first();
+        let db = first.map_or(0, |info| info.redis_settings().db());
+        let tls = first.is_some_and(|info| matches!(info.addr(), ConnectionAddr::TcpTls { .. }));
+        Self { address, db, tls, secrets }
     }
 
     /// One server of those that it stands for.

@@ -86,7 +86,8 @@ pub(super) fn parse(url: &str, builder: &mut RedisBuilder) -> Result<Target, Str
     let query = options::take(query, builder, &mut login)?;
     if !query.is_empty() {
         return Err(format!(
-            "{}: the options `db`, `user` and `pass` are those of `unix://` URLs",
+            "{}: the options `db`, `user` and `pass` are those of `unix://` URLs; here write \
+             `{before}://user:pass@host/db`",
             quoted(url)
         ));
     }
@@ -153,6 +154,7 @@ fn one(url: &str, server: &str) -> Result<ConnectionInfo, String> {
             text if text.contains("wildcard") => "a wildcard address can't be connected to",
             text if text.contains("UTF-8") => "the credentials are not UTF-8",
             text if text.contains("hostname") => "the host is missing",
+            _ if !has_port(server) => "the port must be a number below 65536",
             _ => "it does not parse",
         };
         format!("{} is not a Redis URL ({why}): {FORM}", quoted(url))
@@ -162,6 +164,14 @@ fn one(url: &str, server: &str) -> Result<ConnectionInfo, String> {
     }
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
     Ok(info.set_redis_settings(settings))
+}
+
+/// Whether the port is one, if there is any.
+fn has_port(server: &str) -> bool {
+    let (_, rest) = server.split_once("://").unwrap_or_default();
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (_, port) = host_and_port(authority.rsplit('@').next().unwrap_or_default());
+    port.is_empty() || port.parse::<u16>().is_ok()
 }
 
 pub(super) fn quoted(url: &str) -> String {
