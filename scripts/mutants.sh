@@ -103,7 +103,7 @@ find=$core/strategy/find.rs
 load=$core/strategy/load.rs
 lookup=$core/strategy/lookup.rs
 store=$core/strategy/store.rs
-remote=$core/hierarchy/remote.rs
+remote=$core/hierarchy/remote
 owed=$core/hierarchy/owed.rs
 put=$core/strategy/put.rs
 peek=$core/strategy/peek.rs
@@ -122,7 +122,7 @@ mutant fence-takeover-outlives $flight 's/ticket\.outlive_others\(\);//'
 mutant fence-put-outlives $fence 's/self\.fill_then\(memory, entry, \|\| self\.move_on\(\)\)/self.fill_then(memory, entry, || {})/'
 mutant fence-replacing-outlives $fence 's/if replaces \{\s+self\.0\.outlive_others\(\);\s+\}/let _ = replaces;/'
 mutant fence-write-asks-whether-alive $fence 's/if !self\.0\.is_alive\(\) \{\s+return None;\s+\}//'
-mutant fence-eviction-waits-for-writes $remote 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (\&until, writer);/'
+mutant fence-eviction-waits-for-writes $remote/evict.rs 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (\&until, writer);/'
 
 # Who ends whom: an eviction ends loads and writes, news of other processes and refreshes end loads only.
 mutant reach-eviction-ends-writes $evict 's/self\.forget\(\*id, Reach::All, Cause::Key\)/self.forget(*id, Reach::Loads, Cause::Key)/'
@@ -186,7 +186,7 @@ mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(
 mutant bus-without-memory $core/builder.rs 's/let Some\(remote\) = &self\.inner\.remote else/let Some(remote) = self.inner.remote.as_ref().filter(|_| self.inner.memory.is_some()) else/'
 
 # What the remote tier owes.
-mutant owed-before-use $remote 's/if !self\.owed\.hinders\(concern\) \{/if true {/'
+mutant owed-before-use $remote/settle.rs 's/if !self\.owed\.hinders\(concern\) \{/if true {/'
 mutant owed-when-dropped $owed 's/self\.end\(true\);/self.end(false);/'
 mutant owed-while-worked-off $owed 's/list\.taken_keys\.extend\(keys\.iter\(\)\.cloned\(\)\);//'
 mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
@@ -198,17 +198,17 @@ mutant owed-by-an-overtaken-put $put 's/Some\(_\) => self\.evict_replaced\(plan\
 mutant owed-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
 mutant owed-by-an-overtaken-refresh $store 's/if !overtaken\.here\s+&& fill/if !overtaken.here\n                    \&\& !replaces\n                    \&\& fill/'
 mutant owed-by-a-failed-refresh $store 's/drop\(remote\.owing\(&entry\.key\)\);/let _ = remote;/'
-mutant owed-is-waited-for-in-turn $remote 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
+mutant owed-is-waited-for-in-turn $remote/settle.rs 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
 
 # Leases.
 mutant lease-is-asked-for $load 's/if !remote\.has_leases\(\) \{/if true {/'
-mutant lease-of-the-commit $remote 's/\(Some\(token\), Some\(leases\)\) => \{/(Some(token), Some(leases)) if token == 0 => {/'
+mutant lease-of-the-commit $remote/write.rs 's/\(Some\(token\), Some\(leases\)\) => \{/(Some(token), Some(leases)) if token == 0 => {/'
 mutant lease-refused-forgets $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; false }/'
 mutant lease-refused-forgets-its-own $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; self.forget(KeyId::of(\&entry.key), Reach::All, Cause::Elsewhere).0 }/'
 mutant lease-taken-by-a-takeover $load 's/ \|\| lead\.took_over\(\)//'
 mutant lease-takeover-has-twice-the-time $load 's/self\.plan\.policy\.lease\.saturating_mul\(1 << lease\.takeovers\(\)\.min\(10\)\)/self.plan.policy.lease/'
 mutant lease-given-back $lease 's/let _ = remote\.abort\(&key, token\)\.await;/let _ = (remote, \&key, token);/'
-mutant lease-revoked-by-patterns $remote 's/leases\.revoke\(&places, cursor\)\.await\?\.next;/{ let _ = (leases, \&places, cursor); None };/'
+mutant lease-revoked-by-patterns $remote/pattern.rs 's/leases\.revoke\(&places, cursor\)\.await\?\.next;/{ let _ = (leases, \&places, cursor); None };/'
 mutant lease-stolen-by-refresh $load 's/steal: self\.is_refresh\(\) \|\|/steal:/'
 mutant lease-renewed $lease 's/self\.inner\.clock\.sleep_until\(next\)\.await;/std::future::pending::<()>().await;/'
 mutant lease-checked-by-the-store $memory 's/let holds = store\.holds\(&write\.key, token\);\s+if holds/let holds = true;\n            let _ = token;\n            if holds/'
@@ -230,13 +230,13 @@ mutant stale-compares-in-memory $fence 's/Arc::ptr_eq\(held, entry\)\);\s+let go
 mutant stale-ends-loads $life 's/kill_leaving\(id, Reach::All,/kill_leaving(id, Reach::Loads,/'
 mutant stale-forgets-once-more $life 's/let again = Finally\(\|\| self\.forget_fresh\(id\)\);/let again = Finally(|| ());/'
 mutant stale-where-there-is-nothing $life 's/remote\.remove\(key\.as_str\(\)\)\.await\?;//'
-mutant stale-is-owed $remote 's/let done = instead\.await\?;\s+trying\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        trying.settled();\n        done/'
+mutant stale-is-owed $remote/evict.rs 's/let done = instead\.await\?;\s+trying\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        trying.settled();\n        done/'
 
-mutant notice-of-a-key $remote 's/self\.backend\.remove_each\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove_each(\&places, None) }/'
-mutant notice-of-a-pattern $remote 's/self\.backend\.publish\(&self\.notice\(Message::Pattern\(literals\)\)\)\.await\?;/let _ = literals;/'
-mutant notice-of-a-generation $remote 's/self\.backend\.publish\(&self\.notice\(message\(generation\)\)\)\.await\?;/let _ = message;/'
-mutant notice-of-a-put $remote 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
-mutant removed-by-a-pattern $remote 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
+mutant notice-of-a-key $remote/evict.rs 's/self\.backend\.remove_each\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove_each(\&places, None) }/'
+mutant notice-of-a-pattern $remote/pattern.rs 's/self\.backend\.publish\(&self\.notice\(Message::Pattern\(literals\)\)\)\.await\?;/let _ = literals;/'
+mutant notice-of-a-generation $remote/evict.rs 's/self\.backend\.publish\(&self\.notice\(message\(generation\)\)\)\.await\?;/let _ = message;/'
+mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
+mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
 mutant fallback-is-current $core/strategy/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
 mutant old-value-is-current $load 's/ticket\.is_alive\(\)\s+&& self\.inner\.generations\.current\(&entry\.stamps\)\s+&& entry/entry/'
 

@@ -1,0 +1,124 @@
+//! What is owed comes first: before an operation that may meet it, and by itself (`settler`).
+
+use std::sync::Arc;
+
+use super::{PATIENCE, Remote};
+use crate::clock::Timestamp;
+use crate::hierarchy::owed::{Concern, Owed, Trying};
+use crate::invalidation::Teller;
+use crate::{BackendError, BackendErrorKind};
+
+pub(super) fn unsettled() -> BackendError {
+    let message = "evictions that it missed are still being carried out";
+    BackendError::new(BackendErrorKind::TimedOut, "catching up", message)
+}
+
+impl Remote {
+    /// Carries out what is owed, if anything is.
+    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
+        let settled = self.settled(Concern::Everything).await;
+        self.signals.tell_changes();
+        settled
+    }
+
+    /// Tries what is owed; an error if an operation may still meet it.
+    pub(super) async fn settled(
+        self: &Arc<Self>,
+        concern: Concern<'_>,
+    ) -> Result<(), BackendError> {
+        if !self.owed.hinders(concern) {
+            return Ok(());
+        }
+        if self.owed.is_left_to_the_settler(concern) {
+            self.owed.wake_settler();
+            return Err(unsettled().of_a_part());
+        }
+        match self.settle().await {
+            Err(error) if error.is_of_a_part() && !self.owed.concerns(concern) => Ok(()),
+            settled => settled,
+        }
+    }
+
+    /// Which of these keys may be read and written: those of which no eviction is owed. An error if none may.
+    pub(super) async fn free(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
+        let Err(error) = self.settled(Concern::Keys(keys)).await else {
+            return Ok(vec![true; keys.len()]);
+        };
+        if !error.is_of_a_part() {
+            return Err(error);
+        }
+        let free = |key: &&str| !self.owed.concerns(Concern::Keys(&[key]));
+        let readable: Vec<bool> = keys.iter().map(free).collect();
+        if readable.contains(&true) { Ok(readable) } else { Err(error) }
+    }
+
+    /// In a task of its own, where there is a runtime: whoever waits for it must not depend on a caller
+    /// who may stop polling.
+    #[cold]
+    async fn settle(self: &Arc<Self>) -> Result<(), BackendError> {
+        let this = Arc::clone(self);
+        let settling = async move { this.settle_now().await };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => runtime.spawn(settling).await.unwrap_or_else(|_| Err(unsettled())),
+            Err(_) => Box::pin(settling).await,
+        }
+    }
+
+    pub(crate) async fn settle_now(&self) -> Result<(), BackendError> {
+        // One at a time: who comes second finds nothing owed any more, and not a list that another
+        // has taken but not yet worked off.
+        let until = self.clock.now().after(PATIENCE);
+        let turn = self.clock.timeout_at(until, self.settling.lock()).await;
+        let _turn = turn.map_err(|_| unsettled())?;
+        let mut done = 0_u64;
+        let mut outcome = self.settle_each(Owed::next_keys, until, &mut done).await;
+        if outcome.as_ref().err().is_none_or(BackendError::is_of_a_part) {
+            let wide = self.settle_each(Owed::next_wide, until, &mut done).await;
+            outcome = match wide {
+                Err(error) if !error.is_of_a_part() => Err(error),
+                wide => outcome.and(wide),
+            };
+        }
+        self.owed.set_parted(outcome.as_ref().is_err_and(BackendError::is_of_a_part));
+        if done > 0 {
+            let cache = &*self.signals.cache;
+            tracing::info!(cache, evictions = done, "larder: evictions that were owed are done");
+        }
+        outcome
+    }
+
+    /// All of a kind; what a part of the store has which is away is kept aside until the others were tried.
+    async fn settle_each<'a>(
+        &'a self,
+        next: impl Fn(&'a Owed) -> Option<Trying<'a>>,
+        until: Timestamp,
+        done: &mut u64,
+    ) -> Result<(), BackendError> {
+        let (mut outcome, mut away) = (Ok(()), Vec::new());
+        while let Some(mut trying) = next(&self.owed) {
+            match self.carry_out(&mut trying, until, &mut Teller::default()).await {
+                Ok(_) => {
+                    trying.settled();
+                    *done += 1;
+                }
+                Err(error) => {
+                    let of_a_part = error.is_of_a_part();
+                    outcome = Err(error);
+                    if !of_a_part {
+                        break;
+                    }
+                    away.push(trying);
+                }
+            }
+        }
+        outcome
+    }
+
+    pub(crate) fn wake_if_owing(&self) {
+        self.owed.wake_settler();
+    }
+
+    pub(crate) fn owed_evictions(&self) -> usize {
+        self.owed.len()
+    }
+}

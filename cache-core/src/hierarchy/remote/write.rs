@@ -1,0 +1,105 @@
+//! Changing values one by one: storing, replacing, removing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Remote;
+use super::evict::worst;
+use super::settle::unsettled;
+use crate::BackendError;
+use crate::backend::{MARK, Write};
+use crate::hierarchy::bus::Message;
+use crate::hierarchy::owed::Concern;
+
+/// What is to be stored.
+pub(crate) struct Writing {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ttl: Option<Duration>,
+    /// Whether other processes are to forget what they have of it in memory.
+    pub(crate) announce: bool,
+}
+
+impl Remote {
+    /// Stores a value; under a lease only if that still holds. Says whether it was stored.
+    pub(crate) async fn write(
+        self: &Arc<Self>,
+        key: &str,
+        write: Writing,
+        lease: Option<u64>,
+    ) -> Result<bool, BackendError> {
+        let Writing { bytes, ttl, announce } = write;
+        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let notice = announce.then(|| self.notice(Message::Keys(vec![key.to_owned()])));
+        let (notice, concern) = (notice.as_ref(), Concern::Keys(&[key]));
+        match (lease, self.backend.leases()) {
+            (Some(token), Some(leases)) => {
+                self.guarded(concern, leases.commit(token, &write, notice)).await
+            }
+            _ => self.guarded(concern, self.backend.set(&[write], notice)).await.map(|()| true),
+        }
+    }
+
+    /// As [`write`](Self::write) without leases, of many in one request: what came of each.
+    pub(crate) async fn write_each(
+        self: &Arc<Self>,
+        writes: Vec<(String, Writing)>,
+    ) -> Vec<Result<(), BackendError>> {
+        let keys: Vec<&str> = writes.iter().map(|(key, _)| key.as_str()).collect();
+        let mut outcome = match self.free(&keys).await {
+            Ok(free) => {
+                free.into_iter().map(|free| if free { Ok(()) } else { Err(unsettled()) }).collect()
+            }
+            Err(error) => vec![Err(error); keys.len()],
+        };
+        let free = writes.into_iter().zip(&outcome).filter(|(_, outcome)| outcome.is_ok());
+        let free: Vec<_> = free.map(|(write, _)| write).collect();
+        if !free.is_empty() {
+            let mut stored = self.write_free(free).await.into_iter();
+            let places = outcome.iter_mut().filter(|outcome| outcome.is_ok());
+            places.zip(&mut stored).for_each(|(outcome, stored)| *outcome = stored);
+        }
+        self.signals.tell_changes();
+        outcome
+    }
+
+    async fn write_free(&self, writes: Vec<(String, Writing)>) -> Vec<Result<(), BackendError>> {
+        let announced = writes.iter().filter(|(_, write)| write.announce);
+        let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
+        let notice = (!announced.is_empty()).then(|| self.notice(Message::Keys(announced)));
+        let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| Write {
+            key: self.value_key(&key),
+            value: bytes.into(),
+            ttl,
+        };
+        let writes: Vec<Write> = writes.into_iter().map(write).collect();
+        let mut outcome = Vec::new();
+        let storing = async {
+            outcome = self.backend.set_each(&writes, notice.as_ref()).await;
+            worst(outcome.iter().filter_map(|one| one.as_ref().err())).map_or(Ok(()), Err)
+        };
+        match self.tried(storing).await {
+            Err(error) if outcome.is_empty() => vec![Err(error); writes.len()],
+            _ => outcome,
+        }
+    }
+
+    /// Stores a value in the place of the one with the mark `seen`, if that is there. Says whether it was.
+    pub(crate) async fn replace(
+        self: &Arc<Self>,
+        key: &str,
+        seen: [u8; MARK],
+        Writing { bytes, ttl, .. }: Writing,
+    ) -> Result<bool, BackendError> {
+        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        let replacing = self.backend.replace(seen, &write, Some(&notice));
+        self.guarded(Concern::Keys(&[key]), replacing).await
+    }
+
+    /// Removes a key's value at once, and ends its lease.
+    pub(crate) async fn remove(self: &Arc<Self>, key: &str) -> Result<u64, BackendError> {
+        let place = self.value_key(key);
+        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        self.guarded(Concern::Keys(&[key]), self.backend.remove(&[&place], Some(&notice))).await
+    }
+}
