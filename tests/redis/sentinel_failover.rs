@@ -58,6 +58,36 @@ async fn the_master_stands_still_under_load() {
     assert!(book.longest_behind < used + Duration::from_secs(4), "{book:?}");
 }
 
+/// Who began to connect before the failover comes out at the old master, which goes on as if it were one still, and has
+/// missed what the Sentinels said meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_replaced_while_it_was_connected_to_is_left() {
+    let watched = Watched::start(1);
+    let before = watched.master().unwrap();
+    before.stop();
+    let patient = Redis::builder(watched.url()).connect_timeout(Duration::from_secs(30));
+    let connecting = tokio::spawn(async move { patient.connect().await });
+    eventually("another is the master", async || {
+        watched.master().is_some_and(|master| master.port() != before.port())
+    })
+    .await;
+    let is_over = |sentinel: &Sentinel| {
+        let told = sentinel.cli(&["sentinel", "master", MASTER]);
+        !told.contains(&before.port().to_string()) && !told.contains("failover_in_progress")
+    };
+    eventually("all was said", async || watched.sentinels.iter().all(is_over)).await;
+    before.cont();
+    let redis = connecting.await.unwrap().unwrap();
+    let connected = Instant::now();
+    let master = watched.master().unwrap();
+    eventually("the new master is used", async || {
+        let _ = redis.bump("generation").await;
+        master.cli(&["exists", "generation"]) == "1"
+    })
+    .await;
+    assert!(connected.elapsed() < Duration::from_secs(3), "{:?}", connected.elapsed());
+}
+
 /// Nothing dies, and nobody is cut off: the Sentinels just name another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_master_hands_over_under_load() {

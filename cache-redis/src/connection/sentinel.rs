@@ -68,7 +68,8 @@ impl Sentinels {
         opinions.first().is_some_and(|opinion| opinion.node != *node)
     }
 
-    /// Waits until a Sentinel says that there is another master, but no longer than `limit`; whom it names.
+    /// Waits until a Sentinel says that there is another master, but no longer than `limit`; whom it names. `None` at once
+    /// when the link to it is new.
     pub(super) async fn news(
         &self,
         link: &mut Option<PubSubStream>,
@@ -77,6 +78,10 @@ impl Sentinels {
         let until = Instant::now() + limit;
         if link.is_none() {
             *link = timeout(PATIENCE, self.listen()).await.ok().flatten();
+            if link.is_some() {
+                // What they said before, while whoever asks was being connected, nobody heard.
+                return None;
+            }
         }
         let Some(news) = link else {
             sleep_until(until).await;
