@@ -165,6 +165,12 @@ mutant generation-before-the-load $lookup 's/ticket\.stamp\(found\.space, &found
 mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
 mutant generation-for-a-put $put 's/self\.stamp_writes\(&mut begun\)\.await;/let _ = \&mut begun;/'
 
+# What is trusted of what was read.
+mutant trust-ends $core/invalidation/trust.rs 's/asked\.known == now\.known\(moved\)/{ let _ = now.known(moved); true }/'
+mutant trust-ends-with-an-eviction $core/invalidation/trust.rs 's/moved: moved\.load\(Ordering::Acquire\)/moved: { let _ = moved.load(Ordering::Acquire); 0 }/'
+mutant trust-ends-with-the-link $core/invalidation/trust.rs 's/let Self \{ epoch, settled, \.\. \} = \*self;/let Self { settled, .. } = *self;\n        let epoch = 0;/'
+mutant trust-ends-with-what-was-owed $owed 's/self\.list\(\)\.changes/self.list().changes * 0/'
+
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
 mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(id, plan\.site\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'

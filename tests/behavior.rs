@@ -109,6 +109,8 @@ mod transaction_model;
 mod transaction_races;
 #[path = "behavior/transactions.rs"]
 mod transactions;
+#[path = "behavior/trusted_tags.rs"]
+mod trusted_tags;
 #[path = "behavior/two_caches.rs"]
 mod two_caches;
 #[path = "behavior/typed.rs"]

@@ -48,6 +48,7 @@ pub struct Builder {
     wire: Wire,
     listener: Option<Box<dyn CacheListener>>,
     breaker: BreakerLimits,
+    trusts: Duration,
 }
 
 impl std::fmt::Debug for Builder {
@@ -74,6 +75,7 @@ impl Builder {
             wire: Wire::default(),
             listener: None,
             breaker: BreakerLimits::default(),
+            trusts: Duration::ZERO,
         }
     }
 
@@ -175,6 +177,33 @@ impl Builder {
         self
     }
 
+    /// For how long the generations of tags, once they were read from the remote tier, are taken for the current ones. Default:
+    /// zero, they are read with every value that is read there.
+    ///
+    /// A read then asks the remote tier for its value alone, of one node of a cluster instead of several, and goes on for
+    /// so long while the node of a tag's generation is away. In return an eviction of a tag (or [`Cache::clear`]) by
+    /// *another* process is followed by reads of the remote tier as it is by memory: when the bus brings it. Should a message
+    /// be lost without a trace, it is noticed after this time at the latest; while the link of the bus is down, generations are
+    /// read as ever. This process's own evictions, and those of keys, hold at once in any case.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error, MemoryBackend};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Error> {
+    /// # let backend = MemoryBackend::new();
+    /// let cache = Cache::builder()
+    ///     .remote(backend)
+    ///     .trust_tags(Duration::from_secs(2))
+    ///     .build()?;
+    /// # drop(cache);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn trust_tags(mut self, time: Duration) -> Self {
+        self.trusts = time;
+        self
+    }
+
     /// The clock that freshness is measured by. Default: the system's; in a test kit the kit's.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: Clock) -> Self {
@@ -205,6 +234,7 @@ impl Builder {
         let remote = self.remote.clone().map(|backend| {
             Remote::new(backend, (&self.namespace, instance), &self.clock, &signals)
                 .with_breaker(self.breaker)
+                .trusting(self.trusts)
         });
         let cache = self.assemble(memory, remote, signals, instance);
         if let Some(backend) = backend {

@@ -69,6 +69,8 @@ struct List {
     /// What was taken from the list and is being tried: not yet done.
     taken_keys: HashSet<String>,
     taken_wide: Vec<Undone>,
+    /// How often what is owed of more than keys has come or gone.
+    changes: u64,
     /// When it was last tried, what is left was owed to a part of the store that is away.
     parted: bool,
 }
@@ -137,6 +139,11 @@ impl Owed {
         list.parted && list.wide_concerns(concern)
     }
 
+    /// Another answer than before: a generation that was read in between may have moved on.
+    pub(super) fn changes(&self) -> u64 {
+        self.list().changes
+    }
+
     pub(super) fn set_parted(&self, parted: bool) {
         self.list().parted = parted;
     }
@@ -186,9 +193,7 @@ impl List {
     }
 
     fn push(&mut self, Debt { undone, mut writers }: Debt) {
-        if self.wide.iter().any(|debt| debt.undone == Undone::Space) {
-            return;
-        }
+        self.changes += 1;
         match undone {
             Undone::Keys(keys) => {
                 // Any of them may be the one that a writer is about: it is waited for once.
@@ -220,6 +225,7 @@ impl List {
                 }
             }
             Taken::Wide(undone) => {
+                self.changes += 1;
                 if let Some(place) = self.taken_wide.iter().position(|taken| taken == undone) {
                     self.taken_wide.swap_remove(place);
                 }

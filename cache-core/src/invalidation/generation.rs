@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
+use super::trust::{Answered, Asked, Now};
+use crate::clock::Timestamp;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// A tag's current generation, shared with the entries that carry it: validating a hit costs one
@@ -19,6 +21,7 @@ pub(crate) struct Tag {
     generation: AtomicU64,
     /// This process's own evictions of it.
     moved: AtomicU64,
+    answered: Answered,
 }
 
 /// The generations as they were before a load.
@@ -52,6 +55,7 @@ pub(crate) enum Validity {
 pub(crate) struct Generations {
     space: AtomicU64,
     moved: AtomicU64,
+    answered: Answered,
     epoch: AtomicU64,
     /// How often any of these generations moved.
     changes: AtomicU64,
@@ -73,6 +77,7 @@ impl Generations {
             name: name.into(),
             generation: AtomicU64::new(0),
             moved: AtomicU64::new(0),
+            answered: Answered::default(),
         });
         tags.insert(name.into(), Arc::clone(&tag));
         tag
@@ -112,6 +117,41 @@ impl Generations {
         if self.tag(name).generation.fetch_max(generation, Ordering::AcqRel) < generation {
             self.changed();
         }
+    }
+
+    /// What is known before the remote tier is asked for the namespace's generation and those of `tags`; `settled`
+    /// counts the changes of what is owed.
+    pub(crate) fn asking(&self, tags: &[&str], at: Timestamp, settled: u64) -> Vec<Asked> {
+        let now = Now { at, epoch: self.epoch.load(Ordering::Acquire), settled };
+        let tags = tags.iter().map(|name| now.asks(&self.tag(name).moved));
+        std::iter::once(now.asks(&self.moved)).chain(tags).collect()
+    }
+
+    /// The answers to these questions were [learnt](Self::learn_tag).
+    pub(crate) fn answered(&self, tags: &[&str], asked: &[Asked]) {
+        let Some((space, asked)) = asked.split_first() else { return };
+        self.answered.note(*space);
+        tags.iter().zip(asked).for_each(|(name, asked)| self.tag(name).answered.note(*asked));
+    }
+
+    /// The same generations, if all of them were asked for after `since`, nothing is known to have happened to them since,
+    /// and the news of what others do arrive.
+    pub(crate) fn trusted(
+        &self,
+        tags: &[&str],
+        since: Timestamp,
+        settled: u64,
+    ) -> Option<(u64, Vec<u64>)> {
+        let now = Now { at: since, epoch: self.epoch.load(Ordering::Acquire), settled };
+        if !now.epoch.is_multiple_of(2) || !self.answered.holds(&now, &self.moved) {
+            return None;
+        }
+        let tag = |name: &&str| {
+            let tag = self.tag(name);
+            tag.answered.holds(&now, &tag.moved).then(|| tag.generation.load(Ordering::Acquire))
+        };
+        let tags = tags.iter().map(tag).collect::<Option<Vec<_>>>()?;
+        Some((self.space.load(Ordering::Acquire), tags))
     }
 
     /// As [`learn_space`](Self::learn_space), from another process's eviction. It ends also what was loaded

@@ -17,6 +17,7 @@ mod pattern;
 mod reclaim;
 mod schedule;
 mod subject;
+mod trust;
 mod write_through;
 
 pub(crate) use events::Events;

@@ -146,10 +146,15 @@ impl Inner {
         };
         let found = found.inspect_err(|_| self.counters.of(plan.site).remote_errors())?;
         ticket.stamp(found.space, &found.tags);
-        match found.bytes {
-            Some(bytes) => self.decode(plan, codec, ticket, &bytes, &tags, found.space).await,
-            None => Ok(Found::default()),
+        let found = match found.bytes {
+            Some(bytes) => self.decode(plan, codec, ticket, &bytes, &tags, found.space).await?,
+            None => Found::default(),
+        };
+        if found.entry.is_none() && remote.trusts_tags() {
+            // What follows may be a load: it is stored under what the fleet has now.
+            self.stamp_remotely(plan, ticket).await;
         }
+        Ok(found)
     }
 
     /// As [`decode`](Self::decode), for bytes that came later than the generations of the plan's tags:

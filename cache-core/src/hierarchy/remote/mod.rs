@@ -33,6 +33,8 @@ pub(crate) struct Remote {
     breaker: Breaker,
     record: Record,
     settling: tokio::sync::Mutex<()>,
+    /// For how long generations that were read are taken for current.
+    trusts: Duration,
     clock: Clock,
     signals: Arc<Signals>,
 }
@@ -63,6 +65,7 @@ impl Remote {
             breaker: Breaker::new(clock.clone()),
             record,
             settling: tokio::sync::Mutex::new(()),
+            trusts: Duration::ZERO,
             clock: clock.clone(),
             signals: Arc::clone(signals),
         }
@@ -71,6 +74,11 @@ impl Remote {
     pub(crate) fn with_breaker(mut self, limits: BreakerLimits) -> Self {
         self.breaker = self.breaker.with(limits);
         self
+    }
+
+    /// Generations that were read are taken for current so long.
+    pub(crate) fn trusting(self, time: Duration) -> Self {
+        Self { trusts: time, ..self }
     }
 
     /// Shared from now on: what it owes is carried out in the background, too.

@@ -35,13 +35,37 @@ impl Remote {
         let mut places = vec![self.space_key()];
         places.extend(tags.iter().map(|tag| self.tag_key(tag)));
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let asked = generations.asking(tags, self.clock.now(), self.owed.changes());
         let found = self.backend.generations(&places).await?;
         let (space, found) = found.split_first().map_or((0, Vec::new()), |(s, t)| (*s, t.to_vec()));
         generations.learn_space(space);
         for (tag, generation) in tags.iter().zip(&found) {
             generations.learn_tag(tag, *generation);
         }
+        generations.answered(tags, &asked);
         Ok(Found { bytes: None, space, tags: found })
+    }
+
+    /// Whether a read may have come without the fleet's generations of this moment.
+    pub(crate) fn trusts_tags(&self) -> bool {
+        !self.trusts.is_zero()
+    }
+
+    /// The same, for a value that is about to be read: what was read a moment ago may do.
+    async fn known_now(
+        &self,
+        tags: &[&str],
+        generations: &Generations,
+    ) -> Result<Found, BackendError> {
+        let since = self.clock.now().before(self.trusts);
+        let trusted = self
+            .trusts_tags()
+            .then(|| generations.trusted(tags, since, self.owed.changes()))
+            .flatten();
+        match trusted {
+            Some((space, tags)) => Ok(Found { bytes: None, space, tags }),
+            None => self.learn_now(tags, generations).await,
+        }
     }
 
     /// The value's bytes, and the generations as they were before it was read.
@@ -56,7 +80,7 @@ impl Remote {
             let keys = [place.as_str()];
             // Sent together; both are answered in the order they were sent.
             let (found, bytes) =
-                tokio::join!(self.learn_now(tags, generations), self.backend.get_many(&keys));
+                tokio::join!(self.known_now(tags, generations), self.backend.get_many(&keys));
             let mut found = found?;
             found.bytes = bytes?.into_iter().next().flatten();
             Ok(found)
@@ -80,7 +104,7 @@ impl Remote {
         let readable = self.free(&keys).await?;
         let reading = async {
             let (known, bytes) = tokio::join!(
-                self.learn_now(&tags, generations),
+                self.known_now(&tags, generations),
                 self.within_reach(&places, &readable)
             );
             Ok((known?, bytes?))
