@@ -283,11 +283,14 @@ exit $failed
 #   owed-after-the-writes-of-a-put       p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
 #   owed-by-an-overtaken-put             p2_puts_under_way::a_put_that_gave_way_returns_when_the_older_value_is_gone
 #   owed-by-an-overtaken-refresh         p2_overtaken_writes::a_refresh_that_an_older_notice_ends_leaves_no_older_value
+#   owed-by-a-failed-refresh             p2_overtaken_writes::a_refresh_that_the_store_does_not_hear_of_leaves_no_older_value
 #   again-replaced                       p2_overtaken_writes::what_is_read_while_a_refused_refresh_tidies_up_does_not_stay
 #   again-promoted-meanwhile             p2_overtaken_writes::what_is_read_while_a_put_is_written_does_not_stay
 #
-# Not found out, and why it stays:
+# Not found out by either:
 #
+# - `life-ends-the-lease`: the news of the change ends the other process's load as well; the lease is for those whom no
+#   news reaches. The conformance suite asks every store for it (`lease_ends_with_a_replacement`).
 # - `promote-peek-looks-again`, `promote-peek-many-looks-again`: the look and the ticket have no wait between them, so
 #   only threads come in between; and then `promote` and the write's own end see to it, except for a value of the last
 #   100 ms that was never to go to the remote tier.
