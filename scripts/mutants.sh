@@ -307,5 +307,7 @@ exit $failed
 # - `old-value-is-current`: what the leader read before its load is looked at once more when the load has failed.
 #   Whoever gets it asked before the eviction (nobody joins a flight after one), so no promise needs it: it spares a
 #   caller a value that is known to be old.
+# - `trust-ends-with-what-was-owed`: a read has to pass the gate before an eviction fails and be answered before that is made
+#   up for; then what it read would be trusted afterwards. No history of 2,000 seeds has it.
 # - `again-clear`: what follows in a `clear` empties memory and ends the loads as well; it matters where the remote half
 #   fails, and then the owed eviction is carried out before the tier is asked again. Not tried with a test.
