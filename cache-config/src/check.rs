@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::fields::{Algorithm, CacheConfig, Codec, CompressionConfig, Eviction};
 use crate::mistakes::{ConfigError, Mistake, shown};
 use crate::model::{CACHES, Config};
+use crate::place::place;
 use crate::{keys, remote};
 
 impl Config {
@@ -195,7 +196,7 @@ fn tiers(at: &mut At<'_>, own: &CacheConfig, cache: &CacheConfig) {
 fn shared(config: &Config, found: &mut Vec<Mistake>) {
     let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
     for (name, cache) in config.effective().filter(|(_, cache)| remote::is_on(&cache.redis)) {
-        let url = cache.redis.url.map(|url| url.expose().to_owned()).unwrap_or_default();
+        let url = cache.redis.url.map(|url| place(url.expose())).unwrap_or_default();
         let namespace = cache.namespace.unwrap_or_else(|| crate::model::NAMESPACE.to_owned());
         let path = format!("{}namespace", path_of(name));
         if let Some(other) = seen.get(&(url.clone(), namespace.clone())) {
