@@ -195,7 +195,7 @@ fn values_that_can_not_be() {
             "encryption.keys.one = { base64 = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' }",
             "encryption.keys.one (larder.toml): found `one`; wanted a number for an id",
         ),
-        ("encryption.keys.1 = {}", "encryption.keys.1: wanted one of `env`, `file` and `base64`"),
+        ("encryption.keys.1 = {}", "encryption.keys.1 (larder.toml): wanted one of `env`, `file` and `base64`"),
         (
             "encryption.keys.1 = { base64 = 'hunter2' }",
             "encryption.keys.1.base64 (larder.toml): it holds no key; wanted 32 bytes in base64 (`openssl rand -base64 32`)",
