@@ -133,7 +133,7 @@ fn values_that_can_not_be() {
         ),
         (
             "memory.sweep_every = 0",
-            "memory.sweep_every (larder.toml): found zero; wanted some time; leave it out for 10 seconds",
+            "memory.sweep_every (larder.toml): found zero; wanted 1 ms at least; leave it out for 10 seconds",
         ),
         (
             "memory = { max_entries = 1, max_bytes = 1 }",
@@ -149,7 +149,7 @@ fn values_that_can_not_be() {
         ),
         (
             "breaker.cool_down = '0s'",
-            "breaker.cool_down (larder.toml): found zero; wanted some time; leave it out for 1 second",
+            "breaker.cool_down (larder.toml): found zero; wanted 1 ms at least; leave it out for 1 second",
         ),
         (
             "redis.operation_timeout = 0",
@@ -195,7 +195,10 @@ fn values_that_can_not_be() {
             "encryption.keys.one = { base64 = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' }",
             "encryption.keys.one (larder.toml): found `one`; wanted a number for an id",
         ),
-        ("encryption.keys.1 = {}", "encryption.keys.1 (larder.toml): wanted one of `env`, `file` and `base64`"),
+        (
+            "encryption.keys.1 = {}",
+            "encryption.keys.1 (larder.toml): wanted one of `env`, `file` and `base64`",
+        ),
         (
             "encryption.keys.1 = { base64 = 'hunter2' }",
             "encryption.keys.1.base64 (larder.toml): it holds no key; wanted 32 bytes in base64 (`openssl rand -base64 32`)",
@@ -395,6 +398,36 @@ fn numbers_that_are_too_large_for_their_file() {
             "breaker.threshold (larder.toml): found `1e300`; wanted a whole number",
         ),
     ]);
+}
+
+#[test]
+fn times_that_are_as_good_as_none() {
+    each(&[
+        (
+            "memory.sweep_every = 1e-6",
+            "memory.sweep_every (larder.toml): found `1\u{b5}s`; wanted 1 ms at least; leave it out for 10 seconds",
+        ),
+        (
+            "redis.operation_timeout = 1e-9",
+            "redis.operation_timeout (larder.toml): found `1ns`; wanted 1 ms at least; leave it out for the default",
+        ),
+        (
+            "redis.keepalive = '500ms'",
+            "redis.keepalive (larder.toml): found `500ms`; wanted 1 s to 32767 s; leave it out for the default",
+        ),
+        (
+            "redis.keepalive = '10h'",
+            "redis.keepalive (larder.toml): found `36000s`; wanted 1 s to 32767 s; leave it out for the default",
+        ),
+    ]);
+}
+
+#[test]
+fn a_mistake_is_told_once() {
+    each(&[(
+        "redis = { url = 'redis://host', connections = 2000 }",
+        "redis.connections (larder.toml): found `2000`; wanted a number from 1 to 1024",
+    )]);
 }
 
 #[test]
