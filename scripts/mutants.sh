@@ -281,6 +281,7 @@ exit $failed
 #   owed-after-the-writes-before         p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
 #   owed-after-the-writes-of-a-put       p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
 #   owed-by-an-overtaken-put             p2_puts_under_way::a_put_that_gave_way_returns_when_the_older_value_is_gone
+#   owed-by-an-overtaken-refresh         p2_overtaken_writes::a_refresh_that_an_older_notice_ends_leaves_no_older_value
 #   again-replaced                       p2_overtaken_writes::what_is_read_while_a_refused_refresh_tidies_up_does_not_stay
 #   again-promoted-meanwhile             p2_overtaken_writes::what_is_read_while_a_put_is_written_does_not_stay
 #
@@ -291,8 +292,8 @@ exit $failed
 #   100 ms that was never to go to the remote tier.
 # - `bus-spaces-end-what-did-not-ask`: a `clear` also tells the pattern `*`, which ends the same loads a moment later;
 #   that message may be late or lost with the half of the `clear` that failed.
-# - `bus-spaces-are-learnt`: the same message moves this process's own count on, which ends the same entries. Tags and
-#   the namespace are heeded alike.
+# - `bus-spaces-are-learnt`, `bus-tags-are-learnt`: the same message moves this process's own count on, which ends the
+#   same entries.
 # - `lease-takeover-has-twice-the-time`: without it a load that takes longer than one lease, and that a process has
 #   taken over, is only taken over again sooner. Not tried with a test.
 # - `old-value-is-current`: what the leader read before its load is looked at once more when the load has failed.

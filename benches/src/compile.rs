@@ -1,6 +1,9 @@
 //! What cached functions cost at compile time: 200 plain ones, the same under `#[cached]` of larder, and under that of its
 //! most used peer. Each kind is a crate of its own, whose dependencies are built before the clock starts.
 //!
+//! What a library costs by itself (to link, and in the binary) is apart from what each function adds to it: each kind is
+//! built with a few functions as well, and the difference counts.
+//!
 //! ```text
 //! cargo run --release -p benches --bin compile              three rounds, the median of each kind
 //! cargo run --release -p benches --bin compile -- 5 400     rounds, functions
@@ -36,29 +39,49 @@ fn main() {
         },
     ];
     let target = std::env::temp_dir().join("larder-compile-bench");
+    let few = functions / 10;
     for profile in ["dev", "release"] {
-        println!("{profile}, {functions} async functions, median of {rounds} rounds:");
+        println!("{profile}, {few} and {functions} async functions, median of {rounds} rounds:");
         let mut plain = None;
         for kind in &kinds {
-            let project = project(&target, kind, functions);
-            build(&project, &target, profile);
-            let times = (0..rounds).map(|round| {
-                touch(&project, round);
-                build(&project, &target, profile)
-            });
-            let mut times: Vec<Duration> = times.collect();
-            times.sort_unstable();
-            let (time, size) = (times[rounds / 2], size(&target, kind, profile));
-            let (plain_time, plain_size) = *plain.get_or_insert((time, size));
+            let less = Build::new(&target, kind, few, profile, rounds);
+            let more = Build::new(&target, kind, functions, profile, rounds);
+            let added = (functions - few) as f64;
+            let each = (more.seconds - less.seconds) / added;
+            let bytes = (more.bytes - less.bytes) / added;
+            let (plain_each, plain_bytes) = *plain.get_or_insert((each, bytes));
             println!(
-                "{:>12} {:>7.2} s  {:>6.2} ms a function more   {:>9} bytes  {:>6} bytes a function more",
+                "{:>12} {:>6.2} s and {:>6.2} s: {:>6.2} ms a function beyond plain   {:>5.1} and {:>5.1} MB: {:>6.0} bytes",
                 kind.name,
-                time.as_secs_f64(),
-                (time.as_secs_f64() - plain_time.as_secs_f64()) * 1000.0 / functions as f64,
-                size,
-                (size as i64 - plain_size as i64) / functions as i64,
+                less.seconds,
+                more.seconds,
+                (each - plain_each) * 1000.0,
+                less.bytes / 1e6,
+                more.bytes / 1e6,
+                bytes - plain_bytes,
             );
         }
+    }
+}
+
+/// So many functions of a kind, built.
+struct Build {
+    seconds: f64,
+    bytes: f64,
+}
+
+impl Build {
+    fn new(target: &Path, kind: &Kind, functions: usize, profile: &str, rounds: usize) -> Self {
+        let project = project(target, kind, functions);
+        build(&project, target, profile);
+        let times = (0..rounds).map(|round| {
+            touch(&project, round);
+            build(&project, target, profile)
+        });
+        let mut times: Vec<Duration> = times.collect();
+        times.sort_unstable();
+        let bytes = size(target, kind, functions, profile) as f64;
+        Self { seconds: times[rounds / 2].as_secs_f64(), bytes }
     }
 }
 
@@ -71,10 +94,10 @@ fn template(at: usize) -> String {
 }
 
 fn project(target: &Path, kind: &Kind, functions: usize) -> PathBuf {
-    let project = target.join(kind.name);
+    let project = target.join(format!("{}-{functions}", kind.name));
     std::fs::create_dir_all(project.join("src")).unwrap();
     let manifest = format!(
-        "[package]\nname = \"bench-{}\"\nedition = \"2024\"\n\n[dependencies]\ntokio = {{ version = \"1\", features = [\"rt\", \"macros\"] }}\n{}\n\n[workspace]\n",
+        "[package]\nname = \"bench-{}-{functions}\"\nedition = \"2024\"\n\n[dependencies]\ntokio = {{ version = \"1\", features = [\"rt\", \"macros\"] }}\n{}\n\n[workspace]\n",
         kind.name, kind.dependency
     );
     std::fs::write(project.join("Cargo.toml"), manifest).unwrap();
@@ -118,8 +141,8 @@ fn build(project: &Path, target: &Path, profile: &str) -> Duration {
     began.elapsed()
 }
 
-fn size(target: &Path, kind: &Kind, profile: &str) -> u64 {
+fn size(target: &Path, kind: &Kind, functions: usize, profile: &str) -> u64 {
     let folder = if profile == "dev" { "debug" } else { profile };
-    let binary = target.join("target").join(folder).join(format!("bench-{}", kind.name));
+    let binary = target.join("target").join(folder).join(format!("bench-{}-{functions}", kind.name));
     std::fs::metadata(binary).unwrap().len()
 }

@@ -118,6 +118,32 @@ async fn what_is_read_while_a_put_is_written_does_not_stay() {
     assert_eq!(found(&cache).await, Some(2));
 }
 
+/// The news of an eviction that was before the refresh ends its load, so it stores nothing: but what it was to replace is
+/// gone when it returns.
+#[tokio::test]
+async fn a_refresh_that_an_older_notice_ends_leaves_no_older_value() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let theirs = gated.another();
+    let (cache, evicting) = (gated.cache(&clock), theirs.cache(&clock));
+    let origin = Origin::at(&clock);
+    let notice = theirs.hold(Before("publish"));
+    let eviction = tokio::spawn(async move { evicting.evict_pattern("ro*").await });
+    notice.arrived().await;
+    gated.another().cache(&clock).insert("row", 1u64).await.unwrap();
+    turns().await;
+    origin.set(2);
+    origin.hold(1);
+    let refresh = refreshing(&cache, &origin);
+    origin.held().await;
+    notice.open();
+    soon(eviction).await.unwrap().unwrap();
+    turns().await;
+    origin.release(1);
+    assert_eq!(soon(refresh).await.unwrap(), Ok(2));
+    assert_ne!(found(&cache).await, Some(1));
+}
+
 /// The refresh comes while the put asks for generations: it ends loads, not the put's ticket.
 #[tokio::test]
 async fn a_put_survives_a_refresh_that_fails() {

@@ -149,7 +149,7 @@ impl Cache {
         }
         let plans = ids.iter().map(plan).collect();
         let shape = Found::of((&Probe::<Result<HashMap<I, T>, E>>::new()).shape());
-        let rules = Rules::new(shape, Some(coder::<T>()));
+        let rules = Rules::by_hand(shape, Some(coder::<T>()));
         let asking = Asking { target: Target::Handle(self.clone()), plans };
         let found = ids.iter().map(|_| None).collect();
         in_foreground(Wanted { asking, rules, ids, found }, load).await.output

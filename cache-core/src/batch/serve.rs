@@ -15,7 +15,7 @@ use super::{Answered, Asking};
 use crate::call::Rules;
 use crate::observe::Spans;
 use crate::registry::complain;
-use crate::strategy::{Mode, Plan, Reading, Seat, Table};
+use crate::strategy::{Mode, Plan, Seat, Table, reading};
 use crate::value::CacheValue;
 use crate::{Cached, Error, Source};
 
@@ -91,7 +91,7 @@ where
             seat: Seat::new(&table),
             behind: Arc::clone(&behind),
         };
-        let item = Reading::new(Arc::clone(&inner), plan, rules, member);
+        let item = reading(Arc::clone(&inner), plan, rules, member);
         items.push(async move { (at, item.await) });
     }
     let load = |ids: Vec<G::Id>| {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::FetchEach;
 use super::ids::{KeyOf, Pairs};
-use crate::value::{CacheValue, Fails, KeepsErrors, NoValue, Shape, SharedFailure, Tells};
+use crate::value::{Fails, KeepsErrors, NoValue, Shape, SharedFailure, Tells};
 use crate::{Error, TimedOut};
 
 /// Why an item has no value.
@@ -151,7 +151,7 @@ macro_rules! item_shape {
     ($name:ident, $value:ty) => {
         impl<S, I> Shape for $name<S, I>
         where
-            S: Shape<Output: 'static, Value: Pairs<Value: CacheValue>> + 'static,
+            S: Shape<Output: 'static, Value: Pairs> + 'static,
             I: Clone + 'static,
         {
             type Output = Result<$value, Unmet<S::Output>>;
@@ -206,7 +206,7 @@ where
 
 impl<S, I> Each for Found<S, I>
 where
-    S: Shape<Output: 'static, Value: Pairs<Key = I, Value: CacheValue>> + 'static,
+    S: Shape<Output: 'static, Value: Pairs<Key = I>> + 'static,
     I: Clone + 'static,
 {
     type Id = I;
@@ -230,7 +230,7 @@ where
 
 impl<S, I> Each for Asked<S, I>
 where
-    S: Shape<Output: 'static, Value: Pairs<Key = I, Value: CacheValue>> + 'static,
+    S: Shape<Output: 'static, Value: Pairs<Key = I>> + 'static,
     I: Clone + 'static,
 {
     type Id = I;

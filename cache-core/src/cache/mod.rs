@@ -36,7 +36,7 @@ use crate::memory::MemoryTier;
 use crate::observe::{Counters, Moment, Signals};
 use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::Switch;
-use crate::strategy::{Chance, Flights, Plan, Reading, Work};
+use crate::strategy::{Chance, Flights, Plan, Work, reading};
 use crate::value::{Probe, ShapeResult};
 use crate::{Error, Policy};
 
@@ -154,9 +154,8 @@ impl Cache {
         T: RemoteValue,
         E: 'static,
     {
-        let shape = (&Probe::<Result<T, E>>::new()).shape();
-        let rules = Rules::new(shape, plan.codec);
-        Reading::new(Arc::clone(&self.inner), plan, rules, work).await.value
+        let rules = Rules::by_hand((&Probe::<Result<T, E>>::new()).shape(), plan.codec);
+        reading(Arc::clone(&self.inner), plan, rules, work).await.value
     }
 }
 

@@ -5,14 +5,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::load::Loading;
-use super::{Call, Load, Rules, Tags, Target, Whole};
+use super::{Call, Front, Load, Rules, Tags, Target, Whole};
 use crate::cache::Cache;
 use crate::cell::CachedCell;
 use crate::key::{KeyBuf, enclosing};
 use crate::policy::Held;
 use crate::site::Site;
-use crate::strategy::{Mode, Once, Plan, Refreshing, Work};
-use crate::value::{CacheValue, Shape};
+use crate::strategy::{Doing, Mode, Once, Plan, Refreshing, Work};
+use crate::value::Shape;
 
 /// What an expansion starts from: site and key.
 #[derive(Debug)]
@@ -98,7 +98,6 @@ impl Fetch {
     pub fn call<S, M, F>(self, rules: Rules<S>, load: M) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
-        S::Value: CacheValue,
         M: FnOnce() -> F,
         F: Future<Output = S::Output>,
     {
@@ -115,7 +114,6 @@ impl Fetch {
     ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
-        S::Value: CacheValue,
         M: FnOnce(A) -> F,
         F: Future<Output = S::Output>,
         G: FnOnce(A) -> H,
@@ -128,7 +126,6 @@ impl Fetch {
     pub fn call_sync<S, M>(self, rules: Rules<S>, load: M) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
-        S::Value: CacheValue,
         M: FnOnce() -> S::Output,
     {
         let mut this = self;
@@ -139,19 +136,11 @@ impl Fetch {
     fn work<S, W>(mut self, rules: Rules<S>, work: W) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
-        S::Value: CacheValue,
         W: Work<S::Output>,
     {
         self.plan.codec = rules.codec;
-        let load = Loading { rules, work: Some(work), reading: None };
-        Call {
-            whole: Whole {
-                plan: self.plan,
-                target: self.target,
-                load,
-                polled: false,
-                tenant: None,
-            },
-        }
+        let load = Loading { rules, body: Doing::Not(work), reading: None };
+        let front = Front { plan: self.plan, target: self.target, tenant: None };
+        Call { whole: Whole { front, load, polled: false } }
     }
 }

@@ -2,16 +2,13 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{Cached, Judge, Rules, Source, Target};
+use super::{Cached, Front, Judge, Rules, Source};
 use crate::cache::Inner;
-use crate::key::KeyId;
-use crate::policy::Policy;
-use crate::site::Site;
-use crate::strategy::{Look, Plan, Reading, Work};
+use crate::scope;
+use crate::strategy::{Body, Doing, Look, Mode, Reading, Work};
 use crate::value::{CacheValue, Shape};
 
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
@@ -56,57 +53,28 @@ pub trait Load: Unpin {
     /// Whether the output is a failure, which is not cached.
     #[doc(hidden)]
     fn is_failure(output: Self::Output) -> bool;
+    /// The whole of a hit.
     #[doc(hidden)]
-    fn hit(&self, inside: &Inside<'_>) -> First<Self::Output>;
+    fn first(&self, front: &mut Front) -> Option<Cached<Self::Output>>;
     /// What the function's rules say of a value that is put.
     #[doc(hidden)]
     fn judge(&self) -> Judge;
     #[doc(hidden)]
-    fn run(&mut self, outside: Outside<'_>, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
+    fn run(&mut self, front: &Front, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
 }
 
-/// What the first look at the memory tier brings.
-#[derive(Debug)]
-pub enum First<O> {
-    /// The whole of a hit.
-    Hit(Cached<O>),
-    /// A fresh value that is to be refreshed early: chance has decided.
-    Early,
-    /// Something else is to be done.
-    Miss,
-}
-
-/// What [`Load::hit`] gets.
-#[derive(Debug)]
-pub struct Inside<'a> {
-    pub(super) inner: &'a Inner,
-    pub(super) id: KeyId,
-    pub(super) policy: &'a Policy,
-    pub(super) site: Option<&'static Site>,
-}
-
-/// What [`Load::run`] gets.
-#[derive(Debug)]
-pub struct Outside<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) target: &'a Target,
-}
-
+/// The load of a call, and the read once there is no hit. What is compiled for each function hands on, to what is
+/// compiled for each type of output.
 pub(super) struct Loading<S: Shape, W: Work<S::Output>> {
     pub(super) rules: Rules<S>,
-    pub(super) work: Option<W>,
-    pub(super) reading: Option<Box<Reading<S, W>>>,
+    pub(super) body: Doing<S::Output, W>,
+    pub(super) reading: Option<Box<Reading<S>>>,
 }
 
 // Nothing in it is pinned in place: what runs is boxed.
 impl<S: Shape, W: Work<S::Output>> Unpin for Loading<S, W> {}
 
-impl<S, W> Load for Loading<S, W>
-where
-    S: Shape<Output: 'static>,
-    S::Value: CacheValue,
-    W: Work<S::Output>,
-{
+impl<S: Shape, W: Work<S::Output>> Load for Loading<S, W> {
     type Output = S::Output;
 
     fn is_failure(output: S::Output) -> bool {
@@ -114,40 +82,116 @@ where
     }
 
     #[inline]
-    fn hit(&self, inside: &Inside<'_>) -> First<S::Output> {
-        match inside.inner.look::<S::Value>(inside.id, inside.policy, false) {
-            Look::Hit(hit) if hit.source == Source::Memory => {
-                inside.inner.counters.of(inside.site).memory_hits();
-                First::Hit(hit.map(S::join))
-            }
-            Look::Renew(hit) if hit.source == Source::Memory => First::Early,
-            _ => First::Miss,
-        }
+    fn first(&self, front: &mut Front) -> Option<Cached<S::Output>> {
+        (self.rules.paths?.first)(front)
     }
 
     fn judge(&self) -> Judge {
         self.rules.judge()
     }
 
-    fn run(&mut self, outside: Outside<'_>, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
-        let Self { rules, work, reading } = self;
-        if let Some(work) = work.take() {
-            let plan = outside.plan.clone();
-            let begun = match outside.target.inner() {
-                Ok(inner) => Ok(Reading::new(inner, plan, *rules, work)),
-                Err(error) => Reading::uncached(error, &plan, *rules, work),
+    fn run(&mut self, front: &Front, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
+        let Self { rules, body, reading } = self;
+        match rules.paths {
+            Some(paths) => (paths.rest)(front, *rules, reading, body, cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// The ways of a call, compiled for each type of output.
+pub(crate) struct Paths<S: Shape> {
+    first: fn(&mut Front) -> Option<Cached<S::Output>>,
+    rest: Rest<S>,
+}
+
+type Rest<S> = fn(
+    &Front,
+    Rules<S>,
+    &mut Option<Box<Reading<S>>>,
+    &mut dyn Body<<S as Shape>::Output>,
+    &mut Context<'_>,
+) -> Poll<Cached<<S as Shape>::Output>>;
+
+impl<S> Paths<S>
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
+    pub(super) const fn new() -> Self {
+        Self { first: first::<S>, rest: rest::<S> }
+    }
+}
+
+/// One look at the memory tier, if that is what the call is to begin with.
+fn first<S>(front: &mut Front) -> Option<Cached<S::Output>>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    let Front { plan, target, .. } = front;
+    if plan.mode != Mode::Normal {
+        return None;
+    }
+    let id = plan.key.id();
+    let look = |inner: &Inner| {
+        if scope::shadowed(inner, plan) {
+            return None;
+        }
+        match inner.look::<S::Value>(id, &plan.policy, false) {
+            Look::Hit(hit) if hit.source == Source::Memory => {
+                inner.counters.of(plan.site).memory_hits();
+                Some(First::Hit(hit.map(S::join)))
+            }
+            Look::Renew(hit) if hit.source == Source::Memory => Some(First::Early),
+            _ => None,
+        }
+    };
+    match target.with(look)? {
+        First::Hit(hit) => Some(hit),
+        First::Early => {
+            plan.drawn = true;
+            None
+        }
+    }
+}
+
+/// What the first look at the memory tier brings, if anything.
+enum First<O> {
+    Hit(Cached<O>),
+    /// A fresh value that is to be refreshed early: chance has decided.
+    Early,
+}
+
+/// All that is no hit.
+#[cold]
+fn rest<S>(
+    front: &Front,
+    rules: Rules<S>,
+    reading: &mut Option<Box<Reading<S>>>,
+    body: &mut dyn Body<S::Output>,
+    cx: &mut Context<'_>,
+) -> Poll<Cached<S::Output>>
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
+    let reading = match reading {
+        Some(reading) => reading,
+        None => {
+            let plan = front.plan.clone();
+            let begun = match front.target.inner() {
+                Ok(inner) => Ok(Reading::new(inner, plan, rules, body)),
+                Err(error) => Reading::uncached(error, &plan, rules),
             };
             match begun {
-                Ok(begun) => *reading = Some(Box::new(begun)),
+                Ok(begun) => reading.insert(Box::new(begun)),
                 Err(value) => {
                     let (source, age) = (Source::Refused, Duration::ZERO);
                     return Poll::Ready(Cached { value, source, age });
                 }
             }
         }
-        match reading {
-            Some(reading) => Pin::new(&mut **reading).poll(cx),
-            None => Poll::Pending,
-        }
-    }
+    };
+    reading.poll(body, cx)
 }

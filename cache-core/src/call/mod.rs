@@ -20,7 +20,6 @@ pub(crate) use direct::boxed_future;
 pub use direct::{Peek, Put};
 pub use fetch::Fetch;
 pub use load::{Captures, Known, Load, awaited};
-use load::{First, Inside, Outside};
 pub use origin::{Cached, Source};
 pub(crate) use rules::Verdict;
 pub use rules::{Judge, Rules};
@@ -30,12 +29,10 @@ pub use target::{IntoCache, IntoTtl};
 pub(crate) use tenant::enter;
 
 use crate::Error;
-use crate::cache::Inner;
 use crate::invalidation::Evict;
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
 use crate::registry;
-use crate::scope;
 use crate::strategy::{Mode, Plan};
 use crate::value::CacheValue;
 
@@ -62,10 +59,16 @@ pub struct Call<L> {
 
 /// What [`Call`]s of functions with any output have in common; see there.
 pub struct Whole<L> {
-    plan: Plan,
-    target: Target,
+    front: Front,
     load: L,
     polled: bool,
+}
+
+/// What a call asks for and where, whatever its function is.
+#[derive(Debug)]
+pub struct Front {
+    plan: Plan,
+    target: Target,
     /// Applied when the call is carried out, so that directions may come in any order: a key that is
     /// given after the tenant must not leave it.
     tenant: Option<Box<Result<TenantPrefix, Error>>>,
@@ -73,17 +76,19 @@ pub struct Whole<L> {
 
 impl<L> fmt::Debug for Call<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("key", &self.whole.plan.key.as_str()).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("key", &self.whole.front.plan.key.as_str())
+            .finish_non_exhaustive()
     }
 }
 
 impl<L> fmt::Debug for Whole<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Whole").field("key", &self.plan.key.as_str()).finish_non_exhaustive()
+        f.debug_struct("Whole").field("key", &self.front.plan.key.as_str()).finish_non_exhaustive()
     }
 }
 
-impl<L> Whole<L> {
+impl Front {
     /// Where and what, with all directions applied.
     fn directed(&self) -> (Target, Plan) {
         let (mut target, mut plan) = (self.target.clone(), self.plan.clone());
@@ -97,47 +102,30 @@ impl<L> Whole<L> {
 impl<L: Load> Whole<L> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
-        if let Some(tenant) = self.tenant.take() {
-            tenant::enter(&tenant, &mut self.target, &mut self.plan);
-        }
-        let Self { plan, target, load, polled, .. } = self;
-        if plan.mode == Mode::Normal && !*polled {
-            // The whole of a hit.
-            let id = plan.key.id();
-            let look = |inner: &Inner| match scope::shadowed(inner, plan) {
-                true => None,
-                false => {
-                    Some(load.hit(&Inside { inner, id, policy: &plan.policy, site: plan.site }))
-                }
-            };
-            match target.with(look) {
-                Some(First::Hit(hit)) => return Poll::Ready(hit),
-                Some(First::Early) => plan.drawn = true,
-                Some(First::Miss) | None => {}
+        let Self { front, load, polled } = self;
+        if !std::mem::replace(polled, true) {
+            if let Some(tenant) = front.tenant.take() {
+                tenant::enter(&tenant, &mut front.target, &mut front.plan);
+            }
+            if let Some(hit) = load.first(front) {
+                return Poll::Ready(hit);
             }
         }
-        *polled = true;
-        self.run(cx)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn run(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
-        self.load.run(Outside { plan: &self.plan, target: &self.target }, cx)
+        load.run(front, cx)
     }
 
     fn read_as<T: CacheValue>(&self) -> Peek<T> {
-        let (target, plan) = self.directed();
+        let (target, plan) = self.front.directed();
         Peek::new(target, plan)
     }
 
     fn write<T: CacheValue>(&self, value: T) -> Put {
-        let (target, plan) = self.directed();
+        let (target, plan) = self.front.directed();
         Put::new(target, plan, value, self.load.judge())
     }
 
     fn forget(&self) -> Evict {
-        let (target, plan) = self.directed();
+        let (target, plan) = self.front.directed();
         Evict::new(target, plan.key)
     }
 
@@ -204,7 +192,7 @@ impl<L: Load> Call<L> {
 impl<L> Call<L> {
     /// Where the call reads and what, without the load.
     pub(crate) fn into_parts(self) -> (Target, Plan) {
-        self.whole.directed()
+        self.whole.front.directed()
     }
 }
 
@@ -213,15 +201,15 @@ impl<L: Load> Call<L> {
     /// nothing any more. A call that is to bypass the cache, or whose function's `skip_if` says so, still
     /// does.
     pub fn refresh(mut self) -> Self {
-        if self.whole.plan.mode != Mode::Bypass {
-            self.whole.plan.mode = Mode::Refresh;
+        if self.whole.front.plan.mode != Mode::Bypass {
+            self.whole.front.plan.mode = Mode::Refresh;
         }
         self
     }
 
     /// Loads beside the cache: it is neither read nor written, and nobody is waited for.
     pub fn bypass(mut self) -> Self {
-        self.whole.plan.mode = Mode::Bypass;
+        self.whole.front.plan.mode = Mode::Bypass;
         self
     }
 
@@ -232,8 +220,8 @@ impl<L: Load> Call<L> {
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
             Ok(ttl) => {
-                let policy = self.whole.plan.policy.ttl(ttl);
-                self.whole.plan.policy = Held::Own(Arc::new(policy));
+                let policy = self.whole.front.plan.policy.ttl(ttl);
+                self.whole.front.plan.policy = Held::Own(Arc::new(policy));
             }
             Err(error) => registry::complain("a call keeps its function's ttl", &error),
         }
@@ -242,17 +230,17 @@ impl<L: Load> Call<L> {
 
     /// Another key than the function's own: the whole text below the namespace.
     pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
-        self.whole.plan.key = key.into();
+        self.whole.front.plan.key = key.into();
         // What is under a name that others can have is not the cell's.
-        self.whole.plan.cell = None;
+        self.whole.front.plan.cell = None;
         self
     }
 
     /// Another cache: a handle, or a name.
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
         // What was refused is refused in every cache.
-        if !matches!(self.whole.target, Target::Refused(_)) {
-            self.whole.target = cache.into_target();
+        if !matches!(self.whole.front.target, Target::Refused(_)) {
+            self.whole.front.target = cache.into_target();
         }
         self
     }
@@ -290,7 +278,7 @@ pub struct Traced<L>(Call<L>);
 impl<L> Traced<L> {
     /// The key it reads; once it was polled with all directions applied.
     pub(crate) fn key(&self) -> &str {
-        self.0.whole.plan.key.as_str()
+        self.0.whole.front.plan.key.as_str()
     }
 }
 

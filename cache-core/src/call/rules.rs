@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::load::Paths;
 use crate::Error;
 use crate::codec::Coder;
 use crate::policy::{OnError, Policy};
@@ -20,6 +21,8 @@ pub struct Rules<S: Shape> {
     pub(crate) refused: Option<fn(Error) -> S::Output>,
     /// Whether a failure that is shared can be an output.
     pub(crate) takes: fn(&SharedFailure) -> bool,
+    /// The ways of a call. What is done by hand has its own.
+    pub(crate) paths: Option<&'static Paths<S>>,
 }
 
 impl<S: Shape> Clone for Rules<S> {
@@ -36,12 +39,26 @@ impl<S: Shape> std::fmt::Debug for Rules<S> {
     }
 }
 
-impl<S: Shape> Rules<S> {
+impl<S> Rules<S>
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
     /// Every value is kept, in every tier that `codec` allows.
-    pub const fn new(_: S, codec: Option<Coder>) -> Self {
+    ///
+    /// This alone demands of the value that it can be cached, so that rustc says once if it can't: a demand of the call
+    /// would also be one of the type that the function returns.
+    pub const fn new(shape: S, codec: Option<Coder>) -> Self {
+        Self { paths: Some(const { &Paths::new() }), ..Self::by_hand(shape, codec) }
+    }
+}
+
+impl<S: Shape> Rules<S> {
+    /// The same for what is no call.
+    pub(crate) const fn by_hand(_: S, codec: Option<Coder>) -> Self {
         let takes = |failure: &SharedFailure| S::unshare(failure).is_some();
-        let (absent, keeps, unless) = (None, None, None);
-        Self { codec, absent, keeps, unless, timed_out: None, refused: None, takes }
+        let (absent, keeps, unless, paths) = (None, None, None, None);
+        Self { codec, absent, keeps, unless, timed_out: None, refused: None, takes, paths }
     }
 
     /// What counts as `None` for `none_ttl`.
@@ -118,9 +135,12 @@ where
             timed_out: self.timed_out.map(|_| timed_out),
             refused: self.refused.map(|_| refused),
             takes,
+            paths: None,
         }
     }
+}
 
+impl<S: Shape> Rules<S> {
     pub(crate) fn verdict(&self, value: &S::Value, policy: &Policy) -> Verdict {
         let Self { absent, keeps, unless, .. } = self;
         if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {

@@ -21,7 +21,7 @@ impl<L: Load> Call<L> {
     /// get_plan(&db).tenant("acme").evict().await?;
     /// ```
     pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
-        self.whole.tenant = Some(Box::new(TenantPrefix::of(name.as_ref())));
+        self.whole.front.tenant = Some(Box::new(TenantPrefix::of(name.as_ref())));
         self
     }
 }

@@ -27,7 +27,7 @@ impl Wire {
         forged: &Forged<'_>,
     ) -> Result<Vec<u8>, String> {
         let Forged { codec, compression, length, payload } = *forged;
-        let fingerprint = (coder::<T>().fingerprint)(codec);
+        let fingerprint = (coder::<T>().0.fingerprint)(codec);
         let form = Form { codec: codec.id(), fingerprint, compression, length };
         let head = postcard::to_stdvec(&(form, forever())).map_err(|error| error.to_string())?;
         self.seal.close(Place { namespace, key }, &[&head, payload].concat())

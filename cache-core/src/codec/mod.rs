@@ -48,7 +48,9 @@ use crate::value::{CacheValue, Shape};
 
 /// A type's way to bytes and back, the type erased: the engine behind it is compiled once.
 #[derive(Clone, Copy)]
-pub struct Coder {
+pub struct Coder(&'static Table);
+
+struct Table {
     encode: fn(&dyn Any, Codec) -> Result<Vec<u8>, String>,
     decode: fn(&[u8], Codec, Frame) -> Option<Stored>,
     fingerprint: fn(Codec) -> u64,
@@ -115,8 +117,15 @@ pub fn local() -> Option<Coder> {
 }
 
 pub(crate) fn coder<V: RemoteValue>() -> Coder {
-    let fingerprint = |codec: Codec| schema::of::<V>(codec).fingerprint;
-    Coder { encode: encode::<V>, decode: decode::<V>, fingerprint }
+    Coder(
+        const {
+            &Table {
+                encode: encode::<V>,
+                decode: decode::<V>,
+                fingerprint: |codec| schema::of::<V>(codec).fingerprint,
+            }
+        },
+    )
 }
 
 fn encode<V: RemoteValue>(value: &dyn Any, codec: Codec) -> Result<Vec<u8>, String> {

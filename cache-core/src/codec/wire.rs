@@ -59,7 +59,7 @@ impl Wire {
         envelope: &Envelope,
         value: &dyn Any,
     ) -> Result<Vec<u8>, String> {
-        let payload = (coder.encode)(value, self.codec)?;
+        let payload = (coder.0.encode)(value, self.codec)?;
         let length = payload.len();
         if length > self.limit {
             let limit = self.limit;
@@ -68,7 +68,7 @@ impl Wire {
         let (compression, payload) = self.compression.pack(payload);
         let form = Form {
             codec: self.codec.id(),
-            fingerprint: (coder.fingerprint)(self.codec),
+            fingerprint: (coder.0.fingerprint)(self.codec),
             compression,
             length: length as u64,
         };
@@ -112,7 +112,7 @@ impl Wire {
         let contents = self.seal.open(Place { namespace, key }, bytes).ok_or(Foreign::Damaged)?;
         let ((form, envelope), payload) = head(&contents).ok_or(Foreign::Damaged)?;
         let codec = Codec::of_id(form.codec).ok_or(Foreign::Damaged)?;
-        if form.fingerprint != (coder.fingerprint)(codec) {
+        if form.fingerprint != (coder.0.fingerprint)(codec) {
             return Err(Foreign::Schema);
         }
         if !usize::try_from(form.length).is_ok_and(|length| length <= self.limit) {
@@ -131,7 +131,7 @@ fn head(contents: &[u8]) -> Option<((Form, Envelope), usize)> {
 impl Opened<'_> {
     /// The entry; `None` if the payload is not what its header says.
     pub(crate) fn decode(self, frame: Frame) -> Option<Stored> {
-        (self.coder.decode)(&self.payload()?, self.codec, frame)
+        (self.coder.0.decode)(&self.payload()?, self.codec, frame)
     }
 
     pub(super) fn payload(&self) -> Option<Cow<'_, [u8]>> {

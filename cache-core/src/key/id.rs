@@ -1,9 +1,8 @@
 //! A key's identity in memory.
 
-use std::hash::Hasher;
 use std::sync::OnceLock;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 
 /// The keyed 128-bit hash of a key's text.
 ///
@@ -23,9 +22,7 @@ impl KeyId {
     pub(crate) fn of_bytes(text: &[u8]) -> Self {
         static SECRET: OnceLock<(u64, u64)> = OnceLock::new();
         let (a, b) = *SECRET.get_or_init(|| (random(), random()));
-        let mut hasher = SipHasher13::new_with_keys(a, b);
-        hasher.write(text);
-        Self(hasher.finish128().as_u128())
+        Self(SipHasher13::new_with_keys(a, b).hash(text).as_u128())
     }
 
     /// The half that maps and shards use.

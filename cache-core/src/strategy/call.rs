@@ -1,14 +1,15 @@
 //! The caller's side of a read: the function's body and its output, beside the engine that knows values only.
 //!
-//! All here that depends on the function is small, since it is compiled for each of them.
+//! Compiled for each type of output; what is compiled for each function is in [`body`](super::body).
 
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tracing::{Instrument, Span};
 
+use super::body::{Body, Doing};
 use super::desk::{Ask, Desk, Wanted};
 use super::plan::{Mode, Plan};
 use super::read::read;
@@ -23,271 +24,182 @@ use crate::{Cached, Error, Source};
 /// Everything that may happen to a read of a value.
 type Engine<V> = BoxFuture<'static, Cached<Bared<V>>>;
 
-/// A read that the memory tier could not answer. Without a cache it loads.
-pub(crate) struct Reading<S: Shape, W: Work<S::Output>> {
+/// Makes an output that says that there is no value.
+type Absent<O> = Option<fn() -> O>;
+
+/// A read that the memory tier could not answer. The body is lent to each poll.
+pub(crate) struct Reading<S: Shape> {
+    /// Without a cache there is none: the body runs.
     engine: Option<Engine<S::Value>>,
     desk: Desk<Bared<S::Value>>,
-    body: Body<S, W>,
-}
-
-// Nothing in it is pinned in place: futures are boxed.
-impl<S: Shape, W: Work<S::Output>> Unpin for Reading<S, W> {}
-
-/// The function's body.
-struct Body<S: Shape, W: Work<S::Output>> {
     rules: Rules<S>,
-    work: Option<W>,
-    running: Running<S::Output, W::Load>,
     spans: Option<Spans>,
-    /// What the work runs in.
+    /// What the load runs in.
     span: Span,
     /// How to make an output that says that there is no value, if the load said so.
     absent: Absent<S::Output>,
 }
 
-/// A load that is under way in the caller's task.
-enum Running<O, L> {
-    No,
-    Here(Pin<Box<L>>),
-    /// It goes on without the caller.
-    Along(BoxFuture<'static, O>),
-}
-
-impl<S, W> Reading<S, W>
+/// A read together with its body.
+pub(crate) fn reading<S, W>(
+    inner: Arc<Inner>,
+    plan: Plan,
+    rules: Rules<S>,
+    work: W,
+) -> impl Future<Output = Cached<S::Output>> + Unpin
 where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,
     W: Work<S::Output>,
 {
-    pub(crate) fn new(inner: Arc<Inner>, plan: Plan, rules: Rules<S>, work: W) -> Self {
+    let mut body = Doing::Not(work);
+    let mut reading = Reading::new(inner, plan, rules, &body);
+    poll_fn(move |cx| reading.poll(&mut body, cx))
+}
+
+impl<S> Reading<S>
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        plan: Plan,
+        rules: Rules<S>,
+        body: &dyn Body<S::Output>,
+    ) -> Self {
         let desk = Desk::new();
-        let ask = Ask { desk: desk.clone(), detaches: work.detaches(), seat: work.seat() };
+        let ask = Ask { desk: desk.clone(), detaches: body.detaches(), seat: body.seat() };
         // The items of a batch load together, in one span of the batch's.
         let spans = ask.seat.is_none().then(|| Spans::new(&inner, plan.site));
-        let body = Body::new(rules, work, spans);
-        let engine = Some(engine(inner, plan, rules.bare(), ask));
-        Self { engine, desk, body }
+        let bare = rules.bare();
+        let engine: Engine<S::Value> = boxed(|| read::<Bare<S::Value>>(inner, plan, bare, ask));
+        Self { engine: Some(engine), desk, rules, spans, span: Span::none(), absent: None }
     }
 
     /// Without a cache: a load, unless that counts as an error.
-    pub(crate) fn uncached(
-        error: Error,
-        plan: &Plan,
-        rules: Rules<S>,
-        work: W,
-    ) -> Result<Self, S::Output> {
+    pub(crate) fn uncached(error: Error, plan: &Plan, rules: Rules<S>) -> Result<Self, S::Output> {
         if let Some(refused) = rules.refusal(&plan.policy).filter(|_| plan.mode != Mode::Bypass) {
             return Err(refused(error));
         }
-        let mut body = Body::new(rules, work, None);
-        body.start(false);
-        Ok(Self { engine: None, desk: Desk::new(), body })
+        let (spans, span, absent) = (None, Span::none(), None);
+        Ok(Self { engine: None, desk: Desk::new(), rules, spans, span, absent })
     }
-}
 
-fn engine<V: CacheValue>(
-    inner: Arc<Inner>,
-    plan: Plan,
-    rules: Rules<Bare<V>>,
-    ask: Ask<Bared<V>>,
-) -> Engine<V> {
-    boxed(|| read::<Bare<V>>(inner, plan, rules, ask))
-}
-
-impl<S, W> Future for Reading<S, W>
-where
-    S: Shape<Output: 'static>,
-    S::Value: CacheValue,
-    W: Work<S::Output>,
-{
-    type Output = Cached<S::Output>;
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
-        let Self { engine, desk, body } = &mut *self;
-        let Some(engine) = engine else {
+    pub(crate) fn poll(
+        &mut self,
+        body: &mut dyn Body<S::Output>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Cached<S::Output>> {
+        let Some(mut engine) = self.engine.take() else {
+            body.start(false);
             let loaded = |value| Cached { value, source: Source::Bypassed, age: Duration::ZERO };
             return body.poll(cx).map(loaded);
         };
-        let mut polling = Polling { body, own: None };
-        let done = std::task::ready!(drive(engine, desk, &mut polling, cx));
-        let Polling { body, own } = polling;
-        Poll::Ready(done.map(|done| output(&body.rules, done, own, body.absent)))
+        // A failed output is given back in the poll that brought it: it is not held across a wait, so that it need
+        // not be `Send`.
+        let mut own = None;
+        let polled = self.drive(&mut engine, body, &mut own, cx);
+        self.engine = Some(engine);
+        polled.map(|done| done.map(|done| self.output(done, own)))
     }
-}
 
-/// Polls the engine, and does for it what only the caller can.
-fn drive<V: CacheValue>(
-    engine: &mut Engine<V>,
-    desk: &Desk<Bared<V>>,
-    caller: &mut dyn Caller<V>,
-    cx: &mut Context<'_>,
-) -> Poll<Cached<Bared<V>>> {
-    loop {
-        if let Poll::Ready(brought) = caller.poll_load(cx) {
-            desk.bring(brought);
-        }
-        let polled = engine.as_mut().poll(cx);
-        let begun = match desk.wanted() {
-            Some(Wanted::Load) => {
-                caller.start(false);
-                true
+    /// Polls the engine, and does for it what only the caller can.
+    fn drive(
+        &mut self,
+        engine: &mut Engine<S::Value>,
+        body: &mut dyn Body<S::Output>,
+        own: &mut Option<S::Output>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Cached<Bared<S::Value>>> {
+        loop {
+            if let Poll::Ready(output) = self.span.in_scope(|| body.poll(cx)) {
+                let brought = self.brought(output, own);
+                self.desk.bring(brought);
             }
-            Some(Wanted::Along) => {
-                caller.start(true);
-                true
-            }
-            Some(Wanted::Behind(give)) => {
-                if let Some(load) = caller.behind() {
-                    let _ = give.send(load);
+            let polled = engine.as_mut().poll(cx);
+            let along = match self.desk.wanted() {
+                Some(Wanted::Load) => Some(false),
+                Some(Wanted::Along) => Some(true),
+                Some(Wanted::Behind(give)) => {
+                    if let Some(load) = self.behind(body) {
+                        let _ = give.send(load);
+                    }
+                    None
                 }
-                false
+                None => None,
+            };
+            if let Some(along) = along {
+                self.begin();
+                body.start(along);
             }
-            None => false,
-        };
-        // Patience may end in the very poll in which a load is asked for.
-        if polled.is_ready() {
-            if let Some(load) = caller.left() {
-                let desk = desk.clone();
-                spawn(async move { desk.bring_to_task(load.await) });
-            } else if desk.is_shared()
-                && let Some(load) = caller.behind()
-            {
-                // Patience ended before the load was asked for: it is, by what goes on without this caller.
-                desk.leave(load);
+            // Patience may end in the very poll in which a load is asked for.
+            if polled.is_ready() {
+                self.leave(body);
+                return polled;
             }
-            return polled;
-        }
-        if !begun {
-            return polled;
-        }
-    }
-}
-
-/// What the engine's driver needs of the caller.
-trait Caller<V> {
-    /// What the load that is under way came to.
-    fn poll_load(&mut self, cx: &mut Context<'_>) -> Poll<Bared<V>>;
-    /// Begins the load; such that it can go on `along` with nobody.
-    fn start(&mut self, along: bool);
-    /// The load for the background.
-    fn behind(&mut self) -> Option<BoxFuture<'static, Bared<V>>>;
-    /// What goes on without the caller.
-    fn left(&mut self) -> Option<BoxFuture<'static, Bared<V>>>;
-}
-
-/// The body in one poll. A failed output is given back in the poll that brought it: it is not held across a wait, so
-/// that it need not be `Send`.
-struct Polling<'a, S: Shape, W: Work<S::Output>> {
-    body: &'a mut Body<S, W>,
-    own: Option<S::Output>,
-}
-
-impl<S, W> Caller<S::Value> for Polling<'_, S, W>
-where
-    S: Shape<Output: 'static>,
-    S::Value: CacheValue,
-    W: Work<S::Output>,
-{
-    fn poll_load(&mut self, cx: &mut Context<'_>) -> Poll<Bared<S::Value>> {
-        let output = std::task::ready!(self.body.poll(cx));
-        self.body.running = Running::No;
-        Poll::Ready(brought::<S>(output, &mut self.own, &mut self.body.absent))
-    }
-
-    fn start(&mut self, along: bool) {
-        self.body.start(along);
-    }
-
-    fn behind(&mut self) -> Option<BoxFuture<'static, Bared<S::Value>>> {
-        let load = self.body.work.take()?.detach().ok()?;
-        Some(bare::<S>(load, self.body.begin()))
-    }
-
-    fn left(&mut self) -> Option<BoxFuture<'static, Bared<S::Value>>> {
-        match std::mem::replace(&mut self.body.running, Running::No) {
-            Running::Along(load) => Some(bare::<S>(load, self.body.span.clone())),
-            Running::No | Running::Here(_) => None,
+            if along.is_none() {
+                return polled;
+            }
         }
     }
-}
 
-/// What the function returns.
-fn output<S>(
-    rules: &Rules<S>,
-    done: Bared<S::Value>,
-    own: Option<S::Output>,
-    absent: Absent<S::Output>,
-) -> S::Output
-where
-    S: Shape,
-    S::Value: CacheValue,
-{
-    let made = match done {
-        Ok(value) => Some(S::join(value)),
-        Err(Fault::Own(_)) => own,
-        Err(Fault::Shared(failure)) => S::unshare(&failure),
-        Err(Fault::Absent) => absent.map(|absent| absent()),
-        Err(Fault::TimedOut) => rules.timed_out.map(|timed_out| timed_out()),
-        Err(Fault::Refused(error)) => rules.refused.map(|refused| refused(error)),
-    };
-    match made {
-        Some(output) => output,
-        None => unreachable!("the engine names only what its caller has"),
-    }
-}
-
-impl<S: Shape, W: Work<S::Output>> Body<S, W> {
-    fn new(rules: Rules<S>, work: W, spans: Option<Spans>) -> Self {
-        let (work, running, span) = (Some(work), Running::No, Span::none());
-        Self { rules, work, running, spans, span, absent: None }
+    /// The caller goes; a part of the engine may go on, with the load.
+    fn leave(&mut self, body: &mut dyn Body<S::Output>) {
+        if let Some(load) = body.left() {
+            let (load, desk) = (bare::<S>(load, self.span.clone()), self.desk.clone());
+            spawn(async move { desk.bring_to_task(load.await) });
+        } else if self.desk.is_shared()
+            && let Some(load) = self.behind(body)
+        {
+            // Patience ended before the load was asked for: it is, by what goes on without this caller.
+            self.desk.leave(load);
+        }
     }
 
-    /// The span of the load, which begins now.
-    fn begin(&mut self) -> Span {
-        self.spans.take().map_or_else(Span::none, |spans| spans.load(None))
+    fn behind(
+        &mut self,
+        body: &mut dyn Body<S::Output>,
+    ) -> Option<BoxFuture<'static, Bared<S::Value>>> {
+        let load = body.behind()?;
+        self.begin();
+        Some(bare::<S>(load, self.span.clone()))
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<S::Output> {
-        let _entered = self.span.enter();
-        self.running.poll(cx)
+    /// The load begins now, and with it its span.
+    fn begin(&mut self) {
+        if let Some(spans) = self.spans.take() {
+            self.span = spans.load(None);
+        }
     }
 
-    fn start(&mut self, along: bool) {
-        let Some(work) = self.work.take() else { return };
-        self.span = self.begin();
-        let here = |work: W| Running::Here(boxed(|| work.start()));
-        self.running = match along {
-            true => work.detach().map_or_else(here, Running::Along),
-            false => here(work),
+    /// What the engine hears of an output; one that failed stays here.
+    fn brought(&mut self, output: S::Output, own: &mut Option<S::Output>) -> Bared<S::Value> {
+        S::split(output).map_err(|output| {
+            let fault;
+            (fault, self.absent) = self::fault::<S>(&output);
+            *own = Some(output);
+            fault
+        })
+    }
+
+    /// What the function returns.
+    fn output(&self, done: Bared<S::Value>, own: Option<S::Output>) -> S::Output {
+        let rules = &self.rules;
+        let made = match done {
+            Ok(value) => Some(S::join(value)),
+            Err(Fault::Own(_)) => own,
+            Err(Fault::Shared(failure)) => S::unshare(&failure),
+            Err(Fault::Absent) => self.absent.map(|absent| absent()),
+            Err(Fault::TimedOut) => rules.timed_out.map(|timed_out| timed_out()),
+            Err(Fault::Refused(error)) => rules.refused.map(|refused| refused(error)),
         };
-    }
-}
-
-impl<O, L: Future<Output = O>> Running<O, L> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<O> {
-        match self {
-            Self::No => Poll::Pending,
-            Self::Here(load) => load.as_mut().poll(cx),
-            Self::Along(load) => load.as_mut().poll(cx),
+        match made {
+            Some(output) => output,
+            None => unreachable!("the engine names only what its caller has"),
         }
     }
 }
-
-/// What the engine hears of an output; one that failed stays here.
-fn brought<S: Shape>(
-    output: S::Output,
-    own: &mut Option<S::Output>,
-    absent: &mut Absent<S::Output>,
-) -> Bared<S::Value> {
-    S::split(output).map_err(|output| {
-        let fault;
-        (fault, *absent) = self::fault::<S>(&output);
-        *own = Some(output);
-        fault
-    })
-}
-
-/// Makes an output that says that there is no value.
-type Absent<O> = Option<fn() -> O>;
 
 /// What the engine hears of a failed output, and how to make another where it only says that there is no value.
 fn fault<S: Shape>(output: &S::Output) -> (Fault, Absent<S::Output>) {

@@ -1,6 +1,7 @@
 //! What happens between a lookup and a value. One path for sync and async, foreground and
 //! background: [`read`] looks, joins or leads the flight of its key, and fills through a ticket.
 
+mod body;
 mod call;
 mod desk;
 mod early;
@@ -20,7 +21,8 @@ mod store;
 mod table;
 mod work;
 
-pub(crate) use call::Reading;
+pub(crate) use body::{Body, Doing};
+pub(crate) use call::{Reading, reading};
 pub(crate) use early::Chance;
 pub(crate) use failsafe::Failure;
 pub(crate) use flight::Flights;
