@@ -113,6 +113,8 @@ mod transactions;
 mod two_caches;
 #[path = "behavior/typed.rs"]
 mod typed;
+#[path = "behavior/under_load.rs"]
+mod under_load;
 #[path = "behavior/values.rs"]
 mod values;
 #[path = "behavior/warming.rs"]

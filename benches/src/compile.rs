@@ -143,6 +143,7 @@ fn build(project: &Path, target: &Path, profile: &str) -> Duration {
 
 fn size(target: &Path, kind: &Kind, functions: usize, profile: &str) -> u64 {
     let folder = if profile == "dev" { "debug" } else { profile };
-    let binary = target.join("target").join(folder).join(format!("bench-{}-{functions}", kind.name));
+    let binary =
+        target.join("target").join(folder).join(format!("bench-{}-{functions}", kind.name));
     std::fs::metadata(binary).unwrap().len()
 }
