@@ -144,6 +144,24 @@ async fn a_refresh_that_an_older_notice_ends_leaves_no_older_value() {
     assert_ne!(found(&cache).await, Some(1));
 }
 
+/// The store is away when it is asked for the lease: what was to be replaced lies there still, and goes before this
+/// process asks again.
+#[tokio::test]
+async fn a_refresh_that_the_store_does_not_hear_of_leaves_no_older_value() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, fresh) = (gated.cache(&clock), gated.another().cache_without_memory(&clock));
+    let origin = Origin::at(&clock);
+    cache.insert("row", 1u64).await.unwrap();
+    origin.set(2);
+    gated.set_down(true);
+    assert_eq!(soon(row(&cache, &origin).refresh()).await, Ok(2));
+    gated.set_down(false);
+    clock.advance(Duration::from_secs(60));
+    let _: Option<u64> = soon(cache.get("another")).await.unwrap();
+    assert_ne!(found(&fresh).await, Some(1));
+}
+
 /// The refresh comes while the put asks for generations: it ends loads, not the put's ticket.
 #[tokio::test]
 async fn a_put_survives_a_refresh_that_fails() {

@@ -241,6 +241,37 @@ async fn a_hung_leader_of_another_process_loses_its_lease() {
     assert_eq!(origin.reads(), 2);
 }
 
+/// A load that takes longer than one lease comes to its end in the second process, whoever else asks meanwhile, there
+/// or in a third.
+#[tokio::test]
+async fn who_takes_over_from_another_process_has_twice_the_time() {
+    let clock = Clock::manual();
+    let backend = MemoryBackend::with_clock(clock.clone());
+    let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
+    let (one, two, three, origin) = (build(), build(), build(), Origin::at(&clock));
+    origin.hold(2);
+    let hung = reader(&one, &origin);
+    origin.held().await;
+    pass(&clock, LEASE + LEASE / 2).await;
+    let slow = reader(&two, &origin);
+    origin.held().await;
+    let mut waiting = readers(5, &two, &origin);
+    pass(&clock, LEASE / 2).await;
+    waiting.extend(readers(5, &three, &origin));
+    turns().await;
+    pass(&clock, LEASE * 3 / 4).await;
+    assert_eq!(origin.reads(), 2);
+    origin.release(2);
+    assert_eq!(soon(slow).await.unwrap().value, 1);
+    // The third looks into the store now and then.
+    pass(&clock, LEASE / 5).await;
+    for waiting in waiting {
+        assert_eq!(soon(waiting).await.unwrap().value, 1);
+    }
+    soon(hung).await.unwrap();
+    assert_eq!(origin.reads(), 2, "the late load of the second is what all the others have");
+}
+
 /// Nor does anybody wait for it for longer than that: who has waited loads, and keeps what it got in
 /// its own memory.
 #[tokio::test]

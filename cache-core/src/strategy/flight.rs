@@ -45,7 +45,6 @@ pub(crate) struct Flight {
     watch: Mutex<Watch>,
     /// When its leader counts as hung.
     overdue: AtomicU64,
-    lease: Duration,
     takeovers: u32,
     /// Held by the one of those who wait that looks at the clock for all of them.
     watch_over: Semaphore,
@@ -109,13 +108,12 @@ impl Flights {
             // The hung leader may still end; then it is to store nothing over what this one brings.
             ticket.outlive_others();
         }
-        let lease = lease.saturating_mul(1 << takeovers.min(10));
+        let overdue = now.after(doubled(lease, takeovers));
         let flight = Arc::new(Flight {
             landing: Mutex::new(None),
             landed: Notify::new(),
             watch: Mutex::new(ticket.watch()),
-            overdue: AtomicU64::new(now.after(lease).0),
-            lease,
+            overdue: AtomicU64::new(overdue.0),
             takeovers,
             watch_over: Semaphore::new(1),
             retries: Semaphore::new(RETRIES),
@@ -123,6 +121,11 @@ impl Flights {
         shard.insert(key, Arc::clone(&flight));
         Role::Lead(Lead { flights: Arc::clone(self), key, flight: Some(flight) }, ticket)
     }
+}
+
+/// The time of a leader who replaces a hung one.
+fn doubled(lease: Duration, takeovers: u32) -> Duration {
+    lease.saturating_mul(1 << takeovers.min(10))
 }
 
 impl Flight {
@@ -189,21 +192,20 @@ impl Lead {
         }
     }
 
-    /// The load begins only now: its lease counts from here.
-    pub(crate) fn begin(&self, now: Timestamp) {
+    /// The load begins only now: its lease counts from here, and is as long as takeovers `elsewhere` make it, too. Says
+    /// when it is over.
+    pub(crate) fn begin(&self, now: Timestamp, lease: Duration, elsewhere: u32) -> Timestamp {
+        let takeovers = self.flight.as_ref().map_or(0, |flight| flight.takeovers);
+        let overdue = now.after(doubled(lease, takeovers.max(elsewhere)));
         if let Some(flight) = &self.flight {
-            flight.overdue.store(now.after(flight.lease).0, Ordering::Release);
+            flight.overdue.store(overdue.0, Ordering::Release);
         }
+        overdue
     }
 
     /// The flight, unless the result is nobody else's.
     pub(crate) fn flight(&self) -> Option<Arc<Flight>> {
         self.flight.clone()
-    }
-
-    /// When its waiters give it up.
-    pub(crate) fn overdue(&self) -> Timestamp {
-        self.flight.as_ref().map_or(Timestamp::NEVER, |flight| flight.overdue())
     }
 
     /// Whether it replaces a leader that was hung.

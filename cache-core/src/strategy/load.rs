@@ -77,14 +77,11 @@ where
         }
         self.tally().loads();
         let (began, stopwatch) = (self.inner.clock.now(), self.inner.clock.stopwatch());
-        lead.begin(began);
-        let output = match &fill {
-            Fill::Leased(_, lease) => {
-                let time = self.plan.policy.lease.saturating_mul(1 << lease.takeovers().min(10));
-                let until = lead.overdue().min(began.after(time));
-                boxed(|| lease.during(until, start())).await
-            }
-            _ => boxed(start).await,
+        let elsewhere = fill.held().map_or(0, Lease::takeovers);
+        let until = lead.begin(began, self.plan.policy.lease, elsewhere);
+        let output = match fill.held() {
+            Some(lease) => boxed(|| lease.during(until, start())).await,
+            None => boxed(start).await,
         };
         self.inner.loaded_in(&self.plan, stopwatch.elapsed());
         let cost = self.inner.clock.now().since(began).unwrap_or_default();
@@ -143,7 +140,7 @@ where
         let now = inner.clock.now();
         let patient = plan.policy.stampede == Stampede::Fleet || self.is_refresh();
         // Whoever waits for this flight waits for the other process too, and gives up after this one.
-        lead.begin(now.after(plan.policy.lease));
+        lead.begin(now.after(plan.policy.lease), plan.policy.lease, 0);
         let mut ask = Ask {
             seen: missing.mark,
             generation: ticket.stamps.newest(),

@@ -230,6 +230,14 @@ impl Fill {
         }
     }
 
+    /// The lease that it is held by.
+    pub(super) fn held(&self) -> Option<&Lease> {
+        match self {
+            Self::Leased(_, lease) => Some(lease),
+            Self::Memory | Self::Failed(_) | Self::Plain(_) => None,
+        }
+    }
+
     fn lease(self) -> Option<Lease> {
         match self {
             Self::Leased(_, lease) => Some(lease),
