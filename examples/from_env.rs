@@ -20,7 +20,7 @@ async fn square(n: u64) -> u64 {
 /// (Public for the test that runs it.)
 #[tokio::main]
 pub async fn main() -> Result<(), ConfigError> {
-    larder::config::from_env().await?;
+    larder::config::install_from_env().await?;
     println!("default time to live: {:?}", default_cache().default_ttl());
     for n in [12, 13, 12] {
         let read = square(n).traced().await;

@@ -42,7 +42,7 @@ pub mod config {
     pub use cache_config::{
         Algorithm, BreakerConfig, CacheConfig, Caches, Changes, Codec, CompressionConfig, Config,
         ConfigError, Connect, EncryptionConfig, Eviction, Format, FromEnv, KeyConfig, Layers,
-        MemoryConfig, Mistake, RedisConfig, Secret, Ttl, from_env, from_file,
+        MemoryConfig, Mistake, RedisConfig, Secret, Ttl, install_from_env, install_from_file,
     };
 }
 

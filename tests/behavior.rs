@@ -22,6 +22,8 @@ mod configuration_mistakes;
 mod configuration_page;
 #[path = "behavior/configuration_processes.rs"]
 mod configuration_processes;
+#[path = "behavior/configuration_variables.rs"]
+mod configuration_variables;
 #[path = "behavior/conformance.rs"]
 mod conformance;
 #[path = "support/deaf.rs"]
@@ -115,6 +117,8 @@ mod trusted_tags;
 mod two_caches;
 #[path = "behavior/typed.rs"]
 mod typed;
+#[path = "behavior/under_load.rs"]
+mod under_load;
 #[path = "behavior/values.rs"]
 mod values;
 #[path = "behavior/warming.rs"]

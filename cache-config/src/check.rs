@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::fields::{Algorithm, CacheConfig, Codec, CompressionConfig, Eviction};
 use crate::mistakes::{ConfigError, Mistake, shown};
 use crate::model::{CACHES, Config};
+use crate::place::place;
 use crate::{keys, remote};
 
 impl Config {
@@ -42,6 +43,9 @@ pub(crate) fn path_of(name: Option<&str>) -> String {
     name.map_or_else(String::new, |name| format!("{CACHES}.{name}."))
 }
 
+/// The longest time to keep a connection alive without traffic, in seconds.
+const KEEPALIVE: u64 = 32_767;
+
 /// A table that is looked at.
 struct At<'a> {
     prefix: &'a str,
@@ -56,6 +60,16 @@ impl At<'_> {
     fn zero<T: Default + PartialEq>(&mut self, field: &str, value: Option<T>, wanted: &str) {
         if value == Some(T::default()) {
             self.wrong(field, format!("found zero; wanted {wanted}"));
+        }
+    }
+
+    /// Times that something waits for: shorter ones are as good as none.
+    fn brief(&mut self, field: &str, time: Option<Duration>, wanted: &str) {
+        match time {
+            Some(time) if !time.is_zero() && time < Duration::from_millis(1) => {
+                self.wrong(field, format!("found `{time:?}`; wanted {wanted}"));
+            }
+            time => self.zero(field, time, wanted),
         }
     }
 
@@ -116,7 +130,8 @@ fn fields(at: &mut At<'_>, cache: &CacheConfig) {
     let none = "1 at least, or `memory.enabled = false` for a cache without a memory tier";
     at.zero("memory.max_entries", memory.max_entries, none);
     at.zero("memory.max_bytes", memory.max_bytes, none);
-    at.zero("memory.sweep_every", memory.sweep_every, "some time; leave it out for 10 seconds");
+    let seldom = "1 ms at least; leave it out for 10 seconds";
+    at.brief("memory.sweep_every", memory.sweep_every, seldom);
     if memory.max_entries.is_some() && memory.max_bytes.is_some() {
         let message = "found beside `max_entries`; wanted one bound: remove the one or the other";
         at.wrong("memory.max_bytes", message);
@@ -126,22 +141,30 @@ fn fields(at: &mut At<'_>, cache: &CacheConfig) {
         at.unless(cfg!(feature = "moka"), "memory.eviction", value, "moka");
     }
     at.zero("breaker.threshold", cache.breaker.threshold, "1 failure at least");
-    at.zero("breaker.cool_down", cache.breaker.cool_down, "some time; leave it out for 1 second");
+    let pause = "1 ms at least; leave it out for 1 second";
+    at.brief("breaker.cool_down", cache.breaker.cool_down, pause);
     redis(at, cache);
     compression(at, &cache.compression);
 }
 
 fn redis(at: &mut At<'_>, cache: &CacheConfig) {
     let redis = &cache.redis;
-    let times: [(&str, Option<Duration>); 5] = [
+    let times: [(&str, Option<Duration>); 4] = [
         ("redis.operation_timeout", redis.operation_timeout),
         ("redis.connect_timeout", redis.connect_timeout),
         ("redis.bus_heartbeat", redis.bus_heartbeat),
-        ("redis.keepalive", redis.keepalive),
         ("redis.user_timeout", redis.user_timeout),
     ];
     for (field, time) in times {
-        at.zero(field, time, "1 ms at least; leave it out for the default");
+        at.brief(field, time, "1 ms at least; leave it out for the default");
+    }
+    // Systems count whole seconds in 15 bits, and refuse each connection that asks for anything else.
+    if let Some(idle) = redis.keepalive
+        && !(1..=KEEPALIVE).contains(&idle.as_secs())
+    {
+        let found = if idle.is_zero() { "zero".to_owned() } else { format!("`{idle:?}`") };
+        let wanted = format!("1 s to {KEEPALIVE} s; leave it out for the default");
+        at.wrong("redis.keepalive", format!("found {found}; wanted {wanted}"));
     }
     at.zero("redis.half_open_after", redis.half_open_after, "1 at least");
     if let Some(connections @ (0 | 1025..)) = redis.connections {
@@ -177,7 +200,11 @@ fn tiers(at: &mut At<'_>, own: &CacheConfig, cache: &CacheConfig) {
         let message = "there is neither a memory tier nor a remote one; remove `memory.enabled = false`, or set `redis.url`";
         at.wrong("memory.enabled", message);
     }
-    if (at.prefix.is_empty() || own.redis != Default::default())
+    // What is wrong with a field of its own is not to be told twice.
+    let redis = format!("{}redis.", at.prefix);
+    let told = at.found.iter().any(|mistake| mistake.path().starts_with(&redis));
+    if !told
+        && (at.prefix.is_empty() || own.redis != Default::default())
         && let Some((field, message)) = remote::mistake(&cache.redis)
     {
         at.wrong(&format!("redis.{field}"), message);
@@ -195,7 +222,7 @@ fn tiers(at: &mut At<'_>, own: &CacheConfig, cache: &CacheConfig) {
 fn shared(config: &Config, found: &mut Vec<Mistake>) {
     let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
     for (name, cache) in config.effective().filter(|(_, cache)| remote::is_on(&cache.redis)) {
-        let url = cache.redis.url.map(|url| url.expose().to_owned()).unwrap_or_default();
+        let url = cache.redis.url.map(|url| place(url.expose())).unwrap_or_default();
         let namespace = cache.namespace.unwrap_or_else(|| crate::model::NAMESPACE.to_owned());
         let path = format!("{}namespace", path_of(name));
         if let Some(other) = seen.get(&(url.clone(), namespace.clone())) {

@@ -1,5 +1,6 @@
 //! The environment as a source: `LARDER_..`, and `REDIS_URL`.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use config::{Map, Value, ValueKind};
@@ -19,16 +20,21 @@ pub(crate) fn read(
 ) -> Map<String, Value> {
     let mut fields = Vec::new();
     for (name, text) in pairs {
-        let Some(name) = name.to_str() else { continue };
-        let path = match name.strip_prefix(PREFIX) {
+        let shown = name.to_string_lossy();
+        let path = match shown.strip_prefix(PREFIX) {
             Some(path) => path.to_lowercase().replace("__", "."),
-            None if name == REDIS_URL => "redis.url".to_owned(),
+            None if shown == REDIS_URL => "redis.url".to_owned(),
             None => continue,
         };
         // As a shell unsets it for one command.
         if text.is_empty() {
             continue;
         }
+        let Some(name) = name.to_str() else {
+            let message = "the variable's name has bytes that are no UTF-8; wanted `LARDER_` and a field's path";
+            mistakes.push(Mistake::new("", message).from(Some(shown)));
+            continue;
+        };
         let Ok(text) = text.into_string() else {
             let message = "found bytes that are no UTF-8; wanted a text";
             mistakes.push(Mistake::new(path, message).from(Some(name)));
@@ -37,9 +43,24 @@ pub(crate) fn read(
         fields.push((path, Value::new(Some(&name.to_owned()), ValueKind::String(text))));
     }
     // The short form is the weaker one: of two for one field the last one holds.
-    fields.sort_by_key(|(_, value)| value.origin() != Some(REDIS_URL));
+    fields.sort_by_key(|(_, value)| {
+        (value.origin() != Some(REDIS_URL), value.origin().map(str::to_owned))
+    });
+    doubled(&fields, mistakes);
     exclusive(&mut fields, mistakes);
     fields.into_iter().collect()
+}
+
+/// Names that differ in capital letters, or in a dot in the place of `__`, are those of one field.
+fn doubled(fields: &[(String, Value)], mistakes: &mut Vec<Mistake>) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (path, value) in fields {
+        let Some(name) = value.origin().filter(|name| *name != REDIS_URL) else { continue };
+        if let Some(other) = seen.insert(path, name) {
+            let message = format!("`{other}` sets it, too; unset one of the two");
+            mistakes.push(Mistake::new(path.clone(), message).from(Some(name)));
+        }
+    }
 }
 
 /// A variable can't be a value and a table at once.
@@ -58,6 +79,13 @@ fn exclusive(fields: &mut Vec<(String, Value)>, mistakes: &mut Vec<Mistake>) {
         mistakes.push(Mistake::new(path.clone(), message).from(value.origin()));
         false
     });
+}
+
+/// What a variable would be called if what stands at the path `wrong` stood at the path `right`; `None` if
+/// `origin` is no variable.
+pub(crate) fn renamed(origin: &str, wrong: &str, right: &str) -> Option<String> {
+    let below = origin.to_uppercase().strip_prefix(&variable(wrong))?.to_owned();
+    Some(variable(right) + &below)
 }
 
 /// The variable for a field.

@@ -45,6 +45,17 @@ impl Format {
         Err(format!("`.{ending}` files need the feature `{feature}`"))
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            #[cfg(feature = "toml")]
+            Self::Toml => "TOML",
+            #[cfg(feature = "json-files")]
+            Self::Json => "JSON",
+            #[cfg(feature = "yaml")]
+            Self::Yaml => "YAML",
+        }
+    }
+
     fn parser(self) -> FileFormat {
         match self {
             #[cfg(feature = "toml")]
@@ -60,15 +71,27 @@ impl Format {
 /// The fields that `text` sets; `name` says where it is from.
 pub(crate) fn parse(format: Format, name: &str, text: &str) -> Result<Map<String, Value>, Mistake> {
     let wrong = |message: String| Mistake::new("", message).from(Some(name));
+    // Some editors begin files with it, and not all of the parsers know it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     #[cfg(feature = "json-files")]
     if format == Format::Json {
         crate::unique::check(text).map_err(wrong)?;
     }
-    format.parser().parse(Some(&name.to_owned()), text).map_err(|error| wrong(told(&*error, text)))
+    format.parser().parse(Some(&name.to_owned()), text).map_err(|error| {
+        #[cfg(feature = "toml")]
+        if let Some((path, message)) = numbers::too_large(format, text) {
+            return Mistake::new(path, message).from(Some(name));
+        }
+        wrong(told(&*error, format, text))
+    })
 }
 
 /// What may be told of a file that does not parse: not its lines, which may hold secrets.
-fn told(error: &(dyn std::error::Error + Send + Sync + 'static), text: &str) -> String {
+fn told(
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+    format: Format,
+    text: &str,
+) -> String {
     #[cfg(feature = "toml")]
     if let Some(error) = error.downcast_ref::<toml::de::Error>() {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -80,7 +103,43 @@ fn told(error: &(dyn std::error::Error + Send + Sync + 'static), text: &str) -> 
     let _ = text;
     // A file that is no table; the crate would show what it is instead.
     if error.is::<config::ConfigError>() || error.is::<Box<config::ConfigError>>() {
-        return "wanted a table of fields".to_owned();
+        return "found no table; wanted a table of fields".to_owned();
     }
-    format!("it does not parse: {error}")
+    format!("it is no {}: {error}", format.name())
+}
+
+/// Numbers that the parser can't hold: it does not say where they stand.
+#[cfg(feature = "toml")]
+mod numbers {
+    use toml::de::{DeTable, DeValue};
+
+    use super::Format;
+
+    /// The path of the first one, and what is wrong with it.
+    pub(super) fn too_large(format: Format, text: &str) -> Option<(String, String)> {
+        if format != Format::Toml {
+            return None;
+        }
+        in_table(DeTable::parse(text).ok()?.get_ref(), "")
+    }
+
+    fn in_table(table: &DeTable<'_>, above: &str) -> Option<(String, String)> {
+        table.iter().find_map(|(name, value)| {
+            let path = format!("{above}{}", name.get_ref());
+            match value.get_ref() {
+                DeValue::Table(table) => in_table(table, &format!("{path}.")),
+                DeValue::Integer(number) => {
+                    i64::from_str_radix(number.as_str(), number.radix()).err()?;
+                    let message = format!(
+                        "found `{}`; wanted a number from {} to {}",
+                        number.as_str(),
+                        i64::MIN,
+                        i64::MAX
+                    );
+                    Some((path, message))
+                }
+                _ => None,
+            }
+        })
+    }
 }

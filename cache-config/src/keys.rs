@@ -8,12 +8,18 @@ type Wrong = (String, String);
 pub(crate) fn check(encryption: &EncryptionConfig) -> Result<(), Vec<Wrong>> {
     let keys = encryption.keys.as_ref().is_some_and(|keys| !keys.is_empty());
     if encryption.enabled == Some(false) || (encryption.enabled.is_none() && !keys) {
-        return match encryption.keys {
-            Some(_) if encryption.enabled.is_none() => {
+        return match (&encryption.keys, encryption.write_with) {
+            _ if encryption.enabled.is_some() => Ok(()),
+            (Some(_), _) => {
                 let message = "found an empty table; wanted a key, or `encryption.enabled = false`";
                 Err(vec![("keys".to_owned(), message.to_owned())])
             }
-            _ => Ok(()),
+            // It would look as if values were encrypted.
+            (None, Some(id)) => {
+                let message = format!("found `{id}`, but there is no key; add `keys.{id}`");
+                Err(vec![("write_with".to_owned(), message)])
+            }
+            (None, None) => Ok(()),
         };
     }
     if !keys {

@@ -142,10 +142,24 @@ impl Layers {
         let (config, unread) = tree::read::<Config>(&mut tree);
         mistakes.extend(unread);
         let whole = mistakes.is_empty();
-        mistakes.extend(mistakes_of(&config, whole).into_iter().map(|mistake| {
-            let origin = tree::origin(&tree, mistake.path()).map(str::to_owned);
-            mistake.from(origin)
+        mistakes.extend(mistakes_of(&config, whole).into_iter().map(|mistake| match &tree.kind {
+            ValueKind::Table(fields) => placed(mistake, fields),
+            _ => mistake,
         }));
+        // What is merged does not know where an empty table was given; its layer does.
+        let placed = |mistake| {
+            self.layers.iter().rev().fold(mistake, |mistake, Layer(fields)| placed(mistake, fields))
+        };
+        let mistakes = mistakes.into_iter().map(placed).collect();
         ConfigError::unless_none(mistakes).map(|()| config)
     }
+}
+
+/// The mistake, and where its field was given, unless it says so already.
+fn placed(mistake: Mistake, fields: &Map<String, Value>) -> Mistake {
+    if mistake.origin().is_some() {
+        return mistake;
+    }
+    let origin = tree::origin(fields, mistake.path()).map(str::to_owned);
+    mistake.from(origin)
 }

@@ -7,7 +7,7 @@
 //! | `units`, `secret` | durations, sizes, passwords |
 //! | `layers`, `files`, `environment` | sources on top of each other |
 //! | `tree` | from what they say to a [`Config`], with every mistake |
-//! | `check`, `mistakes` | what can't be |
+//! | `check`, `place`, `mistakes` | what can't be |
 //! | `build`, `remote`, `keys` | from a [`Config`] to caches |
 //! | `caches` | what can be changed while they run |
 #![forbid(unsafe_code)]
@@ -22,6 +22,7 @@ mod keys;
 mod layers;
 mod mistakes;
 mod model;
+mod place;
 mod remote;
 mod secret;
 mod section;
@@ -46,20 +47,22 @@ pub use model::Config;
 pub use secret::Secret;
 pub use units::Ttl;
 
-/// Installs the caches that the environment describes: a memory tier, and Redis behind it if there is a
+/// Builds and installs the caches that the environment describes: a memory tier, and Redis behind it if there is a
 /// `REDIS_URL`; `LARDER_..` for all else.
+///
+/// [`Cache::from_env`](FromEnv::from_env) builds the default one and installs nothing; [`Config::from_env`] only reads.
 ///
 /// # Errors
 /// As [`Config::from_env`] and [`Config::install`].
-pub async fn from_env() -> Result<Caches, ConfigError> {
+pub async fn install_from_env() -> Result<Caches, ConfigError> {
     Config::from_env()?.install().await
 }
 
-/// Installs the caches that a file describes, and the environment above it.
+/// Builds and installs the caches that a file describes, and the environment above it.
 ///
 /// # Errors
 /// As [`Config::from_file`] and [`Config::install`].
-pub async fn from_file(path: impl AsRef<Path>) -> Result<Caches, ConfigError> {
+pub async fn install_from_file(path: impl AsRef<Path>) -> Result<Caches, ConfigError> {
     Config::from_file(path)?.install().await
 }
 
@@ -75,8 +78,8 @@ pub async fn from_file(path: impl AsRef<Path>) -> Result<Caches, ConfigError> {
 /// # }
 /// ```
 pub trait FromEnv: Sized + private::Sealed {
-    /// The default cache that the environment describes, not installed yet. [`from_env`] installs it, and the
-    /// named ones.
+    /// The default cache that the environment describes, built and not installed: for a program that hands its cache on.
+    /// [`install_from_env`] installs it, and the named ones.
     ///
     /// # Errors
     /// As [`Config::from_env`] and [`Config::build`].

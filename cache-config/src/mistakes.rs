@@ -100,7 +100,8 @@ pub(crate) fn found(unexpected: Unexpected<'_>) -> String {
         Unexpected::Str(text) => shown(text),
         Unexpected::Signed(number) => format!("`{number}`"),
         Unexpected::Unsigned(number) => format!("`{number}`"),
-        Unexpected::Float(number) => format!("`{number}`"),
+        // Not with three hundred digits.
+        Unexpected::Float(number) => format!("`{number:?}`"),
         Unexpected::Bool(value) => format!("`{value}`"),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a table".to_owned(),
@@ -119,11 +120,13 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// `; did you mean ..?`, if there is something near.
 pub(crate) fn suggestion(word: &str, known: &[&str]) -> String {
+    nearest(word, known).map_or_else(String::new, |best| format!("; did you mean `{best}`?"))
+}
+
+/// What is most like a word, if anything is.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let near = known.iter().map(|known| (strsim::jaro_winkler(&word, known), known));
+    let near = known.iter().map(|known| (strsim::jaro_winkler(&word, known), *known));
     let best = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    match best {
-        Some((likeness, best)) if likeness > 0.8 => format!("; did you mean `{best}`?"),
-        _ => String::new(),
-    }
+    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, best)| best)
 }

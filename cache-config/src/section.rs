@@ -42,6 +42,23 @@ macro_rules! section {
         }
 
         impl $Name {
+            /// The names of the fields.
+            #[allow(dead_code)] // in tables that have only tables
+            pub(crate) const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+
+            $(
+                /// The names of the tables in it.
+                pub(crate) const TABLES: &'static [&'static str] = &[$(stringify!($section)),*];
+
+                /// The names of the fields of one of these.
+                pub(crate) fn fields_of(table: &str) -> Option<&'static [&'static str]> {
+                    match table {
+                        $( stringify!($section) => Some(<$Section>::FIELDS), )*
+                        _ => None,
+                    }
+                }
+            )?
+
             $(
                 #[doc = concat!("Sets the field `", stringify!($field), "`.")]
                 #[must_use]

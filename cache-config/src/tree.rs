@@ -9,7 +9,9 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use crate::mistakes::{Mistake, found, suggestion};
+use crate::environment::renamed;
+use crate::fields::CacheConfig;
+use crate::mistakes::{Mistake, found, nearest, suggestion};
 use crate::model::CACHES;
 
 /// Reads the tree as far as it can be read: what can't be is a mistake, and is taken out.
@@ -25,7 +27,8 @@ pub(crate) fn read<T: DeserializeOwned + Default>(tree: &mut Value) -> (T, Vec<M
         };
         let taken = take(tree, &fault.path);
         let origin = taken.as_ref().and_then(given).map(str::to_owned);
-        mistakes.push(Mistake::new(fault.path.join("."), fault.told()).from(origin));
+        let message = fault.told(origin.as_deref());
+        mistakes.push(Mistake::new(fault.path.join("."), message).from(origin));
         if taken.is_none() {
             return (T::default(), mistakes);
         }
@@ -33,14 +36,13 @@ pub(crate) fn read<T: DeserializeOwned + Default>(tree: &mut Value) -> (T, Vec<M
 }
 
 /// Where the field at `path` was given, or else what is nearest above it.
-pub(crate) fn origin<'a>(tree: &'a Value, path: &str) -> Option<&'a str> {
-    let mut found = None;
-    let mut value = tree;
+pub(crate) fn origin<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a str> {
+    let (mut fields, mut found) = (fields, None);
     for segment in path.split('.') {
-        let ValueKind::Table(table) = &value.kind else { break };
-        let Some(below) = table.get(segment) else { break };
-        value = below;
-        found = Some(below);
+        let Some(value) = fields.get(segment) else { break };
+        found = Some(value);
+        let ValueKind::Table(below) = &value.kind else { break };
+        fields = below;
     }
     found.and_then(given)
 }
@@ -48,6 +50,9 @@ pub(crate) fn origin<'a>(tree: &'a Value, path: &str) -> Option<&'a str> {
 /// Where a value was given. A table that was merged is from where its fields are, if that is one place.
 fn given(value: &Value) -> Option<&str> {
     let ValueKind::Table(table) = &value.kind else { return value.origin() };
+    if table.is_empty() {
+        return value.origin();
+    }
     let mut places = table.values().map(given);
     let first = places.next()??;
     places.all(|place| place == Some(first)).then_some(first)
@@ -90,26 +95,68 @@ impl Fault {
         de::Error::custom(format_args!("found {found}; wanted {expected}"))
     }
 
-    fn told(&self) -> String {
-        let (Some(known), Some(field)) = (self.known, self.path.last()) else {
+    /// What is to be told; `origin` is where it was found.
+    fn told(&self, origin: Option<&str>) -> String {
+        let (Some(known), Some((field, above))) = (self.known, self.path.split_last()) else {
             return self.message.clone();
         };
         let mut known = known.to_vec();
         // At the top level stands what is no field of a cache.
-        if self.path.len() == 1 {
+        if above.is_empty() {
             known.push(CACHES);
         }
-        let near = match suggestion(field, &known) {
-            none if none.is_empty() => format!("; there are {}", known.join(", ")),
-            near => near,
+        let meant = match parted(field, &known) {
+            Some((table, Some(below))) => format!("{table}.{below}"),
+            Some((table, None)) => {
+                let fields = CacheConfig::fields_of(table).unwrap_or_default().join(", ");
+                return format!("there is no such field; `{table}` has {fields}");
+            }
+            None => match nearest(field, &known) {
+                Some(near) => near.to_owned(),
+                None => return format!("there is no such field; there are {}", known.join(", ")),
+            },
         };
-        format!("there is no such field{near}")
+        // Who wrote a variable is told of a variable.
+        let right: Vec<&str> = above.iter().map(String::as_str).chain([&*meant]).collect();
+        let variable =
+            origin.and_then(|name| renamed(name, &self.path.join("."), &right.join(".")));
+        format!("there is no such field; did you mean `{}`?", variable.unwrap_or(meant))
     }
 
     fn below(mut self, key: &str) -> Self {
         self.path.insert(0, key.to_owned());
         self
     }
+}
+
+/// `redis_url`, where `redis.url` is meant: the table, and the field of it that is nearest. In a variable it is two `_` that stand
+/// for the dot.
+fn parted(field: &str, known: &[&'static str]) -> Option<(&'static str, Option<String>)> {
+    let field = field.to_lowercase();
+    let below = |table: &str| {
+        let below = field.strip_prefix(table)?.strip_prefix(['_', '-'])?;
+        (!below.is_empty()).then(|| below.to_owned())
+    };
+    let (table, below) = known.iter().find_map(|table| Some((*table, below(table)?)))?;
+    if table == CACHES {
+        return Some((table, Some(named(&below)?)));
+    }
+    let fields = CacheConfig::fields_of(table)?;
+    Some((table, nearest(&below, fields).map(str::to_owned)))
+}
+
+/// `sessions_redis_url`, where `sessions.redis.url` is meant: the end tells where the name ends.
+fn named(text: &str) -> Option<String> {
+    let tables = CacheConfig::TABLES.iter().flat_map(|table| {
+        let fields = CacheConfig::fields_of(table).unwrap_or_default();
+        fields.iter().map(move |field| (format!("_{table}_{field}"), format!("{table}.{field}")))
+    });
+    let fields = CacheConfig::FIELDS.iter().map(|field| (format!("_{field}"), (*field).to_owned()));
+    // Tables first: `redis.enabled` ends as `enabled` does.
+    tables.chain(fields).find_map(|(end, path)| {
+        let name = text.strip_suffix(&end).filter(|name| !name.is_empty())?;
+        Some(format!("{name}.{path}"))
+    })
 }
 
 impl fmt::Display for Fault {

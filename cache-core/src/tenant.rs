@@ -1,5 +1,6 @@
 //! Tenants: views of one cache that share nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::codec::{RemoteValue, coder};
 use crate::invalidation::{PatternEviction, What};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
-use crate::strategy::{Once, Plan};
+use crate::strategy::{Once, Owned, Plan};
 use crate::{Cache, Error, Expiry, Pattern, Policy};
 
 /// What one tenant has in a cache; made by [`Cache::tenant`].
@@ -88,6 +89,51 @@ impl Tenant {
         self.cache.inner.peek(&self.plan::<T>(key, Policy::new())).await
     }
 
+    /// As [`Cache::get_many`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get_many<T: RemoteValue>(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<KeyBuf>>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        let plans = keys.into_iter().map(|key| self.plan::<T>(key, Policy::new()));
+        self.cache.inner.peek_many(plans.collect()).await
+    }
+
+    /// As [`Cache::insert_many`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn insert_many<K: Into<KeyBuf>, T: RemoteValue>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<(), Error> {
+        let entries = entries.into_iter();
+        let entries = entries.map(|(key, value)| (self.plan::<T>(key, Policy::new()), value));
+        self.cache.inner.put_many(entries.collect()).await
+    }
+
+    /// As [`Cache::get_or_load_many`]: `load` gets the tenant's keys, without the prefix.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load_many<K, T, E, F, Fut>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        load: F,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: Into<String>,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<String>) -> Fut,
+        Fut: Future<Output = Result<HashMap<String, T>, E>>,
+    {
+        let keys = keys.into_iter().map(Into::into).collect();
+        self.cache.load_many(keys, |key| self.plan::<T>(key, Policy::new()), load).await
+    }
+
     /// As [`Cache::insert`].
     ///
     /// # Errors
@@ -144,6 +190,25 @@ impl Tenant {
         Fut: Future<Output = Result<T, E>>,
     {
         self.cache.run(self.plan::<T>(key, policy), Once(load)).await
+    }
+
+    /// As [`Cache::get_or_refresh`].
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_refresh<T, E, F, Fut>(
+        &self,
+        key: impl Into<KeyBuf>,
+        policy: Policy,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.cache.run(self.plan::<T>(key, policy), Owned(load)).await
     }
 
     /// As [`Cache::contains`].
@@ -214,7 +279,7 @@ impl Tenant {
         self.cache.evict_pattern(self.prefix.pattern(&pattern.into()))
     }
 
-    /// As [`Cache::keys`]: this tenant's keys that match, without the prefix.
+    /// As [`Cache::keys`]: this tenant's keys that match, without the prefix; all at once, sorted.
     ///
     /// # Errors
     /// As there.

@@ -175,7 +175,8 @@ use proc_macro::TokenStream;
 /// an argument is serialized (`serde::Serialize`): maps and `HashSet`s of the same content give the same key, wherever they
 /// are in it, and floats are told by their bits. A key of more than 256 bytes ends in a SHA-256 of the whole. Type parameters,
 /// and for methods the type, are part of it too. In a template a placeholder is an argument or a field of one (`{id}`,
-/// `{self.tenant}`, `{pair.0}`) that is written by `Display` and escaped; `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
+/// `{self.tenant}`, `{pair.0}`) that is written by `Display` and escaped; an `Option` is written as what is in it, or as `!none`.
+/// `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
 ///
 /// The type and constant parameters of a generic function are treated as arguments: a template must mention them (`{T}` is the name
 /// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. An automatic key also

@@ -249,6 +249,9 @@ async fn a_cache_from_the_environment_is_the_default_one() {
     // The variables of this process, whatever they are: there are none of ours, or the test would not run.
     let cache = Cache::from_env().await.unwrap();
     assert_eq!((cache.name(), cache.namespace()), (None, "larder"));
+    // It is not installed: who wants that asks for `install_from_env`.
+    cache.insert("of-the-environment", 1u64).await.unwrap();
+    assert_eq!(larder::default_cache().get::<u64>("of-the-environment").await.unwrap(), None);
 }
 
 // --- written and read again ------------------------------------------------------------------------

@@ -6,10 +6,6 @@ fn toml(text: &str) -> String {
     told(Config::layers().text(Format::Toml, "larder.toml", text).load().map(drop))
 }
 
-fn env(pairs: &[(&str, &str)]) -> String {
-    told(Config::layers().env_from(pairs.iter().copied()).load().map(drop))
-}
-
 /// The mistakes, one a line, without what stands before them.
 fn told(result: Result<(), larder::config::ConfigError>) -> String {
     let error = result.expect_err("a mistake");
@@ -39,6 +35,18 @@ fn fields_that_are_not_there() {
         (
             "[caches.sessions.redis]\nurll = 'redis://:secret@host'",
             "caches.sessions.redis.urll (larder.toml): there is no such field; did you mean `url`?",
+        ),
+        (
+            "redis_url = 'redis://:secret@host'",
+            "redis_url (larder.toml): there is no such field; did you mean `redis.url`?",
+        ),
+        (
+            "[caches.a]\nmemory-maxentries = 1",
+            "caches.a.memory-maxentries (larder.toml): there is no such field; did you mean `memory.max_entries`?",
+        ),
+        (
+            "memory_pages = 1",
+            "memory_pages (larder.toml): there is no such field; `memory` has enabled, max_entries, max_bytes, eviction, sweep_every",
         ),
         (
             "[breaker]\nxyz = 1",
@@ -125,7 +133,7 @@ fn values_that_can_not_be() {
         ),
         (
             "memory.sweep_every = 0",
-            "memory.sweep_every (larder.toml): found zero; wanted some time; leave it out for 10 seconds",
+            "memory.sweep_every (larder.toml): found zero; wanted 1 ms at least; leave it out for 10 seconds",
         ),
         (
             "memory = { max_entries = 1, max_bytes = 1 }",
@@ -141,7 +149,7 @@ fn values_that_can_not_be() {
         ),
         (
             "breaker.cool_down = '0s'",
-            "breaker.cool_down (larder.toml): found zero; wanted some time; leave it out for 1 second",
+            "breaker.cool_down (larder.toml): found zero; wanted 1 ms at least; leave it out for 1 second",
         ),
         (
             "redis.operation_timeout = 0",
@@ -181,13 +189,16 @@ fn values_that_can_not_be() {
         ),
         (
             "encryption.keys = {}",
-            "encryption.keys: found an empty table; wanted a key, or `encryption.enabled = false`",
+            "encryption.keys (larder.toml): found an empty table; wanted a key, or `encryption.enabled = false`",
         ),
         (
             "encryption.keys.one = { base64 = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' }",
             "encryption.keys.one (larder.toml): found `one`; wanted a number for an id",
         ),
-        ("encryption.keys.1 = {}", "encryption.keys.1: wanted one of `env`, `file` and `base64`"),
+        (
+            "encryption.keys.1 = {}",
+            "encryption.keys.1 (larder.toml): wanted one of `env`, `file` and `base64`",
+        ),
         (
             "encryption.keys.1 = { base64 = 'hunter2' }",
             "encryption.keys.1.base64 (larder.toml): it holds no key; wanted 32 bytes in base64 (`openssl rand -base64 32`)",
@@ -357,38 +368,110 @@ fn texts_that_do_not_parse() {
     );
     assert_eq!(
         text(Format::Json, "{\"namespace\": }"),
-        "larder: it does not parse: expected value at line 1 column 15"
+        "larder: it is no JSON: expected value at line 1 column 15"
     );
     assert_eq!(
         text(Format::Json, r#"{"caches": {"a": {}, "b": {}, "a": {}}}"#),
         "larder: `caches.a` stands there twice at line 1 column 33"
     );
-    assert_eq!(text(Format::Json, "\"hunter2\""), "larder: wanted a table of fields");
-    assert_eq!(text(Format::Yaml, "- hunter2"), "larder: wanted a table of fields");
+    assert_eq!(
+        text(Format::Json, "\"hunter2\""),
+        "larder: found no table; wanted a table of fields"
+    );
+    assert_eq!(text(Format::Yaml, "- hunter2"), "larder: found no table; wanted a table of fields");
     let told = text(Format::Yaml, "namespace: a\nnamespace: b");
-    assert!(told.starts_with("larder: it does not parse: "), "{told}");
+    assert!(told.starts_with("larder: it is no YAML: "), "{told}");
     assert!(told.contains("line 2"), "{told}");
+    assert!(Config::layers().text(Format::Json, "larder", "\u{feff}{}").load().is_ok());
 }
 
 #[test]
-fn variables_that_exclude_each_other() {
-    assert_eq!(
-        env(&[("LARDER_REDIS", "redis://:hunter2@host"), ("LARDER_REDIS__CONNECTIONS", "2")]),
-        "redis (LARDER_REDIS): found a text, and `LARDER_REDIS__CONNECTIONS` beside it; wanted the one or the other"
+fn numbers_that_are_too_large_for_their_file() {
+    each(&[
+        (
+            "[caches.a.memory]\nmax_bytes = 99999999999999999999",
+            "caches.a.memory.max_bytes (larder.toml): found `99999999999999999999`; \
+             wanted a number from -9223372036854775808 to 9223372036854775807",
+        ),
+        (
+            "breaker.threshold = 1e300",
+            "breaker.threshold (larder.toml): found `1e300`; wanted a whole number",
+        ),
+    ]);
+}
+
+#[test]
+fn times_that_are_as_good_as_none() {
+    each(&[
+        (
+            "memory.sweep_every = 1e-6",
+            "memory.sweep_every (larder.toml): found `1\u{b5}s`; wanted 1 ms at least; leave it out for 10 seconds",
+        ),
+        (
+            "redis.operation_timeout = 1e-9",
+            "redis.operation_timeout (larder.toml): found `1ns`; wanted 1 ms at least; leave it out for the default",
+        ),
+        (
+            "redis.keepalive = '500ms'",
+            "redis.keepalive (larder.toml): found `500ms`; wanted 1 s to 32767 s; leave it out for the default",
+        ),
+        (
+            "redis.keepalive = '10h'",
+            "redis.keepalive (larder.toml): found `36000s`; wanted 1 s to 32767 s; leave it out for the default",
+        ),
+    ]);
+}
+
+#[test]
+fn a_mistake_is_told_once() {
+    each(&[(
+        "redis = { url = 'redis://host', connections = 2000 }",
+        "redis.connections (larder.toml): found `2000`; wanted a number from 1 to 1024",
+    )]);
+}
+
+#[test]
+fn tables_in_which_nothing_stands() {
+    each(&[
+        ("namespace = {}", "namespace (larder.toml): found a table; wanted a text"),
+        (
+            "encryption.keys.1 = {}",
+            "encryption.keys.1 (larder.toml): wanted one of `env`, `file` and `base64`",
+        ),
+    ]);
+}
+
+#[test]
+fn an_id_without_a_key() {
+    each(&[(
+        "encryption.write_with = 3",
+        "encryption.write_with (larder.toml): found `3`, but there is no key; add `keys.3`",
+    )]);
+    assert!(
+        Config::layers()
+            .text(Format::Toml, "larder.toml", "encryption = { enabled = false, write_with = 3 }")
+            .load()
+            .is_ok()
     );
 }
 
-#[cfg(unix)]
 #[test]
-fn variables_that_are_no_text() {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::OsStringExt;
-    let url = OsString::from_vec(b"redis://:hunter2@\xff".to_vec());
-    let error = Config::layers().env_from([("REDIS_URL", url)]).load().unwrap_err();
-    assert_eq!(
-        error.mistakes()[0].to_string(),
-        "redis.url (REDIS_URL): found bytes that are no UTF-8; wanted a text"
-    );
+fn one_database_under_two_names() {
+    for (one, other) in [
+        ("redis://host", "redis://:pw@HOST:6379/0?connections=2"),
+        ("redis-sentinel://a,b/main", "redis-sentinel://b:26379,a/main/0"),
+    ] {
+        let text = format!(
+            "redis.url = '{one}'\ncaches.a = {{ namespace = 'larder', redis.url = '{other}' }}"
+        );
+        assert_eq!(
+            toml(&text),
+            "caches.a.namespace (larder.toml): `larder` is that of `namespace`, too, on the same Redis, \
+             so that they would share their entries; give one another"
+        );
+        let apart = text.replace(other, "redis://host/1");
+        assert!(Config::layers().text(Format::Toml, "larder.toml", &apart).load().is_ok());
+    }
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn mistakes_name_their_variables() {
     assert_eq!(
         said,
         "the cache configuration is wrong in 2 places:
-  default_tttl (LARDER_DEFAULT_TTTL): there is no such field; did you mean `default_ttl`?
+  default_tttl (LARDER_DEFAULT_TTTL): there is no such field; did you mean `LARDER_DEFAULT_TTL`?
   redis.connections (LARDER_REDIS__CONNECTIONS): found `many`; wanted a whole number"
     );
 }

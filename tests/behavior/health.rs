@@ -1,5 +1,6 @@
 //! How a cache says that it is: by a store that fails when told to, and a clock that the tests turn.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -300,9 +301,9 @@ async fn it_is_plain_data() {
     assert_eq!(remote["since_unix_ms"].as_u64().unwrap(), at - 500);
 }
 
-/// Writes down what changed, as `remote up degraded`.
+/// Writes down what changed, as `remote up degraded`, and counts all warnings.
 #[derive(Clone, Default)]
-struct Changes(Arc<Mutex<Vec<String>>>);
+struct Changes(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>);
 
 impl tracing::Subscriber for Changes {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
@@ -314,6 +315,9 @@ impl tracing::Subscriber for Changes {
     fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
     fn event(&self, event: &tracing::Event<'_>) {
+        if *event.metadata().level() <= tracing::Level::WARN {
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
         #[derive(Default)]
         struct Fields(String, bool);
         impl Visit for Fields {
@@ -350,6 +354,11 @@ async fn every_change_is_one_event() {
     store.set_down(true);
     reads(&cache, 10).await;
     assert_eq!(told(), ["remote up degraded", "remote degraded down"]);
+    assert_eq!(
+        changes.1.load(Ordering::SeqCst),
+        2,
+        "and the breaker, which opened, is no third line"
+    );
     store.set_linked(false);
     store.set_linked(false);
     store.set_linked(true);

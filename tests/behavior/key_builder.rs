@@ -178,3 +178,48 @@ fn a_key_is_a_value() {
     assert_eq!(Key::escape("Ada-7@x.y"), "Ada-7@x.y");
     assert_ne!(Key::escape("%3A"), Key::escape(":"));
 }
+
+/// Neither serde nor `Display` has to say what a value is.
+#[derive(Clone)]
+struct Mute(u64);
+
+impl Serialize for Mute {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("it is mute"))
+    }
+}
+
+impl std::fmt::Display for Mute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("begun")?;
+        Err(std::fmt::Error)
+    }
+}
+
+#[cached(cache = cache, skip(cache))]
+async fn mute_automatic(cache: &Cache, mute: Mute) -> u64 {
+    mute.0
+}
+
+#[cached(key = "mute:{mute}", cache = cache, skip(cache))]
+async fn mute_template(cache: &Cache, mute: Mute) -> u64 {
+    mute.0
+}
+
+#[tokio::test]
+async fn arguments_that_cannot_be_written_share_nothing() {
+    let builder = || Cache::builder().remote(larder::MemoryBackend::new());
+    for cache in [builder().build().unwrap(), builder().no_memory().build().unwrap()] {
+        for value in [1, 2, 1] {
+            assert_eq!(mute_automatic(&cache, Mute(value)).await, value);
+            assert_eq!(mute_template(&cache, Mute(value)).await, value);
+        }
+        let stats = cache.stats();
+        assert_eq!((stats.loads, stats.hits(), stats.remote_stores), (6, 0, 0));
+    }
+    let refused = Key::builder().model("user").operation("get").param(&Mute(1)).build();
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "param: serde can't write it: it is mute; take a part of it that it can"
+    );
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Backend, Cache, Error, Expiry, Invalidation, MemoryBackend, Policy, cached};
+use larder::{Backend, Cache, Error, Expiry, Invalidation, Key, MemoryBackend, Policy, cached};
 
 use crate::support::{Server, eventually};
 
@@ -333,4 +333,50 @@ async fn after_the_end_functions_answer() {
         assert!(info.closed, "{name}");
         drop(every);
     }
+}
+
+#[tokio::test]
+async fn many_with_a_policy() {
+    for (name, cache) in tierings().await.caches {
+        cache.insert_many_with([("a", 1u64), ("b", 2)], KEPT).await.unwrap();
+        let load = |missing: Vec<String>| async move {
+            Ok::<_, ()>(missing.into_iter().map(|key| (key, 3u64)).collect::<HashMap<_, _>>())
+        };
+        let all = cache.get_or_load_many_with(["b", "c"], KEPT, load).await.unwrap();
+        assert_eq!((all["b"], all["c"]), (2, 3), "{name}");
+        for key in ["a", "b", "c"] {
+            about(cache.ttl(key).await.unwrap(), HOUR);
+        }
+        // Keys of whatever kind.
+        let named = ["a", "c"].map(|key| Key::builder().text(key).build().unwrap());
+        assert_eq!(cache.get_many::<u64>(&named).await.unwrap(), [Some(1), Some(3)], "{name}");
+        assert_eq!(cache.get_many::<u64>(vec!["b".to_owned()]).await.unwrap(), [Some(2)], "{name}");
+        cache.evict_tag("kept").await.unwrap();
+        assert_eq!(cache.get_many::<u64>(["a", "b", "c"]).await.unwrap(), [None; 3], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn contains_is_about_a_type() {
+    for (name, cache) in tierings().await.caches {
+        cache.insert("k", 1u32).await.unwrap();
+        assert!(cache.contains::<u32>("k").await.unwrap(), "{name}");
+        assert!(!cache.contains::<String>("k").await.unwrap(), "{name}");
+        assert!(
+            cache.ttl("k").await.unwrap().is_some(),
+            "{name}: there is an entry, of whatever type"
+        );
+    }
+}
+
+/// What operators' pages show is written as all else is: small letters, and spans in milliseconds.
+#[tokio::test]
+async fn info_and_statistics_are_plain_data() {
+    let cache = Cache::builder().default_ttl(HOUR).build().unwrap();
+    let info = serde_json::to_value(cache.info().await).unwrap();
+    assert_eq!(info["default_ttl_ms"], 3_600_000);
+    assert_eq!(info["memory"]["capacity"], serde_json::json!({ "entries": 10_000 }));
+    assert_eq!(serde_json::to_value(cache.stats()).unwrap()["breaker"], "closed");
+    let forever = Cache::builder().build().unwrap().info().await;
+    assert!(serde_json::to_value(forever).unwrap()["default_ttl_ms"].is_null());
 }

@@ -154,7 +154,7 @@ async fn an_outage_is_noticed_while_nobody_reads() {
     assert!(told.names().is_empty());
     rounds(&clock, 1).await;
     let alerts = told.take();
-    assert_eq!(alerts[0].message, "store is down for 120s (limit 120s)");
+    assert_eq!(alerts[0].message, "the remote tier (store) is down for 120s (limit 120s)");
     assert_eq!(alerts[0].health.remote.as_ref().unwrap().status, Status::Down);
     assert_eq!(alerts.len(), 1);
     store.set_linked(false);

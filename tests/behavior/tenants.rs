@@ -272,3 +272,30 @@ async fn a_call_without_a_name_is_cached_nowhere() {
     assert!(matches!(call().evict().await, Err(Error::Config { field: "tenant", .. })));
     assert_eq!(cache.keys("*").await.unwrap(), [""; 0]);
 }
+
+#[tokio::test]
+async fn many_keys_of_a_tenant() {
+    let policy = Policy::new().ttl(std::time::Duration::from_secs(60));
+    for cache in caches() {
+        let (acme, umbrella) = (cache.tenant("acme").unwrap(), cache.tenant("umbrella").unwrap());
+        acme.insert_many([("a", 1u64), ("b", 2)]).await.unwrap();
+        umbrella.insert_many([("a", 10u64)]).await.unwrap();
+        assert_eq!(acme.get_many::<u64>(["b", "c", "a"]).await.unwrap(), [Some(2), None, Some(1)]);
+        let keys = ["a".to_owned(), "b".to_owned()];
+        assert_eq!(umbrella.get_many::<u64>(&keys).await.unwrap(), [Some(10), None]);
+
+        let load = |missing: Vec<String>| async move {
+            assert_eq!(missing, ["c"], "as the tenant knows it");
+            Ok::<_, Error>(missing.into_iter().map(|key| (key, 3u64)).collect())
+        };
+        let all = acme.get_or_load_many(["a", "c"], load).await.unwrap();
+        assert_eq!((all["a"], all["c"]), (1, 3));
+        assert_eq!(umbrella.get::<u64>("c").await.unwrap(), None);
+
+        let loaded = umbrella.get_or_refresh("c", policy, || async { Ok::<_, Error>(30u64) });
+        assert_eq!(loaded.await.unwrap(), 30);
+        assert_eq!(acme.get::<u64>("c").await.unwrap(), Some(3));
+        umbrella.clear().await.unwrap();
+        assert_eq!(umbrella.get_many::<u64>(["a", "c"]).await.unwrap(), [None, None]);
+    }
+}

@@ -317,3 +317,23 @@ async fn who_runs_in_no_kit_is_not_disturbed() {
         assert_eq!(soon(kit).await.unwrap(), value as u64);
     }
 }
+
+#[tokio::test]
+async fn no_two_names_share_a_namespace() {
+    let store = MemoryBackend::new();
+    let kit =
+        Kit::builder().caches(move |_, builder| builder.no_memory().remote(store.clone())).build();
+    let names =
+        ["ab", "a b", "a_b", "a__b", "a_20_b", "a/b", "a:b", "\u{fc}", "*", "_", "__", "A b"];
+    for (value, name) in names.iter().enumerate() {
+        kit.named(name).unwrap().insert("k", value).await.unwrap();
+    }
+    for (value, name) in names.iter().enumerate() {
+        let cache = kit.named(name).unwrap();
+        assert_eq!(cache.get::<usize>("k").await.unwrap(), Some(value), "{name}");
+        assert_eq!(cache.name(), Some(*name));
+    }
+    assert_eq!(kit.named("shop").unwrap().namespace(), "larder/shop");
+    let nameless = kit.named("").unwrap_err().to_string();
+    assert_eq!(nameless, "name: a name can't be empty; ask for the default cache instead");
+}

@@ -217,3 +217,61 @@ fn names_that_are_none() {
         assert!(matches!(error, Error::Config { field: "operation", .. }), "{error}");
     }
 }
+
+#[tokio::test]
+async fn an_id_s_life_is_changed_as_a_key_s() {
+    let minute = Duration::from_secs(60);
+    for (name, cache) in tierings().await.caches {
+        let users = users(&cache);
+        users.insert(&7, user("Ada")).await.unwrap();
+        assert!(users.expire(&7, minute).await.unwrap(), "{name}");
+        assert!(users.ttl(&7).await.unwrap() <= Some(Expiry::In(minute)), "{name}");
+        assert!(users.persist(&7).await.unwrap(), "{name}");
+        assert_eq!(users.ttl(&7).await.unwrap(), Some(Expiry::Never), "{name}");
+        assert!(!users.expire(&8, minute).await.unwrap(), "{name}: there is none");
+        assert_eq!(users.get(&7).await.unwrap(), Some(user("Ada")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_stale_window_needs_a_load_that_owns_its_inputs() {
+    let clock = larder::Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+    let users = users(&cache).policy(Policy::new().ttl(second).stale(hour));
+    let load = |name: &'static str| move || async move { Ok::<_, ()>(user(name)) };
+    users.get_or_refresh(&7, load("Ada")).await.unwrap();
+    clock.advance(2 * second);
+    let stale = users.get_or_refresh(&7, load("Bob")).await.unwrap();
+    assert_eq!((stale, cache.stats().stale_hits), (user("Ada"), 1));
+    crate::support::eventually("refreshed behind", async || {
+        users.get(&7).await.unwrap() == Some(user("Bob"))
+    })
+    .await;
+    clock.advance(2 * second);
+    let borrowed = users.get_or_load(&7, || async { Ok::<_, ()>(user("Eve")) }).await.unwrap();
+    assert_eq!((borrowed, cache.stats().stale_hits), (user("Eve"), 1), "loaded at once");
+}
+
+/// serde refuses some values: paths that are no UTF-8, times before 1970.
+#[tokio::test]
+async fn ids_that_serde_refuses_share_nothing() {
+    #[derive(Clone, PartialEq)]
+    struct Refused(u64);
+    impl Serialize for Refused {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("refused"))
+        }
+    }
+    for (name, cache) in tierings().await.caches {
+        let view = cache.typed::<Refused, u64>("refused").unwrap();
+        for id in [Refused(1), Refused(2)] {
+            view.insert(&id, id.0).await.unwrap();
+            assert_eq!(view.get(&id).await.unwrap(), None, "{name}");
+            let load = || async { Ok::<_, ()>(id.0) };
+            assert_eq!(view.get_or_load(&id, load).await, Ok(id.0), "{name}: its own");
+        }
+        let stored = cache.stats().remote_stores;
+        assert_eq!(stored, 0, "{name}: nobody could find it there");
+    }
+}

@@ -57,6 +57,28 @@ async fn an_automatic_key_tells_apart_what_serde_tells_apart() {
 }
 
 #[tokio::test]
+async fn an_option_in_a_template_tells_none_from_every_value() {
+    static LOADS: Loads = Loads::new();
+
+    #[cached(cache = "keys-option", key = "page:{page}:{name}:{owned}")]
+    async fn search(page: Option<u32>, name: Option<&str>, owned: &Option<String>) -> u64 {
+        let _ = (page, name, owned);
+        LOADS.count()
+    }
+
+    let cache = install("keys-option");
+    for _ in 0..2 {
+        assert_eq!(search(None, None, &None).await, 1);
+        assert_eq!(search(Some(0), None, &None).await, 2);
+        assert_eq!(search(None, Some(""), &None).await, 3);
+        assert_eq!(search(None, Some("none"), &None).await, 4);
+        assert_eq!(search(None, Some("!none"), &None).await, 5);
+        assert_eq!(search(None, None, &Some("none".into())).await, 6);
+    }
+    assert!(cache.remove("page:0:!none:!none").await.unwrap());
+}
+
+#[tokio::test]
 async fn functions_of_one_name_do_not_share_automatic_keys() {
     mod one {
         #[larder::cached(cache = "keys-names")]

@@ -166,3 +166,40 @@ fn a_schedule_publishes_until_it_is_dropped() {
     let labels = [("cache", "pushed"), ("tier", "memory")];
     assert_eq!(number(&scrape(&handle).1, "larder_stores_total", &labels), 1.0);
 }
+
+#[test]
+fn an_outage_is_seen() {
+    let store = crate::gated::Gated::new();
+    let scraped = |down: bool| {
+        let handle = recorded(async || {
+            let clock = Clock::manual();
+            let cache = store.cache(&clock);
+            store.set_down(down);
+            for _ in 0..4 {
+                cache.remove("k").await.ok();
+            }
+            cache.publish_metrics();
+            store.set_down(false);
+        });
+        let scrape = scrape(&handle).1;
+        ["larder_remote_up", "larder_breaker_open", "larder_owed_evictions"]
+            .map(|name| number(&scrape, name, &[]))
+    };
+    assert_eq!(scraped(false), [1.0, 0.0, 0.0]);
+    assert_eq!(scraped(true), [0.0, 1.0, 1.0]);
+}
+
+/// The exporter escapes labels; what is odd in a name is not lost on the way.
+#[test]
+fn names_of_caches_may_hold_anything() {
+    let names = ["a\"b", "back\\slash", "new\nline", "\u{fc}", " "];
+    let handle = recorded(async || {
+        for name in names {
+            Cache::builder().name(name).build().unwrap().publish_metrics();
+        }
+    });
+    let scrape = scrape(&handle).1;
+    for escaped in ["a\\\"b", "back\\\\slash", "new\\nline", "\u{fc}", " "] {
+        assert_eq!(number(&scrape, "larder_memory_entries", &[("cache", escaped)]), 0.0);
+    }
+}

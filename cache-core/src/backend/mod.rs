@@ -229,7 +229,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Behaviour
     /// - A minted generation is one that this key has never had, also after the store lost it.
-    /// - Generations live until they are removed; they have no time to live.
+    /// - Generations live until they are removed, by [`remove`](Self::remove) as values are; they have no time to live.
     fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>>;
 
     /// Moves the generation under `key` on and returns the new one, greater than the old.

@@ -9,13 +9,14 @@ use super::load::Wanted;
 use super::serve::in_foreground;
 use super::shape::Found;
 use super::{Asking, all_begun};
-use crate::Error;
-use crate::cache::{Cache, Inner, plain};
+use crate::cache::{Cache, Inner, plain, plan as plan_of};
 use crate::call::{Rules, Target};
 use crate::codec::{RemoteValue, coder};
 use crate::key::KeyBuf;
+use crate::policy::Held;
 use crate::strategy::{Plan, Seat, Table};
 use crate::value::{CacheValue, Probe, ShapeResult};
+use crate::{Error, Policy};
 
 /// So many values go to the remote tier in one request.
 const TOGETHER: usize = 1_000;
@@ -44,6 +45,21 @@ impl Cache {
         entries: impl IntoIterator<Item = (K, T)>,
     ) -> Result<(), Error> {
         let entries = entries.into_iter().map(|(key, value)| (plain::<T>(key), value));
+        self.inner.put_many(entries.collect()).await
+    }
+
+    /// [`insert_many`](Self::insert_many) with a policy for all of them: time to live, stale window, tags.
+    ///
+    /// # Errors
+    /// As [`insert_many`](Self::insert_many).
+    pub async fn insert_many_with<K: Into<KeyBuf>, T: RemoteValue>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+        policy: Policy,
+    ) -> Result<(), Error> {
+        let policy = Held::Own(Arc::new(policy));
+        let entries = entries.into_iter();
+        let entries = entries.map(|(key, value)| (plan_of::<T>(key, policy.clone()), value));
         self.inner.put_many(entries.collect()).await
     }
 
@@ -88,6 +104,29 @@ impl Cache {
     {
         let keys = keys.into_iter().map(Into::into).collect();
         self.load_many(keys, |key| plain::<T>(key), load).await
+    }
+
+    /// [`get_or_load_many`](Self::get_or_load_many) with a policy for all of them. The load is not run in the background, as with
+    /// [`get_or_load_with`](Self::get_or_load_with).
+    ///
+    /// # Errors
+    /// As [`get_or_load_many`](Self::get_or_load_many).
+    pub async fn get_or_load_many_with<K, T, E, F, Fut>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        policy: Policy,
+        load: F,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: Into<String>,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<String>) -> Fut,
+        Fut: Future<Output = Result<HashMap<String, T>, E>>,
+    {
+        let keys = keys.into_iter().map(Into::into).collect();
+        let policy = Held::Own(Arc::new(policy));
+        self.load_many(keys, |key| plan_of::<T>(key, policy.clone()), load).await
     }
 
     /// As [`get_or_load_many`](Self::get_or_load_many), of ids with a plan for each.

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::Cache;
 use crate::memory::Capacity;
 
-/// What a cache is made of, as [`Cache::info`] found it. Plain data, for logs and for operators' pages.
+/// What a cache is made of, as [`Cache::info`] found it. Plain data, for logs and for operators' pages (serde: spans as
+/// milliseconds).
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Info {
@@ -17,6 +18,7 @@ pub struct Info {
     /// The prefix of its keys in the remote tier.
     pub namespace: String,
     /// How long entries are fresh whose policy does not say; `None`: for ever.
+    #[serde(rename = "default_ttl_ms", serialize_with = "millis")]
     pub default_ttl: Option<Duration>,
     /// Whether it is on, and caching in the process too.
     pub enabled: bool,
@@ -118,6 +120,11 @@ impl Cache {
             error,
         })
     }
+}
+
+#[allow(clippy::ref_option)]
+fn millis<S: serde::Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    span.map(crate::clock::millis).serialize(to)
 }
 
 /// A variant as configurations write it.

@@ -14,7 +14,7 @@ use crate::backend::BoxFuture;
 use crate::key::KeyId;
 use crate::{BackendError, Error, Pattern};
 
-/// KeyStream, as they are found; made by [`Cache::keys`].
+/// Keys, as they are found; made by [`Cache::keys`].
 ///
 /// It is awaited for all of them, sorted; asked for [`next`](Self::next); or used as the `Stream` that it is.
 #[must_use = "nothing is listed before it is awaited, or asked for `next`"]
@@ -28,7 +28,7 @@ pub struct KeyStream {
     step: Step,
 }
 
-/// KeyStream, and where those that follow are.
+/// Keys, and where those that follow are.
 type Page = (Vec<String>, Option<u64>);
 
 enum Step {

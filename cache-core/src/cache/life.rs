@@ -117,7 +117,8 @@ impl Cache {
     /// leases) in others, whose memory tiers follow; and a [`transaction`](crate::transaction()) holds it until the commit.
     /// Not even a `stale` window is used up: a value that was said to be old is served for want of a better one only.
     ///
-    /// For many values, go through their [`keys`](Self::keys). What a tag evicts is nobody's any more: nothing is kept.
+    /// For many values, go through their [`keys`](Self::keys); loads of keys that have no value yet go on. There is none of it for a tag:
+    /// that is evicted by one number, which does not reach the entries, and nothing is kept.
     ///
     /// ```
     /// # use cache_core::{Cache, Error, Policy};

@@ -91,7 +91,7 @@ impl fmt::Debug for Cache {
 }
 
 /// The plan of a value that a user names by key.
-fn plan<T: RemoteValue>(key: impl Into<KeyBuf>, policy: Held) -> Plan {
+pub(crate) fn plan<T: RemoteValue>(key: impl Into<KeyBuf>, policy: Held) -> Plan {
     Plan::new(key.into(), policy, Some(coder::<T>()))
 }
 

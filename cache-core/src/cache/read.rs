@@ -78,8 +78,8 @@ impl Cache {
         self.run(plan::<T>(key, Held::Own(Arc::new(policy))), Owned(load)).await
     }
 
-    /// Whether there is a fresh value under `key`, of whatever type, in the memory tier or (for
-    /// values of type `T`) in the remote tier.
+    /// Whether there is a fresh value of type `T` under `key`: whether [`get`](Self::get) would give one. It is a read as
+    /// that is, and counts as one. [`ttl`](Self::ttl) asks for an entry of whatever type.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -90,9 +90,24 @@ impl Cache {
     /// The values under `keys`, in their order: one request for the values that memory
     /// does not have (and one for the generations of each value's tags).
     ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// cache.insert("user:7", 7u64).await?;
+    /// let keys = [7, 8].map(|id| format!("user:{id}"));
+    /// assert_eq!(cache.get_many::<u64>(&keys).await?, [Some(7), None]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The remote tier failed.
-    pub async fn get_many<T: RemoteValue>(&self, keys: &[&str]) -> Result<Vec<Option<T>>, Error> {
-        self.inner.peek_many(keys.iter().map(|key| plain::<T>(*key)).collect()).await
+    pub async fn get_many<T: RemoteValue>(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<KeyBuf>>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        self.inner.peek_many(keys.into_iter().map(plain::<T>).collect()).await
     }
 }

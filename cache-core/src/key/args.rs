@@ -20,7 +20,7 @@ pub(super) fn write<T: Serialize + ?Sized>(key: &mut KeyBuf, value: &T) -> Resul
 }
 
 #[derive(Debug)]
-pub(super) struct Failed(String);
+pub(crate) struct Failed(String);
 
 impl Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,10 @@
 //! The buffer a key is written to.
 
 use std::any::type_name;
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -70,17 +73,31 @@ impl KeyBuf {
 
     /// An argument of an automatic key: its serde form, closed by a comma.
     ///
-    /// A value that serde refuses to serialise is written as what serde said: such calls share a
-    /// key only if they fail alike, and never with one that succeeds.
+    /// A value that serde refuses to serialise (a path that is no UTF-8, say) makes a key that nobody else has, not even
+    /// the same call again: nothing tells such values apart, so they may share nothing.
     pub fn arg<T: KeyArg + ?Sized>(&mut self, value: &T) {
-        let start = self.text.len();
-        if let Err(error) = args::write(self, value) {
-            self.text.truncate(start);
-            self.literal("!error(");
-            self.escaped(&error.to_string());
-            self.literal(")");
+        if let Err(error) = self.try_arg(value) {
+            unwritten::<T>(&error);
+            self.of_nobody();
+            self.literal(",");
         }
-        self.literal(",");
+    }
+
+    /// The same, where a value that is refused leaves nothing behind.
+    pub(crate) fn try_arg<T: KeyArg + ?Sized>(&mut self, value: &T) -> Result<(), args::Failed> {
+        let start = self.text.len();
+        let written = args::write(self, value).inspect_err(|_| self.text.truncate(start));
+        written.map(|()| self.literal(","))
+    }
+
+    /// In the place of what can't be written: a number that is used once. No argument's text begins with `!error(`.
+    #[cold]
+    fn of_nobody(&mut self) {
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        self.literal("!error(");
+        self.integer(NUMBERS.fetch_add(1, Ordering::Relaxed));
+        self.literal(")");
+        self.here = true;
     }
 
     /// A type parameter of an automatic key.
@@ -167,8 +184,8 @@ impl KeyBuf {
             }
         }
         if write!(Escaping(self), "{value}").is_err() {
-            // A Display that fails by itself: marked, so it can't pass for a shorter value.
-            self.literal("!error");
+            // A Display that fails by itself: what it wrote until then can't pass for the value.
+            self.of_nobody();
         }
     }
 
@@ -224,6 +241,20 @@ fn plain(byte: u8) -> bool {
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'+')
 }
 
+/// Says it once for each type: the program goes on, but these calls are never hits.
+#[cold]
+fn unwritten<T: ?Sized>(error: &args::Failed) {
+    static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    let name = type_name::<T>();
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
+        tracing::error!(
+            "type" = name,
+            %error,
+            "larder: an argument can't be part of a key, and its calls are never hits"
+        );
+    }
+}
+
 impl fmt::Write for KeyBuf {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.literal(text);
@@ -243,6 +274,12 @@ impl From<&str> for KeyBuf {
         key.literal(text);
         key.seal();
         key
+    }
+}
+
+impl From<&&str> for KeyBuf {
+    fn from(text: &&str) -> Self {
+        Self::from(*text)
     }
 }
 

@@ -74,7 +74,12 @@ impl KeyBuilder {
     /// One argument of a function with `model` or an automatic key, by its `Serialize`. It must be of the argument's own
     /// type: `7u8` and `7u64` are written alike, but a text is not written like a number.
     pub fn param<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
-        self.parts.arg(value);
+        if let Err(error) = self.parts.try_arg(value) {
+            self.refuse(
+                "param",
+                format!("serde can't write it: {error}; take a part of it that it can"),
+            );
+        }
         self
     }
 
@@ -201,7 +206,7 @@ impl KeyBuilder {
         if let Some(c) = name.chars().find(|c| is_separator(*c)) {
             let c = c.escape_debug();
             let message = format!(
-                "it is a name, and `{c}` is none of its characters: use letters, digits, `-`, `_` and `.`"
+                "it is a name, and `{c}` is none of its characters: use letters, digits and `-._~@+`"
             );
             self.refuse(part, message);
         }

@@ -60,6 +60,22 @@ macro_rules! strings {
 
 strings!(str, &str, String, &String);
 
+impl<T: KeyDisplay> PushExact for Field<'_, Option<T>> {
+    /// No argument's text has a `!` in it.
+    fn push(&self, key: &mut KeyBuf) {
+        match self.0 {
+            Some(value) => value.write(key),
+            None => key.literal("!none"),
+        }
+    }
+}
+
+impl<T: KeyDisplay> PushExact for Field<'_, &Option<T>> {
+    fn push(&self, key: &mut KeyBuf) {
+        Field(*self.0).push(key);
+    }
+}
+
 impl<T: ?Sized> PushDisplay for &Field<'_, T> {
     type Arg = T;
     fn push(&self, key: &mut KeyBuf)

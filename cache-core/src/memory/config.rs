@@ -41,6 +41,7 @@ pub struct Memory {
 
 /// What bounds a memory tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Capacity {
     /// A number of entries.
     Entries(u64),

@@ -13,7 +13,7 @@ use ::metrics::{
 };
 
 use super::load::DIRECT;
-use super::{BreakerState, Cause, Stats};
+use super::{BreakerState, Cause, Moment, RemoteHealth, Stats, Status};
 use crate::Error;
 use crate::cache::{Cache, Inner};
 use crate::invalidation::Schedule;
@@ -107,12 +107,31 @@ const GAUGES: &[Standing] = &[
         |_, stats| f64::from(u8::from(stats.breaker != BreakerState::Closed)),
     ),
     (
+        "larder_remote_up",
+        Unit::Count,
+        "0 while the remote tier is down; 1 without one",
+        |inner, _| {
+            remote(inner).map_or(1.0, |health| f64::from(u8::from(health.status != Status::Down)))
+        },
+    ),
+    (
+        "larder_owed_evictions",
+        Unit::Count,
+        "Evictions that the remote tier missed, and that are still to be made",
+        |inner, _| remote(inner).map_or(0.0, |health| health.owed_evictions as f64),
+    ),
+    (
         "larder_bus_connected",
         Unit::Count,
         "1 while other processes' evictions arrive",
         |inner, _| f64::from(u8::from(inner.generations.is_linked())),
     ),
 ];
+
+/// How the remote tier is, as far as is known: nobody is asked.
+fn remote(inner: &Inner) -> Option<RemoteHealth> {
+    Some(inner.remote.as_ref()?.health(Moment::now(&inner.clock)))
+}
 
 /// A recorder may be installed at any time, and forgets nothing that it is told twice.
 fn describe() {

@@ -219,16 +219,16 @@ impl Signals {
     pub(crate) fn note(&self, change: Change) {
         let cache = &*self.cache;
         match change {
-            // Told as a change of the tier's state.
+            // Told as a change of the tier's state: that is where an operator looks, and one line is enough.
             Change::Remote { .. } => {}
             Change::Breaker { open: true } => {
-                tracing::warn!(
+                tracing::debug!(
                     cache,
                     "larder: the remote tier is left alone after repeated failures"
                 );
             }
             Change::Breaker { open: false } => {
-                tracing::info!(cache, "larder: the remote tier is used again");
+                tracing::debug!(cache, "larder: the remote tier is used again");
             }
         }
         if self.listener.is_some() {

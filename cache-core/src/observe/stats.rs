@@ -166,6 +166,7 @@ pub struct Stats {
 /// It opens after three failures in a row (no connection, or no answer in time), and lets one operation through each
 /// second from then on, until one succeeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BreakerState {
     /// Everything goes through. So it is without a remote tier.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Cause, Stats, Timing};
+use super::{BreakerState, Cause, Stats, Timing};
 
 fn time(f: &mut fmt::Formatter<'_>, name: &str, timing: &Timing) -> fmt::Result {
     let show = |span: Option<Duration>| span.map_or("-".to_owned(), |span| format!("{span:.1?}"));
@@ -56,8 +56,18 @@ impl fmt::Display for Stats {
         )?;
         write!(
             f,
-            "{:<11} {} errors, {} foreign ({} of another schema), breaker {:?}",
+            "{:<11} {} errors, {} foreign ({} of another schema), breaker {}",
             "remote", self.remote_errors, self.foreign, self.schema_misses, self.breaker
         )
+    }
+}
+
+impl fmt::Display for BreakerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half open",
+        })
     }
 }

@@ -102,6 +102,10 @@ impl World {
 
     /// The cache of that name, made if there is none yet.
     pub(crate) fn find(&self, name: Option<&str>) -> Result<Cache, Error> {
+        if name == Some("") {
+            let message = "a name can't be empty; ask for the default cache instead";
+            return Err(Error::config("name", message));
+        }
         let slot = name.unwrap_or_default();
         if let Some(cache) = self.lock().slots.get(slot) {
             return Ok(cache.clone());
@@ -119,10 +123,7 @@ impl World {
     fn make(&self, name: Option<&str>) -> Result<Cache, Error> {
         let mut builder = Builder::at(self.clock.clone());
         if let Some(name) = name {
-            // Names that share a remote tier are not to share entries.
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-            let namespace: String = name.chars().filter(|c| plain(*c)).collect();
-            builder = builder.name(name).namespace(format!("larder/{namespace}"));
+            builder = builder.name(name).namespace(format!("larder/{}", spelled(name)));
         }
         (self.furnish)(name, builder).build()
     }
@@ -159,6 +160,21 @@ impl World {
         let mut caches = self.lock();
         caches.begun = caches.all.iter().map(Cache::stats).collect();
     }
+}
+
+/// A name in the characters of a namespace. Names that share a remote tier are not to share entries, so two different names
+/// are spelled differently: `_` begins what stands for another character.
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
+fn spelled(name: &str) -> String {
+    let mut spelled = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '/' => spelled.push(c),
+            '_' => spelled.push_str("__"),
+            c => spelled.push_str(&format!("_{:x}_", u32::from(c))),
+        }
+    }
+    spelled
 }
 
 impl Caches {

@@ -148,14 +148,15 @@ impl Flight {
     ///
     /// One timer for all who wait: whoever has it passes it on, also when it goes away.
     pub(crate) async fn landing_or_overdue(&self, clock: &Clock) -> Option<Landing> {
+        let mut landing = pin!(self.landing());
         let _watch = tokio::select! {
             biased;
-            landing = self.landing() => return Some(landing),
+            landing = &mut landing => return Some(landing),
             watch = self.watch_over.acquire() => watch,
         };
         loop {
             let overdue = self.overdue();
-            if let Ok(landing) = clock.timeout_at(overdue, self.landing()).await {
+            if let Ok(landing) = clock.timeout_at(overdue, &mut landing).await {
                 return Some(landing);
             }
             // The load may have begun only now, with a lease of its own.

@@ -1,7 +1,7 @@
 //! How long a caller waits: for a load of its own, which then goes on in the background, or for
 //! another's.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use super::flight::{Flight, Landing};
@@ -101,9 +101,9 @@ where
         patience: &mut Patience,
     ) -> Waited<S::Output> {
         let clock = &self.inner.clock;
+        let mut landing = pin!(flight.landing_or_overdue(clock));
         loop {
-            let landing = flight.landing_or_overdue(clock);
-            match clock.timeout_at(patience.next(), landing).await {
+            match clock.timeout_at(patience.next(), &mut landing).await {
                 Ok(Some(landing)) => return Waited::Landed(landing),
                 Ok(None) => return Waited::Overdue,
                 Err(_) => {

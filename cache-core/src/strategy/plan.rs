@@ -65,7 +65,7 @@ impl Plan {
 
     /// The codec, if the value may go to a remote tier.
     pub(crate) fn remote_codec(&self, inner: &Inner) -> Option<Coder> {
-        let remote = inner.remote.is_some() && !self.policy.local;
+        let remote = inner.remote.is_some() && !self.policy.local && !self.key.is_here();
         self.codec.filter(|_| remote)
     }
 

@@ -41,7 +41,7 @@ impl Inner {
         plan.enlist(self, id);
         let stamps = self.generations.stamp(plan.tags());
         let ticket = self.fences.issue_write(id, plan.key.as_str(), stamps);
-        let codec = plan.codec.filter(|_| self.remote.is_some() && !plan.policy.local);
+        let codec = plan.remote_codec(self);
         let otherwise = self.evict_otherwise(id, plan.key.as_str(), codec.is_some());
         Ok(Begun { plan, ticket, codec, otherwise })
     }

@@ -22,39 +22,44 @@ use crate::value::{CacheValue, Shape};
 use crate::{Cached, Source};
 
 /// A read with everything that may happen to it. The memory tier was not asked yet.
-pub(super) async fn read<S>(
+///
+/// No `async fn`, whose future would hold what it is given twice: there may be ten thousand who wait for one load.
+pub(super) fn read<S>(
     inner: Arc<Inner>,
     plan: Plan,
     rules: Rules<S>,
     work: Ask<S::Output>,
-) -> Cached<S::Output>
+) -> impl Future<Output = Cached<S::Output>> + Send
 where
     S: Shape<Output: Send + 'static>,
     S::Value: CacheValue,
 {
-    if plan.mode == Mode::Bypass || scope::beside(&inner, &plan).await {
-        return loaded(work.start().await, Source::Bypassed);
-    }
-    if let Err(error) = plan.policy.check() {
-        complain("calls with this policy run uncached", &error.into());
-        return loaded(work.start().await, Source::Bypassed);
-    }
-    let reads = plan.mode == Mode::Normal;
     let job = Job::new(inner, plan, rules, work.seat());
-    let work = match job.at_once(work) {
-        Ok(served) => return served,
-        Err(work) => work,
-    };
-    // What memory answers at once does not read a precise clock.
-    let stopwatch = job.inner.clock.stopwatch();
-    let done = job.read(work).await;
-    if reads {
-        job.inner.answered_in(&job.plan, stopwatch.elapsed());
+    async move {
+        let (inner, plan) = (&job.inner, &job.plan);
+        if plan.mode == Mode::Bypass || scope::beside(inner, plan).await {
+            return loaded(work.start().await, Source::Bypassed);
+        }
+        if let Err(error) = plan.policy.check() {
+            complain("calls with this policy run uncached", &error.into());
+            return loaded(work.start().await, Source::Bypassed);
+        }
+        let reads = plan.mode == Mode::Normal;
+        let work = match job.at_once(work) {
+            Ok(served) => return served,
+            Err(work) => work,
+        };
+        // What memory answers at once does not read a precise clock.
+        let stopwatch = inner.clock.stopwatch();
+        let done = job.read(work).await;
+        if reads {
+            inner.answered_in(plan, stopwatch.elapsed());
+        }
+        if reads && matches!(done.source, Source::Loaded | Source::TimedOut | Source::Refused) {
+            job.tally().misses();
+        }
+        done
     }
-    if reads && matches!(done.source, Source::Loaded | Source::TimedOut | Source::Refused) {
-        job.tally().misses();
-    }
-    done
 }
 
 impl<S> Job<S>

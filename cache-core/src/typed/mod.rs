@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::codec::{RemoteValue, coder};
 use crate::invalidation::{What, subject_tag};
 use crate::key::{Key, KeyBuf};
 use crate::policy::Held;
-use crate::strategy::{Once, Plan};
+use crate::strategy::{Once, Owned, Plan};
 use crate::{Cache, Error, Expiry, Pattern, Policy};
 
 /// A model's entries in a cache: values of one type, by ids of one type. Made by [`Cache::typed`].
@@ -51,7 +52,7 @@ use crate::{Cache, Error, Expiry, Pattern, Policy};
 /// ```
 ///
 /// Cheap to clone and to make anew: nothing is kept for it. The methods are those of [`Cache`], with their errors and their
-/// cancel-safety. An id of several parts is a tuple; that of a function with several arguments is none.
+/// cancel-safety. An id that serde can't write has no entry: nothing is found under it. An id of several parts is a tuple; that of a function with several arguments is none.
 pub struct Typed<K: ?Sized, V> {
     cache: Cache,
     model: String,
@@ -200,7 +201,8 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
         self.cache.inner.expiry(&self.plan(id)).await
     }
 
-    /// As [`Cache::get_or_load_with`], with the view's policy.
+    /// As [`Cache::get_or_load_with`], with the view's policy. (Its stale window and early refresh need a load that
+    /// can go on in the background: [`get_or_refresh`](Self::get_or_refresh).)
     ///
     /// # Errors
     /// The load's own.
@@ -211,6 +213,19 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
         Fut: Future<Output = Result<V, E>>,
     {
         self.cache.run(self.plan(id), Once(load)).await
+    }
+
+    /// As [`Cache::get_or_refresh`], with the view's policy.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_refresh<E, F, Fut>(&self, id: &K, load: F) -> Result<V, E>
+    where
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
+    {
+        self.cache.run(self.plan(id), Owned(load)).await
     }
 
     /// As [`Cache::insert`].
@@ -227,6 +242,22 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// As there.
     pub async fn remove(&self, id: &K) -> Result<bool, Error> {
         Ok(self.cache.inner.invalidate(What::Key(self.buf(id))).await? > 0)
+    }
+
+    /// As [`Cache::expire`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn expire(&self, id: &K, ttl: Duration) -> Result<bool, Error> {
+        Ok(self.cache.inner.invalidate(What::Life(self.buf(id), Some(ttl))).await? > 0)
+    }
+
+    /// As [`Cache::persist`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn persist(&self, id: &K) -> Result<bool, Error> {
+        Ok(self.cache.inner.invalidate(What::Life(self.buf(id), None)).await? > 0)
     }
 
     /// As [`Cache::mark_stale`].

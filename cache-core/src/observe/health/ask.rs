@@ -25,7 +25,7 @@ impl Cache {
     /// let cache = Cache::builder().namespace("shop").remote(MemoryBackend::new()).build()?;
     /// let health = cache.health();
     /// assert_eq!(health.status, Status::Up);
-    /// println!("{health}"); // shop is up; memory up for 0ns (0 entries, 0 bytes); memory up for 0ns
+    /// println!("{health}"); // shop is up; memory up for 0ns (0 entries, 0 bytes); remote (memory) up for 0ns
     /// # Ok(())
     /// # }
     /// ```

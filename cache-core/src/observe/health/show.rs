@@ -42,7 +42,8 @@ impl fmt::Display for MemoryHealth {
 
 impl fmt::Display for RemoteHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} for {:?}", self.backend, self.status, self.since.lasting)?;
+        let Self { backend, status, since, .. } = self;
+        write!(f, "remote ({backend}) {status} for {:?}", since.lasting)?;
         if let Some(round_trip) = self.round_trip {
             write!(f, ", ping {round_trip:?}")?;
         }

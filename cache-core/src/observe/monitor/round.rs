@@ -37,9 +37,10 @@ impl Rounds {
         for watch in &mut self.watches {
             let Some(finding) = watch.judge(&facts) else { continue };
             if let Some(alert) = watch.turn(finding, &facts) {
+                let (namespace, threshold) = (&*alert.health.namespace, alert.threshold);
                 match alert.state {
-                    AlertState::Raised => tracing::warn!("larder: {alert}"),
-                    AlertState::Cleared => tracing::info!("larder: {alert}"),
+                    AlertState::Raised => tracing::warn!(namespace, threshold, "larder: {alert}"),
+                    AlertState::Cleared => tracing::info!(namespace, threshold, "larder: {alert}"),
                 }
                 tell(&self.monitor.on_alert, &alert);
             }

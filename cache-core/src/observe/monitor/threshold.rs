@@ -132,7 +132,7 @@ impl Watch {
                     Threshold::RemoteDownFor { .. } => Status::Down,
                     _ => Status::Degraded,
                 };
-                let what = format!("{} is {}", remote.backend, remote.status);
+                let what = format!("the remote tier ({}) is {}", remote.backend, remote.status);
                 Some(self.lasts(remote.status >= least, &remote.since, *span, &what))
             }
             Threshold::BusDownFor { span } => {

@@ -35,7 +35,11 @@ impl Suite<'_> {
         for _ in 0..3 {
             self.backend.remove(&[&key], None).await.expect("remove");
             let new = self.generation(&key).await;
-            assert!(!had.contains(&new), "a lost generation is minted again: {new} of {had:?}");
+            assert!(
+                !had.contains(&new),
+                "a generation that was removed is there again: {new} of {had:?}; `remove` has to remove \
+                 generations, too, and none may be minted again"
+            );
             had.push(new);
         }
         self.backend.remove(&[&key], None).await.expect("remove");

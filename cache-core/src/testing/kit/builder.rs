@@ -47,7 +47,7 @@ impl KitBuilder {
     }
 
     /// How each cache is made: from its name (the default one has none) and a builder that has name, clock and namespace
-    /// already (`larder`, and `larder/NAME` for named ones). Default: as the builder is.
+    /// already (`larder`, and `larder/NAME` for named ones, spelled in the characters of a namespace). Default: as the builder is.
     pub fn caches(
         mut self,
         furnish: impl Fn(Option<&str>, Builder) -> Builder + Send + Sync + 'static,
