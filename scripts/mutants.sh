@@ -233,7 +233,7 @@ mutant life-waits-for-writes $life 's/remote\.after\(killed\)\.await;/drop(kille
 mutant life-forgets-once-more $life 's/drop\(self\.forget\(id, Reach::Loads, Cause::Key\)\);\s+Ok\(true\)/Ok(true)/'
 mutant life-half-way-is-an-eviction $life 's/let otherwise = self\.evict_otherwise\(id, key\.as_str\(\), true\);/let otherwise = self.evict_otherwise(id, key.as_str(), false);/'
 mutant stale-compares-in-memory $fence 's/Arc::ptr_eq\(held, entry\)\);\s+let gone = match same/Arc::ptr_eq(held, entry) || true);\n        let gone = match same/'
-mutant stale-ends-loads $life 's/kill_leaving\(id, Reach::All,/kill_leaving(id, Reach::Loads,/'
+mutant stale-ends-writes $life 's/kill_leaving\(id, Reach::All,/kill_leaving(id, Reach::Loads,/'
 mutant stale-forgets-once-more $life 's/let again = Finally\(\|\| self\.forget_fresh\(id\)\);/let again = Finally(|| ());/'
 mutant stale-where-there-is-nothing $life 's/remote\.remove\(key\.as_str\(\)\)\.await\?;//'
 mutant stale-is-owed $remote/evict.rs 's/let done = instead\.await\?;\s+trying\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        trying.settled();\n        done/'
@@ -290,6 +290,7 @@ exit $failed
 #   owed-by-an-overtaken-put             p2_puts_under_way::a_put_that_gave_way_returns_when_the_older_value_is_gone
 #   owed-by-an-overtaken-refresh         p2_overtaken_writes::a_refresh_that_an_older_notice_ends_leaves_no_older_value
 #   owed-by-a-failed-refresh             p2_overtaken_writes::a_refresh_that_the_store_does_not_hear_of_leaves_no_older_value
+#   stale-ends-writes                    p2_lives::a_put_under_way_is_outdated_too
 #   again-replaced                       p2_overtaken_writes::what_is_read_while_a_refused_refresh_tidies_up_does_not_stay
 #   again-promoted-meanwhile             p2_overtaken_writes::what_is_read_while_a_put_is_written_does_not_stay
 #

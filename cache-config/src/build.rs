@@ -74,6 +74,9 @@ fn builder(name: Option<&str>, config: &CacheConfig) -> Result<Builder, Wrong> {
     if let Some(bytes) = config.max_value_bytes {
         builder = builder.max_value_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
+    if let Some(time) = config.trust_tags {
+        builder = builder.trust_tags(time);
+    }
     if let Some(failures) = config.breaker.threshold {
         builder = builder.breaker_threshold(failures);
     }

@@ -27,6 +27,10 @@ section! {
         /// The most bytes that an encoded value may have in the remote tier. Default: 64 MiB.
         #[serde(with = "units::size")]
         max_value_bytes: u64,
+        /// For how long the generations of tags that were read from the remote tier are taken for the current ones: see
+        /// [`Builder::trust_tags`](cache_core::Builder::trust_tags). Default: zero, they are read with every value.
+        #[serde(with = "units::duration")]
+        trust_tags: Duration,
     }
     sections {
         /// The memory tier.

@@ -55,7 +55,7 @@ fn fields_that_are_not_there() {
         (
             "[caches.a.caches.b]\nenabled = true",
             "caches.a.caches (larder.toml): there is no such field; there are enabled, namespace, \
-             default_ttl, codec, max_value_bytes, memory, redis, breaker, compression, encryption",
+             default_ttl, codec, max_value_bytes, trust_tags, memory, redis, breaker, compression, encryption",
         ),
     ]);
 }

@@ -27,6 +27,7 @@ fn full() -> CacheConfig {
         default_ttl: Some(Ttl::Never),
         codec: Some(Codec::Postcard),
         max_value_bytes: Some(1),
+        trust_tags: second,
         memory: MemoryConfig {
             enabled: Some(true),
             max_entries: Some(1),

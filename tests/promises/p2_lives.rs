@@ -202,6 +202,26 @@ async fn a_write_under_way_does_not_bring_the_former_life() {
     assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (None, None));
 }
 
+/// A put that began before is as old as what is marked.
+#[tokio::test]
+async fn a_put_under_way_is_outdated_too() {
+    let clock = Clock::manual();
+    for gated in stores(&clock) {
+        let cache = gated.cache(&clock);
+        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        let generations = gated.hold(Before("generations"));
+        let putting = cache.clone();
+        let put = tokio::spawn(async move { putting.insert_with("row", 2u64, KEPT).await });
+        generations.arrived().await;
+        let change = changing(How::MarkStale, &cache);
+        turns().await;
+        generations.open();
+        assert!(soon(change).await.unwrap().unwrap());
+        soon(put).await.unwrap().unwrap();
+        assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (None, None));
+    }
+}
+
 /// Nobody knows whether it has happened: the value goes.
 #[tokio::test]
 async fn half_of_a_change_is_an_eviction() {

@@ -16,6 +16,9 @@ use crate::Redis;
 /// More would overflow the clock, and is as good as none.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Of a keepalive, in seconds: what Linux takes.
+const KEEPALIVE: std::ops::RangeInclusive<u64> = 1..=32_767;
+
 /// How to reach Redis: made by [`Redis::builder`].
 ///
 /// An option of the URL with a method's name is the same setting, as in
@@ -117,8 +120,8 @@ impl RedisBuilder {
         self
     }
 
-    /// After so long without traffic the system asks whether the other side is still there.
-    /// Default: 15 s, for a client of one's own what it says.
+    /// After so long without traffic the system asks whether the other side is still there: whole seconds, from 1 to 32,767
+    /// (the bounds of Linux). Default: 15 s, for a client of one's own what it says.
     pub fn keepalive(mut self, idle: Duration) -> Self {
         self.keepalive = Some(idle);
         self
@@ -175,7 +178,6 @@ impl RedisBuilder {
                 "no time at all; the least is 1 ms",
             ),
             ("bus_heartbeat", self.bus_heartbeat.is_zero(), "no time at all; the least is 1 ms"),
-            ("keepalive", self.keepalive == zero, "no time at all; the least is 1 ms"),
             ("user_timeout", self.user_timeout == zero, "no time at all; the least is 1 ms"),
             ("connections", self.connections == 0, "nothing to send over; the least is 1"),
             ("half_open_after", self.half_open_after == 0, "no connection alone; the least is 1"),
@@ -183,6 +185,9 @@ impl RedisBuilder {
             if is_zero {
                 return Err(bad(format!("{field}: zero leaves {what}")));
             }
+        }
+        if self.keepalive.is_some_and(|idle| !KEEPALIVE.contains(&idle.as_secs())) {
+            return Err(bad("keepalive: the system takes 1 s to 32,767 s".to_owned()));
         }
         if self.connections > 1024 {
             return Err(bad("connections: 1024 to each server are the most".to_owned()));
@@ -223,7 +228,7 @@ impl RedisBuilder {
     /// A dead peer is noticed by the system within half a minute even if nobody asks for anything.
     fn tcp_settings(&self, settings: TcpSettings) -> TcpSettings {
         const DEFAULT: Duration = Duration::from_secs(15);
-        let idle = self.keepalive.unwrap_or(DEFAULT).min(LONGEST_TIMEOUT);
+        let idle = self.keepalive.unwrap_or(DEFAULT);
         let keepalive = TcpKeepalive::new().with_time(idle).with_interval(Duration::from_secs(5));
         let settings = settings.set_nodelay(true).set_keepalive(keepalive);
         #[cfg(target_os = "linux")]

@@ -171,6 +171,8 @@ mod tests {
             ("tracking=perhaps", "tracking: write `true` or `false`"),
             ("connections=many", "connections: write a number"),
             ("connections=0", "connections: zero leaves nothing to send over"),
+            ("keepalive=200ms", "keepalive: the system takes 1 s to 32,767 s"),
+            ("keepalive=600m", "keepalive: the system takes 1 s to 32,767 s"),
             ("connections=9999", "connections: 1024"),
             ("pass=hunter2", "those of `unix://` URLs"),
         ] {
