@@ -307,7 +307,7 @@ exit $failed
 #   same entries.
 # - `old-value-is-current`: what the leader read before its load is looked at once more when the load has failed.
 #   Whoever gets it asked before the eviction (nobody joins a flight after one), so no promise needs it: it spares a
-#   caller a value that is known to be old.
+#   caller a value that is known to be old. (`p2_stress` has found it once, by chance of the threads.)
 # - `trust-ends-with-what-was-owed`: a read has to pass the gate before an eviction fails and be answered before that is made
 #   up for; then what it read would be trusted afterwards. No history of 2,000 seeds has it.
 # - `trust-ends-with-an-eviction`, `trust-ends-with-the-link`: no history of 1,000 seeds has it. This process's own eviction
