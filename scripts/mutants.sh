@@ -310,8 +310,9 @@ exit $failed
 #   caller a value that is known to be old. (`p2_stress` has found it once, by chance of the threads.)
 # - `trust-ends-with-what-was-owed`: a read has to pass the gate before an eviction fails and be answered before that is made
 #   up for; then what it read would be trusted afterwards. No history of 2,000 seeds has it.
-# - `trust-ends-with-an-eviction`, `trust-ends-with-the-link`: no history of 1,000 seeds has it. This process's own eviction
-#   and the news of another's bring the new generation with them, so that the count matters where the store did not
-#   hear of the eviction; the link matters where a message was lost within the time of the trust.
+# - `trust-ends-with-an-eviction`: no history of 1,000 seeds has it, nor `tests/behavior/trusted_tags.rs`. This process's own
+#   eviction and the news of another's bring the new generation with them; the count matters where the store did not
+#   hear of the eviction, which is then owed, and what is owed ends the trust as well.
+# - `trust-ends-with-the-link`: `trusted_tags::without_the_bus_each_read_asks` finds it, the simulation does not.
 # - `again-clear`: what follows in a `clear` empties memory and ends the loads as well; it matters where the remote half
 #   fails, and then the owed eviction is carried out before the tier is asked again. Not tried with a test.
