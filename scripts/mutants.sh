@@ -193,6 +193,9 @@ mutant bus-without-memory $core/builder.rs 's/let Some\(remote\) = &self\.inner\
 
 # What the remote tier owes.
 mutant owed-before-use $remote/settle.rs 's/if !self\.owed\.hinders\(concern\) \{/if true {/'
+mutant outage-hit-does-not-ask $lookup 's/ \|\| !self\.can_verify_nothing\(now\) =>/ || { let _ = Self::can_verify_nothing; true } =>/'
+mutant outage-hit-asks-if-nobody-probes $core/hierarchy/breaker.rs 's/now < until\.after\(grace\)/{ let _ = (now, until, grace); true }/'
+mutant outage-is-probed $remote/mod.rs 's/if failed && !self\.breaker\.is_closed\(\) \{/if false {/'
 mutant owed-when-dropped $owed 's/self\.end\(true\);/self.end(false);/'
 mutant owed-while-worked-off $owed 's/list\.taken_keys\.extend\(keys\.iter\(\)\.cloned\(\)\);//'
 mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'

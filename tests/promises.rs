@@ -33,6 +33,8 @@ mod p5_dropped;
 mod p5_in_odd_runtimes;
 #[path = "promises/p5_nobody_stranded.rs"]
 mod p5_nobody_stranded;
+#[path = "promises/p6_hits_in_an_outage.rs"]
+mod p6_hits_in_an_outage;
 #[path = "promises/tiers.rs"]
 mod tiers;
 #[path = "promises/yielding.rs"]

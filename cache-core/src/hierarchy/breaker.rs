@@ -64,6 +64,17 @@ impl Breaker {
         now.0 >= until && self.claim(until, now)
     }
 
+    /// Whether a call might go through now; unlike [`admits`](Self::admits) it takes nobody's place.
+    pub(crate) fn may_admit(&self) -> bool {
+        self.is_closed() || self.clock.now().0 >= self.open_until.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is open and somebody goes on trying the tier: each attempt moves the end of the cool-down on, so an
+    /// end that passed more than `grace` ago shows that nobody tries.
+    pub(crate) fn is_tended(&self, now: Timestamp, grace: Duration) -> bool {
+        self.opens(now).is_some_and(|until| now < until.after(grace))
+    }
+
     fn claim(&self, until: u64, now: Timestamp) -> bool {
         let next = now.after(self.limits.cool_down).0;
         self.open_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()

@@ -95,11 +95,16 @@ impl Owed {
         Self { list: Mutex::default(), settler }
     }
 
-    /// Has it worked off, if there is anything.
+    /// Starts the background task, if something is owed.
     pub(super) fn wake_settler(&self) {
         if !self.is_empty() {
             self.settler.wake();
         }
+    }
+
+    /// Starts the background task, which also tries a tier whose breaker is open.
+    pub(super) fn wake_prober(&self) {
+        self.settler.wake();
     }
 
     fn list(&self) -> MutexGuard<'_, List> {

@@ -1,5 +1,5 @@
-//! What is owed is carried out even if nobody asks the remote tier for anything any more: other processes
-//! go on reading what is old there.
+//! The background task of an outage. It tries a tier whose breaker is open, so that no read has to; and it carries out
+//! what is owed though nobody asks the tier for anything any more: other processes go on reading what is old there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::remote::Remote;
 use crate::strategy::spawn;
 
-/// Between two attempts: the breaker lets one call a second through.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two attempts to carry out what is owed, while the breaker is closed.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs while something is owed.
+/// Runs while the breaker is open or something is owed.
 #[derive(Debug, Default)]
 pub(super) struct Settler {
     remote: Weak<Remote>,
@@ -23,15 +23,15 @@ impl Settler {
         Self { remote, running: Arc::default() }
     }
 
-    /// Something is owed.
+    /// There is something to do.
     pub(super) fn wake(&self) {
         if self.remote.strong_count() > 0 && !self.running.swap(true, Ordering::SeqCst) {
-            spawn(settle(self.remote.clone(), Running(Arc::clone(&self.running))));
+            spawn(run(self.remote.clone(), Running(Arc::clone(&self.running))));
         }
     }
 }
 
-/// However it ends, also with its runtime, the next debt wakes another.
+/// However the task ends, also with its runtime, the next reason starts another one.
 struct Running(Arc<AtomicBool>);
 
 impl Drop for Running {
@@ -40,17 +40,18 @@ impl Drop for Running {
     }
 }
 
-async fn settle(remote: Weak<Remote>, running: Running) {
-    // The cache may go meanwhile.
-    while let Some(clock) = remote.upgrade().map(|remote| remote.clock().clone()) {
-        clock.sleep_until(clock.now().after(PAUSE)).await;
+async fn run(remote: Weak<Remote>, running: Running) {
+    // The cache may be dropped meanwhile.
+    while let Some((clock, at)) = remote.upgrade().map(|it| (it.clock().clone(), it.next_attempt()))
+    {
+        clock.sleep_until(at).await;
         let Some(remote) = remote.upgrade() else { return };
-        let settled = remote.settle_now().await;
+        let recovered = remote.recover().await;
         remote.tell_changes();
-        if settled.is_ok() {
+        if recovered.is_ok() {
             drop(running);
-            // What came since it looked has not woken anybody.
-            return remote.wake_if_owing();
+            // What came between the last look and the line above has started no other task.
+            return remote.wake_if_needed();
         }
     }
 }

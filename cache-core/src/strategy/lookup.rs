@@ -63,7 +63,12 @@ impl Inner {
             }
             match self.generations.check(&entry.stamps) {
                 Validity::Evicted => return Look::Nothing,
-                Validity::Unverified => return Look::Unverified,
+                Validity::Unverified
+                    if freshness != Freshness::Fresh || !self.can_verify_nothing(now) =>
+                {
+                    return Look::Unverified;
+                }
+                Validity::Unverified => {}
                 Validity::Valid => {}
             }
             let Some(value) = entry.value::<V>() else { return Look::Nothing };
@@ -80,6 +85,13 @@ impl Inner {
             }
         });
         found.unwrap_or(Look::Nothing)
+    }
+
+    /// Whether the remote tier is left alone: then memory keeps serving what is fresh, and no read waits for an attempt to
+    /// reach it.
+    #[cold]
+    fn can_verify_nothing(&self, now: Timestamp) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.is_left_alone(now))
     }
 
     /// What is to be done about an entry that is not expired.

@@ -17,7 +17,7 @@ use super::owed::{Concern, Owed};
 use super::settler::Settler;
 use super::state::Record;
 use crate::backend::{Backend, Notice};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::observe::Signals;
 use crate::{BackendError, BackendErrorKind, BreakerState};
 
@@ -125,13 +125,17 @@ impl Remote {
         bus::notice(&self.channel(), self.instance, message)
     }
 
+    fn left_alone(&self) -> BackendError {
+        let message = self.record.left_alone();
+        BackendError::new(BackendErrorKind::Unreachable, "breaker", message)
+    }
+
     async fn tried<T>(
         &self,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         if !self.breaker.admits() {
-            let message = self.record.left_alone();
-            return Err(BackendError::new(BackendErrorKind::Unreachable, "breaker", message));
+            return Err(self.left_alone());
         }
         let result = operation.await;
         self.weigh(&result);
@@ -148,6 +152,16 @@ impl Remote {
             self.breaker.record(!failed).for_each(|change| self.signals.note(change));
         }
         self.ended(result);
+        if failed && !self.breaker.is_closed() {
+            self.owed.wake_prober();
+        }
+    }
+
+    /// Whether a read that memory can answer does without the tier: its breaker is open, and the background task tries
+    /// it. Where that task does not run, because its runtime is blocked or has ended, reads ask again after a while.
+    #[cold]
+    pub(crate) fn is_left_alone(&self, now: Timestamp) -> bool {
+        self.breaker.is_tended(now, PATIENCE)
     }
 
     /// Tries what is owed first: until that is done, what it concerns is not to be read or written.

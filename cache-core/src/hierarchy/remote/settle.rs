@@ -1,10 +1,12 @@
 //! What is owed comes first: before an operation that may meet it, and by itself (`settler`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{PATIENCE, Remote};
 use crate::clock::Timestamp;
 use crate::hierarchy::owed::{Concern, Owed, Trying};
+use crate::hierarchy::settler::PAUSE;
 use crate::invalidation::Teller;
 use crate::{BackendError, BackendErrorKind};
 
@@ -12,6 +14,13 @@ pub(super) fn unsettled() -> BackendError {
     let message = "evictions that it missed are still being carried out";
     BackendError::new(BackendErrorKind::TimedOut, "catching up", message)
 }
+
+pub(super) fn no_answer(limit: Duration) -> BackendError {
+    BackendError::new(BackendErrorKind::TimedOut, "ping", format!("no answer within {limit:?}"))
+}
+
+/// The least pause between two attempts, however short the cool-down is.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Remote {
     /// Carries out what is owed, if anything is.
@@ -26,6 +35,10 @@ impl Remote {
         self: &Arc<Self>,
         concern: Concern<'_>,
     ) -> Result<(), BackendError> {
+        // Before the list is looked at: while the tier is left alone, a caller pays nothing for what is owed.
+        if !self.breaker.may_admit() {
+            return Err(self.left_alone());
+        }
         if !self.owed.hinders(concern) {
             return Ok(());
         }
@@ -33,10 +46,38 @@ impl Remote {
             self.owed.wake_settler();
             return Err(unsettled().of_a_part());
         }
+        self.reached().await?;
         match self.settle().await {
             Err(error) if error.is_of_a_part() && !self.owed.concerns(concern) => Ok(()),
             settled => settled,
         }
+    }
+
+    /// While the breaker is half open, one caller pings before it takes what is owed from the list: an attempt that is
+    /// bound to fail would go through all of it.
+    async fn reached(&self) -> Result<(), BackendError> {
+        if self.breaker.is_closed() {
+            return Ok(());
+        }
+        let until = self.clock.now().after(PATIENCE);
+        let ping = self.clock.timeout_at(until, self.backend.ping());
+        let ping = async { ping.await.unwrap_or_else(|_| Err(no_answer(PATIENCE))) };
+        Box::pin(self.tried(ping)).await
+    }
+
+    /// When the background task is to try again.
+    pub(in crate::hierarchy) fn next_attempt(&self) -> Timestamp {
+        let now = self.clock.now();
+        match self.breaker.opens(now) {
+            Some(until) => until.max(now.after(SHORTEST)),
+            None => now.after(PAUSE),
+        }
+    }
+
+    /// What the background task does: tries the tier if the breaker is open, then carries out what is owed.
+    pub(in crate::hierarchy) async fn recover(&self) -> Result<(), BackendError> {
+        self.reached().await?;
+        if self.owed.is_empty() { Ok(()) } else { self.settle_now().await }
     }
 
     /// Which of these keys may be read and written: those of which no eviction is owed. An error if none may.
@@ -114,8 +155,13 @@ impl Remote {
         outcome
     }
 
-    pub(crate) fn wake_if_owing(&self) {
-        self.owed.wake_settler();
+    /// Starts the background task again, if there is something to do for it.
+    pub(in crate::hierarchy) fn wake_if_needed(&self) {
+        if self.breaker.is_closed() {
+            self.owed.wake_settler();
+        } else {
+            self.owed.wake_prober();
+        }
     }
 
     pub(crate) fn owed_evictions(&self) -> usize {

@@ -1,0 +1,131 @@
+//! P6: while the remote tier is away, a hit in memory neither waits for it nor pays for the evictions that are pending.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use larder::testing::Operation;
+use larder::{BreakerState, Cache, Clock, Source, cached};
+
+use crate::gated::At::Before;
+use crate::gated::Gated;
+use crate::origin::{pass, soon, turns};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[cached(key = "row:{id}", ttl = "1h", cache = cache, skip(cache))]
+async fn row(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+/// A hit that is answered on its first poll.
+fn hit(cache: &Cache, id: u64) {
+    let mut call = pin!(row(cache, id).traced());
+    let Poll::Ready(read) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("row {id} waits");
+    };
+    assert_eq!((read.value, read.source), (id, Source::Memory));
+    let mut get = pin!(cache.get::<u64>(format!("row:{id}")));
+    let Poll::Ready(read) = get.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("row {id} waits when it is read by key");
+    };
+    assert_eq!(read.unwrap(), Some(id));
+}
+
+fn requests(store: &Gated) -> u64 {
+    Operation::ALL.iter().map(|operation| store.calls(operation.name())).sum()
+}
+
+/// Rows 0 to 9 are in memory, the link is lost, the breaker has just opened.
+async fn outage(store: &Gated, clock: &Clock) -> Cache {
+    let cache = store.cache(clock);
+    for id in 0..10 {
+        row(&cache, id).await;
+    }
+    store.set_down(true);
+    store.set_linked(false);
+    for _ in 0..3 {
+        cache.get::<u64>("absent").await.unwrap_err();
+    }
+    assert_eq!(cache.stats().breaker, BreakerState::Open);
+    cache
+}
+
+#[tokio::test]
+async fn a_hit_asks_nothing_however_much_is_pending() {
+    let clock = Clock::manual();
+    let store = Gated::leased(&clock);
+    let cache = outage(&store, &clock).await;
+    for pending in 0..5_000 {
+        cache.remove(&format!("pending:{pending}")).await.unwrap_err();
+    }
+    cache.evict_pattern("pending:*").await.unwrap_err();
+    let before = requests(&store);
+    for id in 0..10 {
+        hit(&cache, id);
+    }
+    assert_eq!(requests(&store), before);
+    assert_eq!(cache.health().remote.unwrap().owed_evictions, 5_001);
+}
+
+/// The time in which a call may try the tier comes again and again. The tier gives no answer.
+#[tokio::test]
+async fn a_hit_is_no_probe() {
+    let clock = Clock::manual();
+    let store = Gated::leased(&clock);
+    let cache = outage(&store, &clock).await;
+    let holes = ["ping", "get", "generations", "remove"].map(|name| store.hold(Before(name)));
+    // From here on it does not refuse: it does not answer.
+    store.set_down(false);
+    for second in 1..=10 {
+        clock.advance(SECOND);
+        hit(&cache, second % 10);
+        turns().await;
+        hit(&cache, second % 10);
+    }
+    assert!(store.calls("ping") > 0, "nobody probes");
+    drop(holes);
+}
+
+/// Nobody asks the tier for anything: the background task finds out that it is there again, carries out what is
+/// pending, and then memory is verified again.
+#[tokio::test]
+async fn the_background_task_ends_the_outage() {
+    let clock = Clock::manual();
+    let store = Gated::leased(&clock);
+    let cache = outage(&store, &clock).await;
+    let other = store.another().cache_without_memory(&clock);
+    assert_eq!(other.get::<u64>("row:1").await.unwrap(), Some(1));
+    cache.remove("row:1").await.unwrap_err();
+    other.insert("row:2", 20u64).await.unwrap();
+    hit(&cache, 2);
+    store.set_down(false);
+    pass(&clock, 2 * SECOND).await;
+    assert_eq!(cache.stats().breaker, BreakerState::Closed);
+    assert_eq!(cache.health().remote.unwrap().owed_evictions, 0);
+    assert_eq!(other.get::<u64>("row:1").await.unwrap(), None);
+    assert_eq!(row(&cache, 2).await, 20, "memory missed the news");
+}
+
+/// The task went with its runtime, or stands still with it: then hits ask again.
+#[test]
+fn hits_ask_again_if_nobody_probes() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for ended in [true, false] {
+        let clock = Clock::manual();
+        let store = Gated::leased(&clock);
+        let other = store.another().cache_without_memory(&clock);
+        let still = runtime();
+        let cache = still.block_on(outage(&store, &clock));
+        let _still = (!ended).then_some(still);
+        hit(&cache, 2);
+        clock.advance(SECOND);
+        hit(&cache, 2);
+        runtime().block_on(async {
+            other.insert("row:2", 20u64).await.unwrap();
+            store.set_down(false);
+            pass(&clock, 4 * SECOND).await;
+            assert_eq!(soon(row(&cache, 2)).await, 20, "ended: {ended}");
+        });
+    }
+}
