@@ -22,6 +22,8 @@ mod configuration_mistakes;
 mod configuration_page;
 #[path = "behavior/configuration_processes.rs"]
 mod configuration_processes;
+#[path = "behavior/configuration_service_links.rs"]
+mod configuration_service_links;
 #[path = "behavior/configuration_variables.rs"]
 mod configuration_variables;
 #[path = "behavior/conformance.rs"]

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use config::{Map, Value, ValueKind};
 
 use crate::mistakes::Mistake;
+use crate::service_links::is_service_link;
 
 const PREFIX: &str = "LARDER_";
 const REDIS_URL: &str = "REDIS_URL";
@@ -40,6 +41,10 @@ pub(crate) fn read(
             mistakes.push(Mistake::new(path, message).from(Some(name)));
             continue;
         };
+        if name.strip_prefix(PREFIX).is_some_and(|below| is_service_link(below, &text)) {
+            tracing::debug!(target: "larder::config", variable = name, "a Kubernetes service link is ignored");
+            continue;
+        }
         fields.push((path, Value::new(Some(&name.to_owned()), ValueKind::String(text))));
     }
     // The short form is the weaker one: of two for one field the last one holds.

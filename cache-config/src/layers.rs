@@ -110,7 +110,8 @@ impl Layers {
     }
 
     /// The process's environment: `REDIS_URL` for `redis.url`, and `LARDER_` with the path of a field, where `__`
-    /// stands for the dot: `LARDER_CACHES__SESSIONS__DEFAULT_TTL`. Empty variables count as unset.
+    /// stands for the dot: `LARDER_CACHES__SESSIONS__DEFAULT_TTL`. Empty variables count as unset. Service links
+    /// of Kubernetes (`LARDER_SERVICE_HOST`, `LARDER_PORT=tcp://..`) are ignored.
     pub fn env(self) -> Self {
         self.env_from(std::env::vars_os())
     }

@@ -26,6 +26,7 @@ mod place;
 mod remote;
 mod secret;
 mod section;
+mod service_links;
 mod tree;
 #[cfg(feature = "json-files")]
 mod unique;
