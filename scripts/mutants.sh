@@ -211,7 +211,7 @@ mutant owed-is-waited-for-in-turn $remote/settle.rs 's/let _turn = turn\.map_err
 
 # Leases.
 mutant lease-is-asked-for $load 's/if !remote\.has_leases\(\) \{/if true {/'
-mutant lease-of-the-commit $remote/write.rs 's/\(Some\(token\), Some\(leases\)\) => \{/(Some(token), Some(leases)) if token == 0 => {/'
+mutant lease-of-the-commit $remote/write.rs 's/\(Some\(token\), Some\(leases\)\) => leases/(Some(token), Some(leases)) if token == 0 => leases/'
 mutant lease-refused-forgets $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; false }/'
 mutant lease-refused-forgets-its-own $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; self.forget(KeyId::of(\&entry.key), Reach::All, Cause::Elsewhere).0 }/'
 mutant lease-taken-by-a-takeover $load 's/ \|\| lead\.took_over\(\)//'
@@ -248,6 +248,8 @@ mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notic
 mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
 mutant fallback-is-current $core/strategy/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
 mutant old-value-is-current $load 's/ticket\.is_alive\(\)\s+&& self\.inner\.generations\.current\(&entry\.stamps\)\s+&& entry/entry/'
+mutant value-as-if-just-written $lookup 's/Some\(left\) => envelope\.stored_for\.saturating_sub\(millis\(left\)\),/Some(_) => 0,/'
+mutant life-from-the-answer $lookup 's/span => asked\.after\(/span => self.clock.now().after(/'
 
 exit $failed
 

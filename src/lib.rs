@@ -7,14 +7,14 @@ pub use cache_core::{
     BackendState, Batch, BoxFuture, BreakerHealth, BreakerState, Builder, BusHealth, Bytes, Cache,
     CacheListener, CacheValue, Cached, CachedCell, Call, Capacity, Cause, Clock, Codec,
     Compression, Error, Evict, EvictEach, EvictTarget, Eviction, EvictionProgress, Expiry,
-    FunctionStats, Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key, KeyBuilder,
-    KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth, MemoryInfo,
-    Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
-    PatternEviction, Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, RemoteHealth,
-    RemoteInfo, RemoteValue, Removed, Report, Revoked, Rule, Schedule, Signal, Since, Source,
-    Stampede, Stats, Status, Subscription, Tenant, TierStats, TimedOut, Timestamp, Timing, Traced,
-    TracedBatch, Transaction, TransactionScope, Typed, Warming, Write, default_cache, disable,
-    enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
+    FunctionStats, GENERATION_KEPT, Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key,
+    KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,
+    MemoryInfo, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
+    PatternEviction, Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, Read,
+    RemoteHealth, RemoteInfo, RemoteValue, Removed, Report, Revoked, Rule, Schedule, Signal, Since,
+    Source, Stampede, Stats, Status, Subscription, Tenant, TierStats, TimedOut, Timestamp, Timing,
+    Traced, TracedBatch, Transaction, TransactionScope, Typed, Warming, Write, default_cache,
+    disable, enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

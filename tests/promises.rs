@@ -9,6 +9,8 @@ mod origin;
 mod p10_free_hits;
 #[path = "promises/p1_keys.rs"]
 mod p1_keys;
+#[path = "promises/p2_clock_skew.rs"]
+mod p2_clock_skew;
 #[path = "promises/p2_late_loads.rs"]
 mod p2_late_loads;
 #[path = "promises/p2_lives.rs"]

@@ -16,10 +16,16 @@ mod cluster_parts;
 mod faults;
 #[path = "support/fleet.rs"]
 mod fleet;
+#[path = "redis/full_store.rs"]
+mod full_store;
+#[path = "redis/generations_end.rs"]
+mod generations_end;
 #[path = "redis/health.rs"]
 mod health;
 #[path = "redis/load.rs"]
 mod load;
+#[path = "redis/long_values.rs"]
+mod long_values;
 #[path = "redis/permissions.rs"]
 mod permissions;
 #[path = "support/process.rs"]

@@ -235,6 +235,7 @@ impl Builder {
             Remote::new(backend, (&self.namespace, instance), &self.clock, &signals)
                 .with_breaker(self.breaker)
                 .trusting(self.trusts)
+                .reading_at_most(self.wire.most())
         });
         let cache = self.assemble(memory, remote, signals, instance);
         if let Some(backend) = backend {

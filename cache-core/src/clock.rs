@@ -10,6 +10,7 @@
 mod manual;
 
 use std::future::Future;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -60,6 +61,11 @@ fn coarse_millis() -> u64 {
     coarsetime::Instant::now_without_cache_update().duration_since(*start).as_millis() + EPOCH
 }
 
+/// A number that nobody else has.
+fn new_id() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 /// Where a cache reads the time. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Source);
@@ -70,7 +76,7 @@ enum Source {
     #[default]
     Coarse,
     Manual(Arc<Manual>),
-    Tokio(tokio::time::Instant),
+    Tokio(tokio::time::Instant, u64),
 }
 
 /// Measures how long something takes.
@@ -106,14 +112,14 @@ impl Clock {
     /// A clock that stands still until [`advance`](Self::advance) moves it.
     #[cfg(feature = "testing")]
     pub fn manual() -> Self {
-        Self(Source::Manual(Arc::new(Manual::new(EPOCH))))
+        Self(Source::Manual(Arc::new(Manual::new(EPOCH, new_id()))))
     }
 
     /// Tokio's clock, from now on: where that is paused (`#[tokio::test(start_paused = true)]`), time
     /// passes at once whenever every task waits. Needs a runtime with time wherever larder waits.
     #[cfg(feature = "testing")]
     pub fn tokio() -> Self {
-        Self(Source::Tokio(tokio::time::Instant::now()))
+        Self(Source::Tokio(tokio::time::Instant::now(), new_id()))
     }
 
     /// Moves a manual clock on, and wakes whoever waited for a moment that has come; does nothing to
@@ -136,7 +142,7 @@ impl Clock {
         match &self.0 {
             Source::Coarse => Timestamp(coarse_millis()),
             Source::Manual(manual) => Timestamp(manual.now()),
-            Source::Tokio(start) => Timestamp(EPOCH.saturating_add(millis(start.elapsed()))),
+            Source::Tokio(start, _) => Timestamp(EPOCH.saturating_add(millis(start.elapsed()))),
         }
     }
 
@@ -144,17 +150,27 @@ impl Clock {
     pub(crate) fn stopwatch(&self) -> Stopwatch {
         match &self.0 {
             Source::Coarse => Stopwatch::Precise(Instant::now()),
-            Source::Manual(_) | Source::Tokio(_) => Stopwatch::Driven(self.clone(), self.now()),
+            Source::Manual(_) | Source::Tokio(..) => Stopwatch::Driven(self.clone(), self.now()),
         }
     }
 
-    /// Milliseconds since 1970, for what is written to the remote tier.
+    /// Tells this clock from all others, those of other processes included. Only moments of one clock can be compared.
+    pub(crate) fn id(&self) -> u64 {
+        static COARSE: OnceLock<u64> = OnceLock::new();
+        match &self.0 {
+            Source::Coarse => *COARSE.get_or_init(new_id),
+            Source::Manual(manual) => manual.id(),
+            Source::Tokio(_, id) => *id,
+        }
+    }
+
+    /// Milliseconds since 1970, for what is told to operators.
     pub(crate) fn wall(&self) -> u64 {
         match &self.0 {
             Source::Coarse => {
                 millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
             }
-            Source::Manual(_) | Source::Tokio(_) => self.now().0,
+            Source::Manual(_) | Source::Tokio(..) => self.now().0,
         }
     }
 
@@ -167,7 +183,7 @@ impl Clock {
                 Box::pin(futures_timer::Delay::new(span.max(Duration::from_millis(1))))
             }
             Source::Manual(manual) => Box::pin(Arc::clone(manual).sleep_until(at.0)),
-            Source::Tokio(_) => Box::pin(tokio::time::sleep(span)),
+            Source::Tokio(..) => Box::pin(tokio::time::sleep(span)),
         }
     }
 

@@ -56,8 +56,9 @@ mod value;
 mod warm;
 
 pub use backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, KEPT, Leases, Listener,
-    MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Removed, Revoked, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, GENERATION_KEPT, KEPT,
+    Leases, Listener, MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Read, Removed,
+    Revoked, Subscription, Write,
 };
 pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
 pub use builder::Builder;

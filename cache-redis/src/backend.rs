@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendError, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice,
-    Page, Pattern, Removed, Subscription, Write,
+    Backend, BackendError, BackendResult, BackendState, BoxFuture, GENERATION_KEPT, Leases,
+    Listener, MARK, Notice, Page, Pattern, Read, Removed, Subscription, Write,
 };
 use redis::Value;
 
@@ -17,32 +18,38 @@ use crate::Redis;
 use crate::bus;
 use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{Failure, OnBreak, Reply, Request};
-use crate::scripts::{BUMP, Call, GENERATIONS, REPLACE};
-use crate::values::{bytes, command, count, number};
+use crate::kept::FAR;
+use crate::scripts::{BUMP, Call, GENERATIONS, PROLONG, READ, REPLACE};
+use crate::values::{bytes, command, count, last_byte, number, reads};
 
 impl Backend for Redis {
     fn name(&self) -> &str {
         "redis"
     }
 
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
-        Box::pin(async move { self.get_each(keys).await.into_iter().collect() })
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
+        Box::pin(async move { self.get_each(keys, most).await.into_iter().collect() })
     }
 
     fn get_each<'a>(
         &'a self,
         keys: &'a [&'a str],
-    ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
+        most: usize,
+    ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
         Box::pin(async move {
-            let most = self.together(CHUNK);
-            let name = if keys.len() == 1 || most == 1 { "GET" } else { "MGET" };
-            let requests =
-                keys.chunks(most).map(|keys| Request::of(keys[0], command(name, keys))).collect();
+            let at_once = self.together(CHUNK);
+            let script =
+                |keys| Request::script(Call::new(&READ, owned(keys), vec![last_byte(most)]));
+            let requests = keys.chunks(at_once).map(script).collect();
             let replies = match self.connection().run("get", OnBreak::Repeat, requests).await {
                 Ok(replies) => replies,
                 Err(error) => return keys.iter().map(|_| Err(error.clone())).collect(),
             };
-            let chunks = keys.chunks(most).map(<[_]>::len);
+            let chunks = keys.chunks(at_once).map(<[_]>::len);
             chunks.zip(replies).flat_map(|(count, reply)| self.found(count, reply)).collect()
         })
     }
@@ -125,20 +132,51 @@ impl Backend for Redis {
         })
     }
 
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
         Box::pin(async move {
-            // Every read asks for them, and hardly ever is one missing: a script costs the server forty times a `GET`.
-            let found = self.get_many(keys).await?;
-            let mut found: Vec<Option<u64>> =
-                found.iter().map(|value| generation(value.as_deref()?)).collect();
+            // Every read asks for them, and hardly ever is one missing: a script costs the server twenty times a `GET`.
+            let mut found = self.stored_generations(keys).await?;
             let missing: Vec<&str> = keys
                 .iter()
                 .zip(&found)
                 .filter_map(|(key, it)| it.is_none().then_some(*key))
                 .collect();
-            let mut minted = self.minted(&missing).await?.into_iter();
+            let asked = Instant::now();
+            let minted = self.minted(&missing, keep).await?;
+            let new: Vec<_> = missing.iter().copied().zip(minted.iter().copied()).collect();
+            self.inner.kept.note(asked + keep.min(FAR), &new);
+            let mut minted = minted.into_iter();
             let found = found.iter_mut().map(|found| found.take().or_else(|| minted.next()));
             found.collect::<Option<Vec<_>>>().ok_or_else(|| self.unexpected("generations"))
+        })
+    }
+
+    fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
+        Box::pin(async move {
+            let short = self.inner.kept.not_for(keep, seen);
+            if short.is_empty() {
+                return Ok(());
+            }
+            // For longer than was asked for, so that what is stored next need not ask.
+            let kept = keep.saturating_mul(2);
+            let script = |seen: &[(&str, u64)]| {
+                let keys = seen.iter().map(|(key, _)| (*key).to_owned()).collect();
+                let numbers = seen.iter().map(|(_, number)| number.to_string().into());
+                Request::script(Call::new(
+                    &PROLONG,
+                    keys,
+                    std::iter::once(expiry(Some(kept))).chain(numbers).collect(),
+                ))
+            };
+            let requests = short.chunks(self.together(CHUNK)).map(script).collect();
+            let asked = Instant::now();
+            self.ask("prolong", OnBreak::Repeat, requests).await?;
+            self.inner.kept.note(asked + kept.min(FAR), &short);
+            Ok(())
         })
     }
 
@@ -189,26 +227,47 @@ impl Backend for Redis {
 }
 
 impl Redis {
-    /// The values of one `GET` or `MGET`, as many as it asked for.
-    fn found(&self, count: usize, reply: Reply) -> Vec<Result<Option<Bytes>, BackendError>> {
+    /// The values that a script has read, as many as it asked for.
+    fn found(&self, count: usize, reply: Reply) -> Vec<Result<Option<Read>, BackendError>> {
         let error = match reply {
-            Ok(Value::Array(values)) if values.len() == count => {
-                return values.into_iter().map(|value| Ok(bytes(value))).collect();
-            }
-            Ok(value) if count == 1 => return vec![Ok(bytes(value))],
+            Ok(Value::Array(values)) => match reads(values, count) {
+                Some(reads) => return reads.into_iter().map(Ok).collect(),
+                None => self.unexpected("get"),
+            },
             Ok(_) => self.unexpected("get"),
-            // A list or a hash is somebody else's; MGET answers nil for it, too.
-            Err(Failure::Answer(error)) if error.code() == Some("WRONGTYPE") => {
-                return vec![Ok(None)];
-            }
             Err(failure) => self.failed("get", &failure),
         };
         vec![Err(error); count]
     }
 
+    /// The generations that are there. What is no generation is somebody else's.
+    async fn stored_generations(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, BackendError> {
+        let at_once = self.together(CHUNK);
+        let name = if at_once == 1 { "GET" } else { "MGET" };
+        let request = |keys: &[&str]| Request::of(keys[0], command(name, keys));
+        let requests = keys.chunks(at_once).map(request).collect();
+        let replies = self.connection().run("generations", OnBreak::Repeat, requests).await?;
+        let mut found = Vec::with_capacity(keys.len());
+        for reply in replies {
+            match reply {
+                Ok(Value::Array(values)) => {
+                    found.extend(values.into_iter().map(|value| generation(&bytes(value)?)));
+                }
+                Ok(value) => found.push(bytes(value).and_then(|value| generation(&value))),
+                // As `MGET` answers: a list or a hash is somebody else's.
+                Err(Failure::Answer(error)) if error.code() == Some("WRONGTYPE") => {
+                    found.push(None)
+                }
+                Err(failure) => return Err(self.failed("generations", &failure)),
+            }
+        }
+        if found.len() == keys.len() { Ok(found) } else { Err(self.unexpected("generations")) }
+    }
+
     /// New generations, or those that somebody else has minted meanwhile.
-    async fn minted(&self, keys: &[&str]) -> Result<Vec<u64>, BackendError> {
-        let script = |keys| Request::script(Call::new(&GENERATIONS, owned(keys), Vec::new()));
+    async fn minted(&self, keys: &[&str], keep: Duration) -> Result<Vec<u64>, BackendError> {
+        let args = || vec![expiry(Some(keep))];
+        let script = |keys| Request::script(Call::new(&GENERATIONS, owned(keys), args()));
         let requests = keys.chunks(self.together(CHUNK)).map(script).collect();
         let mut minted = Vec::with_capacity(keys.len());
         for reply in self.ask("generations", OnBreak::Repeat, requests).await? {
@@ -219,7 +278,7 @@ impl Redis {
     }
 
     pub(crate) async fn bump_now(&self, key: &str) -> Result<u64, BackendError> {
-        let bump = Call::new(&BUMP, owned(&[key]), Vec::new());
+        let bump = Call::new(&BUMP, owned(&[key]), vec![expiry(Some(GENERATION_KEPT))]);
         let reply = self.call("bump", bump).await?;
         number(reply).ok_or_else(|| self.unexpected("bump"))
     }

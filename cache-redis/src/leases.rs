@@ -18,7 +18,7 @@ use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{OnBreak, Request};
 use crate::keys::{lease_glob, lease_key, value_key};
 use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, RENEW};
-use crate::values::{command, count};
+use crate::values::{command, count, last_byte, read};
 
 impl Leases for Redis {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
@@ -83,22 +83,28 @@ impl Redis {
 }
 
 fn acquisition(request: Acquire<'_>) -> Call {
-    let Acquire { key, token, ttl, seen, generation, steal } = request;
+    let Acquire { key, token, ttl, seen, generation, steal, most } = request;
     // With leading zeros: texts compare as the numbers do.
     let generation = format!("{generation:020}").into();
     let seen = seen.map(|mark| Bytes::copy_from_slice(&mark)).unwrap_or_default();
     let steal = Bytes::from_static(if steal { b"steal" } else { b"" });
     let [ttl, px] = times(ttl);
-    let args = vec![text(token), generation, ttl, px, text(MARK as u64), seen, steal];
+    let args =
+        vec![text(token), generation, ttl, px, text(MARK as u64), seen, steal, last_byte(most)];
     Call::new(&ACQUIRE, with_leases([key].into_iter()), args)
 }
 
 fn acquired(reply: Value) -> Option<Acquired> {
     match reply {
-        Value::BulkString(value) => Some(Acquired::Value(value.into())),
-        Value::Array(lead) => {
-            let [Value::Int(takeovers)] = lead[..] else { return None };
-            Some(Acquired::Lead { takeovers: takeovers.try_into().ok()? })
+        Value::Array(answer) => {
+            let mut answer = answer.into_iter();
+            match (answer.next()?, answer.next()) {
+                (left, Some(value)) => Some(Acquired::Value(read(left, value)?)),
+                (takeovers, None) => {
+                    let takeovers = count(takeovers)?.try_into().ok()?;
+                    Some(Acquired::Lead { takeovers })
+                }
+            }
         }
         reply => Some(Acquired::Wait(Duration::from_millis(count(reply)?))),
     }

@@ -22,7 +22,8 @@
 //!     .operation_timeout(Duration::from_millis(200))
 //!     .build_lazy()?;
 //!
-//! let found = redis.get_many(&["users:7", "users:8"]).await?;
+//! // Each with the time that it has left, and at most a mebibyte of each.
+//! let found = redis.get_many(&["users:7", "users:8"], 1 << 20).await?;
 //! # let _ = found;
 //! # Ok(())
 //! # }
@@ -44,6 +45,7 @@ mod config;
 mod connection;
 mod errors;
 mod info;
+mod kept;
 mod keys;
 mod leases;
 mod masters;

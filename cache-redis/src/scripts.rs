@@ -33,6 +33,10 @@ impl Lua {
     }
 }
 
+/// Reads values: of each that is there its place, from 1 on, the milliseconds that it has left, and its first bytes,
+/// up to the one that was named.
+pub(crate) static READ: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[RANGE, READ_BODY]));
+
 /// Stores values for some time each, ends their leases, and publishes if there is what to publish. Answers
 /// which of them were refused: the place, from 1 on, and why.
 pub(crate) static STORE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORE_BODY]));
@@ -43,9 +47,10 @@ pub(crate) static REMOVE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REMOVE_BOD
 /// Stores a value in the place of a certain one, and ends its lease.
 pub(crate) static REPLACE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REPLACE_BODY]));
 
-/// Asks for a lease: the value, or a list of one number (granted, after so many takeovers), or how
+/// Asks for a lease: the time that the value has left and the value, or a list of one number (granted, after so many takeovers), or how
 /// many milliseconds another's lasts.
-pub(crate) static ACQUIRE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, ACQUIRE_BODY]));
+pub(crate) static ACQUIRE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(&[RANGE, LEASE, ACQUIRE_BODY]));
 
 /// Stores a value and ends its lease, if the token holds it.
 pub(crate) static COMMIT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, COMMIT_BODY]));
@@ -60,8 +65,40 @@ pub(crate) static ABORT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, ABOR
 pub(crate) static GENERATIONS: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(&[STORED_AND_NOW, GENERATIONS_BODY]));
 
+/// Lets those generations that are still the ones named last for some time.
+pub(crate) static PROLONG: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(&[STORED_AND_NOW, PROLONG_BODY]));
+
 /// Moves one generation on.
 pub(crate) static BUMP: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORED_AND_NOW, BUMP_BODY]));
+
+// A part of a value. What is no string is somebody else's, and taken for missing. Another refusal is told: a user may
+// lack a permission.
+const RANGE: &str = r"
+local function range(key, first, last)
+    local value = redis.pcall('GETRANGE', key, first, last)
+    if type(value) == 'string' then return value end
+    if value.err:find('WRONGTYPE', 1, true) then return nil end
+    return nil, value
+end
+";
+
+// In one step, so that the time left is the value's own: between two commands another value may come.
+const READ_BODY: &str = r"
+local found = {}
+for index, key in ipairs(KEYS) do
+    local left = redis.call('PTTL', key)
+    if left ~= -2 then
+        local value, refusal = range(key, 0, ARGV[1])
+        if refusal then return refusal end
+        if value then
+            local count = #found
+            found[count + 1], found[count + 2], found[count + 3] = index, left, value
+        end
+    end
+end
+return found
+";
 
 // A refused `SET` keeps neither the others from being stored nor any lease from ending: one that
 // ends too often costs a store, one that goes on may overwrite. The leases go behind the values
@@ -85,16 +122,17 @@ if channel then redis.call('PUBLISH', channel, message) end
 return refusals
 ";
 
-// A value is known by its last bytes. One that is no string is somebody else's.
+// A value is known by its last bytes. One that is no string is somebody else's. The lease ends first: a full Redis then
+// allows the `SET`, which takes no more room than the value that is there.
 const REPLACE_BODY: &str = r"
 local seen, value, px, channel, message = unpack(ARGV)
 if redis.pcall('GETRANGE', KEYS[1], -#seen, -1) ~= seen then return 0 end
+redis.call('UNLINK', KEYS[2])
 if px == '' then
     redis.call('SET', KEYS[1], value)
 else
     redis.call('SET', KEYS[1], value, 'PX', px)
 end
-redis.call('UNLINK', KEYS[2])
 if channel then redis.call('PUBLISH', channel, message) end
 return 1
 ";
@@ -149,11 +187,13 @@ end
 
 // A lease does not outlast its key, and one whose key has no end is nobody's: none of ours is.
 const ACQUIRE_BODY: &str = r"
-local token, generation, ttl, px, mark_length, seen, steal = unpack(ARGV)
+local token, generation, ttl, px, mark_length, seen, steal, last = unpack(ARGV)
 if steal == '' then
-    local value = text(KEYS[1])
-    if value and (#value < tonumber(mark_length) or value:sub(-mark_length) ~= seen) then
-        return value
+    local mark, refusal = range(KEYS[1], -mark_length, -1)
+    if refusal then return refusal end
+    local left = redis.call('PTTL', KEYS[1])
+    if mark and left ~= -2 and (#mark < tonumber(mark_length) or mark ~= seen) then
+        return {left, redis.call('GETRANGE', KEYS[1], 0, last)}
     end
 end
 local now, takeovers = milliseconds(), 0
@@ -213,13 +253,19 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 ";
 
+// A full Redis refuses a script's writes only until the first that it allows, which `UNLINK` is: an eviction
+// can't wait for room, and a tag whose generation can't be minted could not be read.
+//
+// A generation may go once nothing depends on it any more. The number that is minted then is one of a later moment,
+// so that no entry that was stored under the one that went is valid again.
 const GENERATIONS_BODY: &str = r"
 local generations = {}
 for index, key in ipairs(KEYS) do
     local number = stored(key)
     if not number then
         number = now
-        redis.call('SET', key, string.format('%.0f', number))
+        redis.call('UNLINK', key)
+        redis.call('SET', key, string.format('%.0f', number), 'PX', ARGV[1])
     end
     generations[index] = string.format('%.0f', number)
 end
@@ -231,8 +277,24 @@ local number = now
 local old = stored(KEYS[1])
 if old and old >= number then number = old + 1 end
 local text = string.format('%.0f', number)
-redis.call('SET', KEYS[1], text)
+local px = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[1]))
+redis.call('UNLINK', KEYS[1])
+redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', px))
 return text
+";
+
+// Only what is still there and the same: a number that is brought back would bring entries back. One without an end is
+// of an earlier release, which gave them none.
+const PROLONG_BODY: &str = r"
+local px = tonumber(ARGV[1])
+for index, key in ipairs(KEYS) do
+    local number = stored(key)
+    if number and string.format('%.0f', number) == ARGV[index + 1] then
+        local left = redis.call('PTTL', key)
+        if left < px then redis.call('PEXPIRE', key, ARGV[1]) end
+    end
+end
+return 0
 ";
 
 /// One call of a script.

@@ -11,6 +11,7 @@ use crate::bus;
 use crate::config::Config;
 use crate::connection::{Connection, Failure, OnBreak, Reply, Request};
 use crate::errors::Fault;
+use crate::kept::Kept;
 use crate::replay::{Recent, replay_after_failovers};
 use crate::scripts::Call;
 
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) connection: Connection,
     pub(crate) sender: Arc<bus::Sender>,
     recent: Recent,
+    pub(crate) kept: Kept,
     /// Whether somebody makes evictions again after failovers.
     replays: OnceLock<()>,
 }
@@ -89,7 +91,8 @@ impl Redis {
         let connection = Connection::new(config).map_err(|fault| fault.of("lazy"))?;
         let sender = Arc::new(bus::Sender::new());
         let (recent, replays) = (Recent::default(), OnceLock::new());
-        Ok(Self { inner: Arc::new(Inner { connection, sender, recent, replays }) })
+        let kept = Kept::default();
+        Ok(Self { inner: Arc::new(Inner { connection, sender, recent, kept, replays }) })
     }
 
     pub(crate) async fn strict(config: Config) -> Result<Self, BackendError> {

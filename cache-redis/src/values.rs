@@ -1,6 +1,9 @@
 //! Commands over keys, and what answers mean.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use cache_core::Read;
 use redis::{Cmd, Value, cmd};
 
 pub(crate) fn command(name: &str, keys: &[&str]) -> Cmd {
@@ -16,6 +19,31 @@ pub(crate) fn bytes(value: Value) -> Option<Bytes> {
         Value::BulkString(bytes) => Some(Bytes::from(bytes)),
         _ => None,
     }
+}
+
+/// The argument by which a script reads a byte more than `most` of a value.
+pub(crate) fn last_byte(most: usize) -> Bytes {
+    // Redis has no longer values.
+    most.min(1 << 40).to_string().into()
+}
+
+/// What a script has read of `count` keys: the place of each that is there, from 1 on, the milliseconds that it has left
+/// (-1: for ever), and its bytes.
+pub(crate) fn reads(values: Vec<Value>, count: usize) -> Option<Vec<Option<Read>>> {
+    let mut found = vec![None; count];
+    let mut values = values.into_iter();
+    while let Some(place) = values.next() {
+        let place = usize::try_from(self::count(place)?).ok()?.checked_sub(1)?;
+        *found.get_mut(place)? = Some(read(values.next()?, values.next()?)?);
+    }
+    Some(found)
+}
+
+/// A value with the milliseconds that it has left.
+pub(crate) fn read(left: Value, value: Value) -> Option<Read> {
+    let Value::Int(left) = left else { return None };
+    let left = u64::try_from(left).ok().map(Duration::from_millis);
+    Some(Read { value: bytes(value)?, left })
 }
 
 pub(crate) fn text(value: Value) -> Option<String> {

@@ -12,6 +12,9 @@ use cache_core::{Backend, BackendErrorKind};
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually, free_port};
 
+/// No value is longer.
+const ALL: usize = usize::MAX;
+
 const SECRET: &str = "hunter2-secret";
 
 #[tokio::test]
@@ -73,7 +76,7 @@ async fn passwords_are_checked_and_never_told() {
         let error = Redis::connect(url(user)).await.unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::Refused, "{error}");
         let redis = Redis::lazy(url(user)).unwrap();
-        let later = redis.get_many(&["a"]).await.unwrap_err();
+        let later = redis.get_many(&["a"], ALL).await.unwrap_err();
         assert_eq!(later.kind(), BackendErrorKind::Refused, "{later}");
         let builder = Redis::builder(url(user));
         let texts = [

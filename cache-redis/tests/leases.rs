@@ -10,10 +10,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Acquire, Acquired, Backend, BackendErrorKind, KEPT, Leases, MARK, Notice, Pattern, Write,
+    Acquire, Acquired, Backend, BackendErrorKind, KEPT, Leases, MARK, Notice, Pattern, Read, Write,
 };
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually};
+
+/// No value is longer.
+const ALL: usize = usize::MAX;
+
+fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
+    found.into_iter().map(|read| Some(read?.value)).collect()
+}
 
 const LONG: Duration = Duration::from_secs(60);
 const BRIEF: Duration = Duration::from_millis(50);
@@ -31,7 +38,7 @@ fn write(key: &str, value: &'static [u8]) -> Write {
 }
 
 fn request(key: &str, token: u64) -> Acquire<'_> {
-    Acquire { key, token, ttl: LONG, seen: None, generation: 0, steal: false }
+    Acquire { key, token, ttl: LONG, seen: None, generation: 0, steal: false, most: ALL }
 }
 
 /// How many leases a pattern ended.
@@ -75,7 +82,7 @@ async fn every_operation_survives_a_flush_of_the_scripts() {
     assert!(redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
     flush();
     let found = redis.acquire(request("s:a", 2)).await.unwrap();
-    assert_eq!(found, Acquired::Value(Bytes::from("a")));
+    assert_eq!(found, Acquired::Value(Read { value: Bytes::from("a"), left: None }));
     flush();
     lead(&redis, "s:b", 1).await;
     flush();
@@ -127,7 +134,7 @@ async fn an_eviction_over_another_connection_fences_the_load() {
     lead(&loader, "s:a", 2).await;
     evicter.set(&[write("s:a", b"new")], None).await.unwrap();
     assert!(!loader.commit(2, &write("s:a", b"old"), None).await.unwrap());
-    assert_eq!(loader.get_many(&["s:a"]).await.unwrap(), [Some(Bytes::from("new"))]);
+    assert_eq!(values(loader.get_many(&["s:a"], ALL).await.unwrap()), [Some(Bytes::from("new"))]);
     lead(&loader, "s:b", 3).await;
     assert_eq!(revoked(&evicter, &Pattern::new("s:*")).await, 1);
     assert!(!loader.commit(3, &write("s:b", b"old"), None).await.unwrap());
@@ -264,7 +271,11 @@ async fn a_commit_stores_bytes_and_time_to_live() {
     assert_eq!(server.bytes("s:a").unwrap(), value);
     assert!((99_000..=100_000).contains(&server.cli(&["PTTL", "s:a"]).parse::<i64>().unwrap()));
     let found = redis.acquire(request("s:a", 1)).await.unwrap();
-    assert_eq!(found, Acquired::Value(Bytes::from(value)));
+    let Acquired::Value(Read { value: stored, left: Some(left) }) = found else {
+        panic!("a value with some time left: {found:?}")
+    };
+    assert_eq!(stored, value);
+    assert!(left <= Duration::from_secs(100) && left > Duration::from_secs(50), "{left:?}");
     let seen = Acquire { seen: Some(mark), ..request("s:a", 1) };
     assert_eq!(redis.acquire(seen).await.unwrap(), LEAD);
     assert!(redis.commit(1, &Write { ttl: None, ..entry }, None).await.unwrap());

@@ -9,9 +9,18 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use cache_core::{Backend, BackendErrorKind, Listener, Notice, Pattern, Write};
+use cache_core::{Backend, BackendErrorKind, Listener, Notice, Pattern, Read, Write};
 use cache_redis::Redis;
 use common::{Server, eventually};
+
+/// No value is longer.
+const ALL: usize = usize::MAX;
+
+fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
+    found.into_iter().map(|read| Some(read?.value)).collect()
+}
+
+const KEEP: Duration = Duration::from_secs(60);
 
 async fn redis() -> (Server, Redis) {
     let server = Server::start();
@@ -63,11 +72,11 @@ async fn get_answers_in_order_and_twice() {
     let (_server, redis) = redis().await;
     assert_eq!(redis.name(), "redis");
     redis.ping().await.unwrap();
-    assert!(redis.get_many(&[]).await.unwrap().is_empty());
-    assert_eq!(redis.get_many(&["a"]).await.unwrap(), [None]);
+    assert!(redis.get_many(&[], ALL).await.unwrap().is_empty());
+    assert_eq!(redis.get_many(&["a"], ALL).await.unwrap(), [None]);
     redis.set(&[write("a", "1"), write("b", ""), write("c", "\r\n\0")], None).await.unwrap();
-    assert_eq!(redis.get_many(&["a"]).await.unwrap(), [Some(Bytes::from("1"))]);
-    let found = redis.get_many(&["c", "absent", "a", "b", "a"]).await.unwrap();
+    assert_eq!(values(redis.get_many(&["a"], ALL).await.unwrap()), [Some(Bytes::from("1"))]);
+    let found = values(redis.get_many(&["c", "absent", "a", "b", "a"], ALL).await.unwrap());
     let expected = [Some("\r\n\0"), None, Some("1"), Some(""), Some("1")];
     assert_eq!(found, expected.map(|value| value.map(Bytes::from)));
 }
@@ -80,11 +89,11 @@ async fn many_keys_go_in_chunks() {
     assert_eq!(server.cli(&["DBSIZE"]), "1000");
     let mut keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
     keys.push("absent");
-    let found = redis.get_many(&keys).await.unwrap();
+    let found = values(redis.get_many(&keys, ALL).await.unwrap());
     assert_eq!(found.len(), 1001);
     assert!(found[..1000].iter().zip(&entries).all(|(found, e)| found.as_ref() == Some(&e.value)));
     assert_eq!(found[1000], None);
-    assert_eq!(redis.generations(&keys[..600]).await.unwrap().len(), 600);
+    assert_eq!(redis.generations(&keys[..600], KEEP).await.unwrap().len(), 600);
     assert_eq!(redis.remove(&keys, None).await.unwrap(), 1000);
     assert_eq!(server.cli(&["DBSIZE"]), "0");
     // More than one script takes.
@@ -104,7 +113,10 @@ async fn large_values_pass() {
     let entries =
         ["x", "y"].map(|key| Write { key: key.to_owned(), value: large.clone(), ttl: None });
     redis.set(&entries, None).await.unwrap();
-    assert_eq!(redis.get_many(&["x", "y"]).await.unwrap(), [Some(large.clone()), Some(large)]);
+    assert_eq!(
+        values(redis.get_many(&["x", "y"], ALL).await.unwrap()),
+        [Some(large.clone()), Some(large)]
+    );
 }
 
 #[tokio::test]
@@ -120,7 +132,7 @@ async fn set_replaces_value_and_time_to_live() {
     assert!(server.cli(&["PTTL", "a"]).parse::<i64>().unwrap() > 3_000_000_000_000);
     redis.set(&[with(Duration::from_nanos(1))], None).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(redis.get_many(&["a"]).await.unwrap(), [None]);
+    assert_eq!(redis.get_many(&["a"], ALL).await.unwrap(), [None]);
     redis.set(&[], None).await.unwrap();
 }
 
@@ -210,16 +222,17 @@ async fn notices_come_after_what_they_tell_of() {
 #[tokio::test]
 async fn generations_are_minted_once_and_never_again() {
     let (server, redis) = redis().await;
-    assert!(redis.generations(&[]).await.unwrap().is_empty());
+    assert!(redis.generations(&[], KEEP).await.unwrap().is_empty());
     let before = micros();
-    let first = redis.generations(&["t1", "t2", "t1"]).await.unwrap();
+    let first = redis.generations(&["t1", "t2", "t1"], KEEP).await.unwrap();
     assert_eq!(first[0], first[2]);
     assert!((before..=micros()).contains(&first[0]), "{first:?}");
-    assert_eq!(redis.generations(&["t1", "t2", "t1"]).await.unwrap(), first);
-    assert_eq!(server.cli(&["PTTL", "t1"]), "-1");
+    assert_eq!(redis.generations(&["t1", "t2", "t1"], KEEP).await.unwrap(), first);
+    let left: i64 = server.cli(&["PTTL", "t1"]).parse().unwrap();
+    assert!((1..=60_000).contains(&left), "it is kept for as long as was asked for: {left}");
     // Lost, as by an eviction: a new one.
     server.cli(&["DEL", "t1"]);
-    assert!(redis.generations(&["t1"]).await.unwrap()[0] > first[0]);
+    assert!(redis.generations(&["t1"], KEEP).await.unwrap()[0] > first[0]);
 }
 
 #[tokio::test]
@@ -228,10 +241,10 @@ async fn bump_moves_on() {
     let first = redis.bump("t").await.unwrap();
     let second = redis.bump("t").await.unwrap();
     assert!(second > first);
-    assert_eq!(redis.generations(&["t"]).await.unwrap(), [second]);
+    assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [second]);
     // Ahead of the clock, exact beyond what prints as %.14g.
     server.cli(&["SET", "t", "8007199254740993"]);
-    assert_eq!(redis.generations(&["t"]).await.unwrap(), [8_007_199_254_740_993]);
+    assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [8_007_199_254_740_993]);
     assert_eq!(redis.bump("t").await.unwrap(), 8_007_199_254_740_994);
 }
 
@@ -257,26 +270,26 @@ async fn concurrent_bumps_get_numbers_of_their_own() {
 async fn foreign_values_are_missing() {
     let (server, redis) = redis().await;
     server.cli(&["RPUSH", "list", "x"]);
-    assert_eq!(redis.get_many(&["list"]).await.unwrap(), [None]);
-    assert_eq!(redis.get_many(&["list", "absent"]).await.unwrap(), [None, None]);
+    assert_eq!(redis.get_many(&["list"], ALL).await.unwrap(), [None]);
+    assert_eq!(redis.get_many(&["list", "absent"], ALL).await.unwrap(), [None, None]);
     for foreign in
         ["abc", "", "-5", "1.5", "1e3", "0", "0x10", "99999999999999999999", "9007199254740992"]
     {
         server.cli(&["SET", "t", foreign]);
         let before = micros();
-        let generation = redis.generations(&["t"]).await.unwrap()[0];
+        let generation = redis.generations(&["t"], KEEP).await.unwrap()[0];
         assert!((before..=micros()).contains(&generation), "{foreign}: {generation}");
-        assert_eq!(redis.generations(&["t"]).await.unwrap(), [generation]);
+        assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [generation]);
         server.cli(&["SET", "t", foreign]);
         assert!(redis.bump("t").await.unwrap() >= before, "{foreign}");
     }
     for key in ["g1", "g2"] {
         server.cli(&["RPUSH", key, "x"]);
     }
-    assert!(redis.generations(&["g1"]).await.unwrap()[0] > 1);
+    assert!(redis.generations(&["g1"], KEEP).await.unwrap()[0] > 1);
     assert!(redis.bump("g2").await.unwrap() > 1);
     redis.set(&[write("list", "1")], None).await.unwrap();
-    assert_eq!(redis.get_many(&["list"]).await.unwrap(), [Some(Bytes::from("1"))]);
+    assert_eq!(values(redis.get_many(&["list"], ALL).await.unwrap()), [Some(Bytes::from("1"))]);
 }
 
 #[tokio::test]
@@ -321,7 +334,7 @@ async fn scripts_survive_a_flush() {
     server.cli(&["SCRIPT", "FLUSH"]);
     assert!(redis.bump("t").await.unwrap() > first);
     server.cli(&["SCRIPT", "FLUSH"]);
-    redis.generations(&["t"]).await.unwrap();
+    redis.generations(&["t"], KEEP).await.unwrap();
     server.cli(&["SCRIPT", "FLUSH"]);
     assert_eq!(redis.remove(&["t"], Some(&notice("x"))).await.unwrap(), 1);
 }
@@ -332,7 +345,7 @@ async fn databases_are_kept_apart() {
     let one = Redis::connect(format!("{}/1", server.url())).await.unwrap();
     let two = Redis::connect(format!("{}/2", server.url())).await.unwrap();
     one.set(&[write("a", "1")], None).await.unwrap();
-    assert_eq!(two.get_many(&["a"]).await.unwrap(), [None]);
+    assert_eq!(two.get_many(&["a"], ALL).await.unwrap(), [None]);
     assert_eq!(server.cli(&["-n", "1", "GET", "a"]), "1");
 }
 
@@ -342,9 +355,9 @@ async fn awaited_operations_take_effect_in_order() {
     for n in 0..200 {
         let value = n.to_string();
         redis.set(&[write("a", &value)], None).await.unwrap();
-        assert_eq!(redis.get_many(&["a"]).await.unwrap(), [Some(Bytes::from(value))]);
+        assert_eq!(values(redis.get_many(&["a"], ALL).await.unwrap()), [Some(Bytes::from(value))]);
         redis.remove(&["a"], (n % 2 == 0).then_some(&notice("x"))).await.unwrap();
-        assert_eq!(redis.get_many(&["a"]).await.unwrap(), [None]);
+        assert_eq!(redis.get_many(&["a"], ALL).await.unwrap(), [None]);
     }
 }
 

@@ -10,12 +10,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Bytes, Leases,
-    Listener, MARK, Notice, Page, Pattern, Revoked, Subscription, Write,
+    Listener, MARK, Notice, Page, Pattern, Read, Revoked, Subscription, Write,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 /// How long an operation waits for other processes' transactions.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// SQLite has no longer values.
+const MOST: i64 = 1 << 31;
 
 /// How often a listener looks for news.
 const POLL: Duration = Duration::from_millis(10);
@@ -115,11 +118,17 @@ fn owned(keys: &[&str]) -> Vec<String> {
 
 // --- the steps, inside a transaction -----------------------------------------------------------
 
-fn value(db: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<Bytes>> {
-    let sql = "SELECT value FROM entries WHERE key = ?1 AND (until IS NULL OR until > ?2)";
+/// A value, or as much of it as is taken, and a byte; with the time that it has left.
+fn read(db: &Transaction<'_>, key: &str, most: usize) -> rusqlite::Result<Option<Read>> {
+    let sql = "SELECT coalesce(substr(value, 1, ?3), x''), until FROM entries WHERE key = ?1 AND (until IS NULL OR until > ?2)";
     let mut statement = db.prepare_cached(sql)?;
-    let found = statement.query_row((key, now()), |row| row.get::<_, Vec<u8>>(0)).optional()?;
-    Ok(found.map(Bytes::from))
+    let (now, first) = (now(), i64::try_from(most).unwrap_or(MOST).min(MOST) + 1);
+    let read = |row: &rusqlite::Row<'_>| {
+        let left = |until: i64| Duration::from_millis((until - now).max(0).cast_unsigned());
+        let until: Option<i64> = row.get(1)?;
+        Ok(Read { value: Bytes::from(row.get::<_, Vec<u8>>(0)?), left: until.map(left) })
+    };
+    statement.query_row((key, now, first), read).optional()
 }
 
 /// The entry keeps its number, so that a scan that goes by numbers does not miss it.
@@ -197,9 +206,9 @@ struct Asked {
 
 fn acquire(db: &Transaction<'_>, asked: &Asked) -> rusqlite::Result<Acquired> {
     if !asked.steal
-        && let Some(found) = value(db, &asked.key)?
+        && let Some(found) = read(db, &asked.key, usize::MAX)?
     {
-        let mark = found.last_chunk::<MARK>().copied();
+        let mark = found.value.last_chunk::<MARK>().copied();
         if mark.is_none() || mark != asked.seen {
             return Ok(Acquired::Value(found));
         }
@@ -232,9 +241,13 @@ impl Backend for Sqlite {
         "sqlite"
     }
 
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
         let keys = owned(keys);
-        self.step("get_many", move |db| keys.iter().map(|key| value(db, key)).collect())
+        self.step("get_many", move |db| keys.iter().map(|key| read(db, key, most)).collect())
     }
 
     fn set<'a>(
@@ -260,8 +273,8 @@ impl Backend for Sqlite {
     ) -> BackendResult<'a, bool> {
         let (write, notice) = (write.clone(), notice.cloned());
         self.step("replace", move |db| {
-            let found = value(db, &write.key)?;
-            let same = found.is_some_and(|found| found.last_chunk() == Some(&seen));
+            let found = read(db, &write.key, usize::MAX)?;
+            let same = found.is_some_and(|found| found.value.last_chunk() == Some(&seen));
             if same {
                 end_lease(db, &write.key)?;
                 store(db, &write)?;
@@ -281,7 +294,7 @@ impl Backend for Sqlite {
             let mut removed = 0;
             for key in &keys {
                 end_lease(db, key)?;
-                removed += u64::from(value(db, key)?.is_some());
+                removed += u64::from(read(db, key, 0)?.is_some());
                 db.prepare_cached("DELETE FROM entries WHERE key = ?1")?.execute([key])?;
                 db.prepare_cached("DELETE FROM generations WHERE key = ?1")?.execute([key])?;
             }
@@ -290,7 +303,7 @@ impl Backend for Sqlite {
         })
     }
 
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+    fn generations<'a>(&'a self, keys: &'a [&'a str], _: Duration) -> BackendResult<'a, Vec<u64>> {
         let keys = owned(keys);
         self.step("generations", move |db| keys.iter().map(|key| generation(db, key)).collect())
     }
@@ -352,7 +365,7 @@ impl Backend for Sqlite {
 
 impl Leases for Sqlite {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
-        let Acquire { key, token, ttl, seen, generation, steal } = request;
+        let Acquire { key, token, ttl, seen, generation, steal, .. } = request;
         let asked = Asked { key: key.to_owned(), token, ttl, seen, generation, steal };
         self.step("acquire", move |db| acquire(db, &asked))
     }

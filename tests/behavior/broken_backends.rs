@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use larder::testing::{RuleSet, rules};
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Bytes,
-    Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Revoked, Subscription, Write,
+    Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Read, Revoked, Subscription,
+    Write,
 };
 use tokio::task::yield_now;
 
@@ -28,6 +29,8 @@ enum Defect {
     RemembersReads,
     KeepsTheFirstTtl,
     IgnoresTtl,
+    TellsTheTtlFromReading,
+    CutsLongValuesToTheReaders,
     BelowAMillisecondIsForever,
     ReplacesWhatever,
     ReplacesForEver,
@@ -36,6 +39,8 @@ enum Defect {
     RemovesLater,
     StaysBusyWhenDropped,
     MintsEachTime,
+    SetsTheTimeOfGenerations,
+    BringsGenerationsBack,
     HasOneGeneration,
     CountsFromOne,
     BumpsNothing,
@@ -87,6 +92,8 @@ const BROKEN: &[(&str, Defect)] = &[
     ("reads_the_last_set", D::RemembersReads),
     ("set_replaces_value_and_ttl", D::KeepsTheFirstTtl),
     ("entries_expire", D::IgnoresTtl),
+    ("reads_tell_the_time_left", D::TellsTheTtlFromReading),
+    ("long_values_are_told_from_whole_ones", D::CutsLongValuesToTheReaders),
     ("takes_any_ttl", D::BelowAMillisecondIsForever),
     ("replaces_what_was_seen", D::ReplacesWhatever),
     ("replaces_with_ttl", D::ReplacesForEver),
@@ -96,6 +103,8 @@ const BROKEN: &[(&str, Defect)] = &[
     ("generations_stay_until_they_are_bumped", D::MintsEachTime),
     ("generations_are_of_one_key_each", D::HasOneGeneration),
     ("lost_generations_are_not_minted_again", D::CountsFromOne),
+    ("prolonged_generations_stay", D::SetsTheTimeOfGenerations),
+    ("prolonging_brings_no_generation_back", D::BringsGenerationsBack),
     ("bumps_move_on", D::BumpsNothing),
     ("bumps_are_atomic", D::BumpsInTwoSteps),
     ("scans_every_key", D::ScansOnePage),
@@ -199,7 +208,7 @@ struct Broken {
 #[derive(Default)]
 struct State {
     /// What the defects remember, by key.
-    values: Mutex<HashMap<String, Option<Bytes>>>,
+    values: Mutex<HashMap<String, Option<Read>>>,
     ttls: Mutex<HashMap<String, Option<Duration>>>,
     numbers: Mutex<BTreeMap<String, u64>>,
     leased: Mutex<HashMap<String, Instant>>,
@@ -282,8 +291,8 @@ impl Broken {
             D::IgnoresGenerations => request.generation = 0,
             D::LeasesNeverEnd => request.ttl = Duration::MAX,
             D::LeadsOverShortValues => {
-                let found = self.store.get_many(&[request.key]).await?;
-                request.steal |= found.iter().flatten().any(|value| value.len() < MARK);
+                let found = self.store.get_many(&[request.key], usize::MAX).await?;
+                request.steal |= found.iter().flatten().any(|read| read.value.len() < MARK);
             }
             D::LooksAndThenLeads => {
                 let free = !self.state.leased.lock().unwrap().contains_key(request.key);
@@ -337,15 +346,26 @@ impl Backend for Broken {
         if self.is(D::Nameless) { "" } else { "broken" }
     }
 
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
         Box::pin(async move {
             let busy = Busy::enter(self).await?;
             let folded: Vec<_> = keys.iter().map(|key| self.key(key)).collect();
             let folded: Vec<_> = folded.iter().map(String::as_str).collect();
-            let mut found = self.store.get_many(&folded).await?;
+            let mut found = self.store.get_many(&folded, most).await?;
             busy.leave();
             match self.defect {
                 D::LeavesAbsentOut if found.len() > 1 => found.retain(Option::is_some),
+                D::TellsTheTtlFromReading => {
+                    let left = Some(Duration::from_secs(60));
+                    found.iter_mut().flatten().for_each(|read| read.left = left);
+                }
+                D::CutsLongValuesToTheReaders => {
+                    found.iter_mut().flatten().for_each(|read| read.value.truncate(most));
+                }
                 D::RemembersReads => {
                     let mut values = self.state.values.lock().unwrap();
                     for (key, found) in keys.iter().zip(&mut found) {
@@ -355,7 +375,8 @@ impl Backend for Broken {
                 D::HasLeasesAsValues => {
                     let leased = self.state.leased.lock().unwrap();
                     for (key, found) in keys.iter().zip(&mut found) {
-                        let lease = leased.contains_key(*key).then(Bytes::new);
+                        let lease = leased.contains_key(*key);
+                        let lease = lease.then(|| Read { value: Bytes::new(), left: None });
                         *found = found.take().or(lease);
                     }
                 }
@@ -368,9 +389,10 @@ impl Backend for Broken {
     fn get_each<'a>(
         &'a self,
         keys: &'a [&'a str],
-    ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
+        most: usize,
+    ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
         Box::pin(async move {
-            let mut each = self.store.get_each(keys).await;
+            let mut each = self.store.get_each(keys, most).await;
             if self.is(D::AnswersEachInReverse) {
                 each.reverse();
             }
@@ -430,8 +452,8 @@ impl Backend for Broken {
             let mut replaced = match self.defect {
                 // Says so, and leaves lease and value as they are.
                 D::ReplacesBesideTheLease => {
-                    let found = self.store.get_many(&[&write.key]).await?;
-                    found.iter().flatten().any(|value| value.last_chunk() == Some(&seen))
+                    let found = self.store.get_many(&[&write.key], usize::MAX).await?;
+                    found.iter().flatten().any(|read| read.value.last_chunk() == Some(&seen))
                 }
                 D::ReplacesForEver => {
                     let write = Write { ttl: None, ..write.clone() };
@@ -459,7 +481,7 @@ impl Backend for Broken {
         Box::pin(async move {
             if self.is(D::RemovesLater) {
                 let (store, keys) = (self.store.clone(), keys.to_vec());
-                let found = store.get_many(&keys).await?.into_iter().flatten().count();
+                let found = store.get_many(&keys, usize::MAX).await?.into_iter().flatten().count();
                 let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
                 tokio::spawn(async move {
                     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
@@ -479,25 +501,53 @@ impl Backend for Broken {
         })
     }
 
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
         Box::pin(async move {
             let mut read = Vec::new();
             for key in keys {
                 read.push(match self.defect {
                     D::MintsEachTime => self.store.bump(key).await?,
-                    D::HasOneGeneration => self.store.generations(&["one"]).await?[0],
+                    D::HasOneGeneration => self.store.generations(&["one"], keep).await?[0],
                     _ if self.counts_by_itself() => self.number(key, 0).await,
-                    _ => self.store.generations(&[*key]).await?[0],
+                    D::BringsGenerationsBack => {
+                        let back = self.state.numbers.lock().unwrap().get(*key).copied();
+                        let now = self.store.generations(&[*key], keep).await?[0];
+                        back.unwrap_or(now)
+                    }
+                    _ => self.store.generations(&[*key], keep).await?[0],
                 });
             }
             Ok(read)
         })
     }
 
+    fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
+        Box::pin(async move {
+            match self.defect {
+                D::SetsTheTimeOfGenerations if keep < Duration::from_secs(1) => {
+                    let keys: Vec<&str> = seen.iter().map(|(key, _)| *key).collect();
+                    self.store.remove(&keys, None).await.map(drop)
+                }
+                D::BringsGenerationsBack => {
+                    let seen = seen.iter().map(|(key, seen)| ((*key).to_owned(), *seen));
+                    self.state.numbers.lock().unwrap().extend(seen);
+                    Ok(())
+                }
+                _ => self.store.prolong(seen, keep).await,
+            }
+        })
+    }
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         Box::pin(async move {
             match self.defect {
-                D::BumpsNothing => Ok(self.store.generations(&[key]).await?[0]),
+                D::BumpsNothing => {
+                    let keep = Duration::from_secs(60);
+                    Ok(self.store.generations(&[key], keep).await?[0])
+                }
                 D::HasOneGeneration => self.store.bump("one").await,
                 _ if self.counts_by_itself() => Ok(self.number(key, 1).await),
                 _ => self.store.bump(key).await,

@@ -111,7 +111,7 @@ async fn lost_answers_took_effect() {
         let lost = backend.bump("k").await.unwrap_err();
         assert_eq!(lost.kind(), BackendErrorKind::Unreachable);
         faults.lose_answers(false);
-        backend.generations(&["k"]).await.unwrap()[0]
+        backend.generations(&["k"], std::time::Duration::from_secs(60)).await.unwrap()[0]
     });
     assert!(new > old, "it was bumped all the same");
 }
@@ -222,7 +222,7 @@ async fn gates_hold_before_and_after_the_store() {
         let store = MemoryBackend::new();
         let backend = Faulty::new(store.clone());
         let gate = backend.faults().hold(at);
-        let old = store.generations(&["k"]).await.unwrap();
+        let old = store.generations(&["k"], std::time::Duration::from_secs(60)).await.unwrap();
         let held = tokio::spawn({
             let backend = backend.clone();
             async move { backend.bump("k").await }
@@ -230,7 +230,11 @@ async fn gates_hold_before_and_after_the_store() {
         soon(gate.arrived()).await;
         turns().await;
         assert!(!held.is_finished());
-        assert_eq!(store.generations(&["k"]).await.unwrap() != old, stored, "{at:?}");
+        assert_eq!(
+            store.generations(&["k"], std::time::Duration::from_secs(60)).await.unwrap() != old,
+            stored,
+            "{at:?}"
+        );
         gate.open();
         assert!(soon(held).await.unwrap().is_ok());
         assert!(backend.bump("k").await.is_ok(), "who comes later passes");

@@ -2,10 +2,11 @@
 //! caller can be dropped in many places.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder::{
-    Acquire, Acquired, Backend, BackendError, BackendResult, Bytes, Leases, Listener,
-    MemoryBackend, Notice, Page, Pattern, Revoked, Subscription, Write,
+    Acquire, Acquired, Backend, BackendError, BackendResult, Leases, Listener, MemoryBackend,
+    Notice, Page, Pattern, Read, Revoked, Subscription, Write,
 };
 
 #[derive(Clone)]
@@ -33,8 +34,12 @@ impl Backend for Yielding {
     fn name(&self) -> &str {
         "yielding"
     }
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
-        late!(self.0.get_many(keys))
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
+        late!(self.0.get_many(keys, most))
     }
     fn set<'a>(
         &'a self,
@@ -50,8 +55,15 @@ impl Backend for Yielding {
     ) -> BackendResult<'a, u64> {
         late!(self.0.remove(keys, notice))
     }
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
-        late!(self.0.generations(keys))
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
+        late!(self.0.generations(keys, keep))
+    }
+    fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
+        late!(self.0.prolong(seen, keep))
     }
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         late!(self.0.bump(key))
@@ -89,12 +101,7 @@ impl Leases for Yielding {
     ) -> BackendResult<'a, bool> {
         late!(self.0.commit(token, write, notice))
     }
-    fn renew<'a>(
-        &'a self,
-        key: &'a str,
-        token: u64,
-        ttl: std::time::Duration,
-    ) -> BackendResult<'a, bool> {
+    fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool> {
         late!(self.0.renew(key, token, ttl))
     }
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use larder::redis::Redis;
 use larder::{
-    Backend, BackendError, BackendResult, Bytes, Leases, Listener, Notice, Page, Pattern, Source,
+    Backend, BackendError, BackendResult, Leases, Listener, Notice, Page, Pattern, Read, Source,
     Subscription, Write,
 };
 
@@ -29,8 +29,12 @@ impl Backend for TwoWays {
     fn name(&self) -> &str {
         self.asks.name()
     }
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
-        self.asks.get_many(keys)
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
+        self.asks.get_many(keys, most)
     }
     fn set<'a>(
         &'a self,
@@ -46,8 +50,15 @@ impl Backend for TwoWays {
     ) -> BackendResult<'a, u64> {
         self.asks.remove(keys, notice)
     }
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
-        self.asks.generations(keys)
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
+        self.asks.generations(keys, keep)
+    }
+    fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
+        self.asks.prolong(seen, keep)
     }
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         self.asks.bump(key)

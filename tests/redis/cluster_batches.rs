@@ -62,14 +62,14 @@ async fn batches_reach_every_node(cluster: &Cluster, redis: &Redis) {
     keys.insert(700, "absent");
     keys.push("batch:0");
     let before: u64 = cluster.servers.iter().map(calls).sum();
-    let found = redis.get_many(&keys).await.unwrap();
+    let found = redis.get_many(&keys, usize::MAX).await.unwrap();
     let reads = cluster.servers.iter().map(calls).sum::<u64>() - before;
     assert!(reads < 400, "{reads} reads of the servers for 2,000 keys: no pipelines?");
     assert_eq!(found.len(), 2002);
     assert!(found.iter().enumerate().all(|(at, value)| value.is_some() == (at != 700)));
     assert!(cluster.servers[..3].iter().all(|server| server.cli(&["dbsize"]) != "0"));
     assert_eq!(redis.remove(&keys, None).await.unwrap(), 2000, "each once");
-    assert_eq!(redis.get_many(&keys[..3]).await.unwrap(), [None, None, None]);
+    assert_eq!(redis.get_many(&keys[..3], usize::MAX).await.unwrap(), [None, None, None]);
 }
 
 async fn patterns_reach_every_node(cluster: &Cluster, redis: &Redis) {
@@ -181,10 +181,10 @@ async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster)
     }
     redis.bump(on_it[0]).await.expect_err("nobody is there");
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    for (key, found) in keys.iter().zip(redis.get_each(&keys).await) {
+    for (key, found) in keys.iter().zip(redis.get_each(&keys, usize::MAX).await) {
         assert_eq!(found.is_ok(), elsewhere.contains(key), "each has an answer of its own: {key}");
     }
-    let error = redis.get_many(&keys).await.expect_err("not all can be told");
+    let error = redis.get_many(&keys, usize::MAX).await.expect_err("not all can be told");
     assert!(error.is_of_a_part(), "{error}");
     let removed = redis.remove_each(&keys, None).await;
     let failed: Vec<&str> = removed.failed.iter().map(|(place, _)| keys[*place]).collect();
@@ -211,7 +211,7 @@ async fn what_is_wrong_is_said() {
     let redis = Redis::lazy(&url).unwrap();
     let began = std::time::Instant::now();
     for _ in 0..20 {
-        let error = redis.get_many(&["a", "b"]).await.unwrap_err();
+        let error = redis.get_many(&["a", "b"], usize::MAX).await.unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::Unreachable, "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }

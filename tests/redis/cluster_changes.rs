@@ -69,15 +69,15 @@ async fn an_eviction_reaches_a_slot_that_is_being_moved() {
     cluster.carry(keys[0], from, to);
     cluster.carry(keys[1], from, to);
 
-    let found = redis.get_many(&keys).await.unwrap();
+    let found = redis.get_many(&keys, usize::MAX).await.unwrap();
     assert!(found[..4].iter().all(Option::is_some), "they are followed to where they are");
     redis.set(&writes[3..], None).await.expect("a put, too, goes key by key");
-    assert!(redis.get_many(&keys).await.unwrap().iter().all(Option::is_some));
+    assert!(redis.get_many(&keys, usize::MAX).await.unwrap().iter().all(Option::is_some));
     // A pattern finds what lies on either side.
     let listed = scanned(&redis, "shop:*", async |_| {}).await;
     assert_eq!(listed.len(), 6);
     assert_eq!(redis.remove(&keys, None).await.unwrap(), 6);
-    assert!(redis.get_many(&keys).await.unwrap().iter().all(Option::is_none));
+    assert!(redis.get_many(&keys, usize::MAX).await.unwrap().iter().all(Option::is_none));
     cluster.close(&slot, to);
     eventually("the slot has moved", async || redis.set(&writes, None).await.is_ok()).await;
     assert_eq!(cluster.servers[to].cli(&["exists", keys[0], keys[5]]), "2");

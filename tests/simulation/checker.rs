@@ -72,8 +72,8 @@ const UNASKED: u64 = 1_000 + LEASE + 1_000 + OPERATION;
 /// The longest wait for an answer, unless one's own load hangs: three leaders that do, one after the other,
 /// each with twice the time of the one before.
 const PATIENCE: u64 = (1 + 2 + 4) * LEASE + 2 * LOAD + 20 * OPERATION;
-/// The nodes' clocks differ by so much.
-const SKEW: u64 = 250;
+/// A write may be under way for so long. Its value lives for as much longer: only spans are stored, and no moments.
+const WRITTEN: u64 = 250;
 /// No value's time is over earlier.
 const FRESH: u64 = 230;
 /// How long after an eviction another process's flights may still be replaced.
@@ -277,7 +277,7 @@ impl Checker<'_> {
     fn life(&self, terms: &Terms) -> Result<(), Violation> {
         for (read, ended, value) in self.found() {
             let Some(load) = self.facts.loads.get(&value) else { continue };
-            let until = load.ended.at.saturating_add(terms.lives[read.key as usize] + SKEW);
+            let until = load.ended.at.saturating_add(terms.lives[read.key as usize] + WRITTEN);
             if read.started.at > until {
                 let orders = vec![load.ended.order, read.started.order, ended.order];
                 let what = format!("value {value} of key {} was served too long", read.key);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{
-    Acquire, Acquired, Backend, BackendError, BackendResult, Bytes, Leases, Listener, MARK,
-    MemoryBackend, Notice, Page, Pattern, Revoked, Subscription, Write,
+    Acquire, Acquired, Backend, BackendError, BackendResult, Leases, Listener, MARK, MemoryBackend,
+    Notice, Page, Pattern, Read, Revoked, Subscription, Write,
 };
 
 use super::bus::Bus;
@@ -58,9 +58,13 @@ impl Backend for Remote {
         "simulated"
     }
 
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
         let keys = owned(keys);
-        self.ask("get", |at| async move { at.store.get_many(&borrowed(&keys)).await })
+        self.ask("get", move |at| async move { at.store.get_many(&borrowed(&keys), most).await })
     }
 
     fn set<'a>(
@@ -107,9 +111,25 @@ impl Backend for Remote {
         })
     }
 
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
         let keys = owned(keys);
-        self.ask("generations", |at| async move { at.store.generations(&borrowed(&keys)).await })
+        self.ask("generations", move |at| async move {
+            at.store.generations(&borrowed(&keys), keep).await
+        })
+    }
+
+    fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
+        let seen: Vec<(String, u64)> =
+            seen.iter().map(|(key, number)| ((*key).to_owned(), *number)).collect();
+        self.ask("prolong", move |at| async move {
+            let seen: Vec<(&str, u64)> =
+                seen.iter().map(|(key, number)| (key.as_str(), *number)).collect();
+            at.store.prolong(&seen, keep).await
+        })
     }
 
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
@@ -150,10 +170,10 @@ impl Backend for Remote {
 
 impl Leases for Remote {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
-        let Acquire { token, ttl, seen, generation, steal, .. } = request;
+        let Acquire { token, ttl, seen, generation, steal, most, .. } = request;
         let key = request.key.to_owned();
         self.ask("acquire", move |at| async move {
-            let request = Acquire { key: &key, token, ttl, seen, generation, steal };
+            let request = Acquire { key: &key, token, ttl, seen, generation, steal, most };
             at.store.acquire(request).await
         })
     }

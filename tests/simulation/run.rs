@@ -54,8 +54,9 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
     let keys = chance.among(1..KEYS as u64 + 1);
     let pause = *chance.pick(&[12, 60]);
     let bus = Arc::new(Bus::default());
-    // Nodes are built one after the other: their clocks do not agree.
-    let store = MemoryBackend::with_clock(Clock::tokio());
+    let mut clocks = skewed_clocks(count + 1).await.into_iter();
+    let mut clock = || clocks.next().expect("a clock for each");
+    let store = MemoryBackend::with_clock(clock());
     let origin = Arc::new(Origin::new(KEYS, weather, &chance, &history));
     let (requests, operations) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut nodes = Vec::new();
@@ -69,11 +70,8 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
             nodes: count,
             has_leases: weather.leases,
         };
-        let builder = Cache::builder()
-            .namespace("sim")
-            .remote(remote)
-            .clock(Clock::tokio())
-            .seed(chance.number());
+        let builder =
+            Cache::builder().namespace("sim").remote(remote).clock(clock()).seed(chance.number());
         // Half of the runs as they were: each read asks for its generations.
         let trusts = *chance.pick(&[0, 0, 500, 3_600_000]);
         let builder = builder.trust_tags(Duration::from_millis(trusts));
@@ -121,6 +119,18 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
         }
     }
     rest(&nodes, &history).await;
+}
+
+/// Clocks that differ by far more than any value lives: one that was made earlier is ahead.
+async fn skewed_clocks(count: usize) -> Vec<Clock> {
+    let mut clocks = Vec::new();
+    for _ in 0..count {
+        clocks.push(Clock::tokio());
+        sleep(Duration::from_secs(20)).await;
+    }
+    // The store's is behind that of half of the nodes.
+    clocks.swap(0, count / 2);
+    clocks
 }
 
 /// How long after the last client's end everybody reads everything: while most values are still fresh,

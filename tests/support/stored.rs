@@ -22,12 +22,12 @@ impl Store {
 
     /// The bytes at a place: namespace, colon, key.
     pub(crate) async fn bytes(&self, place: &str) -> Vec<u8> {
-        let mut found = self.backend.get_many(&[place]).await.unwrap();
-        found.pop().flatten().expect("something is stored").to_vec()
+        let mut found = self.backend.get_many(&[place], usize::MAX).await.unwrap();
+        found.pop().flatten().expect("something is stored").value.to_vec()
     }
 
     pub(crate) async fn is_empty(&self, place: &str) -> bool {
-        self.backend.get_many(&[place]).await.unwrap() == [None]
+        self.backend.get_many(&[place], usize::MAX).await.unwrap() == [None]
     }
 
     pub(crate) async fn put(&self, place: &str, bytes: &[u8]) {

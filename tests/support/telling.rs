@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use larder::{
-    Backend, BackendError, BackendErrorKind, BackendResult, BackendState, Bytes, Cache, Clock,
-    Listener, MemoryBackend, Notice, Page, Pattern, Subscription, Write,
+    Backend, BackendError, BackendErrorKind, BackendResult, BackendState, Cache, Clock, Listener,
+    MemoryBackend, Notice, Page, Pattern, Read, Subscription, Write,
 };
 
 #[derive(Clone)]
@@ -116,8 +117,12 @@ impl Backend for Telling {
     fn name(&self) -> &str {
         "store"
     }
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
-        self.through("get", self.store.get_many(keys))
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
+        self.through("get", self.store.get_many(keys, most))
     }
     fn set<'a>(
         &'a self,
@@ -133,8 +138,15 @@ impl Backend for Telling {
     ) -> BackendResult<'a, u64> {
         self.through("remove", self.store.remove(keys, notice))
     }
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
-        self.through("generations", self.store.generations(keys))
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
+        self.through("generations", self.store.generations(keys, keep))
+    }
+    fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
+        self.through("prolong", self.store.prolong(seen, keep))
     }
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         self.through("bump", self.store.bump(key))

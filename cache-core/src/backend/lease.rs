@@ -6,9 +6,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::{BackendResult, Notice, Write};
+use super::{BackendResult, Notice, Read, Write};
 use crate::Pattern;
 
 /// So many bytes at the end of a value tell it from every other one.
@@ -33,13 +31,15 @@ pub struct Acquire<'a> {
     pub generation: u64,
     /// Take the lease, whoever holds it and whatever value is there.
     pub steal: bool,
+    /// So many bytes of a value the caller takes, as in [`Backend::get_many`](super::Backend::get_many).
+    pub most: usize,
 }
 
 /// What [`Leases::acquire`] answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
     /// There is a value, another one than the caller has seen.
-    Value(Bytes),
+    Value(Read),
     /// The lease is the caller's.
     Lead {
         /// How often in a row it was taken from a holder whose time was over.

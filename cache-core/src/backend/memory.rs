@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Acquire, Acquired, Backend, BackendResult, KEPT, Leases, Listener, MARK, Notice, Page, Revoked,
-    Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, GENERATION_KEPT, KEPT, Leases, Listener, MARK,
+    Notice, Page, Read, Revoked, Subscription, Write,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::{BackendError, Pattern};
@@ -69,6 +69,27 @@ impl Store {
         }
     }
 
+    fn read(&self, key: &str, now: Timestamp) -> Option<Read> {
+        let value = self.value(key, now)?.clone();
+        let left = self.entries.get(key)?.until.since(now);
+        Some(Read { value, left })
+    }
+
+    /// The generation under a key, and until when it is kept.
+    fn generation(&self, key: &str, now: Timestamp) -> Option<(u64, Timestamp)> {
+        match self.entries.get(key) {
+            Some(Held { value: Stored::Generation(generation), until }) if now < *until => {
+                Some((*generation, *until))
+            }
+            _ => None,
+        }
+    }
+
+    fn keep_generation(&mut self, key: &str, generation: u64, until: Timestamp) {
+        let value = Stored::Generation(generation);
+        self.entries.insert(key.to_owned(), Held { value, until });
+    }
+
     fn write(&mut self, write: &Write, now: Timestamp) {
         let until = write.ttl.map_or(Timestamp::NEVER, |ttl| now.after(ttl));
         let value = Stored::Bytes(write.value.clone());
@@ -84,12 +105,11 @@ impl Store {
     }
 
     fn acquire(&mut self, request: Acquire<'_>, now: Timestamp) -> Acquired {
-        let Acquire { key, token, ttl, seen, generation, steal } = request;
-        let mark = |value: &Bytes| value.last_chunk::<MARK>().copied();
-        let other =
-            self.value(key, now).filter(|value| mark(value).is_none() || mark(value) != seen);
-        if let Some(value) = other.filter(|_| !steal) {
-            return Acquired::Value(value.clone());
+        let Acquire { key, token, ttl, seen, generation, steal, .. } = request;
+        let mark = |read: &Read| read.value.last_chunk::<MARK>().copied();
+        let other = self.read(key, now).filter(|read| mark(read).is_none() || mark(read) != seen);
+        if let Some(read) = other.filter(|_| !steal) {
+            return Acquired::Value(read);
         }
         let takeovers = match self.leases.get(key) {
             Some(lease) if lease.token == token => lease.takeovers,
@@ -154,11 +174,15 @@ impl Backend for MemoryBackend {
         "memory"
     }
 
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        _: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
         Box::pin(async move {
             let now = self.clock.now();
             let store = lock(&self.shared.store);
-            Ok(keys.iter().map(|key| store.value(key, now).cloned()).collect())
+            Ok(keys.iter().map(|key| store.read(key, now)).collect())
         })
     }
 
@@ -223,28 +247,48 @@ impl Backend for MemoryBackend {
         })
     }
 
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
         Box::pin(async move {
-            let held = &mut lock(&self.shared.store).entries;
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
             let mut read = |key: &&str| {
-                if let Some(Held { value: Stored::Generation(generation), .. }) = held.get(*key) {
-                    return *generation;
+                if let Some((generation, _)) = store.generation(key, now) {
+                    return generation;
                 }
                 let generation = self.shared.mint();
-                let value = Stored::Generation(generation);
-                held.insert((*key).to_owned(), Held { value, until: Timestamp::NEVER });
+                store.keep_generation(key, generation, now.after(keep));
                 generation
             };
             Ok(keys.iter().map(&mut read).collect())
         })
     }
 
+    fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            for (key, seen) in seen {
+                if let Some((generation, until)) = store.generation(key, now)
+                    && generation == *seen
+                {
+                    store.keep_generation(key, generation, until.max(now.after(keep)));
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         Box::pin(async move {
-            let held = &mut lock(&self.shared.store).entries;
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            let kept = store.generation(key, now).map_or(now, |(_, until)| until);
             let generation = self.shared.mint();
-            let value = Stored::Generation(generation);
-            held.insert(key.to_owned(), Held { value, until: Timestamp::NEVER });
+            store.keep_generation(key, generation, kept.max(now.after(GENERATION_KEPT)));
             Ok(generation)
         })
     }

@@ -38,6 +38,22 @@ pub struct Write {
     pub ttl: Option<Duration>,
 }
 
+/// One value as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The bytes. Of a value that is longer than the reader takes: at least its first bytes, one more than that.
+    pub value: Bytes,
+    /// How much longer the store keeps the value; never more than that, and less only by what passes between two
+    /// looks at it. `None`: until it is removed.
+    ///
+    /// A reader learns from it how old the value is. The clocks of two machines are never compared.
+    pub left: Option<Duration>,
+}
+
+/// The least time for which a store keeps a generation that it has minted or moved on: for as long as a late load may still
+/// store its value under it ([`KEPT`]).
+pub const GENERATION_KEPT: Duration = KEPT;
+
 /// A message for every process that shares the store, sent with the operation that it tells of.
 #[derive(Clone, Debug)]
 pub struct Notice {
@@ -119,12 +135,20 @@ pub trait Backend: Send + Sync + 'static {
     /// What it is, for statistics and logs: `"redis"`, without address or password.
     fn name(&self) -> &str;
 
-    /// The values of `keys`, in their order; `None` for those that are absent or expired.
+    /// The values of `keys`, in their order, each with the time that it has left; `None` for those that are absent or
+    /// expired.
     ///
     /// # Behaviour
     /// - As many results as keys; a key given twice is answered twice.
     /// - Never an older value than the last [`set`](Self::set) that returned.
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>>;
+    /// - The time left belongs to the value: it is never that of a later one under the same key.
+    /// - The reader takes at most `most` bytes of each value. Of a longer one more than `most` bytes are answered, so
+    ///   that the reader can tell, but they need not be all of it: a store should not send what nobody takes.
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>>;
 
     /// The same, each key by itself: where only a part of the store is away, the rest is answered.
     ///
@@ -134,9 +158,10 @@ pub trait Backend: Send + Sync + 'static {
     fn get_each<'a>(
         &'a self,
         keys: &'a [&'a str],
-    ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
+        most: usize,
+    ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
         Box::pin(async move {
-            match self.get_many(keys).await {
+            match self.get_many(keys, most).await {
                 Ok(found) => found.into_iter().map(Ok).collect(),
                 Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
             }
@@ -228,14 +253,36 @@ pub trait Backend: Send + Sync + 'static {
     /// The generations under `keys`, minting a new one where there is none.
     ///
     /// # Behaviour
-    /// - A minted generation is one that this key has never had, also after the store lost it.
-    /// - Generations live until they are removed, by [`remove`](Self::remove) as values are; they have no time to live.
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>>;
+    /// - A minted generation is one that this key has never had, also after the store lost it or let it expire.
+    /// - One that is minted is kept for `keep` at least. One that is there keeps the time that it has left.
+    /// - They are removed by [`remove`](Self::remove), as values are.
+    /// - A store may keep them for longer, also without end.
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>>;
+
+    /// Keeps generations for as long as entries depend on them: each of `seen` that is still the one under its key is
+    /// kept for `keep` at least, from now on.
+    ///
+    /// Default: nothing, which is right for a store that keeps them without end.
+    ///
+    /// # Behaviour
+    /// - One that is absent stays absent, and one that was moved on stays as it is: whoever has `seen` an old number can't
+    ///   bring it back.
+    /// - It shortens no time.
+    fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
+        let _ = (seen, keep);
+        Box::pin(async { Ok(()) })
+    }
 
     /// Moves the generation under `key` on and returns the new one, greater than the old.
     ///
     /// # Behaviour
     /// - Atomic: of two concurrent calls each returns its own number.
+    /// - It succeeds in a store that is full: an eviction must not wait for room.
+    /// - The new one is kept for at least as long as the old one would have been, and for [`GENERATION_KEPT`].
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64>;
 
     /// A page of the keys that match, from `cursor` (0 to begin).

@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use bytes::Bytes;
+use std::time::Duration;
 
 use super::{
-    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice, Page, Removed,
-    Subscription, Write,
+    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice, Page, Read,
+    Removed, Subscription, Write,
 };
 use crate::{BackendError, Pattern};
 
@@ -23,14 +22,16 @@ macro_rules! forward {
             fn get_many<'a>(
                 &'a self,
                 keys: &'a [&'a str],
-            ) -> BackendResult<'a, Vec<Option<Bytes>>> {
-                (**self).get_many(keys)
+                most: usize,
+            ) -> BackendResult<'a, Vec<Option<Read>>> {
+                (**self).get_many(keys, most)
             }
             fn get_each<'a>(
                 &'a self,
                 keys: &'a [&'a str],
-            ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
-                (**self).get_each(keys)
+                most: usize,
+            ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
+                (**self).get_each(keys, most)
             }
             fn set<'a>(
                 &'a self,
@@ -68,8 +69,19 @@ macro_rules! forward {
             ) -> BoxFuture<'a, Removed> {
                 (**self).remove_each(keys, notice)
             }
-            fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
-                (**self).generations(keys)
+            fn generations<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+                keep: Duration,
+            ) -> BackendResult<'a, Vec<u64>> {
+                (**self).generations(keys, keep)
+            }
+            fn prolong<'a>(
+                &'a self,
+                seen: &'a [(&'a str, u64)],
+                keep: Duration,
+            ) -> BackendResult<'a, ()> {
+                (**self).prolong(seen, keep)
             }
             fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
                 (**self).bump(key)

@@ -11,6 +11,7 @@ type Sleepers = BTreeMap<(u64, u64), Waker>;
 
 #[derive(Debug)]
 pub(super) struct Manual {
+    id: u64,
     millis: AtomicU64,
     next: AtomicU64,
     sleepers: Mutex<Sleepers>,
@@ -30,8 +31,13 @@ impl Drop for Place<'_> {
 
 #[cfg_attr(not(feature = "testing"), allow(dead_code))]
 impl Manual {
-    pub(super) fn new(millis: u64) -> Self {
-        Self { millis: AtomicU64::new(millis), next: AtomicU64::new(0), sleepers: Mutex::default() }
+    pub(super) fn new(millis: u64, id: u64) -> Self {
+        let (millis, next) = (AtomicU64::new(millis), AtomicU64::new(0));
+        Self { id, millis, next, sleepers: Mutex::default() }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     fn sleepers(&self) -> MutexGuard<'_, Sleepers> {

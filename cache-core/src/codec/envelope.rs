@@ -2,16 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What an entry is beside its value. Moments are milliseconds since 1970; `u64::MAX` is never.
+/// What an entry is beside its value. Times are in milliseconds, and spans but for one: a moment of one clock says nothing
+/// to whoever reads another, which may show anything. `u64::MAX` is for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Envelope {
-    pub(crate) created: u64,
-    pub(crate) fresh_until: u64,
-    pub(crate) stale_until: u64,
-    pub(crate) keep_until: u64,
-    /// For how many milliseconds it is fresh without being read; 0: that does not matter.
+    /// Whose clock the writer's was, and what it showed.
+    pub(crate) clock: u64,
+    pub(crate) written: u64,
+    /// How old the value was when this was written.
+    pub(crate) age: u64,
+    /// For how long it is fresh, from the writing on.
+    pub(crate) fresh_for: u64,
+    pub(crate) stale_for: u64,
+    pub(crate) keep_for: u64,
+    /// For how long the store was told to keep it. A reader compares that with what is left of it.
+    pub(crate) stored_for: u64,
+    /// For how long it is fresh without being read; 0: that does not matter.
     pub(crate) idle: u64,
-    /// What the load took, in milliseconds.
+    /// What the load took.
     pub(crate) cost: u64,
     /// The namespace's generation, moved on by `clear`.
     pub(crate) space: u64,

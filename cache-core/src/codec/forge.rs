@@ -51,10 +51,13 @@ impl Wire {
 fn forever() -> Envelope {
     let never = u64::MAX;
     Envelope {
-        created: 0,
-        fresh_until: never,
-        stale_until: never,
-        keep_until: never,
+        clock: 0,
+        written: 0,
+        age: 0,
+        fresh_for: never,
+        stale_for: never,
+        keep_for: never,
+        stored_for: never,
         idle: 0,
         cost: 0,
         space: 0,

@@ -2,8 +2,8 @@
 //! key) and all of its bytes. What does not hold is a miss, and so is what is sealed in the other way.
 //!
 //! ```text
-//! "LRD\x03" 0                 contents                            sum (16)
-//! "LRD\x03" 1 key id (4) nonce (24) contents, encrypted           tag (16)
+//! "LRD\x04" 0                 contents                            sum (16)
+//! "LRD\x04" 1 key id (4) nonce (24) contents, encrypted           tag (16)
 //! ```
 //!
 //! The 16 bytes at the end tell a value from the one stored before it, too (`backend::MARK`).
@@ -16,8 +16,8 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 #[cfg(feature = "encryption")]
 use super::keys::{self, Keys, NONCE};
 
-/// Format 3. A reader of another format sees a miss.
-pub(super) const MAGIC: &[u8; 4] = b"LRD\x03";
+/// Format 4. A reader of another format sees a miss.
+pub(super) const MAGIC: &[u8; 4] = b"LRD\x04";
 
 const SUMMED: u8 = 0;
 #[cfg(feature = "encryption")]

@@ -9,6 +9,9 @@ use super::seal::{Place, Seal};
 use super::{Codec, Coder, Compression, Envelope, Frame};
 use crate::entry::Stored;
 
+/// So many bytes a stored value may have beside the encoded one: for its header, which holds the tags.
+const BESIDE: usize = 64 << 10;
+
 /// How one cache writes values.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -73,7 +76,16 @@ impl Wire {
             length: length as u64,
         };
         let head = postcard::to_stdvec(&(form, envelope)).map_err(|error| error.to_string())?;
-        self.seal.close(Place { namespace, key }, &[head, payload].concat())
+        let sealed = self.seal.close(Place { namespace, key }, &[head, payload].concat())?;
+        match sealed.len() > self.most() {
+            true => Err(format!("its tags take more than {BESIDE} bytes")),
+            false => Ok(sealed),
+        }
+    }
+
+    /// The most bytes that a stored value may have: readers take no more.
+    pub(crate) fn most(&self) -> usize {
+        self.limit.saturating_add(BESIDE)
     }
 
     /// What stands in front of a value, of whatever type that is; `None` if it is damaged or lies at the wrong

@@ -6,8 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
+use super::remote::Arrived;
 use crate::BackendError;
 use crate::backend::{Acquired, MARK};
 use crate::cache::Inner;
@@ -36,7 +35,7 @@ pub(crate) struct Lease {
 pub(crate) enum Leased {
     Lead(Lease),
     /// Another process has stored a value meanwhile.
-    Value(Bytes),
+    Value(Arrived),
     /// Others held it for as long as there was time to wait.
     Refused,
 }
@@ -80,14 +79,15 @@ impl Lease {
         };
         let mut pause = FIRST_PAUSE;
         loop {
+            let asked = inner.clock.now();
             match remote.acquire(key, token, term, &ask).await? {
                 Acquired::Lead { takeovers } => {
                     lease.takeovers = takeovers;
                     return Ok(Leased::Lead(lease));
                 }
-                Acquired::Value(bytes) => {
+                Acquired::Value(read) => {
                     lease.held = false;
-                    return Ok(Leased::Value(bytes));
+                    return Ok(Leased::Value(Arrived { read, asked }));
                 }
                 Acquired::Wait(left) => {
                     lease.waited = true;

@@ -13,4 +13,4 @@ pub(crate) use breaker::BreakerLimits;
 pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};
-pub(crate) use remote::{Found, Remote, Writing};
+pub(crate) use remote::{Arrived, Found, Remote, Writing};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::evict::Finally;
-use crate::backend::MARK;
+use crate::backend::{GENERATION_KEPT, MARK};
 use crate::cache::Inner;
 use crate::clock::Timestamp;
 use crate::codec::Envelope;
@@ -174,9 +174,11 @@ impl Inner {
             let Some(lying) = self.lying(remote, key.as_str()).await? else {
                 return Ok(Changed::Nothing);
             };
-            let Some(writing) = self.changed(key.as_str(), &lying, change) else {
-                let nothing = matches!(change, Change::Until(_));
-                return Ok(if nothing { Changed::Nothing } else { Changed::Evict });
+            if matches!(change, Change::Until(_)) && self.clock.now() >= lying.life.fresh_until {
+                return Ok(Changed::Nothing);
+            }
+            let Some(writing) = self.changed(remote, key.as_str(), &lying, change) else {
+                return Ok(Changed::Evict);
             };
             match remote.replace(key.as_str(), lying.mark, writing).await {
                 Ok(true) => return Ok(Changed::Yes),
@@ -188,27 +190,28 @@ impl Inner {
         Ok(Changed::Evict)
     }
 
-    /// The value's bytes with another life; `None` if that is none.
-    fn changed(&self, key: &str, lying: &Lying, change: Change) -> Option<Writing> {
+    /// The value's bytes with another life; `None` if that is over already.
+    fn changed(
+        &self,
+        remote: &Remote,
+        key: &str,
+        lying: &Lying,
+        change: Change,
+    ) -> Option<Writing> {
         let now = self.clock.now();
         let life = match change {
-            Change::Until(_) if now >= lying.life.fresh_until => return None,
             Change::Until(until) => lying.life.until(until),
             Change::Outdated => lying.life.outdated(now),
         };
         if now >= life.keep_until {
             return None;
         }
-        let moved = self.envelope(&life, &Stamps::default());
-        let mut envelope = Envelope { keep_until: moved.keep_until, ..lying.envelope.clone() };
-        (envelope.fresh_until, envelope.stale_until) = match change {
-            Change::Until(_) => (moved.fresh_until, moved.stale_until),
-            // Long ago: for those whose clock is behind, too.
-            Change::Outdated => (0, 0),
-        };
+        let Envelope { space, tags, .. } = lying.envelope.clone();
+        let envelope = Envelope { space, tags, ..self.envelope(&life, &Stamps::default()) };
         let place = (self.namespace.as_str(), key);
         let bytes = self.wire.with_envelope(place, &lying.bytes, &envelope)?;
-        Some(Writing { bytes, ttl: self.remote_ttl(&life), announce: true })
+        let depends = remote.depends(&envelope);
+        Some(Writing { bytes, ttl: Some(self.remote_ttl(&life)), announce: true, depends })
     }
 
     /// What the remote tier has under a key, if a read could use it.
@@ -217,8 +220,9 @@ impl Inner {
         remote: &Arc<Remote>,
         key: &str,
     ) -> Result<Option<Lying>, BackendError> {
-        let found = remote.read(key, &[], &self.generations).await?;
-        let Some(bytes) = found.bytes else { return Ok(None) };
+        let found = remote.read(key, &[], GENERATION_KEPT, &self.generations).await?;
+        let Some(value) = found.value else { return Ok(None) };
+        let bytes = value.read.value.clone();
         let Some(mark) = bytes.last_chunk::<MARK>().copied() else { return Ok(None) };
         let Some(envelope) = self.wire.envelope((&self.namespace, key), &bytes) else {
             return Ok(None);
@@ -226,13 +230,11 @@ impl Inner {
         let tags: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
         let current = match tags.is_empty() {
             true => Vec::new(),
-            false => remote.learn(&tags, &self.generations).await?.tags,
+            false => remote.learn(&tags, GENERATION_KEPT, &self.generations).await?.tags,
         };
-        let life = self.life_of(&envelope);
+        let Some(life) = self.life_of(&envelope, &value) else { return Ok(None) };
         let usable = envelope.space == found.space
-            && envelope.tags.iter().map(|(_, seen)| *seen).eq(current)
-            && !self.is_idle(&envelope)
-            && self.clock.now() < life.keep_until;
+            && envelope.tags.iter().map(|(_, seen)| *seen).eq(current);
         Ok(usable.then_some(Lying { bytes, mark, envelope, life }))
     }
 }
@@ -248,16 +250,10 @@ impl Lying {
         self.envelope.tags.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The moment, by the clock of this process, from which it is not fresh any more.
-    pub(crate) fn fresh_until(&self, now: Timestamp, wall: u64) -> Timestamp {
-        let Envelope { idle, created, .. } = self.envelope;
-        let idle_until = match idle {
-            0 => Timestamp::NEVER,
-            idle => {
-                let left = created.saturating_add(idle).saturating_sub(wall);
-                now.after(Duration::from_millis(left))
-            }
-        };
-        self.life.fresh_until.min(idle_until)
+    /// The moment from which it is not fresh any more.
+    pub(crate) fn fresh_until(&self) -> Timestamp {
+        let Lifetime { created, fresh_until, idle, .. } = self.life;
+        let idle_until = if idle.is_zero() { Timestamp::NEVER } else { created.after(idle) };
+        fresh_until.min(idle_until)
     }
 }

@@ -150,7 +150,7 @@ where
         };
         for useless in 0..=USELESS {
             ask.steal |= useless == USELESS;
-            let bytes = match Lease::ask(inner, plan.key.as_str(), ask, || self.aside()).await {
+            let value = match Lease::ask(inner, plan.key.as_str(), ask, || self.aside()).await {
                 Ok(Leased::Lead(lease)) => {
                     if lease.has_waited() {
                         // What is stored under old generations is worth nothing.
@@ -168,11 +168,11 @@ where
                     self.tally().remote_errors();
                     return Leave::To(Fill::Failed(error));
                 }
-                Ok(Leased::Value(bytes)) => bytes,
+                Ok(Leased::Value(value)) => value,
             };
             // It may have been stored under newer generations than those of the ticket.
             self.stamp_anew(lead, ticket).await;
-            let found = match inner.decode_late(plan, codec, ticket, &bytes).await {
+            let found = match inner.decode_late(plan, codec, ticket, &value).await {
                 Ok(found) => found,
                 Err(error) => return Leave::To(Fill::Failed(error)),
             };

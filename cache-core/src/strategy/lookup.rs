@@ -8,6 +8,7 @@ use crate::cache::Inner;
 use crate::clock::{Timestamp, millis};
 use crate::codec::{self, Coder, Foreign, Frame};
 use crate::entry::{Erased, Freshness, Lifetime, Stored};
+use crate::hierarchy::Arrived;
 use crate::invalidation::{Stamps, Ticket, Validity};
 use crate::key::KeyId;
 use crate::policy::Policy;
@@ -15,8 +16,8 @@ use crate::scope;
 use crate::site::Site;
 use crate::value::CacheValue;
 use crate::{BackendError, Cached, Source};
-use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the memory tier has.
 pub(crate) enum Look<V> {
@@ -148,18 +149,19 @@ impl Inner {
         let Some(remote) = &self.remote else { return Ok(Found::default()) };
         let key = plan.key.as_str();
         let tags: Vec<&str> = plan.tags().collect();
+        let keep = plan.keeps_generations();
         let together = match seat {
-            Some(seat) => seat.read(key, &tags).await,
+            Some(seat) => seat.read(key, &tags, keep).await,
             None => None,
         };
         let found = match together {
             Some(found) => found,
-            None => remote.read(key, &tags, &self.generations).await,
+            None => remote.read(key, &tags, keep, &self.generations).await,
         };
         let found = found.inspect_err(|_| self.counters.of(plan.site).remote_errors())?;
         ticket.stamp(found.space, &found.tags);
-        let found = match found.bytes {
-            Some(bytes) => self.decode(plan, codec, ticket, &bytes, &tags, found.space).await?,
+        let found = match found.value {
+            Some(value) => self.decode(plan, codec, ticket, &value, &tags, found.space).await?,
             None => Found::default(),
         };
         if found.entry.is_none() && remote.trusts_tags() {
@@ -176,24 +178,27 @@ impl Inner {
         plan: &Plan,
         codec: Coder,
         ticket: &Ticket,
-        bytes: &Bytes,
+        value: &Arrived,
     ) -> Result<Found, BackendError> {
         let tags: Vec<&str> = plan.tags().collect();
-        self.decode(plan, codec, ticket, bytes, &tags, ticket.stamps.space).await
+        self.decode(plan, codec, ticket, value, &tags, ticket.stamps.space).await
     }
 
-    /// The entry in `bytes`, if it is whole, of the right type, not expired and not evicted. `known`
+    /// The entry in `value`, if it is whole, of the right type, not expired and not evicted. `known`
     /// are the tags whose generations were just read.
     pub(crate) async fn decode(
         &self,
         plan: &Plan,
         codec: Coder,
         ticket: &Ticket,
-        bytes: &[u8],
+        value: &Arrived,
         known: &[&str],
         space: u64,
     ) -> Result<Found, BackendError> {
-        let mark = bytes.last_chunk::<MARK>().copied();
+        let bytes = &value.read.value[..];
+        // Of a value that is too long the end is missing, which the mark is.
+        let is_whole = bytes.len() <= self.wire.most();
+        let mark = bytes.last_chunk::<MARK>().copied().filter(|_| is_whole);
         let unmarked = mark.is_none();
         let nothing = Found { entry: None, mark, unmarked };
         let place = (self.namespace.as_str(), plan.key.as_str());
@@ -217,15 +222,13 @@ impl Inner {
         {
             // Written under other tags (by an older version of the function, or by another one):
             // their generations are the fleet's to tell.
-            remote.learn(&names, &self.generations).await?;
+            remote.learn(&names, plan.keeps_generations(), &self.generations).await?;
         }
         let stamps = stamps_of(stamps, envelope, ticket, names == known);
-        let life = self.life_of(envelope);
+        let Some(life) = self.life_of(envelope, value) else { return Ok(nothing) };
         let usable = envelope.space == space
             && self.generations.current(&stamps)
-            && !scope::hides(self, plan, &stamps)
-            && !self.is_idle(envelope)
-            && self.clock.now() < life.keep_until;
+            && !scope::hides(self, plan, &stamps);
         if !usable {
             return Ok(nothing);
         }
@@ -254,47 +257,50 @@ impl Inner {
         );
     }
 
-    /// Reads are not counted in the remote tier: there a time to idle runs from when it was stored.
-    pub(crate) fn is_idle(&self, envelope: &codec::Envelope) -> bool {
-        let idle_at = envelope.created.saturating_add(envelope.idle);
-        envelope.idle > 0 && self.clock.wall() >= idle_at
-    }
-
-    /// The envelope's moments in this process's time. A promotion never lengthens a life: what
-    /// remains in the remote tier is what the memory tier gets.
-    pub(crate) fn life_of(&self, envelope: &codec::Envelope) -> Lifetime {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let local = |moment: u64| {
-            if moment == u64::MAX {
-                return Timestamp::NEVER;
-            }
-            // A clock behind the writer's must not lengthen the life: at most all of it is left.
-            let from = wall.max(envelope.created);
-            Timestamp(now.0.saturating_add(moment.saturating_sub(from)))
+    /// The envelope's times in this process's time; `None` if they are over. What has passed since it was written is
+    /// what is gone of the time for which the store keeps it. A clock is asked only if the writer had the same one: those
+    /// of two machines may differ by any time. What remains in the remote tier is what the memory tier gets.
+    pub(crate) fn life_of(&self, envelope: &codec::Envelope, value: &Arrived) -> Option<Lifetime> {
+        let Arrived { read, asked } = value;
+        let passed = match read.left {
+            Some(left) => envelope.stored_for.saturating_sub(millis(left)),
+            // Somebody has taken its end away, so that nobody knows its age.
+            None if envelope.keep_for != u64::MAX => return None,
+            None => 0,
         };
-        let age = std::time::Duration::from_millis(wall.saturating_sub(envelope.created));
-        Lifetime {
-            created: now.before(age),
-            fresh_until: local(envelope.fresh_until),
-            stale_until: local(envelope.stale_until),
-            keep_until: local(envelope.keep_until),
-            idle: std::time::Duration::from_millis(envelope.idle),
-            cost: std::time::Duration::from_millis(envelope.cost),
-        }
+        let own = self.clock.id() == envelope.clock;
+        let since = || asked.since(Timestamp(envelope.written)).unwrap_or_default();
+        let passed = if own { passed.max(millis(since())) } else { passed };
+        let end = |span: u64| match span {
+            u64::MAX => Timestamp::NEVER,
+            span => asked.after(Duration::from_millis(span.saturating_sub(passed))),
+        };
+        let age = envelope.age.saturating_add(passed);
+        let life = Lifetime {
+            created: asked.before(Duration::from_millis(age)),
+            fresh_until: end(envelope.fresh_for),
+            stale_until: end(envelope.stale_for),
+            keep_until: end(envelope.keep_for),
+            idle: Duration::from_millis(envelope.idle),
+            cost: Duration::from_millis(envelope.cost),
+        };
+        // Reads are not counted in the remote tier: there a time to idle runs from when it was stored.
+        let is_idle = envelope.idle > 0 && age >= envelope.idle;
+        (!is_idle && self.clock.now() < life.keep_until).then_some(life)
     }
 
-    /// The other way: the entry's moments in wall time.
+    /// The other way: the entry's times as spans from now on.
     pub(crate) fn envelope(&self, life: &Lifetime, stamps: &Stamps) -> codec::Envelope {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let moment = |at: Timestamp| match at.since(now) {
-            None => u64::MAX,
-            Some(left) => wall.saturating_add(millis(left)),
-        };
+        let now = self.clock.now();
+        let left = |end: Timestamp| end.since(now).map_or(u64::MAX, millis);
         codec::Envelope {
-            created: wall,
-            fresh_until: moment(life.fresh_until),
-            stale_until: moment(life.stale_until),
-            keep_until: moment(life.keep_until),
+            clock: self.clock.id(),
+            written: now.0,
+            age: millis(now.since(life.created).unwrap_or_default()),
+            fresh_for: left(life.fresh_until),
+            stale_for: left(life.stale_until),
+            keep_for: left(life.keep_until),
+            stored_for: millis(self.remote_ttl(life)),
             idle: millis(life.idle),
             cost: millis(life.cost),
             space: stamps.space,

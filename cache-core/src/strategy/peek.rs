@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Look, Plan, promote};
+use crate::backend::GENERATION_KEPT;
 use crate::cache::Inner;
 use crate::codec::{RemoteValue, coder};
 use crate::entry::{Freshness, Stored};
@@ -78,7 +79,7 @@ impl Inner {
         let wanted = missing.iter().zip(&tags);
         let wanted: Vec<_> =
             wanted.map(|((_, plan, _), tags)| (plan.key.as_str(), &tags[..])).collect();
-        let found = match remote.read_each(&wanted, &self.generations).await {
+        let found = match remote.read_each(&wanted, GENERATION_KEPT, &self.generations).await {
             Ok(found) => found,
             Err(error) => {
                 self.counters.direct.remote_errors();
@@ -94,8 +95,8 @@ impl Inner {
         };
         for ((index, plan, mut ticket), found) in missing.into_iter().zip(found) {
             ticket.stamp(found.space, &found.tags);
-            let entry = match found.bytes {
-                Some(bytes) => self.decode_late(&plan, coder::<T>(), &ticket, &bytes).await?.entry,
+            let entry = match found.value {
+                Some(value) => self.decode_late(&plan, coder::<T>(), &ticket, &value).await?.entry,
                 None => None,
             };
             values[index] = self.take_fresh(entry, &ticket, None);
@@ -160,7 +161,7 @@ impl Inner {
         };
         let stamps = self.generations.stamp(lying.tags());
         let now = self.clock.now();
-        let until = lying.fresh_until(now, self.clock.wall());
+        let until = lying.fresh_until();
         let fresh = now < until && !scope::hides(self, plan, &stamps);
         Ok(fresh.then(|| Expiry::of(until, now)))
     }

@@ -2,7 +2,9 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::backend::GENERATION_KEPT;
 use crate::cache::Inner;
 use crate::call::Tags;
 use crate::cell::Contents;
@@ -56,6 +58,12 @@ impl Plan {
 
     pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
         self.policy.tags.iter().copied().chain(self.tags.iter())
+    }
+
+    /// How long a generation is kept that is minted for its load: for as long as that may take, and be late. What is
+    /// stored prolongs it.
+    pub(crate) fn keeps_generations(&self) -> Duration {
+        self.policy.lease.saturating_add(GENERATION_KEPT)
     }
 
     /// The path of the function that it is a call of.

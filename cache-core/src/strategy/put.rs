@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::store::Terms;
 use super::{Plan, Seat};
 use crate::Error;
+use crate::backend::GENERATION_KEPT;
 use crate::cache::Inner;
 use crate::codec::Coder;
 use crate::invalidation::{Otherwise, Ticket};
@@ -55,7 +56,7 @@ impl Inner {
         let mut tags: Vec<&str> = shared().flat_map(|begun| begun.plan.tags()).collect();
         tags.sort_unstable();
         tags.dedup();
-        let learned = match remote.learn(&tags, &self.generations).await {
+        let learned = match remote.learn(&tags, GENERATION_KEPT, &self.generations).await {
             Ok(learned) => learned,
             Err(_) => return self.counters.direct.remote_errors(),
         };

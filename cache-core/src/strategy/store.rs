@@ -1,6 +1,7 @@
 //! The remote half of a commit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Plan, Seat, boxed};
 use crate::BackendError;
@@ -14,6 +15,9 @@ use crate::key::KeyId;
 use crate::observe::Cause;
 use crate::registry::world::{self, carried};
 use crate::site::Site;
+
+/// The longest time for which the remote tier is told to keep an entry.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Where a loaded value may go.
 pub(super) enum Fill {
@@ -77,7 +81,7 @@ impl Inner {
     pub(crate) async fn stamp_remotely(&self, plan: &Plan, ticket: &mut Ticket) {
         let Some(remote) = &self.remote else { return };
         let tags: Vec<&str> = plan.tags().collect();
-        match remote.learn(&tags, &self.generations).await {
+        match remote.learn(&tags, plan.keeps_generations(), &self.generations).await {
             Ok(learned) => ticket.stamp(learned.space, &learned.tags),
             Err(_) => self.counters.of(plan.site).remote_errors(),
         }
@@ -125,9 +129,10 @@ impl Inner {
         let envelope = self.envelope(&entry.life, committed.stamps());
         let place = (self.namespace.as_str(), &*entry.key);
         let bytes = self.wire.write(codec, place, &envelope, entry.any()).map_err(encode)?;
-        let ttl = self.remote_ttl(&entry.life);
+        let ttl = Some(self.remote_ttl(&entry.life));
+        let depends = remote.depends(&envelope);
         let token = lease.as_ref().map(Lease::token);
-        let writing = Writing { bytes, ttl, announce: replaces };
+        let writing = Writing { bytes, ttl, announce: replaces, depends };
         let writing = async {
             match &seat {
                 // Leases are each key's own, and so are the writes under them.
@@ -203,14 +208,12 @@ impl Inner {
         }
     }
 
-    /// How long the remote tier keeps an entry: to the last moment it can be of use.
-    pub(crate) fn remote_ttl(&self, life: &Lifetime) -> Option<std::time::Duration> {
-        let kept = life.keep_until.since(self.clock.now());
-        let idle = Some(life.idle).filter(|idle| !idle.is_zero());
-        match (kept, idle) {
-            (Some(kept), Some(idle)) => Some(kept.min(idle)),
-            (kept, idle) => kept.or(idle),
-        }
+    /// How long the remote tier keeps an entry: to the last moment it can be of use. What has no end gets one, a
+    /// hundred years away, because readers tell an entry's age by the time that it has left.
+    pub(crate) fn remote_ttl(&self, life: &Lifetime) -> Duration {
+        let kept = life.keep_until.since(self.clock.now()).unwrap_or(LONGEST);
+        let idle = if life.idle.is_zero() { LONGEST } else { life.idle };
+        kept.min(idle).min(LONGEST)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -39,6 +40,8 @@ struct State {
 struct Reading {
     key: String,
     tags: Vec<String>,
+    /// How long generations are kept that are minted for its load.
+    keep: Duration,
     answer: oneshot::Sender<Reply>,
     seat: Arc<Seat>,
 }
@@ -110,7 +113,8 @@ impl Table {
 async fn read(inner: Arc<Inner>, reads: Vec<Reading>) {
     let Some(remote) = &inner.remote else { return };
     let wanted: Vec<_> = reads.iter().map(|read| (read.key.as_str(), &read.tags[..])).collect();
-    let found = remote.read_each(&wanted, &inner.generations).await;
+    let keep = reads.iter().map(|read| read.keep).max().unwrap_or_default();
+    let found = remote.read_each(&wanted, keep, &inner.generations).await;
     match found {
         Ok(found) => {
             for (reading, found) in reads.into_iter().zip(found) {
@@ -176,10 +180,15 @@ impl Seat {
     }
 
     /// What the remote tier has of a key, asked together with the others. Nobody answers where the runtime ends.
-    pub(crate) async fn read(self: &Arc<Self>, key: &str, tags: &[&str]) -> Option<Reply> {
+    pub(crate) async fn read(
+        self: &Arc<Self>,
+        key: &str,
+        tags: &[&str],
+        keep: Duration,
+    ) -> Option<Reply> {
         let (answer, answered) = oneshot::channel();
         let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
-        let reading = Reading { key: key.to_owned(), tags, answer, seat: Arc::clone(self) };
+        let reading = Reading { key: key.to_owned(), tags, keep, answer, seat: Arc::clone(self) };
         lock(&self.table.state).reads.push(reading);
         self.waits();
         answered.await.ok()

@@ -29,7 +29,7 @@ impl Remote {
     ) -> Result<Acquired, BackendError> {
         let place = self.value_key(key);
         let Ask { seen, generation, steal, .. } = *ask;
-        let request = Acquire { key: &place, token, ttl, seen, generation, steal };
+        let request = Acquire { key: &place, token, ttl, seen, generation, steal, most: self.most };
         self.guarded(Concern::Keys(&[key]), self.leases()?.acquire(request)).await
     }
 

@@ -21,7 +21,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::observe::Signals;
 use crate::{BackendError, BackendErrorKind, BreakerState};
 
-pub(crate) use read::Found;
+pub(crate) use read::{Arrived, Found};
 pub(crate) use write::Writing;
 
 pub(crate) struct Remote {
@@ -35,6 +35,8 @@ pub(crate) struct Remote {
     settling: tokio::sync::Mutex<()>,
     /// For how long generations that were read are taken for current.
     trusts: Duration,
+    /// So many bytes of a value are read at most.
+    most: usize,
     clock: Clock,
     signals: Arc<Signals>,
 }
@@ -66,6 +68,7 @@ impl Remote {
             record,
             settling: tokio::sync::Mutex::new(()),
             trusts: Duration::ZERO,
+            most: usize::MAX,
             clock: clock.clone(),
             signals: Arc::clone(signals),
         }
@@ -79,6 +82,11 @@ impl Remote {
     /// Generations that were read are taken for current so long.
     pub(crate) fn trusting(self, time: Duration) -> Self {
         Self { trusts: time, ..self }
+    }
+
+    /// Of values that are longer no more is read than shows that they are.
+    pub(crate) fn reading_at_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Shared from now on: what it owes is carried out in the background, too.

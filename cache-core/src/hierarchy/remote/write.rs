@@ -8,6 +8,7 @@ use super::evict::worst;
 use super::settle::unsettled;
 use crate::BackendError;
 use crate::backend::{MARK, Write};
+use crate::codec::Envelope;
 use crate::hierarchy::bus::Message;
 use crate::hierarchy::owed::Concern;
 
@@ -17,6 +18,8 @@ pub(crate) struct Writing {
     pub(crate) ttl: Option<Duration>,
     /// Whether other processes are to forget what they have of it in memory.
     pub(crate) announce: bool,
+    /// The generations that it depends on, by where they lie.
+    pub(crate) depends: Vec<(String, u64)>,
 }
 
 impl Remote {
@@ -27,15 +30,36 @@ impl Remote {
         write: Writing,
         lease: Option<u64>,
     ) -> Result<bool, BackendError> {
-        let Writing { bytes, ttl, announce } = write;
+        let Writing { bytes, ttl, announce, depends } = write;
         let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
         let notice = announce.then(|| self.notice(Message::Keys(vec![key.to_owned()])));
         let (notice, concern) = (notice.as_ref(), Concern::Keys(&[key]));
-        match (lease, self.backend.leases()) {
-            (Some(token), Some(leases)) => {
-                self.guarded(concern, leases.commit(token, &write, notice)).await
+        let writes = std::slice::from_ref(&write);
+        let writing = async {
+            match (lease, self.backend.leases()) {
+                (Some(token), Some(leases)) => leases.commit(token, &write, notice).await,
+                _ => self.backend.set(writes, notice).await.map(|()| true),
             }
-            _ => self.guarded(concern, self.backend.set(&[write], notice)).await.map(|()| true),
+        };
+        let writing = async { tokio::join!(writing, self.prolong(&depends, ttl)).0 };
+        self.guarded(concern, writing).await
+    }
+
+    /// The generations that an entry depends on, by where they lie.
+    pub(crate) fn depends(&self, envelope: &Envelope) -> Vec<(String, u64)> {
+        let tags = envelope.tags.iter().map(|(tag, seen)| (self.tag_key(tag), *seen));
+        std::iter::once((self.space_key(), envelope.space)).chain(tags).collect()
+    }
+
+    /// Generations are kept for as long as what depends on them. If that fails, the entry is a miss once they are gone:
+    /// nothing is wrong then but the time it takes to load it again.
+    async fn prolong(&self, depends: &[(String, u64)], keep: Option<Duration>) {
+        let seen: Vec<(&str, u64)> =
+            depends.iter().map(|(at, seen)| (at.as_str(), *seen)).collect();
+        if let Some(keep) = keep.filter(|_| !seen.is_empty())
+            && let Err(error) = self.backend.prolong(&seen, keep).await
+        {
+            tracing::debug!(%error, "larder: generations were not prolonged");
         }
     }
 
@@ -65,6 +89,11 @@ impl Remote {
     async fn write_free(&self, writes: Vec<(String, Writing)>) -> Vec<Result<(), BackendError>> {
         let announced = writes.iter().filter(|(_, write)| write.announce);
         let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
+        let longest = writes.iter().filter_map(|(_, write)| write.ttl).max();
+        let mut depends: Vec<(String, u64)> =
+            writes.iter().flat_map(|(_, write)| write.depends.iter().cloned()).collect();
+        depends.sort_unstable();
+        depends.dedup();
         let notice = (!announced.is_empty()).then(|| self.notice(Message::Keys(announced)));
         let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| Write {
             key: self.value_key(&key),
@@ -74,7 +103,8 @@ impl Remote {
         let writes: Vec<Write> = writes.into_iter().map(write).collect();
         let mut outcome = Vec::new();
         let storing = async {
-            outcome = self.backend.set_each(&writes, notice.as_ref()).await;
+            let set = self.backend.set_each(&writes, notice.as_ref());
+            (outcome, ()) = tokio::join!(set, self.prolong(&depends, longest));
             worst(outcome.iter().filter_map(|one| one.as_ref().err())).map_or(Ok(()), Err)
         };
         match self.tried(storing).await {
@@ -88,11 +118,12 @@ impl Remote {
         self: &Arc<Self>,
         key: &str,
         seen: [u8; MARK],
-        Writing { bytes, ttl, .. }: Writing,
+        Writing { bytes, ttl, depends, .. }: Writing,
     ) -> Result<bool, BackendError> {
         let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
         let notice = self.notice(Message::Keys(vec![key.to_owned()]));
         let replacing = self.backend.replace(seen, &write, Some(&notice));
+        let replacing = async { tokio::join!(replacing, self.prolong(&depends, ttl)).0 };
         self.guarded(Concern::Keys(&[key]), replacing).await
     }
 

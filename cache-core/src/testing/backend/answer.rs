@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::recording::Outcome;
-use crate::backend::{Acquired, Page, Revoked};
+use crate::backend::{Acquired, Page, Read, Revoked};
 use crate::{BackendError, BackendErrorKind};
 
 pub(super) trait Answer: Send {
@@ -56,16 +56,16 @@ impl Answer for Page {
     }
 }
 
-impl Answer for Vec<Option<Bytes>> {
+impl Answer for Vec<Option<Read>> {
     fn outcome(&self) -> Outcome {
         Outcome::Found(self.iter().map(Option::is_some).collect())
     }
     fn alter(&mut self, alter: &dyn Fn(&Bytes) -> Bytes) {
-        self.iter_mut().flatten().for_each(|value| *value = alter(value));
+        self.iter_mut().flatten().for_each(|read| read.value = alter(&read.value));
     }
 }
 
-impl Answer for Vec<Result<Option<Bytes>, BackendError>> {
+impl Answer for Vec<Result<Option<Read>, BackendError>> {
     fn outcome(&self) -> Outcome {
         let failed: Option<BackendErrorKind> =
             self.iter().find_map(|one| Some(one.as_ref().err()?.kind()));
@@ -76,7 +76,7 @@ impl Answer for Vec<Result<Option<Bytes>, BackendError>> {
     }
     fn alter(&mut self, alter: &dyn Fn(&Bytes) -> Bytes) {
         let values = self.iter_mut().flatten().flatten();
-        values.for_each(|value| *value = alter(value));
+        values.for_each(|read| read.value = alter(&read.value));
     }
 }
 
@@ -96,8 +96,8 @@ impl Answer for Acquired {
         }
     }
     fn alter(&mut self, alter: &dyn Fn(&Bytes) -> Bytes) {
-        if let Self::Value(value) = self {
-            *value = alter(value);
+        if let Self::Value(read) = self {
+            read.value = alter(&read.value);
         }
     }
 }

@@ -34,14 +34,16 @@ macro_rules! around {
             fn get_many<'a>(
                 &'a self,
                 keys: &'a [&'a str],
-            ) -> BackendResult<'a, Vec<Option<Bytes>>> {
-                self.around(Operation::Get, owned(keys), self.backend.get_many(keys))
+                most: usize,
+            ) -> BackendResult<'a, Vec<Option<Read>>> {
+                self.around(Operation::Get, owned(keys), self.backend.get_many(keys, most))
             }
             fn get_each<'a>(
                 &'a self,
                 keys: &'a [&'a str],
-            ) -> BoxFuture<'a, Vec<Result<Option<Bytes>, BackendError>>> {
-                let each = self.backend.get_each(keys);
+                most: usize,
+            ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
+                let each = self.backend.get_each(keys, most);
                 let each = Box::pin(async move { Ok(each.await) });
                 let done = self.around(Operation::Get, owned(keys), each);
                 Box::pin(async move { each_of(done.await, keys.len()) })
@@ -81,8 +83,21 @@ macro_rules! around {
             ) -> BackendResult<'a, u64> {
                 self.around(Operation::Remove, owned(keys), self.backend.remove(keys, notice))
             }
-            fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
-                self.around(Operation::Generations, owned(keys), self.backend.generations(keys))
+            fn generations<'a>(
+                &'a self,
+                keys: &'a [&'a str],
+                keep: Duration,
+            ) -> BackendResult<'a, Vec<u64>> {
+                let generations = self.backend.generations(keys, keep);
+                self.around(Operation::Generations, owned(keys), generations)
+            }
+            fn prolong<'a>(
+                &'a self,
+                seen: &'a [(&'a str, u64)],
+                keep: Duration,
+            ) -> BackendResult<'a, ()> {
+                let keys = seen.iter().map(|(key, _)| (*key).to_owned()).collect();
+                self.around(Operation::Prolong, keys, self.backend.prolong(seen, keep))
             }
             fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
                 self.around(Operation::Bump, owned(&[key]), self.backend.bump(key))

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::answer::Answer;
 use super::around::{around, each_of, owned, unsupported};
 use super::{At, Faults, Operation};
 use crate::backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
-    Notice, Page, Revoked, Subscription, Write,
+    Notice, Page, Read, Revoked, Subscription, Write,
 };
 use crate::{BackendError, Clock, Pattern};
 

@@ -31,6 +31,7 @@ operations! {
     Replace = "replace", "`replace`";
     Remove = "remove", "`remove`";
     Generations = "generations", "`generations`";
+    Prolong = "prolong", "`prolong`";
     Bump = "bump", "`bump`";
     Scan = "scan", "`scan`";
     Publish = "publish", "`publish`";

@@ -5,14 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::Operation;
 use super::answer::Answer;
 use super::around::{around, each_of, owned, unsupported};
 use crate::backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
-    Notice, Page, Revoked, Subscription, Write,
+    Notice, Page, Read, Revoked, Subscription, Write,
 };
 use crate::{BackendError, BackendErrorKind, Pattern};
 

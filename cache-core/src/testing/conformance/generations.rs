@@ -1,10 +1,15 @@
 //! Generations: minted once, and only ever moved on.
 
+use std::time::Duration;
+
 use super::{Suite, together};
+
+/// So long that no generation goes by itself, however slow the machine is.
+const KEEP: Duration = Duration::from_secs(60);
 
 impl Suite<'_> {
     async fn generation(&self, key: &str) -> u64 {
-        self.backend.generations(&[key]).await.expect("generations")[0]
+        self.backend.generations(&[key], KEEP).await.expect("generations")[0]
     }
 
     async fn bump(&self, key: &str) -> u64 {
@@ -13,12 +18,12 @@ impl Suite<'_> {
 
     pub(super) async fn generations_stay_until_they_are_bumped(&self) {
         let (a, b) = (self.key("gen-a"), self.key("gen-b"));
-        let first = self.backend.generations(&[&a, &b]).await.expect("generations");
+        let first = self.backend.generations(&[&a, &b], KEEP).await.expect("generations");
         assert_eq!(first.len(), 2, "as many generations as keys");
-        let again = self.backend.generations(&[&a, &b, &a]).await.expect("generations");
+        let again = self.backend.generations(&[&a, &b, &a], KEEP).await.expect("generations");
         let expected = [first[0], first[1], first[0]];
         assert_eq!(again, expected, "a generation stays, and is answered in the keys' order");
-        assert!(self.backend.generations(&[]).await.expect("no keys").is_empty());
+        assert!(self.backend.generations(&[], KEEP).await.expect("no keys").is_empty());
     }
 
     pub(super) async fn generations_are_of_one_key_each(&self) {
@@ -45,6 +50,32 @@ impl Suite<'_> {
         self.backend.remove(&[&key], None).await.expect("remove");
         let bumped = self.bump(&key).await;
         assert!(!had.contains(&bumped), "a bump mints no generation again: {bumped} of {had:?}");
+    }
+
+    pub(super) async fn prolonged_generations_stay(&self) {
+        let (short, other) = (self.key("gen-short"), self.key("gen-other"));
+        let brief = Duration::from_millis(1);
+        let minted = self.backend.generations(&[&short], brief).await.expect("generations")[0];
+        self.backend.prolong(&[(&short, minted)], KEEP).await.expect("prolong");
+        let other_seen = self.generation(&other).await;
+        self.backend.prolong(&[(&other, other_seen)], brief).await.expect("prolong");
+        self.backend.prolong(&[], KEEP).await.expect("no generations");
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        // It may have been gone before it was prolonged: then a new one is minted, once.
+        let now = self.generation(&short).await;
+        assert_eq!(self.generation(&short).await, now, "a generation stays");
+        assert_eq!(self.generation(&other).await, other_seen, "prolonging shortens no time");
+    }
+
+    pub(super) async fn prolonging_brings_no_generation_back(&self) {
+        let (gone, moved) = (self.key("gen-gone"), self.key("gen-moved-on"));
+        let (old, before) = (self.generation(&gone).await, self.generation(&moved).await);
+        self.backend.remove(&[&gone], None).await.expect("remove");
+        let after = self.bump(&moved).await;
+        let seen = [(gone.as_str(), old), (moved.as_str(), before)];
+        self.backend.prolong(&seen, KEEP).await.expect("prolong");
+        assert_ne!(self.generation(&gone).await, old, "one that is gone stays gone");
+        assert_eq!(self.generation(&moved).await, after, "one that moved on stays as it is");
     }
 
     pub(super) async fn bumps_move_on(&self) {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::backend::{Backend, Write};
+use crate::backend::{Backend, Read, Write};
 use crate::key::random;
 
 pub use rules::{Rule, RuleSet, check, rules};
@@ -61,15 +61,22 @@ impl<'a> Suite<'a> {
     }
 
     async fn get(&self, key: &str) -> Option<Bytes> {
-        let mut found = self.backend.get_many(&[key]).await.expect("get_many");
+        let mut found = self.backend.get_many(&[key], ALL).await.expect("get_many");
         assert_eq!(found.len(), 1, "as many results as keys");
-        found.remove(0)
+        bytes(found.remove(0))
     }
 
     async fn set(&self, key: &str, value: &'static str, ttl: Option<Duration>) {
         let write = Write { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl };
         self.backend.set(&[write], None).await.expect("set");
     }
+}
+
+/// No value is longer.
+const ALL: usize = usize::MAX;
+
+fn bytes(read: Option<Read>) -> Option<Bytes> {
+    read.map(|read| read.value)
 }
 
 /// All at once, each in its place.

@@ -114,6 +114,8 @@ macro_rules! __larder_rules {
             reads_the_last_set
             set_replaces_value_and_ttl
             entries_expire
+            reads_tell_the_time_left
+            long_values_are_told_from_whole_ones
             takes_any_ttl
             replaces_what_was_seen
             replaces_with_ttl
@@ -123,6 +125,8 @@ macro_rules! __larder_rules {
             generations_stay_until_they_are_bumped
             generations_are_of_one_key_each
             lost_generations_are_not_minted_again
+            prolonged_generations_stay
+            prolonging_brings_no_generation_back
             bumps_move_on
             bumps_are_atomic
             scans_every_key

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Suite;
+use super::{ALL, Suite, bytes};
 use crate::Pattern;
-use crate::backend::{BackendResult, Write};
+use crate::backend::{BackendResult, Read, Write};
 
 impl Suite<'_> {
     pub(super) async fn has_a_name(&self) {
@@ -31,21 +31,26 @@ impl Suite<'_> {
     pub(super) async fn answers_as_many_as_were_asked(&self) {
         let (a, b) = (self.key("a"), self.key("b"));
         self.set(&a, "one", None).await;
-        let found = self.backend.get_many(&[&b, &a, &b, &a]).await.expect("get_many");
+        let found = self.backend.get_many(&[&b, &a, &b, &a], ALL).await.expect("get_many");
+        let found: Vec<_> = found.into_iter().map(bytes).collect();
         let one = Some(Bytes::from_static(b"one"));
         let expected = [None, one.clone(), None, one];
         assert_eq!(found, expected, "in the keys' order, twice if asked twice");
-        assert_eq!(self.backend.get_many(&[]).await.expect("no keys"), [], "no keys, no results");
+        assert_eq!(
+            self.backend.get_many(&[], ALL).await.expect("no keys"),
+            [],
+            "no keys, no results"
+        );
     }
 
     pub(super) async fn answers_each_key_by_itself(&self) {
         let (a, b) = (self.key("a"), self.key("b"));
         self.set(&a, "one", None).await;
-        let found = self.backend.get_many(&[&b, &a, &b, &a]).await.expect("get_many");
-        let each = self.backend.get_each(&[&b, &a, &b, &a]).await;
+        let found = self.backend.get_many(&[&b, &a, &b, &a], ALL).await.expect("get_many");
+        let each = self.backend.get_each(&[&b, &a, &b, &a], ALL).await;
         let each: Result<Vec<_>, _> = each.into_iter().collect();
         assert_eq!(each.expect("get_each"), found, "each key by itself is answered the same");
-        assert!(self.backend.get_each(&[]).await.is_empty(), "no keys, no results");
+        assert!(self.backend.get_each(&[], ALL).await.is_empty(), "no keys, no results");
     }
 
     pub(super) async fn stores_each_entry_by_itself(&self) {
@@ -98,10 +103,10 @@ impl Suite<'_> {
         self.backend.set(&many, None).await.expect("many entries");
         self.backend.set(&[], None).await.expect("no entries");
         let keys: Vec<&str> = many.iter().map(|write| write.key.as_str()).collect();
-        let found = self.backend.get_many(&keys).await.expect("many keys");
+        let found = self.backend.get_many(&keys, ALL).await.expect("many keys");
         assert_eq!(found.len(), 600, "as many results as keys");
         for (write, found) in many.iter().zip(found) {
-            assert_eq!(found.as_ref(), Some(&write.value), "each of many entries is stored");
+            assert_eq!(bytes(found).as_ref(), Some(&write.value), "each of many entries is stored");
         }
         let (first, rest) = keys.split_at(300);
         let removed = self.backend.remove(first, None).await.expect("many keys");
@@ -146,6 +151,42 @@ impl Suite<'_> {
         assert_eq!(removed, 0, "an expired entry was not there");
     }
 
+    pub(super) async fn reads_tell_the_time_left(&self) {
+        let (brief, endless) = (self.key("brief"), self.key("endless"));
+        let ttl = Duration::from_secs(60);
+        self.set(&brief, "brief", Some(ttl)).await;
+        self.set(&endless, "endless", None).await;
+        let read = |found: Vec<Option<Read>>| found.into_iter().map(|read| read.expect("stored"));
+        let found = self.backend.get_many(&[&brief, &endless], ALL).await.expect("get_many");
+        let left: Vec<_> = read(found).map(|read| read.left).collect();
+        let first = left[0].expect("a value with a time to live has some time left");
+        let slow = Duration::from_secs(50);
+        assert!(first <= ttl && first >= ttl - slow, "as much as is left of the ttl: {first:?}");
+        assert_eq!(left[1], None, "a value without a time to live has no end");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let found = self.backend.get_many(&[&brief], ALL).await.expect("get_many");
+        let second = read(found).next().and_then(|read| read.left).expect("some time is left");
+        assert!(second < first, "the time passes: {first:?}, then {second:?}");
+        self.set(&brief, "longer", Some(ttl * 2)).await;
+        let found = self.backend.get_many(&[&brief], ALL).await.expect("get_many");
+        let longer = read(found).next().and_then(|read| read.left).expect("some time is left");
+        assert!(longer > ttl, "it is the value's own: {longer:?}");
+    }
+
+    pub(super) async fn long_values_are_told_from_whole_ones(&self) {
+        let (fits, long) = (self.key("fits"), self.key("long"));
+        self.set(&fits, "0123456789", None).await;
+        self.set(&long, "0123456789a", None).await;
+        let found = self.backend.get_many(&[&fits, &long], 10).await.expect("get_many");
+        let lengths: Vec<_> =
+            found.iter().map(|read| read.as_ref().map_or(0, |read| read.value.len())).collect();
+        assert_eq!(lengths[0], 10, "what the reader takes is whole");
+        assert_eq!(lengths[1], 11, "of what is longer more comes than the reader takes");
+        let each = self.backend.get_each(&[&fits, &long], 10).await;
+        let each: Result<Vec<_>, _> = each.into_iter().collect();
+        assert_eq!(each.expect("get_each"), found, "each key by itself is answered the same");
+    }
+
     pub(super) async fn takes_any_ttl(&self) {
         let (briefest, immense) = (self.key("briefest"), self.key("immense"));
         self.set(&briefest, "briefest", Some(Duration::from_nanos(1))).await;
@@ -180,10 +221,11 @@ impl Suite<'_> {
         let (key, backend) = (self.key("cancelled"), self.backend);
         for polls in 0..5 {
             let write = Write { key: self.key("any"), value: Bytes::from_static(b"x"), ttl: None };
-            dropped_after(polls, backend.get_many(&[&key])).await;
+            dropped_after(polls, backend.get_many(&[&key], ALL)).await;
             dropped_after(polls, backend.set(&[write], None)).await;
             dropped_after(polls, backend.remove(&[&key], None)).await;
-            dropped_after(polls, backend.generations(&[&self.key("gen")])).await;
+            dropped_after(polls, backend.generations(&[&self.key("gen")], Duration::from_secs(60)))
+                .await;
             dropped_after(polls, backend.bump(&self.key("gen"))).await;
         }
         self.set(&key, "after", None).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark};
+use super::{ALL, LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark, value};
 use crate::Pattern;
 use crate::backend::{Acquire, Acquired, MARK};
 use crate::testing::conformance::together;
@@ -34,6 +34,7 @@ impl Leasing<'_> {
                 seen: None,
                 generation: 0,
                 steal: false,
+                most: ALL,
             })
         };
         let answers = together((1..=50).map(ask).collect()).await;
@@ -47,7 +48,7 @@ impl Leasing<'_> {
     pub(crate) async fn acquire_returns_values_not_seen(&self) {
         let key = self.key("seen");
         self.put(&key, MARKED).await;
-        let hit = Acquired::Value(Bytes::from_static(MARKED));
+        let hit = value(Bytes::from_static(MARKED));
         let ask = |token, seen| Acquire {
             key: &key,
             token,
@@ -55,6 +56,7 @@ impl Leasing<'_> {
             seen,
             generation: 0,
             steal: false,
+            most: ALL,
         };
         assert_eq!(self.acquire(&key, ONE).await, hit, "a value is a hit");
         assert!(!self.holds(&key, ONE).await, "a hit gives no lease");
@@ -72,26 +74,40 @@ impl Leasing<'_> {
         );
         assert_eq!(self.acquire(&key, OTHER).await, hit, "who has not seen it needs no lease");
         assert!(self.commit(&key, ONE, b"a value that is another one").await);
-        let hit = Acquired::Value(Bytes::from_static(b"a value that is another one"));
+        let hit = value(Bytes::from_static(b"a value that is another one"));
         assert_eq!(self.ask(ask(OTHER, seen)).await, hit, "replaced since it was seen");
     }
 
     pub(crate) async fn acquire_returns_values_without_a_mark(&self) {
         let key = self.key("short");
-        for value in [&b""[..], b"\0", &MARKED[..MARK - 1]] {
-            self.put(&key, value).await;
+        for short in [&b""[..], b"\0", &MARKED[..MARK - 1]] {
+            self.put(&key, short).await;
             for seen in [None, Some([0; MARK]), Some(mark(MARKED))] {
-                let request =
-                    Acquire { key: &key, token: ONE, ttl: LONG, seen, generation: 0, steal: false };
-                let hit = Acquired::Value(Bytes::from_static(value));
+                let request = Acquire {
+                    key: &key,
+                    token: ONE,
+                    ttl: LONG,
+                    seen,
+                    generation: 0,
+                    steal: false,
+                    most: ALL,
+                };
+                let hit = value(Bytes::from_static(short));
                 assert_eq!(self.ask(request).await, hit, "a short value has no mark");
             }
         }
         let value = &MARKED[..MARK];
         self.put(&key, value).await;
         let seen = Some(mark(value));
-        let request =
-            Acquire { key: &key, token: ONE, ttl: LONG, seen, generation: 0, steal: false };
+        let request = Acquire {
+            key: &key,
+            token: ONE,
+            ttl: LONG,
+            seen,
+            generation: 0,
+            steal: false,
+            most: ALL,
+        };
         assert_eq!(self.ask(request).await, LEAD, "a value that is nothing but its mark");
     }
 
@@ -109,6 +125,7 @@ impl Leasing<'_> {
             seen: Some(mark(MARKED)),
             generation: 0,
             steal: false,
+            most: ALL,
         };
         assert_eq!(self.ask(request).await, LEAD);
         let value = Some(Bytes::from_static(MARKED));
@@ -119,8 +136,15 @@ impl Leasing<'_> {
 
     pub(crate) async fn acquire_steals(&self) {
         let key = self.key("stolen");
-        let steal =
-            |token| Acquire { key: &key, token, ttl: LONG, seen: None, generation: 0, steal: true };
+        let steal = |token| Acquire {
+            key: &key,
+            token,
+            ttl: LONG,
+            seen: None,
+            generation: 0,
+            steal: true,
+            most: ALL,
+        };
         assert_eq!(self.ask(steal(ONE)).await, LEAD, "a free lease, too");
         assert_eq!(self.ask(steal(OTHER)).await, LEAD, "whoever holds it");
         assert_eq!(self.ask(steal(OTHER)).await, LEAD, "safe to repeat");
@@ -135,7 +159,7 @@ impl Leasing<'_> {
         let key = self.key("outdated");
         let ask = |token, generation| {
             let (seen, steal) = (None, false);
-            self.ask(Acquire { key: &key, token, ttl: LONG, seen, generation, steal })
+            self.ask(Acquire { key: &key, token, ttl: LONG, seen, generation, steal, most: ALL })
         };
         assert_eq!(ask(ONE, 99).await, LEAD);
         let same = ask(OTHER, 99).await;
@@ -157,8 +181,15 @@ impl Leasing<'_> {
 
     pub(crate) async fn lease_takes_any_key_and_time(&self) {
         let key = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\" } {");
-        let ask =
-            |ttl| Acquire { key: &key, token: 1, ttl, seen: None, generation: 0, steal: false };
+        let ask = |ttl| Acquire {
+            key: &key,
+            token: 1,
+            ttl,
+            seen: None,
+            generation: 0,
+            steal: false,
+            most: ALL,
+        };
         assert_eq!(self.ask(ask(Duration::MAX)).await, LEAD, "an immense ttl");
         assert!(self.leases.renew(&key, 1, Duration::MAX).await.expect("renew"));
         let other = self.acquire(&key, 2).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
+use super::{ALL, LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
 use crate::backend::{Acquire, Write};
 
 impl Leasing<'_> {
@@ -19,8 +19,15 @@ impl Leasing<'_> {
         assert!(!self.holds(&key, ONE).await, "a commit ends the lease");
         self.refuses(&key, ONE, "the second time").await;
         let seen = Some(mark(MARKED));
-        let request =
-            Acquire { key: &key, token: OTHER, ttl: LONG, seen, generation: 0, steal: false };
+        let request = Acquire {
+            key: &key,
+            token: OTHER,
+            ttl: LONG,
+            seen,
+            generation: 0,
+            steal: false,
+            most: ALL,
+        };
         assert_eq!(self.ask(request).await, LEAD, "the next one leads");
     }
 
@@ -35,6 +42,7 @@ impl Leasing<'_> {
                 seen: None,
                 generation: 0,
                 steal: true,
+                most: ALL,
             };
             assert_eq!(self.ask(steal).await, LEAD);
             let stored = self.leases.commit(ONE, &write(ttl), None).await.expect("commit");

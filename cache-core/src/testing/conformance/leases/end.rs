@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark};
+use super::{ALL, LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark};
 use crate::Pattern;
 use crate::backend::{Acquire, Notice, Write};
 
@@ -31,7 +31,8 @@ impl Leasing<'_> {
         let key = self.key("replaced");
         self.put(&key, MARKED).await;
         let (ttl, seen) = (LONG, Some(mark(MARKED)));
-        let request = Acquire { key: &key, token: ONE, ttl, seen, generation: 0, steal: false };
+        let request =
+            Acquire { key: &key, token: ONE, ttl, seen, generation: 0, steal: false, most: ALL };
         assert_eq!(self.ask(request).await, LEAD);
         let write = Write { key: key.clone(), value: "another one, and longer".into(), ttl: None };
         let other = b"of yet another..";
@@ -54,6 +55,7 @@ impl Leasing<'_> {
                 seen: None,
                 generation: 0,
                 steal: true,
+                most: ALL,
             };
             assert_eq!(self.ask(steal).await, LEAD);
             self.lead(&absent, ONE).await;
@@ -76,8 +78,15 @@ impl Leasing<'_> {
             self.lead(key, ONE).await;
         }
         self.put(&valued, MARKED).await;
-        let steal =
-            Acquire { key: &valued, token: ONE, ttl: LONG, seen: None, generation: 0, steal: true };
+        let steal = Acquire {
+            key: &valued,
+            token: ONE,
+            ttl: LONG,
+            seen: None,
+            generation: 0,
+            steal: true,
+            most: ALL,
+        };
         assert_eq!(self.ask(steal).await, LEAD);
         let gone = below("gone");
         self.lead(&gone, ONE).await;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{LEAD, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
+use super::{ALL, LEAD, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark, value};
 use crate::Pattern;
 use crate::backend::{Acquire, Acquired};
 
@@ -53,7 +53,7 @@ impl Leasing<'_> {
         let seen = Acquire { seen: Some(mark(MARKED)), ..brief(&key, ONE) };
         assert_eq!(self.ask(seen).await, LEAD, "the value that was seen");
         tokio::time::sleep(LONGER_THAN_SHORT).await;
-        let hit = Acquired::Value(Bytes::from_static(MARKED));
+        let hit = value(Bytes::from_static(MARKED));
         assert_eq!(self.acquire(&key, OTHER).await, hit, "a value is a hit");
         assert!(self.commit(&key, ONE, MARKED).await, "which takes no late holder's lease");
     }
@@ -136,5 +136,5 @@ impl Leasing<'_> {
 }
 
 fn brief(key: &str, token: u64) -> Acquire<'_> {
-    Acquire { key, token, ttl: SHORT, seen: None, generation: 0, steal: false }
+    Acquire { key, token, ttl: SHORT, seen: None, generation: 0, steal: false, most: ALL }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Suite;
+use super::{ALL, Suite};
 use crate::Pattern;
-use crate::backend::{Acquire, Acquired, Leases, MARK, Notice, Write};
+use crate::backend::{Acquire, Acquired, Leases, MARK, Notice, Read, Write};
 
 /// Two tokens that are one number to whoever counts in doubles.
 const ONE: u64 = u64::MAX;
@@ -28,6 +28,10 @@ const LEAD: Acquired = Acquired::Lead { takeovers: 0 };
 
 /// A value with a mark of bytes that text functions stumble over.
 const MARKED: &[u8] = b"value\0with\xff\0\r\n%*[]\\\x80\xfe\0";
+
+fn value(value: Bytes) -> Acquired {
+    Acquired::Value(Read { value, left: None })
+}
 
 fn mark(value: &[u8]) -> [u8; MARK] {
     *value.last_chunk().expect("a value with a mark")
@@ -62,7 +66,16 @@ impl Leasing<'_> {
     }
 
     async fn acquire(&self, key: &str, token: u64) -> Acquired {
-        self.ask(Acquire { key, token, ttl: LONG, seen: None, generation: 0, steal: false }).await
+        self.ask(Acquire {
+            key,
+            token,
+            ttl: LONG,
+            seen: None,
+            generation: 0,
+            steal: false,
+            most: ALL,
+        })
+        .await
     }
 
     async fn lead(&self, key: &str, token: u64) {

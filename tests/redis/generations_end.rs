@@ -1,0 +1,123 @@
+//! Generations end with what depends on them, and not before.
+
+use std::time::Duration;
+
+use larder::redis::Redis;
+use larder::{Backend, Cache, GENERATION_KEPT, Policy, Source, cached};
+
+use crate::support::Server;
+
+const LEASE: Duration = Duration::from_secs(10);
+
+#[cached(key = "row:{id}", tags = ["row:{id}", "rows"], ttl = "1s", cache = cache, skip(cache))]
+async fn row(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+#[cached(key = "long:{id}", tags = ["long"], ttl = "1h", cache = cache, skip(cache))]
+async fn long(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+async fn started() -> (Server, Redis) {
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    (server, redis)
+}
+
+fn cache(redis: &Redis) -> Cache {
+    Cache::builder().namespace("ends").no_memory().remote(redis.clone()).build().unwrap()
+}
+
+/// The generations, each with the milliseconds that it has left.
+fn generations(server: &Server) -> Vec<(String, i64)> {
+    let keys = server.cli(&["KEYS", "*~*"]);
+    let keys = keys.lines().filter(|key| !key.is_empty() && !key.contains("~lease"));
+    keys.map(|key| (key.to_owned(), server.cli(&["PTTL", key]).parse().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn none_stays_for_ever() {
+    let (server, redis) = started().await;
+    let cache = cache(&redis);
+    for id in 0..50 {
+        row(&cache, id).await;
+    }
+    cache.tenant("acme").unwrap().insert("x", 1u64).await.unwrap();
+    cache.evict_tag("evicted").await.unwrap();
+    cache.tenant("acme").unwrap().clear().await.unwrap();
+    cache.close().await.unwrap();
+    let generations = generations(&server);
+    assert!(generations.len() > 50, "{generations:?}");
+    for (key, left) in generations.iter().filter(|(key, _)| key.contains("row:")) {
+        let most = i64::try_from((LEASE + GENERATION_KEPT).as_millis()).unwrap();
+        assert!((0..=most).contains(left), "{key}: {left}");
+    }
+    for (key, left) in generations {
+        assert!(left >= 0, "{key} has no end");
+    }
+}
+
+#[tokio::test]
+async fn one_lives_for_as_long_as_the_longest_that_depends_on_it() {
+    let (server, redis) = started().await;
+    let cache = cache(&redis);
+    long(&cache, 1).await;
+    row(&cache, 1).await;
+    cache.close().await.unwrap();
+    let hour = 3_600_000;
+    for (key, left) in generations(&server) {
+        let lives = left >= hour - 60_000;
+        assert_eq!(lives, key == "ends~tag:long" || key == "ends~space", "{key}: {left}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_end_keeps_its_generations() {
+    let (server, redis) = started().await;
+    let cache = cache(&redis);
+    cache.insert_with("endless", 1u64, Policy::new().tags(&["endless"])).await.unwrap();
+    cache.close().await.unwrap();
+    for (key, left) in generations(&server) {
+        assert!(left > 365 * 24 * 3_600_000, "{key}: {left}");
+    }
+}
+
+/// A generation that is gone is a mismatch: whatever was stored under it was evicted, or may have been.
+#[tokio::test]
+async fn a_missing_generation_makes_nothing_valid() {
+    let (server, redis) = started().await;
+    let cache = cache(&redis);
+    for (id, gone) in [(1, "ends~tag:long"), (2, "ends~space")] {
+        long(&cache, id).await;
+        let read = long(&cache, id).traced().await;
+        assert_eq!(read.source, Source::Remote);
+        server.cli(&["DEL", gone]);
+        let read = long(&cache, id).traced().await;
+        assert_eq!(read.source, Source::Loaded, "{gone}");
+    }
+    // An old number does not come back, whoever has seen it.
+    let keep = Duration::from_secs(60);
+    let old = redis.generations(&["g"], keep).await.unwrap()[0];
+    server.cli(&["DEL", "g"]);
+    redis.prolong(&[("g", old)], keep).await.unwrap();
+    assert_eq!(server.cli(&["EXISTS", "g"]), "0");
+    assert!(redis.generations(&["g"], keep).await.unwrap()[0] > old);
+}
+
+/// A release that gave generations no end has left some.
+#[tokio::test]
+async fn one_without_an_end_gets_one() {
+    let (server, redis) = started().await;
+    let cache = cache(&redis);
+    for name in ["ends~tag:long", "ends~space"] {
+        server.cli(&["SET", name, "7"]);
+    }
+    long(&cache, 1).await;
+    assert_eq!(long(&cache, 1).traced().await.source, Source::Remote);
+    cache.evict_tag("long").await.unwrap();
+    cache.close().await.unwrap();
+    for (key, left) in generations(&server) {
+        assert!(left > 0, "{key}: {left}");
+    }
+}
