@@ -12,6 +12,8 @@ mod cluster_batches;
 mod cluster_changes;
 #[path = "redis/cluster_parts.rs"]
 mod cluster_parts;
+#[path = "redis/demoted.rs"]
+mod demoted;
 #[path = "redis/faults.rs"]
 mod faults;
 #[path = "support/fleet.rs"]

@@ -42,10 +42,11 @@ impl Backend for Redis {
     ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
         Box::pin(async move {
             let at_once = self.together(CHUNK);
+            self.connection().asks_for(most.saturating_mul(at_once.min(keys.len())));
             let script =
                 |keys| Request::script(Call::new(&READ, owned(keys), vec![last_byte(most)]));
             let requests = keys.chunks(at_once).map(script).collect();
-            let replies = match self.connection().run("get", OnBreak::Repeat, requests).await {
+            let replies = match self.run("get", OnBreak::Repeat, requests).await {
                 Ok(replies) => replies,
                 Err(error) => return keys.iter().map(|_| Err(error.clone())).collect(),
             };
@@ -246,7 +247,7 @@ impl Redis {
         let name = if at_once == 1 { "GET" } else { "MGET" };
         let request = |keys: &[&str]| Request::of(keys[0], command(name, keys));
         let requests = keys.chunks(at_once).map(request).collect();
-        let replies = self.connection().run("generations", OnBreak::Repeat, requests).await?;
+        let replies = self.run("generations", OnBreak::Repeat, requests).await?;
         let mut found = Vec::with_capacity(keys.len());
         for reply in replies {
             match reply {

@@ -137,7 +137,7 @@ impl Redis {
         if let Some(notice) = notice.filter(|_| !told && changes > 0) {
             requests.push(self.publication(notice));
         }
-        let mut replies = self.connection().run(operation, on_break, requests).await?;
+        let mut replies = self.run(operation, on_break, requests).await?;
         replies.truncate(changes);
         let is_done = replies.is_empty() || replies.iter().any(Result::is_ok);
         // What it should have come with may have failed where others did not.

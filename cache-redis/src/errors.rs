@@ -120,6 +120,25 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
+    /// It takes no writes.
+    pub(crate) fn replica(endpoint: &Endpoint) -> Self {
+        let message = format!(
+            "Redis at {} is a replica and takes no writes: a failover may be under way, or the URL \
+             names a replica",
+            endpoint.address
+        );
+        Self::before_sending(BackendErrorKind::Unreachable, message)
+    }
+
+    /// Another server has taken over, and the last evictions are not yet made again.
+    pub(crate) fn not_replayed(endpoint: &Endpoint) -> Self {
+        let address = &endpoint.address;
+        let message = format!(
+            "after a failover of Redis at {address} the last evictions are still being made again"
+        );
+        Self::before_sending(BackendErrorKind::Unreachable, message)
+    }
+
     /// No Sentinel names a master.
     pub(crate) fn no_sentinel(why: Option<&RedisError>, master: &str, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
@@ -283,13 +302,6 @@ pub(crate) fn is_unready(error: &RedisError) -> bool {
 fn is_cluster_down(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ClusterDown)
         && !error.detail().is_some_and(|detail| detail.contains("slot not served"))
-}
-
-/// Whether the connection is of no use any more.
-///
-/// A replica answers, but never accepts a write: behind one name there may be a new master.
-pub(crate) fn spoils_connection(error: &RedisError) -> bool {
-    !is_answer(error) || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
 /// The error without the password and without the arguments that some answers echo.

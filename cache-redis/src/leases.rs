@@ -23,6 +23,7 @@ use crate::values::{command, count, last_byte, read};
 impl Leases for Redis {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
         Box::pin(async move {
+            self.connection().asks_for(request.most);
             let reply = self.call("acquire", acquisition(request)).await?;
             acquired(reply).ok_or_else(|| self.unexpected("acquire"))
         })

@@ -21,7 +21,7 @@ impl Redis {
         let masters = self.connection().on_runtime(operation, masters).await?;
         let at = |node: &_| Request::at(Clone::clone(node), command.clone());
         let requests = masters.iter().map(at).collect();
-        let replies = self.connection().run(operation, OnBreak::Repeat, requests).await?;
+        let replies = self.run(operation, OnBreak::Repeat, requests).await?;
         let answers = masters.iter().zip(replies).map(|(node, reply)| {
             let address = self.connection().endpoint().at(node).address;
             (address, self.accept(operation, reply))

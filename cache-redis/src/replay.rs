@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use cache_core::{BackendError, Notice};
+use futures_util::{StreamExt, stream};
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
 
@@ -23,6 +24,9 @@ const KEPT: Duration = Duration::from_secs(10);
 
 /// The oldest go when there are more keys.
 const MOST: usize = 20_000;
+
+/// So many are made again at once: they go over a connection that others share.
+const AT_ONCE: usize = 256;
 
 /// What was evicted last.
 #[derive(Default)]
@@ -84,41 +88,87 @@ impl Eviction {
     }
 }
 
-/// Makes evictions again whenever somebody has taken over, for as long as there is anybody who evicts.
+/// Makes evictions again whenever somebody has taken over, for as long as there is anybody who evicts. What others ask of
+/// the new master waits for that.
 pub(crate) async fn replay_after_failovers(redis: Weak<Inner>, mut takeovers: Receiver<u64>) {
-    while takeovers.changed().await.is_ok() {
-        let Some(evictions) = Redis::upgraded(&redis).map(|redis| redis.recent().all()) else {
+    let redis = Replaying(redis);
+    loop {
+        let count = *takeovers.borrow_and_update();
+        redis.replay(count).await;
+        if takeovers.changed().await.is_err() {
             return;
-        };
+        }
+    }
+}
+
+/// Who makes evictions again. However that ends, also with its runtime, nobody waits for it any more.
+struct Replaying(Weak<Inner>);
+
+impl Replaying {
+    fn redis(&self) -> Option<Redis> {
+        Redis::replaying(&self.0)
+    }
+
+    /// What so many takeovers may have lost.
+    async fn replay(&self, count: u64) {
         let mut failures = 0;
-        while let Some(redis) = Redis::upgraded(&redis) {
-            match redis.replay(&evictions).await {
-                Ok(()) => break,
-                Err(error) => {
+        while let Some(redis) = self.redis() {
+            let evictions = redis.recent().all();
+            let takeovers = redis.connection().takeovers();
+            if takeovers.are_settled() {
+                return;
+            }
+            let made_again = evictions.len();
+            match redis.replay(evictions).await {
+                // What only a part of the store has that is away is not to be had from anybody else, either.
+                Err(error) if !error.is_of_a_part() => {
                     failures += 1;
                     tracing::debug!(%error, failures, "redis: evictions are not yet made again");
+                }
+                _ => {
+                    takeovers.replayed(count);
+                    tracing::debug!(evictions = made_again, "redis: evictions made again");
+                    return;
                 }
             }
             drop(redis);
             sleep(backoff(failures, LONGEST_OF_MANY)).await;
         }
-        tracing::debug!(evictions = evictions.len(), "redis: evictions made again");
+    }
+}
+
+impl Drop for Replaying {
+    fn drop(&mut self) {
+        if let Some(redis) = self.redis() {
+            redis.connection().takeovers().are_not_replayed();
+        }
     }
 }
 
 impl Redis {
-    async fn replay(&self, evictions: &[Eviction]) -> Result<(), BackendError> {
-        for eviction in evictions {
-            match &eviction.what {
-                What::Keys(keys, notice) => {
-                    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-                    self.remove_now(&keys, notice.as_ref()).await?;
-                }
-                What::Generation(key) => {
-                    self.bump_now(key).await?;
-                }
+    /// Many at once: others wait. An error of all rather than of a part, if there is one.
+    async fn replay(&self, evictions: Vec<Eviction>) -> Result<(), BackendError> {
+        let replay = |what: What| async move { self.replay_one(&what).await };
+        let replays = evictions.into_iter().map(|eviction| replay(eviction.what));
+        let mut replays = stream::iter(replays).buffer_unordered(AT_ONCE);
+        let mut outcome = Ok(());
+        while let Some(replayed) = replays.next().await {
+            match replayed {
+                Err(error) if !error.is_of_a_part() => return Err(error),
+                Err(error) => outcome = Err(error),
+                Ok(()) => {}
             }
         }
-        Ok(())
+        outcome
+    }
+
+    async fn replay_one(&self, what: &What) -> Result<(), BackendError> {
+        match what {
+            What::Keys(keys, notice) => {
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                self.remove_now(&keys, notice.as_ref()).await.map(drop)
+            }
+            What::Generation(key) => self.bump_now(key).await.map(drop),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A Redis: how it is made and ended, and how it is asked.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use cache_core::BackendError;
 use redis::Value;
@@ -23,6 +23,8 @@ use crate::scripts::Call;
 #[derive(Clone)]
 pub struct Redis {
     pub(crate) inner: Arc<Inner>,
+    /// Whether it makes evictions again, which others wait for.
+    replays: bool,
 }
 
 pub(crate) struct Inner {
@@ -30,8 +32,6 @@ pub(crate) struct Inner {
     pub(crate) sender: Arc<bus::Sender>,
     recent: Recent,
     pub(crate) kept: Kept,
-    /// Whether somebody makes evictions again after failovers.
-    replays: OnceLock<()>,
 }
 
 impl Redis {
@@ -90,15 +90,25 @@ impl Redis {
     pub(crate) fn unconnected(config: Config) -> Result<Self, BackendError> {
         let connection = Connection::new(config).map_err(|fault| fault.of("lazy"))?;
         let sender = Arc::new(bus::Sender::new());
-        let (recent, replays) = (Recent::default(), OnceLock::new());
-        let kept = Kept::default();
-        Ok(Self { inner: Arc::new(Inner { connection, sender, recent, kept, replays }) })
+        let (recent, kept) = (Recent::default(), Kept::default());
+        let inner = Arc::new(Inner { connection, sender, recent, kept });
+        Ok(Self { inner, replays: false })
     }
 
     pub(crate) async fn strict(config: Config) -> Result<Self, BackendError> {
         let redis = Self::unconnected(config)?;
         redis.inner.connection.connect().await.map_err(|fault| fault.of("connect"))?;
         Ok(redis)
+    }
+
+    /// As many replies as requests, in their order.
+    pub(crate) async fn run(
+        &self,
+        operation: &'static str,
+        on_break: OnBreak,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Reply>, BackendError> {
+        self.inner.connection.run(operation, on_break, requests, self.replays).await
     }
 
     /// The answers to `requests`; the first refusal fails the operation.
@@ -108,7 +118,7 @@ impl Redis {
         on_break: OnBreak,
         requests: Vec<Request>,
     ) -> Result<Vec<Value>, BackendError> {
-        let replies = self.inner.connection.run(operation, on_break, requests).await?;
+        let replies = self.run(operation, on_break, requests).await?;
         replies.into_iter().map(|reply| self.accept(operation, reply)).collect()
     }
 
@@ -141,8 +151,9 @@ impl Redis {
         Arc::downgrade(&self.inner)
     }
 
-    pub(crate) fn upgraded(inner: &Weak<Inner>) -> Option<Self> {
-        inner.upgrade().map(|inner| Self { inner })
+    /// One that makes evictions again.
+    pub(crate) fn replaying(inner: &Weak<Inner>) -> Option<Self> {
+        inner.upgrade().map(|inner| Self { inner, replays: true })
     }
 
     /// What was acknowledged, where a failover may lose it.
@@ -151,12 +162,13 @@ impl Redis {
             return;
         }
         keep(&self.inner.recent);
-        self.inner.replays.get_or_init(|| {
-            if let Ok(runtime) = self.connection().runtime() {
-                runtime
-                    .spawn(replay_after_failovers(self.downgrade(), self.connection().takeovers()));
-            }
-        });
+        // Whoever comes back has an answer: there is a runtime.
+        if let Ok(runtime) = self.connection().runtime()
+            && self.connection().takeovers().has_evicted()
+        {
+            let news = self.connection().news_of_takeovers();
+            runtime.spawn(replay_after_failovers(self.downgrade(), news));
+        }
     }
 
     /// So many keys go into one request: one on a cluster, where each may have its own node.

@@ -57,6 +57,16 @@ impl Watched {
         format!("redis-sentinel://{}/{MASTER}", hosts.join(","))
     }
 
+    /// Has the Sentinels name another master, which knows nothing of the one before.
+    pub(crate) fn name(&self, new: &Server) {
+        let port = new.port().to_string();
+        for sentinel in &self.sentinels {
+            assert_eq!(sentinel.cli(&["sentinel", "remove", MASTER]), "OK");
+            let monitor = ["sentinel", "monitor", MASTER, "127.0.0.1", &port, "2"];
+            assert_eq!(sentinel.cli(&monitor), "OK");
+        }
+    }
+
     /// The server that the Sentinels take for the master.
     pub(crate) fn master(&self) -> Option<&Server> {
         let answer = self.sentinels[0].cli(&["sentinel", "get-master-addr-by-name", MASTER]);

@@ -104,7 +104,7 @@ impl Subscriber {
     }
 
     async fn open(&self) -> Result<Link, Fault> {
-        let takeovers = self.connection.takeovers();
+        let takeovers = self.connection.news_of_takeovers();
         let tracker = match keys::values_of(&self.channel) {
             Some(prefix) if self.connection.config().limits.tracking => {
                 Some(Tracker::open(&self.connection, &prefix).await?)
@@ -154,7 +154,7 @@ impl Subscriber {
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(&self.channel).arg(&heartbeat[..]);
         let publish = vec![Request::anywhere(publish)];
-        let replies = self.connection.run("heartbeat", OnBreak::Repeat, publish).await;
+        let replies = self.connection.run("heartbeat", OnBreak::Repeat, publish, true).await;
         matches!(replies.as_deref(), Ok([Ok(_)])).then_some(number)
     }
 }

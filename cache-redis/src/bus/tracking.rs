@@ -10,11 +10,11 @@ use redis::{PushInfo, PushKind, RedisError, Value, cmd};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::config::Endpoint;
-use crate::connection::Connection;
+use crate::connection::{Connection, Wire};
 use crate::errors::Fault;
 
 pub(super) struct Tracker {
-    connection: MultiplexedConnection,
+    connection: Wire,
     pushes: UnboundedReceiver<PushInfo>,
 }
 
@@ -41,7 +41,7 @@ impl Tracker {
     }
 
     pub(super) fn connection(&self) -> MultiplexedConnection {
-        self.connection.clone()
+        MultiplexedConnection::clone(&self.connection)
     }
 
     async fn ask(&mut self, command: &redis::Cmd) -> Result<Value, RedisError> {

@@ -5,7 +5,10 @@
 //! [`Connection::run`], which also knows the end: [`Connection::close`].
 
 mod backoff;
+mod bounded;
 mod cluster;
+mod demotions;
+mod dialer;
 mod gate;
 mod half_open;
 mod pool;
@@ -14,12 +17,13 @@ mod sentinel;
 mod source;
 mod state;
 mod supervisor;
+mod takeovers;
 
 use std::sync::{Arc, OnceLock};
 
 use cache_core::BackendError;
-use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{Client, PushInfo, RedisError};
+use redis::aio::PubSub;
+use redis::{PushInfo, RedisError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -31,10 +35,14 @@ pub(crate) use backoff::{LONGEST, LONGEST_OF_MANY, backoff, jitter, random};
 pub(crate) use cluster::{Cluster, Pass};
 pub(crate) use request::{Deadline, Failure, Node, OnBreak, Reply, Request};
 
+use bounded::Bound;
+use dialer::Dialer;
+pub(crate) use dialer::Wire;
 use gate::Gate;
 use pool::Pool;
 use sentinel::Sentinels;
 use source::Source;
+pub(crate) use takeovers::Takeovers;
 
 #[derive(Clone)]
 pub(crate) struct Connection {
@@ -46,13 +54,11 @@ struct Shared {
     fleet: Fleet,
     gate: Gate,
     closed: watch::Sender<bool>,
-    takeovers: Takeovers,
+    takeovers: Arc<Takeovers>,
+    bound: Bound,
     /// The runtime that serves callers outside of any.
     home: OnceLock<Handle>,
 }
-
-/// Counts how often somebody else was found in charge.
-pub(crate) type Takeovers = Arc<watch::Sender<u64>>;
 
 enum Fleet {
     Single(Box<Pool>),
@@ -61,12 +67,19 @@ enum Fleet {
 
 impl Connection {
     pub(crate) fn new(config: Config) -> Result<Self, Fault> {
-        let takeovers = Takeovers::default();
-        let fleet = Fleet::new(&config, &takeovers)
+        let takeovers = Arc::<Takeovers>::default();
+        let bound = Bound::default();
+        let fleet = Fleet::new(&config, &takeovers, &bound)
             .map_err(|error| Fault::connecting(&error, &config.endpoint))?;
         let home = Handle::try_current().map(OnceLock::from).unwrap_or_default();
         let (gate, closed) = (Gate::open(), watch::Sender::new(false));
-        Ok(Self { shared: Arc::new(Shared { config, fleet, gate, closed, takeovers, home }) })
+        let shared = Shared { config, fleet, gate, closed, takeovers, bound, home };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// An answer will have so many bytes of values, at most.
+    pub(crate) fn asks_for(&self, bytes: usize) {
+        self.shared.bound.asked(bytes);
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -99,7 +112,12 @@ impl Connection {
         !matches!(self.config().target, Target::Server(_))
     }
 
-    pub(crate) fn takeovers(&self) -> watch::Receiver<u64> {
+    pub(crate) fn takeovers(&self) -> &Arc<Takeovers> {
+        &self.shared.takeovers
+    }
+
+    /// Counts the takeovers from now on.
+    pub(crate) fn news_of_takeovers(&self) -> watch::Receiver<u64> {
         self.shared.takeovers.subscribe()
     }
 
@@ -114,15 +132,18 @@ impl Connection {
 
     /// Sends the requests, and returns as many replies in their order.
     ///
-    /// To one server they go one after the other; to a cluster all at once, each to its node.
+    /// To one server they go one after the other; to a cluster all at once, each to its node. After a failover they wait
+    /// until evictions were made again, unless they are what makes them.
     pub(crate) async fn run(
         &self,
         operation: &'static str,
         on_break: OnBreak,
         requests: Vec<Request>,
+        replays: bool,
     ) -> Result<Vec<Reply>, BackendError> {
         let shared = Arc::clone(&self.shared);
-        self.on_runtime(operation, async move { shared.run(on_break, requests).await }).await
+        let running = async move { shared.run(on_break, requests, replays).await };
+        self.on_runtime(operation, running).await
     }
 
     /// Does the work where timers and sockets work: not every thread is a runtime's.
@@ -150,10 +171,7 @@ impl Connection {
     }
 
     /// A connection over which the server tells of something by itself.
-    pub(crate) async fn pushing(
-        &self,
-        pushes: UnboundedSender<PushInfo>,
-    ) -> Result<MultiplexedConnection, Fault> {
+    pub(crate) async fn pushing(&self, pushes: UnboundedSender<PushInfo>) -> Result<Wire, Fault> {
         match &self.shared.fleet {
             Fleet::Single(pool) => pool.source().pushing(self.endpoint(), pushes).await,
             Fleet::Cluster(_) => Err(Fault::no_cluster(self.endpoint())),
@@ -180,9 +198,15 @@ impl Connection {
 }
 
 impl Shared {
-    async fn run(&self, on_break: OnBreak, requests: Vec<Request>) -> Result<Vec<Reply>, Fault> {
+    async fn run(
+        &self,
+        on_break: OnBreak,
+        requests: Vec<Request>,
+        replays: bool,
+    ) -> Result<Vec<Reply>, Fault> {
         let Some(_inside) = self.gate.enter() else { return Err(Fault::closed()) };
         let deadline = Deadline::after(self.config.limits.operation_timeout);
+        let deadline = if replays { deadline } else { deadline.after_replays() };
         Ok(match &self.fleet {
             Fleet::Single(pool) => pool.run(deadline, on_break, &requests).await,
             Fleet::Cluster(cluster) => cluster.run(deadline, on_break, &requests).await,
@@ -191,19 +215,19 @@ impl Shared {
 }
 
 impl Fleet {
-    fn new(config: &Config, takeovers: &Takeovers) -> Result<Self, RedisError> {
+    fn new(config: &Config, takeovers: &Arc<Takeovers>, bound: &Bound) -> Result<Self, RedisError> {
         let Config { endpoint, limits, target } = config;
         let single =
             |source| Self::Single(Box::new(Pool::new(source, endpoint, limits, takeovers)));
         Ok(match target {
             Target::Server(info) => {
-                single(Source::Server { client: Client::open(info.clone())?, of_many: false })
+                single(Source::Server { dialer: Dialer::new(info.clone(), bound)?, of_many: false })
             }
             Target::Sentinels { sentinels, master, node } => {
-                single(Source::Sentinels(Sentinels::new(sentinels, master, node)?))
+                single(Source::Sentinels(Sentinels::new(sentinels, master, node, bound)?))
             }
             Target::Cluster(seeds) => {
-                Self::Cluster(Cluster::new(seeds, endpoint, limits, takeovers))
+                Self::Cluster(Cluster::new(seeds, endpoint, limits, (takeovers, bound)))
             }
         })
     }

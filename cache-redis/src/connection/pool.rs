@@ -24,7 +24,7 @@ impl Pool {
         source: Source,
         endpoint: &Endpoint,
         limits: &Limits,
-        takeovers: &Takeovers,
+        takeovers: &Arc<Takeovers>,
     ) -> Self {
         let one = || {
             let takeovers = Arc::clone(takeovers);

@@ -110,11 +110,18 @@ pub(crate) struct Deadline {
     pub(crate) at: Instant,
     /// How much time it was given.
     pub(crate) limit: Duration,
+    /// Whether whoever has just taken over is not to be asked yet.
+    pub(crate) after_replays: bool,
 }
 
 impl Deadline {
     pub(crate) fn after(limit: Duration) -> Self {
-        Self { at: Instant::now() + limit, limit }
+        Self { at: Instant::now() + limit, limit, after_replays: false }
+    }
+
+    /// The same, for what waits until evictions were made again after a failover.
+    pub(crate) fn after_replays(self) -> Self {
+        Self { after_replays: true, ..self }
     }
 
     pub(crate) fn has_passed(&self) -> bool {

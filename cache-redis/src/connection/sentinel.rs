@@ -10,13 +10,15 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_core::Stream;
-use redis::aio::{MultiplexedConnection, PubSubStream};
-use redis::{Client, ConnectionInfo, RedisError, Value, cmd};
+use redis::aio::PubSubStream;
+use redis::{ConnectionInfo, RedisError, Value, cmd};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::bounded::Bound;
+use super::dialer::{Dialer, Wire};
 use super::request::Node;
-use super::source::{Opened, connect, open};
+use super::source::Opened;
 use crate::config::{Endpoint, addressed};
 use crate::errors::Fault;
 
@@ -30,10 +32,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The Sentinels of one master.
 #[derive(Clone)]
 pub(crate) struct Sentinels {
-    sentinels: Vec<Client>,
+    sentinels: Vec<Dialer>,
     master: String,
     /// How to get in at the master, but for its address.
     node: ConnectionInfo,
+    bound: Bound,
 }
 
 /// Who a Sentinel takes for the master.
@@ -48,17 +51,20 @@ impl Sentinels {
         sentinels: &[ConnectionInfo],
         master: &str,
         node: &ConnectionInfo,
+        bound: &Bound,
     ) -> Result<Self, RedisError> {
-        let sentinels = sentinels.iter().cloned().map(Client::open).collect::<Result<_, _>>()?;
-        Ok(Self { sentinels, master: master.to_owned(), node: node.clone() })
+        let dialer = |sentinel: &ConnectionInfo| Dialer::new(sentinel.clone(), bound);
+        let sentinels = sentinels.iter().map(dialer).collect::<Result<_, _>>()?;
+        let (master, node, bound) = (master.to_owned(), node.clone(), bound.clone());
+        Ok(Self { sentinels, master, node, bound })
     }
 
     pub(super) async fn open(&self, endpoint: &Endpoint) -> Result<Opened, Fault> {
         self.find(endpoint).await.map(|(_, opened)| opened)
     }
 
-    /// A client of the master.
-    pub(super) async fn master(&self, endpoint: &Endpoint) -> Result<Client, Fault> {
+    /// The way to the master.
+    pub(super) async fn master(&self, endpoint: &Endpoint) -> Result<Dialer, Fault> {
         self.find(endpoint).await.map(|(client, _)| client)
     }
 
@@ -101,7 +107,7 @@ impl Sentinels {
     /// A link to the first Sentinel that is there.
     async fn listen(&self) -> Option<PubSubStream> {
         for sentinel in &self.sentinels {
-            if let Ok(mut link) = sentinel.get_async_pubsub().await
+            if let Ok(mut link) = sentinel.pubsub().await
                 && link.subscribe("+switch-master").await.is_ok()
             {
                 return Some(link.into_on_message());
@@ -110,13 +116,13 @@ impl Sentinels {
         None
     }
 
-    async fn find(&self, endpoint: &Endpoint) -> Result<(Client, Opened), Fault> {
+    async fn find(&self, endpoint: &Endpoint) -> Result<(Dialer, Opened), Fault> {
         let mut fault = None;
         for Opinion { node, .. } in self.opinions().await.map_err(|why| self.lost(why, endpoint))? {
             let at_node = endpoint.at(&node);
             match self.enter(&node).await {
-                Ok(Some((client, connection))) => {
-                    return Ok((client, Opened { connection, chosen: Some(node) }));
+                Ok(Some((dialer, wire))) => {
+                    return Ok((dialer, Opened { wire, chosen: Some(node) }));
                 }
                 Ok(None) => fault = fault.or(Some(Fault::no_master(&self.master, &at_node))),
                 Err(error) => fault = fault.or(Some(Fault::connecting(&error, &at_node))),
@@ -130,14 +136,11 @@ impl Sentinels {
     }
 
     /// Connects to a server; `None` if it is no master.
-    async fn enter(
-        &self,
-        node: &Node,
-    ) -> Result<Option<(Client, MultiplexedConnection)>, RedisError> {
-        let client = Client::open(addressed(&self.node, node))?;
-        let mut connection = open(&client).await?;
-        let role = connection.send_packed_command(&cmd("ROLE")).await?.extract_error()?;
-        Ok(is_master(&role).then_some((client, connection)))
+    async fn enter(&self, node: &Node) -> Result<Option<(Dialer, Wire)>, RedisError> {
+        let dialer = Dialer::new(addressed(&self.node, node), &self.bound)?;
+        let mut wire = dialer.open().await?;
+        let role = wire.send_packed_command(&cmd("ROLE")).await?.extract_error()?;
+        Ok(is_master(&role).then_some((dialer, wire)))
     }
 
     /// What the Sentinels say, the newest configuration first.
@@ -165,11 +168,11 @@ impl Sentinels {
     }
 }
 
-async fn opinion(sentinel: &Client, master: &str) -> Result<Option<Opinion>, RedisError> {
-    let mut connection = connect(sentinel).await?;
+async fn opinion(sentinel: &Dialer, master: &str) -> Result<Option<Opinion>, RedisError> {
+    let mut wire = sentinel.connect().await?;
     let mut ask = cmd("SENTINEL");
     ask.arg("MASTER").arg(master);
-    let answer = connection.send_packed_command(&ask).await?.extract_error()?;
+    let answer = wire.send_packed_command(&ask).await?.extract_error()?;
     Ok(read(answer))
 }
 

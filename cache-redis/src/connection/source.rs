@@ -1,13 +1,11 @@
 //! Where a supervisor gets its connections from.
 
-use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, RedisError,
-    ServerErrorKind,
-};
+use redis::PushInfo;
+use redis::aio::PubSub;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::backoff::{LONGEST, LONGEST_OF_MANY};
+use super::dialer::{Dialer, Wire};
 use super::request::Node;
 use super::sentinel::Sentinels;
 use crate::config::Endpoint;
@@ -17,7 +15,7 @@ use crate::errors::Fault;
 #[derive(Clone)]
 pub(crate) enum Source {
     Server {
-        client: Client,
+        dialer: Dialer,
         /// One of a cluster: if it is gone, another takes over.
         of_many: bool,
     },
@@ -26,7 +24,7 @@ pub(crate) enum Source {
 
 /// A new connection, and to whom.
 pub(super) struct Opened {
-    pub(super) connection: MultiplexedConnection,
+    pub(super) wire: Wire,
     /// The server, if it was chosen among several.
     pub(super) chosen: Option<Node>,
 }
@@ -34,18 +32,18 @@ pub(super) struct Opened {
 impl Source {
     pub(super) async fn open(&self, endpoint: &Endpoint) -> Result<Opened, Fault> {
         match self {
-            Self::Server { client, .. } => {
-                let connection =
-                    open(client).await.map_err(|error| Fault::connecting(&error, endpoint))?;
-                Ok(Opened { connection, chosen: None })
+            Self::Server { dialer, .. } => {
+                let wire = dialer.open().await;
+                let wire = wire.map_err(|error| Fault::connecting(&error, endpoint))?;
+                Ok(Opened { wire, chosen: None })
             }
             Self::Sentinels(sentinels) => sentinels.open(endpoint).await,
         }
     }
 
     pub(crate) async fn pubsub(&self, endpoint: &Endpoint) -> Result<PubSub, Fault> {
-        let client = self.client(endpoint).await?;
-        client.get_async_pubsub().await.map_err(|error| Fault::connecting(&error, endpoint))
+        let pubsub = self.dialer(endpoint).await?.pubsub().await;
+        pubsub.map_err(|error| Fault::connecting(&error, endpoint))
     }
 
     /// A connection over which the server tells of something by itself.
@@ -53,19 +51,14 @@ impl Source {
         &self,
         endpoint: &Endpoint,
         pushes: UnboundedSender<PushInfo>,
-    ) -> Result<MultiplexedConnection, Fault> {
-        let connecting = |error| Fault::connecting(&error, endpoint);
-        let info = self.client(endpoint).await?.get_connection_info().clone();
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(info.set_redis_settings(settings)).map_err(connecting)?;
-        let settings = settings_of_ours().set_push_sender(pushes);
-        let connection = client.get_multiplexed_async_connection_with_config(&settings).await;
-        connection.map_err(connecting)
+    ) -> Result<Wire, Fault> {
+        let wire = self.dialer(endpoint).await?.pushing(pushes).await;
+        wire.map_err(|error| Fault::connecting(&error, endpoint))
     }
 
-    async fn client(&self, endpoint: &Endpoint) -> Result<Client, Fault> {
+    async fn dialer(&self, endpoint: &Endpoint) -> Result<Dialer, Fault> {
         match self {
-            Self::Server { client, .. } => Ok(client.clone()),
+            Self::Server { dialer, .. } => Ok(dialer.clone()),
             Self::Sentinels(sentinels) => sentinels.master(endpoint).await,
         }
     }
@@ -75,28 +68,5 @@ impl Source {
             Self::Server { of_many: false, .. } => LONGEST,
             _ => LONGEST_OF_MANY,
         }
-    }
-}
-
-/// A connection without limits of its own: the supervisor's cover waiting for the connection, too.
-pub(super) async fn connect(client: &Client) -> Result<MultiplexedConnection, RedisError> {
-    client.get_multiplexed_async_connection_with_config(&settings_of_ours()).await
-}
-
-fn settings_of_ours() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(1024)
-}
-
-/// A connection to a server that answers.
-pub(super) async fn open(client: &Client) -> Result<MultiplexedConnection, RedisError> {
-    let mut connection = connect(client).await?;
-    // The handshake passes even without the password that the server wants, and while the server
-    // still loads its data.
-    match connection.send_packed_command(&redis::cmd("PING")).await?.extract_error() {
-        Err(error) if error.kind() != ErrorKind::Server(ServerErrorKind::NoPerm) => Err(error),
-        _ => Ok(connection),
     }
 }

@@ -24,7 +24,7 @@ impl Connection {
                 ways.iter().map(|(endpoint, pool)| node(role, endpoint, pool.as_ref())).collect()
             }
         };
-        BackendState::new(nodes).failovers(*self.shared.takeovers.borrow())
+        BackendState::new(nodes).failovers(self.shared.takeovers.count())
     }
 }
 

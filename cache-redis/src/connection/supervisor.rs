@@ -19,11 +19,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Takeovers;
 use super::backoff::backoff;
+use super::demotions::Demotions;
+use super::dialer::Wire;
 use super::half_open::Silence;
 use super::request::{Deadline, Node, OnBreak};
 use super::source::{Opened, Source};
 use crate::config::{Endpoint, Limits};
-use crate::errors::{Fault, describe, is_answer, spoils_connection};
+use crate::errors::{Fault, describe, is_answer};
 
 /// How long an operation waits for an attempt that follows a failed one. A Redis that is back
 /// answers well within it; one that is still away must not cost every caller its whole time.
@@ -32,6 +34,9 @@ const PATIENCE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 /// How often the Sentinels are asked whether a connection still leads to the master, if they do not say so
 /// themselves.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
+
+/// So many connections in a row may come out at a replica before others have to wait: an operation's and its repetition's.
+const AT_ONCE: u32 = 2;
 
 #[derive(Clone)]
 pub(crate) struct Supervisor {
@@ -43,9 +48,10 @@ struct Shared {
     endpoint: Endpoint,
     limits: Limits,
     phase: watch::Sender<Phase>,
-    takeovers: Takeovers,
+    takeovers: Arc<Takeovers>,
     /// The last server that was chosen among several.
     chosen: Mutex<Option<Node>>,
+    demotions: Demotions,
 }
 
 enum Phase {
@@ -77,7 +83,7 @@ pub(super) enum Seen {
 
 /// A connection and the record of its silence.
 struct Link {
-    connection: MultiplexedConnection,
+    wire: Wire,
     silence: Silence,
 }
 
@@ -89,10 +95,12 @@ impl Supervisor {
         source: Source,
         endpoint: Endpoint,
         limits: Limits,
-        takeovers: Takeovers,
+        takeovers: Arc<Takeovers>,
     ) -> Self {
         let (phase, chosen) = (watch::Sender::new(Phase::Idle), Mutex::default());
-        Self { shared: Arc::new(Shared { source, endpoint, limits, phase, takeovers, chosen }) }
+        let demotions = Demotions::default();
+        let shared = Shared { source, endpoint, limits, phase, takeovers, chosen, demotions };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The first connection, for those who want to know; waits for the whole attempt.
@@ -138,6 +146,10 @@ impl Supervisor {
                 Ok(link) => link?,
                 Err(_) => return Err(Fault::still_connecting(&shared.endpoint)),
             };
+            if deadline.after_replays && !shared.takeovers.are_settled() {
+                shared.takeovers.settled(deadline, &shared.endpoint).await?;
+                continue;
+            }
             if on_break == OnBreak::Fail && link.silence.is_quiet() {
                 match shared.send(&link, deadline, &[cmd("PING")]).await {
                     Err(fault) if fault.is_silence() => return Err(fault),
@@ -174,8 +186,10 @@ impl Shared {
             self.discard(link, &describe(&error, &self.endpoint));
             Fault::operating(&error, &self.endpoint)
         })?;
-        let spoilt = answers.iter().filter_map(|answer| answer.as_ref().err());
-        if let Some(error) = spoilt.into_iter().find(|error| spoils_connection(error)) {
+        let errors = || answers.iter().filter_map(|answer| answer.as_ref().err());
+        if errors().any(is_demoted) {
+            self.demote(link);
+        } else if let Some(error) = errors().find(|error| !is_answer(error)) {
             self.discard(link, &describe(error, &self.endpoint));
         }
         Ok(answers)
@@ -234,6 +248,35 @@ impl Shared {
         }
     }
 
+    /// Leaves a server that has become a replica: behind the same name there may be a new master, so the next operation
+    /// connects at once, and so does its repetition. If these come out at a replica, too, others wait as after a failed
+    /// attempt: a replica lets everybody in, and each operation would connect again.
+    fn demote(&self, link: &Arc<Link>) {
+        let now = Instant::now();
+        let mut count = 0;
+        self.phase.send_if_modified(|phase| {
+            let current = matches!(phase, Phase::Ready(current) if Arc::ptr_eq(current, link));
+            if current {
+                count = self.demotions.count(now);
+                *phase = match count {
+                    ..=AT_ONCE => Phase::Idle,
+                    count => {
+                        let pause = backoff(count - AT_ONCE, self.source.longest_backoff());
+                        let fault = Fault::replica(&self.endpoint);
+                        Phase::Failed { until: now + pause, failures: count, fault }
+                    }
+                };
+            }
+            current
+        });
+        let address = &self.endpoint.address;
+        match count {
+            0 => {}
+            1 => tracing::warn!(%address, "redis is a replica, and takes no writes"),
+            count => tracing::debug!(%address, count, "redis is still a replica"),
+        }
+    }
+
     fn discard(&self, link: &Arc<Link>, why: &str) {
         let discarded = self.phase.send_if_modified(|phase| {
             let current = matches!(phase, Phase::Ready(current) if Arc::ptr_eq(current, link));
@@ -250,7 +293,7 @@ impl Shared {
 
 /// The answers; an error if the connection broke before there were all.
 async fn send(link: &Link, commands: &[Cmd]) -> Result<Answers, RedisError> {
-    let mut connection = link.connection.clone();
+    let mut connection = MultiplexedConnection::clone(&link.wire);
     if let [command] = commands {
         let answer = connection.send_packed_command(command).await;
         return match answer.and_then(Value::extract_error) {
@@ -347,12 +390,13 @@ impl Attempt {
         });
     }
 
-    fn take_on(&self, Opened { connection, chosen }: Opened) -> Arc<Link> {
-        let link = Arc::new(Link { connection, silence: Silence::new() });
+    fn take_on(&self, Opened { wire, chosen }: Opened) -> Arc<Link> {
+        let link = Arc::new(Link { wire, silence: Silence::new() });
         if let Some(node) = chosen {
             let mut last = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner);
             if last.replace(node.clone()).is_some_and(|last| last != node) {
-                self.shared.takeovers.send_modify(|takeovers| *takeovers += 1);
+                // Before the connection can be used.
+                self.shared.takeovers.add();
             }
             tokio::spawn(look_around(Arc::downgrade(&self.shared), Arc::downgrade(&link), node));
         }

@@ -15,10 +15,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use redis::ConnectionInfo;
 use redis::aio::PubSub;
-use redis::{Client, ConnectionInfo};
 
 use super::Takeovers;
+use super::bounded::Bound;
+use super::dialer::Dialer;
 use super::pool::Pool;
 use super::request::{Deadline, Node};
 use super::source::Source;
@@ -38,7 +40,8 @@ pub(crate) struct Cluster {
     known: Mutex<Known>,
     refresh: Refresh,
     turn: AtomicUsize,
-    takeovers: Takeovers,
+    takeovers: Arc<Takeovers>,
+    bound: Bound,
 }
 
 struct Known {
@@ -64,7 +67,7 @@ impl Cluster {
         seeds: &[ConnectionInfo],
         endpoint: &Endpoint,
         limits: &Limits,
-        takeovers: &Takeovers,
+        (takeovers, bound): (&Arc<Takeovers>, &Bound),
     ) -> Arc<Self> {
         let topology = Arc::new(Topology::unknown());
         Arc::new(Self {
@@ -82,6 +85,7 @@ impl Cluster {
             refresh: Refresh::default(),
             turn: AtomicUsize::default(),
             takeovers: Arc::clone(takeovers),
+            bound: bound.clone(),
         })
     }
 
@@ -150,9 +154,9 @@ impl Cluster {
             return Err(Fault::closed());
         }
         let endpoint = self.endpoint.at(node);
-        let client = Client::open(addressed(&self.template, node))
+        let dialer = Dialer::new(addressed(&self.template, node), &self.bound)
             .map_err(|error| Fault::connecting(&error, &endpoint))?;
-        let source = Source::Server { client, of_many: true };
+        let source = Source::Server { dialer, of_many: true };
         let pool = Pool::new(source, &endpoint, &self.limits, &self.takeovers);
         known.pools.insert(node.clone(), pool.clone());
         Ok(pool)
@@ -162,6 +166,11 @@ impl Cluster {
     fn moved(&self, slot: u16, node: &Node) {
         let mut known = self.known();
         if known.topology.owner(slot) != Some(node) {
+            if !known.masters.is_empty() && !known.masters.contains(node) {
+                // A replica of before: whoever is sent there waits until it was told of the last evictions.
+                known.masters.push(node.clone());
+                self.takeovers.add();
+            }
             Arc::make_mut(&mut known.topology).give(slot, node);
             known.version += 1;
         }
@@ -176,12 +185,11 @@ impl Cluster {
             known.topology = Arc::new(topology);
         }
         let masters = known.topology.masters();
-        let replaced = known.masters.iter().any(|master| !masters.contains(master));
-        known.masters = masters;
-        drop(known);
-        if replaced {
-            self.takeovers.send_modify(|takeovers| *takeovers += 1);
+        if known.masters.iter().any(|master| !masters.contains(master)) {
+            // Under the lock: nobody is sent to the new master before.
+            self.takeovers.add();
         }
+        known.masters = masters;
     }
 
     /// The masters, or whom to ask for them as long as they are not known; with the way to each that was used.

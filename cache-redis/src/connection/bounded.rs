@@ -1,0 +1,289 @@
+//! A stream that ends when the server sends more than anybody has asked for.
+//!
+//! The client buffers an answer until it is whole. A server that sends a line without an end, or announces a value of
+//! gigabytes, would fill the memory with it. So the bytes are counted on their way to the client: what goes beyond the
+//! bounds ends the connection before it is buffered.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The longest line: the answer to most commands, or the head of a longer one.
+const LINE: usize = 64 << 10;
+
+/// So much an answer may take whatever was asked for: pages of keys, what the server tells of itself, messages.
+const ALWAYS: usize = 16 << 20;
+
+/// The most that answers may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound(Arc<AtomicUsize>);
+
+impl Default for Bound {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(ALWAYS)))
+    }
+}
+
+impl Bound {
+    /// An answer with so many bytes of values was asked for.
+    pub(crate) fn asked(&self, bytes: usize) {
+        let most = bytes.saturating_add(ALWAYS);
+        // A look first: nearly always it is not more than before, and the cache line stays shared.
+        if self.0.load(Ordering::Relaxed) < most {
+            self.0.fetch_max(most, Ordering::Relaxed);
+        }
+    }
+
+    fn most(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How far the answer has come that is being read.
+#[derive(Debug)]
+struct Answer {
+    /// How much of it there is.
+    length: usize,
+    /// How many values are still to come; zero between two answers.
+    values: u64,
+    part: Part,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// A line, of which so many bytes have come. Its first one says what it is, and a head then has a number.
+    Line { length: usize, kind: u8, number: Number },
+    /// So many bytes of a text are still to come, the end of its line among them.
+    Text(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    Of(u64),
+    /// A negative one, which stands for nothing.
+    Nothing,
+}
+
+const START: Part = Part::Line { length: 0, kind: 0, number: Number::Of(0) };
+
+impl Answer {
+    fn new() -> Self {
+        Self { length: 0, values: 0, part: START }
+    }
+
+    /// Counts what has come; an error if it is more than `most`.
+    fn take(&mut self, mut bytes: &[u8], most: usize) -> Result<(), &'static str> {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            match &mut self.part {
+                Part::Text(left) => {
+                    let taken = bytes.len().min(*left);
+                    *left -= taken;
+                    self.length = self.length.saturating_add(taken);
+                    bytes = &bytes[taken..];
+                    if *left == 0 {
+                        self.ended();
+                    }
+                }
+                Part::Line { length, kind, number } => {
+                    self.length = self.length.saturating_add(1);
+                    bytes = rest;
+                    *length += 1;
+                    if *length > LINE {
+                        return Err("a line without an end");
+                    }
+                    match byte {
+                        b'\n' => {
+                            let (kind, number) = (*kind, *number);
+                            self.line_ended(kind, number, most)?;
+                        }
+                        _ if *length == 1 => *kind = byte,
+                        b'-' if *length == 2 => *number = Number::Nothing,
+                        b'0'..=b'9' => {
+                            if let Number::Of(number) = number {
+                                let more = u64::from(byte - b'0');
+                                *number = number.saturating_mul(10).saturating_add(more);
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            if self.length > most {
+                return Err("a longer answer than was asked for");
+            }
+        }
+        Ok(())
+    }
+
+    fn line_ended(&mut self, kind: u8, number: Number, most: usize) -> Result<(), &'static str> {
+        let count = match number {
+            Number::Of(count) => count,
+            Number::Nothing => 0,
+        };
+        // Whoever was between two answers has begun one.
+        self.values = self.values.max(1);
+        let inside = match kind {
+            b'*' | b'~' | b'>' => count,
+            b'%' => count.saturating_mul(2),
+            // Attributes stand before the value that they belong to.
+            b'|' => count.saturating_mul(2).saturating_add(1),
+            b'$' | b'=' | b'!' if number != Number::Nothing => {
+                let length = usize::try_from(count).unwrap_or(usize::MAX).saturating_add(2);
+                if length > most {
+                    return Err("a longer value than was asked for");
+                }
+                self.part = Part::Text(length);
+                return Ok(());
+            }
+            _ => 0,
+        };
+        if inside > most as u64 {
+            return Err("more values than were asked for");
+        }
+        self.values = self.values.saturating_add(inside);
+        self.ended();
+        Ok(())
+    }
+
+    /// A value has come, or the head of a list, whose values were counted.
+    fn ended(&mut self) {
+        self.part = START;
+        self.values = self.values.saturating_sub(1);
+        if self.values == 0 {
+            self.length = 0;
+        }
+    }
+}
+
+/// A stream to Redis whose answers are bounded.
+pub(super) struct Bounded<S> {
+    stream: S,
+    bound: Bound,
+    answer: Answer,
+}
+
+impl<S> Bounded<S> {
+    pub(super) fn new(stream: S, bound: Bound) -> Self {
+        Self { stream, bound, answer: Answer::new() }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let most = self.bound.most();
+        let taken = self.answer.take(&buffer.filled()[before..], most);
+        Poll::Ready(taken.map_err(|what| {
+            buffer.set_filled(before);
+            io::Error::new(io::ErrorKind::InvalidData, format!("Redis sends {what}"))
+        }))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds the bytes in pieces of every size: what comes of it may not depend on that.
+    fn taken(bytes: &[u8], most: usize) -> Result<(), &'static str> {
+        let mut outcomes = Vec::new();
+        for size in [1, 2, 3, 7, 64, bytes.len().max(1)] {
+            let mut answer = Answer::new();
+            let outcome = bytes.chunks(size).try_for_each(|piece| answer.take(piece, most));
+            if outcome.is_ok() {
+                assert_eq!((answer.values, answer.length), (0, 0), "{bytes:?} is whole");
+            }
+            outcomes.push(outcome);
+        }
+        assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]), "{outcomes:?}");
+        outcomes[0]
+    }
+
+    #[test]
+    fn whole_answers_are_counted_one_by_one() {
+        for bytes in [
+            &b"+OK\r\n"[..],
+            b"-ERR something 123\r\n",
+            b":1000\r\n",
+            b"$5\r\nhello\r\n",
+            b"$5\r\n\r\n\r\n+\r\n",
+            b"$0\r\n\r\n",
+            b"$-1\r\n",
+            b"*-1\r\n",
+            b"*0\r\n",
+            b"*2\r\n$1\r\na\r\n*2\r\n:1\r\n+x\r\n",
+            b"%1\r\n+a\r\n*1\r\n:2\r\n",
+            b"|1\r\n+ttl\r\n:3\r\n$1\r\na\r\n",
+            b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n",
+            b"=6\r\ntxt:ab\r\n",
+            b"_\r\n#t\r\n,1.5\r\n(123456789012345678901234567890\r\n",
+        ] {
+            assert_eq!(taken(bytes, 40), Ok(()), "{:?}", String::from_utf8_lossy(bytes));
+            // However many there are, each is counted by itself.
+            assert_eq!(taken(&bytes.repeat(100), 40), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_told_by_its_head() {
+        let mut answer = Answer::new();
+        assert!(answer.take(b"$41\r\n", 40).is_err());
+        assert!(Answer::new().take(b"$99999999999999999999999\r\n", 40).is_err());
+        assert!(Answer::new().take(b"*99999999999999999999999\r\n", 40).is_err());
+        assert!(Answer::new().take(b"*41\r\n", 40).is_err());
+        assert!(Answer::new().take(b"%30\r\n", 40).is_err());
+        let line = vec![b'+'; LINE + 1];
+        assert!(Answer::new().take(&line, usize::MAX).is_err());
+        assert!(taken(&[b"*4\r\n", &b"$8\r\nabcdefgh\r\n".repeat(4)[..]].concat(), 40).is_err());
+    }
+
+    #[test]
+    fn what_is_asked_for_may_come() {
+        let bound = Bound::default();
+        assert_eq!(bound.most(), ALWAYS);
+        bound.asked(1 << 30);
+        bound.asked(5);
+        assert_eq!(bound.most(), ALWAYS + (1 << 30));
+        bound.asked(usize::MAX);
+        assert_eq!(bound.most(), usize::MAX);
+    }
+}

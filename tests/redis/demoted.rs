@@ -1,0 +1,70 @@
+//! A server that has become a replica lets everybody in, and takes no writes.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use larder::redis::Redis;
+use larder::{Backend, BackendErrorKind, Bytes, Write};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::support::{Proxy, Server, eventually, free_port};
+
+/// How many warnings there were of Redis.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Warnings {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if *event.metadata().level() <= tracing::Level::WARN {
+            self.0.lock().unwrap().push(event.metadata().name().to_owned());
+        }
+    }
+}
+
+fn write() -> Write {
+    Write { key: "a".to_owned(), value: Bytes::from("1"), ttl: None }
+}
+
+#[tokio::test]
+async fn a_replica_is_not_connected_to_for_each_operation() {
+    let warnings = Warnings::default();
+    let subscriber = tracing_subscriber::registry().with(warnings.clone());
+    let _logged = tracing::subscriber::set_default(subscriber);
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let redis = Redis::connect(proxy.url()).await.unwrap();
+    redis.set(&[write()], None).await.unwrap();
+
+    server.cli(&["replicaof", "127.0.0.1", &free_port().to_string()]);
+    let before = proxy.accepted();
+    let tried = tokio::time::Instant::now();
+    let mut refused = 0;
+    while tried.elapsed() < Duration::from_secs(2) {
+        let error = redis.set(&[write()], None).await.expect_err("a replica takes no writes");
+        assert!(error.to_string().contains("replica"), "{error}");
+        refused += u32::from(error.kind() == BackendErrorKind::Unreachable);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Two at once, then after 50 to 100 ms, 100 to 200, and so on.
+    let connections = proxy.accepted() - before;
+    assert!(connections <= 10, "{connections} connections in two seconds");
+    assert!(refused > 50, "operations fail without a connection: {refused}");
+    let warnings = warnings.0.lock().unwrap().clone();
+    assert_eq!(warnings.len(), 1, "one line for the state: {warnings:?}");
+
+    server.cli(&["replicaof", "no", "one"]);
+    eventually("writes are taken again", async || redis.set(&[write()], None).await.is_ok()).await;
+}
+
+/// Behind one name there may be a new master: the first operation after the demotion already finds it.
+#[tokio::test]
+async fn the_next_connection_is_tried_at_once() {
+    let (old, new) = (Server::start(), Server::start());
+    let proxy = Proxy::start(old.port());
+    let redis = Redis::connect(proxy.url()).await.unwrap();
+    redis.set(&[write()], None).await.unwrap();
+    old.cli(&["replicaof", "127.0.0.1", &free_port().to_string()]);
+    proxy.lead_to(new.port());
+    redis.set(&[write()], None).await.unwrap();
+    assert_eq!(new.cli(&["get", "a"]), "1");
+}
