@@ -7,6 +7,8 @@ mod gated;
 mod origin;
 #[path = "promises/p10_free_hits.rs"]
 mod p10_free_hits;
+#[path = "promises/p1_functions.rs"]
+mod p1_functions;
 #[path = "promises/p1_keys.rs"]
 mod p1_keys;
 #[path = "promises/p2_clock_skew.rs"]
@@ -37,6 +39,8 @@ mod p5_in_odd_runtimes;
 mod p5_nobody_stranded;
 #[path = "promises/p6_hits_in_an_outage.rs"]
 mod p6_hits_in_an_outage;
+#[path = "support/process.rs"]
+mod process;
 #[path = "promises/tiers.rs"]
 mod tiers;
 #[path = "promises/yielding.rs"]

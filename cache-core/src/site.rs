@@ -1,11 +1,12 @@
 //! Where a cached function stands: its name, its policy and its cache.
 
-use std::sync::OnceLock;
+use std::any::{TypeId, type_name};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::Error;
 use crate::cache::{Cache, Inner};
-use crate::key;
+use crate::key::{self, KeyBuf, Place, Written, identity};
 use crate::policy::Policy;
 use crate::registry::{self, Slot};
 
@@ -19,10 +20,8 @@ pub struct Site {
     tagged: OnceLock<Policy>,
     cache: Option<&'static str>,
     slot: OnceLock<&'static Slot>,
-    /// The instance of the function that uses its key template, where an `impl` block has several.
-    instance: OnceLock<&'static str>,
-    /// The first place that was claimed, and whether it is this function's.
-    claimed: OnceLock<(&'static str, bool)>,
+    /// Where the instance stands that was called first.
+    stand: OnceLock<Stand>,
     /// Its number among the functions that were called, from one on.
     number: AtomicUsize,
     path: OnceLock<String>,
@@ -38,8 +37,7 @@ impl Site {
             tagged: OnceLock::new(),
             cache: None,
             slot: OnceLock::new(),
-            instance: OnceLock::new(),
-            claimed: OnceLock::new(),
+            stand: OnceLock::new(),
             number: AtomicUsize::new(0),
             path: OnceLock::new(),
         }
@@ -85,8 +83,8 @@ impl Site {
     pub(crate) fn path(&self) -> &str {
         self.path.get_or_init(|| {
             // Known since the first call.
-            let place = self.claimed.get().map(|(place, _)| place).or_else(|| self.instance.get());
-            let Some(place) = place.and_then(|place| place.strip_suffix("::{{closure}}")) else {
+            let place = self.stand.get().and_then(|stand| stand.name.strip_suffix("::{{closure}}"));
+            let Some(place) = place else {
                 return self.name.to_owned();
             };
             // Around a function in another one's body, and in a sync function's `call`.
@@ -113,52 +111,58 @@ impl Site {
         })
     }
 
-    /// Whether `instance` may use the function's key template: the first one that asks may, and no other.
-    ///
-    /// # Errors
-    /// Another one does, and what to write instead.
+    /// Writes where the function stands into an automatic key. The closure stands in the function, in this instance of it.
     #[inline]
-    pub(crate) fn admit(&self, instance: &'static str) -> Result<(), Error> {
-        let first = *self.instance.get_or_init(|| instance);
-        // The text is compared, too: a name may lie in several places.
-        match std::ptr::eq(first, instance) || first == instance {
-            true => Ok(()),
-            false => Err(self.two_instances(first, instance)),
-        }
+    pub fn place<C: Fn()>(&'static self, key: &mut KeyBuf, place: &Place, _closure: C) {
+        let name = type_name::<C>();
+        let stand = || Stand::of_function(identity::<C>(), name, place.written(name));
+        self.stand::<C>(key, stand);
     }
 
-    /// Whether this function is the only one of the program at `place`, the compiler's name of where it stands: that is what
-    /// its automatic keys begin with. (Two functions in blocks of one function may share it, and two versions of one crate.)
-    ///
-    /// # Errors
-    /// Another one was there first.
+    /// Writes the instance of a function that is generic by what stands around it: an `impl` block or a trait. Its
+    /// template does not tell instances apart. `H` is an item in the function, which has none of the parameters.
     #[inline]
-    pub(crate) fn claim(&'static self, place: &'static str) -> Result<(), Error> {
-        let (first, mine) = *self.claimed.get_or_init(|| (place, claims::is_first(self, place)));
-        let mine = match std::ptr::eq(first, place) || first == place {
-            true => mine,
-            false => claims::is_first_again(self, place),
+    pub fn instance<H, C: Fn()>(&'static self, key: &mut KeyBuf, _closure: C) {
+        let (name, item) = (type_name::<C>(), type_name::<H>());
+        let stand = || {
+            let written = Written::of_instance(name, item);
+            match written.around {
+                Some(_) => Stand::of_instance(identity::<C>(), name, written),
+                None => Stand::alone(identity::<C>(), name),
+            }
         };
-        if mine { Ok(()) } else { Err(self.two_functions(place)) }
+        self.stand::<C>(key, stand);
     }
 
-    #[cold]
-    fn two_functions(&self, place: &str) -> Error {
-        let place = place.trim_end_matches("::{{closure}}");
-        let message = format!(
-            "there are two functions `{place}`, whose entries would be one: give this one another name or a `key` of its own"
-        );
-        Error::config("key", message)
+    /// The same for a function with parameters of its own, about which the user has decided.
+    #[inline]
+    pub fn instance_around<H, C: Fn()>(&'static self, key: &mut KeyBuf, _closure: C) {
+        let (name, item) = (type_name::<C>(), type_name::<H>());
+        let written = || Written::of_instance(name, item);
+        self.stand::<C>(key, || Stand {
+            written: written(),
+            ..Stand::alone(identity::<C>(), name)
+        });
     }
 
-    #[cold]
-    fn two_instances(&self, first: &str, second: &str) -> Error {
-        let message = format!(
-            "the template of `{}` would be one key for `{first}` and `{second}`, whose values may differ: name the type in it \
-             (`{{Self}}`), or add `skip(Self)` if they may share entries",
-            self.name
-        );
-        Error::config("key", message)
+    /// The same where the key has the type, so that a generic trait is all that can be missing.
+    #[inline]
+    pub fn instance_of_trait<H, C: Fn()>(&'static self, key: &mut KeyBuf, _closure: C) {
+        let (name, item) = (type_name::<C>(), type_name::<H>());
+        let written = || Written::of_trait(name, item);
+        self.stand::<C>(key, || Stand {
+            written: written(),
+            ..Stand::alone(identity::<C>(), name)
+        });
+    }
+
+    #[inline]
+    fn stand<C>(&'static self, key: &mut KeyBuf, stand: impl Fn() -> Stand) {
+        let first = self.stand.get_or_init(&stand);
+        match first.id == identity::<C>() {
+            true => first.write(key),
+            false => stand().write(key),
+        }
     }
 
     fn slot(&self) -> &'static Slot {
@@ -181,40 +185,94 @@ impl Site {
     }
 }
 
+/// Where one instance of a function stands.
+#[derive(Debug)]
+struct Stand {
+    /// Of a closure in it: no other function and no other instance has the same.
+    id: TypeId,
+    /// The compiler's name of the closure.
+    name: &'static str,
+    /// What keys have of it.
+    written: Written,
+    /// Why it runs uncached: another one is written in the same way, and was there first.
+    refused: Option<Arc<Error>>,
+}
+
+impl Stand {
+    /// One that needs nothing in keys.
+    fn alone(id: TypeId, name: &'static str) -> Self {
+        Self { id, name, written: Written::default(), refused: None }
+    }
+
+    /// One whose keys begin with its place.
+    fn of_function(id: TypeId, name: &'static str, written: Written) -> Self {
+        let refused =
+            (!claims::is_first(id, (name, written.position))).then(|| two_functions(name));
+        Self { id, name, written, refused }
+    }
+
+    /// One of several whose keys are of one template.
+    fn of_instance(id: TypeId, name: &'static str, written: Written) -> Self {
+        let refused = (!claims::is_first(id, (name, "template"))).then(|| two_instances(name));
+        Self { id, name, written, refused }
+    }
+
+    #[inline]
+    fn write(&self, key: &mut KeyBuf) {
+        key.place(&self.written);
+        if let Some(error) = &self.refused {
+            key.refuse(Arc::clone(error));
+        }
+    }
+}
+
+#[cold]
+fn two_functions(name: &str) -> Arc<Error> {
+    let function = name.trim_end_matches("::{{closure}}");
+    let message = format!(
+        "there are two functions `{function}`, whose entries would be one: give this one another name or a `key` of its own"
+    );
+    Arc::new(Error::config("key", message))
+}
+
+#[cold]
+fn two_instances(name: &str) -> Arc<Error> {
+    let function = name.trim_end_matches("::{{closure}}");
+    let message = format!(
+        "there are two instances `{function}`, whose entries would be one: their types have one name. Give one of these another \
+         name, or add `skip(Self)` if the function's instances may share entries"
+    );
+    Arc::new(Error::config("key", message))
+}
+
 /// Who stands where.
 mod claims {
+    use std::any::TypeId;
     use std::cell::RefCell;
     use std::collections::{HashMap, HashSet};
     use std::sync::{Mutex, OnceLock, PoisonError};
 
-    use super::Site;
-
-    /// Places by name, and sites by address.
-    type Claims = Mutex<HashMap<&'static str, usize>>;
+    /// What is in keys of a place: a name and a position.
+    type Claim = (&'static str, &'static str);
 
     thread_local! {
-        /// What this thread has claimed: a function of many instances is not to wait for others at each call.
-        static KNOWN: RefCell<HashSet<(usize, usize)>> = RefCell::default();
+        /// Who was first, as this thread knows: a function of many instances is not to wait for others at each call.
+        static KNOWN: RefCell<HashSet<TypeId>> = RefCell::default();
     }
 
-    #[cold]
-    pub(super) fn is_first(site: &'static Site, place: &'static str) -> bool {
-        static CLAIMS: OnceLock<Claims> = OnceLock::new();
-        let claims = CLAIMS.get_or_init(Mutex::default);
-        let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
-        let site = std::ptr::from_ref(site).addr();
-        *claims.entry(place).or_insert(site) == site
-    }
-
-    /// The same for another instance of a generic function.
-    pub(super) fn is_first_again(site: &'static Site, place: &'static str) -> bool {
-        let claim = (std::ptr::from_ref(site).addr(), place.as_ptr().addr());
-        if KNOWN.with_borrow(|known| known.contains(&claim)) {
+    /// Whether nobody else was at this place before `id`.
+    pub(super) fn is_first(id: TypeId, claim: Claim) -> bool {
+        static CLAIMS: OnceLock<Mutex<HashMap<Claim, TypeId>>> = OnceLock::new();
+        // A thread that ends has no locals any more, and asks as if it knew nothing.
+        if KNOWN.try_with(|known| known.borrow().contains(&id)).unwrap_or(false) {
             return true;
         }
-        let first = is_first(site, place);
+        let claims = CLAIMS.get_or_init(Mutex::default);
+        let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = *claims.entry(claim).or_insert(id) == id;
+        drop(claims);
         if first {
-            KNOWN.with_borrow_mut(|known| known.insert(claim));
+            let _ = KNOWN.try_with(|known| known.borrow_mut().insert(id));
         }
         first
     }

@@ -101,7 +101,7 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `policy = SHARED` | `Policy::new()` | a constant `larder::Policy`, which the other options override; see below |
 /// | `key = "user:{id}"` | automatic | the whole key below the cache's namespace. Must mention every argument that isn't skipped |
-/// | `key_with = make_key` | automatic | a text in the place of the arguments, behind the function's path: anything with `Display`, escaped as an argument would be. A function or a closure (`\|query, page\| ..`) is given all arguments that are not skipped, by reference, `self` first. Any other expression is over the arguments by their names: `make_key(&query, page)`; **one that it forgets cannot be noticed**, and calls that differ in it share an entry |
+/// | `key_with = make_key` | automatic | a text in the place of the arguments, behind the function's path: anything with `Display`, escaped as an argument would be. A function or a closure (`\|query, page\| ..`) is given all arguments that are not skipped, by reference, `self` first. Any other expression is over the arguments by their names: `make_key(&query, page)`; **one that it forgets cannot be noticed**, and calls that differ in it share an entry. The types of `impl Trait` arguments are part of the key unless they are in `skip(..)` |
 /// | `key_prefix = "users"` | none | text in front of the key, whichever kind, and a `:` unless it ends in `:` or `/` |
 /// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
 /// | `model = "user", op = "get"` | none | which operation of which model this is; see [below](#models-and-events) |
@@ -182,10 +182,25 @@ use proc_macro::TokenStream;
 /// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. An automatic key also
 /// has the parameters of the `impl` block or trait around the function, which the attribute cannot see.
 ///
-/// A template is the whole key, and cannot have them unless it says so: `{Self}` is the name of the type. Without it one
-/// instance of the method uses the template, the first in this process that is called. Calls of another (of `Repo<B>` beside
-/// `Repo<A>`) run uncached, and the reason is told once: name `{Self}`, or say with `skip(Self)` that all may share entries. *Processes
-/// that use different instances of such a method share the template in their remote tier.*
+/// A template is the whole key, and functions with equal templates share entries. Only where a template cannot tell calls apart,
+/// larder adds a type behind its text, as in `by-id:7<shop%3A%3ARepo%3Cshop%3A%3AUser%3E>`:
+///
+/// - for a method of a generic `impl` block and for a default method of a trait: the type (and the trait, if that is generic),
+///   because the attribute does not see their parameters. Name the type yourself (`{Self}`), or say with `skip(Self)` that
+///   all instances share entries, and nothing is added.
+/// - for an argument that is `impl Trait`: its type, because `{T}` cannot name it. `skip(..)` with the argument leaves it out.
+///
+/// `Key::builder().text("by-id:").value(7).of::<Repo<User>>()` writes such a key by hand. `#[cache_evict(key = "by-id:{id}")]` evicts it
+/// from a method of the same type. Elsewhere, and for an `impl Trait`, the bare text names another entry: evict by the call
+/// (`#[cache_evict(users.get(id))]`), by a tag, or by a pattern (`by-id:7*`).
+///
+/// A function in the body of another one may not be the only one of its name there, so that its automatic key has its position: the
+/// line, the column and a hash of its text. The key changes when the source does. Give such a function a `key`, or a
+/// `model` and an `op`, if another build is to find its entries, or to evict them.
+///
+/// Two types in bodies may have one name, too, and nothing tells them apart in a key. The first one in this process is cached. Calls with the
+/// other one run uncached in every cache, and the reason is told once. *Processes that use different ones share
+/// the entry in their remote tier*: give types that are in keys names of their own.
 ///
 /// ```
 /// # use larder::cached;

@@ -88,6 +88,15 @@ impl Function {
         mixed!({ #(#statements)* })
     }
 
+    /// A hash of its text (FNV-1a), the same in each build: it tells apart what one call of a `macro_rules!` macro makes.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let (sig, block) = (&self.sig, &self.block);
+        let text = quote::quote!(#sig #block).to_string();
+        text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
     /// `self` and the arguments that have a name.
     pub(crate) fn names(&self) -> Names {
         let this = self.receiver().map(|receiver| Ident::new("self", receiver.self_token.span));

@@ -10,7 +10,7 @@ use super::serve::in_foreground;
 use super::shape::Found;
 use super::{Asking, all_begun};
 use crate::cache::{Cache, Inner, plain, plan as plan_of};
-use crate::call::{Rules, Target};
+use crate::call::{Choice, Rules};
 use crate::codec::{RemoteValue, coder};
 use crate::key::KeyBuf;
 use crate::policy::Held;
@@ -151,7 +151,7 @@ impl Cache {
         let plans = ids.iter().map(plan).collect();
         let shape = Found::of((&Probe::<Result<HashMap<I, T>, E>>::new()).shape());
         let rules = Rules::by_hand(shape, Some(coder::<T>()));
-        let asking = Asking { target: Target::Handle(self.clone()), plans };
+        let asking = Asking { target: Choice::Handle(self.clone()).into(), plans };
         let found = ids.iter().map(|_| None).collect();
         in_foreground(Wanted { asking, rules, ids, found }, load).await.output
     }

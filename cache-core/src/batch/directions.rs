@@ -59,7 +59,7 @@ impl<L: LoadEach> Batch<L> {
 
     /// Another cache: a handle, or a name.
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
-        self.whole.target = cache.into_target();
+        self.whole.target.choose(cache.into_choice());
         self
     }
 

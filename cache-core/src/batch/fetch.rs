@@ -1,6 +1,5 @@
 //! What expansions build a batch from.
 
-use std::any::type_name;
 use std::collections::HashSet;
 use std::future::Future;
 use std::hash::Hash;
@@ -12,8 +11,8 @@ use super::shape::Each;
 use super::{Batch, Item};
 use crate::backend::BoxFuture;
 use crate::cache::Cache;
-use crate::call::{Rules, Tags, Target};
-use crate::key::{KeyBuf, enclosing};
+use crate::call::{Choice, Rules, Tags, Target};
+use crate::key::KeyBuf;
 use crate::policy::Held;
 use crate::site::Site;
 use crate::strategy::Mode;
@@ -36,43 +35,13 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
     pub fn new(site: &'static Site) -> Self {
         Self {
             site,
-            target: Target::Site(site),
+            target: Target::of(site),
             policy: Held::Static(site.policy()),
             mode: Mode::Normal,
             items: Vec::new(),
             ids: Vec::new(),
             known: HashSet::new(),
         }
-    }
-
-    /// For key templates: runs uncached if another instance of the function uses its key; see
-    /// [`Fetch::of_instance`](crate::__private::Fetch::of_instance).
-    #[must_use]
-    pub fn of_instance<C: Fn()>(self, _closure: C) -> Self {
-        self.admitted(type_name::<C>())
-    }
-
-    /// For automatic keys: runs uncached if another function stands in the same place by name.
-    #[inline]
-    #[must_use]
-    pub fn of_place<C: Fn()>(mut self, _closure: C) -> Self {
-        if let Err(error) = self.site.claim(type_name::<C>()) {
-            self.target = Target::Refused(error);
-        }
-        self
-    }
-
-    /// The same, where the function's own generics don't count.
-    #[must_use]
-    pub fn of_type<C: Fn()>(self, _closure: C) -> Self {
-        self.admitted(enclosing(type_name::<C>()))
-    }
-
-    fn admitted(mut self, instance: &'static str) -> Self {
-        if let Err(error) = self.site.admit(instance) {
-            self.target = Target::Refused(error);
-        }
-        self
     }
 
     /// Whether an id was not pushed yet.
@@ -83,6 +52,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
     /// An id with its key and tags.
     pub fn push(&mut self, id: &I, mut key: KeyBuf, tags: Tags) {
         key.seal();
+        self.target.judge(&key);
         self.items.push(Item { key, tags });
         self.ids.push(id.clone());
     }
@@ -99,7 +69,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
     /// The cache to use, instead of the site's.
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
-        self.target = Target::Handle(cache.clone());
+        self.target.choose(Choice::Handle(cache.clone()));
         self
     }
 

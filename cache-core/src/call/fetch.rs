@@ -1,14 +1,13 @@
 //! What expansions build a call from.
 
-use std::any::type_name;
 use std::future::Future;
 use std::sync::Arc;
 
 use super::load::Loading;
-use super::{Call, Front, Load, Rules, Tags, Target, Whole};
+use super::{Call, Choice, Front, Load, Rules, Tags, Target, Whole};
 use crate::cache::Cache;
 use crate::cell::CachedCell;
-use crate::key::{KeyBuf, enclosing};
+use crate::key::KeyBuf;
 use crate::policy::Held;
 use crate::site::Site;
 use crate::strategy::{Doing, Mode, Once, Plan, Refreshing, Work};
@@ -17,7 +16,6 @@ use crate::value::Shape;
 /// What an expansion starts from: site and key.
 #[derive(Debug)]
 pub struct Fetch {
-    site: &'static Site,
     plan: Plan,
     target: Target,
 }
@@ -27,9 +25,11 @@ impl Fetch {
     #[inline]
     pub fn new(site: &'static Site, mut key: KeyBuf) -> Self {
         key.seal();
+        let mut target = Target::of(site);
+        target.judge(&key);
         let mut plan = Plan::new(key, Held::Static(site.policy()), None);
         plan.site = Some(site);
-        Self { site, plan, target: Target::Site(site) }
+        Self { plan, target }
     }
 
     /// Tags of this call, beside the policy's.
@@ -51,7 +51,7 @@ impl Fetch {
     /// The cache to use, instead of the site's.
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
-        self.target = Target::Handle(cache.clone());
+        self.target.choose(Choice::Handle(cache.clone()));
         self
     }
 
@@ -59,38 +59,6 @@ impl Fetch {
     #[must_use]
     pub fn cell(mut self, cell: &CachedCell) -> Self {
         self.plan.cell = Some(Arc::clone(cell.contents()));
-        self
-    }
-
-    /// For key templates: runs uncached if another instance of the function uses its key. A function in a generic `impl` block,
-    /// or in a trait, has several; the closure stands in this one.
-    #[inline]
-    #[must_use]
-    pub fn of_instance<C: Fn()>(self, _closure: C) -> Self {
-        self.admitted(type_name::<C>())
-    }
-
-    /// For automatic keys: runs uncached if another function stands in the same place by name.
-    #[inline]
-    #[must_use]
-    pub fn of_place<C: Fn()>(mut self, _closure: C) -> Self {
-        if let Err(error) = self.site.claim(type_name::<C>()) {
-            self.target = Target::Refused(error);
-        }
-        self
-    }
-
-    /// The same, where the function's own generics don't count.
-    #[must_use]
-    pub fn of_type<C: Fn()>(self, _closure: C) -> Self {
-        self.admitted(enclosing(type_name::<C>()))
-    }
-
-    #[inline]
-    fn admitted(mut self, instance: &'static str) -> Self {
-        if let Err(error) = self.site.admit(instance) {
-            self.target = Target::Refused(error);
-        }
         self
     }
 

@@ -24,7 +24,7 @@ pub use origin::{Cached, Source};
 pub(crate) use rules::Verdict;
 pub use rules::{Judge, Rules};
 pub use tags::Tags;
-pub(crate) use target::Target;
+pub(crate) use target::{Choice, Target};
 pub use target::{IntoCache, IntoTtl};
 pub(crate) use tenant::enter;
 
@@ -238,10 +238,7 @@ impl<L: Load> Call<L> {
 
     /// Another cache: a handle, or a name.
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
-        // What was refused is refused in every cache.
-        if !matches!(self.whole.front.target, Target::Refused(_)) {
-            self.whole.front.target = cache.into_target();
-        }
+        self.whole.front.target.choose(cache.into_choice());
         self
     }
 

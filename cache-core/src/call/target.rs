@@ -4,26 +4,70 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Cache, Inner};
+use crate::key::KeyBuf;
 use crate::site::Site;
 use crate::{Error, parse_duration, registry};
 
+/// Which cache a call is for, and whether it may use one.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    cache: Choice,
+    /// Why the function runs uncached and everything else fails, in whatever cache: a direction changes the cache only.
+    refused: Option<Arc<Error>>,
+}
+
 /// Which cache a call is for.
 #[derive(Clone, Debug)]
-pub(crate) enum Target {
+pub(crate) enum Choice {
     Site(&'static Site),
     Named(String),
     Handle(Cache),
-    /// A direction was impossible: the function runs uncached, everything else says why.
-    Refused(Error),
+}
+
+impl From<Choice> for Target {
+    fn from(cache: Choice) -> Self {
+        Self { cache, refused: None }
+    }
 }
 
 impl Target {
+    /// The function's own cache.
+    #[inline]
+    pub(crate) fn of(site: &'static Site) -> Self {
+        Choice::Site(site).into()
+    }
+
+    /// Uses another cache, if one may be used.
+    pub(crate) fn choose(&mut self, cache: Choice) {
+        self.cache = cache;
+    }
+
+    /// Uses no cache.
+    pub(crate) fn refuse(&mut self, error: Arc<Error>) {
+        self.refused = Some(error);
+    }
+
+    /// Uses no cache if nothing may be cached under `key`.
+    #[inline]
+    pub(crate) fn judge(&mut self, key: &KeyBuf) {
+        if let Some(error) = key.refused() {
+            self.refuse(Arc::clone(error));
+        }
+    }
+
+    /// Whether it is this cache, by handle.
+    pub(crate) fn is_handle_of(&self, home: &Cache) -> bool {
+        self.refused.is_none() && matches!(&self.cache, Choice::Handle(cache) if cache.is(home))
+    }
+
     pub(crate) fn resolve(&self) -> Result<Cache, Error> {
-        match self {
-            Self::Site(site) => site.resolve(),
-            Self::Named(name) => Cache::named(name),
-            Self::Handle(cache) => Ok(cache.clone()),
-            Self::Refused(error) => Err(error.clone()),
+        if let Some(error) = &self.refused {
+            return Err(Error::clone(error));
+        }
+        match &self.cache {
+            Choice::Site(site) => site.resolve(),
+            Choice::Named(name) => Cache::named(name),
+            Choice::Handle(cache) => Ok(cache.clone()),
         }
     }
 
@@ -37,11 +81,13 @@ impl Target {
 
     #[inline]
     pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
-        match self {
-            Self::Site(site) => site.with(look),
-            Self::Handle(cache) => look(&cache.inner),
-            Self::Refused(_) => None,
-            Self::Named(name) => look(&Cache::named(name).ok()?.inner),
+        if self.refused.is_some() {
+            return None;
+        }
+        match &self.cache {
+            Choice::Site(site) => site.with(look),
+            Choice::Handle(cache) => look(&cache.inner),
+            Choice::Named(name) => look(&Cache::named(name).ok()?.inner),
         }
     }
 }
@@ -71,26 +117,26 @@ impl IntoTtl for &str {
 pub trait IntoCache {
     #[doc(hidden)]
     #[allow(private_interfaces)]
-    fn into_target(self) -> Target;
+    fn into_choice(self) -> Choice;
 }
 
 impl IntoCache for &str {
     #[allow(private_interfaces)]
-    fn into_target(self) -> Target {
-        Target::Named(self.to_owned())
+    fn into_choice(self) -> Choice {
+        Choice::Named(self.to_owned())
     }
 }
 
 impl IntoCache for Cache {
     #[allow(private_interfaces)]
-    fn into_target(self) -> Target {
-        Target::Handle(self)
+    fn into_choice(self) -> Choice {
+        Choice::Handle(self)
     }
 }
 
 impl IntoCache for &Cache {
     #[allow(private_interfaces)]
-    fn into_target(self) -> Target {
-        Target::Handle(self.clone())
+    fn into_choice(self) -> Choice {
+        Choice::Handle(self.clone())
     }
 }

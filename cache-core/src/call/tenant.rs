@@ -1,5 +1,7 @@
 //! The direction that keeps tenants apart.
 
+use std::sync::Arc;
+
 use super::{Call, Load, Target};
 use crate::Error;
 use crate::key::TenantPrefix;
@@ -31,6 +33,6 @@ pub(crate) fn enter(tenant: &Result<TenantPrefix, Error>, target: &mut Target, p
     match tenant {
         Ok(prefix) => prefix.apply(plan),
         // Better no cache than one that all who have no name share.
-        Err(error) => *target = Target::Refused(error.clone()),
+        Err(error) => target.refuse(Arc::new(error.clone())),
     }
 }

@@ -4,12 +4,14 @@
 //! cancelled may have committed. If the body panics, or its future is dropped, the memory half
 //! happens in `drop` and the remote half in the background.
 
+use std::any::type_name;
+
 use crate::Error;
 use crate::cache::Cache;
 use crate::error::Discreet;
 use crate::invalidation::list::Place;
 use crate::invalidation::{EvictTarget, Invalidation, What};
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, Written};
 use crate::strategy::start_now;
 
 /// What a mutator makes old. Made by `#[cache_evict]`.
@@ -83,6 +85,18 @@ impl Evictions {
     /// A key.
     pub fn key(self, key: KeyBuf) -> Self {
         self.map(|list| list.key(key))
+    }
+
+    /// A key in a function that may stand in a generic `impl` block: the key as it is written, and the one that a cached
+    /// function of the same template has in that block. See [`Site::instance`](crate::__private::Site::instance).
+    pub fn key_around<H, C: Fn()>(self, key: KeyBuf, _closure: C) -> Self {
+        let written = Written::of_instance(type_name::<C>(), type_name::<H>());
+        if written.around.is_none() {
+            return self.key(key);
+        }
+        let mut own = key.clone();
+        own.place(&written);
+        self.key(key).key(own)
     }
 
     /// A pattern; `*` is a wildcard.

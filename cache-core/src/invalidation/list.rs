@@ -85,7 +85,7 @@ impl Invalidation {
     /// Where the targets that follow are: a handle, or a name. (A name is looked up when the list
     /// runs.)
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
-        self.place = Place::At(cache.into_target());
+        self.place = Place::At(cache.into_choice().into());
         self
     }
 
@@ -176,7 +176,7 @@ impl Invalidation {
     /// because a rule or schedule must not keep its cache alive.
     pub(crate) fn kept_by(mut self, home: &Cache) -> Self {
         for (place, _) in &mut self.steps {
-            if matches!(place, Place::At(Target::Handle(cache)) if cache.is(home)) {
+            if matches!(place, Place::At(target) if target.is_handle_of(home)) {
                 *place = Place::Home;
             }
         }

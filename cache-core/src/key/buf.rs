@@ -4,13 +4,14 @@ use std::any::type_name;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use super::{KeyId, args};
+use super::{KeyId, args, identity};
+use crate::Error;
 
 /// Keys above this are cut and closed with a hash of the whole.
 const READABLE: usize = 256;
@@ -23,6 +24,8 @@ pub struct KeyBuf {
     text: SmallVec<[u8; 120]>,
     /// What is under it is in this process's memory only, and so are those who could ask for it.
     here: bool,
+    /// Why nothing may be cached under it: it does not tell its call from another one.
+    refused: Option<Arc<Error>>,
 }
 
 /// What an argument of an automatic key needs.
@@ -47,7 +50,7 @@ impl KeyBuf {
     /// An empty key.
     #[inline]
     pub fn new() -> Self {
-        Self { text: SmallVec::new(), here: false }
+        Self { text: SmallVec::new(), here: false, refused: None }
     }
 
     /// The beginning of an automatic key: module path and function.
@@ -107,9 +110,30 @@ impl KeyBuf {
         self.literal(">");
     }
 
-    /// A type parameter in a template.
+    /// A type parameter in a template. Of two types with one name only the first one that is asked about can be in a key.
     pub fn type_name<T: ?Sized>(&mut self) {
         self.escaped(type_name::<T>());
+        self.sole::<T>();
+    }
+
+    /// For a type whose name is in the key already.
+    #[inline]
+    pub fn sole<T: ?Sized>(&mut self) {
+        if let Err(error) = identity::named::<T>() {
+            self.refuse(Arc::new(error));
+        }
+    }
+
+    /// Nothing may be cached under it, because of `error`.
+    #[cold]
+    pub(crate) fn refuse(&mut self, error: Arc<Error>) {
+        self.refused = Some(error);
+    }
+
+    /// Why nothing may be cached under it, if so.
+    #[inline]
+    pub(crate) fn refused(&self) -> Option<&Arc<Error>> {
+        self.refused.as_ref()
     }
 
     /// What `key_with` makes of the arguments: escaped as one of them would be.
@@ -126,9 +150,10 @@ impl KeyBuf {
         self.here = true;
     }
 
-    /// The hash of a type's name, for keys of this process alone: short, whatever the type.
+    /// The hash of a type, for keys of this process alone: short, whatever the type. Two types of one name differ in it.
     pub fn types<T: ?Sized>(&mut self) {
         let _ = write!(self, "{:032x}", KeyId::of(type_name::<T>()).0);
+        self.integer(identity::hash_of::<T>());
     }
 
     /// Whether it is known to this process alone: other tiers and processes need not hear of it.

@@ -66,8 +66,12 @@ impl KeyBuilder {
 
     /// The type that a function with `model`, or with an automatic key, is generic over, or whose method it is:
     /// `<shop::Shop>`. It stands before the parameters.
+    /// Of two types with the same name, which functions' bodies may have, only one can be in keys.
     pub fn of<T: ?Sized>(mut self) -> Self {
         self.parts.generic::<T>();
+        if let Some(error) = self.parts.refused() {
+            self.wrong.get_or_insert(Error::clone(error));
+        }
         self
     }
 

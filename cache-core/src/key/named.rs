@@ -14,6 +14,7 @@ use super::{KeyBuf, KeyBuilder};
 /// | `#[cached(model = "user", op = "page")]` with `(team: &str, page: u32)` | `.model("user").operation("page").param("blue").param(&3)` |
 /// | the same as a method of `Shop`, with `skip(self)` | `.model("user").operation("page").of::<Shop>().param("blue").param(&3)` |
 /// | `#[cached(key = "user:{id}")]` | `.text("user:").value(7)` |
+/// | the same in `impl<T> Repo<T>`, or with an argument that is `impl Trait` | `.text("user:").value(7).of::<Repo<User>>()`, `.of::<u64>()` |
 /// | `#[cached]` on `get_user` in `shop::users` | `.function("shop::users::get_user").param(&7)` |
 /// | `key_prefix = "v1"`, `version = 2`, a call for `.tenant("acme")` | `.prefix("v1")`, `.version(2)`, `.tenant("acme")` |
 ///

@@ -23,7 +23,14 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let held = model.outcome.on_ok().then(|| mixed!(.held()));
     let early = model.early.iter().map(|target| step(model, target));
     let rest = if model.before { before(model) } else { after(model) };
+    let keyed = model.early.iter().chain(&model.late).any(|target| matches!(target, Evict::Key(_)));
+    let here = keyed.then(|| {
+        mixed!(
+            enum __LarderHere {}
+        )
+    });
     let inside = mixed! {
+        #here
         let __larder_evictions = #start #held;
         #(let __larder_evictions = __larder_evictions #early;)*
         #rest
@@ -126,7 +133,8 @@ fn step(model: &Model, target: &Evict) -> TokenStream {
         }
         Evict::Key(template) => {
             let key = template.key_buf(private);
-            mixed!(.key(#key))
+            // What is cached in a generic block has its type in the key, also if the template does not name it.
+            mixed!(.key_around::<__LarderHere, _>(#key, || {}))
         }
         Evict::Pattern(template) => {
             let pattern = template.key_buf(private);

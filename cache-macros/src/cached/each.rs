@@ -138,8 +138,8 @@ pub(super) fn expand(model: &Model, each: &Each) -> TokenStream {
 /// `let mut batch`, with a key for each item.
 fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let (private, item) = (&model.root.private, &each.item);
-    let (skip, instance) = (model.conditions.fetch(), prologue::instance(model));
-    let batch = mixed!(#private::FetchEach::new(&__LARDER_SITE) #skip #instance);
+    let skip = model.conditions.fetch();
+    let batch = mixed!(#private::FetchEach::new(&__LARDER_SITE) #skip);
     let batch = prologue::on_cache(model, &batch);
     let key = prologue::key(model);
     let tags = prologue::tags(model).unwrap_or_else(|| mixed!(#private::Tags::new()));

@@ -15,8 +15,9 @@ use crate::template::{self, Kind, Template};
 pub(crate) enum Key {
     /// The function's path and these arguments and generic parameters.
     Automatic { args: Vec<Ident>, generics: Vec<Ident> },
-    /// The function's path, its generic parameters and a text of the user's, which is an expression.
-    Custom { text: Box<Expr>, generics: Vec<Ident> },
+    /// The function's path, its generic parameters and a text of the user's, which is an expression. Of the arguments that are
+    /// not skipped the types may be parameters.
+    Custom { text: Box<Expr>, args: Vec<Ident>, generics: Vec<Ident> },
     /// A cell of the instance.
     Cell(Box<Expr>),
     /// The template and nothing else.

@@ -11,6 +11,7 @@ use super::args::Args;
 use super::key::Key;
 use crate::errors::{Errors, list};
 use crate::mixed::{mixed, shown_at};
+use crate::returns::is_opaque;
 use crate::signature::{Argument, Function, Held, Names, held};
 use crate::target::mentions;
 
@@ -36,12 +37,19 @@ pub(super) fn build(
             Expr::Verbatim(mixed!(#path(#(#given),*)))
         }
         expression => {
-            by_expression(flavor, expression, &args.skip, names, errors);
+            let skip: Vec<_> = args.skip.iter().filter(|skip| !is_generic(inputs, skip)).collect();
+            by_expression(flavor, expression, &skip, names, errors);
             expression.clone()
         }
     };
     Some(Key::Custom {
         text: Box::new(text),
+        args: inputs
+            .iter()
+            .map(|arg| &arg.ident)
+            .filter(|arg| !args.skip.contains(arg))
+            .cloned()
+            .collect(),
         generics: names.generics().filter(|ident| !args.skip.contains(ident)).cloned().collect(),
     })
 }
@@ -50,7 +58,18 @@ fn is_value(names: &Names, ident: &Ident) -> bool {
     names.value(&ident.to_string()).is_some()
 }
 
-fn by_expression(flavor: Flavor, value: &Expr, skip: &[Ident], names: &Names, errors: &mut Errors) {
+/// Whether the argument called `name` is an `impl Trait`, which is a type parameter.
+fn is_generic(inputs: &[Argument], name: &Ident) -> bool {
+    inputs.iter().any(|arg| arg.ident == *name && is_opaque(&arg.ty))
+}
+
+fn by_expression(
+    flavor: Flavor,
+    value: &Expr,
+    skip: &[&Ident],
+    names: &Names,
+    errors: &mut Errors,
+) {
     for ident in skip.iter().filter(|ident| names.find(&ident.to_string()).is_some()) {
         let message = format!(
             "an expression in `key_with` uses the arguments that it names: `skip({ident})` says nothing beside it"

@@ -75,7 +75,9 @@ pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
 pub(crate) fn key(model: &Model) -> TokenStream {
     let private = &model.root.private;
     match &model.key {
-        Key::Template(template) => template.key_buf_with(private, &model.affixes),
+        Key::Template(template) => {
+            template.key_buf_with(private, &model.affixes, &told_apart(model, Some(template)))
+        }
         Key::Automatic { args, generics } => {
             // What rustc says of a type that isn't `Serialize` is shown at the argument.
             let args = args.iter().map(|arg| {
@@ -84,7 +86,7 @@ pub(crate) fn key(model: &Model) -> TokenStream {
             });
             automatic(model, generics, &args.collect())
         }
-        Key::Custom { text, generics } => {
+        Key::Custom { text, generics, .. } => {
             // And of a text that isn't `Display`, at the expression.
             let shown = Span::mixed_site().located_at(text.span());
             let text = borrowed(text);
@@ -116,40 +118,48 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let tags =
         model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(__larder_tags)));
-    let (skip, instance) = (model.conditions.fetch(), instance(model));
+    let skip = model.conditions.fetch();
     let cell = cell(model).map(|_| mixed!(.cell(__larder_cell)));
-    on_cache(
-        model,
-        &mixed!(#private::Fetch::new(&__LARDER_SITE, __larder_key) #tags #cell #skip #instance),
-    )
+    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE, __larder_key) #tags #cell #skip))
 }
 
-/// An automatic key begins with the place of the function, which has to be the only one there.
-///
-/// A template is the whole key. So that two types of one generic `impl` block do not share entries, only one of them uses it,
-/// unless the template tells them apart or the user has said that it need not.
-pub(crate) fn instance(model: &Model) -> Option<TokenStream> {
+/// What a key without the function's path needs so that no two instances of the function share entries: the parameters of the
+/// `impl` block or trait around it, which the attribute cannot see, and the types of the arguments that are `impl Trait`,
+/// which have no name.
+fn told_apart(model: &Model, template: Option<&Template>) -> TokenStream {
+    let instance = instance(model, template);
+    let opaque =
+        template.map(|template| opaque(model, |name| template.mentions(&name.to_string())));
+    mixed!(#instance #opaque)
+}
+
+/// The statement that writes the instance into the key, unless it is there or the user has said that all may share entries.
+fn instance(model: &Model, template: Option<&Template>) -> Option<TokenStream> {
     let function = &model.function;
-    let placed = matches!(model.key, Key::Automatic { .. } | Key::Custom { .. });
-    if placed && model.affixes.subject.is_none() {
-        return Some(mixed!(.of_place(|| {})));
-    }
-    let told_apart = match &model.key {
-        Key::Template(template) => template.mentions(SELF_TYPE),
-        // Model and operation stand in the place of the function's own.
-        _ => model.affixes.subject.is_none() || function.associated,
-    };
     // A sync function that is certainly no method is none: its twin would not be allowed there.
     let free = !function.is_async() && !function.associated;
-    if free || model.every_type || told_apart {
+    if free || model.every_type {
         return None;
     }
+    let names_type = match template {
+        Some(template) => template.mentions(SELF_TYPE),
+        // As `automatic` does.
+        None => function.associated,
+    };
     let generic = function.names().generics().next().is_some()
         || function.args.iter().any(|arg| is_opaque(&arg.ty));
-    Some(match generic {
+    let write = match (names_type, generic) {
+        (true, _) => mixed!(instance_of_trait),
         // What its own generics are, the user has decided.
-        true => mixed!(.of_type(|| {})),
-        false => mixed!(.of_instance(|| {})),
+        (false, true) => mixed!(instance_around),
+        (false, false) => mixed!(instance),
+    };
+    let sole = (!names_type && generic && function.associated)
+        .then(|| mixed!(__larder_key.sole::<Self>();));
+    Some(mixed! {
+        enum __LarderHere {}
+        __LARDER_SITE.#write::<__LarderHere, _>(&mut __larder_key, || {});
+        #sole
     })
 }
 
@@ -216,8 +226,12 @@ fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
     // Model and operation are the place.
     let named = model.affixes.subject.is_some();
     let place = match named {
-        true => model.function.associated.then(|| mixed!(__larder_key.generic::<Self>();)),
-        false => Some(place(model, &name)),
+        true => {
+            let ty = model.function.associated.then(|| mixed!(__larder_key.generic::<Self>();));
+            let instance = told_apart(model, None);
+            mixed!(#ty #instance)
+        }
+        false => place(model, &name),
     };
     let generics = generics(model, kept);
     let ident = Ident::new("__larder_key", Span::mixed_site());
@@ -276,8 +290,10 @@ fn in_cell(model: &Model) -> TokenStream {
 
 /// Module path and name don't tell apart `A::get` from `B::get`, nor two functions nested in others, nor two instances of
 /// an impl block with generics, which the attribute cannot see: the name that the compiler gives a closure in the function
-/// does. For a function of a module that name is what is expected, and the test is constant.
+/// does. For a function of a module that name is what is expected, and the test is constant. The compiler does not name blocks, so that
+/// two functions in blocks of one function need their positions, and two made by one `macro_rules!` call the hash of their text.
 fn place(model: &Model, name: &str) -> TokenStream {
+    let private = &model.root.private;
     // The key of a sync function is written in its twin, which stands in a type.
     let twin = !model.function.is_async() && !model.function.associated;
     let (around, whole) = match twin {
@@ -287,7 +303,19 @@ fn place(model: &Model, name: &str) -> TokenStream {
         }
         false => (mixed!(::core::module_path!()), format!("::{name}::{{{{closure}}}}")),
     };
-    mixed!(__larder_key.place(|| {}, #around, ::core::concat!(::core::module_path!(), #whole));)
+    let text = format!(".{:016x}", model.function.fingerprint());
+    mixed! {
+        __LARDER_SITE.place(
+            &mut __larder_key,
+            &#private::Place {
+                module: ::core::module_path!(),
+                around: #around,
+                whole: ::core::concat!(::core::module_path!(), #whole),
+                position: ::core::concat!("@", ::core::line!(), ".", ::core::column!(), #text),
+            },
+            || {},
+        );
+    }
 }
 
 /// The function's own generics. The arguments that are `impl Trait` are some, too.
@@ -303,11 +331,18 @@ fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
         }
         _ => TokenStream::new(),
     });
-    let Key::Automatic { args, .. } = &model.key else { return params.collect() };
-    let opaque = model.function.args.iter().filter(|arg| is_opaque(&arg.ty));
-    let opaque = opaque.filter(|arg| args.contains(&arg.ident)).map(|arg| {
+    let (Key::Automatic { args, .. } | Key::Custom { args, .. }) = &model.key else {
+        return params.collect();
+    };
+    params.chain([opaque(model, |name| args.contains(name))]).collect()
+}
+
+/// The types of those arguments that are `impl Trait`.
+fn opaque(model: &Model, is_kept: impl Fn(&Ident) -> bool) -> TokenStream {
+    let args = model.function.args.iter().filter(|arg| is_opaque(&arg.ty));
+    let args = args.filter(|arg| is_kept(&arg.ident)).map(|arg| {
         let ident = &arg.ident;
         mixed!(__larder_key.generic_of(&#ident);)
     });
-    params.chain(opaque).collect()
+    args.collect()
 }

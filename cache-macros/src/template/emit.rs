@@ -10,11 +10,16 @@ use crate::mixed::mixed;
 impl Template {
     /// A block whose value is the `KeyBuf` of this template.
     pub(crate) fn key_buf(&self, private: &TokenStream) -> TokenStream {
-        self.key_buf_with(private, &Affixes::default())
+        self.key_buf_with(private, &Affixes::default(), &TokenStream::new())
     }
 
-    /// The same with what stands around it.
-    pub(crate) fn key_buf_with(&self, private: &TokenStream, affixes: &Affixes) -> TokenStream {
+    /// The same with what stands around it, and with `more` behind its own text.
+    pub(crate) fn key_buf_with(
+        &self,
+        private: &TokenStream,
+        affixes: &Affixes,
+        more: &TokenStream,
+    ) -> TokenStream {
         let key = Ident::new("__larder_key", Span::mixed_site());
         let (prefix, version) = (affixes.before(&key), affixes.after(&key));
         let traits = self.traits(private);
@@ -25,6 +30,7 @@ impl Template {
                 let mut #key = #private::KeyBuf::new();
                 #prefix
                 #pushes
+                #more
                 #version
                 #key
             }

@@ -44,6 +44,8 @@ fn a_template_with_tags() {
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
                     __larder_key.literal("user:");
                     (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    enum __LarderHere {}
+                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                     __larder_key
                 };
                 let __larder_tags = {
@@ -64,7 +66,6 @@ fn a_template_with_tags() {
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .tags(__larder_tags)
-                    .of_instance(|| {})
                     .call(
                         __larder_rules,
                         move || async move {
@@ -111,11 +112,20 @@ fn an_automatic_key() {
                         ::core::module_path!(),
                         "search",
                     );
-                    __larder_key
+                    __LARDER_SITE
                         .place(
+                            &mut __larder_key,
+                            &::larder::__private::Place {
+                                module: ::core::module_path!(),
+                                around: ::core::module_path!(),
+                                whole: ::core::concat!(
+                                    ::core::module_path!(), "::search::{{closure}}"
+                                ),
+                                position: ::core::concat!(
+                                    "@", ::core::line!(), ".", ::core::column!(), ".42138a2f66572409"
+                                ),
+                            },
                             || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::search::{{closure}}"),
                         );
                     __larder_key.generic::<T>();
                     __larder_key.arg(&N);
@@ -132,7 +142,6 @@ fn an_automatic_key() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .of_place(|| {})
                     .call(
                         __larder_rules,
                         move || async move {
@@ -195,6 +204,8 @@ fn a_method_with_a_named_cache() {
                         (&::larder::__private::Field(&id)).push(&mut __larder_key);
                         __larder_key.literal(":");
                         (&::larder::__private::Field(&self.pair.0)).push(&mut __larder_key);
+                        enum __LarderHere {}
+                        __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                         __larder_key
                     };
                     let __larder_shape = {
@@ -208,7 +219,6 @@ fn a_method_with_a_named_cache() {
                         ::larder::__private::local(),
                     );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                        .of_instance(|| {})
                         .call(
                             __larder_rules,
                             move || async move {
@@ -260,11 +270,21 @@ fn a_method_without_arguments_and_a_handle() {
                             ::core::module_path!(),
                             "all",
                         );
-                        __larder_key
+                        __LARDER_SITE
                             .place(
+                                &mut __larder_key,
+                                &my::larder::__private::Place {
+                                    module: ::core::module_path!(),
+                                    around: ::core::module_path!(),
+                                    whole: ::core::concat!(
+                                        ::core::module_path!(), "::all::{{closure}}"
+                                    ),
+                                    position: ::core::concat!(
+                                        "@", ::core::line!(), ".", ::core::column!(),
+                                        ".1f49d4b6ec759953"
+                                    ),
+                                },
                                 || {},
-                                ::core::module_path!(),
-                                ::core::concat!(::core::module_path!(), "::all::{{closure}}"),
                             );
                         __larder_key.arg(&self);
                         __larder_key
@@ -282,7 +302,6 @@ fn a_method_without_arguments_and_a_handle() {
                     match &self.cache {
                         __larder_handle => {
                             my::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                                .of_place(|| {})
                                 .cache(__larder_handle)
                         }
                     }
@@ -338,6 +357,8 @@ fn a_property() {
                         __larder_key.literal("tenant:");
                         (&::larder::__private::Field(&self.tenant)).push(&mut __larder_key);
                         __larder_key.literal(":users");
+                        enum __LarderHere {}
+                        __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                         __larder_key
                     };
                     let __larder_shape = {
@@ -351,7 +372,6 @@ fn a_property() {
                         ::larder::__private::remote(__larder_shape),
                     );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                        .of_instance(|| {})
                         .call(
                             __larder_rules,
                             move || async move {
@@ -401,6 +421,8 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 let __larder_key = {
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
                     __larder_key.literal("all");
+                    enum __LarderHere {}
+                    __LARDER_SITE.instance_around::<__LarderHere, _>(&mut __larder_key, || {});
                     __larder_key
                 };
                 let __larder_shape = {
@@ -412,7 +434,6 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .of_type(|| {})
                     .call(
                         __larder_rules,
                         move || async move {

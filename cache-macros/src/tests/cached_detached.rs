@@ -44,11 +44,20 @@ fn a_free_function() {
                         ::core::module_path!(),
                         "get_user",
                     );
-                    __larder_key
+                    __LARDER_SITE
                         .place(
+                            &mut __larder_key,
+                            &::larder::__private::Place {
+                                module: ::core::module_path!(),
+                                around: ::core::module_path!(),
+                                whole: ::core::concat!(
+                                    ::core::module_path!(), "::get_user::{{closure}}"
+                                ),
+                                position: ::core::concat!(
+                                    "@", ::core::line!(), ".", ::core::column!(), ".06344ee292eafbe2"
+                                ),
+                            },
                             || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::get_user::{{closure}}"),
                         );
                     __larder_key
                 };
@@ -61,7 +70,6 @@ fn a_free_function() {
                     ::larder::__private::local(),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .of_place(|| {})
                     .call(
                         __larder_rules,
                         move || async move {
@@ -120,6 +128,8 @@ fn a_method() {
                         let mut __larder_key = ::larder::__private::KeyBuf::new();
                         __larder_key.literal("user:");
                         (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                        enum __LarderHere {}
+                        __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                         __larder_key
                     };
                     let __larder_shape = {
@@ -137,7 +147,6 @@ fn a_method() {
                         { __larder_self.db.fetch(id).await }
                     };
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                        .of_instance(|| {})
                         .call_refreshing(
                             __larder_rules,
                             (self, id),

@@ -35,6 +35,8 @@ fn what_stands_around_a_template() {
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
                     __larder_key.literal("shop:users:");
                     (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    enum __LarderHere {}
+                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                     __larder_key.literal("#2");
                     __larder_key
                 };
@@ -47,7 +49,6 @@ fn what_stands_around_a_template() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .of_instance(|| {})
                     .call(
                         __larder_rules,
                         move || async move {
@@ -93,11 +94,18 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
                     __larder_key.literal("v1/");
                     __larder_key.function_path(::core::module_path!(), "get");
-                    __larder_key
+                    __LARDER_SITE
                         .place(
+                            &mut __larder_key,
+                            &::larder::__private::Place {
+                                module: ::core::module_path!(),
+                                around: ::core::module_path!(),
+                                whole: ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                                position: ::core::concat!(
+                                    "@", ::core::line!(), ".", ::core::column!(), ".be378eb9200aded2"
+                                ),
+                            },
                             || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
                         );
                     __larder_key.generic::<T>();
                     __larder_key.arg(&N);
@@ -114,7 +122,6 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .of_place(|| {})
                     .call(
                         __larder_rules,
                         move || async move {
@@ -168,6 +175,8 @@ fn a_template_names_generic_parameters() {
                     (&::larder::__private::Field(&N)).push(&mut __larder_key);
                     __larder_key.literal(":");
                     (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    enum __LarderHere {}
+                    __LARDER_SITE.instance_around::<__LarderHere, _>(&mut __larder_key, || {});
                     __larder_key
                 };
                 let __larder_shape = {
@@ -179,7 +188,6 @@ fn a_template_names_generic_parameters() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .of_type(|| {})
                     .call(
                         __larder_rules,
                         move || async move {
@@ -261,11 +269,21 @@ fn a_text_by_a_function_and_by_a_closure() {
                             ::core::module_path!(),
                             "get",
                         );
-                        __larder_key
+                        __LARDER_SITE
                             .place(
+                                &mut __larder_key,
+                                &::larder::__private::Place {
+                                    module: ::core::module_path!(),
+                                    around: ::core::module_path!(),
+                                    whole: ::core::concat!(
+                                        ::core::module_path!(), "::get::{{closure}}"
+                                    ),
+                                    position: ::core::concat!(
+                                        "@", ::core::line!(), ".", ::core::column!(),
+                                        ".93518a235745ef01"
+                                    ),
+                                },
                                 || {},
-                                ::core::module_path!(),
-                                ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
                             );
                         __larder_key.text(&Self::make_key(self, &id, name));
                         __larder_key
@@ -282,7 +300,6 @@ fn a_text_by_a_function_and_by_a_closure() {
                     );
                     ::larder::__private::wait(
                         ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                            .of_place(|| {})
                             .call_sync(
                                 __larder_rules,
                                 move || -> u64 {
@@ -331,11 +348,18 @@ fn a_text_by_a_function_and_by_a_closure() {
                         ::core::module_path!(),
                         "get",
                     );
-                    __larder_key
+                    __LARDER_SITE
                         .place(
+                            &mut __larder_key,
+                            &::larder::__private::Place {
+                                module: ::core::module_path!(),
+                                around: ::core::module_path!(),
+                                whole: ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                                position: ::core::concat!(
+                                    "@", ::core::line!(), ".", ::core::column!(), ".ba646fbf97f46596"
+                                ),
+                            },
                             || {},
-                            ::core::module_path!(),
-                            ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
                         );
                     __larder_key
                         .text(
@@ -355,7 +379,6 @@ fn a_text_by_a_function_and_by_a_closure() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .of_place(|| {})
                     .call(
                         __larder_rules,
                         move || async move {

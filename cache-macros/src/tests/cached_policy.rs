@@ -68,6 +68,8 @@ fn every_option() {
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
                     __larder_key.literal("user:");
                     (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    enum __LarderHere {}
+                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                     __larder_key
                 };
                 let __larder_shape = {
@@ -89,7 +91,6 @@ fn every_option() {
                 };
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .skip_if(id == 0)
-                    .of_instance(|| {})
                     .call_refreshing(
                         __larder_rules,
                         (id,),
@@ -139,6 +140,8 @@ fn a_shared_policy() {
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
                     __larder_key.literal("user:");
                     (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    enum __LarderHere {}
+                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                     __larder_key
                 };
                 let __larder_tags = {
@@ -171,7 +174,6 @@ fn a_shared_policy() {
                 let __larder_load = async move |id: u64| -> Option<User> { { fetch(id).await } };
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .tags(__larder_tags)
-                    .of_instance(|| {})
                     .call_refreshing(
                         __larder_rules,
                         (id,),
@@ -220,11 +222,21 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                             ::core::module_path!(),
                             "get",
                         );
-                        __larder_key
+                        __LARDER_SITE
                             .place(
+                                &mut __larder_key,
+                                &::larder::__private::Place {
+                                    module: ::core::module_path!(),
+                                    around: ::core::module_path!(),
+                                    whole: ::core::concat!(
+                                        ::core::module_path!(), "::get::{{closure}}"
+                                    ),
+                                    position: ::core::concat!(
+                                        "@", ::core::line!(), ".", ::core::column!(),
+                                        ".8e68ce207d2e3002"
+                                    ),
+                                },
                                 || {},
-                                ::core::module_path!(),
-                                ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
                             );
                         __larder_key
                     };
@@ -258,7 +270,6 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                         });
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .tags(__larder_tags)
-                        .of_place(|| {})
                         .call(
                             __larder_rules,
                             move || async move {
@@ -343,11 +354,21 @@ fn a_sync_function() {
                             ::core::module_path!(),
                             "get",
                         );
-                        __larder_key
+                        __LARDER_SITE
                             .place(
+                                &mut __larder_key,
+                                &::larder::__private::Place {
+                                    module: ::core::module_path!(),
+                                    around: ::core::concat!(::core::module_path!(), "::get"),
+                                    whole: ::core::concat!(
+                                        ::core::module_path!(), "::get::call::{{closure}}"
+                                    ),
+                                    position: ::core::concat!(
+                                        "@", ::core::line!(), ".", ::core::column!(),
+                                        ".453063b4669d4031"
+                                    ),
+                                },
                                 || {},
-                                ::core::concat!(::core::module_path!(), "::get"),
-                                ::core::concat!(::core::module_path!(), "::get::call::{{closure}}"),
                             );
                         __larder_key.arg(&id);
                         __larder_key
@@ -370,7 +391,6 @@ fn a_sync_function() {
                         .unless(|user| user.id == 0);
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .skip_if(id > 3)
-                        .of_place(|| {})
                         .call_sync(
                             __larder_rules,
                             move || -> Result<User, DbError> {
@@ -426,6 +446,8 @@ fn a_property() {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
                         let mut __larder_key = ::larder::__private::KeyBuf::new();
                         (&::larder::__private::Field(&self.id)).push(&mut __larder_key);
+                        enum __LarderHere {}
+                        __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                         __larder_key
                     };
                     let __larder_shape = {
@@ -441,7 +463,6 @@ fn a_property() {
                         .absent(::larder::__private::absent(__larder_shape));
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .skip_if(self.closed)
-                        .of_instance(|| {})
                         .call(
                             __larder_rules,
                             move || async move {

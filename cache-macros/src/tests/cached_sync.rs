@@ -66,11 +66,21 @@ fn a_free_function() {
                             ::core::module_path!(),
                             "fib",
                         );
-                        __larder_key
+                        __LARDER_SITE
                             .place(
+                                &mut __larder_key,
+                                &::larder::__private::Place {
+                                    module: ::core::module_path!(),
+                                    around: ::core::concat!(::core::module_path!(), "::fib"),
+                                    whole: ::core::concat!(
+                                        ::core::module_path!(), "::fib::call::{{closure}}"
+                                    ),
+                                    position: ::core::concat!(
+                                        "@", ::core::line!(), ".", ::core::column!(),
+                                        ".3b301b0ab2ae5aa8"
+                                    ),
+                                },
                                 || {},
-                                ::core::concat!(::core::module_path!(), "::fib"),
-                                ::core::concat!(::core::module_path!(), "::fib::call::{{closure}}"),
                             );
                         __larder_key.arg(&n);
                         __larder_key
@@ -86,7 +96,6 @@ fn a_free_function() {
                         ::larder::__private::local(),
                     );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                        .of_place(|| {})
                         .call_sync(
                             __larder_rules,
                             move || -> u64 {
@@ -159,11 +168,21 @@ fn a_method() {
                             ::core::module_path!(),
                             "total",
                         );
-                        __larder_key
+                        __LARDER_SITE
                             .place(
+                                &mut __larder_key,
+                                &::larder::__private::Place {
+                                    module: ::core::module_path!(),
+                                    around: ::core::module_path!(),
+                                    whole: ::core::concat!(
+                                        ::core::module_path!(), "::total::{{closure}}"
+                                    ),
+                                    position: ::core::concat!(
+                                        "@", ::core::line!(), ".", ::core::column!(),
+                                        ".b5dd0bab146c7b3d"
+                                    ),
+                                },
                                 || {},
-                                ::core::module_path!(),
-                                ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
                             );
                         __larder_key
                     };
@@ -178,7 +197,6 @@ fn a_method() {
                         ::larder::__private::local(),
                     );
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                        .of_place(|| {})
                         .call_sync(
                             __larder_rules,
                             move || -> u64 {
@@ -230,11 +248,21 @@ fn an_associated_function() {
                             ::core::module_path!(),
                             "total",
                         );
-                        __larder_key
+                        __LARDER_SITE
                             .place(
+                                &mut __larder_key,
+                                &::larder::__private::Place {
+                                    module: ::core::module_path!(),
+                                    around: ::core::module_path!(),
+                                    whole: ::core::concat!(
+                                        ::core::module_path!(), "::total::{{closure}}"
+                                    ),
+                                    position: ::core::concat!(
+                                        "@", ::core::line!(), ".", ::core::column!(),
+                                        ".d178d3f92323d47b"
+                                    ),
+                                },
                                 || {},
-                                ::core::module_path!(),
-                                ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
                             );
                         __larder_key.arg(&__larder_arg0);
                         __larder_key
@@ -251,7 +279,6 @@ fn an_associated_function() {
                     );
                     ::larder::__private::wait(
                         ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                            .of_place(|| {})
                             .call_sync(
                                 __larder_rules,
                                 move || -> u64 {

@@ -38,6 +38,8 @@ fn an_operation_of_a_model() {
                 let __larder_key = {
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
                     __larder_key.literal("shop:user:list:");
+                    enum __LarderHere {}
+                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                     __larder_key.arg(&page);
                     __larder_key
                 };
@@ -50,7 +52,6 @@ fn an_operation_of_a_model() {
                     ::larder::__private::remote(__larder_shape),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .of_instance(|| {})
                     .call(
                         __larder_rules,
                         move || async move {

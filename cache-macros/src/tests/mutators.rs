@@ -23,16 +23,23 @@ fn evict_calls_keys_patterns_and_tags() {
         &expect![[r#"
             /// Updates.
             pub async fn update_user(db: &Db, id: u64, patch: Patch) -> Result<User, DbError> {
+                enum __LarderHere {}
                 let __larder_evictions = ::larder::__private::Evictions::new();
                 let __larder_evictions = __larder_evictions.call(get_user(db, id));
                 let __larder_evictions = __larder_evictions
-                    .key({
-                        use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut __larder_key = ::larder::__private::KeyBuf::new();
-                        __larder_key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                        __larder_key
-                    });
+                    .key_around::<
+                        __LarderHere,
+                        _,
+                    >(
+                        {
+                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                            let mut __larder_key = ::larder::__private::KeyBuf::new();
+                            __larder_key.literal("user:");
+                            (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                            __larder_key
+                        },
+                        || {},
+                    );
                 let __larder_evictions = __larder_evictions
                     .pattern({
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
@@ -84,13 +91,20 @@ fn evict_by_the_result() {
         &expect![[r#"
             impl Type {
                 async fn create(&self, user: User) -> Result<User, DbError> {
+                    enum __LarderHere {}
                     let __larder_evictions = ::larder::__private::Evictions::named("people");
                     let __larder_evictions = __larder_evictions
-                        .key({
-                            let mut __larder_key = ::larder::__private::KeyBuf::new();
-                            __larder_key.literal("users");
-                            __larder_key
-                        });
+                        .key_around::<
+                            __LarderHere,
+                            _,
+                        >(
+                            {
+                                let mut __larder_key = ::larder::__private::KeyBuf::new();
+                                __larder_key.literal("users");
+                                __larder_key
+                            },
+                            || {},
+                        );
                     #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
                     let __larder_output = async move {
                         if false {
@@ -111,14 +125,20 @@ fn evict_by_the_result() {
                         ::core::option::Option::Some(result) => {
                             __larder_evictions
                                 .call(self.get(result.id))
-                                .key({
-                                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                                    __larder_key.literal("user:");
-                                    (&::larder::__private::Field(&result.id))
-                                        .push(&mut __larder_key);
-                                    __larder_key
-                                })
+                                .key_around::<
+                                    __LarderHere,
+                                    _,
+                                >(
+                                    {
+                                        use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                                        __larder_key.literal("user:");
+                                        (&::larder::__private::Field(&result.id))
+                                            .push(&mut __larder_key);
+                                        __larder_key
+                                    },
+                                    || {},
+                                )
                         }
                         ::core::option::Option::None => __larder_evictions,
                     };
@@ -287,15 +307,22 @@ fn evict_only_after_an_ok() {
         },
         &expect![[r#"
             async fn update(id: u64) -> Result<(), DbError> {
+                enum __LarderHere {}
                 let __larder_evictions = ::larder::__private::Evictions::new().held();
                 let __larder_evictions = __larder_evictions
-                    .key({
-                        use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut __larder_key = ::larder::__private::KeyBuf::new();
-                        __larder_key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                        __larder_key
-                    });
+                    .key_around::<
+                        __LarderHere,
+                        _,
+                    >(
+                        {
+                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                            let mut __larder_key = ::larder::__private::KeyBuf::new();
+                            __larder_key.literal("user:");
+                            (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                            __larder_key
+                        },
+                        || {},
+                    );
                 #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
                 let __larder_output = async move {
                     if false {
@@ -344,6 +371,7 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
         },
         &expect![[r#"
             fn save(db: &Db, user: User) -> Result<Saved, DbError> {
+                enum __LarderHere {}
                 let __larder_evictions = ::larder::__private::Evictions::new().held();
                 let __larder_evictions = __larder_evictions
                     .tag({
@@ -384,16 +412,22 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
                                 true => {
                                     __larder_evictions
                                         .call(get(&user.team, result.id))
-                                        .key({
-                                            use ::larder::__private::{PushDisplay as _, PushExact as _};
-                                            let mut __larder_key = ::larder::__private::KeyBuf::new();
-                                            __larder_key.literal("user:");
-                                            __larder_key.literal(__larder_piece0.as_str());
-                                            __larder_key.literal(":");
-                                            (&::larder::__private::Field(&result.id))
-                                                .push(&mut __larder_key);
-                                            __larder_key
-                                        })
+                                        .key_around::<
+                                            __LarderHere,
+                                            _,
+                                        >(
+                                            {
+                                                use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                                let mut __larder_key = ::larder::__private::KeyBuf::new();
+                                                __larder_key.literal("user:");
+                                                __larder_key.literal(__larder_piece0.as_str());
+                                                __larder_key.literal(":");
+                                                (&::larder::__private::Field(&result.id))
+                                                    .push(&mut __larder_key);
+                                                __larder_key
+                                            },
+                                            || {},
+                                        )
                                 }
                                 false => __larder_evictions.none(),
                             }

@@ -126,7 +126,7 @@ impl<T: Named> Service<T> {
 }
 
 #[tokio::test]
-async fn a_template_serves_one_of_them() {
+async fn templates_tell_them_apart() {
     let cache = install("instances-template");
     let (first, second) = (Service::<First>(PhantomData), Service::<Second>(PhantomData));
     for _ in 0..2 {
@@ -144,14 +144,17 @@ async fn a_template_serves_one_of_them() {
         assert_eq!([first.named().await, second.named().await], ["First", "Second"]);
         assert_eq!([first.for_all().await, second.for_all().await], ["all", "all"]);
     }
-    // The first one has the entry, the second reads and writes nothing, whatever it is told.
+    // Each has an entry of its own, in whatever cache.
     assert_eq!(first.name().peek().await.unwrap().as_deref(), Some("First"));
     let other = Cache::builder().build().unwrap();
-    assert!(second.name().peek().await.is_err());
-    assert!(second.name().put("mixed up".to_owned()).await.is_err());
-    assert!(second.name().cache(&other).put("mixed up".to_owned()).await.is_err());
-    assert!(second.name().evict().await.unwrap_err().to_string().contains("`{Self}`"));
-    assert_eq!(cache.get::<String>("name").await.unwrap().as_deref(), Some("First"));
+    second.name().cache(&other).put("other".to_owned()).await.unwrap();
+    assert_eq!(first.name().cache(&other).peek().await.unwrap(), None);
+    assert_eq!(second.name().peek().await.unwrap().as_deref(), Some("Second"));
+    assert!(second.name().evict().await.unwrap());
+    assert_eq!(first.name().peek().await.unwrap().as_deref(), Some("First"));
+    // Nobody else has the bare text, unless the function says that it is everybody's.
+    assert_eq!(cache.get::<String>("name").await.unwrap(), None);
+    assert_eq!(cache.get::<String>("for-all").await.unwrap().as_deref(), Some("all"));
 }
 
 #[tokio::test]
