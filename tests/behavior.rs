@@ -48,6 +48,8 @@ mod gated;
 mod health;
 #[path = "behavior/health_redis.rs"]
 mod health_redis;
+#[path = "behavior/hit_rate.rs"]
+mod hit_rate;
 #[path = "behavior/hostile_bytes.rs"]
 mod hostile_bytes;
 #[path = "behavior/invalidation_list.rs"]
@@ -60,6 +62,8 @@ mod management;
 mod management_scopes;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/memory_weights.rs"]
+mod memory_weights;
 #[path = "behavior/monitor.rs"]
 mod monitor;
 #[path = "behavior/negative.rs"]

@@ -167,6 +167,8 @@ pub(crate) type Erased = Entry<dyn Value>;
 pub(crate) trait Value: Any + Send + Sync {
     /// An entry that differs from the value's own in its life alone.
     fn again(&self, entry: &Erased, life: Lifetime) -> Stored;
+    /// The type's name, if it may own memory of its own.
+    fn owner(&self) -> Option<&'static str>;
 }
 
 impl<V: CacheValue> Value for V {
@@ -175,6 +177,10 @@ impl<V: CacheValue> Value for V {
         let again = Entry { life, marks: Marks::new(&life), stamps, key, value: self.clone() };
         again.touch(entry.read());
         Arc::new(again)
+    }
+
+    fn owner(&self) -> Option<&'static str> {
+        std::mem::needs_drop::<V>().then(std::any::type_name::<V>)
     }
 }
 
@@ -193,6 +199,11 @@ impl Erased {
     #[inline]
     pub(crate) fn any(&self) -> &dyn Any {
         &self.value
+    }
+
+    /// The name of the value's type, if it may own memory of its own.
+    pub(crate) fn owner(&self) -> Option<&'static str> {
+        self.value.owner()
     }
 
     /// The same with another life. Calls the value's `Clone`: not under a lock.

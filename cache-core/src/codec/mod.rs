@@ -8,6 +8,7 @@
 //! | `bounded` | bytes are believed neither lengths nor depth |
 //! | `schema` | what tells one type's bytes from another's |
 //! | `forge` | values as an attacker makes them, for tests |
+//! | `heap` | how much a value holds on the heap |
 //! | `compression`, `seal`, `keys` | smaller; whole and in its place; unreadable for others |
 
 mod bounded;
@@ -17,6 +18,7 @@ mod envelope;
 #[cfg(feature = "testing")]
 mod forge;
 mod format;
+mod heap;
 #[cfg(feature = "encryption")]
 mod keys;
 mod schema;
@@ -54,6 +56,14 @@ struct Table {
     encode: fn(&dyn Any, Codec) -> Result<Vec<u8>, String>,
     decode: fn(&[u8], Codec, Frame) -> Option<Stored>,
     fingerprint: fn(Codec) -> u64,
+    heap: fn(&dyn Any) -> u64,
+}
+
+impl Coder {
+    /// What the value holds on the heap, estimated; 0 for a value of another type.
+    pub(crate) fn heap(self, value: &dyn Any) -> u64 {
+        (self.0.heap)(value)
+    }
 }
 
 impl std::fmt::Debug for Coder {
@@ -123,6 +133,7 @@ pub(crate) fn coder<V: RemoteValue>() -> Coder {
                 encode: encode::<V>,
                 decode: decode::<V>,
                 fingerprint: |codec| schema::of::<V>(codec).fingerprint,
+                heap: |value| value.downcast_ref::<V>().map_or(0, heap::of),
             }
         },
     )

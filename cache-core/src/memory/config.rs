@@ -79,7 +79,10 @@ impl Capacity {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Eviction {
-    /// CLOCK-Pro with a ghost list, by `quick_cache`: scan-resistant, and the cheapest hit.
+    /// What was used last, or what is used most, whichever has more hits: an approximation of LRU, or
+    /// TinyLFU's admission (Einziger, Friedman, Manes: "TinyLFU", 2017). A small simulation over a part of
+    /// the keys decides between them while the cache runs (Waldspurger and others: "Cache Modeling and
+    /// Optimization using Miniature Simulations", 2017). An inserted value is always kept for a while.
     #[default]
     Auto,
     /// Least recently used, exact, by `moka`.
@@ -113,16 +116,21 @@ impl Memory {
     ///
     /// - the entry itself: the value's `size_of`, its times and generations;
     /// - its key's text, and 16 for each of its tags;
-    /// - what the engine needs for it, an average of what was measured: 150 (`Auto`), 270 (`Lru`,
+    /// - what the engine needs for it, an average of what was measured: 110 (`Auto`), 270 (`Lru`,
     ///   `Lfu`) or 190 (`Ttl`);
-    /// - what the value's [`weigher`](Self::weigher) says.
+    /// - what the value holds on the heap, as its [`weigher`](Self::weigher) says. Without a weigher,
+    ///   larder measures the value through `serde` (texts, byte strings, and the elements of lists and
+    ///   maps), if the value may go to a remote tier; of `local` values it knows `String`, `Vec<u8>`,
+    ///   `Vec<String>`, `Bytes`, `Box` and `Arc` of text and bytes, and `Option` of text and bytes. A
+    ///   value of any other type that may own memory is counted without it, and larder warns once.
     ///
-    /// What a value holds on the heap (a `String`'s text, a `Vec`'s items) can't be seen from
-    /// outside: it counts only by a weigher. What the allocator loses to rounding is not counted.
+    /// A measurement is an estimate: spare capacity, padding and what the allocator loses to rounding are
+    /// not counted, and it visits the whole value at each insert. Write a weigher for large values of
+    /// many parts.
     ///
     /// An entry that is heavier than the whole bound is not kept, and nothing makes room for it.
     /// `Auto` and `Ttl` split the tier into shards of at least 4 MiB; an entry that is heavier than
-    /// a shard (for `Auto`, than 97 % of one) is not kept. `Lru` and `Lfu` keep none of 4 GiB.
+    /// a shard is not kept. `Lru` and `Lfu` keep none of 4 GiB.
     ///
     /// Zero is refused by [`build`](crate::Builder::build).
     pub const fn max_bytes(bytes: u64) -> Self {
@@ -146,8 +154,9 @@ impl Memory {
     }
 
     /// How many bytes a value of this type holds beyond its own `size_of`, usually on the heap.
-    /// One for each type; a second one for a type replaces the first. Default: none, which counts
-    /// as 0.
+    /// One for each type; a second one for a type replaces the first. Default: larder's own measurement
+    /// in a tier that is bounded by bytes (see [`max_bytes`](Self::max_bytes)), 0 in one that is bounded by
+    /// entries.
     ///
     /// The type is that of the cached value: `T` where a function returns `Result<T, E>`, but
     /// `Option<T>` where it returns that.

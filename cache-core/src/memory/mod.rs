@@ -3,9 +3,12 @@
 //! Owns entries while they are in memory. It knows nothing of freshness policy, tickets (beyond
 //! demanding a [`Permit`]) or the remote tier.
 
+#[cfg_attr(shuttle, allow(dead_code))]
+mod auto;
 mod config;
 mod gone;
 mod identity;
+#[cfg(feature = "moka")]
 mod ledger;
 #[cfg(shuttle)]
 mod model;
@@ -13,14 +16,13 @@ mod model;
 mod moka;
 #[cfg(feature = "moka")]
 mod parked;
-#[cfg_attr(shuttle, allow(dead_code))]
-mod quick;
 mod schedule;
 mod sweeper;
 #[cfg_attr(shuttle, allow(dead_code))]
 mod ttl;
 mod weight;
 
+use std::any::TypeId;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use config::{Capacity, Eviction, Memory};
@@ -29,6 +31,7 @@ pub(crate) use sweeper::Sweep;
 
 use crate::Error;
 use crate::clock::Timestamp;
+use crate::codec::Coder;
 use crate::entry::{Erased, Stored};
 use crate::invalidation::Permit;
 use crate::key::KeyId;
@@ -71,7 +74,7 @@ trait Engine {
 /// The memory tier of one cache.
 pub(crate) struct MemoryTier {
     kind: Kind,
-    weighers: weight::Weighers,
+    scales: weight::Scales,
     schedule: schedule::Schedule,
     eviction: Eviction,
     capacity: Mutex<Capacity>,
@@ -80,7 +83,7 @@ pub(crate) struct MemoryTier {
 
 enum Kind {
     #[cfg_attr(shuttle, allow(dead_code))]
-    Quick(quick::Quick),
+    Auto(auto::Auto),
     #[cfg_attr(shuttle, allow(dead_code))]
     Ttl(ttl::Ttl),
     #[cfg(feature = "moka")]
@@ -108,15 +111,17 @@ impl MemoryTier {
         let kind = Kind::Model(model::Model::default());
         #[cfg(not(shuttle))]
         let kind = match config.eviction {
-            Eviction::Auto => Kind::Quick(quick::Quick::new(config.bound)),
+            Eviction::Auto => Kind::Auto(auto::Auto::new(config.bound)),
             Eviction::Ttl => Kind::Ttl(ttl::Ttl::new(config.bound)),
             #[cfg(feature = "moka")]
             Eviction::Lru | Eviction::Lfu => Kind::Moka(moka::Moka::new(config, signals)),
         };
         let schedule = schedule::Schedule::new(config.sweep_every);
-        let (weighers, signals) = (config.weighers.clone(), Arc::clone(signals));
+        let measures = matches!(config.bound, Capacity::Bytes(_));
+        let scales = weight::Scales::new(config.weighers.clone(), measures);
+        let signals = Arc::clone(signals);
         let (eviction, capacity) = (config.eviction, Mutex::new(config.bound));
-        Ok(Self { kind, weighers, schedule, eviction, capacity, signals })
+        Ok(Self { kind, scales, schedule, eviction, capacity, signals })
     }
 
     pub(crate) fn eviction(&self) -> Eviction {
@@ -147,7 +152,7 @@ impl MemoryTier {
 
     fn engine(&self) -> &dyn Engine {
         match &self.kind {
-            Kind::Quick(quick) => quick,
+            Kind::Auto(auto) => auto,
             Kind::Ttl(ttl) => ttl,
             #[cfg(feature = "moka")]
             Kind::Moka(moka) => moka,
@@ -164,7 +169,7 @@ impl MemoryTier {
         let mut found = None;
         let mut visit = |entry: &Erased| found = look.take().map(|look| look(entry));
         match &self.kind {
-            Kind::Quick(quick) => quick.look(id, &mut visit),
+            Kind::Auto(auto) => auto.look(id, &mut visit),
             Kind::Ttl(ttl) => ttl.look(id, &mut visit),
             #[cfg(feature = "moka")]
             Kind::Moka(moka) => moka.look(id, &mut visit),
@@ -178,17 +183,22 @@ impl MemoryTier {
         self.engine().get(id)
     }
 
-    /// Calls the user's weigher: not under a lock.
+    /// Values of this type can be weighed by their coder.
+    pub(crate) fn learn(&self, kind: TypeId, coder: Coder) {
+        self.scales.learn(kind, coder);
+    }
+
+    /// Calls the user's code: not under a lock.
     pub(crate) fn weigh(&self, entry: &Stored) -> Weighed {
         let overhead = match &self.kind {
-            Kind::Quick(_) => quick::OVERHEAD,
+            Kind::Auto(_) => auto::OVERHEAD,
             Kind::Ttl(_) => ttl::OVERHEAD,
             #[cfg(feature = "moka")]
             Kind::Moka(_) => moka::OVERHEAD,
             #[cfg(shuttle)]
             Kind::Model(_) => 0,
         };
-        let weight = self.weighers.weigh(entry) + overhead;
+        let weight = self.scales.weigh(entry) + overhead;
         Weighed { entry: Arc::clone(entry), weight }
     }
 

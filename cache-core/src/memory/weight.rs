@@ -1,13 +1,19 @@
 //! What an entry weighs, in bytes.
 //!
-//! The entry's own allocation is seen here; what its value holds on the heap only the user knows.
+//! The entry's own allocation is seen here. What its value holds on the heap is the answer of the first that
+//! knows: the user's weigher; serde, for a value that may go to a remote tier; a list of plain types.
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use bytes::Bytes;
+
+use crate::Error;
+use crate::codec::Coder;
 use crate::entry::Erased;
+use crate::registry::complain;
 
 /// The two counts beside the contents of an `Arc`.
 const ARC: usize = 2 * size_of::<usize>();
@@ -29,19 +35,99 @@ impl Weighers {
         let erased = move |value: &dyn Any| value.downcast_ref().map_or(0, &weigh);
         self.0.insert(TypeId::of::<V>(), Arc::new(erased));
     }
-
-    /// All that an entry takes, but for what the engine needs to hold it. Calls the user's code:
-    /// not under a lock.
-    pub(super) fn weigh(&self, entry: &Erased) -> u64 {
-        let own = ARC + size_of_val(entry);
-        let own = own + entry.key.len() + size_of_val(&*entry.stamps.tags);
-        let beyond = self.0.get(&entry.any().type_id()).map_or(0, |weigh| weigh(entry.any()));
-        beyond.saturating_add(own as u64).min(HEAVIEST)
-    }
 }
 
 impl fmt::Debug for Weighers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} weighers", self.0.len())
     }
+}
+
+/// Weighs the entries of one tier.
+pub(super) struct Scales {
+    weighers: Weighers,
+    /// Whether weights bound the tier: only then are values measured that nobody wrote a weigher for.
+    measures: bool,
+    /// How to measure the types that serde knows, as they are met. As many as the program has types.
+    coders: RwLock<BTreeMap<TypeId, Coder>>,
+}
+
+impl Scales {
+    pub(super) fn new(weighers: Weighers, measures: bool) -> Self {
+        Self { weighers, measures, coders: RwLock::default() }
+    }
+
+    /// Values of this type can be measured by serde.
+    pub(super) fn learn(&self, kind: TypeId, coder: Coder) {
+        if !self.measures || self.coder(kind).is_some() {
+            return;
+        }
+        self.coders.write().unwrap_or_else(PoisonError::into_inner).insert(kind, coder);
+    }
+
+    fn coder(&self, kind: TypeId) -> Option<Coder> {
+        self.coders.read().unwrap_or_else(PoisonError::into_inner).get(&kind).copied()
+    }
+
+    /// All that an entry takes, but for what the engine needs to hold it. Calls the user's code:
+    /// not under a lock.
+    pub(super) fn weigh(&self, entry: &Erased) -> u64 {
+        let own = ARC + size_of_val(entry);
+        let own = own + entry.key.len() + size_of_val(&*entry.stamps.tags);
+        self.heap(entry).saturating_add(own as u64).min(HEAVIEST)
+    }
+
+    fn heap(&self, entry: &Erased) -> u64 {
+        let value = entry.any();
+        let kind = value.type_id();
+        if let Some(weigh) = self.weighers.0.get(&kind) {
+            return weigh(value);
+        }
+        if !self.measures {
+            return 0;
+        }
+        let measured = self.coder(kind).map(|coder| coder.heap(value));
+        measured.or_else(|| of_plain_type(value)).unwrap_or_else(|| {
+            if let Some(owner) = entry.owner() {
+                unweighed(owner);
+            }
+            0
+        })
+    }
+}
+
+/// The heap of types that are often cached and need no serde.
+fn of_plain_type(value: &dyn Any) -> Option<u64> {
+    macro_rules! first {
+        ($($kind:ty => $len:expr),* $(,)?) => {
+            $(if let Some(value) = value.downcast_ref::<$kind>() {
+                let len: fn(&$kind) -> usize = $len;
+                return Some(len(value) as u64);
+            })*
+        };
+    }
+    first!(
+        String => String::capacity,
+        Box<str> => |text| text.len(),
+        Arc<str> => |text| ARC + text.len(),
+        Arc<String> => |text| ARC + size_of::<String>() + text.capacity(),
+        Vec<u8> => Vec::capacity,
+        Box<[u8]> => |bytes| bytes.len(),
+        Arc<[u8]> => |bytes| ARC + bytes.len(),
+        Arc<Vec<u8>> => |bytes| ARC + size_of::<Vec<u8>>() + bytes.capacity(),
+        Bytes => Bytes::len,
+        Vec<String> => |texts| texts.iter().map(|text| size_of::<String>() + text.capacity()).sum(),
+        Option<String> => |text| text.as_ref().map_or(0, String::capacity),
+        Option<Vec<u8>> => |bytes| bytes.as_ref().map_or(0, Vec::capacity),
+    );
+    None
+}
+
+#[cold]
+fn unweighed(owner: &str) {
+    let message = format!(
+        "`{owner}` may hold memory that `max_bytes` can't see: it counts as its own size alone; add \
+         `Memory::weigher(|value: &{owner}| ..)`, or leave out `local` so that serde can measure it"
+    );
+    complain("the bound in bytes is not kept for all values", &Error::config("memory", message));
 }

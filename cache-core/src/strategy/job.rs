@@ -1,5 +1,6 @@
 //! One read with all that it needs to know.
 
+use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,6 +110,7 @@ impl Inner {
         ttl: Option<Duration>,
         cost: Duration,
     ) -> Stored {
+        self.learn_weight(TypeId::of::<V>(), plan);
         let ttl = ttl.map(|ttl| jittered(ttl, plan.policy.jitter, &self.chance));
         let life = Lifetime { cost, ..Lifetime::new(self.clock.now(), ttl, &plan.policy) };
         let stamps = ticket.stamps.clone();
@@ -119,5 +121,12 @@ impl Inner {
             key: plan.key.as_str().into(),
             value,
         })
+    }
+
+    /// The memory tier is to know how values of this type are weighed, before it weighs one.
+    pub(super) fn learn_weight(&self, kind: TypeId, plan: &Plan) {
+        if let (Some(memory), Some(coder)) = (&self.memory, plan.codec) {
+            memory.learn(kind, coder);
+        }
     }
 }

@@ -235,8 +235,9 @@ impl Inner {
         let read = self.clock.now();
         let frame = Frame { life, stamps, key: plan.key.as_str().into(), read };
         let entry = opened.decode(frame);
-        if entry.is_none() {
-            self.misread(plan, Foreign::Damaged);
+        match &entry {
+            Some(entry) => self.learn_weight(entry.any().type_id(), plan),
+            None => self.misread(plan, Foreign::Damaged),
         }
         Ok(Found { entry, mark, unmarked })
     }

@@ -1,0 +1,205 @@
+//! The default engine: keeps what was used last or what is used most, whichever has more hits.
+//!
+//! No single rule is good everywhere. Recency (LRU) fails on scans and on loops that are larger than the
+//! tier; frequency (TinyLFU) holds on to a set of keys that nobody asks for any more. So each shard can
+//! do both ([`arena`]), and a small simulation finds out which of them suits the keys of today
+//! ([`contest`]).
+
+mod arena;
+mod contest;
+mod sketch;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use self::arena::{Arena, Mode};
+use self::contest::Contest;
+use super::config::Capacity;
+use super::{Engine, Gone};
+use crate::entry::{Erased, Stored};
+use crate::key::KeyId;
+
+/// Bytes for each entry beside its own: its slot, its place in the table, its counters. Vectors and
+/// tables double as they grow.
+pub(super) const OVERHEAD: u64 = 110;
+/// A shard that is bounded by entries is not smaller than this: hashes spread keys unevenly, and the
+/// fewer keys a shard has, the more of its part of the bound is idle or lacking.
+const SMALLEST_ENTRIES: u64 = 2048;
+/// A shard that is bounded by bytes is not smaller than this: no entry is heavier than its shard.
+const SMALLEST_BYTES: u64 = 4 << 20;
+/// How many slots are read under one lock when all are visited.
+const CHUNK: usize = 64;
+
+type Shard = Arena<Stored>;
+
+pub(super) struct Auto {
+    shards: Box<[RwLock<Shard>]>,
+    contest: Contest,
+    evicted: AtomicU64,
+}
+
+impl Auto {
+    pub(super) fn new(bound: Capacity) -> Self {
+        let (whole, smallest) = match bound {
+            Capacity::Entries(entries) => (entries, SMALLEST_ENTRIES),
+            Capacity::Bytes(bytes) => (bytes, SMALLEST_BYTES),
+        };
+        let parallel = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        let shards = 1 << (whole / smallest).clamp(1, parallel * 4).ilog2();
+        let part = bound.split(shards);
+        let shard = |_| RwLock::new(Shard::new(part, Mode::Recency));
+        Self {
+            shards: (0..shards).map(shard).collect(),
+            contest: Contest::new(bound),
+            evicted: AtomicU64::new(0),
+        }
+    }
+
+    /// By bits of the identity that the table does not use.
+    #[inline]
+    fn shard(&self, id: KeyId) -> &RwLock<Shard> {
+        #[allow(clippy::cast_possible_truncation)]
+        let index = (id.0 >> 64) as usize & (self.shards.len() - 1);
+        &self.shards[index]
+    }
+
+    #[inline]
+    fn read(&self, id: KeyId) -> RwLockReadGuard<'_, Shard> {
+        read(self.shard(id))
+    }
+
+    fn write(&self, id: KeyId) -> RwLockWriteGuard<'_, Shard> {
+        write(self.shard(id))
+    }
+
+    fn sum(&self, of: impl Fn(&Shard) -> u64) -> u64 {
+        self.shards.iter().map(|shard| of(&read(shard))).sum()
+    }
+
+    fn removed(&self, id: KeyId, entry: Option<Stored>) -> Gone {
+        if entry.is_some() {
+            self.contest.removed(id);
+        }
+        Gone::own(entry)
+    }
+}
+
+fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+    shard.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine for Auto {
+    #[inline]
+    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
+        let shard = self.read(id);
+        let Some(slot) = shard.find(id) else { return };
+        let Some(entry) = slot.value() else { return };
+        shard.touch(slot);
+        let weight = slot.weight();
+        look(entry);
+        drop(shard);
+        if self.contest.takes_hits(id) {
+            self.contest.used(id, weight);
+        }
+    }
+
+    fn get(&self, id: KeyId) -> Option<Stored> {
+        self.read(id).find(id)?.value().map(Arc::clone)
+    }
+
+    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone {
+        let mut shard = self.write(id);
+        shard.switch(self.contest.mode());
+        let displaced = shard.insert(id, entry, weight);
+        let tight = shard.is_tight();
+        drop(shard);
+        if tight {
+            self.contest.begin();
+        }
+        if displaced.replaced.is_none() {
+            self.contest.inserted(id, weight);
+        }
+        let mut gone = Gone::own(displaced.replaced);
+        self.evicted.fetch_add(displaced.evicted.len() as u64, Ordering::Relaxed);
+        displaced.evicted.into_iter().for_each(|entry| gone.add(entry));
+        gone
+    }
+
+    fn remove(&self, id: KeyId) -> Gone {
+        let removed = self.write(id).remove(id);
+        self.removed(id, removed)
+    }
+
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+        let mut shard = self.write(id);
+        let found = shard.find(id).and_then(|slot| slot.value());
+        let same = found.is_some_and(|found| Arc::ptr_eq(found, entry));
+        let removed = if same { shard.remove(id) } else { None };
+        drop(shard);
+        self.removed(id, removed)
+    }
+
+    fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
+        for shard in &self.shards {
+            let mut shard = write(shard);
+            let out = shard.ids().filter(|(_, entry)| !keep(entry));
+            let out: Vec<KeyId> = out.map(|(id, _)| id).collect();
+            let mut gone = Gone::default();
+            for id in &out {
+                shard.remove(*id).into_iter().for_each(|entry| gone.add(entry));
+            }
+            drop(shard);
+            drop(gone);
+            out.into_iter().for_each(|id| self.contest.removed(id));
+        }
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(KeyId, &Stored)) {
+        for shard in &self.shards {
+            let mut next = Some(0);
+            while let Some(start) = next {
+                let chunk: Vec<(KeyId, Stored)> = {
+                    let shard = read(shard);
+                    let (taken, after) = shard.chunk(start, CHUNK);
+                    next = after;
+                    taken.map(|(id, entry)| (id, Arc::clone(entry))).collect()
+                };
+                chunk.iter().for_each(|(id, entry)| visit(*id, entry));
+            }
+        }
+    }
+
+    fn len(&self) -> u64 {
+        self.sum(|shard| shard.len() as u64)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.sum(Shard::bytes)
+    }
+
+    fn evictions(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    fn shards(&self) -> u64 {
+        self.shards.len() as u64
+    }
+
+    fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+        let part = bound.split(self.shards());
+        let mut gone = Gone::default();
+        for shard in &self.shards {
+            let out = write(shard).resize(part);
+            self.evicted.fetch_add(out.len() as u64, Ordering::Relaxed);
+            out.into_iter().for_each(|entry| gone.add(entry));
+        }
+        self.contest.resize(bound);
+        Ok(gone)
+    }
+}
