@@ -162,6 +162,7 @@ mutant generation-own-tag $generation 's/self\.tag\(name\)\.moved\.fetch_add\(1,
 mutant generation-own-space $generation 's/self\.moved\.fetch_add\(1, Ordering::AcqRel\);//'
 mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
 mutant generation-before-the-load $lookup 's/ticket\.stamp\(found\.space, &found\.tags\);//'
+mutant generation-of-what-was-owed $remote/evict.rs 's/self\.generations\.learn_tag\(&tag, generation\);//' 's/self\.generations\.learn_space\(generation\);//'
 mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
 mutant generation-for-a-put $put 's/self\.stamp_writes\(&mut begun\)\.await;/let _ = \&mut begun;/'
 
@@ -215,6 +216,8 @@ mutant owed-by-an-overtaken-put $put 's/Some\(_\) => self\.evict_replaced\(plan\
 mutant owed-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
 mutant owed-by-an-overtaken-refresh $store 's/if !overtaken\.here\s+&& fill/if !overtaken.here\n                    \&\& !replaces\n                    \&\& fill/'
 mutant owed-by-a-failed-refresh $store 's/drop\(remote\.owing\(&entry\.key\)\);/let _ = remote;/'
+mutant owed-comes-before-the-turn-to-write $store 's/let writing = async \{/let writing = async {\n            self.before_write(remote, \&entry.key, || ()).await?;/' 's/match self\.before_write\(remote, &entry\.key, aside\)\.await \{/match Ok::<_, BackendError>(()) {/'
+mutant owed-is-taken-back-in-turn $store 's/overtaken && self\.take_back\(remote, &entry\.key\)\.await/overtaken \&\& false \&\& self.take_back(remote, \&entry.key).await/'
 mutant owed-is-waited-for-in-turn $remote/settle.rs 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
 
 # Leases.
@@ -228,6 +231,9 @@ mutant lease-given-back $lease 's/let _ = remote\.abort\(&key, token\)\.await;/l
 mutant lease-revoked-by-patterns $remote/pattern.rs 's/leases\.revoke\(&places, cursor\)\.await\?\.next;/{ let _ = (leases, \&places, cursor); None };/'
 mutant lease-stolen-by-refresh $load 's/steal: self\.is_refresh\(\) \|\|/steal:/'
 mutant lease-renewed $lease 's/self\.inner\.clock\.sleep_until\(next\)\.await;/std::future::pending::<()>().await;/'
+mutant lease-ends-with-its-load $lease 's/self\.term\.min\(left\)/self.term/'
+mutant lease-successor-is-waited-for $load 's/saturating_mul\(OTHERS\)/saturating_mul(OTHERS - OTHERS + 1)/'
+mutant lease-late-and-unanswered-forgets $store 's/is_some_and\(Lease::is_late\)/is_some_and(|_| false)/'
 mutant lease-checked-by-the-store $memory 's/let holds = store\.holds\(&write\.key, token\);\s+if holds/let holds = true;\n            let _ = token;\n            if holds/'
 mutant lease-outlasts-its-time $memory 's/let holds = store\.holds\(&write\.key, token\);\s+if holds/let holds = store.holds(\&write.key, token) \&\& now < store.leases[\&write.key].until;\n            if holds/'
 mutant lease-ended-by-remove $memory 's/store\.leases\.remove\(\*key\);//'

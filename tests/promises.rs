@@ -33,6 +33,8 @@ mod p3_generations;
 mod p4_one_load;
 #[path = "promises/p5_dropped.rs"]
 mod p5_dropped;
+#[path = "promises/p5_hung_elsewhere.rs"]
+mod p5_hung_elsewhere;
 #[path = "promises/p5_in_odd_runtimes.rs"]
 mod p5_in_odd_runtimes;
 #[path = "promises/p5_nobody_stranded.rs"]
@@ -41,6 +43,8 @@ mod p5_nobody_stranded;
 mod p6_hits_in_an_outage;
 #[path = "support/process.rs"]
 mod process;
+#[path = "promises/p6_wait_order.rs"]
+mod p6_wait_order;
 #[path = "promises/tiers.rs"]
 mod tiers;
 #[path = "promises/yielding.rs"]

@@ -272,8 +272,8 @@ async fn who_takes_over_from_another_process_has_twice_the_time() {
     assert_eq!(origin.reads(), 2, "the late load of the second is what all the others have");
 }
 
-/// Nor does anybody wait for it for longer than that: who has waited loads, and keeps what it got in
-/// its own memory.
+/// Nor does anybody wait for it for longer than that: one of those who wait takes over, and what the hung one brings is
+/// fenced.
 #[tokio::test]
 async fn nobody_waits_for_another_process_longer_than_a_lease() {
     let clock = Clock::manual();
@@ -295,6 +295,8 @@ async fn nobody_waits_for_another_process_longer_than_a_lease() {
     assert_eq!(origin.reads(), 2);
     origin.release(1);
     soon(hung).await.unwrap();
+    landed(&one).await;
+    assert_eq!(one.stats().fenced, 1);
 }
 
 /// A thread that hangs in a sync function does not hold up the others for longer than the lease.

@@ -93,6 +93,27 @@ async fn a_leader_that_is_killed_is_replaced() {
     assert!(server.cli(&["--scan", "--pattern", "*~lease*"]).is_empty(), "no lease is left");
 }
 
+/// The same where the lease is shorter than three seconds, and the time of those who wait would be over before the lease of
+/// the one that was killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_with_a_short_lease_that_is_killed_is_replaced_by_one() {
+    let (server, origin) = (Server::start(), Origin::new());
+    origin.change(7, 70);
+    let mut members = fleet(&origin, &server, 4);
+    // They are all there before the first begins.
+    members.iter_mut().for_each(|member| assert_eq!(member.ask("loads"), "0"));
+    assert_eq!(members[0].ask("hang-brief 7"), "loading");
+    members[1..].iter_mut().for_each(|member| member.tell("brief 7"));
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    members.remove(0).kill();
+    let mut loads = 0;
+    for member in &mut members {
+        assert!(member.hear().starts_with("70 "), "the value as it is");
+        loads += member.ask("loads").parse::<u64>().unwrap();
+    }
+    assert_eq!(loads, 1, "one of them, for all");
+}
+
 /// A process is cut off from Redis while others evict: it serves what it has, and nothing old once it is
 /// back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,6 +59,15 @@ async fn item(origin: &Path, takes: Duration, id: u64) -> u64 {
     version.parse().unwrap_or(0)
 }
 
+/// The same with a lease that is shorter than the three seconds after which one that nobody renews is free.
+#[cached(key = "brief:{id}", ttl = "1h", lease = "1s", cache = "fleet", skip(origin, takes))]
+async fn brief(origin: &Path, takes: Duration, id: u64) -> u64 {
+    LOADS.fetch_add(1, Ordering::SeqCst);
+    let version = std::fs::read_to_string(origin.join(id.to_string())).unwrap_or_default();
+    tokio::time::sleep(takes).await;
+    version.parse().unwrap_or(0)
+}
+
 fn micros() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
 }
@@ -79,13 +88,18 @@ pub(crate) async fn live(role: &str) {
                 let read = get(number(1)).await;
                 format!("{} {:?}", read.value, read.source)
             }
+            "brief" => {
+                let read = brief(&origin, Duration::from_millis(1), number(1)).traced().await;
+                format!("{} {:?}", read.value, read.source)
+            }
             "evict" => {
                 let began = micros();
                 let evicted = cache.remove(&format!("item:{}", number(1))).await;
                 format!("{} {began} {}", evicted.is_ok(), micros())
             }
             "watch" => watch(&origin, number(1)).await.to_string(),
-            "hang" => hang(&origin, number(1)).await,
+            "hang" => hang(&origin, number(1), false).await,
+            "hang-brief" => hang(&origin, number(1), true).await,
             "storm" => storm(&origin, number(1), number(2)).await,
             "loads" => LOADS.load(Ordering::SeqCst).to_string(),
             _ => panic!("not understood: {words:?}"),
@@ -112,10 +126,15 @@ async fn watch(origin: &Path, id: u64) -> u128 {
 }
 
 /// Begins a load that does not end.
-async fn hang(origin: &Path, id: u64) -> String {
+async fn hang(origin: &Path, id: u64, short: bool) -> String {
     let before = LOADS.load(Ordering::SeqCst);
-    let origin = origin.to_owned();
-    tokio::spawn(async move { item(&origin, Duration::from_secs(3600), id).await });
+    let (origin, takes) = (origin.to_owned(), Duration::from_secs(3600));
+    tokio::spawn(async move {
+        match short {
+            true => brief(&origin, takes, id).await,
+            false => item(&origin, takes, id).await,
+        }
+    });
     eventually("it loads", async || LOADS.load(Ordering::SeqCst) > before).await;
     "loading".to_owned()
 }

@@ -29,6 +29,8 @@ pub(crate) struct Lease {
     takeovers: u32,
     waited: bool,
     held: bool,
+    /// How long its load may take.
+    until: Timestamp,
 }
 
 /// What came of asking for a lease.
@@ -49,7 +51,7 @@ pub(crate) struct Ask {
     pub(crate) generation: u64,
     /// Whether to take it from another holder.
     pub(crate) steal: bool,
-    /// How long to wait for another holder.
+    /// How long to wait for other holders.
     pub(crate) until: Timestamp,
     /// How long the load may take.
     pub(crate) lease: Duration,
@@ -76,6 +78,7 @@ impl Lease {
             takeovers: 0,
             waited: false,
             held: true,
+            until: Timestamp::NEVER,
         };
         let mut pause = FIRST_PAUSE;
         loop {
@@ -121,14 +124,20 @@ impl Lease {
         self.token
     }
 
-    /// Runs the load, renewing the lease meanwhile, but not beyond `until`: a load that hangs is to
-    /// lose it.
-    pub(crate) async fn during<T>(&self, until: Timestamp, load: impl Future<Output = T>) -> T {
+    /// Runs the load, and renews the lease meanwhile. The lease ends at `until`, or soon after it: another process
+    /// then takes it from a load that hangs.
+    pub(crate) async fn during<T>(&mut self, until: Timestamp, load: impl Future<Output = T>) -> T {
+        self.until = until;
         tokio::select! {
             biased;
             done = load => done,
             never = self.renewing(until) => match never {},
         }
+    }
+
+    /// Whether the load took longer than it may: another process may have taken over.
+    pub(crate) fn is_late(&self) -> bool {
+        self.inner.clock.now() >= self.until
     }
 
     /// Never ends: the load does.
@@ -141,7 +150,13 @@ impl Lease {
                 return std::future::pending().await;
             }
             self.inner.clock.sleep_until(next).await;
-            if let Ok(false) = remote.renew(&self.key, self.token, self.term).await {
+            // A whole term could end after `until`. Then processes that asked when this load began would see a lease
+            // that is still held after they have waited for the load's whole time.
+            let left = until.since(self.inner.clock.now()).unwrap_or(self.term);
+            if left.is_zero() {
+                return std::future::pending().await;
+            }
+            if let Ok(false) = remote.renew(&self.key, self.token, self.term.min(left)).await {
                 // Lost: an eviction came, or another process leads. The commit will be refused.
                 return std::future::pending().await;
             }

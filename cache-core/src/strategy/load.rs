@@ -21,6 +21,10 @@ use crate::{Cached, Error, Source};
 /// Values that another process stored but this one can't use are replaced after so many.
 const USELESS: usize = 2;
 
+/// So many times the policy's lease a process waits for others: for one whose load hangs, and for the one that takes over
+/// from it, which has twice the time.
+const OTHERS: u32 = 3;
+
 /// A failure of the cache on its way to those who waited: each makes an error of its own of it.
 pub(super) struct Refusal(pub(super) Error);
 
@@ -59,7 +63,7 @@ where
         M: FnOnce() -> F,
         F: Future<Output = S::Output>,
     {
-        let fill = match boxed(|| self.leave(&lead, &mut ticket, &missing, purpose)).await {
+        let mut fill = match boxed(|| self.leave(&lead, &mut ticket, &missing, purpose)).await {
             Leave::To(fill) => fill,
             Leave::Served(entry) => {
                 let hit = self.hit(&mut lead, Arc::clone(&entry), Source::Remote, purpose);
@@ -79,7 +83,7 @@ where
         let (began, stopwatch) = (self.inner.clock.now(), self.inner.clock.stopwatch());
         let elsewhere = fill.held().map_or(0, Lease::takeovers);
         let until = lead.begin(began, self.plan.policy.lease, elsewhere);
-        let output = match fill.held() {
+        let output = match fill.held_mut() {
             Some(lease) => boxed(|| lease.during(until, start())).await,
             None => boxed(start).await,
         };
@@ -139,13 +143,14 @@ where
         }
         let now = inner.clock.now();
         let patient = plan.policy.stampede == Stampede::Fleet || self.is_refresh();
+        let others = now.after(plan.policy.lease.saturating_mul(OTHERS));
         // Whoever waits for this flight waits for the other process too, and gives up after this one.
-        lead.begin(now.after(plan.policy.lease), plan.policy.lease, 0);
+        lead.begin(if patient { others } else { now }, plan.policy.lease, 0);
         let mut ask = Ask {
             seen: missing.mark,
             generation: ticket.stamps.newest(),
             steal: self.is_refresh() || lead.took_over() || missing.unmarked,
-            until: if patient { now.after(plan.policy.lease) } else { now },
+            until: if patient { others } else { now },
             lease: plan.policy.lease,
         };
         for useless in 0..=USELESS {

@@ -9,7 +9,7 @@ use crate::cache::Inner;
 use crate::codec::Coder;
 use crate::entry::{Lifetime, Stored};
 use crate::error::Discreet;
-use crate::hierarchy::{Lease, Trying, Writing};
+use crate::hierarchy::{Lease, Remote, Trying, Undone, Writing};
 use crate::invalidation::{Committed, Overtaken, Reach, Ticket};
 use crate::key::KeyId;
 use crate::observe::Cause;
@@ -134,17 +134,27 @@ impl Inner {
         let token = lease.as_ref().map(Lease::token);
         let writing = Writing { bytes, ttl, announce: replaces, depends };
         let writing = async {
-            match &seat {
+            let stored = match &seat {
                 // Leases are each key's own, and so are the writes under them.
                 Some(seat) if token.is_none() => seat.write(&entry.key, writing).await,
                 seat => {
                     seat.iter().for_each(|seat| seat.waits());
                     remote.write(&entry.key, writing, token).await
                 }
-            }
+            };
+            let stored = stored?;
+            let overtaken = stored && token.is_none() && !committed.is_alive();
+            let taken_back = overtaken && self.take_back(remote, &entry.key).await;
+            Ok((stored, taken_back))
         };
         let aside = || seat.as_ref().map(Seat::aside);
-        let written = committed.write(replaces, writing, aside).await;
+        let written = match self.before_write(remote, &entry.key, aside).await {
+            Ok(()) => committed.write(replaces, writing, aside).await,
+            Err(error) => {
+                drop(writing);
+                Some(Err(error))
+            }
+        };
         drop(seat);
         if replaces && !(committed.is_alive() && self.holds_no_other(entry)) {
             // A read may have taken the value that was to be replaced from the remote tier while this ran: if an
@@ -155,10 +165,17 @@ impl Inner {
         match written {
             Some(Err(error)) => {
                 self.counters.of(site).remote_errors();
+                if lease.as_ref().is_some_and(Lease::is_late) {
+                    // Another process may have taken over, and what that one stores is what the fleet has.
+                    self.refused(site, entry);
+                }
                 return Err(error.into());
             }
-            Some(Ok(true)) => {
+            Some(Ok((true, taken_back))) => {
                 self.counters.of(site).remote_stores();
+                if taken_back {
+                    unsure.settle();
+                }
                 if let Some(lease) = lease {
                     lease.spent();
                     // An eviction that had been there before would have ended the lease: it comes later, and
@@ -166,15 +183,10 @@ impl Inner {
                     unsure.settle();
                 }
             }
-            Some(Ok(false)) => {
+            Some(Ok((false, _))) => {
                 // The lease was lost: an eviction came in another process, or another leader. Whichever
                 // it was, what was loaded here is not what the fleet has.
-                self.fenced(site, &entry.key);
-                if let Some(memory) = &self.memory
-                    && self.fences.reclaim(KeyId::of(&entry.key), entry, memory)
-                {
-                    self.signals.left(Cause::Elsewhere, 1, [&*entry.key]);
-                }
+                self.refused(site, entry);
                 self.replaced_in_vain(&entry.key, replaces).await?;
                 unsure.settle();
             }
@@ -188,10 +200,41 @@ impl Inner {
         Ok(())
     }
 
+    /// What is owed comes first: while the write has its turn, an eviction that is owed may wait for it. What `aside`
+    /// gives is held meanwhile: another item of the batch may have its turn.
+    async fn before_write<A>(
+        &self,
+        remote: &Arc<Remote>,
+        key: &str,
+        aside: impl FnOnce() -> A,
+    ) -> Result<(), BackendError> {
+        if !remote.hinders_write(key) {
+            return Ok(());
+        }
+        let _aside = aside();
+        remote.before_write(key).await
+    }
+
+    /// A change came while a value was stored without a lease: the value goes. The write still has its turn, or this could
+    /// remove what the next one stores. Says whether it is done.
+    async fn take_back(&self, remote: &Remote, key: &str) -> bool {
+        remote.evict(Undone::Keys(vec![key.to_owned()]), None).await.is_ok()
+    }
+
     /// What was loaded is not stored: an eviction came.
     pub(crate) fn fenced(&self, site: Option<&'static Site>, key: &str) {
         self.counters.of(site).fenced();
         tracing::debug!(cache = self.signals.cache, key, "larder: an eviction came: not stored");
+    }
+
+    /// The store has not taken what was loaded, or may not have: memory does not keep it either.
+    fn refused(&self, site: Option<&'static Site>, entry: &Stored) {
+        self.fenced(site, &entry.key);
+        if let Some(memory) = &self.memory
+            && self.fences.reclaim(KeyId::of(&entry.key), entry, memory)
+        {
+            self.signals.left(Cause::Elsewhere, 1, [&*entry.key]);
+        }
     }
 
     /// Whether memory has the entry, or nothing, under its key.
@@ -235,6 +278,13 @@ impl Fill {
 
     /// The lease that it is held by.
     pub(super) fn held(&self) -> Option<&Lease> {
+        match self {
+            Self::Leased(_, lease) => Some(lease),
+            Self::Memory | Self::Failed(_) | Self::Plain(_) => None,
+        }
+    }
+
+    pub(super) fn held_mut(&mut self) -> Option<&mut Lease> {
         match self {
             Self::Leased(_, lease) => Some(lease),
             Self::Memory | Self::Failed(_) | Self::Plain(_) => None,

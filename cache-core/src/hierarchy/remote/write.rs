@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Remote;
 use super::evict::worst;
-use super::settle::unsettled;
 use crate::BackendError;
 use crate::backend::{MARK, Write};
 use crate::codec::Envelope;
@@ -23,7 +22,23 @@ pub(crate) struct Writing {
 }
 
 impl Remote {
-    /// Stores a value; under a lease only if that still holds. Says whether it was stored.
+    /// Carries out what is owed, for a write of `key` that has not taken its turn yet.
+    ///
+    /// The order of waits is: what is owed, then the turn to write a key, then the store. What is owed waits for the
+    /// writes that have their turn; a write that waited for it in its turn would close a circle.
+    pub(crate) async fn before_write(self: &Arc<Self>, key: &str) -> Result<(), BackendError> {
+        let settled = self.settled(Concern::Keys(&[key])).await;
+        self.signals.tell_changes();
+        settled
+    }
+
+    /// Whether a write of `key` would have to wait for what is owed.
+    pub(crate) fn hinders_write(&self, key: &str) -> bool {
+        self.owed.hinders(Concern::Keys(&[key]))
+    }
+
+    /// Stores a value; under a lease only if that still holds. Says whether it was stored. Called in the key's turn,
+    /// after [`before_write`](Self::before_write).
     pub(crate) async fn write(
         self: &Arc<Self>,
         key: &str,
@@ -33,7 +48,7 @@ impl Remote {
         let Writing { bytes, ttl, announce, depends } = write;
         let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
         let notice = announce.then(|| self.notice(Message::Keys(vec![key.to_owned()])));
-        let (notice, concern) = (notice.as_ref(), Concern::Keys(&[key]));
+        let notice = notice.as_ref();
         let writes = std::slice::from_ref(&write);
         let writing = async {
             match (lease, self.backend.leases()) {
@@ -42,7 +57,9 @@ impl Remote {
             }
         };
         let writing = async { tokio::join!(writing, self.prolong(&depends, ttl)).0 };
-        self.guarded(concern, writing).await
+        let written = self.tried(writing).await;
+        self.signals.tell_changes();
+        written
     }
 
     /// The generations that an entry depends on, by where they lie.
@@ -65,28 +82,9 @@ impl Remote {
 
     /// As [`write`](Self::write) without leases, of many in one request: what came of each.
     pub(crate) async fn write_each(
-        self: &Arc<Self>,
+        &self,
         writes: Vec<(String, Writing)>,
     ) -> Vec<Result<(), BackendError>> {
-        let keys: Vec<&str> = writes.iter().map(|(key, _)| key.as_str()).collect();
-        let mut outcome = match self.free(&keys).await {
-            Ok(free) => {
-                free.into_iter().map(|free| if free { Ok(()) } else { Err(unsettled()) }).collect()
-            }
-            Err(error) => vec![Err(error); keys.len()],
-        };
-        let free = writes.into_iter().zip(&outcome).filter(|(_, outcome)| outcome.is_ok());
-        let free: Vec<_> = free.map(|(write, _)| write).collect();
-        if !free.is_empty() {
-            let mut stored = self.write_free(free).await.into_iter();
-            let places = outcome.iter_mut().filter(|outcome| outcome.is_ok());
-            places.zip(&mut stored).for_each(|(outcome, stored)| *outcome = stored);
-        }
-        self.signals.tell_changes();
-        outcome
-    }
-
-    async fn write_free(&self, writes: Vec<(String, Writing)>) -> Vec<Result<(), BackendError>> {
         let announced = writes.iter().filter(|(_, write)| write.announce);
         let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
         let longest = writes.iter().filter_map(|(_, write)| write.ttl).max();
@@ -107,7 +105,9 @@ impl Remote {
             (outcome, ()) = tokio::join!(set, self.prolong(&depends, longest));
             worst(outcome.iter().filter_map(|one| one.as_ref().err())).map_or(Ok(()), Err)
         };
-        match self.tried(storing).await {
+        let stored = self.tried(storing).await;
+        self.signals.tell_changes();
+        match stored {
             Err(error) if outcome.is_empty() => vec![Err(error); writes.len()],
             _ => outcome,
         }

@@ -1,0 +1,208 @@
+//! P5 across processes: a load that hangs in one process, or whose process is killed, is replaced by one load of the
+//! others, and what it brings late is stored nowhere.
+
+use std::time::Duration;
+
+use larder::{Cache, Clock, Policy};
+use tokio::task::JoinHandle;
+
+use crate::gated::At::{After, Before};
+use crate::gated::Gated;
+use crate::origin::{Origin, landed, last, soon, turns};
+
+/// Below the three seconds after which a lease that nobody renews is free, and above.
+const LEASES: [Duration; 5] = [
+    Duration::from_millis(30),
+    Duration::from_millis(200),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+];
+
+fn reader(cache: &Cache, origin: &Origin, lease: Duration) -> JoinHandle<u64> {
+    let (cache, origin) = (cache.clone(), origin.clone());
+    let policy = Policy::new().ttl(Duration::from_secs(3_600)).lease(lease);
+    tokio::spawn(async move {
+        let load = || async move { Ok::<_, ()>(origin.read().await) };
+        cache.get_or_load_with("row", policy, load).await.unwrap()
+    })
+}
+
+/// Lets `span` pass in steps of a millisecond, or of a hundredth where that is more.
+async fn pass(clock: &Clock, span: Duration) {
+    let (until, step) = (clock.now().after(span), (span / 100).max(Duration::from_millis(1)));
+    while clock.now() < until {
+        clock.advance(step.min(until.since(clock.now()).unwrap_or(step)));
+        turns().await;
+    }
+}
+
+async fn found(cache: &Cache) -> Option<u64> {
+    soon(cache.get("row")).await.unwrap()
+}
+
+/// The second process asks while the first one's lease lasts, early or late: it takes over when the time of the first is
+/// over, and both agree on what it brings.
+#[tokio::test]
+async fn what_a_load_brings_that_hung_in_another_process_is_fenced() {
+    for lease in LEASES {
+        for (asks_at, memory) in [(0, true), (1, true), (10, false), (50, true), (95, false)] {
+            let what = format!("lease {lease:?}, asked after {asks_at} %, memory: {memory}");
+            let clock = Clock::manual();
+            let gated = Gated::leased(&clock);
+            let build = |gated: &Gated| match memory {
+                true => gated.cache(&clock),
+                false => gated.cache_without_memory(&clock),
+            };
+            let (one, two, origin) = (build(&gated), build(&gated.another()), Origin::at(&clock));
+            origin.hold(1);
+            let hung = reader(&one, &origin, lease);
+            origin.held().await;
+            origin.set(2);
+            pass(&clock, lease * asks_at / 100).await;
+            let second = reader(&two, &origin, lease);
+            turns().await;
+            assert_eq!(origin.reads(), 1, "{what}: it waits");
+            // A pause between two looks at the store may pass before it sees that the lease is over.
+            pass(&clock, lease * (100 - asks_at) / 100 + Duration::from_millis(380)).await;
+            assert_eq!(soon(second).await.unwrap(), 2, "{what}");
+            pass(&clock, lease * 6).await;
+            origin.release(1);
+            assert_eq!(soon(hung).await.unwrap(), 1, "{what}: it is its caller's");
+            landed(&one).await;
+            turns().await;
+            assert_eq!(one.stats().fenced, 1, "{what}");
+            assert_eq!((found(&one).await, found(&two).await), (Some(2), Some(2)), "{what}");
+            assert_eq!(origin.reads(), 2, "{what}");
+        }
+    }
+}
+
+/// The same where the one who takes over is yet to end when the late result comes.
+#[tokio::test]
+async fn what_a_load_brings_that_hung_is_fenced_before_its_successor_ends() {
+    for lease in LEASES {
+        let clock = Clock::manual();
+        let gated = Gated::leased(&clock);
+        let (one, two) = (gated.cache(&clock), gated.another().cache(&clock));
+        let origin = Origin::at(&clock);
+        origin.hold(2);
+        let hung = reader(&one, &origin, lease);
+        origin.held().await;
+        origin.set(2);
+        let second = reader(&two, &origin, lease);
+        pass(&clock, lease + Duration::from_millis(380)).await;
+        origin.held().await;
+        // The first of those who wait is let go first.
+        origin.release(1);
+        assert_eq!(soon(hung).await.unwrap(), 1, "{lease:?}");
+        turns().await;
+        assert_eq!(found(&one).await, None, "{lease:?}: the late result is stored nowhere");
+        origin.release(1);
+        assert_eq!(soon(second).await.unwrap(), 2, "{lease:?}");
+        turns().await;
+        assert_eq!((found(&one).await, found(&two).await), (Some(2), Some(2)), "{lease:?}");
+    }
+}
+
+/// Nor is it kept in memory where the store does not say what came of it.
+#[tokio::test]
+async fn a_late_result_whose_store_fails_is_not_kept() {
+    let lease = Duration::from_millis(200);
+    for (late, kept) in [(true, None), (false, Some(1))] {
+        let clock = Clock::manual();
+        let gated = Gated::leased(&clock);
+        let (one, two) = (gated.cache(&clock), gated.another().cache(&clock));
+        let origin = Origin::at(&clock);
+        origin.hold(1);
+        let hung = reader(&one, &origin, lease);
+        origin.held().await;
+        origin.set(2);
+        if late {
+            let second = reader(&two, &origin, lease);
+            pass(&clock, lease * 3).await;
+            assert_eq!(soon(second).await.unwrap(), 2);
+        }
+        gated.set_down(true);
+        origin.release(1);
+        assert_eq!(soon(hung).await.unwrap(), 1);
+        landed(&one).await;
+        turns().await;
+        gated.set_down(false);
+        clock.advance(Duration::from_secs(2));
+        let expected = if late { Some(2) } else { kept };
+        assert_eq!(found(&one).await, expected, "late: {late}");
+    }
+}
+
+/// The process that loads is killed: exactly one of those who wait takes over, whenever each of them came, and however
+/// long its load takes within the time that it has.
+#[tokio::test]
+async fn one_process_takes_over_from_one_that_was_killed() {
+    for lease in LEASES {
+        // In tenths of a lease: when it is killed, and how long the next load takes.
+        for (killed, takes) in [(0, 0), (4, 5), (9, 0), (9, 9), (9, 15)] {
+            let what = format!("lease {lease:?}, killed at {killed}, the next takes {takes}");
+            let clock = Clock::manual();
+            let gated = Gated::leased(&clock);
+            let origin = Origin::at(&clock);
+            let others: Vec<_> = (0..3).map(|_| gated.another().cache(&clock)).collect();
+            origin.hold(1);
+            let leader = reader(&gated.cache(&clock), &origin, lease);
+            origin.held().await;
+            let slow = |cache: &Cache| {
+                let (cache, origin, clock) = (cache.clone(), origin.clone(), clock.clone());
+                let policy = Policy::new().ttl(Duration::from_secs(3_600)).lease(lease);
+                tokio::spawn(async move {
+                    let load = || async move {
+                        let read = origin.read().await;
+                        last(&clock, lease * takes / 10).await;
+                        Ok::<_, ()>(read)
+                    };
+                    cache.get_or_load_with("row", policy, load).await.unwrap()
+                })
+            };
+            let mut waiting = vec![slow(&others[0])];
+            pass(&clock, lease * killed / 10).await;
+            waiting.push(slow(&others[1]));
+            // From here on nothing of it arrives any more: neither a renewal nor what gives its lease back.
+            let (_renewals, _end) = (gated.hold(Before("renew")), gated.hold(Before("abort")));
+            let _stored = gated.hold(Before("commit"));
+            pass(&clock, lease / 20).await;
+            waiting.push(slow(&others[2]));
+            pass(&clock, lease * 3 + Duration::from_millis(800)).await;
+            for (number, waiting) in waiting.into_iter().enumerate() {
+                assert!(waiting.is_finished(), "{what}: {number} waits");
+                assert_eq!(waiting.await.unwrap(), 1, "{what}: {number}");
+            }
+            assert_eq!(origin.reads(), 2, "{what}");
+            leader.abort();
+        }
+    }
+}
+
+/// What is asked for while the answer that grants the lease is under way is within its time, too.
+#[tokio::test]
+async fn a_slow_answer_does_not_lengthen_a_lease_beyond_those_who_wait() {
+    let lease = Duration::from_secs(2);
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (one, two) = (gated.cache(&clock), gated.another().cache(&clock));
+    let origin = Origin::at(&clock);
+    origin.hold(1);
+    let granted = gated.hold(After("acquire"));
+    let hung = reader(&one, &origin, lease);
+    granted.arrived().await;
+    let second = reader(&two, &origin, lease);
+    pass(&clock, Duration::from_millis(100)).await;
+    granted.open();
+    origin.held().await;
+    origin.set(2);
+    pass(&clock, lease + Duration::from_millis(380)).await;
+    assert_eq!(soon(second).await.unwrap(), 2);
+    origin.release(1);
+    soon(hung).await.unwrap();
+    turns().await;
+    assert_eq!((found(&one).await, found(&two).await), (Some(2), Some(2)));
+    assert_eq!(origin.reads(), 2);
+}
