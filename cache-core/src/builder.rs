@@ -11,7 +11,7 @@ use crate::codec::{Codec, Compression, Wire};
 #[cfg(feature = "encryption")]
 use crate::codec::{Keys, Seal};
 use crate::hierarchy::{BreakerLimits, Bus, Remote};
-use crate::invalidation::{Events, Fences, Generations};
+use crate::invalidation::{Events, Fences};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
 use crate::observe::{CacheListener, Counters, Moment, Signals};
@@ -251,17 +251,18 @@ impl Builder {
         signals: Arc<Signals>,
         instance: u64,
     ) -> Cache {
+        let generations = Arc::default();
         let inner = Inner {
             built: Moment::now(&self.clock),
             name: self.name,
             namespace: self.namespace,
             memory,
-            remote: remote.map(Remote::shared),
+            remote: remote.map(|remote| remote.teaching(&generations).shared()),
             default_ttl: DefaultTtl::new(self.default_ttl),
             clock: self.clock,
             fences: Fences::new(),
             flights: Flights::new(),
-            generations: Generations::default(),
+            generations,
             counters: Counters::new(),
             signals,
             instance,

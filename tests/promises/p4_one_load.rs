@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, MemoryBackend, cached};
+use larder::{Cache, Clock, MemoryBackend, Policy, cached};
 
 use crate::gated::At::Before;
 use crate::gated::Gated;
@@ -288,4 +288,61 @@ async fn a_load_that_knows_of_a_clear_is_joined() {
     soon(waiter).await.unwrap();
     notice.open();
     soon(clearing).await.unwrap().unwrap();
+}
+
+const TAGGED: Policy = Policy::new().tags(&["rows"]);
+
+/// An eviction of a generation fails, and is carried out later, in the background. This process knows the new generation
+/// from then on: a load that begins after it is joined, also if a read of another key asks the store for the generation
+/// meanwhile.
+#[tokio::test]
+async fn a_load_that_begins_after_an_owed_eviction_is_joined() {
+    for (clear, policy) in
+        [(false, TAGGED), (true, TAGGED), (false, TAGGED.local()), (true, TAGGED.local())]
+    {
+        let clock = Clock::manual();
+        let gated = Gated::leased(&clock);
+        let cache = gated.cache(&clock);
+        cache.insert_with("another", 1u64, TAGGED).await.unwrap();
+        gated.set_down(true);
+        match clear {
+            false => soon(cache.evict_tag("rows")).await.unwrap_err(),
+            true => soon(cache.clear()).await.unwrap_err(),
+        };
+        gated.set_down(false);
+        soon(async {
+            while gated.calls("bump") < 2 {
+                clock.advance(Duration::from_secs(1));
+                turns().await;
+            }
+        })
+        .await;
+        turns().await;
+        let origin = Origin::at(&clock);
+        origin.hold(1);
+        // The store does not tell the generation before the other read has asked for it.
+        let told = gated.hold(Before("generations"));
+        let read = || {
+            let (cache, origin) = (cache.clone(), origin.clone());
+            let load = || async move { Ok::<_, ()>(origin.read().await) };
+            tokio::spawn(async move { cache.get_or_load_with("row", policy, load).await })
+        };
+        let leader = read();
+        turns().await;
+        let other = tokio::spawn({
+            let cache = cache.clone();
+            async move { cache.insert_with("another", 2u64, TAGGED).await }
+        });
+        told.arrived().await;
+        told.open();
+        origin.held().await;
+        soon(other).await.unwrap().unwrap();
+        let waiter = read();
+        turns().await;
+        assert_eq!(origin.reads(), 1, "clear: {clear}, {policy:?}");
+        origin.release(1);
+        soon(leader).await.unwrap().unwrap();
+        soon(waiter).await.unwrap().unwrap();
+        assert_eq!(origin.reads(), 1, "clear: {clear}, {policy:?}");
+    }
 }

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::facts::{Evict, Facts, Load, Moment, NEVER, Read, USES};
+use super::facts::{Evict, Facts, Load, Moment, NEVER, Operation, Read, USES};
 use super::history::{How, Key, Outcome, Record, ValueId, What};
-use super::node::{Rules, tags};
+use super::node::{PATIENT, Rules, tags};
 use super::weather::{BUS_DELAY, BUS_NOTICE, HANG, LEASE, LOAD, OPERATION, Weather};
 
 /// A broken promise.
@@ -74,6 +74,9 @@ const UNASKED: u64 = 1_000 + LEASE + 1_000 + OPERATION;
 const PATIENCE: u64 = (1 + 2 + 4) * LEASE + 2 * LOAD + 20 * OPERATION;
 /// A write may be under way for so long. Its value lives for as much longer: only spans are stored, and no moments.
 const WRITTEN: u64 = 250;
+/// What waits for no load takes so long at most: some operations one after the other, and less than the patience with
+/// which one caller waits for another.
+const TIMELY: u64 = 4 * OPERATION;
 /// No value's time is over earlier.
 const FRESH: u64 = 230;
 /// How long after an eviction another process's flights may still be replaced.
@@ -91,7 +94,8 @@ pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> 
     checker.fleet(terms)?;
     checker.store(terms)?;
     checker.one_load(terms)?;
-    checker.nobody_stranded()
+    checker.nobody_stranded()?;
+    checker.timely()
 }
 
 struct Checker<'a> {
@@ -206,7 +210,8 @@ impl Checker<'_> {
             let nothing = self.facts.reads.values().find_map(|read| {
                 let found = read.ended.filter(|(_, outcome)| *outcome == Outcome::Nothing)?;
                 let asked = read.node == put.node && read.key == key && read.started > ended;
-                let fresh = found.0.at < ended.at + FRESH;
+                // Its time runs from when it came into memory, and it may have had to wait for other writes after that.
+                let fresh = found.0.at < put.started.at + FRESH;
                 (asked && fresh && !self.disturbed(put, key, found.0)).then_some((read, found.0))
             });
             if let Some((read, found)) = nothing {
@@ -251,9 +256,7 @@ impl Checker<'_> {
                 let what = format!("refresh {} got the older value {value}", read.id);
                 return Err(Violation::new("refresh", what, vec![read.started.order, ended.order]));
             }
-            // At the end of the caller's patience it may still be on its way to the store.
-            let stored = self.facts.operations.values().filter(|write| write.stored == Some(value));
-            let done = stored.filter_map(|write| write.applied).fold(ended, Moment::max);
+            let done = self.refresh_done(read, ended, value);
             for (later, found, older) in self.found() {
                 let after = later.node == read.node && later.key == read.key;
                 let unlinked = &self.facts.unlinked;
@@ -271,6 +274,28 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// When a refresh is done with the store. At the end of its caller's patience the value may still be on its way there.
+    /// Where the store then refuses it, or another change came first, what it was to replace is yet to be removed.
+    fn refresh_done(&self, read: &Read, ended: Moment, value: ValueId) -> Moment {
+        if ended.at < read.started.at + PATIENT {
+            return ended;
+        }
+        let operations = || self.facts.operations.values();
+        // Loads that may have read the older value end when the answer is there.
+        let answered = |operation: &Operation| operation.answered.unwrap_or(NEVER);
+        let stored = operations().filter(|write| write.stored == Some(value));
+        if let Some(answered) = stored.map(answered).max() {
+            return ended.max(answered);
+        }
+        let loaded = self.facts.loads.get(&value).map_or(NEVER, |load| load.ended);
+        let until = ended.at + 2 * OPERATION;
+        let removals = operations().filter(|removal| {
+            let under_way = loaded < removal.sent && removal.sent.at < until;
+            removal.name == "remove" && removal.node == read.node && under_way
+        });
+        removals.map(answered).fold(ended, Moment::max)
     }
 
     /// No value is served when its time is over, however it got where it was found.
@@ -549,6 +574,31 @@ impl Checker<'_> {
                 && evict.started.at <= load.began.at
                 && Facts::any(&self.facts.unlinked, load.node, evict.started.at, over())
         })
+    }
+
+    /// P6: where the store answers all that its node asks, what waits for no load is over within the time-outs of what it
+    /// asks for.
+    fn timely(&self) -> Result<(), Violation> {
+        let facts = self.facts;
+        let peeks = facts.reads.values().filter(|read| read.how == How::Peek);
+        let peeks = peeks.map(|read| (read.node, read.started, read.ended, TIMELY));
+        let evicts = facts.evicts.values();
+        let evicts = evicts.map(|evict| (evict.node, evict.started, evict.ended, TIMELY));
+        for (node, started, ended, bound) in peeks.chain(evicts) {
+            let until = ended.map_or(u64::MAX, |(ended, _)| ended.at);
+            let paused = Facts::any(&facts.paused, node, started.at, until);
+            let answers = facts.answers.get(&node).map_or(&[][..], Vec::as_slice);
+            let from = started.at.saturating_sub(OPERATION);
+            let failed = answers.iter().any(|(at, ok)| !ok && (from..=until).contains(&at.at));
+            if paused || failed || facts.killed.contains(&node) {
+                continue;
+            }
+            if until > started.at + bound {
+                let what = format!("what began at {} ms on node {node} took too long", started.at);
+                return Err(Violation::new("P6", what, vec![started.order]));
+            }
+        }
+        Ok(())
     }
 
     /// P5: everybody who waits gets an answer, and at the end nothing is left.

@@ -49,6 +49,7 @@ pub(crate) struct Operation {
     pub(crate) name: &'static str,
     pub(crate) sent: Moment,
     pub(crate) applied: Option<Moment>,
+    pub(crate) answered: Option<Moment>,
     pub(crate) stored: Option<ValueId>,
 }
 
@@ -148,7 +149,14 @@ impl Facts {
                 }
             }
             Event::Sent { operation, node, name } => {
-                let fact = Operation { node, name, sent: now, applied: None, stored: None };
+                let fact = Operation {
+                    node,
+                    name,
+                    sent: now,
+                    applied: None,
+                    answered: None,
+                    stored: None,
+                };
                 self.operations.insert(operation, fact);
             }
             Event::Applied { operation, stored } => {
@@ -157,7 +165,8 @@ impl Facts {
                 }
             }
             Event::Answered { operation, answer: answer @ (Answer::Ok | Answer::Failed) } => {
-                if let Some(operation) = self.operations.get(&operation) {
+                if let Some(operation) = self.operations.get_mut(&operation) {
+                    operation.answered = Some(now);
                     let answers = self.answers.entry(operation.node).or_default();
                     let ok = answer == Answer::Ok;
                     if !ok || USES.contains(&operation.name) {

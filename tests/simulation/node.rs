@@ -26,11 +26,14 @@ pub(crate) fn name(key: Key) -> String {
     format!("k{key}")
 }
 
+/// How long a caller of the function waits for its load where there is an old value, in milliseconds.
+pub(crate) const PATIENT: u64 = 60;
+
 static POLICY: Policy = Policy::new()
     .ttl(Duration::from_secs(3))
     .stale(Duration::from_secs(2))
     .stale_if_error(Duration::from_secs(5))
-    .soft_timeout(Duration::from_millis(60))
+    .soft_timeout(Duration::from_millis(PATIENT))
     .hard_timeout(Duration::from_secs(4))
     .lease(Duration::from_millis(LEASE))
     .tags(TAGS[CALLED as usize]);

@@ -60,7 +60,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) fences: Arc<Fences>,
     pub(crate) flights: Arc<Flights>,
-    pub(crate) generations: Generations,
+    pub(crate) generations: Arc<Generations>,
     pub(crate) counters: Counters,
     pub(crate) signals: Arc<Signals>,
     pub(crate) chance: Chance,

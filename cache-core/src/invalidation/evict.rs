@@ -172,8 +172,7 @@ impl Inner {
         // A read may take the old value from the remote tier before the bump arrives there.
         let _again = Finally(|| self.generations.bump_tag(tag));
         let bumped = remote.evict(Undone::Tag(tag.to_owned()), None).await;
-        let generation = bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
-        self.generations.learn_tag(tag, generation);
+        bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(())
     }
 
@@ -183,8 +182,7 @@ impl Inner {
         if let Some(remote) = &self.remote {
             let _again = Finally(|| self.generations.bump_space());
             let bumped = remote.evict(Undone::Space, None).await;
-            let generation = bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
-            self.generations.learn_space(generation);
+            bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         }
         // From here on nobody reads an old entry; what remains is to give the room back.
         let (_, killed) = self.forget_matching(&everything, Reach::All, Cause::Cleared);

@@ -176,7 +176,7 @@ where
         let (inner, policy) = (&self.inner, &self.plan.policy);
         let key = self.plan.flight::<S::Value>(self.id);
         let issue = || self.plan.ticket(inner, self.id);
-        let joining = (!self.is_refresh()).then_some(&inner.generations);
+        let joining = (!self.is_refresh()).then_some(&*inner.generations);
         inner.flights.join(key, joining, (inner.clock.now(), policy.lease), issue)
     }
 

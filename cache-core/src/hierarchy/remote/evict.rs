@@ -127,9 +127,16 @@ impl Remote {
             Some(Undone::Keys(keys)) => self.remove_now(keys, trying).await,
             Some(Undone::Pattern(pattern)) => self.remove_matching_now(&pattern, teller).await,
             Some(Undone::Tag(tag)) => {
-                self.bump_now(&self.tag_key(&tag), |new| Message::Tag(tag.clone(), new)).await
+                let message = |new| Message::Tag(tag.clone(), new);
+                let generation = self.bump_now(&self.tag_key(&tag), message).await?;
+                self.generations.learn_tag(&tag, generation);
+                Ok(generation)
             }
-            Some(Undone::Space) => self.bump_now(&self.space_key(), Message::Space).await,
+            Some(Undone::Space) => {
+                let generation = self.bump_now(&self.space_key(), Message::Space).await?;
+                self.generations.learn_space(generation);
+                Ok(generation)
+            }
             None => Ok(0),
         }
     }
@@ -155,6 +162,7 @@ impl Remote {
         Err(error)
     }
 
+    /// The new generation. This process hears of it in no other way: what the bus tells of its own evictions it ignores.
     async fn bump_now(
         &self,
         place: &str,

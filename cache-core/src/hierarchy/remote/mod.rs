@@ -18,6 +18,7 @@ use super::settler::Settler;
 use super::state::Record;
 use crate::backend::{Backend, Notice};
 use crate::clock::{Clock, Timestamp};
+use crate::invalidation::Generations;
 use crate::observe::Signals;
 use crate::{BackendError, BackendErrorKind, BreakerState};
 
@@ -37,6 +38,8 @@ pub(crate) struct Remote {
     trusts: Duration,
     /// So many bytes of a value are read at most.
     most: usize,
+    /// The cache's own: evictions that are carried out later move them on, too.
+    generations: Arc<Generations>,
     clock: Clock,
     signals: Arc<Signals>,
 }
@@ -69,6 +72,7 @@ impl Remote {
             settling: tokio::sync::Mutex::new(()),
             trusts: Duration::ZERO,
             most: usize::MAX,
+            generations: Arc::default(),
             clock: clock.clone(),
             signals: Arc::clone(signals),
         }
@@ -87,6 +91,11 @@ impl Remote {
     /// Of values that are longer no more is read than shows that they are.
     pub(crate) fn reading_at_most(self, most: usize) -> Self {
         Self { most, ..self }
+    }
+
+    /// The generations of the cache, which learn what its evictions make of them.
+    pub(crate) fn teaching(self, generations: &Arc<Generations>) -> Self {
+        Self { generations: Arc::clone(generations), ..self }
     }
 
     /// Shared from now on: what it owes is carried out in the background, too.
