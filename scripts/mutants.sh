@@ -150,6 +150,7 @@ mutant flight-is-joined $flight 's/return Role::Wait\(Arc::clone\(flight\)\);/le
 mutant flight-counts-tickets $flight 's/watch\.is_alive\(\) && generations/generations/'
 mutant flight-counts-generations $flight 's/watch\.is_alive\(\) && generations\.counts\(&watch\.stamps\)/{ let _ = generations; watch.is_alive() }/'
 mutant flight-is-restamped $find 's/lead\.restamp\(&ticket\.stamps\);\n        let found/let found/'
+mutant flight-older-than-a-strict-read $core/strategy/read.rs 's/let mut older = self\.is_strict\(\);/let mut older = self.is_strict() \&\& false;/'
 mutant flight-is-overdue $flight 's/&& now < flight\.overdue\(\)/\&\& (now < flight.overdue() || true)/'
 mutant flight-takeover-has-twice-the-time $flight 's/lease\.saturating_mul\(1 << takeovers\.min\(10\)\)/{ let _ = takeovers; lease }/'
 mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)promote\(inner, ticket, &entry, self\.plan\.site\);/drop(std::mem::replace(ticket, self.plan.ticket(inner, self.id)));\n$1promote(inner, ticket, &entry, self.plan.site);/'

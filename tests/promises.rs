@@ -29,6 +29,8 @@ mod p2_remote_races;
 mod p2_stress;
 #[path = "promises/p3_generations.rs"]
 mod p3_generations;
+#[path = "promises/p3_strict_reads.rs"]
+mod p3_strict_reads;
 #[path = "promises/p4_one_load.rs"]
 mod p4_one_load;
 #[path = "promises/p5_dropped.rs"]
@@ -41,10 +43,10 @@ mod p5_in_odd_runtimes;
 mod p5_nobody_stranded;
 #[path = "promises/p6_hits_in_an_outage.rs"]
 mod p6_hits_in_an_outage;
-#[path = "support/process.rs"]
-mod process;
 #[path = "promises/p6_wait_order.rs"]
 mod p6_wait_order;
+#[path = "support/process.rs"]
+mod process;
 #[path = "promises/tiers.rs"]
 mod tiers;
 #[path = "promises/yielding.rs"]

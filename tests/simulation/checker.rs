@@ -401,7 +401,8 @@ impl Checker<'_> {
                 if read.started.order > effective.order
                     && forbids(evict.what, read)
                     && self.is_older(value, evict)
-                    && read.started.at > self.told(evict, effective, read)
+                    && (self.is_strict(terms, read, ended)
+                        || read.started.at > self.told(evict, effective, read))
                     && !self.cut_off(evict, read, ended)
                     && !(terms.local[read.key as usize] && self.unheard(evict, read, ended))
                 {
@@ -412,6 +413,14 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the read asks a store that answers, and does not depend on the news.
+    fn is_strict(&self, terms: &Terms, read: &Read, ended: Moment) -> bool {
+        let from = read.started.at.saturating_sub(LEFT_ALONE);
+        let answers = self.facts.answers.get(&read.node).map_or(&[][..], Vec::as_slice);
+        let failed = answers.iter().any(|(at, ok)| !ok && (from..=ended.at).contains(&at.at));
+        self.facts.strict.contains(&read.node) && !terms.local[read.key as usize] && !failed
     }
 
     /// When the node that reads must know of the eviction.

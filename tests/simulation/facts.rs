@@ -81,6 +81,8 @@ pub(crate) struct Facts {
     /// When a use of the tier was answered, and when anything failed (which is false).
     pub(crate) answers: BTreeMap<Node, Vec<(Moment, bool)>>,
     pub(crate) killed: BTreeSet<Node>,
+    /// Those whose reads ask the store for everything.
+    pub(crate) strict: BTreeSet<Node>,
     pub(crate) rest: Vec<(Node, u64)>,
 }
 
@@ -193,6 +195,9 @@ impl Facts {
             Event::Resumed { node } => Self::close(&mut self.paused, node, now.at),
             Event::Killed { node } => {
                 self.killed.insert(node);
+            }
+            Event::Strict { node } => {
+                self.strict.insert(node);
             }
             Event::Rest { node, in_flight } => self.rest.push((node, in_flight)),
             Event::Answered { answer: Answer::Dropped, .. }

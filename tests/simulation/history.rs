@@ -90,6 +90,10 @@ pub(crate) enum Event {
         evict: u64,
         outcome: Outcome,
     },
+    /// A node without a memory tier, which asks for the generations with each read.
+    Strict {
+        node: Node,
+    },
     /// An operation of the remote tier left a node.
     Sent {
         operation: u64,

@@ -75,9 +75,13 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
         // Half of the runs as they were: each read asks for its generations.
         let trusts = *chance.pick(&[0, 0, 500, 3_600_000]);
         let builder = builder.trust_tags(Duration::from_millis(trusts));
-        let builder = match chance.among(0..5) {
-            0 => builder.no_memory(),
-            _ => builder.memory(Memory::max_entries(1_000)),
+        let has_memory = chance.among(0..5) != 0;
+        if !has_memory && trusts == 0 {
+            history.record(Event::Strict { node: number });
+        }
+        let builder = match has_memory {
+            false => builder.no_memory(),
+            true => builder.memory(Memory::max_entries(1_000)),
         };
         nodes.push(Arc::new(Node {
             number,

@@ -40,6 +40,8 @@ pub(crate) enum Landing {
 }
 
 pub(crate) struct Flight {
+    /// What was loaded, for the leader's own caller; those who wait may have to wait until it is stored.
+    loaded: Mutex<Option<Stored>>,
     landing: Mutex<Option<Landing>>,
     landed: Notify,
     watch: Mutex<Watch>,
@@ -110,6 +112,7 @@ impl Flights {
         }
         let overdue = now.after(doubled(lease, takeovers));
         let flight = Arc::new(Flight {
+            loaded: Mutex::new(None),
             landing: Mutex::new(None),
             landed: Notify::new(),
             watch: Mutex::new(ticket.watch()),
@@ -139,9 +142,9 @@ impl Flight {
         watch.is_alive() && generations.counts(&watch.stamps)
     }
 
-    /// How it ended, if it has.
-    pub(crate) fn landed(&self) -> Option<Landing> {
-        lock(&self.landing).clone()
+    /// What was loaded, if the load is over and brought a value.
+    pub(crate) fn loaded(&self) -> Option<Stored> {
+        lock(&self.loaded).clone()
     }
 
     /// Waits for the end, or until the leader is overdue. Cancel-safe.
@@ -212,6 +215,13 @@ impl Lead {
     /// Whether it replaces a leader that was hung.
     pub(crate) fn took_over(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| flight.takeovers > 0)
+    }
+
+    /// The load is over.
+    pub(crate) fn loaded(&self, entry: &Stored) {
+        if let Some(flight) = &self.flight {
+            *lock(&flight.loaded) = Some(Arc::clone(entry));
+        }
     }
 
     /// Ends the flight; what comes after changes nothing.

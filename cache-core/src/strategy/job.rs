@@ -74,6 +74,12 @@ where
         self.plan.mode == Mode::Refresh
     }
 
+    /// Whether reads ask the store each time, so that no value may be older than what it says: there is no memory tier
+    /// that follows it by the bus.
+    pub(super) fn is_strict(&self) -> bool {
+        self.inner.memory.is_none() && self.plan.remote_codec(&self.inner).is_some()
+    }
+
     /// The entry's value as this read's output, if it is of its type.
     pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Cached<S::Output>> {
         Some(self.cached_value(entry, source)?.map(S::join))

@@ -109,16 +109,24 @@ where
         };
         let entry = self.inner.entry(&self.plan, &ticket, value.clone(), ttl, cost);
         let memory = self.inner.memory.as_ref();
+        // Until it lands, an eviction must find the fence to end the flight by; the ticket goes with the store.
+        let fence = self.is_strict().then(|| self.plan.ticket(&self.inner, self.id));
         let committed = match self.is_refresh() {
             // Reads that found the old value in the remote tier are not to promote it over this one.
             true => ticket.commit_over(memory, &entry),
             false => ticket.commit(memory, &entry),
         };
-        lead.land(Landing::Value(Arc::clone(&entry)));
+        lead.loaded(&entry);
+        // Those who wait at a strict tier look again: then the value is to be there.
+        if !self.is_strict() {
+            lead.land(Landing::Value(Arc::clone(&entry)));
+        }
         // A fill that replaces a value others may hold in memory tells them; a first fill does not.
         let seat = self.seat.clone();
         let about = (seat, self.plan.site);
         boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh(), about)).await;
+        lead.land(Landing::Value(entry));
+        drop(fence);
         loaded(S::join(value), Source::Loaded)
     }
 
@@ -285,6 +293,7 @@ where
         let inner = &self.inner;
         let none = Duration::ZERO;
         let entry = inner.entry(&self.plan, &ticket, value.clone(), None, none);
+        lead.loaded(&entry);
         lead.land(Landing::Value(entry));
         self.forget_older(ticket, missing).await;
         loaded(S::join(value), Source::Loaded)

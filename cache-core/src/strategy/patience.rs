@@ -62,11 +62,8 @@ where
         mut patience: Patience,
     ) -> Cached<S::Output> {
         // The load may be over, and only its value's way to the remote tier be long.
-        let landed = || match flight.as_ref()?.landed()? {
-            Landing::Value(entry) => self.cached(&entry, Source::Loaded),
-            _ => None,
-        };
-        match self.patiently(&mut attempt, &mut patience, landed).await {
+        let loaded = || self.cached(&flight.as_ref()?.loaded()?, Source::Loaded);
+        match self.patiently(&mut attempt, &mut patience, loaded).await {
             Ok(done) => done,
             Err(instead) => {
                 spawn(async move { drop(attempt.await) });

@@ -14,6 +14,7 @@ use super::{boxed, spawn};
 use crate::cache::Inner;
 use crate::call::Rules;
 use crate::clock::Timestamp;
+use crate::entry::{Freshness, Stored};
 use crate::invalidation::Ticket;
 use crate::policy::Stampede;
 use crate::registry::complain;
@@ -76,6 +77,8 @@ where
     async fn read(&self, mut work: Ask<S::Output>) -> Cached<S::Output> {
         let mut patience = Patience::new(&self.inner.clock, &self.plan.policy);
         let mut again = false;
+        // The flight that is under way when a read begins is older than the read.
+        let mut older = self.is_strict();
         loop {
             if std::mem::replace(&mut again, true) && !self.is_refresh() {
                 work = match self.serve(work, false) {
@@ -106,6 +109,7 @@ where
                     }
                 }
                 Role::Wait(flight) => {
+                    let older = std::mem::take(&mut older);
                     // In a block, so that an output which is served instead is not held across the next wait: it
                     // need not be `Send`.
                     let landing = {
@@ -120,6 +124,11 @@ where
                     };
                     if let Landing::Failed(None) = landing {
                         return boxed(|| self.retry(&flight, work, patience)).await;
+                    }
+                    if let Landing::Value(entry) = &landing
+                        && self.looks_again(older, entry)
+                    {
+                        continue;
                     }
                     if let Some(taken) = self.take(landing) {
                         return taken;
@@ -178,6 +187,14 @@ where
         let issue = || self.plan.ticket(inner, self.id);
         let joining = (!self.is_refresh()).then_some(&*inner.generations);
         inner.flights.join(key, joining, (inner.clock.now(), policy.lease), issue)
+    }
+
+    /// Whether a read looks again after it has waited for a flight, which may be `older` than the read. Another process may
+    /// have evicted after the flight had read or loaded its value and before the read began, and the news may be under
+    /// way. All who waited look again together.
+    fn looks_again(&self, older: bool, entry: &Stored) -> bool {
+        let expired = || entry.at(self.inner.clock.now()) == Freshness::Expired;
+        self.is_strict() && (older && !self.inner.remote_fails() || expired())
     }
 
     /// What a landed flight brings to those who waited.
