@@ -107,7 +107,7 @@ async fn get_product(db: &Catalogue, id: i64) -> Result<Product, ShopError> {
 }
 
 /// An automatic key: the function's path and both arguments.
-#[cached(ttl = 300, tags = ["products"], skip(db))]
+#[cached(ttl = 300, tags = ["products", "searches"], skip(db))]
 async fn search(db: &Catalogue, text: String, limit: u32) -> Result<Vec<Product>, ShopError> {
     let sql = "SELECT id, name, cents, stock FROM products WHERE name LIKE ?1 ORDER BY id LIMIT ?2";
     db.query(move |db| {

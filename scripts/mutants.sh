@@ -147,8 +147,8 @@ mutant again-clear $evict 's/let _again = Finally\(\|\| self\.generations\.bump_
 
 # Flights: who may be joined, and for how long.
 mutant flight-is-joined $flight 's/return Role::Wait\(Arc::clone\(flight\)\);/let _ = Role::Wait(Arc::clone(flight));/'
-mutant flight-counts-tickets $flight 's/watch\.is_alive\(\) && generations/generations/'
-mutant flight-counts-generations $flight 's/watch\.is_alive\(\) && generations\.counts\(&watch\.stamps\)/{ let _ = generations; watch.is_alive() }/'
+mutant flight-counts-tickets $flight 's/watch\.is_alive\(\)\s+&& generations/generations/'
+mutant flight-counts-generations $flight 's/watch\.is_alive\(\)\s+&& generations\.counts\(&watch\.stamps\)/{ let _ = generations; watch.is_alive() }/'
 mutant flight-is-restamped $find 's/lead\.restamp\(&ticket\.stamps\);\n        let found/let found/'
 mutant flight-older-than-a-strict-read $core/strategy/read.rs 's/let mut older = self\.is_strict\(\);/let mut older = self.is_strict() \&\& false;/'
 mutant flight-is-overdue $flight 's/&& now < flight\.overdue\(\)/\&\& (now < flight.overdue() || true)/'
@@ -183,8 +183,8 @@ mutant key-instances-own-their-names $core/site.rs 's/\(!claims::is_first\(id, \
 
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
-mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(id, plan\.site\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
-mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(id, None\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
+mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(plan\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
+mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(&plan\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
 
 # The bus.
 mutant bus-keys-are-heard $bus 's/let _ = self\.forget\(KeyId::of\(&key\), Reach::Loads, Cause::Elsewhere\);/let _ = KeyId::of(\&key);/'
@@ -261,6 +261,12 @@ mutant notice-of-a-pattern $remote/pattern.rs 's/self\.backend\.publish\(&self\.
 mutant notice-of-a-generation $remote/evict.rs 's/self\.backend\.publish\(&self\.notice\(message\(generation\)\)\)\.await\?;/let _ = message;/'
 mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
 mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
+# Tags of the reader: an entry that lacks one is a miss.
+mutant tags-reader-memory $lookup 's/ \|\| !tags\.are_carried_by\(&entry\.stamps\)//'
+mutant tags-reader-remote $lookup 's/&& plan\.declared\(\)\.are_carried_by\(&stamps\)\s+&& self\.generations/&& self.generations/'
+mutant tags-reader-outage $lookup 's/let usable = tags\.are_carried_by\(&entry\.stamps\)\s+&& /let _ = tags;\n        let usable = /'
+mutant tags-reader-flight $flight 's/&& tags\.are_carried_by\(&watch\.stamps\)/\&\& { let _ = tags; true }/'
+mutant tags-reader-fallback $core/strategy/failsafe.rs 's/\.filter\(\|entry\| tags\.are_carried_by\(&entry\.stamps\)\)/.filter(|_| { let _ = tags; true })/'
 mutant fallback-is-current $core/strategy/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
 mutant old-value-is-current $load 's/ticket\.is_alive\(\)\s+&& self\.inner\.generations\.current\(&entry\.stamps\)\s+&& entry/entry/'
 mutant value-as-if-just-written $lookup 's/Some\(left\) => envelope\.stored_for\.saturating_sub\(millis\(left\)\),/Some(_) => 0,/'

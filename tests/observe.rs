@@ -27,3 +27,5 @@ mod tiers;
 mod times;
 #[path = "observe/tracing.rs"]
 mod tracing;
+#[path = "observe/undeclared_tags.rs"]
+mod undeclared_tags;

@@ -23,6 +23,8 @@ mod p2_no_old_value;
 mod p2_overtaken_writes;
 #[path = "promises/p2_puts_under_way.rs"]
 mod p2_puts_under_way;
+#[path = "promises/p2_reader_tags.rs"]
+mod p2_reader_tags;
 #[path = "promises/p2_remote_races.rs"]
 mod p2_remote_races;
 #[path = "promises/p2_stress.rs"]

@@ -24,6 +24,26 @@ pub fn typed<T>() -> T {
     unreachable!("only named for its type")
 }
 
+/// A constant that is a tag.
+///
+/// # Panics
+/// It is empty, or has a control character; at compile time only.
+#[must_use]
+#[track_caller]
+pub const fn tag(text: &'static str) -> &'static str {
+    let bytes = text.as_bytes();
+    assert!(!bytes.is_empty(), "a tag is empty: write a text such as \"users\"");
+    let mut at = 0;
+    while at < bytes.len() {
+        assert!(
+            !bytes[at].is_ascii_control(),
+            "a tag has a control character: write a text such as \"users\""
+        );
+        at += 1;
+    }
+    text
+}
+
 /// For a closure in `key_with`: its text.
 pub fn text_of<A, T>(args: A, make: impl FnOnce(A) -> T) -> T {
     make(args)

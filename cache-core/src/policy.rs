@@ -294,7 +294,8 @@ impl Policy {
         self
     }
 
-    /// Tags that all entries carry; `evict_tag` ends them together.
+    /// Tags that all entries carry; `evict_tag` ends them together. A read with this policy takes an entry that lacks one of
+    /// them as a miss: evicting that tag would not end the entry. Default: none.
     #[must_use]
     pub const fn tags(mut self, tags: &'static [&'static str]) -> Self {
         self.tags = tags;

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::Error;
 use crate::cache::{Cache, Inner};
 use crate::key::{self, KeyBuf, Place, Written, identity};
+use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::registry::{self, Slot};
 
@@ -16,6 +17,8 @@ pub struct Site {
     name: &'static str,
     policy: Policy,
     events: &'static [fn() -> String],
+    /// The tags that differ from call to call, with `*` in the place of arguments.
+    tag_patterns: &'static [&'static str],
     /// The policy with the events' tags, once they are known: names of types are made at run time.
     tagged: OnceLock<Policy>,
     cache: Option<&'static str>,
@@ -34,6 +37,7 @@ impl Site {
             name,
             policy,
             events: &[],
+            tag_patterns: &[],
             tagged: OnceLock::new(),
             cache: None,
             slot: OnceLock::new(),
@@ -55,6 +59,19 @@ impl Site {
     pub const fn events(mut self, events: &'static [fn() -> String]) -> Self {
         self.events = events;
         self
+    }
+
+    /// The tags that differ from call to call, with `*` in the place of arguments: `user:*`.
+    #[must_use]
+    pub const fn tag_patterns(mut self, patterns: &'static [&'static str]) -> Self {
+        self.tag_patterns = patterns;
+        self
+    }
+
+    /// Whether entries of the function may carry `tag`.
+    pub(crate) fn declares(&self, tag: &str) -> bool {
+        let by_call = |pattern: &&str| Pattern::new(pattern).matches(tag);
+        self.policy().tags.contains(&tag) || self.tag_patterns.iter().any(by_call)
     }
 
     /// The function's full path.

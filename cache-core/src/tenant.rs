@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::Tags;
 use crate::codec::{RemoteValue, coder};
 use crate::invalidation::{PatternEviction, What};
 use crate::key::{KeyBuf, TenantPrefix};
@@ -57,7 +56,7 @@ impl Cache {
 impl TenantPrefix {
     /// Makes what a plan is for the tenant's.
     pub(crate) fn apply(&self, plan: &mut Plan) {
-        plan.key = self.key(std::mem::take(&mut plan.key));
+        plan.key = self.own(std::mem::take(&mut plan.key));
         plan.tags.begin();
         plan.tags.text().literal(self.tag());
     }
@@ -76,7 +75,6 @@ impl Tenant {
 
     fn plan<T: RemoteValue>(&self, key: impl Into<KeyBuf>, policy: Policy) -> Plan {
         let mut plan = Plan::new(key.into(), Held::Own(Arc::new(policy)), Some(coder::<T>()));
-        plan.tags = Tags::new();
         self.prefix.apply(&mut plan);
         plan
     }

@@ -106,7 +106,7 @@ use proc_macro::TokenStream;
 /// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
 /// | `model = "user", op = "get"` | none | which operation of which model this is; see [below](#models-and-events) |
 /// | `skip(db, self)` | none | arguments that the value does not depend on |
-/// | `tags = ["users", "user:{id}"]` | none | names under which entries can be evicted together |
+/// | `tags = ["users", "user:{id}", PRODUCTS]` | none | names under which entries can be evicted together: templates, or constants (`const PRODUCTS: &str`). The function reads only entries that carry all of them: see [below](#tags) |
 /// | `invalidate_on = [UserSaved]` | none | types of events that make the entries old; see [below](#models-and-events) |
 /// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that gives a `larder::Cache`, or what can be dereferenced to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
 /// | `local` | all tiers | the memory tier only; the value then needs no serde |
@@ -221,6 +221,17 @@ use proc_macro::TokenStream;
 ///     vec![words.len() as u64]
 /// }
 /// ```
+///
+/// # Tags
+///
+/// A function's tags bind what it stores and what it reads. An entry that lacks one of them is a miss for this function, wherever the
+/// entry comes from: `Cache::insert` by the key's text, another function with the same template, or a previous release of the
+/// program, also through Redis. Evicting the tag would not end such an entry. An entry with more tags than those is a hit. So a value that
+/// is inserted by hand for a tagged function needs its tags: `insert_with` and `Policy::tags`, or the function's own
+/// `get_user(db, 7).put(user)`.
+///
+/// A constant is written by its path (`PRODUCTS`, `crate::tags::PRODUCTS`, `Self::TAG`), so that a mutator and a function cannot
+/// differ by a misspelt text. When a tag is evicted that no function and no entry of the process has declared, larder warns once.
 ///
 /// # Batches
 ///
@@ -473,7 +484,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `get_user(db, id)`, `self.get(id)`, `call!(fib(n))` | the entry of that call; any number of them |
 /// | `key = "user:{id}"`, `keys = ["user:{id}", "users"]` | entries by key |
 /// | `pattern = "users:page:*"` | entries whose key matches; `*` is the wildcard, text of arguments never is |
-/// | `tags = ["users", "user:{id}"]` | entries with any of the tags |
+/// | `tags = ["users", "user:{id}", PRODUCTS]` | entries with any of the tags: templates, or constants |
 /// | `model = "user"`, and `op = "list"` | all reads of the model, or those of one operation: see [`macro@cached`](macro@cached#models-and-events) |
 /// | `events = [UserSaved, Saved<User>]` | what names one of the events in its `invalidate_on`. (Rules of `Cache::on` need the event itself, and run when it is emitted) |
 /// | `all` | everything in the cache |

@@ -5,11 +5,11 @@ mod emit;
 mod parse;
 
 pub(crate) use check::is_separator;
-pub(crate) use parse::{Kind, parse, plain_text};
+pub(crate) use parse::{Kind, parse, plain_text, tag};
 
-use proc_macro2::{Ident, Span};
-use quote::format_ident;
-use syn::LitStr;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, format_ident};
+use syn::{ExprPath, LitStr};
 
 /// A template all of whose placeholders are known.
 pub(crate) struct Template {
@@ -26,6 +26,16 @@ enum Part {
     Type(Ident),
     /// A place that was written before the body, into this variable.
     Piece(Ident),
+    /// A constant that is the whole of a tag.
+    Const(Constant),
+}
+
+/// `PRODUCTS`, `crate::tags::PRODUCTS`, `Self::TAG`.
+#[derive(Clone)]
+struct Constant {
+    path: ExprPath,
+    /// Whether it is the same in all instances of the function.
+    fixed: bool,
 }
 
 /// A place of a template on its own.
@@ -66,6 +76,25 @@ impl Template {
         self.places().any(|place| place.root == "self" && !place.fields.is_empty())
     }
 
+    /// The text as an expression of a `static`, if it is the same for all calls of all instances of the function.
+    pub(crate) fn constant(&self, private: &TokenStream) -> Option<TokenStream> {
+        match self.parts.as_slice() {
+            [Part::Text(text)] => Some(text.to_token_stream()),
+            [Part::Const(constant)] if constant.fixed => Some(constant.checked(private)),
+            _ => None,
+        }
+    }
+
+    /// The text with `*` in the place of what differs from call to call; none for a constant, whose text is not known.
+    pub(crate) fn pattern(&self) -> Option<String> {
+        let part = |part: &Part| match part {
+            Part::Text(text) => Some(text.clone()),
+            Part::Place(_) | Part::Type(_) | Part::Piece(_) => Some("*".to_owned()),
+            Part::Const(_) => None,
+        };
+        self.parts.iter().map(part).collect()
+    }
+
     /// The text, if it has no placeholder.
     pub(crate) fn fixed(&self) -> Option<String> {
         match self.parts.as_slice() {
@@ -97,7 +126,7 @@ impl Template {
     fn places(&self) -> impl Iterator<Item = &Place> {
         self.parts.iter().filter_map(|part| match part {
             Part::Place(place) => Some(place),
-            Part::Text(_) | Part::Type(_) | Part::Piece(_) => None,
+            Part::Text(_) | Part::Type(_) | Part::Piece(_) | Part::Const(_) => None,
         })
     }
 }

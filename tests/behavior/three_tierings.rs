@@ -206,8 +206,8 @@ impl Pantry {
 
 async fn attributes(cache: &Cache, hit: Source) {
     let pantry = Pantry::new(cache);
-    // A template is the whole key: what is put by hand is what the function finds.
-    cache.insert("pantry:1", jar(100)).await.unwrap();
+    // A template is the whole key: what is put by hand with the function's tags is what the function finds.
+    cache.insert_with("pantry:1", jar(100), Policy::new().tags(&["pantry"])).await.unwrap();
     assert_eq!(pantry.read(1).await, Ok(jar(100)));
     assert!(cache.remove("pantry:1").await.unwrap());
     assert_eq!(pantry.read(1).peek().await.unwrap(), None);

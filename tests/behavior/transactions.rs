@@ -95,7 +95,10 @@ async fn evict(how: usize, cache: &Cache, table: &Table) {
         6 => drop(update(cache, table, 2, 0).await),
         7 => Invalidation::new().cache(cache).key("row:2").run().await.unwrap(),
         8 => drop(save(cache, table, 2, 2).await),
-        9 => cache.insert("row:2", 2u64).await.unwrap(),
+        9 => {
+            let policy = Policy::new().tags(&["rows", "row:2"]);
+            cache.insert_with("row:2", 2u64, policy).await.unwrap();
+        }
         10 => row(cache, table, 2).put(2).await.unwrap(),
         11 => drop(row(cache, table, 2).refresh().await),
         _ => panic!("no such way"),

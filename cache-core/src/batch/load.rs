@@ -12,7 +12,7 @@ use super::shape::Each;
 use super::{Answered, Asking, Item, all_begun};
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
-use crate::call::{Judge, Put, Rules};
+use crate::call::{Declared, Judge, Put, Rules};
 use crate::codec::Coder;
 use crate::invalidation::What;
 use crate::policy::Policy;
@@ -102,9 +102,12 @@ where
 
     fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<G::Whole>> {
         let Inside { inner, items, policy, site } = inside;
-        let look = |item: &Item| match inner.look::<G::Value>(item.key.id(), policy, false) {
-            Look::Hit(hit) if hit.source == Source::Memory => Some(hit.value),
-            _ => None,
+        let look = |item: &Item| {
+            let tags = Declared::new(policy.tags, &item.tags);
+            match inner.look::<G::Value>(item.key.id(), tags, policy, false) {
+                Look::Hit(hit) if hit.source == Source::Memory => Some(hit.value),
+                _ => None,
+            }
         };
         self.found = items.iter().map(look).collect();
         let hits = self.found.iter().filter(|found| found.is_some()).count();

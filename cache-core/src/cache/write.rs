@@ -12,6 +12,9 @@ impl Cache {
     /// Stores a value in every tier, with the cache's default time to live. Loads of the key that
     /// began before store nothing any more.
     ///
+    /// The value carries the tags of a [`Key`](crate::Key) that was built with a model or a tenant, and no others. A function that
+    /// declares tags does not read it unless it carries them: see [`insert_with`](Self::insert_with).
+    ///
     /// # Errors
     /// The value can't be encoded, or the remote tier failed. It is in the memory tier even so.
     pub async fn insert<T: RemoteValue>(

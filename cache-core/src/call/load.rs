@@ -138,7 +138,7 @@ where
         if scope::shadowed(inner, plan) {
             return None;
         }
-        match inner.look::<S::Value>(id, &plan.policy, false) {
+        match inner.look::<S::Value>(id, plan.declared(), &plan.policy, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
                 inner.counters.of(plan.site).memory_hits();
                 Some(First::Hit(hit.map(S::join)))

@@ -23,6 +23,7 @@ pub use load::{Captures, Known, Load, awaited};
 pub use origin::{Cached, Source};
 pub(crate) use rules::Verdict;
 pub use rules::{Judge, Rules};
+pub(crate) use tags::Declared;
 pub use tags::Tags;
 pub(crate) use target::{Choice, Target};
 pub use target::{IntoCache, IntoTtl};
@@ -230,7 +231,7 @@ impl<L: Load> Call<L> {
 
     /// Another key than the function's own: the whole text below the namespace.
     pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
-        self.whole.front.plan.key = key.into();
+        self.whole.front.plan.rename(key.into());
         // What is under a name that others can have is not the cell's.
         self.whole.front.plan.cell = None;
         self

@@ -1,5 +1,6 @@
 //! The tags of one call.
 
+use crate::invalidation::Stamps;
 use crate::key::KeyBuf;
 
 /// The tags of one call beyond the policy's.
@@ -26,7 +27,41 @@ impl Tags {
         &mut self.0
     }
 
+    /// Adds tags that are written one below the other.
+    pub(crate) fn add(&mut self, tags: &str) {
+        self.begin();
+        self.0.literal(tags);
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.as_str().split('\n').filter(|tag| !tag.is_empty())
+    }
+}
+
+/// The tags that a reader declares. An entry that lacks one of them is a miss for this reader: evicting that tag would
+/// not end the entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declared<'a> {
+    fixed: &'static [&'static str],
+    call: Option<&'a Tags>,
+}
+
+impl<'a> Declared<'a> {
+    /// A reader that declares no tags.
+    pub(crate) const NONE: Declared<'static> = Declared { fixed: &[], call: None };
+
+    #[inline]
+    pub(crate) fn new(fixed: &'static [&'static str], call: &'a Tags) -> Self {
+        Self { fixed, call: (!call.0.is_empty()).then_some(call) }
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a str> {
+        self.fixed.iter().copied().chain(self.call.into_iter().flat_map(Tags::iter))
+    }
+
+    /// Whether an entry with these stamps carries all of them.
+    #[inline]
+    pub(crate) fn are_carried_by(self, stamps: &Stamps) -> bool {
+        (self.fixed.is_empty() && self.call.is_none()) || stamps.carry(self.iter())
     }
 }

@@ -105,7 +105,10 @@ impl Inner {
         match what {
             What::Key(key) => self.evict_keys(std::slice::from_ref(key)).await,
             What::Pattern(pattern) => self.evict_matching(pattern, teller).await,
-            What::Tag(tag) => self.bump(tag).await.map(|()| 0),
+            What::Tag(tag) => {
+                self.warn_of_undeclared(tag);
+                self.bump(tag).await.map(|()| 0)
+            }
             What::All => self.wipe().await.map(|()| 0),
             What::Stale(key) => self.outdate(key).await.map(u64::from),
             What::Life(key, ttl) => self.expire(key, *ttl).await.map(u64::from),

@@ -35,6 +35,16 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
+    /// Whether the entry carries all of these tags.
+    #[inline]
+    pub(crate) fn carry<'a>(&self, tags: impl Iterator<Item = &'a str>) -> bool {
+        // Mostly the reader is the function that stored the entry: it names its tags in the same order.
+        let same =
+            |at: usize, tag: &str| self.tags.get(at).is_some_and(|(own, _)| *own.name == *tag);
+        let any = |tag: &str| self.tags.iter().any(|(own, _)| *own.name == *tag);
+        tags.enumerate().all(|(at, tag)| same(at, tag) || any(tag))
+    }
+
     /// The newest of the fleet's generations.
     pub(crate) fn newest(&self) -> u64 {
         self.tags.iter().fold(self.space, |newest, (_, seen)| newest.max(*seen))
@@ -81,6 +91,16 @@ impl Generations {
         });
         tags.insert(name.into(), Arc::clone(&tag));
         tag
+    }
+
+    /// Whether an entry has carried the tag, or it was evicted before, as far as is remembered.
+    pub(crate) fn knows(&self, tag: &str) -> bool {
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner).contains_key(tag)
+    }
+
+    /// Remembers a tag that entries may carry.
+    pub(crate) fn declare(&self, tag: &str) {
+        drop(self.tag(tag));
     }
 
     /// Now, for a load that is about to begin.

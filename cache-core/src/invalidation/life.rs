@@ -16,6 +16,7 @@ use bytes::Bytes;
 use super::evict::Finally;
 use crate::backend::{GENERATION_KEPT, MARK};
 use crate::cache::Inner;
+use crate::call::Declared;
 use crate::clock::Timestamp;
 use crate::codec::Envelope;
 use crate::entry::{Erased, Freshness, Lifetime};
@@ -91,7 +92,8 @@ impl Inner {
     fn expire_here(&self, id: KeyId, until: Timestamp) -> bool {
         let Some(memory) = &self.memory else { return false };
         for _ in 0..ATTEMPTS {
-            let Some(entry) = self.unverified(id).filter(|entry| is_value(entry)) else {
+            let Some(entry) = self.unverified(id, Declared::NONE).filter(|entry| is_value(entry))
+            else {
                 return false;
             };
             let again = entry.with_life(entry.life.until(until));

@@ -18,6 +18,7 @@ mod reclaim;
 mod schedule;
 mod subject;
 mod trust;
+mod undeclared;
 mod write_through;
 
 pub(crate) use events::Events;

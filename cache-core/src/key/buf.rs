@@ -26,6 +26,8 @@ pub struct KeyBuf {
     here: bool,
     /// Why nothing may be cached under it: it does not tell its call from another one.
     refused: Option<Arc<Error>>,
+    /// The tags that entries of a key with a model or a tenant carry, one below the other.
+    tags: Option<Arc<str>>,
 }
 
 /// What an argument of an automatic key needs.
@@ -50,7 +52,7 @@ impl KeyBuf {
     /// An empty key.
     #[inline]
     pub fn new() -> Self {
-        Self { text: SmallVec::new(), here: false, refused: None }
+        Self { text: SmallVec::new(), here: false, refused: None, tags: None }
     }
 
     /// The beginning of an automatic key: module path and function.
@@ -159,6 +161,26 @@ impl KeyBuf {
     /// Whether it is known to this process alone: other tiers and processes need not hear of it.
     pub(crate) fn is_here(&self) -> bool {
         self.here
+    }
+
+    /// The same key, whose entries carry `tags`, one below the other, beside those it has.
+    pub(crate) fn with_tags(mut self, tags: &str) -> Self {
+        self.tags = Some(match self.tags {
+            Some(own) => format!("{own}\n{tags}").into(),
+            None => tags.into(),
+        });
+        self
+    }
+
+    /// The same key, whose entries carry these tags alone.
+    pub(crate) fn tagged(mut self, tags: Arc<str>) -> Self {
+        self.tags = Some(tags);
+        self
+    }
+
+    /// The tags of its entries, which are not the key's any more.
+    pub(crate) fn take_tags(&mut self) -> Option<Arc<str>> {
+        self.tags.take()
     }
 
     /// A key that is made of one of this process alone is one, too.

@@ -125,6 +125,9 @@ impl KeyBuilder {
         }
         let tenant = self.tenant.take().map(|name| TenantPrefix::of(&name)).transpose()?;
         let version = self.version.take();
+        let tags = self.model.as_ref().zip(self.operation.as_ref());
+        // Those of a function with `model` and `op`. Names of models need no escape.
+        let tags = tags.map(|(model, op)| format!("model:{model}\nmodel:{model}:{op}"));
         let mut key = self.head()?;
         if let Some(version) = version {
             key.literal("#");
@@ -134,8 +137,13 @@ impl KeyBuilder {
             return Err(Error::config("key", "it is empty: every entry needs a name"));
         }
         key.seal();
-        let key = tenant.map_or(key.clone(), |tenant| tenant.key(key));
-        Ok(Key::of(key))
+        if let Some(tags) = tags {
+            key = key.with_tags(&tags);
+        }
+        Ok(Key::of(match tenant {
+            Some(tenant) => tenant.key(key),
+            None => key,
+        }))
     }
 
     /// All keys that begin with what was given, of whatever version: all of a model, all of an operation, all with the

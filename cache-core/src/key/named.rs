@@ -1,6 +1,9 @@
 //! Keys by name: the text of one, and text that becomes a part of one.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Display};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::{KeyBuf, KeyBuilder};
 
@@ -36,8 +39,48 @@ use super::{KeyBuf, KeyBuilder};
 ///
 /// (`redis-cli DEL` takes the value from Redis, and memory tiers keep theirs: `larder` publishes what it evicts. With
 /// tracking of what others write, memory follows that, too.)
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(String);
+///
+/// A key with a `model` or a `tenant` knows the tags that functions give such entries: what is inserted under it carries them, and
+/// what is read under it has to carry them. Its text alone ([`as_str`](Self::as_str)) does not.
+#[derive(Clone)]
+pub struct Key {
+    text: String,
+    /// One below the other.
+    tags: Option<Arc<str>>,
+}
+
+// Tags follow from the text: two keys are one if their texts are.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.text).finish()
+    }
+}
 
 impl Key {
     /// Begins a key.
@@ -46,13 +89,13 @@ impl Key {
     }
 
     /// One that is written already.
-    pub(crate) fn of(key: KeyBuf) -> Self {
-        Self(key.as_str().to_owned())
+    pub(crate) fn of(mut key: KeyBuf) -> Self {
+        Self { text: key.as_str().to_owned(), tags: key.take_tags() }
     }
 
     /// The text, as [`Cache::keys`](crate::Cache::keys) lists it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The key in the remote tier of a cache with this namespace.
@@ -78,31 +121,35 @@ impl Key {
 
 impl Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl AsRef<str> for Key {
     fn as_ref(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
 impl From<Key> for KeyBuf {
     fn from(key: Key) -> Self {
-        Self::from(key.0)
+        Self::from(&key)
     }
 }
 
 impl From<&Key> for KeyBuf {
     fn from(key: &Key) -> Self {
-        Self::from(&key.0)
+        let text = Self::from(&key.text);
+        match &key.tags {
+            Some(tags) => text.tagged(Arc::clone(tags)),
+            None => text,
+        }
     }
 }
 
 impl From<Key> for String {
     fn from(key: Key) -> Self {
-        key.0
+        key.text
     }
 }
 

@@ -47,9 +47,19 @@ impl TenantPrefix {
         Ok(Self(prefix))
     }
 
-    /// The tenant's own key of that name. (Sealed before and after: a long key is the same one whether
-    /// it was written by hand or by a function.)
+    /// The tenant's own key of that name, whose entries carry the tenant's tag.
     pub(crate) fn key(&self, mut key: KeyBuf) -> KeyBuf {
+        let tags = key.take_tags();
+        let own = self.own(key).with_tags(self.tag());
+        match tags {
+            Some(tags) => own.with_tags(&tags),
+            None => own,
+        }
+    }
+
+    /// The tenant's own key of that name, without tags. (Sealed before and after: a long key is the same one whether
+    /// it was written by hand or by a function.)
+    pub(crate) fn own(&self, mut key: KeyBuf) -> KeyBuf {
         key.seal();
         let mut own = KeyBuf::new();
         own.literal(&self.0);

@@ -131,6 +131,11 @@ impl Counters {
     }
 
     /// The function's own, or those of what is done by hand.
+    /// The functions that were called.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &'static Site> {
+        self.functions.iter().filter_map(|tally| tally.site)
+    }
+
     #[inline]
     pub(crate) fn of(&self, site: Option<&'static Site>) -> &Tally {
         match site {

@@ -167,7 +167,7 @@ pub(super) struct Before(Weak<Erased>);
 impl Before {
     /// What memory has that a read may be served.
     pub(super) fn of(cache: &Inner, id: KeyId) -> Option<Self> {
-        cache.unverified(id).map(|entry| Self(Arc::downgrade(&entry)))
+        cache.unverified(id, crate::call::Declared::NONE).map(|entry| Self(Arc::downgrade(&entry)))
     }
 
     fn is_still_there(&self, cache: &Inner, id: KeyId) -> bool {

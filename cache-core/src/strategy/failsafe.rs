@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::job::Job;
 use super::lookup::source;
 use crate::cache::Inner;
+use crate::call::Declared;
 use crate::entry::{Entry, Freshness, Lifetime, Marks, Stored};
 use crate::invalidation::{Ticket, Validity};
 use crate::key::KeyId;
@@ -32,10 +33,16 @@ impl Inner {
         self.remote.as_ref().is_some_and(|remote| remote.fails())
     }
 
-    /// The memory tier's entry, however old, if it may still be served. Where the remote tier could not be
+    /// The memory tier's entry, however old, if it carries the `tags` and may still be served. Where the remote tier could not be
     /// asked, what no eviction is known against may be.
-    pub(crate) fn fallback(&self, id: KeyId, remote_failed: bool) -> Option<Stored> {
-        let entry = self.memory.as_ref()?.get(id)?;
+    pub(crate) fn fallback(
+        &self,
+        id: KeyId,
+        tags: Declared<'_>,
+        remote_failed: bool,
+    ) -> Option<Stored> {
+        let entry =
+            self.memory.as_ref()?.get(id).filter(|entry| tags.are_carried_by(&entry.stamps))?;
         let trusted = match self.generations.check(&entry.stamps) {
             Validity::Valid => true,
             Validity::Unverified => remote_failed,
@@ -50,6 +57,11 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
+    /// The memory tier's entry for this read, however old, if it may still be served.
+    pub(super) fn fallback(&self, remote_failed: bool) -> Option<Stored> {
+        self.inner.fallback(self.id, self.plan.declared(), remote_failed)
+    }
+
     /// The entry as it is served when no load has brought a newer one.
     pub(super) fn served(&self, entry: &Stored) -> Option<Cached<S::Output>> {
         let source = source(entry.at(self.inner.clock.now()));
@@ -61,7 +73,7 @@ where
         if self.is_refresh() {
             return None;
         }
-        let entry = self.inner.fallback(self.id, self.inner.remote_fails())?;
+        let entry = self.fallback(self.inner.remote_fails())?;
         let served = self.served(&entry)?;
         self.rest(&entry);
         self.tally().fail_safe_hits();
@@ -72,8 +84,7 @@ where
     pub(super) fn resting(&self) -> Option<Cached<S::Value>> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        let entry =
-            inner.fallback(self.id, inner.remote_fails()).filter(|entry| entry.rests(now))?;
+        let entry = self.fallback(inner.remote_fails()).filter(|entry| entry.rests(now))?;
         let value = entry.value::<S::Value>()?.clone();
         let age = now.since(entry.life.created).unwrap_or_default();
         Some(Cached { value, source: source(entry.at(now)), age })
@@ -101,7 +112,7 @@ where
     /// A failure that was kept.
     pub(super) fn kept_failure(&self) -> Option<Cached<S::Output>> {
         self.plan.policy.err_ttl?;
-        let entry = self.inner.fallback(self.id, self.inner.remote_fails())?;
+        let entry = self.fallback(self.inner.remote_fails())?;
         let failure = entry.value::<Failure>()?;
         if failure.of != TypeId::of::<S::Value>() {
             return None;

@@ -84,7 +84,8 @@ where
             return Finding::Missing(Missing::default());
         }
         // Another leader may have landed between this caller's look and its lead.
-        if let Some(entry) = self.inner.verified(self.id).filter(|entry| purpose.takes(entry))
+        if let Some(entry) =
+            self.inner.verified(self.id, self.plan.declared()).filter(|entry| purpose.takes(entry))
             && let Some(hit) = self.hit(lead, entry, Source::Memory, purpose)
         {
             return Finding::Hit(hit);
@@ -169,7 +170,10 @@ where
         lead: &mut Lead,
         purpose: Purpose,
     ) -> Finding<S::Value> {
-        let entry = self.inner.unverified(self.id).filter(|entry| purpose.takes(entry));
+        let entry = self
+            .inner
+            .unverified(self.id, self.plan.declared())
+            .filter(|entry| purpose.takes(entry));
         match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
             Some(hit) => Finding::Hit(hit),
             None => Finding::Missing(Missing { remote_error: Some(error), ..Missing::default() }),
@@ -180,7 +184,7 @@ where
     /// is served. Once the bus is back, what may have missed an eviction is loaded anew.
     fn find_unlinked(&self, lead: &mut Lead, purpose: Purpose) -> Finding<S::Value> {
         let unlinked = !self.inner.generations.is_linked();
-        let entry = self.inner.unverified(self.id).filter(|_| unlinked);
+        let entry = self.inner.unverified(self.id, self.plan.declared()).filter(|_| unlinked);
         match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
             Some(hit) => Finding::Hit(hit),
             None => Finding::Missing(Missing::default()),

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
+use crate::call::Declared;
 use crate::clock::{Clock, Timestamp};
 use crate::entry::Stored;
 use crate::invalidation::{Generations, Stamps, Ticket, Watch};
@@ -91,14 +92,14 @@ impl Flights {
     pub(crate) fn join(
         self: &Arc<Self>,
         key: FlightKey,
-        joining: Option<&Generations>,
+        joining: Option<(&Generations, Declared<'_>)>,
         (now, lease): (Timestamp, Duration),
         issue: impl FnOnce() -> Ticket,
     ) -> Role {
         let mut shard = self.shard(&key);
         let counting = shard
             .get(&key)
-            .filter(|flight| joining.is_some_and(|generations| flight.counts(generations)));
+            .filter(|flight| joining.is_some_and(|(now, tags)| flight.counts(now, tags)));
         if let Some(flight) = counting
             && now < flight.overdue()
         {
@@ -137,9 +138,10 @@ impl Flight {
         Timestamp(self.overdue.load(Ordering::Acquire))
     }
 
-    fn counts(&self, generations: &Generations) -> bool {
+    /// Whether a reader with these tags may wait for it: no eviction came, and what it brings carries the tags.
+    fn counts(&self, generations: &Generations, tags: Declared<'_>) -> bool {
         let watch = lock(&self.watch);
-        watch.is_alive() && generations.counts(&watch.stamps)
+        watch.is_alive() && generations.counts(&watch.stamps) && tags.are_carried_by(&watch.stamps)
     }
 
     /// What was loaded, if the load is over and brought a value.

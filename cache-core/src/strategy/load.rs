@@ -258,7 +258,7 @@ where
         missing: &Missing,
         purpose: Purpose,
     ) -> Option<Cached<S::Output>> {
-        let old = (!self.is_refresh()).then(|| self.fallback(ticket, missing)).flatten();
+        let old = (!self.is_refresh()).then(|| self.old(ticket, missing)).flatten();
         let entry = old?;
         let served = self.served(&entry)?;
         self.rest(&entry);
@@ -270,7 +270,7 @@ where
     }
 
     /// The memory tier's old value, or where that keeps none the remote tier's.
-    fn fallback(&self, ticket: &Ticket, missing: &Missing) -> Option<Stored> {
+    fn old(&self, ticket: &Ticket, missing: &Missing) -> Option<Stored> {
         let now = self.inner.clock.now();
         let held = missing.old.as_ref().filter(|entry| {
             ticket.is_alive()
@@ -278,7 +278,7 @@ where
                 && entry.at(now) != Freshness::Expired
         });
         let typed = |entry: &Stored| entry.value::<S::Value>().is_some();
-        let kept = self.inner.fallback(self.id, missing.remote_error.is_some()).filter(typed);
+        let kept = self.fallback(missing.remote_error.is_some()).filter(typed);
         kept.or_else(|| held.cloned())
     }
 

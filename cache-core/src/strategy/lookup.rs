@@ -5,6 +5,7 @@ use super::find::TOLERANCE;
 use super::{Plan, Seat};
 use crate::backend::MARK;
 use crate::cache::Inner;
+use crate::call::Declared;
 use crate::clock::{Timestamp, millis};
 use crate::codec::{self, Coder, Foreign, Frame};
 use crate::entry::{Erased, Freshness, Lifetime, Stored};
@@ -52,14 +53,21 @@ pub(crate) fn source(freshness: Freshness) -> Source {
 
 impl Inner {
     /// One look at the memory tier: no lock that a writer holds for long, no allocation beyond
-    /// what the value's `Clone` does. `drawn`: it was this reader's lot to refresh the entry early.
+    /// what the value's `Clone` does. `tags`: those that the reader declares. `drawn`: it was this reader's lot to
+    /// refresh the entry early.
     #[inline]
-    pub(crate) fn look<V: CacheValue>(&self, id: KeyId, policy: &Policy, drawn: bool) -> Look<V> {
+    pub(crate) fn look<V: CacheValue>(
+        &self,
+        id: KeyId,
+        tags: Declared<'_>,
+        policy: &Policy,
+        drawn: bool,
+    ) -> Look<V> {
         let Some(memory) = &self.memory else { return Look::Nothing };
         let found = memory.with(id, |entry| {
             let now = self.clock.now();
             let freshness = entry.at(now);
-            if freshness == Freshness::Expired {
+            if freshness == Freshness::Expired || !tags.are_carried_by(&entry.stamps) {
                 return Look::Nothing;
             }
             match self.generations.check(&entry.stamps) {
@@ -117,21 +125,23 @@ impl Inner {
         }
     }
 
-    /// The memory tier's entry, if no eviction is known against it and it is not expired.
-    pub(crate) fn unverified(&self, id: KeyId) -> Option<Stored> {
+    /// The memory tier's entry, if it carries the `tags`, no eviction is known against it and it is not expired.
+    pub(crate) fn unverified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
         let entry = self.memory.as_ref()?.get(id)?;
-        let usable = self.generations.current(&entry.stamps)
+        let usable = tags.are_carried_by(&entry.stamps)
+            && self.generations.current(&entry.stamps)
             && entry.at(self.clock.now()) == Freshness::Fresh;
         usable.then_some(entry)
     }
 
-    /// The memory tier's entry, if it is fresh and no eviction is known or possible.
-    pub(crate) fn verified(&self, id: KeyId) -> Option<Stored> {
+    /// The memory tier's entry, if it carries the `tags`, is fresh and no eviction is known or possible.
+    pub(crate) fn verified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
         if !self.generations.is_linked() {
             return None;
         }
         let entry = self.memory.as_ref()?.get(id)?;
-        let valid = self.generations.check(&entry.stamps) == Validity::Valid
+        let valid = tags.are_carried_by(&entry.stamps)
+            && self.generations.check(&entry.stamps) == Validity::Valid
             && entry.at(self.clock.now()) == Freshness::Fresh;
         valid.then_some(entry)
     }
@@ -184,7 +194,7 @@ impl Inner {
         self.decode(plan, codec, ticket, value, &tags, ticket.stamps.space).await
     }
 
-    /// The entry in `value`, if it is whole, of the right type, not expired and not evicted. `known`
+    /// The entry in `value`, if it is whole, of the right type, carries the plan's tags, and is neither expired nor evicted. `known`
     /// are the tags whose generations were just read.
     pub(crate) async fn decode(
         &self,
@@ -227,6 +237,7 @@ impl Inner {
         let stamps = stamps_of(stamps, envelope, ticket, names == known);
         let Some(life) = self.life_of(envelope, value) else { return Ok(nothing) };
         let usable = envelope.space == space
+            && plan.declared().are_carried_by(&stamps)
             && self.generations.current(&stamps)
             && !scope::hides(self, plan, &stamps);
         if !usable {

@@ -8,7 +8,6 @@ use crate::cache::Inner;
 use crate::codec::{RemoteValue, coder};
 use crate::entry::{Freshness, Stored};
 use crate::invalidation::{Ticket, is_value};
-use crate::key::KeyId;
 use crate::policy::PLAIN;
 use crate::scope;
 use crate::site::Site;
@@ -25,18 +24,18 @@ impl Inner {
             return Ok(None);
         }
         let id = plan.key.id();
-        if let Some(hit) = self.look_fresh(id, plan.site) {
+        if let Some(hit) = self.look_fresh(plan) {
             return Ok(Some(hit));
         }
         let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
         let mut ticket = plan.ticket(self, id);
         // Again, now that what comes ends the ticket: a put between look and ticket is not to be promoted over.
-        if let Some(hit) = self.look_fresh(id, plan.site) {
+        if let Some(hit) = self.look_fresh(plan) {
             return Ok(Some(hit));
         }
         match self.look_remote(plan, codec, &mut ticket, None).await {
             Ok(found) => Ok(self.take_fresh(found.entry, &ticket, plan.site)),
-            Err(error) => match self.unverified(id) {
+            Err(error) => match self.unverified(id, plan.declared()) {
                 Some(entry) => {
                     self.counters.of(plan.site).memory_hits();
                     Ok(entry.value::<T>().cloned())
@@ -59,11 +58,11 @@ impl Inner {
                 continue;
             }
             let id = plan.key.id();
-            let mut value = self.look_fresh::<T>(id, None);
+            let mut value = self.look_fresh::<T>(&plan);
             if value.is_none() {
                 // The ticket before the request, and the look once more after it: as for a single key.
                 let ticket = plan.ticket(self, id);
-                value = self.look_fresh::<T>(id, None);
+                value = self.look_fresh::<T>(&plan);
                 if value.is_none() {
                     missing.push((index, plan, ticket));
                 }
@@ -86,7 +85,7 @@ impl Inner {
                 for (index, plan, _) in &missing {
                     // The remote tier can't be asked: memory serves what no eviction is known against, if that
                     // is all that was missing.
-                    let entry = self.unverified(plan.key.id());
+                    let entry = self.unverified(plan.key.id(), plan.declared());
                     let value = entry.and_then(|entry| entry.value::<T>().cloned());
                     values[*index] = Some(value.ok_or_else(|| error.clone())?);
                 }
@@ -105,10 +104,10 @@ impl Inner {
     }
 
     /// The memory tier's value, if it is fresh.
-    fn look_fresh<T: CacheValue>(&self, id: KeyId, site: Option<&'static Site>) -> Option<T> {
-        match self.look::<T>(id, &PLAIN, false) {
+    fn look_fresh<T: CacheValue>(&self, plan: &Plan) -> Option<T> {
+        match self.look::<T>(plan.key.id(), plan.declared(), &PLAIN, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
-                self.counters.of(site).memory_hits();
+                self.counters.of(plan.site).memory_hits();
                 Some(hit.value)
             }
             _ => None,
@@ -145,7 +144,7 @@ impl Inner {
         let of = |entry: Stored| {
             is_value(&entry).then(|| Expiry::of(entry.fresh_until(), self.clock.now()))
         };
-        if let Some(entry) = self.verified(id) {
+        if let Some(entry) = self.verified(id, plan.declared()) {
             return Ok(of(entry));
         }
         let Some(remote) = self.remote.as_ref().filter(|_| !plan.key.is_here()) else {
@@ -156,13 +155,19 @@ impl Inner {
             Ok(None) => return Ok(None),
             Err(error) => {
                 self.counters.direct.remote_errors();
-                return self.unverified(id).and_then(of).map(Some).ok_or_else(|| error.into());
+                return self
+                    .unverified(id, plan.declared())
+                    .and_then(of)
+                    .map(Some)
+                    .ok_or_else(|| error.into());
             }
         };
         let stamps = self.generations.stamp(lying.tags());
         let now = self.clock.now();
         let until = lying.fresh_until();
-        let fresh = now < until && !scope::hides(self, plan, &stamps);
+        let fresh = now < until
+            && plan.declared().are_carried_by(&stamps)
+            && !scope::hides(self, plan, &stamps);
         Ok(fresh.then(|| Expiry::of(until, now)))
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::backend::GENERATION_KEPT;
 use crate::cache::Inner;
-use crate::call::Tags;
+use crate::call::{Declared, Tags};
 use crate::cell::Contents;
 use crate::codec::Coder;
 use crate::invalidation::Ticket;
@@ -42,10 +42,14 @@ pub(crate) enum Mode {
 }
 
 impl Plan {
-    pub(crate) fn new(key: KeyBuf, policy: Held, codec: Option<Coder>) -> Self {
+    pub(crate) fn new(mut key: KeyBuf, policy: Held, codec: Option<Coder>) -> Self {
+        let mut tags = Tags::new();
+        if let Some(of_key) = key.take_tags() {
+            tags.add(&of_key);
+        }
         Self {
             key,
-            tags: Tags::new(),
+            tags,
             policy,
             codec,
             mode: Mode::Normal,
@@ -56,8 +60,22 @@ impl Plan {
         }
     }
 
+    /// The same for another key, whose tags come beside the plan's.
+    pub(crate) fn rename(&mut self, mut key: KeyBuf) {
+        if let Some(of_key) = key.take_tags() {
+            self.tags.add(&of_key);
+        }
+        self.key = key;
+    }
+
+    /// The tags that an entry needs to be served, and that one is stored with.
+    #[inline]
+    pub(crate) fn declared(&self) -> Declared<'_> {
+        Declared::new(self.policy.tags, &self.tags)
+    }
+
     pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
-        self.policy.tags.iter().copied().chain(self.tags.iter())
+        self.declared().iter()
     }
 
     /// How long a generation is kept that is minted for its load: for as long as that may take, and be late. What is

@@ -146,23 +146,24 @@ where
         drawn: bool,
     ) -> Result<Cached<S::Output>, Ask<S::Output>> {
         let inner = &self.inner;
-        let hit = match inner.look::<S::Value>(self.id, &self.plan.policy, drawn) {
-            Look::Hit(hit) => hit,
-            Look::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
-                Ok(()) => hit,
-                // Fresh, only early: served all the same.
-                Err(_) if hit.source == Source::Memory => hit,
-                Err(back) => {
-                    work = back;
-                    return self.kept_failure().ok_or(work);
-                }
-            },
-            Look::Unverified => match self.resting() {
-                Some(hit) => hit,
-                None => return self.kept_failure().ok_or(work),
-            },
-            Look::Nothing => return self.kept_failure().ok_or(work),
-        };
+        let hit =
+            match inner.look::<S::Value>(self.id, self.plan.declared(), &self.plan.policy, drawn) {
+                Look::Hit(hit) => hit,
+                Look::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
+                    Ok(()) => hit,
+                    // Fresh, only early: served all the same.
+                    Err(_) if hit.source == Source::Memory => hit,
+                    Err(back) => {
+                        work = back;
+                        return self.kept_failure().ok_or(work);
+                    }
+                },
+                Look::Unverified => match self.resting() {
+                    Some(hit) => hit,
+                    None => return self.kept_failure().ok_or(work),
+                },
+                Look::Nothing => return self.kept_failure().ok_or(work),
+            };
         match hit.source {
             Source::Memory => self.tally().memory_hits(),
             Source::Stale => self.tally().stale_hits(),
@@ -185,7 +186,7 @@ where
         let (inner, policy) = (&self.inner, &self.plan.policy);
         let key = self.plan.flight::<S::Value>(self.id);
         let issue = || self.plan.ticket(inner, self.id);
-        let joining = (!self.is_refresh()).then_some(&*inner.generations);
+        let joining = (!self.is_refresh()).then(|| (&*inner.generations, self.plan.declared()));
         inner.flights.join(key, joining, (inner.clock.now(), policy.lease), issue)
     }
 

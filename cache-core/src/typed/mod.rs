@@ -147,7 +147,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
 
     /// The key of an id's entry.
     pub fn key(&self, id: &K) -> Key {
-        Key::of(self.buf(id))
+        Key::of(self.buf(id).with_tags(&self.tags()))
     }
 
     /// The keys of all entries of the view: for [`Cache::keys`] and [`Cache::evict_pattern`].
@@ -157,6 +157,11 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
 
     fn prefix(&self) -> String {
         format!("{}:{}:{}", self.model, self.operation, self.place)
+    }
+
+    fn tags(&self) -> String {
+        let operation = subject_tag(&self.model, Some(&self.operation));
+        format!("{}\n{operation}", subject_tag(&self.model, None))
     }
 
     fn buf(&self, id: &K) -> KeyBuf {
@@ -170,10 +175,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     fn plan(&self, id: &K) -> Plan {
         let policy = Held::Own(Arc::clone(&self.policy));
         let mut plan = Plan::new(self.buf(id), policy, Some(coder::<V>()));
-        for operation in [None, Some(self.operation.as_str())] {
-            plan.tags.begin();
-            plan.tags.text().literal(&subject_tag(&self.model, operation));
-        }
+        plan.tags.add(&self.tags());
         plan
     }
 
@@ -286,7 +288,9 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As [`Cache::evict_tag`].
     pub async fn clear(&self) -> Result<(), Error> {
-        self.cache.evict_tag(&subject_tag(&self.model, None)).await
+        let tag = subject_tag(&self.model, None);
+        self.cache.inner.generations.declare(&tag);
+        self.cache.evict_tag(&tag).await
     }
 }
 

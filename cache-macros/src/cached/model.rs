@@ -16,7 +16,7 @@ use crate::errors::Errors;
 use crate::signature::{Function, Names, SELF_TYPE};
 use crate::subject::Subject;
 use crate::target::mentions;
-use crate::template::{self, Kind, Template};
+use crate::template::{self, Template};
 
 /// Which cache serves the function.
 pub(crate) enum CacheChoice {
@@ -129,5 +129,5 @@ pub(crate) fn tag_templates(value: &Expr, names: &Names, errors: &mut Errors) ->
         errors.on(value, "`tags` takes a list: `tags = [\"users\", \"user:{id}\"]`");
         return Vec::new();
     };
-    array.elems.iter().filter_map(|tag| template::parse(Kind::Tag, tag, names, errors)).collect()
+    array.elems.iter().filter_map(|tag| template::tag(tag, names, errors)).collect()
 }

@@ -27,27 +27,31 @@ pub(crate) fn site(model: &Model) -> TokenStream {
     let events = &model.invalidate_on;
     let events =
         (!events.is_empty()).then(|| mixed!(.events(&[#(#private::event_tag::<#events>),*])));
+    let of_calls = model.tags.iter().filter(|tag| of_call(model, tag));
+    let patterns: Vec<_> = of_calls.filter_map(Template::pattern).collect();
+    let patterns = (!patterns.is_empty()).then(|| mixed!(.tag_patterns(&[#(#patterns),*])));
     mixed! {
         #items
         static __LARDER_SITE: #private::Site = #private::Site::new(
             ::core::concat!(::core::module_path!(), #path),
             #policy,
-        ) #named #events;
+        ) #named #events #patterns;
     }
 }
 
 /// Which tiers, and the tags that all entries carry.
 fn reach(model: &Model) -> TokenStream {
     let local = model.local.then(|| mixed!(.local()));
+    let private = &model.root.private;
     let fixed = model.tags.iter().filter(|tag| !of_call(model, tag));
-    let fixed: Vec<_> = fixed.filter_map(Template::fixed).collect();
+    let fixed: Vec<_> = fixed.filter_map(|tag| tag.constant(private)).collect();
     let tags = (!fixed.is_empty()).then(|| mixed!(.tags(&[#(#fixed),*])));
     mixed!(#local #tags)
 }
 
 /// Whether `tag` is given call by call: because it has placeholders, or because the tags of `policy` are to stay beside it.
 fn of_call(model: &Model, tag: &Template) -> bool {
-    tag.fixed().is_none() || model.policy.base.is_some()
+    tag.constant(&model.root.private).is_none() || model.policy.base.is_some()
 }
 
 /// `let key`, `let tags`, `let shape`, `let rules`.

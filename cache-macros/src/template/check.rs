@@ -44,7 +44,7 @@ impl Reader<'_> {
                 }
                 Part::Place(place) => show(place),
                 Part::Type(ident) => format!("{{{ident}}}"),
-                Part::Piece(_) => continue,
+                Part::Piece(_) | Part::Const(_) => continue,
             };
             if let Some(last) = last.filter(|_| !separated) {
                 self.error(&format!("`{last}` and `{shown}` run into each other: put a separator such as `:` between them"));
@@ -57,7 +57,7 @@ impl Reader<'_> {
 fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
     parts.iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.as_str()),
-        Part::Place(_) | Part::Type(_) | Part::Piece(_) => None,
+        Part::Place(_) | Part::Type(_) | Part::Piece(_) | Part::Const(_) => None,
     })
 }
 

@@ -2,8 +2,9 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
+use syn::spanned::Spanned as _;
 
-use super::{Field, Part, Piece, Place, Template};
+use super::{Constant, Field, Part, Piece, Place, Template};
 use crate::cached::Affixes;
 use crate::mixed::mixed;
 
@@ -58,8 +59,21 @@ impl Template {
                 mixed!(#buffer.type_name::<#ident>();)
             }
             Part::Piece(piece) => mixed!(#buffer.literal(#piece.as_str());),
+            Part::Const(constant) => {
+                let text = constant.checked(private);
+                mixed!(#buffer.literal(#text);)
+            }
         });
         pushes.collect()
+    }
+}
+
+impl Constant {
+    /// The text, which rustc has found to be one that can be a tag. What it says of another one is shown at the path.
+    pub(super) fn checked(&self, private: &TokenStream) -> TokenStream {
+        let path = &self.path;
+        let shown = Span::mixed_site().located_at(path.span());
+        quote_spanned!(shown=> const { #private::tag(#path) })
     }
 }
 

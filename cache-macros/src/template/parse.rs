@@ -3,9 +3,10 @@
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 use syn::parse::Parser as _;
-use syn::{Expr, ExprLit, Lit, LitStr};
+use syn::spanned::Spanned as _;
+use syn::{Expr, ExprLit, ExprPath, Lit, LitStr};
 
-use super::{Field, Part, Place, Template};
+use super::{Constant, Field, Part, Place, Template};
 use crate::errors::Errors;
 use crate::signature::Names;
 
@@ -36,13 +37,48 @@ pub(crate) fn parse(
     errors: &mut Errors,
 ) -> Option<Template> {
     let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = value else {
-        errors.on(value, format!("a {} is a string literal such as \"user:{{id}}\"", kind.name()));
+        let constant = if kind == Kind::Tag { ", or a constant" } else { "" };
+        let message =
+            format!("a {} is a string literal such as \"user:{{id}}\"{constant}", kind.name());
+        errors.on(value, message);
         return None;
     };
     let mut reader = Reader { kind, literal, names, errors, good: true };
     let parts = reader.parts(&literal.value());
     reader.check(&parts);
     reader.good.then(|| Template { parts, literal: literal.clone() })
+}
+
+/// Reads a tag: a template, or a constant.
+pub(crate) fn tag(value: &Expr, names: &Names, errors: &mut Errors) -> Option<Template> {
+    let Expr::Path(path) = value else {
+        return parse(Kind::Tag, value, names, errors);
+    };
+    if let Some(name) = path.path.get_ident().map(Ident::to_string)
+        && names.value(&name).is_some()
+    {
+        let message =
+            format!("a tag is a text or a constant: for the argument write \"{{{name}}}\"");
+        errors.on(value, message);
+        return None;
+    }
+    let part = Part::Const(Constant { path: path.clone(), fixed: is_of_module(path, names) });
+    Some(Template { parts: vec![part], literal: LitStr::new("", path.span()) })
+}
+
+/// Whether a path certainly leads to an item of a module. `T::TAG` may be a constant of a type parameter, which an `impl` block
+/// around the function may have.
+fn is_of_module(path: &ExprPath, names: &Names) -> bool {
+    if path.path.leading_colon.is_some() {
+        return true;
+    }
+    match path.path.get_ident() {
+        Some(ident) => !names.generics().any(|generic| generic == ident),
+        None => {
+            let first = path.path.segments.first().map(|segment| segment.ident.to_string());
+            first.is_some_and(|first| matches!(first.as_str(), "crate" | "self" | "super"))
+        }
+    }
 }
 
 /// Reads text without placeholders that stands in keys, what `option` is.

@@ -34,11 +34,12 @@ fn a_template_with_tags() {
                 > + ::larder::__private::Captures<(&'larder0 (),)>,
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get_user"),
-                    ::larder::Policy::new()
-                        .ttl(::core::time::Duration::from_millis(300_000))
-                        .tags(&["users"]),
-                );
+                        ::core::concat!(::core::module_path!(), "::get_user"),
+                        ::larder::Policy::new()
+                            .ttl(::core::time::Duration::from_millis(300_000))
+                            .tags(&["users"]),
+                    )
+                    .tag_patterns(&["user:*"]);
                 let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
                     let mut __larder_key = ::larder::__private::KeyBuf::new();

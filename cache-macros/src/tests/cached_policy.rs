@@ -132,9 +132,10 @@ fn a_shared_policy() {
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = Option<User>>> {
                 const __LARDER_POLICY: ::larder::Policy = shared::USERS;
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get_user"),
-                    ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
-                );
+                        ::core::concat!(::core::module_path!(), "::get_user"),
+                        ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
+                    )
+                    .tag_patterns(&["users", "user:*"]);
                 let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
@@ -214,9 +215,10 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                 > {
                     const __LARDER_POLICY: ::larder::Policy = USERS.stampede(Stampede::Off);
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::get"),
-                        ::larder::__private::possible(__LARDER_POLICY),
-                    );
+                            ::core::concat!(::core::module_path!(), "::get"),
+                            ::larder::__private::possible(__LARDER_POLICY),
+                        )
+                        .tag_patterns(&["users"]);
                     let __larder_key = {
                         let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),

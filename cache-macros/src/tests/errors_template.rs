@@ -69,8 +69,12 @@ fn other_expressions() {
     );
     fails(
         expand,
-        quote!(tags = [TAG, "{x}"]),
+        quote!(tags = [tag(), id, "{x}"]),
         item,
-        &["a tag is a string literal", "no argument is called `x`"],
+        &[
+            "a tag is a string literal such as \"user:{id}\", or a constant",
+            "a tag is a text or a constant: for the argument write \"{id}\"",
+            "no argument is called `x`",
+        ],
     );
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, cached};
+use larder::{Cache, Clock, Policy, Source, cached};
 
 use super::{Db, tens, value, values};
 
@@ -65,7 +65,8 @@ async fn none_ttl_remembers_that_an_id_has_no_value() {
 #[tokio::test]
 async fn a_value_that_is_gone_does_not_outlive_the_load_that_says_so() {
     let db = Db::new();
-    db.cache().insert("value:100", 5u64).await.unwrap();
+    let policy = Policy::new().tags(&["values", "value:100"]);
+    db.cache().insert_with("value:100", 5u64, policy).await.unwrap();
     assert_eq!(values(&db, &[100]).await.unwrap().get(&100), Some(&5));
     assert_eq!(values(&db, &[100]).refresh().await.unwrap(), tens(&[]));
     assert_eq!(db.cache().get::<u64>("value:100").await.unwrap(), None);

@@ -1,14 +1,21 @@
 use larder::cached;
 
-const TAG: &str = "users";
+fn tag() -> &'static str {
+    "users"
+}
 
 #[cached(tags = "users")]
 async fn no_list(id: u64) -> u64 {
     id
 }
 
-#[cached(tags = [TAG])]
+#[cached(tags = [tag()])]
 async fn no_text(id: u64) -> u64 {
+    id
+}
+
+#[cached(tags = [id])]
+async fn an_argument(id: u64) -> u64 {
     id
 }
 
@@ -18,5 +25,5 @@ async fn wrong_texts(id: u64) -> u64 {
 }
 
 fn main() {
-    let _ = TAG;
+    let _ = tag();
 }

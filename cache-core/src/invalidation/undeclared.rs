@@ -1,0 +1,38 @@
+//! Warns of an evicted tag that no function and no entry of this process has declared: it may be misspelt, and then the
+//! eviction ends nothing.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use crate::cache::Inner;
+
+/// Warnings are given for so many names; the set of names does not grow beyond that.
+const NAMES: usize = 100;
+
+impl Inner {
+    /// Warns once for each name of a tag that nothing in this cache has declared. A function has declared its tags once
+    /// it was called here, so that a process which only evicts may be warned without a reason.
+    pub(super) fn warn_of_undeclared(&self, tag: &str) {
+        // Tenants and events need not have entries here.
+        if tag.starts_with('@') || tag.starts_with("event:") || self.generations.knows(tag) {
+            return;
+        }
+        if self.counters.sites().any(|site| site.declares(tag)) || !is_first(tag) {
+            return;
+        }
+        let cache = &*self.signals.cache;
+        tracing::warn!(
+            cache,
+            tag,
+            "larder: a tag is evicted that no function or entry of this process has declared: check its spelling"
+        );
+    }
+}
+
+/// Whether nobody was warned of the name yet. Tags of rows (`row:7`, `row:8`) count as one name.
+fn is_first(tag: &str) -> bool {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let name = tag.rsplit_once(':').map_or(tag, |(name, _)| name);
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    said.len() < NAMES && said.insert(name.to_owned())
+}
