@@ -159,7 +159,7 @@ mutant flight-abandoned-is-told $flight 's/self\.finish\(Landing::Abandoned\);/s
 # Generations.
 mutant generation-of-space $generation 's/&& stamps\.space == self\.space\.load\(Ordering::Acquire\)//'
 mutant generation-of-tags $generation 's/tag\.generation\.load\(Ordering::Acquire\) == \*seen\)/tag.generation.load(Ordering::Acquire) >= *seen)/'
-mutant generation-own-tag $generation 's/self\.tag\(name\)\.moved\.fetch_add\(1, Ordering::AcqRel\);/let _ = name;/'
+mutant generation-own-tag $generation 's/tag\.moved\.fetch_add\(1, Ordering::AcqRel\);\s+tag\.evicted/tag.evicted/'
 mutant generation-own-space $generation 's/self\.moved\.fetch_add\(1, Ordering::AcqRel\);//'
 mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
 mutant generation-before-the-load $lookup 's/ticket\.stamp\(found\.space, &found\.tags\);//'
@@ -261,6 +261,11 @@ mutant notice-of-a-pattern $remote/pattern.rs 's/self\.backend\.publish\(&self\.
 mutant notice-of-a-generation $remote/evict.rs 's/self\.backend\.publish\(&self\.notice\(message\(generation\)\)\)\.await\?;/let _ = message;/'
 mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
 mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
+# Transactions and absent values; found out by tests of `tests/behavior` alone.
+mutant transaction-keeps-loads $load 's/if let Some\(inside\) = &self\.inside \{/if let Some(inside) = self.inside.as_ref().filter(|_| false) {/'
+mutant transaction-leads-alone $core/strategy/read.rs 's/ && self\.inside\.is_none\(\) \{\s+return self\.join/ {\n            return self.join/'
+mutant transaction-publishes-current $core/scope/own.rs 's/current: true \}/current: _ }/'
+mutant none-has-no-windows $core/policy.rs 's/self\.stale_if_error = Duration::ZERO;\s+self\.soft_timeout = None;/self.soft_timeout = None;/'
 # Tags of the reader: an entry that lacks one is a miss.
 mutant tags-reader-memory $lookup 's/ \|\| !tags\.are_carried_by\(&entry\.stamps\)//'
 mutant tags-reader-remote $lookup 's/&& plan\.declared\(\)\.are_carried_by\(&stamps\)\s+&& self\.generations/&& self.generations/'

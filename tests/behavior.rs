@@ -111,6 +111,8 @@ mod three_tierings;
 mod time;
 #[path = "behavior/timeouts.rs"]
 mod timeouts;
+#[path = "behavior/transaction_loads.rs"]
+mod transaction_loads;
 #[path = "behavior/transaction_model.rs"]
 mod transaction_model;
 #[path = "behavior/transaction_races.rs"]

@@ -241,8 +241,9 @@ impl Policy {
         self
     }
 
-    /// The time to live of `None`, where the value is an `Option`; zero: `None` is not cached. Default:
-    /// `None` is a value like others.
+    /// The time to live of `None`, where the value is an `Option`; zero: `None` is not cached. It is the whole life of
+    /// such an entry: [`stale`](Self::stale), [`stale_if_error`](Self::stale_if_error) and [`tti`](Self::tti) do not hold for
+    /// it. Default: `None` is a value like others.
     ///
     /// It holds for attributed functions: elsewhere a type that is generic can't be asked.
     #[must_use]
@@ -252,8 +253,8 @@ impl Policy {
     }
 
     /// Caches errors for so long, in the memory tier, where the error can be cloned. An old value that
-    /// can be served (see [`stale_if_error`](Self::stale_if_error)) goes before. Default: errors are not
-    /// cached.
+    /// can be served (see [`stale_if_error`](Self::stale_if_error)) goes before. It is the whole life of such an entry: no
+    /// window follows it. Default: errors are not cached.
     ///
     /// It holds for attributed functions: `get_or_load`, `get_or_load_with` and `get_or_refresh` never keep
     /// an error, nor share it with those who wait for the same load. Their error type is generic and can't
@@ -345,6 +346,16 @@ impl Policy {
             self.lease.is_zero(), "lease", "must be longer than zero";
         }
         Ok(())
+    }
+
+    /// The policy of an entry that lives for `ttl` and no longer: `none_ttl` is the whole life of an absent value.
+    pub(crate) const fn whole_life(mut self, ttl: Duration) -> Self {
+        self.ttl = Ttl::For(ttl);
+        self.tti = None;
+        self.stale = Duration::ZERO;
+        self.stale_if_error = Duration::ZERO;
+        self.soft_timeout = None;
+        self
     }
 
     /// How long after its `ttl` an entry is kept at all.

@@ -253,3 +253,58 @@ async fn a_put_of_what_no_load_would_keep_is_not_kept() {
     even(&cache, &origin).put(1).await.unwrap();
     assert_eq!(cache.get::<u64>("even").await.unwrap(), None);
 }
+
+/// `none_ttl` and `err_ttl` are the whole life of such an entry: no window follows them.
+#[tokio::test]
+async fn what_is_absent_or_failed_has_no_windows() {
+    #[cached(key = "absent", ttl = "60s", none_ttl = "10s", stale = "60s", stale_if_error = "1h", tti = "5s", cache = cache, skip(cache, origin))]
+    async fn absent(cache: &Cache, origin: &Origin) -> Result<Option<u64>, u64> {
+        Ok(Some(origin.try_read().await?).filter(|value| *value != 0))
+    }
+    #[cached(key = "failed", ttl = "60s", err_ttl = "10s", stale = "60s", stale_if_error = "1h", cache = cache, skip(cache, origin))]
+    async fn failed(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
+        origin.try_read().await
+    }
+    #[cached(each = "id in ids", key = "each:{id}", ttl = "60s", none_ttl = "10s", stale = "60s", cache = cache, skip(cache, origin))]
+    async fn each(cache: &Cache, origin: &Origin, ids: &[u64]) -> Vec<(u64, u64)> {
+        let value = origin.read().await;
+        if value == 0 { Vec::new() } else { ids.iter().map(|id| (*id, value)).collect() }
+    }
+    let clock = Clock::manual();
+    for put in [false, true] {
+        for cache in caches(&clock) {
+            let origin = Origin::at(&clock);
+            origin.set(0);
+            match put {
+                true => absent(&cache, &origin).put(None).await.unwrap(),
+                false => assert_eq!(soon(absent(&cache, &origin)).await, Ok(None)),
+            }
+            assert_eq!(soon(each(&cache, &origin, &[1])).await, []);
+            turns().await;
+            clock.advance(seconds(10) - Duration::from_millis(1));
+            origin.set(1);
+            assert_eq!(soon(absent(&cache, &origin)).await, Ok(None));
+            assert_eq!(soon(each(&cache, &origin, &[1])).await, []);
+            clock.advance(Duration::from_millis(1));
+            let read = soon(absent(&cache, &origin).traced()).await;
+            assert_eq!((read.value, read.source), (Ok(Some(1)), Source::Loaded));
+            assert_eq!(soon(each(&cache, &origin, &[1])).await, [(1, 1)]);
+        }
+    }
+    for cache in caches(&clock) {
+        let origin = Origin::at(&clock);
+        origin.set(0);
+        assert_eq!(soon(absent(&cache, &origin)).await, Ok(None));
+        turns().await;
+        clock.advance(seconds(11));
+        origin.fail(true);
+        // There is nothing to fall back on.
+        assert!(soon(absent(&cache, &origin)).await.is_err());
+        assert!(soon(failed(&cache, &origin)).await.is_err());
+        turns().await;
+        clock.advance(seconds(10));
+        origin.fail(false);
+        origin.set(7);
+        assert_eq!(soon(failed(&cache, &origin)).await, Ok(7));
+    }
+}

@@ -60,7 +60,9 @@ impl Put {
             match judge.verdict(&value, &plan.policy) {
                 Verdict::Drop => return inner.invalidate(What::Key(plan.key)).await.map(drop),
                 Verdict::Keep => {}
-                Verdict::KeepFor(ttl) => plan.policy = Held::Own(Arc::new(plan.policy.ttl(ttl))),
+                Verdict::KeepFor(ttl) => {
+                    plan.policy = Held::Own(Arc::new(plan.policy.whole_life(ttl)))
+                }
             }
             inner.put(&plan, value).await
         };

@@ -10,7 +10,7 @@ use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::Target;
 use crate::hierarchy::{Trying, Undone};
-use crate::invalidation::{Killed, Reach, Teller, What};
+use crate::invalidation::{Killed, Reach, Stamps, Teller, What};
 use crate::key::{KeyBuf, KeyId};
 use crate::observe::Cause;
 use crate::pattern::Pattern;
@@ -58,6 +58,13 @@ impl Inner {
             memory.tell_removal(&gone, cause);
         }
         (gone.found, killed)
+    }
+
+    /// Whether the key, or one of the tags, was evicted after `moment`, as [`tick`](super::tick) counts. It may say so of a key that was
+    /// not.
+    pub(crate) fn has_evicted_since(&self, moment: u64, id: KeyId, stamps: &Stamps) -> bool {
+        self.fences.has_evicted_since(moment, id)
+            || self.generations.has_evicted_since(moment, stamps)
     }
 
     /// An eviction of a key, here or also `remotely`, unless it is settled.

@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError};
 use futures_util::future::poll_immediate;
 
 use super::Stamps;
+use super::order::Evicted;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use crate::memory::{Gone, MemoryTier};
@@ -46,6 +47,8 @@ type Shard = HashMap<KeyId, Arc<Fence>>;
 #[derive(Debug)]
 pub(crate) struct Fences {
     shards: Box<[Mutex<Shard>]>,
+    /// When a key of the shard was last evicted or put.
+    evicted: Box<[Evicted]>,
 }
 
 /// Leave to insert one entry into the memory tier; only a live ticket gives one.
@@ -97,13 +100,27 @@ impl Killed {
 
 impl Fences {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() })
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Arc::new(Self { shards, evicted: (0..SHARDS).map(|_| Evicted::default()).collect() })
+    }
+
+    fn index(id: KeyId) -> usize {
+        #[allow(clippy::cast_possible_truncation)]
+        let low = id.low() as usize;
+        low % SHARDS
+    }
+
+    /// Whether the key, or one that shares its shard, was evicted or put after `moment`.
+    pub(crate) fn has_evicted_since(&self, moment: u64, id: KeyId) -> bool {
+        self.evicted[Self::index(id)].since(moment)
+    }
+
+    fn evicts(&self, id: KeyId) {
+        self.evicted[Self::index(id)].now();
     }
 
     fn shard(&self, id: KeyId) -> MutexGuard<'_, Shard> {
-        #[allow(clippy::cast_possible_truncation)]
-        let index = id.low() as usize % SHARDS;
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[Self::index(id)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A ticket for a load that begins now. `stamps` must have been read before this call.
@@ -141,6 +158,7 @@ impl Fences {
         reach: Reach,
         memory: Option<&MemoryTier>,
     ) -> (Gone, Option<Killed>) {
+        self.evicts(id);
         let shard = self.shard(id);
         let fence = shard.get(&id).cloned();
         if let Some(fence) = &fence {
@@ -154,6 +172,7 @@ impl Fences {
 
     /// Ends the tickets of a key as far as `reach` goes, and leaves its entry.
     pub(crate) fn end(&self, id: KeyId, reach: Reach) -> Option<Killed> {
+        self.evicts(id);
         let fence = self.shard(id).get(&id).cloned()?;
         fence.end(reach);
         Some(Killed(fence))
@@ -168,6 +187,7 @@ impl Fences {
         memory: &MemoryTier,
         (entry, again): (&Stored, &Stored),
     ) -> Option<Killed> {
+        self.evicts(id);
         let weighed = memory.weigh(again);
         let shard = self.shard(id);
         let fence = shard.get(&id).cloned();
@@ -200,6 +220,7 @@ impl Fences {
         memory: &MemoryTier,
         goes: impl FnOnce(&Erased) -> bool,
     ) {
+        self.evicts(id);
         let shard = self.shard(id);
         if let Some(fence) = shard.get(&id) {
             fence.end(reach);
@@ -257,7 +278,9 @@ impl Fences {
         matches: &dyn Fn(&str) -> bool,
     ) -> Vec<Killed> {
         let mut killed = Vec::new();
-        for shard in &self.shards {
+        for (shard, evicted) in self.shards.iter().zip(&self.evicted) {
+            // Keys without a load under way may match, too.
+            evicted.now();
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for fence in shard.values().filter(|fence| matches(&fence.key)) {
                 fence.end(reach);
@@ -389,6 +412,7 @@ impl Ticket {
 
     /// Called under the shard lock.
     fn move_on(&self) {
+        self.fences.evicts(self.id);
         let own = if self.kind == Reach::All { &self.life } else { &self.loads };
         let count = self.fence.count(self.kind).fetch_add(1, Ordering::AcqRel) + 1;
         own.store(count, Ordering::Release);

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
+use super::order::Evicted;
 use super::trust::{Answered, Asked, Now};
 use crate::clock::Timestamp;
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -22,6 +23,7 @@ pub(crate) struct Tag {
     /// This process's own evictions of it.
     moved: AtomicU64,
     answered: Answered,
+    evicted: Evicted,
 }
 
 /// The generations as they were before a load.
@@ -66,6 +68,7 @@ pub(crate) struct Generations {
     space: AtomicU64,
     moved: AtomicU64,
     answered: Answered,
+    evicted: Evicted,
     epoch: AtomicU64,
     /// How often any of these generations moved.
     changes: AtomicU64,
@@ -88,6 +91,7 @@ impl Generations {
             generation: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             answered: Answered::default(),
+            evicted: Evicted::default(),
         });
         tags.insert(name.into(), Arc::clone(&tag));
         tag
@@ -127,15 +131,24 @@ impl Generations {
     /// Takes generations as the remote tier has them. They only ever grow, so an answer that was
     /// overtaken by a newer one on the bus changes nothing.
     pub(crate) fn learn_space(&self, generation: u64) {
-        if self.space.fetch_max(generation, Ordering::AcqRel) < generation {
+        let known = self.space.fetch_max(generation, Ordering::AcqRel);
+        if known < generation {
             self.changed();
+            if known != 0 {
+                self.evicted.now();
+            }
         }
     }
 
     /// As [`learn_space`](Self::learn_space), for a tag.
     pub(crate) fn learn_tag(&self, name: &str, generation: u64) {
-        if self.tag(name).generation.fetch_max(generation, Ordering::AcqRel) < generation {
+        let tag = self.tag(name);
+        let known = tag.generation.fetch_max(generation, Ordering::AcqRel);
+        if known < generation {
             self.changed();
+            if known != 0 {
+                tag.evicted.now();
+            }
         }
     }
 
@@ -189,14 +202,22 @@ impl Generations {
 
     /// Ends all entries that carry the tag.
     pub(crate) fn bump_tag(&self, name: &str) {
-        self.tag(name).moved.fetch_add(1, Ordering::AcqRel);
+        let tag = self.tag(name);
+        tag.moved.fetch_add(1, Ordering::AcqRel);
+        tag.evicted.now();
         self.changed();
     }
 
     /// Ends all entries.
     pub(crate) fn bump_space(&self) {
         self.moved.fetch_add(1, Ordering::AcqRel);
+        self.evicted.now();
         self.changed();
+    }
+
+    /// Whether the namespace or one of the tags was evicted after `moment`.
+    pub(crate) fn has_evicted_since(&self, moment: u64, stamps: &Stamps) -> bool {
+        self.evicted.since(moment) || stamps.tags.iter().any(|(tag, _)| tag.evicted.since(moment))
     }
 
     fn changed(&self) {

@@ -1,27 +1,37 @@
 //! Where reads, evictions and puts meet scopes and switches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::held::{CarryOut, Holding, Outcome};
+use super::held::{Held, Holding, Outcome, Seen};
 use super::{is_quiet, off, transaction};
 use crate::Error;
 use crate::cache::Inner;
-use crate::invalidation::{Reach, Stamps, Teller, What, report};
+use crate::entry::Stored;
+use crate::invalidation::{Reach, Stamps, Teller, Ticket, What, report};
 use crate::key::KeyBuf;
 use crate::strategy::{Mode, Plan};
 use crate::value::CacheValue;
 
-/// Whether a read is to find nothing: the cache is off for the caller, or its transaction made the
-/// value old.
+/// What a read without a load meets before the cache.
 #[inline]
-pub(crate) fn shadowed(inner: &Inner, plan: &Plan) -> bool {
-    !is_quiet() && shadowed_slowly(inner, plan)
+pub(crate) fn seen(inner: &Inner, plan: &Plan) -> Seen {
+    if is_quiet() { Seen::Through } else { seen_slowly(inner, plan) }
 }
 
 #[cold]
-fn shadowed_slowly(inner: &Inner, plan: &Plan) -> bool {
-    off::is_off(inner)
-        || transaction::current().is_some_and(|held| held.any(inner, |shadow| shadow.covers(plan)))
+fn seen_slowly(inner: &Inner, plan: &Plan) -> Seen {
+    if off::is_off(inner) {
+        return Seen::Hidden;
+    }
+    transaction::current().map_or(Seen::Through, |held| held.see(inner, plan))
+}
+
+/// Whether a read is not to be answered by the cache at once: the cache is off for the caller, or its transaction made the
+/// value old or has one of its own.
+#[inline]
+pub(crate) fn shadowed(inner: &Inner, plan: &Plan) -> bool {
+    !is_quiet() && !matches!(seen_slowly(inner, plan), Seen::Through)
 }
 
 /// Whether an entry that the remote tier has is hidden by the tags it was stored with, which the read
@@ -34,32 +44,56 @@ pub(crate) fn hides(inner: &Inner, plan: &Plan, stamps: &Stamps) -> bool {
 #[cold]
 fn hides_slowly(inner: &Inner, plan: &Plan, stamps: &Stamps) -> bool {
     let held = transaction::current();
-    let hidden = held.is_some_and(|held| held.any(inner, |shadow| shadow.covers_stamps(stamps)));
+    let hidden = held.is_some_and(|held| held.covers_stamps(inner, stamps));
     if hidden {
         let _ = inner.fences.kill(plan.key.id(), Reach::Loads, None);
     }
     hidden
 }
 
-/// Whether a read is to go beside the cache: neither read nor fill it, nor wait for another's load.
-pub(crate) async fn beside(inner: &Arc<Inner>, plan: &Plan) -> bool {
-    !is_quiet() && Box::pin(beside_slowly(inner, plan)).await
+/// How a read goes that may load.
+pub(crate) enum Way {
+    /// As usual.
+    Through,
+    /// It neither reads nor fills the cache, nor waits for another's load.
+    Beside,
+    /// To a value of its transaction's own.
+    Own(Stored),
+    /// It reads the cache, and what it loads is its transaction's own.
+    Inside(Inside),
 }
 
-async fn beside_slowly(inner: &Arc<Inner>, plan: &Plan) -> bool {
+/// The transaction that a read belongs to.
+#[derive(Clone, Debug)]
+pub(crate) struct Inside(Arc<Held>);
+
+impl Inside {
+    /// Keeps what was loaded until the transaction ends.
+    pub(crate) fn keep(&self, cache: &Arc<Inner>, plan: &Plan, ticket: Ticket, entry: Stored) {
+        self.0.keep(cache, plan, ticket, entry);
+    }
+}
+
+/// How a read goes that may load.
+pub(crate) async fn way(inner: &Arc<Inner>, plan: &Plan) -> Way {
+    if is_quiet() { Way::Through } else { Box::pin(way_slowly(inner, plan)).await }
+}
+
+async fn way_slowly(inner: &Arc<Inner>, plan: &Plan) -> Way {
     let held = transaction::current();
     if plan.mode == Mode::Refresh && (held.is_some() || off::is_off(inner)) {
         // What is cached is known to be old, and what replaces it must not be stored now.
         evict_quietly(inner, plan).await;
-        return true;
+        return Way::Beside;
     }
-    if shadowed(inner, plan) {
-        return true;
+    match seen_slowly(inner, plan) {
+        Seen::Hidden => Way::Beside,
+        Seen::Own(entry) => Way::Own(entry),
+        Seen::Through => match held.and_then(|held| held.open()) {
+            Some(open) => Way::Inside(Inside(open)),
+            None => Way::Through,
+        },
     }
-    if let Some(held) = held {
-        held.loads(inner, plan);
-    }
-    false
 }
 
 async fn evict_quietly(inner: &Arc<Inner>, plan: &Plan) {
@@ -83,7 +117,7 @@ impl Inner {
         let held = if is_quiet() { None } else { transaction::current() };
         let Some(held) = held else { return self.carry_out_telling(&what, teller).await };
         match held.evict(self, what) {
-            Holding::Held(early) => evict_early(early).await.map(|()| 0),
+            Holding::Held => Ok(0),
             // Whatever the outcome was: an eviction is always safe.
             Holding::Ended(_, what) => self.carry_out_telling(&what, teller).await,
         }
@@ -124,22 +158,18 @@ impl Inner {
         let Some(held) = transaction::current() else {
             return self.write_through(plan, value).await;
         };
-        let (inner, kept) = (Arc::clone(self), plan.clone());
+        plan.policy.check()?;
+        let (inner, kept, own) = (Arc::clone(self), plan.clone(), value.clone());
         let write = Box::new(move || {
             let written = async move { inner.write_through(&kept, value).await };
             Box::pin(written) as crate::backend::BoxFuture<'static, _>
         });
-        match held.put(self, plan.key.clone(), write) {
-            Holding::Held(early) => evict_early(early).await,
+        let stamps = self.generations.stamp(plan.tags());
+        let entry = self.entry(plan, stamps, own, (&plan.policy, Duration::ZERO));
+        match held.put(self, plan.key.clone(), entry, write) {
+            Holding::Held => Ok(()),
             Holding::Ended(Outcome::Committed, write) => write().await,
             Holding::Ended(..) => self.invalidate(What::Key(plan.key.clone())).await.map(drop),
         }
     }
-}
-
-/// What the scope itself loaded before it evicted it: it may have seen uncommitted data, so it goes
-/// now, before anybody else reads it. A failure stays owed, and is no reason to roll back.
-async fn evict_early(early: CarryOut) -> Result<(), Error> {
-    report(&early.run().await);
-    Ok(())
 }

@@ -1,15 +1,17 @@
-//! What a transaction holds back: evictions and puts, in order, by cache.
+//! What a transaction holds back: evictions and puts, in order, by cache, and the values that it has loaded.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::live::Live;
-use super::shadow::{Before, Shadow};
+use super::own::Own;
+use super::shadow::Shadow;
 use crate::Error;
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
-use crate::invalidation::{What, report};
+use crate::entry::Stored;
+use crate::invalidation::{Stamps, Ticket, What, report, tick};
 use crate::key::KeyBuf;
 use crate::strategy::{Plan, start_now};
 
@@ -47,8 +49,8 @@ impl Step {
     }
 }
 
-type Dirty = Vec<(Arc<Inner>, What)>;
 type Steps = VecDeque<(Arc<Inner>, Step)>;
+type Values = Vec<(Arc<Inner>, Own)>;
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +63,19 @@ pub(super) enum Outcome {
 
 /// What came of the wish to hold something.
 pub(super) enum Holding<T> {
-    /// It is held. To be evicted at once: what the scope itself loaded under it before.
-    Held(CarryOut),
+    Held,
     /// The transaction ended before; the outcome says how.
     Ended(Outcome, T),
+}
+
+/// What a read without a load meets before the cache.
+pub(crate) enum Seen {
+    /// The cache decides.
+    Through,
+    /// The cache is off for the caller, or its transaction made the value old.
+    Hidden,
+    /// A value of the transaction's own.
+    Own(Stored),
 }
 
 /// A transaction's list, shared by all who run in its scope.
@@ -72,6 +83,8 @@ pub(super) enum Holding<T> {
 pub(super) struct Held {
     state: Mutex<State>,
     outer: Option<Arc<Held>>,
+    /// When the outermost transaction began, among all evictions of the process.
+    began: u64,
     _live: Live,
 }
 
@@ -81,8 +94,13 @@ struct State {
     steps: Steps,
     puts: bool,
     shadows: Vec<Shadow>,
-    /// What was evicted early because the scope had loaded it; evicted again on rollback.
-    dirty: Dirty,
+}
+
+/// What became superfluous. A value's own `Drop` may use the cache, so it is not dropped under the lock.
+#[derive(Default)]
+struct Superfluous {
+    _steps: Steps,
+    _own: Vec<Own>,
 }
 
 impl State {
@@ -95,46 +113,51 @@ impl State {
         &mut self.shadows[index]
     }
 
-    /// Adds a step. Gives back what became superfluous: a value's own `Drop` may use the cache, so it
-    /// is not dropped under the lock.
-    fn push(&mut self, cache: &Arc<Inner>, step: Step) -> Steps {
-        let evicted = match &step {
+    /// Adds a step.
+    fn push(&mut self, cache: &Arc<Inner>, step: Step) -> Superfluous {
+        let (new, _own) = match &step {
             Step::Evict(what) => self.shadow(cache).add(what),
             Step::Put(key, _) => self.shadow(cache).add(&What::Key(key.clone())),
         };
+        let mut superfluous = Superfluous { _own, ..Superfluous::default() };
         let is_put = matches!(step, Step::Put(..));
         // A second eviction adds nothing, unless it is to end a put that came between.
-        if !evicted && !is_put && !self.puts {
-            return Steps::new();
+        if !new && !is_put && !self.puts {
+            return superfluous;
         }
         self.puts |= is_put;
         self.steps.push_back((Arc::clone(cache), step));
-        if self.steps.len() > STEPS { self.collapse() } else { Steps::new() }
-    }
-
-    fn soil(&mut self, dirty: impl IntoIterator<Item = (Arc<Inner>, What)>) {
-        self.dirty.extend(dirty);
-        if self.dirty.len() > STEPS {
-            self.dirty = everything(&self.dirty);
+        if self.steps.len() > STEPS {
+            let (steps, own) = self.collapse();
+            superfluous._steps = steps;
+            superfluous._own.extend(own);
         }
+        superfluous
     }
 
     /// Bounded: rather too much is evicted than everything remembered.
-    fn collapse(&mut self) -> Steps {
+    fn collapse(&mut self) -> (Steps, Vec<Own>) {
         self.puts = false;
-        self.shadows.iter_mut().for_each(Shadow::collapse);
+        let own = self.shadows.iter_mut().flat_map(Shadow::collapse).collect();
         let all = std::mem::take(&mut self.steps);
-        self.steps = CarryOut::evicting(everything(&all)).take();
-        all
+        self.steps = everything(&all);
+        (all, own)
+    }
+
+    /// Keeps a value for the transaction's own reads, unless the transaction has made it old. Gives back what is
+    /// not kept.
+    fn keep(&mut self, cache: &Arc<Inner>, own: Own) -> Option<Own> {
+        let shadow = self.shadow(cache);
+        if shadow.hides(&own) { Some(own) } else { shadow.owns.keep(own) }
     }
 }
 
 /// All of each cache concerned.
-fn everything<'a, T: 'a>(steps: impl IntoIterator<Item = &'a (Arc<Inner>, T)>) -> Dirty {
-    let mut all = Dirty::new();
+fn everything(steps: &Steps) -> Steps {
+    let mut all = Steps::new();
     for (cache, _) in steps {
         if !all.iter().any(|(other, _)| Arc::ptr_eq(other, cache)) {
-            all.push((Arc::clone(cache), What::All));
+            all.push_back((Arc::clone(cache), Step::Evict(What::All)));
         }
     }
     all
@@ -142,7 +165,8 @@ fn everything<'a, T: 'a>(steps: impl IntoIterator<Item = &'a (Arc<Inner>, T)>) -
 
 impl Held {
     pub(super) fn new(outer: Option<Arc<Self>>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), outer, _live: Live::new() })
+        let began = outer.as_ref().map_or_else(tick, |outer| outer.began);
+        Arc::new(Self { state: Mutex::default(), outer, began, _live: Live::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -161,149 +185,165 @@ impl Held {
 
     /// Holds an eviction, here or in the first scope around that has not ended.
     pub(super) fn evict(&self, cache: &Arc<Inner>, what: What) -> Holding<What> {
-        self.evict_with(cache, what, Dirty::new())
-    }
-
-    fn evict_with(&self, cache: &Arc<Inner>, what: What, mut early: Dirty) -> Holding<What> {
-        early.extend(self.take_loaded(cache, &what));
         let mut state = self.lock();
         if let Some(outcome) = state.outcome {
             drop(state);
             return match &self.outer {
-                Some(outer) => outer.evict_with(cache, what, early),
+                Some(outer) => outer.evict(cache, what),
                 None => Holding::Ended(outcome, what),
             };
         }
         let superfluous = state.push(cache, Step::Evict(what));
-        state.soil(early.iter().cloned());
         drop(state);
         drop(superfluous);
-        Holding::Held(CarryOut::evicting(early))
+        Holding::Held
     }
 
-    /// Holds a put, here or in the scope around that a commit handed the list to.
-    pub(super) fn put(&self, cache: &Arc<Inner>, key: KeyBuf, write: Write) -> Holding<Write> {
-        self.put_with(cache, key, write, Dirty::new())
-    }
-
-    fn put_with(
+    /// Holds a put, here or in the scope around that a commit handed the list to. `entry` is what the scope's own reads see.
+    pub(super) fn put(
         &self,
         cache: &Arc<Inner>,
         key: KeyBuf,
+        entry: Stored,
         write: Write,
-        mut early: Dirty,
     ) -> Holding<Write> {
-        early.extend(self.take_loaded(cache, &What::Key(key.clone())));
         let mut state = self.lock();
         if let Some(outcome) = state.outcome {
             drop(state);
             return match &self.outer {
-                Some(outer) if outcome == Outcome::Committed => {
-                    outer.put_with(cache, key, write, early)
-                }
+                Some(outer) if outcome == Outcome::Committed => outer.put(cache, key, entry, write),
                 _ => Holding::Ended(outcome, write),
             };
         }
         let superfluous = state.push(cache, Step::Put(key, write));
-        state.soil(early.iter().cloned());
+        let unkept = state.keep(cache, Own::put(entry));
         drop(state);
-        drop(superfluous);
-        Holding::Held(CarryOut::evicting(early))
+        drop((superfluous, unkept));
+        Holding::Held
     }
 
-    /// What the scope loaded and may have stored before it evicted it. It may have seen the user's
-    /// own uncommitted writes, so it must not stay for others, whatever the outcome.
-    fn take_loaded(&self, cache: &Arc<Inner>, what: &What) -> Dirty {
-        let mut loaded = Vec::new();
-        for held in self.chain() {
-            let mut state = held.lock();
-            let shadows = state.shadows.iter_mut().filter(|shadow| shadow.is_of(cache));
-            loaded.extend(shadows.flat_map(|shadow| shadow.take_loaded(what)));
-        }
-        loaded.into_iter().map(|what| (Arc::clone(cache), what)).collect()
-    }
-
-    /// Whether any scope here hides what `shadow` is about in this cache.
-    pub(super) fn any(&self, inner: &Inner, shadow: impl Fn(&Shadow) -> bool) -> bool {
-        self.chain().any(|held| {
+    /// What a read of the plan meets in the scopes here, the innermost first.
+    pub(super) fn see(&self, inner: &Inner, plan: &Plan) -> Seen {
+        for (depth, held) in self.chain().enumerate() {
             let state = held.lock();
             match state.outcome {
-                None => state.shadows.iter().any(|one| one.is_of(inner) && shadow(one)),
-                Some(Outcome::Committed) => false,
+                None => {
+                    let shadow = state.shadows.iter().find(|shadow| shadow.is_of(inner));
+                    let Some(shadow) = shadow else { continue };
+                    if let Some(own) = shadow.owns.find(inner, plan) {
+                        drop(state);
+                        // A scope further in may have evicted a tag that the value has and the read does not declare.
+                        return match self.cover_stamps(depth, inner, &own.stamps) {
+                            true => Seen::Hidden,
+                            false => Seen::Own(own),
+                        };
+                    }
+                    if shadow.covers(plan) {
+                        return Seen::Hidden;
+                    }
+                }
+                Some(Outcome::Committed) => {}
                 // A task that has outlived the transaction may still read what never came to count.
+                Some(_) => return Seen::Hidden,
+            }
+        }
+        Seen::Through
+    }
+
+    /// Whether any scope here has evicted one of the tags that an entry was stored with.
+    pub(super) fn covers_stamps(&self, inner: &Inner, stamps: &Stamps) -> bool {
+        self.cover_stamps(usize::MAX, inner, stamps)
+    }
+
+    /// As [`covers_stamps`](Self::covers_stamps), of the innermost `count` scopes.
+    fn cover_stamps(&self, count: usize, inner: &Inner, stamps: &Stamps) -> bool {
+        self.chain().take(count).any(|held| {
+            let state = held.lock();
+            match state.outcome {
+                None => {
+                    let mut shadows = state.shadows.iter();
+                    shadows.any(|shadow| shadow.is_of(inner) && shadow.covers_stamps(stamps))
+                }
+                Some(Outcome::Committed) => false,
                 Some(_) => true,
             }
         })
     }
 
-    /// Remembers a read that may store what it loads: here, or in the first scope around that has not
-    /// ended.
-    pub(super) fn loads(&self, inner: &Arc<Inner>, plan: &Plan) {
-        // Before the lock, under which no value may be dropped.
-        let before = Before::of(inner, plan.key.id());
-        for held in self.chain() {
-            let mut state = held.lock();
-            if state.outcome.is_none() {
-                return state.shadow(inner).loads(plan, before);
-            }
+    /// The innermost scope that has not ended.
+    pub(super) fn open(self: &Arc<Self>) -> Option<Arc<Self>> {
+        let around = std::iter::successors(Some(self), |held| held.outer.as_ref());
+        around.into_iter().find(|held| held.lock().outcome.is_none()).cloned()
+    }
+
+    /// Keeps what a read of the scope has loaded, for the scope's own reads, until it commits: unless it has ended meanwhile, has
+    /// evicted the value, or something else has.
+    pub(super) fn keep(&self, cache: &Arc<Inner>, plan: &Plan, ticket: Ticket, entry: Stored) {
+        let current = !cache.has_evicted_since(self.began, plan.key.id(), &entry.stamps);
+        let own = Own::load(ticket, current, entry);
+        // Without a lock of this scope: those around are asked, too.
+        if !matches!(self.see(cache, plan), Seen::Through) || !own.is_valid(cache) {
+            return;
         }
+        let mut state = self.lock();
+        // An eviction of this very scope came between.
+        let hidden = state.outcome.is_some() || state.shadow(cache).covers(plan);
+        let unkept = if hidden { Some(own) } else { state.keep(cache, own) };
+        drop(state);
+        drop(unkept);
     }
 
     /// Ends it: gives what is to be carried out, if it is this scope's to do. An inner scope hands its
     /// list to the outer one.
     pub(super) fn end(&self, outcome: Outcome) -> CarryOut {
-        let (steps, shadows, dirty) = {
+        let (steps, shadows) = {
             let mut state = self.lock();
             if state.outcome.is_some() {
                 return CarryOut::default();
             }
             state.outcome = Some(outcome);
             let state = &mut *state;
-            let steps = std::mem::take(&mut state.steps);
-            (steps, std::mem::take(&mut state.shadows), std::mem::take(&mut state.dirty))
+            (std::mem::take(&mut state.steps), std::mem::take(&mut state.shadows))
         };
-        let steps: Steps = match outcome {
-            Outcome::Committed => steps,
-            Outcome::Unknown => evictions(steps),
-            // What was put ends here, and not under the outer scope's lock. A load of this scope may
-            // have stored after the early eviction.
-            Outcome::RolledBack => CarryOut::evicting(dirty.clone()).take(),
+        let owned = |mut shadow: Shadow| {
+            let own = shadow.owns.take().into_iter();
+            own.map(move |own| (Arc::clone(&shadow.cache), own))
+        };
+        let (steps, values): (Steps, Values) = match outcome {
+            Outcome::Committed => (steps, shadows.into_iter().flat_map(owned).collect()),
+            Outcome::Unknown => (evictions(steps), Values::new()),
+            // A rollback leaves the outer list as it was. What was put ends here, and not under the outer scope's lock.
+            Outcome::RolledBack => return CarryOut::default(),
         };
         match &self.outer {
-            Some(outer) => outer.absorb(steps, shadows, dirty, outcome),
-            None => CarryOut(steps),
+            Some(outer) => outer.absorb(steps, values),
+            None => CarryOut { steps, values },
         }
     }
 
-    fn absorb(
-        &self,
-        steps: Steps,
-        shadows: Vec<Shadow>,
-        dirty: Dirty,
-        outcome: Outcome,
-    ) -> CarryOut {
+    fn absorb(&self, steps: Steps, values: Values) -> CarryOut {
         // Declared before the lock, dropped after it.
-        let mut superfluous = Vec::new();
+        let (mut superfluous, mut unkept) = (Vec::new(), Vec::new());
         let mut state = self.lock();
         match state.outcome {
             None => {
-                state.soil(dirty);
-                for shadow in shadows {
-                    let cache = Arc::clone(&shadow.cache);
-                    state.shadow(&cache).take_loads(shadow);
-                }
-                // A rollback leaves the outer list as it was.
-                if outcome == Outcome::RolledBack {
-                    return CarryOut(steps);
-                }
                 for (cache, step) in steps {
                     superfluous.push(state.push(&cache, step));
+                }
+                for (cache, own) in values {
+                    unkept.extend(state.keep(&cache, own));
                 }
                 CarryOut::default()
             }
             // Too late for the outer one to decide: evict where its outcome isn't a commit.
-            Some(Outcome::Committed) => CarryOut(steps),
-            Some(_) => CarryOut(evictions(steps)),
+            Some(outcome) => {
+                drop(state);
+                let steps = match outcome {
+                    Outcome::Committed => steps,
+                    Outcome::RolledBack | Outcome::Unknown => evictions(steps),
+                };
+                CarryOut { steps, values: Values::new() }
+            }
         }
     }
 }
@@ -315,19 +355,23 @@ fn evictions(steps: Steps) -> Steps {
 /// Steps whose time has come. Dropped half-way, what remains is evicted in the background.
 #[derive(Debug, Default)]
 #[must_use]
-pub(super) struct CarryOut(Steps);
+pub(super) struct CarryOut {
+    steps: Steps,
+    /// What the transaction has loaded: published behind its evictions, if these leave it.
+    values: Values,
+}
 
 impl CarryOut {
     /// All of it, in order; gives the first failure.
     pub(super) async fn run(mut self) -> Result<(), Error> {
         let mut result = Ok(());
-        while let Some((cache, step)) = self.0.front_mut() {
+        while let Some((cache, step)) = self.steps.front_mut() {
             let cache = Arc::clone(cache);
             let done = match step {
                 Step::Evict(What::Key(_)) => {
                     let keys = self.leading_keys(&cache);
                     let done = cache.evict_keys(&keys).await.map(drop);
-                    self.0.drain(1..keys.len());
+                    self.steps.drain(1..keys.len());
                     done
                 }
                 Step::Evict(what) => {
@@ -346,27 +390,22 @@ impl CarryOut {
                 }
             };
             // Popped after it was done: dropped half-way, `drop` evicts it.
-            self.0.pop_front();
+            self.steps.pop_front();
             result = result.and(done);
+        }
+        for (cache, own) in self.values.drain(..) {
+            own.publish(&cache);
         }
         result
     }
 
     /// Keys of one cache that stand together: one request to the remote tier.
     fn leading_keys(&self, cache: &Arc<Inner>) -> Vec<KeyBuf> {
-        let keys = self.0.iter().map_while(|(other, step)| match step {
+        let keys = self.steps.iter().map_while(|(other, step)| match step {
             Step::Evict(What::Key(key)) if Arc::ptr_eq(other, cache) => Some(key.clone()),
             _ => None,
         });
         keys.take(TOGETHER).collect()
-    }
-
-    fn evicting(dirty: Dirty) -> Self {
-        Self(dirty.into_iter().map(|(cache, what)| (cache, Step::Evict(what))).collect())
-    }
-
-    fn take(mut self) -> Steps {
-        std::mem::take(&mut self.0)
     }
 
     /// Memory at once, the remote tier in the background.
@@ -381,7 +420,7 @@ fn nothing() -> Write {
 
 impl Drop for CarryOut {
     fn drop(&mut self) {
-        for (cache, step) in self.0.drain(..) {
+        for (cache, step) in self.steps.drain(..) {
             let what = step.eviction();
             start_now(async move { report(&cache.carry_out(&what).await.map(drop)) });
         }

@@ -7,11 +7,13 @@ mod gate;
 mod held;
 mod live;
 mod off;
+mod own;
 mod shadow;
 mod switch;
 mod transaction;
 
-pub(crate) use gate::{beside, hides, shadowed};
+pub(crate) use gate::{Inside, Way, hides, seen, shadowed, way};
+pub(crate) use held::Seen;
 pub(crate) use live::{Live, is_quiet};
 pub use off::{without_cache, without_cache_sync};
 pub(crate) use switch::Switch;

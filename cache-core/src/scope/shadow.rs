@@ -1,18 +1,15 @@
-//! What a transaction has made old in one cache: its own reads of that go beside the cache.
+//! What a transaction has made old in one cache, which its own reads do not see, and the values that only it sees.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Weak};
+use std::collections::HashSet;
+use std::sync::Arc;
 
+use super::own::{Own, Owns};
 use crate::cache::Inner;
-use crate::entry::Erased;
-use crate::invalidation::{Reach, Stamps, What};
-use crate::key::{KeyBuf, KeyId};
+use crate::invalidation::{Stamps, What};
+use crate::key::KeyId;
 use crate::memory::MemoryTier;
 use crate::pattern::Pattern;
 use crate::strategy::Plan;
-
-/// Loads that are remembered for one cache; beyond, all count as loaded.
-const LOADS: usize = 10_000;
 
 /// A transaction's view of one cache.
 #[derive(Debug)]
@@ -24,23 +21,7 @@ pub(super) struct Shadow {
     stale: HashSet<KeyId>,
     tags: HashSet<String>,
     patterns: Vec<Pattern>,
-    loads: Loads,
-}
-
-/// What was loaded in the scope and may have been stored before the scope evicted it.
-#[derive(Debug, Default)]
-struct Loads {
-    seen: HashMap<KeyId, Loaded>,
-    uncounted: bool,
-}
-
-#[derive(Debug)]
-struct Loaded {
-    key: KeyBuf,
-    tags: Vec<String>,
-    /// The valid entry that memory had at that time: while it is still the one, nothing of the scope's
-    /// was stored.
-    before: Option<Before>,
+    pub(super) owns: Owns,
 }
 
 impl Shadow {
@@ -52,7 +33,7 @@ impl Shadow {
             stale: HashSet::new(),
             tags: HashSet::new(),
             patterns: Vec::new(),
-            loads: Loads::default(),
+            owns: Owns::default(),
         }
     }
 
@@ -60,9 +41,9 @@ impl Shadow {
         std::ptr::eq(&raw const *self.cache, inner)
     }
 
-    /// Adds what was evicted; says whether it was new.
-    pub(super) fn add(&mut self, what: &What) -> bool {
-        match what {
+    /// Adds what was evicted; says whether it was new, and gives the transaction's own values that it ends.
+    pub(super) fn add(&mut self, what: &What) -> (bool, Vec<Own>) {
+        let new = match what {
             What::Key(key) => self.keys.insert(key.id()),
             What::Stale(key) => !self.keys.contains(&key.id()) && self.stale.insert(key.id()),
             // No value becomes old by it.
@@ -76,16 +57,32 @@ impl Shadow {
                 new
             }
             What::All => !std::mem::replace(&mut self.all, true),
-        }
+        };
+        (new, self.owns.end(what))
     }
 
     /// Everything, and nothing in detail: the list became too long.
-    pub(super) fn collapse(&mut self) {
+    pub(super) fn collapse(&mut self) -> Vec<Own> {
         self.all = true;
         self.keys = HashSet::new();
         self.stale = HashSet::new();
         self.tags = HashSet::new();
         self.patterns = Vec::new();
+        self.owns.take()
+    }
+
+    /// Whether the scope has made a value of its own old. What it puts is newer than its evictions of the key.
+    pub(super) fn hides(&self, own: &Own) -> bool {
+        let key = own.key();
+        let covers = || {
+            let id = KeyId::of(key);
+            self.keys.contains(&id)
+                || self.stale.contains(&id)
+                || self.patterns.iter().any(|pattern| pattern.covers(key))
+                || self.covers_stamps(own.stamps())
+        };
+        // After a collapse the scope reads beside the cache.
+        self.all || (own.is_loaded() && covers())
     }
 
     /// Whether a read of the plan would see what the scope made old.
@@ -109,69 +106,5 @@ impl Shadow {
     /// By the tags an entry was stored with.
     pub(super) fn covers_stamps(&self, stamps: &Stamps) -> bool {
         stamps.tags.iter().any(|(tag, _)| self.tags.contains(&*tag.name))
-    }
-
-    /// A read that may store what it loads.
-    pub(super) fn loads(&mut self, plan: &Plan, before: Option<Before>) {
-        let Loads { seen, uncounted } = &mut self.loads;
-        if seen.len() >= LOADS {
-            *uncounted = true;
-            return;
-        }
-        let id = plan.key.id();
-        seen.entry(id).or_insert_with(|| Loaded {
-            key: plan.key.clone(),
-            tags: plan.tags().map(str::to_owned).collect(),
-            before,
-        });
-    }
-
-    /// The keys under `what` that were loaded here, and whose values may have been stored. They are
-    /// told once: from here on the scope reads them beside the cache.
-    pub(super) fn take_loaded(&mut self, what: &What) -> Vec<What> {
-        if self.loads.uncounted && !matches!(what, What::Life(..)) {
-            return vec![what.clone()];
-        }
-        let covered = |_: &KeyId, loaded: &mut Loaded| match what {
-            What::Key(key) | What::Stale(key) => key.as_str() == loaded.key.as_str(),
-            What::Life(..) => false,
-            What::Pattern(pattern) => pattern.covers(loaded.key.as_str()),
-            What::Tag(tag) => loaded.tags.contains(tag),
-            What::All => true,
-        };
-        let cache = &self.cache;
-        let stored = |(id, loaded): &(KeyId, Loaded)| {
-            // What is still under way stores nothing any more.
-            let _ = cache.fences.kill(*id, Reach::Loads, None);
-            !loaded.before.as_ref().is_some_and(|before| before.is_still_there(cache, *id))
-        };
-        let taken = self.loads.seen.extract_if(covered).filter(stored);
-        taken.map(|(_, loaded)| What::Key(loaded.key)).collect()
-    }
-
-    /// Takes over what an inner scope loaded.
-    pub(super) fn take_loads(&mut self, inner: Self) {
-        self.loads.uncounted |= inner.loads.uncounted;
-        for (id, loaded) in inner.loads.seen {
-            // The first one knows: what the inner scope found may be what this one had stored.
-            self.loads.seen.entry(id).or_insert(loaded);
-        }
-        self.loads.uncounted |= self.loads.seen.len() > LOADS;
-    }
-}
-
-/// An entry by its identity. Moments would not do: the coarse clock gives two entries the same one.
-#[derive(Debug)]
-pub(super) struct Before(Weak<Erased>);
-
-impl Before {
-    /// What memory has that a read may be served.
-    pub(super) fn of(cache: &Inner, id: KeyId) -> Option<Self> {
-        cache.unverified(id, crate::call::Declared::NONE).map(|entry| Self(Arc::downgrade(&entry)))
-    }
-
-    fn is_still_there(&self, cache: &Inner, id: KeyId) -> bool {
-        let same = |entry: &Erased| std::ptr::addr_eq(entry, self.0.as_ptr());
-        cache.memory.as_ref().and_then(|memory| memory.with(id, same)).unwrap_or(false)
     }
 }

@@ -1,4 +1,4 @@
-//! Transactions: evictions that wait for the user's own commit.
+//! Transactions: evictions, puts and loads that wait for the user's own commit.
 
 use std::sync::Arc;
 
@@ -50,11 +50,20 @@ pub(super) fn current() -> Option<Arc<Held>> {
 ///
 /// # Reads inside
 ///
-/// What the scope has evicted or put (by key, by a tag that the call carries, by a pattern, or
-/// everything) is read beside the cache: cached functions run their bodies, `get` and `peek` find
-/// nothing, and nothing is stored, because what is read may be the transaction's own uncommitted
-/// data. So does a `refresh`, which holds the key's eviction. Everything else is read as usual; what a
-/// read has stored *before* the scope evicts it is evicted at that moment, for the same reason.
+/// A read sees what the transaction itself has done:
+///
+/// - A value that the scope has put is the answer of `get`, `peek` and cached functions, until the scope evicts it.
+/// - What the scope has evicted (by key, by a tag that the call carries, by a pattern, or everything) is read beside the cache:
+///   cached functions run their bodies each time, `get` and `peek` find nothing, and nothing is stored. So does a
+///   `refresh`, which holds the key's eviction.
+/// - Everything else may be served from the cache as it was before the transaction. A stale value is loaded anew, and no refresh runs
+///   in the background.
+///
+/// What a read loads may be uncommitted data, so it is the transaction's own: its later reads see it, and nobody else does. The load
+/// neither waits for another caller's load nor is waited for, and takes no lease. At the commit the value is published to the
+/// memory tier of this process, unless something of the key or of its tags was evicted since the transaction began. (Then the value
+/// may be old: databases show a transaction how things were at its begin.) The remote tier gets it with the next load
+/// outside. At a rollback, a cancellation or a panic it is dropped. Above 10,000 values in one cache, further ones are not kept.
 ///
 /// # Cancellation and panics
 ///
@@ -64,9 +73,10 @@ pub(super) fn current() -> Option<Arc<Held>> {
 ///
 /// # Nesting
 ///
-/// An inner transaction that succeeds hands its list to the outer one; one that fails drops its own
+/// An inner transaction that succeeds hands its list and its values to the outer one; one that fails drops its own
 /// only. The scope does not reach tasks that are spawned inside, unless
-/// [`TransactionScope::run`] carries it there.
+/// [`TransactionScope::run`] carries it there: a task outside publishes what it loads at once, even if its connection shows
+/// uncommitted data.
 ///
 /// # Errors
 /// What `work` returns. A remote tier that fails at the commit is logged, and the evictions stay owed;

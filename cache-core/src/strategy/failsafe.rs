@@ -92,6 +92,10 @@ where
 
     /// No load is tried for a while.
     pub(super) fn rest(&self, entry: &Stored) {
+        if self.inside.is_some() {
+            // The load of a transaction says nothing of other callers' loads.
+            return;
+        }
         entry.rest_until(self.inner.clock.now().after(self.plan.policy.throttle));
     }
 

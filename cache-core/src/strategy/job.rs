@@ -11,9 +11,11 @@ use super::{Plan, Seat};
 use crate::cache::Inner;
 use crate::call::{Rules, Verdict};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
-use crate::invalidation::Ticket;
+use crate::invalidation::Stamps;
 use crate::key::KeyId;
 use crate::observe::Tally;
+use crate::policy::{Held, Policy};
+use crate::scope::Inside;
 use crate::value::{CacheValue, Shape};
 use crate::{Cached, Source};
 
@@ -25,12 +27,14 @@ pub(crate) struct Job<S: Shape> {
     pub(super) id: KeyId,
     /// Among the items of a batch, if it is one.
     pub(super) seat: Option<Arc<Seat>>,
+    /// The transaction that it is a read of: what is loaded is seen by that one alone until it commits.
+    pub(super) inside: Option<Inside>,
 }
 
-/// Whether a value is stored, and for how long.
+/// Whether a value is stored, and under which policy.
 pub(super) enum Keep {
     No,
-    For(Option<Duration>),
+    Under(Held),
 }
 
 impl<S> Job<S>
@@ -45,7 +49,7 @@ where
         seat: Option<Arc<Seat>>,
     ) -> Self {
         let id = plan.key.id();
-        Self { inner, plan, rules, id, seat }
+        Self { inner, plan, rules, id, seat, inside: None }
     }
 
     /// While it waits for somebody else, the other items of its batch don't wait for it.
@@ -55,7 +59,9 @@ where
 
     /// The same read for somebody who goes on without this caller.
     pub(super) fn again(&self) -> Self {
-        Self::new(Arc::clone(&self.inner), self.plan.clone(), self.rules, self.seat.clone())
+        let job =
+            Self::new(Arc::clone(&self.inner), self.plan.clone(), self.rules, self.seat.clone());
+        Self { inside: self.inside.clone(), ..job }
     }
 
     /// The same read for nobody: a refresh in the background.
@@ -96,8 +102,10 @@ where
     pub(super) fn keep(&self, value: &S::Value) -> Keep {
         match self.rules.verdict(value, &self.plan.policy) {
             Verdict::Drop => Keep::No,
-            Verdict::Keep => Keep::For(self.inner.ttl(&self.plan.policy)),
-            Verdict::KeepFor(ttl) => Keep::For(Some(ttl)),
+            Verdict::Keep => Keep::Under(self.plan.policy.clone()),
+            Verdict::KeepFor(ttl) => {
+                Keep::Under(Held::Own(Arc::new(self.plan.policy.whole_life(ttl))))
+            }
         }
     }
 }
@@ -107,26 +115,19 @@ pub(super) fn loaded<O>(value: O, source: Source) -> Cached<O> {
 }
 
 impl Inner {
-    /// An entry for a value that was loaded under `ticket` at a cost.
+    /// An entry of the plan's key for a value whose load took `cost`, with the generations that were read before it.
     pub(crate) fn entry<V: CacheValue>(
         &self,
         plan: &Plan,
-        ticket: &Ticket,
+        stamps: Stamps,
         value: V,
-        ttl: Option<Duration>,
-        cost: Duration,
+        (policy, cost): (&Policy, Duration),
     ) -> Stored {
         self.learn_weight(TypeId::of::<V>(), plan);
-        let ttl = ttl.map(|ttl| jittered(ttl, plan.policy.jitter, &self.chance));
-        let life = Lifetime { cost, ..Lifetime::new(self.clock.now(), ttl, &plan.policy) };
-        let stamps = ticket.stamps.clone();
-        Arc::new(Entry {
-            life,
-            marks: Marks::new(&life),
-            stamps,
-            key: plan.key.as_str().into(),
-            value,
-        })
+        let ttl = self.ttl(policy).map(|ttl| jittered(ttl, policy.jitter, &self.chance));
+        let life = Lifetime { cost, ..Lifetime::new(self.clock.now(), ttl, policy) };
+        let key = plan.key.as_str().into();
+        Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
     }
 
     /// The memory tier is to know how values of this type are weighed, before it weighs one.

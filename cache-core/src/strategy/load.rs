@@ -14,7 +14,7 @@ use crate::entry::{Freshness, Stored};
 use crate::error::Discreet;
 use crate::hierarchy::{Ask, Lease, Leased};
 use crate::invalidation::Ticket;
-use crate::policy::Stampede;
+use crate::policy::{PLAIN, Stampede};
 use crate::value::{CacheValue, Shape, SharedFailure};
 use crate::{Cached, Error, Source};
 
@@ -104,10 +104,15 @@ where
                 return loaded(absent(), Source::Loaded);
             }
         };
-        let Keep::For(ttl) = self.keep(&value) else {
+        let Keep::Under(policy) = self.keep(&value) else {
             return boxed(|| self.pass_on(lead, ticket, &missing, value)).await;
         };
-        let entry = self.inner.entry(&self.plan, &ticket, value.clone(), ttl, cost);
+        let stamps = ticket.stamps.clone();
+        let entry = self.inner.entry(&self.plan, stamps, value.clone(), (&policy, cost));
+        if let Some(inside) = &self.inside {
+            inside.keep(&self.inner, &self.plan, ticket, entry);
+            return loaded(S::join(value), Source::Loaded);
+        }
         let memory = self.inner.memory.as_ref();
         // Until it lands, an eviction must find the fence to end the flight by; the ticket goes with the store.
         let fence = self.is_strict().then(|| self.plan.ticket(&self.inner, self.id));
@@ -140,6 +145,10 @@ where
         purpose: Purpose,
     ) -> Leave {
         let (inner, plan) = (&self.inner, &self.plan);
+        if self.inside.is_some() {
+            // A lease would hold up other processes until the transaction ends.
+            return Leave::To(Fill::Memory);
+        }
         let (Some(codec), Some(remote)) = (plan.remote_codec(inner), &inner.remote) else {
             return Leave::To(Fill::Memory);
         };
@@ -226,7 +235,8 @@ where
             return served;
         }
         let failure = S::share(&output);
-        if !self.is_refresh() {
+        // A transaction's failure may come of what it has not committed.
+        if !self.is_refresh() && self.inside.is_none() {
             self.keep_failure(ticket, failure.as_ref());
         }
         lead.land(Landing::Failed(failure));
@@ -290,9 +300,8 @@ where
         missing: &Missing,
         value: S::Value,
     ) -> Cached<S::Output> {
-        let inner = &self.inner;
-        let none = Duration::ZERO;
-        let entry = inner.entry(&self.plan, &ticket, value.clone(), None, none);
+        let (inner, stamps) = (&self.inner, ticket.stamps.clone());
+        let entry = inner.entry(&self.plan, stamps, value.clone(), (&PLAIN, Duration::ZERO));
         lead.loaded(&entry);
         lead.land(Landing::Value(entry));
         self.forget_older(ticket, missing).await;
@@ -313,6 +322,10 @@ where
 
     /// Nothing was stored: what is older must not outlive the knowledge of it.
     async fn forget_older(&self, ticket: Ticket, missing: &Missing) {
+        if self.inside.is_some() {
+            // What others are served says nothing of the transaction's own data.
+            return;
+        }
         let inner = &self.inner;
         let older = self.is_refresh()
             || missing.mark.is_some()

@@ -9,7 +9,7 @@ use crate::codec::{RemoteValue, coder};
 use crate::entry::{Freshness, Stored};
 use crate::invalidation::{Ticket, is_value};
 use crate::policy::PLAIN;
-use crate::scope;
+use crate::scope::{self, Seen};
 use crate::site::Site;
 use crate::value::CacheValue;
 use crate::{Error, Expiry, Pattern, Source};
@@ -20,8 +20,10 @@ impl Inner {
         self: &Arc<Self>,
         plan: &Plan,
     ) -> Result<Option<T>, Error> {
-        if scope::shadowed(self, plan) {
-            return Ok(None);
+        match scope::seen(self, plan) {
+            Seen::Through => {}
+            Seen::Hidden => return Ok(None),
+            Seen::Own(entry) => return Ok(entry.value::<T>().cloned()),
         }
         let id = plan.key.id();
         if let Some(hit) = self.look_fresh(plan) {
@@ -53,9 +55,16 @@ impl Inner {
         let mut values: Vec<Option<T>> = Vec::with_capacity(plans.len());
         let mut missing = Vec::new();
         for (index, plan) in plans.into_iter().enumerate() {
-            if scope::shadowed(self, &plan) {
-                values.push(None);
-                continue;
+            match scope::seen(self, &plan) {
+                Seen::Through => {}
+                Seen::Hidden => {
+                    values.push(None);
+                    continue;
+                }
+                Seen::Own(entry) => {
+                    values.push(entry.value::<T>().cloned());
+                    continue;
+                }
             }
             let id = plan.key.id();
             let mut value = self.look_fresh::<T>(&plan);
@@ -137,13 +146,15 @@ impl Inner {
 
     /// How long the plan's key is fresh, without its value.
     pub(crate) async fn expiry(self: &Arc<Self>, plan: &Plan) -> Result<Option<Expiry>, Error> {
-        if scope::shadowed(self, plan) {
-            return Ok(None);
-        }
         let id = plan.key.id();
         let of = |entry: Stored| {
             is_value(&entry).then(|| Expiry::of(entry.fresh_until(), self.clock.now()))
         };
+        match scope::seen(self, plan) {
+            Seen::Through => {}
+            Seen::Hidden => return Ok(None),
+            Seen::Own(entry) => return Ok(of(entry)),
+        }
         if let Some(entry) = self.verified(id, plan.declared()) {
             return Ok(of(entry));
         }

@@ -77,7 +77,7 @@ impl Inner {
         value: T,
         seat: Option<Arc<Seat>>,
     ) -> Result<(), Error> {
-        let entry = self.entry(plan, &ticket, value, self.ttl(&plan.policy), Duration::ZERO);
+        let entry = self.entry(plan, ticket.stamps.clone(), value, (&plan.policy, Duration::ZERO));
         // Beats the loads that began before, and the puts.
         let committed = ticket.commit_over(self.memory.as_ref(), &entry);
         // From here on the write itself sees to it.

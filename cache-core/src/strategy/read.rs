@@ -18,7 +18,7 @@ use crate::entry::{Freshness, Stored};
 use crate::invalidation::Ticket;
 use crate::policy::Stampede;
 use crate::registry::complain;
-use crate::scope;
+use crate::scope::{self, Way};
 use crate::value::{CacheValue, Shape};
 use crate::{Cached, Source};
 
@@ -35,12 +35,25 @@ where
     S: Shape<Output: Send + 'static>,
     S::Value: CacheValue,
 {
-    let job = Job::new(inner, plan, rules, work.seat());
+    let mut job = Job::new(inner, plan, rules, work.seat());
     async move {
-        let (inner, plan) = (&job.inner, &job.plan);
-        if plan.mode == Mode::Bypass || scope::beside(inner, plan).await {
+        if job.plan.mode == Mode::Bypass {
             return loaded(work.start().await, Source::Bypassed);
         }
+        match scope::way(&job.inner, &job.plan).await {
+            Way::Through => {}
+            Way::Inside(inside) => job.inside = Some(inside),
+            Way::Beside => return loaded(work.start().await, Source::Bypassed),
+            Way::Own(entry) => match job.cached(&entry, Source::Memory) {
+                Some(own) => {
+                    job.tally().memory_hits();
+                    return own;
+                }
+                // The transaction has stored another type under the key.
+                None => return loaded(work.start().await, Source::Bypassed),
+            },
+        }
+        let (inner, plan) = (&job.inner, &job.plan);
         if let Err(error) = plan.policy.check() {
             complain("calls with this policy run uncached", &error.into());
             return loaded(work.start().await, Source::Bypassed);
@@ -88,7 +101,8 @@ where
             }
             match self.role() {
                 Role::Lead(mut lead, mut ticket) => {
-                    let purpose = Purpose::Answer { stale: work.detaches() };
+                    let purpose =
+                        Purpose::Answer { stale: work.detaches() && self.inside.is_none() };
                     let find = boxed(|| self.find(&mut lead, &mut ticket, purpose));
                     let found = match self.patiently(find, &mut patience, || None).await {
                         Ok(found) => found,
@@ -149,6 +163,11 @@ where
         let hit =
             match inner.look::<S::Value>(self.id, self.plan.declared(), &self.plan.policy, drawn) {
                 Look::Hit(hit) => hit,
+                // A refresh in the background could see what the transaction has not committed, and would store it.
+                Look::Renew(hit) if self.inside.is_some() => match hit.source {
+                    Source::Memory => hit,
+                    _ => return self.kept_failure().ok_or(work),
+                },
                 Look::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
                     Ok(()) => hit,
                     // Fresh, only early: served all the same.
@@ -174,7 +193,8 @@ where
 
     /// What this caller is to do; without protection every one loads for itself.
     fn role(&self) -> Role {
-        if self.plan.policy.stampede != Stampede::Off {
+        // A transaction neither waits for others, who may wait for its locks, nor lets them have what it loads.
+        if self.plan.policy.stampede != Stampede::Off && self.inside.is_none() {
             return self.join();
         }
         let key = self.plan.flight::<S::Value>(self.id);

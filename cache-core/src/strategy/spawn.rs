@@ -6,13 +6,19 @@ use std::task::{Context, Waker};
 
 use crate::backend::BoxFuture;
 use crate::registry::world;
+use crate::scope::TransactionScope;
 
 /// Runs `work` in the background: on the current tokio runtime, or on a thread of its own where
-/// there is none (sync functions of a program without a runtime). It stays in its caller's test kit.
+/// there is none (sync functions of a program without a runtime). It stays in its caller's test kit and transaction.
 pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    let work: BoxFuture<'static, ()> = match TransactionScope::current() {
+        // A load that is left to the background may still see what the transaction has not committed.
+        Some(transaction) => Box::pin(transaction.run(work)),
+        None => Box::pin(work),
+    };
     match world::current() {
-        Some(world) => spawn_boxed(Box::pin(world.run(Box::pin(work)))),
-        None => spawn_boxed(Box::pin(work)),
+        Some(world) => spawn_boxed(Box::pin(world.run(work))),
+        None => spawn_boxed(work),
     }
 }
 
