@@ -277,6 +277,12 @@ mutant old-value-is-current $load 's/ticket\.is_alive\(\)\s+&& self\.inner\.gene
 mutant value-as-if-just-written $lookup 's/Some\(left\) => envelope\.stored_for\.saturating_sub\(millis\(left\)\),/Some(_) => 0,/'
 mutant life-from-the-answer $lookup 's/span => asked\.after\(/span => self.clock.now().after(/'
 
+# Values: what is stored is what comes back, whatever their types' own code does.
+mutant compare-without-missing-fields $core/codec/compare.rs 's/let is_whole = .*?;\n/let is_whole = true || by_name || written > count;\n/s'
+mutant format-without-reading-back $core/codec/format.rs 's/Some\(why\) if !self\.reads_back/Some(why) if false \&\& !self.reads_back/'
+mutant schema-without-reordering $core/codec/schema/beyond.rs 's/!fields\.nameless && !fields\.refusing\.is_empty\(\)/false \&\& !fields.nameless/'
+mutant format-postcard-of-a-part $core/codec/format.rs 's/&& schema\.partial/\&\& schema.partial \&\& false/'
+
 exit $failed
 
 # Not to be seen in a history:

@@ -58,7 +58,7 @@ pub mod redis {
 pub mod testing {
     pub use cache_core::testing::{
         At, Counts, Damage, Expect, Faults, Faulty, Gate, Kit, KitBuilder, Log, Operation, Outcome,
-        Recorded, Recording, Weather, carried, conformance, isolated,
+        Recorded, Recording, Weather, assert_round_trip, carried, conformance, isolated,
     };
     #[doc(hidden)]
     pub use cache_core::testing::{RuleSet, bytes, check, rules};

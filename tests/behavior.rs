@@ -84,8 +84,12 @@ mod process;
 mod schedule;
 #[path = "behavior/schema_changes.rs"]
 mod schema_changes;
+#[path = "behavior/schema_deploys.rs"]
+mod schema_deploys;
 #[path = "behavior/second_process.rs"]
 mod second_process;
+#[path = "behavior/serde_differs.rs"]
+mod serde_differs;
 #[path = "behavior/sqlite.rs"]
 mod sqlite;
 #[path = "behavior/statistics.rs"]

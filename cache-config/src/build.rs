@@ -137,9 +137,8 @@ fn codec(config: &CacheConfig) -> Result<cache_core::Codec, Wrong> {
         None | Some(fields::Codec::Postcard) => cache_core::Codec::Postcard,
         #[cfg(feature = "json")]
         Some(fields::Codec::Json) => cache_core::Codec::Json,
-        #[cfg(feature = "msgpack")]
         Some(fields::Codec::MessagePack) => cache_core::Codec::MessagePack,
-        #[cfg(not(all(feature = "json", feature = "msgpack")))]
+        #[cfg(not(feature = "json"))]
         Some(_) => return Err(uncompiled("codec")),
     })
 }
@@ -161,13 +160,7 @@ fn compression(config: &CacheConfig) -> Result<Compression, Wrong> {
     })
 }
 
-#[cfg(not(all(
-    feature = "json",
-    feature = "msgpack",
-    feature = "lz4",
-    feature = "zstd",
-    feature = "moka"
-)))]
+#[cfg(not(all(feature = "json", feature = "lz4", feature = "zstd", feature = "moka")))]
 fn uncompiled(field: &str) -> Wrong {
     (field.to_owned(), "needs a feature that is not compiled in".to_owned())
 }

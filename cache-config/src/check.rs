@@ -119,12 +119,8 @@ fn fields(at: &mut At<'_>, cache: &CacheConfig) {
     if usize::try_from(cache.max_value_bytes.unwrap_or(0)).is_err() {
         at.wrong("max_value_bytes", "more than this machine can address");
     }
-    match cache.codec {
-        Some(Codec::Json) => at.unless(cfg!(feature = "json"), "codec", "json", "json"),
-        Some(Codec::MessagePack) => {
-            at.unless(cfg!(feature = "msgpack"), "codec", "messagepack", "msgpack");
-        }
-        Some(Codec::Postcard) | None => {}
+    if cache.codec == Some(Codec::Json) {
+        at.unless(cfg!(feature = "json"), "codec", "json", "json");
     }
     let memory = &cache.memory;
     let none = "1 at least, or `memory.enabled = false` for a cache without a memory tier";

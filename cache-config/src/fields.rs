@@ -161,7 +161,7 @@ pub enum Codec {
     Postcard,
     /// JSON (feature `json`).
     Json,
-    /// MessagePack (feature `msgpack`).
+    /// MessagePack.
     #[serde(alias = "msgpack")]
     MessagePack,
 }

@@ -5,7 +5,6 @@
     feature = "json-files",
     feature = "yaml",
     feature = "json",
-    feature = "msgpack",
     feature = "lz4",
     feature = "zstd",
     feature = "encryption",
@@ -28,11 +27,6 @@ fn fields_name_the_feature_that_they_need() {
             "redis.url (REDIS_URL): a remote tier needs the feature `redis`",
         ),
         ("LARDER_CODEC", "json", "codec (LARDER_CODEC): `json` needs the feature `json`"),
-        (
-            "LARDER_CODEC",
-            "msgpack",
-            "codec (LARDER_CODEC): `messagepack` needs the feature `msgpack`",
-        ),
         (
             "LARDER_MEMORY__EVICTION",
             "lru",

@@ -15,9 +15,14 @@ use serde::de::{
 /// How deep a value may be: every list, map, struct, enum, `Some` and newtype is one deeper.
 pub(super) const DEPTH: u32 = 256;
 
-/// How many bytes of the stack reading a value may take: half of what a thread has as a rule. (Frames are
-/// as wide as the type, and several times that in builds without optimisation.)
-const STACK: usize = 1 << 20;
+/// How many bytes of its caller's stack reading a value may take: a thread may have few, and nothing says how many are
+/// left.
+const CALLERS_STACK: usize = 64 << 10;
+
+/// The same on a stack of its own ([`roomy`](super::stack::roomy)). What was read there is cloned and dropped on the
+/// callers' stacks, which takes a part of it; so this is not as much as there is. (Frames are as wide as the type, and
+/// several times that in builds without optimisation.)
+const OWN_STACK: usize = if cfg!(debug_assertions) { 1 << 20 } else { 256 << 10 };
 
 /// How many elements may take no bytes.
 const WEIGHTLESS: usize = 1 << 16;
@@ -25,8 +30,10 @@ const WEIGHTLESS: usize = 1 << 16;
 /// What is left to one value.
 pub(super) struct Limits {
     elements: Cell<usize>,
-    /// Where the stack was when reading began.
+    /// Where the stack was when reading began, and how much of it may be taken.
     stack: usize,
+    most: usize,
+    spent: Cell<bool>,
 }
 
 /// About where the stack is.
@@ -37,9 +44,20 @@ fn stack() -> usize {
 }
 
 impl Limits {
-    /// An element takes a byte, or is one of few.
+    /// An element takes a byte, or is one of few. The stack is the caller's.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Self { elements: Cell::new(bytes.len() + WEIGHTLESS), stack: stack() }
+        let elements = Cell::new(bytes.len() + WEIGHTLESS);
+        Self { elements, stack: stack(), most: CALLERS_STACK, spent: Cell::new(false) }
+    }
+
+    /// The same on a stack of its own.
+    pub(super) fn on_own_stack(bytes: &[u8]) -> Self {
+        Self { most: OWN_STACK, ..Self::of(bytes) }
+    }
+
+    /// Whether reading ended for want of stack.
+    pub(super) fn spent_the_stack(&self) -> bool {
+        self.spent.get()
     }
 
     /// Whether so many elements may be read.
@@ -72,7 +90,11 @@ impl<'l, T> Bounded<'l, T> {
     }
 
     fn deeper<U, E: Error>(&self, inner: U) -> Result<Bounded<'l, U>, E> {
-        if self.depth >= DEPTH || self.limits.stack.abs_diff(stack()) > STACK {
+        let Limits { stack: begun, most, spent, .. } = self.limits;
+        if begun.abs_diff(stack()) > *most {
+            spent.set(true);
+        }
+        if self.depth >= DEPTH || spent.get() {
             return Err(E::custom("nested too deep"));
         }
         Ok(Bounded { inner, limits: self.limits, depth: self.depth + 1 })

@@ -1,36 +1,78 @@
-//! What a codec would get wrong without a word, found before it is written. This serializer writes
-//! nothing; it counts, and refuses:
+//! What a codec would get wrong without an error, found before it is written. This serializer writes
+//! nothing; it counts, compares, and refuses:
 //!
 //! - fields that `skip_serializing_if` leaves out, in postcard: a reader would take the next field's bytes
 //!   for them;
 //! - an `Option` in an `Option`, in codecs that write both as nothing;
 //! - floats that are not finite, in JSON;
-//! - what is deeper than a reader goes.
+//! - what is deeper than a reader goes;
+//! - what the type reads otherwise than it writes it (`compare`).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display};
 
 use serde::ser::{self, Serialize};
 
 use super::Codec;
 use super::bounded::DEPTH;
+use super::compare::{Fields, Read};
+use super::schema::{Shapes, Wire};
 
 /// How many arrays and objects `serde_json` reads one within the other, less a few.
 const NESTED: u32 = 120;
 
-/// How many elements `value` has, if `codec` carries it whole.
-pub(super) fn carries<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<usize, Refused> {
-    let elements = Cell::new(0);
-    value.serialize(Check { codec, elements: &elements, depth: 0, nested: 0, some: false })?;
-    Ok(elements.get())
+/// What is known of a value that `codec` carries.
+pub(super) struct Carried {
+    pub(super) elements: usize,
+    /// Why it may be read as something else.
+    pub(super) doubt: Option<String>,
 }
 
+/// What is known of `value`, if `codec` carries it whole to a reader of these `shapes`.
+pub(super) fn carries<T: Serialize + ?Sized>(
+    codec: Codec,
+    shapes: &Shapes,
+    value: &T,
+) -> Result<Carried, Refused> {
+    let (elements, doubt) = (Cell::new(0), RefCell::new(None));
+    let read = Read::new(shapes, codec.is_self_describing(), &doubt);
+    value.serialize(Check {
+        codec,
+        elements: &elements,
+        depth: 0,
+        nested: 0,
+        some: false,
+        read,
+    })?;
+    Ok(Carried { elements: elements.get(), doubt: doubt.into_inner() })
+}
+
+/// Why a codec can't carry a value.
 #[derive(Debug)]
-pub(super) struct Refused(String);
+pub(crate) struct Refused {
+    why: String,
+    /// The words are the type's own, and may hold a part of a value.
+    theirs: bool,
+}
+
+impl Refused {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), theirs: false }
+    }
+
+    pub(super) fn theirs(why: impl Display) -> Self {
+        Self { why: why.to_string(), theirs: true }
+    }
+
+    /// As logs have it.
+    pub(super) fn discreet(&self) -> &str {
+        if self.theirs { "its `Serialize` failed" } else { &self.why }
+    }
+}
 
 impl Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
@@ -38,7 +80,7 @@ impl std::error::Error for Refused {}
 
 impl ser::Error for Refused {
     fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
+        Self::theirs(message)
     }
 }
 
@@ -52,9 +94,18 @@ struct Check<'a> {
     nested: u32,
     /// Directly within a `Some`.
     some: bool,
+    read: Read<'a>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    fn at(self, read: Read<'a>) -> Self {
+        Self { read, ..self }
+    }
+
+    fn compound(self, of: &'static str, named: bool) -> Compound<'a> {
+        Compound { fields: self.read.parts(of, named), check: self }
+    }
+
     fn deeper(mut self, depth: u32, nested: u32) -> Result<Self, Refused> {
         self.count(1);
         self.depth += depth;
@@ -62,8 +113,8 @@ impl Check<'_> {
         self.some = false;
         let nested = if is_json(self.codec) { NESTED } else { u32::MAX };
         match self.depth > DEPTH || self.nested > nested {
-            true => Err(Refused(format!(
-                "it is nested more than {} deep: flatten it, or use `#[cached(local)]`",
+            true => Err(Refused::new(format!(
+                "it is nested more than {} deep: flatten it",
                 DEPTH.min(nested)
             ))),
             false => Ok(self),
@@ -77,9 +128,8 @@ impl Check<'_> {
     /// What a self-describing codec writes as nothing, as it writes `None`.
     fn nothing(self) -> Result<(), Refused> {
         match self.some && self.codec.is_self_describing() {
-            true => Err(Refused(format!(
-                "{:?} writes `Some(None)` and `Some(())` as it writes `None`: use an enum, or \
-                 `Codec::Postcard`",
+            true => Err(Refused::new(format!(
+                "{:?} writes `Some(None)` and `Some(())` as it writes `None`: use an enum",
                 self.codec
             ))),
             false => Ok(()),
@@ -89,24 +139,19 @@ impl Check<'_> {
     fn float(self, is_finite: bool) -> Result<(), Refused> {
         match is_finite || !is_json(self.codec) {
             true => Ok(()),
-            false => Err(Refused(
-                "JSON has no infinity and no NaN: use another codec, or an `Option`".to_owned(),
-            )),
+            false => Err(Refused::new("JSON has no infinity and no NaN: use an `Option`")),
         }
     }
 
     fn known_length(self, len: Option<usize>) -> Result<(), Refused> {
         match len.is_some() || self.codec.is_self_describing() {
             true => Ok(()),
-            false => Err(Refused(format!(
-                "postcard has to know beforehand how many elements there are (`flatten` can't say): {OTHERS}"
-            ))),
+            false => Err(Refused::new(
+                "postcard has to know beforehand how many elements there are (`flatten` can't say)",
+            )),
         }
     }
 }
-
-/// What to do instead of postcard.
-pub(super) const OTHERS: &str = "use `Codec::Json` or `Codec::MessagePack`, or `#[cached(local)]`";
 
 fn is_json(codec: Codec) -> bool {
     match codec {
@@ -117,102 +162,129 @@ fn is_json(codec: Codec) -> bool {
 }
 
 macro_rules! leaves {
-    ($($method:ident($t:ty)),*) => { $(
+    ($($method:ident($t:ty): $wire:ident),* $(,)?) => { $(
         fn $method(self, _: $t) -> Result<(), Refused> {
+            self.read.leaf(Wire::$wire);
             Ok(())
         }
     )* };
 }
 
-macro_rules! compounds {
-    ($($method:ident($($t:ty),*) -> $kind:ident, $depth:literal, $nested:literal;)*) => { $(
-        fn $method(self, $(_: $t),*) -> Result<Self::$kind, Refused> {
-            self.deeper($depth, $nested)
-        }
-    )* };
-}
-
-impl ser::Serializer for Check<'_> {
+impl<'a> ser::Serializer for Check<'a> {
     type Ok = ();
     type Error = Refused;
     type SerializeSeq = Self;
-    type SerializeTuple = Self;
-    type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = Self;
-    type SerializeMap = Self;
-    type SerializeStruct = Self;
-    type SerializeStructVariant = Self;
+    type SerializeTuple = Compound<'a>;
+    type SerializeTupleStruct = Compound<'a>;
+    type SerializeTupleVariant = Compound<'a>;
+    type SerializeMap = Entries<'a>;
+    type SerializeStruct = Compound<'a>;
+    type SerializeStructVariant = Compound<'a>;
 
     leaves!(
-        serialize_bool(bool),
-        serialize_i8(i8),
-        serialize_i16(i16),
-        serialize_i32(i32),
-        serialize_i64(i64),
-        serialize_i128(i128),
-        serialize_u8(u8),
-        serialize_u16(u16),
-        serialize_u32(u32),
-        serialize_u64(u64),
-        serialize_u128(u128),
-        serialize_char(char),
-        serialize_str(&str)
+        serialize_bool(bool): Bool,
+        serialize_i8(i8): I8,
+        serialize_i16(i16): Signed,
+        serialize_i32(i32): Signed,
+        serialize_i64(i64): Signed,
+        serialize_i128(i128): Signed,
+        serialize_u8(u8): U8,
+        serialize_u16(u16): Unsigned,
+        serialize_u32(u32): Unsigned,
+        serialize_u64(u64): Unsigned,
+        serialize_u128(u128): Unsigned,
+        serialize_char(char): Bytes,
+        serialize_str(&str): Bytes,
     );
 
-    compounds!(
-        serialize_tuple(usize) -> SerializeTuple, 1, 1;
-        serialize_tuple_struct(&'static str, usize) -> SerializeTupleStruct, 1, 1;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> SerializeTupleVariant, 2, 2;
-        serialize_struct(&'static str, usize) -> SerializeStruct, 1, 1;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant, 2, 2;
-    );
+    fn serialize_tuple(self, _: usize) -> Result<Compound<'a>, Refused> {
+        Ok(self.deeper(1, 1)?.compound("a tuple", false))
+    }
+
+    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Result<Compound<'a>, Refused> {
+        Ok(self.deeper(1, 1)?.compound(name, false))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Compound<'a>, Refused> {
+        let read = self.read.variant(name, index, variant);
+        Ok(self.at(read).deeper(2, 2)?.compound(variant, false))
+    }
+
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Compound<'a>, Refused> {
+        Ok(self.deeper(1, 1)?.compound(name, true))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Compound<'a>, Refused> {
+        let read = self.read.variant(name, index, variant);
+        Ok(self.at(read).deeper(2, 2)?.compound(variant, true))
+    }
 
     fn serialize_f32(self, value: f32) -> Result<(), Refused> {
+        self.read.leaf(Wire::F32);
         self.float(value.is_finite())
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Refused> {
+        self.read.leaf(Wire::F64);
         self.float(value.is_finite())
     }
 
     /// A codec may write bytes as a list.
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Refused> {
+        self.read.leaf(Wire::Bytes);
         self.count(bytes.len());
         self.deeper(1, 1).map(drop)
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self, Refused> {
         self.known_length(len)?;
-        self.deeper(1, 1)
+        self.at(self.read.each()).deeper(1, 1)
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Self, Refused> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Entries<'a>, Refused> {
         self.known_length(len)?;
-        self.deeper(1, 1)
+        let (key, value) = self.read.entries();
+        Ok(Entries { check: self.deeper(1, 1)?, key, value })
     }
 
     fn serialize_none(self) -> Result<(), Refused> {
+        self.read.option();
         self.nothing()
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
-        value.serialize(Self { some: true, ..self.deeper(1, 0)? })
+        value.serialize(Self { some: true, ..self.at(self.read.option()).deeper(1, 0)? })
     }
 
     fn serialize_unit(self) -> Result<(), Refused> {
+        self.read.unit();
         self.nothing()
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Refused> {
+        self.read.unit();
         self.nothing()
     }
 
     fn serialize_unit_variant(
         self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
     ) -> Result<(), Refused> {
+        self.read.variant(name, index, variant).unit();
         self.deeper(1, 1).map(drop)
     }
 
@@ -226,12 +298,13 @@ impl ser::Serializer for Check<'_> {
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
         value: &T,
     ) -> Result<(), Refused> {
-        value.serialize(self.deeper(1, 1)?)
+        let read = self.read.variant(name, index, variant);
+        value.serialize(self.at(read).deeper(1, 1)?)
     }
 
     /// As the codec: this decides what a type with two forms writes.
@@ -240,68 +313,10 @@ impl ser::Serializer for Check<'_> {
     }
 }
 
-macro_rules! elements {
-    ($($of:ident::$method:ident),*) => { $(
-        impl ser::$of for Check<'_> {
-            type Ok = ();
-            type Error = Refused;
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
-                self.count(1);
-                value.serialize(*self)
-            }
-            fn end(self) -> Result<(), Refused> {
-                Ok(())
-            }
-        }
-    )* };
-}
-
-elements!(
-    SerializeSeq::serialize_element,
-    SerializeTuple::serialize_element,
-    SerializeTupleStruct::serialize_field,
-    SerializeTupleVariant::serialize_field
-);
-
-macro_rules! fields {
-    ($($of:ident),*) => { $(
-        impl ser::$of for Check<'_> {
-            type Ok = ();
-            type Error = Refused;
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                _: &'static str,
-                value: &T,
-            ) -> Result<(), Refused> {
-                self.count(1);
-                value.serialize(*self)
-            }
-            fn skip_field(&mut self, field: &'static str) -> Result<(), Refused> {
-                if self.codec.is_self_describing() {
-                    return Ok(());
-                }
-                Err(Refused(format!(
-                    "postcard can't leave a field out, but `{field}` is skipped \
-                     (`skip_serializing_if`): remove that; or {OTHERS}"
-                )))
-            }
-            fn end(self) -> Result<(), Refused> {
-                Ok(())
-            }
-        }
-    )* };
-}
-
-fields!(SerializeStruct, SerializeStructVariant);
-
-impl ser::SerializeMap for Check<'_> {
+impl ser::SerializeSeq for Check<'_> {
     type Ok = ();
     type Error = Refused;
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
-        self.count(1);
-        key.serialize(*self)
-    }
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
         self.count(1);
         value.serialize(*self)
     }
@@ -310,23 +325,84 @@ impl ser::SerializeMap for Check<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A struct or a tuple, and what is read in its place.
+struct Compound<'a> {
+    check: Check<'a>,
+    fields: Fields<'a>,
+}
 
-    #[derive(serde::Serialize)]
-    struct Skipping {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        nickname: Option<u8>,
-        scores: Vec<u8>,
+macro_rules! parts {
+    ($($of:ident::$method:ident),*) => { $(
+        impl ser::$of for Compound<'_> {
+            type Ok = ();
+            type Error = Refused;
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+                self.check.count(1);
+                value.serialize(self.check.at(self.fields.part()))
+            }
+            fn end(self) -> Result<(), Refused> {
+                self.fields.end()
+            }
+        }
+    )* };
+}
+
+parts!(
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
+
+macro_rules! fields {
+    ($($of:ident),*) => { $(
+        impl ser::$of for Compound<'_> {
+            type Ok = ();
+            type Error = Refused;
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Refused> {
+                self.check.count(1);
+                value.serialize(self.check.at(self.fields.field(name)?))
+            }
+            fn skip_field(&mut self, name: &'static str) -> Result<(), Refused> {
+                self.fields.skip(name);
+                match self.check.codec.is_self_describing() {
+                    true => Ok(()),
+                    false => Err(Refused::new(format!(
+                        "postcard can't leave a field out, but `{name}` is skipped (`skip_serializing_if`)"
+                    ))),
+                }
+            }
+            fn end(self) -> Result<(), Refused> {
+                self.fields.end()
+            }
+        }
+    )* };
+}
+
+fields!(SerializeStruct, SerializeStructVariant);
+
+/// A map, and what is read as its keys and values.
+struct Entries<'a> {
+    check: Check<'a>,
+    key: Read<'a>,
+    value: Read<'a>,
+}
+
+impl ser::SerializeMap for Entries<'_> {
+    type Ok = ();
+    type Error = Refused;
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
+        self.check.count(1);
+        key.serialize(self.check.at(self.key))
     }
-
-    #[test]
-    fn a_skipped_field_is_refused_however_deep() {
-        let whole = Skipping { nickname: Some(1), scores: vec![0] };
-        assert!(carries(Codec::Postcard, &whole).is_ok(), "nothing is left out");
-        let skipping = vec![Some((1, Skipping { nickname: None, scores: vec![0] }))];
-        let error = carries(Codec::Postcard, &skipping).expect_err("a field is left out");
-        assert!(error.to_string().contains("`nickname` is skipped"), "{error}");
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        self.check.count(1);
+        value.serialize(self.check.at(self.value))
+    }
+    fn end(self) -> Result<(), Refused> {
+        Ok(())
     }
 }

@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | `wire` | the whole way: encoded, compressed, sealed |
 //! | `format` | the codecs |
-//! | `check` | what a codec would get wrong without a word |
-//! | `bounded` | bytes are believed neither lengths nor depth |
+//! | `check`, `compare` | what a codec would get wrong without a word |
+//! | `bounded`, `stack` | bytes are believed neither lengths nor depth |
 //! | `schema` | what tells one type's bytes from another's |
 //! | `forge` | values as an attacker makes them, for tests |
 //! | `heap` | how much a value holds on the heap |
@@ -13,6 +13,7 @@
 
 mod bounded;
 mod check;
+mod compare;
 mod compression;
 mod envelope;
 #[cfg(feature = "testing")]
@@ -23,6 +24,7 @@ mod heap;
 mod keys;
 mod schema;
 mod seal;
+mod stack;
 mod wire;
 
 use std::any::Any;
@@ -52,8 +54,11 @@ use crate::value::{CacheValue, Shape};
 #[derive(Clone, Copy)]
 pub struct Coder(&'static Table);
 
+/// Bytes, and the codec that wrote them.
+type Encoded = (Codec, Vec<u8>);
+
 struct Table {
-    encode: fn(&dyn Any, Codec) -> Result<Vec<u8>, String>,
+    encode: fn(&dyn Any, Codec) -> Result<Encoded, String>,
     decode: fn(&[u8], Codec, Frame) -> Option<Stored>,
     fingerprint: fn(Codec) -> u64,
     heap: fn(&dyn Any) -> u64,
@@ -100,9 +105,12 @@ impl Frame {
 /// an error stops nothing, and neither does a panic (where panics unwind).
 ///
 /// What serde does not see is not noticed: a field that keeps name and type but changes its meaning, or its
-/// unit; a change in `serialize_with` alone; and, where a type validates what it reads so strictly that no
-/// made-up value passes, what lies behind that (there the type's path, size and alignment are compared
-/// instead). Write `version = N` in the attribute when you make such a change.
+/// unit; a change in `serialize_with` alone. Write `version = N` in the attribute when you make such a change.
+///
+/// Where a type refuses all made-up values, such as an id with a prefix, the struct's other fields are seen all the same.
+/// What stands behind such a type in a tuple, or behind such a key in a map, is not. A value of that kind is written by a
+/// codec with names ([`Codec::MessagePack`]), which is said once: so a changed order of fields or variants does no harm.
+/// The order of a tuple still needs `version = N`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't go to a remote tier: it needs `serde::Serialize` and `serde::Deserialize`",
     label = "needs serde",
@@ -139,16 +147,41 @@ pub(crate) fn coder<V: RemoteValue>() -> Coder {
     )
 }
 
-fn encode<V: RemoteValue>(value: &dyn Any, codec: Codec) -> Result<Vec<u8>, String> {
+/// Whether every value is read back before it is stored: in debug builds, and where the test kit is.
+const READS_BACK: bool = cfg!(debug_assertions) || cfg!(feature = "testing");
+
+/// The bytes, and the codec that they are of: the `preferred` one, or another that can represent the value.
+fn encode<V: RemoteValue>(value: &dyn Any, preferred: Codec) -> Result<Encoded, String> {
     let value = value.downcast_ref::<V>().ok_or("the value is of another type")?;
-    if !codec.is_self_describing() && schema::of::<V>(codec).asks {
-        return Err(format!(
-            "postcard can't read back a type that asks the bytes what they are (`untagged`, `tag = \"..\"`, \
-             `flatten`, `serde_json::Value`): {}",
-            check::OTHERS
-        ));
+    let mut refusals = Vec::new();
+    for codec in preferred.and_others() {
+        match codec.encode(value, READS_BACK) {
+            Ok(bytes) => {
+                if let Some((_, why)) = refusals.first() {
+                    schema::falls_back::<V>(preferred, why, codec);
+                }
+                return Ok((codec, bytes));
+            }
+            Err(refused) => refusals.push((codec, refused)),
+        }
     }
-    codec.encode(value)
+    schema::refused::<V>(preferred, &refusals);
+    let reasons = refusals.iter().map(|(codec, refused)| format!("{codec:?}: {refused}"));
+    let reasons: Vec<String> = reasons.collect();
+    Err(format!(
+        "no codec can represent it ({}); change the type, or use `#[cached(local)]`",
+        reasons.join("; ")
+    ))
+}
+
+/// What comes back of a value, and by which codec.
+#[cfg(feature = "testing")]
+pub(crate) fn round_trip<V: RemoteValue>(
+    value: &V,
+    preferred: Codec,
+) -> Result<(Codec, Option<V>), String> {
+    let (codec, bytes) = encode::<V>(value, preferred)?;
+    Ok((codec, codec.decode(&bytes)))
 }
 
 /// A `Deserialize` that panics over odd bytes is no worse than one that fails.

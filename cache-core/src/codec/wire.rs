@@ -62,7 +62,7 @@ impl Wire {
         envelope: &Envelope,
         value: &dyn Any,
     ) -> Result<Vec<u8>, String> {
-        let payload = (coder.0.encode)(value, self.codec)?;
+        let (codec, payload) = (coder.0.encode)(value, self.codec)?;
         let length = payload.len();
         if length > self.limit {
             let limit = self.limit;
@@ -70,8 +70,8 @@ impl Wire {
         }
         let (compression, payload) = self.compression.pack(payload);
         let form = Form {
-            codec: self.codec.id(),
-            fingerprint: (coder.0.fingerprint)(self.codec),
+            codec: codec.id(),
+            fingerprint: (coder.0.fingerprint)(codec),
             compression,
             length: length as u64,
         };

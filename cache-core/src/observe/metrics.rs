@@ -70,6 +70,12 @@ const COUNTERS: &[Counter] = &[
     ("larder_remote_errors_total", "Operations of the remote tier that failed", None, |stats| {
         stats.remote_errors
     }),
+    (
+        "larder_refused_values_total",
+        "Values not stored in the remote tier because no codec can represent them",
+        None,
+        |stats| stats.refused,
+    ),
     ("larder_foreign_values_total", FOREIGN, Some(("reason", "schema")), |stats| {
         stats.schema_misses
     }),

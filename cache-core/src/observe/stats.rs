@@ -13,7 +13,7 @@ macro_rules! counted {
             ],
             else: [
                 loads load_failures timed_out early_refreshes stores removals fenced remote_misses remote_stores
-                remote_errors foreign schema_misses
+                remote_errors refused foreign schema_misses
             ]
         }
     };
@@ -120,6 +120,9 @@ pub struct Stats {
     pub remote_stores: u64,
     /// Operations of the remote tier that failed.
     pub remote_errors: u64,
+    /// Values that were not stored in the remote tier because no codec can represent them, or because they are larger
+    /// than [`max_value_bytes`](crate::Builder::max_value_bytes).
+    pub refused: u64,
     /// Bytes in the remote tier that were not this type's value, for whatever reason.
     pub foreign: u64,
     /// Of [`foreign`](Self::foreign) those that another version of the type has written: whole, and of another

@@ -56,8 +56,13 @@ impl fmt::Display for Stats {
         )?;
         write!(
             f,
-            "{:<11} {} errors, {} foreign ({} of another schema), breaker {}",
-            "remote", self.remote_errors, self.foreign, self.schema_misses, self.breaker
+            "{:<11} {} errors, {} refused, {} foreign ({} of another schema), breaker {}",
+            "remote",
+            self.remote_errors,
+            self.refused,
+            self.foreign,
+            self.schema_misses,
+            self.breaker
         )
     }
 }

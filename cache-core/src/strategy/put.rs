@@ -91,7 +91,7 @@ impl Inner {
                 None => Ok(()),
             };
         };
-        self.counters.of(plan.site).stores();
+        self.count_store(plan.site);
         let Some(codec) = codec else { return Ok(()) };
         // Writes of the key that were under way end first: one lock per key orders them.
         let terms = Terms { replaces: true, lease: None, seat, site: plan.site };

@@ -68,12 +68,23 @@ impl Inner {
                 return;
             }
         };
-        self.counters.of(site).stores();
+        self.count_store(site);
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
         let terms = Terms { replaces, lease, seat, site };
         let written = boxed(|| self.write_remote(committed, codec, entry, terms)).await;
-        if let Err(error) = written {
-            tracing::warn!(error = %Discreet(&error), "larder: a loaded value was not stored remotely");
+        match written {
+            // Said already, once for each type.
+            Ok(()) | Err(crate::Error::Encode { .. }) => {}
+            Err(error) => {
+                tracing::warn!(error = %Discreet(&error), "larder: a loaded value was not stored remotely");
+            }
+        }
+    }
+
+    /// Counts a value as stored in memory. Without memory only what can be encoded is stored.
+    pub(crate) fn count_store(&self, site: Option<&'static Site>) {
+        if self.memory.is_some() {
+            self.counters.of(site).stores();
         }
     }
 
@@ -96,7 +107,7 @@ impl Inner {
         entry: &Stored,
         terms: Terms,
     ) -> Result<(), crate::Error> {
-        let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
+        let (inner, entry, site) = (Arc::clone(self), Arc::clone(entry), terms.site);
         let key = entry.key.to_string();
         // A value's `Serialize` may call cached functions: it stays in its caller's test kit.
         let writing = async move { inner.write_now(committed, codec, &entry, terms).await };
@@ -106,8 +117,7 @@ impl Inner {
             Ok(runtime) => match runtime.spawn(writing).await {
                 Ok(written) => written,
                 Err(error) if error.is_panic() => {
-                    let message = "its `Serialize` panicked".to_owned();
-                    Err(crate::Error::Encode { key, message })
+                    Err(self.unencodable(site, &key, "its `Serialize` panicked".to_owned()))
                 }
                 Err(_) => Ok(()),
             },
@@ -125,10 +135,15 @@ impl Inner {
         let Some(remote) = &self.remote else { return Ok(()) };
         let owing = Some(remote.owing(&entry.key));
         let mut unsure = Unsure { committed: &committed, replaces, owing };
-        let encode = |message| crate::Error::Encode { key: entry.key.to_string(), message };
         let envelope = self.envelope(&entry.life, committed.stamps());
         let place = (self.namespace.as_str(), &*entry.key);
-        let bytes = self.wire.write(codec, place, &envelope, entry.any()).map_err(encode)?;
+        let bytes = match self.wire.write(codec, place, &envelope, entry.any()) {
+            Ok(bytes) => bytes,
+            Err(message) => return Err(self.unencodable(site, &entry.key, message)),
+        };
+        if self.memory.is_none() {
+            self.counters.of(site).stores();
+        }
         let ttl = Some(self.remote_ttl(&entry.life));
         let depends = remote.depends(&envelope);
         let token = lease.as_ref().map(Lease::token);
@@ -219,6 +234,17 @@ impl Inner {
     /// remove what the next one stores. Says whether it is done.
     async fn take_back(&self, remote: &Remote, key: &str) -> bool {
         remote.evict(Undone::Keys(vec![key.to_owned()]), None).await.is_ok()
+    }
+
+    /// No codec can represent the value. (What type that is, and why, is said once: see `codec::schema`.)
+    fn unencodable(&self, site: Option<&'static Site>, key: &str, message: String) -> crate::Error {
+        self.counters.of(site).refused();
+        tracing::debug!(
+            cache = self.signals.cache,
+            key,
+            "larder: a value can't be encoded: not stored"
+        );
+        crate::Error::Encode { key: key.to_owned(), message }
     }
 
     /// What was loaded is not stored: an eviction came.

@@ -3,6 +3,7 @@
 //! - [`Kit`] and [`isolated`]: caches of a test's own, for whatever cached functions it calls, with a clock that it
 //!   drives ([`Clock::manual`](crate::Clock::manual)) and counts that it can assert on.
 //! - [`Recording`] and [`Faulty`]: what was asked of a backend; a backend that fails on command.
+//! - [`assert_round_trip`]: whether a value comes back from a remote tier as it went.
 //! - [`conformance`](fn@conformance) and [`conformance!`](macro@conformance): whether a backend does what the docs of
 //!   [`Backend`](crate::Backend) and [`Leases`](crate::Leases) say.
 //!
@@ -13,6 +14,7 @@ mod backend;
 pub mod bytes;
 mod conformance;
 mod kit;
+mod round_trip;
 
 #[doc(inline)]
 pub use crate::conformance;
@@ -23,3 +25,4 @@ pub use conformance::conformance;
 #[doc(hidden)]
 pub use conformance::{Rule, RuleSet, check, rules};
 pub use kit::{Counts, Expect, Kit, KitBuilder, carried, isolated};
+pub use round_trip::assert_round_trip;

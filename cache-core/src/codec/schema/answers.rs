@@ -26,11 +26,19 @@ pub(super) const STRINGS: &[&str] = &[
     "text/plain",
     "aaaaaaaa",
     "00000000000000000000000000000000",
+    "00000000000000000000000000",
+    "1970-01-01T00:00:00+00:00",
+    "1970-01-01T00:00:00+00:00[UTC]",
+    "PT0S",
+    "00:00:00:00:00:00",
+    "#000000",
+    "AAAA",
 ];
 
-pub(super) const SIGNED: &[i8] = &[0, 1, 2, -1, 10, 100];
+/// The last ones are years.
+pub(super) const SIGNED: &[i64] = &[0, 1, 2, -1, 10, 100, 1_970, 2_020];
 
-pub(super) const UNSIGNED: &[u8] = &[0, 1, 2, 10, 100, 200];
+pub(super) const UNSIGNED: &[u64] = &[0, 1, 2, 10, 100, 200, 1_970, 2_020];
 
 pub(super) const FLOATS: &[f32] = &[0.0, 1.0, 0.5, -1.0, 100.0];
 

@@ -9,6 +9,8 @@ use serde::de::{
 };
 
 use super::answers::{ANYTHING, Any, BYTES, CHARS, FLOATS, LENGTHS, SIGNED, STRINGS, UNSIGNED};
+use super::beyond::Frame;
+use super::kind::{Kind, Names};
 use super::trace::{Stop, Trace};
 
 /// How deep it goes: what is deeper is known in part. (On the caller's stack.)
@@ -45,7 +47,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A leaf of this `kind`: which of so many candidates is to be given.
-    fn leaf(&mut self, kind: &str, candidates: usize) -> Result<usize, Stop> {
+    fn leaf(&mut self, kind: Kind, candidates: usize) -> Result<usize, Stop> {
         self.trace.line(&self.place, kind)?;
         Ok(self.trace.answer(&self.place, candidates))
     }
@@ -60,38 +62,29 @@ impl<'t> Reader<'t> {
     }
 
     fn list<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-        let node = self.trace.node(&self.place, "list", type_name::<V>(), 1)?;
+        let node = self.trace.node(&self.place, Kind::List, type_name::<V>(), 1)?;
         let left = self.length(node);
-        let depth = self.depth;
-        let prefix = format!("#{node}");
+        let (prefix, depth) = (format!("#{node}"), self.depth);
         if left == 0 {
-            return visitor.visit_seq(Items {
-                trace: self.trace,
-                prefix,
-                depth,
-                left,
-                index: None,
-            });
+            return visitor.visit_seq(Items { trace: self.trace, prefix, depth, left });
         }
-        self.trace.go(node, 0, |trace| {
-            visitor.visit_seq(Items { trace, prefix, depth, left, index: None })
-        })
+        self.trace.go(node, 0, |trace| visitor.visit_seq(Items { trace, prefix, depth, left }))
     }
 
     /// So many parts, one after the other.
     fn parts<'de, V: Visitor<'de>>(
         self,
-        what: &str,
-        left: usize,
+        kind: Kind,
+        total: usize,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let node = self.trace.node(&self.place, what, type_name::<V>(), 0)?;
-        let (prefix, index) = (format!("#{node}"), Some(0));
-        visitor.visit_seq(Items { trace: self.trace, prefix, depth: self.depth, left, index })
+        let node = self.trace.node(&self.place, kind, type_name::<V>(), 0)?;
+        let of = format!("#{node}");
+        visit_parts(self.trace, of, self.depth, Order::of_tuple(total), visitor)
     }
 
-    fn map<'de, V: Visitor<'de>>(mut self, what: &str, visitor: V) -> Result<V::Value, Stop> {
-        let node = self.trace.node(&self.place, what, type_name::<V>(), 1)?;
+    fn map<'de, V: Visitor<'de>>(mut self, kind: Kind, visitor: V) -> Result<V::Value, Stop> {
+        let node = self.trace.node(&self.place, kind, type_name::<V>(), 1)?;
         let left = self.length(node);
         let depth = self.depth;
         self.trace.begin_map(node);
@@ -110,14 +103,13 @@ impl<'t> Reader<'t> {
     /// What is given to who asks for anything.
     fn anything<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
         self.trace.asks_for_anything(&self.place);
-        let answer = self.leaf("anything", ANYTHING.len())?;
+        let answer = self.leaf(Kind::Anything, ANYTHING.len())?;
         match ANYTHING[answer] {
             Any::Map => {
-                // By place: two that ask for anything may be of different types.
-                let what = format!("fields of {}", self.place);
-                let node = self.trace.node(&self.place, &what, type_name::<V>(), 1)?;
+                let kind = Kind::FieldsOfAnything;
+                let node = self.trace.node(&self.place, kind, type_name::<V>(), 1)?;
                 self.trace.name_keys(node);
-                self.map(&what, visitor)
+                self.map(kind, visitor)
             }
             Any::Unsigned => visitor.visit_u64(0),
             Any::Text => visitor.visit_str(""),
@@ -127,7 +119,7 @@ impl<'t> Reader<'t> {
             Any::Nothing => visitor.visit_unit(),
             Any::List => {
                 let (prefix, depth) = (self.place, self.depth);
-                visitor.visit_seq(Items { trace: self.trace, prefix, depth, left: 0, index: None })
+                visitor.visit_seq(Items { trace: self.trace, prefix, depth, left: 0 })
             }
         }
     }
@@ -136,11 +128,10 @@ impl<'t> Reader<'t> {
     fn tag<'de, V: Visitor<'de>>(self, map: Option<usize>, visitor: V) -> Result<V::Value, Stop> {
         self.trace.asks_for_anything(&self.place);
         let Some(names) = self.trace.tag(&self.place) else {
-            self.trace.line(&self.place, "name")?;
+            self.trace.line(&self.place, Kind::Name)?;
             return visitor.visit_str("");
         };
-        let what = format!("tag {names:?}");
-        let node = self.trace.node(&self.place, &what, type_name::<V>(), names.len())?;
+        let node = self.trace.node(&self.place, Kind::Tag(names), type_name::<V>(), names.len())?;
         let way = self.trace.choose(node)?;
         if let Some(map) = map {
             self.trace.tagged(map, way);
@@ -152,7 +143,7 @@ impl<'t> Reader<'t> {
 macro_rules! leaves {
     ($($method:ident: $kind:literal, $visit:ident, $candidates:ident $(as $t:ty)?;)*) => { $(
         fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-            let answer = self.leaf($kind, $candidates.len())?;
+            let answer = self.leaf(Kind::Leaf($kind), $candidates.len())?;
             visitor.$visit($candidates[answer] $(as $t)?)
         }
     )* };
@@ -162,15 +153,15 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = Stop;
 
     leaves!(
-        deserialize_i8: "i8", visit_i8, SIGNED;
+        deserialize_i8: "i8", visit_i8, SIGNED as i8;
         deserialize_i16: "i16", visit_i16, SIGNED as i16;
         deserialize_i32: "i32", visit_i32, SIGNED as i32;
-        deserialize_i64: "i64", visit_i64, SIGNED as i64;
+        deserialize_i64: "i64", visit_i64, SIGNED;
         deserialize_i128: "i128", visit_i128, SIGNED as i128;
-        deserialize_u8: "u8", visit_u8, UNSIGNED;
+        deserialize_u8: "u8", visit_u8, UNSIGNED as u8;
         deserialize_u16: "u16", visit_u16, UNSIGNED as u16;
         deserialize_u32: "u32", visit_u32, UNSIGNED as u32;
-        deserialize_u64: "u64", visit_u64, UNSIGNED as u64;
+        deserialize_u64: "u64", visit_u64, UNSIGNED;
         deserialize_u128: "u128", visit_u128, UNSIGNED as u128;
         deserialize_f32: "f32", visit_f32, FLOATS;
         deserialize_f64: "f64", visit_f64, FLOATS as f64;
@@ -180,12 +171,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     );
 
     fn deserialize_bool<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-        let answer = self.leaf("bool", 2)?;
+        let answer = self.leaf(Kind::Leaf("bool"), 2)?;
         visitor.visit_bool(answer == 1)
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-        let answer = self.leaf("bytes", BYTES.len())?;
+        let answer = self.leaf(Kind::Leaf("bytes"), BYTES.len())?;
         visitor.visit_byte_buf(vec![0; BYTES[answer]])
     }
 
@@ -194,7 +185,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        let node = self.trace.node(&self.place, "option", type_name::<V>(), 1)?;
+        let node = self.trace.node(&self.place, Kind::Option, type_name::<V>(), 1)?;
         if self.trace.is_visited(node) {
             return visitor.visit_none();
         }
@@ -205,7 +196,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
-        self.leaf("unit", 1)?;
+        self.leaf(Kind::Unit, 1)?;
         visitor.visit_unit()
     }
 
@@ -214,7 +205,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        self.leaf(&format!("unit {name}"), 1)?;
+        self.leaf(Kind::UnitStruct(name), 1)?;
         visitor.visit_unit()
     }
 
@@ -223,8 +214,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let what = format!("newtype {name}");
-        let node = self.trace.node(&self.place, &what, type_name::<V>(), 0)?;
+        let node = self.trace.node(&self.place, Kind::Newtype(name), type_name::<V>(), 0)?;
         let inner = Reader::below(self.trace, format!("#{node}.0"), self.depth)?;
         visitor.visit_newtype_struct(inner)
     }
@@ -234,7 +224,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {
-        self.parts(&format!("tuple of {len}"), len, visitor)
+        self.parts(Kind::Tuple(len), len, visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -243,26 +233,23 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        self.parts(&format!("tuple {name} of {len}"), len, visitor)
+        self.parts(Kind::TupleStruct(name, len), len, visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.map("map", visitor)
+        self.map(Kind::Map, visitor)
     }
 
-    /// In order and without names; or with them, for a visitor that insists.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let what = format!("struct {name} {fields:?}");
-        if self.trace.answer(&self.place, 2) == 0 {
-            return self.parts(&what, fields.len(), visitor);
-        }
-        let node = self.trace.node(&self.place, &what, type_name::<V>(), 0)?;
-        visitor.visit_map(Fields { trace: self.trace, node, depth: self.depth, fields, index: 0 })
+        let named = self.trace.answer(&self.place, 2) == 1;
+        let kind = Kind::Struct(name, fields);
+        let node = self.trace.node(&self.place, kind, type_name::<V>(), 0)?;
+        visit_fields(self.trace, format!("#{node}"), self.depth, (fields, named), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -271,8 +258,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let what = format!("enum {name} {variants:?}");
-        let node = self.trace.node(&self.place, &what, type_name::<V>(), variants.len())?;
+        let kind = Kind::Enum(name, variants);
+        let node = self.trace.node(&self.place, kind, type_name::<V>(), variants.len())?;
         let way = self.trace.choose(node)?;
         let (name, depth) = (variants[way], self.depth);
         self.trace.go(node, way, |trace| {
@@ -308,13 +295,55 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 }
 
-/// The elements of a list, at one place; or the parts of something, each at its own.
+/// The fields of a struct or of a variant: in order and without names; or with them, for a visitor that
+/// insists, and where fields have to come in another order.
+fn visit_fields<'de, V: Visitor<'de>>(
+    trace: &mut Trace,
+    of: String,
+    depth: u32,
+    (fields, named): (Names, bool),
+    visitor: V,
+) -> Result<V::Value, Stop> {
+    let total = fields.len();
+    if !named && !trace.refusals.reorder(&of) {
+        return visit_parts(trace, of, depth, Order { total, fields: true }, visitor);
+    }
+    let order = trace.refusals.order(&of, total);
+    let parts = order.len();
+    let mut begun = false;
+    let names =
+        Fields { trace: &mut *trace, of: &of, depth, fields, order, next: 0, begun: &mut begun };
+    let visited = visitor.visit_map(names);
+    match &visited {
+        Ok(_) => trace.has_parts(&of, parts),
+        Err(_) if !begun => trace.refusals.nameless(&of),
+        Err(_) => {}
+    }
+    visited
+}
+
+fn visit_parts<'de, V: Visitor<'de>>(
+    trace: &mut Trace,
+    of: String,
+    depth: u32,
+    order: Order,
+    visitor: V,
+) -> Result<V::Value, Stop> {
+    let mut index = 0;
+    let access = Parts { trace: &mut *trace, of: &of, depth, order, index: &mut index };
+    let visited = visitor.visit_seq(access);
+    if visited.is_ok() {
+        trace.has_parts(&of, index);
+    }
+    visited
+}
+
+/// The elements of a list, all at one place.
 struct Items<'t> {
     trace: &'t mut Trace,
     prefix: String,
     depth: u32,
     left: usize,
-    index: Option<usize>,
 }
 
 impl<'de> SeqAccess<'de> for Items<'_> {
@@ -328,13 +357,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
             return Ok(None);
         }
         self.left -= 1;
-        let place = match &mut self.index {
-            None => format!("{}.each", self.prefix),
-            Some(index) => {
-                *index += 1;
-                format!("{}.{}", self.prefix, *index - 1)
-            }
-        };
+        let place = format!("{}.each", self.prefix);
         seed.deserialize(Reader::below(self.trace, place, self.depth)?).map(Some)
     }
 
@@ -343,13 +366,65 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
+/// How many parts there are, and whether each has a name by which it could be given in another order.
+struct Order {
+    total: usize,
+    fields: bool,
+}
+
+impl Order {
+    fn of_tuple(total: usize) -> Self {
+        Self { total, fields: false }
+    }
+}
+
+/// The parts of something, each at its own place.
+struct Parts<'t> {
+    trace: &'t mut Trace,
+    of: &'t str,
+    depth: u32,
+    order: Order,
+    index: &'t mut usize,
+}
+
+impl<'de> SeqAccess<'de> for Parts<'_> {
+    type Error = Stop;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Stop> {
+        let (index, total) = (*self.index, self.order.total);
+        if index == total {
+            return Ok(None);
+        }
+        *self.index += 1;
+        let (of, fields) = (self.of, self.order.fields);
+        let depth = self.trace.begin(|asked| match fields {
+            true => Frame::Field { of: of.to_owned(), index, asked },
+            false => Frame::Part { last: index + 1 == total, asked },
+        });
+        let place = format!("{of}.{index}");
+        let value = seed.deserialize(Reader::below(self.trace, place, self.depth)?)?;
+        self.trace.end(depth);
+        Ok(Some(value))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.order.total - *self.index)
+    }
+}
+
 /// The fields of a struct, by name.
 struct Fields<'t> {
     trace: &'t mut Trace,
-    node: usize,
+    of: &'t str,
     depth: u32,
-    fields: &'static [&'static str],
-    index: usize,
+    fields: Names,
+    /// The fields to give, by their index.
+    order: Vec<usize>,
+    next: usize,
+    begun: &'t mut bool,
 }
 
 impl<'de> MapAccess<'de> for Fields<'_> {
@@ -359,15 +434,26 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        let Some(name) = self.fields.get(self.index) else { return Ok(None) };
-        let name: StrDeserializer<'_, Stop> = (*name).into_deserializer();
+        *self.begun = true;
+        let Some(&index) = self.order.get(self.next) else { return Ok(None) };
+        self.trace.refusals.names(self.of, index);
+        let name: StrDeserializer<'_, Stop> = self.fields[index].into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
-        let place = format!("#{}.{}", self.node, self.index);
-        self.index += 1;
-        seed.deserialize(Reader::below(self.trace, place, self.depth)?)
+        let (of, index) = (self.of, self.order.get(self.next).copied().unwrap_or_default());
+        self.next += 1;
+        let field = |asked| Frame::Field { of: of.to_owned(), index, asked };
+        let depth = self.trace.begin(field);
+        let place = format!("{of}.{index}");
+        if self.trace.refusals.is_hopeless(of, index) {
+            self.trace.stopped(&place);
+            return Err(Stop::Refused);
+        }
+        let value = seed.deserialize(Reader::below(self.trace, place, self.depth)?)?;
+        self.trace.end(depth);
+        Ok(value)
     }
 }
 
@@ -403,9 +489,13 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         }
         self.index += 1;
         self.left = self.left.saturating_sub(1);
+        // Behind a key that is refused its value can't be reached.
+        let depth = self.trace.begin(|asked| Frame::Part { last: false, asked });
         let mut key = Reader::below(self.trace, format!("#{node}.key"), self.depth)?;
         key.role = Role::Key(node, name);
-        seed.deserialize(key).map(Some)
+        let key = seed.deserialize(key)?;
+        self.trace.end(depth);
+        Ok(Some(key))
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
@@ -443,19 +533,18 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     type Error = Stop;
 
     fn unit_variant(self) -> Result<(), Stop> {
-        self.trace.line(&self.place, "unit")
+        self.trace.line(&self.place, Kind::UnitVariant)
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Stop> {
-        self.trace.line(&self.place, "newtype")?;
+        self.trace.line(&self.place, Kind::NewtypeVariant)?;
         let place = format!("{}.0", self.place);
         seed.deserialize(Reader::below(self.trace, place, self.depth)?)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, left: usize, visitor: V) -> Result<V::Value, Stop> {
-        self.trace.line(&self.place, &format!("tuple of {left}"))?;
-        let Self { trace, place: prefix, depth, .. } = self;
-        visitor.visit_seq(Items { trace, prefix, depth, left, index: Some(0) })
+    fn tuple_variant<V: Visitor<'de>>(self, total: usize, visitor: V) -> Result<V::Value, Stop> {
+        self.trace.line(&self.place, Kind::TupleVariant(total))?;
+        visit_parts(self.trace, self.place, self.depth, Order::of_tuple(total), visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -463,8 +552,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        self.trace.line(&self.place, &format!("struct {fields:?}"))?;
-        let Self { trace, place: prefix, depth, .. } = self;
-        visitor.visit_seq(Items { trace, prefix, depth, left: fields.len(), index: Some(0) })
+        self.trace.line(&self.place, Kind::StructVariant(fields))?;
+        visit_fields(self.trace, self.place, self.depth, (fields, false), visitor)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A run of `T::deserialize` takes one way through an enum, so there are runs until every variant was
 //! visited. A type that holds itself is given nothing where it would begin again. Where a made-up value is
-//! refused, others are tried in its place.
+//! refused, others are tried in its place. Where all are refused, the run ends; so the next run visits the
+//! struct's other fields first (`beyond`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -10,7 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::{DeserializeOwned, Error};
 
+use super::beyond::{Frame, Refusals};
+use super::kind::Kind;
 use super::reader::Reader;
+use super::shape::Shapes;
 
 /// How many runs there are at most, and how many questions in all of them: a type of which this is not
 /// enough is known in part.
@@ -27,18 +31,21 @@ pub(super) struct Traced {
     pub(super) whole: bool,
     /// It asks what comes next.
     pub(super) asks: bool,
+    /// What the type reads, for a comparison with what it writes.
+    pub(super) shapes: Shapes,
 }
 
 pub(super) fn trace<T: DeserializeOwned>(human: bool) -> Traced {
     let mut trace = Trace { human, ..Trace::default() };
     let whole = trace.explore(&Run::of::<T>());
     let asks = !trace.anything.is_empty();
+    let shapes = Shapes::of(&trace.found, &trace.refusals);
     let mut lines: Vec<String> = trace.lines.into_iter().collect();
     for place in &trace.anything {
         let answer = trace.answers.get(place).copied().unwrap_or_default();
         lines.push(format!("{place}: accepts {answer}"));
     }
-    Traced { text: lines.join("\n"), whole: whole && !asks, asks }
+    Traced { text: lines.join("\n"), whole: whole && !asks, asks, shapes }
 }
 
 /// Why a run ended before its end.
@@ -48,8 +55,12 @@ pub(super) enum Stop {
     Refused,
     /// A field that no list of fields had told of.
     Missing(&'static str),
+    /// A name of a field that was given by another name before.
+    Duplicate,
     /// Variants that no enum had told of.
     Variants(&'static [&'static str]),
+    /// The type's own code panicked.
+    Panicked,
     /// It does not end, or not soon enough.
     Endless,
 }
@@ -69,6 +80,10 @@ impl Error for Stop {
 
     fn missing_field(field: &'static str) -> Self {
         Self::Missing(field)
+    }
+
+    fn duplicate_field(_: &'static str) -> Self {
+        Self::Duplicate
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
@@ -106,11 +121,22 @@ struct Node {
     learned: BTreeMap<usize, Vec<&'static str>>,
 }
 
+/// What stands where.
+#[derive(Default)]
+pub(super) struct Found {
+    /// What was asked for at each place; `None` where that was not always the same.
+    pub(super) kinds: HashMap<String, Option<Kind>>,
+    /// How many parts those asked for that were read to their end.
+    pub(super) parts: HashMap<String, usize>,
+}
+
 /// What is known of a type so far.
 #[derive(Default)]
 pub(super) struct Trace {
     pub(super) human: bool,
     lines: BTreeSet<String>,
+    found: Found,
+    pub(super) refusals: Refusals,
     nodes: Vec<Node>,
     ids: HashMap<String, usize>,
     /// Where the type asked for anything.
@@ -125,8 +151,10 @@ pub(super) struct Trace {
     asked: Vec<(String, usize)>,
     known: HashSet<String>,
     pending: bool,
-    /// The ways under way; where a run ended before its end, the last is where.
-    path: Vec<(usize, usize)>,
+    /// What is under way; where a run ended before its end, the last is where.
+    path: Vec<Frame>,
+    /// The place of the last question.
+    last: String,
     last_map: Option<usize>,
     last_tag: Option<String>,
 }
@@ -137,24 +165,27 @@ impl Trace {
         let mut whole = true;
         let mut before = (usize::MAX, 0);
         loop {
-            let mended = match self.run(run) {
+            let ended = self.run(run);
+            let now = (self.lines.len(), self.done());
+            let news = self.pending && std::mem::replace(&mut before, now) != now;
+            let goes_on = match ended {
                 Ok(()) if !self.pending => return whole,
-                Ok(()) => {
-                    let now = (self.lines.len(), self.done());
-                    std::mem::replace(&mut before, now) != now
-                }
+                Ok(()) => news,
                 Err(stop) => {
                     // Taken before others are tried: each of these runs writes its own.
-                    let (asked, failed) =
-                        (std::mem::take(&mut self.asked), self.path.last().copied());
-                    self.mend(&stop, &asked, run) || {
-                        whole = false;
-                        self.give_up(failed)
+                    let asked = std::mem::take(&mut self.asked);
+                    let path = std::mem::take(&mut self.path);
+                    let last = std::mem::take(&mut self.last);
+                    if !self.refusals.are_known(&last) && self.mend(&stop, &asked, &path, run) {
+                        continue;
                     }
+                    self.refusals.note(last.clone());
+                    whole &= !matches!(stop, Stop::Endless);
+                    self.leave_out(&path, &last, news, &mut whole)
                 }
             };
-            if !mended {
-                return false;
+            if !goes_on {
+                return whole && !self.pending;
             }
         }
     }
@@ -164,6 +195,7 @@ impl Trace {
         self.known.clear();
         self.pending = false;
         self.path.clear();
+        self.last.clear();
         self.last_map = None;
         self.last_tag = None;
         self.runs += 1;
@@ -171,12 +203,15 @@ impl Trace {
             return Err(Stop::Endless);
         }
         let before: Vec<Vec<Way>> = self.nodes.iter().map(|node| node.ways.clone()).collect();
-        // Who panics is asked no more: each time something is written to the standard error.
-        let done = catch_unwind(AssertUnwindSafe(|| run.0(self))).unwrap_or(Err(Stop::Endless));
+        // Each panic is written to the standard error: no others are tried then.
+        let done = catch_unwind(AssertUnwindSafe(|| run.0(self))).unwrap_or(Err(Stop::Panicked));
         if done.is_err() {
-            // The next run is to come this way again.
+            let keeps = self.refusals.are_known(&self.last);
             for (index, node) in self.nodes.iter_mut().enumerate() {
                 match before.get(index) {
+                    // It ended where every run ends: the next one is to go other ways.
+                    _ if keeps => node.ways.iter_mut().for_each(|way| way.active = 0),
+                    // The next run is to come this way again.
                     Some(ways) => node.ways.clone_from(ways),
                     None => node.ways.fill(Way::default()),
                 }
@@ -190,11 +225,16 @@ impl Trace {
     }
 
     /// Gets beyond a stop. Says whether it could.
-    fn mend(&mut self, stop: &Stop, asked: &[(String, usize)], run: &Run) -> bool {
+    fn mend(&mut self, stop: &Stop, asked: &[(String, usize)], path: &[Frame], run: &Run) -> bool {
         match stop {
-            Stop::Refused => self.try_others(asked, run),
-            Stop::Endless => false,
-            _ => self.learn(stop),
+            Stop::Refused => {
+                // What is read in one element decides whether that is refused.
+                let from = path.last().map_or(0, Frame::asked);
+                self.try_others(asked.get(from..).unwrap_or_default(), run)
+            }
+            Stop::Duplicate => self.refusals.alias(),
+            Stop::Endless | Stop::Panicked => false,
+            Stop::Missing(_) | Stop::Variants(_) => self.learn(stop),
         }
     }
 
@@ -243,22 +283,68 @@ impl Trace {
         false
     }
 
-    /// Leaves out the way that could not be gone.
-    fn give_up(&mut self, failed: Option<(usize, usize)>) -> bool {
-        let way = failed.and_then(|(node, way)| self.nodes.get_mut(node)?.ways.get_mut(way));
-        way.is_some_and(|way| way.done.replace(u32::MAX).is_none())
+    /// Leaves out what all that is made up was refused for; from within outwards, until something is left
+    /// that another run can visit. Says whether there is something.
+    fn leave_out(&mut self, path: &[Frame], last: &str, news: bool, whole: &mut bool) -> bool {
+        for frame in path.iter().rev() {
+            match frame {
+                Frame::Way { node, way, .. } => {
+                    let way = self.nodes.get_mut(*node).and_then(|node| node.ways.get_mut(*way));
+                    if way.is_some_and(|way| way.done.replace(u32::MAX).is_none()) {
+                        return true;
+                    }
+                }
+                Frame::Field { of, index, .. } => {
+                    // Of a leaf all is known; anything else may have parts yet to be visited.
+                    let is_leaf = last == format!("{of}.{index}");
+                    *whole &= !self.refusals.is_nameless(of);
+                    if self.refusals.field(of, *index, is_leaf) || news {
+                        return true;
+                    }
+                }
+                // What stands behind it can't be reached.
+                Frame::Part { last, .. } => *whole &= *last,
+            }
+        }
+        news
     }
 }
 
 /// What the reader does with it.
 impl Trace {
-    pub(super) fn line(&mut self, place: &str, what: &str) -> Result<(), Stop> {
+    pub(super) fn line(&mut self, place: &str, kind: Kind) -> Result<(), Stop> {
         self.questions += 1;
         if self.questions > QUESTIONS {
             return Err(Stop::Endless);
         }
-        self.lines.insert(format!("{place}: {what}"));
+        self.lines.insert(format!("{place}: {kind}"));
+        place.clone_into(&mut self.last);
+        let found = self.found.kinds.entry(place.to_owned()).or_insert(Some(kind));
+        if *found != Some(kind) {
+            *found = None;
+        }
         Ok(())
+    }
+
+    /// An element of what is under way begins.
+    pub(super) fn begin(&mut self, frame: impl FnOnce(usize) -> Frame) -> usize {
+        self.path.push(frame(self.asked.len()));
+        self.path.len() - 1
+    }
+
+    /// The element that began at `depth` was read.
+    pub(super) fn end(&mut self, depth: usize) {
+        self.path.truncate(depth);
+    }
+
+    /// The run ends at `place`, where others ended.
+    pub(super) fn stopped(&mut self, place: &str) {
+        place.clone_into(&mut self.last);
+    }
+
+    /// What stands at `place` was read to its end, and so many parts were asked for.
+    pub(super) fn has_parts(&mut self, place: &str, parts: usize) {
+        self.found.parts.insert(place.to_owned(), parts);
     }
 
     /// Which of so many candidates is to be given.
@@ -274,18 +360,22 @@ impl Trace {
     pub(super) fn node(
         &mut self,
         place: &str,
-        what: &str,
+        kind: Kind,
         visitor: &str,
         ways: usize,
     ) -> Result<usize, Stop> {
-        let id = format!("{what} {visitor}");
+        // By place: two that ask for anything may be of different types.
+        let id = match kind {
+            Kind::FieldsOfAnything => format!("fields of {place} {visitor}"),
+            kind => format!("{kind} {visitor}"),
+        };
         let next = self.nodes.len();
         let number = *self.ids.entry(id).or_insert(next);
         if number == next {
             self.nodes.push(Node { ways: vec![Way::default(); ways], ..Node::default() });
         }
-        self.line(place, &format!("#{number}"))?;
-        self.line(&format!("#{number}"), what)?;
+        self.line(place, Kind::Node(number))?;
+        self.line(&format!("#{number}"), kind)?;
         Ok(number)
     }
 
@@ -321,8 +411,7 @@ impl Trace {
     ) -> Result<R, Stop> {
         let outside = std::mem::replace(&mut self.pending, false);
         let from = self.questions;
-        let depth = self.path.len();
-        self.path.push((node, way));
+        let depth = self.begin(|asked| Frame::Way { node, way, asked });
         self.nodes[node].ways[way].active += 1;
         let result = visit(self);
         let took = self.questions - from;
