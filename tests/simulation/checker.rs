@@ -302,7 +302,13 @@ impl Checker<'_> {
     fn life(&self, terms: &Terms) -> Result<(), Violation> {
         for (read, ended, value) in self.found() {
             let Some(load) = self.facts.loads.get(&value) else { continue };
-            let until = load.ended.at.saturating_add(terms.lives[read.key as usize] + WRITTEN);
+            // What the store is told are spans: they count from when a write arrives there, however long it was under way
+            // (a node may be paused meanwhile).
+            let writes = self.facts.operations.values().filter(|write| write.stored == Some(value));
+            let delay = |write: &Operation| Some(write.applied?.at.saturating_sub(write.sent.at));
+            let delays: u64 = writes.filter_map(delay).sum();
+            let life = terms.lives[read.key as usize] + WRITTEN + delays;
+            let until = load.ended.at.saturating_add(life);
             if read.started.at > until {
                 let orders = vec![load.ended.order, read.started.order, ended.order];
                 let what = format!("value {value} of key {} was served too long", read.key);
