@@ -140,6 +140,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("counts_takeovers_for_the_holder", D::CountsNoTakeovers),
     ("forgets_takeovers", D::ForgetsNoTakeovers),
     ("has_no_bus", D::None),
+    ("takes_notices_without_a_bus", D::None),
     ("has_no_leases", D::None),
 ];
 

@@ -176,6 +176,11 @@ impl Record {
         self.link(true);
     }
 
+    /// Whether the backend brings what other processes say.
+    pub(super) fn has_bus(&self) -> bool {
+        self.known().supported
+    }
+
     /// The bus is there, or is lost.
     pub(super) fn link(&self, up: bool) {
         match self.note_link(up) {

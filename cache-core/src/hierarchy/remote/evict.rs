@@ -169,7 +169,7 @@ impl Remote {
         message: impl FnOnce(u64) -> Message,
     ) -> Result<u64, BackendError> {
         let generation = self.backend.bump(place).await?;
-        self.backend.publish(&self.notice(message(generation))).await?;
+        self.tell(message(generation)).await?;
         Ok(generation)
     }
 }

@@ -147,6 +147,18 @@ impl Remote {
         BackendError::new(BackendErrorKind::Unreachable, "breaker", message)
     }
 
+    /// Tells the other processes, if there can be any that hear it.
+    async fn tell(&self, message: Message) -> Result<(), BackendError> {
+        match self.backend.publish(&self.notice(message)).await {
+            Err(error)
+                if error.kind() == BackendErrorKind::Unsupported && !self.record.has_bus() =>
+            {
+                Ok(())
+            }
+            told => told,
+        }
+    }
+
     async fn tried<T>(
         &self,
         operation: impl Future<Output = Result<T, BackendError>>,

@@ -27,7 +27,7 @@ impl Remote {
         }
         // Last: a memory tier that forgets earlier could take an old value up again.
         let literals = pattern.literals().to_vec();
-        self.backend.publish(&self.notice(Message::Pattern(literals))).await?;
+        self.tell(Message::Pattern(literals)).await?;
         Ok(removed)
     }
 

@@ -18,6 +18,20 @@ impl Suite<'_> {
         assert!(!has, "the backend has a bus, which is to be tested: remove `bus = false`");
     }
 
+    pub(super) async fn takes_notices_without_a_bus(&self) {
+        self.has_no_bus().await;
+        let notice = Notice { channel: self.key("nobody"), message: Bytes::from_static(b"told") };
+        let key = self.key("told");
+        let write = Write { key: key.clone(), value: Bytes::from_static(b"value"), ttl: None };
+        self.backend.set(&[write], Some(&notice)).await.expect("set with a notice");
+        self.backend.remove(&[&key], Some(&notice)).await.expect("remove with a notice");
+        match self.backend.publish(&notice).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == BackendErrorKind::Unsupported => {}
+            Err(error) => panic!("publish without a bus is `Ok` or `Unsupported`: {error}"),
+        }
+    }
+
     pub(super) async fn notices_arrive_in_order(&self) {
         let ear = self.ear("ordered").await;
         self.backend.publish(&ear.notice("1")).await.expect("publish");

@@ -175,7 +175,7 @@ macro_rules! __larder_rules {
         $crate::__larder_each_rule! { [$($then)*] NoLeases has_no_leases }
     };
     (no_bus => $($then:tt)*) => {
-        $crate::__larder_each_rule! { [$($then)*] NoBus has_no_bus }
+        $crate::__larder_each_rule! { [$($then)*] NoBus has_no_bus takes_notices_without_a_bus }
     };
 }
 
