@@ -8,7 +8,7 @@ use crate::codec::{RemoteValue, coder};
 use crate::invalidation::{PatternEviction, What};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
-use crate::strategy::{Once, Owned, Plan};
+use crate::strategy::{Once, Owned, Plan, Trace};
 use crate::{Cache, Error, Expiry, Pattern, Policy};
 
 /// What one tenant has in a cache; made by [`Cache::tenant`].
@@ -84,7 +84,7 @@ impl Tenant {
     /// # Errors
     /// As there.
     pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
-        self.cache.inner.peek(&self.plan::<T>(key, Policy::new())).await
+        self.cache.inner.peek(&self.plan::<T>(key, Policy::new()), Trace::Read).await
     }
 
     /// As [`Cache::get_many`].
@@ -214,7 +214,8 @@ impl Tenant {
     /// # Errors
     /// As there.
     pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.get::<T>(key).await?.is_some())
+        let plan = self.plan::<T>(key, Policy::new());
+        Ok(self.cache.inner.peek::<T>(&plan, Trace::Nothing).await?.is_some())
     }
 
     /// As [`Cache::remove`].

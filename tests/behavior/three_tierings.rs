@@ -56,7 +56,8 @@ async fn scenario(cache: &Cache) {
     cache.insert("jar:1", jar(1)).await.unwrap();
     assert_eq!(cache.get::<Jar>("jar:1").await.unwrap(), Some(jar(1)));
     assert!(cache.contains::<Jar>("jar:1").await.unwrap());
-    assert_eq!(counts(&cache.stats()), [2, 2, 0, 1, 0]);
+    // `contains` is no read.
+    assert_eq!(counts(&cache.stats()), [1, 1, 0, 1, 0]);
 
     let loads = AtomicU64::new(0);
     for _ in 0..3 {
@@ -67,22 +68,22 @@ async fn scenario(cache: &Cache) {
         assert_eq!(cache.get_or_load("jar:2", load).await, Ok(jar(2)));
     }
     assert_eq!(loads.into_inner(), 1);
-    assert_eq!(counts(&cache.stats()), [4, 3, 1, 2, 0]);
+    assert_eq!(counts(&cache.stats()), [3, 2, 1, 2, 0]);
 
     let failed = cache.get_or_load("jar:9", async || Err::<Jar, _>("no jar")).await;
     assert_eq!(failed, Err("no jar"));
     assert_eq!(cache.get::<Jar>("jar:9").await.unwrap(), None);
-    assert_eq!(counts(&cache.stats()), [4, 5, 2, 2, 0]);
+    assert_eq!(counts(&cache.stats()), [3, 4, 2, 2, 0]);
 
     cache.insert("jar:2", jar(20)).await.unwrap();
     assert_eq!(cache.get::<Jar>("jar:2").await.unwrap(), Some(jar(20)));
-    assert_eq!(counts(&cache.stats()), [5, 5, 2, 3, 0]);
+    assert_eq!(counts(&cache.stats()), [4, 4, 2, 3, 0]);
 
     cache.insert_many([("jar:3", jar(3)), ("lid:1", jar(4)), ("lid:2", jar(5))]).await.unwrap();
     let found = cache.get_many::<Jar>(&["jar:3", "absent", "lid:1", "jar:3"]).await.unwrap();
     assert_eq!(found, [Some(jar(3)), None, Some(jar(4)), Some(jar(3))]);
     assert_eq!(cache.get_many::<Jar>([""; 0]).await.unwrap(), []);
-    assert_eq!(counts(&cache.stats()), [8, 6, 2, 6, 0]);
+    assert_eq!(counts(&cache.stats()), [7, 5, 2, 6, 0]);
 
     assert_eq!(cache.keys("*").await.unwrap(), ["jar:1", "jar:2", "jar:3", "lid:1", "lid:2"]);
     assert_eq!(cache.keys("*:1").await.unwrap(), ["jar:1", "lid:1"]);
@@ -92,7 +93,7 @@ async fn scenario(cache: &Cache) {
     assert!(cache.remove("jar:1").await.unwrap());
     assert!(!cache.remove("jar:1").await.unwrap());
     assert_eq!(cache.get::<Jar>("jar:1").await.unwrap(), None);
-    assert_eq!(counts(&cache.stats()), [8, 7, 2, 6, 2]);
+    assert_eq!(counts(&cache.stats()), [7, 6, 2, 6, 2]);
 
     assert_eq!(cache.evict_pattern("lid:*").await.unwrap(), 2);
     assert_eq!(cache.evict_pattern("lid:*").await.unwrap(), 0);

@@ -111,7 +111,8 @@ where
 }
 
 impl<L: LoadEach> WholeBatch<L> {
-    /// What is cached, without loading: the ids that have nothing fresh are left out.
+    /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
+    /// entry in memory; what only the remote tier has is not taken to memory: the ids that have nothing fresh are left out.
     ///
     /// # Errors
     /// The remote tier failed, and the memory tier does not have all.
@@ -138,7 +139,8 @@ where
     C: Pairs + 'static,
     E: 'static,
 {
-    /// What is cached, without loading: the ids that have nothing fresh are left out.
+    /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
+    /// entry in memory; what only the remote tier has is not taken to memory: the ids that have nothing fresh are left out.
     ///
     /// # Errors
     /// The remote tier failed, and the memory tier does not have all.

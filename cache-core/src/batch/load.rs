@@ -17,7 +17,7 @@ use crate::codec::Coder;
 use crate::invalidation::What;
 use crate::policy::Policy;
 use crate::site::Site;
-use crate::strategy::{Look, Plan};
+use crate::strategy::{Look, Plan, Trace};
 use crate::value::CacheValue;
 use crate::{Error, Source};
 
@@ -143,7 +143,9 @@ where
         let (Asking { target, plans }, ids) = (asking, self.ids.clone());
         Box::pin(async move {
             let inner = target.resolve()?.inner;
-            let values = join_all(plans.iter().map(|plan| inner.peek::<G::Value>(plan))).await;
+            let values =
+                join_all(plans.iter().map(|plan| inner.peek::<G::Value>(plan, Trace::Nothing)))
+                    .await;
             let values: Vec<Option<G::Value>> = values.into_iter().collect::<Result<_, _>>()?;
             let there = ids.into_iter().zip(values).filter_map(|(id, value)| Some((id, value?)));
             Ok(G::put_together(there))

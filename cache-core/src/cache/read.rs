@@ -7,7 +7,7 @@ use super::{Cache, plain, plan};
 use crate::codec::RemoteValue;
 use crate::key::KeyBuf;
 use crate::policy::Held;
-use crate::strategy::{Once, Owned};
+use crate::strategy::{Once, Owned, Trace};
 use crate::{Error, Policy};
 
 impl Cache {
@@ -16,7 +16,7 @@ impl Cache {
     /// # Errors
     /// The memory tier has nothing and the remote tier failed.
     pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
-        self.inner.peek(&plain::<T>(key)).await
+        self.inner.peek(&plain::<T>(key), Trace::Read).await
     }
 
     /// The value under `key`, loaded if there is none: one load however many ask.
@@ -78,13 +78,13 @@ impl Cache {
         self.run(plan::<T>(key, Held::Own(Arc::new(policy))), Owned(load)).await
     }
 
-    /// Whether there is a fresh value of type `T` under `key`: whether [`get`](Self::get) would give one. It is a read as
-    /// that is, and counts as one. [`ttl`](Self::ttl) asks for an entry of whatever type.
+    /// Whether there is a fresh value of type `T` under `key`: whether [`get`](Self::get) would give one. It is no read: it is not counted, begins
+    /// no time to idle anew, and does not keep the entry in memory. [`ttl`](Self::ttl) asks for an entry of whatever type.
     ///
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.get::<T>(key).await?.is_some())
+        Ok(self.inner.peek::<T>(&plain::<T>(key), Trace::Nothing).await?.is_some())
     }
 
     /// The values under `keys`, in their order: one request for the values that memory

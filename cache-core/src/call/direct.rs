@@ -10,7 +10,7 @@ use super::{Judge, Target, Verdict};
 use crate::Error;
 use crate::invalidation::What;
 use crate::policy::Held;
-use crate::strategy::Plan;
+use crate::strategy::{Plan, Trace};
 use crate::value::CacheValue;
 
 macro_rules! boxed_future {
@@ -47,7 +47,7 @@ boxed_future! {
 
 impl<T: CacheValue> Peek<T> {
     pub(super) fn new(target: Target, plan: Plan) -> Self {
-        let future = async move { target.resolve()?.inner.peek::<T>(&plan).await };
+        let future = async move { target.resolve()?.inner.peek::<T>(&plan, Trace::Nothing).await };
         Self { future: Box::pin(future) }
     }
 }

@@ -130,7 +130,8 @@ impl<L: Load> Whole<L> {
         Evict::new(target, plan.key)
     }
 
-    /// What is cached, without loading: `None` if there is nothing fresh.
+    /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
+    /// entry in memory; what only the remote tier has is not taken to memory: `None` if there is nothing fresh.
     ///
     /// # Errors
     /// The remote tier failed, and the memory tier has nothing.
@@ -158,7 +159,8 @@ where
     L: Load<Output = Result<T, E>>,
     T: CacheValue,
 {
-    /// What is cached, without loading: `None` if there is nothing fresh.
+    /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
+    /// entry in memory; what only the remote tier has is not taken to memory: `None` if there is nothing fresh.
     ///
     /// # Errors
     /// The remote tier failed, and the memory tier has nothing.

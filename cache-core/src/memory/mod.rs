@@ -45,6 +45,8 @@ trait Engine {
     /// Shows the entry to `look`, under whatever guard the engine reads with.
     fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased));
     fn get(&self, id: KeyId) -> Option<Stored>;
+    /// As [`get`](Self::get), but it is no use of the entry: what is to make room for others stays the same.
+    fn peek(&self, id: KeyId) -> Option<Stored>;
     /// Gives back what was replaced and what had to make room, and the entry itself if it is too
     /// heavy to be kept.
     fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone;
@@ -186,6 +188,11 @@ impl MemoryTier {
     /// Values of this type can be weighed by their coder.
     pub(crate) fn learn(&self, kind: TypeId, coder: Coder) {
         self.scales.learn(kind, coder);
+    }
+
+    /// As [`get`](Self::get), but it is no use of the entry.
+    pub(crate) fn peek(&self, id: KeyId) -> Option<Stored> {
+        self.engine().peek(id)
     }
 
     /// Calls the user's code: not under a lock.

@@ -26,6 +26,10 @@ impl Engine for Model {
         }
     }
 
+    fn peek(&self, id: KeyId) -> Option<Stored> {
+        self.get(id)
+    }
+
     fn get(&self, id: KeyId) -> Option<Stored> {
         self.map().get(&id).cloned()
     }

@@ -180,6 +180,11 @@ impl Engine for Ttl {
         self.read(id).slots.get(&id).map(|slot| Arc::clone(&slot.entry))
     }
 
+    fn peek(&self, id: KeyId) -> Option<Stored> {
+        // What expires first makes room, whoever reads it.
+        self.get(id)
+    }
+
     fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone {
         let (gone, evicted) = self.write(id).insert(id, entry, weight);
         if evicted > 0 {

@@ -127,7 +127,15 @@ impl Inner {
 
     /// The memory tier's entry, if it carries the `tags`, no eviction is known against it and it is not expired.
     pub(crate) fn unverified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
-        let entry = self.memory.as_ref()?.get(id)?;
+        self.still_unverified(self.memory.as_ref()?.get(id)?, tags)
+    }
+
+    /// As [`unverified`](Self::unverified), but it is no use of the entry.
+    pub(crate) fn peek_unverified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
+        self.still_unverified(self.memory.as_ref()?.peek(id)?, tags)
+    }
+
+    fn still_unverified(&self, entry: Stored, tags: Declared<'_>) -> Option<Stored> {
         let usable = tags.are_carried_by(&entry.stamps)
             && self.generations.current(&entry.stamps)
             && entry.at(self.clock.now()) == Freshness::Fresh;
@@ -136,10 +144,15 @@ impl Inner {
 
     /// The memory tier's entry, if it carries the `tags`, is fresh and no eviction is known or possible.
     pub(crate) fn verified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
-        if !self.generations.is_linked() {
-            return None;
-        }
-        let entry = self.memory.as_ref()?.get(id)?;
+        self.still_verified(self.memory.as_ref()?.get(id)?, tags)
+    }
+
+    /// As [`verified`](Self::verified), but it is no use of the entry.
+    pub(crate) fn peek_verified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
+        self.still_verified(self.memory.as_ref()?.peek(id)?, tags)
+    }
+
+    fn still_verified(&self, entry: Stored, tags: Declared<'_>) -> Option<Stored> {
         let valid = tags.are_carried_by(&entry.stamps)
             && self.generations.check(&entry.stamps) == Validity::Valid
             && entry.at(self.clock.now()) == Freshness::Fresh;

@@ -27,6 +27,7 @@ pub(crate) use early::Chance;
 pub(crate) use failsafe::Failure;
 pub(crate) use flight::Flights;
 pub(crate) use lookup::{Look, promote};
+pub(crate) use peek::Trace;
 pub(crate) use plan::{Mode, Plan};
 
 pub(crate) use spawn::{boxed, spawn, start_now};

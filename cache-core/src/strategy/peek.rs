@@ -14,11 +14,21 @@ use crate::site::Site;
 use crate::value::CacheValue;
 use crate::{Error, Expiry, Pattern, Source};
 
+/// What a look at a value leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trace {
+    /// It is a read: it is counted, begins a time to idle anew, and keeps the entry in memory.
+    Read,
+    /// Nothing at all.
+    Nothing,
+}
+
 impl Inner {
     /// What is cached and fresh, without loading.
     pub(crate) async fn peek<T: CacheValue>(
         self: &Arc<Self>,
         plan: &Plan,
+        trace: Trace,
     ) -> Result<Option<T>, Error> {
         match scope::seen(self, plan) {
             Seen::Through => {}
@@ -26,17 +36,22 @@ impl Inner {
             Seen::Own(entry) => return Ok(entry.value::<T>().cloned()),
         }
         let id = plan.key.id();
-        if let Some(hit) = self.look_fresh(plan) {
+        if let Some(hit) = self.look_fresh(plan, trace) {
             return Ok(Some(hit));
         }
         let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
         let mut ticket = plan.ticket(self, id);
         // Again, now that what comes ends the ticket: a put between look and ticket is not to be promoted over.
-        if let Some(hit) = self.look_fresh(plan) {
+        if let Some(hit) = self.look_fresh(plan, trace) {
             return Ok(Some(hit));
         }
         match self.look_remote(plan, codec, &mut ticket, None).await {
+            Ok(found) if trace == Trace::Nothing => Ok(self.fresh_value(found.entry)),
             Ok(found) => Ok(self.take_fresh(found.entry, &ticket, plan.site)),
+            Err(error) if trace == Trace::Nothing => {
+                let entry = self.peek_unverified(id, plan.declared());
+                Ok(entry.ok_or(error)?.value::<T>().cloned())
+            }
             Err(error) => match self.unverified(id, plan.declared()) {
                 Some(entry) => {
                     self.counters.of(plan.site).memory_hits();
@@ -67,11 +82,11 @@ impl Inner {
                 }
             }
             let id = plan.key.id();
-            let mut value = self.look_fresh::<T>(&plan);
+            let mut value = self.look_fresh::<T>(&plan, Trace::Read);
             if value.is_none() {
                 // The ticket before the request, and the look once more after it: as for a single key.
                 let ticket = plan.ticket(self, id);
-                value = self.look_fresh::<T>(&plan);
+                value = self.look_fresh::<T>(&plan, Trace::Read);
                 if value.is_none() {
                     missing.push((index, plan, ticket));
                 }
@@ -113,7 +128,10 @@ impl Inner {
     }
 
     /// The memory tier's value, if it is fresh.
-    fn look_fresh<T: CacheValue>(&self, plan: &Plan) -> Option<T> {
+    fn look_fresh<T: CacheValue>(&self, plan: &Plan, trace: Trace) -> Option<T> {
+        if trace == Trace::Nothing {
+            return self.peek_verified(plan.key.id(), plan.declared())?.value::<T>().cloned();
+        }
         match self.look::<T>(plan.key.id(), plan.declared(), &PLAIN, false) {
             Look::Hit(hit) if hit.source == Source::Memory => {
                 self.counters.of(plan.site).memory_hits();
@@ -121,6 +139,11 @@ impl Inner {
             }
             _ => None,
         }
+    }
+
+    fn fresh_value<T: CacheValue>(&self, entry: Option<Stored>) -> Option<T> {
+        let entry = entry.filter(|entry| entry.at(self.clock.now()) == Freshness::Fresh)?;
+        entry.value::<T>().cloned()
     }
 
     /// The value of an entry that the remote tier had, if it is fresh; it is promoted.
@@ -155,7 +178,7 @@ impl Inner {
             Seen::Hidden => return Ok(None),
             Seen::Own(entry) => return Ok(of(entry)),
         }
-        if let Some(entry) = self.verified(id, plan.declared()) {
+        if let Some(entry) = self.peek_verified(id, plan.declared()) {
             return Ok(of(entry));
         }
         let Some(remote) = self.remote.as_ref().filter(|_| !plan.key.is_here()) else {

@@ -14,7 +14,7 @@ use crate::codec::{RemoteValue, coder};
 use crate::invalidation::{What, subject_tag};
 use crate::key::{Key, KeyBuf};
 use crate::policy::Held;
-use crate::strategy::{Once, Owned, Plan};
+use crate::strategy::{Once, Owned, Plan, Trace};
 use crate::{Cache, Error, Expiry, Pattern, Policy};
 
 /// A model's entries in a cache: values of one type, by ids of one type. Made by [`Cache::typed`].
@@ -184,7 +184,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn get(&self, id: &K) -> Result<Option<V>, Error> {
-        self.cache.inner.peek(&self.plan(id)).await
+        self.cache.inner.peek(&self.plan(id), Trace::Read).await
     }
 
     /// Whether there is a fresh value.
@@ -192,7 +192,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn contains(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.get(id).await?.is_some())
+        Ok(self.cache.inner.peek::<V>(&self.plan(id), Trace::Nothing).await?.is_some())
     }
 
     /// As [`Cache::ttl`].

@@ -113,6 +113,11 @@ impl Engine for Auto {
         self.read(id).find(id)?.value().map(Arc::clone)
     }
 
+    fn peek(&self, id: KeyId) -> Option<Stored> {
+        // Only `look` is a use.
+        self.get(id)
+    }
+
     fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone {
         let mut shard = self.write(id);
         shard.switch(self.contest.mode());

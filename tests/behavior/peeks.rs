@@ -1,0 +1,144 @@
+//! A look that is no read leaves no trace: it is not counted, begins no time to idle anew, and keeps no entry in memory.
+
+use std::time::Duration;
+
+use larder::{Cache, Clock, Eviction, Memory, MemoryBackend, Policy, cached};
+
+use crate::origin::turns;
+
+#[cached(key = "row:{id}", cache = cache, skip(cache))]
+async fn row(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+#[cached(each = "id in ids", key = "row:{id}", cache = cache, skip(cache))]
+async fn rows(cache: &Cache, ids: &[u64]) -> Vec<(u64, u64)> {
+    ids.iter().map(|id| (*id, *id)).collect()
+}
+
+const LOOKS: usize = 7;
+
+/// Looks at row 1; says whether it is there.
+async fn look(how: usize, cache: &Cache) -> bool {
+    match how {
+        0 => row(cache, 1).peek().await.unwrap().is_some(),
+        1 => !rows(cache, &[1]).peek().await.unwrap().is_empty(),
+        2 => cache.contains::<u64>("row:1").await.unwrap(),
+        3 => cache.ttl("row:1").await.unwrap().is_some(),
+        4 => cache.keys("row:1").await.unwrap() == ["row:1"],
+        5 => cache.info().await.memory.is_some_and(|memory| memory.entries > 0),
+        _ => {
+            // A tenant and a model have looks of their own.
+            let acme = cache.tenant("acme").unwrap();
+            let users = cache.typed::<u64, u64>("user").unwrap();
+            let absent = (acme.contains::<u64>("k").await, users.contains(&7).await);
+            matches!(absent, (Ok(false), Ok(false)))
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_look_is_not_counted() {
+    let clock = Clock::manual();
+    for how in 0..LOOKS {
+        for remote in [false, true] {
+            let builder = Cache::builder().clock(clock.clone());
+            let cache = match remote {
+                true => builder.remote(MemoryBackend::with_clock(clock.clone())).build().unwrap(),
+                false => builder.build().unwrap(),
+            };
+            row(&cache, 1).await;
+            turns().await;
+            let before = cache.stats();
+            assert!(look(how, &cache).await, "{how}");
+            cache.remove("row:1").await.unwrap();
+            let removed = cache.stats();
+            if how < 5 {
+                assert!(!look(how, &cache).await, "{how}");
+            }
+            let after = cache.stats();
+            for (one, two) in [(&before, &removed), (&removed, &after)] {
+                assert_eq!(one.memory_hits, two.memory_hits, "{how}");
+                assert_eq!(one.misses, two.misses, "{how}");
+                assert_eq!(one.remote_hits, two.remote_hits, "{how}");
+                assert_eq!(one.remote_misses, two.remote_misses, "{how}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_look_begins_no_time_to_idle_anew() {
+    let clock = Clock::manual();
+    for how in 0..4 {
+        let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+        let policy = Policy::new().tti(Duration::from_secs(10));
+        cache.insert_with("row:1", 1u64, policy).await.unwrap();
+        for _ in 0..3 {
+            clock.advance(Duration::from_secs(3));
+            assert!(look(how, &cache).await, "{how}");
+        }
+        clock.advance(Duration::from_secs(1));
+        assert!(!look(how, &cache).await, "{how}");
+        // A read does.
+        cache.insert_with("row:1", 1u64, policy).await.unwrap();
+        clock.advance(Duration::from_secs(9));
+        assert_eq!(cache.get::<u64>("row:1").await.unwrap(), Some(1));
+        clock.advance(Duration::from_secs(9));
+        assert_eq!(cache.get::<u64>("row:1").await.unwrap(), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn a_look_keeps_no_entry_in_memory() {
+    for how in 0..5 {
+        let memory = Memory::max_entries(3).policy(Eviction::Lru);
+        let cache = Cache::builder().memory(memory).build().unwrap();
+        for id in 1..=3 {
+            row(&cache, id).await;
+        }
+        for _ in 0..10 {
+            assert!(look(how, &cache).await, "{how}");
+        }
+        row(&cache, 4).await;
+        assert!(!look(how, &cache).await, "{how}: the least recently read one makes room");
+        assert_eq!(cache.get::<u64>("row:2").await.unwrap(), Some(2));
+        // A read keeps it.
+        row(&cache, 5).await;
+        assert_eq!(cache.get::<u64>("row:2").await.unwrap(), Some(2));
+    }
+}
+
+/// What only the remote tier has stays there: taking it to memory would push another entry out.
+#[tokio::test]
+async fn a_look_takes_nothing_to_memory() {
+    let clock = Clock::manual();
+    let store = MemoryBackend::with_clock(clock.clone());
+    let process = || {
+        let builder = Cache::builder().clock(clock.clone()).namespace("shop");
+        builder.remote(store.clone()).build().unwrap()
+    };
+    let (one, two) = (process(), process());
+    row(&one, 1).await;
+    turns().await;
+    for how in 0..4 {
+        assert!(look(how, &two).await, "{how}");
+        assert_eq!(two.stats().entries, 0, "{how}");
+    }
+}
+
+/// A look sees what was evicted as little as a read does, in every engine.
+#[tokio::test]
+async fn a_look_finds_nothing_that_was_evicted() {
+    for eviction in [Eviction::Lru, Eviction::Lfu, Eviction::Ttl] {
+        let memory = Memory::max_entries(100).policy(eviction);
+        let cache = Cache::builder().memory(memory).build().unwrap();
+        for round in 0..20 {
+            cache.insert("row:1", round).await.unwrap();
+            assert_eq!(cache.get::<u64>("row:1").await.unwrap(), Some(round));
+            assert!(cache.contains::<u64>("row:1").await.unwrap());
+            cache.remove("row:1").await.unwrap();
+            assert!(!cache.contains::<u64>("row:1").await.unwrap());
+        }
+    }
+}
