@@ -183,8 +183,8 @@ mutant key-instances-own-their-names $core/site.rs 's/\(!claims::is_first\(id, \
 
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
-mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(plan\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
-mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(&plan\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
+mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(plan, trace\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
+mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(&plan, Trace::Read\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, plan, ticket\)\);)\s+\}/$1/'
 
 # The bus.
 mutant bus-keys-are-heard $bus 's/let _ = self\.forget\(KeyId::of\(&key\), Reach::Loads, Cause::Elsewhere\);/let _ = KeyId::of(\&key);/'
@@ -257,10 +257,13 @@ mutant stale-where-there-is-nothing $life 's/remote\.remove\(key\.as_str\(\)\)\.
 mutant stale-is-owed $remote/evict.rs 's/let done = instead\.await\?;\s+trying\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        trying.settled();\n        done/'
 
 mutant notice-of-a-key $remote/evict.rs 's/self\.backend\.remove_each\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove_each(\&places, None) }/'
-mutant notice-of-a-pattern $remote/pattern.rs 's/self\.backend\.publish\(&self\.notice\(Message::Pattern\(literals\)\)\)\.await\?;/let _ = literals;/'
-mutant notice-of-a-generation $remote/evict.rs 's/self\.backend\.publish\(&self\.notice\(message\(generation\)\)\)\.await\?;/let _ = message;/'
+mutant notice-of-a-pattern $remote/pattern.rs 's/self\.tell\(Message::Pattern\(literals\)\)\.await\?;/let _ = literals;/'
+mutant notice-of-a-generation $remote/evict.rs 's/self\.tell\(message\(generation\)\)\.await\?;/let _ = message;/'
 mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
 mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
+# Namespaces; found out by tests of `tests/behavior` alone.
+mutant namespace-of-a-name $core/namespaces.rs 's/format!\("\{NAMESPACE\}\/\{name\}"\)/{ let _ = name; NAMESPACE.to_owned() }/'
+mutant namespace-is-claimed $core/namespaces.rs 's/ && other\.name != cache\.name/ \&\& false/'
 # Transactions and absent values; found out by tests of `tests/behavior` alone.
 mutant transaction-keeps-loads $load 's/if let Some\(inside\) = &self\.inside \{/if let Some(inside) = self.inside.as_ref().filter(|_| false) {/'
 mutant transaction-leads-alone $core/strategy/read.rs 's/ && self\.inside\.is_none\(\) \{\s+return self\.join/ {\n            return self.join/'

@@ -66,6 +66,8 @@ mod memory_tier;
 mod memory_weights;
 #[path = "behavior/monitor.rs"]
 mod monitor;
+#[path = "behavior/namespaces.rs"]
+mod namespaces;
 #[path = "behavior/negative.rs"]
 mod negative;
 #[path = "behavior/off_switch.rs"]
@@ -78,6 +80,8 @@ mod outage;
 mod owed_evictions;
 #[path = "behavior/pattern_progress.rs"]
 mod pattern_progress;
+#[path = "behavior/peeks.rs"]
+mod peeks;
 #[path = "support/process.rs"]
 mod process;
 #[path = "behavior/schedule.rs"]
@@ -135,3 +139,5 @@ mod under_load;
 mod values;
 #[path = "behavior/warming.rs"]
 mod warming;
+#[path = "behavior/without_a_bus.rs"]
+mod without_a_bus;

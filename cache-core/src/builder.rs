@@ -14,6 +14,7 @@ use crate::hierarchy::{BreakerLimits, Bus, Remote};
 use crate::invalidation::{Events, Fences};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
+use crate::namespaces;
 use crate::observe::{CacheListener, Counters, Moment, Signals};
 use crate::registry::world;
 use crate::scope::Switch;
@@ -39,7 +40,7 @@ use crate::{BackendErrorKind, Error};
 #[must_use]
 pub struct Builder {
     name: Option<String>,
-    namespace: String,
+    namespace: Option<String>,
     memory: Option<Memory>,
     remote: Option<Arc<dyn Backend>>,
     default_ttl: Option<Duration>,
@@ -66,7 +67,7 @@ impl Builder {
     pub(crate) fn at(clock: Clock) -> Self {
         Self {
             name: None,
-            namespace: "larder".to_owned(),
+            namespace: None,
             memory: Some(Memory::default()),
             remote: None,
             default_ttl: None,
@@ -80,16 +81,20 @@ impl Builder {
     }
 
     /// The name under which [`install`](Cache::install) makes it known. Default: none, and then it
-    /// is installed as the process's default cache.
+    /// is installed as the process's default cache. Caches with different names have different
+    /// [namespaces](Self::namespace) unless they are given.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
     /// The prefix of all keys in the remote tier; caches that share a remote tier and a namespace
-    /// share their entries. Letters, digits, `-`, `_`, `.` and `/`. Default: `larder`.
+    /// share their entries. Letters, digits, `-`, `_`, `.` and `/`. Default: `larder` for a cache without a name, `larder/people` for
+    /// the cache `people`, as in configuration.
+    ///
+    /// A process has one name for a namespace of a store: see [`build`](Self::build).
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = namespace.into();
+        self.namespace = Some(namespace.into());
         self
     }
 
@@ -222,6 +227,11 @@ impl Builder {
     /// The cache. With a remote tier that several processes share it subscribes to the bus, for
     /// which it must be called within a tokio runtime.
     ///
+    /// Two caches with different names in one namespace of one store would read and clear each other's entries: the second one is
+    /// refused while the first one is in use. Caches with the same name (or without one) may share a namespace, as
+    /// those of several processes do, so that a cache can be built again, and a test can stand for several processes. A store is known by
+    /// [`Backend::store`].
+    ///
     /// # Errors
     /// [`Error::Config`], naming the field, or the backend's refusal of the subscription.
     pub fn build(mut self) -> Result<Cache, Error> {
@@ -231,14 +241,16 @@ impl Builder {
         let memory = memory.transpose()?;
         let instance = random();
         let backend = self.remote.clone();
+        let namespace = self.namespace_or_default();
         let remote = self.remote.clone().map(|backend| {
-            Remote::new(backend, (&self.namespace, instance), &self.clock, &signals)
+            Remote::new(backend, (&namespace, instance), &self.clock, &signals)
                 .with_breaker(self.breaker)
                 .trusting(self.trusts)
                 .reading_at_most(self.wire.most())
         });
         let cache = self.assemble(memory, remote, signals, instance);
         if let Some(backend) = backend {
+            namespaces::claim(&cache.inner, &*backend)?;
             cache.listen(&backend, instance)?;
         }
         Ok(cache)
@@ -252,10 +264,11 @@ impl Builder {
         instance: u64,
     ) -> Cache {
         let generations = Arc::default();
+        let namespace = self.namespace_or_default();
         let inner = Inner {
             built: Moment::now(&self.clock),
             name: self.name,
-            namespace: self.namespace,
+            namespace,
             memory,
             remote: remote.map(|remote| remote.teaching(&generations).shared()),
             default_ttl: DefaultTtl::new(self.default_ttl),
@@ -280,12 +293,17 @@ impl Builder {
         Cache { inner }
     }
 
+    fn namespace_or_default(&self) -> String {
+        self.namespace.clone().unwrap_or_else(|| namespaces::of(self.name.as_deref()))
+    }
+
     fn check(&self) -> Result<(), Error> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-        if self.namespace.is_empty() || !self.namespace.chars().all(plain) {
+        if let Some(namespace) = &self.namespace
+            && !namespaces::is_plain(namespace)
+        {
             let message = format!(
                 "`{}` can't be a namespace; use letters, digits, `-`, `_`, `.` and `/`",
-                self.namespace.escape_debug()
+                namespace.escape_debug()
             );
             return Err(Error::config("namespace", message));
         }

@@ -40,6 +40,7 @@ mod hierarchy;
 mod invalidation;
 mod key;
 mod memory;
+mod namespaces;
 mod observe;
 mod pattern;
 mod policy;

@@ -27,6 +27,11 @@ impl Backend for Redis {
         "redis"
     }
 
+    fn store(&self) -> Option<String> {
+        let endpoint = self.connection().endpoint();
+        Some(format!("redis {} (db {})", endpoint.address, endpoint.db))
+    }
+
     fn get_many<'a>(
         &'a self,
         keys: &'a [&'a str],

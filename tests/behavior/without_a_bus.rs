@@ -1,10 +1,11 @@
 //! A backend without a bus: nobody else can see its store, so that `publish` has nobody to tell.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder::{
-    Backend, BackendError, BackendErrorKind, BackendResult, Bytes, Cache, Listener, MemoryBackend,
-    Notice, Page, Pattern, Policy, Subscription, Write,
+    Backend, BackendError, BackendErrorKind, BackendResult, Cache, Listener, MemoryBackend, Notice,
+    Page, Pattern, Policy, Read, Subscription, Write,
 };
 
 /// `publish` and `subscribe` are `Unsupported`.
@@ -19,8 +20,12 @@ impl Backend for Mute {
     fn name(&self) -> &str {
         "mute"
     }
-    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<Option<Bytes>>> {
-        self.0.get_many(keys)
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<Read>>> {
+        self.0.get_many(keys, most)
     }
     fn set<'a>(&'a self, entries: &'a [Write], _: Option<&'a Notice>) -> BackendResult<'a, ()> {
         self.0.set(entries, None)
@@ -28,8 +33,12 @@ impl Backend for Mute {
     fn remove<'a>(&'a self, keys: &'a [&'a str], _: Option<&'a Notice>) -> BackendResult<'a, u64> {
         self.0.remove(keys, None)
     }
-    fn generations<'a>(&'a self, keys: &'a [&'a str]) -> BackendResult<'a, Vec<u64>> {
-        self.0.generations(keys)
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
+        self.0.generations(keys, keep)
     }
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         self.0.bump(key)

@@ -170,6 +170,11 @@ impl std::fmt::Debug for MemoryBackend {
 }
 
 impl Backend for MemoryBackend {
+    fn store(&self) -> Option<String> {
+        // The address of what clones share: nobody else has it while a clone lives.
+        Some(format!("memory {:p}", Arc::as_ptr(&self.shared)))
+    }
+
     fn name(&self) -> &str {
         "memory"
     }

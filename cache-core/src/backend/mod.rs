@@ -294,6 +294,11 @@ pub trait Backend: Send + Sync + 'static {
     fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page>;
 
     /// Sends a notice to every subscriber of its channel.
+    ///
+    /// # Behaviour
+    /// - A backend whose [`subscribe`](Self::subscribe) answers `Unsupported` has nobody to tell: it returns `Ok`, or `Unsupported`,
+    ///   which counts as told. Its other operations leave their notices out.
+    /// - A backend with subscribers never answers `Unsupported`: other processes would keep what was evicted.
     fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()>;
 
     /// Hears the channel until the subscription is dropped, reconnecting without limit.
@@ -318,6 +323,19 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether the store answers.
     fn ping(&self) -> BackendResult<'_, ()>;
+
+    /// Tells the store from other stores: two backends with the same text keep their bytes in the same place. Default: `None`, it
+    /// is not known.
+    ///
+    /// A process refuses to build two caches with different names in one namespace of one store. Where the store
+    /// is not known, it cannot notice them.
+    ///
+    /// # Behaviour
+    /// - At once: without asking the store.
+    /// - It is the same for the whole life of the backend, and holds no user and no password.
+    fn store(&self) -> Option<String> {
+        None
+    }
 
     /// What it knows of its connections. Default: nothing.
     ///

@@ -105,6 +105,9 @@ macro_rules! forward {
             fn ping(&self) -> BackendResult<'_, ()> {
                 (**self).ping()
             }
+            fn store(&self) -> Option<String> {
+                (**self).store()
+            }
             fn state(&self) -> BackendState {
                 (**self).state()
             }

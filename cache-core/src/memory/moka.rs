@@ -17,7 +17,7 @@ use crate::key::KeyId;
 use crate::observe::{Cause, Signals};
 
 /// Bytes for each entry beside its own. Measured from 250 to 280, and 33 to 75 for the index.
-pub(super) const OVERHEAD: u64 = 320;
+pub(super) const OVERHEAD: u64 = 310;
 
 const SHARDS: usize = 16;
 

@@ -123,7 +123,7 @@ impl World {
     fn make(&self, name: Option<&str>) -> Result<Cache, Error> {
         let mut builder = Builder::at(self.clock.clone());
         if let Some(name) = name {
-            builder = builder.name(name).namespace(format!("larder/{}", spelled(name)));
+            builder = builder.name(name);
         }
         (self.furnish)(name, builder).build()
     }
@@ -160,21 +160,6 @@ impl World {
         let mut caches = self.lock();
         caches.begun = caches.all.iter().map(Cache::stats).collect();
     }
-}
-
-/// A name in the characters of a namespace. Names that share a remote tier are not to share entries, so two different names
-/// are spelled differently: `_` begins what stands for another character.
-#[cfg_attr(not(feature = "testing"), allow(dead_code))]
-fn spelled(name: &str) -> String {
-    let mut spelled = String::with_capacity(name.len());
-    for c in name.chars() {
-        match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '/' => spelled.push(c),
-            '_' => spelled.push_str("__"),
-            c => spelled.push_str(&format!("_{:x}_", u32::from(c))),
-        }
-    }
-    spelled
 }
 
 impl Caches {

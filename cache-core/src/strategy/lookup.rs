@@ -153,6 +153,9 @@ impl Inner {
     }
 
     fn still_verified(&self, entry: Stored, tags: Declared<'_>) -> Option<Stored> {
+        if !self.generations.is_linked() {
+            return None;
+        }
         let valid = tags.are_carried_by(&entry.stamps)
             && self.generations.check(&entry.stamps) == Validity::Valid
             && entry.at(self.clock.now()) == Freshness::Fresh;

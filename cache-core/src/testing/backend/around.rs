@@ -31,6 +31,9 @@ macro_rules! around {
             fn name(&self) -> &str {
                 self.backend.name()
             }
+            fn store(&self) -> Option<String> {
+                self.backend.store()
+            }
             fn get_many<'a>(
                 &'a self,
                 keys: &'a [&'a str],
