@@ -47,7 +47,7 @@ impl Backend for Redis {
     ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
         Box::pin(async move {
             let at_once = self.together(CHUNK);
-            self.connection().asks_for(most.saturating_mul(at_once.min(keys.len())));
+            self.connection().asks_for(at_once.min(keys.len()), most);
             let script =
                 |keys| Request::script(Call::new(&READ, owned(keys), vec![last_byte(most)]));
             let requests = keys.chunks(at_once).map(script).collect();

@@ -23,7 +23,7 @@ use crate::values::{command, count, last_byte, read};
 impl Leases for Redis {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
         Box::pin(async move {
-            self.connection().asks_for(request.most);
+            self.connection().asks_for(1, request.most);
             let reply = self.call("acquire", acquisition(request)).await?;
             acquired(reply).ok_or_else(|| self.unexpected("acquire"))
         })
@@ -42,7 +42,12 @@ impl Leases for Redis {
             let args = [text(token), write.value.clone(), expiry(write.ttl)];
             let args = args.into_iter().chain(self.told(notice)).collect();
             let reply = self.call("commit", Call::new(&COMMIT, keys, args)).await?;
-            Ok(count(reply).ok_or_else(|| self.unexpected("commit"))? == 1)
+            let stored = count(reply).ok_or_else(|| self.unexpected("commit"))? == 1;
+            if stored && notice.is_some() {
+                // It replaced what others may hold: a failover that loses it brings that back.
+                self.remember(|recent| recent.changed([write.key.as_str()].into_iter(), notice));
+            }
+            Ok(stored)
         })
     }
 

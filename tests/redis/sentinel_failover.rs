@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use larder::redis::Redis;
-use larder::{Backend, BackendErrorKind, Bytes, Listener, Notice, Write};
+use larder::{
+    Acquire, Acquired, Backend, BackendErrorKind, Bytes, Leases, Listener, Notice, Write,
+};
 
 use crate::load::Load;
 use crate::sentinel::{MASTER, Sentinel, Watched, until};
@@ -244,6 +246,21 @@ async fn the_new_master_is_not_asked_before_it_was_told_of_the_last_evictions() 
     }
     let minute = Duration::from_secs(60);
     let tag = redis.bump("shop~tag:t").await.unwrap();
+    // A refresh that replaced what others may hold.
+    new.set_bytes("shop:refreshed", b"old");
+    let lease = Acquire {
+        key: "shop:refreshed",
+        token: 1,
+        ttl: minute,
+        seen: None,
+        generation: 0,
+        steal: true,
+        most: usize::MAX,
+    };
+    assert_eq!(redis.acquire(lease).await.unwrap(), Acquired::Lead { takeovers: 0 });
+    let write = Write { key: lease.key.to_owned(), value: Bytes::from("new"), ttl: None };
+    let notice = Notice { channel: "bus".to_owned(), message: Bytes::from("refreshed") };
+    assert!(redis.commit(1, &write, Some(&notice)).await.unwrap());
 
     watched.name(&new);
     let asked = Instant::now();
@@ -267,6 +284,7 @@ async fn the_new_master_is_not_asked_before_it_was_told_of_the_last_evictions() 
         old_values += read.await.unwrap();
     }
     assert_eq!(old_values, 0, "what was evicted is read from the new master");
+    assert_eq!(redis.get_many(&["shop:refreshed"], usize::MAX).await.unwrap(), [None]);
     assert_ne!(redis.generations(&["shop~tag:t"], minute).await.unwrap(), [5]);
     assert!(redis.generations(&["shop~tag:t"], minute).await.unwrap()[0] > tag);
     assert_eq!(new.cli(&["DBSIZE"]), "1", "the generation");

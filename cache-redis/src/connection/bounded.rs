@@ -19,27 +19,39 @@ const LINE: usize = 64 << 10;
 const ALWAYS: usize = 16 << 20;
 
 /// The most that answers may take.
-#[derive(Clone, Debug)]
-pub(crate) struct Bound(Arc<AtomicUsize>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bound(Arc<Asked>);
 
-impl Default for Bound {
-    fn default() -> Self {
-        Self(Arc::new(AtomicUsize::new(ALWAYS)))
-    }
+/// The most bytes that were asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    of_one: AtomicUsize,
+    of_all: AtomicUsize,
+}
+
+/// How many bytes one value may have, and a whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Most {
+    of_one: usize,
+    of_all: usize,
 }
 
 impl Bound {
-    /// An answer with so many bytes of values was asked for.
-    pub(crate) fn asked(&self, bytes: usize) {
-        let most = bytes.saturating_add(ALWAYS);
-        // A look first: nearly always it is not more than before, and the cache line stays shared.
-        if self.0.load(Ordering::Relaxed) < most {
-            self.0.fetch_max(most, Ordering::Relaxed);
-        }
+    /// An answer was asked for with so many values of so many bytes each, at most.
+    pub(crate) fn asked(&self, values: usize, bytes: usize) {
+        let grow = |most: &AtomicUsize, bytes| {
+            // A look first: nearly always it is not more than before, and the cache line stays shared.
+            if most.load(Ordering::Relaxed) < bytes {
+                most.fetch_max(bytes, Ordering::Relaxed);
+            }
+        };
+        grow(&self.0.of_one, bytes);
+        grow(&self.0.of_all, bytes.saturating_mul(values));
     }
 
-    fn most(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+    fn most(&self) -> Most {
+        let most = |asked: &AtomicUsize| asked.load(Ordering::Relaxed).saturating_add(ALWAYS);
+        Most { of_one: most(&self.0.of_one), of_all: most(&self.0.of_all) }
     }
 }
 
@@ -76,7 +88,7 @@ impl Answer {
     }
 
     /// Counts what has come; an error if it is more than `most`.
-    fn take(&mut self, mut bytes: &[u8], most: usize) -> Result<(), &'static str> {
+    fn take(&mut self, mut bytes: &[u8], most: Most) -> Result<(), &'static str> {
         while let Some((&byte, rest)) = bytes.split_first() {
             match &mut self.part {
                 Part::Text(left) => {
@@ -112,14 +124,14 @@ impl Answer {
                     }
                 }
             }
-            if self.length > most {
+            if self.length > most.of_all {
                 return Err("a longer answer than was asked for");
             }
         }
         Ok(())
     }
 
-    fn line_ended(&mut self, kind: u8, number: Number, most: usize) -> Result<(), &'static str> {
+    fn line_ended(&mut self, kind: u8, number: Number, most: Most) -> Result<(), &'static str> {
         let count = match number {
             Number::Of(count) => count,
             Number::Nothing => 0,
@@ -133,7 +145,7 @@ impl Answer {
             b'|' => count.saturating_mul(2).saturating_add(1),
             b'$' | b'=' | b'!' if number != Number::Nothing => {
                 let length = usize::try_from(count).unwrap_or(usize::MAX).saturating_add(2);
-                if length > most {
+                if length > most.of_one {
                     return Err("a longer value than was asked for");
                 }
                 self.part = Part::Text(length);
@@ -141,7 +153,7 @@ impl Answer {
             }
             _ => 0,
         };
-        if inside > most as u64 {
+        if inside > most.of_all as u64 {
             return Err("more values than were asked for");
         }
         self.values = self.values.saturating_add(inside);
@@ -223,8 +235,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
 mod tests {
     use super::*;
 
+    const FORTY: Most = Most { of_one: 40, of_all: 40 };
+
     /// Feeds the bytes in pieces of every size: what comes of it may not depend on that.
-    fn taken(bytes: &[u8], most: usize) -> Result<(), &'static str> {
+    fn taken(bytes: &[u8], most: Most) -> Result<(), &'static str> {
         let mut outcomes = Vec::new();
         for size in [1, 2, 3, 7, 64, bytes.len().max(1)] {
             let mut answer = Answer::new();
@@ -257,33 +271,34 @@ mod tests {
             b"=6\r\ntxt:ab\r\n",
             b"_\r\n#t\r\n,1.5\r\n(123456789012345678901234567890\r\n",
         ] {
-            assert_eq!(taken(bytes, 40), Ok(()), "{:?}", String::from_utf8_lossy(bytes));
+            assert_eq!(taken(bytes, FORTY), Ok(()), "{:?}", String::from_utf8_lossy(bytes));
             // However many there are, each is counted by itself.
-            assert_eq!(taken(&bytes.repeat(100), 40), Ok(()));
+            assert_eq!(taken(&bytes.repeat(100), FORTY), Ok(()));
         }
     }
 
     #[test]
     fn what_is_too_long_is_told_by_its_head() {
         let mut answer = Answer::new();
-        assert!(answer.take(b"$41\r\n", 40).is_err());
-        assert!(Answer::new().take(b"$99999999999999999999999\r\n", 40).is_err());
-        assert!(Answer::new().take(b"*99999999999999999999999\r\n", 40).is_err());
-        assert!(Answer::new().take(b"*41\r\n", 40).is_err());
-        assert!(Answer::new().take(b"%30\r\n", 40).is_err());
+        assert!(answer.take(b"$41\r\n", FORTY).is_err());
+        assert!(Answer::new().take(b"$99999999999999999999999\r\n", FORTY).is_err());
+        assert!(Answer::new().take(b"*99999999999999999999999\r\n", FORTY).is_err());
+        assert!(Answer::new().take(b"*41\r\n", FORTY).is_err());
+        assert!(Answer::new().take(b"%30\r\n", FORTY).is_err());
         let line = vec![b'+'; LINE + 1];
-        assert!(Answer::new().take(&line, usize::MAX).is_err());
-        assert!(taken(&[b"*4\r\n", &b"$8\r\nabcdefgh\r\n".repeat(4)[..]].concat(), 40).is_err());
+        let no_bound = Most { of_one: usize::MAX, of_all: usize::MAX };
+        assert!(Answer::new().take(&line, no_bound).is_err());
+        assert!(taken(&[b"*4\r\n", &b"$8\r\nabcdefgh\r\n".repeat(4)[..]].concat(), FORTY).is_err());
     }
 
     #[test]
     fn what_is_asked_for_may_come() {
         let bound = Bound::default();
-        assert_eq!(bound.most(), ALWAYS);
-        bound.asked(1 << 30);
-        bound.asked(5);
-        assert_eq!(bound.most(), ALWAYS + (1 << 30));
-        bound.asked(usize::MAX);
-        assert_eq!(bound.most(), usize::MAX);
+        assert_eq!(bound.most(), Most { of_one: ALWAYS, of_all: ALWAYS });
+        bound.asked(4, 1 << 20);
+        bound.asked(256, 5);
+        assert_eq!(bound.most(), Most { of_one: ALWAYS + (1 << 20), of_all: ALWAYS + (4 << 20) });
+        bound.asked(2, usize::MAX);
+        assert_eq!(bound.most(), Most { of_one: usize::MAX, of_all: usize::MAX });
     }
 }

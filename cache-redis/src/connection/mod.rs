@@ -77,9 +77,9 @@ impl Connection {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// An answer will have so many bytes of values, at most.
-    pub(crate) fn asks_for(&self, bytes: usize) {
-        self.shared.bound.asked(bytes);
+    /// An answer will have so many values of so many bytes each, at most.
+    pub(crate) fn asks_for(&self, values: usize, bytes: usize) {
+        self.shared.bound.asked(values, bytes);
     }
 
     pub(crate) fn config(&self) -> &Config {
