@@ -33,8 +33,20 @@ use crate::Error;
 /// their own there, when a value is written and for how long it is kept, its **length**, and what is said on the
 /// bus: keys, tags and patterns that are evicted. Do not put secrets in keys and tags.
 ///
-/// Whoever can *write* to Redis can take a value away, or put an older one of the same key back while its time is
-/// not over.
+/// Whoever can *write* to Redis can take a value away, and can put the bytes back that a key had before (a replay).
+/// Such bytes are whole, so they are accepted as long as nothing that is sealed in them says otherwise. What is sealed:
+///
+/// - The namespace and the key: another place is a miss.
+/// - The generations of the namespace and of the value's tags. After `clear`, or after the eviction of one of its tags, an
+///   old value is a miss. Generations are not encrypted, so whoever puts them back as well is refused only by processes
+///   that have seen the newer ones since they were started.
+/// - The spans of its life. Its age is what is gone of the time that the store keeps it, so whoever sets that time anew
+///   makes it young again; only the process that wrote it also asks its own clock.
+/// - Its type's schema, and the id of the encryption key: a value under a key that was removed from `Keys` is a miss.
+///
+/// Nothing in Redis can tell that a value was replaced or removed **by its key** since: a version beside it could be put
+/// back with it. Where that matters, give the values a tag of their own and evict that, remove the old encryption key, or
+/// keep them in memory (`#[cached(local)]`).
 ///
 /// ```
 /// use cache_core::{Cache, Keys, MemoryBackend};
