@@ -174,12 +174,15 @@ mutant trust-ends-with-the-link $core/invalidation/trust.rs 's/let Self \{ epoch
 mutant trust-ends-with-what-was-owed $owed 's/self\.list\(\)\.changes/self.list().changes * 0/'
 
 # Keys: two functions, and two instances of one, are told apart.
-mutant key-refusal-outlives-a-direction $core/call/target.rs 's/self\.cache = cache;/self.cache = cache;\n        self.refused = None;/'
+mutant key-refusal-outlives-a-direction $core/call/target.rs 's/self\.cache = cache;/self.cache = cache;\n        self.shared = None;/'
 mutant key-has-the-instance $core/site.rs 's/Written::of_instance\(name, item\)/Written::default()/g'
 mutant key-has-the-trait $core/site.rs 's/Written::of_trait\(name, item\)/Written::default()/'
 mutant key-has-the-position $core/key/place.rs 's/if in_a_body \{ self\.position \} else \{ "" \}/{ let _ = in_a_body; "" }/'
 mutant key-types-own-their-names $core/key/identity.rs 's/if owner == id \{/if owner == owner {/'
 mutant key-instances-own-their-names $core/site.rs 's/\(!claims::is_first\(id, \(name, "template"\)\)\)/(false)/'
+mutant key-overlapping-templates $core/key/template.rs 's/self != other && meet\(/false && meet(/'
+mutant key-overlapping-hits $core/call/target.rs 's/contested\.is_some_and\(\|site\| inner\.visitors\.admit\(site\)\.is_err\(\)\)/{ let _ = (contested, inner); false }/'
+mutant key-head-is-no-tenant $core/key/buf.rs 's/if self\.text\.first\(\) == Some\(&b.@.\) \{/if false {/'
 
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
@@ -333,6 +336,7 @@ exit $failed
 #   stale-ends-writes                    p2_lives::a_put_under_way_is_outdated_too
 #   again-replaced                       p2_overtaken_writes::what_is_read_while_a_refused_refresh_tidies_up_does_not_stay
 #   key-has-the-instance and its like    p1_functions
+#   key-overlapping-, key-head-          p1_templates
 #   again-promoted-meanwhile             p2_overtaken_writes::what_is_read_while_a_put_is_written_does_not_stay
 #
 # Not found out by either:

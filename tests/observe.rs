@@ -15,6 +15,8 @@ mod listener;
 mod metrics;
 #[path = "support/origin.rs"]
 mod origin;
+#[path = "observe/shared_keys.rs"]
+mod shared_keys;
 #[path = "observe/snapshots.rs"]
 mod snapshots;
 #[path = "support/stored.rs"]

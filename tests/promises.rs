@@ -11,6 +11,8 @@ mod p10_free_hits;
 mod p1_functions;
 #[path = "promises/p1_keys.rs"]
 mod p1_keys;
+#[path = "promises/p1_templates.rs"]
+mod p1_templates;
 #[path = "promises/p1_values.rs"]
 mod p1_values;
 #[path = "promises/p2_clock_skew.rs"]

@@ -7,7 +7,7 @@ pub use crate::call::{Captures, Fetch, Judge, Known, Load, Rules, Tags, awaited,
 pub use crate::cell::{HasCell, cell_of};
 pub use crate::codec::{local, remote};
 pub use crate::invalidation::{EvictTarget, Evictions, PutTarget, WriteThrough, event_tag};
-pub use crate::key::{Field, KeyBuf, Place, PushDisplay, PushExact};
+pub use crate::key::{Field, KeyBuf, Part, Place, PushDisplay, PushExact};
 pub use crate::site::Site;
 pub use crate::value::{
     AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,

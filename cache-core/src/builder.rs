@@ -18,6 +18,7 @@ use crate::namespaces;
 use crate::observe::{CacheListener, Counters, Moment, Signals};
 use crate::registry::world;
 use crate::scope::Switch;
+use crate::site::Visitors;
 use crate::strategy::{Chance, Flights};
 use crate::{BackendErrorKind, Error};
 
@@ -284,6 +285,7 @@ impl Builder {
             bus: RwLock::new(None),
             switch: Switch::default(),
             events: Events::default(),
+            visitors: Visitors::default(),
         };
         let inner = Arc::new(inner);
         if let Some(memory) = &inner.memory {

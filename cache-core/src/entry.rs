@@ -169,6 +169,9 @@ pub(crate) trait Value: Any + Send + Sync {
     fn again(&self, entry: &Erased, life: Lifetime) -> Stored;
     /// The type's name, if it may own memory of its own.
     fn owner(&self) -> Option<&'static str>;
+
+    /// For messages.
+    fn type_name(&self) -> &'static str;
 }
 
 impl<V: CacheValue> Value for V {
@@ -181,6 +184,10 @@ impl<V: CacheValue> Value for V {
 
     fn owner(&self) -> Option<&'static str> {
         std::mem::needs_drop::<V>().then(std::any::type_name::<V>)
+    }
+
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<V>()
     }
 }
 

@@ -1,15 +1,19 @@
 //! Where a cached function stands: its name, its policy and its cache.
 
+mod claims;
+mod overlaps;
+
 use std::any::{TypeId, type_name};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::Error;
 use crate::cache::{Cache, Inner};
-use crate::key::{self, KeyBuf, Place, Written, identity};
+use crate::key::{self, KeyBuf, Part, Place, Template, Written, identity};
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::registry::{self, Slot};
+pub(crate) use overlaps::{Visitors, tell_types};
 
 /// A cached function, as its expansion describes it: one `static` each.
 #[derive(Debug)]
@@ -25,6 +29,16 @@ pub struct Site {
     slot: OnceLock<&'static Slot>,
     /// Where the instance stands that was called first.
     stand: OnceLock<Stand>,
+    /// The parts of its template, up to the instance and behind it. There are none if its keys cannot be compared.
+    template: [&'static [Part]; 2],
+    /// File and line.
+    at: &'static str,
+    /// Whether its template was compared with those of the functions that were called before.
+    listed: AtomicBool,
+    /// Whether another function's template has keys in common with it.
+    contested: AtomicBool,
+    /// The type of the values that it was first seen to cache.
+    value: OnceLock<&'static str>,
     /// Its number among the functions that were called, from one on.
     number: AtomicUsize,
     path: OnceLock<String>,
@@ -42,6 +56,11 @@ impl Site {
             cache: None,
             slot: OnceLock::new(),
             stand: OnceLock::new(),
+            template: [&[]; 2],
+            at: "",
+            listed: AtomicBool::new(false),
+            contested: AtomicBool::new(false),
+            value: OnceLock::new(),
             number: AtomicUsize::new(0),
             path: OnceLock::new(),
         }
@@ -51,6 +70,19 @@ impl Site {
     #[must_use]
     pub const fn cache(mut self, name: &'static str) -> Self {
         self.cache = Some(name);
+        self
+    }
+
+    /// Its keys are of this template, whose instance (if it has any) stands before `tail`. It was written `at` a file and line.
+    #[must_use]
+    pub const fn template(
+        mut self,
+        head: &'static [Part],
+        tail: &'static [Part],
+        at: &'static str,
+    ) -> Self {
+        self.template = [head, tail];
+        self.at = at;
         self
     }
 
@@ -182,6 +214,20 @@ impl Site {
         }
     }
 
+    /// Its template, now that it was called: whether it has instances is known by then.
+    fn keys(&self) -> Template {
+        let [head, tail] = self.template;
+        let generic = self.stand.get().is_some_and(|stand| stand.written.around.is_some());
+        let instance = [Part::Text("<"), Part::Value, Part::Text(">")];
+        let instance = instance.into_iter().filter(|_| generic);
+        Template::new(head.iter().copied().chain(instance).chain(tail.iter().copied()))
+    }
+
+    /// Notes the type of the values that it caches.
+    pub(crate) fn caches<V>(&self) {
+        self.value.get_or_init(type_name::<V>);
+    }
+
     fn slot(&self) -> &'static Slot {
         self.slot.get_or_init(|| match self.cache {
             None => registry::default_slot(),
@@ -260,37 +306,4 @@ fn two_instances(name: &str) -> Arc<Error> {
          name, or add `skip(Self)` if the function's instances may share entries"
     );
     Arc::new(Error::config("key", message))
-}
-
-/// Who stands where.
-mod claims {
-    use std::any::TypeId;
-    use std::cell::RefCell;
-    use std::collections::{HashMap, HashSet};
-    use std::sync::{Mutex, OnceLock, PoisonError};
-
-    /// What is in keys of a place: a name and a position.
-    type Claim = (&'static str, &'static str);
-
-    thread_local! {
-        /// Who was first, as this thread knows: a function of many instances is not to wait for others at each call.
-        static KNOWN: RefCell<HashSet<TypeId>> = RefCell::default();
-    }
-
-    /// Whether nobody else was at this place before `id`.
-    pub(super) fn is_first(id: TypeId, claim: Claim) -> bool {
-        static CLAIMS: OnceLock<Mutex<HashMap<Claim, TypeId>>> = OnceLock::new();
-        // A thread that ends has no locals any more, and asks as if it knew nothing.
-        if KNOWN.try_with(|known| known.borrow().contains(&id)).unwrap_or(false) {
-            return true;
-        }
-        let claims = CLAIMS.get_or_init(Mutex::default);
-        let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = *claims.entry(claim).or_insert(id) == id;
-        drop(claims);
-        if first {
-            let _ = KNOWN.try_with(|known| known.borrow_mut().insert(id));
-        }
-        first
-    }
 }

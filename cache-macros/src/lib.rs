@@ -172,8 +172,9 @@ use proc_macro::TokenStream;
 /// # Keys
 ///
 /// Every argument is part of the key unless it is skipped, and `self` is an argument like the others. In an automatic key
-/// an argument is serialized (`serde::Serialize`): maps and `HashSet`s of the same content give the same key, wherever they
-/// are in it, and floats are told by their bits. A key of more than 256 bytes ends in a SHA-256 of the whole. Type parameters,
+/// an argument is serialized (`serde::Serialize`): a `HashMap` or a `HashSet` gives the same key for the same content, wherever it
+/// is in it, a map or a list that has an order gives one for each order, and floats are told by their bits. (A hash map behind
+/// `flatten`, or in a type of your own that serializes as one, is not recognized: equal ones may have several keys.) A key of more than 256 bytes ends in a SHA-256 of the whole. Type parameters,
 /// and for methods the type, are part of it too. In a template a placeholder is an argument or a field of one (`{id}`,
 /// `{self.tenant}`, `{pair.0}`) that is written by `Display` and escaped; an `Option` is written as what is in it, or as `!none`.
 /// `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
@@ -193,6 +194,21 @@ use proc_macro::TokenStream;
 /// `Key::builder().text("by-id:").value(7).of::<Repo<User>>()` writes such a key by hand. `#[cache_evict(key = "by-id:{id}")]` evicts it
 /// from a method of the same type. Elsewhere, and for an `impl Trait`, the bare text names another entry: evict by the call
 /// (`#[cache_evict(users.get(id))]`), by a tag, or by a pattern (`by-id:7*`).
+///
+/// Templates that are not equal may have keys in common: `users:{name}` called with `all` has the key of `users:all`, and
+/// `{kind}:{id}` has that of `secret:{id}`. Such a function is not given the other one's values: in each cache the first of them
+/// that is called is cached, the other one runs uncached, and the reason is told once, with both places. (What `key_with` writes is not
+/// compared; it stands behind the function's path.) Templates cannot overlap if each begins with a text of its own that ends in a
+/// separator (`user:{id}`, `users-named:{name}`), or if they differ in the number of separators. A `version` or a
+/// `key_prefix` separates them, too. An argument at the head of a key is no tenant: its leading `@` is escaped.
+///
+/// Functions with equal templates have to cache one type. If they do not (a batch with `none_ttl` caches `Option`s, a function beside it
+/// does not), each finds the other one's value, loads, and replaces it: that is told once, and counted (`Stats::mistyped`).
+///
+/// What a type shows of itself is all that a key has of it. Values that `Display` writes alike share an entry of a template: a secret that
+/// redacts itself, a number that rounds. So do those that serde writes alike in an automatic key: a field with `#[serde(skip)]` or a
+/// lossy `with`, structs of equal fields and tuples of equal elements under `untagged`, a tuple struct with
+/// `skip_serializing_if`. Use `key_with` for such values.
 ///
 /// A function in the body of another one may not be the only one of its name there, so that its automatic key has its position: the
 /// line, the column and a hash of its text. The key changes when the source does. Give such a function a `key`, or a

@@ -182,3 +182,114 @@ async fn long_keys_keep_a_readable_head_and_end_in_a_hash() {
     // A pattern finds them by the head.
     assert_eq!(cache.evict_pattern("*load:long*").await.unwrap(), 2);
 }
+
+/// A map in which order counts, as an `IndexMap` is to serde.
+#[derive(Clone, Copy)]
+struct Ordered<'a>(&'a [(&'a str, u8)]);
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+#[tokio::test]
+async fn the_order_of_a_map_that_has_one_counts() {
+    #[derive(Serialize)]
+    struct Sort<'a> {
+        by: Ordered<'a>,
+    }
+    #[derive(Serialize)]
+    struct Pairs(#[serde(with = "as_map")] Vec<(String, u8)>);
+    mod as_map {
+        pub(super) fn serialize<S: serde::Serializer>(
+            pairs: &[(String, u8)],
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
+        }
+    }
+    fn shown(map: Ordered<'_>) -> String {
+        map.0.iter().map(|(key, value)| format!("{key}{value}")).collect()
+    }
+
+    #[cached(cache = "keys-ordered")]
+    async fn plain(map: Ordered<'_>) -> String {
+        shown(map)
+    }
+    #[cached(cache = "keys-ordered")]
+    async fn nested(sort: &Sort<'_>, list: Vec<Option<Ordered<'_>>>) -> String {
+        shown(sort.by) + &list.into_iter().flatten().map(shown).collect::<String>()
+    }
+    #[cached(cache = "keys-ordered")]
+    async fn pairs(pairs: Pairs) -> String {
+        pairs.0.iter().map(|(key, value)| format!("{key}{value}")).collect()
+    }
+
+    install("keys-ordered");
+    let (ab, ba) = (Ordered(&[("a", 1), ("b", 2)]), Ordered(&[("b", 2), ("a", 1)]));
+    for _ in 0..2 {
+        assert_eq!([plain(ab).await, plain(ba).await], ["a1b2", "b2a1"]);
+        let (sort_ab, sort_ba) = (Sort { by: ab }, Sort { by: ba });
+        assert_eq!(nested(&sort_ab, vec![]).await, "a1b2");
+        assert_eq!(nested(&sort_ba, vec![]).await, "b2a1");
+        assert_eq!(nested(&sort_ab, vec![Some(ab)]).await, "a1b2a1b2");
+        assert_eq!(nested(&sort_ab, vec![Some(ba)]).await, "a1b2b2a1");
+        let owned = |map: Ordered<'_>| map.0.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
+        assert_eq!(pairs(Pairs(owned(ab))).await, "a1b2");
+        assert_eq!(pairs(Pairs(owned(ba))).await, "b2a1");
+    }
+}
+
+#[tokio::test]
+async fn what_is_empty_and_has_one_name_is_told_apart() {
+    #[derive(Serialize)]
+    struct A;
+    #[derive(Serialize)]
+    enum Tuple {
+        A(),
+    }
+    #[derive(Serialize)]
+    enum Struct {
+        A {},
+    }
+    #[derive(Serialize)]
+    enum Unit {
+        A,
+    }
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Any {
+        Of(A),
+        Tuple(Tuple),
+        Struct(Struct),
+        Unit(Unit),
+        Nothing,
+        NoTuple(),
+        NoStruct {},
+    }
+
+    #[cached(local, cache = "keys-empty")]
+    async fn name(any: Any) -> &'static str {
+        match any {
+            Any::Of(A) => "unit struct",
+            Any::Tuple(Tuple::A()) => "tuple variant",
+            Any::Struct(Struct::A {}) => "struct variant",
+            Any::Unit(Unit::A) => "unit variant",
+            Any::Nothing => "nothing",
+            Any::NoTuple() => "no tuple",
+            Any::NoStruct {} => "no struct",
+        }
+    }
+
+    install("keys-empty");
+    for _ in 0..2 {
+        assert_eq!(name(Any::Of(A)).await, "unit struct");
+        assert_eq!(name(Any::Tuple(Tuple::A())).await, "tuple variant");
+        assert_eq!(name(Any::Struct(Struct::A {})).await, "struct variant");
+        assert_eq!(name(Any::Unit(Unit::A)).await, "unit variant");
+        assert_eq!(name(Any::Nothing).await, "nothing");
+        assert_eq!(name(Any::NoTuple()).await, "no tuple");
+        assert_eq!(name(Any::NoStruct {}).await, "no struct");
+    }
+}

@@ -120,7 +120,12 @@ async fn a_method_is_refreshed_with_a_clone_of_self() {
     }
 
     impl Shop {
-        #[cached(ttl = "1s", stale = "9s", key = "{self.city}:{id}", cache = "stale-method")]
+        #[cached(
+            ttl = "1s",
+            stale = "9s",
+            key = "borrowed:{self.city}:{id}",
+            cache = "stale-method"
+        )]
         async fn borrowed(&self, id: u64) -> String {
             format!("{}{id}{}", self.city, self.loads.count())
         }

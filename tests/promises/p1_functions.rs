@@ -436,8 +436,13 @@ mod local_types {
         let method = Of(PhantomData, other.clone());
         fn same<T>(_: &T, _: &Of<T>) {}
         same(&b, &method);
-        let error = method.each(&[1]).cache(&own).evict().await.unwrap_err();
+        let error = method.each(&[1]).cache(&own).peek().await.unwrap_err();
         assert!(error.to_string().contains("two instances"), "{error}");
+        let mixed_up = HashMap::from([(1, "mixed up".to_owned())]);
+        assert!(method.each(&[1]).cache(&own).put(mixed_up).await.is_err());
+        // Another process may have the value of this one: an eviction goes through.
+        assert_eq!(method.each(&[1]).cache(&own).evict().await.unwrap(), 1);
+        assert!(opaque(b.clone()).evict().await.unwrap());
         assert!(Key::builder().text("a:").of::<Users>().build().is_ok());
         fn of<T>(_: &T) -> Result<Key, larder::Error> {
             Key::builder().text("a:").of::<T>().build()

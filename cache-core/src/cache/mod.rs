@@ -36,6 +36,7 @@ use crate::memory::MemoryTier;
 use crate::observe::{Counters, Moment, Signals};
 use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::Switch;
+use crate::site::Visitors;
 use crate::strategy::{Chance, Flights, Plan, Work, reading};
 use crate::value::{Probe, ShapeResult};
 use crate::{Error, Policy};
@@ -71,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) bus: RwLock<Option<Subscription>>,
     pub(crate) switch: Switch,
     pub(crate) events: Events,
+    pub(crate) visitors: Visitors,
 }
 
 impl fmt::Debug for Inner {

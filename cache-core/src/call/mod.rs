@@ -234,6 +234,7 @@ impl<L: Load> Call<L> {
     /// Another key than the function's own: the whole text below the namespace.
     pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
         self.whole.front.plan.rename(key.into());
+        self.whole.front.target.under_another_key();
         // What is under a name that others can have is not the cell's.
         self.whole.front.plan.cell = None;
         self

@@ -14,6 +14,11 @@ pub(crate) struct Target {
     cache: Choice,
     /// Why the function runs uncached and everything else fails, in whatever cache: a direction changes the cache only.
     refused: Option<Arc<Error>>,
+    /// Why the function runs uncached in whatever cache, while evictions go through: its key is another call's, too. (Another
+    /// process may have called this one first, and have its value there.)
+    shared: Option<Arc<Error>>,
+    /// The function whose template made the key: it may have to give way to another one in a cache.
+    site: Option<&'static Site>,
 }
 
 /// Which cache a call is for.
@@ -26,7 +31,7 @@ pub(crate) enum Choice {
 
 impl From<Choice> for Target {
     fn from(cache: Choice) -> Self {
-        Self { cache, refused: None }
+        Self { cache, refused: None, shared: None, site: None }
     }
 }
 
@@ -34,7 +39,7 @@ impl Target {
     /// The function's own cache.
     #[inline]
     pub(crate) fn of(site: &'static Site) -> Self {
-        Choice::Site(site).into()
+        Self { site: Some(site), ..Choice::Site(site).into() }
     }
 
     /// Uses another cache, if one may be used.
@@ -42,16 +47,24 @@ impl Target {
         self.cache = cache;
     }
 
-    /// Uses no cache.
+    /// Uses no cache, not even to evict.
     pub(crate) fn refuse(&mut self, error: Arc<Error>) {
         self.refused = Some(error);
     }
 
-    /// Uses no cache if nothing may be cached under `key`.
+    /// The key is none of the function's any more.
+    pub(crate) fn under_another_key(&mut self) {
+        self.site = None;
+    }
+
+    /// Uses no cache if nothing may be cached under `key`, which the function made.
     #[inline]
     pub(crate) fn judge(&mut self, key: &KeyBuf) {
+        if let Some(site) = self.site {
+            site.enlist();
+        }
         if let Some(error) = key.refused() {
-            self.refuse(Arc::clone(error));
+            self.shared = Some(Arc::clone(error));
         }
     }
 
@@ -60,7 +73,20 @@ impl Target {
         self.refused.is_none() && matches!(&self.cache, Choice::Handle(cache) if cache.is(home))
     }
 
+    /// The cache, to read and to store.
     pub(crate) fn resolve(&self) -> Result<Cache, Error> {
+        if let Some(error) = &self.shared {
+            return Err(Error::clone(error));
+        }
+        let cache = self.resolve_to_evict()?;
+        if let Some(site) = self.site {
+            cache.inner.visitors.admit(site)?;
+        }
+        Ok(cache)
+    }
+
+    /// The cache, to evict: whoever has a value under the key loses it.
+    pub(crate) fn resolve_to_evict(&self) -> Result<Cache, Error> {
         if let Some(error) = &self.refused {
             return Err(Error::clone(error));
         }
@@ -81,14 +107,31 @@ impl Target {
 
     #[inline]
     pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
-        if self.refused.is_some() {
+        if self.refused.is_some() || self.shared.is_some() {
             return None;
         }
+        let look = |inner: &Inner| {
+            if self.gives_way(inner) {
+                return None;
+            }
+            let found = look(inner)?;
+            // In between another function of the same keys may have been called for the first time and have stored what was found.
+            if self.gives_way(inner) { None } else { Some(found) }
+        };
         match &self.cache {
             Choice::Site(site) => site.with(look),
             Choice::Handle(cache) => look(&cache.inner),
             Choice::Named(name) => look(&Cache::named(name).ok()?.inner),
         }
+    }
+}
+
+impl Target {
+    /// Whether another function has keys in common with this one, and was there first.
+    #[inline]
+    fn gives_way(&self, inner: &Inner) -> bool {
+        let contested = self.site.filter(|site| site.is_contested());
+        contested.is_some_and(|site| inner.visitors.admit(site).is_err())
     }
 }
 

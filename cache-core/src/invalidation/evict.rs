@@ -42,7 +42,7 @@ impl Future for Evict {
         let running = this.running.get_or_insert_with(|| {
             let (target, key) = (this.target.clone(), this.key.clone());
             Box::pin(async move {
-                let evicted = target.resolve()?.inner.invalidate(What::Key(key)).await?;
+                let evicted = target.resolve_to_evict()?.inner.invalidate(What::Key(key)).await?;
                 Ok(evicted > 0)
             })
         });

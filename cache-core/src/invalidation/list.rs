@@ -34,7 +34,7 @@ pub(crate) enum Place {
 impl Place {
     pub(crate) fn resolve(&self, home: Option<&Cache>) -> Result<Cache, Error> {
         match (self, home) {
-            (Self::At(target), _) => target.resolve(),
+            (Self::At(target), _) => target.resolve_to_evict(),
             (Self::Home, Some(home)) => Ok(home.clone()),
             (Self::Home, None) => Ok(registry::default_cache()),
         }

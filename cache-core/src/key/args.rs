@@ -5,8 +5,9 @@
 //! characters that argument text never contains (`(),=!$'&`), so text can't pass for structure;
 //! strings that don't begin with a letter are marked with `'`, so they can't pass for numbers.
 //! Sequences are `(..)`, structs `&(name=..)`, variants `&Name(..)`, maps `!m(..)`; a newtype struct is
-//! its content. Maps `!m(..)` are sorted by the text of their keys, and `HashSet`s `!s(..)` by that of their items.
-//! (To serde a set is a sequence, so sets are known by the type: see `unordered`.)
+//! its content. What is empty and has a name says what it is, because an untagged enum may hold each of them: unit structs are
+//! `&Name(!)`, variants without fields `&Name(=)`, tuple variants `&Name()`. Maps and sets that have no order are sorted by the
+//! text of their keys or items. (Serde does not say which these are, so they are known by the type: see `unordered`.)
 
 use std::fmt::{self, Display, Write as _};
 
@@ -36,7 +37,7 @@ impl ser::Error for Failed {
     }
 }
 
-/// Whether a sequence is to be sorted.
+/// Whether a sequence or a map is to be sorted.
 struct Writer<'a>(&'a mut KeyBuf, bool);
 
 /// A sequence, tuple, struct or variant with its parenthesis open.
@@ -48,10 +49,11 @@ struct Listing<'a> {
     unordered: Option<Vec<String>>,
 }
 
-/// A map: its entries are kept until they can be sorted.
-struct Sorting<'a> {
+/// A map: without an order its entries are kept until they can be sorted.
+struct Entries<'a> {
     key: &'a mut KeyBuf,
-    entries: Vec<(String, String)>,
+    unordered: Option<Vec<(String, String)>>,
+    /// The text of the key whose value is to come.
     pending: String,
 }
 
@@ -108,7 +110,7 @@ impl<'a> ser::Serializer for Writer<'a> {
     type SerializeTuple = Open<'a>;
     type SerializeTupleStruct = Open<'a>;
     type SerializeTupleVariant = Open<'a>;
-    type SerializeMap = Sorting<'a>;
+    type SerializeMap = Entries<'a>;
     type SerializeStruct = Open<'a>;
     type SerializeStructVariant = Open<'a>;
 
@@ -171,7 +173,9 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<(), Failed> {
-        self.open(Some(name)).close()
+        let open = self.open(Some(name));
+        open.0.literal("!");
+        open.close()
     }
 
     fn serialize_unit_variant(
@@ -231,8 +235,10 @@ impl<'a> ser::Serializer for Writer<'a> {
         Ok(self.open(Some(variant)))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Sorting<'a>, Failed> {
-        Ok(Sorting { key: self.0, entries: Vec::new(), pending: String::new() })
+    fn serialize_map(self, _: Option<usize>) -> Result<Entries<'a>, Failed> {
+        self.0.literal("!m(");
+        let unordered = self.1.then(Vec::new);
+        Ok(Entries { key: self.0, unordered, pending: String::new() })
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'a>, Failed> {
@@ -335,11 +341,22 @@ impl ser::SerializeStructVariant for Open<'_> {
         self.field(name, value)
     }
     fn end(self) -> Result<(), Failed> {
+        if self.0.as_str().ends_with('(') {
+            self.0.literal("=");
+        }
         self.close()
     }
 }
 
-impl ser::SerializeMap for Sorting<'_> {
+impl Entries<'_> {
+    fn entry(&mut self, key: &str, value: &str) {
+        for text in [key, "=", value, ","] {
+            self.key.literal(text);
+        }
+    }
+}
+
+impl ser::SerializeMap for Entries<'_> {
     type Ok = ();
     type Error = Failed;
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Failed> {
@@ -347,17 +364,18 @@ impl ser::SerializeMap for Sorting<'_> {
         Ok(())
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        self.entries.push((std::mem::take(&mut self.pending), text_of(value)?));
+        let (key, value) = (std::mem::take(&mut self.pending), text_of(value)?);
+        match &mut self.unordered {
+            Some(entries) => entries.push((key, value)),
+            None => self.entry(&key, &value),
+        }
         Ok(())
     }
     fn end(mut self) -> Result<(), Failed> {
-        self.entries.sort();
-        self.key.literal("!m(");
-        for (key, value) in &self.entries {
-            self.key.literal(key);
-            self.key.literal("=");
-            self.key.literal(value);
-            self.key.literal(",");
+        let mut entries = self.unordered.take().unwrap_or_default();
+        entries.sort();
+        for (key, value) in &entries {
+            self.entry(key, value);
         }
         self.key.literal(")");
         Ok(())

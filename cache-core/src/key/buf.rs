@@ -215,6 +215,14 @@ impl KeyBuf {
         }
     }
 
+    /// For a key that begins with an argument: `@` at the head of a key is a tenant's, which no argument may form.
+    pub fn guard_head(&mut self) {
+        if self.text.first() == Some(&b'@') {
+            self.text[0] = b'%';
+            self.text.insert_from_slice(1, b"40");
+        }
+    }
+
     /// An integer; its digits need no escape.
     #[inline]
     pub(crate) fn integer<I: itoa::Integer>(&mut self, value: I) {
@@ -282,7 +290,7 @@ impl KeyBuf {
 
 /// Whether a byte of an argument stays as it is.
 #[inline]
-fn plain(byte: u8) -> bool {
+pub(super) fn plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || byte >= 0x80
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'+')

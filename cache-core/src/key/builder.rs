@@ -20,6 +20,8 @@ pub struct KeyBuilder {
     parts: KeyBuf,
     /// Whether a value was given and no separator after it.
     open: bool,
+    /// Whether a value is the first of the parts.
+    value_first: bool,
     version: Option<String>,
     /// The first mistake.
     wrong: Option<Error>,
@@ -91,7 +93,8 @@ impl KeyBuilder {
     /// is a [`value`](Self::value).
     pub fn text(mut self, text: &str) -> Self {
         self.check("text", text);
-        self.open &= !text.chars().any(is_separator);
+        // An argument's text has `%` for what it escapes.
+        self.open &= !text.chars().any(|c| !is_plain(c) && c != '%');
         self.parts.literal(text);
         self
     }
@@ -102,6 +105,7 @@ impl KeyBuilder {
             self.refuse("value", "two values run into each other: put `.text(\":\")` between them");
         }
         self.open = true;
+        self.value_first |= self.parts.is_empty();
         self.parts.display(&value);
         self
     }
@@ -188,6 +192,9 @@ impl KeyBuilder {
             head.literal(&name);
             head.literal(":");
         }
+        if head.is_empty() && self.value_first {
+            self.parts.guard_head();
+        }
         head.literal(self.parts.as_str());
         Ok(head)
     }
@@ -215,7 +222,7 @@ impl KeyBuilder {
         if name.is_empty() {
             return self.refuse(part, "it is empty: write a name such as `user`");
         }
-        if let Some(c) = name.chars().find(|c| is_separator(*c)) {
+        if let Some(c) = name.chars().find(|c| !is_plain(*c)) {
             let c = c.escape_debug();
             let message = format!(
                 "it is a name, and `{c}` is none of its characters: use letters, digits and `-._~@+`"
@@ -225,7 +232,7 @@ impl KeyBuilder {
     }
 }
 
-/// Whether a character never occurs in an argument's text.
-fn is_separator(c: char) -> bool {
-    c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._~@+".contains(c)
+/// Whether a character stays as it is in an argument's text.
+fn is_plain(c: char) -> bool {
+    !c.is_ascii() || c.is_ascii_alphanumeric() || "-._~@+".contains(c)
 }

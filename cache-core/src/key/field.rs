@@ -6,6 +6,7 @@
 use std::fmt::Display;
 
 use super::KeyBuf;
+use super::template::NONE;
 
 /// An argument on its way into a key.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl<T: KeyDisplay> PushExact for Field<'_, Option<T>> {
     fn push(&self, key: &mut KeyBuf) {
         match self.0 {
             Some(value) => value.write(key),
-            None => key.literal("!none"),
+            None => key.literal(NONE),
         }
     }
 }

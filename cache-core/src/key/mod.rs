@@ -11,6 +11,7 @@ mod id;
 mod identity;
 mod named;
 mod place;
+mod template;
 mod tenant;
 mod unordered;
 
@@ -24,4 +25,6 @@ pub use named::Key;
 pub(crate) use named::unescaped;
 pub use place::Place;
 pub(crate) use place::{Written, without_generics};
+pub use template::Part;
+pub(crate) use template::Template;
 pub(crate) use tenant::TenantPrefix;

@@ -107,6 +107,9 @@ impl Key {
     /// then, and two different texts stay different. Letters, digits, `-._~@+` and what is beyond ASCII stay;
     /// everything else becomes `%XX`. It is what templates do to their placeholders.
     ///
+    /// A key that begins with an `@` is a tenant's. `@` stays as it is here, so put a text of your own before it; a template, and a
+    /// key of [`Key::builder`], escape it at the head.
+    ///
     /// ```
     /// # use cache_core::Key;
     /// let user = "ada:admin*";

@@ -1,39 +1,70 @@
-//! Which sequences have no order of their own.
+//! Which sequences and maps have no order of their own.
 
 use std::any::type_name;
 
-/// Sets that hash. (Two that are equal may give their items in two orders.)
-const SETS: [&str; 2] = ["std::collections::hash::set::HashSet<", "hashbrown::set::HashSet<"];
+/// Sets and maps that hash: two that are equal may give their items in two orders. A `BTreeMap` is always in order, and is sorted by
+/// text, as its keys have been in releases before.
+const UNORDERED: [&str; 9] = [
+    "std::collections::hash::set::HashSet<",
+    "std::collections::hash::map::HashMap<",
+    "hashbrown::set::HashSet<",
+    "hashbrown::map::HashMap<",
+    "ahash::hash_set::AHashSet<",
+    "ahash::hash_map::AHashMap<",
+    "dashmap::set::DashSet<",
+    "dashmap::DashMap<",
+    "alloc::collections::btree::map::BTreeMap<",
+];
 
 /// What serde serialises as what is inside of it.
-const AROUND: [&str; 5] =
-    ["&mut ", "&", "alloc::boxed::Box<", "alloc::rc::Rc<", "alloc::sync::Arc<"];
+const AROUND: [&str; 12] = [
+    "&mut ",
+    "&",
+    "alloc::boxed::Box<",
+    "alloc::rc::Rc<",
+    "alloc::sync::Arc<",
+    "alloc::borrow::Cow<'_, ",
+    "alloc::borrow::Cow<",
+    "core::cell::RefCell<",
+    "std::sync::poison::mutex::Mutex<",
+    "std::sync::poison::rwlock::RwLock<",
+    "std::sync::mutex::Mutex<",
+    "std::sync::rwlock::RwLock<",
+];
 
-/// Whether `T` is such a set. Serde says "sequence" of a set as of a list, so it is asked of the type's
-/// name. A set that is not recognised keeps the order that it happens to have: that costs hits, never
-/// correctness.
+/// Whether `T` is such a set or map. Serde says "sequence" of a set as of a list, and "map" of a map that has an order as of one
+/// that has none, so it is asked of the type's name. What is not recognised keeps the order in which it comes: that costs
+/// hits, never correctness.
 pub(super) fn is_unordered<T: ?Sized>() -> bool {
     let mut name = type_name::<T>();
     while let Some(inside) = AROUND.iter().find_map(|around| name.strip_prefix(around)) {
         name = inside;
     }
-    SETS.iter().any(|set| name.starts_with(set))
+    UNORDERED.iter().any(|unordered| name.starts_with(unordered))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeSet, HashMap, HashSet};
-    use std::sync::Arc;
+    use std::borrow::Cow;
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+    use std::sync::{Arc, Mutex, RwLock};
 
     use super::is_unordered;
 
     #[test]
-    fn sets_are_known_by_their_type() {
+    fn sets_and_maps_are_known_by_their_type() {
         assert!(is_unordered::<HashSet<u8>>());
         assert!(is_unordered::<&Arc<HashSet<String>>>());
         assert!(is_unordered::<&mut Box<HashSet<HashSet<u8>>>>());
         assert!(!is_unordered::<Vec<HashSet<u8>>>());
         assert!(!is_unordered::<BTreeSet<u8>>());
-        assert!(!is_unordered::<HashMap<u8, HashSet<u8>>>());
+        assert!(is_unordered::<HashMap<u8, HashSet<u8>>>());
+        assert!(is_unordered::<Cow<'_, HashMap<u8, u8>>>());
+        assert!(is_unordered::<RefCell<HashMap<u8, u8>>>());
+        assert!(is_unordered::<Mutex<HashMap<u8, u8>>>());
+        assert!(is_unordered::<&RwLock<HashMap<u8, u8>>>());
+        assert!(is_unordered::<BTreeMap<u8, u8>>());
+        assert!(!is_unordered::<Vec<HashMap<u8, u8>>>());
     }
 }

@@ -82,6 +82,12 @@ const COUNTERS: &[Counter] = &[
     ("larder_foreign_values_total", FOREIGN, Some(("reason", "damaged")), |stats| {
         stats.foreign.saturating_sub(stats.schema_misses)
     }),
+    (
+        "larder_mistyped_values_total",
+        "Values in memory that were of another type than the one asked for",
+        None,
+        |stats| stats.mistyped,
+    ),
 ];
 
 const REQUESTS: &str = "Reads by what answered them";

@@ -13,7 +13,7 @@ macro_rules! counted {
             ],
             else: [
                 loads load_failures timed_out early_refreshes stores removals fenced remote_misses remote_stores
-                remote_errors refused foreign schema_misses
+                remote_errors refused foreign schema_misses mistyped
             ]
         }
     };
@@ -128,6 +128,9 @@ pub struct Stats {
     /// Of [`foreign`](Self::foreign) those that another version of the type has written: whole, and of another
     /// schema. They are what is to be expected after a release; the others are damage.
     pub schema_misses: u64,
+    /// Reads that found a value of another type in memory. Two functions with one key replace each other's
+    /// values then, and the log says which.
+    pub mistyped: u64,
     /// Entries that left the memory tier, or were not kept by it, for want of room. This, the causes that follow and
     /// [`removals`](Self::removals) are the cache's: a function's own statistics have none.
     pub evicted_capacity: u64,

@@ -14,7 +14,7 @@ use crate::invalidation::{Stamps, Ticket, Validity};
 use crate::key::KeyId;
 use crate::policy::Policy;
 use crate::scope;
-use crate::site::Site;
+use crate::site::{Site, tell_types};
 use crate::value::CacheValue;
 use crate::{BackendError, Cached, Source};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(crate) enum Look<V> {
     Renew(Cached<V>),
     /// There is an entry, but evictions may have been missed: the remote tier is to be asked.
     Unverified,
+    /// There is an entry of this other type.
+    Mistyped(&'static str),
     Nothing,
 }
 
@@ -80,7 +82,9 @@ impl Inner {
                 Validity::Unverified => {}
                 Validity::Valid => {}
             }
-            let Some(value) = entry.value::<V>() else { return Look::Nothing };
+            let Some(value) = entry.value::<V>() else {
+                return Look::Mistyped(entry.value.type_name());
+            };
             entry.touch(now);
             let age = now.since(entry.life.created).unwrap_or_default();
             let cached = || Cached { value: value.clone(), source: source(freshness), age };
@@ -269,12 +273,24 @@ impl Inner {
         Ok(Found { entry, mark, unmarked })
     }
 
+    /// Memory has a value of the type `found` where one of another type was asked for.
+    #[cold]
+    pub(super) fn mistyped(&self, plan: &Plan, found: &'static str) {
+        self.counters.of(plan.site).mistyped();
+        if let Some(site) = plan.site {
+            tell_types(site, Some(found));
+        }
+    }
+
     #[cold]
     fn misread(&self, plan: &Plan, foreign: Foreign) {
         let tally = self.counters.of(plan.site);
         tally.foreign();
         if foreign == Foreign::Schema {
             tally.schema_misses();
+            if let Some(site) = plan.site {
+                tell_types(site, None);
+            }
         }
         let (cache, key) = (&*self.signals.cache, plan.key.as_str());
         tracing::debug!(

@@ -160,6 +160,9 @@ where
         drawn: bool,
     ) -> Result<Cached<S::Output>, Ask<S::Output>> {
         let inner = &self.inner;
+        if let Some(site) = self.plan.site {
+            site.caches::<S::Value>();
+        }
         let hit =
             match inner.look::<S::Value>(self.id, self.plan.declared(), &self.plan.policy, drawn) {
                 Look::Hit(hit) => hit,
@@ -181,6 +184,10 @@ where
                     Some(hit) => hit,
                     None => return self.kept_failure().ok_or(work),
                 },
+                Look::Mistyped(found) => {
+                    inner.mistyped(&self.plan, found);
+                    return self.kept_failure().ok_or(work);
+                }
                 Look::Nothing => return self.kept_failure().ok_or(work),
             };
         match hit.source {

@@ -141,7 +141,7 @@ fn step(model: &Model, target: &Evict) -> TokenStream {
             mixed!(.pattern(#pattern))
         }
         Evict::Tag(template) => {
-            let tag = template.key_buf(private);
+            let tag = template.tag_buf(private);
             mixed!(.tag(#tag))
         }
         Evict::Event(event) => mixed!(.event::<#event>()),

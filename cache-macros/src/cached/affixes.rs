@@ -31,17 +31,26 @@ impl Affixes {
         self.prefix.iter().chain(&self.version).map(|(name, _)| name)
     }
 
-    /// The statement in front of the key's own.
-    pub(crate) fn before(&self, key: &Ident) -> Option<TokenStream> {
+    /// The text in front of the key's own.
+    pub(crate) fn head(&self) -> Option<String> {
         let prefix = self.prefix.as_ref().map(|(_, prefix)| prefix.clone());
         let head = self.subject.as_ref().map(Subject::head);
-        let before = prefix.into_iter().chain(head).reduce(|prefix, head| prefix + &head)?;
-        Some(mixed!(#key.literal(#before);))
+        prefix.into_iter().chain(head).reduce(|prefix, head| prefix + &head)
+    }
+
+    /// The text behind it.
+    pub(crate) fn tail(&self) -> Option<&String> {
+        self.version.as_ref().map(|(_, version)| version)
+    }
+
+    /// The statement in front of the key's own.
+    pub(crate) fn before(&self, key: &Ident) -> Option<TokenStream> {
+        self.head().map(|before| mixed!(#key.literal(#before);))
     }
 
     /// The statement behind them.
     pub(crate) fn after(&self, key: &Ident) -> Option<TokenStream> {
-        self.version.as_ref().map(|(_, version)| mixed!(#key.literal(#version);))
+        self.tail().map(|version| mixed!(#key.literal(#version);))
     }
 }
 

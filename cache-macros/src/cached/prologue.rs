@@ -24,6 +24,7 @@ pub(crate) fn site(model: &Model) -> TokenStream {
         CacheChoice::Named(name) => mixed!(.cache(#name)),
         _ => TokenStream::new(),
     };
+    let template = template(model);
     let events = &model.invalidate_on;
     let events =
         (!events.is_empty()).then(|| mixed!(.events(&[#(#private::event_tag::<#events>),*])));
@@ -35,8 +36,39 @@ pub(crate) fn site(model: &Model) -> TokenStream {
         static __LARDER_SITE: #private::Site = #private::Site::new(
             ::core::concat!(::core::module_path!(), #path),
             #policy,
-        ) #named #events #patterns;
+        ) #named #template #events #patterns;
     }
+}
+
+/// The keys that the function's template makes, to be compared with those of other functions.
+fn template(model: &Model) -> Option<TokenStream> {
+    let private = &model.root.private;
+    let text = |text: &String| mixed!(#private::Part::Text(#text));
+    let mut head: Vec<_> = model.affixes.head().iter().map(text).collect();
+    let mut tail = Vec::new();
+    match &model.key {
+        Key::Template(template) => {
+            head.extend(template.parts(private));
+            let opaque = opaque(model, |name| template.mentions(&name.to_string()));
+            let open =
+                mixed!(#private::Part::Text("<"), #private::Part::Value, #private::Part::Text(">"));
+            tail.extend(opaque.map(|_| open.clone()));
+        }
+        // All functions of one operation share entries.
+        Key::Automatic { args, generics } if model.affixes.subject.is_some() => {
+            let told = !args.is_empty() || !generics.is_empty() || model.function.associated;
+            head.extend(told.then(|| mixed!(#private::Part::Arguments)));
+        }
+        _ => return None,
+    }
+    tail.extend(model.affixes.tail().map(text));
+    Some(mixed! {
+        .template(
+            &[#(#head),*],
+            &[#(#tail),*],
+            ::core::concat!(::core::file!(), ":", ::core::line!()),
+        )
+    })
 }
 
 /// Which tiers, and the tags that all entries carry.
@@ -133,7 +165,7 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
 fn told_apart(model: &Model, template: Option<&Template>) -> TokenStream {
     let instance = instance(model, template);
     let opaque =
-        template.map(|template| opaque(model, |name| template.mentions(&name.to_string())));
+        template.map(|template| types(opaque(model, |name| template.mentions(&name.to_string()))));
     mixed!(#instance #opaque)
 }
 
@@ -338,15 +370,19 @@ fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
     let (Key::Automatic { args, .. } | Key::Custom { args, .. }) = &model.key else {
         return params.collect();
     };
-    params.chain([opaque(model, |name| args.contains(name))]).collect()
+    params.chain([types(opaque(model, |name| args.contains(name)))]).collect()
 }
 
-/// The types of those arguments that are `impl Trait`.
-fn opaque(model: &Model, is_kept: impl Fn(&Ident) -> bool) -> TokenStream {
+/// Those arguments that are `impl Trait`.
+fn opaque<'a>(
+    model: &'a Model,
+    is_kept: impl Fn(&Ident) -> bool + 'a,
+) -> impl Iterator<Item = &'a Ident> {
     let args = model.function.args.iter().filter(|arg| is_opaque(&arg.ty));
-    let args = args.filter(|arg| is_kept(&arg.ident)).map(|arg| {
-        let ident = &arg.ident;
-        mixed!(__larder_key.generic_of(&#ident);)
-    });
-    args.collect()
+    args.map(|arg| &arg.ident).filter(move |ident| is_kept(ident))
+}
+
+/// Statements that write their types.
+fn types<'a>(args: impl Iterator<Item = &'a Ident>) -> TokenStream {
+    args.map(|ident| mixed!(__larder_key.generic_of(&#ident);)).collect()
 }

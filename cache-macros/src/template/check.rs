@@ -32,14 +32,15 @@ impl Reader<'_> {
         }
     }
 
-    /// `{a}{b}` gives one text for ("1", "23") and ("12", "3"). A separator cannot occur in an escaped argument.
+    /// `{a}{b}` gives one text for ("1", "23") and ("12", "3"). A separator cannot occur in an escaped argument, which may have
+    /// a `%`.
     fn check_neighbours(&mut self, parts: &[Part]) {
         let mut last: Option<String> = None;
         let mut separated = false;
         for part in parts {
             let shown = match part {
                 Part::Text(text) => {
-                    separated |= text.chars().any(is_separator);
+                    separated |= text.chars().any(|c| is_separator(c) && c != '%');
                     continue;
                 }
                 Part::Place(place) => show(place),

@@ -14,13 +14,25 @@ impl Template {
         self.key_buf_with(private, &Affixes::default(), &TokenStream::new())
     }
 
-    /// The same with what stands around it, and with `more` behind its own text.
+    /// The same for a tag, which may begin with whatever an argument has.
+    pub(crate) fn tag_buf(&self, private: &TokenStream) -> TokenStream {
+        self.buf(private, &Affixes::default(), &TokenStream::new())
+    }
+
+    /// The key with what stands around it, and with `more` behind its own text.
     pub(crate) fn key_buf_with(
         &self,
         private: &TokenStream,
         affixes: &Affixes,
         more: &TokenStream,
     ) -> TokenStream {
+        let begins_with_text = matches!(self.parts.first(), Some(Part::Text(_)));
+        let guard = (!begins_with_text && affixes.head().is_none())
+            .then(|| mixed!(__larder_key.guard_head();));
+        self.buf(private, affixes, &mixed!(#guard #more))
+    }
+
+    fn buf(&self, private: &TokenStream, affixes: &Affixes, more: &TokenStream) -> TokenStream {
         let key = Ident::new("__larder_key", Span::mixed_site());
         let (prefix, version) = (affixes.before(&key), affixes.after(&key));
         let traits = self.traits(private);
@@ -36,6 +48,17 @@ impl Template {
                 #key
             }
         }
+    }
+
+    /// Its parts, for the comparison with other templates.
+    pub(crate) fn parts(&self, private: &TokenStream) -> Vec<TokenStream> {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => mixed!(#private::Part::Text(#text)),
+            // A constant stands in tags only.
+            Part::Place(_) | Part::Piece(_) | Part::Const(_) => mixed!(#private::Part::Value),
+            Part::Type(_) => mixed!(#private::Part::Type),
+        });
+        parts.collect()
     }
 
     /// The imports that [`Template::pushes`] needs. They belong in a block of ours: the user's body must not see them.

@@ -39,6 +39,14 @@ fn a_template_with_tags() {
                             .ttl(::core::time::Duration::from_millis(300_000))
                             .tags(&["users"]),
                     )
+                    .template(
+                        &[
+                            ::larder::__private::Part::Text("user:"),
+                            ::larder::__private::Part::Value,
+                        ],
+                        &[],
+                        ::core::concat!(::core::file!(), ":", ::core::line!()),
+                    )
                     .tag_patterns(&["user:*"]);
                 let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
@@ -197,7 +205,17 @@ fn a_method_with_a_named_cache() {
                                 .ttl(::core::time::Duration::from_millis(300_000))
                                 .local(),
                         )
-                        .cache("people");
+                        .cache("people")
+                        .template(
+                            &[
+                                ::larder::__private::Part::Text("user:"),
+                                ::larder::__private::Part::Value,
+                                ::larder::__private::Part::Text(":"),
+                                ::larder::__private::Part::Value,
+                            ],
+                            &[],
+                            ::core::concat!(::core::file!(), ":", ::core::line!()),
+                        );
                     let __larder_key = {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
                         let mut __larder_key = ::larder::__private::KeyBuf::new();
@@ -349,9 +367,18 @@ fn a_property() {
                     > + ::larder::__private::Captures<(&'larder0 (), Self)>,
                 > {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::user_count"),
-                        ::larder::Policy::new().ttl(::core::time::Duration::from_millis(60_000)),
-                    );
+                            ::core::concat!(::core::module_path!(), "::user_count"),
+                            ::larder::Policy::new().ttl(::core::time::Duration::from_millis(60_000)),
+                        )
+                        .template(
+                            &[
+                                ::larder::__private::Part::Text("tenant:"),
+                                ::larder::__private::Part::Value,
+                                ::larder::__private::Part::Text(":users"),
+                            ],
+                            &[],
+                            ::core::concat!(::core::file!(), ":", ::core::line!()),
+                        );
                     let __larder_key = {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
                         let mut __larder_key = ::larder::__private::KeyBuf::new();
@@ -416,9 +443,14 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 > + ::larder::__private::Captures<(&'larder0 (),)>,
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::all"),
-                    ::larder::Policy::new(),
-                );
+                        ::core::concat!(::core::module_path!(), "::all"),
+                        ::larder::Policy::new(),
+                    )
+                    .template(
+                        &[::larder::__private::Part::Text("all")],
+                        &[],
+                        ::core::concat!(::core::file!(), ":", ::core::line!()),
+                    );
                 let __larder_key = {
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
                     __larder_key.literal("all");

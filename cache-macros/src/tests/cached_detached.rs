@@ -118,11 +118,19 @@ fn a_method() {
                     > + ::larder::__private::Captures<(&'larder0 (), Self)>,
                 > {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::get"),
-                        ::larder::Policy::new()
-                            .ttl(::core::time::Duration::from_millis(60_000))
-                            .stale(::core::time::Duration::from_millis(300_000)),
-                    );
+                            ::core::concat!(::core::module_path!(), "::get"),
+                            ::larder::Policy::new()
+                                .ttl(::core::time::Duration::from_millis(60_000))
+                                .stale(::core::time::Duration::from_millis(300_000)),
+                        )
+                        .template(
+                            &[
+                                ::larder::__private::Part::Text("user:"),
+                                ::larder::__private::Part::Value,
+                            ],
+                            &[],
+                            ::core::concat!(::core::file!(), ":", ::core::line!()),
+                        );
                     let __larder_key = {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
                         let mut __larder_key = ::larder::__private::KeyBuf::new();

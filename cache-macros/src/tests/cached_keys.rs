@@ -27,9 +27,17 @@ fn what_stands_around_a_template() {
             )]
             fn get(id: u64) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get"),
-                    ::larder::Policy::new(),
-                );
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::Policy::new(),
+                    )
+                    .template(
+                        &[
+                            ::larder::__private::Part::Text("shop:users:"),
+                            ::larder::__private::Part::Value,
+                        ],
+                        &[::larder::__private::Part::Text("#2")],
+                        ::core::concat!(::core::file!(), ":", ::core::line!()),
+                    );
                 let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
@@ -164,9 +172,20 @@ fn a_template_names_generic_parameters() {
                 > + ::larder::__private::Captures<(&'a (),)>,
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get"),
-                    ::larder::Policy::new(),
-                );
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::Policy::new(),
+                    )
+                    .template(
+                        &[
+                            ::larder::__private::Part::Type,
+                            ::larder::__private::Part::Text(":"),
+                            ::larder::__private::Part::Value,
+                            ::larder::__private::Part::Text(":"),
+                            ::larder::__private::Part::Value,
+                        ],
+                        &[],
+                        ::core::concat!(::core::file!(), ":", ::core::line!()),
+                    );
                 let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
@@ -175,6 +194,7 @@ fn a_template_names_generic_parameters() {
                     (&::larder::__private::Field(&N)).push(&mut __larder_key);
                     __larder_key.literal(":");
                     (&::larder::__private::Field(&id)).push(&mut __larder_key);
+                    __larder_key.guard_head();
                     enum __LarderHere {}
                     __LARDER_SITE.instance_around::<__LarderHere, _>(&mut __larder_key, || {});
                     __larder_key

@@ -47,22 +47,30 @@ fn every_option() {
                 impl ::larder::__private::Load<Output = Result<Option<User>, DbError>>,
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get_user"),
-                    ::larder::Policy::new()
-                        .ttl(::core::time::Duration::from_millis(300_000))
-                        .tti(::core::time::Duration::from_millis(60_000))
-                        .stale(::core::time::Duration::from_millis(60_000))
-                        .stale_if_error(::core::time::Duration::from_millis(3_600_000))
-                        .throttle(::core::time::Duration::from_millis(500))
-                        .soft_timeout(::core::time::Duration::from_millis(1_000))
-                        .hard_timeout(::core::time::Duration::from_millis(5_000))
-                        .none_ttl(::core::time::Duration::from_millis(0))
-                        .err_ttl(::core::time::Duration::from_millis(2_000))
-                        .lease(::core::time::Duration::from_millis(30_000))
-                        .jitter(0.1)
-                        .early_refresh(1.0)
-                        .stampede(::larder::Stampede::Process),
-                );
+                        ::core::concat!(::core::module_path!(), "::get_user"),
+                        ::larder::Policy::new()
+                            .ttl(::core::time::Duration::from_millis(300_000))
+                            .tti(::core::time::Duration::from_millis(60_000))
+                            .stale(::core::time::Duration::from_millis(60_000))
+                            .stale_if_error(::core::time::Duration::from_millis(3_600_000))
+                            .throttle(::core::time::Duration::from_millis(500))
+                            .soft_timeout(::core::time::Duration::from_millis(1_000))
+                            .hard_timeout(::core::time::Duration::from_millis(5_000))
+                            .none_ttl(::core::time::Duration::from_millis(0))
+                            .err_ttl(::core::time::Duration::from_millis(2_000))
+                            .lease(::core::time::Duration::from_millis(30_000))
+                            .jitter(0.1)
+                            .early_refresh(1.0)
+                            .stampede(::larder::Stampede::Process),
+                    )
+                    .template(
+                        &[
+                            ::larder::__private::Part::Text("user:"),
+                            ::larder::__private::Part::Value,
+                        ],
+                        &[],
+                        ::core::concat!(::core::file!(), ":", ::core::line!()),
+                    );
                 let __larder_key = {
                     use ::larder::__private::{PushDisplay as _, PushExact as _};
                     let mut __larder_key = ::larder::__private::KeyBuf::new();
@@ -134,6 +142,14 @@ fn a_shared_policy() {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get_user"),
                         ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
+                    )
+                    .template(
+                        &[
+                            ::larder::__private::Part::Text("user:"),
+                            ::larder::__private::Part::Value,
+                        ],
+                        &[],
+                        ::core::concat!(::core::file!(), ":", ::core::line!()),
                     )
                     .tag_patterns(&["users", "user:*"]);
                 let __larder_key = {
@@ -439,15 +455,21 @@ fn a_property() {
                     > + ::larder::__private::Captures<(&'larder0 (), Self)>,
                 > {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::owner"),
-                        ::larder::Policy::new()
-                            .ttl(::core::time::Duration::from_millis(60_000))
-                            .none_ttl(::core::time::Duration::from_millis(5_000)),
-                    );
+                            ::core::concat!(::core::module_path!(), "::owner"),
+                            ::larder::Policy::new()
+                                .ttl(::core::time::Duration::from_millis(60_000))
+                                .none_ttl(::core::time::Duration::from_millis(5_000)),
+                        )
+                        .template(
+                            &[::larder::__private::Part::Value],
+                            &[],
+                            ::core::concat!(::core::file!(), ":", ::core::line!()),
+                        );
                     let __larder_key = {
                         use ::larder::__private::{PushDisplay as _, PushExact as _};
                         let mut __larder_key = ::larder::__private::KeyBuf::new();
                         (&::larder::__private::Field(&self.id)).push(&mut __larder_key);
+                        __larder_key.guard_head();
                         enum __LarderHere {}
                         __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
                         __larder_key

@@ -43,6 +43,8 @@ fn neighbours() {
         "{user}{id}",
         "`{user}` and `{id}` run into each other: put a separator such as `:` between them",
     );
+    // An argument's text has `%` for what it escapes.
+    key("{user}%{id}", "`{user}` and `{id}` run into each other");
     key("{user}-x-{id}", "`{user}` and `{id}` run into each other");
 }
 

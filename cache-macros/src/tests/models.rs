@@ -29,6 +29,14 @@ fn an_operation_of_a_model() {
                         ::core::concat!(::core::module_path!(), "::users"),
                         ::larder::Policy::new().tags(&["lists", "model:user", "model:user:list"]),
                     )
+                    .template(
+                        &[
+                            ::larder::__private::Part::Text("shop:user:list:"),
+                            ::larder::__private::Part::Arguments,
+                        ],
+                        &[],
+                        ::core::concat!(::core::file!(), ":", ::core::line!()),
+                    )
                     .events(
                         &[
                             ::larder::__private::event_tag::<UserRenamed>,

@@ -16,7 +16,7 @@ struct Context<'a, T> {
 }
 
 impl<'a, T: Copy + serde::Serialize> Context<'a, T> {
-    #[cached(key = "{self.tenant}:{id}", cache = "forms-lifetimes")]
+    #[cached(key = "get:{self.tenant}:{id}", cache = "forms-lifetimes")]
     async fn get(&self, id: &str) -> String {
         LOADS.count();
         format!("{}{id}", self.tenant)

@@ -35,7 +35,7 @@ mod r#mod {
     }
 }
 
-#[cached(key = "{r#type}:{r#in}", cache = "forms-places")]
+#[cached(key = "match:{r#type}:{r#in}", cache = "forms-places")]
 async fn r#match(r#type: u64, r#in: &str) -> u64 {
     LOADS.count();
     r#type + r#in.len() as u64
