@@ -4,6 +4,8 @@
 
 #[path = "redis/bus.rs"]
 mod bus;
+#[path = "redis/bus_thread.rs"]
+mod bus_thread;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "redis/cluster_batches.rs"]

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendError, BackendResult, BackendState, BoxFuture, GENERATION_KEPT, Leases,
-    Listener, MARK, Notice, Page, Pattern, Read, Removed, Subscription, Write,
+    Backend, BackendError, BackendErrorKind, BackendResult, BackendState, BoxFuture,
+    GENERATION_KEPT, Leases, Listener, MARK, Notice, Page, Pattern, Read, Removed, Subscription,
+    Write,
 };
 use redis::Value;
 
@@ -212,7 +213,11 @@ impl Backend for Redis {
     ) -> Result<Subscription, BackendError> {
         let runtime = self.connection().runtime().map_err(|fault| fault.of("subscribe"))?;
         let (connection, sender) = (self.inner.connection.clone(), Arc::clone(&self.inner.sender));
-        Ok(bus::spawn(&runtime, connection, sender, channel, listener))
+        let refused = |error: std::io::Error| {
+            let message = format!("the thread of the bus can't be started: {error}");
+            BackendError::new(BackendErrorKind::Unreachable, "subscribe", message)
+        };
+        bus::spawn(runtime, connection, sender, channel, listener).map_err(refused)
     }
 
     fn leases(&self) -> Option<&dyn Leases> {

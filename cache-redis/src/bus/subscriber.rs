@@ -1,12 +1,12 @@
-//! Subscriptions: a task and a connection each, which come back without limit.
+//! Subscriptions: a task on the bus thread and a connection each, which come back without limit.
 //!
 //! The client's own re-subscription is not used: it drops errors and does not notice a link that
 //! died silently until a command is issued. Here a `PING` each second does.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use cache_core::{Listener, Subscription};
@@ -14,12 +14,13 @@ use redis::Value;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch::Receiver;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::ear::Ear;
 use super::frame::Sender;
 use super::gaps::Gaps;
+use super::thread::runtime;
 use super::tracking::Tracker;
 use crate::connection::{Connection, LONGEST, LONGEST_OF_MANY, OnBreak, Request, backoff, jitter};
 use crate::errors::Fault;
@@ -31,20 +32,31 @@ const PING_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often missing numbers are looked for.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Hears on the bus thread. `home`, the runtime of the cache, only sends.
 pub(crate) fn spawn(
-    runtime: &Handle,
+    home: Handle,
     connection: Connection,
     sender: Arc<Sender>,
     channel: &str,
     listener: Arc<dyn Listener>,
-) -> Subscription {
-    let subscriber = Subscriber { connection, sender, channel: channel.to_owned(), listener };
-    Subscription::new(AbortOnDrop(runtime.spawn(subscriber.run())))
+) -> std::io::Result<Subscription> {
+    let channel = channel.to_owned();
+    let subscriber = Subscriber { home, connection, sender, channel, listener };
+    Ok(Subscription::new(AbortOnDrop(runtime()?.spawn(subscriber.run()))))
 }
 
-struct AbortOnDrop(JoinHandle<()>);
+/// A task that ends with whoever waits for it, or holds it.
+struct AbortOnDrop<T>(JoinHandle<T>);
 
-impl Drop for AbortOnDrop {
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -60,6 +72,7 @@ struct Link {
 }
 
 struct Subscriber {
+    home: Handle,
     connection: Connection,
     sender: Arc<Sender>,
     channel: String,
@@ -84,7 +97,9 @@ impl Subscriber {
                 Ok(link) => {
                     failures = 0;
                     self.hear(link).await;
-                    self.log("subscription lost", failures, "");
+                    // What follows from it is told by the cache, which hears of it.
+                    let address = &self.connection.endpoint().address;
+                    tracing::debug!(target: "larder::redis", %address, channel = %self.channel, "redis: subscription lost");
                 }
                 Err(fault) => self.log("no subscription", failures, fault.message()),
             }
@@ -97,9 +112,9 @@ impl Subscriber {
         let address = &self.connection.endpoint().address;
         // The first failure is news, the others are not.
         if failures == 0 {
-            tracing::warn!(%address, channel = %self.channel, reason, "redis: {what}");
+            tracing::warn!(target: "larder::redis", %address, channel = %self.channel, reason, "redis: {what}");
         } else {
-            tracing::debug!(%address, channel = %self.channel, failures, reason, "redis: {what}");
+            tracing::debug!(target: "larder::redis", %address, channel = %self.channel, failures, reason, "redis: {what}");
         }
     }
 
@@ -153,9 +168,24 @@ impl Subscriber {
         let (number, heartbeat) = self.sender.heartbeat(&self.channel);
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(&self.channel).arg(&heartbeat[..]);
-        let publish = vec![Request::anywhere(publish)];
-        let replies = self.connection.run("heartbeat", OnBreak::Repeat, publish, true).await;
-        matches!(replies.as_deref(), Ok([Ok(_)])).then_some(number)
+        let send = || {
+            let (connection, publish) = (self.connection.clone(), publish.clone());
+            async move {
+                let publish = vec![Request::anywhere(publish)];
+                let replies = connection.run("heartbeat", OnBreak::Repeat, publish, true).await;
+                matches!(replies.as_deref(), Ok([Ok(_)]))
+            }
+        };
+        // Where the operations of the cache run: a connection that a heartbeat opens is one of theirs. While that runtime
+        // stands still no heartbeat is sent; what others say is heard all the same.
+        let limit = self.connection.config().limits.operation_timeout * 2;
+        let sent = match timeout(limit, AbortOnDrop(self.home.spawn(send()))).await {
+            Ok(Ok(sent)) => sent,
+            // That runtime has ended.
+            Ok(Err(_)) => send().await,
+            Err(_) => false,
+        };
+        sent.then_some(number)
     }
 }
 
