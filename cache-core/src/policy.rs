@@ -4,6 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::key::READABLE;
+
 /// The rules for one function's (or one call's) entries.
 ///
 /// Every option of `#[cached]` has its twin here; all setters are `const`, so that a policy can be
@@ -296,7 +298,7 @@ impl Policy {
     }
 
     /// Tags that all entries carry; `evict_tag` ends them together. A read with this policy takes an entry that lacks one of
-    /// them as a miss: evicting that tag would not end the entry. Default: none.
+    /// them as a miss: evicting that tag would not end the entry. Each has 256 bytes at most. Default: none.
     #[must_use]
     pub const fn tags(mut self, tags: &'static [&'static str]) -> Self {
         self.tags = tags;
@@ -314,7 +316,7 @@ impl Policy {
     ///
     /// # Errors
     /// The first option that can't be: a zero time, a jitter outside 0 to 1, a window after a ttl that
-    /// is not there, a soft timeout that is not below the hard one or has nothing to serve.
+    /// is not there, a soft timeout that is not below the hard one or has nothing to serve, a tag of more than 256 bytes.
     pub const fn check(&self) -> Result<(), PolicyError> {
         macro_rules! refuse {
             ($($when:expr, $field:literal, $message:literal;)*) => {
@@ -323,6 +325,7 @@ impl Policy {
         }
         let has_ttl = matches!(self.ttl, Ttl::For(_));
         refuse! {
+            long(self.tags), "tags", "a tag of a policy has 256 bytes at most";
             matches!(self.ttl, Ttl::For(ttl) if ttl.is_zero()), "ttl",
                 "must be longer than zero; use `bypass()` for a call that is not to be cached";
             zero(self.tti), "tti", "must be longer than zero";
@@ -366,6 +369,17 @@ impl Policy {
 
 const fn zero(span: Option<Duration>) -> bool {
     matches!(span, Some(span) if span.is_zero())
+}
+
+const fn long(tags: &[&str]) -> bool {
+    let mut place = 0;
+    while place < tags.len() {
+        if tags[place].len() > READABLE {
+            return true;
+        }
+        place += 1;
+    }
+    false
 }
 
 const fn not_below(soft: Option<Duration>, hard: Option<Duration>) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::{RemoteValue, coder};
-use crate::invalidation::{PatternEviction, What};
+use crate::invalidation::{PatternEviction, What, bounded};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::policy::Held;
 use crate::strategy::{Once, Owned, Plan, Trace};
@@ -58,7 +58,7 @@ impl TenantPrefix {
     pub(crate) fn apply(&self, plan: &mut Plan) {
         plan.key = self.own(std::mem::take(&mut plan.key));
         plan.tags.begin();
-        plan.tags.text().literal(self.tag());
+        plan.tags.text().literal(&bounded(self.tag()));
     }
 }
 

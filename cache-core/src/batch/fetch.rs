@@ -53,7 +53,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
     pub fn push(&mut self, id: &I, mut key: KeyBuf, tags: Tags) {
         key.seal();
         self.target.judge(&key);
-        self.items.push(Item { key, tags });
+        self.items.push(Item { key, tags: tags.bounded() });
         self.ids.push(id.clone());
     }
 

@@ -1,7 +1,7 @@
 //! What ends entries.
 
 use super::Cache;
-use crate::invalidation::{Evictions, Invalidation, PatternEviction, What};
+use crate::invalidation::{Evictions, Invalidation, PatternEviction, What, bounded};
 use crate::key::KeyBuf;
 use crate::{Error, Pattern};
 
@@ -62,7 +62,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
-        self.inner.invalidate(What::Tag(tag.to_owned())).await.map(drop)
+        self.inner.invalidate(What::Tag(bounded(tag).into_owned())).await.map(drop)
     }
 
     /// [`evict_tag`](Self::evict_tag) for many. Once it is polled it holds for all, also if it is dropped.

@@ -35,7 +35,7 @@ impl Fetch {
     /// Tags of this call, beside the policy's.
     #[must_use]
     pub fn tags(mut self, tags: Tags) -> Self {
-        self.plan.tags = tags;
+        self.plan.tags = tags.bounded();
         self
     }
 

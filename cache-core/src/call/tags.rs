@@ -1,7 +1,7 @@
 //! The tags of one call.
 
-use crate::invalidation::Stamps;
-use crate::key::KeyBuf;
+use crate::invalidation::{Stamps, bounded};
+use crate::key::{KeyBuf, READABLE};
 
 /// The tags of one call beyond the policy's.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +29,26 @@ impl Tags {
 
     /// Adds tags that are written one below the other.
     pub(crate) fn add(&mut self, tags: &str) {
-        self.begin();
-        self.0.literal(tags);
+        for tag in tags.split('\n') {
+            self.begin();
+            self.0.literal(&bounded(tag));
+        }
+    }
+
+    /// The same, none of them longer than a tag may be.
+    pub(crate) fn bounded(self) -> Self {
+        // All of them together.
+        if self.0.len() <= READABLE { self } else { self.bounded_each() }
+    }
+
+    #[cold]
+    fn bounded_each(self) -> Self {
+        let mut tags = Self::new();
+        for tag in self.iter() {
+            tags.begin();
+            tags.text().literal(&bounded(tag));
+        }
+        tags
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {

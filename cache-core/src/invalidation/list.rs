@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::cache::Cache;
 use crate::call::{Call, IntoCache, Load, Target};
-use crate::invalidation::{Evict, Evictions, subject};
+use crate::invalidation::{Evict, Evictions, bounded, subject};
 use crate::key::KeyBuf;
 use crate::pattern::Pattern;
 use crate::registry;
@@ -108,7 +108,7 @@ impl Invalidation {
 
     /// All that carries the tag.
     pub fn tag(self, tag: impl Into<String>) -> Self {
-        self.with(What::Tag(tag.into()))
+        self.with(What::Tag(bounded(&tag.into()).into_owned()))
     }
 
     /// All reads of a model: of the functions with `#[cached(model = "..", op = "..")]` that name it.

@@ -14,7 +14,7 @@ use super::{KeyId, args, identity};
 use crate::Error;
 
 /// Keys above this are cut and closed with a hash of the whole.
-const READABLE: usize = 256;
+pub(crate) const READABLE: usize = 256;
 /// How much of a long key stays readable.
 pub(crate) const SEALED_HEAD: usize = 180;
 
@@ -258,6 +258,11 @@ impl KeyBuf {
         KeyId::of_bytes(&self.text)
     }
 
+    /// How many bytes were written.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
@@ -303,8 +308,8 @@ fn unwritten<T: ?Sized>(error: &args::Failed) {
     let name = type_name::<T>();
     if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
         tracing::error!(
-            "type" = name,
-            %error,
+            target: "larder::key",
+            { "type" = name, %error },
             "larder: an argument can't be part of a key, and its calls are never hits"
         );
     }

@@ -16,7 +16,7 @@ mod tenant;
 mod unordered;
 
 pub use buf::KeyBuf;
-pub(crate) use buf::SEALED_HEAD;
+pub(crate) use buf::{READABLE, SEALED_HEAD};
 pub use builder::KeyBuilder;
 pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
