@@ -53,6 +53,10 @@ mod p6_hits_in_an_outage;
 mod p6_wait_order;
 #[path = "support/process.rs"]
 mod process;
+#[path = "promises/p7_retry_log.rs"]
+mod p7_retry_log;
+#[path = "promises/p8_tag_length.rs"]
+mod p8_tag_length;
 #[path = "promises/tiers.rs"]
 mod tiers;
 #[path = "promises/yielding.rs"]

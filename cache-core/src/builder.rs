@@ -1,5 +1,6 @@
 //! Building a cache: what can't be is refused, with the field named.
 
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::clock::Clock;
 use crate::codec::{Codec, Compression, Wire};
 #[cfg(feature = "encryption")]
 use crate::codec::{Keys, Seal};
-use crate::hierarchy::{BreakerLimits, Bus, Remote};
+use crate::hierarchy::{BreakerLimits, Bus, Remote, RetryLog};
 use crate::invalidation::{Events, Fences};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
@@ -51,6 +52,7 @@ pub struct Builder {
     listener: Option<Box<dyn CacheListener>>,
     breaker: BreakerLimits,
     trusts: Duration,
+    retry_log: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -78,6 +80,7 @@ impl Builder {
             listener: None,
             breaker: BreakerLimits::default(),
             trusts: Duration::ZERO,
+            retry_log: None,
         }
     }
 
@@ -210,6 +213,25 @@ impl Builder {
         self
     }
 
+    /// A file for evictions that the remote tier missed, so that they outlive the process. Default: none, and then they
+    /// are lost if the process ends before the tier is back: other processes read the old values until these expire.
+    ///
+    /// An eviction is written to the file when an attempt has failed. A cache that is built with the file of a process that
+    /// has ended carries out what is pending there before it reads or writes the tier. The file holds keys, patterns and
+    /// tags, and no values. It has 4 MiB at most: where that is too little for what is pending, all of the namespace is
+    /// evicted in its place. Damaged lines are left out, with a warning.
+    ///
+    /// Every cache needs a file of its own; it is locked (by a file beside it, `.lock` at the end of its name) for as long
+    /// as the cache lives. Lines are not waited for until they are on the disk, except by [`close`](Cache::close): they
+    /// outlive the process, however that ends, but the last ones may be missing if the machine stops. An eviction that is
+    /// under way for the first time when the process is killed is in no file.
+    ///
+    /// Without a remote tier it does nothing.
+    pub fn retry_log(mut self, path: impl Into<PathBuf>) -> Self {
+        self.retry_log = Some(path.into());
+        self
+    }
+
     /// The clock that freshness is measured by. Default: the system's; in a test kit the kit's.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: Clock) -> Self {
@@ -234,7 +256,8 @@ impl Builder {
     /// [`Backend::store`].
     ///
     /// # Errors
-    /// [`Error::Config`], naming the field, or the backend's refusal of the subscription.
+    /// [`Error::Config`], naming the field (also if the [retry log](Self::retry_log) can't be used), or the backend's
+    /// refusal of the subscription.
     pub fn build(mut self) -> Result<Cache, Error> {
         self.check()?;
         let signals = Arc::new(Signals::new(self.name.as_deref(), self.listener.take()));
@@ -249,7 +272,12 @@ impl Builder {
                 .trusting(self.trusts)
                 .reading_at_most(self.wire.most())
         });
+        let log = self.retry_log.take().filter(|_| remote.is_some());
+        let log = log.map(|path| RetryLog::open(&path, &self.namespace)).transpose()?;
         let cache = self.assemble(memory, remote, signals, instance);
+        if let (Some(remote), Some((log, pending))) = (&cache.inner.remote, log) {
+            remote.with_retry_log(log, pending);
+        }
         if let Some(backend) = backend {
             namespaces::claim(&cache.inner, &*backend)?;
             cache.listen(&backend, instance)?;

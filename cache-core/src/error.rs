@@ -113,6 +113,15 @@ pub enum Error {
         /// How many there were in all.
         of: usize,
     },
+    /// [`Cache::close`](crate::Cache::close) could not carry out all pending evictions: other processes may read what
+    /// they are about from the remote tier until it expires.
+    #[error("{evictions} evictions are still pending: {error}")]
+    Pending {
+        /// How many.
+        evictions: usize,
+        /// Why the last attempt failed.
+        error: BackendError,
+    },
     /// No cache of this name was installed.
     #[error(
         "no cache is called `{name}`; install one with \

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Cache, Error, Expiry, MemoryBackend, Policy, transaction};
+use larder::{Cache, Clock, Error, Expiry, MemoryBackend, Policy, transaction};
 
 use crate::gated::At::Before;
 use crate::gated::Gated;
 use crate::management::tierings;
-use crate::origin::{soon, turns};
+use crate::origin::{pass, soon, turns};
 use crate::support::{Server, eventually};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -187,12 +187,36 @@ async fn an_end_that_owes_says_so() {
     cache.insert("k", 1u64).await.unwrap();
     gated.set_down(true);
     cache.remove("k").await.unwrap_err();
-    assert!(matches!(soon(cache.close()).await, Err(Error::Backend(_))));
+    cache.evict_pattern("x*").await.unwrap_err();
+    // It tries again for some seconds, and then says how many remain.
+    let closed = soon(cache.close()).await;
+    assert!(matches!(closed, Err(Error::Pending { evictions: 2, .. })), "{closed:?}");
+    assert!(closed.unwrap_err().to_string().starts_with("2 evictions are still pending: "));
     assert!(cache.is_closed());
     gated.set_down(false);
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
     soon(cache.close()).await.unwrap();
-    assert_eq!(gated.calls("remove"), 3, "carried out by the second one");
+    assert_eq!(cache.health().remote.unwrap().owed_evictions, 0);
+}
+
+#[tokio::test]
+async fn an_end_waits_for_the_tier_to_come_back() {
+    let clock = Clock::manual();
+    let gated = Gated::new();
+    let cache = gated.cache(&clock);
+    gated.set_down(true);
+    for key in 0..20 {
+        cache.remove(&format!("k:{key}")).await.unwrap_err();
+    }
+    let close = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.close().await }
+    });
+    pass(&clock, Duration::from_secs(3)).await;
+    assert!(!close.is_finished(), "it waits");
+    gated.set_down(false);
+    pass(&clock, Duration::from_secs(2)).await;
+    soon(close).await.unwrap().unwrap();
+    assert_eq!(cache.health().remote.unwrap().owed_evictions, 0);
 }
 
 #[tokio::test]

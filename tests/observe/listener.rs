@@ -157,7 +157,9 @@ async fn an_owed_eviction_that_opens_the_breaker_tells_it() {
     for _ in 0..3 {
         cache.remove("k").await.unwrap_err();
     }
-    assert_eq!(heard.take(), ["Remote { up: false }", "Breaker { open: true }"]);
+    let pending = "EvictionPending { pending: 1 }";
+    let told = ["Remote { up: false }", pending, pending, "Breaker { open: true }", pending];
+    assert_eq!(heard.take(), told);
 }
 
 #[tokio::test]

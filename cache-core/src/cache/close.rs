@@ -18,9 +18,10 @@ impl Cache {
     ///
     /// From the first poll on it is as if it were switched off for good: cached functions run their bodies each time, reads
     /// by key find nothing, nothing is stored, and evictions are carried out still. It hears no other
-    /// processes any more, and its schedules end. Then it waits, 5 seconds at most, for the loads, refreshes and writes that are
-    /// under way, carries out the evictions that it owes, and gives the memory tier's entries back. What is not done
-    /// by then stores nothing in memory any more.
+    /// processes any more, and its schedules end. Then it waits for the loads, refreshes and writes that are under way, carries
+    /// out the pending evictions, and gives the memory tier's entries back. While the remote tier is away it tries again. All
+    /// of that takes 5 seconds at most, and the time-out of the last operation. A load that is not done by then stores
+    /// nothing in memory any more.
     ///
     /// Twice is the same as once. If the future is dropped half-way, the cache is closed all the same. The backend stays
     /// as it is, since others may use it: `Redis` has a `close` of its own.
@@ -40,8 +41,8 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// Evictions that are owed could not be carried out: until they expire, other processes may read old values
-    /// from the remote tier.
+    /// [`Error::Pending`] says how many evictions could not be carried out: until they expire, other processes may read
+    /// old values from the remote tier. The attempts go on in the background for as long as the process lives.
     pub async fn close(&self) -> Result<(), Error> {
         let inner = &self.inner;
         inner.switch.close();
@@ -55,11 +56,18 @@ impl Cache {
             inner.clock.sleep(PAUSE).await;
         }
         let settled = match &inner.remote {
-            Some(remote) => remote.settle_owed().await,
+            Some(remote) => remote.settle_until(until).await,
             None => Ok(()),
         };
+        if let Some(remote) = &inner.remote {
+            remote.flush_retry_log();
+        }
         drop(inner.forget_matching(&Pattern::new("*"), Reach::Loads, Cause::Cleared));
-        Ok(settled?)
+        let pending = inner.remote.as_ref().map_or(0, |remote| remote.owed_evictions());
+        match settled {
+            Err(error) if pending > 0 => Err(Error::Pending { evictions: pending, error }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether [`close`](Self::close) was called.

@@ -6,6 +6,7 @@ mod health;
 mod lease;
 mod owed;
 mod remote;
+mod retry_log;
 mod settler;
 mod state;
 
@@ -14,3 +15,4 @@ pub(crate) use bus::Bus;
 pub(crate) use lease::{Ask, Lease, Leased};
 pub(crate) use owed::{Trying, Undone};
 pub(crate) use remote::{Arrived, Found, Remote, Writing};
+pub(crate) use retry_log::RetryLog;

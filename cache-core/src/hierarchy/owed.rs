@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::retry_log::RetryLog;
 use super::settler::Settler;
 use crate::Pattern;
 use crate::invalidation::Killed;
@@ -73,6 +74,8 @@ struct List {
     changes: u64,
     /// When it was last tried, what is left was owed to a part of the store that is away.
     parted: bool,
+    /// Where it is written down, so that it outlives the process.
+    log: Option<RetryLog>,
 }
 
 /// An eviction that is being tried; if it is dropped unsettled, it is owed.
@@ -93,6 +96,22 @@ impl Owed {
     /// A list that `settler` works off.
     pub(super) fn settled_by(settler: Settler) -> Self {
         Self { list: Mutex::default(), settler }
+    }
+
+    /// Writes down what is owed, which begins with what was `pending` when the log was last written.
+    pub(super) fn logged(&self, log: RetryLog, pending: Vec<Undone>) {
+        let mut list = self.list();
+        pending
+            .into_iter()
+            .for_each(|undone| list.push(Debt { undone, writers: Vec::new() }, false));
+        list.log = Some(log);
+    }
+
+    /// Waits until the disk has what was written down.
+    pub(super) fn flush(&self) {
+        if let Some(log) = &mut self.list().log {
+            log.flush();
+        }
     }
 
     /// Starts the background task, if something is owed.
@@ -197,8 +216,12 @@ impl List {
         self.keys.contains_key(key) || self.taken_keys.contains(key)
     }
 
-    fn push(&mut self, Debt { undone, mut writers }: Debt) {
+    /// `new`: it was not on the list before, so the log does not have it.
+    fn push(&mut self, Debt { undone, mut writers }: Debt, new: bool) {
         self.changes += 1;
+        if let Some(log) = self.log.as_mut().filter(|_| new) {
+            log.add(&undone);
+        }
         match undone {
             Undone::Keys(keys) => {
                 // Any of them may be the one that a writer is about: it is waited for once.
@@ -217,7 +240,27 @@ impl List {
             self.keys.clear();
             self.wide.clear();
             self.wide.push(Debt { undone: Undone::Space, writers: Vec::new() });
+            self.rewrite_log();
+        } else if self.log.as_ref().is_some_and(RetryLog::is_long) {
+            self.rewrite_log();
         }
+    }
+
+    fn rewrite_log(&mut self) {
+        let Some(mut log) = self.log.take() else { return };
+        let keys = self.keys.keys().chain(&self.taken_keys).cloned().collect::<Vec<_>>();
+        let keys = keys.chunks(TOGETHER).map(|keys| Undone::Keys(keys.to_vec()));
+        let wide = self.wide.iter().map(|debt| &debt.undone).chain(&self.taken_wide).cloned();
+        let pending: Vec<Undone> = keys.chain(wide).collect();
+        log.replace(&pending);
+        self.log = Some(log);
+    }
+
+    fn owes_nothing(&self) -> bool {
+        self.keys.is_empty()
+            && self.wide.is_empty()
+            && self.taken_keys.is_empty()
+            && self.taken_wide.is_empty()
     }
 
     /// What was taken is done, or on the list again.
@@ -235,6 +278,11 @@ impl List {
                     self.taken_wide.swap_remove(place);
                 }
             }
+        }
+        if self.owes_nothing()
+            && let Some(log) = &mut self.log
+        {
+            log.clear();
         }
     }
 }
@@ -279,7 +327,7 @@ impl Trying<'_> {
         let mut list = self.owed.list();
         // In one step: nobody sees it neither tried nor owed.
         if owed {
-            list.push(debt);
+            list.push(debt, matches!(self.taken, Taken::Nothing));
         }
         list.give_back(&self.taken);
     }

@@ -83,6 +83,12 @@ pub enum Signal<'a> {
         /// Whether it is left alone.
         open: bool,
     },
+    /// The remote tier could not carry out an eviction, that of `#[cache_evict]` and `#[cache_put]` included. It is
+    /// pending: it is tried again in the background, and before the tier is read.
+    EvictionPending {
+        /// How many are pending, this one included.
+        pending: usize,
+    },
     /// Other processes' evictions arrive from now on, or do not.
     Bus {
         /// Whether they do.
@@ -152,6 +158,7 @@ pub(crate) struct Signals {
 pub(crate) enum Change {
     Remote { up: bool },
     Breaker { open: bool },
+    Pending { evictions: usize },
 }
 
 impl fmt::Debug for Signals {
@@ -169,13 +176,14 @@ impl Signals {
 
     /// Whether somebody listens: else keys need not be kept to be told.
     pub(crate) fn is_heard(&self) -> bool {
-        self.listener.is_some() || tracing::enabled!(tracing::Level::TRACE)
+        self.listener.is_some()
+            || tracing::enabled!(target: "larder::memory", tracing::Level::TRACE)
     }
 
     pub(crate) fn tell(&self, signal: &Signal<'_>) {
         let Some(listener) = &self.listener else { return };
         if catch_unwind(AssertUnwindSafe(|| listener.on_signal(signal))).is_err() {
-            tracing::error!(cache = self.cache, "larder: the listener panicked");
+            tracing::error!(target: "larder::listener", cache = self.cache, "larder: the listener panicked");
         }
     }
 
@@ -192,7 +200,7 @@ impl Signals {
         if self.is_heard() {
             for key in keys {
                 let (cache, why) = (&*self.cache, cause.name());
-                tracing::trace!(cache, key, cause = why, "larder: an entry left memory");
+                tracing::trace!(target: "larder::memory", cache, key, cause = why, "larder: an entry left memory");
                 self.tell(&Signal::Removed { key, cause });
             }
         }
@@ -221,14 +229,18 @@ impl Signals {
         match change {
             // Told as a change of the tier's state: that is where an operator looks, and one line is enough.
             Change::Remote { .. } => {}
+            Change::Pending { evictions } => {
+                tracing::debug!(target: "larder::eviction", cache, evictions, "larder: an eviction is pending");
+            }
             Change::Breaker { open: true } => {
                 tracing::debug!(
+                    target: "larder::health",
                     cache,
                     "larder: the remote tier is left alone after repeated failures"
                 );
             }
             Change::Breaker { open: false } => {
-                tracing::debug!(cache, "larder: the remote tier is used again");
+                tracing::debug!(target: "larder::health", cache, "larder: the remote tier is used again");
             }
         }
         if self.listener.is_some() {
@@ -246,6 +258,7 @@ impl Signals {
             self.tell(&match change {
                 Change::Remote { up } => Signal::Remote { up },
                 Change::Breaker { open } => Signal::Breaker { open },
+                Change::Pending { evictions } => Signal::EvictionPending { pending: evictions },
             });
         }
     }

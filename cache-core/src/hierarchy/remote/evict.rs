@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::hierarchy::bus::Message;
 use crate::hierarchy::owed::{Trying, Undone};
 use crate::invalidation::{Killed, Teller};
+use crate::observe::Change;
 use crate::{BackendError, Pattern};
 
 /// What several failures say of the tier: one that is not of a part of it, if there is any.
@@ -40,9 +41,16 @@ impl Remote {
         teller: &mut Teller<'_>,
     ) -> Result<u64, BackendError> {
         let mut trying = self.owed.trying(undone, writers.into_iter().collect());
-        let done = self.try_now(&mut trying, teller).await?;
-        trying.settled();
-        Ok(done)
+        let done = self.try_now(&mut trying, teller).await;
+        match done {
+            Ok(_) => trying.settled(),
+            Err(_) => {
+                drop(trying);
+                self.signals.note(Change::Pending { evictions: self.owed.len() });
+                self.signals.tell_changes();
+            }
+        }
+        done
     }
 
     /// As [`evict`](Self::evict), but does `instead`. If that fails, or nobody waits for its end, it is the
@@ -72,7 +80,7 @@ impl Remote {
             Err(error) if !error.is_of_a_part() => return Err(error),
             Err(error) => {
                 let cache = &*self.signals.cache;
-                tracing::info!(cache, %error, "larder: what was cleared is dead, but a part of it is still stored");
+                tracing::info!(target: "larder::eviction", cache, %error, "larder: what was cleared is dead, but a part of it is still stored");
             }
             Ok(_) => {}
         }

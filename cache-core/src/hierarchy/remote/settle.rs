@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{PATIENCE, Remote};
 use crate::clock::Timestamp;
-use crate::hierarchy::owed::{Concern, Owed, Trying};
+use crate::hierarchy::owed::{Concern, Owed, Trying, Undone};
+use crate::hierarchy::retry_log::RetryLog;
 use crate::hierarchy::settler::PAUSE;
 use crate::invalidation::Teller;
 use crate::{BackendError, BackendErrorKind};
@@ -28,6 +29,20 @@ impl Remote {
         let settled = self.settled(Concern::Everything).await;
         self.signals.tell_changes();
         settled
+    }
+
+    /// Carries out what is owed; where that fails, again and again until `until`.
+    pub(crate) async fn settle_until(
+        self: &Arc<Self>,
+        until: Timestamp,
+    ) -> Result<(), BackendError> {
+        loop {
+            let settled = self.settle_owed().await;
+            if settled.is_ok() || self.owed.is_empty() || self.clock.now() >= until {
+                return settled;
+            }
+            self.clock.sleep_until(self.next_attempt().min(until)).await;
+        }
     }
 
     /// Tries what is owed; an error if an operation may still meet it.
@@ -123,7 +138,7 @@ impl Remote {
         self.owed.set_parted(outcome.as_ref().is_err_and(BackendError::is_of_a_part));
         if done > 0 {
             let cache = &*self.signals.cache;
-            tracing::info!(cache, evictions = done, "larder: evictions that were owed are done");
+            tracing::info!(target: "larder::eviction", cache, evictions = done, "larder: evictions that were owed are done");
         }
         outcome
     }
@@ -162,6 +177,17 @@ impl Remote {
         } else {
             self.owed.wake_prober();
         }
+    }
+
+    /// Writes pending evictions down in `log`, which says what was `pending` when the last process ended.
+    pub(crate) fn with_retry_log(&self, log: RetryLog, pending: Vec<Undone>) {
+        self.owed.logged(log, pending);
+        self.owed.wake_settler();
+    }
+
+    /// Waits until the disk has what the retry log says.
+    pub(crate) fn flush_retry_log(&self) {
+        self.owed.flush();
     }
 
     pub(crate) fn owed_evictions(&self) -> usize {

@@ -76,7 +76,7 @@ impl Remote {
         if let Some(keep) = keep.filter(|_| !seen.is_empty())
             && let Err(error) = self.backend.prolong(&seen, keep).await
         {
-            tracing::debug!(%error, "larder: generations were not prolonged");
+            tracing::debug!(target: "larder::remote",%error, "larder: generations were not prolonged");
         }
     }
 
