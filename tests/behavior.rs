@@ -76,6 +76,8 @@ mod off_switch;
 mod origin;
 #[path = "behavior/outage.rs"]
 mod outage;
+#[path = "behavior/outage_logs.rs"]
+mod outage_logs;
 #[path = "behavior/owed_evictions.rs"]
 mod owed_evictions;
 #[path = "behavior/pattern_progress.rs"]

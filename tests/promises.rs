@@ -51,12 +51,12 @@ mod p5_nobody_stranded;
 mod p6_hits_in_an_outage;
 #[path = "promises/p6_wait_order.rs"]
 mod p6_wait_order;
-#[path = "support/process.rs"]
-mod process;
 #[path = "promises/p7_retry_log.rs"]
 mod p7_retry_log;
 #[path = "promises/p8_tag_length.rs"]
 mod p8_tag_length;
+#[path = "support/process.rs"]
+mod process;
 #[path = "promises/tiers.rs"]
 mod tiers;
 #[path = "promises/yielding.rs"]

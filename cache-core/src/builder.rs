@@ -273,7 +273,7 @@ impl Builder {
                 .reading_at_most(self.wire.most())
         });
         let log = self.retry_log.take().filter(|_| remote.is_some());
-        let log = log.map(|path| RetryLog::open(&path, &self.namespace)).transpose()?;
+        let log = log.map(|path| RetryLog::open(&path, &namespace)).transpose()?;
         let cache = self.assemble(memory, remote, signals, instance);
         if let (Some(remote), Some((log, pending))) = (&cache.inner.remote, log) {
             remote.with_retry_log(log, pending);

@@ -57,7 +57,7 @@ pub(crate) fn complain(consequence: &'static str, error: &Error) {
         return;
     }
     if tracing::dispatcher::has_been_set() {
-        tracing::error!(%error, "larder: {consequence}");
+        tracing::error!(target: "larder::config", %error, "larder: {consequence}");
     } else {
         eprintln!("larder: {consequence}: {error}");
     }

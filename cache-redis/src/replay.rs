@@ -123,11 +123,11 @@ impl Replaying {
                 // What only a part of the store has that is away is not to be had from anybody else, either.
                 Err(error) if !error.is_of_a_part() => {
                     failures += 1;
-                    tracing::debug!(%error, failures, "redis: evictions are not yet made again");
+                    tracing::debug!(target: "larder::redis", %error, failures, "redis: evictions are not yet made again");
                 }
                 _ => {
                     takeovers.replayed(count);
-                    tracing::debug!(evictions = made_again, "redis: evictions made again");
+                    tracing::debug!(target: "larder::redis", evictions = made_again, "redis: evictions made again");
                     return;
                 }
             }

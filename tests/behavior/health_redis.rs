@@ -120,8 +120,8 @@ async fn a_redis_that_was_never_there() {
     let redis = Redis::lazy(format!("redis://127.0.0.1:{}", free_port())).unwrap();
     assert_eq!(redis.state().nodes[0].link, NodeLink::Idle);
     let cache = Cache::builder().namespace("never").remote(redis).build().unwrap();
-    // Nothing has been asked of it.
-    assert_eq!(remote(&cache.health()).status, Status::Up);
+    // It has never answered.
+    assert_eq!(remote(&cache.health()).status, Status::Degraded);
     assert_eq!(cache.health().memory.unwrap().status, Status::Degraded, "no bus");
     let health = cache.check(SECOND).await;
     assert_eq!(remote(&health).status, Status::Down, "{health}");

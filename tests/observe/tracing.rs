@@ -146,7 +146,7 @@ async fn what_goes_everywhere_holds_no_keys_and_no_values() {
         (Level::DEBUG, "left alone after repeated failures"),
         (Level::DEBUG, "is used again"),
         (Level::INFO, "evictions that were owed are done"),
-        (Level::WARN, "a loaded value was not stored remotely"),
+        (Level::DEBUG, "a loaded value was not stored remotely"),
         (Level::ERROR, "the listener panicked"),
         (Level::DEBUG, "are no value of this type"),
         (Level::DEBUG, "a load failed"),

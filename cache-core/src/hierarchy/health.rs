@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::remote::Remote;
 use super::state::Told;
-use crate::backend::BackendState;
+use crate::backend::{BackendState, NodeLink};
 use crate::cache::Inner;
 use crate::observe::{BreakerHealth, Moment, RemoteHealth, Status};
 use crate::{BackendError, BackendErrorKind};
@@ -44,7 +44,10 @@ impl Remote {
     fn judge(&self, servers: &BackendState, now: Moment) {
         let down = || !self.breaker().is_closed() || servers.is_down();
         let wrong = || servers.down().next().is_some() || self.owed_evictions() > 0;
-        self.record().judge(now, down, wrong);
+        if servers.nodes.iter().any(|node| node.link == NodeLink::Up) {
+            self.record().reach();
+        }
+        self.record().judge(now, down, wrong, || self.owed_evictions());
     }
 
     /// What is known now, without asking the store.

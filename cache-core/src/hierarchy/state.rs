@@ -17,6 +17,14 @@ const QUIET: Duration = Duration::from_secs(5);
 /// While the tier is in trouble, successes make no closer look more often than this.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What a change of the remote tier's state tells of the outage.
+struct Counts {
+    /// How many operations failed since it was last up.
+    failures: u64,
+    /// How many evictions are still to be carried out.
+    pending: usize,
+}
+
 /// What changes.
 #[derive(Clone, Copy, Debug)]
 enum Part {
@@ -35,6 +43,8 @@ pub(super) struct Record {
     troubled: AtomicBool,
     /// Successes before this moment say nothing new.
     look_at: AtomicU64,
+    /// Whether the tier has answered, in any way: until then nobody knows whether it is there.
+    reached: AtomicBool,
     known: Mutex<Known>,
 }
 
@@ -57,6 +67,10 @@ pub(super) struct Told {
 struct Known {
     status: Status,
     since: Moment,
+    /// Whether the tier counts as reached.
+    reached: bool,
+    /// How many operations failed since it was last up.
+    failures: u64,
     last_error: Option<(BackendErrorKind, String, Moment)>,
     supported: bool,
     linked: bool,
@@ -69,8 +83,10 @@ impl Record {
     pub(super) fn new(namespace: &str, backend: &str, clock: Clock) -> Self {
         let now = Moment::now(&clock);
         let known = Known {
-            status: Status::Up,
+            status: Status::Degraded,
             since: now,
+            reached: false,
+            failures: 0,
             last_error: None,
             supported: true,
             linked: false,
@@ -82,8 +98,9 @@ impl Record {
             namespace: namespace.to_owned(),
             backend: backend.to_owned(),
             fails: AtomicBool::new(false),
-            troubled: AtomicBool::new(false),
+            troubled: AtomicBool::new(true),
             look_at: AtomicU64::new(0),
+            reached: AtomicBool::new(false),
             known: Mutex::new(known),
         }
     }
@@ -97,6 +114,7 @@ impl Record {
         let (kind, message) = LastError::of(error);
         let mut known = self.known();
         known.last_error = Some((kind, message, Moment::now(&self.clock)));
+        known.failures += 1;
         self.fails.store(true, Ordering::Relaxed);
         self.troubled.store(true, Ordering::Relaxed);
         known.status
@@ -116,19 +134,34 @@ impl Record {
         if !self.troubled.load(Ordering::Relaxed) {
             return false;
         }
+        self.reach();
         self.fails.store(false, Ordering::Relaxed);
         self.clock.now().millis() >= self.look_at.load(Ordering::Relaxed)
     }
 
-    /// Notes how the tier is, given whether it is out of order, and whether something is wrong about it.
-    pub(super) fn judge(&self, now: Moment, down: impl Fn() -> bool, wrong: impl Fn() -> bool) {
+    /// The tier has answered.
+    pub(super) fn reach(&self) {
+        self.reached.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes how the tier is, given whether it is out of order, whether something is wrong about it, and how many evictions
+    /// are pending.
+    pub(super) fn judge(
+        &self,
+        now: Moment,
+        down: impl Fn() -> bool,
+        wrong: impl Fn() -> bool,
+        pending: impl Fn() -> usize,
+    ) {
         // Under the lock: an operation that fails meanwhile is seen here, or sees what is noted here.
         let mut known = self.known();
         let failed_at = known.last_error.as_ref().map(|(_, _, at)| at.at.after(QUIET));
         let restless = failed_at.is_some_and(|quiet_from| now.at < quiet_from);
+        let reached = self.reached.load(Ordering::Relaxed);
+        let first = reached && !std::mem::replace(&mut known.reached, reached);
         let status = if down() {
             Status::Down
-        } else if restless || self.fails.load(Ordering::Relaxed) || wrong() {
+        } else if !reached || restless || self.fails.load(Ordering::Relaxed) || wrong() {
             Status::Degraded
         } else {
             Status::Up
@@ -146,8 +179,18 @@ impl Record {
         }
         known.since = now;
         let reason = known.last_error.as_ref().map(|(_, message, _)| message.clone());
+        let failures = match status {
+            Status::Up => std::mem::take(&mut known.failures),
+            _ => known.failures,
+        };
         drop(known);
-        self.changed(Part::Remote, before, status, reason.as_deref());
+        if first && failures == 0 {
+            let Self { namespace, backend, .. } = self;
+            tracing::debug!(target: "larder::health", %namespace, %backend, "larder: the remote tier is reached");
+            return;
+        }
+        let counts = Counts { failures, pending: pending() };
+        self.changed(Part::Remote, before, status, reason.as_deref(), Some(counts));
     }
 
     /// What is known.
@@ -186,10 +229,10 @@ impl Record {
         match self.note_link(up) {
             None => {}
             Some(News::First) => {
-                tracing::debug!(namespace = %self.namespace, "larder: the bus is connected");
+                tracing::debug!(target: "larder::health", namespace = %self.namespace, "larder: the bus is connected");
             }
-            Some(News::Lost) => self.changed(Part::Bus, Status::Up, Status::Down, None),
-            Some(News::Back) => self.changed(Part::Bus, Status::Down, Status::Up, None),
+            Some(News::Lost) => self.changed(Part::Bus, Status::Up, Status::Down, None, None),
+            Some(News::Back) => self.changed(Part::Bus, Status::Down, Status::Up, None, None),
         }
     }
 
@@ -198,6 +241,9 @@ impl Record {
         let mut known = self.known();
         if std::mem::replace(&mut known.linked, up) == up {
             return None;
+        }
+        if up {
+            self.reach();
         }
         known.linked_since = Moment::now(&self.clock);
         let first = up && !std::mem::replace(&mut known.was_linked, true);
@@ -208,19 +254,35 @@ impl Record {
         })
     }
 
-    /// Whom every change of a status is told to; no lock is held.
-    fn changed(&self, part: Part, before: Status, after: Status, reason: Option<&str>) {
+    /// Whom every change of a status is told to; no lock is held. What there is not is no field.
+    fn changed(
+        &self,
+        part: Part,
+        before: Status,
+        after: Status,
+        reason: Option<&str>,
+        counts: Option<Counts>,
+    ) {
         let part = match part {
             Part::Remote => "remote",
             Part::Bus => "bus",
         };
         let Self { namespace, backend, .. } = self;
+        let failures = counts.as_ref().map(|counts| counts.failures);
+        let pending_evictions = counts.map(|counts| counts.pending as u64);
         // A level is no value at run time, so that the two differ in nothing else.
         if after > before {
-            let reason = reason.unwrap_or_default();
-            tracing::warn!(%namespace, %backend, part, %before, %after, reason, "larder: a tier's state changed");
+            tracing::warn!(
+                target: "larder::health",
+                %namespace, %backend, part, %before, %after, reason, failures, pending_evictions,
+                "larder: a tier's state changed"
+            );
         } else {
-            tracing::info!(%namespace, %backend, part, %before, %after, "larder: a tier's state changed");
+            tracing::info!(
+                target: "larder::health",
+                %namespace, %backend, part, %before, %after, failures, pending_evictions,
+                "larder: a tier's state changed"
+            );
         }
     }
 }

@@ -108,7 +108,7 @@ impl Inner {
         teller: &mut Teller<'_>,
     ) -> Result<u64, Error> {
         let cache = &*self.signals.cache;
-        tracing::debug!(cache, ?what, "larder: an eviction");
+        tracing::debug!(target: "larder::eviction", cache, ?what, "larder: an eviction");
         match what {
             What::Key(key) => self.evict_keys(std::slice::from_ref(key)).await,
             What::Pattern(pattern) => self.evict_matching(pattern, teller).await,

@@ -8,10 +8,10 @@ use std::any::type_name;
 
 use crate::Error;
 use crate::cache::Cache;
-use crate::error::Discreet;
 use crate::invalidation::list::Place;
 use crate::invalidation::{EvictTarget, Invalidation, What};
 use crate::key::{KeyBuf, Written};
+use crate::observe::log_failure;
 use crate::strategy::start_now;
 
 /// What a mutator makes old. Made by `#[cache_evict]`.
@@ -173,7 +173,7 @@ async fn evict(place: &Place, home: Option<&Cache>, what: What) -> Result<(), Er
 
 pub(crate) fn report(result: &Result<(), Error>) {
     if let Err(error) = result {
-        tracing::warn!(error = %Discreet(error), "larder: an eviction was not carried out everywhere");
+        log_failure("an eviction was not carried out everywhere", error);
     }
 }
 

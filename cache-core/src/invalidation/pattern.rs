@@ -131,6 +131,7 @@ impl Teller<'_> {
         if catch_unwind(AssertUnwindSafe(|| told(&progress))).is_err() {
             self.told = None;
             tracing::error!(
+                target: "larder::eviction",
                 "larder: a callback panicked that is told of an eviction, which goes on"
             );
         }

@@ -22,6 +22,7 @@ impl Inner {
         }
         let cache = &*self.signals.cache;
         tracing::warn!(
+            target: "larder::eviction",
             cache,
             tag,
             "larder: a tag is evicted that no function or entry of this process has declared: check its spelling"

@@ -3,8 +3,8 @@
 use crate::Error;
 use crate::backend::BoxFuture;
 use crate::call::{Call, Load, Put};
-use crate::error::Discreet;
 use crate::invalidation::{EvictTarget, Evictions};
+use crate::observe::log_failure;
 use crate::strategy::start_now;
 use crate::value::{CacheValue, Holds, Shape};
 
@@ -117,7 +117,7 @@ async fn finish(writing: Writing, otherwise: Evictions) {
     match writing.await {
         Ok(()) => otherwise.disarm(),
         Err(error) => {
-            tracing::warn!(error = %Discreet(&error), "larder: a value was not written through everywhere");
+            log_failure("a value was not written through everywhere", &error);
             otherwise.run().await;
         }
     }

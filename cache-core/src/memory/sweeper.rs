@@ -48,7 +48,9 @@ pub(super) fn list(cache: Weak<dyn Sweep>, every: Duration) {
     match std::thread::Builder::new().name("larder-sweeper".to_owned()).spawn(run) {
         Ok(_) => sweeper.running = true,
         // The next cache tries again. Without it dead entries wait for their place to be needed.
-        Err(error) => tracing::warn!(%error, "larder: no thread to reclaim expired entries"),
+        Err(error) => {
+            tracing::warn!(target: "larder::memory", %error, "larder: no thread to reclaim expired entries")
+        }
     }
 }
 
@@ -85,6 +87,6 @@ fn sweep(cache: Weak<dyn Sweep>) {
         }
     }));
     if swept.is_err() {
-        tracing::error!("larder: a value panicked while it was reclaimed");
+        tracing::error!(target: "larder::memory", "larder: a value panicked while it was reclaimed");
     }
 }

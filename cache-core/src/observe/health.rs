@@ -77,8 +77,7 @@ pub struct RemoteHealth {
     /// What it is: `redis`.
     pub backend: String,
     /// `Down` while the breaker is not closed, or no server can be reached. `Degraded` from a failed operation until one
-    /// succeeded and none failed for five seconds, while a part of several servers can't be reached, and
-    /// while evictions are owed. Otherwise `Up`, also as long as nothing was asked of it.
+    /// succeeded and none failed for five seconds, while a part of several servers can't be reached, while evictions are owed, and until the tier has answered for the first time: an operation, or its bus. Otherwise `Up`.
     pub status: Status,
     /// Since when.
     #[serde(flatten)]

@@ -63,7 +63,7 @@ impl Inner {
     pub(crate) fn load_failed(&self, plan: &Plan) {
         self.counters.of(plan.site).load_failures();
         let (cache, key) = (&*self.signals.cache, plan.key.as_str());
-        tracing::debug!(cache, key, "larder: a load failed");
+        tracing::debug!(target: "larder::load", cache, key, "larder: a load failed");
         self.signals.tell(&Signal::LoadFailed { key, function: plan.function() });
     }
 }

@@ -9,11 +9,13 @@
 //! | `report` | what users ask a cache for |
 //! | `table` | statistics as text |
 //! | `signal` | what left memory, and changes of state |
+//! | `failure` | what failed for one operation, in the log |
 //! | `load` | one load: its span, its time, its failure |
 //! | `metrics` | the statistics through the `metrics` facade |
 //! | `health`, `monitor` | how the cache is; checks with thresholds |
 
 mod counters;
+mod failure;
 mod functions;
 mod health;
 mod histogram;
@@ -27,6 +29,7 @@ mod stats;
 mod table;
 
 pub(crate) use counters::{Counters, Tally};
+pub(crate) use failure::log_failure;
 use functions::Functions;
 pub(crate) use health::Moment;
 pub use health::{

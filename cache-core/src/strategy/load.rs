@@ -11,9 +11,9 @@ use super::job::{Job, Keep, loaded};
 use super::lookup::{Found, promote};
 use super::store::Fill;
 use crate::entry::{Freshness, Stored};
-use crate::error::Discreet;
 use crate::hierarchy::{Ask, Lease, Leased};
 use crate::invalidation::Ticket;
+use crate::observe::log_failure;
 use crate::policy::{PLAIN, Stampede};
 use crate::value::{CacheValue, Shape, SharedFailure};
 use crate::{Cached, Error, Source};
@@ -335,7 +335,7 @@ where
         drop(ticket);
         let key = std::slice::from_ref(&self.plan.key);
         if older && let Err(error) = inner.evict_keys(key).await {
-            tracing::warn!(error = %Discreet(&error), "larder: an older value was not evicted everywhere");
+            log_failure("an older value was not evicted everywhere", &error);
         }
     }
 }

@@ -294,6 +294,7 @@ impl Inner {
         }
         let (cache, key) = (&*self.signals.cache, plan.key.as_str());
         tracing::debug!(
+            target: "larder::remote",
             cache,
             key,
             ?foreign,

@@ -30,7 +30,7 @@ fn spawn_boxed(work: BoxFuture<'static, ()>) {
     }
     let thread = std::thread::Builder::new().name("larder".into());
     if let Err(error) = thread.spawn(|| pollster::block_on(work)) {
-        tracing::error!(%error, "larder: background work was not started");
+        tracing::error!(target: "larder::task", %error, "larder: background work was not started");
     }
 }
 

@@ -8,11 +8,11 @@ use crate::BackendError;
 use crate::cache::Inner;
 use crate::codec::Coder;
 use crate::entry::{Lifetime, Stored};
-use crate::error::Discreet;
 use crate::hierarchy::{Lease, Remote, Trying, Undone, Writing};
 use crate::invalidation::{Committed, Overtaken, Reach, Ticket};
 use crate::key::KeyId;
 use crate::observe::Cause;
+use crate::observe::log_failure;
 use crate::registry::world::{self, carried};
 use crate::site::Site;
 
@@ -63,7 +63,7 @@ impl Inner {
                     && fill.codec().is_some()
                     && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
                 {
-                    tracing::warn!(error = %Discreet(&error), "larder: an older value was not evicted everywhere");
+                    log_failure("an older value was not evicted everywhere", &error);
                 }
                 return;
             }
@@ -75,9 +75,7 @@ impl Inner {
         match written {
             // Said already, once for each type.
             Ok(()) | Err(crate::Error::Encode { .. }) => {}
-            Err(error) => {
-                tracing::warn!(error = %Discreet(&error), "larder: a loaded value was not stored remotely");
-            }
+            Err(error) => log_failure("a loaded value was not stored remotely", &error),
         }
     }
 
@@ -240,6 +238,7 @@ impl Inner {
     fn unencodable(&self, site: Option<&'static Site>, key: &str, message: String) -> crate::Error {
         self.counters.of(site).refused();
         tracing::debug!(
+            target: "larder::remote",
             cache = self.signals.cache,
             key,
             "larder: a value can't be encoded: not stored"
@@ -250,7 +249,7 @@ impl Inner {
     /// What was loaded is not stored: an eviction came.
     pub(crate) fn fenced(&self, site: Option<&'static Site>, key: &str) {
         self.counters.of(site).fenced();
-        tracing::debug!(cache = self.signals.cache, key, "larder: an eviction came: not stored");
+        tracing::debug!(target: "larder::remote", cache = self.signals.cache, key, "larder: an eviction came: not stored");
     }
 
     /// The store has not taken what was loaded, or may not have: memory does not keep it either.

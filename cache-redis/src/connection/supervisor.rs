@@ -272,8 +272,12 @@ impl Shared {
         let address = &self.endpoint.address;
         match count {
             0 => {}
-            1 => tracing::warn!(%address, "redis is a replica, and takes no writes"),
-            count => tracing::debug!(%address, count, "redis is still a replica"),
+            1 => {
+                tracing::warn!(target: "larder::redis", %address, "redis is a replica, and takes no writes")
+            }
+            count => {
+                tracing::debug!(target: "larder::redis", %address, count, "redis is still a replica")
+            }
         }
     }
 
@@ -286,7 +290,7 @@ impl Shared {
             current
         });
         if discarded {
-            tracing::warn!(address = %self.endpoint.address, why, "redis connection lost");
+            tracing::warn!(target: "larder::redis", address = %self.endpoint.address, why, "redis connection lost");
         }
     }
 }
@@ -373,16 +377,16 @@ impl Attempt {
             };
             *phase = match outcome {
                 Ok(opened) => {
-                    tracing::debug!(%address, "connected to redis");
+                    tracing::debug!(target: "larder::redis", %address, "connected to redis");
                     Phase::Ready(self.take_on(opened))
                 }
                 Err(fault) => {
                     let failures = failed.saturating_add(1);
                     let pause = backoff(failures, self.shared.source.longest_backoff());
                     if failures == 1 {
-                        tracing::warn!(%address, fault = fault.message(), "redis is away");
+                        tracing::warn!(target: "larder::redis", %address, fault = fault.message(), "redis is away");
                     } else {
-                        tracing::debug!(%address, failures, "redis is still away");
+                        tracing::debug!(target: "larder::redis", %address, failures, "redis is still away");
                     }
                     Phase::Failed { until: Instant::now() + pause, failures, fault }
                 }

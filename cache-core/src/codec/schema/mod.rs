@@ -100,6 +100,7 @@ pub(super) fn misread<V: 'static>(codec: Codec) {
     if is_news::<V>(codec, |said| &mut said.misread) {
         let name = type_name::<V>();
         tracing::warn!(
+            target: "larder::codec",
             "larder: an entry of `{name}` could not be read back by {codec:?}; if it never can, \
              choose another codec (`Builder::codec`), or `#[cached(local)]`"
         );
@@ -111,6 +112,7 @@ pub(super) fn falls_back<V: 'static>(preferred: Codec, why: &Refused, codec: Cod
     if is_news::<V>(preferred, |said| &mut said.falls_back) {
         let (name, why) = (type_name::<V>(), why.discreet());
         tracing::warn!(
+            target: "larder::codec",
             "larder: {preferred:?} can't represent a value of `{name}` ({why}): such values are written as {codec:?}"
         );
     }
@@ -123,6 +125,7 @@ pub(super) fn refused<V: 'static>(preferred: Codec, refusals: &[(Codec, Refused)
         let reasons = refusals.iter().map(|(codec, why)| format!("{codec:?}: {}", why.discreet()));
         let reasons: Vec<String> = reasons.collect();
         tracing::warn!(
+            target: "larder::codec",
             "larder: a value of `{name}` can't be stored in the remote tier ({}); change the type, or use \
              `#[cached(local)]`",
             reasons.join("; ")

@@ -39,8 +39,12 @@ impl Rounds {
             if let Some(alert) = watch.turn(finding, &facts) {
                 let (namespace, threshold) = (&*alert.health.namespace, alert.threshold);
                 match alert.state {
-                    AlertState::Raised => tracing::warn!(namespace, threshold, "larder: {alert}"),
-                    AlertState::Cleared => tracing::info!(namespace, threshold, "larder: {alert}"),
+                    AlertState::Raised => {
+                        tracing::warn!(target: "larder::monitor", namespace, threshold, "larder: {alert}")
+                    }
+                    AlertState::Cleared => {
+                        tracing::info!(target: "larder::monitor", namespace, threshold, "larder: {alert}")
+                    }
                 }
                 tell(&self.monitor.on_alert, &alert);
             }
@@ -101,7 +105,7 @@ impl Watch {
 fn tell<T>(whom: &[Callback<T>], what: &T) {
     for tell in whom {
         if catch_unwind(AssertUnwindSafe(|| tell(what))).is_err() {
-            tracing::error!("larder: a monitor's callback panicked; its checks go on");
+            tracing::error!(target: "larder::monitor", "larder: a monitor's callback panicked; its checks go on");
         }
     }
 }
