@@ -123,7 +123,7 @@ async fn a_message_beyond_all_bounds_ends_the_subscription() {
     let redis = Redis::lazy(format!("redis://127.0.0.1:{}", hostile.port)).unwrap();
     let heard = Arc::new(Counting(AtomicUsize::new(0)));
     let _subscription = redis.subscribe("bus", Arc::clone(&heard) as _).unwrap();
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if heard.0.load(Ordering::SeqCst) > 0 {
             break;
         }

@@ -260,7 +260,7 @@ fn times() -> impl Strategy<Value = Duration> {
     let written = prop_oneof![1u64..10_000, 1u64..1_000_000_000_000];
     prop_oneof![
         written.prop_map(Duration::from_millis),
-        (1u64..1_000_000).prop_map(Duration::from_micros)
+        (1_000u64..1_000_000).prop_map(Duration::from_micros)
     ]
 }
 
