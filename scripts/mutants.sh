@@ -224,7 +224,7 @@ mutant owed-by-an-overtaken-put $put 's/Some\(_\) => self\.evict_replaced\(plan\
 mutant owed-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
 mutant owed-by-an-overtaken-refresh $store 's/if !overtaken\.here\s+&& fill/if !overtaken.here\n                    \&\& !replaces\n                    \&\& fill/'
 mutant owed-by-a-failed-refresh $store 's/drop\(remote\.owing\(&entry\.key\)\);/let _ = remote;/'
-mutant owed-comes-before-the-turn-to-write $store 's/let writing = async \{/let writing = async {\n            self.before_write(remote, \&entry.key, || ()).await?;/' 's/match self\.before_write\(remote, &entry\.key, aside\)\.await \{/match Ok::<_, BackendError>(()) {/'
+mutant owed-comes-before-the-turn-to-write $store 's/let writing = async \{/let writing = async {\n            self.before_write(remote, \&entry.key, || ()).await?;/' 's/let ready = self\.before_write\(remote, &entry\.key, aside\)\.await;/let ready = Ok::<_, BackendError>(());/'
 mutant owed-is-taken-back-in-turn $store 's/overtaken && self\.take_back\(remote, &entry\.key\)\.await/overtaken \&\& false \&\& self.take_back(remote, \&entry.key).await/'
 mutant owed-is-waited-for-in-turn $remote/settle.rs 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
 

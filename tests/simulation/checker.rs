@@ -305,7 +305,12 @@ impl Checker<'_> {
             // What the store is told are spans: they count from when a write arrives there, however long it was under way
             // (a node may be paused meanwhile).
             let writes = self.facts.operations.values().filter(|write| write.stored == Some(value));
-            let delay = |write: &Operation| Some(write.applied?.at.saturating_sub(write.sent.at));
+            let delay = |write: &Operation| {
+                let applied = write.applied?.at;
+                let paused = Facts::any(&self.facts.paused, write.node, load.ended.at, applied);
+                let from = if paused { load.ended.at } else { write.sent.at };
+                Some(applied.saturating_sub(from))
+            };
             let delays: u64 = writes.filter_map(delay).sum();
             let life = terms.lives[read.key as usize] + WRITTEN + delays;
             let until = load.ended.at.saturating_add(life);

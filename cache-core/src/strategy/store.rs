@@ -133,6 +133,9 @@ impl Inner {
         let Some(remote) = &self.remote else { return Ok(()) };
         let owing = Some(remote.owing(&entry.key));
         let mut unsure = Unsure { committed: &committed, replaces, owing };
+        let aside = || seat.as_ref().map(Seat::aside);
+        let ready = self.before_write(remote, &entry.key, aside).await;
+        // After that wait: the store is told how much is left of the value's life.
         let envelope = self.envelope(&entry.life, committed.stamps());
         let place = (self.namespace.as_str(), &*entry.key);
         let bytes = match self.wire.write(codec, place, &envelope, entry.any()) {
@@ -160,8 +163,7 @@ impl Inner {
             let taken_back = overtaken && self.take_back(remote, &entry.key).await;
             Ok((stored, taken_back))
         };
-        let aside = || seat.as_ref().map(Seat::aside);
-        let written = match self.before_write(remote, &entry.key, aside).await {
+        let written = match ready {
             Ok(()) => committed.write(replaces, writing, aside).await,
             Err(error) => {
                 drop(writing);
