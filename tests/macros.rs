@@ -3,6 +3,10 @@
 //! Each test has a named cache of its own, so that none disturbs another.
 #![allow(clippy::unwrap_used)]
 
+#[path = "macros/arguments.rs"]
+mod arguments;
+#[path = "macros/borrowed_errors.rs"]
+mod borrowed_errors;
 #[path = "macros/cache_evict.rs"]
 mod cache_evict;
 #[path = "macros/cache_put.rs"]
@@ -33,6 +37,8 @@ mod keys_with;
 mod methods;
 #[path = "macros/models.rs"]
 mod models;
+#[path = "macros/names.rs"]
+mod names;
 #[path = "macros/on_error.rs"]
 mod on_error;
 #[path = "support/origin.rs"]

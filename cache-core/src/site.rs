@@ -136,11 +136,12 @@ impl Site {
             let Some(place) = place else {
                 return self.name.to_owned();
             };
-            // Around a function in another one's body, and in a sync function's `call`.
+            // Around a function in another one's body.
             let path = key::without_generics(place).replace("::{{closure}}", "");
+            // A sync function is called by a hidden one beside it, which is the one that is known.
             let own = self.name.rsplit("::").next().unwrap_or(self.name);
-            match path.strip_suffix("::call").filter(|_| own != "call") {
-                Some(path) => path.to_owned(),
+            match path.rsplit_once("::").filter(|(_, name)| name.starts_with("__larder_call_")) {
+                Some((around, _)) => format!("{around}::{own}"),
                 None => path,
             }
         })

@@ -10,21 +10,21 @@ use crate::signature::{Argument, Function, Held, held};
 use crate::target::mentions;
 
 /// The arguments that have to be cloned before the body.
-pub(crate) struct Kept<'a> {
-    args: Vec<&'a Argument>,
+pub(crate) struct Kept {
+    args: Vec<Argument>,
     /// Whether nothing else of the body's is used behind it.
     pub(crate) complete: bool,
 }
 
-impl<'a> Kept<'a> {
+impl Kept {
     /// What the expressions `used` need of `function`.
-    pub(crate) fn new(function: &'a Function, used: &[TokenStream]) -> Self {
+    pub(crate) fn new(function: &Function, used: &[TokenStream]) -> Self {
         let uses = |name: &str| used.iter().any(|tokens| mentions(name, tokens.clone()));
         let (mut args, mut complete) = (Vec::new(), true);
         if let Some(receiver) = function.receiver() {
             complete &= matches!(held(receiver), Held::Shared) || !uses("self");
         }
-        for arg in &function.args {
+        for arg in function.inputs() {
             match arg.reference() {
                 // The names in a pattern are not known here.
                 _ if arg.pattern.is_some() => complete &= used.is_empty(),

@@ -110,6 +110,7 @@ use proc_macro::TokenStream;
 /// | `invalidate_on = [UserSaved]` | none | types of events that make the entries old; see [below](#models-and-events) |
 /// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that gives a `larder::Cache`, or what can be dereferenced to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
 /// | `local` | all tiers | the memory tier only; the value then needs no serde |
+/// | `call = cached_config` | the function's name | under which name [`call!`] finds a sync function whose own name is a module's, too |
 /// | `each = "id in ids"` | | the function takes a list and is cached for each item of it; see [Batches](#batches) |
 /// | `crate = path` | found | where larder is, for crates that re-export it |
 ///
@@ -177,10 +178,16 @@ use proc_macro::TokenStream;
 /// `flatten`, or in a type of your own that serializes as one, is not recognized: equal ones may have several keys.) A key of more than 256 bytes ends in a SHA-256 of the whole. Type parameters,
 /// and for methods the type, are part of it too. In a template a placeholder is an argument or a field of one (`{id}`,
 /// `{self.tenant}`, `{pair.0}`) that is written by `Display` and escaped; an `Option` is written as what is in it, or as `!none`.
-/// `{{` and `}}` are the braces themselves. Two placeholders need a separator such as `:` between them.
+/// `{{` and `}}` are the braces themselves. `r#type` may be written `{type}`. Two placeholders need a separator such as `:` between them.
+///
+/// An argument that is a pattern, such as `Path(id): Path<u64>`, stands in keys and options as the names in the pattern: `{id}`,
+/// `skip(id)`. What the pattern leaves out (`..`, `_`) is not in the key, since the body cannot see it. This needs a pattern without
+/// `ref`, of an argument that borrows nothing or is a reference as a whole. A `#[cfg(..)]` on an argument holds for its part of the key,
+/// and for its name in `skip`.
 ///
 /// The type and constant parameters of a generic function are treated as arguments: a template must mention them (`{T}` is the name
-/// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. An automatic key also
+/// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. A parameter that occurs
+/// only in the types of skipped arguments is skipped with them. An automatic key also
 /// has the parameters of the `impl` block or trait around the function, which the attribute cannot see.
 ///
 /// A template is the whole key, and functions with equal templates share entries. Only where a template cannot tell calls apart,
@@ -340,8 +347,11 @@ use proc_macro::TokenStream;
 ///
 /// A sync function takes all options but those marked ᵇ or ʳ.
 ///
-/// Beside a sync function stands an empty type of the same name (a module of that name has to stand elsewhere), beside a sync method with a visibility a hidden one: these give
-/// [`call!`] its `Call`. A method without a visibility may be a trait's, where there is no room for a second function, and so has
+/// Beside a sync function or a sync method with a visibility stands a hidden one, which gives [`call!`] its `Call`. So that `use
+/// module::function` is enough for [`call!`], a hidden type has the function's name. A module of that name may stand beside it; then
+/// the module is what the name means, and `call = other_name` gives [`call!`] another one. A crate of that name is hidden in the
+/// function's module: write `::name` for it, or use `call` too. A function with the name of a primitive type (`str`, `u8`) has no
+/// such type: `call!(module::str(1))` needs the path, or the function's own module. A method without a visibility may be a trait's, where there is no room for a second function, and so has
 /// none: write `pub(self)` where you want it. A sync associated function without `self` must name `Self` somewhere, if only in
 /// `skip(Self)`, to be known for one.
 ///
@@ -359,7 +369,9 @@ use proc_macro::TokenStream;
 /// with its `Call`, so that calls through a bound take directions, too; whoever overrides it has to use `#[cached]` as well, with
 /// `skip_if = true` where nothing is to be cached. In a template of a default, name the type: `{Self}`.
 ///
-/// A call is `Send` if its load is; its error need not be.
+/// A call is `Send` if its load is; its error need not be. An error may borrow from the arguments (`Result<u64, ParseError<'a>>`):
+/// it is returned to its own caller, and those who wait for the same load try for themselves. Such a function has no options that
+/// leave the load to the background.
 ///
 /// ```
 /// # use larder::cached;
@@ -630,7 +642,7 @@ pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A method has one if it has a visibility; `pub(self)` is enough. Methods of traits have none.
 ///
-/// A path whose last part but one begins with a capital letter is taken for a method, any other for a function.
+/// A function is called by its name, or by that of its `call` option. A path whose last part but one begins with a capital letter is taken for a method, any other for a function.
 #[proc_macro]
 pub fn call(input: TokenStream) -> TokenStream {
     call::expand(input.into()).into()

@@ -1,17 +1,20 @@
 //! What all attributes need to know of the function that they are on.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident};
-use syn::visit::Visit;
+use quote::{ToTokens, format_ident, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::visit::{self, Visit};
 use syn::{
     AttrStyle, Attribute, Block, FnArg, ItemFn, Pat, Receiver, ReceiverKind, Signature, Type,
     Visibility, parse_quote,
 };
 
+use crate::cached::borrows;
 use crate::errors::{did_you_mean, list};
 use crate::lifetimes::plain;
 use crate::mixed::mixed;
 use crate::returns::{self, Returns};
+use crate::target::mentions;
 
 /// One argument, the receiver apart.
 #[derive(Clone)]
@@ -20,6 +23,9 @@ pub(crate) struct Argument {
     pub(crate) ident: Ident,
     /// The user's pattern, where it's no plain name.
     pub(crate) pattern: Option<Pat>,
+    /// The names in a pattern that is taken apart in front of everything else, so that keys and options can use them. All that
+    /// the body knows of such an argument is in them.
+    pub(crate) bindings: Option<Vec<Binding>>,
     /// `mut`, in front of a plain name.
     pub(crate) mutability: Option<syn::Token![mut]>,
     pub(crate) ty: Type,
@@ -29,12 +35,40 @@ pub(crate) struct Argument {
     pub(crate) item: bool,
 }
 
+/// A name in a pattern.
+#[derive(Clone)]
+pub(crate) struct Binding {
+    pub(crate) ident: Ident,
+    pub(crate) mutability: Option<syn::Token![mut]>,
+}
+
 impl Argument {
+    /// What keys are made of: the argument, or all that its pattern names.
+    pub(crate) fn inputs(&self) -> Vec<Argument> {
+        let Some(bindings) = &self.bindings else { return vec![self.clone()] };
+        bindings.iter().map(Binding::input).collect()
+    }
+
     /// `&T` or `&mut T`.
     pub(crate) fn reference(&self) -> Option<&syn::TypeReference> {
         match plain(&self.ty) {
             Type::Reference(reference) => Some(reference),
             _ => None,
+        }
+    }
+}
+
+impl Binding {
+    /// It as an argument, whose type nobody has written.
+    fn input(&self) -> Argument {
+        Argument {
+            ident: self.ident.clone(),
+            pattern: None,
+            bindings: None,
+            mutability: self.mutability,
+            ty: parse_quote!(_),
+            span: self.ident.to_token_stream(),
+            item: false,
         }
     }
 }
@@ -62,6 +96,11 @@ impl Function {
         Self { attrs, vis, sig, block: *block, args, returns, associated }
     }
 
+    /// What keys are made of, beside the receiver.
+    pub(crate) fn inputs(&self) -> Vec<Argument> {
+        self.args.iter().flat_map(Argument::inputs).collect()
+    }
+
     /// The receiver, if there's one.
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
         self.sig.receiver()
@@ -82,10 +121,39 @@ impl Function {
         calls(&self.sig.ident, self.block.to_token_stream())
     }
 
+    /// A use of all arguments that the body mentions. Where the body has a mistake, rustc takes what a closure captures for
+    /// unused, and warns of it.
+    pub(crate) fn uses(&self) -> TokenStream {
+        let body = self.block.to_token_stream();
+        let this = self.receiver().map(|receiver| receiver.self_token.to_token_stream());
+        let args = self.inputs();
+        let args = args.iter().map(|arg| arg.ident.to_token_stream());
+        let used = this.into_iter().chain(args);
+        let used = used.filter(|name| mentions(&name.to_string(), body.clone()));
+        used.map(|name| mixed!(let _ = &#name;)).collect()
+    }
+
+    /// `tokens` in the user's braces: an item is the user's, for lints such as `dead_code`, if its first and last tokens are.
+    pub(crate) fn block_of(&self, tokens: &TokenStream) -> TokenStream {
+        let mut block = TokenStream::new();
+        self.block.brace_token.surround(&mut block, |inside| inside.extend(tokens.clone()));
+        block
+    }
+
     /// The body as a block of ours: the user's braces around one expression would be linted as needless inside others.
     pub(crate) fn body(&self) -> TokenStream {
-        let statements = &self.block.stmts;
-        mixed!({ #(#statements)* })
+        self.body_of(&self.block.stmts)
+    }
+
+    /// `statements` in the place of the user's.
+    pub(crate) fn body_of(&self, statements: &[syn::Stmt]) -> TokenStream {
+        self.ours(&mixed!(#(#statements)*))
+    }
+
+    /// `inside` as a block of ours, shown where the user's is: what rustc says of a body without a value is said there.
+    pub(crate) fn ours(&self, inside: &TokenStream) -> TokenStream {
+        let shown = Span::mixed_site().located_at(self.block.brace_token.span.join());
+        quote_spanned!(shown=> { #inside })
     }
 
     /// A hash of its text (FNV-1a), the same in each build: it tells apart what one call of a `macro_rules!` macro makes.
@@ -100,8 +168,8 @@ impl Function {
     /// `self` and the arguments that have a name.
     pub(crate) fn names(&self) -> Names {
         let this = self.receiver().map(|receiver| Ident::new("self", receiver.self_token.span));
-        let args =
-            self.args.iter().filter(|arg| arg.pattern.is_none()).map(|arg| arg.ident.clone());
+        let args = self.inputs().into_iter().filter(|arg| arg.pattern.is_none());
+        let args = args.map(|arg| arg.ident);
         let consts = self.sig.generics.const_params().map(|param| param.ident.clone());
         let types = self.sig.generics.type_params().map(|param| param.ident.clone());
         Names {
@@ -147,23 +215,28 @@ impl Names {
 
     /// The argument called `name`.
     pub(crate) fn find(&self, name: &str) -> Option<&Ident> {
-        self.all.iter().find(|ident| *ident == name)
+        self.all.iter().find(|ident| is(ident, name))
     }
 
     /// The argument or constant parameter called `name`.
     pub(crate) fn value(&self, name: &str) -> Option<&Ident> {
-        self.find(name).or_else(|| self.consts.iter().find(|ident| *ident == name))
+        self.find(name).or_else(|| self.consts.iter().find(|ident| is(ident, name)))
     }
 
     /// The type parameter called `name`.
     pub(crate) fn ty(&self, name: &str) -> Option<&Ident> {
-        self.types.iter().chain(&self.this).find(|ident| *ident == name)
+        self.types.iter().chain(&self.this).find(|ident| is(ident, name))
     }
 
     /// The generic parameters, lifetimes apart.
     pub(crate) fn generics(&self) -> impl Iterator<Item = &Ident> {
         self.types.iter().chain(&self.consts)
     }
+}
+
+/// Whether `name` means `ident`: as in `format!`, `r#type` may be written `type`.
+fn is(ident: &Ident, name: &str) -> bool {
+    ident == name || ident.unraw() == name
 }
 
 /// `#![attr]` at the head of a body must become `#[attr]`, since the body moves elsewhere.
@@ -181,13 +254,47 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
     Some(match &*arg.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
             let mutability = pat.mutability;
-            Argument { ident: pat.ident.clone(), pattern: None, mutability, ty, span, item: false }
+            let (ident, pattern, bindings) = (pat.ident.clone(), None, None);
+            Argument { ident, pattern, bindings, mutability, ty, span, item: false }
         }
         pat => {
             let ident = format_ident!("__larder_arg{at}", span = Span::mixed_site());
-            Argument { ident, pattern: Some(pat.clone()), mutability: None, ty, span, item: false }
+            let (pattern, bindings) = (Some(pat.clone()), bindings(pat, &ty));
+            Argument { ident, pattern, bindings, mutability: None, ty, span, item: false }
         }
     })
+}
+
+/// The names in `pattern`, if an argument of type `ty` can be taken apart in front of the body: what it borrows must be its
+/// caller's, and a load in the background must be able to have it.
+fn bindings(pattern: &Pat, ty: &Type) -> Option<Vec<Binding>> {
+    #[derive(Default)]
+    struct Bindings {
+        found: Vec<Binding>,
+        unclear: bool,
+    }
+    impl<'ast> Visit<'ast> for Bindings {
+        fn visit_pat_ident(&mut self, pat: &'ast syn::PatIdent) {
+            self.unclear |= pat.by_ref.is_some();
+            // A constant or a unit struct is no name of anything.
+            let named = !pat.ident.unraw().to_string().starts_with(char::is_uppercase);
+            if named && !self.found.iter().any(|found| found.ident == pat.ident) {
+                let (ident, mutability) = (pat.ident.clone(), pat.mutability);
+                self.found.push(Binding { ident, mutability });
+            }
+            visit::visit_pat_ident(self, pat);
+        }
+        fn visit_macro(&mut self, _: &'ast syn::Macro) {
+            self.unclear = true;
+        }
+    }
+    let reference = matches!(plain(ty), Type::Reference(it) if it.mutability.is_none());
+    if borrows(ty) && !reference {
+        return None;
+    }
+    let mut bindings = Bindings::default();
+    bindings.visit_pat(pattern);
+    (!bindings.unclear).then_some(bindings.found)
 }
 
 /// Whether `Self` stands somewhere in `tokens`.
@@ -197,6 +304,15 @@ pub(crate) fn mentions_self_type(tokens: TokenStream) -> bool {
         TokenTree::Group(group) => mentions_self_type(group.stream()),
         TokenTree::Literal(literal) => literal.to_string().contains("{Self}"),
         TokenTree::Punct(_) => false,
+    })
+}
+
+/// Whether `name` stands somewhere in `tokens`, as whatever it may be.
+pub(crate) fn occurs(name: &Ident, tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => occurs(name, group.stream()),
+        TokenTree::Literal(_) | TokenTree::Punct(_) => false,
     })
 }
 

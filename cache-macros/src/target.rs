@@ -77,6 +77,7 @@ pub(crate) fn mentions(name: &str, tokens: TokenStream) -> bool {
             }
             TokenTree::Literal(literal) => {
                 let text = literal.to_string();
+                let name = name.trim_start_matches("r#");
                 ["}", ":"].iter().any(|end| text.contains(&format!("{{{name}{end}")))
             }
             TokenTree::Punct(_) => false,

@@ -83,11 +83,11 @@ impl<C, E: From<Error>> From<Error> for Unmet<Result<C, E>> {
 pub(super) type Apart<I, V, O> = Result<Vec<(I, V)>, Unmet<O>>;
 
 /// How the items of a batch lie in a function's output.
-pub trait Each: Shape {
+pub trait Each: Shape<Output: 'static> + 'static {
     /// The id of an item.
     type Id: Clone;
     /// What the function returns.
-    type Whole;
+    type Whole: 'static;
     /// The values of the ids that have one.
     ///
     /// # Errors

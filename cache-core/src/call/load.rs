@@ -113,9 +113,17 @@ type Rest<S> = fn(
     &mut Context<'_>,
 ) -> Poll<Cached<<S as Shape>::Output>>;
 
+impl<S: Shape> Clone for Paths<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Shape> Copy for Paths<S> {}
+
 impl<S> Paths<S>
 where
-    S: Shape<Output: 'static>,
+    S: Shape,
     S::Value: CacheValue,
 {
     pub(super) const fn new() -> Self {
@@ -173,7 +181,7 @@ fn rest<S>(
     cx: &mut Context<'_>,
 ) -> Poll<Cached<S::Output>>
 where
-    S: Shape<Output: 'static>,
+    S: Shape,
     S::Value: CacheValue,
 {
     let reading = match reading {

@@ -8,6 +8,7 @@ use super::load::Paths;
 use crate::Error;
 use crate::codec::Coder;
 use crate::policy::{OnError, Policy};
+use crate::strategy::{Detached, detached};
 use crate::value::{Bare, Bared, CacheValue, Fault, Shape, SharedFailure};
 
 /// The rules of one function that its [`Policy`](crate::Policy) can't say, because they are about its
@@ -22,7 +23,9 @@ pub struct Rules<S: Shape> {
     /// Whether a failure that is shared can be an output.
     pub(crate) takes: fn(&SharedFailure) -> bool,
     /// The ways of a call. What is done by hand has its own.
-    pub(crate) paths: Option<&'static Paths<S>>,
+    pub(crate) paths: Option<Paths<S>>,
+    /// Turns a load without a caller into what the engine hears of it. Where the output borrows, every load has its caller.
+    pub(crate) detached: Option<Detached<S>>,
 }
 
 impl<S: Shape> Clone for Rules<S> {
@@ -41,6 +44,18 @@ impl<S: Shape> std::fmt::Debug for Rules<S> {
 
 impl<S> Rules<S>
 where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// The rules of a function whose output borrows from its arguments: its load has to end before them, so that it can't go
+    /// on in the background.
+    pub const fn borrowing(shape: S, codec: Option<Coder>) -> Self {
+        Self { paths: Some(Paths::new()), ..Self::of(shape, codec) }
+    }
+}
+
+impl<S> Rules<S>
+where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,
 {
@@ -49,16 +64,21 @@ where
     /// This alone demands of the value that it can be cached, so that rustc says once if it can't: a demand of the call
     /// would also be one of the type that the function returns.
     pub const fn new(shape: S, codec: Option<Coder>) -> Self {
-        Self { paths: Some(const { &Paths::new() }), ..Self::by_hand(shape, codec) }
+        Self { paths: Some(Paths::new()), ..Self::by_hand(shape, codec) }
+    }
+
+    /// The same for what is no call.
+    pub(crate) const fn by_hand(shape: S, codec: Option<Coder>) -> Self {
+        Self { detached: Some(detached::<S>), ..Self::of(shape, codec) }
     }
 }
 
 impl<S: Shape> Rules<S> {
-    /// The same for what is no call.
-    pub(crate) const fn by_hand(_: S, codec: Option<Coder>) -> Self {
+    const fn of(_: S, codec: Option<Coder>) -> Self {
         let takes = |failure: &SharedFailure| S::unshare(failure).is_some();
-        let (absent, keeps, unless, paths) = (None, None, None, None);
-        Self { codec, absent, keeps, unless, timed_out: None, refused: None, takes, paths }
+        let (absent, keeps, unless, timed_out, refused) = (None, None, None, None, None);
+        let (paths, detached) = (None, None);
+        Self { codec, absent, keeps, unless, timed_out, refused, takes, paths, detached }
     }
 
     /// What counts as `None` for `none_ttl`.
@@ -136,23 +156,14 @@ where
             refused: self.refused.map(|_| refused),
             takes,
             paths: None,
+            detached: None,
         }
     }
 }
 
 impl<S: Shape> Rules<S> {
     pub(crate) fn verdict(&self, value: &S::Value, policy: &Policy) -> Verdict {
-        let Self { absent, keeps, unless, .. } = self;
-        if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
-            return Verdict::Drop;
-        }
-        match policy.none_ttl {
-            Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
-                true => Verdict::Drop,
-                false => Verdict::KeepFor(ttl),
-            },
-            _ => Verdict::Keep,
-        }
+        verdict(value, policy, self.absent, self.keeps, self.unless)
     }
 
     /// The same for who does not know the value's type.
@@ -160,11 +171,34 @@ impl<S: Shape> Rules<S> {
         if self.absent.is_none() && self.keeps.is_none() && self.unless.is_none() {
             return Judge::default();
         }
+        let Self { absent, keeps, unless, .. } = self;
         let judge = move |value: &dyn Any, policy: &Policy| {
             let value = value.downcast_ref::<S::Value>();
-            value.map_or(Verdict::Keep, |value| self.verdict(value, policy))
+            value.map_or(Verdict::Keep, |value| verdict(value, policy, absent, keeps, unless))
         };
         Judge(Some(Arc::new(judge)))
+    }
+}
+
+/// A question about a value.
+type Asks<V> = Option<fn(&V) -> bool>;
+
+fn verdict<V>(
+    value: &V,
+    policy: &Policy,
+    absent: Asks<V>,
+    keeps: Asks<V>,
+    unless: Asks<V>,
+) -> Verdict {
+    if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
+        return Verdict::Drop;
+    }
+    match policy.none_ttl {
+        Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
+            true => Verdict::Drop,
+            false => Verdict::KeepFor(ttl),
+        },
+        _ => Verdict::Keep,
     }
 }
 

@@ -59,7 +59,7 @@ where
 
 impl<S> Reading<S>
 where
-    S: Shape<Output: 'static>,
+    S: Shape,
     S::Value: CacheValue,
 {
     pub(crate) fn new(
@@ -147,8 +147,11 @@ where
     /// The caller goes; a part of the engine may go on, with the load.
     fn leave(&mut self, body: &mut dyn Body<S::Output>) {
         if let Some(load) = body.left() {
-            let (load, desk) = (bare::<S>(load, self.span.clone()), self.desk.clone());
-            spawn(async move { desk.bring_to_task(load.await) });
+            let desk = self.desk.clone();
+            if let Some(detached) = self.rules.detached {
+                let load = detached(load, self.span.clone());
+                spawn(async move { desk.bring_to_task(load.await) });
+            }
         } else if self.desk.is_shared()
             && let Some(load) = self.behind(body)
         {
@@ -161,9 +164,10 @@ where
         &mut self,
         body: &mut dyn Body<S::Output>,
     ) -> Option<BoxFuture<'static, Bared<S::Value>>> {
+        let detached = self.rules.detached?;
         let load = body.behind()?;
         self.begin();
-        Some(bare::<S>(load, self.span.clone()))
+        Some(detached(load, self.span.clone()))
     }
 
     /// The load begins now, and with it its span.
@@ -209,8 +213,17 @@ fn fault<S: Shape>(output: &S::Output) -> (Fault, Absent<S::Output>) {
     }
 }
 
+/// See [`detached`].
+pub(crate) type Detached<S> = fn(
+    BoxFuture<'static, <S as Shape>::Output>,
+    Span,
+) -> BoxFuture<'static, Bared<<S as Shape>::Value>>;
+
 /// A load whose output nobody takes: a failure is kept only as far as it can be shared.
-fn bare<S>(load: BoxFuture<'static, S::Output>, span: Span) -> BoxFuture<'static, Bared<S::Value>>
+pub(crate) fn detached<S>(
+    load: BoxFuture<'static, S::Output>,
+    span: Span,
+) -> BoxFuture<'static, Bared<S::Value>>
 where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,

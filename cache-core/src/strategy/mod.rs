@@ -22,7 +22,7 @@ mod table;
 mod work;
 
 pub(crate) use body::{Body, Doing};
-pub(crate) use call::{Reading, reading};
+pub(crate) use call::{Detached, Reading, detached, reading};
 pub(crate) use early::Chance;
 pub(crate) use failsafe::Failure;
 pub(crate) use flight::Flights;

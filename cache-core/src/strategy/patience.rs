@@ -51,7 +51,7 @@ pub(crate) type Attempt<O> = Pin<Box<dyn Future<Output = Cached<O>> + Send>>;
 
 impl<S> Job<S>
 where
-    S: Shape,
+    S: Shape<Output: 'static>,
     S::Value: CacheValue,
 {
     /// Waits for a load of one's own; it goes on in the background where patience ends first.

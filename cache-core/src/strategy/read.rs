@@ -32,7 +32,7 @@ pub(super) fn read<S>(
     work: Ask<S::Output>,
 ) -> impl Future<Output = Cached<S::Output>> + Send
 where
-    S: Shape<Output: Send + 'static>,
+    S: Shape<Output: Send + 'static> + 'static,
     S::Value: CacheValue,
 {
     let mut job = Job::new(inner, plan, rules, work.seat());
@@ -78,7 +78,7 @@ where
 
 impl<S> Job<S>
 where
-    S: Shape<Output: Send + 'static>,
+    S: Shape<Output: Send + 'static> + 'static,
     S::Value: CacheValue,
 {
     /// What the memory tier has, for a read that asks it.

@@ -37,11 +37,11 @@ impl<T: Clone + Send + Sync + 'static> CacheValue for T {}
 pub type SharedFailure = Arc<dyn Any + Send + Sync>;
 
 /// How a value lies in a function's output.
-pub trait Shape: Copy + Send + Sync + 'static {
+pub trait Shape: Copy + Send + Sync {
     /// What the function returns.
     type Output;
     /// What is cached of it.
-    type Value;
+    type Value: 'static;
 
     /// The value of an output that has one; an `Err` has none and is not cached.
     fn split(output: Self::Output) -> Result<Self::Value, Self::Output>;
@@ -122,7 +122,7 @@ impl<T: 'static, E: Clone + Send + Sync + 'static> Shape for SharedResult<T, E> 
     }
 }
 
-impl<T: 'static, E: 'static> Shape for AnyResult<T, E> {
+impl<T: 'static, E> Shape for AnyResult<T, E> {
     type Output = Result<T, E>;
     type Value = T;
     fn split(output: Result<T, E>) -> Result<T, Result<T, E>> {

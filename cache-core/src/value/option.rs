@@ -47,7 +47,7 @@ impl<T: 'static, E: Clone + Send + Sync + 'static> Fails for SharedResult<T, E> 
     }
 }
 
-impl<T: 'static, E: 'static> Fails for AnyResult<T, E> {
+impl<T: 'static, E> Fails for AnyResult<T, E> {
     type Error = E;
     fn fail(error: E) -> Result<T, E> {
         Err(error)

@@ -78,7 +78,7 @@ fn used(model: &Model) -> Vec<TokenStream> {
 }
 
 /// The list that is carried out, now that there is an output.
-fn decide(model: &Model, kept: &Kept<'_>) -> Option<TokenStream> {
+fn decide(model: &Model, kept: &Kept) -> Option<TokenStream> {
     let wanted = model.outcome.wanted(&model.function);
     if model.late.is_empty() && wanted.is_none() && !model.outcome.on_ok() {
         return None;

@@ -26,6 +26,7 @@ pub(crate) struct Args {
     pub(crate) cache: CacheChoice,
     pub(crate) local: Option<Ident>,
     pub(crate) each: Option<(Ident, Expr)>,
+    pub(crate) call: Option<(Ident, Ident)>,
 }
 
 impl Args {
@@ -46,8 +47,23 @@ impl Args {
             cache: cache_choice(&mut options, errors),
             local: options.flag("local", errors),
             each: options.assigned("each", errors),
+            call: call(&mut options, errors),
         }
     }
+}
+
+/// Takes `call = name`.
+fn call(options: &mut Options, errors: &mut Errors) -> Option<(Ident, Ident)> {
+    let (name, value) = options.assigned("call", errors)?;
+    let found = match &value {
+        Expr::Path(path) => path.path.get_ident(),
+        _ => None,
+    };
+    if found.is_none() {
+        let message = "`call` is a name, such as `call = cached_config`: `call!(cached_config(id))` is then the call of this function";
+        errors.on(&value, message);
+    }
+    Some((name, found?.clone()))
 }
 
 /// Takes `cache = "name"` or `cache = handle`.

@@ -4,6 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Attribute;
 
+use crate::target::mentions;
+
 /// Lints that our form of the function would trip and the user's would not.
 pub(crate) fn allowed() -> TokenStream {
     quote! {
@@ -24,7 +26,6 @@ pub(crate) fn allowed_hidden() -> TokenStream {
         #[doc(hidden)]
         #[allow(
             async_fn_in_trait,
-            dead_code,
             missing_docs,
             clippy::missing_errors_doc,
             clippy::missing_panics_doc,
@@ -38,15 +39,25 @@ pub(crate) fn allowed_hidden() -> TokenStream {
 /// which the body of a deprecated function has.
 pub(crate) fn for_body(attrs: &[Attribute]) -> TokenStream {
     let mut out = TokenStream::new();
-    for attr in attrs {
+    for attr in attrs.iter().filter(|attr| !expects_dead_code(attr)) {
         if is(attr, &["cfg", "cfg_attr", "allow", "expect", "warn", "deny", "forbid"]) {
             out.extend(quote!(#attr));
         }
-        if is(attr, &["deprecated"]) {
-            out.extend(quote!(#[allow(deprecated)]));
-        }
     }
+    out.extend(leave(attrs));
     out
+}
+
+/// Attributes for an item that only hands its arguments on to the body's.
+pub(crate) fn for_forwarding(attrs: &[Attribute]) -> TokenStream {
+    let lints = attrs.iter().filter(|attr| is(attr, &["cfg_attr", "allow"]));
+    let leave = leave(attrs);
+    quote!(#(#lints)* #leave)
+}
+
+/// Leave to call deprecated items.
+fn leave(attrs: &[Attribute]) -> Option<TokenStream> {
+    attrs.iter().any(|attr| is(attr, &["deprecated"])).then(|| quote!(#[allow(deprecated)]))
 }
 
 /// Attributes for an item without a body of its own.
@@ -54,9 +65,20 @@ pub(crate) fn conditions(attrs: &[Attribute]) -> TokenStream {
     attrs.iter().filter(|attr| is(attr, &["cfg"])).map(|attr| quote!(#attr)).collect()
 }
 
-/// Attributes for the item that users call, when its body is elsewhere: an expected lint is found where the body is.
+/// Attributes for the item that users call, when its body is elsewhere: an expected lint is found where the body is, but for
+/// that nobody uses the function.
 pub(crate) fn for_wrapper(attrs: &[Attribute]) -> TokenStream {
-    attrs.iter().filter(|attr| !is(attr, &["expect"])).map(|attr| quote!(#attr)).collect()
+    let stays = |attr: &&Attribute| !is(attr, &["expect"]) || expects_dead_code(attr);
+    attrs.iter().filter(stays).map(|attr| quote!(#attr)).collect()
+}
+
+/// Whether the user knows that nobody uses the function.
+pub(crate) fn expect_dead_code(attrs: &[Attribute]) -> bool {
+    attrs.iter().any(expects_dead_code)
+}
+
+fn expects_dead_code(attr: &Attribute) -> bool {
+    is(attr, &["expect"]) && mentions("dead_code", quote!(#attr))
 }
 
 fn is(attr: &Attribute, names: &[&str]) -> bool {

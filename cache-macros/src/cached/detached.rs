@@ -12,7 +12,6 @@ use super::model::Model;
 use super::owning::{Owning, anonymous};
 use super::prologue;
 use super::rules::rules;
-use super::sync::forwarded;
 use crate::elsewhere::{moved, this};
 use crate::lifetimes::plain;
 use crate::mixed::mixed;
@@ -25,7 +24,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let members = Members::new(model);
     let load = load(model, &shell, &members);
     let (fetch, rules) = (prologue::fetch(model), rules(model));
-    let args = tuple(&forwarded(model));
+    let args = tuple(&members.given);
     let (names, held, clones, passed) =
         (tuple(&members.names), &members.names, &members.clones, &members.passed);
     let call = mixed! {
@@ -46,24 +45,24 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStream {
     let (private, output) = (&model.root.private, &shell.output);
     let (params, known, same) = (&members.params, &members.known, &members.same);
-    let patterns = patterns(&model.function.args);
+    let inside = |arg: &&Argument| arg.bindings.is_none() || arg.reference().is_some();
+    let patterns = patterns(model.function.args.iter().filter(inside));
     let statements = moved(&model.function.block, &model.function.sig).stmts;
-    let block = model.function.returns.awaited(private, &mixed!({ #(#statements)* }));
+    let block = model.function.returns.awaited(private, &model.function.body_of(&statements));
+    let body = model.function.ours(&mixed!(#(#same)* #patterns #block));
     // An argument that only the key or the cache uses is used.
     mixed! {
         #(#known)*
         #[allow(unused_variables)]
-        let __larder_load = async move |#(#params),*| -> #output {
-            #(#same)*
-            #patterns
-            #block
-        };
+        let __larder_load = async move |#(#params),*| -> #output #body;
     }
 }
 
 /// How each argument goes from the function to its load.
 #[derive(Default)]
 pub(super) struct Members {
+    /// What the function has of it.
+    given: Vec<TokenStream>,
     /// Its name inside the closures.
     pub(super) names: Vec<TokenStream>,
     /// It as an argument of the load.
@@ -88,10 +87,17 @@ impl Members {
                 Held::Shared => Owning::new(&model.root.private, &name, &parse_quote!(&Self)),
                 Held::Mutable | Held::Owned => Owning::as_it_is(&name),
             };
+            members.given.push(receiver.self_token.to_token_stream());
             members.push(&name, owning);
         }
-        for arg in &model.function.args {
+        // What a pattern takes out of an owned argument is owned, and what it takes out of a reference is not.
+        let args = model.function.args.iter().flat_map(|arg| match arg.reference() {
+            Some(_) => vec![arg.clone()],
+            None => arg.inputs(),
+        });
+        for arg in &args.collect::<Vec<_>>() {
             members.param(model, arg);
+            members.given.push(arg.ident.to_token_stream());
             members.push(&arg.ident, Owning::new(&model.root.private, &arg.ident, &arg.ty));
         }
         members
@@ -100,7 +106,7 @@ impl Members {
     fn param(&mut self, model: &Model, arg: &Argument) {
         let (private, name, mutable) = (&model.root.private, &arg.ident, &arg.mutability);
         let mut ty = anonymous(&arg.ty);
-        if is_opaque(&ty) {
+        if is_opaque(&ty) || matches!(ty, Type::Infer(_)) {
             let known =
                 format_ident!("__larder_known{}", self.known.len(), span = Span::mixed_site());
             let borrow = arg.reference().is_none().then(|| mixed!(&));

@@ -9,6 +9,7 @@ use syn::{Expr, ExprLit, Lit, LitStr, Token, Type};
 use super::detached::{Members, load, tuple};
 use super::expand::Shell;
 use super::model::Model;
+use super::owning::borrows;
 use super::rules::{self, rules};
 use super::sync::forwarded;
 use super::{attrs, prologue};
@@ -97,6 +98,14 @@ fn can_be_repeated(function: &Function, errors: &mut Errors) {
             "`each` needs an async function: make it async, or cache a function of one item",
         );
     }
+    let output = function.output();
+    if borrows(&output) {
+        errors.on(
+            &output,
+            "with `each` an item may be loaded for another caller, so the output cannot borrow from the arguments: return owned values \
+             and an error that owns what it has",
+        );
+    }
     for borrow in mutable_borrows(function) {
         errors.on(
             &borrow,
@@ -122,16 +131,11 @@ pub(super) fn expand(model: &Model, each: &Each) -> TokenStream {
     let head = shell.head_of(model, name, &mixed!(#larder::Batch), &load);
     let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
     let vis = &model.function.vis;
+    let block = model.function.block_of(&mixed!(#site #items #rules #body #call));
     mixed! {
         #(#attributes)*
         #allowed
-        #vis #head {
-            #site
-            #items
-            #rules
-            #body
-            #call
-        }
+        #vis #head #block
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writes the expansion; nothing here can fail.
 
 use proc_macro2::{Ident, TokenStream};
+use syn::visit_mut::{self, VisitMut};
 use syn::{Signature, Type};
 
 use super::model::Model;
@@ -28,12 +29,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 fn asynchronous(model: &Model) -> TokenStream {
     let shell = Shell::new(model, true);
     let (fetch, rules) = (prologue::fetch(model), rules(model));
-    let body = shell.body(model);
-    shell.function(
-        model,
-        &TokenStream::new(),
-        &mixed!(#fetch.call(#rules, move || async move { #body })),
-    )
+    let (body, uses) = (shell.body(model), model.function.uses());
+    let load = mixed!(move || { #uses async move { #body } });
+    shell.function(model, &TokenStream::new(), &mixed!(#fetch.call(#rules, #load)))
 }
 
 /// The outside of a function that returns a `Call`, or a box with one.
@@ -42,29 +40,31 @@ pub(crate) struct Shell {
     returns: Returns,
     /// What the user's function gives in the end.
     pub(crate) output: Type,
+    /// Whether the user's body has its arguments from it, which may have to be `mut` then.
+    holds_body: bool,
 }
 
 impl Shell {
-    /// `holds_body` says whether the user's body has its arguments from it, which may have to be `mut` then.
+    /// For a function whose signature changes.
     pub(crate) fn new(model: &Model, holds_body: bool) -> Self {
         let function = &model.function;
         let sig = with_names(&function.sig, &function.args, holds_body);
         match function.returns {
             // A box is what it was before: a trait may say so.
-            Returns::Boxed(_) => Self::of(Named::as_written(sig)),
-            _ => Self::of(Named::new(sig)),
+            Returns::Boxed(_) => Self::of(Named::as_written(sig), holds_body),
+            _ => Self::of(Named::new(sig), holds_body),
         }
     }
 
     /// For a function that keeps its signature.
     pub(crate) fn as_written(model: &Model) -> Self {
         let function = &model.function;
-        Self::of(Named::as_written(with_names(&function.sig, &function.args, true)))
+        Self::of(Named::as_written(with_names(&function.sig, &function.args, true)), true)
     }
 
-    fn of(named: Named) -> Self {
+    fn of(named: Named, holds_body: bool) -> Self {
         let (returns, output) = (Returns::new(&named.sig), returns::output(&named.sig));
-        Self { named, returns, output }
+        Self { named, returns, output, holds_body }
     }
 
     /// The function with `call` at its end, which follows `before` and the usual locals.
@@ -78,15 +78,12 @@ impl Shell {
         let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
         let (vis, head) = (&model.function.vis, self.head(model, &model.function.sig.ident));
         let call = self.returned(call);
+        let apart = apart(&model.function.args, self.holds_body);
+        let block = model.function.block_of(&mixed!(#site #apart #locals #before #call));
         mixed! {
             #(#attributes)*
             #allowed
-            #vis #head {
-                #site
-                #locals
-                #before
-                #call
-            }
+            #vis #head #block
         }
     }
 
@@ -144,7 +141,7 @@ impl Shell {
     /// The user's body, told what type it has so that `?` and literals are inferred as in the function.
     pub(crate) fn body(&self, model: &Model) -> TokenStream {
         let (private, output) = (&model.root.private, &self.output);
-        let patterns = patterns(&model.function.args);
+        let patterns = patterns(model.function.args.iter().filter(|arg| arg.bindings.is_none()));
         let block = self.returns.awaited(private, &model.function.body());
         mixed! {
             if false {
@@ -156,9 +153,35 @@ impl Shell {
     }
 }
 
+/// Takes apart the arguments that were written as patterns and whose names keys and options can use.
+pub(crate) fn apart(args: &[signature::Argument], holds_body: bool) -> TokenStream {
+    let apart = args.iter().filter(|arg| arg.bindings.is_some()).cloned();
+    apart
+        .map(|mut arg| {
+            if holds_body {
+                return patterns([&arg]);
+            }
+            // The load has names of its own.
+            arg.pattern.iter_mut().for_each(|pattern| Unchanged.visit_pat_mut(pattern));
+            let pattern = patterns([&arg]);
+            mixed!(#[allow(unused_variables)] #pattern)
+        })
+        .collect()
+}
+
+/// Takes `mut` from the names in a pattern.
+struct Unchanged;
+
+impl VisitMut for Unchanged {
+    fn visit_pat_ident_mut(&mut self, pat: &mut syn::PatIdent) {
+        pat.mutability = None;
+        visit_mut::visit_pat_ident_mut(self, pat);
+    }
+}
+
 /// Takes apart the arguments that were written as patterns.
-pub(crate) fn patterns(args: &[signature::Argument]) -> TokenStream {
-    let lets = args.iter().filter_map(|arg| {
+pub(crate) fn patterns<'a>(args: impl IntoIterator<Item = &'a signature::Argument>) -> TokenStream {
+    let lets = args.into_iter().filter_map(|arg| {
         let (pattern, ident) = (arg.pattern.as_ref()?, &arg.ident);
         Some(mixed!(let #pattern = #ident;))
     });

@@ -1,6 +1,7 @@
 //! Which arguments make the key. No argument may be forgotten: that is how wrong values get served.
 
 use proc_macro2::Ident;
+use quote::ToTokens as _;
 use syn::{Expr, Receiver};
 
 use super::Flavor;
@@ -8,7 +9,7 @@ use super::args::Args;
 use super::key_with;
 use crate::cached_property::cell;
 use crate::errors::Errors;
-use crate::signature::{Argument, Function, Names};
+use crate::signature::{Argument, Function, Names, occurs};
 use crate::template::{self, Kind, Template};
 
 /// What the key is made of.
@@ -49,7 +50,7 @@ pub(crate) fn build(
     match flavor {
         Flavor::Function => {
             nothing_forgotten(&args.skip, function, inputs, &template, errors);
-            no_generics_forgotten(&args.skip, names, &template, errors);
+            no_generics_forgotten(&args.skip, function, names, &template, errors);
         }
         Flavor::Property if !template.mentions_field_of_self() => {
             errors.at(
@@ -139,9 +140,16 @@ fn nothing_forgotten(
 }
 
 /// Two instances of a generic function are two functions.
-fn no_generics_forgotten(skip: &[Ident], names: &Names, template: &Template, errors: &mut Errors) {
+fn no_generics_forgotten(
+    skip: &[Ident],
+    function: &Function,
+    names: &Names,
+    template: &Template,
+    errors: &mut Errors,
+) {
     for name in names.generics() {
-        if !skip.contains(name) && !template.mentions(&name.to_string()) {
+        let skipped = skip.contains(name) || is_of_skipped(name, skip, function);
+        if !skipped && !template.mentions(&name.to_string()) {
             let message = format!(
                 "`{name}` is neither in `key` nor in `skip(...)`: instances of this function that differ in `{name}` would share one \
                  entry. Add `{{{name}}}` to the key or `skip({name})`"
@@ -151,9 +159,21 @@ fn no_generics_forgotten(skip: &[Ident], names: &Names, template: &Template, err
     }
 }
 
+/// Whether the generic parameter `name` is the type of skipped arguments and of nothing else, which the body doesn't ask for what
+/// it is either: the value depends on it no more than on them.
+fn is_of_skipped(name: &Ident, skip: &[Ident], function: &Function) -> bool {
+    let of = |arg: &&Argument| occurs(name, arg.ty.to_token_stream());
+    let mut args = function.args.iter().filter(of).peekable();
+    let skipped = |arg: &Argument| arg.inputs().iter().all(|input| skip.contains(&input.ident));
+    args.peek().is_some()
+        && args.all(skipped)
+        && !occurs(name, function.output().to_token_stream())
+        && !occurs(name, function.block.to_token_stream())
+}
+
 fn forgotten(arg: &Argument) -> String {
     if arg.pattern.is_some() {
-        return "an argument with a pattern cannot be named in `key`: give it a plain name and take it apart in the body".to_owned();
+        return "what this pattern borrows cannot be named in `key`: give the argument a plain name and take it apart in the body".to_owned();
     }
     let name = &arg.ident;
     if arg.item {

@@ -10,6 +10,7 @@ mod each;
 mod expand;
 mod key;
 mod key_with;
+mod marks;
 mod model;
 mod order;
 mod owning;
@@ -17,8 +18,9 @@ mod policy;
 mod prologue;
 mod rules;
 mod sync;
+mod variants;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 
 use crate::errors::Errors;
 use crate::fallback;
@@ -27,11 +29,13 @@ use crate::signature::{Function, mentions_self_type};
 pub(crate) use affixes::Affixes;
 pub(crate) use args::{Args, cache_choice};
 pub(crate) use key::Key;
+use marks::Marks;
 pub(crate) use model::{CacheChoice, tag_templates};
+pub(crate) use owning::borrows;
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the docs.
-const KNOWN: [&str; 31] = [
+const KNOWN: [&str; 32] = [
     "ttl",
     "tti",
     "jitter",
@@ -63,13 +67,14 @@ const KNOWN: [&str; 31] = [
     "crate",
     "skip",
     "each",
+    "call",
 ];
 
 /// A property has one argument, so that there is nothing to `skip` and no list, and an instance, which may have a `cell`.
-const OF_PROPERTY: [&str; KNOWN.len() - 1] = {
-    let mut known = ["cell"; KNOWN.len() - 1];
+const OF_PROPERTY: [&str; KNOWN.len() - 2] = {
+    let mut known = ["cell"; KNOWN.len() - 2];
     let mut at = 0;
-    while at < KNOWN.len() - 2 {
+    while at < KNOWN.len() - 3 {
         known[at] = KNOWN[at];
         at += 1;
     }
@@ -107,11 +112,17 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Either attribute.
 pub(crate) fn expand_as(flavor: Flavor, args: TokenStream, item: TokenStream) -> TokenStream {
-    let (last, args) = order::marked(args);
-    if !last && let Some(reordered) = order::behind_others(flavor, &args, &item) {
+    let (marks, args) = Marks::take(args);
+    if let Some(variants) = variants::of_configurations(flavor, &marks, &args, &item) {
+        return variants;
+    }
+    let without = marks.without.clone();
+    if !marks.last
+        && let Some(reordered) = order::behind_others(flavor, marks, &args, &item)
+    {
         return reordered;
     }
-    try_expand(flavor, args.clone(), item.clone()).unwrap_or_else(|error| {
+    try_expand(flavor, args.clone(), &without, item.clone()).unwrap_or_else(|error| {
         let kept = plain(flavor, args, item.clone()).unwrap_or(item);
         fallback::keep(&error, kept)
     })
@@ -130,12 +141,19 @@ fn plain(flavor: Flavor, args: TokenStream, item: TokenStream) -> Option<TokenSt
     Some(expand::expand(&model::plain(function, root)))
 }
 
-fn try_expand(flavor: Flavor, args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+/// `without` names arguments that are not there in this configuration.
+fn try_expand(
+    flavor: Flavor,
+    args: TokenStream,
+    without: &[Ident],
+    item: TokenStream,
+) -> syn::Result<TokenStream> {
     let mut function = Function::new(fallback::function(flavor.name(), item)?);
     // The template `{Self}`, `skip(Self)`, and expressions that name it.
     function.associated |= mentions_self_type(args.clone());
     let mut errors = Errors::default();
-    let args = Args::parse(args, &flavor.grammar(), &mut errors);
+    let mut args = Args::parse(args, &flavor.grammar(), &mut errors);
+    args.skip.retain(|name| !without.contains(name));
     check::signature(flavor, &function, &mut errors);
     let model = model::build(flavor, args, function, &mut errors);
     errors.check_some(model).map(|model| expand::expand(&model))

@@ -43,19 +43,28 @@ pub(crate) struct Model {
     pub(crate) cache: CacheChoice,
     /// The argument that the function is cached for each item of.
     pub(crate) each: Option<Each>,
+    /// Under which name `call!` finds a function, if not under its own.
+    pub(crate) call: Option<Ident>,
 }
 
 /// Validates `args` against `function`.
 pub(crate) fn build(
     flavor: Flavor,
     args: Args,
-    function: Function,
+    mut function: Function,
     errors: &mut Errors,
 ) -> Option<Model> {
+    if args.each.is_some() {
+        // Its load has all arguments as they are.
+        function.args.iter_mut().for_each(|arg| arg.bindings = None);
+    }
     let whole = function.names();
     let local = args.local.as_ref().or(args.cell.as_ref().map(|(name, _)| name));
     args.policy.check(&function, local, errors);
     args.conditions.check(&whole, errors);
+    if let Some((name, _)) = &args.call {
+        can_be_found(name, &function, errors);
+    }
     let each = args.each.as_ref().and_then(|(_, value)| Each::new(value, &function, errors));
     if args.each.is_some() && each.is_none() {
         return None;
@@ -63,7 +72,7 @@ pub(crate) fn build(
     // A key is one item's: it sees that, and not the list.
     let (names, inputs) = match &each {
         Some(each) => (each.names(whole), each.inputs(&function)),
-        None => (whole, function.args.clone()),
+        None => (whole, function.inputs()),
     };
     let mut tags = args
         .tags
@@ -86,8 +95,20 @@ pub(crate) fn build(
         invalidate_on: args.invalidate_on,
         cache: args.cache,
         each,
+        call: args.call.map(|(_, name)| name),
         function,
     })
+}
+
+/// Only free sync functions are looked for by a name in the place of types.
+fn can_be_found(option: &Ident, function: &Function, errors: &mut Errors) {
+    let why = match (function.is_async(), function.associated) {
+        (true, _) => "a call of an async function is a `Call` already: remove it",
+        (false, true) => "a method is found under its own name: remove it",
+        (false, false) => return,
+    };
+    let message = format!("`{option}` is the name of a free sync function for `call!`; {why}");
+    errors.at(option.span(), message);
 }
 
 /// Events are the function's, and not those of one instance of it.
@@ -119,6 +140,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         invalidate_on: Vec::new(),
         cache: CacheChoice::Default,
         each: None,
+        call: None,
         function,
     }
 }

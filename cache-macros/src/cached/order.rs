@@ -1,30 +1,20 @@
 //! Attributes of others: those that rewrite the function (`#[tracing::instrument]`, `#[async_recursion]`) are to see it as it
 //! was written, wherever they stand. So `#[cached]` goes behind them, where what they made is its body.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, ItemFn};
 
 use super::Flavor;
 use super::args::Args;
+use super::marks::Marks;
 use crate::crate_path;
 use crate::errors::Errors;
-
-/// Says that there is nothing more to go behind: not every attribute that we don't know is a macro.
-const LAST: &str = "__larder_last";
-
-/// `args` without the mark, and whether it was there.
-pub(crate) fn marked(args: TokenStream) -> (bool, TokenStream) {
-    let mut tokens = args.clone().into_iter();
-    match tokens.next() {
-        Some(TokenTree::Ident(ident)) if ident == LAST => (true, tokens.skip(1).collect()),
-        _ => (false, args),
-    }
-}
 
 /// The item with the attribute behind all others, if it has to go there.
 pub(crate) fn behind_others(
     flavor: Flavor,
+    marks: Marks,
     args: &TokenStream,
     item: &TokenStream,
 ) -> Option<TokenStream> {
@@ -32,16 +22,22 @@ pub(crate) fn behind_others(
     if attrs.iter().all(is_inert) {
         return None;
     }
-    // Its mistakes are reported when it is its turn.
-    let root = Args::parse(args.clone(), &flavor.grammar(), &mut Errors::default()).root;
-    let macros = crate_path::macros().unwrap_or(root.larder);
-    let [name, last] = [flavor.name(), LAST].map(|name| Ident::new(name, Span::call_site()));
+    let macros = macros(flavor, args);
+    let name = Ident::new(flavor.name(), Span::call_site());
+    let marks = Marks { last: true, ..marks };
     let sig = sig.to_token_stream();
     Some(quote! {
         #(#attrs)*
-        #[#macros::#name(#last, #args)]
+        #[#macros::#name(#marks #args)]
         #vis #sig #block
     })
+}
+
+/// The crate with the attribute, for another expansion of it.
+pub(super) fn macros(flavor: Flavor, args: &TokenStream) -> TokenStream {
+    // Its mistakes are reported when it is its turn.
+    let root = Args::parse(args.clone(), &flavor.grammar(), &mut Errors::default()).root;
+    crate_path::macros().unwrap_or(root.larder)
 }
 
 /// What rustc itself knows and what belongs to tools.

@@ -47,7 +47,7 @@ fn borrow(ty: &Type) -> Borrow<'_> {
 }
 
 /// Whether `ty` shows that it borrows, for less than the program's life.
-fn borrows(ty: &Type) -> bool {
+pub(crate) fn borrows(ty: &Type) -> bool {
     struct Borrows(bool);
     impl<'ast> Visit<'ast> for Borrows {
         fn visit_type_reference(&mut self, reference: &'ast TypeReference) {

@@ -8,7 +8,9 @@ use syn::{ExprReference, GenericParam, Type};
 
 use super::key::Key;
 use super::model::{CacheChoice, Model};
+use super::owning::borrows;
 use super::rules;
+use crate::call::hidden_name;
 use crate::mixed::{mixed, shown_at};
 use crate::returns::is_opaque;
 use crate::signature::SELF_TYPE;
@@ -134,9 +136,12 @@ pub(crate) fn key(model: &Model) -> TokenStream {
 
 /// What kind of output this is, asked of traits: a `Result` under any alias is a `Result`.
 pub(crate) fn shape(private: &TokenStream, output: &Type) -> TokenStream {
+    // An error that borrows belongs to its caller. rustc can't tell that by traits, which look the same for all lifetimes.
+    let shared = (!borrows(output)).then(|| mixed!(use #private::ShapeShared as _;));
     mixed! {
         {
-            use #private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+            use #private::{ShapePlain as _, ShapeResult as _};
+            #shared
             (&&&#private::Probe::<#output>::new()).shape()
         }
     }
@@ -330,14 +335,14 @@ fn in_cell(model: &Model) -> TokenStream {
 /// two functions in blocks of one function need their positions, and two made by one `macro_rules!` call the hash of their text.
 fn place(model: &Model, name: &str) -> TokenStream {
     let private = &model.root.private;
-    // The key of a sync function is written in its twin, which stands in a type.
+    // The key of a sync function is written in its twin.
     let twin = !model.function.is_async() && !model.function.associated;
-    let (around, whole) = match twin {
+    let whole = match twin {
         true => {
-            let (around, whole) = (format!("::{name}"), format!("::{name}::call::{{{{closure}}}}"));
-            (mixed!(::core::concat!(::core::module_path!(), #around)), whole)
+            let twin = hidden_name(&model.function.sig.ident);
+            format!("::{twin}::{{{{closure}}}}")
         }
-        false => (mixed!(::core::module_path!()), format!("::{name}::{{{{closure}}}}")),
+        false => format!("::{name}::{{{{closure}}}}"),
     };
     let text = format!(".{:016x}", model.function.fingerprint());
     mixed! {
@@ -345,7 +350,7 @@ fn place(model: &Model, name: &str) -> TokenStream {
             &mut __larder_key,
             &#private::Place {
                 module: ::core::module_path!(),
-                around: #around,
+                around: ::core::module_path!(),
                 whole: ::core::concat!(::core::module_path!(), #whole),
                 position: ::core::concat!("@", ::core::line!(), ".", ::core::column!(), #text),
             },
@@ -377,12 +382,13 @@ fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
 fn opaque<'a>(
     model: &'a Model,
     is_kept: impl Fn(&Ident) -> bool + 'a,
-) -> impl Iterator<Item = &'a Ident> {
+) -> impl Iterator<Item = Ident> + 'a {
     let args = model.function.args.iter().filter(|arg| is_opaque(&arg.ty));
-    args.map(|arg| &arg.ident).filter(move |ident| is_kept(ident))
+    let args = args.flat_map(crate::signature::Argument::inputs);
+    args.map(|arg| arg.ident).filter(move |ident| is_kept(ident))
 }
 
 /// Statements that write their types.
-fn types<'a>(args: impl Iterator<Item = &'a Ident>) -> TokenStream {
+fn types(args: impl Iterator<Item = Ident>) -> TokenStream {
     args.map(|ident| mixed!(__larder_key.generic_of(&#ident);)).collect()
 }

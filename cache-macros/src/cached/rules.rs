@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use syn::spanned::Spanned as _;
 
 use super::model::Model;
+use super::owning::borrows;
 use super::policy::Given;
 use crate::mixed::{mixed, shown_at};
 
@@ -19,9 +20,11 @@ pub(crate) fn statements(model: &Model) -> TokenStream {
     let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
     let (absent, timed_out, refused) = (absent(model), timed_out(model), refused(model));
     let conditions = model.conditions.rules();
+    let new = if borrows(&model.function.output()) { "borrowing" } else { "new" };
+    let new = Ident::new(new, Span::mixed_site());
     mixed! {
         #demands
-        let __larder_rules = #private::Rules::new(#shape, #codec) #absent #timed_out #refused #conditions;
+        let __larder_rules = #private::Rules::#new(#shape, #codec) #absent #timed_out #refused #conditions;
     }
 }
 

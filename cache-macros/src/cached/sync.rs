@@ -6,10 +6,11 @@ use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt as _;
 use syn::{GenericParam, Ident, Visibility};
 
-use super::expand::Shell;
+use super::expand::{Shell, apart};
 use super::model::Model;
 use super::rules::rules;
 use super::{attrs, prologue};
+use crate::call::{hidden_name, is_primitive};
 use crate::mixed::mixed;
 use crate::signature::with_names;
 
@@ -23,32 +24,73 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     }
 }
 
-/// An empty type with the function's name: an import of the function brings both.
+/// The twin stands beside the function. `call!` finds it through an empty type with the function's name, so that an import of
+/// the function brings it, too.
 fn free(model: &Model) -> TokenStream {
-    let (name, vis) = (&model.function.sig.ident, &model.function.vis);
-    let twin = twin(model, &Ident::new("call", name.span()));
-    let hidden = attrs::allowed_hidden();
-    let conditions = attrs::conditions(&model.function.attrs);
-    let wrapper = wrapper(model, &mixed!(#name::call));
+    let function = &model.function;
+    let twin_name = hidden_name(&function.sig.ident);
+    let name = model.call.as_ref().unwrap_or(&function.sig.ident);
+    let used = used(model, &function.sig.ident.to_token_stream());
+    // A type of that name would be another `str` for its whole module. `call!` knows these names.
+    let (found, twin) = match is_primitive(name) {
+        true => (TokenStream::new(), twin(model, &twin_name, used.as_ref())),
+        false => (found_as(model, name, &twin_name, used.as_ref()), twin(model, &twin_name, None)),
+    };
+    let wrapper = wrapper(model, &twin_name.to_token_stream());
+    mixed! {
+        #found
+        #twin
+        #wrapper
+    }
+}
+
+/// The type called `name`. It is imported by `*`: a module of that name, which would otherwise be defined twice, comes first.
+fn found_as(model: &Model, name: &Ident, twin: &Ident, used: Option<&TokenStream>) -> TokenStream {
+    let function = &model.function;
+    let shell = Shell::new(model, false);
+    let (vis, hidden) = (&function.vis, attrs::allowed_hidden());
+    let (conditions, attributes) =
+        (attrs::conditions(&function.attrs), attrs::for_forwarding(&function.attrs));
+    let module = format_ident!("__larder_of_{}", name.unraw(), span = name.span());
+    let head = shell.head(model, &Ident::new(crate::call::FOUND, name.span()));
+    let (allowed, turbofish, args) = (attrs::allowed(), turbofish(model), forwarded(model));
     mixed! {
         #conditions
         #hidden
-        #[allow(non_camel_case_types, missing_copy_implementations, missing_debug_implementations)]
-        #vis enum #name {}
-
-        #conditions
-        impl #name {
-            #twin
+        mod #module {
+            #[allow(
+                dead_code,
+                non_camel_case_types,
+                missing_copy_implementations,
+                missing_debug_implementations,
+                unreachable_pub,
+            )]
+            pub enum #name {}
         }
 
-        #wrapper
+        #conditions
+        #[doc(hidden)]
+        #[allow(hidden_glob_reexports, unreachable_pub, unused_imports)]
+        #vis use #module::*;
+
+        #conditions
+        impl #module::#name {
+            #attributes
+            #hidden
+            #allowed
+            #vis #head {
+                #used
+                #twin #turbofish (#(#args),*)
+            }
+        }
     }
 }
 
 fn method(model: &Model) -> TokenStream {
     let name = &model.function.sig.ident;
-    let twin_name = format_ident!("__larder_call_{}", name.unraw(), span = name.span());
-    let twin = twin(model, &twin_name);
+    let twin_name = hidden_name(name);
+    let used = used(model, &mixed!(Self::#name));
+    let twin = twin(model, &twin_name, used.as_ref());
     let wrapper = wrapper(model, &mixed!(Self::#twin_name));
     mixed! {
         #twin
@@ -63,17 +105,17 @@ fn alone(model: &Model) -> TokenStream {
     let (before, call) = call(model, &Shell::as_written(model));
     let (vis, private) = (&function.vis, &model.root.private);
     let sig = with_names(&function.sig, &function.args, true);
+    let block = function.block_of(&mixed!(#before #private::wait(#call)));
     mixed! {
         #(#attributes)*
         #allowed
-        #vis #sig {
-            #before
-            #private::wait(#call)
-        }
+        #vis #sig #block
     }
 }
 
-fn twin(model: &Model, name: &Ident) -> TokenStream {
+/// The function that makes the `Call`. rustc does not tell of dead names that begin with `_`, so that it tells only of the user's
+/// function.
+fn twin(model: &Model, name: &Ident, used: Option<&TokenStream>) -> TokenStream {
     let shell = Shell::new(model, true);
     let (for_body, hidden, allowed) =
         (attrs::for_body(&model.function.attrs), attrs::allowed_hidden(), attrs::allowed());
@@ -84,18 +126,37 @@ fn twin(model: &Model, name: &Ident) -> TokenStream {
         #hidden
         #allowed
         #vis #head {
+            #used
             #before
             #call
         }
     }
 }
 
+/// A use of `function` for what only `call!` uses: the function is not dead then.
+fn used(model: &Model, function: &TokenStream) -> Option<TokenStream> {
+    let (turbofish, args) = (turbofish(model), forwarded(model));
+    (!attrs::expect_dead_code(&model.function.attrs)).then(|| {
+        mixed! {
+            if false {
+                #[allow(deprecated)]
+                let _ = #function #turbofish (#(#args),*);
+                ::core::unreachable!()
+            }
+        }
+    })
+}
+
 /// The expression that is the `Call`, and the statements before it.
 fn call(model: &Model, shell: &Shell) -> (TokenStream, TokenStream) {
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, rules) = (prologue::fetch(model), rules(model));
-    let (body, output) = (shell.body(model), &shell.output);
-    (mixed!(#site #locals), mixed!(#fetch.call_sync(#rules, move || -> #output { #body })))
+    let (body, output, uses) = (shell.body(model), &shell.output, model.function.uses());
+    let apart = apart(&model.function.args, true);
+    (
+        mixed!(#site #apart #locals #uses),
+        mixed!(#fetch.call_sync(#rules, move || -> #output { #body })),
+    )
 }
 
 fn wrapper(model: &Model, twin: &TokenStream) -> TokenStream {
@@ -104,11 +165,10 @@ fn wrapper(model: &Model, twin: &TokenStream) -> TokenStream {
     let sig = with_names(&function.sig, &function.args, false);
     let (vis, private, turbofish) = (&function.vis, &model.root.private, turbofish(model));
     let args = forwarded(model);
+    let block = function.block_of(&mixed!(#private::wait(#twin #turbofish (#(#args),*))));
     mixed! {
         #attributes
-        #vis #sig {
-            #private::wait(#twin #turbofish (#(#args),*))
-        }
+        #vis #sig #block
     }
 }
 

@@ -5,6 +5,20 @@ use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt as _;
 use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Ident, PathSegment};
 
+/// The method of an empty type through which a free function is found.
+pub(crate) const FOUND: &str = "__larder_call";
+
+/// The types that no module has to import: no type of ours can have their names.
+const PRIMITIVE: [&str; 19] = [
+    "bool", "char", "f128", "f16", "f32", "f64", "i128", "i16", "i32", "i64", "i8", "isize", "str",
+    "u128", "u16", "u32", "u64", "u8", "usize",
+];
+
+/// Whether a type of this name is known everywhere.
+pub(crate) fn is_primitive(name: &Ident) -> bool {
+    PRIMITIVE.iter().any(|primitive| name == primitive)
+}
+
 const FORM: &str = "`call!` takes one call of a cached sync function, such as `call!(fib(40))` or `call!(report.total(7))`";
 
 /// The macro as a function of its tokens.
@@ -40,7 +54,7 @@ fn strip(expr: Expr) -> Expr {
 }
 
 fn method(mut call: ExprMethodCall) -> TokenStream {
-    call.method = hidden(&call.method);
+    call.method = hidden_name(&call.method);
     call.into_token_stream()
 }
 
@@ -49,12 +63,12 @@ fn twin(mut path: ExprPath) -> ExprPath {
     let Some(last) = path.path.segments.last_mut() else {
         return path;
     };
-    if of_type {
-        last.ident = hidden(&last.ident);
+    if of_type || is_primitive(&last.ident) {
+        last.ident = hidden_name(&last.ident);
         return path;
     }
     let arguments = std::mem::take(&mut last.arguments);
-    let ident = Ident::new("call", last.ident.span());
+    let ident = Ident::new(FOUND, last.ident.span());
     path.path.segments.push(PathSegment { ident, arguments });
     path
 }
@@ -65,6 +79,7 @@ fn owner_is_type(path: &ExprPath) -> bool {
     owner.is_some_and(|segment| segment.ident.unraw().to_string().starts_with(char::is_uppercase))
 }
 
-fn hidden(name: &Ident) -> Ident {
+/// The name of the function beside `name` that makes its `Call`.
+pub(crate) fn hidden_name(name: &Ident) -> Ident {
     format_ident!("__larder_call_{}", name.unraw(), span = name.span())
 }

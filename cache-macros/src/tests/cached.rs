@@ -66,7 +66,8 @@ fn a_template_with_tags() {
                     __larder_tags
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -77,11 +78,15 @@ fn a_template_with_tags() {
                     .tags(__larder_tags)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<Result<User, DbError>>();
+                        move || {
+                            let _ = &db;
+                            let _ = &id;
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<Result<User, DbError>>();
+                                }
+                                { db.fetch(id).await }
                             }
-                            { db.fetch(id).await }
                         },
                     )
             }
@@ -116,6 +121,7 @@ fn an_automatic_key() {
                     ::core::concat!(::core::module_path!(), "::search"),
                     ::larder::Policy::new(),
                 );
+                let (a, b) = __larder_arg1;
                 let __larder_key = {
                     let mut __larder_key = ::larder::__private::KeyBuf::function(
                         ::core::module_path!(),
@@ -139,11 +145,13 @@ fn an_automatic_key() {
                     __larder_key.generic::<T>();
                     __larder_key.arg(&N);
                     __larder_key.arg(&query);
-                    __larder_key.arg(&__larder_arg1);
+                    __larder_key.arg(&a);
+                    __larder_key.arg(&b);
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Vec<T>>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -153,12 +161,16 @@ fn an_automatic_key() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<Vec<T>>();
+                        move || {
+                            let _ = &query;
+                            let _ = &a;
+                            let _ = &b;
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<Vec<T>>();
+                                }
+                                { find(query, a, b).await }
                             }
-                            let (a, b) = __larder_arg1;
-                            { find(query, a, b).await }
                         },
                     )
             }
@@ -228,9 +240,8 @@ fn a_method_with_a_named_cache() {
                         __larder_key
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(
@@ -240,11 +251,15 @@ fn a_method_with_a_named_cache() {
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .call(
                             __larder_rules,
-                            move || async move {
-                                if false {
-                                    return ::larder::__private::typed::<Option<User>>();
+                            move || {
+                                let _ = &self;
+                                let _ = &id;
+                                async move {
+                                    if false {
+                                        return ::larder::__private::typed::<Option<User>>();
+                                    }
+                                    { self.db.find(id).await }
                                 }
-                                { self.db.find(id).await }
                             },
                         )
                 }
@@ -309,9 +324,8 @@ fn a_method_without_arguments_and_a_handle() {
                         __larder_key
                     };
                     let __larder_shape = {
-                        use my::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use my::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use my::larder::__private::ShapeShared as _;
                         (&&&my::larder::__private::Probe::<Vec<User>>::new()).shape()
                     };
                     let __larder_rules = my::larder::__private::Rules::new(
@@ -326,11 +340,14 @@ fn a_method_without_arguments_and_a_handle() {
                     }
                         .call(
                             __larder_rules,
-                            move || async move {
-                                if false {
-                                    return my::larder::__private::typed::<Vec<User>>();
+                            move || {
+                                let _ = &self;
+                                async move {
+                                    if false {
+                                        return my::larder::__private::typed::<Vec<User>>();
+                                    }
+                                    { self.db.all().await }
                                 }
-                                { self.db.all().await }
                             },
                         )
                 }
@@ -390,9 +407,8 @@ fn a_property() {
                         __larder_key
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(
@@ -402,11 +418,14 @@ fn a_property() {
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .call(
                             __larder_rules,
-                            move || async move {
-                                if false {
-                                    return ::larder::__private::typed::<u64>();
+                            move || {
+                                let _ = &self;
+                                async move {
+                                    if false {
+                                        return ::larder::__private::typed::<u64>();
+                                    }
+                                    { self.count().await }
                                 }
-                                { self.count().await }
                             },
                         )
                 }
@@ -459,7 +478,8 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<&'static str>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -469,11 +489,13 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<&'static str>();
+                        move || {
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<&'static str>();
+                                }
+                                { "all" }
                             }
-                            { "all" }
                         },
                     )
             }

@@ -48,9 +48,8 @@ fn a_cell_takes_the_place_of_the_arguments() {
                         __larder_key
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Vec<Post>>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(
@@ -61,11 +60,14 @@ fn a_cell_takes_the_place_of_the_arguments() {
                         .cell(__larder_cell)
                         .call(
                             __larder_rules,
-                            move || async move {
-                                if false {
-                                    return ::larder::__private::typed::<Vec<Post>>();
+                            move || {
+                                let _ = &self;
+                                async move {
+                                    if false {
+                                        return ::larder::__private::typed::<Vec<Post>>();
+                                    }
+                                    { self.load().await }
                                 }
-                                { self.load().await }
                             },
                         )
                 }

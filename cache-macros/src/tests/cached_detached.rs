@@ -62,7 +62,8 @@ fn a_free_function() {
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User<T>, DbError>>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -72,13 +73,18 @@ fn a_free_function() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<Result<User<T>, DbError>>();
-                            }
-                            {
-                                id += 1;
-                                db.fetch(name, id).await
+                        move || {
+                            let _ = &db;
+                            let _ = &name;
+                            let _ = &id;
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<Result<User<T>, DbError>>();
+                                }
+                                {
+                                    id += 1;
+                                    db.fetch(name, id).await
+                                }
                             }
                         },
                     )
@@ -141,9 +147,8 @@ fn a_method() {
                         __larder_key
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(

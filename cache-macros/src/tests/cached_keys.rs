@@ -49,7 +49,8 @@ fn what_stands_around_a_template() {
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -59,11 +60,14 @@ fn what_stands_around_a_template() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<u64>();
+                        move || {
+                            let _ = &id;
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<u64>();
+                                }
+                                { id }
                             }
-                            { id }
                         },
                     )
             }
@@ -122,7 +126,8 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -132,11 +137,13 @@ fn a_text_of_the_users_behind_the_functions_path() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<u64>();
+                        move || {
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<u64>();
+                                }
+                                { 1 }
                             }
-                            { 1 }
                         },
                     )
             }
@@ -200,7 +207,8 @@ fn a_template_names_generic_parameters() {
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -210,11 +218,13 @@ fn a_template_names_generic_parameters() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<u64>();
+                        move || {
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<u64>();
+                                }
+                                { 1 }
                             }
-                            { 1 }
                         },
                     )
             }
@@ -309,9 +319,8 @@ fn a_text_by_a_function_and_by_a_closure() {
                         __larder_key
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(
@@ -391,7 +400,8 @@ fn a_text_by_a_function_and_by_a_closure() {
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -401,11 +411,13 @@ fn a_text_by_a_function_and_by_a_closure() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<u64>();
+                        move || {
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<u64>();
+                                }
+                                { 1 }
                             }
-                            { 1 }
                         },
                     )
             }

@@ -81,7 +81,8 @@ fn every_option() {
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<Option<User>, DbError>>::new()).shape()
                 };
                 ::larder::__private::keeps_errors(__larder_shape);
@@ -172,7 +173,8 @@ fn a_shared_policy() {
                     __larder_tags
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -265,9 +267,8 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                         __larder_tags
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(
@@ -290,11 +291,14 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                         .tags(__larder_tags)
                         .call(
                             __larder_rules,
-                            move || async move {
-                                if false {
-                                    return ::larder::__private::typed::<Option<User>>();
+                            move || {
+                                let _ = &self;
+                                async move {
+                                    if false {
+                                        return ::larder::__private::typed::<Option<User>>();
+                                    }
+                                    { self.fetch().await }
                                 }
-                                { self.fetch().await }
                             },
                         )
                 }
@@ -323,24 +327,29 @@ fn a_sync_function() {
             #[doc(hidden)]
             #[allow(
                 async_fn_in_trait,
-                dead_code,
                 missing_docs,
                 clippy::missing_errors_doc,
                 clippy::missing_panics_doc,
                 clippy::must_use_candidate,
                 clippy::unused_async,
             )]
-            #[allow(
-                non_camel_case_types,
-                missing_copy_implementations,
-                missing_debug_implementations
-            )]
-            enum get {}
-            impl get {
+            mod __larder_of_get {
+                #[allow(
+                    dead_code,
+                    non_camel_case_types,
+                    missing_copy_implementations,
+                    missing_debug_implementations,
+                    unreachable_pub,
+                )]
+                pub enum get {}
+            }
+            #[doc(hidden)]
+            #[allow(hidden_glob_reexports, unreachable_pub, unused_imports)]
+            use __larder_of_get::*;
+            impl __larder_of_get::get {
                 #[doc(hidden)]
                 #[allow(
                     async_fn_in_trait,
-                    dead_code,
                     missing_docs,
                     clippy::missing_errors_doc,
                     clippy::missing_panics_doc,
@@ -355,73 +364,99 @@ fn a_sync_function() {
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
                 )]
-                fn call(
+                fn __larder_call(
                     id: u64,
                 ) -> ::larder::Call<impl ::larder::__private::Load<Output = Result<User, DbError>>> {
-                    const __LARDER_POLICY: ::larder::Policy = USERS;
-                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::get"),
-                        ::larder::__private::possible(
-                            __LARDER_POLICY
-                                .err_ttl(::core::time::Duration::from_millis(1_000))
-                                .jitter(1.0),
-                        ),
-                    );
-                    let __larder_key = {
-                        let mut __larder_key = ::larder::__private::KeyBuf::function(
-                            ::core::module_path!(),
-                            "get",
-                        );
-                        __LARDER_SITE
-                            .place(
-                                &mut __larder_key,
-                                &::larder::__private::Place {
-                                    module: ::core::module_path!(),
-                                    around: ::core::concat!(::core::module_path!(), "::get"),
-                                    whole: ::core::concat!(
-                                        ::core::module_path!(), "::get::call::{{closure}}"
-                                    ),
-                                    position: ::core::concat!(
-                                        "@", ::core::line!(), ".", ::core::column!(),
-                                        ".453063b4669d4031"
-                                    ),
-                                },
-                                || {},
-                            );
-                        __larder_key.arg(&id);
-                        __larder_key
-                    };
-                    let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
-                        (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
-                    };
-                    ::larder::__private::keeps_errors(__larder_shape);
-                    let __larder_rules = ::larder::__private::Rules::new(
-                            __larder_shape,
-                            ::larder::__private::local(),
-                        )
-                        .absent({
-                            use ::larder::__private::{AbsentNever as _, AbsentOption as _};
-                            (&&::larder::__private::value_probe(__larder_shape)).absent()
-                        })
-                        .unless(|user| user.id == 0);
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                        .skip_if(id > 3)
-                        .call_sync(
-                            __larder_rules,
-                            move || -> Result<User, DbError> {
-                                if false {
-                                    return ::larder::__private::typed::<Result<User, DbError>>();
-                                }
-                                { fetch(id) }
-                            },
-                        )
+                    if false {
+                        #[allow(deprecated)]
+                        let _ = get(id);
+                        ::core::unreachable!()
+                    }
+                    __larder_call_get(id)
                 }
             }
+            #[doc(hidden)]
+            #[allow(
+                async_fn_in_trait,
+                missing_docs,
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate,
+                clippy::unused_async,
+            )]
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            fn __larder_call_get(
+                id: u64,
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = Result<User, DbError>>> {
+                const __LARDER_POLICY: ::larder::Policy = USERS;
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::get"),
+                    ::larder::__private::possible(
+                        __LARDER_POLICY
+                            .err_ttl(::core::time::Duration::from_millis(1_000))
+                            .jitter(1.0),
+                    ),
+                );
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::function(
+                        ::core::module_path!(),
+                        "get",
+                    );
+                    __LARDER_SITE
+                        .place(
+                            &mut __larder_key,
+                            &::larder::__private::Place {
+                                module: ::core::module_path!(),
+                                around: ::core::module_path!(),
+                                whole: ::core::concat!(
+                                    ::core::module_path!(), "::__larder_call_get::{{closure}}"
+                                ),
+                                position: ::core::concat!(
+                                    "@", ::core::line!(), ".", ::core::column!(), ".453063b4669d4031"
+                                ),
+                            },
+                            || {},
+                        );
+                    __larder_key.arg(&id);
+                    __larder_key
+                };
+                let __larder_shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
+                    (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
+                };
+                ::larder::__private::keeps_errors(__larder_shape);
+                let __larder_rules = ::larder::__private::Rules::new(
+                        __larder_shape,
+                        ::larder::__private::local(),
+                    )
+                    .absent({
+                        use ::larder::__private::{AbsentNever as _, AbsentOption as _};
+                        (&&::larder::__private::value_probe(__larder_shape)).absent()
+                    })
+                    .unless(|user| user.id == 0);
+                let _ = &id;
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    .skip_if(id > 3)
+                    .call_sync(
+                        __larder_rules,
+                        move || -> Result<User, DbError> {
+                            if false {
+                                return ::larder::__private::typed::<Result<User, DbError>>();
+                            }
+                            { fetch(id) }
+                        },
+                    )
+            }
             fn get(id: u64) -> Result<User, DbError> {
-                ::larder::__private::wait(get::call(id))
+                ::larder::__private::wait(__larder_call_get(id))
             }
         "##]],
     );
@@ -475,9 +510,8 @@ fn a_property() {
                         __larder_key
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(
@@ -489,11 +523,14 @@ fn a_property() {
                         .skip_if(self.closed)
                         .call(
                             __larder_rules,
-                            move || async move {
-                                if false {
-                                    return ::larder::__private::typed::<Option<User>>();
+                            move || {
+                                let _ = &self;
+                                async move {
+                                    if false {
+                                        return ::larder::__private::typed::<Option<User>>();
+                                    }
+                                    { self.fetch().await }
                                 }
-                                { self.fetch().await }
                             },
                         )
                 }

@@ -21,27 +21,32 @@ fn a_free_function() {
             #[doc(hidden)]
             #[allow(
                 async_fn_in_trait,
-                dead_code,
                 missing_docs,
                 clippy::missing_errors_doc,
                 clippy::missing_panics_doc,
                 clippy::must_use_candidate,
                 clippy::unused_async,
             )]
-            #[allow(
-                non_camel_case_types,
-                missing_copy_implementations,
-                missing_debug_implementations
-            )]
-            pub enum fib {}
+            mod __larder_of_fib {
+                #[allow(
+                    dead_code,
+                    non_camel_case_types,
+                    missing_copy_implementations,
+                    missing_debug_implementations,
+                    unreachable_pub,
+                )]
+                pub enum fib {}
+            }
             #[cfg(feature = "fib")]
-            impl fib {
-                #[cfg(feature = "fib")]
+            #[doc(hidden)]
+            #[allow(hidden_glob_reexports, unreachable_pub, unused_imports)]
+            pub use __larder_of_fib::*;
+            #[cfg(feature = "fib")]
+            impl __larder_of_fib::fib {
                 #[allow(deprecated)]
                 #[doc(hidden)]
                 #[allow(
                     async_fn_in_trait,
-                    dead_code,
                     missing_docs,
                     clippy::missing_errors_doc,
                     clippy::missing_panics_doc,
@@ -56,62 +61,92 @@ fn a_free_function() {
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
                 )]
-                pub fn call(n: u64) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
-                    static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::fib"),
-                        ::larder::Policy::new(),
-                    );
-                    let __larder_key = {
-                        let mut __larder_key = ::larder::__private::KeyBuf::function(
-                            ::core::module_path!(),
-                            "fib",
-                        );
-                        __LARDER_SITE
-                            .place(
-                                &mut __larder_key,
-                                &::larder::__private::Place {
-                                    module: ::core::module_path!(),
-                                    around: ::core::concat!(::core::module_path!(), "::fib"),
-                                    whole: ::core::concat!(
-                                        ::core::module_path!(), "::fib::call::{{closure}}"
-                                    ),
-                                    position: ::core::concat!(
-                                        "@", ::core::line!(), ".", ::core::column!(),
-                                        ".3b301b0ab2ae5aa8"
-                                    ),
-                                },
-                                || {},
-                            );
-                        __larder_key.arg(&n);
-                        __larder_key
-                    };
-                    let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
-                        (&&&::larder::__private::Probe::<u64>::new()).shape()
-                    };
-                    let __larder_rules = ::larder::__private::Rules::new(
-                        __larder_shape,
-                        ::larder::__private::local(),
-                    );
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                        .call_sync(
-                            __larder_rules,
-                            move || -> u64 {
-                                if false {
-                                    return ::larder::__private::typed::<u64>();
-                                }
-                                { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }
-                            },
-                        )
+                pub fn __larder_call(
+                    n: u64,
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
+                    if false {
+                        #[allow(deprecated)]
+                        let _ = fib(n);
+                        ::core::unreachable!()
+                    }
+                    __larder_call_fib(n)
                 }
+            }
+            #[cfg(feature = "fib")]
+            #[allow(deprecated)]
+            #[doc(hidden)]
+            #[allow(
+                async_fn_in_trait,
+                missing_docs,
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate,
+                clippy::unused_async,
+            )]
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+            )]
+            pub fn __larder_call_fib(
+                n: u64,
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                    ::core::concat!(::core::module_path!(), "::fib"),
+                    ::larder::Policy::new(),
+                );
+                let __larder_key = {
+                    let mut __larder_key = ::larder::__private::KeyBuf::function(
+                        ::core::module_path!(),
+                        "fib",
+                    );
+                    __LARDER_SITE
+                        .place(
+                            &mut __larder_key,
+                            &::larder::__private::Place {
+                                module: ::core::module_path!(),
+                                around: ::core::module_path!(),
+                                whole: ::core::concat!(
+                                    ::core::module_path!(), "::__larder_call_fib::{{closure}}"
+                                ),
+                                position: ::core::concat!(
+                                    "@", ::core::line!(), ".", ::core::column!(), ".3b301b0ab2ae5aa8"
+                                ),
+                            },
+                            || {},
+                        );
+                    __larder_key.arg(&n);
+                    __larder_key
+                };
+                let __larder_shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
+                    (&&&::larder::__private::Probe::<u64>::new()).shape()
+                };
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::local(),
+                );
+                let _ = &n;
+                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    .call_sync(
+                        __larder_rules,
+                        move || -> u64 {
+                            if false {
+                                return ::larder::__private::typed::<u64>();
+                            }
+                            { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }
+                        },
+                    )
             }
             /// Fibonacci.
             #[cfg(feature = "fib")]
             #[deprecated]
             pub fn fib(n: u64) -> u64 {
-                ::larder::__private::wait(fib::call(n))
+                ::larder::__private::wait(__larder_call_fib(n))
             }
         "##]],
     );
@@ -136,7 +171,6 @@ fn a_method() {
                 #[doc(hidden)]
                 #[allow(
                     async_fn_in_trait,
-                    dead_code,
                     missing_docs,
                     clippy::missing_errors_doc,
                     clippy::missing_panics_doc,
@@ -159,6 +193,11 @@ fn a_method() {
                         Output = u64,
                     > + ::larder::__private::Captures<(&'larder0 (), Self)>,
                 > {
+                    if false {
+                        #[allow(deprecated)]
+                        let _ = Self::total::<T>(self, n);
+                        ::core::unreachable!()
+                    }
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::total"),
                         ::larder::Policy::new().local(),
@@ -187,15 +226,15 @@ fn a_method() {
                         __larder_key
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::local(),
                     );
+                    let _ = &n;
                     ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                         .call_sync(
                             __larder_rules,
@@ -243,6 +282,7 @@ fn an_associated_function() {
                         ::core::concat!(::core::module_path!(), "::total"),
                         ::larder::Policy::new().ttl(::core::time::Duration::from_millis(250)),
                     );
+                    let Pair(a, b) = __larder_arg0;
                     let __larder_key = {
                         let mut __larder_key = ::larder::__private::KeyBuf::function(
                             ::core::module_path!(),
@@ -264,19 +304,21 @@ fn an_associated_function() {
                                 },
                                 || {},
                             );
-                        __larder_key.arg(&__larder_arg0);
+                        __larder_key.arg(&a);
+                        __larder_key.arg(&b);
                         __larder_key
                     };
                     let __larder_shape = {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
                     let __larder_rules = ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::local(),
                     );
+                    let _ = &a;
+                    let _ = &b;
                     ::larder::__private::wait(
                         ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                             .call_sync(
@@ -285,7 +327,6 @@ fn an_associated_function() {
                                     if false {
                                         return ::larder::__private::typed::<u64>();
                                     }
-                                    let Pair(a, b) = __larder_arg0;
                                     { Self::sum(a, b) }
                                 },
                             ),

@@ -11,9 +11,9 @@ fn gives(input: TokenStream, expected: &Expect) {
 
 #[test]
 fn functions() {
-    gives(quote!(fib(40)), &expect!["fib::call(40)"]);
-    gives(quote!(math::fib::<u8>(40, x)), &expect!["math::fib::call::<u8>(40,x)"]);
-    gives(quote!(crate::r#type(40)), &expect!["crate::r#type::call(40)"]);
+    gives(quote!(fib(40)), &expect!["fib::__larder_call(40)"]);
+    gives(quote!(math::fib::<u8>(40, x)), &expect!["math::fib::__larder_call::<u8>(40,x)"]);
+    gives(quote!(crate::r#type(40)), &expect!["crate::r#type::__larder_call(40)"]);
 }
 
 #[test]

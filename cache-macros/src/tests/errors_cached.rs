@@ -123,7 +123,19 @@ fn arguments_forgotten_by_the_key() {
                 a
             }
         ),
-        &["an argument with a pattern cannot be named"],
+        &[
+            "`a` is neither in `key` nor in `skip(...)`",
+            "`b` is neither in `key` nor in `skip(...)`",
+        ],
+    );
+    cached(
+        quote!(key = "all"),
+        quote!(
+            fn get((ref a, b): (u8, u8)) -> u8 {
+                a
+            }
+        ),
+        &["what this pattern borrows cannot be named"],
     );
 }
 

@@ -52,7 +52,8 @@ fn an_operation_of_a_model() {
                     __larder_key
                 };
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Vec<User>>::new()).shape()
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
@@ -62,11 +63,14 @@ fn an_operation_of_a_model() {
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
                         __larder_rules,
-                        move || async move {
-                            if false {
-                                return ::larder::__private::typed::<Vec<User>>();
+                        move || {
+                            let _ = &page;
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<Vec<User>>();
+                                }
+                                { load(page).await }
                             }
-                            { load(page).await }
                         },
                     )
             }

@@ -23,6 +23,9 @@ fn evict_calls_keys_patterns_and_tags() {
         &expect![[r#"
             /// Updates.
             pub async fn update_user(db: &Db, id: u64, patch: Patch) -> Result<User, DbError> {
+                let _ = &db;
+                let _ = &id;
+                let _ = &patch;
                 enum __LarderHere {}
                 let __larder_evictions = ::larder::__private::Evictions::new();
                 let __larder_evictions = __larder_evictions.call(get_user(db, id));
@@ -91,6 +94,8 @@ fn evict_by_the_result() {
         &expect![[r#"
             impl Type {
                 async fn create(&self, user: User) -> Result<User, DbError> {
+                    let _ = &self;
+                    let _ = &user;
                     enum __LarderHere {}
                     let __larder_evictions = ::larder::__private::Evictions::named("people");
                     let __larder_evictions = __larder_evictions
@@ -115,9 +120,8 @@ fn evict_by_the_result() {
                         .await;
                     let __larder_evictions = match ::larder::__private::Shape::value(
                         {
-                            use ::larder::__private::{
-                                ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                            };
+                            use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                            use ::larder::__private::ShapeShared as _;
                             (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                         },
                         &__larder_output,
@@ -162,6 +166,7 @@ fn evict_before_a_sync_body() {
         },
         &expect![[r#"
             fn reset(n: u64) {
+                let _ = &n;
                 let __larder_evictions = match &handle {
                     __larder_handle => ::larder::__private::Evictions::on(__larder_handle),
                 };
@@ -238,8 +243,11 @@ fn put_known_before() {
         },
         &expect![[r#"
             async fn save_user(db: &Db, user: User) -> Result<User, DbError> {
+                let _ = &db;
+                let _ = &user;
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
                 let __larder_put = ::larder::__private::WriteThrough::new(
@@ -273,8 +281,10 @@ fn put_by_the_result() {
         },
         &expect![[r#"
             fn save_user(user: User) -> Result<User, DbError> {
+                let _ = &user;
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
                 #[allow(clippy::redundant_closure_call)]
@@ -307,6 +317,7 @@ fn evict_only_after_an_ok() {
         },
         &expect![[r#"
             async fn update(id: u64) -> Result<(), DbError> {
+                let _ = &id;
                 enum __LarderHere {}
                 let __larder_evictions = ::larder::__private::Evictions::new().held();
                 let __larder_evictions = __larder_evictions
@@ -333,9 +344,8 @@ fn evict_only_after_an_ok() {
                     .await;
                 let __larder_evictions = match ::larder::__private::Shape::value(
                     {
-                        use ::larder::__private::{
-                            ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                        };
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Result<(), DbError>>::new()).shape()
                     },
                     &__larder_output,
@@ -371,6 +381,8 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
         },
         &expect![[r#"
             fn save(db: &Db, user: User) -> Result<Saved, DbError> {
+                let _ = &db;
+                let _ = &user;
                 enum __LarderHere {}
                 let __larder_evictions = ::larder::__private::Evictions::new().held();
                 let __larder_evictions = __larder_evictions
@@ -393,9 +405,8 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
                     let user = __larder_kept_user;
                     match ::larder::__private::Shape::value(
                         {
-                            use ::larder::__private::{
-                                ShapePlain as _, ShapeResult as _, ShapeShared as _,
-                            };
+                            use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                            use ::larder::__private::ShapeShared as _;
                             (&&&::larder::__private::Probe::<Result<Saved, DbError>>::new()).shape()
                         },
                         &__larder_output,
@@ -454,6 +465,7 @@ fn evict_when() {
         },
         &expect![[r#"
             fn delete(ids: &[u64]) -> usize {
+                let _ = &ids;
                 let __larder_evictions = ::larder::__private::Evictions::new();
                 let __larder_evictions = __larder_evictions.all();
                 #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
@@ -486,8 +498,11 @@ fn put_under_conditions() {
         },
         &expect![[r#"
             async fn rename(id: u64, name: Option<String>) -> Result<User, DbError> {
+                let _ = &id;
+                let _ = &name;
                 let __larder_shape = {
-                    use ::larder::__private::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
                 let __larder_put = ::larder::__private::WriteThrough::new(

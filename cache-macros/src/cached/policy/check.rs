@@ -5,7 +5,7 @@
 use proc_macro2::Ident;
 
 use super::{Given, Policy, Ttl, asked};
-use crate::cached::owning::bound;
+use crate::cached::owning::{borrows, bound};
 use crate::errors::{Errors, list};
 use crate::signature::{Function, mutable_borrows};
 
@@ -104,6 +104,14 @@ impl Policy {
                  or an owned value, or remove {names}"
             );
             errors.on(&borrow, message);
+        }
+        let output = function.output();
+        if borrows(&output) {
+            let message = format!(
+                "{names} may leave the load to the background, which ends after its caller, and this output borrows from the caller's \
+                 arguments: return an error that owns what it has, or remove {names}"
+            );
+            errors.on(&output, message);
         }
         for ty in bound(function) {
             let message = format!(

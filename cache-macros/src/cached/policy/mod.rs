@@ -9,7 +9,7 @@ use std::time::Duration;
 use proc_macro2::Ident;
 use syn::Expr;
 
-use crate::cached::owning::bound;
+use crate::cached::owning::{borrows, bound};
 use crate::errors::Errors;
 use crate::options::Options;
 use crate::signature::{Function, mutable_borrows};
@@ -91,7 +91,8 @@ impl Policy {
     pub(crate) fn detaches(&self, function: &Function) -> bool {
         let can = function.is_async()
             && mutable_borrows(function).is_empty()
-            && bound(function).is_empty();
+            && bound(function).is_empty()
+            && !borrows(&function.output());
         !self.background().is_empty() || (self.base.is_some() && can)
     }
 
