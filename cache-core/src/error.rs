@@ -95,7 +95,7 @@ impl TimedOut {
 pub enum Error {
     /// The remote tier failed.
     #[error("the remote tier failed: {0}")]
-    Backend(#[from] BackendError),
+    Backend(BackendError),
     /// A value could not be encoded for the remote tier.
     #[error("the value under `{key}` can't be encoded: {message}")]
     Encode {
@@ -151,6 +151,14 @@ pub enum Error {
         /// What is wrong, and what to write instead.
         message: String,
     },
+}
+
+/// The message says all that the backend's does, so that it is no source of this one: who writes a whole chain would write it
+/// twice.
+impl From<BackendError> for Error {
+    fn from(error: BackendError) -> Self {
+        Self::Backend(error)
+    }
 }
 
 impl From<crate::PolicyError> for Error {

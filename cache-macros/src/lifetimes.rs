@@ -4,9 +4,10 @@
 //! the lifetimes that its bounds mention, and to be mentioned they need names.
 
 use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    FnArg, GenericParam, Lifetime, LifetimeParam, ReceiverKind, ReturnType, Signature, Type,
+    FnArg, GenericParam, Lifetime, LifetimeParam, Pat, ReceiverKind, ReturnType, Signature, Type,
 };
 
 use crate::mixed::mixed;
@@ -30,8 +31,14 @@ impl Named {
         let mut elided_self = None;
         for input in &mut sig.inputs {
             match input {
-                FnArg::Receiver(receiver) => elided_self = name_receiver(receiver, &mut namer),
-                FnArg::Typed(arg) => namer.visit_type_mut(&mut arg.ty),
+                FnArg::Receiver(receiver) => {
+                    namer.of("self");
+                    elided_self = name_receiver(receiver, &mut namer);
+                }
+                FnArg::Typed(arg) => {
+                    namer.of(&name_of(&arg.pat));
+                    namer.visit_type_mut(&mut arg.ty);
+                }
             }
         }
         if let Some(lifetime) = elided_self.or_else(|| only(&namer)) {
@@ -68,6 +75,14 @@ fn only(namer: &Namer) -> Option<Lifetime> {
     }
 }
 
+/// What the lifetimes of an argument are called after.
+fn name_of(pattern: &Pat) -> String {
+    match pattern {
+        Pat::Ident(pat) => pat.ident.unraw().to_string(),
+        _ => "argument".to_owned(),
+    }
+}
+
 fn name_receiver(receiver: &mut syn::Receiver, namer: &mut Namer) -> Option<Lifetime> {
     match &mut receiver.kind {
         ReceiverKind::Reference(_, lifetime, _) => {
@@ -79,7 +94,8 @@ fn name_receiver(receiver: &mut syn::Receiver, namer: &mut Namer) -> Option<Life
             Some(named)
         }
         ReceiverKind::Typed(_, ty) => {
-            let mut own = Namer { made: std::mem::take(&mut namer.made), used: Vec::new() };
+            let of = namer.of.clone();
+            let mut own = Namer { made: std::mem::take(&mut namer.made), used: Vec::new(), of };
             own.visit_type_mut(ty);
             namer.made = own.made;
             own.used.into_iter().next()
@@ -93,11 +109,26 @@ struct Namer {
     made: Vec<Lifetime>,
     /// Every lifetime seen, made or written.
     used: Vec<Lifetime>,
+    /// The argument that is looked at.
+    of: String,
 }
 
 impl Namer {
+    /// What follows is the type of the argument `name`.
+    fn of(&mut self, name: &str) {
+        name.clone_into(&mut self.of);
+    }
+
+    /// A lifetime with the name of its argument, which is what rustc's messages are about. A plain `'db` could be one that an
+    /// `impl` block around the function declares.
     fn fresh(&mut self) -> Lifetime {
-        let made = Lifetime::new(&format!("'larder{}", self.made.len()), Span::mixed_site());
+        let named = |count: usize| match count {
+            0 => format!("'of_{}", self.of),
+            _ => format!("'of_{}{}", self.of, count + 1),
+        };
+        let free = |name: &String| !self.made.iter().any(|made| made.to_string() == *name);
+        let name = (0..).map(named).find(free).unwrap_or_default();
+        let made = Lifetime::new(&name, Span::mixed_site());
         self.made.push(made.clone());
         made
     }

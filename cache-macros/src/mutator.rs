@@ -32,6 +32,7 @@ pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
     let block = function.block_of(&mixed!(#uses #inside));
     mixed! {
         #(#attrs)*
+        #[allow(clippy::must_use_candidate)]
         #vis #sig #block
     }
 }

@@ -19,10 +19,10 @@ fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
     found.into_iter().map(|read| Some(read?.value)).collect()
 }
 
-const OPERATION: Duration = Duration::from_millis(100);
+const OPERATION: Duration = Duration::from_millis(500);
 
 /// Generous: the machine may be busy. Short enough to tell "at once" from "timed out".
-const AT_ONCE: Duration = Duration::from_millis(90);
+const AT_ONCE: Duration = Duration::from_millis(450);
 
 fn impatient(url: String) -> Redis {
     Redis::builder(url)
@@ -50,7 +50,7 @@ async fn a_dead_redis_costs_nothing() {
         let (kind, time) = kind_and_time(&redis).await;
         assert_eq!(kind, Some(BackendErrorKind::Unreachable));
         assert!(time < OPERATION * 2, "{time:?}");
-        slow += usize::from(time > Duration::from_millis(5));
+        slow += usize::from(time > OPERATION / 5);
     }
     assert!(slow < 20, "{slow} of 200");
     let error = redis.remove(&["a"], None).await.unwrap_err().to_string();
@@ -100,12 +100,12 @@ async fn a_stopped_server_times_out_then_fails_at_once_then_works() {
     }
     // The new connection gets no answer either; in backoff nobody waits.
     let mut at_once = 0;
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while at_once < 5 && Instant::now() < deadline {
         let (kind, time) = kind_and_time(&redis).await;
         assert_eq!(kind, Some(BackendErrorKind::Unreachable));
         assert!(time < OPERATION * 3, "{time:?}");
-        at_once = if time < Duration::from_millis(10) { at_once + 1 } else { 0 };
+        at_once = if time < OPERATION / 5 { at_once + 1 } else { 0 };
     }
     assert_eq!(at_once, 5);
     server.cont();
@@ -234,21 +234,21 @@ async fn a_silent_address_costs_little() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     proxy.freeze_all();
-    let builder = Redis::builder(proxy.url()).operation_timeout(Duration::from_millis(400));
-    let redis = builder.connect_timeout(Duration::from_millis(300)).build_lazy().unwrap();
+    let (connect, operation) = (Duration::from_millis(600), Duration::from_secs(5));
+    let builder = Redis::builder(proxy.url()).operation_timeout(operation);
+    let redis = builder.connect_timeout(connect).build_lazy().unwrap();
     // Nobody knows yet: the operation waits for the attempt to end.
     let (kind, time) = kind_and_time(&redis).await;
     assert_eq!(kind, Some(BackendErrorKind::Unreachable));
-    assert!((Duration::from_millis(280)..Duration::from_millis(400)).contains(&time), "{time:?}");
+    assert!((connect * 9 / 10..operation).contains(&time), "{time:?}");
     // From then on only a little, also while the next attempts are under way.
-    let deadline = Instant::now() + Duration::from_millis(600);
-    while Instant::now() < deadline {
+    let deadline = Instant::now() + connect * 2;
+    while Instant::now() < deadline || proxy.accepted() < 2 {
         let (kind, time) = kind_and_time(&redis).await;
         assert_eq!(kind, Some(BackendErrorKind::Unreachable));
-        assert!(time < Duration::from_millis(200), "{time:?}");
+        assert!(time < connect, "{time:?}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert!(proxy.accepted() >= 2);
     proxy.thaw();
     eventually("thawed", async || redis.ping().await.is_ok()).await;
 }
@@ -258,12 +258,13 @@ async fn a_silent_address_costs_little() {
 async fn a_slow_handshake_outlasts_operations() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
-    proxy.delay(Duration::from_millis(50));
-    let builder = Redis::builder(proxy.url()).operation_timeout(Duration::from_millis(120));
-    let redis = builder.connect_timeout(Duration::from_secs(2)).build_lazy().unwrap();
+    proxy.delay(Duration::from_millis(300));
+    let operation = Duration::from_millis(400);
+    let builder = Redis::builder(proxy.url()).operation_timeout(operation);
+    let redis = builder.connect_timeout(Duration::from_secs(20)).build_lazy().unwrap();
     let (kind, time) = kind_and_time(&redis).await;
     assert_eq!(kind, Some(BackendErrorKind::Unreachable));
-    assert!(time < Duration::from_millis(240), "{time:?}");
+    assert!(time < operation * 3, "{time:?}");
     eventually("connected", async || redis.ping().await.is_ok()).await;
     assert_eq!(proxy.accepted(), 1);
 }
@@ -291,7 +292,7 @@ async fn many_chunks_share_one_timeout() {
     let proxy = Proxy::start(server.port());
     let redis = impatient(proxy.url());
     redis.ping().await.unwrap();
-    proxy.delay(Duration::from_millis(20));
+    proxy.delay(Duration::from_millis(100));
     let keys: Vec<String> = (0..256 * 20).map(|n| n.to_string()).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let began = Instant::now();

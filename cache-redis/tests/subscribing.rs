@@ -14,15 +14,21 @@ use cache_redis::Redis;
 use common::{Proxy, Server, eventually, lasting};
 
 #[derive(Default)]
-struct Log(Mutex<Vec<String>>);
+struct Log(Mutex<Vec<(String, Instant)>>);
 
 impl Log {
     fn add(&self, event: impl Into<String>) {
-        self.0.lock().unwrap().push(event.into());
+        self.0.lock().unwrap().push((event.into(), Instant::now()));
     }
 
     fn events(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().unwrap().iter().map(|(event, _)| event.clone()).collect()
+    }
+
+    /// How long after the event at `at` the next one came.
+    fn until_next(&self, at: usize) -> Duration {
+        let events = self.0.lock().unwrap();
+        events[at + 1].1.duration_since(events[at].1)
     }
 
     async fn reaches(&self, expected: &[&str]) {
@@ -118,7 +124,7 @@ async fn a_silent_link_is_noticed_and_replaced() {
     let began = Instant::now();
     proxy.freeze();
     log.reaches(&["connected", "disconnected", "connected"]).await;
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     server.cli(&["PUBLISH", "bus", "after"]);
     log.reaches(&["connected", "disconnected", "connected", "after"]).await;
 }
@@ -183,12 +189,11 @@ async fn what_is_missing_is_noticed_and_what_is_late_is_put_in_order() {
     log.reaches(&["connected", "7", "8", "9", "10", "8"]).await;
     server.publish_bytes("bus", &forged(12, b"12"));
     let mut expected = vec!["connected", "7", "8", "9", "10", "8", "12"];
-    let began = Instant::now();
     log.reaches(&expected).await;
-    assert!(began.elapsed() < Duration::from_millis(600), "not held back for what may be lost");
     expected.extend(["disconnected", "connected"]);
     log.reaches(&expected).await;
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let alone = log.until_next(6);
+    assert!(alone > Duration::from_millis(500), "not held back for what may be lost: {alone:?}");
     // A later version of the format, and nonsense.
     server.publish_bytes("bus", b"\xf5LB2 whatever");
     expected.extend(["disconnected", "connected"]);

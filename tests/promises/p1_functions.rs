@@ -57,7 +57,7 @@ impl<T: Table> Repo<T> {
     }
 
     #[cached(key = "sync:{id}", cache = self.cache, skip(self))]
-    pub fn sync(&self, id: u64) -> String {
+    pub(crate) fn sync(&self, id: u64) -> String {
         format!("{} {id}", T::NAME)
     }
 
@@ -391,7 +391,7 @@ mod local_types {
             ids.iter().map(|id| (*id, T::IS.to_owned())).collect()
         }
         #[cached(key = "sync", cache = self.1, skip(self))]
-        pub fn sync(&self) -> String {
+        pub(crate) fn sync(&self) -> String {
             T::IS.to_owned()
         }
     }
@@ -486,7 +486,7 @@ mod blocks {
                     format!("{NAME} {n}")
                 }
                 #[cached(cache = self.0, skip(self))]
-                pub fn sync(&self, n: u64) -> String {
+                pub(crate) fn sync(&self, n: u64) -> String {
                     format!("{NAME} {n}")
                 }
             }
@@ -531,7 +531,7 @@ mod blocks {
                     format!("{NAME} {n}")
                 }
                 #[cached(cache = self.0, skip(self))]
-                pub fn sync(&self, n: u64) -> String {
+                pub(crate) fn sync(&self, n: u64) -> String {
                     format!("{NAME} {n}")
                 }
             }

@@ -87,7 +87,7 @@ async fn a_master_that_was_replaced_while_it_was_connected_to_is_left() {
         master.cli(&["exists", "generation"]) == "1"
     })
     .await;
-    assert!(connected.elapsed() < Duration::from_secs(3), "{:?}", connected.elapsed());
+    assert!(connected.elapsed() < Duration::from_secs(8), "{:?}", connected.elapsed());
 }
 
 /// Nothing dies, and nobody is cut off: the Sentinels just name another.
@@ -219,7 +219,7 @@ async fn what_the_new_master_does_not_know_is_evicted_again() {
     .await;
     eventually("messages are heard where they go now", async || heard.count("connected") == 2)
         .await;
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     redis
         .publish(&Notice { channel: "bus".to_owned(), message: Bytes::from("here") })
         .await

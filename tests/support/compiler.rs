@@ -15,7 +15,7 @@ use serde::Deserialize;
 const LIBRARIES: [&str; 5] = ["larder", "async_trait", "serde", "serde_json", "tokio"];
 
 /// A compiler that knows the libraries.
-pub struct Compiler {
+pub(crate) struct Compiler {
     arguments: Vec<OsString>,
     root: PathBuf,
     out: PathBuf,
@@ -23,12 +23,15 @@ pub struct Compiler {
 
 /// What rustc says.
 #[derive(Debug, Deserialize)]
-pub struct Diagnostic {
-    pub message: String,
+pub(crate) struct Diagnostic {
+    pub(crate) message: String,
+    #[allow(dead_code, reason = "not every suite compares codes")]
     code: Option<Code>,
-    pub level: String,
-    pub spans: Vec<Span>,
-    pub rendered: Option<String>,
+    pub(crate) level: String,
+    pub(crate) spans: Vec<Span>,
+    /// The whole of it as a text.
+    #[allow(dead_code, reason = "not every suite compares texts")]
+    pub(crate) rendered: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,19 +41,20 @@ struct Code {
 
 /// A place of a diagnostic.
 #[derive(Debug, Deserialize)]
-pub struct Span {
-    pub file_name: String,
-    pub line_start: usize,
-    pub line_end: usize,
-    pub column_start: usize,
-    pub column_end: usize,
-    pub is_primary: bool,
-    pub label: Option<String>,
+#[allow(dead_code, reason = "not every suite compares places")]
+pub(crate) struct Span {
+    pub(crate) line_start: usize,
+    pub(crate) line_end: usize,
+    pub(crate) column_start: usize,
+    pub(crate) column_end: usize,
+    pub(crate) is_primary: bool,
+    pub(crate) label: Option<String>,
 }
 
 impl Diagnostic {
     /// `E0308`, or the name of a lint.
-    pub fn code(&self) -> Option<&str> {
+    #[allow(dead_code, reason = "not every suite compares codes")]
+    pub(crate) fn code(&self) -> Option<&str> {
         Some(&self.code.as_ref()?.code)
     }
 }
@@ -70,13 +74,22 @@ struct Target {
 
 impl Compiler {
     /// For the test called `test`.
-    pub fn of(test: &str) -> Self {
+    pub(crate) fn of(test: &str) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
         std::fs::create_dir_all(&out).expect("a directory for what rustc writes");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&root).args(["test", "--no-run", "--offline", "--test", test]);
         cargo.arg("--message-format=json");
+        // What cargo tells this test of its package would have some build scripts run again.
+        let of_package =
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if of_package.iter().any(|prefix| text.starts_with(prefix)) {
+                cargo.env_remove(&name);
+            }
+        }
         if cfg!(feature = "redis-tls") {
             cargo.arg("--all-features");
         }
@@ -104,12 +117,13 @@ impl Compiler {
     }
 
     /// What rustc says of `source`, a file below the root.
-    pub fn check(&self, source: &Path) -> Vec<Diagnostic> {
+    pub(crate) fn check(&self, source: &Path) -> Vec<Diagnostic> {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let output = Command::new(rustc)
             .current_dir(&self.root)
             .args(&self.arguments)
+            .env("CARGO_MANIFEST_DIR", &self.root)
             .args(["--crate-name", "case", "--diagnostic-width=140"])
             .arg("-o")
             .arg(self.out.join(stem + ".rmeta"))
@@ -156,7 +170,7 @@ fn libraries(messages: &str) -> BTreeMap<String, PathBuf> {
 }
 
 /// Does `each` with all items, on as many threads as the machine has processors.
-pub fn side_by_side<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

@@ -219,7 +219,7 @@ pub fn lasting(short: Duration, long: Duration) -> Duration {
 
 /// Waits until `condition` holds; panics after ten seconds.
 pub async fn eventually(what: &str, condition: impl AsyncFnMut() -> bool) {
-    within(Duration::from_secs(10), what, condition).await;
+    within(Duration::from_secs(30), what, condition).await;
 }
 
 /// Waits until `condition` holds; panics after `limit`.

@@ -114,7 +114,9 @@ impl Frame {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't go to a remote tier: it needs `serde::Serialize` and `serde::Deserialize`",
     label = "needs serde",
-    note = "derive both, or write `#[cached(local)]` to keep the value in the memory tier"
+    note = "derive both, or write `#[cached(local)]` to keep the value in the memory tier",
+    note = "an `Arc` has them with serde's feature `rc`; what is secret on purpose, such as `SecretString`, has no `Serialize` and stays in \
+            memory with `local`"
 )]
 pub trait RemoteValue: CacheValue + Serialize + DeserializeOwned {}
 impl<T: CacheValue + Serialize + DeserializeOwned> RemoteValue for T {}

@@ -188,7 +188,9 @@ impl Invalidation {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a call of a cached function",
     label = "this target can't be evicted",
-    note = "a target is a call of a `#[cached]` async function; a sync one is written `call!(f(x))`"
+    note = "a target is a call of a `#[cached]` async function; a sync one is written `call!(f(x))`",
+    note = "a function that returns a boxed future, as `#[async_trait]` makes them, gives that box and no call: evict by `key`, `pattern` \
+            or `tags`"
 )]
 pub trait EvictTarget {
     #[doc(hidden)]

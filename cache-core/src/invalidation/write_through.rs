@@ -16,7 +16,9 @@ type Writing = BoxFuture<'static, Result<(), Error>>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a call of a cached function",
     label = "nothing can be put here",
-    note = "a target is a call of a `#[cached]` async function; a sync one is written `call!(f(x))`"
+    note = "a target is a call of a `#[cached]` async function; a sync one is written `call!(f(x))`",
+    note = "a function that returns a boxed future, as `#[async_trait]` makes them, gives that box and no call: put by key, with \
+            `Cache::insert`"
 )]
 pub trait PutTarget<V>: EvictTarget {
     #[doc(hidden)]

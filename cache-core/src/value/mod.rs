@@ -28,7 +28,8 @@ use std::sync::Arc;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be cached: a cached value must be `Clone + Send + Sync + 'static`",
     label = "not a cacheable value",
-    note = "derive `Clone`, or return an `Arc` of it; `Rc`, `RefCell` and `Cell` belong to one thread: use `Arc`, `Mutex` and atomics"
+    note = "derive `Clone`, or return an `Arc` of it; `Rc`, `RefCell` and `Cell` belong to one thread: use `Arc`, `Mutex` and atomics",
+    note = "an alias of a boxed future is not seen through: write `Pin<Box<dyn Future<Output = T> + Send>>` or `BoxFuture` as the return type"
 )]
 pub trait CacheValue: Clone + Send + Sync + 'static {}
 impl<T: Clone + Send + Sync + 'static> CacheValue for T {}

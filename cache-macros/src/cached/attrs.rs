@@ -16,6 +16,7 @@ pub(crate) fn allowed() -> TokenStream {
             clippy::extra_unused_lifetimes,
             clippy::needless_lifetimes,
             clippy::type_complexity,
+            clippy::used_underscore_binding,
         )]
     }
 }

@@ -1,7 +1,7 @@
 //! What can't be cached, whatever the options say.
 
 use syn::visit::{self, Visit};
-use syn::{ReturnType, Safety, Type, TypeReference};
+use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Safety, Type, TypeReference};
 
 use super::Flavor;
 use crate::errors::Errors;
@@ -51,12 +51,66 @@ fn output(function: &Function, errors: &mut Errors) {
             errors.on(&ty, "this function returns `()`: there is nothing to cache");
         }
         Type::Never(_) => errors.on(&ty, "this function never returns: there is nothing to cache"),
-        Type::Reference(reference) if !is_static(reference) => errors.on(
-            &ty,
+        ty if references_in(value(ty)).into_iter().any(|reference| !is_static(reference)) => errors.on(
+            value(ty),
             "a cached value outlives the call, so it cannot be borrowed: return an owned value (`String` for `&str`), or an `Arc` of it",
         ),
         ty => ImplTrait(errors).visit_type(ty),
     }
+}
+
+/// Records a value that the remote tier cannot give back: a text of the program is at no place of its own there.
+pub(super) fn can_be_read_back(function: &Function, errors: &mut Errors) {
+    let message = "what the remote tier has cannot be read as a `&'static` reference: return an owned value (`String` for `&str`), or keep \
+                   the value in memory with `local`";
+    for reference in references_in(value(&function.output())) {
+        if is_static(reference) {
+            errors.on(reference, message);
+        }
+    }
+}
+
+/// What is cached of an output: `T` of `Result<T, E>`, as far as its spelling shows.
+fn value(output: &Type) -> &Type {
+    match last_segment(output).filter(|last| last.ident == "Result") {
+        Some(last) => arguments(last).next().unwrap_or(output),
+        None => output,
+    }
+}
+
+/// The references in a type and in what is known to hold its arguments: any other type may be an alias of something else.
+fn references_in(ty: &Type) -> Vec<&TypeReference> {
+    const HOLDERS: [&str; 4] = ["Arc", "Box", "Option", "Vec"];
+    match plain(ty) {
+        Type::Reference(reference) => vec![reference],
+        Type::Tuple(tuple) => tuple.elems.iter().flat_map(references_in).collect(),
+        Type::Array(array) => references_in(&array.elem),
+        _ => match last_segment(ty) {
+            Some(last) if HOLDERS.iter().any(|name| last.ident == name) => {
+                arguments(last).flat_map(references_in).collect()
+            }
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match plain(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The types among the arguments of a path.
+fn arguments(segment: &PathSegment) -> impl Iterator<Item = &Type> {
+    let arguments = match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+        _ => None,
+    };
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
 }
 
 fn is_static(reference: &TypeReference) -> bool {

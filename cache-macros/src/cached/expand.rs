@@ -95,7 +95,7 @@ impl Shell {
         }
     }
 
-    /// `fn name<'larder0>(..) -> Call<..> where ..`
+    /// `fn name<'of_db>(..) -> Call<..> where ..`
     pub(crate) fn head(&self, model: &Model, name: &Ident) -> TokenStream {
         let (larder, private, output) = (&model.root.larder, &model.root.private, &self.output);
         let load = mixed!(#private::Load<Output = #output>);

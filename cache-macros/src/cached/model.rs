@@ -7,6 +7,7 @@ use syn::{Expr, LitStr, Type};
 use super::Flavor;
 use super::affixes::Affixes;
 use super::args::Args;
+use super::check;
 use super::conditions::Conditions;
 use super::each::Each;
 use super::key::{self, Key};
@@ -62,6 +63,10 @@ pub(crate) fn build(
     let local = args.local.as_ref().or(args.cell.as_ref().map(|(name, _)| name));
     args.policy.check(&function, local, errors);
     args.conditions.check(&whole, errors);
+    // Of a list's items only what is not their id is stored.
+    if function.is_async() && local.is_none() && args.each.is_none() {
+        check::can_be_read_back(&function, errors);
+    }
     if let Some((name, _)) = &args.call {
         can_be_found(name, &function, errors);
     }

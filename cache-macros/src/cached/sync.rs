@@ -10,7 +10,7 @@ use super::expand::{Shell, apart};
 use super::model::Model;
 use super::rules::rules;
 use super::{attrs, prologue};
-use crate::call::{hidden_name, is_primitive};
+use crate::call::{hidden_method, hidden_name, is_primitive};
 use crate::mixed::mixed;
 use crate::signature::with_names;
 
@@ -88,7 +88,7 @@ fn found_as(model: &Model, name: &Ident, twin: &Ident, used: Option<&TokenStream
 
 fn method(model: &Model) -> TokenStream {
     let name = &model.function.sig.ident;
-    let twin_name = hidden_name(name);
+    let twin_name = hidden_method(name);
     let used = used(model, &mixed!(Self::#name));
     let twin = twin(model, &twin_name, used.as_ref());
     let wrapper = wrapper(model, &mixed!(Self::#twin_name));
@@ -168,6 +168,7 @@ fn wrapper(model: &Model, twin: &TokenStream) -> TokenStream {
     let block = function.block_of(&mixed!(#private::wait(#twin #turbofish (#(#args),*))));
     mixed! {
         #attributes
+        #[allow(clippy::must_use_candidate)]
         #vis #sig #block
     }
 }

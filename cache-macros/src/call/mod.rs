@@ -54,7 +54,7 @@ fn strip(expr: Expr) -> Expr {
 }
 
 fn method(mut call: ExprMethodCall) -> TokenStream {
-    call.method = hidden_name(&call.method);
+    call.method = hidden_method(&call.method);
     call.into_token_stream()
 }
 
@@ -63,7 +63,11 @@ fn twin(mut path: ExprPath) -> ExprPath {
     let Some(last) = path.path.segments.last_mut() else {
         return path;
     };
-    if of_type || is_primitive(&last.ident) {
+    if of_type {
+        last.ident = hidden_method(&last.ident);
+        return path;
+    }
+    if is_primitive(&last.ident) {
         last.ident = hidden_name(&last.ident);
         return path;
     }
@@ -77,6 +81,11 @@ fn twin(mut path: ExprPath) -> ExprPath {
 fn owner_is_type(path: &ExprPath) -> bool {
     let owner = path.path.segments.iter().rev().nth(1);
     owner.is_some_and(|segment| segment.ident.unraw().to_string().starts_with(char::is_uppercase))
+}
+
+/// The same of a method. rustc shows the name where a private method has none, so that it says what to do.
+pub(crate) fn hidden_method(name: &Ident) -> Ident {
+    format_ident!("__larder_call_needs_pub_self_on_{}", name.unraw(), span = name.span())
 }
 
 /// The name of the function beside `name` that makes its `Call`.

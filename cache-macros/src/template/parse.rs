@@ -37,9 +37,15 @@ pub(crate) fn parse(
     errors: &mut Errors,
 ) -> Option<Template> {
     let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = value else {
-        let constant = if kind == Kind::Tag { ", or a constant" } else { "" };
+        let more = match kind {
+            Kind::Tag => ", or a constant",
+            Kind::Key if !matches!(value, Expr::Lit(_)) => {
+                "; an expression that makes a text is given as `key_with = ...`"
+            }
+            _ => "",
+        };
         let message =
-            format!("a {} is a string literal such as \"user:{{id}}\"{constant}", kind.name());
+            format!("a {} is a string literal such as \"user:{{id}}\"{more}", kind.name());
         errors.on(value, message);
         return None;
     };

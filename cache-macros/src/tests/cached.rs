@@ -24,14 +24,15 @@ fn a_template_with_tags() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
-            pub fn get_user<'larder0>(
-                db: &'larder0 Db,
+            pub fn get_user<'of_db>(
+                db: &'of_db Db,
                 id: u64,
             ) -> ::larder::Call<
                 impl ::larder::__private::Load<
                     Output = Result<User, DbError>,
-                > + ::larder::__private::Captures<(&'larder0 (),)>,
+                > + ::larder::__private::Captures<(&'of_db (),)>,
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get_user"),
@@ -112,6 +113,7 @@ fn an_automatic_key() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             fn search<T: Serialize, const N: usize>(
                 query: String,
@@ -199,14 +201,15 @@ fn a_method_with_a_named_cache() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
-                fn get<'larder0, 'a>(
-                    &'larder0 self,
+                fn get<'of_self, 'a>(
+                    &'of_self self,
                     id: &'a str,
                 ) -> ::larder::Call<
                     impl ::larder::__private::Load<
                         Output = Option<User>,
-                    > + ::larder::__private::Captures<(&'a (), &'larder0 (), Self)>,
+                    > + ::larder::__private::Captures<(&'a (), &'of_self (), Self)>,
                 >
                 where
                     Self: Sized,
@@ -287,6 +290,7 @@ fn a_method_without_arguments_and_a_handle() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
                 fn all(
                     self: Arc<Self>,
@@ -375,13 +379,14 @@ fn a_property() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
-                pub fn user_count<'larder0>(
-                    &'larder0 self,
+                pub fn user_count<'of_self>(
+                    &'of_self self,
                 ) -> ::larder::Call<
                     impl ::larder::__private::Load<
                         Output = u64,
-                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
                 > {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                             ::core::concat!(::core::module_path!(), "::user_count"),
@@ -444,7 +449,10 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 "all"
             }
         },
-        &expect![[r##"
+        &expect![[r#"
+            ::core::compile_error! {
+                "what the remote tier has cannot be read as a `&'static` reference: return an owned value (`String` for `&str`), or keep the value in memory with `local`"
+            }
             #[allow(
                 refining_impl_trait,
                 clippy::double_must_use,
@@ -452,29 +460,38 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
-            fn all<'larder0>(
+            fn all<'of_s>(
                 f: impl Fn(&str) -> &str,
-                s: Cow<'larder0, str>,
+                s: Cow<'of_s, str>,
             ) -> ::larder::Call<
                 impl ::larder::__private::Load<
                     Output = &'static str,
-                > + ::larder::__private::Captures<(&'larder0 (),)>,
+                > + ::larder::__private::Captures<(&'of_s (),)>,
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::all"),
-                        ::larder::Policy::new(),
-                    )
-                    .template(
-                        &[::larder::__private::Part::Text("all")],
-                        &[],
-                        ::core::concat!(::core::file!(), ":", ::core::line!()),
-                    );
+                    ::core::concat!(::core::module_path!(), "::all"),
+                    ::larder::Policy::new().local(),
+                );
                 let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                    __larder_key.literal("all");
-                    enum __LarderHere {}
-                    __LARDER_SITE.instance_around::<__LarderHere, _>(&mut __larder_key, || {});
+                    let mut __larder_key = ::larder::__private::KeyBuf::function(
+                        ::core::module_path!(),
+                        "all",
+                    );
+                    __LARDER_SITE
+                        .place(
+                            &mut __larder_key,
+                            &::larder::__private::Place {
+                                module: ::core::module_path!(),
+                                around: ::core::module_path!(),
+                                whole: ::core::concat!(::core::module_path!(), "::all::{{closure}}"),
+                                position: ::core::concat!(
+                                    "@", ::core::line!(), ".", ::core::column!(), ".e8f09e77b57757ce"
+                                ),
+                            },
+                            || {},
+                        );
                     __larder_key
                 };
                 let __larder_shape = {
@@ -484,7 +501,7 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 };
                 let __larder_rules = ::larder::__private::Rules::new(
                     __larder_shape,
-                    ::larder::__private::remote(__larder_shape),
+                    ::larder::__private::local(),
                 );
                 ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
                     .call(
@@ -499,6 +516,6 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                         },
                     )
             }
-        "##]],
+        "#]],
     );
 }

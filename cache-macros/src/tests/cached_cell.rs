@@ -22,13 +22,14 @@ fn a_cell_takes_the_place_of_the_arguments() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
-                fn posts<'larder0>(
-                    &'larder0 self,
+                fn posts<'of_self>(
+                    &'of_self self,
                 ) -> ::larder::Call<
                     impl ::larder::__private::Load<
                         Output = Vec<Post>,
-                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
                 > {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::posts"),

@@ -25,15 +25,16 @@ fn a_free_function() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
-            fn get_user<'larder0, 'larder1, T: Shape>(
-                db: &'larder0 Db,
-                name: &'larder1 str,
+            fn get_user<'of_db, 'of_name, T: Shape>(
+                db: &'of_db Db,
+                name: &'of_name str,
                 mut id: u64,
             ) -> ::larder::Call<
                 impl ::larder::__private::Load<
                     Output = Result<User<T>, DbError>,
-                > + ::larder::__private::Captures<(&'larder0 (), &'larder1 ())>,
+                > + ::larder::__private::Captures<(&'of_db (), &'of_name ())>,
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::get_user"),
@@ -114,14 +115,15 @@ fn a_method() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
-                pub fn get<'larder0>(
-                    &'larder0 self,
+                pub fn get<'of_self>(
+                    &'of_self self,
                     id: u64,
                 ) -> ::larder::Call<
                     impl ::larder::__private::Load<
                         Output = Option<User>,
-                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
                 > {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                             ::core::concat!(::core::module_path!(), "::get"),

@@ -24,6 +24,7 @@ fn what_stands_around_a_template() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             fn get(id: u64) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
@@ -93,6 +94,7 @@ fn a_text_of_the_users_behind_the_functions_path() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             fn get<T: Load, const N: usize>(
                 user: User,
@@ -169,6 +171,7 @@ fn a_template_names_generic_parameters() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             fn get<'a, T, D: Db, const N: usize>(
                 db: &'a D,
@@ -288,6 +291,7 @@ fn a_text_by_a_function_and_by_a_closure() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
                 fn get(&self, db: &Db, id: u64, name: &str) -> u64 {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
@@ -359,14 +363,15 @@ fn a_text_by_a_function_and_by_a_closure() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
-            fn get<'larder0>(
-                query: &'larder0 mut Query,
+            fn get<'of_query>(
+                query: &'of_query mut Query,
                 page: u32,
             ) -> ::larder::Call<
                 impl ::larder::__private::Load<
                     Output = u64,
-                > + ::larder::__private::Captures<(&'larder0 (),)>,
+                > + ::larder::__private::Captures<(&'of_query (),)>,
             > {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::get"),

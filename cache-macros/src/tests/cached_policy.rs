@@ -40,6 +40,7 @@ fn every_option() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             fn get_user(
                 id: u64,
@@ -135,6 +136,7 @@ fn a_shared_policy() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             fn get_user(
                 id: u64,
@@ -223,13 +225,14 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
-                fn get<'larder0>(
-                    &'larder0 mut self,
+                fn get<'of_self>(
+                    &'of_self mut self,
                 ) -> ::larder::Call<
                     impl ::larder::__private::Load<
                         Output = Option<User>,
-                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
                 > {
                     const __LARDER_POLICY: ::larder::Policy = USERS.stampede(Stampede::Off);
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
@@ -363,6 +366,7 @@ fn a_sync_function() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
                 fn __larder_call(
                     id: u64,
@@ -391,6 +395,7 @@ fn a_sync_function() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             fn __larder_call_get(
                 id: u64,
@@ -455,6 +460,7 @@ fn a_sync_function() {
                         },
                     )
             }
+            #[allow(clippy::must_use_candidate)]
             fn get(id: u64) -> Result<User, DbError> {
                 ::larder::__private::wait(__larder_call_get(id))
             }
@@ -481,13 +487,14 @@ fn a_property() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
-                fn owner<'larder0>(
-                    &'larder0 self,
+                fn owner<'of_self>(
+                    &'of_self self,
                 ) -> ::larder::Call<
                     impl ::larder::__private::Load<
                         Output = Option<User>,
-                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
                 > {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                             ::core::concat!(::core::module_path!(), "::owner"),

@@ -60,6 +60,7 @@ fn a_free_function() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
                 pub fn __larder_call(
                     n: u64,
@@ -90,6 +91,7 @@ fn a_free_function() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             pub fn __larder_call_fib(
                 n: u64,
@@ -145,6 +147,7 @@ fn a_free_function() {
             /// Fibonacci.
             #[cfg(feature = "fib")]
             #[deprecated]
+            #[allow(clippy::must_use_candidate)]
             pub fn fib(n: u64) -> u64 {
                 ::larder::__private::wait(__larder_call_fib(n))
             }
@@ -184,14 +187,15 @@ fn a_method() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
-                pub fn __larder_call_total<'larder0, T>(
-                    &'larder0 self,
+                pub fn __larder_call_needs_pub_self_on_total<'of_self, T>(
+                    &'of_self self,
                     mut n: u64,
                 ) -> ::larder::Call<
                     impl ::larder::__private::Load<
                         Output = u64,
-                    > + ::larder::__private::Captures<(&'larder0 (), Self)>,
+                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
                 > {
                     if false {
                         #[allow(deprecated)]
@@ -249,8 +253,11 @@ fn a_method() {
                             },
                         )
                 }
+                #[allow(clippy::must_use_candidate)]
                 pub fn total<T>(&self, n: u64) -> u64 {
-                    ::larder::__private::wait(Self::__larder_call_total::<T>(self, n))
+                    ::larder::__private::wait(
+                        Self::__larder_call_needs_pub_self_on_total::<T>(self, n),
+                    )
                 }
             }
         "#]],
@@ -276,6 +283,7 @@ fn an_associated_function() {
                     clippy::extra_unused_lifetimes,
                     clippy::needless_lifetimes,
                     clippy::type_complexity,
+                    clippy::used_underscore_binding,
                 )]
                 fn total(__larder_arg0: Pair) -> u64 {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(

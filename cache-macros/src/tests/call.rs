@@ -18,14 +18,20 @@ fn functions() {
 
 #[test]
 fn methods() {
-    gives(quote!(report.total::<u8>(7)), &expect!["report.__larder_call_total::<u8>(7)"]);
-    gives(quote!(Report::total(7)), &expect!["Report::__larder_call_total(7)"]);
-    gives(quote!(Self::total(7)), &expect!["Self::__larder_call_total(7)"]);
+    gives(
+        quote!(report.total::<u8>(7)),
+        &expect!["report.__larder_call_needs_pub_self_on_total::<u8>(7)"],
+    );
+    gives(quote!(Report::total(7)), &expect!["Report::__larder_call_needs_pub_self_on_total(7)"]);
+    gives(quote!(Self::total(7)), &expect!["Self::__larder_call_needs_pub_self_on_total(7)"]);
     gives(
         quote!(model::Report::<T>::total(7)),
-        &expect!["model::Report::<T>::__larder_call_total(7)"],
+        &expect!["model::Report::<T>::__larder_call_needs_pub_self_on_total(7)"],
     );
-    gives(quote!(<Report as Total>::total(7)), &expect!["<ReportasTotal>::__larder_call_total(7)"]);
+    gives(
+        quote!(<Report as Total>::total(7)),
+        &expect!["<ReportasTotal>::__larder_call_needs_pub_self_on_total(7)"],
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn an_operation_of_a_model() {
                 clippy::extra_unused_lifetimes,
                 clippy::needless_lifetimes,
                 clippy::type_complexity,
+                clippy::used_underscore_binding,
             )]
             fn users(
                 page: u32,
@@ -86,7 +87,8 @@ fn a_mutator_of_a_model() {
         quote!(
             async fn save(user: User) {}
         ),
-        &expect![[r#"
+        &expect![[r##"
+            #[allow(clippy::must_use_candidate)]
             async fn save(user: User) {
                 let __larder_evictions = ::larder::__private::Evictions::new();
                 let __larder_evictions = __larder_evictions
@@ -107,7 +109,7 @@ fn a_mutator_of_a_model() {
                 __larder_evictions.run().await;
                 __larder_output
             }
-        "#]],
+        "##]],
     );
 }
 

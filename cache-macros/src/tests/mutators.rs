@@ -22,6 +22,7 @@ fn evict_calls_keys_patterns_and_tags() {
         },
         &expect![[r#"
             /// Updates.
+            #[allow(clippy::must_use_candidate)]
             pub async fn update_user(db: &Db, id: u64, patch: Patch) -> Result<User, DbError> {
                 let _ = &db;
                 let _ = &id;
@@ -93,6 +94,7 @@ fn evict_by_the_result() {
         },
         &expect![[r#"
             impl Type {
+                #[allow(clippy::must_use_candidate)]
                 async fn create(&self, user: User) -> Result<User, DbError> {
                     let _ = &self;
                     let _ = &user;
@@ -165,6 +167,7 @@ fn evict_before_a_sync_body() {
             }
         },
         &expect![[r#"
+            #[allow(clippy::must_use_candidate)]
             fn reset(n: u64) {
                 let _ = &n;
                 let __larder_evictions = match &handle {
@@ -191,6 +194,7 @@ fn evict_after_a_sync_body_of_opaque_type() {
             }
         },
         &expect![[r#"
+            #[allow(clippy::must_use_candidate)]
             fn reset(n: u64) -> impl Iterator<Item = u64> {
                 let __larder_evictions = ::larder::__private::Evictions::new();
                 let __larder_evictions = __larder_evictions.all();
@@ -242,6 +246,7 @@ fn put_known_before() {
             }
         },
         &expect![[r#"
+            #[allow(clippy::must_use_candidate)]
             async fn save_user(db: &Db, user: User) -> Result<User, DbError> {
                 let _ = &db;
                 let _ = &user;
@@ -280,6 +285,7 @@ fn put_by_the_result() {
             }
         },
         &expect![[r#"
+            #[allow(clippy::must_use_candidate)]
             fn save_user(user: User) -> Result<User, DbError> {
                 let _ = &user;
                 let __larder_shape = {
@@ -315,7 +321,8 @@ fn evict_only_after_an_ok() {
                 db.update(id).await
             }
         },
-        &expect![[r#"
+        &expect![[r##"
+            #[allow(clippy::must_use_candidate)]
             async fn update(id: u64) -> Result<(), DbError> {
                 let _ = &id;
                 enum __LarderHere {}
@@ -359,7 +366,7 @@ fn evict_only_after_an_ok() {
                 __larder_evictions.run().await;
                 __larder_output
             }
-        "#]],
+        "##]],
     );
 }
 
@@ -379,7 +386,8 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
                 db.save(user)
             }
         },
-        &expect![[r#"
+        &expect![[r##"
+            #[allow(clippy::must_use_candidate)]
             fn save(db: &Db, user: User) -> Result<Saved, DbError> {
                 let _ = &db;
                 let _ = &user;
@@ -449,7 +457,7 @@ fn evict_by_the_result_and_by_arguments_that_the_body_takes() {
                 __larder_evictions.run_blocking();
                 __larder_output
             }
-        "#]],
+        "##]],
     );
 }
 
@@ -464,6 +472,7 @@ fn evict_when() {
             }
         },
         &expect![[r#"
+            #[allow(clippy::must_use_candidate)]
             fn delete(ids: &[u64]) -> usize {
                 let _ = &ids;
                 let __larder_evictions = ::larder::__private::Evictions::new();
@@ -497,6 +506,7 @@ fn put_under_conditions() {
             }
         },
         &expect![[r#"
+            #[allow(clippy::must_use_candidate)]
             async fn rename(id: u64, name: Option<String>) -> Result<User, DbError> {
                 let _ = &id;
                 let _ = &name;

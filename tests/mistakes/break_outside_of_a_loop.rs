@@ -1,0 +1,11 @@
+use larder::cached;
+
+#[cached]
+async fn get(id: u64) -> u64 {
+    break;
+    id
+}
+
+fn main() {
+    let _ = get(1);
+}

@@ -1,0 +1,15 @@
+use larder::cached;
+
+#[deprecated]
+fn load(id: u64) -> u64 {
+    id
+}
+
+#[cached]
+async fn get(id: u64) -> u64 {
+    load(id)
+}
+
+fn main() {
+    let _ = get(1);
+}

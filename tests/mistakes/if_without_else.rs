@@ -1,0 +1,12 @@
+use larder::cached;
+
+#[cached]
+async fn get(id: u64) -> u64 {
+    if id == 1 {
+        7
+    }
+}
+
+fn main() {
+    let _ = get(1);
+}

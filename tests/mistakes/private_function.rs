@@ -1,0 +1,16 @@
+use larder::cached;
+
+mod hidden {
+    fn load(id: u64) -> u64 {
+        id
+    }
+}
+
+#[cached]
+async fn get(id: u64) -> u64 {
+    hidden::load(id)
+}
+
+fn main() {
+    let _ = get(1);
+}

@@ -1,0 +1,10 @@
+use larder::cached;
+
+#[cached]
+async fn get(id: u64) -> u64 {
+    id + 1;
+}
+
+fn main() {
+    let _ = get(1);
+}

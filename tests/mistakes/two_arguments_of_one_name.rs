@@ -1,0 +1,8 @@
+use larder::cached;
+
+#[cached]
+async fn get(id: u64, id: u64) -> u64 {
+    id
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use larder::cached;
+
+#[cached]
+async fn get(id: u64) -> u64 {
+    "7".parse::<u64>();
+    id
+}
+
+fn main() {
+    let _ = get(1);
+}

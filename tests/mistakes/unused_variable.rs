@@ -1,0 +1,11 @@
+use larder::cached;
+
+#[cached]
+async fn get(id: u64) -> u64 {
+    let unused = 1;
+    id
+}
+
+fn main() {
+    let _ = get(1);
+}

@@ -1,0 +1,11 @@
+use larder::cached;
+
+#[cached]
+fn get(id: u64) -> u64 {
+    let _ = id;
+    "seven"
+}
+
+fn main() {
+    let _ = get(1);
+}
