@@ -258,8 +258,8 @@ async fn a_silent_address_costs_little() {
 async fn a_slow_handshake_outlasts_operations() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
-    proxy.delay(Duration::from_millis(300));
-    let operation = Duration::from_millis(400);
+    proxy.delay(Duration::from_millis(200));
+    let operation = Duration::from_millis(480);
     let builder = Redis::builder(proxy.url()).operation_timeout(operation);
     let redis = builder.connect_timeout(Duration::from_secs(20)).build_lazy().unwrap();
     let (kind, time) = kind_and_time(&redis).await;
