@@ -156,7 +156,8 @@ async fn a_traced_call_tells_where_its_value_came_from() {
         Ok(7)
     }
 
-    let (clock, backend) = (Clock::manual(), MemoryBackend::new());
+    let clock = Clock::manual();
+    let backend = MemoryBackend::with_clock(clock.clone());
     let build = || {
         let builder = Cache::builder().name("call-traced").clock(clock.clone());
         builder.remote(backend.clone()).build().unwrap().install();
