@@ -14,12 +14,9 @@ use crate::call::{Choice, Rules};
 use crate::codec::{RemoteValue, coder};
 use crate::key::KeyBuf;
 use crate::policy::Held;
-use crate::strategy::{Plan, Seat, Table};
+use crate::strategy::{Plan, Seat, TOGETHER, Table};
 use crate::value::{CacheValue, Probe, ShapeResult};
 use crate::{Error, Policy};
-
-/// So many values go to the remote tier in one request.
-const TOGETHER: usize = 1_000;
 
 impl Cache {
     /// Stores many values, as [`insert`](Self::insert) does one: in one request to the remote tier (for each thousand). Of a

@@ -4,8 +4,11 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::SemaphorePermit;
+
 use super::early::jittered;
 use super::plan::Mode;
+use super::pulse::Pulse;
 use super::table::Aside;
 use super::{Plan, Seat};
 use crate::cache::Inner;
@@ -25,6 +28,10 @@ pub(crate) struct Job<S: Shape> {
     pub(super) id: KeyId,
     /// Among the items of a batch, if it is one.
     pub(super) seat: Option<Arc<Seat>>,
+    /// Tells whether its caller is polled.
+    pub(super) pulse: Option<Arc<Pulse>>,
+    /// Of a refresh: when it was asked for.
+    pub(super) requested: u64,
 }
 
 /// Whether a value is stored, and for how long.
@@ -45,7 +52,8 @@ where
         seat: Option<Arc<Seat>>,
     ) -> Self {
         let id = plan.key.id();
-        Self { inner, plan, rules, id, seat }
+        let requested = if plan.mode == Mode::Refresh { inner.flights.request() } else { 0 };
+        Self { inner, plan, rules, id, seat, pulse: None, requested }
     }
 
     /// While it waits for somebody else, the other items of its batch don't wait for it.
@@ -53,9 +61,18 @@ where
         self.seat.as_ref().map(Seat::aside)
     }
 
+    /// Before a request of its own, the turn among the items of its batch.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        match &self.seat {
+            Some(seat) => seat.turns().foreground().await,
+            None => None,
+        }
+    }
+
     /// The same read for somebody who goes on without this caller.
     pub(super) fn again(&self) -> Self {
-        Self::new(Arc::clone(&self.inner), self.plan.clone(), self.rules, self.seat.clone())
+        let (inner, plan, seat) = (Arc::clone(&self.inner), self.plan.clone(), self.seat.clone());
+        Self { requested: self.requested, ..Self::new(inner, plan, self.rules, seat) }
     }
 
     /// The same read for nobody: a refresh in the background.

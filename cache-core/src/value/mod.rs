@@ -8,6 +8,8 @@ mod bare;
 mod option;
 mod refusal;
 
+pub(crate) use erased::ErasedResult;
+
 pub(crate) use bare::{Bare, Bared, Fault, NoValue};
 pub use option::{
     AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
@@ -89,6 +91,9 @@ macro_rules! shape {
     };
 }
 
+// Behind the macro, which it uses.
+mod erased;
+
 shape! {
     /// `Result<T, E>` whose error can be cloned for the waiters.
     SharedResult<T, E>
@@ -134,6 +139,12 @@ impl<T: 'static, E: 'static> Shape for AnyResult<T, E> {
     fn value(self, output: &Result<T, E>) -> Option<&T> {
         output.as_ref().ok()
     }
+    fn share(output: &Result<T, E>) -> Option<SharedFailure> {
+        erased::share(output.as_ref().err()?)
+    }
+    fn unshare(failure: &SharedFailure) -> Option<Result<T, E>> {
+        erased::unshare(failure).map(Err)
+    }
 }
 
 impl<T: 'static> Shape for Plain<T> {
@@ -150,7 +161,7 @@ impl<T: 'static> Shape for Plain<T> {
     }
 }
 
-/// Finds `SharedResult`.
+/// Finds `SharedResult`, and then [`ErasedResult`].
 pub trait ShapeShared {
     /// The shape.
     type Shape;

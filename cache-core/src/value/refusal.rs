@@ -1,7 +1,9 @@
 //! What `on_error = "fail"` demands of a function's output, and asks of it where a policy is given by path.
 
-use super::{AnyResult, Fails, Probe, Shape, SharedResult};
-use crate::Error;
+use std::fmt::Display;
+
+use super::{AnyResult, ErasedResult, Fails, Probe, Shape, SharedResult};
+use crate::{Error, SharedError};
 
 /// An output that can tell of a failing cache.
 #[diagnostic::on_unimplemented(
@@ -30,6 +32,7 @@ macro_rules! tell {
 
 tell! {
     SharedResult<E: Clone, Send, Sync>
+    ErasedResult<E: Display, From<SharedError>>
     AnyResult<E: Sized>
 }
 
