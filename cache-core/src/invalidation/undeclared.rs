@@ -17,9 +17,12 @@ impl Inner {
         if tag.starts_with('@') || tag.starts_with("event:") || self.generations.knows(tag) {
             return;
         }
-        if self.counters.sites().any(|site| site.declares(tag)) || !is_first(tag) {
+        let name = name(tag);
+        if self.counters.sites().any(|site| site.declares(tag)) || !is_first(name) {
             return;
         }
+        // What follows the name may be a user's: warnings hold none of it.
+        let tag = if name.len() < tag.len() { format!("{name}:..") } else { tag.to_owned() };
         let cache = &*self.signals.cache;
         tracing::warn!(
             target: "larder::eviction",
@@ -30,10 +33,18 @@ impl Inner {
     }
 }
 
-/// Whether nobody was warned of the name yet. Tags of rows (`row:7`, `row:8`) count as one name.
-fn is_first(tag: &str) -> bool {
+/// What tags of one kind have in common: `row:7` and `row:8` are `row`. The names of models and operations are the
+/// programmer's.
+fn name(tag: &str) -> &str {
+    if tag.starts_with("model:") {
+        return tag;
+    }
+    tag.split_once(':').map_or(tag, |(name, _)| name)
+}
+
+/// Whether nobody was warned of the name yet.
+fn is_first(name: &str) -> bool {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let name = tag.rsplit_once(':').map_or(tag, |(name, _)| name);
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     said.len() < NAMES && said.insert(name.to_owned())
 }
