@@ -120,8 +120,8 @@ mutant fence-pattern-kills $fence 's/fence\.end\(reach\);\s+killed\.push/let _ =
 mutant fence-pattern-removes $evict 's/!matched\n/true\n/'
 mutant fence-takeover-outlives $flight 's/ticket\.outlive_others\(\);//'
 mutant fence-put-outlives $fence 's/self\.fill_then\(memory, entry, \|\| self\.move_on\(\)\)/self.fill_then(memory, entry, || {})/'
-mutant fence-replacing-outlives $fence 's/if replaces \{\s+self\.0\.outlive_others\(\);\s+\}/let _ = replaces;/'
-mutant fence-write-asks-whether-alive $fence 's/if !self\.0\.is_alive\(\) \{\s+return None;\s+\}//'
+mutant fence-replacing-outlives $fence 's/if replaces \{\s+self\.ticket\.outlive_others\(\);\s+\}/let _ = replaces;/'
+mutant fence-write-asks-whether-alive $fence 's/if !self\.ticket\.is_alive\(\) \{\s+return None;\s+\}//'
 mutant fence-eviction-waits-for-writes $remote/evict.rs 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (\&until, writer);/'
 
 # Who ends whom: an eviction ends loads and writes, news of other processes and refreshes end loads only.
@@ -146,15 +146,30 @@ mutant again-tag $evict 's/let _again = Finally\(\|\| self\.generations\.bump_ta
 mutant again-clear $evict 's/let _again = Finally\(\|\| self\.generations\.bump_space\(\)\);//'
 
 # Flights: who may be joined, and for how long.
-mutant flight-is-joined $flight 's/return Role::Wait\(Arc::clone\(flight\)\);/let _ = Role::Wait(Arc::clone(flight));/'
+mutant flight-is-joined $flight 's/return joins\.role\(Arc::clone\(flight\)\);/let _ = joins.role(Arc::clone(flight));/'
 mutant flight-counts-tickets $flight 's/watch\.is_alive\(\)\s+&& generations/generations/'
 mutant flight-counts-generations $flight 's/watch\.is_alive\(\)\s+&& generations\.counts\(&watch\.stamps\)/{ let _ = generations; watch.is_alive() }/'
 mutant flight-is-restamped $find 's/lead\.restamp\(&ticket\.stamps\);\n        let found/let found/'
 mutant flight-older-than-a-strict-read $core/strategy/read.rs 's/let mut older = self\.is_strict\(\);/let mut older = self.is_strict() \&\& false;/'
-mutant flight-is-overdue $flight 's/&& now < flight\.overdue\(\)/\&\& (now < flight.overdue() || true)/'
+mutant flight-is-overdue $flight 's/&& \(now < flight\.overdue\(\) \|\| flight\.has_landed\(\)\)/\&\& (now < flight.overdue() || flight.has_landed() || true)/'
 mutant flight-takeover-has-twice-the-time $flight 's/lease\.saturating_mul\(1 << takeovers\.min\(10\)\)/{ let _ = takeovers; lease }/'
 mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)promote\(inner, ticket, &entry, self\.plan\.site\);/drop(std::mem::replace(ticket, self.plan.ticket(inner, self.id)));\n$1promote(inner, ticket, &entry, self.plan.site);/'
-mutant flight-abandoned-is-told $flight 's/self\.finish\(Landing::Abandoned\);/std::mem::forget(self.flight.take());/'
+mutant flight-abandoned-is-told $flight 's/self\.land\(Landing::Abandoned\);/std::mem::forget(self.flight.take());/'
+
+mutant flight-circle-is-seen $core/strategy/nesting.rs 's/if leads_back\(&waits, flight, &own\) \{/if leads_back(\&waits, flight, \&own) \&\& false {/'
+mutant flight-parked-leader-is-replaced $core/strategy/pulse.rs 's/if in_time && self/if in_time \&\& false \&\& self/'
+mutant flight-busy-leader-is-left-alone $core/strategy/pulse.rs 's/self\.waits_since\(\) == Some\(since\)/{ let _ = since; true }/'
+mutant flight-failure-is-told $core/value/erased.rs 's/Arc::new\(told\(error\)\) as SharedFailure\)/Arc::new(told(error)) as SharedFailure).filter(|_| false)/'
+mutant flight-failures-take-turns $flight 's/self\.turns\.add_permits\(1\);\s+\}\s+\}/self.turns.add_permits(100);\n        }\n    }/'
+mutant flight-turns-end-with-a-value $flight 's/self\.0\.turns\.close\(\);//'
+mutant flight-refresh-is-newer $flight 's/Some\(began\)\) if began < requested/Some(began)) if began < requested.min(0)/'
+mutant flight-refreshes-queue $flight 's/self\.refresh\.is_none\(\) \|\| flight\.refresh\.is_some\(\)/self.refresh.is_none()/'
+mutant flight-can-be-joined-while-it-is-stored $load 's/committed\.holding\(lead\)\)/committed.holding(()))/'
+mutant flight-stored-is-fresh $flight 's/joins\.counts\(flight\) && flight\.is_of_use\(now\)/joins.counts(flight) \&\& (flight.is_of_use(now) || true)/'
+
+# Large batches.
+mutant batch-takes-turns $core/strategy/table.rs 's/const AT_ONCE: usize = 128;/const AT_ONCE: usize = 1 << 20;/'
+mutant batch-reads-in-parts $core/strategy/table.rs 's/TOGETHER: usize = 1_000;/TOGETHER: usize = 1 << 20;/'
 
 # Generations.
 mutant generation-of-space $generation 's/&& stamps\.space == self\.space\.load\(Ordering::Acquire\)//'
@@ -272,14 +287,15 @@ mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, 
 mutant namespace-of-a-name $core/namespaces.rs 's/format!\("\{NAMESPACE\}\/\{name\}"\)/{ let _ = name; NAMESPACE.to_owned() }/'
 mutant namespace-is-claimed $core/namespaces.rs 's/ && other\.name != cache\.name/ \&\& false/'
 # Transactions and absent values; found out by tests of `tests/behavior` alone.
-mutant transaction-keeps-loads $load 's/if let Some\(inside\) = &self\.inside \{/if let Some(inside) = self.inside.as_ref().filter(|_| false) {/'
-mutant transaction-leads-alone $core/strategy/read.rs 's/ && self\.inside\.is_none\(\) \{\s+return self\.join/ {\n            return self.join/'
+mutant transaction-keeps-loads $load 's/if let Some\(transaction\) = &self\.transaction \{/if let Some(transaction) = self.transaction.as_ref().filter(|_| false) {/'
+mutant transaction-leads-alone $core/strategy/read.rs 's/let alone = alone \|\| self\.transaction\.is_some\(\);//'
 mutant transaction-publishes-current $core/scope/own.rs 's/current: true \}/current: _ }/'
 mutant none-has-no-windows $core/policy.rs 's/self\.stale_if_error = Duration::ZERO;\s+self\.soft_timeout = None;/self.soft_timeout = None;/'
 # Tags of the reader: an entry that lacks one is a miss.
 mutant tags-reader-memory $lookup 's/ \|\| !tags\.are_carried_by\(&entry\.stamps\)//'
 mutant tags-reader-remote $lookup 's/&& plan\.declared\(\)\.are_carried_by\(&stamps\)\s+&& self\.generations/&& self.generations/'
 mutant tags-reader-outage $lookup 's/let usable = tags\.are_carried_by\(&entry\.stamps\)\s+&& /let _ = tags;\n        let usable = /'
+mutant tags-reader-turn $core/strategy/read.rs 's/Landing::Value\(entry\) => self\.plan\.declared\(\)\.are_carried_by\(&entry\.stamps\)/Landing::Value(_) => true/'
 mutant tags-reader-flight $flight 's/&& tags\.are_carried_by\(&watch\.stamps\)/\&\& { let _ = tags; true }/'
 mutant tags-reader-fallback $core/strategy/failsafe.rs 's/\.filter\(\|entry\| tags\.are_carried_by\(&entry\.stamps\)\)/.filter(|_| { let _ = tags; true })/'
 mutant fallback-is-current $core/strategy/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
@@ -297,8 +313,8 @@ exit $failed
 
 # Not to be seen in a history:
 #
-# - the second look of a leader, the throttle of a failing load, the turns of retries (`find`, `rest`,
-#   `Flight::retries`): without them there are more loads, one after the other or after a failure. The tests of
+# - the second look of a leader, the throttle of a failing load, the turns after a failure (`find`, `rest`,
+#   `Flight::turn`): without them there are more loads, one after the other or after a failure. The tests of
 #   P4 and P5 count them.
 # - `Notified::enable`, the order of atomics, what is dropped under a lock: they need threads.
 # - the newer generation that takes a lease, the breaker: without them a caller waits longer, within the bounds.
@@ -317,6 +333,17 @@ exit $failed
 #   reach-replaced-spares-writes         p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
 #   flight-takeover-has-twice-the-time   p5_nobody_stranded::each_takeover_has_twice_the_time
 #   flight-abandoned-is-told             p5: callers that are never woken
+#   flight-circle-is-seen                p5_circles: all of them wait for themselves
+#   flight-parked-leader-is-replaced     p5_parked::a_pinned_call_beside_a_second_one
+#   flight-busy-leader-is-left-alone     p5_parked::a_busy_load_is_waited_for
+#   flight-failure-is-told               p4_failures::a_boxed_error
+#   flight-failures-take-turns           p4_failures::an_opaque_error_is_one_load_at_a_time
+#   flight-turns-end-with-a-value        p4_refreshes::fifty_refreshes_are_two_loads
+#   flight-refresh-is-newer              p4_refreshes::fifty_refreshes_are_two_loads
+#   flight-refreshes-queue               p4_refreshes::fifty_refreshes_are_two_loads
+#   flight-can-be-joined-while-it-is-stored  p6_writes_behind::a_read_during_the_write_does_not_load_again
+#   flight-stored-is-fresh               p6_writes_behind::a_value_under_way_whose_time_is_over_is_not_served
+#   batch-takes-turns, batch-reads-in-parts  p8_large_batches
 #   lease-takeover-has-twice-the-time    p5_nobody_stranded::who_takes_over_from_another_process_has_twice_the_time
 #   lease-refused-forgets                p5_nobody_stranded::a_hung_leader_of_another_process_loses_its_lease
 #   lease-refused-forgets-its-own        p2_overtaken_writes::a_put_survives_a_load_whose_store_is_refused

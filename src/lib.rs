@@ -11,10 +11,11 @@ pub use cache_core::{
     KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,
     MemoryInfo, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
     PatternEviction, Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, Read,
-    RemoteHealth, RemoteInfo, RemoteValue, Removed, Report, Revoked, Rule, Schedule, Signal, Since,
-    Source, Stampede, Stats, Status, Subscription, Tenant, TierStats, TimedOut, Timestamp, Timing,
-    Traced, TracedBatch, Transaction, TransactionScope, Typed, Warming, Write, default_cache,
-    disable, enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
+    RemoteHealth, RemoteInfo, RemoteValue, Removed, Report, Revoked, Rule, Schedule, SharedError,
+    Signal, Since, Source, Stampede, Stats, Status, Subscription, Tenant, TierStats, TimedOut,
+    Timestamp, Timing, Traced, TracedBatch, Transaction, TransactionScope, Typed, Warming, Write,
+    default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
+    without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -37,8 +37,14 @@ mod p2_stress;
 mod p3_generations;
 #[path = "promises/p3_strict_reads.rs"]
 mod p3_strict_reads;
+#[path = "promises/p4_failures.rs"]
+mod p4_failures;
 #[path = "promises/p4_one_load.rs"]
 mod p4_one_load;
+#[path = "promises/p4_refreshes.rs"]
+mod p4_refreshes;
+#[path = "promises/p5_circles.rs"]
+mod p5_circles;
 #[path = "promises/p5_dropped.rs"]
 mod p5_dropped;
 #[path = "promises/p5_hung_elsewhere.rs"]
@@ -47,12 +53,18 @@ mod p5_hung_elsewhere;
 mod p5_in_odd_runtimes;
 #[path = "promises/p5_nobody_stranded.rs"]
 mod p5_nobody_stranded;
+#[path = "promises/p5_parked.rs"]
+mod p5_parked;
 #[path = "promises/p6_hits_in_an_outage.rs"]
 mod p6_hits_in_an_outage;
 #[path = "promises/p6_wait_order.rs"]
 mod p6_wait_order;
+#[path = "promises/p6_writes_behind.rs"]
+mod p6_writes_behind;
 #[path = "promises/p7_retry_log.rs"]
 mod p7_retry_log;
+#[path = "promises/p8_large_batches.rs"]
+mod p8_large_batches;
 #[path = "promises/p8_tag_length.rs"]
 mod p8_tag_length;
 #[path = "support/process.rs"]

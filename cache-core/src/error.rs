@@ -86,6 +86,61 @@ impl TimedOut {
     }
 }
 
+/// An error of a load for several callers.
+///
+/// One load answers all who wait for it, also when it fails. Where its error is `Clone`, each caller gets a clone. Where
+/// it is not, but can be made from any error (`Box<dyn Error>`, `anyhow::Error`), those who waited get one that is
+/// made from this and has the text of the load's own error. A type of your own takes part with
+/// `From<SharedError>` and `Display`.
+///
+/// [`Cache::get_or_load`](crate::Cache::get_or_load) does not see whether an error is `Clone`. A load that maps its error
+/// to a `SharedError` shares it there, too:
+///
+/// ```
+/// # use cache_core::{Cache, SharedError};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cache = Cache::builder().build()?;
+/// let port = cache
+///     .get_or_load("port", || async { "80".parse::<u16>().map_err(SharedError::new) })
+///     .await?;
+/// assert_eq!(port, 80);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SharedError(Arc<dyn std::error::Error + Send + Sync>);
+
+impl SharedError {
+    /// Makes an error that can be cloned of one that can't; of text, too.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into().into())
+    }
+
+    /// The error that it was made of; where those who waited got it, an error of the same text.
+    pub fn get_ref(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl std::fmt::Debug for SharedError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl std::fmt::Display for SharedError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for SharedError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
 /// An error of the cache's own methods.
 ///
 /// A cached *function* never returns one: there a failing cache means a load, unless the function asks for

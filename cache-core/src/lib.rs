@@ -72,7 +72,7 @@ pub use clock::{Clock, Timestamp};
 pub use codec::Keys;
 pub use codec::{Codec, Compression, RemoteValue};
 pub(crate) use duration::parse_duration;
-pub use error::{BackendError, BackendErrorKind, Error, TimedOut};
+pub use error::{BackendError, BackendErrorKind, Error, SharedError, TimedOut};
 pub use invalidation::{
     Evict, EvictTarget, EvictionProgress, Invalidation, PatternEviction, Rule, Schedule,
 };

@@ -268,8 +268,8 @@ impl Policy {
     }
 
     /// How long a load may hold up those who wait for it. A load that takes longer counts as hung: one
-    /// of those who wait takes over with twice the time, and the late result is not stored. Default:
-    /// 10 s.
+    /// of those who wait takes over with twice the time, and the late result is not stored. (A load that could go on
+    /// and is not polled by its caller's task is replaced after 50 to 100 ms.) Default: 10 s.
     ///
     /// The same holds in the fleet, where the remote tier has leases: one of the processes that wait takes over, and
     /// the others wait for that one. A process waits for others for three times this long at most; then it loads for

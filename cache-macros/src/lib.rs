@@ -290,14 +290,33 @@ use proc_macro::TokenStream;
 /// are written with the item (`{id}`), `skip_if` and `cache` with the list. The remote tier is asked once for all ids; the
 /// body runs once for those that miss, each with a flight, a ticket and a lease of its own. What somebody else is loading
 /// already is waited for, and loaded in a second run of the body if that fails: so owned arguments must be `Clone`, and the
-/// function async. Remote tiers without leases store all values in one request, those with them each value under its lease.
+/// function async. Remote tiers without leases store all values in one request, those with them each value under its lease. (Of
+/// very many ids, a thousand are read or stored in one request, and 128 leases are asked for at a time.)
 ///
 /// An id is cached as the value it has in the result, so that it shares its entry with a function of one id that has the same
 /// key and returns that type. An id that the result lacks is not cached; with `none_ttl` it is, and all are cached as `Option`s. If
 /// the load fails, the call does, unless an old value serves for each id that was to be loaded. With `#[cache_put(names(db, &ids))]`
 /// a mutator's values become the cached ones, and ids that it has no value for are forgotten.
 ///
-/// The body must not call a cached function of the same keys: it would wait for itself until the `lease` ends.
+/// # One load
+///
+/// Calls for a key that is being loaded wait for that load and get its value. If it fails, they get its error, too: a clone
+/// where the error is `Clone`; an error of the same text where it can be made from any error (`Box<dyn Error>`,
+/// `anyhow::Error`, and what is `From<larder::SharedError>` and `Display`). An error that is neither can be had by its own
+/// caller only: then those who waited load one after the other, until one brings a value for all; who has waited for the time
+/// of a `lease` like that loads at once.
+///
+/// A load whose caller goes away or panics is begun again by one of those who wait; so is one that hangs for longer than its
+/// `lease`, and one whose caller does not poll it (a call that `select!` or a `buffered` stream has put aside) 50 to 100 ms
+/// after it could have gone on.
+///
+/// A body may call its own function, or functions that call it in turn. Where such a call asks for a key that is being loaded
+/// by a load it is a part of, or by one that waits for that load in another task, it runs its body without the cache, and a
+/// warning says so once. A task that the body spawns belongs to the load if it runs in a `larder::TransactionScope` taken
+/// in the body; else it waits for the load, for the `lease` at most.
+///
+/// The caller has the value once it is in memory. Its way to the remote tier is not waited for; evictions of the key
+/// and `Cache::close` wait for it. (A refresh, and a load of a cache without a memory tier, do wait.)
 ///
 /// # Models and events
 ///

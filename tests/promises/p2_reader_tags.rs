@@ -144,6 +144,57 @@ async fn a_load_that_lacks_the_tag_is_not_waited_for() {
     }
 }
 
+/// An error that can't be given to those who waited: they take turns.
+#[derive(Debug)]
+struct Opaque;
+
+#[cached(key = "user:{id}", tags = ["users"], ttl = "60s", cache = cache, skip(cache, origin))]
+async fn tagged_opaque(cache: &Cache, origin: &Origin, id: u64) -> Result<u64, Opaque> {
+    let _ = id;
+    origin.try_read().await.map_err(|_| Opaque)
+}
+
+#[cached(key = "user:{id}", ttl = "60s", cache = cache, skip(cache, origin))]
+async fn untagged_opaque(cache: &Cache, origin: &Origin, id: u64) -> Result<u64, Opaque> {
+    let _ = id;
+    origin.try_read().await.map_err(|_| Opaque)
+}
+
+/// After a failed load the first of those who waited finds an entry of another process, which lacks the tag. It brings the
+/// entry to those who waited with it, but not to a reader with the tag.
+#[tokio::test]
+async fn an_entry_without_the_tag_does_not_end_the_turns_of_a_reader_with_it() {
+    let clock = Clock::manual();
+    let store = MemoryBackend::with_clock(clock.clone());
+    let process = || Cache::builder().clock(clock.clone()).remote(store.clone()).build().unwrap();
+    let (cache, other, origin) = (process(), process(), Origin::at(&clock));
+    origin.fail(true);
+    origin.hold(1);
+    let reader = |tagged: bool| {
+        let (cache, origin) = (cache.clone(), origin.clone());
+        tokio::spawn(async move {
+            match tagged {
+                true => tagged_opaque(&cache, &origin, 7).await,
+                false => untagged_opaque(&cache, &origin, 7).await,
+            }
+        })
+    };
+    let leader = reader(true);
+    origin.held().await;
+    let first = reader(false);
+    turns().await;
+    let second = reader(true);
+    turns().await;
+    other.insert("user:7", 1u64).await.unwrap();
+    other.evict_tag("users").await.unwrap();
+    origin.fail(false);
+    origin.set(2);
+    origin.release(1);
+    soon(leader).await.unwrap().unwrap_err();
+    assert_eq!(soon(first).await.unwrap().unwrap(), 1);
+    assert_eq!(soon(second).await.unwrap().unwrap(), 2);
+}
+
 /// While the remote tier is away, memory serves what it has; but not an entry without the tag.
 #[tokio::test]
 async fn an_outage_does_not_bring_an_entry_without_the_tag() {

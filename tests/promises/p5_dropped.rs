@@ -174,6 +174,8 @@ async fn in_order(what: &str, world: &World, least: u64) {
         let found = soon(world.get_or_load()).await;
         assert!(found >= least, "{what}: read {found}, time {again}");
     }
+    // Nobody waited for the write of a value that was loaded; while it runs, other processes wait for its lease.
+    landed(cache).await;
     // What an eviction owes to the remote tier is done before this process reads it again.
     elsewhere(what, world, least).await;
     // One load for all, still.

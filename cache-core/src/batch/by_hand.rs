@@ -14,12 +14,9 @@ use crate::call::{Choice, Rules};
 use crate::codec::{RemoteValue, coder};
 use crate::key::KeyBuf;
 use crate::policy::Held;
-use crate::strategy::{Plan, Seat, Table};
-use crate::value::{CacheValue, Probe, ShapeResult};
+use crate::strategy::{Plan, Seat, TOGETHER, Table};
+use crate::value::{CacheValue, KnownResult};
 use crate::{Error, Policy};
-
-/// So many values go to the remote tier in one request.
-const TOGETHER: usize = 1_000;
 
 impl Cache {
     /// Stores many values, as [`insert`](Self::insert) does one: in one request to the remote tier (for each thousand). Of a
@@ -149,7 +146,7 @@ impl Cache {
             return Ok(HashMap::new());
         }
         let plans = ids.iter().map(plan).collect();
-        let shape = Found::of((&Probe::<Result<HashMap<I, T>, E>>::new()).shape());
+        let shape = Found::of(KnownResult::<HashMap<I, T>, E>::NEW);
         let rules = Rules::by_hand(shape, Some(coder::<T>()));
         let asking = Asking { target: Choice::Handle(self.clone()).into(), plans };
         let found = ids.iter().map(|_| None).collect();

@@ -14,12 +14,14 @@ use tracing::Instrument;
 use super::shape::Each;
 use crate::backend::BoxFuture;
 use crate::observe::Spans;
-use crate::strategy::{Seat, Table, Work, spawn};
+use crate::strategy::{Nesting, Seat, Table, Work, spawn};
 
 /// An item that waits for its load.
 pub(super) struct Asking<G: Each> {
     pub(super) id: G::Id,
     answer: oneshot::Sender<G::Output>,
+    /// Its own load, and those that this one is a part of.
+    nesting: Nesting,
 }
 
 /// Who has asked and was not given to a load yet.
@@ -40,10 +42,15 @@ impl<G: Each> Asked<G> {
 
     fn ask(&self, id: G::Id, seat: &Seat) -> oneshot::Receiver<G::Output> {
         let (answer, answered) = oneshot::channel();
-        self.list().push(Asking { id, answer });
+        self.list().push(Asking { id, answer, nesting: Nesting::current() });
         seat.waits();
         answered
     }
+}
+
+/// The one load for all who asked.
+pub(super) fn together<G: Each>(asked: &[Asking<G>]) -> Nesting {
+    Nesting::together(asked.iter().map(|asking| asking.nesting.clone()))
 }
 
 /// Gives each who asked its part of what the function returned.
@@ -54,7 +61,7 @@ where
     match G::take_apart(whole) {
         Ok(pairs) => {
             let mut values: HashMap<G::Id, G::Value> = pairs.into_iter().collect();
-            for Asking { id, answer } in asked {
+            for Asking { id, answer, .. } in asked {
                 let value = values.remove(&id);
                 // One who is gone needs none.
                 let _ = answer.send(value.map_or_else(G::absent, G::join));
@@ -195,5 +202,9 @@ where
     let load = Arc::clone(load);
     let ids = asked.iter().map(|asking| asking.id.clone()).collect();
     let span = spans.load(Some(asked.len()));
-    spawn(async move { deal(asked, load(ids).instrument(span).await) });
+    let nesting = together(&asked);
+    spawn(async move {
+        let loading = nesting.enter(|| load(ids));
+        deal(asked, nesting.around(loading.instrument(span)).await);
+    });
 }

@@ -1,7 +1,8 @@
 //! The slow path of a batch: from memory, from the remote tier and from one load, side by side.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hash::Hash;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use futures_util::stream::FuturesUnordered;
@@ -15,7 +16,7 @@ use super::{Answered, Asking};
 use crate::call::Rules;
 use crate::observe::Spans;
 use crate::registry::complain;
-use crate::strategy::{Mode, Plan, Seat, Table, reading};
+use crate::strategy::{Beat, Mode, Plan, Seat, Table, reading};
 use crate::value::CacheValue;
 use crate::{Cached, Error, Source};
 
@@ -79,7 +80,8 @@ where
         let sources = vec![Source::Bypassed; ids.len()];
         return Answered { output: load(ids).await, sources };
     }
-    let table = Table::new(&inner);
+    let beat = Beat::new(&inner.clock);
+    let table = Table::polled(&inner, Some(Arc::clone(beat.pulse())));
     let spans = Spans::new(&inner, plans.first().and_then(|plan| plan.site));
     let (asked, behind) = (Asked::none(), Arc::new(behind(&table, &spans)));
     let items = FuturesUnordered::new();
@@ -100,7 +102,16 @@ where
     };
     let mut rest: Vec<Option<Cached<G::Output>>> = Vec::new();
     rest.resize_with(ids.len(), || None);
-    drive(items, &table, &asked, load, |(at, done)| rest[at] = Some(done)).await;
+    let mut failed = false;
+    let done = |(at, done): (usize, Cached<G::Output>)| {
+        failed = failed || done.source == Source::Loaded && G::is_failure(&done.value);
+        rest[at] = Some(done);
+        failed
+    };
+    {
+        let mut driving = pin!(drive(items, &table, &asked, load, done));
+        poll_fn(|cx| beat.poll(cx, |cx| driving.as_mut().poll(cx))).await;
+    }
     together::<G>(ids, found, rest)
 }
 

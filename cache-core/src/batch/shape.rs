@@ -99,6 +99,8 @@ pub trait Each: Shape<Output: 'static> + 'static {
     fn unmet(unmet: Unmet<Self::Whole>) -> Self::Output;
     /// What the function returns, of values from wherever they come.
     fn put_together(items: impl Iterator<Item = (Self::Id, Self::Value)>) -> Self::Whole;
+    /// Whether the item failed, and with it the whole.
+    fn is_failure(output: &Self::Output) -> bool;
     /// What the function returned where an item failed.
     fn failure(output: &Self::Output) -> Option<Self::Whole>;
 }
@@ -223,6 +225,9 @@ where
     fn unmet(unmet: Unmet<S::Output>) -> Self::Output {
         Err(unmet)
     }
+    fn is_failure(output: &Self::Output) -> bool {
+        matches!(output, Err(Unmet::Failed { .. }))
+    }
     fn failure(output: &Self::Output) -> Option<S::Output> {
         output.as_ref().err()?.whole::<S>()
     }
@@ -247,6 +252,9 @@ where
     }
     fn unmet(unmet: Unmet<S::Output>) -> Self::Output {
         Err(unmet)
+    }
+    fn is_failure(output: &Self::Output) -> bool {
+        matches!(output, Err(Unmet::Failed { .. }))
     }
     fn failure(output: &Self::Output) -> Option<S::Output> {
         output.as_ref().err()?.whole::<S>()

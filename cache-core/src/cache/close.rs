@@ -18,10 +18,10 @@ impl Cache {
     ///
     /// From the first poll on it is as if it were switched off for good: cached functions run their bodies each time, reads
     /// by key find nothing, nothing is stored, and evictions are carried out still. It hears no other
-    /// processes any more, and its schedules end. Then it waits for the loads, refreshes and writes that are under way, carries
-    /// out the pending evictions, and gives the memory tier's entries back. While the remote tier is away it tries again. All
-    /// of that takes 5 seconds at most, and the time-out of the last operation. A load that is not done by then stores
-    /// nothing in memory any more.
+    /// processes any more, and its schedules end. Then it waits for the loads, refreshes and writes that are under way (callers do not
+    /// wait for the writes of what they loaded), carries out the pending evictions, and gives the memory tier's entries back. While
+    /// the remote tier is away it tries again. All of that takes 5 seconds at most, and the time-out of the last operation. A load
+    /// that is not done by then stores nothing in memory any more.
     ///
     /// Twice is the same as once. If the future is dropped half-way, the cache is closed all the same. The backend stays
     /// as it is, since others may use it: `Redis` has a `close` of its own.

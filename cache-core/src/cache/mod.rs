@@ -38,7 +38,7 @@ use crate::policy::{Held, PLAIN, Ttl};
 use crate::scope::Switch;
 use crate::site::Visitors;
 use crate::strategy::{Chance, Flights, Plan, Work, reading};
-use crate::value::{Probe, ShapeResult};
+use crate::value::KnownResult;
 use crate::{Error, Policy};
 
 /// A cache: a memory tier, a remote tier, or both.
@@ -156,7 +156,7 @@ impl Cache {
         T: RemoteValue,
         E: 'static,
     {
-        let rules = Rules::by_hand((&Probe::<Result<T, E>>::new()).shape(), plan.codec);
+        let rules = Rules::by_hand(KnownResult::<T, E>::NEW, plan.codec);
         reading(Arc::clone(&self.inner), plan, rules, work).await.value
     }
 }

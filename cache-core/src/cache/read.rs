@@ -23,8 +23,17 @@ impl Cache {
     ///
     /// A failing cache is never the caller's trouble: then the value is loaded.
     ///
+    /// A load that asks for its own key, directly or over other loads, runs the inner load without the cache.
+    ///
     /// # Errors
-    /// The load's own.
+    /// The load's own. Those who waited get it too, without a load, if it is larder's [`Error`], a
+    /// [`SharedError`](crate::SharedError), text (`String`, `&str`), an `io::Error` or a boxed error: a clone, or one of the
+    /// same text. Any other error can be had by its own caller only: those who waited load one after the other, until one
+    /// brings a value for all. Map such an error to a [`SharedError`](crate::SharedError), and it is one load for all.
+    ///
+    /// # Cancellation
+    /// Dropped, it ends its load; one of those who wait begins it again. Once it has returned, the value is in memory,
+    /// and goes on its way to the remote tier by itself.
     pub async fn get_or_load<T, E, F, Fut>(&self, key: impl Into<KeyBuf>, load: F) -> Result<T, E>
     where
         T: RemoteValue,

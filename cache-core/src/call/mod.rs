@@ -200,8 +200,9 @@ impl<L> Call<L> {
 }
 
 impl<L: Load> Call<L> {
-    /// Loads now, whatever is cached, and replaces it. Loads of the key that began before store
-    /// nothing any more. A call that is to bypass the cache, or whose function's `skip_if` says so, still
+    /// Loads now, whatever is cached, and replaces it, in every tier. Loads of the key that began before store
+    /// nothing any more. Calls that ask for a refresh while one runs wait for its end and share the next one: the value is
+    /// always from a load that began after it was asked for. A call that is to bypass the cache, or whose function's `skip_if` says so, still
     /// does.
     pub fn refresh(mut self) -> Self {
         if self.whole.front.plan.mode != Mode::Bypass {

@@ -6,12 +6,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::SemaphorePermit;
+
 use super::remote::Arrived;
 use crate::BackendError;
 use crate::backend::{Acquired, MARK};
 use crate::cache::Inner;
 use crate::clock::Timestamp;
-use crate::strategy::start_now;
+use crate::strategy::{Turns, start_now};
 
 /// A lease is renewed at a third of its time, so that one that is lost with its holder frees the key
 /// after so long.
@@ -31,6 +33,8 @@ pub(crate) struct Lease {
     held: bool,
     /// How long its load may take.
     until: Timestamp,
+    /// Of the batch that its load is one of.
+    turns: Option<Arc<Turns>>,
 }
 
 /// What came of asking for a lease.
@@ -58,11 +62,13 @@ pub(crate) struct Ask {
 }
 
 impl Lease {
-    /// Asks for the lease of `key`, and waits while another process has it; what `aside` gives is held meanwhile.
+    /// Asks for the lease of `key`, and waits while another process has it; what `aside` gives is held meanwhile. The
+    /// items of a batch ask in `turns`.
     pub(crate) async fn ask<A>(
         inner: &Arc<Inner>,
         key: &str,
         ask: Ask,
+        turns: Option<Arc<Turns>>,
         aside: impl Fn() -> A,
     ) -> Result<Leased, BackendError> {
         let Some(remote) = &inner.remote else { return Ok(Leased::Refused) };
@@ -79,11 +85,15 @@ impl Lease {
             waited: false,
             held: true,
             until: Timestamp::NEVER,
+            turns,
         };
         let mut pause = FIRST_PAUSE;
         loop {
-            let asked = inner.clock.now();
-            match remote.acquire(key, token, term, &ask).await? {
+            let (asked, acquired) = {
+                let _turn = foreground(&lease.turns).await;
+                (inner.clock.now(), remote.acquire(key, token, term, &ask).await?)
+            };
+            match acquired {
                 Acquired::Lead { takeovers } => {
                     lease.takeovers = takeovers;
                     return Ok(Leased::Lead(lease));
@@ -152,11 +162,15 @@ impl Lease {
             self.inner.clock.sleep_until(next).await;
             // A whole term could end after `until`. Then processes that asked when this load began would see a lease
             // that is still held after they have waited for the load's whole time.
-            let left = until.since(self.inner.clock.now()).unwrap_or(self.term);
-            if left.is_zero() {
-                return std::future::pending().await;
-            }
-            if let Ok(false) = remote.renew(&self.key, self.token, self.term.min(left)).await {
+            let renewed = {
+                let _turn = foreground(&self.turns).await;
+                let left = until.since(self.inner.clock.now()).unwrap_or(self.term);
+                if left.is_zero() {
+                    return std::future::pending().await;
+                }
+                remote.renew(&self.key, self.token, self.term.min(left)).await
+            };
+            if let Ok(false) = renewed {
                 // Lost: an eviction came, or another process leads. The commit will be refused.
                 return std::future::pending().await;
             }
@@ -169,6 +183,13 @@ impl Lease {
     }
 }
 
+async fn foreground(turns: &Option<Arc<Turns>>) -> Option<SemaphorePermit<'_>> {
+    match turns {
+        Some(turns) => turns.foreground().await,
+        None => None,
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         // Without a runtime (it may be what is ending) the lease runs out by itself.
@@ -178,8 +199,13 @@ impl Drop for Lease {
         // Given back in the background, so that the next load need not wait for it to run out.
         let (inner, key, token) =
             (Arc::clone(&self.inner), std::mem::take(&mut self.key), self.token);
+        let turns = self.turns.take();
         // Its first step is taken here: on one connection it then comes before the next caller's question.
         start_now(async move {
+            let _turn = match &turns {
+                Some(turns) => turns.background().await,
+                None => None,
+            };
             if let Some(remote) = &inner.remote {
                 let _ = remote.abort(&key, token).await;
             }

@@ -77,8 +77,17 @@ pub(crate) struct Ticket {
 }
 
 /// Leave to store the same value in the remote tier.
-#[derive(Debug)]
-pub(crate) struct Committed(Ticket);
+pub(crate) struct Committed {
+    /// Dropped before the ticket: once that is gone an eviction finds no fence to end it by.
+    _held: Option<Box<dyn Send + Sync>>,
+    ticket: Ticket,
+}
+
+impl std::fmt::Debug for Committed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Committed").field(&self.ticket).finish()
+    }
+}
 
 /// Why nothing was stored.
 #[derive(Clone, Copy, Debug)]
@@ -350,7 +359,7 @@ impl Ticket {
         entry: &Stored,
     ) -> Result<Committed, Overtaken> {
         match self.fill(memory, entry) {
-            true => Ok(Committed(self)),
+            true => Ok(Committed { _held: None, ticket: self }),
             false => Err(self.overtaken()),
         }
     }
@@ -397,7 +406,7 @@ impl Ticket {
         entry: &Stored,
     ) -> Result<Committed, Overtaken> {
         match self.fill_then(memory, entry, || self.move_on()) {
-            true => Ok(Committed(self)),
+            true => Ok(Committed { _held: None, ticket: self }),
             false => Err(self.overtaken()),
         }
     }
@@ -436,6 +445,11 @@ impl Watch {
 }
 
 impl Committed {
+    /// Keeps `held` for as long as the ticket counts, and no longer.
+    pub(crate) fn holding(self, held: impl Send + Sync + 'static) -> Self {
+        Self { _held: Some(Box::new(held)), ..self }
+    }
+
     /// Runs a write to the remote tier, unless an eviction came meanwhile. An eviction that comes
     /// while it runs waits for it, and removes what it wrote.
     ///
@@ -447,7 +461,7 @@ impl Committed {
         write: impl Future<Output = T>,
         aside: impl FnOnce() -> A,
     ) -> Option<T> {
-        let mut turn = pin!(self.0.fence.writing.lock());
+        let mut turn = pin!(self.ticket.fence.writing.lock());
         let _writing = match poll_immediate(&mut turn).await {
             Some(writing) => writing,
             None => {
@@ -455,22 +469,22 @@ impl Committed {
                 turn.await
             }
         };
-        if !self.0.is_alive() {
+        if !self.ticket.is_alive() {
             return None;
         }
         let written = write.await;
         if replaces {
-            self.0.outlive_others();
+            self.ticket.outlive_others();
         }
         Some(written)
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.0.is_alive()
+        self.ticket.is_alive()
     }
 
     pub(crate) fn stamps(&self) -> &Stamps {
-        &self.0.stamps
+        &self.ticket.stamps
     }
 }
 

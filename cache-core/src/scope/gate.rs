@@ -60,14 +60,14 @@ pub(crate) enum Way {
     /// To a value of its transaction's own.
     Own(Stored),
     /// It reads the cache, and what it loads is its transaction's own.
-    Inside(Inside),
+    InTransaction(OpenTransaction),
 }
 
 /// The transaction that a read belongs to.
 #[derive(Clone, Debug)]
-pub(crate) struct Inside(Arc<Held>);
+pub(crate) struct OpenTransaction(Arc<Held>);
 
-impl Inside {
+impl OpenTransaction {
     /// Keeps what was loaded until the transaction ends.
     pub(crate) fn keep(&self, cache: &Arc<Inner>, plan: &Plan, ticket: Ticket, entry: Stored) {
         self.0.keep(cache, plan, ticket, entry);
@@ -90,7 +90,7 @@ async fn way_slowly(inner: &Arc<Inner>, plan: &Plan) -> Way {
         Seen::Hidden => Way::Beside,
         Seen::Own(entry) => Way::Own(entry),
         Seen::Through => match held.and_then(|held| held.open()) {
-            Some(open) => Way::Inside(Inside(open)),
+            Some(open) => Way::InTransaction(OpenTransaction(open)),
             None => Way::Through,
         },
     }

@@ -12,7 +12,7 @@ mod shadow;
 mod switch;
 mod transaction;
 
-pub(crate) use gate::{Inside, Way, hides, seen, shadowed, way};
+pub(crate) use gate::{OpenTransaction, Way, hides, seen, shadowed, way};
 pub(crate) use held::Seen;
 pub(crate) use live::{Live, is_quiet};
 pub use off::{without_cache, without_cache_sync};

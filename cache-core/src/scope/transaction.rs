@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::held::{CarryOut, Held, Outcome};
 use crate::Error;
 use crate::invalidation::report;
+use crate::strategy::Nesting;
 
 tokio::task_local! {
     static CURRENT: Arc<Held>;
@@ -113,7 +114,7 @@ pub async fn transaction<T, E>(work: impl Future<Output = Result<T, E>>) -> Resu
 #[derive(Debug)]
 #[must_use = "dropped undecided, it evicts what it holds"]
 pub struct Transaction {
-    scope: TransactionScope,
+    held: Arc<Held>,
 }
 
 impl Default for Transaction {
@@ -125,27 +126,27 @@ impl Default for Transaction {
 impl Transaction {
     /// Begins one, inside the one that the caller runs in if there is one.
     pub fn new() -> Self {
-        Self { scope: TransactionScope(Held::new(current())) }
+        Self { held: Held::new(current()) }
     }
 
     /// Runs `work` in it; any number of times, also at once. Dropping the future decides nothing.
     pub fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        self.scope.clone().run(work)
+        CURRENT.scope(Arc::clone(&self.held), work)
     }
 
     /// Runs sync code in it, on this thread.
     pub fn run_sync<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.scope.run_sync(work)
+        CURRENT.sync_scope(Arc::clone(&self.held), work)
     }
 
     /// The scope, for tasks that are spawned.
     pub fn scope(&self) -> TransactionScope {
-        self.scope.clone()
+        TransactionScope { held: Arc::clone(&self.held), nesting: Nesting::current() }
     }
 
     /// How many evictions and puts it holds. (Evictions of the same target count once.)
     pub fn len(&self) -> usize {
-        self.scope.0.len()
+        self.held.len()
     }
 
     /// Whether it holds nothing.
@@ -170,7 +171,7 @@ impl Transaction {
     }
 
     fn end(&self, outcome: Outcome) -> CarryOut {
-        self.scope.0.end(outcome)
+        self.held.end(outcome)
     }
 }
 
@@ -186,6 +187,9 @@ impl Drop for Transaction {
 /// It decides nothing. What a task evicts after the transaction has ended is evicted at once. After any
 /// end but a commit, what it puts is evicted too, and all its reads go beside the cache: they may
 /// still see what never came to count.
+///
+/// A scope that is taken inside a load carries the load, too: what the task asks for under the load's own key is not
+/// waited for, as in the load itself.
 ///
 /// ```
 /// # use cache_core::{Cache, Error, TransactionScope};
@@ -204,21 +208,27 @@ impl Drop for Transaction {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct TransactionScope(Arc<Held>);
+pub struct TransactionScope {
+    held: Arc<Held>,
+    /// The loads that it was taken in.
+    nesting: Nesting,
+}
 
 impl TransactionScope {
     /// The innermost one that the caller runs in.
     pub fn current() -> Option<Self> {
-        current().map(Self)
+        let held = current()?;
+        Some(Self { held, nesting: Nesting::current() })
     }
 
     /// Runs `work` in the scope.
     pub fn run<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        CURRENT.scope(self.0, work)
+        CURRENT.scope(self.held, self.nesting.carried(work))
     }
 
     /// Runs sync code in the scope, on this thread.
     pub fn run_sync<T>(&self, work: impl FnOnce() -> T) -> T {
-        CURRENT.sync_scope(Arc::clone(&self.0), work)
+        let work = || self.nesting.carried_sync(work);
+        CURRENT.sync_scope(Arc::clone(&self.held), work)
     }
 }

@@ -12,8 +12,9 @@ use tracing::{Instrument, Span};
 use super::body::{Body, Doing};
 use super::desk::{Ask, Desk, Wanted};
 use super::plan::{Mode, Plan};
+use super::pulse::Beat;
 use super::read::read;
-use super::{Work, boxed, spawn};
+use super::{Nesting, Work, boxed, spawn};
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::Rules;
@@ -32,10 +33,14 @@ pub(crate) struct Reading<S: Shape> {
     /// Without a cache there is none: the body runs.
     engine: Option<Engine<S::Value>>,
     desk: Desk<Bared<S::Value>>,
+    /// The items of a batch are polled together, with a beat of the batch's.
+    beat: Option<Beat>,
     rules: Rules<S>,
     spans: Option<Spans>,
     /// What the load runs in.
     span: Span,
+    /// The load itself, and those that it is a part of.
+    nesting: Nesting,
     /// How to make an output that says that there is no value, if the load said so.
     absent: Absent<S::Output>,
 }
@@ -69,12 +74,19 @@ where
         body: &dyn Body<S::Output>,
     ) -> Self {
         let desk = Desk::new();
-        let ask = Ask { desk: desk.clone(), detaches: body.detaches(), seat: body.seat() };
+        let seat = body.seat();
+        let beat = seat.is_none().then(|| Beat::new(&inner.clock));
+        let pulse = match &seat {
+            Some(seat) => seat.pulse(),
+            None => beat.as_ref().map(|beat| Arc::clone(beat.pulse())),
+        };
+        let ask = Ask { desk: desk.clone(), detaches: body.detaches(), seat, pulse };
         // The items of a batch load together, in one span of the batch's.
         let spans = ask.seat.is_none().then(|| Spans::new(&inner, plan.site));
         let bare = rules.bare();
         let engine: Engine<S::Value> = boxed(|| read::<Bare<S::Value>>(inner, plan, bare, ask));
-        Self { engine: Some(engine), desk, rules, spans, span: Span::none(), absent: None }
+        let (span, nesting, absent) = (Span::none(), Nesting::default(), None);
+        Self { engine: Some(engine), desk, beat, rules, spans, span, nesting, absent }
     }
 
     /// Without a cache: a load, unless that counts as an error.
@@ -82,8 +94,9 @@ where
         if let Some(refused) = rules.refusal(&plan.policy).filter(|_| plan.mode != Mode::Bypass) {
             return Err(refused(error));
         }
-        let (spans, span, absent) = (None, Span::none(), None);
-        Ok(Self { engine: None, desk: Desk::new(), rules, spans, span, absent })
+        let (beat, spans, span, absent) = (None, None, Span::none(), None);
+        let (engine, desk, nesting) = (None, Desk::new(), Nesting::default());
+        Ok(Self { engine, desk, beat, rules, spans, span, nesting, absent })
     }
 
     pub(crate) fn poll(
@@ -99,7 +112,15 @@ where
         // A failed output is given back in the poll that brought it: it is not held across a wait, so that it need
         // not be `Send`.
         let mut own = None;
-        let polled = self.drive(&mut engine, body, &mut own, cx);
+        let polled = match self.beat.take() {
+            Some(beat) => {
+                let polled = beat.poll(cx, |cx| self.drive(&mut engine, body, &mut own, cx));
+                // What has ended here may go on elsewhere, and is not parked.
+                self.beat = Some(beat).filter(|_| polled.is_pending());
+                polled
+            }
+            None => self.drive(&mut engine, body, &mut own, cx),
+        };
         self.engine = Some(engine);
         polled.map(|done| done.map(|done| self.output(done, own)))
     }
@@ -113,14 +134,15 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Cached<Bared<S::Value>>> {
         loop {
-            if let Poll::Ready(output) = self.span.in_scope(|| body.poll(cx)) {
+            let span = &self.span;
+            if let Poll::Ready(output) = self.nesting.enter(|| span.in_scope(|| body.poll(cx))) {
                 let brought = self.brought(output, own);
                 self.desk.bring(brought);
             }
             let polled = engine.as_mut().poll(cx);
             let along = match self.desk.wanted() {
-                Some(Wanted::Load) => Some(false),
-                Some(Wanted::Along) => Some(true),
+                Some(Wanted::Load(nesting)) => Some((false, nesting)),
+                Some(Wanted::Along(nesting)) => Some((true, nesting)),
                 Some(Wanted::Behind(give)) => {
                     if let Some(load) = self.behind(body) {
                         let _ = give.send(load);
@@ -129,16 +151,18 @@ where
                 }
                 None => None,
             };
-            if let Some(along) = along {
+            let begins = along.is_some();
+            if let Some((along, nesting)) = along {
                 self.begin();
-                body.start(along);
+                self.nesting = nesting;
+                self.nesting.enter(|| body.start(along));
             }
             // Patience may end in the very poll in which a load is asked for.
             if polled.is_ready() {
                 self.leave(body);
                 return polled;
             }
-            if along.is_none() {
+            if !begins {
                 return polled;
             }
         }
@@ -150,6 +174,7 @@ where
             let desk = self.desk.clone();
             if let Some(detached) = self.rules.detached {
                 let load = detached(load, self.span.clone());
+                let load = std::mem::take(&mut self.nesting).around(load);
                 spawn(async move { desk.bring_to_task(load.await) });
             }
         } else if self.desk.is_shared()

@@ -11,15 +11,16 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::oneshot;
 
-use super::Seat;
+use super::pulse::Pulse;
+use super::{Nesting, Seat};
 use crate::backend::BoxFuture;
 
 /// What the engine wants of its caller.
 pub(super) enum Wanted<O> {
     /// The load, in the caller's task.
-    Load,
+    Load(Nesting),
     /// The load with inputs of its own, in the caller's task as long as there is one, and then in the background.
-    Along,
+    Along(Nesting),
     /// The same in the background from the beginning.
     Behind(oneshot::Sender<BoxFuture<'static, O>>),
 }
@@ -95,6 +96,8 @@ pub(crate) struct Ask<O> {
     /// Whether it can be had with inputs of its own.
     pub(super) detaches: bool,
     pub(super) seat: Option<Arc<Seat>>,
+    /// Tells whether the caller is polled.
+    pub(super) pulse: Option<Arc<Pulse>>,
 }
 
 impl<O: Send + 'static> Ask<O> {
@@ -107,14 +110,14 @@ impl<O: Send + 'static> Ask<O> {
         self.seat.clone()
     }
 
-    /// The load in the caller's task.
-    pub(super) fn start(self) -> Brought<O> {
-        self.desk.want(Wanted::Load)
+    /// The load in the caller's task, as one of those in `inside`.
+    pub(super) fn start(self, nesting: Nesting) -> Brought<O> {
+        self.desk.want(Wanted::Load(nesting))
     }
 
     /// The load in the caller's task, but so that it goes on without it: only if it [`detaches`](Self::detaches).
-    pub(super) fn along(self) -> Brought<O> {
-        self.desk.want(Wanted::Along)
+    pub(super) fn along(self, nesting: Nesting) -> Brought<O> {
+        self.desk.want(Wanted::Along(nesting))
     }
 
     /// The load for the background: only if it [`detaches`](Self::detaches).

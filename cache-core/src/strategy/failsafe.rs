@@ -92,7 +92,7 @@ where
 
     /// No load is tried for a while.
     pub(super) fn rest(&self, entry: &Stored) {
-        if self.inside.is_some() {
+        if self.transaction.is_some() {
             // The load of a transaction says nothing of other callers' loads.
             return;
         }

@@ -78,6 +78,7 @@ where
         if self.is_refresh() {
             // It does not read, but what it stores is judged by the fleet's generations.
             if codec.is_some() {
+                let _turn = self.turn().await;
                 self.inner.stamp_remotely(&self.plan, ticket).await;
                 lead.restamp(&ticket.stamps);
             }

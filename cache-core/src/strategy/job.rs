@@ -4,8 +4,11 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::SemaphorePermit;
+
 use super::early::jittered;
 use super::plan::Mode;
+use super::pulse::Pulse;
 use super::table::Aside;
 use super::{Plan, Seat};
 use crate::cache::Inner;
@@ -15,7 +18,7 @@ use crate::invalidation::Stamps;
 use crate::key::KeyId;
 use crate::observe::Tally;
 use crate::policy::{Held, Policy};
-use crate::scope::Inside;
+use crate::scope::OpenTransaction;
 use crate::value::{CacheValue, Shape};
 use crate::{Cached, Source};
 
@@ -28,7 +31,11 @@ pub(crate) struct Job<S: Shape> {
     /// Among the items of a batch, if it is one.
     pub(super) seat: Option<Arc<Seat>>,
     /// The transaction that it is a read of: what is loaded is seen by that one alone until it commits.
-    pub(super) inside: Option<Inside>,
+    pub(super) transaction: Option<OpenTransaction>,
+    /// Tells whether its caller is polled.
+    pub(super) pulse: Option<Arc<Pulse>>,
+    /// Of a refresh: when it was asked for.
+    pub(super) requested: u64,
 }
 
 /// Whether a value is stored, and under which policy.
@@ -49,7 +56,8 @@ where
         seat: Option<Arc<Seat>>,
     ) -> Self {
         let id = plan.key.id();
-        Self { inner, plan, rules, id, seat, inside: None }
+        let requested = if plan.mode == Mode::Refresh { inner.flights.request() } else { 0 };
+        Self { inner, plan, rules, id, seat, transaction: None, pulse: None, requested }
     }
 
     /// While it waits for somebody else, the other items of its batch don't wait for it.
@@ -57,11 +65,19 @@ where
         self.seat.as_ref().map(Seat::aside)
     }
 
+    /// Before a request of its own, the turn among the items of its batch.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        match &self.seat {
+            Some(seat) => seat.turns().foreground().await,
+            None => None,
+        }
+    }
+
     /// The same read for somebody who goes on without this caller.
     pub(super) fn again(&self) -> Self {
-        let job =
-            Self::new(Arc::clone(&self.inner), self.plan.clone(), self.rules, self.seat.clone());
-        Self { inside: self.inside.clone(), ..job }
+        let (inner, plan, seat) = (Arc::clone(&self.inner), self.plan.clone(), self.seat.clone());
+        let job = Self::new(inner, plan, self.rules, seat);
+        Self { transaction: self.transaction.clone(), requested: self.requested, ..job }
     }
 
     /// The same read for nobody: a refresh in the background.

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::boxed;
 use super::find::{Missing, Purpose};
 use super::flight::{Landing, Lead};
 use super::job::{Job, Keep, loaded};
 use super::lookup::{Found, promote};
 use super::store::Fill;
+use super::{Nesting, boxed, spawn, start_now};
 use crate::entry::{Freshness, Stored};
 use crate::hierarchy::{Ask, Lease, Leased};
-use crate::invalidation::Ticket;
+use crate::invalidation::{Committed, Overtaken, Ticket};
 use crate::observe::log_failure;
 use crate::policy::{PLAIN, Stampede};
 use crate::value::{CacheValue, Shape, SharedFailure};
@@ -60,7 +60,7 @@ where
         start: M,
     ) -> Cached<S::Output>
     where
-        M: FnOnce() -> F,
+        M: FnOnce(Nesting) -> F,
         F: Future<Output = S::Output>,
     {
         let mut fill = match boxed(|| self.leave(&lead, &mut ticket, &missing, purpose)).await {
@@ -83,9 +83,12 @@ where
         let (began, stopwatch) = (self.inner.clock.now(), self.inner.clock.stopwatch());
         let elsewhere = fill.held().map_or(0, Lease::takeovers);
         let until = lead.begin(began, self.plan.policy.lease, elsewhere);
+        let nesting = Nesting::begin(lead.flight());
+        // What goes on in the background is polled here, and not by the caller.
+        let loading = || nesting.clone().around(start(nesting));
         let output = match fill.held_mut() {
-            Some(lease) => boxed(|| lease.during(until, start())).await,
-            None => boxed(start).await,
+            Some(lease) => boxed(|| lease.during(until, loading())).await,
+            None => boxed(loading).await,
         };
         self.inner.loaded_in(&self.plan, stopwatch.elapsed());
         let cost = self.inner.clock.now().since(began).unwrap_or_default();
@@ -109,8 +112,8 @@ where
         };
         let stamps = ticket.stamps.clone();
         let entry = self.inner.entry(&self.plan, stamps, value.clone(), (&policy, cost));
-        if let Some(inside) = &self.inside {
-            inside.keep(&self.inner, &self.plan, ticket, entry);
+        if let Some(transaction) = &self.transaction {
+            transaction.keep(&self.inner, &self.plan, ticket, entry);
             return loaded(S::join(value), Source::Loaded);
         }
         let memory = self.inner.memory.as_ref();
@@ -122,17 +125,50 @@ where
             false => ticket.commit(memory, &entry),
         };
         lead.loaded(&entry);
-        // Those who wait at a strict tier look again: then the value is to be there.
-        if !self.is_strict() {
-            lead.land(Landing::Value(Arc::clone(&entry)));
-        }
-        // A fill that replaces a value others may hold in memory tells them; a first fill does not.
-        let seat = self.seat.clone();
-        let about = (seat, self.plan.site);
-        boxed(|| self.inner.store(committed, fill, &entry, self.is_refresh(), about)).await;
-        lead.land(Landing::Value(entry));
+        self.store(lead, committed, fill, &entry).await;
         drop(fence);
         loaded(S::join(value), Source::Loaded)
+    }
+
+    /// Lands the flight and stores the value remotely. The caller does not wait for that where memory has the value:
+    /// evictions of the key and the cache's `close` do. A refresh does, so that other processes find the new value once
+    /// it is over.
+    async fn store(
+        &self,
+        mut lead: Lead,
+        committed: Result<Committed, Overtaken>,
+        fill: Fill,
+        entry: &Stored,
+    ) {
+        let (inner, entry, replaces) =
+            (Arc::clone(&self.inner), Arc::clone(entry), self.is_refresh());
+        let about = (self.seat.clone(), self.plan.site);
+        let writes = fill.codec().is_some() && committed.is_ok();
+        // Without a runtime nobody else would drive it.
+        let runtime = tokio::runtime::Handle::try_current().is_ok();
+        let behind = writes && runtime && inner.memory.is_some() && !replaces;
+        let together = self.seat.is_some() && fill.held().is_none();
+        if self.is_strict() {
+            // Those who wait at a strict tier look again: then the value is to be there.
+            let store = || inner.store(committed, fill, &entry, (replaces, false), about);
+            boxed(store).await;
+            lead.land(Landing::Value(Arc::clone(&entry)));
+            return;
+        }
+        lead.land_before_storing(&entry, behind);
+        // The flight can be joined until the value is stored, and not once an eviction can't end it any more.
+        let committed = committed.map(|committed| committed.holding(lead));
+        let storing = boxed(|| async move {
+            // A fill that replaces a value others may hold in memory tells them; a first fill does not.
+            inner.store(committed, fill, &entry, (replaces, behind), about).await;
+        });
+        match behind {
+            // Its place among the other items of the batch comes when they have their values, too.
+            true if together => spawn(storing),
+            // A store in this process has the value when this returns.
+            true => start_now(storing),
+            false => storing.await,
+        }
     }
 
     /// Asks the remote tier for leave to store what is about to be loaded, waiting while another
@@ -145,7 +181,7 @@ where
         purpose: Purpose,
     ) -> Leave {
         let (inner, plan) = (&self.inner, &self.plan);
-        if self.inside.is_some() {
+        if self.transaction.is_some() {
             // A lease would hold up other processes until the transaction ends.
             return Leave::To(Fill::Memory);
         }
@@ -159,7 +195,9 @@ where
             return Leave::To(Fill::Failed(error.clone()));
         }
         let now = inner.clock.now();
-        let patient = plan.policy.stampede == Stampede::Fleet || self.is_refresh();
+        // The lease may be held by a load that this one is a part of, for a value of another type.
+        let own = Nesting::current().loads_key(inner.flights.home(), self.id);
+        let patient = (plan.policy.stampede == Stampede::Fleet || self.is_refresh()) && !own;
         let others = now.after(plan.policy.lease.saturating_mul(OTHERS));
         // Whoever waits for this flight waits for the other process too, and gives up after this one.
         lead.begin(if patient { others } else { now }, plan.policy.lease, 0);
@@ -172,7 +210,9 @@ where
         };
         for useless in 0..=USELESS {
             ask.steal |= useless == USELESS;
-            let value = match Lease::ask(inner, plan.key.as_str(), ask, || self.aside()).await {
+            let turns = self.seat.as_ref().map(|seat| Arc::clone(seat.turns()));
+            let asked = Lease::ask(inner, plan.key.as_str(), ask, turns, || self.aside());
+            let value = match asked.await {
                 Ok(Leased::Lead(lease)) => {
                     if lease.has_waited() {
                         // What is stored under old generations is worth nothing.
@@ -210,6 +250,7 @@ where
 
     /// The generations as they are now, for a load that has not begun yet.
     async fn stamp_anew(&self, lead: &Lead, ticket: &mut Ticket) {
+        let _turn = self.turn().await;
         self.inner.stamp_remotely(&self.plan, ticket).await;
         lead.restamp(&ticket.stamps);
     }
@@ -236,7 +277,7 @@ where
         }
         let failure = S::share(&output);
         // A transaction's failure may come of what it has not committed.
-        if !self.is_refresh() && self.inside.is_none() {
+        if !self.is_refresh() && self.transaction.is_none() {
             self.keep_failure(ticket, failure.as_ref());
         }
         lead.land(Landing::Failed(failure));
@@ -322,7 +363,7 @@ where
 
     /// Nothing was stored: what is older must not outlive the knowledge of it.
     async fn forget_older(&self, ticket: Ticket, missing: &Missing) {
-        if self.inside.is_some() {
+        if self.transaction.is_some() {
             // What others are served says nothing of the transaction's own data.
             return;
         }

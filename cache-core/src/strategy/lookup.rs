@@ -196,6 +196,10 @@ impl Inner {
         };
         if found.entry.is_none() && remote.trusts_tags() {
             // What follows may be a load: it is stored under what the fleet has now.
+            let _turn = match seat {
+                Some(seat) => seat.turns().foreground().await,
+                None => None,
+            };
             self.stamp_remotely(plan, ticket).await;
         }
         Ok(found)

@@ -66,6 +66,7 @@ where
         match self.patiently(&mut attempt, &mut patience, loaded).await {
             Ok(done) => done,
             Err(instead) => {
+                flight.iter().for_each(|flight| flight.goes_on());
                 spawn(async move { drop(attempt.await) });
                 instead
             }

@@ -94,7 +94,7 @@ impl Inner {
         self.count_store(plan.site);
         let Some(codec) = codec else { return Ok(()) };
         // Writes of the key that were under way end first: one lock per key orders them.
-        let terms = Terms { replaces: true, lease: None, seat, site: plan.site };
+        let terms = Terms { replaces: true, lease: None, seat, site: plan.site, behind: false };
         self.write_remote(committed, codec, &entry, terms).await
     }
 }

@@ -1,7 +1,10 @@
 //! The remote half of a commit.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use super::{Plan, Seat, boxed};
 use crate::BackendError;
@@ -38,6 +41,8 @@ pub(crate) struct Terms {
     pub(crate) seat: Option<Arc<Seat>>,
     /// The function whose value it is.
     pub(crate) site: Option<&'static Site>,
+    /// The caller has gone on, and the write runs in a task of its own already.
+    pub(crate) behind: bool,
 }
 
 impl Inner {
@@ -47,7 +52,7 @@ impl Inner {
         committed: Result<Committed, Overtaken>,
         fill: Fill,
         entry: &Stored,
-        replaces: bool,
+        (replaces, behind): (bool, bool),
         (seat, site): (Option<Arc<Seat>>, Option<&'static Site>),
     ) {
         if let (Fill::Failed(_), true, Some(remote)) = (&fill, replaces, &self.remote) {
@@ -70,7 +75,7 @@ impl Inner {
         };
         self.count_store(site);
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
-        let terms = Terms { replaces, lease, seat, site };
+        let terms = Terms { replaces, lease, seat, site, behind };
         let written = boxed(|| self.write_remote(committed, codec, entry, terms)).await;
         match written {
             // Said already, once for each type.
@@ -107,16 +112,20 @@ impl Inner {
     ) -> Result<(), crate::Error> {
         let (inner, entry, site) = (Arc::clone(self), Arc::clone(entry), terms.site);
         let key = entry.key.to_string();
+        let behind = terms.behind;
         // A value's `Serialize` may call cached functions: it stays in its caller's test kit.
         let writing = async move { inner.write_now(committed, codec, &entry, terms).await };
+        let panicked = || Err(self.unencodable(site, &key, "its `Serialize` panicked".to_owned()));
+        if behind {
+            let written = AssertUnwindSafe(writing).catch_unwind().await;
+            return written.unwrap_or_else(|_| panicked());
+        }
         let writing = carried(world::current(), writing);
         match tokio::runtime::Handle::try_current() {
             // A task that was cancelled with its runtime has dropped its guard: the eviction is owed.
             Ok(runtime) => match runtime.spawn(writing).await {
                 Ok(written) => written,
-                Err(error) if error.is_panic() => {
-                    Err(self.unencodable(site, &key, "its `Serialize` panicked".to_owned()))
-                }
+                Err(error) if error.is_panic() => panicked(),
                 Err(_) => Ok(()),
             },
             Err(_) => writing.await,
@@ -128,7 +137,7 @@ impl Inner {
         committed: Committed,
         codec: Coder,
         entry: &Stored,
-        Terms { replaces, lease, seat, site }: Terms,
+        Terms { replaces, lease, seat, site, .. }: Terms,
     ) -> Result<(), crate::Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         let owing = Some(remote.owing(&entry.key));
@@ -155,6 +164,10 @@ impl Inner {
                 Some(seat) if token.is_none() => seat.write(&entry.key, writing).await,
                 seat => {
                     seat.iter().for_each(|seat| seat.waits());
+                    let _turn = match seat {
+                        Some(seat) => seat.turns().background().await,
+                        None => None,
+                    };
                     remote.write(&entry.key, writing, token).await
                 }
             };
@@ -296,7 +309,7 @@ impl Fill {
         }
     }
 
-    fn codec(&self) -> Option<Coder> {
+    pub(super) fn codec(&self) -> Option<Coder> {
         match self {
             Self::Memory | Self::Failed(_) => None,
             Self::Plain(codec) | Self::Leased(codec, _) => Some(*codec),

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
+use super::pulse::Pulse;
 use super::spawn;
 use crate::cache::Inner;
 use crate::hierarchy::{Found, Writing};
@@ -19,10 +20,36 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What is done in the background once nobody is coming.
 type Then = Arc<dyn Fn() + Send + Sync>;
 
+/// So many values are read or written in one request: more would take longer than one operation may.
+pub(crate) const TOGETHER: usize = 1_000;
+/// So many requests of one batch are under way at once, where each item has its own (leases).
+const AT_ONCE: usize = 128;
+
+/// The turns of the items' own requests. Nobody holds one longer than a request takes.
+pub(crate) struct Turns {
+    /// Of those that the batch's task polls.
+    foreground: Semaphore,
+    /// Of those in tasks of their own: these do not depend on whether the batch is polled.
+    background: Semaphore,
+}
+
+impl Turns {
+    pub(crate) async fn foreground(&self) -> Option<SemaphorePermit<'_>> {
+        self.foreground.acquire().await.ok()
+    }
+
+    pub(crate) async fn background(&self) -> Option<SemaphorePermit<'_>> {
+        self.background.acquire().await.ok()
+    }
+}
+
 /// What the items of one batch share.
 pub(crate) struct Table {
     inner: Arc<Inner>,
     state: Mutex<State>,
+    turns: Arc<Turns>,
+    /// Tells whether the batch is polled.
+    pulse: Option<Arc<Pulse>>,
 }
 
 #[derive(Default)]
@@ -58,7 +85,14 @@ pub(crate) type Reply = Result<Found, BackendError>;
 
 impl Table {
     pub(crate) fn new(inner: &Arc<Inner>) -> Arc<Self> {
-        Arc::new(Self { inner: Arc::clone(inner), state: Mutex::default() })
+        Self::polled(inner, None)
+    }
+
+    /// The table of a batch whose items load.
+    pub(crate) fn polled(inner: &Arc<Inner>, pulse: Option<Arc<Pulse>>) -> Arc<Self> {
+        let turns = || Semaphore::new(AT_ONCE);
+        let turns = Arc::new(Turns { foreground: turns(), background: turns() });
+        Arc::new(Self { inner: Arc::clone(inner), state: Mutex::default(), turns, pulse })
     }
 
     /// Whether all items that are to load have asked for it: the others have their value, or wait for somebody
@@ -109,8 +143,15 @@ impl Table {
     }
 }
 
-/// One request for all of them.
-async fn read(inner: Arc<Inner>, reads: Vec<Reading>) {
+/// As few requests for all of them as can be.
+async fn read(inner: Arc<Inner>, mut reads: Vec<Reading>) {
+    while !reads.is_empty() {
+        let rest = reads.split_off(reads.len().min(TOGETHER));
+        read_together(&inner, std::mem::replace(&mut reads, rest)).await;
+    }
+}
+
+async fn read_together(inner: &Inner, reads: Vec<Reading>) {
     let Some(remote) = &inner.remote else { return };
     let wanted: Vec<_> = reads.iter().map(|read| (read.key.as_str(), &read.tags[..])).collect();
     let keep = reads.iter().map(|read| read.keep).max().unwrap_or_default();
@@ -129,8 +170,15 @@ async fn read(inner: Arc<Inner>, reads: Vec<Reading>) {
     }
 }
 
-/// One request for all of them.
-async fn write(inner: Arc<Inner>, writes: Vec<Storing>) {
+/// The same.
+async fn write(inner: Arc<Inner>, mut writes: Vec<Storing>) {
+    while !writes.is_empty() {
+        let rest = writes.split_off(writes.len().min(TOGETHER));
+        write_together(&inner, std::mem::replace(&mut writes, rest)).await;
+    }
+}
+
+async fn write_together(inner: &Inner, writes: Vec<Storing>) {
     let Some(remote) = &inner.remote else { return };
     let mut answers = Vec::with_capacity(writes.len());
     let mut entries = Vec::with_capacity(writes.len());
@@ -153,6 +201,16 @@ impl Seat {
     pub(crate) fn new(table: &Arc<Table>) -> Arc<Self> {
         table.come();
         Arc::new(Self { table: Arc::clone(table), coming: Mutex::new(true) })
+    }
+
+    /// The turns of its batch.
+    pub(crate) fn turns(&self) -> &Arc<Turns> {
+        &self.table.turns
+    }
+
+    /// Tells whether its batch is polled.
+    pub(super) fn pulse(&self) -> Option<Arc<Pulse>> {
+        self.table.pulse.clone()
     }
 
     /// The item waits for what the others do together, and has said so in their list.

@@ -8,6 +8,8 @@ mod bare;
 mod option;
 mod refusal;
 
+pub(crate) use erased::{ErasedResult, KnownResult};
+
 pub(crate) use bare::{Bare, Bared, Fault, NoValue};
 pub use option::{
     AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
@@ -77,10 +79,10 @@ impl<O> Probe<O> {
 }
 
 macro_rules! shape {
-    ($(#[$doc:meta])* $name:ident<$($g:ident),*>) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident<$($g:ident),*>) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name<$($g),*>(PhantomData<fn() -> ($($g,)*)>);
+        $vis struct $name<$($g),*>(PhantomData<fn() -> ($($g,)*)>);
         impl<$($g),*> Clone for $name<$($g),*> {
             fn clone(&self) -> Self {
                 *self
@@ -90,17 +92,20 @@ macro_rules! shape {
     };
 }
 
+// Behind the macro, which it uses.
+mod erased;
+
 shape! {
     /// `Result<T, E>` whose error can be cloned for the waiters.
-    SharedResult<T, E>
+    pub SharedResult<T, E>
 }
 shape! {
     /// `Result<T, E>`.
-    AnyResult<T, E>
+    pub AnyResult<T, E>
 }
 shape! {
     /// Every other output is the value.
-    Plain<T>
+    pub Plain<T>
 }
 
 impl<T: 'static, E: Clone + Send + Sync + 'static> Shape for SharedResult<T, E> {
@@ -151,7 +156,7 @@ impl<T: 'static> Shape for Plain<T> {
     }
 }
 
-/// Finds `SharedResult`.
+/// Finds `SharedResult`, and then [`ErasedResult`].
 pub trait ShapeShared {
     /// The shape.
     type Shape;

@@ -1,9 +1,10 @@
 //! What options of an attribute demand of a function's output, in the words of that option.
 
 use std::borrow::Borrow;
+use std::fmt::Display;
 
-use super::{AnyResult, Probe, Shape, SharedResult};
-use crate::TimedOut;
+use super::{AnyResult, ErasedResult, Probe, Shape, SharedResult};
+use crate::{SharedError, TimedOut};
 
 /// A value that can be absent: `Option`.
 #[diagnostic::on_unimplemented(
@@ -41,6 +42,13 @@ pub trait Fails: Shape {
 }
 
 impl<T: 'static, E: Clone + Send + Sync + 'static> Fails for SharedResult<T, E> {
+    type Error = E;
+    fn fail(error: E) -> Result<T, E> {
+        Err(error)
+    }
+}
+
+impl<T: 'static, E: Display + From<SharedError>> Fails for ErasedResult<T, E> {
     type Error = E;
     fn fail(error: E) -> Result<T, E> {
         Err(error)

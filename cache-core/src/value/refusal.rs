@@ -1,7 +1,9 @@
 //! What `on_error = "fail"` demands of a function's output, and asks of it where a policy is given by path.
 
-use super::{AnyResult, Fails, Probe, Shape, SharedResult};
-use crate::Error;
+use std::fmt::Display;
+
+use super::{AnyResult, ErasedResult, Fails, Probe, Shape, SharedResult};
+use crate::{Error, SharedError};
 
 /// An output that can tell of a failing cache.
 #[diagnostic::on_unimplemented(
@@ -18,8 +20,8 @@ pub trait Tells: Shape {
 
 // (That they are `Fails` is not asked for: what is not would be told of in the words of `hard_timeout`, too.)
 macro_rules! tell {
-    ($($result:ident<E: $($bound:path),+>)*) => { $(
-        impl<T: 'static, E: $($bound +)+ 'static> Tells for $result<T, E> {
+    ($($result:ident<E: $($bound:path),+ $(; $life:lifetime)?>)*) => { $(
+        impl<T: 'static, E: $($bound +)+ $($life)?> Tells for $result<T, E> {
             type Error = <Self as Fails>::Error;
             fn tell(error: E) -> Result<T, E> {
                 Self::fail(error)
@@ -29,7 +31,8 @@ macro_rules! tell {
 }
 
 tell! {
-    SharedResult<E: Clone, Send, Sync>
+    SharedResult<E: Clone, Send, Sync; 'static>
+    ErasedResult<E: Display, From<SharedError>>
     AnyResult<E: Sized>
 }
 

@@ -4,6 +4,7 @@ use larder::Clock;
 
 use super::{Db, of, tens, value, values};
 use crate::gated::Gated;
+use crate::origin::landed;
 
 #[tokio::test]
 async fn the_remote_tier_is_asked_once_for_all() {
@@ -11,10 +12,13 @@ async fn the_remote_tier_is_asked_once_for_all() {
     for store in [Gated::new(), Gated::leased(&clock)] {
         let (one, two) = (Db::on(store.cache(&clock)), Db::on(store.another().cache(&clock)));
         let _ = values(&one, &[1, 2, 3]).await;
+        // Nobody waits for the write of what was loaded.
+        landed(one.cache()).await;
         assert_eq!(store.calls("get"), 1);
         assert_eq!(store.calls("generations"), 1);
         assert_eq!(values(&two, &[1, 2, 3]).await.unwrap(), tens(&[1, 2, 3]));
         assert_eq!(values(&two, &[3, 4]).await.unwrap(), tens(&[3, 4]));
+        landed(two.cache()).await;
         assert_eq!(two.asked(), [[4]]);
         assert_eq!(values(&one, &[1, 2, 3, 4]).await.unwrap(), tens(&[1, 2, 3, 4]));
         assert_eq!(store.calls("get"), 2);
@@ -29,6 +33,7 @@ async fn values_are_stored_in_one_request_and_each_under_its_own_lease() {
     for (store, write, writes) in [(&plain, "set", 1), (&leased, "commit", 3)] {
         let db = Db::on(store.cache(&clock));
         let _ = values(&db, &[1, 2, 3]).await;
+        landed(db.cache()).await;
         assert_eq!(store.calls(write), writes);
         // A refresh tells the others, and replaces all.
         let other = Db::on(store.another().cache(&clock));

@@ -1,0 +1,94 @@
+//! P6 and P8: a batch of any size asks a bounded amount of the store at a time. More would take longer than one operation
+//! may, and the breaker would leave the store alone for everybody.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder::testing::{At, Faults, Faulty, Log, Operation, Recording};
+use larder::{Cache, Clock, MemoryBackend, cached};
+
+use crate::origin::{landed, soon, turns};
+
+const IDS: u64 = 5_000;
+/// Requests of one batch, of which each item has its own.
+const AT_ONCE: u64 = 128;
+/// Keys in one request.
+const TOGETHER: usize = 1_000;
+
+#[cached(each = "id in ids", key = "row:{id}", cache = cache, skip(cache, runs))]
+async fn rows(cache: &Cache, runs: &AtomicU64, ids: &[u64]) -> HashMap<u64, u64> {
+    runs.fetch_add(1, Ordering::SeqCst);
+    ids.iter().map(|id| (*id, *id)).collect()
+}
+
+fn world(leases: bool) -> (Cache, Log, Faults) {
+    let clock = Clock::manual();
+    let backend = Faulty::with_clock(MemoryBackend::with_clock(clock.clone()), clock.clone());
+    let backend = if leases { backend } else { backend.without_leases() };
+    let faults = backend.faults();
+    let backend = Recording::new(backend);
+    let log = backend.log();
+    let cache = Cache::builder().clock(clock).remote(backend).build().unwrap();
+    (cache, log, faults)
+}
+
+fn most_keys(log: &Log, operation: Operation) -> usize {
+    log.of(operation).iter().map(|done| done.keys.len()).max().unwrap_or_default()
+}
+
+/// Runs a batch whose `operation` is held; what of it was asked for before one of them was answered.
+async fn held(refresh: bool, operation: Operation) {
+    let (cache, log, faults) = world(true);
+    let runs = AtomicU64::new(0);
+    let ids: Vec<u64> = (0..IDS).collect();
+    let gate = faults.hold(At::Before(operation));
+    let batch = async {
+        let batch = rows(&cache, &runs, &ids);
+        let batch = if refresh { batch.refresh() } else { batch };
+        assert_eq!(batch.await.len() as u64, IDS);
+    };
+    let opened = async {
+        gate.arrived().await;
+        turns().await;
+        let begun = faults.calls(operation);
+        assert!(begun <= AT_ONCE, "{begun} requests at once");
+        gate.open();
+    };
+    soon(async { tokio::join!(batch, opened) }).await;
+    landed(&cache).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1, "the body still runs once");
+    assert!(most_keys(&log, Operation::Get) <= TOGETHER);
+    let stats = cache.stats();
+    assert_eq!((stats.remote_stores, stats.remote_errors), (IDS, 0));
+}
+
+#[tokio::test]
+async fn leases_are_asked_for_in_turns() {
+    held(false, Operation::Acquire).await;
+    held(true, Operation::Acquire).await;
+}
+
+#[tokio::test]
+async fn values_under_leases_are_written_in_turns() {
+    held(false, Operation::Commit).await;
+    held(true, Operation::Commit).await;
+}
+
+#[tokio::test]
+async fn generations_are_asked_for_in_turns() {
+    held(true, Operation::Generations).await;
+}
+
+#[tokio::test]
+async fn values_are_read_and_written_a_thousand_at_a_time() {
+    let (cache, log, _) = world(false);
+    let runs = AtomicU64::new(0);
+    let ids: Vec<u64> = (0..IDS).collect();
+    assert_eq!(soon(rows(&cache, &runs, &ids)).await.len() as u64, IDS);
+    landed(&cache).await;
+    for operation in [Operation::Get, Operation::Set] {
+        let most = most_keys(&log, operation);
+        assert!(most > 100 && most <= TOGETHER, "{operation:?}: {most} keys in one request");
+    }
+    assert_eq!(cache.stats().remote_stores, IDS);
+}
