@@ -1,29 +1,30 @@
-//! From a configuration to caches.
+//! Builds caches from a configuration.
 
-use cache_core::{Builder, Cache, Compression, Memory};
+use cache_core::{Builder, Cache, Compression, Error, Memory, MemoryBackend};
 
 use crate::caches::Caches;
-use crate::check::path_of;
-use crate::fields;
-use crate::fields::{CacheConfig, MemoryConfig, RedisConfig};
+use crate::check::{Fault, path_of};
+use crate::fields::{Algorithm, CacheConfig, CompressionConfig, MemoryConfig, RedisConfig};
 use crate::mistakes::{ConfigError, Mistake};
 use crate::model::Config;
+use crate::{fields, keys, remote};
 
 impl Config {
-    /// The caches, not installed yet. Caches with the same `redis` share its connections.
+    /// Builds the caches without installing them. Caches with the same `redis` share its connections.
     ///
-    /// With a remote tier it must be called within a tokio runtime, which has to live as long as the caches.
+    /// If a cache has a remote tier, call it within a tokio runtime that lives as long as the caches.
     ///
     /// # Errors
-    /// What [`check`](Self::check) finds; or where `redis.connect = "strict"`, what Redis says.
+    /// The mistakes that [`check`](Self::check) finds, or the error of a Redis with `redis.connect = "strict"`.
     pub async fn build(&self) -> Result<Caches, ConfigError> {
         self.check()?;
         let (mut caches, mut connected, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
         for (name, config) in self.effective() {
-            let built = match builder(name, &config) {
-                Ok(builder) => with_remote(builder, &config.redis, &mut connected).await,
-                Err(wrong) => Err(wrong),
-            };
+            let (mut builder, _) = builder(&config, true);
+            if let Some(name) = name {
+                builder = builder.name(name);
+            }
+            let built = with_remote(builder, &config.redis, &mut connected).await;
             let built = built.and_then(|builder| {
                 builder.build().map_err(|error| (String::new(), error.to_string()))
             });
@@ -44,8 +45,8 @@ impl Config {
         Ok(Caches::new(caches))
     }
 
-    /// Builds the caches and installs them: the default one for the process, the others under their names.
-    /// Where one can't be built, none is installed.
+    /// Builds the caches and installs them: the default cache for the process, the others under their names. If one can't
+    /// be built, none is installed.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -56,15 +57,11 @@ impl Config {
     }
 }
 
-/// A field, and what is wrong with it.
-type Wrong = (String, String);
-
-/// What does not need a connection.
-fn builder(name: Option<&str>, config: &CacheConfig) -> Result<Builder, Wrong> {
+/// The builder of a cache without its remote tier, and the faults that a builder can't have. Keys are read only if the
+/// `whole` configuration could be read.
+fn builder(config: &CacheConfig, whole: bool) -> (Builder, Vec<Fault>) {
+    let mut faults = Vec::new();
     let mut builder = Cache::builder();
-    if let Some(name) = name {
-        builder = builder.name(name);
-    }
     if let Some(namespace) = &config.namespace {
         builder = builder.namespace(namespace);
     }
@@ -72,7 +69,7 @@ fn builder(name: Option<&str>, config: &CacheConfig) -> Result<Builder, Wrong> {
         builder = builder.default_ttl(ttl);
     }
     if let Some(bytes) = config.max_value_bytes {
-        builder = builder.max_value_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
+        builder = builder.max_value_bytes(in_memory("max_value_bytes", bytes, &mut faults));
     }
     if let Some(time) = config.trust_tags {
         builder = builder.trust_tags(time);
@@ -83,37 +80,76 @@ fn builder(name: Option<&str>, config: &CacheConfig) -> Result<Builder, Wrong> {
     if let Some(time) = config.breaker.cool_down {
         builder = builder.breaker_cool_down(time);
     }
+    let memory = memory(&config.memory, &mut faults);
     builder = match config.memory.enabled {
         Some(false) => builder.no_memory(),
-        _ => builder.memory(memory(&config.memory)?),
+        _ => builder.memory(memory),
     };
-    let builder = builder.codec(codec(config)?).compression(compression(config)?);
-    encrypted(builder, config)
+    let codec = codec(config, &mut faults);
+    let compression = compression(&config.compression, &mut faults);
+    builder = builder.codec(codec).compression(compression);
+    if whole {
+        builder = keys::encrypted(builder, &config.encryption, &mut faults);
+    }
+    (builder, faults)
 }
 
-#[cfg(feature = "encryption")]
-fn encrypted(builder: Builder, config: &CacheConfig) -> Result<Builder, Wrong> {
-    let keys = crate::keys::load(&config.encryption).map_err(|wrong| {
-        let first = wrong.into_iter().next().unwrap_or_default();
-        (format!("encryption.{}", first.0), first.1)
-    })?;
-    Ok(match keys {
-        Some(keys) => builder.encryption(keys),
-        None => builder,
+/// The faults of all fields outside `redis`.
+pub(crate) fn faults(config: &CacheConfig, whole: bool) -> Vec<Fault> {
+    let (builder, mut faults) = builder(config, whole);
+    // A check does not connect, so it uses another backend for Redis.
+    let builder = match remote::is_on(&config.redis) {
+        true => builder.remote(MemoryBackend::new()),
+        false => builder,
+    };
+    let placed = |error| match error {
+        Error::Config { field: "memory", .. } if !whole => None,
+        Error::Config { field: "memory", .. } => {
+            let message = "there is neither a memory tier nor a remote one; remove `memory.enabled = false`, or set `redis.url`";
+            Some(("memory.enabled".to_owned(), message.to_owned()))
+        }
+        Error::Config { field, message } => Some((path(field).to_owned(), message)),
+        other => Some((String::new(), other.to_string())),
+    };
+    faults.extend(builder.check().into_iter().filter_map(placed));
+    faults
+}
+
+/// The field for a setting of the builder.
+fn path(setting: &str) -> &str {
+    match setting {
+        "max_entries" => "memory.max_entries",
+        "max_bytes" => "memory.max_bytes",
+        "sweep_every" => "memory.sweep_every",
+        "breaker_threshold" => "breaker.threshold",
+        "breaker_cool_down" => "breaker.cool_down",
+        "encryption" => "encryption.keys",
+        same => same,
+    }
+}
+
+fn fault(faults: &mut Vec<Fault>, field: &str, message: impl Into<String>) {
+    faults.push((field.to_owned(), message.into()));
+}
+
+fn in_memory(field: &str, bytes: u64, faults: &mut Vec<Fault>) -> usize {
+    usize::try_from(bytes).unwrap_or_else(|_| {
+        fault(faults, field, "more than this machine can address");
+        usize::MAX
     })
 }
 
-/// (What is configured although it is not compiled in was refused by `check`.)
-#[cfg(not(feature = "encryption"))]
-fn encrypted(builder: Builder, _: &CacheConfig) -> Result<Builder, Wrong> {
-    Ok(builder)
-}
-
-fn memory(config: &MemoryConfig) -> Result<Memory, Wrong> {
+fn memory(config: &MemoryConfig, faults: &mut Vec<Fault>) -> Memory {
     let memory = match (config.max_entries, config.max_bytes) {
-        (Some(entries), _) => Memory::max_entries(entries),
+        (Some(entries), None) => Memory::max_entries(entries),
         (None, Some(bytes)) => Memory::max_bytes(bytes),
         (None, None) => Memory::default(),
+        (Some(entries), Some(_)) => {
+            let message =
+                "found beside `max_entries`; wanted one bound: remove the one or the other";
+            fault(faults, "memory.max_bytes", message);
+            Memory::max_entries(entries)
+        }
     };
     let memory = match config.eviction {
         None => memory,
@@ -124,45 +160,64 @@ fn memory(config: &MemoryConfig) -> Result<Memory, Wrong> {
         #[cfg(feature = "moka")]
         Some(fields::Eviction::Lfu) => memory.policy(cache_core::Eviction::Lfu),
         #[cfg(not(feature = "moka"))]
-        Some(_) => return Err(uncompiled("memory.eviction")),
+        Some(other) => {
+            let word = if other == fields::Eviction::Lru { "lru" } else { "lfu" };
+            fault(faults, "memory.eviction", format!("`{word}` needs the feature `moka`"));
+            memory
+        }
     };
-    Ok(match config.sweep_every {
+    match config.sweep_every {
         Some(interval) => memory.sweep_every(interval),
         None => memory,
-    })
+    }
 }
 
-fn codec(config: &CacheConfig) -> Result<cache_core::Codec, Wrong> {
-    Ok(match config.codec {
+#[cfg_attr(feature = "json", allow(unused_variables, clippy::ptr_arg))]
+fn codec(config: &CacheConfig, faults: &mut Vec<Fault>) -> cache_core::Codec {
+    match config.codec {
         None | Some(fields::Codec::Postcard) => cache_core::Codec::Postcard,
+        Some(fields::Codec::MessagePack) => cache_core::Codec::MessagePack,
         #[cfg(feature = "json")]
         Some(fields::Codec::Json) => cache_core::Codec::Json,
-        Some(fields::Codec::MessagePack) => cache_core::Codec::MessagePack,
         #[cfg(not(feature = "json"))]
-        Some(_) => return Err(uncompiled("codec")),
-    })
+        Some(fields::Codec::Json) => {
+            fault(faults, "codec", "`json` needs the feature `json`");
+            cache_core::Codec::default()
+        }
+    }
 }
 
-fn compression(config: &CacheConfig) -> Result<Compression, Wrong> {
-    let config = &config.compression;
+fn compression(config: &CompressionConfig, faults: &mut Vec<Fault>) -> Compression {
+    let _level = level(config, faults);
     let compression = match config.algorithm {
-        None | Some(fields::Algorithm::None) => Compression::none(),
+        None | Some(Algorithm::None) => Compression::none(),
         #[cfg(feature = "lz4")]
-        Some(fields::Algorithm::Lz4) => Compression::lz4(),
+        Some(Algorithm::Lz4) => Compression::lz4(),
         #[cfg(feature = "zstd")]
-        Some(fields::Algorithm::Zstd) => Compression::zstd(config.level.unwrap_or(3)),
+        Some(Algorithm::Zstd) => Compression::zstd(_level),
         #[cfg(not(all(feature = "lz4", feature = "zstd")))]
-        Some(_) => return Err(uncompiled("compression.algorithm")),
+        Some(other) => {
+            let word = if other == Algorithm::Lz4 { "lz4" } else { "zstd" };
+            fault(faults, "compression.algorithm", format!("`{word}` needs the feature `{word}`"));
+            Compression::none()
+        }
     };
-    Ok(match config.threshold {
+    match config.threshold {
         Some(bytes) => compression.threshold(usize::try_from(bytes).unwrap_or(usize::MAX)),
         None => compression,
-    })
+    }
 }
 
-#[cfg(not(all(feature = "json", feature = "lz4", feature = "zstd", feature = "moka")))]
-fn uncompiled(field: &str) -> Wrong {
-    (field.to_owned(), "needs a feature that is not compiled in".to_owned())
+/// (The builder does not refuse a level: it takes the nearest one.)
+fn level(config: &CompressionConfig, faults: &mut Vec<Fault>) -> i32 {
+    let Some(level) = config.level else { return 3 };
+    if matches!(config.algorithm, Some(Algorithm::Lz4 | Algorithm::None)) {
+        fault(faults, "compression.level", "only `zstd` has levels; remove it");
+    } else if !(1..=22).contains(&level) {
+        let message = format!("found `{level}`; wanted a number from 1 (fast) to 22 (small)");
+        fault(faults, "compression.level", message);
+    }
+    level
 }
 
 #[cfg(feature = "redis")]
@@ -170,22 +225,20 @@ async fn with_remote(
     builder: Builder,
     config: &RedisConfig,
     connected: &mut Vec<(RedisConfig, cache_redis::Redis)>,
-) -> Result<Builder, Wrong> {
+) -> Result<Builder, Fault> {
     if !crate::remote::is_on(config) {
         return Ok(builder);
     }
     if let Some((_, redis)) = connected.iter().find(|(other, _)| other == config) {
         return Ok(builder.remote(redis.clone()));
     }
-    let redis = crate::remote::connect(config)
-        .await
-        .map_err(|(field, message)| (format!("redis.{field}"), message))?;
+    let redis = crate::remote::connect(config).await?;
     connected.push((config.clone(), redis.clone()));
     Ok(builder.remote(redis))
 }
 
-/// (A URL was refused by `check`.)
+/// (`check` has refused a URL.)
 #[cfg(not(feature = "redis"))]
-async fn with_remote(builder: Builder, _: &RedisConfig, _: &mut Vec<()>) -> Result<Builder, Wrong> {
+async fn with_remote(builder: Builder, _: &RedisConfig, _: &mut Vec<()>) -> Result<Builder, Fault> {
     Ok(builder)
 }

@@ -1,4 +1,4 @@
-//! Caches that were built from a configuration, and what of it can be changed while they run.
+//! Changes running caches to a new configuration.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ pub struct Caches {
 struct Running {
     name: Option<String>,
     cache: Cache,
-    /// What holds for it now.
+    /// Its configuration now.
     config: Mutex<CacheConfig>,
 }
 
@@ -27,9 +27,9 @@ struct Running {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Changes {
-    /// The fields that differed, and hold now.
+    /// The fields that were changed.
     pub applied: Vec<String>,
-    /// The fields that differ, but for which the program has to be started anew.
+    /// The fields that differ but need a restart of the program.
     pub needs_restart: Vec<String>,
 }
 
@@ -43,30 +43,30 @@ impl Caches {
         Self { running: running.collect() }
     }
 
-    /// The cache of this name; `None` for the default one.
+    /// The cache of this name; `None` for the default cache.
     pub fn get<'a>(&self, name: impl Into<Option<&'a str>>) -> Option<&Cache> {
         let name = name.into();
         self.iter().find(|cache| cache.name() == name)
     }
 
-    /// All of them, the default one first.
+    /// All caches; the default cache comes first.
     pub fn iter(&self) -> impl Iterator<Item = &Cache> {
         self.running.iter().map(|running| &running.cache)
     }
 
-    /// Makes them the caches that functions find, as [`Cache::install`] does each.
+    /// Installs each cache, as [`Cache::install`] does.
     pub fn install(&self) {
         self.iter().for_each(Cache::install);
     }
 
-    /// Applies what differs in `config` from what holds, as far as that is safe while the caches run: `enabled`,
-    /// `default_ttl`, and the memory tier's bound, where its engine can ([`Cache::set_capacity`]). It is for
-    /// a configuration that was read anew, for example on SIGHUP.
+    /// Applies the fields of `config` that differ, if a running cache can change them: `enabled`, `default_ttl`, and the
+    /// memory tier's bound if its engine allows it ([`Cache::set_capacity`]). Call it with a configuration that was read
+    /// again, for example on SIGHUP.
     ///
-    /// All else needs a restart, as new and missing caches do; it is listed, and left as it was.
+    /// All other fields, new caches and missing caches need a restart: the result lists them, and they stay unchanged.
     ///
     /// # Errors
-    /// `config` can't be; then nothing was changed.
+    /// `config` has mistakes; nothing was changed.
     pub fn apply(&self, config: &Config) -> Result<Changes, ConfigError> {
         config.check()?;
         let mut changes = Changes::default();
@@ -99,7 +99,7 @@ impl Running {
         }
     }
 
-    /// Changes one field, if that can be done.
+    /// Changes one field, if a running cache can change it.
     fn change(&self, field: &str, held: &mut CacheConfig, wanted: &CacheConfig) -> bool {
         match field {
             "enabled" => {
@@ -137,7 +137,7 @@ impl Running {
     }
 }
 
-/// The memory tier's bound where none is given.
+/// The memory tier's bound if none is given.
 const ENTRIES: u64 = 10_000;
 
 impl fmt::Debug for Caches {

@@ -1,4 +1,4 @@
-//! The environment as a source: `LARDER_..`, and `REDIS_URL`.
+//! Reads the environment: `LARDER_..` and `REDIS_URL`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,10 +11,10 @@ use crate::service_links::is_service_link;
 const PREFIX: &str = "LARDER_";
 const REDIS_URL: &str = "REDIS_URL";
 
-/// Our variables, by the fields that they set.
+/// The variables of larder by the path of the field that they set.
 ///
-/// The crate's own source would do, but for three things: it tells no variable's name, prints what is no
-/// Unicode, secret or not, and of two that exclude each other takes either.
+/// The environment source of the crate `config` is not used: its errors do not name the variable, they print values that
+/// are not Unicode (which may be secrets), and it takes either of two variables that exclude each other.
 pub(crate) fn read(
     pairs: impl IntoIterator<Item = (OsString, OsString)>,
     mistakes: &mut Vec<Mistake>,
@@ -27,7 +27,7 @@ pub(crate) fn read(
             None if shown == REDIS_URL => "redis.url".to_owned(),
             None => continue,
         };
-        // As a shell unsets it for one command.
+        // `LARDER_X= command` unsets a variable for one command.
         if text.is_empty() {
             continue;
         }
@@ -47,7 +47,7 @@ pub(crate) fn read(
         }
         fields.push((path, Value::new(Some(&name.to_owned()), ValueKind::String(text))));
     }
-    // The short form is the weaker one: of two for one field the last one holds.
+    // The last value of a field wins: `LARDER_REDIS__URL` overrides `REDIS_URL`.
     fields.sort_by_key(|(_, value)| {
         (value.origin() != Some(REDIS_URL), value.origin().map(str::to_owned))
     });
@@ -56,7 +56,7 @@ pub(crate) fn read(
     fields.into_iter().collect()
 }
 
-/// Names that differ in capital letters, or in a dot in the place of `__`, are those of one field.
+/// Reports two variables for one field: their names differ only in case, or one has a dot and the other `__`.
 fn doubled(fields: &[(String, Value)], mistakes: &mut Vec<Mistake>) {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for (path, value) in fields {
@@ -68,7 +68,7 @@ fn doubled(fields: &[(String, Value)], mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// A variable can't be a value and a table at once.
+/// Reports a variable that sets a field to a text while another sets a field in it.
 fn exclusive(fields: &mut Vec<(String, Value)>, mistakes: &mut Vec<Mistake>) {
     let paths: Vec<String> = fields.iter().map(|(path, _)| format!("{path}.")).collect();
     fields.retain(|(path, value)| {
@@ -86,8 +86,8 @@ fn exclusive(fields: &mut Vec<(String, Value)>, mistakes: &mut Vec<Mistake>) {
     });
 }
 
-/// What a variable would be called if what stands at the path `wrong` stood at the path `right`; `None` if
-/// `origin` is no variable.
+/// The variable for the path `right`, given the variable `origin` for the path `wrong`; `None` if `origin` is not a
+/// variable.
 pub(crate) fn renamed(origin: &str, wrong: &str, right: &str) -> Option<String> {
     let below = origin.to_uppercase().strip_prefix(&variable(wrong))?.to_owned();
     Some(variable(right) + &below)

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use config::ValueKind;
 use serde::{Deserialize, Serialize};
 
+use crate::read::Kind;
 use crate::secret::Secret;
 use crate::section::section;
-use crate::units::{self, Ttl};
+use crate::units::{Size, Ttl, choice, write_duration};
 
 section! {
     /// One cache. All fields may be left out; a [`Config`](crate::Config) says what holds then.
@@ -25,11 +27,10 @@ section! {
         /// The format of values in the remote tier. Default: postcard.
         codec: Codec,
         /// The most bytes that an encoded value may have in the remote tier. Default: 64 MiB.
-        #[serde(with = "units::size")]
-        max_value_bytes: u64,
-        /// For how long the generations of tags that were read from the remote tier are taken for the current ones: see
+        max_value_bytes: u64 as Size,
+        /// For how long generations of tags are trusted after they were read from the remote tier: see
         /// [`Builder::trust_tags`](cache_core::Builder::trust_tags). Default: zero, they are read with every value.
-        #[serde(with = "units::duration")]
+        #[serde(serialize_with = "write_duration")]
         trust_tags: Duration,
     }
     sections {
@@ -49,58 +50,56 @@ section! {
 section! {
     /// The memory tier. It has one bound, `max_entries` or `max_bytes`.
     pub struct MemoryConfig {
-        /// Whether there is one. Default: true.
+        /// Whether the cache has a memory tier. Default: true.
         enabled: bool,
-        /// At most so many entries. Default: 10,000, if there is no `max_bytes`.
+        /// The bound in entries. Default: 10,000, if `max_bytes` is not set.
         max_entries: u64,
-        /// At most so many bytes, by the weight of the entries. Default: none.
-        #[serde(with = "units::size")]
-        max_bytes: u64,
-        /// What goes first when it is full. Default: auto.
+        /// The bound in bytes, by the weight of the entries. Default: none.
+        max_bytes: u64 as Size,
+        /// Which entry is removed first when the tier is full. Default: auto.
         eviction: Eviction,
-        /// How often to look for expired entries, to give their memory back. Default: 10 s.
-        #[serde(with = "units::duration")]
+        /// How often to remove expired entries; 1 ms at least. Default: 10 s.
+        #[serde(serialize_with = "write_duration")]
         sweep_every: Duration,
     }
 }
 
 section! {
-    /// Redis as the remote tier (feature `redis`). Options in the URL take the place of the fields of their names.
+    /// Redis as the remote tier (feature `redis`). Options in the URL override the fields of the same name.
     pub struct RedisConfig {
-        /// Whether it is used. Default: true if there is a URL.
+        /// Whether Redis is used. Default: true if there is a URL.
         enabled: bool,
-        /// Where it is: `redis://`, `rediss://` (feature `redis-tls`), `unix://`, `redis-sentinel://` or
-        /// `redis-cluster://`, with credentials and options. Default: none, and then there is no remote tier.
+        /// The address: `redis://`, `rediss://` (feature `redis-tls`), `unix://`, `redis-sentinel://` or
+        /// `redis-cluster://`, with credentials and options. Default: none, and the cache has no remote tier.
         url: Secret,
-        /// Whether Redis has to answer before the cache is built. Default: lazy.
+        /// Whether building the cache waits for an answer of Redis. Default: lazy.
         connect: Connect,
-        /// How long an operation may take, all of its round trips together. Default: 500 ms.
-        #[serde(with = "units::duration")]
+        /// The time limit of an operation, including all of its round trips. Default: 500 ms.
+        #[serde(serialize_with = "write_duration")]
         operation_timeout: Duration,
-        /// How long one attempt to connect may take. Default: 1 s.
-        #[serde(with = "units::duration")]
+        /// The time limit of one attempt to connect. Default: 1 s.
+        #[serde(serialize_with = "write_duration")]
         connect_timeout: Duration,
-        /// So many connections to each server, from 1 to 1024. Default: 1.
+        /// The number of connections to each server, from 1 to 1024. Default: 1.
         connections: u32,
-        /// After so many operations in a row without an answer a connection is replaced. Default: 3.
+        /// A connection is replaced after so many operations in a row without an answer. Default: 3.
         half_open_after: u32,
-        /// How often every process says on the bus that it is there. Default: 5 s.
-        #[serde(with = "units::duration")]
+        /// How often every process sends a heartbeat on the bus. Default: 5 s.
+        #[serde(serialize_with = "write_duration")]
         bus_heartbeat: Duration,
-        /// Whether Redis tells of every value that changes, whoever changes it. Default: false.
+        /// Whether Redis reports every value that any client changes. Default: false.
         tracking: bool,
-        /// After so long without traffic the system asks whether the other side is still there. Default: 15 s.
-        #[serde(with = "units::duration")]
+        /// The system probes the connection (TCP keepalive) after so long without traffic. Default: 15 s.
+        #[serde(serialize_with = "write_duration")]
         keepalive: Duration,
-        /// After so long without an acknowledgement of what was sent the system closes the connection.
-        /// Default: 15 s. On Linux only.
-        #[serde(with = "units::duration")]
+        /// The system closes the connection if sent data is not acknowledged for so long. Default: 15 s. On Linux only.
+        #[serde(serialize_with = "write_duration")]
         user_timeout: Duration,
-        /// A file with the root certificate for TLS (PEM), in place of the system's. Default: none.
+        /// A file with the root certificate for TLS (PEM), which replaces the system's. Default: none.
         ca_file: PathBuf,
-        /// A file with the client's own certificate for TLS (PEM); needs `key_file`. Default: none.
+        /// A file with the client's certificate for TLS (PEM); needs `key_file`. Default: none.
         cert_file: PathBuf,
-        /// A file with the key of the client's own certificate (PEM). Default: none.
+        /// A file with the key of the client's certificate (PEM). Default: none.
         key_file: PathBuf,
     }
 }
@@ -111,7 +110,7 @@ section! {
         /// It opens after so many failures in a row. Default: 3.
         threshold: u32,
         /// For how long it stays open before the tier is tried again. Default: 1 s.
-        #[serde(with = "units::duration")]
+        #[serde(serialize_with = "write_duration")]
         cool_down: Duration,
     }
 }
@@ -119,20 +118,19 @@ section! {
 section! {
     /// How values are compressed in the remote tier.
     pub struct CompressionConfig {
-        /// How. Default: none.
+        /// The algorithm. Default: none.
         algorithm: Algorithm,
-        /// How small Zstandard makes them, from 1 (fast) to 22 (small). Default: 3.
+        /// The level of Zstandard, from 1 (fast) to 22 (small). Default: 3.
         level: i32,
-        /// Values of fewer bytes are stored as they are. Default: 1,024.
-        #[serde(with = "units::size")]
-        threshold: u64,
+        /// Values of fewer bytes are not compressed. Default: 1,024.
+        threshold: u64 as Size,
     }
 }
 
 section! {
     /// How values are encrypted in the remote tier (feature `encryption`).
     pub struct EncryptionConfig {
-        /// Whether they are. Default: true if there is a key.
+        /// Whether values are encrypted. Default: true if there is a key.
         enabled: bool,
         /// The id of the key that encrypts; the others only decrypt. Default: the only key's.
         write_with: u32,
@@ -142,7 +140,8 @@ section! {
 }
 
 section! {
-    /// Where a key lies, in one of three places: 32 bytes in base64 (44 characters), or as they are in a file.
+    /// The place of a key, one of three. The key has 32 bytes, in base64 (44 characters); a file may contain the bytes
+    /// themselves.
     pub struct KeyConfig {
         /// The environment variable that holds it.
         env: String,
@@ -166,7 +165,7 @@ pub enum Codec {
     MessagePack,
 }
 
-/// What goes first when the memory tier is full.
+/// Which entry is removed first when the memory tier is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Eviction {
@@ -202,8 +201,22 @@ pub enum Algorithm {
     Zstd,
 }
 
+macro_rules! choices {
+    ($($Choice:ty),*) => { $(
+        impl Kind for $Choice {
+            type Read = Self;
+
+            fn read(value: &ValueKind) -> Result<Self, String> {
+                choice(value)
+            }
+        }
+    )* };
+}
+
+choices!(Codec, Eviction, Connect, Algorithm);
+
 impl CacheConfig {
-    /// What holds for a named cache: its own fields, and the default cache's for those that it leaves out.
+    /// A named cache with the fields that it inherits from the default cache.
     pub(crate) fn over(&self, base: &Self) -> Self {
         let mut base = base.clone();
         // A bound of the one kind takes the place of the other kind's.

@@ -1,4 +1,4 @@
-//! Files as sources.
+//! Reads files.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// By the ending of the file's name.
+    /// The format by the extension of the file.
     #[allow(unreachable_patterns)] // with the features
     pub(crate) fn of(path: &Path) -> Result<Self, String> {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
@@ -68,10 +68,10 @@ impl Format {
     }
 }
 
-/// The fields that `text` sets; `name` says where it is from.
+/// The fields that `text` sets; `name` is their source.
 pub(crate) fn parse(format: Format, name: &str, text: &str) -> Result<Map<String, Value>, Mistake> {
     let wrong = |message: String| Mistake::new("", message).from(Some(name));
-    // Some editors begin files with it, and not all of the parsers know it.
+    // Some editors write a byte order mark, and not all parsers accept it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     #[cfg(feature = "json-files")]
     if format == Format::Json {
@@ -86,7 +86,7 @@ pub(crate) fn parse(format: Format, name: &str, text: &str) -> Result<Map<String
     })
 }
 
-/// What may be told of a file that does not parse: not its lines, which may hold secrets.
+/// The message for a file that does not parse. It does not quote the file, which may contain secrets.
 fn told(
     error: &(dyn std::error::Error + Send + Sync + 'static),
     format: Format,
@@ -101,21 +101,21 @@ fn told(
         return format!("it is no TOML: {message} at line {line} column {column}");
     }
     let _ = text;
-    // A file that is no table; the crate would show what it is instead.
+    // The file is not a table. The parser's own message quotes its value.
     if error.is::<config::ConfigError>() || error.is::<Box<config::ConfigError>>() {
         return "found no table; wanted a table of fields".to_owned();
     }
     format!("it is no {}: {error}", format.name())
 }
 
-/// Numbers that the parser can't hold: it does not say where they stand.
+/// Finds numbers that are too large: the parser's error does not name their field.
 #[cfg(feature = "toml")]
 mod numbers {
     use toml::de::{DeTable, DeValue};
 
     use super::Format;
 
-    /// The path of the first one, and what is wrong with it.
+    /// The path of the first such number, and the message.
     pub(super) fn too_large(format: Format, text: &str) -> Option<(String, String)> {
         if format != Format::Toml {
             return None;

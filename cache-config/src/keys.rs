@@ -1,69 +1,93 @@
-//! The keys that values are encrypted with, from where they lie.
+//! Reads encryption keys from files, variables and fields.
 
+use cache_core::Builder;
+
+use crate::check::Fault;
 use crate::fields::EncryptionConfig;
 
-/// A field, and what is wrong with it.
-type Wrong = (String, String);
-
-pub(crate) fn check(encryption: &EncryptionConfig) -> Result<(), Vec<Wrong>> {
-    let keys = encryption.keys.as_ref().is_some_and(|keys| !keys.is_empty());
-    if encryption.enabled == Some(false) || (encryption.enabled.is_none() && !keys) {
-        return match (&encryption.keys, encryption.write_with) {
-            _ if encryption.enabled.is_some() => Ok(()),
-            (Some(_), _) => {
-                let message = "found an empty table; wanted a key, or `encryption.enabled = false`";
-                Err(vec![("keys".to_owned(), message.to_owned())])
-            }
-            // It would look as if values were encrypted.
-            (None, Some(id)) => {
-                let message = format!("found `{id}`, but there is no key; add `keys.{id}`");
-                Err(vec![("write_with".to_owned(), message)])
-            }
-            (None, None) => Ok(()),
-        };
+/// Sets the keys of a builder, if encryption is configured.
+pub(crate) fn encrypted(
+    builder: Builder,
+    encryption: &EncryptionConfig,
+    faults: &mut Vec<Fault>,
+) -> Builder {
+    if let Some((field, message)) = missing(encryption) {
+        faults.push((format!("encryption.{field}"), message));
+        return builder;
     }
-    if !keys {
-        let message = "missing, although `encryption.enabled = true`; write `keys.1 = { env = \"..\" }` or `{ file = \"..\" }`";
-        return Err(vec![("keys".to_owned(), message.to_owned())]);
+    if encryption.enabled == Some(false) || encryption.keys.is_none() {
+        return builder;
     }
     #[cfg(feature = "encryption")]
-    return with_keys::load(encryption).map(drop);
+    return with_keys::encrypted(builder, encryption, faults);
     #[cfg(not(feature = "encryption"))]
-    Err(vec![("keys".to_owned(), "encryption needs the feature `encryption`".to_owned())])
+    {
+        let message = "encryption needs the feature `encryption`".to_owned();
+        faults.push(("encryption.keys".to_owned(), message));
+        builder
+    }
 }
 
-#[cfg(feature = "encryption")]
-pub(crate) use with_keys::load;
+/// The field that the other fields require, if it is missing.
+fn missing(encryption: &EncryptionConfig) -> Option<(&'static str, String)> {
+    match (encryption.enabled, &encryption.keys, encryption.write_with) {
+        (Some(false), _, _) | (None, None, None) => None,
+        (_, Some(keys), _) if !keys.is_empty() => None,
+        (Some(true), _, _) => {
+            let message = "missing, although `encryption.enabled = true`; write `keys.1 = { env = \"..\" }` or `{ file = \"..\" }`";
+            Some(("keys", message.to_owned()))
+        }
+        (None, Some(_), _) => {
+            let message = "found an empty table; wanted a key, or `encryption.enabled = false`";
+            Some(("keys", message.to_owned()))
+        }
+        // Without this message the values would seem to be encrypted.
+        (None, None, Some(id)) => {
+            Some(("write_with", format!("found `{id}`, but there is no key; add `keys.{id}`")))
+        }
+    }
+}
 
 #[cfg(feature = "encryption")]
 mod with_keys {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
-    use cache_core::Keys;
+    use cache_core::{Builder, Keys};
     use zeroize::Zeroizing;
 
-    use super::Wrong;
+    use super::Fault;
     use crate::fields::{EncryptionConfig, KeyConfig};
-    use crate::mistakes::shown;
+    use crate::suggest::shown;
 
     const BYTES: usize = 32;
 
-    /// The keys, if values are to be encrypted.
-    pub(crate) fn load(encryption: &EncryptionConfig) -> Result<Option<Keys>, Vec<Wrong>> {
-        let configured = encryption.keys.iter().flatten();
-        if encryption.enabled == Some(false) {
-            return Ok(None);
+    pub(super) fn encrypted(
+        builder: Builder,
+        encryption: &EncryptionConfig,
+        faults: &mut Vec<Fault>,
+    ) -> Builder {
+        match load(encryption) {
+            Ok(keys) => builder.encryption(keys),
+            Err(found) => {
+                faults.extend(found);
+                builder
+            }
         }
+    }
+
+    /// Reads the keys; there is one at least.
+    fn load(encryption: &EncryptionConfig) -> Result<Keys, Vec<Fault>> {
+        let configured = encryption.keys.iter().flatten();
         let (mut keys, mut wrong) = (Vec::new(), Vec::new());
         for (id, key) in configured {
             match (id.parse::<u32>(), bytes(key)) {
                 (Ok(id), Ok(bytes)) => keys.push((id, bytes)),
                 (Ok(_), Err((field, message))) => {
-                    wrong.push((format!("keys.{id}{field}"), message));
+                    wrong.push((format!("encryption.keys.{id}{field}"), message));
                 }
                 (Err(_), _) => {
                     let message = format!("found {}; wanted a number for an id", shown(id));
-                    wrong.push((format!("keys.{id}"), message));
+                    wrong.push((format!("encryption.keys.{id}"), message));
                 }
             }
         }
@@ -71,24 +95,23 @@ mod with_keys {
             return Err(wrong);
         }
         let first = match (encryption.write_with, &*keys) {
-            (_, []) => return Ok(None),
             (None, [(only, _)]) => *only,
             (None, _) => {
                 let message = "missing; with several keys, say which id is to encrypt";
-                return Err(vec![("write_with".to_owned(), message.to_owned())]);
+                return Err(vec![("encryption.write_with".to_owned(), message.to_owned())]);
             }
             (Some(first), _) => first,
         };
         let Some(at) = keys.iter().position(|(id, _)| *id == first) else {
             let message = format!("found `{first}`; wanted the id of one of the keys");
-            return Err(vec![("write_with".to_owned(), message)]);
+            return Err(vec![("encryption.write_with".to_owned(), message)]);
         };
         let (id, key) = keys.swap_remove(at);
         let with = |keys: Keys, (id, key): (u32, Zeroizing<[u8; BYTES]>)| keys.also(id, *key);
-        Ok(Some(keys.into_iter().fold(Keys::new(id, *key), with)))
+        Ok(keys.into_iter().fold(Keys::new(id, *key), with))
     }
 
-    /// The key, or the field below it that is wrong.
+    /// Reads one key; the error names the field in it.
     fn bytes(key: &KeyConfig) -> Result<Zeroizing<[u8; BYTES]>, (&'static str, String)> {
         match (&key.env, &key.file, &key.base64) {
             (Some(name), None, None) => match std::env::var(name) {
@@ -110,7 +133,7 @@ mod with_keys {
         }
     }
 
-    /// A file has the bytes as they are, or in base64.
+    /// The key in a file: the bytes themselves, or base64.
     fn whole(bytes: &[u8]) -> Result<Zeroizing<[u8; BYTES]>, String> {
         match (<[u8; BYTES]>::try_from(bytes), std::str::from_utf8(bytes)) {
             (Ok(key), _) => Ok(Zeroizing::new(key)),

@@ -1,4 +1,4 @@
-//! Sources on top of each other.
+//! Reads sources and merges them.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,9 +9,10 @@ use crate::check::mistakes_of;
 use crate::files::{self, Format};
 use crate::mistakes::{ConfigError, Mistake};
 use crate::model::Config;
-use crate::{environment, tree};
+use crate::read::Table;
+use crate::{environment, read};
 
-/// Sources of a [`Config`], begun with [`Config::layers`]. A later one wins over an earlier one, field by field.
+/// The sources of a [`Config`], made by [`Config::layers`]. A later source overrides the fields of an earlier one.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), cache_config::ConfigError> {
@@ -28,11 +29,11 @@ pub struct Layers {
     mistakes: Vec<Mistake>,
 }
 
-/// What one source says.
+/// The fields of one source.
 #[derive(Clone)]
-struct Layer(Map<String, Value>);
+struct Layer(Table);
 
-/// Without the values: there are secrets among them.
+/// Shows names only, because values may be secrets.
 impl std::fmt::Debug for Layer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -44,18 +45,18 @@ impl Source for Layer {
         Box::new(self.clone())
     }
 
-    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+    fn collect(&self) -> Result<Table, config::ConfigError> {
         Ok(self.0.clone())
     }
 }
 
 impl Config {
-    /// Begins with nothing but the defaults.
+    /// Starts without a source: all fields have their defaults.
     pub fn layers() -> Layers {
         Layers::default()
     }
 
-    /// From the environment alone: `REDIS_URL` and `LARDER_..`.
+    /// Reads the environment: `REDIS_URL` and `LARDER_..`.
     ///
     /// # Errors
     /// As [`Layers::load`].
@@ -63,7 +64,7 @@ impl Config {
         Self::layers().env().load()
     }
 
-    /// From a file, and the environment above it.
+    /// Reads a file. Variables of the environment override its fields.
     ///
     /// # Errors
     /// As [`Layers::load`].
@@ -73,12 +74,12 @@ impl Config {
 }
 
 impl Layers {
-    /// A file, whose name's ending says its format. It has to be there.
+    /// Adds a file, which must exist. Its extension names its format.
     pub fn file(self, path: impl AsRef<Path>) -> Self {
         self.read(path.as_ref(), true)
     }
 
-    /// A file that may be missing.
+    /// Adds a file if it exists.
     pub fn file_if_there(self, path: impl AsRef<Path>) -> Self {
         self.read(path.as_ref(), false)
     }
@@ -100,7 +101,7 @@ impl Layers {
         }
     }
 
-    /// A text, as a file's; `name` says in mistakes where it is from.
+    /// Adds a text, as if it were the text of a file. Mistakes call the source `name`.
     pub fn text(mut self, format: Format, name: impl Into<String>, text: &str) -> Self {
         match files::parse(format, &name.into(), text) {
             Ok(fields) => self.layers.push(Layer(fields)),
@@ -109,14 +110,14 @@ impl Layers {
         self
     }
 
-    /// The process's environment: `REDIS_URL` for `redis.url`, and `LARDER_` with the path of a field, where `__`
-    /// stands for the dot: `LARDER_CACHES__SESSIONS__DEFAULT_TTL`. Empty variables count as unset. Service links
-    /// of Kubernetes (`LARDER_SERVICE_HOST`, `LARDER_PORT=tcp://..`) are ignored.
+    /// Adds the environment of the process: `REDIS_URL` for `redis.url`, and `LARDER_` with the path of a field, with `__`
+    /// for each dot: `LARDER_CACHES__SESSIONS__DEFAULT_TTL`. Empty variables count as unset. Kubernetes service links
+    /// (`LARDER_SERVICE_HOST`, `LARDER_PORT=tcp://..`) are ignored.
     pub fn env(self) -> Self {
         self.env_from(std::env::vars_os())
     }
 
-    /// The same from other pairs of name and value.
+    /// Adds other pairs of name and value, as if they were the environment.
     pub fn env_from<N, T>(mut self, pairs: impl IntoIterator<Item = (N, T)>) -> Self
     where
         N: Into<OsString>,
@@ -127,11 +128,10 @@ impl Layers {
         self
     }
 
-    /// The configuration, checked as [`Config::check`] does.
+    /// Reads the configuration and checks it as [`Config::check`] does.
     ///
     /// # Errors
-    /// All mistakes of all layers. (As long as something can't be read, what depends on several fields is not
-    /// looked at.)
+    /// All mistakes in all sources. (Rules that depend on several fields are checked once every field can be read.)
     pub fn load(self) -> Result<Config, ConfigError> {
         let mut mistakes = self.mistakes;
         let mut tree = Value::new(None, ValueKind::Table(Map::new()));
@@ -140,14 +140,14 @@ impl Layers {
                 mistakes.push(Mistake::new("", error.to_string()));
             }
         }
-        let (config, unread) = tree::read::<Config>(&mut tree);
+        let (config, unread) = read::read::<Config>(tree.clone());
         mistakes.extend(unread);
         let whole = mistakes.is_empty();
         mistakes.extend(mistakes_of(&config, whole).into_iter().map(|mistake| match &tree.kind {
             ValueKind::Table(fields) => placed(mistake, fields),
             _ => mistake,
         }));
-        // What is merged does not know where an empty table was given; its layer does.
+        // Merging loses the source of an empty table; the layer still has it.
         let placed = |mistake| {
             self.layers.iter().rev().fold(mistake, |mistake, Layer(fields)| placed(mistake, fields))
         };
@@ -156,11 +156,11 @@ impl Layers {
     }
 }
 
-/// The mistake, and where its field was given, unless it says so already.
-fn placed(mistake: Mistake, fields: &Map<String, Value>) -> Mistake {
+/// The mistake with the source of its field, unless it has one.
+fn placed(mistake: Mistake, fields: &Table) -> Mistake {
     if mistake.origin().is_some() {
         return mistake;
     }
-    let origin = tree::origin(fields, mistake.path()).map(str::to_owned);
+    let origin = read::origin(fields, mistake.path()).map(str::to_owned);
     mistake.from(origin)
 }

@@ -1,15 +1,15 @@
-//! The caches of a process from one description: in code, in files, in the environment.
+//! Configures the caches of a process: from code, from files, and from the environment.
 //!
-//! | module | idea |
+//! | module | content |
 //! | --- | --- |
-//! | `model`, `fields` | what can be described: a [`Config`] and its tables |
-//! | `section` | tables of fields that may be left out |
-//! | `units`, `secret` | durations, sizes, passwords |
-//! | `layers`, `files`, `environment` | sources on top of each other |
-//! | `tree` | from what they say to a [`Config`], with every mistake |
-//! | `check`, `place`, `mistakes` | what can't be |
-//! | `build`, `remote`, `keys` | from a [`Config`] to caches |
-//! | `caches` | what can be changed while they run |
+//! | `model`, `fields` | [`Config`] and its tables |
+//! | `section` | the macro for tables of optional fields |
+//! | `units`, `secret` | the kinds of values: durations, sizes, passwords |
+//! | `layers`, `files`, `environment` | reads the sources and merges them |
+//! | `read`, `suggest` | makes a [`Config`] of merged values, and messages for fields that it can't read |
+//! | `check`, `mistakes` | finds mistakes that depend on several fields |
+//! | `build`, `remote`, `keys` | builds caches; reports everything that the builders of cache-core and cache-redis refuse |
+//! | `caches` | changes running caches |
 #![forbid(unsafe_code)]
 
 mod build;
@@ -22,12 +22,12 @@ mod keys;
 mod layers;
 mod mistakes;
 mod model;
-mod place;
+mod read;
 mod remote;
 mod secret;
 mod section;
 mod service_links;
-mod tree;
+mod suggest;
 #[cfg(feature = "json-files")]
 mod unique;
 mod units;
@@ -48,10 +48,11 @@ pub use model::Config;
 pub use secret::Secret;
 pub use units::Ttl;
 
-/// Builds and installs the caches that the environment describes: a memory tier, and Redis behind it if there is a
-/// `REDIS_URL`; `LARDER_..` for all else.
+/// Builds and installs the caches that the environment describes: a memory tier, and Redis behind it if `REDIS_URL` is
+/// set. The variables `LARDER_..` set everything else.
 ///
-/// [`Cache::from_env`](FromEnv::from_env) builds the default one and installs nothing; [`Config::from_env`] only reads.
+/// [`Cache::from_env`](FromEnv::from_env) builds only the default cache and installs nothing; [`Config::from_env`] only
+/// reads.
 ///
 /// # Errors
 /// As [`Config::from_env`] and [`Config::install`].
@@ -59,7 +60,7 @@ pub async fn install_from_env() -> Result<Caches, ConfigError> {
     Config::from_env()?.install().await
 }
 
-/// Builds and installs the caches that a file describes, and the environment above it.
+/// Builds and installs the caches that a file describes. Variables of the environment override its fields.
 ///
 /// # Errors
 /// As [`Config::from_file`] and [`Config::install`].
@@ -79,8 +80,8 @@ pub async fn install_from_file(path: impl AsRef<Path>) -> Result<Caches, ConfigE
 /// # }
 /// ```
 pub trait FromEnv: Sized + private::Sealed {
-    /// The default cache that the environment describes, built and not installed: for a program that hands its cache on.
-    /// [`install_from_env`] installs it, and the named ones.
+    /// Builds the default cache that the environment describes, without installing it: for a program that passes its cache
+    /// on. [`install_from_env`] installs it together with the named caches.
     ///
     /// # Errors
     /// As [`Config::from_env`] and [`Config::build`].

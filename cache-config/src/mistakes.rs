@@ -1,8 +1,6 @@
-//! What is wrong with a configuration, all of it together.
+//! The error type: all mistakes in a configuration.
 
 use std::fmt;
-
-use serde::de::Unexpected;
 
 /// One mistake in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,17 +20,17 @@ impl Mistake {
         self
     }
 
-    /// The field, as in `caches.sessions.redis.url`; empty where it is about the whole.
+    /// The path of the field, such as `caches.sessions.redis.url`; empty if the mistake concerns a whole source.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Where the field was given: a file, or an environment variable. Nowhere for one that was set in code.
+    /// The source of the field: a file or an environment variable; `None` for a field that was set in code.
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
     }
 
-    /// What was found, what is wanted, and what to do. It never holds a password.
+    /// The mistake and its fix. The message never contains a password.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -50,14 +48,14 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// A configuration that can't be, or caches that could not be built from it. Nothing was installed.
+/// The configuration has mistakes, or its caches could not be built. Nothing was installed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     mistakes: Vec<Mistake>,
 }
 
 impl ConfigError {
-    /// All that is wrong; at least one.
+    /// All mistakes; there is one at least.
     pub fn mistakes(&self) -> &[Mistake] {
         &self.mistakes
     }
@@ -85,7 +83,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// As text: it is what a `main` that returns the error prints.
+/// The same as `Display`, because a `main` that returns the error prints this.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
@@ -93,40 +91,3 @@ impl fmt::Debug for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// What was found, unless it may be a secret in the wrong place.
-pub(crate) fn found(unexpected: Unexpected<'_>) -> String {
-    match unexpected {
-        Unexpected::Str(text) => shown(text),
-        Unexpected::Signed(number) => format!("`{number}`"),
-        Unexpected::Unsigned(number) => format!("`{number}`"),
-        // Not with three hundred digits.
-        Unexpected::Float(number) => format!("`{number:?}`"),
-        Unexpected::Bool(value) => format!("`{value}`"),
-        Unexpected::Seq => "a list".to_owned(),
-        Unexpected::Map => "a table".to_owned(),
-        Unexpected::Unit => "nothing".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// URLs and long texts are not shown: they may hold passwords or keys.
-pub(crate) fn shown(text: &str) -> String {
-    if text.len() > 32 || text.contains(['@', '/', '=']) {
-        return "a text that is not shown, as it may be a secret".to_owned();
-    }
-    format!("`{}`", text.escape_debug())
-}
-
-/// `; did you mean ..?`, if there is something near.
-pub(crate) fn suggestion(word: &str, known: &[&str]) -> String {
-    nearest(word, known).map_or_else(String::new, |best| format!("; did you mean `{best}`?"))
-}
-
-/// What is most like a word, if anything is.
-pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let near = known.iter().map(|known| (strsim::jaro_winkler(&word, known), *known));
-    let best = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, best)| best)
-}

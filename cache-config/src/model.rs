@@ -1,22 +1,21 @@
-//! A whole configuration: the default cache, and the named ones.
+//! A whole configuration: the default cache and the named caches.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, StringDeserializer};
-use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::fields::CacheConfig;
+use crate::read::{self, Reader, Section, Table};
 
 /// All caches of a process.
 ///
-/// At the top level stand the fields of the default cache, which hold for the named ones, too, as far as they
-/// don't say otherwise. (A bound of the memory tier replaces a bound of the other kind, and `encryption.keys` all
-/// keys and `write_with`.)
+/// The top level has the fields of the default cache. A named cache inherits each of them unless it sets the
+/// field itself. (If it sets a bound of the memory tier, it does not inherit a bound of the other kind; if it sets
+/// `encryption.keys`, it inherits neither keys nor `write_with`.)
 ///
-/// It can be part of a program's own configuration: it is an ordinary serde type. [`Config::layers`] reports all
-/// mistakes at once, with path and source; [`Config::check`] does for what was read or made elsewhere.
+/// A program can use it as a part of another configuration: it is an ordinary serde type, and its error lists all fields
+/// that could not be read. [`Config::layers`] also names the source of each mistake; [`Config::check`] checks a value from
+/// elsewhere.
 ///
 /// ```
 /// use cache_config::{CacheConfig, Config, MemoryConfig};
@@ -34,26 +33,26 @@ pub struct Config {
     /// The default cache.
     #[serde(flatten)]
     pub default: CacheConfig,
-    /// The others, by the names that they are installed under: letters, digits, `-` and `_`.
+    /// The other caches by name: letters, digits, `-` and `_`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub caches: BTreeMap<String, CacheConfig>,
 }
 
 impl Config {
-    /// A default cache alone.
+    /// A default cache without named caches.
     #[must_use]
     pub fn new(default: CacheConfig) -> Self {
         Self { default, caches: BTreeMap::new() }
     }
 
-    /// And a named one. A second one of the same name replaces the first.
+    /// Adds a named cache. A second one of the same name replaces the first.
     #[must_use]
     pub fn cache(mut self, name: impl Into<String>, cache: CacheConfig) -> Self {
         self.caches.insert(name.into(), cache);
         self
     }
 
-    /// What holds for each cache, the default one (without a name) first.
+    /// Each cache with its inherited fields; the default cache (without a name) comes first.
     pub(crate) fn effective(&self) -> impl Iterator<Item = (Option<&str>, CacheConfig)> {
         let named = self.caches.iter().map(|(name, cache)| {
             let mut cache = cache.over(&self.default);
@@ -67,61 +66,21 @@ impl Config {
     }
 }
 
-/// The default cache's namespace where none is given.
+/// The default cache's namespace if none is given.
 pub(crate) const NAMESPACE: &str = "larder";
 
-/// The table that is not the default cache's.
+/// The table of the named caches.
 pub(crate) const CACHES: &str = "caches";
 
-/// Written by hand, because serde's `flatten` can't refuse unknown fields.
+impl Section for Config {
+    fn read(mut fields: Table, reader: &mut Reader) -> Self {
+        let caches = reader.field::<BTreeMap<_, _>>(&mut fields, CACHES).unwrap_or_default();
+        Self { default: CacheConfig::read(fields, reader), caches }
+    }
+}
+
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(Whole)
-    }
-}
-
-struct Whole;
-
-impl<'de> Visitor<'de> for Whole {
-    type Value = Config;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("struct Config")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Config, A::Error> {
-        let mut caches = BTreeMap::new();
-        let others = Others { fields, caches: &mut caches };
-        let default = CacheConfig::deserialize(MapAccessDeserializer::new(others))?;
-        Ok(Config { default, caches })
-    }
-}
-
-/// All fields but `caches`, which it keeps.
-struct Others<'a, A> {
-    fields: A,
-    caches: &'a mut BTreeMap<String, CacheConfig>,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Others<'_, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, A::Error> {
-        while let Some(key) = self.fields.next_key::<String>()? {
-            if key == CACHES {
-                *self.caches = self.fields.next_value()?;
-                continue;
-            }
-            let key: StringDeserializer<A::Error> = key.into_deserializer();
-            return seed.deserialize(key).map(Some);
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.fields.next_value_seed(seed)
+        read::deserialize(from)
     }
 }

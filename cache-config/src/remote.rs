@@ -1,42 +1,89 @@
-//! The remote tier that the fields describe.
+//! Checks the fields of `redis` and connects to it.
 
+use crate::check::Fault;
 use crate::fields::RedisConfig;
 
-/// A field, and what is wrong with it.
-pub(crate) type Wrong = (&'static str, String);
-
+/// Whether a cache uses Redis.
 pub(crate) fn is_on(redis: &RedisConfig) -> bool {
     redis.enabled != Some(false) && redis.url.is_some()
 }
 
-pub(crate) fn mistake(redis: &RedisConfig) -> Option<Wrong> {
-    if redis.enabled == Some(true) && redis.url.is_none() {
+/// Rules that depend on several fields apply only where the `whole` configuration could be read.
+pub(crate) fn faults(redis: &RedisConfig, whole: bool) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if whole && redis.enabled == Some(true) && redis.url.is_none() {
         let message =
             "missing, although `redis.enabled = true`; set it, or the variable `REDIS_URL`";
-        return Some(("url", message.to_owned()));
-    }
-    if !is_on(redis) {
-        return None;
+        faults.push(("redis.url".to_owned(), message.to_owned()));
     }
     #[cfg(feature = "redis")]
-    return with_redis::builder(redis).and_then(with_redis::check).err();
+    faults.extend(with_redis::faults(redis, whole));
     #[cfg(not(feature = "redis"))]
-    Some(("url", "a remote tier needs the feature `redis`".to_owned()))
+    if is_on(redis) {
+        let message = "a remote tier needs the feature `redis`";
+        faults.push(("redis.url".to_owned(), message.to_owned()));
+    }
+    faults
+}
+
+/// The database that a cache uses; the same text for every URL of it.
+#[cfg(not(feature = "redis"))]
+pub(crate) fn store(_: &RedisConfig) -> Option<String> {
+    None
 }
 
 #[cfg(feature = "redis")]
-pub(crate) use with_redis::connect;
+pub(crate) use with_redis::{connect, store};
 
 #[cfg(feature = "redis")]
 mod with_redis {
-    use cache_core::BackendError;
+    use cache_core::{Backend, Error};
     use cache_redis::{Redis, RedisBuilder};
 
-    use super::Wrong;
+    use super::is_on;
+    use crate::check::Fault;
     use crate::fields::{Connect, RedisConfig};
 
-    /// A Redis as the fields say; with a URL, which must be there.
-    pub(super) fn builder(redis: &RedisConfig) -> Result<RedisBuilder, Wrong> {
+    /// What the builder refuses, by the fields of the configuration.
+    pub(super) fn faults(redis: &RedisConfig, whole: bool) -> Vec<Fault> {
+        if !is_on(redis) {
+            return refused(&without_url(redis));
+        }
+        let mut faults = Vec::new();
+        let builder = certified(builder(redis), redis, &mut faults);
+        if !whole {
+            faults.clear();
+        }
+        let of_url = refused(&builder);
+        if of_url.iter().any(|(field, _)| field == "redis.url") {
+            faults.extend(refused(&without_url(redis)));
+        }
+        faults.extend(of_url);
+        faults
+    }
+
+    /// The builder with a URL that is accepted, to check the other fields.
+    fn without_url(redis: &RedisConfig) -> RedisBuilder {
+        builder(&redis.clone().url("redis://localhost"))
+    }
+
+    fn refused(builder: &RedisBuilder) -> Vec<Fault> {
+        let placed = |error| match error {
+            Error::Config { field: "certificates", message } => {
+                ("redis.ca_file".to_owned(), message)
+            }
+            Error::Config { field, message } => (format!("redis.{field}"), message),
+            other => ("redis.url".to_owned(), other.to_string()),
+        };
+        builder.check().into_iter().map(placed).collect()
+    }
+
+    pub(crate) fn store(redis: &RedisConfig) -> Option<String> {
+        is_on(redis).then(|| builder(redis).build_lazy().ok()?.store()).flatten()
+    }
+
+    /// The builder without the certificates.
+    fn builder(redis: &RedisConfig) -> RedisBuilder {
         let url = redis.url.as_ref().map(|url| url.expose()).unwrap_or_default();
         let mut builder = Redis::builder(url);
         macro_rules! set {
@@ -51,80 +98,75 @@ mod with_redis {
         if let Some(connections) = redis.connections {
             builder = builder.connections(usize::try_from(connections).unwrap_or(usize::MAX));
         }
-        certified(builder, redis)
+        builder
     }
 
     #[cfg(feature = "tls")]
-    fn certified(builder: RedisBuilder, redis: &RedisConfig) -> Result<RedisBuilder, Wrong> {
+    fn certified(
+        builder: RedisBuilder,
+        redis: &RedisConfig,
+        faults: &mut Vec<Fault>,
+    ) -> RedisBuilder {
         use cache_redis::client::{ClientTlsConfig, TlsCertificates};
 
-        fn file(
-            field: &'static str,
-            path: Option<&std::path::PathBuf>,
-        ) -> Result<Option<Vec<u8>>, Wrong> {
-            let read = |path: &std::path::PathBuf| {
-                std::fs::read(path).map_err(|error| {
-                    (field, format!("`{}` can't be read: {error}", path.display()))
-                })
-            };
-            path.map(read).transpose()
-        }
-
-        let client_tls = match (
-            file("cert_file", redis.cert_file.as_ref())?,
-            file("key_file", redis.key_file.as_ref())?,
-        ) {
-            (Some(client_cert), Some(client_key)) => {
-                Some(ClientTlsConfig { client_cert, client_key })
-            }
-            (Some(_), None) => return Err(("cert_file", "needs `key_file` beside it".to_owned())),
-            (None, Some(_)) => return Err(("key_file", "needs `cert_file` beside it".to_owned())),
-            (None, None) => None,
+        let mut fault = |field, message| faults.push((format!("redis.{field}"), message));
+        let mut file = |field, path: &Option<std::path::PathBuf>| {
+            let path = path.as_ref()?;
+            let read = std::fs::read(path);
+            read.map_err(|error| {
+                fault(field, format!("`{}` can't be read: {error}", path.display()))
+            })
+            .ok()
         };
-        let root_cert = file("ca_file", redis.ca_file.as_ref())?;
-        if client_tls.is_none() && root_cert.is_none() {
-            return Ok(builder);
+        let cert = file("cert_file", &redis.cert_file);
+        let key = file("key_file", &redis.key_file);
+        let root_cert = file("ca_file", &redis.ca_file);
+        match (&redis.cert_file, &redis.key_file) {
+            (Some(_), None) => fault("cert_file", "needs `key_file` beside it".to_owned()),
+            (None, Some(_)) => fault("key_file", "needs `cert_file` beside it".to_owned()),
+            _ => {}
         }
-        Ok(builder.certificates(TlsCertificates { client_tls, root_cert }))
+        let client_tls = cert
+            .zip(key)
+            .map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key });
+        if client_tls.is_none() && root_cert.is_none() {
+            return builder;
+        }
+        builder.certificates(TlsCertificates { client_tls, root_cert })
     }
 
     #[cfg(not(feature = "tls"))]
-    fn certified(builder: RedisBuilder, redis: &RedisConfig) -> Result<RedisBuilder, Wrong> {
+    fn certified(
+        builder: RedisBuilder,
+        redis: &RedisConfig,
+        faults: &mut Vec<Fault>,
+    ) -> RedisBuilder {
         let files = [
             ("ca_file", &redis.ca_file),
             ("cert_file", &redis.cert_file),
             ("key_file", &redis.key_file),
         ];
-        match files.into_iter().find(|(_, file)| file.is_some()) {
-            Some((field, _)) => {
-                Err((field, "certificates need the feature `redis-tls`".to_owned()))
+        for (field, _) in files.into_iter().filter(|(_, file)| file.is_some()) {
+            let message = "certificates need the feature `redis-tls`".to_owned();
+            faults.push((format!("redis.{field}"), message));
+        }
+        builder
+    }
+
+    /// Connects now, or at the first operation.
+    pub(crate) async fn connect(redis: &RedisConfig) -> Result<Redis, Fault> {
+        let mut faults = Vec::new();
+        let builder = certified(builder(redis), redis, &mut faults);
+        // A file may have gone since the configuration was checked.
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault);
+        }
+        let built = match redis.connect {
+            Some(Connect::Strict) => builder.connect().await.map_err(|error| error.to_string()),
+            Some(Connect::Lazy) | None => {
+                builder.build_lazy().map_err(|error| error.message().to_owned())
             }
-            None => Ok(builder),
-        }
-    }
-
-    /// What the builder itself has to say. (All fields but the URL were looked at before.)
-    pub(super) fn check(builder: RedisBuilder) -> Result<(), Wrong> {
-        builder.build_lazy().map(drop).map_err(|error| of(&error))
-    }
-
-    fn of(error: &BackendError) -> Wrong {
-        let message = error.message();
-        match message.split_once(": ") {
-            Some(("tracking", rest)) => ("tracking", rest.to_owned()),
-            Some(("certificates", rest)) => ("ca_file", rest.to_owned()),
-            _ => ("url", message.to_owned()),
-        }
-    }
-
-    /// Connects, or does not yet.
-    pub(crate) async fn connect(redis: &RedisConfig) -> Result<Redis, Wrong> {
-        let builder = builder(redis)?;
-        match redis.connect {
-            Some(Connect::Strict) => {
-                builder.connect().await.map_err(|error| ("url", error.to_string()))
-            }
-            Some(Connect::Lazy) | None => builder.build_lazy().map_err(|error| of(&error)),
-        }
+        };
+        built.map_err(|message| ("redis.url".to_owned(), message))
     }
 }

@@ -1,15 +1,16 @@
-//! Texts that may hold a password.
+//! Texts that may contain a password.
 
 use std::fmt;
 
-use serde::de::Error;
+use config::ValueKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that is a secret, or holds one, as a URL with a password does. Neither `Debug` nor `Serialize` show it:
-/// both write `***`, but for URLs that can have no secret in them, which are shown whole.
+use crate::read::{Kind, deserialize_kind};
+
+/// A text that may contain a secret, such as a URL with a password. `Debug` and `Serialize` write `***` instead. They show
+/// a URL if it has neither credentials nor options.
 ///
-/// So a configuration can be printed and dumped. One that was dumped with secrets can't be read back: `***`
-/// is refused.
+/// A configuration can therefore be printed and serialised. Reading it again fails if it contains `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -19,8 +20,7 @@ impl Secret {
         &self.0
     }
 
-    /// What may be shown of it: the whole of a URL that has neither credentials nor options, of another its
-    /// scheme.
+    /// The text without secrets: a URL that has neither credentials nor options, or the scheme of another URL.
     fn shown(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else { return "***".to_owned() };
         let plain = |text: &str, more: &str| {
@@ -58,13 +58,21 @@ impl Serialize for Secret {
     }
 }
 
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
+impl Kind for Secret {
+    type Read = Self;
+
+    fn read(value: &ValueKind) -> Result<Self, String> {
+        let text = String::read(value)?;
         if text.contains("***") {
             let message = "found `***`, which stands for a secret that was left out; wanted the secret itself";
-            return Err(D::Error::custom(message));
+            return Err(message.to_owned());
         }
         Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        deserialize_kind::<Self, D>(from)
     }
 }

@@ -1,6 +1,6 @@
 //! Tables of fields that may be left out.
 
-/// What a field takes over where it says nothing itself.
+/// Inheritance of a field that is not set.
 pub(crate) trait Inherit: Clone {
     fn over(&self, base: &Self) -> Self;
 }
@@ -15,19 +15,18 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// A table of fields, none of which has to be there, with a setter for each. Where a named cache leaves one
-/// out, the default cache's holds.
+/// Declares a table of optional fields, with a setter for each. A named cache inherits the fields that it does not set.
+/// `field: Type as Kind` reads the field as another [`Kind`](crate::read::Kind) than its type.
 macro_rules! section {
     (
         $(#[$meta:meta])*
         pub struct $Name:ident {
-            $( $(#[$about:meta])* $field:ident: $Type:ty, )*
+            $( $(#[$about:meta])* $field:ident: $Type:ty $(as $Kind:ty)?, )*
         }
         $( sections { $( $(#[$above:meta])* $section:ident: $Section:ty, )* } )?
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
-        #[serde(deny_unknown_fields, default)]
+        #[derive(Clone, Debug, Default, PartialEq, ::serde::Serialize)]
         pub struct $Name {
             $(
                 $(#[$about])*
@@ -43,7 +42,6 @@ macro_rules! section {
 
         impl $Name {
             /// The names of the fields.
-            #[allow(dead_code)] // in tables that have only tables
             pub(crate) const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
 
             $(
@@ -100,7 +98,38 @@ macro_rules! section {
                 }
             }
         }
+
+        impl $crate::read::Section for $Name {
+            fn read(mut fields: $crate::read::Table, reader: &mut $crate::read::Reader) -> Self {
+                let read = Self {
+                    $( $field: reader.field::<$crate::section::kind!($Type $(, $Kind)?)>(
+                        &mut fields,
+                        stringify!($field),
+                    ), )*
+                    $( $( $section: reader.section_in(&mut fields, stringify!($section)), )* )?
+                };
+                let tables: &[&'static str] = &[$( $( stringify!($section), )* )?];
+                reader.unknown(fields, &[Self::FIELDS, tables].concat());
+                read
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $Name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                $crate::read::deserialize(from)
+            }
+        }
     };
 }
 
-pub(crate) use section;
+/// The kind that a field is read as.
+macro_rules! kind {
+    ($Type:ty) => {
+        $Type
+    };
+    ($Type:ty, $Kind:ty) => {
+        $Kind
+    };
+}
+
+pub(crate) use {kind, section};

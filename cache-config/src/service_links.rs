@@ -1,12 +1,12 @@
-//! Variables that Kubernetes sets in every pod for every service of the namespace. Those of a service called `larder`, or
-//! `larder-api`, begin as ours do.
+//! Recognises the variables that Kubernetes sets in every pod for every service of the namespace. For a service called
+//! `larder` or `larder-api` they begin with `LARDER_`.
 
 use std::net::IpAddr;
 
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
-/// Whether the variable is a service link. `name` is what follows `LARDER_`: with `text` it has one of the seven forms of
-/// a link, so that a field of ours with a wrong name or value is still reported.
+/// Whether a variable is a service link; `name` is the part after `LARDER_`. Name and text must both have one of the seven
+/// forms of a link, so that a misspelt field is still reported.
 pub(crate) fn is_service_link(name: &str, text: &str) -> bool {
     // A service `larder-api` has its own name in between.
     let forms = std::iter::once(name).chain(name.match_indices('_').map(|(at, _)| &name[at + 1..]));
@@ -27,7 +27,7 @@ fn is_form(form: &str, text: &str) -> bool {
     }
 }
 
-/// `_6379_TCP` and what may follow it.
+/// `_6379_TCP`, with or without a suffix.
 fn is_port(port: &str, text: &str) -> bool {
     let mut parts = port.split('_');
     let (Some(""), Some(number), Some(protocol)) = (parts.next(), parts.next(), parts.next())

@@ -1,4 +1,4 @@
-//! JSON in which a name stands twice: `serde_json` takes the last without a word.
+//! Refuses JSON objects with two equal names: `serde_json` silently takes the last.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,14 +7,14 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 pub(crate) fn check(text: &str) -> Result<(), String> {
     let mut from = serde_json::Deserializer::from_str(text);
-    // What is no JSON at all is reported by who reads it.
+    // The parser reports invalid JSON.
     match (Names { path: "" }).deserialize(&mut from) {
         Err(error) if error.is_data() => Err(error.to_string()),
         _ => Ok(()),
     }
 }
 
-/// All names below `path`.
+/// Checks all names below `path`.
 struct Names<'a> {
     path: &'a str,
 }

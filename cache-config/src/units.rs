@@ -1,12 +1,19 @@
-//! Durations and sizes as people write them.
+//! The kinds of values that fields have. An environment variable is always a text, so a text may stand for any kind.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use cache_core::IntoTtl;
-use serde::de::{Error, Visitor};
+use config::ValueKind;
+use serde::de::value::StrDeserializer;
+use serde::de::{self, DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::read::{Kind, deserialize_kind, wrong};
+use crate::suggest::nearest;
 
 /// The time to live of entries whose policy names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,155 +40,189 @@ impl Ttl {
     }
 }
 
-impl Serialize for Ttl {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Never => to.serialize_str("never"),
-            Self::For(ttl) => Written(*ttl).serialize(to),
+/// What a duration looks like, for messages.
+const DURATION: &str =
+    "a duration such as `250ms`, `90s`, `5m`, `1h 30m` or `2d`, or a number of seconds";
+
+impl Kind for Ttl {
+    type Read = Self;
+
+    fn read(value: &ValueKind) -> Result<Self, String> {
+        match value {
+            ValueKind::String(text) if text.trim() == "never" => Ok(Self::Never),
+            value => time(value)
+                .map(Self::For)
+                .ok_or_else(|| wrong(value, &format!("{DURATION}, or `never`"))),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Ttl {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Either { never: true })
+        deserialize_kind::<Self, D>(from)
     }
 }
 
-/// A duration as text or seconds.
-struct Written(Duration);
-
-impl Serialize for Written {
-    /// Text where the grammar has a unit that is small enough, else seconds with a fraction.
+impl Serialize for Ttl {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Self(duration) = self;
-        match (duration.as_secs(), duration.subsec_nanos()) {
-            (seconds, 0) => to.serialize_str(&format!("{seconds}s")),
-            (0, nanos) if nanos % 1_000_000 == 0 => {
-                to.serialize_str(&format!("{}ms", nanos / 1_000_000))
+        match self {
+            Self::Never => to.serialize_str("never"),
+            Self::For(ttl) => write_duration(&Some(*ttl), to),
+        }
+    }
+}
+
+impl Kind for Duration {
+    type Read = Self;
+
+    fn read(value: &ValueKind) -> Result<Self, String> {
+        time(value).ok_or_else(|| wrong(value, DURATION))
+    }
+}
+
+fn time(value: &ValueKind) -> Option<Duration> {
+    match value {
+        ValueKind::String(text) => {
+            let text = text.trim();
+            let whole = text.parse().map(Duration::from_secs).ok();
+            let seconds = || Duration::try_from_secs_f64(text.parse().ok()?).ok();
+            whole.or_else(seconds).or_else(|| text.into_ttl().ok())
+        }
+        ValueKind::I64(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+        ValueKind::U64(seconds) => Some(Duration::from_secs(*seconds)),
+        ValueKind::Float(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
+        _ => None,
+    }
+}
+
+/// Writes text if the grammar has a unit that is small enough, else seconds with a fraction.
+pub(crate) fn write_duration<S: Serializer>(
+    duration: &Option<Duration>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let Some(duration) = duration else { return to.serialize_none() };
+    match (duration.as_secs(), duration.subsec_nanos()) {
+        (seconds, 0) => to.serialize_str(&format!("{seconds}s")),
+        (0, nanos) if nanos % 1_000_000 == 0 => {
+            to.serialize_str(&format!("{}ms", nanos / 1_000_000))
+        }
+        (seconds, nanos) if nanos % 1_000_000 == 0 => {
+            to.serialize_str(&format!("{seconds}s {}ms", nanos / 1_000_000))
+        }
+        _ => to.serialize_f64(duration.as_secs_f64()),
+    }
+}
+
+/// For `u64` that counts bytes.
+pub(crate) struct Size;
+
+impl Kind for Size {
+    type Read = u64;
+
+    fn read(value: &ValueKind) -> Result<u64, String> {
+        let bytes = match value {
+            ValueKind::String(text) => text.trim().parse::<ByteSize>().ok().map(|size| size.0),
+            value => whole(value),
+        };
+        let wanted = "a size such as `64 MiB`, `512 KiB` or `1 GB`, or a number of bytes";
+        bytes.ok_or_else(|| wrong(value, wanted))
+    }
+}
+
+/// A whole number, if `value` is one that `N` can hold.
+fn whole<N>(value: &ValueKind) -> Option<N>
+where
+    N: FromStr + TryFrom<i64> + TryFrom<u64> + TryFrom<i128> + TryFrom<u128>,
+{
+    match value {
+        ValueKind::String(text) => text.trim().parse().ok(),
+        ValueKind::I64(number) => N::try_from(*number).ok(),
+        ValueKind::U64(number) => N::try_from(*number).ok(),
+        ValueKind::I128(number) => N::try_from(*number).ok(),
+        ValueKind::U128(number) => N::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+macro_rules! numbers {
+    ($($Number:ty),*) => { $(
+        impl Kind for $Number {
+            type Read = Self;
+
+            fn read(value: &ValueKind) -> Result<Self, String> {
+                whole(value).ok_or_else(|| wrong(value, "a whole number"))
             }
-            (seconds, nanos) if nanos % 1_000_000 == 0 => {
-                to.serialize_str(&format!("{seconds}s {}ms", nanos / 1_000_000))
-            }
-            _ => to.serialize_f64(duration.as_secs_f64()),
         }
+    )* };
+}
+
+numbers!(i32, u32, u64);
+
+impl Kind for bool {
+    type Read = Self;
+
+    fn read(value: &ValueKind) -> Result<Self, String> {
+        let read = match value {
+            ValueKind::Boolean(value) => Some(*value),
+            ValueKind::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        read.ok_or_else(|| wrong(value, "`true` or `false`"))
     }
 }
 
-impl<'de> Deserialize<'de> for Written {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match from.deserialize_any(Either { never: false })? {
-            Ttl::For(duration) => Ok(Self(duration)),
-            Ttl::Never => Err(D::Error::custom("`never` is not a duration")),
-        }
+impl Kind for String {
+    type Read = Self;
+
+    fn read(value: &ValueKind) -> Result<Self, String> {
+        text(value).map(str::to_owned)
     }
 }
 
-/// A duration, or `never` where that may be.
-struct Either {
-    never: bool,
-}
+impl Kind for PathBuf {
+    type Read = Self;
 
-impl Visitor<'_> for Either {
-    type Value = Ttl;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "a duration such as `250ms`, `90s`, `5m`, `1h 30m` or `2d`, or a number of seconds",
-        )?;
-        if self.never { f.write_str(", or `never`") } else { Ok(()) }
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Ttl, E> {
-        let text = text.trim();
-        if self.never && text == "never" {
-            return Ok(Ttl::Never);
-        }
-        // Environment variables have no numbers, only text.
-        if let Ok(seconds) = text.parse() {
-            return self.visit_u64(seconds);
-        }
-        if let Ok(seconds) = text.parse() {
-            return self.visit_f64(seconds);
-        }
-        let wrong = |_| E::invalid_value(serde::de::Unexpected::Str(text), &self);
-        text.into_ttl().map(Ttl::For).map_err(wrong)
-    }
-
-    fn visit_u64<E: Error>(self, seconds: u64) -> Result<Ttl, E> {
-        Ok(Ttl::For(Duration::from_secs(seconds)))
-    }
-
-    fn visit_i64<E: Error>(self, seconds: i64) -> Result<Ttl, E> {
-        let wrong = |_| E::invalid_value(serde::de::Unexpected::Signed(seconds), &self);
-        u64::try_from(seconds).map(|seconds| Ttl::For(Duration::from_secs(seconds))).map_err(wrong)
-    }
-
-    fn visit_f64<E: Error>(self, seconds: f64) -> Result<Ttl, E> {
-        let wrong = |_| E::invalid_value(serde::de::Unexpected::Float(seconds), &self);
-        Duration::try_from_secs_f64(seconds).map(Ttl::For).map_err(wrong)
+    fn read(value: &ValueKind) -> Result<Self, String> {
+        text(value).map(Self::from)
     }
 }
 
-/// For `Option<Duration>`.
-pub(crate) mod duration {
-    use super::*;
-
-    pub(crate) fn serialize<S: Serializer>(
-        duration: &Option<Duration>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        duration.map(Written).serialize(to)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<Written>::deserialize(from)?.map(|Written(duration)| duration))
+fn text(value: &ValueKind) -> Result<&str, String> {
+    match value {
+        ValueKind::String(text) => Ok(text),
+        value => Err(wrong(value, "a text")),
     }
 }
 
-/// For `Option<u64>` that counts bytes.
-pub(crate) mod size {
-    use super::*;
+/// One of several words, as serde knows them.
+pub(crate) fn choice<T: DeserializeOwned>(value: &ValueKind) -> Result<T, String> {
+    let word = text(value)?.trim();
+    let from: StrDeserializer<'_, NoChoice> = word.into_deserializer();
+    T::deserialize(from).map_err(|NoChoice(words)| {
+        let all = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let near = nearest(word, words).map(|near| format!("; did you mean `{near}`?"));
+        wrong(value, &format!("one of {all}{}", near.unwrap_or_default()))
+    })
+}
 
-    struct Bytes(u64);
+/// serde's error for a word that is none of these.
+#[derive(Debug)]
+struct NoChoice(&'static [&'static str]);
 
-    impl<'de> Deserialize<'de> for Bytes {
-        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-            from.deserialize_any(Size).map(Self)
-        }
+impl fmt::Display for NoChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wanted one of {}", self.0.join(", "))
+    }
+}
+
+impl std::error::Error for NoChoice {}
+
+impl de::Error for NoChoice {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self(&[])
     }
 
-    struct Size;
-
-    impl Visitor<'_> for Size {
-        type Value = u64;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a size such as `64 MiB`, `512 KiB` or `1 GB`, or a number of bytes")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
-            let wrong = |_| E::invalid_value(serde::de::Unexpected::Str(text), &self);
-            text.trim().parse::<ByteSize>().map(|size| size.as_u64()).map_err(wrong)
-        }
-
-        fn visit_u64<E: Error>(self, bytes: u64) -> Result<u64, E> {
-            Ok(bytes)
-        }
-
-        fn visit_i64<E: Error>(self, bytes: i64) -> Result<u64, E> {
-            let wrong = |_| E::invalid_value(serde::de::Unexpected::Signed(bytes), &self);
-            u64::try_from(bytes).map_err(wrong)
-        }
-    }
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
-        bytes.serialize(to)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-        Ok(Option::<Bytes>::deserialize(from)?.map(|Bytes(bytes)| bytes))
+    fn unknown_variant(_: &str, words: &'static [&'static str]) -> Self {
+        Self(words)
     }
 }

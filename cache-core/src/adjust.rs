@@ -28,7 +28,7 @@ impl DefaultTtl {
 
     pub(crate) fn check(ttl: Option<Duration>) -> Result<(), Error> {
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
-            let message = "must be longer than zero; leave it out for entries that do not expire";
+            let message = "found zero; wanted some time; leave it out, or write `never`, for entries that do not expire";
             return Err(Error::config("default_ttl", message));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Building a cache: what can't be is refused, with the field named.
+//! Builds a cache, and holds the rules for its settings: a configuration asks this builder for them, too.
 
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock, Weak};
@@ -180,7 +180,7 @@ impl Builder {
     }
 
     /// For how long the remote tier is left alone after it failed repeatedly; then one operation tries it
-    /// again. Default: 1 second.
+    /// again. Default: 1 second; the least is 1 ms.
     pub fn breaker_cool_down(mut self, time: Duration) -> Self {
         self.breaker.cool_down = time;
         self
@@ -259,10 +259,11 @@ impl Builder {
     /// [`Error::Config`], naming the field (also if the [retry log](Self::retry_log) can't be used), or the backend's
     /// refusal of the subscription.
     pub fn build(mut self) -> Result<Cache, Error> {
-        self.check()?;
+        if let Some(wrong) = self.check().into_iter().next() {
+            return Err(wrong);
+        }
         let signals = Arc::new(Signals::new(self.name.as_deref(), self.listener.take()));
         let memory = self.memory.as_ref().map(|memory| MemoryTier::new(memory, &signals));
-        let memory = memory.transpose()?;
         let instance = random();
         let backend = self.remote.clone();
         let namespace = self.namespace_or_default();
@@ -327,49 +328,58 @@ impl Builder {
         self.namespace.clone().unwrap_or_else(|| namespaces::of(self.name.as_deref()))
     }
 
-    fn check(&self) -> Result<(), Error> {
-        if let Some(namespace) = &self.namespace
-            && !namespaces::is_plain(namespace)
-        {
-            let message = format!(
-                "`{}` can't be a namespace; use letters, digits, `-`, `_`, `.` and `/`",
-                namespace.escape_debug()
-            );
-            return Err(Error::config("namespace", message));
-        }
-        if self.name.as_deref() == Some("") {
-            return Err(Error::config(
-                "name",
-                "a name can't be empty; leave it out for the default cache",
-            ));
-        }
-        if self.memory.is_none() && self.remote.is_none() {
-            let message = "a cache needs a memory tier or a remote one; remove `no_memory()` or add `remote(..)`";
-            return Err(Error::config("memory", message));
-        }
-        if self.wire.limit == 0 {
-            let message =
-                "must be more than zero; use `#[cached(local)]` for values that are to stay here";
-            return Err(Error::config("max_value_bytes", message));
-        }
-        #[cfg(feature = "encryption")]
-        if let Seal::Encryption(keys) = &self.wire.seal {
-            keys.check()?;
-        }
-        self.breaker.check()?;
-        DefaultTtl::check(self.default_ttl)
+    /// Every setting that [`build`](Self::build) refuses, as an [`Error::Config`] each; none if all are accepted. It does
+    /// not open the retry log and does not subscribe to the bus.
+    ///
+    /// ```
+    /// use cache_core::{Cache, Memory};
+    /// use std::time::Duration;
+    ///
+    /// let builder = Cache::builder().memory(Memory::max_entries(0)).default_ttl(Duration::ZERO);
+    /// assert_eq!(builder.check().len(), 2);
+    /// ```
+    #[must_use]
+    pub fn check(&self) -> Vec<Error> {
+        let memory = self.memory.as_ref();
+        let rules = [
+            self.name.as_deref().map_or(Ok(()), named),
+            self.namespace.as_deref().map_or(Ok(()), namespaces::check),
+            DefaultTtl::check(self.default_ttl),
+            self.wire.check_limit(),
+            self.wire.seal.check(),
+            memory.map_or_else(|| self.some_tier(), Memory::check_bound),
+            memory.map_or(Ok(()), Memory::check_sweep),
+            self.breaker.check_threshold(),
+            self.breaker.check_cool_down(),
+        ];
+        rules.into_iter().filter_map(Result::err).collect()
     }
+
+    /// Whether a cache without a memory tier has a remote one.
+    fn some_tier(&self) -> Result<(), Error> {
+        if self.remote.is_some() {
+            return Ok(());
+        }
+        let message = "there is neither a memory tier nor a remote tier; remove `no_memory()` or add `remote(..)`";
+        Err(Error::config("memory", message))
+    }
+}
+
+fn named(name: &str) -> Result<(), Error> {
+    if name.is_empty() {
+        let message = "a name can't be empty; leave it out for the default cache";
+        return Err(Error::config("name", message));
+    }
+    Ok(())
 }
 
 impl Cache {
     /// The cache that needs no set-up.
     pub(crate) fn embedded() -> Self {
         let builder = Builder::new();
-        // The default configuration is one that `build` accepts; without a remote tier nothing
-        // else can fail.
+        // Needs no check: `build` accepts the defaults.
         let signals = Arc::new(Signals::new(None, None));
-        let memory = builder.memory.as_ref();
-        let memory = memory.and_then(|memory| MemoryTier::new(memory, &signals).ok());
+        let memory = builder.memory.as_ref().map(|memory| MemoryTier::new(memory, &signals));
         builder.assemble(memory, None, signals, 0)
     }
 

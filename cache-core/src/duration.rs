@@ -40,3 +40,15 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, Error> {
     }
     Ok(total)
 }
+
+/// Refuses a time to wait for that is shorter than a millisecond. A loop that waits for less does nothing but wake up.
+///
+/// # Errors
+/// [`Error::Config`] with the field, what was found, and the `fix`.
+pub(crate) fn check_pause(field: &'static str, time: Duration, fix: &str) -> Result<(), Error> {
+    if time >= Duration::from_millis(1) {
+        return Ok(());
+    }
+    let found = if time.is_zero() { "zero".to_owned() } else { format!("`{time:?}`") };
+    Err(Error::config(field, format!("found {found}; wanted 1 ms at least; {fix}")))
+}

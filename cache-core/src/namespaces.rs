@@ -24,8 +24,22 @@ pub(crate) fn of(name: Option<&str>) -> String {
     }
 }
 
+/// Refuses a text that can't be a namespace.
+///
+/// # Errors
+/// [`Error::Config`].
+pub(crate) fn check(text: &str) -> Result<(), Error> {
+    if is_plain(text) {
+        return Ok(());
+    }
+    let shown = text.escape_debug();
+    let message =
+        format!("`{shown}` can't be a namespace; use letters, digits, `-`, `_`, `.` and `/`");
+    Err(Error::config("namespace", message))
+}
+
 /// Whether a text can be a namespace.
-pub(crate) fn is_plain(text: &str) -> bool {
+fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     !text.is_empty() && text.chars().all(plain)
 }

@@ -29,8 +29,7 @@ impl Backend for Redis {
     }
 
     fn store(&self) -> Option<String> {
-        let endpoint = self.connection().endpoint();
-        Some(format!("redis {} (db {})", endpoint.address, endpoint.db))
+        Some(self.connection().endpoint().store())
     }
 
     fn get_many<'a>(

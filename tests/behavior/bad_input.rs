@@ -72,13 +72,13 @@ fn an_empty_name() {
 #[test]
 fn a_ttl_of_zero() {
     let builder = Cache::builder().default_ttl(Duration::ZERO);
-    refused(builder, "default_ttl", &["longer than zero", "leave it out"]);
+    refused(builder, "default_ttl", &["found zero", "leave it out"]);
 }
 
 #[test]
 fn a_memory_tier_of_nothing() {
     let builder = Cache::builder().memory(Memory::max_entries(0));
-    refused(builder, "memory", &["max_entries", "at least 1", "no_memory()"]);
+    refused(builder, "max_entries", &["found zero", "1 at least", "no_memory()"]);
 }
 
 #[test]

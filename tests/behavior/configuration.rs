@@ -121,8 +121,26 @@ fn it_is_an_ordinary_serde_type() {
     let expected = Config::new(CacheConfig::default().default_ttl(Duration::from_secs(300)))
         .cache("a", CacheConfig::default().enabled(false));
     assert_eq!((program.port, program.cache), (80, expected));
+    // A text may stand for any kind, as in our own sources; what is no whole number is none.
+    let text = r#"{"redis": {"connections": "2", "tracking": "true"}, "codec": "msgpack"}"#;
+    let redis = RedisConfig::default().connections(2u32).tracking(true);
+    let expected = Config::new(CacheConfig::default().redis(redis).codec(Codec::MessagePack));
+    assert_eq!(serde_json::from_str::<Config>(text).unwrap(), expected);
+    let wrong = r#"{"memory": {"max_entries": 1.5, "sweep": 1}, "redis": "redis://:hunter2@h"}"#;
+    let wrong = serde_json::from_str::<Program>(&format!(r#"{{"port": 80, "cache": {wrong}}}"#));
+    let wrong = wrong.map(|program| program.port).unwrap_err().to_string();
+    for message in [
+        "memory.max_entries: found `1.5`; wanted a whole number",
+        "memory.sweep: there is no such field; did you mean `sweep_every`?",
+        "redis: found a text that is not shown, as it may be a secret; wanted a table of fields",
+    ] {
+        assert!(wrong.contains(message), "{wrong}");
+    }
     let wrong = serde_json::from_str::<Config>(r#"{"default_ttll": 5}"#).unwrap_err();
-    assert!(wrong.to_string().starts_with("unknown field `default_ttll`"), "{wrong}");
+    assert_eq!(
+        wrong.to_string(),
+        "the cache configuration is wrong: default_ttll: there is no such field; did you mean `default_ttl`?"
+    );
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn the_default_time_to_live_holds_for_what_is_stored_from_then_on() {
     assert_eq!(cache.get_many::<i32>(&keys).await.unwrap(), [Some(1), None, Some(1)]);
     assert_eq!(
         refused(cache.set_default_ttl(Duration::ZERO)),
-        "default_ttl: must be longer than zero; leave it out for entries that do not expire"
+        "default_ttl: found zero; wanted some time; leave it out, or write `never`, for entries that do not expire"
     );
     assert_eq!(cache.default_ttl(), None);
 }
@@ -230,10 +230,10 @@ fn a_breaker_that_can_not_be_is_refused() {
     let refused = |builder: larder::Builder| builder.build().unwrap_err().to_string();
     assert_eq!(
         refused(Cache::builder().breaker_threshold(0)),
-        "breaker_threshold: must be at least 1: a tier that has not failed yet is to be asked"
+        "breaker_threshold: found zero; wanted 1 failure at least"
     );
     assert_eq!(
         refused(Cache::builder().breaker_cool_down(Duration::ZERO)),
-        "breaker_cool_down: must be longer than zero; raise `breaker_threshold` for a breaker that seldom opens"
+        "breaker_cool_down: found zero; wanted 1 ms at least; leave it out for 1 second"
     );
 }

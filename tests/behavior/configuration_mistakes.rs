@@ -105,11 +105,11 @@ fn values_that_can_not_be() {
     each(&[
         (
             "default_ttl = 0",
-            "default_ttl (larder.toml): found zero; wanted some time, or `never` for entries that do not expire",
+            "default_ttl (larder.toml): found zero; wanted some time; leave it out, or write `never`, for entries that do not expire",
         ),
         (
             "max_value_bytes = 0",
-            "max_value_bytes (larder.toml): found zero; wanted 1 byte at least",
+            "max_value_bytes (larder.toml): found zero; wanted 1 byte at least; use `#[cached(local)]` for values that stay in this process",
         ),
         (
             "namespace = 'my shop'",
@@ -125,11 +125,11 @@ fn values_that_can_not_be() {
         ),
         (
             "memory.max_entries = 0",
-            "memory.max_entries (larder.toml): found zero; wanted 1 at least, or `memory.enabled = false` for a cache without a memory tier",
+            "memory.max_entries (larder.toml): found zero; wanted 1 at least; for a cache without a memory tier use `no_memory()`, or in a configuration `memory.enabled = false`",
         ),
         (
             "memory.max_bytes = '0 B'",
-            "memory.max_bytes (larder.toml): found zero; wanted 1 at least, or `memory.enabled = false` for a cache without a memory tier",
+            "memory.max_bytes (larder.toml): found zero; wanted 1 at least; for a cache without a memory tier use `no_memory()`, or in a configuration `memory.enabled = false`",
         ),
         (
             "memory.sweep_every = 0",
@@ -480,7 +480,38 @@ fn what_is_made_in_code_is_checked_too() {
     let config = Config::default().cache("sessions", CacheConfig::default().memory(memory));
     assert_eq!(
         told(config.check()),
-        "caches.sessions.memory.max_entries: found zero; wanted 1 at least, or `memory.enabled = false` \
-         for a cache without a memory tier"
+        "caches.sessions.memory.max_entries: found zero; wanted 1 at least; for a cache without a memory tier \
+         use `no_memory()`, or in a configuration `memory.enabled = false`"
     );
+}
+
+/// The rules of the builders, asked for each cache, with what a cache inherits.
+#[test]
+fn an_inherited_mistake_is_told_where_the_field_is_set() {
+    each(&[
+        (
+            "breaker.threshold = 0\n[caches.a]\ndefault_ttl = 1\n[caches.b.breaker]\ncool_down = 1",
+            "breaker.threshold (larder.toml): found zero; wanted 1 failure at least",
+        ),
+        (
+            "redis.url = 'redis://h:x'\n[caches.a.redis]\nconnections = 0",
+            "redis.url (larder.toml): the given text is not a Redis URL (the port must be a number below 65536): write \
+             `redis://[user:password@]host[:port][/db]`, `unix:///path/to/socket[?db=n]`, \
+             `redis-sentinel://host[:port],host[:port]/master[/db]` or `redis-cluster://host[:port],host[:port]`\n\
+             caches.a.redis.connections (larder.toml): found `0`; wanted a number from 1 to 1024",
+        ),
+        (
+            "namespace = 'a b'\n[caches.c]",
+            "namespace (larder.toml): `a b` can't be a namespace; use letters, digits, `-`, `_`, `.` and `/`",
+        ),
+    ]);
+}
+
+#[test]
+fn two_keys_of_one_id() {
+    let key = "{ base64 = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' }";
+    each(&[(
+        &format!("[encryption]\nwrite_with = 1\nkeys.1 = {key}\nkeys.01 = {key}"),
+        "encryption.keys (larder.toml): two keys have the id 1; give each its own",
+    )]);
 }

@@ -508,9 +508,9 @@ fn use_nosily(cache: &Cache, clock: &Clock, start: u64) {
 }
 
 #[track_caller]
-fn refused(memory: Memory, pieces: &[&str]) {
+fn refused(memory: Memory, field: &str, pieces: &[&str]) {
     let error = Cache::builder().memory(memory).build().unwrap_err();
-    assert!(matches!(&error, Error::Config { field: "memory", .. }), "{error:?}");
+    assert!(matches!(&error, Error::Config { field: at, .. } if *at == field), "{error:?}");
     let text = error.to_string();
     pieces.iter().for_each(|piece| assert!(text.contains(piece), "`{piece}` is not in: {text}"));
 }
@@ -518,10 +518,12 @@ fn refused(memory: Memory, pieces: &[&str]) {
 #[test]
 fn what_can_not_be_is_refused() {
     for eviction in ALL {
-        let fix = "at least 1";
-        refused(Memory::max_entries(0).policy(eviction), &["max_entries", fix, "no_memory()"]);
-        refused(Memory::max_bytes(0).policy(eviction), &["max_bytes", fix, "no_memory()"]);
-        let never = Memory::default().policy(eviction).sweep_every(Duration::ZERO);
-        refused(never, &["sweep_every", "longer than zero", "leave it out"]);
+        let fix = ["found zero", "1 at least", "no_memory()"];
+        refused(Memory::max_entries(0).policy(eviction), "max_entries", &fix);
+        refused(Memory::max_bytes(0).policy(eviction), "max_bytes", &fix);
+        for too_often in [Duration::ZERO, Duration::from_micros(1)] {
+            let memory = Memory::default().policy(eviction).sweep_every(too_often);
+            refused(memory, "sweep_every", &["1 ms at least", "leave it out"]);
+        }
     }
 }

@@ -91,7 +91,7 @@ impl Keys {
         std::iter::once(self.first.0).chain(self.others.iter().map(|(id, _)| *id))
     }
 
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         let mut ids: Vec<u32> = self.ids().collect();
         ids.sort_unstable();
         match ids.windows(2).find(|two| two[0] == two[1]) {

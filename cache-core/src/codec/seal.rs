@@ -15,6 +15,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 #[cfg(feature = "encryption")]
 use super::keys::{self, Keys, NONCE};
+use crate::Error;
 
 /// Format 4. A reader of another format sees a miss.
 pub(super) const MAGIC: &[u8; 4] = b"LRD\x04";
@@ -30,6 +31,16 @@ pub(crate) enum Seal {
     Sum,
     #[cfg(feature = "encryption")]
     Encryption(Keys),
+}
+
+impl Seal {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Sum => Ok(()),
+            #[cfg(feature = "encryption")]
+            Self::Encryption(keys) => keys.check(),
+        }
+    }
 }
 
 /// Where a value lies.

@@ -7,6 +7,7 @@ use super::compression::unpack;
 use super::envelope::Form;
 use super::seal::{Place, Seal};
 use super::{Codec, Coder, Compression, Envelope, Frame};
+use crate::Error;
 use crate::entry::Stored;
 
 /// So many bytes a stored value may have beside the encoded one: for its header, which holds the tags.
@@ -30,6 +31,16 @@ impl Default for Wire {
             seal: Seal::default(),
             limit: 64 << 20,
         }
+    }
+}
+
+impl Wire {
+    pub(crate) fn check_limit(&self) -> Result<(), Error> {
+        if self.limit == 0 {
+            let message = "found zero; wanted 1 byte at least; use `#[cached(local)]` for values that stay in this process";
+            return Err(Error::config("max_value_bytes", message));
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::observe::Change;
-use crate::{BreakerState, Error};
+use crate::{BreakerState, Error, duration};
 
 /// When it opens, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -22,16 +22,16 @@ impl Default for BreakerLimits {
 }
 
 impl BreakerLimits {
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check_threshold(&self) -> Result<(), Error> {
         if self.threshold == 0 {
-            let message = "must be at least 1: a tier that has not failed yet is to be asked";
+            let message = "found zero; wanted 1 failure at least";
             return Err(Error::config("breaker_threshold", message));
         }
-        if self.cool_down.is_zero() {
-            let message = "must be longer than zero; raise `breaker_threshold` for a breaker that seldom opens";
-            return Err(Error::config("breaker_cool_down", message));
-        }
         Ok(())
+    }
+
+    pub(crate) fn check_cool_down(&self) -> Result<(), Error> {
+        duration::check_pause("breaker_cool_down", self.cool_down, "leave it out for 1 second")
     }
 }
 

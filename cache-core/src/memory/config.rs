@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::weight::Weighers;
-use crate::Error;
 use crate::value::CacheValue;
+use crate::{Error, duration};
 
 /// The memory tier's configuration: a bound, in entries or in bytes, and what goes first.
 ///
@@ -104,7 +104,7 @@ pub enum Eviction {
 impl Memory {
     /// At most this many entries. (The bound is kept per shard: a small tier holds somewhat less.)
     ///
-    /// Zero is refused by [`build`](crate::Builder::build).
+    /// [`build`](crate::Builder::build) refuses less than a millisecond.
     pub const fn max_entries(entries: u64) -> Self {
         Self::of(Capacity::Entries(entries))
     }
@@ -190,19 +190,16 @@ impl Memory {
         self
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let bound = match self.bound {
-            bound if bound.most() == 0 => bound.field(),
-            _ if self.sweep_every.is_zero() => {
-                let message = "sweep_every must be longer than zero; leave it out for 10 seconds";
-                return Err(Error::config("memory", message));
-            }
-            _ => return Ok(()),
-        };
-        let message = format!(
-            "{bound} must be at least 1; leave `memory` out, or use `no_memory()`, for a cache without a memory tier"
-        );
-        Err(Error::config("memory", message))
+    pub(crate) fn check_bound(&self) -> Result<(), Error> {
+        if self.bound.most() == 0 {
+            let message = "found zero; wanted 1 at least; for a cache without a memory tier use `no_memory()`, or in a configuration `memory.enabled = false`";
+            return Err(Error::config(self.bound.field(), message));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_sweep(&self) -> Result<(), Error> {
+        duration::check_pause("sweep_every", self.sweep_every, "leave it out for 10 seconds")
     }
 }
 

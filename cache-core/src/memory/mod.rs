@@ -29,7 +29,6 @@ pub use config::{Capacity, Eviction, Memory};
 pub(crate) use gone::Gone;
 pub(crate) use sweeper::Sweep;
 
-use crate::Error;
 use crate::clock::Timestamp;
 use crate::codec::Coder;
 use crate::entry::{Erased, Stored};
@@ -107,8 +106,7 @@ pub(crate) struct Weighed {
 }
 
 impl MemoryTier {
-    pub(crate) fn new(config: &Memory, signals: &Arc<Signals>) -> Result<Self, Error> {
-        config.check()?;
+    pub(crate) fn new(config: &Memory, signals: &Arc<Signals>) -> Self {
         #[cfg(shuttle)]
         let kind = Kind::Model(model::Model::default());
         #[cfg(not(shuttle))]
@@ -123,7 +121,7 @@ impl MemoryTier {
         let scales = weight::Scales::new(config.weighers.clone(), measures);
         let signals = Arc::clone(signals);
         let (eviction, capacity) = (config.eviction, Mutex::new(config.bound));
-        Ok(Self { kind, scales, schedule, eviction, capacity, signals })
+        Self { kind, scales, schedule, eviction, capacity, signals }
     }
 
     pub(crate) fn eviction(&self) -> Eviction {

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use cache_core::{BackendError, BackendErrorKind};
+use cache_core::{BackendError, BackendErrorKind, Error};
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{Client, ConnectionInfo};
 
-use super::endpoint::{Endpoint, address};
+use super::endpoint::{Endpoint, address, node_of};
 use super::url::{parse, quoted};
 use super::{Config, Limits, Target};
 use crate::Redis;
@@ -16,8 +16,34 @@ use crate::Redis;
 /// More would overflow the clock, and is as good as none.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Of a keepalive, in seconds: what Linux takes.
+/// Of a keepalive, in whole seconds: Linux refuses every connection that asks for anything else.
 const KEEPALIVE: std::ops::RangeInclusive<u64> = 1..=32_767;
+
+/// The keepalive, and the user timeout, where none is given.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// Connections to each server.
+const CONNECTIONS: std::ops::RangeInclusive<usize> = 1..=1024;
+
+/// The field of what is wrong with the URL itself.
+const URL: &str = "url";
+
+/// A setting, and what is wrong with it.
+struct Wrong {
+    field: &'static str,
+    message: String,
+}
+
+impl Wrong {
+    fn error(self) -> Error {
+        Error::Config { field: self.field, message: self.message }
+    }
+
+    /// The message of a [`BackendError`]: one about the URL quotes it, and needs no field's name.
+    fn shown(self) -> String {
+        if self.field == URL { self.message } else { format!("{}: {}", self.field, self.message) }
+    }
+}
 
 /// How to reach Redis: made by [`Redis::builder`].
 ///
@@ -148,7 +174,7 @@ impl RedisBuilder {
     /// `Config` for a URL or a setting that can't be, `Unreachable` if there is no answer,
     /// `Refused` if Redis does not accept the credentials.
     pub async fn connect(self) -> Result<Redis, BackendError> {
-        Redis::strict(self.check("connect")?).await
+        Redis::strict(self.checked("connect")?).await
     }
 
     /// Checks the settings only; connects at the first operation.
@@ -156,60 +182,91 @@ impl RedisBuilder {
     /// # Errors
     /// `Config` for a URL or a setting that can't be.
     pub fn build_lazy(self) -> Result<Redis, BackendError> {
-        Redis::unconnected(self.check("lazy")?)
+        Redis::unconnected(self.checked("lazy")?)
     }
 
-    pub(super) fn check(mut self, operation: &'static str) -> Result<Config, BackendError> {
-        let bad = |message: String| BackendError::new(BackendErrorKind::Config, operation, message);
+    /// Every setting that [`build_lazy`](Self::build_lazy) refuses, as an [`Error::Config`] each; none if all are
+    /// accepted. It connects to nothing. The field `url` stands for the URL.
+    #[must_use]
+    pub fn check(&self) -> Vec<Error> {
+        match self.read() {
+            Ok((_, wrong)) => wrong.into_iter().map(Wrong::error).collect(),
+            Err(wrong) => vec![wrong.error()],
+        }
+    }
+
+    /// The checked settings; `operation` is named in the error.
+    pub(super) fn checked(self, operation: &'static str) -> Result<Config, BackendError> {
+        let bad =
+            |wrong: Wrong| BackendError::new(BackendErrorKind::Config, operation, wrong.shown());
+        let (config, wrong) = self.read().map_err(bad)?;
+        wrong.into_iter().next().map_or(Ok(config), |wrong| Err(bad(wrong)))
+    }
+
+    /// What the URL and the other settings say together, and the settings that are wrong. A URL that can't be read is the
+    /// only mistake reported, as its options are unknown.
+    fn read(&self) -> Result<(Config, Vec<Wrong>), Wrong> {
+        let mut read = self.clone();
         let target = match self.way.clone() {
-            Way::Url(url) => parse(&url, &mut self).map_err(bad)?,
+            Way::Url(url) => {
+                parse(&url, &mut read).map_err(|message| Wrong { field: URL, message })?
+            }
             Way::Client(info) => Target::Server(*info),
         };
-        let zero = Some(Duration::ZERO);
-        for (field, is_zero, what) in [
-            (
-                "operation_timeout",
-                self.operation_timeout.is_zero(),
-                "no time at all; the least is 1 ms",
-            ),
-            (
-                "connect_timeout",
-                self.connect_timeout.is_zero(),
-                "no time at all; the least is 1 ms",
-            ),
-            ("bus_heartbeat", self.bus_heartbeat.is_zero(), "no time at all; the least is 1 ms"),
-            ("user_timeout", self.user_timeout == zero, "no time at all; the least is 1 ms"),
-            ("connections", self.connections == 0, "nothing to send over; the least is 1"),
-            ("half_open_after", self.half_open_after == 0, "no connection alone; the least is 1"),
-        ] {
-            if is_zero {
-                return Err(bad(format!("{field}: zero leaves {what}")));
+        let mut wrong = read.wrong(&target);
+        let target = match target.clone().map(|info| read.equipped(info)) {
+            Ok(equipped) => equipped,
+            Err(message) => {
+                wrong.push(Wrong { field: "certificates", message });
+                target
             }
-        }
-        if self.keepalive.is_some_and(|idle| !KEEPALIVE.contains(&idle.as_secs())) {
-            return Err(bad("keepalive: the system takes 1 s to 32,767 s".to_owned()));
-        }
-        if self.connections > 1024 {
-            return Err(bad("connections: 1024 to each server are the most".to_owned()));
-        }
-        if self.tracking && matches!(target, Target::Cluster(_)) {
-            let message =
-                "tracking: a cluster can't be tracked; evict, instead, where values change";
-            return Err(bad(message.to_owned()));
-        }
-        let target = target.map(|info| self.equipped(info)).map_err(bad)?;
-        Ok(Config {
+        };
+        let config = Config {
             endpoint: endpoint(&target),
             target,
             limits: Limits {
-                operation_timeout: self.operation_timeout.min(LONGEST_TIMEOUT),
-                connect_timeout: self.connect_timeout.min(LONGEST_TIMEOUT),
-                connections: self.connections,
-                half_open_after: self.half_open_after,
-                bus_heartbeat: self.bus_heartbeat.min(LONGEST_TIMEOUT),
-                tracking: self.tracking,
+                operation_timeout: read.operation_timeout.min(LONGEST_TIMEOUT),
+                connect_timeout: read.connect_timeout.min(LONGEST_TIMEOUT),
+                connections: read.connections,
+                half_open_after: read.half_open_after,
+                bus_heartbeat: read.bus_heartbeat.min(LONGEST_TIMEOUT),
+                tracking: read.tracking,
             },
-        })
+        };
+        Ok((config, wrong))
+    }
+
+    /// The rules for all settings but the URL.
+    fn wrong(&self, target: &Target) -> Vec<Wrong> {
+        let mut found = Vec::new();
+        let mut refuse = |field, message: String| found.push(Wrong { field, message });
+        for (field, time) in [
+            ("operation_timeout", Some(self.operation_timeout)),
+            ("connect_timeout", Some(self.connect_timeout)),
+            ("bus_heartbeat", Some(self.bus_heartbeat)),
+            ("user_timeout", self.user_timeout),
+        ] {
+            if let Some(time) = time.filter(|time| *time < Duration::from_millis(1)) {
+                let wanted = "1 ms at least; leave it out for the default";
+                refuse(field, format!("found {}; wanted {wanted}", shown(time)));
+            }
+        }
+        if let Some(idle) = self.keepalive.filter(|idle| !KEEPALIVE.contains(&idle.as_secs())) {
+            let wanted = "1 s to 32767 s; leave it out for the default";
+            refuse("keepalive", format!("found {}; wanted {wanted}", shown(idle)));
+        }
+        if self.half_open_after == 0 {
+            refuse("half_open_after", "found zero; wanted 1 at least".to_owned());
+        }
+        if !CONNECTIONS.contains(&self.connections) {
+            let message = format!("found `{}`; wanted a number from 1 to 1024", self.connections);
+            refuse("connections", message);
+        }
+        if self.tracking && matches!(target, Target::Cluster(_)) {
+            let message = "a cluster can't be tracked; evict, instead, where values change";
+            refuse("tracking", message.to_owned());
+        }
+        found
     }
 
     /// The server with the settings of its sockets.
@@ -227,27 +284,49 @@ impl RedisBuilder {
 
     /// A dead peer is noticed by the system within half a minute even if nobody asks for anything.
     fn tcp_settings(&self, settings: TcpSettings) -> TcpSettings {
-        const DEFAULT: Duration = Duration::from_secs(15);
-        let idle = self.keepalive.unwrap_or(DEFAULT);
+        let idle = self.keepalive.unwrap_or(SILENCE);
         let keepalive = TcpKeepalive::new().with_time(idle).with_interval(Duration::from_secs(5));
         let settings = settings.set_nodelay(true).set_keepalive(keepalive);
         #[cfg(target_os = "linux")]
         let settings =
-            settings.set_user_timeout(self.user_timeout.unwrap_or(DEFAULT).min(LONGEST_TIMEOUT));
+            settings.set_user_timeout(self.user_timeout.unwrap_or(SILENCE).min(LONGEST_TIMEOUT));
         settings
     }
+}
+
+fn shown(time: Duration) -> String {
+    if time.is_zero() { "zero".to_owned() } else { format!("`{time:?}`") }
 }
 
 fn endpoint(target: &Target) -> Endpoint {
     let list =
         |servers: &[ConnectionInfo]| servers.iter().map(address).collect::<Vec<_>>().join(",");
-    match target {
-        Target::Server(info) => Endpoint::of(address(info), &[info]),
+    let (address, servers) = match target {
+        Target::Server(info) => (address(info), vec![info]),
         Target::Sentinels { sentinels, master, node } => {
-            let servers: Vec<_> = std::iter::once(node).chain(sentinels).collect();
-            Endpoint::of(format!("{master} of {}", list(sentinels)), &servers)
+            let servers = std::iter::once(node).chain(sentinels).collect();
+            (format!("{master} of {}", list(sentinels)), servers)
         }
-        Target::Cluster(seeds) => Endpoint::of(list(seeds), &seeds.iter().collect::<Vec<_>>()),
+        Target::Cluster(seeds) => (list(seeds), seeds.iter().collect()),
+    };
+    Endpoint::of(address, store(target), &servers)
+}
+
+/// The same text for every way to write the address of one store.
+fn store(target: &Target) -> String {
+    let one = |info: &ConnectionInfo| match node_of(info) {
+        Some(_) => address(info).to_lowercase(),
+        None => address(info),
+    };
+    let all = |servers: &[ConnectionInfo]| {
+        let mut addresses: Vec<String> = servers.iter().map(one).collect();
+        addresses.sort();
+        addresses.join(",")
+    };
+    match target {
+        Target::Server(info) => one(info),
+        Target::Sentinels { sentinels, master, .. } => format!("{master} of {}", all(sentinels)),
+        Target::Cluster(seeds) => all(seeds),
     }
 }
 

@@ -9,12 +9,13 @@ pub(crate) struct Endpoint {
     pub(crate) address: String,
     pub(crate) db: i64,
     pub(crate) tls: bool,
+    store: String,
     secrets: Vec<String>,
 }
 
 impl Endpoint {
-    /// `what` are all servers whose address it is; their passwords are kept out of every text.
-    pub(super) fn of(address: String, servers: &[&ConnectionInfo]) -> Self {
+    /// `servers` are all servers at the address; their passwords are kept out of every text.
+    pub(super) fn of(address: String, store: String, servers: &[&ConnectionInfo]) -> Self {
         let passwords = servers.iter().filter_map(|info| info.redis_settings().password());
         let mut secrets: Vec<String> =
             passwords.filter(|password| !password.is_empty()).map(str::to_owned).collect();
@@ -23,7 +24,12 @@ impl Endpoint {
         let first = servers.first();
         let db = first.map_or(0, |info| info.redis_settings().db());
         let tls = first.is_some_and(|info| matches!(info.addr(), ConnectionAddr::TcpTls { .. }));
-        Self { address, db, tls, secrets }
+        Self { address, db, tls, store, secrets }
+    }
+
+    /// The database: the same text for every URL of it, and without credentials.
+    pub(crate) fn store(&self) -> String {
+        format!("redis {} (db {})", self.store, self.db)
     }
 
     /// One server of those that it stands for.

@@ -70,7 +70,7 @@ mod tests {
     }
 
     fn config(url: &str) -> Config {
-        RedisBuilder::of_url(url).check("test").map_err(|error| error.to_string()).unwrap()
+        RedisBuilder::of_url(url).checked("test").map_err(|error| error.to_string()).unwrap()
     }
 
     #[test]
@@ -135,6 +135,39 @@ mod tests {
         }
     }
 
+    /// [`Backend::store`](cache_core::Backend::store) says whether two caches use one database.
+    #[test]
+    fn one_database_has_many_urls() {
+        let store = |url: &str| config(url).endpoint.store();
+        for same in [
+            &["redis://h", "redis://h/", "redis://H:6379/0", "redis://:p%40ss@h?connections=2"][..],
+            &["redis://h/1", "redis://h:6379/1"],
+            &["redis://[::1]", "redis://[::1]:6379"],
+            &["unix:///run/r.sock", "unix:///run/r.sock?db=0"],
+            &["redis-sentinel://a,b/m", "redis-sentinel://b:26379,A:26379/m/0"],
+            &["redis-cluster://a,b", "redis-cluster://b:6379,a"],
+        ] {
+            for url in same {
+                assert_eq!(store(url), store(same[0]), "{url}");
+            }
+        }
+        let different = [
+            "redis://h",
+            "redis://h/1",
+            "redis://h:1",
+            "redis://[::1]",
+            "redis-sentinel://h/m",
+            "redis-sentinel://h/M",
+            "redis-sentinel://h/m/1",
+            "unix:///run/r.sock",
+            "unix:///run/R.sock",
+            "unix:///run/r.sock?db=1",
+        ];
+        for (at, one) in different.iter().enumerate() {
+            assert!(different[at + 1..].iter().all(|other| store(one) != store(other)), "{one}");
+        }
+    }
+
     #[test]
     fn zero_durations_name_the_field() {
         let zero = Duration::ZERO;
@@ -167,13 +200,13 @@ mod tests {
         for (option, says) in [
             ("colour=blue", "there is no option `colour`; there are operation_timeout"),
             ("operation_timeout=fast", "operation_timeout: write a duration"),
-            ("operation_timeout=0s", "operation_timeout: zero"),
+            ("operation_timeout=0s", "operation_timeout: found zero; wanted 1 ms at least"),
             ("tracking=perhaps", "tracking: write `true` or `false`"),
             ("connections=many", "connections: write a number"),
-            ("connections=0", "connections: zero leaves nothing to send over"),
-            ("keepalive=200ms", "keepalive: the system takes 1 s to 32,767 s"),
-            ("keepalive=600m", "keepalive: the system takes 1 s to 32,767 s"),
-            ("connections=9999", "connections: 1024"),
+            ("connections=0", "connections: found `0`; wanted a number from 1 to 1024"),
+            ("keepalive=200ms", "keepalive: found `200ms`; wanted 1 s to 32767 s"),
+            ("keepalive=600m", "keepalive: found `36000s`; wanted 1 s to 32767 s"),
+            ("connections=9999", "connections: found `9999`; wanted a number from 1 to 1024"),
             ("pass=hunter2", "those of `unix://` URLs"),
         ] {
             let message = message(&format!("redis://h?{option}"));
@@ -230,7 +263,7 @@ mod tests {
         let certificates = redis::TlsCertificates { client_tls: None, root_cert: None };
         for url in ["rediss-cluster://a,b", "rediss-sentinel://a,b/main"] {
             let builder = RedisBuilder::of_url(url).certificates(certificates.clone());
-            let template = match builder.check("test").unwrap().target {
+            let template = match builder.checked("test").unwrap().target {
                 Target::Cluster(seeds) => seeds[0].clone(),
                 Target::Sentinels { node, sentinels, .. } => {
                     let tls = |info: &ConnectionInfo| {
@@ -255,12 +288,12 @@ mod tests {
         let client = redis::Client::open("redis://:hunter2@h:1/2").unwrap();
         let builder = RedisBuilder::of_client(&client);
         assert!(!format!("{builder:?}").contains("hunter2"));
-        let Config { endpoint, target, .. } = builder.clone().check("test").unwrap();
+        let Config { endpoint, target, .. } = builder.clone().checked("test").unwrap();
         assert_eq!((endpoint.address.as_str(), endpoint.db), ("h:1", 2));
         let Target::Server(info) = target else { panic!("one server") };
         assert!(!info.tcp_settings().nodelay(), "untouched");
         let builder = builder.keepalive(Duration::from_secs(1));
-        let Target::Server(info) = builder.check("test").unwrap().target else { panic!() };
+        let Target::Server(info) = builder.checked("test").unwrap().target else { panic!() };
         assert!(info.tcp_settings().keepalive().is_some());
     }
 }

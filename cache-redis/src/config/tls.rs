@@ -14,7 +14,7 @@ pub(super) fn equipped(
     if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
         return match certificates {
             None => Ok(info),
-            Some(_) => Err("certificates: the URL is not one of TLS: write `rediss://`".to_owned()),
+            Some(_) => Err("the URL is not one of TLS: write `rediss://`".to_owned()),
         };
     }
     if CryptoProvider::get_default().is_none() {
@@ -22,7 +22,7 @@ pub(super) fn equipped(
         let _ = ring::default_provider().install_default();
     }
     let Some(certificates) = certificates else { return Ok(info) };
-    let client = Client::build_with_tls(info, certificates.clone())
-        .map_err(|error| format!("certificates: {error}"))?;
+    let client =
+        Client::build_with_tls(info, certificates.clone()).map_err(|error| error.to_string())?;
     Ok(client.get_connection_info().clone())
 }
