@@ -163,6 +163,20 @@ fn a_put_that_is_not_found_is_found_out() {
     missed(earlier.evict(0, What::Put(1, 200), Outcome::Ok)).breaks("kept");
 }
 
+/// The store tells a value's age when it answers, and the read takes it for the age before it asked.
+#[test]
+fn a_value_may_be_over_earlier_by_the_time_that_a_read_is_under_way() {
+    let missed = |after, under_way| {
+        let read = Event::ReadStarted { read: 50, node: 0, key: 1, how: How::Peek };
+        let nothing = Event::ReadEnded { read: 50, outcome: Outcome::Nothing };
+        let put = Tale::new().evict(0, What::Put(1, 200), Outcome::Ok);
+        put.after(after).then(read).after(under_way).then(nothing)
+    };
+    missed(100, 70).keeps();
+    missed(100, 50).breaks("kept");
+    missed(200, 0).breaks("kept");
+}
+
 #[test]
 fn an_old_value_on_another_node_breaks_p3() {
     let evicted = || Tale::new().load(1, 1, 100).evict(0, What::Key(1), Outcome::Ok);

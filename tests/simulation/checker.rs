@@ -210,8 +210,10 @@ impl Checker<'_> {
             let nothing = self.facts.reads.values().find_map(|read| {
                 let found = read.ended.filter(|(_, outcome)| *outcome == Outcome::Nothing)?;
                 let asked = read.node == put.node && read.key == key && read.started > ended;
-                // Its time runs from when it came into memory, and it may have had to wait for other writes after that.
-                let fresh = found.0.at < put.started.at + FRESH;
+                // Its time runs from when it came into memory, and it may have had to wait for other writes after that. What
+                // the store says of its age counts from before it was asked: so the time under way counts twice.
+                let under_way = found.0.at - read.started.at;
+                let fresh = found.0.at + under_way < put.started.at + FRESH;
                 (asked && fresh && !self.disturbed(put, key, found.0)).then_some((read, found.0))
             });
             if let Some((read, found)) = nothing {
