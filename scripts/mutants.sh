@@ -149,9 +149,10 @@ mutant again-clear $evict 's/let _again = Finally\(\|\| self\.generations\.bump_
 mutant flight-is-joined $flight 's/return joins\.role\(Arc::clone\(flight\)\);/let _ = joins.role(Arc::clone(flight));/'
 mutant flight-counts-tickets $flight 's/watch\.is_alive\(\)\s+&& generations/generations/'
 mutant flight-counts-generations $flight 's/watch\.is_alive\(\)\s+&& generations\.counts\(&watch\.stamps\)/{ let _ = generations; watch.is_alive() }/'
-mutant flight-is-restamped $find 's/lead\.restamp\(&ticket\.stamps\);\n        let found/let found/'
+mutant flight-is-restamped $find 's/lead\.restamp\(ticket\);\n        let found/let found/'
 mutant flight-older-than-a-strict-read $core/strategy/read.rs 's/let mut older = self\.is_strict\(\);/let mut older = self.is_strict() \&\& false;/'
 mutant flight-is-overdue $flight 's/&& \(now < flight\.overdue\(\) \|\| flight\.has_landed\(\)\)/\&\& (now < flight.overdue() || flight.has_landed() || true)/'
+mutant flight-hung-and-not-joined $flight 's/let hung = current\.is_some_and\(\|flight\| now >= flight\.overdue\(\) && !flight\.has_landed\(\)\);/let hung = counting.is_some();/'
 mutant flight-takeover-has-twice-the-time $flight 's/lease\.saturating_mul\(1 << takeovers\.min\(10\)\)/{ let _ = takeovers; lease }/'
 mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)promote\(inner, ticket, &entry, self\.plan\.site\);/drop(std::mem::replace(ticket, self.plan.ticket(inner, self.id)));\n$1promote(inner, ticket, &entry, self.plan.site);/'
 mutant flight-abandoned-is-told $flight 's/self\.land\(Landing::Abandoned\);/std::mem::forget(self.flight.take());/'
@@ -250,6 +251,10 @@ mutant lease-refused-forgets $store 's/&& self\.fences\.reclaim\(KeyId::of\(&ent
 mutant lease-refused-forgets-its-own $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; self.forget(KeyId::of(\&entry.key), Reach::All, Cause::Elsewhere).0 }/'
 mutant lease-taken-by-a-takeover $load 's/ \|\| lead\.took_over\(\)//'
 mutant lease-takeover-has-twice-the-time $flight 's/takeovers\.max\(elsewhere\)/{ let _ = elsewhere; takeovers }/'
+mutant lease-wait-ends-with-an-eviction $load 's/let overtaken = !\(ticket\.is_alive\(\) && inner\.generations\.unmoved\(&ticket\.stamps\)\);/let overtaken = false;/'
+mutant lease-wait-forgets-old-values $load 's/missing\.old = None;//'
+mutant lease-wait-takes-no-value-from-before $load 's/if overtaken \{\s+\/\/ The value may/if overtaken \&\& false {\n                \/\/ The value may/'
+mutant lease-not-stolen-after-evictions $load 's/usize::from\(!std::mem::take\(&mut evicted\)\)/1 + usize::from(std::mem::take(\&mut evicted)) * 0/'
 mutant lease-given-back $lease 's/let _ = remote\.abort\(&key, token\)\.await;/let _ = (remote, \&key, token);/'
 mutant lease-revoked-by-patterns $remote/pattern.rs 's/leases\.revoke\(&places, cursor\)\.await\?\.next;/{ let _ = (leases, \&places, cursor); None };/'
 mutant lease-stolen-by-refresh $load 's/steal: self\.is_refresh\(\) \|\|/steal:/'
@@ -331,6 +336,7 @@ exit $failed
 #   reach-pattern-, reach-clear-ends-    p2_puts_under_way::an_eviction_ends_a_put_that_is_under_way
 #   reach-key-notice-spares-writes       p2_overtaken_writes::a_put_survives_the_notice_of_an_older_refresh
 #   reach-replaced-spares-writes         p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
+#   flight-hung-and-not-joined           p5_nobody_stranded::a_hung_leader_that_nobody_joins_is_replaced_too
 #   flight-takeover-has-twice-the-time   p5_nobody_stranded::each_takeover_has_twice_the_time
 #   flight-abandoned-is-told             p5: callers that are never woken
 #   flight-circle-is-seen                p5_circles: all of them wait for themselves
@@ -348,6 +354,7 @@ exit $failed
 #   lease-refused-forgets                p5_nobody_stranded::a_hung_leader_of_another_process_loses_its_lease
 #   lease-refused-forgets-its-own        p2_overtaken_writes::a_put_survives_a_load_whose_store_is_refused
 #   lease-taken-by-a-takeover            p2_late_loads::neither_a_hung_leader_nor_who_took_over_stores_anything_after_an_eviction
+#   lease-wait- and lease-not-stolen-    p4_waits_elsewhere
 #   lease-given-back                     p5: callers that wait for a lease until it runs out
 #   lease-outlasts-its-time              p5_nobody_stranded::a_load_longer_than_its_lease_that_nobody_waits_for_is_stored
 #   reach-pattern-notice-spares-writes   p2_puts_under_way::a_put_survives_the_notice_of_an_older_eviction

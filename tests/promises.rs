@@ -43,6 +43,8 @@ mod p4_failures;
 mod p4_one_load;
 #[path = "promises/p4_refreshes.rs"]
 mod p4_refreshes;
+#[path = "promises/p4_waits_elsewhere.rs"]
+mod p4_waits_elsewhere;
 #[path = "promises/p5_circles.rs"]
 mod p5_circles;
 #[path = "promises/p5_dropped.rs"]

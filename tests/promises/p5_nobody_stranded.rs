@@ -9,6 +9,7 @@ use larder::{Cache, Clock, MemoryBackend, Policy, Source, cached};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 
+use crate::gated::Gated;
 use crate::origin::{Origin, landed, last, pass, soon, soon_at, turns};
 use crate::tiers::{self, Tiers};
 
@@ -115,6 +116,34 @@ async fn a_hung_leader_is_replaced_after_its_lease_and_not_before() {
         assert_eq!(cache.stats().fenced, fenced + 1, "{name}");
         assert_eq!(row(&cache, &origin).await, 2, "{name}");
         assert_eq!(origin.reads(), 2, "{name}: and what the other one brought is kept");
+    }
+}
+
+/// The link to the bus comes back while a leader hangs. So its load is joined by nobody any more, and who comes after its
+/// lease does not wait; what it brings late is kept by nobody all the same.
+#[tokio::test]
+async fn a_hung_leader_that_nobody_joins_is_replaced_too() {
+    let clock = Clock::manual();
+    for gated in [Gated::new(), Gated::leased(&clock)] {
+        let cache = gated.cache(&clock);
+        let origin = Origin::at(&clock);
+        gated.set_linked(false);
+        origin.hold(1);
+        let hung = reader(&cache, &origin);
+        origin.held().await;
+        gated.set_linked(true);
+        clock.advance(LEASE);
+        turns().await;
+        origin.set(2);
+        assert_eq!(soon_at(&clock, reader(&cache, &origin)).await.unwrap().value, 2);
+        turns().await;
+        origin.release(1);
+        assert_eq!(soon(hung).await.unwrap().value, 1);
+        landed(&cache).await;
+        turns().await;
+        assert_eq!(soon(gated.another().cache(&clock).get("row")).await.unwrap(), Some(2u64));
+        assert_eq!(row(&cache, &origin).await, 2);
+        assert_eq!(origin.reads(), 2);
     }
 }
 

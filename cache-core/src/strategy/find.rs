@@ -80,7 +80,7 @@ where
             if codec.is_some() {
                 let _turn = self.turn().await;
                 self.inner.stamp_remotely(&self.plan, ticket).await;
-                lead.restamp(&ticket.stamps);
+                lead.restamp(ticket);
             }
             return Finding::Missing(Missing::default());
         }
@@ -126,7 +126,7 @@ where
     ) -> Finding<S::Value> {
         let inner = &self.inner;
         let found = inner.look_remote(&self.plan, codec, ticket, self.seat.as_ref()).await;
-        lead.restamp(&ticket.stamps);
+        lead.restamp(ticket);
         let found = match found {
             Ok(found) => found,
             Err(error) => return self.find_without(error, lead, purpose),

@@ -25,7 +25,7 @@ use super::pulse::Pulse;
 use crate::call::Declared;
 use crate::clock::{Clock, Timestamp};
 use crate::entry::{Freshness, Stored};
-use crate::invalidation::{Generations, Stamps, Ticket, Watch};
+use crate::invalidation::{Generations, Ticket, Watch};
 use crate::key::KeyId;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::value::SharedFailure;
@@ -169,17 +169,19 @@ impl Flights {
         issue: impl FnOnce() -> Ticket,
     ) -> Role {
         let mut shard = self.shard(&key);
-        let counting =
-            shard.get(&key).filter(|flight| joins.counts(flight) && flight.is_of_use(now));
+        let current = shard.get(&key);
+        let counting = current.filter(|flight| joins.counts(flight) && flight.is_of_use(now));
         if let Some(flight) = counting
             && (now < flight.overdue() || flight.has_landed())
         {
             return joins.role(Arc::clone(flight));
         }
+        let hung = current.is_some_and(|flight| now >= flight.overdue() && !flight.has_landed());
         let takeovers = counting.map_or(0, |flight| flight.takeovers.saturating_add(1));
         let ticket = issue();
-        if takeovers > 0 {
-            // The hung leader may still end; then it is to store nothing over what this one brings.
+        if hung {
+            // The hung leader may still end; then it is to store nothing over what this one brings. The same where its
+            // flight does not count any more, because the bus link was lost or came back.
             ticket.outlive_others();
         }
         let overdue = now.after(doubled(lease, takeovers));
@@ -357,10 +359,10 @@ impl Lead {
         Self { flights: Arc::clone(flights), key, flight: None }
     }
 
-    /// The generations that the load is to be judged by were read anew.
-    pub(crate) fn restamp(&self, stamps: &Stamps) {
+    /// The load is to be judged by this ticket as it is now: its generations were read anew, or it is another one.
+    pub(crate) fn restamp(&self, ticket: &Ticket) {
         if let Some(flight) = &self.flight {
-            lock(&flight.watch).stamps = stamps.clone();
+            *lock(&flight.watch) = ticket.watch();
         }
     }
 

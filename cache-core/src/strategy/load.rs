@@ -21,6 +21,9 @@ use crate::{Cached, Error, Source};
 /// Values that another process stored but this one can't use are replaced after so many.
 const USELESS: usize = 2;
 
+/// So often a process asks others for a value, where evictions keep making theirs old; then it loads without regard to them.
+const ROUNDS: usize = 8;
+
 /// So many times the policy's lease a process waits for others: for one whose load hangs, and for the one that takes over
 /// from it, which has twice the time.
 const OTHERS: u32 = 3;
@@ -55,7 +58,7 @@ where
         &self,
         mut lead: Lead,
         mut ticket: Ticket,
-        missing: Missing,
+        mut missing: Missing,
         purpose: Purpose,
         start: M,
     ) -> Cached<S::Output>
@@ -63,7 +66,7 @@ where
         M: FnOnce(Nesting) -> F,
         F: Future<Output = S::Output>,
     {
-        let mut fill = match boxed(|| self.leave(&lead, &mut ticket, &missing, purpose)).await {
+        let mut fill = match boxed(|| self.leave(&lead, &mut ticket, &mut missing, purpose)).await {
             Leave::To(fill) => fill,
             Leave::Served(entry) => {
                 let hit = self.hit(&mut lead, Arc::clone(&entry), Source::Remote, purpose);
@@ -177,7 +180,7 @@ where
         &self,
         lead: &Lead,
         ticket: &mut Ticket,
-        missing: &Missing,
+        missing: &mut Missing,
         purpose: Purpose,
     ) -> Leave {
         let (inner, plan) = (&self.inner, &self.plan);
@@ -208,7 +211,8 @@ where
             until: if patient { others } else { now },
             lease: plan.policy.lease,
         };
-        for useless in 0..=USELESS {
+        let (mut useless, mut evicted) = (0, false);
+        for _ in 0..ROUNDS {
             ask.steal |= useless == USELESS;
             let turns = self.seat.as_ref().map(|seat| Arc::clone(seat.turns()));
             let asked = Lease::ask(inner, plan.key.as_str(), ask, turns, || self.aside());
@@ -216,13 +220,13 @@ where
                 Ok(Leased::Lead(lease)) => {
                     if lease.has_waited() {
                         // What is stored under old generations is worth nothing.
-                        self.stamp_anew(lead, ticket).await;
+                        self.stamp_anew(lead, ticket, missing).await;
                     }
                     let newest = ticket.stamps.newest();
                     if newest <= ask.generation {
                         return Leave::To(Fill::Leased(codec, lease));
                     }
-                    ask.generation = newest;
+                    (ask.generation, evicted) = (newest, true);
                     continue;
                 }
                 Ok(Leased::Refused) => return Leave::To(Fill::Memory),
@@ -233,7 +237,14 @@ where
                 Ok(Leased::Value(value)) => value,
             };
             // It may have been stored under newer generations than those of the ticket.
-            self.stamp_anew(lead, ticket).await;
+            let overtaken = self.stamp_anew(lead, ticket, missing).await;
+            let newest = ticket.stamps.newest();
+            evicted |= overtaken || newest > ask.generation;
+            ask.generation = newest;
+            if overtaken {
+                // The value may be older than the eviction, and the new ticket would not show it.
+                continue;
+            }
             let found = match inner.decode_late(plan, codec, ticket, &value).await {
                 Ok(found) => found,
                 Err(error) => return Leave::To(Fill::Failed(error)),
@@ -242,17 +253,29 @@ where
                 Some(entry) => return Leave::Served(entry),
                 None => ask.seen = found.mark,
             }
-            ask.generation = ticket.stamps.newest();
             ask.steal |= found.unmarked;
+            // What an eviction has made old says nothing of the value that another process loads by now: that load is not
+            // to be ended.
+            useless += usize::from(!std::mem::take(&mut evicted));
         }
         Leave::To(Fill::Memory)
     }
 
-    /// The generations as they are now, for a load that has not begun yet.
-    async fn stamp_anew(&self, lead: &Lead, ticket: &mut Ticket) {
+    /// The generations as they are now, for a load that has not begun yet. An eviction that came since the ticket was
+    /// issued ends that one: nothing could be used or stored with it, so the read begins anew, with another. Says whether
+    /// that is so.
+    async fn stamp_anew(&self, lead: &Lead, ticket: &mut Ticket, missing: &mut Missing) -> bool {
         let _turn = self.turn().await;
-        self.inner.stamp_remotely(&self.plan, ticket).await;
-        lead.restamp(&ticket.stamps);
+        let inner = &self.inner;
+        let overtaken = !(ticket.is_alive() && inner.generations.unmoved(&ticket.stamps));
+        if overtaken {
+            *ticket = self.plan.ticket(inner, self.id);
+            // It was found before the eviction.
+            missing.old = None;
+        }
+        inner.stamp_remotely(&self.plan, ticket).await;
+        lead.restamp(ticket);
+        overtaken
     }
 
     fn usable(&self, found: &Found, purpose: Purpose) -> Option<Stored> {
