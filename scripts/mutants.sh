@@ -200,6 +200,9 @@ mutant key-overlapping-templates $core/key/template.rs 's/self != other && meet\
 mutant key-overlapping-hits $core/call/target.rs 's/contested\.is_some_and\(\|site\| inner\.visitors\.admit\(site\)\.is_err\(\)\)/{ let _ = (contested, inner); false }/'
 mutant key-head-is-no-tenant $core/key/buf.rs 's/if self\.text\.first\(\) == Some\(&b.@.\) \{/if false {/'
 
+# Hits: they allocate nothing.
+mutant hit-keeps-buffers $core/key/text.rs 's/if self\.0\.spilled\(\) && /if false \&\& /'
+
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
 mutant promote-peek-looks-again $peek 's/(not to be promoted over\.\s+)if let Some\(hit\) = self\.look_fresh\(plan, trace\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
@@ -375,6 +378,7 @@ exit $failed
 #   again-replaced                       p2_overtaken_writes::what_is_read_while_a_refused_refresh_tidies_up_does_not_stay
 #   key-has-the-instance and its like    p1_functions
 #   key-overlapping-, key-head-          p1_templates
+#   hit-                                 p10_free_hits
 #   again-promoted-meanwhile             p2_overtaken_writes::what_is_read_while_a_put_is_written_does_not_stay
 #
 # Not found out by either:

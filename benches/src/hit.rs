@@ -3,6 +3,7 @@
 //! `cargo run --release -p benches --bin hit`. Medians of rounds that take turns; read the ratios, not
 //! the nanoseconds: machines are shared and noisy.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -35,6 +36,21 @@ async fn tagged(id: u64) -> u64 {
     id
 }
 
+#[cached(key = "documents:{section}:{id}", ttl = "1h")]
+async fn long(section: &str, id: u64) -> u64 {
+    id + section.len() as u64
+}
+
+#[cached]
+async fn map(filter: &HashMap<&str, u64>) -> u64 {
+    filter.len() as u64
+}
+
+#[cached(key = "row:{id}", each = "id in ids")]
+async fn each(ids: &[u64]) -> Vec<(u64, u64)> {
+    ids.iter().map(|id| (*id, *id)).collect()
+}
+
 #[peer_cached(max_size = 10_000, ttl_secs = 3600)]
 async fn peer(id: u64) -> u64 {
     id
@@ -43,6 +59,7 @@ async fn peer(id: u64) -> u64 {
 type Contender<'a> = (&'static str, Box<dyn Fn(u64) -> u64 + Sync + 'a>);
 
 fn contenders<'a>(
+    section: &'a str,
     quick: &'a quick_cache::sync::Cache<String, u64>,
     moka: &'a moka::sync::Cache<String, u64>,
 ) -> Vec<Contender<'a>> {
@@ -51,6 +68,24 @@ fn contenders<'a>(
         ("larder: template key, ttl, tag", Box::new(|id| pollster::block_on(tagged(id)))),
         ("larder: automatic key", Box::new(|id| pollster::block_on(automatic(id)))),
         ("larder: sync function", Box::new(sync)),
+        ("larder: key of 200 bytes", Box::new(|id| pollster::block_on(long(section, id)))),
+        (
+            "larder: map of 3 in the key",
+            Box::new(|id| {
+                let filter = HashMap::from([("page", id), ("size", 20), ("team", 7)]);
+                pollster::block_on(map(&filter))
+            }),
+        ),
+        (
+            "  the map alone",
+            Box::new(|id| HashMap::from([("page", id), ("size", 20), ("team", 7)]).len() as u64),
+        ),
+        (
+            "larder: each of 3 ids",
+            Box::new(|id| {
+                pollster::block_on(each(&[id, id + 1, id + 2])).iter().map(|row| row.1).sum()
+            }),
+        ),
         ("cached: async, max_size, ttl", Box::new(|id| pollster::block_on(peer(id)))),
         (
             "moka by hand: format! key",
@@ -89,7 +124,8 @@ fn main() {
         quick.insert(format!("user:{id}"), id);
         moka.insert(format!("user:{id}"), id);
     }
-    let contenders = contenders(&quick, &moka);
+    let section = "handbook-".repeat(20);
+    let contenders = contenders(&section, &quick, &moka);
     for threads in [1, 2] {
         let mut times = vec![Vec::new(); contenders.len()];
         for _ in 0..ROUNDS {

@@ -47,6 +47,7 @@ mod policy;
 mod registry;
 mod scope;
 mod site;
+mod spare;
 mod strategy;
 mod sync;
 mod tenant;

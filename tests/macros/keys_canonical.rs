@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use larder::cached;
+use larder::{Key, cached};
 use serde::Serialize;
 
 use crate::{Loads, install};
@@ -292,4 +292,34 @@ async fn what_is_empty_and_has_one_name_is_told_apart() {
         assert_eq!(name(Any::NoTuple()).await, "no tuple");
         assert_eq!(name(Any::NoStruct {}).await, "no struct");
     }
+}
+
+/// Keys outlive a process: the order in which a release writes entries is that of the next one.
+#[test]
+fn entries_are_in_the_order_of_their_texts() {
+    fn text<T: Serialize>(argument: T) -> String {
+        Key::builder().function("f").param(&argument).build().unwrap().to_string()
+    }
+    let set = || HashSet::from([10, 9, -1, 100]);
+    let map = |names: &[&str]| -> HashMap<String, HashSet<i32>> {
+        names.iter().map(|name| ((*name).to_owned(), set())).collect()
+    };
+    assert_eq!(text(set()), "f:!s(-1,10,100,9,),");
+    // A name that is the beginning of another comes first, whatever is behind it.
+    let sets = "!s(-1,10,100,9,)";
+    assert_eq!(
+        text(map(&["a", "a b", "a-", "B"])),
+        format!("f:!m(B={sets},a={sets},a%20b={sets},a-={sets},),")
+    );
+    let long = "x".repeat(60);
+    assert_eq!(
+        text(vec![map(&["b", &long]), map(&[]), map(&["b", "a"])]),
+        format!("f:(!m(b={sets},{long}={sets},),!m(),!m(a={sets},b={sets},),),")
+    );
+    let by_set = BTreeMap::from([
+        (BTreeSet::from([9]), HashMap::from([(2, 1), (10, 0), (1, 3)])),
+        (BTreeSet::from([10]), HashMap::new()),
+        (BTreeSet::from([10, 1]), HashMap::new()),
+    ]);
+    assert_eq!(text(by_set), "f:!m((1,10,)=!m(),(10,)=!m(),(9,)=!m(1=3,10=0,2=1,),),");
 }

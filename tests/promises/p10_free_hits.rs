@@ -1,7 +1,9 @@
-//! P10: a memory hit allocates nothing beyond what the value's own `Clone` does.
+//! P10: a memory hit allocates nothing beyond what the value's own `Clone` does. What does is counted here, and told in
+//! ARCHITECTURE.md ("What a hit allocates").
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use larder::{Cache, CachedCell, Eviction, Memory, cached, cached_property};
 
@@ -112,4 +114,79 @@ fn a_hit_allocates_nothing_on_a_handle() {
             assert_eq!(allocations(call), 0, "{eviction:?}");
         }
     }
+}
+
+#[cached(key = "documents:{section}:{id}", tags = ["section:{section}"])]
+async fn document(section: &str, id: u64) -> u64 {
+    id + section.len() as u64
+}
+
+#[cached]
+async fn searched(text: &str) -> u64 {
+    text.len() as u64
+}
+
+/// The allocations of a call that is a hit, once its thread has its buffers.
+fn of_a_hit(call: impl Fn()) -> u64 {
+    call();
+    call();
+    allocations(call)
+}
+
+#[test]
+fn a_long_key_allocates_nothing() {
+    let section = "handbook-".repeat(20);
+    // Above 120 bytes, and above the 256 at which a key is cut.
+    for section in [&section[..50], &section[..110], &section] {
+        let all = || {
+            assert_eq!(now(document(section, 7)), 7 + section.len() as u64);
+            assert_eq!(now(searched(section)), section.len() as u64);
+        };
+        assert_eq!(of_a_hit(all), 0, "{}", section.len());
+    }
+    let text = "a text with blanks".repeat(100);
+    assert_eq!(of_a_hit(|| assert_eq!(now(searched(&text)), 1800)), 0);
+    // One buffer for each call, as long as it is not dropped.
+    let several = || {
+        let calls = [0; 8].map(|_| searched(&text));
+        calls.into_iter().for_each(|call| assert_eq!(now(call), 1800));
+    };
+    assert_eq!(of_a_hit(several), 0);
+}
+
+#[test]
+fn a_tag_that_is_cut_allocates() {
+    let section = "handbook-".repeat(30);
+    assert_eq!(of_a_hit(|| assert_eq!(now(document(&section, 7)), 277)), 1);
+}
+
+#[test]
+fn a_very_long_argument_keeps_no_buffer() {
+    let text = "a".repeat(5000);
+    // A buffer, which then grows.
+    assert_eq!(of_a_hit(|| assert_eq!(now(searched(&text)), 5000)), 2);
+}
+
+type Sets = HashMap<&'static str, HashSet<u64>>;
+
+#[cached]
+async fn filtered(filter: &HashMap<String, u64>, sets: &Sets, sorted: &BTreeMap<u8, u8>) -> u64 {
+    (filter.len() + sets.len() + sorted.len()) as u64
+}
+
+fn names(count: u64) -> HashMap<String, u64> {
+    (0..count).map(|n| (format!("name {n}"), n)).collect()
+}
+
+#[test]
+fn a_map_in_the_key_allocates_nothing() {
+    let filter = names(8);
+    let sets = Sets::from([("a", HashSet::from([1, 2, 3])), ("b", (0..8).collect())]);
+    let sorted = BTreeMap::from([(9, 1), (10, 2), (11, 3)]);
+    let call = || assert_eq!(now(filtered(&filter, &sets, &sorted)), 8 + 2 + 3);
+    assert_eq!(of_a_hit(call), 0);
+    // Above eight entries, the list of them.
+    let (filter, sets, sorted) = (names(9), Sets::new(), BTreeMap::new());
+    let call = || assert_eq!(now(filtered(&filter, &sets, &sorted)), 9);
+    assert_eq!(of_a_hit(call), 1);
 }

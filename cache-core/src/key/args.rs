@@ -12,6 +12,7 @@
 use std::fmt::{self, Display, Write as _};
 
 use serde::ser::{self, Serialize};
+use smallvec::SmallVec;
 
 use super::KeyBuf;
 use super::unordered::is_unordered;
@@ -43,24 +44,51 @@ struct Writer<'a>(&'a mut KeyBuf, bool);
 /// A sequence, tuple, struct or variant with its parenthesis open.
 struct Open<'a>(&'a mut KeyBuf);
 
-/// A sequence, or a set: its items are kept until they can be sorted.
+/// A sequence, or a set.
 struct Listing<'a> {
     open: Open<'a>,
-    unordered: Option<Vec<String>>,
+    unordered: Option<Unordered>,
 }
 
-/// A map: without an order its entries are kept until they can be sorted.
+/// A map.
 struct Entries<'a> {
     key: &'a mut KeyBuf,
-    unordered: Option<Vec<(String, String)>>,
-    /// The text of the key whose value is to come.
-    pending: String,
+    unordered: Option<Unordered>,
+    /// Where the entry begins whose value is to come.
+    start: usize,
 }
 
-fn text_of<T: Serialize + ?Sized>(value: &T) -> Result<String, Failed> {
-    let mut key = KeyBuf::new();
-    write(&mut key, value)?;
-    Ok(key.as_str().to_owned())
+/// The items of a set, or the entries of a map without an order: they are written as they come, and sorted in their place
+/// once all are there. (An inner one is sorted before the item ends that it is in.)
+struct Unordered {
+    start: usize,
+    spans: SmallVec<[Span; 8]>,
+}
+
+/// Where an item or an entry is in the key's text. Its comma is the last byte.
+struct Span {
+    start: usize,
+    /// Where a map's key ends; the comma of an item.
+    middle: usize,
+    end: usize,
+}
+
+impl Unordered {
+    /// `None` for what has an order.
+    fn new(key: &KeyBuf, unordered: bool) -> Option<Self> {
+        unordered.then(|| Self { start: key.len(), spans: SmallVec::new() })
+    }
+
+    fn sort(mut self, key: &mut KeyBuf) {
+        let text = key.bytes();
+        let parts =
+            |span: &Span| (&text[span.start..span.middle], &text[span.middle..span.end - 1]);
+        if self.spans.is_sorted_by_key(parts) {
+            return;
+        }
+        self.spans.sort_unstable_by(|a, b| parts(a).cmp(&parts(b)));
+        key.rearrange(self.start, self.spans.iter().map(|span| span.start..span.end));
+    }
 }
 
 impl<'a> Writer<'a> {
@@ -210,11 +238,12 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Listing<'a>, Failed> {
-        let unordered = self.1.then(Vec::new);
         if self.1 {
             self.0.literal("!s");
         }
-        Ok(Listing { open: self.open(None), unordered })
+        let unordered = self.1;
+        let open = self.open(None);
+        Ok(Listing { unordered: Unordered::new(open.0, unordered), open })
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Open<'a>, Failed> {
@@ -237,8 +266,7 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     fn serialize_map(self, _: Option<usize>) -> Result<Entries<'a>, Failed> {
         self.0.literal("!m(");
-        let unordered = self.1.then(Vec::new);
-        Ok(Entries { key: self.0, unordered, pending: String::new() })
+        Ok(Entries { unordered: Unordered::new(self.0, self.1), start: self.0.len(), key: self.0 })
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'a>, Failed> {
@@ -265,18 +293,17 @@ impl ser::SerializeSeq for Listing<'_> {
     type Ok = ();
     type Error = Failed;
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        match &mut self.unordered {
-            Some(items) => items.push(text_of(value)?),
-            None => self.open.element(value)?,
+        let start = self.open.0.len();
+        self.open.element(value)?;
+        if let Some(items) = &mut self.unordered {
+            let end = self.open.0.len();
+            items.spans.push(Span { start, middle: end - 1, end });
         }
         Ok(())
     }
     fn end(self) -> Result<(), Failed> {
-        let mut items = self.unordered.unwrap_or_default();
-        items.sort();
-        for item in &items {
-            self.open.0.literal(item);
-            self.open.0.literal(",");
+        if let Some(items) = self.unordered {
+            items.sort(self.open.0);
         }
         self.open.close()
     }
@@ -348,34 +375,26 @@ impl ser::SerializeStructVariant for Open<'_> {
     }
 }
 
-impl Entries<'_> {
-    fn entry(&mut self, key: &str, value: &str) {
-        for text in [key, "=", value, ","] {
-            self.key.literal(text);
-        }
-    }
-}
-
 impl ser::SerializeMap for Entries<'_> {
     type Ok = ();
     type Error = Failed;
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Failed> {
-        self.pending = text_of(key)?;
-        Ok(())
+        self.start = self.key.len();
+        write(self.key, key)
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        let (key, value) = (std::mem::take(&mut self.pending), text_of(value)?);
-        match &mut self.unordered {
-            Some(entries) => entries.push((key, value)),
-            None => self.entry(&key, &value),
+        let (start, middle) = (self.start, self.key.len());
+        self.key.literal("=");
+        write(self.key, value)?;
+        self.key.literal(",");
+        if let Some(entries) = &mut self.unordered {
+            entries.spans.push(Span { start, middle, end: self.key.len() });
         }
         Ok(())
     }
-    fn end(mut self) -> Result<(), Failed> {
-        let mut entries = self.unordered.take().unwrap_or_default();
-        entries.sort();
-        for (key, value) in &entries {
-            self.entry(key, value);
+    fn end(self) -> Result<(), Failed> {
+        if let Some(entries) = self.unordered {
+            entries.sort(self.key);
         }
         self.key.literal(")");
         Ok(())

@@ -3,13 +3,14 @@
 use std::any::type_name;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write as _};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use smallvec::SmallVec;
 
+use super::text::Text;
 use super::{KeyId, args, identity};
 use crate::Error;
 
@@ -18,10 +19,10 @@ pub(crate) const READABLE: usize = 256;
 /// How much of a long key stays readable.
 pub(crate) const SEALED_HEAD: usize = 180;
 
-/// A key being written: on the stack up to 120 bytes.
+/// A key being written: on the stack up to 120 bytes, then in a buffer that its thread keeps.
 #[derive(Clone, Default)]
 pub struct KeyBuf {
-    text: SmallVec<[u8; 120]>,
+    text: Text,
     /// What is under it is in this process's memory only, and so are those who could ask for it.
     here: bool,
     /// Why nothing may be cached under it: it does not tell its call from another one.
@@ -52,7 +53,7 @@ impl KeyBuf {
     /// An empty key.
     #[inline]
     pub fn new() -> Self {
-        Self { text: SmallVec::new(), here: false, refused: None, tags: None }
+        Self { text: Text::new(), here: false, refused: None, tags: None }
     }
 
     /// The beginning of an automatic key: module path and function.
@@ -73,7 +74,7 @@ impl KeyBuf {
     /// Text of the programmer's, as it is.
     #[inline]
     pub fn literal(&mut self, text: &str) {
-        self.text.extend_from_slice(text.as_bytes());
+        self.text.extend(text.as_bytes());
     }
 
     /// An argument of an automatic key: its serde form, closed by a comma.
@@ -196,7 +197,7 @@ impl KeyBuf {
     pub fn escaped(&mut self, text: &str) {
         let bytes = text.as_bytes();
         if bytes.iter().copied().all(plain) {
-            self.text.extend_from_slice(bytes);
+            self.text.extend(bytes);
         } else {
             self.escape_slowly(bytes);
         }
@@ -207,10 +208,10 @@ impl KeyBuf {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         for &byte in bytes {
             if plain(byte) {
-                self.text.push(byte);
+                self.text.extend(&[byte]);
             } else {
                 let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
-                self.text.extend_from_slice(&[b'%', high, low]);
+                self.text.extend(&[b'%', high, low]);
             }
         }
     }
@@ -219,7 +220,7 @@ impl KeyBuf {
     pub fn guard_head(&mut self) {
         if self.text.first() == Some(&b'@') {
             self.text[0] = b'%';
-            self.text.insert_from_slice(1, b"40");
+            self.text.insert(1, b"40");
         }
     }
 
@@ -258,6 +259,19 @@ impl KeyBuf {
         KeyId::of_bytes(&self.text)
     }
 
+    /// The bytes from `start` on anew: those of `spans`, in this order.
+    pub(super) fn rearrange(&mut self, start: usize, spans: impl Iterator<Item = Range<usize>>) {
+        let mut arranged = Text::new();
+        spans.for_each(|span| arranged.extend(&self.text[span]));
+        self.text.truncate(start);
+        self.text.extend(&arranged);
+    }
+
+    /// The bytes so far.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.text
+    }
+
     /// How many bytes were written.
     pub(crate) fn len(&self) -> usize {
         self.text.len()
@@ -280,7 +294,7 @@ impl KeyBuf {
 
     #[cold]
     fn seal_slowly(&mut self) {
-        let digest = Sha256::digest(&self.text);
+        let digest = Sha256::digest(&*self.text);
         let mut head = SEALED_HEAD;
         while !self.as_str().is_char_boundary(head) {
             head -= 1;

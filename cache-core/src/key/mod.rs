@@ -13,6 +13,7 @@ mod named;
 mod place;
 mod template;
 mod tenant;
+mod text;
 mod unordered;
 
 pub use buf::KeyBuf;

@@ -1,0 +1,78 @@
+//! The bytes of a key that is being written: in place while they are few, then in a buffer that the thread keeps for the
+//! next long key.
+
+use std::mem::take;
+use std::ops::{Deref, DerefMut, RangeInclusive};
+
+use smallvec::SmallVec;
+
+use crate::spare::{Spares, keep, spare};
+
+/// How many bytes are kept in place.
+const IN_PLACE: usize = 120;
+
+/// The capacity that a buffer has at first, and the largest that is kept: what one very long argument took is given back.
+const CAPACITY: RangeInclusive<usize> = 512..=4096;
+
+thread_local!(static BUFFERS: Spares<u8> = const { Spares::new() });
+
+#[derive(Clone, Default)]
+pub(super) struct Text(SmallVec<[u8; IN_PLACE]>);
+
+impl Text {
+    #[inline]
+    pub(super) fn new() -> Self {
+        Self(SmallVec::new())
+    }
+
+    #[inline]
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            self.move_out();
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(super) fn insert(&mut self, at: usize, bytes: &[u8]) {
+        self.extend(bytes);
+        self.0[at..].rotate_right(bytes.len());
+    }
+
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+
+    /// Moves what is in place to a buffer.
+    #[cold]
+    fn move_out(&mut self) {
+        if !self.0.spilled() {
+            let mut buffer = spare(&BUFFERS);
+            buffer.reserve(*CAPACITY.start());
+            buffer.extend_from_slice(&self.0);
+            self.0 = SmallVec::from_vec(buffer);
+        }
+    }
+}
+
+impl Deref for Text {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Text {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Drop for Text {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.spilled() && CAPACITY.contains(&self.0.capacity()) {
+            keep(&BUFFERS, &mut take(&mut self.0).into_vec());
+        }
+    }
+}
