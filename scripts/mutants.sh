@@ -202,6 +202,7 @@ mutant key-head-is-no-tenant $core/key/buf.rs 's/if self\.text\.first\(\) == Som
 
 # Hits: they allocate nothing.
 mutant hit-keeps-buffers $core/key/text.rs 's/if self\.0\.spilled\(\) && /if false \&\& /'
+mutant hit-keeps-lists $core/batch/items.rs 's/if \(1\.\.=KEPT\)/if false \&\& (1..=KEPT)/'
 
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'

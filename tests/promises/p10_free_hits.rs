@@ -190,3 +190,28 @@ fn a_map_in_the_key_allocates_nothing() {
     let call = || assert_eq!(now(filtered(&filter, &sets, &sorted)), 9);
     assert_eq!(of_a_hit(call), 1);
 }
+
+#[cached(key = "row:{id}", each = "id in ids")]
+async fn rows(ids: &[u64]) -> Vec<(u64, u64)> {
+    ids.iter().map(|id| (*id, id * 2)).collect()
+}
+
+#[cached(key = "team:{team}:{id}", each = "id in ids", tags = ["team:{team}", "member:{id}"], none_ttl = "1m")]
+async fn members(team: &str, ids: &[u64]) -> Result<HashMap<u64, u64>, String> {
+    let there = ids.iter().filter(|id| **id < 100);
+    Ok(there.map(|id| (*id, id + team.len() as u64)).collect())
+}
+
+#[test]
+fn a_batch_allocates_its_output() {
+    let none: [u64; 0] = [];
+    assert_eq!(of_a_hit(|| assert_eq!(now(rows(&none)).len(), 0)), 0);
+    assert_eq!(of_a_hit(|| assert_eq!(now(rows(&[1, 2, 3])).len(), 3)), 1);
+    assert_eq!(of_a_hit(|| assert_eq!(now(rows(&[1, 2, 2, 3, 4, 1])).len(), 4)), 1);
+    // Long keys; ids of which there is nothing.
+    let team = "a team with blanks ".repeat(4);
+    let call = || assert_eq!(now(members(&team, &[1, 2, 100, 3])).unwrap().len(), 3);
+    assert_eq!(of_a_hit(call), 1);
+    // Above four ids, the lists of ids and of values.
+    assert_eq!(of_a_hit(|| assert_eq!(now(rows(&[1, 2, 3, 4, 5])).len(), 5)), 3);
+}

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::hash::Hash;
 
+use smallvec::SmallVec;
+
+use super::Batch;
+use super::items::{FEW, Item, Items};
 use super::load::{LoadEach, Loading};
 use super::party::Loads;
 use super::serve::{in_either, in_foreground};
 use super::shape::Each;
-use super::{Batch, Item};
 use crate::backend::BoxFuture;
 use crate::cache::Cache;
 use crate::call::{Choice, Rules, Tags, Target};
@@ -25,8 +28,9 @@ pub struct FetchEach<I> {
     target: Target,
     policy: Held,
     mode: Mode,
-    items: Vec<Item>,
-    ids: Vec<I>,
+    items: Items,
+    ids: SmallVec<[I; FEW]>,
+    /// The same ids, once they are more than a few.
     known: HashSet<I>,
 }
 
@@ -38,14 +42,20 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
             target: Target::of(site),
             policy: Held::Static(site.policy()),
             mode: Mode::Normal,
-            items: Vec::new(),
-            ids: Vec::new(),
+            items: Items::none(),
+            ids: SmallVec::new(),
             known: HashSet::new(),
         }
     }
 
-    /// Whether an id was not pushed yet.
+    /// Whether an id was not pushed yet. One that is new is to be pushed next.
     pub fn is_new(&mut self, id: &I) -> bool {
+        if self.ids.len() <= FEW {
+            return !self.ids.contains(id);
+        }
+        if self.known.is_empty() {
+            self.known.extend(self.ids.iter().cloned());
+        }
         self.known.insert(id.clone())
     }
 

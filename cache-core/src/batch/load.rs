@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::future::join_all;
+use smallvec::{SmallVec, smallvec};
 
+use super::items::{FEW, Item};
 use super::shape::Each;
-use super::{Answered, Asking, Item, all_begun};
+use super::{Answered, Asking, all_begun};
 use crate::backend::BoxFuture;
 use crate::cache::Inner;
 use crate::call::{Declared, Judge, Put, Rules};
@@ -65,7 +67,7 @@ pub struct Inside<'a> {
 /// One batch with what makes its slow path.
 pub(super) struct Loading<G: Each, W, M, F> {
     pub(super) rules: Rules<G>,
-    pub(super) ids: Vec<G::Id>,
+    pub(super) ids: SmallVec<[G::Id; FEW]>,
     /// What the memory tier has.
     pub(super) found: Vec<Option<G::Value>>,
     pub(super) start: Option<(W, M)>,
@@ -109,16 +111,22 @@ where
                 _ => None,
             }
         };
-        self.found = items.iter().map(look).collect();
-        let hits = self.found.iter().filter(|found| found.is_some()).count();
+        // Not kept in the batch, whose callers would carry them along: values may be large.
+        let values: SmallVec<[G::Value; FEW]> = items.iter().map_while(look).collect();
         let tally = inner.counters.of(Some(site));
-        (0..hits).for_each(|_| tally.memory_hits());
-        if hits < self.found.len() {
+        values.iter().for_each(|_| tally.memory_hits());
+        if let Some(others) = items.get(values.len() + 1..) {
+            self.found = values.into_iter().map(Some).chain([None]).collect();
+            self.found.extend(others.iter().map(look).inspect(|found| {
+                if found.is_some() {
+                    tally.memory_hits();
+                }
+            }));
             return None;
         }
-        let values = std::mem::take(&mut self.found).into_iter().flatten();
+        let sources = smallvec![Source::Memory; values.len()];
         let output = G::put_together(self.ids.iter().cloned().zip(values));
-        Some(Answered { output, sources: vec![Source::Memory; hits] })
+        Some(Answered { output, sources })
     }
 
     fn run(
@@ -129,7 +137,7 @@ where
         if let Some((work, make)) = self.start.take() {
             let mut found = std::mem::take(&mut self.found);
             found.resize_with(self.ids.len(), || None);
-            let (rules, ids) = (self.rules, self.ids.clone());
+            let (rules, ids) = (self.rules, self.ids.to_vec());
             let wanted = Wanted { asking: asking(), rules, ids, found };
             self.running = Some(Box::pin(make(wanted, work)));
         }

@@ -5,6 +5,7 @@ mod directions;
 mod drive;
 mod fetch;
 mod ids;
+mod items;
 mod load;
 mod party;
 mod serve;
@@ -21,13 +22,15 @@ use futures_util::future::{join_all, maybe_done};
 pub use directions::{EvictEach, PeekEach, PutEach, TracedBatch};
 pub use fetch::FetchEach;
 pub use ids::{Ids, KeyOf, Pairs};
+use items::{Item, Items};
 use load::Inside;
 pub use load::LoadEach;
 pub use shape::{Each, Repeat, again, asked, found, repeats};
+use smallvec::SmallVec;
 
-use crate::call::{Tags, Target};
+use crate::call::Target;
 use crate::codec::Coder;
-use crate::key::{KeyBuf, TenantPrefix};
+use crate::key::TenantPrefix;
 use crate::policy::Held;
 use crate::site::Site;
 use crate::strategy::{Mode, Plan};
@@ -60,25 +63,21 @@ pub struct WholeBatch<L> {
     target: Target,
     policy: Held,
     mode: Mode,
-    items: Vec<Item>,
+    items: Items,
     tenant: Option<Box<Result<TenantPrefix, Error>>>,
     polled: bool,
     site: &'static Site,
     load: L,
 }
 
-/// The key and the tags of one id.
-#[derive(Clone, Debug)]
-struct Item {
-    key: KeyBuf,
-    tags: Tags,
-}
-
 /// An output, and where each id's part came from.
 pub struct Answered<O> {
     output: O,
-    sources: Vec<Source>,
+    sources: Sources,
 }
+
+/// In place for a few: as many as take no more room than a list of many.
+type Sources = SmallVec<[Source; 16]>;
 
 /// Where a batch reads, and what, with all directions applied.
 pub struct Asking {
@@ -110,7 +109,7 @@ impl<L> Batch<L> {
         (target, site): (Target, &'static Site),
         policy: Held,
         mode: Mode,
-        items: Vec<Item>,
+        items: Items,
         load: L,
     ) -> Self {
         let (tenant, polled) = (None, false);

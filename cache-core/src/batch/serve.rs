@@ -6,13 +6,14 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use futures_util::stream::FuturesUnordered;
+use smallvec::smallvec;
 use tracing::Instrument;
 
 use super::drive::drive;
 use super::load::Wanted;
 use super::party::{Again, Asked, Behind, Loads, Member, Never};
 use super::shape::Each;
-use super::{Answered, Asking};
+use super::{Answered, Asking, Sources};
 use crate::call::Rules;
 use crate::observe::Spans;
 use crate::registry::complain;
@@ -69,15 +70,18 @@ where
         without => {
             let error = without.and_then(Result::err);
             if let Some(refused) = error.and_then(|error| refused(&rules, &plans, error)) {
-                return Answered { output: refused, sources: vec![Source::Refused; ids.len()] };
+                return Answered {
+                    output: refused,
+                    sources: smallvec![Source::Refused; ids.len()],
+                };
             }
-            let sources = vec![Source::Bypassed; ids.len()];
+            let sources = smallvec![Source::Bypassed; ids.len()];
             return Answered { output: load(ids).await, sources };
         }
     };
     if let Some(Err(error)) = plans.first().map(|plan| plan.policy.check()) {
         complain("calls with this policy run uncached", &error.into());
-        let sources = vec![Source::Bypassed; ids.len()];
+        let sources = smallvec![Source::Bypassed; ids.len()];
         return Answered { output: load(ids).await, sources };
     }
     let beat = Beat::new(&inner.clock);
@@ -127,7 +131,7 @@ fn together<G: Each>(
     found: Vec<Option<G::Value>>,
     rest: Vec<Option<Cached<G::Output>>>,
 ) -> Answered<G::Whole> {
-    let mut sources = Vec::with_capacity(ids.len());
+    let mut sources = Sources::with_capacity(ids.len());
     let mut items = Vec::with_capacity(ids.len());
     let mut failed = None;
     for ((id, found), rest) in ids.into_iter().zip(found).zip(rest) {

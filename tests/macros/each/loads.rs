@@ -33,6 +33,14 @@ async fn nothing_is_loaded_for_an_empty_list_and_nothing_twice_for_a_doubled_id(
     assert!(values(&db, &[]).await.unwrap().is_empty());
     assert_eq!(values(&db, &[7, 7, 7]).await.unwrap(), tens(&[7]));
     assert_eq!(db.asked(), [[7]]);
+    // However many they are, and wherever it is doubled.
+    let ids: Vec<u64> = (10..30).collect();
+    for few in 1..ids.len() {
+        let db = Db::new();
+        let asked = [&ids[..few], &ids[..few], &ids[few - 1..], &ids[..few]].concat();
+        assert_eq!(values(&db, &asked).await.unwrap(), tens(&ids));
+        assert_eq!(db.asked(), [&ids[..]]);
+    }
 }
 
 #[tokio::test]
