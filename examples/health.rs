@@ -122,7 +122,10 @@ async fn story(port: u16, redis: &mut Option<Child>) -> Result<(), Failure> {
     // Checks every 200 ms (a service takes more), so that an outage is known even if nobody reads.
     let monitor = Monitor::every(Duration::from_millis(200))
         .remote_down_for(Duration::from_millis(500))
-        .info_ratio_above("used_memory", "maxmemory", 0.9)
+        .when_info("memory nearly full", |server| {
+            let used = server.ratio("used_memory", "maxmemory").filter(|used| *used > 0.9)?;
+            Some(format!("{:.0} % of maxmemory is used", used * 100.0))
+        })
         .on_alert(|alert| println!("ALERT: {alert}"));
     let _monitoring = cache.monitor(monitor)?;
 

@@ -4,18 +4,17 @@
 pub use cache_core::Keys;
 pub use cache_core::{
     Acquire, Acquired, Alert, AlertState, Backend, BackendError, BackendErrorKind, BackendResult,
-    BackendState, Batch, BoxFuture, BreakerHealth, BreakerState, Builder, BusHealth, Bytes, Cache,
-    CacheListener, CacheValue, Cached, CachedCell, Call, Capacity, Cause, Clock, Codec,
-    Compression, Error, Evict, EvictEach, EvictTarget, Eviction, EvictionProgress, Expiry,
-    FunctionStats, GENERATION_KEPT, Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key,
-    KeyBuilder, KeyStream, LastError, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth,
-    MemoryInfo, Monitor, Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern,
-    PatternEviction, Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, Read,
-    RemoteHealth, RemoteInfo, RemoteValue, Removed, Report, Revoked, Rule, Schedule, SharedError,
-    Signal, Since, Source, Stampede, Stats, Status, Subscription, Tenant, TierStats, TimedOut,
-    Timestamp, Timing, Traced, TracedBatch, Transaction, TransactionScope, Typed, Warming, Write,
-    default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
-    without_cache_sync,
+    BackendState, Batch, BoxFuture, BreakerState, Builder, BusHealth, Bytes, Cache, CacheListener,
+    CacheValue, Cached, CachedCell, Call, Capacity, Cause, Clock, Codec, Compression, Error, Evict,
+    EvictEach, EvictTarget, Eviction, EvictionProgress, Expiry, FunctionStats, GENERATION_KEPT,
+    Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key, KeyBuilder, KeyStream, LastError,
+    Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth, MemoryInfo, Monitor, Monitoring,
+    NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern, PatternEviction, Peek, PeekEach,
+    Policy, PolicyError, Progress, Put, PutEach, Read, RemoteHealth, RemoteInfo, RemoteValue,
+    Removed, Report, Revoked, Rule, Schedule, ServerInfo, SharedError, Signal, Since, Source,
+    Stampede, Stats, Status, Subscription, Tenant, TierStats, TimedOut, Timestamp, Timing, Traced,
+    TracedBatch, Transaction, TransactionScope, Typed, Warming, Write, default_cache, disable,
+    enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -80,8 +80,8 @@ pub use invalidation::{
 pub use key::{Key, KeyBuilder};
 pub use memory::{Capacity, Eviction, Memory};
 pub use observe::{
-    Alert, AlertState, BreakerHealth, BreakerState, BusHealth, CacheListener, Cause, FunctionStats,
-    Health, LastError, MemoryHealth, Monitor, Monitoring, RemoteHealth, Signal, Since, Stats,
+    Alert, AlertState, BreakerState, BusHealth, CacheListener, Cause, FunctionStats, Health,
+    LastError, MemoryHealth, Monitor, Monitoring, RemoteHealth, ServerInfo, Signal, Since, Stats,
     Status, TierStats, Timing,
 };
 pub use pattern::Pattern;

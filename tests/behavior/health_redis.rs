@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use larder::redis::Redis;
 use larder::{
-    Backend, BackendErrorKind, BreakerHealth, Cache, Health, NodeLink, RemoteHealth, Status,
+    Backend, BackendErrorKind, BreakerState, Cache, Health, NodeLink, RemoteHealth, Status,
 };
 
 use crate::support::{Proxy, Server, eventually, free_port};
@@ -80,7 +80,7 @@ async fn falls_and_rises(
 
     rose(server);
     let health = comes_to(&cache, Status::Degraded).await;
-    assert_eq!(remote(&health).breaker, BreakerHealth::Closed);
+    assert_eq!(remote(&health).breaker, BreakerState::Closed);
     eventually("what is owed is made up for", async || {
         remote(&cache.check(SECOND).await).owed_evictions == 0
     })
@@ -112,7 +112,7 @@ async fn a_check_of_a_silent_redis_is_bounded() {
     assert!(took >= Duration::from_millis(90) && took < SECOND, "{took:?}");
     let error = remote(&health).last_error.clone().unwrap();
     assert_eq!(error.kind, BackendErrorKind::TimedOut, "{}", error.message);
-    assert_eq!(remote(&health).breaker, BreakerHealth::Closed);
+    assert_eq!(remote(&health).breaker, BreakerState::Closed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,8 +181,15 @@ async fn a_monitor_sees_a_full_redis() {
     let cache = connected(&server.url(), "full").await;
     let (send, told) = std::sync::mpsc::channel();
     let monitor = larder::Monitor::every(Duration::from_millis(50))
-        .info_growth_above("evicted_keys", 0.0)
-        .info_ratio_above("used_memory", "maxmemory", 0.8)
+        .when_info("evictions", |server| {
+            server.growth("evicted_keys").filter(|keys| *keys > 0.0).map(|keys| keys.to_string())
+        })
+        .when_info("memory", |server| {
+            server
+                .ratio("used_memory", "maxmemory")
+                .filter(|part| *part > 0.8)
+                .map(|part| part.to_string())
+        })
         .on_alert(move |alert| {
             let _ = send.send((alert.state, alert.threshold));
         });
@@ -195,12 +202,12 @@ async fn a_monitor_sees_a_full_redis() {
     eventually("both alerts", async || {
         alerts.extend(told.try_iter());
         let raised = |name| alerts.contains(&(larder::AlertState::Raised, name));
-        raised("info_growth_above") && raised("info_ratio_above")
+        raised("evictions") && raised("memory")
     })
     .await;
     eventually("the growth ends", async || {
         alerts.extend(told.try_iter());
-        alerts.contains(&(larder::AlertState::Cleared, "info_growth_above"))
+        alerts.contains(&(larder::AlertState::Cleared, "evictions"))
     })
     .await;
 }

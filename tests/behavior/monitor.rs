@@ -171,17 +171,37 @@ async fn an_outage_is_noticed_while_nobody_reads() {
     assert!(cache.health().is_up());
 }
 
+/// Thresholds of a program on what a Redis reports: a part, a growth, two bounds, a text.
+fn of_redis(monitor: Monitor) -> Monitor {
+    monitor
+        .when_info("memory", |server| {
+            let used = server.ratio("used_memory", "maxmemory")?;
+            (used > 0.9).then(|| format!("{used:.3} of maxmemory is used"))
+        })
+        .when_info("evictions", |server| {
+            let evicted = server.growth("evicted_keys").filter(|keys| *keys > 0.0)?;
+            Some(format!("{evicted} keys were evicted"))
+        })
+        .when_info("clients", |server| {
+            let clients = server.number("connected_clients").filter(|clients| *clients > 100.0)?;
+            Some(format!("{clients} clients are connected"))
+        })
+        .when_info("replicas", |server| {
+            let replicas = server.number("connected_slaves").filter(|count| *count < 1.0)?;
+            Some(format!("{replicas} replicas are connected"))
+        })
+        .when_info("link", |server| {
+            let link = server.text("master_link_status").filter(|link| *link != "up")?;
+            Some(format!("the link to the master is {link}"))
+        })
+        .when_info("nothing", |server| server.text("no_such_field").map(str::to_owned))
+}
+
 #[tokio::test]
 async fn what_the_store_tells_of_itself() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
-    let monitor = Monitor::every(MINUTE)
-        .info_ratio_above("used_memory", "maxmemory", 0.9)
-        .info_growth_above("evicted_keys", 0.0)
-        .info_above("connected_clients", 100.0)
-        .info_below("connected_slaves", 1.0)
-        .info_differs("master_link_status", "up")
-        .info_above("no_such_field", 1.0);
+    let monitor = of_redis(Monitor::every(MINUTE));
     let (told, _monitoring) = begin(&cache, monitor);
     let set = |fields: &[(&str, &str)]| {
         fields.iter().for_each(|(field, value)| store.set_info(field, value));
@@ -199,15 +219,15 @@ async fn what_the_store_tells_of_itself() {
     let alerts = told.take();
     let found: Vec<_> = alerts.iter().map(|alert| alert.message.as_str()).collect();
     let wanted = [
-        "used_memory/maxmemory is 0.950 (limit 0.9)",
-        "the growth of evicted_keys is 1 (limit 0)",
-        "connected_clients is 101 (limit 100)",
-        "connected_slaves is 0 (limit 1)",
-        "master_link_status is `down` (expected `up`)",
+        "0.950 of maxmemory is used",
+        "1 keys were evicted",
+        "101 clients are connected",
+        "0 replicas are connected",
+        "the link to the master is down",
     ];
     assert_eq!(found, wanted);
-    assert_eq!(alerts[0].field.as_deref(), Some("used_memory"));
-    assert_eq!(alerts[0].server, None);
+    let shown = "memory raised for larder: 0.950 of maxmemory is used";
+    assert_eq!((alerts[0].to_string().as_str(), &alerts[0].server), (shown, &None));
 
     // A store that is away says nothing: that ends no alert.
     store.set_down(true);
@@ -218,31 +238,45 @@ async fn what_the_store_tells_of_itself() {
     set(&[("maxmemory", "1000"), ("evicted_keys", "3"), ("connected_clients", "1")]);
     set(&[("connected_slaves", "2"), ("master_link_status", "up")]);
     rounds(&clock, 3).await;
-    let names = told.names();
-    assert_eq!(names.len(), 5, "{names:?}");
-    assert!(names.iter().all(|name| name.starts_with("cleared")), "{names:?}");
+    let alerts = told.take();
+    assert_eq!(alerts.len(), 5, "{alerts:?}");
+    assert!(alerts.iter().all(|alert| alert.state == AlertState::Cleared), "{alerts:?}");
+    // A cleared alert repeats what raised it.
+    assert_eq!(alerts[0].message, "0.950 of maxmemory is used");
 }
 
 #[tokio::test]
-async fn of_several_servers_the_worst_is_named() {
+async fn of_several_servers_each_that_crosses_is_named() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
-    let monitor = Monitor::every(MINUTE)
-        .info_ratio_above("used_memory", "maxmemory", 0.9)
-        .info_below("connected_slaves", 1.0);
+    let monitor = of_redis(Monitor::every(MINUTE)).when_info("address", |server| {
+        server.address().filter(|address| *address == "c:1").map(str::to_owned)
+    });
     let (told, _monitoring) = begin(&cache, monitor);
     for (server, used, replicas) in [("a:1", "91", "1"), ("b:1", "99", "1"), ("c:1", "5", "0")] {
         store.set_info(&format!("{server}/used_memory"), used);
         store.set_info(&format!("{server}/maxmemory"), "100");
         store.set_info(&format!("{server}/connected_slaves"), replicas);
+        store.set_info(&format!("{server}/evicted_keys"), used);
         // Another field, though its name ends alike.
         store.set_info(&format!("{server}/min_connected_slaves"), "0");
     }
     rounds(&clock, 1).await;
-    let alerts = told.take();
-    let of = |place: usize| (alerts[place].server.as_deref(), alerts[place].message.as_str());
-    assert_eq!(of(0), (Some("b:1"), "b:1: used_memory/maxmemory is 0.990 (limit 0.9)"));
-    assert_eq!(of(1), (Some("c:1"), "c:1: connected_slaves is 0 (limit 1)"));
+    let found = |alerts: &[Alert]| {
+        let one = |alert: &Alert| (alert.server.clone().unwrap(), alert.message.clone());
+        alerts.iter().map(one).collect::<Vec<_>>()
+    };
+    let pair = |server: &str, message: &str| (server.to_owned(), message.to_owned());
+    let wanted = [
+        pair("a:1", "a:1: 0.910 of maxmemory is used; b:1: 0.990 of maxmemory is used"),
+        pair("c:1", "c:1: 0 replicas are connected"),
+        pair("c:1", "c:1: c:1"),
+    ];
+    assert_eq!(found(&told.take()), wanted);
+    // A counter grows on its own server.
+    store.set_info("b:1/evicted_keys", "102");
+    rounds(&clock, 1).await;
+    assert_eq!(found(&told.take()), [pair("b:1", "b:1: 3 keys were evicted")]);
 }
 
 #[tokio::test]
@@ -302,6 +336,18 @@ async fn a_panic_ends_nothing() {
     assert_eq!(told.names(), ["raised hit_rate_below", "cleared hit_rate_below"]);
 }
 
+/// A threshold that panics is not crossed; the others are judged.
+#[tokio::test]
+async fn a_panic_in_a_threshold_ends_nothing() {
+    let (store, clock) = (Telling::new(), Clock::manual());
+    let cache = store.cache(&clock);
+    store.set_info("connected_clients", "101");
+    let monitor = of_redis(Monitor::every(MINUTE).when_info("panics", |_| panic!("on purpose")));
+    let (told, _monitoring) = begin(&cache, monitor);
+    rounds(&clock, 2).await;
+    assert_eq!(told.names(), ["raised clients"]);
+}
+
 #[tokio::test]
 async fn a_store_that_hangs_holds_no_check_up() {
     let (store, clock) = (Telling::new(), Clock::manual());
@@ -351,13 +397,7 @@ async fn what_can_not_be_is_refused_with_the_method() {
         ("remote_down_for", every().remote_down_for(zero)),
         ("remote_degraded_for", every().remote_degraded_for(zero)),
         ("bus_down_for", every().bus_down_for(zero)),
-        ("info_above", every().info_above("clients", -1.0)),
-        ("info_above", every().info_above(" ", 1.0)),
-        ("info_below", every().info_below("slaves", 0.0)),
-        ("info_ratio_above", every().info_ratio_above("a", "b", f64::INFINITY)),
-        ("info_ratio_above", every().info_ratio_above("a", "", 0.5)),
-        ("info_growth_above", every().info_growth_above("a", f64::NAN)),
-        ("info_differs", every().info_differs("", "up")),
+        ("when_info", every().when_info(" ", |_| None)),
         // The good ones before it do not hide it.
         ("memory_above", every().hit_rate_below(0.5, 9).memory_above(0)),
     ] {
@@ -365,7 +405,7 @@ async fn what_can_not_be_is_refused_with_the_method() {
     }
     assert_eq!(refused(&memory, every().remote_down_for(SECOND)), "remote_down_for");
     assert_eq!(refused(&memory, every().bus_down_for(SECOND)), "bus_down_for");
-    assert_eq!(refused(&memory, every().info_above("a", 1.0)), "info_above");
+    assert_eq!(refused(&memory, every().when_info("a", |_| None)), "when_info");
     assert_eq!(refused(&remote, every().memory_above(1)), "memory_above");
 }
 

@@ -116,12 +116,16 @@ impl Breaker {
         up.into_iter().chain(opened)
     }
 
-    pub(crate) fn state(&self) -> BreakerState {
-        let now = self.clock.now();
+    pub(crate) fn state(&self, now: Timestamp) -> BreakerState {
         match self.opens(now) {
             None => BreakerState::Closed,
             Some(until) if now < until => BreakerState::Open,
             Some(_) => BreakerState::HalfOpen,
         }
+    }
+
+    /// The rest of the cool-down, while it is open.
+    pub(crate) fn remaining(&self, now: Timestamp) -> Option<Duration> {
+        self.opens(now)?.since(now).filter(|rest| !rest.is_zero())
     }
 }

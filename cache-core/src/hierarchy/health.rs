@@ -7,7 +7,7 @@ use super::remote::Remote;
 use super::state::Told;
 use crate::backend::{BackendState, NodeLink};
 use crate::cache::Inner;
-use crate::observe::{BreakerHealth, Moment, RemoteHealth, Status};
+use crate::observe::{Moment, RemoteHealth, Status};
 use crate::{BackendError, BackendErrorKind};
 
 impl Remote {
@@ -60,22 +60,12 @@ impl Remote {
             status,
             since,
             last_error,
-            breaker: self.breaker_health(now),
+            breaker: self.breaker().state(now.at),
+            retry_in: self.breaker().remaining(now.at),
             owed_evictions: self.owed_evictions(),
             bus,
             servers,
             round_trip: None,
-        }
-    }
-
-    fn breaker_health(&self, now: Moment) -> BreakerHealth {
-        match self.breaker().opens(now.at) {
-            None => BreakerHealth::Closed,
-            Some(until) if until <= now.at => BreakerHealth::HalfOpen,
-            Some(until) => {
-                let remaining = until.since(now.at).unwrap_or_default();
-                BreakerHealth::Open { remaining, until: now.wall + remaining }
-            }
         }
     }
 

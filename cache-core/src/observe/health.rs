@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::backend::BackendState;
-use crate::{BackendError, BackendErrorKind};
+use crate::{BackendError, BackendErrorKind, BreakerState};
 pub(crate) use moment::Moment;
-use plain::{micros, millis, unix_millis, without_logins};
+use plain::{micros, millis, some_millis, unix_millis, without_logins};
 
 /// How a tier, or a whole cache, is.
 ///
@@ -84,8 +84,11 @@ pub struct RemoteHealth {
     pub since: Since,
     /// The failure that came last, however long ago.
     pub last_error: Option<LastError>,
-    /// Whether it is asked at all.
-    pub breaker: BreakerHealth,
+    /// Whether operations go through to it.
+    pub breaker: BreakerState,
+    /// The time until the breaker lets an operation through; `None` unless it is open.
+    #[serde(rename = "retry_in_ms", serialize_with = "some_millis")]
+    pub retry_in: Option<Duration>,
     /// Evictions that it missed, and that are made before it is read or written again.
     pub owed_evictions: usize,
     /// How other processes' evictions are heard.
@@ -134,27 +137,6 @@ pub struct LastError {
     /// When it was.
     #[serde(flatten)]
     pub since: Since,
-}
-
-/// The breaker around the remote tier: after some failures in a row ([`breaker_threshold`](crate::Builder::breaker_threshold)) it is left alone
-/// for a while ([`breaker_cool_down`](crate::Builder::breaker_cool_down)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "state")]
-#[non_exhaustive]
-pub enum BreakerHealth {
-    /// Every operation goes through.
-    Closed,
-    /// None does.
-    Open {
-        /// How long yet.
-        #[serde(rename = "for_ms", serialize_with = "millis")]
-        remaining: Duration,
-        /// Until when.
-        #[serde(rename = "until_unix_ms", serialize_with = "unix_millis")]
-        until: SystemTime,
-    },
-    /// The next one does, and decides.
-    HalfOpen,
 }
 
 impl Health {

@@ -32,12 +32,10 @@ pub(crate) use counters::{Counters, Tally};
 pub(crate) use failure::log_failure;
 use functions::Functions;
 pub(crate) use health::Moment;
-pub use health::{
-    BreakerHealth, BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status,
-};
+pub use health::{BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status};
 pub use histogram::Timing;
 pub(crate) use load::Spans;
-pub use monitor::{Alert, AlertState, Monitor, Monitoring};
+pub use monitor::{Alert, AlertState, Monitor, Monitoring, ServerInfo};
 pub use report::FunctionStats;
 pub use signal::{CacheListener, Cause, Signal};
 pub(crate) use signal::{Change, Signals};

@@ -1,4 +1,4 @@
-//! Checks that are made again and again, and whom they alert.
+//! Checks a cache at an interval and calls back when a threshold is crossed.
 
 mod alert;
 mod info;
@@ -6,8 +6,8 @@ mod round;
 mod threshold;
 
 pub use alert::{Alert, AlertState};
+pub use info::ServerInfo;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +18,12 @@ use super::Health;
 use crate::Error;
 use crate::cache::Cache;
 use crate::invalidation::Schedule;
-use info::{Name, Test};
 use round::Rounds;
 use threshold::Threshold;
 
-/// What a cache is watched for, and who is told: see [`Cache::monitor`].
-///
-/// Each method adds a threshold. Those of `info_..` are about what the remote tier's store tells of itself, by
-/// its own names; for Redis the fields of [`INFO`](https://redis.io/docs/latest/commands/info/). A field that the store does not
-/// have is nothing to judge by. Of a cluster's servers the worst counts, and the alert names it.
+/// Thresholds for a cache, and callbacks for alerts: see [`Cache::monitor`]. Most methods add a threshold.
 #[derive(Clone)]
-#[must_use = "it watches nothing until it is given to `Cache::monitor`"]
+#[must_use = "a monitor does nothing until it is given to `Cache::monitor`"]
 pub struct Monitor {
     interval: Duration,
     timeout: Duration,
@@ -39,7 +34,7 @@ pub struct Monitor {
 
 type Callback<T> = Arc<dyn Fn(&T) + Send + Sync>;
 
-/// Checks that [`Cache::monitor`] began. Dropped, they stop.
+/// The guard of checks that [`Cache::monitor`] started. Dropping it stops them.
 #[must_use = "the checks stop when this is dropped; `keep()` lets them go on as long as the cache"]
 #[derive(Debug)]
 pub struct Monitoring {
@@ -47,13 +42,13 @@ pub struct Monitoring {
 }
 
 impl Monitor {
-    /// A check every `interval`, the first when one has passed.
+    /// A check every `interval`; the first one after the first interval.
     pub fn every(interval: Duration) -> Self {
         let (thresholds, on_alert, on_check) = Default::default();
         Self { interval, timeout: Duration::from_secs(1), thresholds, on_alert, on_check }
     }
 
-    /// How long the remote tier may take to answer a check. Default: one second.
+    /// The time limit for the remote tier's answer in a check. Default: one second.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -64,81 +59,68 @@ impl Monitor {
         self
     }
 
-    fn info(self, field: impl Into<Name>, test: Test) -> Self {
-        self.watch(Threshold::Info { field: field.into(), test })
-    }
-
-    /// Less than this part of the reads were hits (as [`Stats::hit_rate`](crate::Stats::hit_rate) counts them); above 0, at
-    /// most 1. It is judged when `min_reads` have come together since it was judged last, over one
-    /// interval or several: a few reads say nothing.
+    /// Crossed if the hit rate ([`Stats::hit_rate`](crate::Stats::hit_rate)) is below `rate`, which is above 0 and at most 1. It is
+    /// judged once there were `min_reads` since the last time, over one interval or several, because a few reads say
+    /// nothing.
     pub fn hit_rate_below(self, rate: f64, min_reads: u64) -> Self {
         self.watch(Threshold::HitRateBelow { rate, min_reads })
     }
 
-    /// The memory tier holds more than this many bytes.
+    /// Crossed if the memory tier holds more than `bytes`.
     pub fn memory_above(self, bytes: u64) -> Self {
         self.watch(Threshold::MemoryAbove { bytes })
     }
 
-    /// The remote tier has been [`Down`](crate::Status::Down) for so long.
+    /// Crossed if the remote tier has been [`Down`](crate::Status::Down) for `span`.
     pub fn remote_down_for(self, span: Duration) -> Self {
         self.watch(Threshold::RemoteDownFor { span })
     }
 
-    /// The remote tier has been [`Degraded`](crate::Status::Degraded) or down for so long: some of its operations fail, one of
-    /// its servers is away, or evictions are owed.
+    /// Crossed if the remote tier has been [`Degraded`](crate::Status::Degraded) or down for `span`: some of its operations
+    /// fail, one of its servers is away, or evictions are pending.
     pub fn remote_degraded_for(self, span: Duration) -> Self {
         self.watch(Threshold::RemoteDegradedFor { span })
     }
 
-    /// Other processes' evictions have not been heard for so long.
+    /// Crossed if evictions of other processes have not arrived for `span`.
     pub fn bus_down_for(self, span: Duration) -> Self {
         self.watch(Threshold::BusDownFor { span })
     }
 
-    /// The field is above `limit`: `info_above("connected_clients", 5_000.0)`.
-    pub fn info_above(self, field: impl Into<Cow<'static, str>>, limit: f64) -> Self {
-        self.info(field, Test::Above(limit))
-    }
-
-    /// The field is below `limit`: `info_below("connected_slaves", 1.0)`.
-    pub fn info_below(self, field: impl Into<Cow<'static, str>>, limit: f64) -> Self {
-        self.info(field, Test::Below(limit))
-    }
-
-    /// The field is more than this part of another: `info_ratio_above("used_memory", "maxmemory", 0.9)`. While the
-    /// other is zero (no `maxmemory`) there is nothing to judge.
-    pub fn info_ratio_above(
+    /// A threshold on what the remote tier's store reports of itself; for Redis these are the fields of
+    /// [`INFO`](https://redis.io/docs/latest/commands/info/). `judge` is called for each server in every check that the store
+    /// answers, and returns a message if the server crosses the threshold. `name` is the alert's `threshold`. A panic in `judge` is
+    /// logged, and counts as not crossed.
+    ///
+    /// ```
+    /// # use cache_core::Monitor;
+    /// # use std::time::Duration;
+    /// let monitor = Monitor::every(Duration::from_secs(15))
+    ///     .when_info("memory nearly full", |server| {
+    ///         let used = server.ratio("used_memory", "maxmemory")?;
+    ///         (used > 0.9).then(|| format!("{:.0} % of maxmemory is used", used * 100.0))
+    ///     })
+    ///     .when_info("no replica", |server| {
+    ///         (server.number("connected_slaves")? < 1.0).then(|| "no replica is connected".to_owned())
+    ///     });
+    /// # drop(monitor);
+    /// ```
+    pub fn when_info(
         self,
-        field: impl Into<Cow<'static, str>>,
-        of: impl Into<Cow<'static, str>>,
-        limit: f64,
+        name: &'static str,
+        judge: impl Fn(&ServerInfo<'_>) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.info(field, Test::RatioAbove(of.into(), limit))
+        self.watch(Threshold::Info { name, judge: Arc::new(judge) })
     }
 
-    /// The field grew by more than `limit` from one check to the next: `info_growth_above("evicted_keys", 0.0)`.
-    pub fn info_growth_above(self, field: impl Into<Cow<'static, str>>, limit: f64) -> Self {
-        self.info(field, Test::GrowthAbove(limit))
-    }
-
-    /// The field is not this text: `info_differs("master_link_status", "up")`.
-    pub fn info_differs(
-        self,
-        field: impl Into<Cow<'static, str>>,
-        from: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        self.info(field, Test::Differs(from.into()))
-    }
-
-    /// Whom alerts are told. It is called on the checks' own task and must not block it. A panic is logged, and
-    /// the checks go on.
+    /// Calls `tell` with each alert, on the task of the checks, which it must not block. A panic is logged, and the checks go
+    /// on.
     pub fn on_alert(mut self, tell: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
         self.on_alert.push(Arc::new(tell));
         self
     }
 
-    /// Who is told what every check found, before its alerts. As [`on_alert`](Self::on_alert).
+    /// Calls `tell` with the result of each check, before its alerts. The rules of [`on_alert`](Self::on_alert) apply.
     pub fn on_check(mut self, tell: impl Fn(&Health) + Send + Sync + 'static) -> Self {
         self.on_check.push(Arc::new(tell));
         self
@@ -160,7 +142,7 @@ impl Monitor {
 }
 
 impl Monitoring {
-    /// How much time lies between two checks.
+    /// The time between two checks.
     pub fn interval(&self) -> Duration {
         self.checks.interval()
     }
@@ -172,17 +154,16 @@ impl Monitoring {
 }
 
 impl Cache {
-    /// [Checks](Cache::check) the cache again and again, until the handle is dropped or the cache is gone or closed, and tells of
-    /// thresholds that are crossed.
+    /// [Checks](Cache::check) the cache at an interval, until the guard is dropped or the cache is dropped or closed, and calls
+    /// back when a threshold is crossed.
     ///
-    /// An alert is told when it is raised, and once more when it is cleared: by the first check that finds the
-    /// threshold crossed, and by the second in a row that finds it is not. In between nothing is told, and a check
-    /// that can't judge (too few reads, a store that does not answer) changes nothing. Alerts are also `tracing` events:
-    /// warnings when they are raised.
+    /// The first check that finds a threshold crossed raises an alert, and the second in a row that finds it not crossed clears
+    /// it. Nothing is repeated in between. A check without an answer (too few reads, a store that does not respond) changes
+    /// nothing. Alerts are also `tracing` events, at the level `WARN` when they are raised.
     ///
-    /// It runs in the background: on the current tokio runtime (and ends with that), or on a thread of its own where there is
-    /// none. Time is the cache's own. A check pings the remote tier, so that an outage, and its end, is noticed while
-    /// nobody reads; its other effects are those of [`check`](Cache::check).
+    /// The checks run in the background: on the current tokio runtime (and end with it), or without a runtime on a separate
+    /// thread. They use the clock of the cache. A check pings the remote tier, so an outage and its end are noticed even without
+    /// reads; its other effects are the same as those of [`check`](Cache::check).
     ///
     /// ```
     /// # use cache_core::{Cache, Error, MemoryBackend, Monitor};
@@ -194,18 +175,20 @@ impl Cache {
     ///     .hit_rate_below(0.5, 1_000)
     ///     .remote_down_for(Duration::from_secs(30))
     ///     .bus_down_for(Duration::from_secs(30))
-    ///     .info_ratio_above("used_memory", "maxmemory", 0.9)
-    ///     .info_growth_above("evicted_keys", 0.0)
+    ///     .when_info("Redis evicts", |server| {
+    ///         let evicted = server.growth("evicted_keys").filter(|keys| *keys > 0.0)?;
+    ///         Some(format!("Redis evicted {evicted} keys for want of memory"))
+    ///     })
     ///     .on_alert(|alert| eprintln!("{alert}"));
     /// let monitoring = cache.monitor(monitor)?;
-    /// drop(monitoring); // stops it; `keep()` would let it go on as long as the cache
+    /// drop(monitoring); // stops the checks; `keep()` lets them go on as long as the cache
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`Error::Config`], which names the method: an interval, a timeout or a span below a millisecond, a limit that can't be, a
-    /// threshold for a tier that the cache does not have, or nothing to watch at all.
+    /// [`Error::Config`], which names the method: an interval, a timeout or a span below a millisecond, an invalid limit, a
+    /// threshold for a tier that the cache does not have, or neither a threshold nor `on_check`.
     pub fn monitor(&self, monitor: Monitor) -> Result<Monitoring, Error> {
         monitor.check(self)?;
         let interval = monitor.interval;
@@ -222,10 +205,11 @@ impl Cache {
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { interval, timeout, thresholds, .. } = self;
+        let names: Vec<&str> = thresholds.iter().map(Threshold::name).collect();
         f.debug_struct("Monitor")
             .field("interval", interval)
             .field("timeout", timeout)
-            .field("thresholds", thresholds)
+            .field("thresholds", &names)
             .finish_non_exhaustive()
     }
 }

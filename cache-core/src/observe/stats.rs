@@ -167,20 +167,21 @@ pub struct Stats {
     pub response_time: Timing,
 }
 
-/// What the breaker in front of the remote tier does.
+/// The state of the breaker in front of the remote tier.
 ///
-/// It opens after three failures in a row (no connection, or no answer in time), and lets one operation through each
-/// second from then on, until one succeeds.
+/// The breaker opens after [`breaker_threshold`](crate::Builder::breaker_threshold) failures in a row: no connection, or no
+/// answer in time. After each [`breaker_cool_down`](crate::Builder::breaker_cool_down) it lets one operation through; the first
+/// success closes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BreakerState {
-    /// Everything goes through. So it is without a remote tier.
+    /// Every operation goes through. A cache without a remote tier has this state.
     #[default]
     Closed,
-    /// The remote tier is left alone for a moment.
+    /// No operation goes through.
     Open,
-    /// The moment is over: the next operation tries.
+    /// The cool-down is over: one operation goes through and decides.
     HalfOpen,
 }
 

@@ -213,7 +213,7 @@ impl Remote {
     }
 
     pub(crate) fn breaker_state(&self) -> BreakerState {
-        self.breaker.state()
+        self.breaker.state(self.clock.now())
     }
 
     /// Whether it failed when it was last asked.

@@ -45,6 +45,13 @@ pub(super) fn millis<S: Serializer>(span: &Duration, serializer: S) -> Result<S:
     serializer.serialize_u64(crate::clock::millis(*span))
 }
 
+pub(super) fn some_millis<S: Serializer>(
+    span: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    span.map(crate::clock::millis).serialize(serializer)
+}
+
 pub(super) fn micros<S: Serializer>(
     span: &Option<Duration>,
     serializer: S,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{BreakerHealth, Health, MemoryHealth, RemoteHealth, Status};
+use super::{Health, MemoryHealth, RemoteHealth, Status};
+use crate::BreakerState;
 use crate::backend::NodeLink;
 
 impl fmt::Display for Status {
@@ -47,12 +48,11 @@ impl fmt::Display for RemoteHealth {
         if let Some(round_trip) = self.round_trip {
             write!(f, ", ping {round_trip:?}")?;
         }
-        match self.breaker {
-            BreakerHealth::Closed => {}
-            BreakerHealth::Open { remaining, .. } => {
-                write!(f, ", breaker open for {remaining:?} more")?;
-            }
-            BreakerHealth::HalfOpen => f.write_str(", breaker half open")?,
+        if self.breaker != BreakerState::Closed {
+            write!(f, ", breaker {}", self.breaker)?;
+        }
+        if let Some(remaining) = self.retry_in {
+            write!(f, " for {remaining:?} more")?;
         }
         if self.owed_evictions > 0 {
             write!(f, ", {} evictions owed", self.owed_evictions)?;

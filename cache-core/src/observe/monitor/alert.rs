@@ -14,13 +14,13 @@ use crate::observe::{Health, Since};
 pub struct Alert {
     /// Whether it is raised or cleared.
     pub state: AlertState,
-    /// The threshold, by the method of [`Monitor`](crate::Monitor) that added it: `hit_rate_below`.
+    /// The threshold: the method of [`Monitor`](crate::Monitor) that added it, such as `hit_rate_below`, or the name given to
+    /// [`when_info`](crate::Monitor::when_info).
     pub threshold: &'static str,
-    /// The field, where it is about one of the store's.
-    pub field: Option<String>,
-    /// The server, where there are several.
+    /// The first server that crosses it, if the remote tier has several. The message names all of them.
     pub server: Option<String>,
-    /// What was found, in words: `the hit rate is 0.31 (limit 0.5)`.
+    /// The finding in words: `the hit rate is 0.31 (limit 0.5)`. A cleared alert of `when_info` repeats the message that
+    /// raised it.
     pub message: String,
     /// When it was raised, and how long it has lasted.
     #[serde(flatten)]

@@ -1,151 +1,83 @@
-//! Thresholds on what a store tells of itself, server by server.
+//! The fields that the servers of the remote tier report, for thresholds that a program defines.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use super::threshold::Finding;
+/// The fields of each server. The address is empty if there is one server only.
+pub(super) type Servers = BTreeMap<String, BTreeMap<String, String>>;
 
-/// A store's fields; of several servers each behind its address and a slash.
-pub(super) type Fields = BTreeMap<String, String>;
+/// A threshold that a program defines: the message if a server crosses it.
+pub(super) type Judge = Arc<dyn Fn(&ServerInfo<'_>) -> Option<String> + Send + Sync>;
 
-pub(super) type Name = Cow<'static, str>;
-
-/// What a field is held against.
-#[derive(Clone, Debug)]
-pub(super) enum Test {
-    Above(f64),
-    Below(f64),
-    /// As a part of another field.
-    RatioAbove(Name, f64),
-    /// Since the check before.
-    GrowthAbove(f64),
-    Differs(Name),
+/// The fields that one server of the remote tier reports, for [`Monitor::when_info`](crate::Monitor::when_info).
+#[derive(Debug)]
+pub struct ServerInfo<'a> {
+    address: &'a str,
+    now: &'a BTreeMap<String, String>,
+    before: Option<&'a BTreeMap<String, String>>,
 }
 
-/// What a server has.
-struct Found<'a> {
-    server: &'a str,
-    value: f64,
-}
-
-impl Test {
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Above(_) => "info_above",
-            Self::Below(_) => "info_below",
-            Self::RatioAbove(..) => "info_ratio_above",
-            Self::GrowthAbove(_) => "info_growth_above",
-            Self::Differs(_) => "info_differs",
-        }
+impl ServerInfo<'_> {
+    /// The address, if the remote tier has several servers.
+    pub fn address(&self) -> Option<&str> {
+        Some(self.address).filter(|address| !address.is_empty())
     }
 
-    /// Why it can't be.
-    pub(super) fn fault(&self) -> Option<String> {
-        match self {
-            Self::Above(limit) | Self::GrowthAbove(limit)
-                if !(limit.is_finite() && *limit >= 0.0) =>
-            {
-                Some(format!("{limit} can't be a limit; zero or more is needed"))
-            }
-            Self::Below(limit) | Self::RatioAbove(_, limit)
-                if !(limit.is_finite() && *limit > 0.0) =>
-            {
-                Some(format!("{limit} can't be a limit; more than zero is needed"))
-            }
-            Self::RatioAbove(of, _) if of.trim().is_empty() => {
-                Some("names no field to compare with, such as `maxmemory`".to_owned())
-            }
-            _ => None,
-        }
+    /// A field; `None` if the server does not report it.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.now.get(field).map(String::as_str)
     }
 
-    /// What the fields say, and those of the check before; nothing if they are not enough.
-    pub(super) fn judge(
-        &self,
-        field: &str,
-        now: &Fields,
-        before: Option<&Fields>,
-    ) -> Option<Finding> {
-        let limit = match self {
-            Self::Above(limit)
-            | Self::Below(limit)
-            | Self::RatioAbove(_, limit)
-            | Self::GrowthAbove(limit) => *limit,
-            Self::Differs(wanted) => return differs(field, wanted, now),
-        };
-        let value = |(server, text)| {
-            let value = self.value(server, number(text)?, field, now, before)?;
-            Some(Found { server, value })
-        };
-        let order = |one: &Found<'_>, other: &Found<'_>| one.value.total_cmp(&other.value);
-        let found = each(now, field).filter_map(value);
-        // Of several servers the worst.
-        let worst = match self {
-            Self::Below(_) => found.min_by(order),
-            _ => found.max_by(order),
-        }?;
-        let crossed = match self {
-            Self::Below(_) => worst.value < limit,
-            _ => worst.value > limit,
-        };
-        let what = match self {
-            Self::RatioAbove(of, _) => format!("{field}/{of}"),
-            Self::GrowthAbove(_) => format!("the growth of {field}"),
-            _ => field.to_owned(),
-        };
-        let message = format!("{what} is {} (limit {limit})", shown(worst.value));
-        Some(Finding::new(crossed, message).at(worst.server))
+    /// A field that is a number, with or without a percent sign.
+    pub fn number(&self, field: &str) -> Option<f64> {
+        number(self.text(field)?)
     }
 
-    /// What is compared with the limit.
-    fn value(
-        &self,
-        server: &str,
-        value: f64,
-        field: &str,
-        now: &Fields,
-        before: Option<&Fields>,
-    ) -> Option<f64> {
-        match self {
-            Self::RatioAbove(of, _) => {
-                let whole = number(of_server(now, server, of)?)?;
-                (whole > 0.0).then(|| value / whole)
-            }
-            Self::GrowthAbove(_) => {
-                let growth = value - number(of_server(before?, server, field)?)?;
-                // Less than before: the server was started again.
-                (growth >= 0.0).then_some(growth)
-            }
-            _ => Some(value),
-        }
+    /// A field as a part of another: `ratio("used_memory", "maxmemory")`. `None` while the other is zero.
+    pub fn ratio(&self, field: &str, of: &str) -> Option<f64> {
+        let whole = self.number(of).filter(|whole| *whole > 0.0)?;
+        Some(self.number(field)? / whole)
     }
-}
 
-fn differs(field: &str, wanted: &str, now: &Fields) -> Option<Finding> {
-    let other = each(now, field).find(|(_, value)| *value != wanted);
-    let (server, value) = other.or_else(|| each(now, field).next())?;
-    let message = format!("{field} is `{value}` (expected `{wanted}`)");
-    Some(Finding::new(other.is_some(), message).at(server))
-}
-
-/// A field's text on each server that has it; the server is empty where there is one only.
-fn each<'a>(fields: &'a Fields, field: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    fields.iter().filter_map(move |(name, value)| {
-        let server = name.strip_suffix(field)?;
-        let server = if server.is_empty() { server } else { server.strip_suffix('/')? };
-        Some((server, value.as_str()))
-    })
-}
-
-fn of_server<'a>(fields: &'a Fields, server: &str, field: &str) -> Option<&'a str> {
-    each(fields, field).find(|(found, _)| *found == server).map(|(_, value)| value)
+    /// How much a counter has grown since the check before. `None` in the first check, and after a restart of the server,
+    /// when the counter is smaller than before.
+    pub fn growth(&self, field: &str) -> Option<f64> {
+        let growth = self.number(field)? - number(self.before?.get(field)?)?;
+        (growth >= 0.0).then_some(growth)
+    }
 }
 
 fn number(text: &str) -> Option<f64> {
     text.trim_end_matches('%').parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// Whole numbers whole, others with three digits.
-fn shown(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value}") } else { format!("{value:.3}") }
+/// Separates the fields of several servers, which have the address and a slash before their names.
+pub(super) fn by_server(fields: BTreeMap<String, String>) -> Servers {
+    let mut servers = Servers::new();
+    for (name, value) in fields {
+        let (address, field) = name.rsplit_once('/').unwrap_or(("", &name));
+        servers.entry(address.to_owned()).or_default().insert(field.to_owned(), value);
+    }
+    servers
+}
+
+/// The servers that cross the threshold, each with its message.
+pub(super) fn crossing<'a>(
+    judge: &Judge,
+    now: &'a Servers,
+    before: Option<&Servers>,
+) -> Vec<(&'a str, String)> {
+    let message = |(address, fields): (&'a String, &'a BTreeMap<String, String>)| {
+        let before = before.and_then(|servers| servers.get(address));
+        let info = ServerInfo { address, now: fields, before };
+        match catch_unwind(AssertUnwindSafe(|| judge(&info))) {
+            Ok(message) => message.map(|message| (address.as_str(), message)),
+            Err(_) => {
+                tracing::error!(target: "larder::monitor", "larder: a monitor's threshold panicked; its checks go on");
+                None
+            }
+        }
+    };
+    now.iter().filter_map(message).collect()
 }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
+use super::info::by_server;
 use super::threshold::{Facts, Finding, Watch};
 use super::{Alert, AlertState, Callback, Monitor};
 use crate::cache::{Cache, Inner};
@@ -55,13 +56,14 @@ impl Rounds {
     async fn facts(&self, cache: &Cache) -> Facts {
         let health = cache.check(self.monitor.timeout).await;
         let answers = health.remote.as_ref().is_some_and(|remote| remote.round_trip.is_some());
-        let asked = self.watches.iter().any(|watch| watch.threshold.field().is_some());
+        let asked = self.watches.iter().any(|watch| watch.threshold.needs_info());
         let info = match &cache.inner.remote {
-            // Who does not answer a ping does not tell of itself either.
+            // A store that did not answer the ping would not answer this either.
             Some(remote) if asked && answers => {
                 let clock = &cache.inner.clock;
                 let until = clock.now().after(self.monitor.timeout);
-                clock.timeout_at(until, remote.backend().info()).await.ok().and_then(Result::ok)
+                let info = clock.timeout_at(until, remote.backend().info()).await;
+                info.ok().and_then(Result::ok).map(by_server)
             }
             _ => None,
         };
@@ -93,7 +95,6 @@ impl Watch {
         Alert {
             state,
             threshold: self.threshold.name(),
-            field: self.threshold.field().map(str::to_owned),
             server: finding.server,
             message: finding.message,
             since: raised.since(facts.now),

@@ -2,31 +2,32 @@
 
 use std::time::Duration;
 
-use super::info::{Fields, Name, Test};
+use super::info::{Judge, Servers, crossing};
 use crate::Error;
 use crate::cache::Cache;
 use crate::observe::{Health, Moment, Since, Stats, Status};
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Threshold {
     HitRateBelow { rate: f64, min_reads: u64 },
     MemoryAbove { bytes: u64 },
     RemoteDownFor { span: Duration },
     RemoteDegradedFor { span: Duration },
     BusDownFor { span: Duration },
-    Info { field: Name, test: Test },
+    Info { name: &'static str, judge: Judge },
 }
 
 /// What one check has to judge by.
 pub(super) struct Facts {
     pub(super) health: Health,
     pub(super) stats: Stats,
-    /// None if the store did not tell, or was not asked.
-    pub(super) info: Option<Fields>,
+    /// `None` if the store did not answer, or was not asked.
+    pub(super) info: Option<Servers>,
     pub(super) now: Moment,
 }
 
 /// What a check says of one threshold.
+#[derive(Clone, Default)]
 pub(super) struct Finding {
     pub(super) crossed: bool,
     pub(super) message: String,
@@ -42,8 +43,10 @@ pub(super) struct Watch {
     pub(super) calm: u32,
     /// Hits and misses when the rate was judged last.
     reads: (u64, u64),
-    /// The store's fields at the check before.
-    before: Option<Fields>,
+    /// The store's fields in the check before.
+    before: Option<Servers>,
+    /// The finding that raised the alert, for a threshold that has no message when it is not crossed.
+    last: Finding,
 }
 
 impl Threshold {
@@ -55,15 +58,20 @@ impl Threshold {
             Self::RemoteDownFor { .. } => "remote_down_for",
             Self::RemoteDegradedFor { .. } => "remote_degraded_for",
             Self::BusDownFor { .. } => "bus_down_for",
-            Self::Info { test, .. } => test.name(),
+            Self::Info { name, .. } => name,
         }
     }
 
-    /// The store's field that it is about.
-    pub(super) fn field(&self) -> Option<&str> {
+    /// Whether it needs the fields that the store reports.
+    pub(super) fn needs_info(&self) -> bool {
+        matches!(self, Self::Info { .. })
+    }
+
+    /// The method of `Monitor` that an error names.
+    fn method(&self) -> &'static str {
         match self {
-            Self::Info { field, .. } => Some(field),
-            _ => None,
+            Self::Info { .. } => "when_info",
+            other => other.name(),
         }
     }
 
@@ -76,7 +84,7 @@ impl Threshold {
             _ if !remote => Some("this cache has no remote tier".to_owned()),
             _ => self.fault(),
         };
-        fault.map_or(Ok(()), |message| Err(Error::config(self.name(), message)))
+        fault.map_or(Ok(()), |message| Err(Error::config(self.method(), message)))
     }
 
     /// Why it can't be, whatever the cache.
@@ -98,10 +106,9 @@ impl Threshold {
             {
                 Some(format!("{span:?} is too short; 1 ms means the first check that finds it"))
             }
-            Self::Info { field, .. } if field.trim().is_empty() => {
-                Some("names no field, such as `used_memory`".to_owned())
+            Self::Info { name, .. } if name.trim().is_empty() => {
+                Some("the name is empty; alerts show it, such as `memory nearly full`".to_owned())
             }
-            Self::Info { test, .. } => test.fault(),
             _ => None,
         }
     }
@@ -110,7 +117,7 @@ impl Threshold {
 impl Watch {
     pub(super) fn new(threshold: Threshold, stats: &Stats) -> Self {
         let reads = (stats.hits(), stats.misses);
-        Self { threshold, raised: None, calm: 0, reads, before: None }
+        Self { threshold, raised: None, calm: 0, reads, before: None, last: Finding::default() }
     }
 
     /// What the facts say; nothing if they are not enough.
@@ -140,13 +147,28 @@ impl Watch {
                 let what = if bus.linked { "the bus is linked" } else { "the bus is not linked" };
                 Some(self.lasts(!bus.linked, &bus.since, *span, what))
             }
-            Threshold::Info { field, test } => {
-                let info = facts.info.as_ref()?;
-                let finding = test.judge(field, info, self.before.as_ref());
-                self.before = Some(info.clone());
-                finding
+            Threshold::Info { judge, .. } => {
+                let now = facts.info.as_ref()?;
+                let found = crossing(judge, now, self.before.as_ref());
+                self.before = Some(now.clone());
+                Some(self.of_servers(&found))
             }
         }
+    }
+
+    /// One finding for all servers. A threshold that no server crosses has no message, so the finding repeats the last one.
+    fn of_servers(&mut self, crossing: &[(&str, String)]) -> Finding {
+        let Some((first, _)) = crossing.first() else {
+            return Finding { crossed: false, ..self.last.clone() };
+        };
+        let server = Some((*first).to_owned()).filter(|address| !address.is_empty());
+        let each = crossing.iter().map(|(address, message)| match *address {
+            "" => message.clone(),
+            address => format!("{address}: {message}"),
+        });
+        let message = each.collect::<Vec<_>>().join("; ");
+        self.last = Finding { crossed: true, message, server };
+        self.last.clone()
     }
 
     /// Something that counts once it has lasted, and then until it is over.
@@ -179,14 +201,5 @@ impl Watch {
 impl Finding {
     pub(super) fn new(crossed: bool, message: String) -> Self {
         Self { crossed, message, server: None }
-    }
-
-    /// Of one server among several.
-    pub(super) fn at(mut self, server: &str) -> Self {
-        if !server.is_empty() {
-            self.message = format!("{server}: {}", self.message);
-            self.server = Some(server.to_owned());
-        }
-        self
     }
 }
