@@ -12,7 +12,7 @@ pub use cache_core::{
     NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern, PatternEviction, Peek, PeekEach,
     Policy, PolicyError, Progress, Put, PutEach, Read, RemoteHealth, RemoteInfo, RemoteValue,
     Removed, Report, Revoked, Rule, Schedule, ServerInfo, SharedError, Signal, Since, Source,
-    Stampede, Stats, Status, Subscription, Tenant, TierStats, TimedOut, Timestamp, Timing, Traced,
+    Stampede, Stats, Status, Subscription, TierStats, TimedOut, Timestamp, Timing, Traced,
     TracedBatch, Transaction, TransactionScope, Typed, Warming, Write, default_cache, disable,
     enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
 };

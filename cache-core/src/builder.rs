@@ -321,7 +321,7 @@ impl Builder {
             let owner: Weak<Inner> = Arc::downgrade(&inner);
             memory.owned_by(owner);
         }
-        Cache { inner }
+        Cache::from(inner)
     }
 
     fn namespace_or_default(&self) -> String {

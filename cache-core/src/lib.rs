@@ -9,7 +9,7 @@
 //! | `call`, `site` | a call as a future that takes directions; where a function stands |
 //! | `cache`, `builder`, `registry` | the handle and its methods; its configuration; default and named caches |
 //! | `adjust` | what can be changed while a cache runs |
-//! | `tenant`, `typed` | views that share nothing; the entries of a model |
+//! | `typed` | the entries of a model |
 //! | `warm` | many calls at once |
 //! | `cell` | what ends with the instance that it belongs to |
 //! | `strategy` | the life of a read: look, single flight, load, commit |
@@ -50,7 +50,6 @@ mod site;
 mod spare;
 mod strategy;
 mod sync;
-mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod typed;
@@ -91,7 +90,6 @@ pub use scope::{
     Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };
-pub use tenant::Tenant;
 pub use typed::{OnUpdate, Typed};
 pub use value::CacheValue;
 pub use warm::{Progress, Report, Warming, warm};

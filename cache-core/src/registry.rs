@@ -90,14 +90,14 @@ pub fn default_cache() -> Cache {
     }
     let slot = default_slot();
     if let Some(inner) = slot.current.load_full() {
-        return Cache { inner };
+        return Cache::from(inner);
     }
     let embedded = Cache::embedded();
     let none: Option<Arc<Inner>> = None;
     // Two threads may come here at once: the first one's stays.
     slot.current.compare_and_swap(&none, Some(Arc::clone(&embedded.inner)));
     match slot.current.load_full() {
-        Some(inner) => Cache { inner },
+        Some(inner) => Cache::from(inner),
         None => embedded,
     }
 }
@@ -128,7 +128,7 @@ impl Cache {
         }
         let slot = named().lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
         slot.and_then(|slot| slot.current.load_full())
-            .map(|inner| Self { inner })
+            .map(Self::from)
             .ok_or_else(|| Error::UnknownCache { name: name.to_owned(), known: known() })
     }
 }

@@ -1,8 +1,8 @@
 //! Tenants share nothing, whatever they are called.
 
 use larder::{
-    Cache, Error, Invalidation, MemoryBackend, Policy, Source, Tenant, cache_evict, cache_put,
-    cached, transaction,
+    Cache, Error, Invalidation, MemoryBackend, Policy, Source, cache_evict, cache_put, cached,
+    transaction,
 };
 
 use crate::support::eventually;
@@ -39,12 +39,12 @@ fn caches() -> [Cache; 3] {
     ]
 }
 
-fn tenants(cache: &Cache) -> Vec<Tenant> {
+fn tenants(cache: &Cache) -> Vec<Cache> {
     nasty().iter().map(|name| cache.tenant(name).unwrap()).collect()
 }
 
 /// Every key of every tenant, with a value that is nobody else's.
-async fn fill(tenants: &[Tenant]) {
+async fn fill(tenants: &[Cache]) {
     for (t, tenant) in tenants.iter().enumerate() {
         for (k, key) in keys().iter().enumerate() {
             tenant.insert(key, (t, k)).await.unwrap();
@@ -52,7 +52,7 @@ async fn fill(tenants: &[Tenant]) {
     }
 }
 
-async fn has(tenant: &Tenant, t: usize) -> Vec<bool> {
+async fn has(tenant: &Cache, t: usize) -> Vec<bool> {
     let mut has = Vec::new();
     for (k, key) in keys().iter().enumerate() {
         let value = tenant.get::<(usize, usize)>(key).await.unwrap();
@@ -62,7 +62,7 @@ async fn has(tenant: &Tenant, t: usize) -> Vec<bool> {
     has
 }
 
-async fn check(tenants: &[Tenant], except: usize, expected: &[bool]) {
+async fn check(tenants: &[Cache], except: usize, expected: &[bool]) {
     for (t, tenant) in tenants.iter().enumerate() {
         let expected = if t == except { expected } else { &[true; 10] };
         assert_eq!(has(tenant, t).await, expected, "{tenant:?}");
@@ -120,7 +120,8 @@ async fn patterns_and_listings_reach_one_only() {
 async fn the_other_methods_are_the_tenants_own() {
     for cache in caches() {
         let (one, two) = (cache.tenant("one").unwrap(), cache.tenant("two").unwrap());
-        assert_eq!((one.name(), one.cache().namespace()), ("one", "larder"));
+        assert_eq!((one.tenant_name(), one.namespace()), (Some("one"), "larder"));
+        assert_eq!(cache.tenant_name(), None);
         assert_eq!(one.get_or_load("k", async || Ok::<_, ()>(1u64)).await, Ok(1));
         assert_eq!(one.get_or_load("k", async || Ok::<_, ()>(9u64)).await, Ok(1));
         assert_eq!(two.get_or_load("k", async || Ok::<_, ()>(2u64)).await, Ok(2));
@@ -297,5 +298,141 @@ async fn many_keys_of_a_tenant() {
         assert_eq!(acme.get::<u64>("c").await.unwrap(), Some(3));
         umbrella.clear().await.unwrap();
         assert_eq!(umbrella.get_many::<u64>(["a", "c"]).await.unwrap(), [None, None]);
+    }
+}
+
+/// What a cache has by key, a tenant has: a model's view, rules, schedules, lists.
+#[tokio::test]
+async fn a_view_of_a_model_is_the_tenants_own() {
+    for cache in caches() {
+        let users = |name| cache.tenant(name).unwrap().typed::<u64, u64>("user").unwrap();
+        let (acme, umbrella) = (users("acme"), users("umbrella"));
+        assert_eq!(acme.get_or_load(&7, async || Ok::<_, ()>(1)).await, Ok(1));
+        umbrella.insert(&7, 2).await.unwrap();
+        umbrella.insert(&8, 3).await.unwrap();
+        assert_eq!(
+            (acme.get(&7).await.unwrap(), umbrella.get(&7).await.unwrap()),
+            (Some(1), Some(2))
+        );
+        assert_eq!(cache.typed::<u64, u64>("user").unwrap().get(&7).await.unwrap(), None);
+        let mut ids = umbrella.ids().await.unwrap();
+        ids.sort_unstable();
+        assert_eq!(ids, [7, 8]);
+        assert!(umbrella.remove(&7).await.unwrap());
+        assert_eq!(umbrella.get_many(&[7, 8]).await.unwrap(), [None, Some(3)]);
+        assert_eq!(acme.get(&7).await.unwrap(), Some(1));
+        // The key of the view is one of the tenant's handle.
+        let key = acme.key(&7);
+        assert_eq!(acme.cache().get::<u64>(&key).await.unwrap(), Some(1));
+        cache.tenant("acme").unwrap().clear().await.unwrap();
+        assert_eq!(acme.get(&7).await.unwrap(), None);
+    }
+}
+
+struct PlanChanged;
+
+#[tokio::test]
+async fn rules_and_lists_of_a_tenant_evict_its_own() {
+    for cache in caches() {
+        let [one, two] = ["one", "two"].map(|name| cache.tenant(name).unwrap());
+        let fill = async || {
+            for cache in [&cache, &one, &two] {
+                cache.insert_many([("k", 1u64), ("other", 2)]).await.unwrap();
+            }
+        };
+        let left = async || {
+            let mut left = Vec::new();
+            for cache in [&cache, &one, &two] {
+                left.push(cache.get_many::<u64>(["k", "other"]).await.unwrap());
+            }
+            left.iter().map(|values| values.iter().flatten().count()).collect::<Vec<_>>()
+        };
+        fill().await;
+        let rule = one.on::<PlanChanged>(|_| Invalidation::new().key("k"));
+        assert_eq!(two.emit(&PlanChanged).await.unwrap(), 1, "an event reaches the whole cache");
+        assert_eq!(left().await, [2, 1, 2]);
+        drop(rule);
+
+        fill().await;
+        let list = Invalidation::new().cache(&one).key("k").cache(&two).pattern("o*");
+        list.run().await.unwrap();
+        assert_eq!(left().await, [2, 1, 1]);
+
+        fill().await;
+        Invalidation::new().cache(&two).all().run().await.unwrap();
+        assert_eq!(left().await, [2, 2, 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_of_a_tenant_evicts_its_own_and_keeps_no_cache_alive() {
+    let clock = larder::Clock::manual();
+    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let [one, two] = ["one", "two"].map(|name| cache.tenant(name).unwrap());
+    one.insert("k", 1u64).await.unwrap();
+    two.insert("k", 2u64).await.unwrap();
+    let second = std::time::Duration::from_secs(1);
+    let list = Invalidation::new().pattern("k*").cache(&one).key("k");
+    let schedule = one.every(second, list).unwrap();
+    tokio::task::yield_now().await;
+    clock.advance(second);
+    eventually("evicted", async || one.get::<u64>("k").await.unwrap().is_none()).await;
+    assert_eq!(two.get::<u64>("k").await.unwrap(), Some(2));
+    drop(schedule);
+}
+
+#[cached(key = "row:{id}", each = "id in ids", cache = cache, skip(cache, value))]
+async fn rows(cache: &Cache, value: u64, ids: &[u64]) -> Vec<(u64, u64)> {
+    ids.iter().map(|id| (*id, value)).collect()
+}
+
+/// A function that is given a tenant's handle keeps the tenant's own entries, as if the call named the tenant.
+#[tokio::test]
+async fn a_function_over_a_tenants_handle() {
+    for cache in caches() {
+        let [a, b] = ["a", "b"].map(|name| cache.tenant(name).unwrap());
+        assert_eq!(
+            (plan(&a, 1, 1).await, plan(&b, 2, 1).await, plan(&cache, 3, 1).await),
+            (1, 2, 3)
+        );
+        assert_eq!(
+            (plan(&a, 9, 1).await, plan(&b, 9, 1).await, plan(&cache, 9, 1).await),
+            (1, 2, 3)
+        );
+        assert_eq!((peek(&cache, "a").await, peek(&cache, "b").await), (Some(1), Some(2)));
+        assert_eq!(plan(&cache, 9, 1).cache(&b).await, 2);
+        assert_eq!(b.get::<u64>("plan:1").await.unwrap(), Some(2));
+        plan(&cache, 0, 1).cache(&a).evict().await.unwrap();
+        assert_eq!((peek(&cache, "a").await, peek(&cache, "b").await), (None, Some(2)));
+        plan(&a, 0, 1).put(4).await.unwrap();
+        assert_eq!(peek(&cache, "a").await, Some(4));
+
+        rows(&a, 1, &[1, 2]).await;
+        rows(&b, 2, &[2, 3]).await;
+        let expected = [(1, 1), (2, 1), (3, 9)];
+        let mut read = rows(&a, 9, &[1, 2, 3]).await;
+        read.sort_unstable();
+        assert_eq!(read, expected);
+        assert_eq!(cache.get::<u64>("row:1").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_of_a_tenant() {
+    for cache in caches() {
+        let region = cache.tenant("eu").unwrap();
+        let [acme, umbrella] = ["acme", "umbrella"].map(|name| region.tenant(name).unwrap());
+        acme.insert("k", 1u64).await.unwrap();
+        umbrella.insert("k", 2u64).await.unwrap();
+        cache.tenant("acme").unwrap().insert("k", 3u64).await.unwrap();
+        assert_eq!(plan(&region, 4, 1).tenant("acme").await, 4);
+        assert_eq!(acme.get::<u64>("plan:1").await.unwrap(), Some(4));
+        assert_eq!(acme.keys("*").await.unwrap(), ["k", "plan:1"]);
+        acme.clear().await.unwrap();
+        assert_eq!(acme.get::<u64>("k").await.unwrap(), None);
+        assert_eq!(umbrella.get::<u64>("k").await.unwrap(), Some(2));
+        region.clear().await.unwrap();
+        assert_eq!(umbrella.get::<u64>("k").await.unwrap(), None);
+        assert_eq!(cache.tenant("acme").unwrap().get::<u64>("k").await.unwrap(), Some(3));
     }
 }

@@ -5,7 +5,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use larder::{Cache, CachedCell, Eviction, Memory, cached, cached_property};
+use std::time::Duration;
+
+use larder::{Cache, CachedCell, Eviction, Memory, Policy, cached, cached_property};
 
 struct Counting;
 
@@ -114,6 +116,41 @@ fn a_hit_allocates_nothing_on_a_handle() {
             assert_eq!(allocations(call), 0, "{eviction:?}");
         }
     }
+}
+
+/// All reads that may load begin with the same look: by hand, of a model's view, of a tenant, and with directions.
+#[test]
+fn a_hit_by_hand_allocates_nothing() {
+    let cache = Cache::builder().build().unwrap();
+    let policy = Policy::new().ttl(Duration::from_secs(3600)).stale(Duration::from_secs(60));
+    let users = cache.typed::<u64, u64>("user").unwrap().policy(policy);
+    let tenant = cache.tenant("acme").unwrap();
+    let accounts = tenant.typed::<u64, u64>("account").unwrap();
+    let load = || async { Ok::<_, String>(7u64) };
+    let all = || {
+        assert_eq!(now(cache.get_or_load("k", load)), Ok(7));
+        assert_eq!(now(cache.get_or_load_with("k", policy, load)), Ok(7));
+        assert_eq!(now(cache.get_or_refresh("k", policy, load)), Ok(7));
+        assert_eq!(now(cache.get::<u64>("k")).unwrap(), Some(7));
+        assert_eq!(now(users.get_or_load(&7, load)), Ok(7));
+        assert_eq!(now(users.get_or_refresh(&7, load)), Ok(7));
+        assert_eq!(now(users.get(&7)).unwrap(), Some(7));
+        assert_eq!(now(tenant.get_or_load("k", load)), Ok(7));
+        assert_eq!(now(tenant.get::<u64>("k")).unwrap(), Some(7));
+        assert_eq!(now(accounts.get_or_load(&7, load)), Ok(7));
+        assert_eq!(now(accounts.get(&7)).unwrap(), Some(7));
+        assert_eq!(now(templated(9).cache(&tenant)), 9);
+        assert_eq!(now(templated(9).cache(&cache).key("other")), 9);
+    };
+    assert_eq!(of_a_hit(all), 0);
+}
+
+#[test]
+fn a_direction_that_needs_room_allocates_it_once() {
+    let tenant = || assert_eq!(now(templated(7).tenant("acme")), 7);
+    assert_eq!(of_a_hit(tenant), 1);
+    let ttl = || assert_eq!(now(templated(7).ttl("1m")), 7);
+    assert_eq!(of_a_hit(ttl), 1);
 }
 
 #[cached(key = "documents:{section}:{id}", tags = ["section:{section}"])]

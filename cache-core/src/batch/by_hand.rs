@@ -9,7 +9,7 @@ use super::load::Wanted;
 use super::serve::in_foreground;
 use super::shape::Found;
 use super::{Asking, all_begun};
-use crate::cache::{Cache, Inner, plain, plan as plan_of};
+use crate::cache::{Cache, Inner};
 use crate::call::{Choice, Rules};
 use crate::codec::{RemoteValue, coder};
 use crate::key::KeyBuf;
@@ -41,7 +41,7 @@ impl Cache {
         &self,
         entries: impl IntoIterator<Item = (K, T)>,
     ) -> Result<(), Error> {
-        let entries = entries.into_iter().map(|(key, value)| (plain::<T>(key), value));
+        let entries = entries.into_iter().map(|(key, value)| (self.plain::<T>(key), value));
         self.inner.put_many(entries.collect()).await
     }
 
@@ -56,7 +56,7 @@ impl Cache {
     ) -> Result<(), Error> {
         let policy = Held::Own(Arc::new(policy));
         let entries = entries.into_iter();
-        let entries = entries.map(|(key, value)| (plan_of::<T>(key, policy.clone()), value));
+        let entries = entries.map(|(key, value)| (self.plan::<T>(key, policy.clone()), value));
         self.inner.put_many(entries.collect()).await
     }
 
@@ -100,7 +100,7 @@ impl Cache {
         Fut: Future<Output = Result<HashMap<String, T>, E>>,
     {
         let keys = keys.into_iter().map(Into::into).collect();
-        self.load_many(keys, |key| plain::<T>(key), load).await
+        self.load_many(keys, |key| self.plain::<T>(key), load).await
     }
 
     /// [`get_or_load_many`](Self::get_or_load_many) with a policy for all of them. The load is not run in the background, as with
@@ -123,7 +123,7 @@ impl Cache {
     {
         let keys = keys.into_iter().map(Into::into).collect();
         let policy = Held::Own(Arc::new(policy));
-        self.load_many(keys, |key| plan_of::<T>(key, policy.clone()), load).await
+        self.load_many(keys, |key| self.plan::<T>(key, policy.clone()), load).await
     }
 
     /// As [`get_or_load_many`](Self::get_or_load_many), of ids with a plan for each.

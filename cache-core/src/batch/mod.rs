@@ -30,11 +30,10 @@ use smallvec::SmallVec;
 
 use crate::call::Target;
 use crate::codec::Coder;
-use crate::key::TenantPrefix;
 use crate::policy::Held;
 use crate::site::Site;
 use crate::strategy::{Mode, Plan};
-use crate::{Error, Source, scope};
+use crate::{Source, scope};
 
 /// A call of a function that is cached for each id (`#[cached(each = "id in ids")]`).
 ///
@@ -64,7 +63,7 @@ pub struct WholeBatch<L> {
     policy: Held,
     mode: Mode,
     items: Items,
-    tenant: Option<Box<Result<TenantPrefix, Error>>>,
+    tenant: crate::call::Named,
     polled: bool,
     site: &'static Site,
     load: L,
@@ -130,7 +129,8 @@ impl<L: LoadEach> WholeBatch<L> {
 
     /// The whole of a hit: everything is in the memory tier.
     fn hit(&mut self) -> Option<Answered<L::Output>> {
-        if self.mode != Mode::Normal || self.tenant.is_some() || !scope::is_quiet() {
+        let of_tenant = self.tenant.is_some() || self.target.prefix().is_some();
+        if self.mode != Mode::Normal || of_tenant || !scope::is_quiet() {
             return None;
         }
         let Self { target, policy, items, site, load, .. } = self;
@@ -153,21 +153,14 @@ struct Like<'a> {
     site: &'static Site,
 }
 
-fn asking(
-    target: &Target,
-    like: Like<'_>,
-    items: &[Item],
-    tenant: &Option<Box<Result<TenantPrefix, Error>>>,
-) -> Asking {
+fn asking(target: &Target, like: Like<'_>, items: &[Item], tenant: &crate::call::Named) -> Asking {
     let mut target = target.clone();
     let plans = items.iter().map(|item| {
         let mut plan = Plan::new(item.key.clone(), like.policy.clone(), like.codec);
         plan.tags = item.tags.clone();
         plan.mode = like.mode;
         plan.site = Some(like.site);
-        if let Some(tenant) = tenant {
-            crate::call::enter(tenant, &mut target, &mut plan);
-        }
+        crate::call::enter(tenant, &mut target, &mut plan);
         plan
     });
     let plans = plans.collect();

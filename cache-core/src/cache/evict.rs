@@ -13,7 +13,7 @@ impl Cache {
     /// The remote tier failed; the eviction stays owed, and is carried out before the tier is read
     /// again by this process.
     pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.inner.invalidate(What::Key(key.into())).await? > 0)
+        Ok(self.inner.invalidate(What::Key(self.own(key))).await? > 0)
     }
 
     /// [`remove`](Self::remove) for many: one request to the remote tier. Says how many there were, as far
@@ -38,7 +38,7 @@ impl Cache {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<u64, Error> {
-        let mut keys: Vec<KeyBuf> = keys.into_iter().map(Into::into).collect();
+        let mut keys: Vec<KeyBuf> = keys.into_iter().map(|key| self.own(key)).collect();
         keys.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         keys.dedup_by(|one, other| one.as_str() == other.as_str());
         self.inner.invalidate_keys(keys).await
@@ -54,7 +54,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub fn evict_pattern<'a>(&self, pattern: impl Into<Pattern>) -> PatternEviction<'a> {
-        PatternEviction::new(&self.inner, pattern.into())
+        PatternEviction::new(&self.inner, self.own_pattern(pattern))
     }
 
     /// Forgets all that carries the tag, in every process: one increment, however many entries.
@@ -77,11 +77,13 @@ impl Cache {
         Evictions::at(self, list).carry_out().await
     }
 
-    /// Forgets everything in this cache's namespace, in every process.
+    /// Forgets everything in this cache's namespace, in every process; of a [tenant](Self::tenant) what is the tenant's: one
+    /// increment, however many entries. Loads that have begun store nothing more.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn clear(&self) -> Result<(), Error> {
-        self.inner.invalidate(What::All).await.map(drop)
+        let all = self.prefix().map_or(What::All, |prefix| prefix.narrow(What::All));
+        self.inner.invalidate(all).await.map(drop)
     }
 }

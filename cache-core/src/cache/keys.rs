@@ -11,7 +11,7 @@ use futures_util::Stream;
 
 use super::{Cache, Inner};
 use crate::backend::BoxFuture;
-use crate::key::KeyId;
+use crate::key::{KeyId, TenantPrefix};
 use crate::{BackendError, Error, Pattern};
 
 /// Keys, as they are found; made by [`Cache::keys`].
@@ -21,6 +21,8 @@ use crate::{BackendError, Error, Pattern};
 pub struct KeyStream {
     inner: Arc<Inner>,
     pattern: Pattern,
+    /// What the handle's keys begin with, which is not listed.
+    prefix: Option<TenantPrefix>,
     /// Of the current page.
     found: std::vec::IntoIter<String>,
     /// Those of the memory tier, which the remote tier may have too.
@@ -72,7 +74,8 @@ impl Cache {
     pub fn keys(&self, pattern: impl Into<Pattern>) -> KeyStream {
         KeyStream {
             inner: Arc::clone(&self.inner),
-            pattern: pattern.into(),
+            pattern: self.own_pattern(pattern),
+            prefix: self.prefix().cloned(),
             found: Vec::new().into_iter(),
             listed: HashSet::new(),
             step: Step::Memory,
@@ -106,7 +109,7 @@ impl KeyStream {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<String, Error>>> {
         loop {
             if let Some(key) = self.found.next() {
-                return Poll::Ready(Some(Ok(key)));
+                return Poll::Ready(Some(Ok(self.without_prefix(key))));
             }
             match &mut self.step {
                 Step::Done => return Poll::Ready(None),
@@ -131,6 +134,11 @@ impl KeyStream {
                 },
             }
         }
+    }
+
+    fn without_prefix(&self, key: String) -> String {
+        let own = self.prefix.as_ref().and_then(|prefix| prefix.strip(&key)).map(str::to_owned);
+        own.unwrap_or(key)
     }
 
     fn ask(&mut self, cursor: Option<u64>) {

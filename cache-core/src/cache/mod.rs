@@ -5,6 +5,7 @@
 //! | `read`, `write`, `many` | values by key |
 //! | `evict`, `life` | what ends them, and when they end |
 //! | `keys` | which there are |
+//! | `tenant` | a handle for one tenant's entries |
 //! | `info`, `close` | what the cache is made of; its end |
 
 mod close;
@@ -13,11 +14,14 @@ mod info;
 mod keys;
 mod life;
 mod read;
+mod tenant;
 mod write;
 
 pub use info::{Info, MemoryInfo, RemoteInfo};
 pub use keys::KeyStream;
 pub use life::Expiry;
+
+use tenant::Tenant;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,16 +32,15 @@ use crate::backend::Subscription;
 use crate::builder::Builder;
 use crate::call::Rules;
 use crate::clock::Clock;
-use crate::codec::{RemoteValue, Wire, coder};
+use crate::codec::{RemoteValue, Wire};
 use crate::hierarchy::Remote;
 use crate::invalidation::{Events, Fences, Generations};
-use crate::key::KeyBuf;
 use crate::memory::MemoryTier;
 use crate::observe::{Counters, Moment, Signals};
-use crate::policy::{Held, PLAIN, Ttl};
-use crate::scope::Switch;
+use crate::policy::{Held, Ttl};
+use crate::scope::{Switch, is_quiet};
 use crate::site::Visitors;
-use crate::strategy::{Chance, Flights, Plan, Work, reading};
+use crate::strategy::{Chance, First, Flights, Plan, Work, reading};
 use crate::value::KnownResult;
 use crate::{Error, Policy};
 
@@ -48,6 +51,14 @@ use crate::{Error, Policy};
 #[derive(Clone)]
 pub struct Cache {
     pub(crate) inner: Arc<Inner>,
+    tenant: Option<Arc<Tenant>>,
+}
+
+impl From<Arc<Inner>> for Cache {
+    /// The handle for everything in the cache.
+    fn from(inner: Arc<Inner>) -> Self {
+        Self { inner, tenant: None }
+    }
 }
 
 /// What the handles share.
@@ -88,18 +99,11 @@ impl fmt::Debug for Inner {
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        match self.tenant_name() {
+            Some(tenant) => f.debug_tuple("Tenant").field(&tenant).field(&self.inner).finish(),
+            None => self.inner.fmt(f),
+        }
     }
-}
-
-/// The plan of a value that a user names by key.
-pub(crate) fn plan<T: RemoteValue>(key: impl Into<KeyBuf>, policy: Held) -> Plan {
-    Plan::new(key.into(), policy, Some(coder::<T>()))
-}
-
-/// The same under the policy of those who give none.
-pub(crate) fn plain<T: RemoteValue>(key: impl Into<KeyBuf>) -> Plan {
-    plan::<T>(key, Held::Static(&PLAIN))
 }
 
 impl Cache {
@@ -151,7 +155,45 @@ impl Cache {
 }
 
 impl Cache {
-    pub(crate) async fn run<T, E>(&self, plan: Plan, work: impl Work<Result<T, E>>) -> Result<T, E>
+    /// A read that may load.
+    pub(crate) async fn run<T, E>(
+        &self,
+        mut plan: Plan,
+        work: impl Work<Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+    {
+        match self.inner.first_hit(&mut plan) {
+            Some(hit) => Ok(hit.value),
+            None => self.run_slowly(plan, work).await,
+        }
+    }
+
+    /// The same under a policy of the call's own, which a hit does not put on the heap.
+    pub(crate) async fn run_under<T, E>(
+        &self,
+        mut plan: Plan,
+        policy: Policy,
+        work: impl Work<Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        T: RemoteValue,
+        E: 'static,
+    {
+        if is_quiet() {
+            match self.inner.first_look(&plan, &policy) {
+                First::Hit(hit) => return Ok(hit.value),
+                First::Early => plan.drawn = true,
+                First::Nothing => {}
+            }
+        }
+        plan.policy = Held::Own(Arc::new(policy));
+        self.run_slowly(plan, work).await
+    }
+
+    async fn run_slowly<T, E>(&self, plan: Plan, work: impl Work<Result<T, E>>) -> Result<T, E>
     where
         T: RemoteValue,
         E: 'static,

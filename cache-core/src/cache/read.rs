@@ -1,12 +1,10 @@
 //! Values by key: reading, with a load and without.
 
 use std::future::Future;
-use std::sync::Arc;
 
-use super::{Cache, plain, plan};
+use super::Cache;
 use crate::codec::RemoteValue;
 use crate::key::KeyBuf;
-use crate::policy::Held;
 use crate::strategy::{Once, Owned, Trace};
 use crate::{Error, Policy};
 
@@ -16,7 +14,7 @@ impl Cache {
     /// # Errors
     /// The memory tier has nothing and the remote tier failed.
     pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
-        self.inner.peek(&plain::<T>(key), Trace::Read).await
+        self.inner.peek(&self.plain::<T>(key), Trace::Read).await
     }
 
     /// The value under `key`, loaded if there is none: one load however many ask.
@@ -41,7 +39,7 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.run(plain::<T>(key), Once(load)).await
+        self.run(self.plain::<T>(key), Once(load)).await
     }
 
     /// [`get_or_load`](Self::get_or_load) with a policy.
@@ -64,7 +62,7 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.run(plan::<T>(key, Held::Own(Arc::new(policy))), Once(load)).await
+        self.run_under(self.plain::<T>(key), policy, Once(load)).await
     }
 
     /// [`get_or_load_with`](Self::get_or_load_with) for a load that owns its inputs: it may run, or go on, in
@@ -84,7 +82,7 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        self.run(plan::<T>(key, Held::Own(Arc::new(policy))), Owned(load)).await
+        self.run_under(self.plain::<T>(key), policy, Owned(load)).await
     }
 
     /// Whether there is a fresh value of type `T` under `key`: whether [`get`](Self::get) would give one. It is no read: it is not counted, begins
@@ -93,7 +91,7 @@ impl Cache {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.inner.peek::<T>(&plain::<T>(key), Trace::Nothing).await?.is_some())
+        Ok(self.inner.peek::<T>(&self.plain::<T>(key), Trace::Nothing).await?.is_some())
     }
 
     /// The values under `keys`, in their order: one request for the values that memory
@@ -117,6 +115,6 @@ impl Cache {
         &self,
         keys: impl IntoIterator<Item = impl Into<KeyBuf>>,
     ) -> Result<Vec<Option<T>>, Error> {
-        self.inner.peek_many(keys.into_iter().map(plain::<T>).collect()).await
+        self.inner.peek_many(keys.into_iter().map(|key| self.plain::<T>(key)).collect()).await
     }
 }

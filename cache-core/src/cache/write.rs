@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cache, plain, plan};
+use super::Cache;
 use crate::codec::RemoteValue;
 use crate::key::KeyBuf;
 use crate::policy::Held;
@@ -22,7 +22,7 @@ impl Cache {
         key: impl Into<KeyBuf>,
         value: T,
     ) -> Result<(), Error> {
-        self.inner.put(&plain::<T>(key), value).await
+        self.inner.put(&self.plain::<T>(key), value).await
     }
 
     /// [`insert`](Self::insert) with a policy: time to live, stale window, tags.
@@ -35,6 +35,6 @@ impl Cache {
         value: T,
         policy: Policy,
     ) -> Result<(), Error> {
-        self.inner.put(&plan::<T>(key, Held::Own(Arc::new(policy))), value).await
+        self.inner.put(&self.plan::<T>(key, Held::Own(Arc::new(policy))), value).await
     }
 }

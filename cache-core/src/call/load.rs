@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use super::{Cached, Front, Judge, Rules, Source};
 use crate::cache::Inner;
-use crate::scope;
-use crate::strategy::{Body, Doing, Look, Mode, Reading, Work};
+use crate::strategy::{Body, Doing, Reading, Work};
 use crate::value::{CacheValue, Shape};
 
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
@@ -138,37 +137,8 @@ where
     S::Value: CacheValue,
 {
     let Front { plan, target, .. } = front;
-    if plan.mode != Mode::Normal {
-        return None;
-    }
-    let id = plan.key.id();
-    let look = |inner: &Inner| {
-        if scope::shadowed(inner, plan) {
-            return None;
-        }
-        match inner.look::<S::Value>(id, plan.declared(), &plan.policy, false) {
-            Look::Hit(hit) if hit.source == Source::Memory => {
-                inner.counters.of(plan.site).memory_hits();
-                Some(First::Hit(hit.map(S::join)))
-            }
-            Look::Renew(hit) if hit.source == Source::Memory => Some(First::Early),
-            _ => None,
-        }
-    };
-    match target.with(look)? {
-        First::Hit(hit) => Some(hit),
-        First::Early => {
-            plan.drawn = true;
-            None
-        }
-    }
-}
-
-/// What the first look at the memory tier brings, if anything.
-enum First<O> {
-    Hit(Cached<O>),
-    /// A fresh value that is to be refreshed early: chance has decided.
-    Early,
+    let hit = target.with(|inner: &Inner| inner.first_hit::<S::Value>(plan))?;
+    Some(hit.map(S::join))
 }
 
 /// All that is no hit.

@@ -27,11 +27,10 @@ pub(crate) use tags::Declared;
 pub use tags::Tags;
 pub(crate) use target::{Choice, Target};
 pub use target::{IntoCache, IntoTtl};
-pub(crate) use tenant::enter;
+pub(crate) use tenant::{Named, enter};
 
-use crate::Error;
 use crate::invalidation::Evict;
-use crate::key::{KeyBuf, TenantPrefix};
+use crate::key::KeyBuf;
 use crate::policy::Held;
 use crate::registry;
 use crate::strategy::{Mode, Plan};
@@ -72,7 +71,7 @@ pub struct Front {
     target: Target,
     /// Applied when the call is carried out, so that directions may come in any order: a key that is
     /// given after the tenant must not leave it.
-    tenant: Option<Box<Result<TenantPrefix, Error>>>,
+    tenant: Named,
 }
 
 impl<L> fmt::Debug for Call<L> {
@@ -93,9 +92,7 @@ impl Front {
     /// Where and what, with all directions applied.
     fn directed(&self) -> (Target, Plan) {
         let (mut target, mut plan) = (self.target.clone(), self.plan.clone());
-        if let Some(tenant) = &self.tenant {
-            tenant::enter(tenant, &mut target, &mut plan);
-        }
+        tenant::enter(&self.tenant, &mut target, &mut plan);
         (target, plan)
     }
 }
@@ -105,9 +102,7 @@ impl<L: Load> Whole<L> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
         let Self { front, load, polled } = self;
         if !std::mem::replace(polled, true) {
-            if let Some(tenant) = front.tenant.take() {
-                tenant::enter(&tenant, &mut front.target, &mut front.plan);
-            }
+            tenant::enter(&front.tenant.take(), &mut front.target, &mut front.plan);
             if let Some(hit) = load.first(front) {
                 return Poll::Ready(hit);
             }

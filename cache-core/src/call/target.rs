@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Cache, Inner};
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, TenantPrefix};
 use crate::site::Site;
 use crate::{Error, parse_duration, registry};
 
@@ -40,6 +40,15 @@ impl Target {
     #[inline]
     pub(crate) fn of(site: &'static Site) -> Self {
         Self { site: Some(site), ..Choice::Site(site).into() }
+    }
+
+    /// What the keys of the handle that it is given begin with.
+    #[inline]
+    pub(crate) fn prefix(&self) -> Option<&TenantPrefix> {
+        match &self.cache {
+            Choice::Handle(cache) => cache.prefix(),
+            _ => None,
+        }
     }
 
     /// Uses another cache, if one may be used.

@@ -9,7 +9,7 @@ use crate::strategy::Plan;
 
 impl<L: Load> Call<L> {
     /// This call for one tenant: its entry is that tenant's own, as in
-    /// [`Cache::tenant`](crate::Cache::tenant), and [`Tenant::clear`](crate::Tenant::clear) ends it.
+    /// [`Cache::tenant`](crate::Cache::tenant), and that handle's [`clear`](crate::Cache::clear) ends it.
     /// Default: none, the entry is everybody's.
     ///
     /// It holds for all that the call does (`peek`, `put`, `evict` and so on), in whatever order
@@ -28,11 +28,24 @@ impl<L: Load> Call<L> {
     }
 }
 
+/// What a call says of its tenant.
+pub(crate) type Named = Option<Box<Result<TenantPrefix, Error>>>;
+
+/// Makes what a plan is for the tenants': for the one that the call names, of the one that its cache's handle is for.
+#[inline]
+pub(crate) fn enter(tenant: &Named, target: &mut Target, plan: &mut Plan) {
+    if tenant.is_some() || target.prefix().is_some() {
+        enter_now(tenant, target, plan);
+    }
+}
+
 #[cold]
-pub(crate) fn enter(tenant: &Result<TenantPrefix, Error>, target: &mut Target, plan: &mut Plan) {
-    match tenant {
-        Ok(prefix) => prefix.apply(plan),
+fn enter_now(tenant: &Named, target: &mut Target, plan: &mut Plan) {
+    match (target.prefix(), tenant.as_deref()) {
         // Better no cache than one that all who have no name share.
-        Err(error) => target.refuse(Arc::new(error.clone())),
+        (_, Some(Err(error))) => target.refuse(Arc::new(error.clone())),
+        (Some(outer), Some(Ok(own))) => outer.of_inner(own).apply(plan),
+        (Some(prefix), None) | (None, Some(Ok(prefix))) => prefix.apply(plan),
+        (None, None) => {}
     }
 }

@@ -116,7 +116,12 @@ impl Cache {
         &self,
         rule: impl Fn(&E) -> Invalidation + Send + Sync + 'static,
     ) -> Rule {
-        let run = move |event: &dyn Any| event.downcast_ref::<E>().map(&rule).unwrap_or_default();
+        // The rule must not keep its cache alive: only the tenant's prefix is kept.
+        let tenant = self.prefix().cloned();
+        let run = move |event: &dyn Any| {
+            let list = event.downcast_ref::<E>().map(&rule).unwrap_or_default();
+            list.of_tenant(tenant.as_ref())
+        };
         let event = TypeId::of::<E>();
         let id = self.inner.events.add(event, Arc::new(run));
         Rule { cache: Arc::downgrade(&self.inner), event, name: type_name::<E>(), id }
@@ -145,7 +150,7 @@ impl Cache {
         }
         drop(rules);
         // Everything is listed before anything is waited for: dropped half-way, nothing is lost.
-        let evicted = Evictions::at(self, all).carry_out().await;
+        let evicted = Evictions::at(&self.whole(), all).carry_out().await;
         result.and_then(|count| evicted.map(|()| count))
     }
 }

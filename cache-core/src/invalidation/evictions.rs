@@ -54,7 +54,7 @@ impl Evictions {
 
     /// A list whose targets are in `home` where they name no cache.
     pub(crate) fn at(home: &Cache, list: Invalidation) -> Self {
-        Self { list, home: Some(home.clone()), held: false }
+        Self { list: list.of(home), home: Some(home.clone()), held: false }
     }
 
     /// A list that is carried out only if the body's output is an `Ok`.

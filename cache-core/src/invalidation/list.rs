@@ -6,7 +6,7 @@ use crate::Error;
 use crate::cache::Cache;
 use crate::call::{Call, IntoCache, Load, Target};
 use crate::invalidation::{Evict, Evictions, bounded, subject};
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, TenantPrefix};
 use crate::pattern::Pattern;
 use crate::registry;
 
@@ -32,6 +32,14 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// What the keys of the handle that it names begin with.
+    fn prefix(&self) -> Option<&TenantPrefix> {
+        match self {
+            Self::At(target) => target.prefix(),
+            Self::Home => None,
+        }
+    }
+
     pub(crate) fn resolve(&self, home: Option<&Cache>) -> Result<Cache, Error> {
         match (self, home) {
             (Self::At(target), _) => target.resolve_to_evict(),
@@ -90,7 +98,28 @@ impl Invalidation {
     }
 
     fn with(mut self, what: What) -> Self {
+        let what = match self.place.prefix() {
+            Some(prefix) => prefix.narrow(what),
+            None => what,
+        };
         self.steps.push((self.place.clone(), what));
+        self
+    }
+
+    /// The list of `home`: what names no cache is in that one, and of the tenant that the handle is for.
+    pub(crate) fn of(self, home: &Cache) -> Self {
+        self.of_tenant(home.prefix())
+    }
+
+    /// What names no cache is the tenant's.
+    pub(crate) fn of_tenant(mut self, tenant: Option<&TenantPrefix>) -> Self {
+        if let Some(prefix) = tenant {
+            for (place, what) in &mut self.steps {
+                if matches!(place, Place::Home) {
+                    *what = prefix.narrow(what.clone());
+                }
+            }
+        }
         self
     }
 
@@ -174,13 +203,14 @@ impl Invalidation {
 
     /// The list for `home` to keep: targets that name this very cache by handle become its own,
     /// because a rule or schedule must not keep its cache alive.
-    pub(crate) fn kept_by(mut self, home: &Cache) -> Self {
-        for (place, _) in &mut self.steps {
+    pub(crate) fn kept_by(self, home: &Cache) -> Self {
+        let mut kept = self.of(home);
+        for (place, _) in &mut kept.steps {
             if matches!(place, Place::At(target) if target.is_handle_of(home)) {
                 *place = Place::Home;
             }
         }
-        self
+        kept
     }
 }
 

@@ -110,7 +110,7 @@ async fn evict(cache: Weak<Inner>, list: Invalidation) -> bool {
     let Some(inner) = cache.upgrade().filter(|inner| !inner.switch.is_closed()) else {
         return false;
     };
-    Evictions::at(&Cache { inner }, list).run().await;
+    Evictions::at(&Cache::from(inner), list).run().await;
     true
 }
 

@@ -14,9 +14,17 @@ const READABLE: usize = 64;
 const HEAD: usize = 32;
 
 /// `@name/`, the name escaped: it has no `/` then, so no prefix is the beginning of another, and no two
-/// tenants have a key in common whatever stands behind it. It is the tenant's tag too.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TenantPrefix(String);
+/// tenants have a key in common whatever stands behind it. It is the tenant's tag too. A tenant's own tenant has both
+/// prefixes, the outer one first.
+#[derive(Clone, Debug)]
+pub(crate) struct TenantPrefix(KeyBuf);
+
+/// The parts as one text. (As a key is kept: a short one is not on the heap.)
+fn text(parts: &[&str]) -> KeyBuf {
+    let mut text = KeyBuf::new();
+    parts.iter().for_each(|part| text.literal(part));
+    text
+}
 
 impl TenantPrefix {
     /// # Errors
@@ -31,7 +39,7 @@ impl TenantPrefix {
         escaped.escaped(name);
         let escaped = escaped.as_str();
         if escaped.len() <= READABLE {
-            return Ok(Self(format!("@{escaped}/")));
+            return Ok(Self(text(&["@", escaped, "/"])));
         }
         let mut head = HEAD;
         while !escaped.is_char_boundary(head) {
@@ -43,14 +51,18 @@ impl TenantPrefix {
             // Writing to a string can't fail.
             let _ = write!(prefix, "{byte:02x}");
         }
-        prefix.push('/');
-        Ok(Self(prefix))
+        Ok(Self(text(&[&prefix, "/"])))
+    }
+
+    /// That tenant of this tenant.
+    pub(crate) fn of_inner(&self, inner: &Self) -> Self {
+        Self(text(&[self.tag(), inner.tag()]))
     }
 
     /// The tenant's own key of that name, whose entries carry the tenant's tag.
     pub(crate) fn key(&self, mut key: KeyBuf) -> KeyBuf {
         let tags = key.take_tags();
-        let own = self.own(key).with_tags(self.tag());
+        let own = self.tags().fold(self.own(key), KeyBuf::with_tags);
         match tags {
             Some(tags) => own.with_tags(&tags),
             None => own,
@@ -62,7 +74,7 @@ impl TenantPrefix {
     pub(crate) fn own(&self, mut key: KeyBuf) -> KeyBuf {
         key.seal();
         let mut own = KeyBuf::new();
-        own.literal(&self.0);
+        own.literal(self.tag());
         own.literal(key.as_str());
         own.keep_here(key.is_here());
         own.seal();
@@ -71,16 +83,22 @@ impl TenantPrefix {
 
     /// The tenant's own keys that match.
     pub(crate) fn pattern(&self, pattern: &Pattern) -> Pattern {
-        pattern.under(&self.0)
+        pattern.under(self.tag())
     }
 
-    /// What all the tenant's entries carry.
+    /// What all the tenant's entries carry, and no others.
     pub(crate) fn tag(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// The tags of the tenant and of those that it is a tenant of: evicting one of these ends its entries.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
+        let all = self.tag();
+        all.match_indices('/').map(|(end, _)| &all[..=end])
     }
 
     /// A key of the tenant as the tenant knows it.
     pub(crate) fn strip<'a>(&self, key: &'a str) -> Option<&'a str> {
-        key.strip_prefix(&self.0)
+        key.strip_prefix(self.tag())
     }
 }

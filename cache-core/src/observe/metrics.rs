@@ -244,7 +244,7 @@ impl Cache {
         let cache = Arc::downgrade(&self.inner);
         Schedule::begin(&self.inner.clock, interval, move || {
             let inner = cache.upgrade();
-            std::future::ready(inner.map(|inner| Self { inner }.publish_metrics()).is_some())
+            std::future::ready(inner.map(|inner| Self::from(inner).publish_metrics()).is_some())
         })
     }
 }

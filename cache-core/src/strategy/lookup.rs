@@ -2,7 +2,7 @@
 
 use super::early::is_early;
 use super::find::TOLERANCE;
-use super::{Plan, Seat};
+use super::{Mode, Plan, Seat};
 use crate::backend::MARK;
 use crate::cache::Inner;
 use crate::call::Declared;
@@ -53,7 +53,45 @@ pub(crate) fn source(freshness: Freshness) -> Source {
     }
 }
 
+/// What the first look of a read brings.
+pub(crate) enum First<V> {
+    Hit(Cached<V>),
+    /// A fresh value that is to be refreshed early: chance has decided.
+    Early,
+    Nothing,
+}
+
 impl Inner {
+    /// The whole of a hit. All reads that may load begin here, whether a function, a view or a handle makes them.
+    #[inline]
+    pub(crate) fn first_hit<V: CacheValue>(&self, plan: &mut Plan) -> Option<Cached<V>> {
+        if plan.mode != Mode::Normal || scope::shadowed(self, plan) {
+            return None;
+        }
+        match self.first_look(plan, &plan.policy) {
+            First::Hit(hit) => Some(hit),
+            First::Early => {
+                plan.drawn = true;
+                None
+            }
+            First::Nothing => None,
+        }
+    }
+
+    /// One look at the memory tier, for a read of `plan` under `policy` that nothing hides the cache from.
+    #[inline]
+    pub(crate) fn first_look<V: CacheValue>(&self, plan: &Plan, policy: &Policy) -> First<V> {
+        let tags = Declared::new(policy.tags, &plan.tags);
+        match self.look::<V>(plan.key.id(), tags, policy, false) {
+            Look::Hit(hit) if hit.source == Source::Memory => {
+                self.counters.of(plan.site).memory_hits();
+                First::Hit(hit)
+            }
+            Look::Renew(hit) if hit.source == Source::Memory => First::Early,
+            _ => First::Nothing,
+        }
+    }
+
     /// One look at the memory tier: no lock that a writer holds for long, no allocation beyond
     /// what the value's `Clone` does. `tags`: those that the reader declares. `drawn`: it was this reader's lot to
     /// refresh the entry early.

@@ -28,7 +28,7 @@ pub(crate) use call::{Detached, Reading, detached, reading};
 pub(crate) use early::Chance;
 pub(crate) use failsafe::Failure;
 pub(crate) use flight::Flights;
-pub(crate) use lookup::{Look, promote};
+pub(crate) use lookup::{First, Look, promote};
 pub(crate) use nesting::Nesting;
 pub(crate) use peek::Trace;
 pub(crate) use plan::{Mode, Plan};

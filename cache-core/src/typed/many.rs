@@ -64,7 +64,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
     where
         K: FromStr,
     {
-        let (mut keys, prefix) = (self.cache.keys(self.pattern()), self.prefix());
+        let (mut keys, prefix) = (self.cache.keys(self.pattern()), self.names.prefix.clone());
         let mut ids = Vec::new();
         while let Some(key) = keys.next().await.transpose()? {
             let text = key.strip_prefix(&prefix).and_then(|text| text.strip_suffix(','));
@@ -101,7 +101,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
         K: 'static,
     {
         // The cache is not to be kept by its own rule: what is needed of the view is its prefix.
-        let prefix = self.prefix();
+        let prefix = self.names.prefix.clone();
         self.cache.on::<E>(move |event| match id(event) {
             Some(id) => {
                 let mut key = KeyBuf::new();

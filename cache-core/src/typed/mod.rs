@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::codec::{RemoteValue, coder};
+use crate::codec::RemoteValue;
 use crate::invalidation::{What, subject_tag};
 use crate::key::{Key, KeyBuf};
 use crate::policy::Held;
@@ -55,13 +55,36 @@ use crate::{Cache, Error, Expiry, Pattern, Policy};
 /// cancel-safety. An id that serde can't write has no entry: nothing is found under it. An id of several parts is a tuple; that of a function with several arguments is none.
 pub struct Typed<K: ?Sized, V> {
     cache: Cache,
+    names: Arc<Names>,
+    policy: Arc<Policy>,
+    on_update: OnUpdate,
+    of: PhantomData<fn(&K) -> V>,
+}
+
+/// What all keys and all entries of a view have in common, written once.
+#[derive(Clone)]
+struct Names {
     model: String,
     operation: String,
     /// The type whose methods' entries they are, as it stands in keys.
     place: String,
-    policy: Arc<Policy>,
-    on_update: OnUpdate,
-    of: PhantomData<fn(&K) -> V>,
+    /// What keys begin with.
+    prefix: String,
+    /// What entries carry, one below the other.
+    tags: String,
+}
+
+impl Names {
+    fn new(model: &str, operation: &str, place: &str) -> Arc<Self> {
+        let (all, own) = (subject_tag(model, None), subject_tag(model, Some(operation)));
+        Arc::new(Self {
+            model: model.to_owned(),
+            operation: operation.to_owned(),
+            place: place.to_owned(),
+            prefix: format!("{model}:{operation}:{place}"),
+            tags: format!("{all}\n{own}"),
+        })
+    }
 }
 
 /// What [`Typed::updated`] does with what is cached.
@@ -86,9 +109,7 @@ impl Cache {
     ) -> Result<Typed<K, V>, Error> {
         Typed {
             cache: self.clone(),
-            model: model.to_owned(),
-            operation: "get".to_owned(),
-            place: String::new(),
+            names: Names::new(model, "get", ""),
             policy: Arc::default(),
             on_update: OnUpdate::default(),
             of: PhantomData,
@@ -99,7 +120,8 @@ impl Cache {
 
 impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     fn checked(self) -> Result<Self, Error> {
-        Key::builder().model(&self.model).operation(&self.operation).build()?;
+        let Names { model, operation, .. } = &*self.names;
+        Key::builder().model(model).operation(operation).build()?;
         Ok(self)
     }
 
@@ -108,7 +130,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// [`Error::Config`]: the name is empty, or has other characters than letters, digits and `-._~@+`.
     pub fn operation(mut self, operation: &str) -> Result<Self, Error> {
-        self.operation = operation.to_owned();
+        self.names = Names::new(&self.names.model, operation, &self.names.place);
         self.checked()
     }
 
@@ -117,7 +139,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     pub fn of<T: ?Sized>(mut self) -> Self {
         let mut place = KeyBuf::new();
         place.generic::<T>();
-        self.place = place.as_str().to_owned();
+        self.names = Names::new(&self.names.model, &self.names.operation, place.as_str());
         self
     }
 
@@ -137,7 +159,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
 
     /// The model's name.
     pub fn model(&self) -> &str {
-        &self.model
+        &self.names.model
     }
 
     /// The cache it is a view of.
@@ -147,26 +169,17 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
 
     /// The key of an id's entry.
     pub fn key(&self, id: &K) -> Key {
-        Key::of(self.buf(id).with_tags(&self.tags()))
+        Key::of(self.buf(id).with_tags(&self.names.tags))
     }
 
     /// The keys of all entries of the view: for [`Cache::keys`] and [`Cache::evict_pattern`].
     pub fn pattern(&self) -> Pattern {
-        Pattern::prefix(&self.prefix())
-    }
-
-    fn prefix(&self) -> String {
-        format!("{}:{}:{}", self.model, self.operation, self.place)
-    }
-
-    fn tags(&self) -> String {
-        let operation = subject_tag(&self.model, Some(&self.operation));
-        format!("{}\n{operation}", subject_tag(&self.model, None))
+        Pattern::prefix(&self.names.prefix)
     }
 
     fn buf(&self, id: &K) -> KeyBuf {
         let mut key = KeyBuf::new();
-        key.literal(&self.prefix());
+        key.literal(&self.names.prefix);
         key.arg(id);
         key.seal();
         key
@@ -174,8 +187,8 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
 
     fn plan(&self, id: &K) -> Plan {
         let policy = Held::Own(Arc::clone(&self.policy));
-        let mut plan = Plan::new(self.buf(id), policy, Some(coder::<V>()));
-        plan.tags.add(&self.tags());
+        let mut plan = self.cache.plan::<V>(self.buf(id), policy);
+        plan.tags.add(&self.names.tags);
         plan
     }
 
@@ -243,7 +256,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn remove(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.inner.invalidate(What::Key(self.buf(id))).await? > 0)
+        Ok(self.cache.inner.invalidate(What::Key(self.cache.own(self.buf(id)))).await? > 0)
     }
 
     /// As [`Cache::expire`].
@@ -251,7 +264,8 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn expire(&self, id: &K, ttl: Duration) -> Result<bool, Error> {
-        Ok(self.cache.inner.invalidate(What::Life(self.buf(id), Some(ttl))).await? > 0)
+        Ok(self.cache.inner.invalidate(What::Life(self.cache.own(self.buf(id)), Some(ttl))).await?
+            > 0)
     }
 
     /// As [`Cache::persist`].
@@ -259,7 +273,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn persist(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.inner.invalidate(What::Life(self.buf(id), None)).await? > 0)
+        Ok(self.cache.inner.invalidate(What::Life(self.cache.own(self.buf(id)), None)).await? > 0)
     }
 
     /// As [`Cache::mark_stale`].
@@ -267,7 +281,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn mark_stale(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.inner.invalidate(What::Stale(self.buf(id))).await? > 0)
+        Ok(self.cache.inner.invalidate(What::Stale(self.cache.own(self.buf(id)))).await? > 0)
     }
 
     /// What an id stands for has become `value`, in the database: the entry follows as
@@ -288,7 +302,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As [`Cache::evict_tag`].
     pub async fn clear(&self) -> Result<(), Error> {
-        let tag = subject_tag(&self.model, None);
+        let tag = subject_tag(&self.names.model, None);
         self.cache.inner.generations.declare(&tag);
         self.cache.evict_tag(&tag).await
     }
@@ -298,9 +312,7 @@ impl<K: ?Sized, V> Clone for Typed<K, V> {
     fn clone(&self) -> Self {
         Self {
             cache: self.cache.clone(),
-            model: self.model.clone(),
-            operation: self.operation.clone(),
-            place: self.place.clone(),
+            names: Arc::clone(&self.names),
             policy: Arc::clone(&self.policy),
             on_update: self.on_update,
             of: PhantomData,
@@ -311,8 +323,8 @@ impl<K: ?Sized, V> Clone for Typed<K, V> {
 impl<K: ?Sized, V> fmt::Debug for Typed<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Typed")
-            .field("model", &self.model)
-            .field("operation", &self.operation)
+            .field("model", &self.names.model)
+            .field("operation", &self.names.operation)
             .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,7 @@ impl Rounds {
     pub(super) async fn next(&mut self) -> bool {
         let inner = self.cache.upgrade().filter(|inner| !inner.switch.is_closed());
         let Some(inner) = inner else { return false };
-        let cache = Cache { inner };
+        let cache = Cache::from(inner);
         let facts = self.facts(&cache).await;
         drop(cache);
         tell(&self.monitor.on_check, &facts.health);
