@@ -95,22 +95,22 @@ mutant() {
 }
 
 core=cache-core/src
-fence=$core/invalidation/fence.rs
-evict=$core/invalidation/evict.rs
-generation=$core/invalidation/generation.rs
-flight=$core/strategy/flight.rs
-find=$core/strategy/find.rs
-load=$core/strategy/load.rs
-lookup=$core/strategy/lookup.rs
-store=$core/strategy/store.rs
-remote=$core/hierarchy/remote
-owed=$core/hierarchy/owed.rs
-put=$core/strategy/put.rs
-peek=$core/strategy/peek.rs
-bus=$core/hierarchy/bus.rs
-lease=$core/hierarchy/lease.rs
+fence=$core/memory/fence.rs
+evict=$core/engine/evict.rs
+generation=$core/tags/generation.rs
+flight=$core/engine/flight.rs
+find=$core/engine/find.rs
+load=$core/engine/load.rs
+lookup=$core/engine/lookup.rs
+store=$core/engine/store.rs
+remote=$core/remote/requests
+owed=$core/remote/owed.rs
+put=$core/engine/put.rs
+peek=$core/engine/peek.rs
+bus=$core/engine/bus.rs
+lease=$core/engine/lease.rs
 memory=$core/backend/memory.rs
-life=$core/invalidation/life.rs
+life=$core/engine/life.rs
 
 # The fence: a fill needs a ticket that is alive, an eviction kills it.
 mutant fence-fill-asks-whether-alive $fence 's/let alive = self\.is_alive\(\);/let alive = true;/'
@@ -150,17 +150,17 @@ mutant flight-is-joined $flight 's/return joins\.role\(Arc::clone\(flight\)\);/l
 mutant flight-counts-tickets $flight 's/watch\.is_alive\(\)\s+&& generations/generations/'
 mutant flight-counts-generations $flight 's/watch\.is_alive\(\)\s+&& generations\.counts\(&watch\.stamps\)/{ let _ = generations; watch.is_alive() }/'
 mutant flight-is-restamped $find 's/lead\.restamp\(ticket\);\n        let found/let found/'
-mutant flight-older-than-a-strict-read $core/strategy/read.rs 's/let mut older = self\.is_strict\(\);/let mut older = self.is_strict() \&\& false;/'
+mutant flight-older-than-a-strict-read $core/engine/read.rs 's/let mut older = self\.is_strict\(\);/let mut older = self.is_strict() \&\& false;/'
 mutant flight-is-overdue $flight 's/&& \(now < flight\.overdue\(\) \|\| flight\.has_landed\(\)\)/\&\& (now < flight.overdue() || flight.has_landed() || true)/'
 mutant flight-hung-and-not-joined $flight 's/let hung = current\.is_some_and\(\|flight\| now >= flight\.overdue\(\) && !flight\.has_landed\(\)\);/let hung = counting.is_some();/'
 mutant flight-takeover-has-twice-the-time $flight 's/lease\.saturating_mul\(1 << takeovers\.min\(10\)\)/{ let _ = takeovers; lease }/'
 mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)promote\(inner, ticket, &entry, self\.plan\.site\);/drop(std::mem::replace(ticket, self.plan.ticket(inner, self.id)));\n$1promote(inner, ticket, &entry, self.plan.site);/'
 mutant flight-abandoned-is-told $flight 's/self\.land\(Landing::Abandoned\);/std::mem::forget(self.flight.take());/'
 
-mutant flight-circle-is-seen $core/strategy/nesting.rs 's/if leads_back\(&waits, flight, &own\) \{/if leads_back(\&waits, flight, \&own) \&\& false {/'
-mutant flight-parked-leader-is-replaced $core/strategy/pulse.rs 's/if in_time && self/if in_time \&\& false \&\& self/'
-mutant flight-busy-leader-is-left-alone $core/strategy/pulse.rs 's/self\.waits_since\(\) == Some\(since\)/{ let _ = since; true }/'
-mutant flight-failure-is-told $core/value/erased.rs 's/Arc::new\(told\(error\)\) as SharedFailure\)/Arc::new(told(error)) as SharedFailure).filter(|_| false)/'
+mutant flight-circle-is-seen $core/engine/nesting.rs 's/if leads_back\(&waits, flight, &own\) \{/if leads_back(\&waits, flight, \&own) \&\& false {/'
+mutant flight-parked-leader-is-replaced $core/engine/pulse.rs 's/if in_time && self/if in_time \&\& false \&\& self/'
+mutant flight-busy-leader-is-left-alone $core/engine/pulse.rs 's/self\.waits_since\(\) == Some\(since\)/{ let _ = since; true }/'
+mutant flight-failure-is-told $core/base/value/erased.rs 's/Arc::new\(told\(error\)\) as SharedFailure\)/Arc::new(told(error)) as SharedFailure).filter(|_| false)/'
 mutant flight-failures-take-turns $flight 's/self\.turns\.add_permits\(1\);\s+\}\s+\}/self.turns.add_permits(100);\n        }\n    }/'
 mutant flight-turns-end-with-a-value $flight 's/self\.0\.turns\.close\(\);//'
 mutant flight-refresh-is-newer $flight 's/Some\(began\)\) if began < requested/Some(began)) if began < requested.min(0)/'
@@ -169,8 +169,8 @@ mutant flight-can-be-joined-while-it-is-stored $load 's/committed\.holding\(lead
 mutant flight-stored-is-fresh $flight 's/joins\.counts\(flight\) && flight\.is_of_use\(now\)/joins.counts(flight) \&\& (flight.is_of_use(now) || true)/'
 
 # Large batches.
-mutant batch-takes-turns $core/strategy/table.rs 's/const AT_ONCE: usize = 128;/const AT_ONCE: usize = 1 << 20;/'
-mutant batch-reads-in-parts $core/strategy/table.rs 's/TOGETHER: usize = 1_000;/TOGETHER: usize = 1 << 20;/'
+mutant batch-takes-turns $core/engine/table.rs 's/const AT_ONCE: usize = 128;/const AT_ONCE: usize = 1 << 20;/'
+mutant batch-reads-in-parts $core/engine/table.rs 's/TOGETHER: usize = 1_000;/TOGETHER: usize = 1 << 20;/'
 
 # Generations.
 mutant generation-of-space $generation 's/&& stamps\.space == self\.space\.load\(Ordering::Acquire\)//'
@@ -184,25 +184,25 @@ mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&t
 mutant generation-for-a-put $put 's/self\.stamp_writes\(&mut begun\)\.await;/let _ = \&mut begun;/'
 
 # What is trusted of what was read.
-mutant trust-ends $core/invalidation/trust.rs 's/asked\.known == now\.known\(moved\)/{ let _ = now.known(moved); true }/'
-mutant trust-ends-with-an-eviction $core/invalidation/trust.rs 's/moved: moved\.load\(Ordering::Acquire\)/moved: { let _ = moved.load(Ordering::Acquire); 0 }/'
-mutant trust-ends-with-the-link $core/invalidation/trust.rs 's/let Self \{ epoch, settled, \.\. \} = \*self;/let Self { settled, .. } = *self;\n        let epoch = 0;/'
+mutant trust-ends $core/tags/trust.rs 's/asked\.known == now\.known\(moved\)/{ let _ = now.known(moved); true }/'
+mutant trust-ends-with-an-eviction $core/tags/trust.rs 's/moved: moved\.load\(Ordering::Acquire\)/moved: { let _ = moved.load(Ordering::Acquire); 0 }/'
+mutant trust-ends-with-the-link $core/tags/trust.rs 's/let Self \{ epoch, settled, \.\. \} = \*self;/let Self { settled, .. } = *self;\n        let epoch = 0;/'
 mutant trust-ends-with-what-was-owed $owed 's/self\.list\(\)\.changes/self.list().changes * 0/'
 
 # Keys: two functions, and two instances of one, are told apart.
 mutant key-refusal-outlives-a-direction $core/call/target.rs 's/self\.cache = cache;/self.cache = cache;\n        self.shared = None;/'
-mutant key-has-the-instance $core/site.rs 's/Written::of_instance\(name, item\)/Written::default()/g'
-mutant key-has-the-trait $core/site.rs 's/Written::of_trait\(name, item\)/Written::default()/'
+mutant key-has-the-instance $core/engine/site.rs 's/Written::of_instance\(name, item\)/Written::default()/g'
+mutant key-has-the-trait $core/engine/site.rs 's/Written::of_trait\(name, item\)/Written::default()/'
 mutant key-has-the-position $core/key/place.rs 's/if in_a_body \{ self\.position \} else \{ "" \}/{ let _ = in_a_body; "" }/'
 mutant key-types-own-their-names $core/key/identity.rs 's/if owner == id \{/if owner == owner {/'
-mutant key-instances-own-their-names $core/site.rs 's/\(!claims::is_first\(id, \(name, "template"\)\)\)/(false)/'
+mutant key-instances-own-their-names $core/engine/site.rs 's/\(!claims::is_first\(id, \(name, "template"\)\)\)/(false)/'
 mutant key-overlapping-templates $core/key/template.rs 's/self != other && meet\(/false && meet(/'
 mutant key-overlapping-hits $core/call/target.rs 's/contested\.is_some_and\(\|site\| inner\.visitors\.admit\(site\)\.is_err\(\)\)/{ let _ = (contested, inner); false }/'
 mutant key-head-is-no-tenant $core/key/buf.rs 's/if self\.text\.first\(\) == Some\(&b.@.\) \{/if false {/'
 
 # Hits: they allocate nothing.
 mutant hit-keeps-buffers $core/key/text.rs 's/if self\.0\.spilled\(\) && /if false \&\& /'
-mutant hit-keeps-lists $core/batch/items.rs 's/if \(1\.\.=KEPT\)/if false \&\& (1..=KEPT)/'
+mutant hit-keeps-lists $core/call/batch/items.rs 's/if \(1\.\.=KEPT\)/if false \&\& (1..=KEPT)/'
 
 # What comes from the remote tier, and what memory has meanwhile.
 mutant promote-not-over-a-newer-one $lookup 's/(on its way to the remote tier, or was never to go there\.\s+)return;/$1/'
@@ -222,16 +222,16 @@ mutant bus-loss-is-heard $bus 's/inner\.link\(false\);//'
 mutant bus-loss-makes-unverified $generation 's/stamps\.epoch == epoch && epoch\.is_multiple_of\(2\)/true/'
 mutant bus-return-makes-unverified $generation 's/stamps\.epoch == epoch && epoch/epoch/'
 mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(\) \{\s+return None;\s+\}//' 's/self\.generations\.check\(&entry\.stamps\) == Validity::Valid/self.generations.current(\&entry.stamps)/'
-mutant bus-without-memory $core/builder.rs 's/let Some\(remote\) = &self\.inner\.remote else/let Some(remote) = self.inner.remote.as_ref().filter(|_| self.inner.memory.is_some()) else/'
+mutant bus-without-memory $core/registry/builder.rs 's/let Some\(remote\) = &self\.inner\.remote else/let Some(remote) = self.inner.remote.as_ref().filter(|_| self.inner.memory.is_some()) else/'
 
 # What the remote tier owes.
 mutant owed-before-use $remote/settle.rs 's/if !self\.owed\.hinders\(concern\) \{/if true {/'
 mutant outage-hit-does-not-ask $lookup 's/ \|\| !self\.can_verify_nothing\(now\) =>/ || { let _ = Self::can_verify_nothing; true } =>/'
-mutant outage-hit-asks-if-nobody-probes $core/hierarchy/breaker.rs 's/now < until\.after\(grace\)/{ let _ = (now, until, grace); true }/'
+mutant outage-hit-asks-if-nobody-probes $core/remote/breaker.rs 's/now < until\.after\(grace\)/{ let _ = (now, until, grace); true }/'
 mutant outage-is-probed $remote/mod.rs 's/if failed && !self\.breaker\.is_closed\(\) \{/if false {/'
 mutant owed-outlives-the-process $owed 's/let Some\(log\) = self\.log\.as_mut\(\)\.filter\(\|_\| new\)/let Some(log) = self.log.as_mut().filter(|_| new \&\& false)/'
 mutant owed-is-replayed $owed 's/pending\s+\.into_iter\(\)/pending.into_iter().take(0)/'
-mutant tag-is-short-where-it-is-evicted $core/cache/evict.rs 's/bounded\(tag\)\.into_owned\(\)/tag.to_owned()/'
+mutant tag-is-short-where-it-is-evicted $core/api/cache/evict.rs 's/bounded\(tag\)\.into_owned\(\)/tag.to_owned()/'
 mutant tag-is-short-where-it-is-read $core/call/fetch.rs 's/tags\.bounded\(\)/tags/'
 mutant owed-when-dropped $owed 's/self\.end\(true\);/self.end(false);/'
 mutant owed-while-worked-off $owed 's/list\.taken_keys\.extend\(keys\.iter\(\)\.cloned\(\)\);//'
@@ -293,21 +293,21 @@ mutant notice-of-a-generation $remote/evict.rs 's/self\.tell\(message\(generatio
 mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
 mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
 # Namespaces; found out by tests of `tests/behavior` alone.
-mutant namespace-of-a-name $core/namespaces.rs 's/format!\("\{NAMESPACE\}\/\{name\}"\)/{ let _ = name; NAMESPACE.to_owned() }/'
-mutant namespace-is-claimed $core/namespaces.rs 's/ && other\.name != cache\.name/ \&\& false/'
+mutant namespace-of-a-name $core/engine/namespaces.rs 's/format!\("\{NAMESPACE\}\/\{name\}"\)/{ let _ = name; NAMESPACE.to_owned() }/'
+mutant namespace-is-claimed $core/engine/namespaces.rs 's/ && other\.name != cache\.name/ \&\& false/'
 # Transactions and absent values; found out by tests of `tests/behavior` alone.
 mutant transaction-keeps-loads $load 's/if let Some\(transaction\) = &self\.transaction \{/if let Some(transaction) = self.transaction.as_ref().filter(|_| false) {/'
-mutant transaction-leads-alone $core/strategy/read.rs 's/let alone = alone \|\| self\.transaction\.is_some\(\);//'
-mutant transaction-publishes-current $core/scope/own.rs 's/current: true \}/current: _ }/'
-mutant none-has-no-windows $core/policy.rs 's/self\.stale_if_error = Duration::ZERO;\s+self\.soft_timeout = None;/self.soft_timeout = None;/'
+mutant transaction-leads-alone $core/engine/read.rs 's/let alone = alone \|\| self\.transaction\.is_some\(\);//'
+mutant transaction-publishes-current $core/engine/scope/own.rs 's/current: true \}/current: _ }/'
+mutant none-has-no-windows $core/base/policy.rs 's/self\.stale_if_error = Duration::ZERO;\s+self\.soft_timeout = None;/self.soft_timeout = None;/'
 # Tags of the reader: an entry that lacks one is a miss.
 mutant tags-reader-memory $lookup 's/ \|\| !tags\.are_carried_by\(&entry\.stamps\)//'
 mutant tags-reader-remote $lookup 's/&& plan\.declared\(\)\.are_carried_by\(&stamps\)\s+&& self\.generations/&& self.generations/'
 mutant tags-reader-outage $lookup 's/let usable = tags\.are_carried_by\(&entry\.stamps\)\s+&& /let _ = tags;\n        let usable = /'
-mutant tags-reader-turn $core/strategy/read.rs 's/Landing::Value\(entry\) => self\.plan\.declared\(\)\.are_carried_by\(&entry\.stamps\)/Landing::Value(_) => true/'
+mutant tags-reader-turn $core/engine/read.rs 's/Landing::Value\(entry\) => self\.plan\.declared\(\)\.are_carried_by\(&entry\.stamps\)/Landing::Value(_) => true/'
 mutant tags-reader-flight $flight 's/&& tags\.are_carried_by\(&watch\.stamps\)/\&\& { let _ = tags; true }/'
-mutant tags-reader-fallback $core/strategy/failsafe.rs 's/\.filter\(\|entry\| tags\.are_carried_by\(&entry\.stamps\)\)/.filter(|_| { let _ = tags; true })/'
-mutant fallback-is-current $core/strategy/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
+mutant tags-reader-fallback $core/engine/failsafe.rs 's/\.filter\(\|entry\| tags\.are_carried_by\(&entry\.stamps\)\)/.filter(|_| { let _ = tags; true })/'
+mutant fallback-is-current $core/engine/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
 mutant old-value-is-current $load 's/ticket\.is_alive\(\)\s+&& self\.inner\.generations\.current\(&entry\.stamps\)\s+&& entry/entry/'
 mutant value-as-if-just-written $lookup 's/Some\(left\) => envelope\.stored_for\.saturating_sub\(millis\(left\)\),/Some(_) => 0,/'
 mutant life-from-the-answer $lookup 's/span => asked\.after\(/span => self.clock.now().after(/'

@@ -1,22 +1,26 @@
 //! All that expansions of the attributes call. Not covered by any promise of stability.
 
-pub use crate::batch::{
-    Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
-};
-pub use crate::call::{Captures, Fetch, Judge, Known, Load, Rules, Tags, awaited, wait};
-pub use crate::cell::{HasCell, cell_of};
-pub use crate::codec::{local, remote};
-pub use crate::invalidation::{EvictTarget, Evictions, PutTarget, WriteThrough, event_tag};
-pub use crate::key::{Field, KeyBuf, Part, Place, PushDisplay, PushExact};
-pub use crate::site::Site;
-pub use crate::value::{
+pub use crate::api::{Evictions, WriteThrough};
+pub use crate::base::{
     AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,
     RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure, Tells,
     TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, lent, output_probe,
     refuses, times_out, value_probe,
 };
+pub use crate::call::{Captures, Fetch, Known, Load, awaited, wait};
+pub use crate::call::{
+    Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
+};
+pub use crate::call::{EvictTarget, PutTarget};
+pub use crate::codec::{local, remote};
+pub use crate::engine::Site;
+pub use crate::engine::{HasCell, cell_of};
+pub use crate::engine::{Judge, Rules};
+pub use crate::key::{Field, KeyBuf, Part, Place, PushDisplay, PushExact};
+pub use crate::tags::Tags;
+pub use crate::tags::event_tag;
 
-use crate::policy::{Policy, PolicyError};
+use crate::base::{Policy, PolicyError};
 
 /// Gives an async block its output type: `if false { return typed::<T>(); }`. Never runs.
 #[cold]

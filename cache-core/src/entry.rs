@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::invalidation::Stamps;
-use crate::policy::Policy;
-use crate::value::CacheValue;
+use crate::base::{CacheValue, Policy, Timestamp};
+use crate::tags::Stamps;
 
 /// The times of an entry.
 #[derive(Clone, Copy, Debug)]

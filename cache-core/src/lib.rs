@@ -1,95 +1,76 @@
 //! The runtime of **larder**: tiers, single flight, tickets, eviction. Users depend on the crate
 //! `larder`, which re-exports what they need from here.
 //!
-//! Where to find what (arrows point down only):
+//! Each module is a layer, and imports only those below it (`tests/layers.rs` checks that):
 //!
-//! | module | idea |
+//! | module | what it has |
 //! | --- | --- |
-//! | [`__private`] | all that expansions call |
-//! | `call`, `site` | a call as a future that takes directions; where a function stands |
-//! | `cache`, `builder`, `registry` | the handle and its methods; its configuration; default and named caches |
-//! | `adjust` | what can be changed while a cache runs |
-//! | `typed` | the entries of a model |
-//! | `warm` | many calls at once |
-//! | `cell` | what ends with the instance that it belongs to |
-//! | `strategy` | the life of a read: look, single flight, load, commit |
-//! | `scope` | transactions, the off switch |
-//! | `invalidation` | tickets, generations, evictions, write-through |
-//! | `hierarchy` | the remote tier: names, leases, owed evictions, breaker, state, bus |
-//! | `memory` | the memory tier and its engines |
-//! | `backend` | the seam for remote tiers, and one in memory |
-//! | `codec`, `observe` | bytes; statistics, signals, health, periodic checks |
-//! | `key`, `entry`, `policy`, `value`, `clock`, `error`, `sync` | the ground |
+//! | `api` | what users call by hand |
+//! | `call` | calls of cached functions, single and in batches |
+//! | `registry` | the caches of the process; how one is built |
+//! | `engine` | what a read, a write and an eviction are; transactions, the off switch |
+//! | `remote` | the remote tier: names, pending evictions, breaker, health, bus |
+//! | `memory` | the memory tier, and who may fill it |
+//! | `stats` | what is counted, measured and told |
+//! | `codec` | values to bytes and back |
+//! | `entry` | a value with its life |
+//! | `tags` | generations, and the tags that a reader declares |
+//! | `backend` | the trait that remote tiers implement |
+//! | `key` | text, identity, templates |
+//! | `base` | the words of all: clock, error, policy, pattern |
+//!
+//! [`__private`] is what expansions call, and `testing` what tests do: they use every layer, and no layer uses them.
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
 pub mod __private;
-mod adjust;
+mod api;
 mod backend;
-mod batch;
-mod builder;
-mod cache;
+mod base;
 mod call;
-mod cell;
-mod clock;
 mod codec;
-mod duration;
+mod engine;
 mod entry;
-mod error;
-mod hierarchy;
-mod invalidation;
 mod key;
 mod memory;
-mod namespaces;
-mod observe;
-mod pattern;
-mod policy;
 mod registry;
-mod scope;
-mod site;
-mod spare;
-mod strategy;
-mod sync;
+mod remote;
+mod stats;
+mod tags;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod typed;
-mod value;
-mod warm;
 
-pub use backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, GENERATION_KEPT, KEPT,
-    Leases, Listener, MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Read, Removed,
-    Revoked, Subscription, Write,
+pub use api::{
+    Alert, AlertState, FunctionStats, Info, Invalidation, KeyStream, MemoryInfo, Monitor,
+    Monitoring, OnUpdate, Progress, RemoteInfo, Report, Rule, Schedule, ServerInfo, Typed, Warming,
+    warm,
 };
-pub use batch::{Batch, EvictEach, PeekEach, PutEach, TracedBatch};
-pub use builder::Builder;
+pub use backend::{
+    Acquire, Acquired, Backend, BackendResult, BackendState, GENERATION_KEPT, KEPT, Leases,
+    Listener, MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Read, Removed, Revoked,
+    Subscription, Write,
+};
+pub use base::{
+    BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, OnError, Pattern,
+    Policy, PolicyError, SharedError, Source, Stampede, TimedOut, Timestamp,
+};
 pub use bytes::Bytes;
-pub use cache::{Cache, Expiry, Info, KeyStream, MemoryInfo, RemoteInfo};
-pub use call::{Cached, Call, IntoCache, IntoTtl, Peek, Put, Source, Traced};
-pub use cell::CachedCell;
-pub use clock::{Clock, Timestamp};
+pub use call::{
+    Batch, Call, Evict, EvictEach, EvictTarget, IntoCache, IntoTtl, Peek, PeekEach, Put, PutEach,
+    Traced, TracedBatch,
+};
 #[cfg(feature = "encryption")]
 pub use codec::Keys;
 pub use codec::{Codec, Compression, RemoteValue};
-pub(crate) use duration::parse_duration;
-pub use error::{BackendError, BackendErrorKind, Error, SharedError, TimedOut};
-pub use invalidation::{
-    Evict, EvictTarget, EvictionProgress, Invalidation, PatternEviction, Rule, Schedule,
+pub use engine::{
+    Cache, CachedCell, Expiry, PatternEviction, Transaction, TransactionScope, disable, enable,
+    is_enabled, transaction, without_cache, without_cache_sync,
 };
 pub use key::{Key, KeyBuilder};
 pub use memory::{Capacity, Eviction, Memory};
-pub use observe::{
-    Alert, AlertState, BreakerState, BusHealth, CacheListener, Cause, FunctionStats, Health,
-    LastError, MemoryHealth, Monitor, Monitoring, RemoteHealth, ServerInfo, Signal, Since, Stats,
-    Status, TierStats, Timing,
+pub use registry::{Builder, default_cache};
+pub use remote::EvictionProgress;
+pub use stats::{
+    BreakerState, BusHealth, CacheListener, Cause, Health, LastError, MemoryHealth, RemoteHealth,
+    Signal, Since, Stats, Status, TierStats, Timing,
 };
-pub use pattern::Pattern;
-pub use policy::{OnError, Policy, PolicyError, Stampede};
-pub use registry::default_cache;
-pub use scope::{
-    Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
-    without_cache_sync,
-};
-pub use typed::{OnUpdate, Typed};
-pub use value::CacheValue;
-pub use warm::{Progress, Report, Warming, warm};

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{BackendResult, Notice, Read, Write};
-use crate::Pattern;
+use crate::base::Pattern;
 
 /// So many bytes at the end of a value tell it from every other one.
 pub const MARK: usize = 16;

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::lease::{Acquire, Acquired, KEPT, Leases, MARK, Revoked};
 use super::{
-    Acquire, Acquired, Backend, BackendResult, GENERATION_KEPT, KEPT, Leases, Listener, MARK,
-    Notice, Page, Read, Revoked, Subscription, Write,
+    Backend, BackendResult, GENERATION_KEPT, Listener, Notice, Page, Read, Subscription, Write,
 };
-use crate::clock::{Clock, Timestamp};
-use crate::{BackendError, Pattern};
+use crate::base::{BackendError, Clock, Pattern, Timestamp};
 
 /// A [`Backend`] that keeps its bytes in this process. Clones share the store, so several caches
 /// over clones of one backend behave like several processes over one Redis.

@@ -12,17 +12,12 @@ pub use memory::MemoryBackend;
 pub use state::{BackendState, NodeLink, NodeState};
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{BackendError, Pattern};
-
-/// The future that backends return.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use crate::base::{BackendError, BoxFuture, Pattern};
 
 /// What a backend's operations return.
 pub type BackendResult<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
@@ -128,7 +123,7 @@ impl std::fmt::Debug for Subscription {
 /// - Keys are opaque text. The namespace is already in them; a backend adds nothing.
 /// - Cancel-safe: a dropped future leaves the backend usable. The operation may still take effect.
 /// - Bounded: it answers within the backend's own operation timeout, with
-///   [`TimedOut`](crate::BackendErrorKind::TimedOut) at the latest.
+///   [`TimedOut`](crate::base::BackendErrorKind::TimedOut) at the latest.
 /// - Operations that one task awaits one after the other take effect in that order.
 /// - No panic, whatever the store holds.
 pub trait Backend: Send + Sync + 'static {
@@ -200,7 +195,7 @@ pub trait Backend: Send + Sync + 'static {
     /// is there; else changes nothing. Says which. What changes a life uses it (`expire`, `mark_stale`).
     ///
     /// A store that can't do it safely leaves it out: the default answers
-    /// [`Unsupported`](crate::BackendErrorKind::Unsupported), and what was to be changed is evicted instead.
+    /// [`Unsupported`](crate::base::BackendErrorKind::Unsupported), and what was to be changed is evicted instead.
     ///
     /// # Behaviour
     /// - One step: nobody else's change comes between the comparison and the storing.
@@ -214,7 +209,8 @@ pub trait Backend: Send + Sync + 'static {
     ) -> BackendResult<'a, bool> {
         let _ = (seen, write, notice);
         let message = "this backend can't replace a value only if it is still the same";
-        let error = BackendError::new(crate::BackendErrorKind::Unsupported, "replace", message);
+        let error =
+            BackendError::new(crate::base::BackendErrorKind::Unsupported, "replace", message);
         Box::pin(async move { Err(error) })
     }
 

@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK, Notice, Page, Read,
-    Removed, Subscription, Write,
-};
-use crate::{BackendError, Pattern};
+use super::lease::{Leases, MARK};
+use super::state::BackendState;
+use super::{Backend, BackendResult, Listener, Notice, Page, Read, Removed, Subscription, Write};
+use crate::base::{BackendError, BoxFuture, Pattern};
 
 macro_rules! forward {
     ($($wrapper:ty),*) => { $(

@@ -6,19 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Judge, Target, Verdict};
-use crate::Error;
-use crate::invalidation::What;
-use crate::policy::Held;
-use crate::strategy::{Plan, Trace};
-use crate::value::CacheValue;
+use super::target::Target;
+use crate::base::{CacheValue, Error, Held};
+use crate::engine::{Judge, Plan, Trace, Verdict, What};
 
 macro_rules! boxed_future {
     ($(#[$doc:meta])* $name:ident$(<$g:ident>)? -> $output:ty) => {
         $(#[$doc])*
         #[must_use = "it does nothing unless it is awaited"]
         pub struct $name$(<$g>)? {
-            pub(super) future: crate::backend::BoxFuture<'static, Result<$output, Error>>,
+            pub(super) future: crate::base::BoxFuture<'static, Result<$output, Error>>,
         }
         impl$(<$g>)? Future for $name$(<$g>)? {
             type Output = Result<$output, Error>;
@@ -36,12 +33,12 @@ macro_rules! boxed_future {
 pub(crate) use boxed_future;
 
 boxed_future! {
-    /// The future of [`Call::peek`](crate::Call::peek).
+    /// The future of [`Call::peek`](super::Call::peek).
     Peek<T> -> Option<T>
 }
 
 boxed_future! {
-    /// The future of [`Call::put`](crate::Call::put).
+    /// The future of [`Call::put`](super::Call::put).
     Put -> ()
 }
 

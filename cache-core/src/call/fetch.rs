@@ -3,15 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::load::Loading;
-use super::{Call, Choice, Front, Load, Rules, Tags, Target, Whole};
-use crate::cache::Cache;
-use crate::cell::CachedCell;
+use super::load::{Load, Loading, Paths};
+use super::target::{Choice, Target};
+use super::{Call, Front, Whole};
+use crate::base::{Held, Shape};
+use crate::engine::{Cache, CachedCell, Doing, Mode, Once, Plan, Refreshing, Rules, Site, Work};
 use crate::key::KeyBuf;
-use crate::policy::Held;
-use crate::site::Site;
-use crate::strategy::{Doing, Mode, Once, Plan, Refreshing, Work};
-use crate::value::Shape;
+use crate::tags::Tags;
 
 /// What an expansion starts from: site and key.
 #[derive(Debug)]
@@ -63,7 +61,11 @@ impl Fetch {
     }
 
     /// A call whose load runs in the foreground only.
-    pub fn call<S, M, F>(self, rules: Rules<S>, load: M) -> Call<impl Load<Output = S::Output>>
+    pub fn call<S, M, F>(
+        self,
+        rules: Rules<S, Paths<S>>,
+        load: M,
+    ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
         M: FnOnce() -> F,
@@ -75,7 +77,7 @@ impl Fetch {
     /// A call whose load can be detached.
     pub fn call_refreshing<S, A, M, F, G, H>(
         self,
-        rules: Rules<S>,
+        rules: Rules<S, Paths<S>>,
         args: A,
         load: M,
         again: G,
@@ -91,7 +93,11 @@ impl Fetch {
     }
 
     /// A call of a sync function: the memory tier only.
-    pub fn call_sync<S, M>(self, rules: Rules<S>, load: M) -> Call<impl Load<Output = S::Output>>
+    pub fn call_sync<S, M>(
+        self,
+        rules: Rules<S, Paths<S>>,
+        load: M,
+    ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
         M: FnOnce() -> S::Output,
@@ -101,7 +107,11 @@ impl Fetch {
         this.work(Rules { codec: None, ..rules }, Once(move || async move { load() }))
     }
 
-    fn work<S, W>(mut self, rules: Rules<S>, work: W) -> Call<impl Load<Output = S::Output>>
+    fn work<S, W>(
+        mut self,
+        rules: Rules<S, Paths<S>>,
+        work: W,
+    ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
         W: Work<S::Output>,

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{Cached, Front, Judge, Rules, Source};
-use crate::cache::Inner;
-use crate::strategy::{Body, Doing, Reading, Work};
-use crate::value::{CacheValue, Shape};
+use super::Front;
+use crate::base::{CacheValue, Cached, Shape, Source};
+use crate::codec::Coder;
+use crate::engine::{Body, Doing, Inner, Judge, Reading, Rules, Work, detached};
 
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
 pub trait Captures<T: ?Sized> {}
@@ -64,8 +64,8 @@ pub trait Load: Unpin {
 
 /// The load of a call, and the read once there is no hit. What is compiled for each function hands on, to what is
 /// compiled for each type of output.
-pub(super) struct Loading<S: Shape, W: Work<S::Output>> {
-    pub(super) rules: Rules<S>,
+pub(crate) struct Loading<S: Shape, W: Work<S::Output>> {
+    pub(super) rules: Rules<S, Paths<S>>,
     pub(super) body: Doing<S::Output, W>,
     pub(super) reading: Option<Box<Reading<S>>>,
 }
@@ -82,7 +82,7 @@ impl<S: Shape, W: Work<S::Output>> Load for Loading<S, W> {
 
     #[inline]
     fn first(&self, front: &mut Front) -> Option<Cached<S::Output>> {
-        (self.rules.paths?.first)(front)
+        (self.rules.paths.first)(front)
     }
 
     fn judge(&self) -> Judge {
@@ -91,15 +91,12 @@ impl<S: Shape, W: Work<S::Output>> Load for Loading<S, W> {
 
     fn run(&mut self, front: &Front, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
         let Self { rules, body, reading } = self;
-        match rules.paths {
-            Some(paths) => (paths.rest)(front, *rules, reading, body, cx),
-            None => Poll::Pending,
-        }
+        (rules.paths.rest)(front, rules.without_paths(), reading, body, cx)
     }
 }
 
 /// The ways of a call, compiled for each type of output.
-pub(crate) struct Paths<S: Shape> {
+pub struct Paths<S: Shape> {
     first: fn(&mut Front) -> Option<Cached<S::Output>>,
     rest: Rest<S>,
 }
@@ -125,8 +122,34 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    pub(super) const fn new() -> Self {
+    const fn new() -> Self {
         Self { first: first::<S>, rest: rest::<S> }
+    }
+}
+
+impl<S> Rules<S, Paths<S>>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// The rules of a function whose output borrows from its arguments: its load has to end before them, so that it can't go
+    /// on in the background.
+    pub const fn borrowing(shape: S, codec: Option<Coder>) -> Self {
+        Self::of(shape, codec, Paths::new())
+    }
+}
+
+impl<S> Rules<S, Paths<S>>
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
+    /// Every value is kept, in every tier that `codec` allows.
+    ///
+    /// This alone demands of the value that it can be cached, so that rustc says once if it can't: a demand of the call
+    /// would also be one of the type that the function returns.
+    pub const fn new(shape: S, codec: Option<Coder>) -> Self {
+        Self { detached: Some(detached::<S>), ..Self::of(shape, codec, Paths::new()) }
     }
 }
 

@@ -1,13 +1,27 @@
 //! A call of a cached function: a future that takes directions before it is awaited.
 
+mod batch;
 mod direct;
+mod evict;
 mod fetch;
 mod load;
-mod origin;
-mod rules;
-mod tags;
+mod put_target;
 mod target;
 mod tenant;
+
+pub(crate) use batch::{Asking, Found, Wanted, all_begun, in_foreground};
+pub use batch::{
+    Batch, Each, EvictEach, FetchEach, Ids, KeyOf, LoadEach, Pairs, PeekEach, PutEach, Repeat,
+    TracedBatch, again, asked, found, repeats,
+};
+pub use direct::{Peek, Put};
+pub use evict::{Evict, EvictTarget};
+pub use fetch::Fetch;
+pub use load::{Captures, Known, Load, awaited};
+pub use put_target::PutTarget;
+pub(crate) use put_target::{Write, Writing};
+pub(crate) use target::{Choice, Target};
+pub use target::{IntoCache, IntoTtl};
 
 use std::fmt;
 use std::future::Future;
@@ -16,25 +30,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-pub(crate) use direct::boxed_future;
-pub use direct::{Peek, Put};
-pub use fetch::Fetch;
-pub use load::{Captures, Known, Load, awaited};
-pub use origin::{Cached, Source};
-pub(crate) use rules::Verdict;
-pub use rules::{Judge, Rules};
-pub(crate) use tags::Declared;
-pub use tags::Tags;
-pub(crate) use target::{Choice, Target};
-pub use target::{IntoCache, IntoTtl};
-pub(crate) use tenant::{Named, enter};
-
-use crate::invalidation::Evict;
+use crate::base::{CacheValue, Cached, Held};
+use crate::engine::{Judge, Mode, Plan};
 use crate::key::KeyBuf;
-use crate::policy::Held;
-use crate::registry;
-use crate::strategy::{Mode, Plan};
-use crate::value::CacheValue;
+use tenant::Named;
 
 /// A call of a cached function.
 ///
@@ -222,7 +221,7 @@ impl<L: Load> Call<L> {
                 let policy = self.whole.front.plan.policy.ttl(ttl);
                 self.whole.front.plan.policy = Held::Own(Arc::new(policy));
             }
-            Err(error) => registry::complain("a call keeps its function's ttl", &error),
+            Err(error) => crate::base::complain("a call keeps its function's ttl", &error),
         }
         self
     }

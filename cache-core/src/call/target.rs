@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::{Cache, Inner};
+use crate::base::{Error, parse_duration};
+use crate::engine::{Cache, Inner, Site};
 use crate::key::{KeyBuf, TenantPrefix};
-use crate::site::Site;
-use crate::{Error, parse_duration, registry};
+use crate::registry;
 
 /// Which cache a call is for, and whether it may use one.
 #[derive(Clone, Debug)]
@@ -100,7 +100,10 @@ impl Target {
             return Err(Error::clone(error));
         }
         match &self.cache {
-            Choice::Site(site) => site.resolve(),
+            Choice::Site(site) => match site.cache_name() {
+                None => Ok(registry::default_cache()),
+                Some(name) => Cache::named(name),
+            },
             Choice::Named(name) => Cache::named(name),
             Choice::Handle(cache) => Ok(cache.clone()),
         }
@@ -109,7 +112,7 @@ impl Target {
     /// The cache; without one the reason is told once, and the function runs uncached.
     pub(crate) fn inner(&self) -> Result<Arc<Inner>, Error> {
         let cache = self.resolve().inspect_err(|error| {
-            registry::complain("cached functions run uncached", error);
+            crate::base::complain("cached functions run uncached", error);
         })?;
         Ok(cache.inner)
     }
@@ -144,7 +147,7 @@ impl Target {
     }
 }
 
-/// What [`Call::ttl`](crate::Call::ttl) takes.
+/// What [`Call::ttl`](super::Call::ttl) takes.
 pub trait IntoTtl {
     /// The duration.
     ///
@@ -165,7 +168,7 @@ impl IntoTtl for &str {
     }
 }
 
-/// What [`Call::cache`](crate::Call::cache) takes.
+/// What [`Call::cache`](super::Call::cache) takes.
 pub trait IntoCache {
     #[doc(hidden)]
     #[allow(private_interfaces)]

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use super::{Call, Load, Target};
-use crate::Error;
+use super::Call;
+use super::load::Load;
+use super::target::Target;
+use crate::base::Error;
+use crate::engine::Plan;
 use crate::key::TenantPrefix;
-use crate::strategy::Plan;
 
 impl<L: Load> Call<L> {
     /// This call for one tenant: its entry is that tenant's own, as in
-    /// [`Cache::tenant`](crate::Cache::tenant), and that handle's [`clear`](crate::Cache::clear) ends it.
+    /// [`Cache::tenant`](crate::engine::Cache::tenant), and that handle's [`clear`](crate::engine::Cache::clear) ends it.
     /// Default: none, the entry is everybody's.
     ///
     /// It holds for all that the call does (`peek`, `put`, `evict` and so on), in whatever order
     /// directions are given; of two tenants the last one counts.
     ///
     /// An empty name is refused: then the function runs uncached, which is reported once, and `peek`,
-    /// `put` and `evict` return an [`Error::Config`](crate::Error::Config).
+    /// `put` and `evict` return an [`Error::Config`](crate::base::Error::Config).
     ///
     /// ```ignore
     /// get_plan(&db).tenant(&request.tenant).await?;

@@ -13,7 +13,7 @@ use serde::de::{
 };
 
 /// How deep a value may be: every list, map, struct, enum, `Some` and newtype is one deeper.
-pub(super) const DEPTH: u32 = 256;
+pub(crate) const DEPTH: u32 = 256;
 
 /// How many bytes of its caller's stack reading a value may take: a thread may have few, and nothing says how many are
 /// left.
@@ -28,7 +28,7 @@ const OWN_STACK: usize = if cfg!(debug_assertions) { 1 << 20 } else { 256 << 10 
 const WEIGHTLESS: usize = 1 << 16;
 
 /// What is left to one value.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     elements: Cell<usize>,
     /// Where the stack was when reading began, and how much of it may be taken.
     stack: usize,
@@ -73,7 +73,7 @@ impl Limits {
 }
 
 /// Deserializer, visitor, seed or access `inner`, within limits.
-pub(super) struct Bounded<'l, T> {
+pub(crate) struct Bounded<'l, T> {
     inner: T,
     limits: &'l Limits,
     depth: u32,

@@ -9,27 +9,29 @@
 //! - what the type reads otherwise than it writes it (`compare`).
 
 use std::cell::{Cell, RefCell};
-use std::fmt::{self, Display};
+use std::fmt;
+use std::fmt::Display;
 
-use serde::ser::{self, Serialize};
+use serde::ser;
+use serde::ser::Serialize;
 
-use super::Codec;
 use super::bounded::DEPTH;
 use super::compare::{Fields, Read};
+use super::format::Codec;
 use super::schema::{Shapes, Wire};
 
 /// How many arrays and objects `serde_json` reads one within the other, less a few.
 const NESTED: u32 = 120;
 
 /// What is known of a value that `codec` carries.
-pub(super) struct Carried {
+pub(crate) struct Carried {
     pub(super) elements: usize,
     /// Why it may be read as something else.
     pub(super) doubt: Option<String>,
 }
 
 /// What is known of `value`, if `codec` carries it whole to a reader of these `shapes`.
-pub(super) fn carries<T: Serialize + ?Sized>(
+pub(crate) fn carries<T: Serialize + ?Sized>(
     codec: Codec,
     shapes: &Shapes,
     value: &T,

@@ -12,7 +12,7 @@ use super::schema::{Parts, Shape, Shapes, Wire};
 
 /// What is read at the place where something is written.
 #[derive(Clone, Copy)]
-pub(super) struct Read<'a> {
+pub(crate) struct Read<'a> {
     shapes: &'a Shapes,
     at: usize,
     /// The codec writes names, and reads by them.
@@ -148,7 +148,7 @@ impl<'a> Read<'a> {
 }
 
 /// The parts of something as they are written, one after the other.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     read: Read<'a>,
     parts: Option<&'a Parts>,
     of: &'static str,

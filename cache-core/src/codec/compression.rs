@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Whether, and how, values are compressed in the remote tier. Set with
-/// [`Builder::compression`](crate::Builder::compression).
+/// [`Builder::compression`](crate::registry::Builder::compression).
 ///
 /// A stored value says how it was compressed: a cache reads what any algorithm wrote that is compiled into
 /// it, whatever it writes itself. Another's is a counted miss.
@@ -115,7 +115,7 @@ impl Compression {
 
 /// The payload again: it has to have the `length` that the header says, which the caller has found to be
 /// within bounds.
-pub(super) fn unpack(algorithm: u8, packed: &[u8], length: usize) -> Option<Cow<'_, [u8]>> {
+pub(crate) fn unpack(algorithm: u8, packed: &[u8], length: usize) -> Option<Cow<'_, [u8]>> {
     match algorithm {
         PLAIN => (packed.len() == length).then_some(Cow::Borrowed(packed)),
         #[cfg(feature = "lz4")]

@@ -28,7 +28,7 @@ pub(crate) struct Envelope {
 
 /// How the payload became what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Form {
+pub(crate) struct Form {
     pub(super) codec: u8,
     pub(super) fingerprint: u64,
     pub(super) compression: u8,

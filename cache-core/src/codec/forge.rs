@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::envelope::Form;
+use super::envelope::{Envelope, Form};
+use super::format::Codec;
 use super::seal::Place;
-use super::{Codec, Envelope, Wire, coder};
-use crate::RemoteValue;
+use super::wire::Wire;
+use super::{RemoteValue, coder};
 
 /// What stands in a forged header, and behind it.
 #[derive(Clone, Copy, Debug)]

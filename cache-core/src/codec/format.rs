@@ -6,15 +6,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::bounded::{Bounded, Limits};
-use super::check::{self, Carried, Refused};
-use super::schema;
+use super::check::{Carried, Refused};
 use super::stack::roomy;
-use crate::RemoteValue;
+use super::{RemoteValue, check, schema};
 
 /// What is wrong with a value that is not read back.
 const LOST: &str = "what is written is not read back as the same value";
 
-/// How values become bytes for the remote tier. Set with [`Builder::codec`](crate::Builder::codec).
+/// How values become bytes for the remote tier. Set with [`Builder::codec`](crate::registry::Builder::codec).
 ///
 /// A stored value names its codec: a cache reads what any codec wrote that is compiled into it, so a
 /// cache can change its codec while it runs in many processes. What another wrote is a counted miss
@@ -28,7 +27,7 @@ const LOST: &str = "what is written is not read back as the same value";
 ///
 /// A value that its cache's codec can't represent is written by the next one that can: `MessagePack`, `Json` if it is
 /// compiled in, `Postcard`. That is said once per type, in a `tracing` event. If none can,
-/// [`insert`](crate::Cache::insert) returns [`Error::Encode`](crate::Error) with the reasons; a cached function answers
+/// [`insert`](crate::engine::Cache::insert) returns [`Error::Encode`](crate::Error) with the reasons; a cached function answers
 /// from the memory tier and its load. [`Stats::refused`](crate::Stats) counts such values. So are values that are
 /// nested more than 256 deep (`Json`: 120) refused. A stored value that would take more of the stack to read than
 /// there is on a thread of 1 MiB is a counted miss.

@@ -4,9 +4,11 @@
 //! of what their handles take. A vector's spare capacity, padding and the allocator's rounding are not seen.
 //! A number behind a `Box` of its own counts as part of the value that holds the `Box`.
 
-use std::fmt::{self, Display, Write};
+use std::fmt;
+use std::fmt::{Display, Write};
 
-use serde::ser::{self, Serialize};
+use serde::ser;
+use serde::ser::Serialize;
 
 /// A `String` or `Vec` within a list: pointer, capacity and length.
 const HANDLE: u64 = 24;
@@ -16,7 +18,7 @@ const MAP_ELEMENT: u64 = 16;
 const TAG: u64 = 8;
 
 /// Bytes on the heap. A value that refuses to be serialized counts up to where it refuses.
-pub(super) fn of<V: Serialize>(value: &V) -> u64 {
+pub(crate) fn of<V: Serialize>(value: &V) -> u64 {
     let mut heap = Heap { bytes: 0, inside: false };
     let _ = value.serialize(&mut heap);
     heap.bytes

@@ -7,10 +7,10 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroize;
 
-use crate::Error;
+use crate::base::Error;
 
 /// The keys that a cache encrypts its values with in the remote tier, by XChaCha20-Poly1305 (feature
-/// `encryption`). Set with [`Builder::encryption`](crate::Builder::encryption).
+/// `encryption`). Set with [`Builder::encryption`](crate::registry::Builder::encryption).
 ///
 /// Every key has an id, which stored values name. The first encrypts; all of them decrypt. So a key is
 /// changed without a cold cache in three steps, each rolled out to all processes before the next:
@@ -72,7 +72,7 @@ impl fmt::Debug for Keys {
     }
 }
 
-pub(super) const NONCE: usize = 24;
+pub(crate) const NONCE: usize = 24;
 
 impl Keys {
     /// The key that encrypts, with its id.
@@ -140,7 +140,7 @@ fn cipher(mut key: [u8; 32]) -> Arc<XChaCha20Poly1305> {
 }
 
 /// Never used twice: 24 random bytes are enough for that, however many values there are.
-pub(super) fn nonce() -> Result<[u8; NONCE], String> {
+pub(crate) fn nonce() -> Result<[u8; NONCE], String> {
     let mut nonce = [0; NONCE];
     getrandom::fill(&mut nonce)
         .map_err(|error| format!("the system has no randomness: {error}"))?;

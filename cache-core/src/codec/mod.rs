@@ -27,13 +27,6 @@ mod seal;
 mod stack;
 mod wire;
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 pub use compression::Compression;
 pub(crate) use envelope::Envelope;
 #[cfg(feature = "testing")]
@@ -45,10 +38,16 @@ pub use keys::Keys;
 pub(crate) use seal::Seal;
 pub(crate) use wire::{Foreign, Wire};
 
-use crate::clock::Timestamp;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::base::{CacheValue, Shape, Timestamp};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
-use crate::invalidation::Stamps;
-use crate::value::{CacheValue, Shape};
+use crate::tags::Stamps;
 
 /// A type's way to bytes and back, the type erased: the engine behind it is compiled once.
 #[derive(Clone, Copy)]

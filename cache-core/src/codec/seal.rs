@@ -14,8 +14,11 @@ use std::hash::Hasher;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 #[cfg(feature = "encryption")]
-use super::keys::{self, Keys, NONCE};
-use crate::Error;
+use super::keys::{Keys, NONCE};
+use crate::base::Error;
+
+#[cfg(feature = "encryption")]
+use super::keys;
 
 /// Format 4. A reader of another format sees a miss.
 pub(super) const MAGIC: &[u8; 4] = b"LRD\x04";
@@ -45,7 +48,7 @@ impl Seal {
 
 /// Where a value lies.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     pub(super) namespace: &'a str,
     pub(super) key: &'a str,
 }

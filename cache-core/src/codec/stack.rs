@@ -8,7 +8,7 @@ const SIZE: usize = 4 << 20;
 
 /// Does `work` on a thread of its own, and waits for it; `None` if the system starts no thread. A panic of `work` is
 /// the caller's.
-pub(super) fn roomy<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+pub(crate) fn roomy<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     scope(|scope| {
         let thread = Builder::new().name("larder-codec".to_owned()).stack_size(SIZE);
         let done = thread.spawn_scoped(scope, work).ok()?.join();

@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::borrow::Cow;
 
-use super::compression::unpack;
-use super::envelope::Form;
+use super::compression::{Compression, unpack};
+use super::envelope::{Envelope, Form};
+use super::format::Codec;
 use super::seal::{Place, Seal};
-use super::{Codec, Coder, Compression, Envelope, Frame};
-use crate::Error;
+use super::{Coder, Frame};
+use crate::base::Error;
 use crate::entry::Stored;
 
 /// So many bytes a stored value may have beside the encoded one: for its header, which holds the tags.

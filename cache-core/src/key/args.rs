@@ -9,15 +9,17 @@
 //! `&Name(!)`, variants without fields `&Name(=)`, tuple variants `&Name()`. Maps and sets that have no order are sorted by the
 //! text of their keys or items. (Serde does not say which these are, so they are known by the type: see `unordered`.)
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt;
+use std::fmt::{Display, Write as _};
 
-use serde::ser::{self, Serialize};
+use serde::ser;
+use serde::ser::Serialize;
 use smallvec::SmallVec;
 
-use super::KeyBuf;
+use super::buf::KeyBuf;
 use super::unordered::is_unordered;
 
-pub(super) fn write<T: Serialize + ?Sized>(key: &mut KeyBuf, value: &T) -> Result<(), Failed> {
+pub(crate) fn write<T: Serialize + ?Sized>(key: &mut KeyBuf, value: &T) -> Result<(), Failed> {
     value.serialize(Writer(key, is_unordered::<T>()))
 }
 

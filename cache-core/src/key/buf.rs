@@ -2,7 +2,8 @@
 
 use std::any::type_name;
 use std::collections::BTreeSet;
-use std::fmt::{self, Display, Write as _};
+use std::fmt;
+use std::fmt::{Display, Write as _};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,14 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::id::KeyId;
 use super::text::Text;
-use super::{KeyId, args, identity};
-use crate::Error;
-
-/// Keys above this are cut and closed with a hash of the whole.
-pub(crate) const READABLE: usize = 256;
-/// How much of a long key stays readable.
-pub(crate) const SEALED_HEAD: usize = 180;
+use super::{args, identity};
+use crate::base::{Error, READABLE, SEALED_HEAD};
 
 /// A key being written: on the stack up to 120 bytes, then in a buffer that its thread keeps.
 #[derive(Clone, Default)]
@@ -309,7 +306,7 @@ impl KeyBuf {
 
 /// Whether a byte of an argument stays as it is.
 #[inline]
-pub(super) fn plain(byte: u8) -> bool {
+pub(crate) fn plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || byte >= 0x80
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'+')

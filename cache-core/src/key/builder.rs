@@ -4,8 +4,10 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::{Key, KeyBuf, TenantPrefix};
-use crate::{Error, Pattern};
+use super::buf::KeyBuf;
+use super::named::Key;
+use super::tenant::TenantPrefix;
+use crate::base::{Error, Pattern};
 
 /// Puts a [`Key`] together; see there. What stands in front (tenant, prefix, model or function) may be given in any order;
 /// texts, values and parameters follow in the order in which they are given, and the version comes last.
@@ -28,7 +30,7 @@ pub struct KeyBuilder {
 }
 
 impl KeyBuilder {
-    /// The tenant whose key it is: that of [`Call::tenant`](crate::Call::tenant) and [`Cache::tenant`](crate::Cache::tenant).
+    /// The tenant whose key it is: that of [`Call::tenant`](crate::call::Call::tenant) and [`Cache::tenant`](crate::engine::Cache::tenant).
     pub fn tenant(mut self, name: &str) -> Self {
         self.tenant = Some(name.to_owned());
         self

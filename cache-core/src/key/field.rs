@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use super::KeyBuf;
+use super::buf::KeyBuf;
 use super::template::NONE;
 
 /// An argument on its way into a key.

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 
-use crate::Error;
+use crate::base::Error;
 
 /// The identity of a type without regard to lifetimes, which its name does not show either.
 #[inline]

@@ -17,7 +17,6 @@ mod text;
 mod unordered;
 
 pub use buf::KeyBuf;
-pub(crate) use buf::{READABLE, SEALED_HEAD};
 pub use builder::KeyBuilder;
 pub use field::{Field, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};

@@ -1,11 +1,13 @@
 //! Keys by name: the text of one, and text that becomes a part of one.
 
 use std::cmp::Ordering;
-use std::fmt::{self, Display};
+use std::fmt;
+use std::fmt::Display;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{KeyBuf, KeyBuilder};
+use super::buf::KeyBuf;
+use super::builder::KeyBuilder;
 
 /// The key of an entry, as text: what is below the namespace.
 ///
@@ -93,7 +95,7 @@ impl Key {
         Self { text: key.as_str().to_owned(), tags: key.take_tags() }
     }
 
-    /// The text, as [`Cache::keys`](crate::Cache::keys) lists it.
+    /// The text, as [`Cache::keys`](crate::engine::Cache::keys) lists it.
     pub fn as_str(&self) -> &str {
         &self.text
     }

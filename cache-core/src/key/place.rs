@@ -3,7 +3,7 @@
 //! Such a name is the function's path with all that it is generic over, also by an `impl` block or a trait around it, which
 //! attributes cannot see: `shop::Repo<shop::User>::all::{{closure}}`, `<shop::Pg as shop::Find>::find<u8>::{{closure}}`.
 
-use super::KeyBuf;
+use super::buf::KeyBuf;
 
 /// Where an attribute stands, as far as it can tell.
 #[derive(Clone, Copy, Debug)]

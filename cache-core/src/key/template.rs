@@ -1,6 +1,7 @@
 //! Key templates as sets of keys: which keys two of them have in common.
 
-use std::fmt::{self, Display};
+use std::fmt;
+use std::fmt::Display;
 
 use super::buf::plain;
 
@@ -18,7 +19,7 @@ pub enum Part {
 }
 
 /// What `Option` writes for `None`. It is the only text of an argument that has a `!`.
-pub(super) const NONE: &str = "!none";
+pub(crate) const NONE: &str = "!none";
 
 /// The types whose names are words. All others have a `%` in keys, from `::`, brackets and the like.
 const WORDS: [&str; 17] = [

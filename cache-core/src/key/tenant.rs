@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::KeyBuf;
-use crate::Error;
-use crate::pattern::Pattern;
+use super::buf::KeyBuf;
+use crate::base::{Error, Pattern};
 
 /// Names above this (escaped) are cut and closed with a hash of the whole: the prefix must stay within
 /// what is readable of a long key, or patterns could not tell tenants apart.

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut, RangeInclusive};
 
 use smallvec::SmallVec;
 
-use crate::spare::{Spares, keep, spare};
+use crate::base::{Spares, keep, spare};
 
 /// How many bytes are kept in place.
 const IN_PLACE: usize = 120;
@@ -17,7 +17,7 @@ const CAPACITY: RangeInclusive<usize> = 512..=4096;
 thread_local!(static BUFFERS: Spares<u8> = const { Spares::new() });
 
 #[derive(Clone, Default)]
-pub(super) struct Text(SmallVec<[u8; IN_PLACE]>);
+pub(crate) struct Text(SmallVec<[u8; IN_PLACE]>);
 
 impl Text {
     #[inline]

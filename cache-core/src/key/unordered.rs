@@ -35,7 +35,7 @@ const AROUND: [&str; 12] = [
 /// Whether `T` is such a set or map. Serde says "sequence" of a set as of a list, and "map" of a map that has an order as of one
 /// that has none, so it is asked of the type's name. What is not recognised keeps the order in which it comes: that costs
 /// hits, never correctness.
-pub(super) fn is_unordered<T: ?Sized>() -> bool {
+pub(crate) fn is_unordered<T: ?Sized>() -> bool {
     let mut name = type_name::<T>();
     while let Some(inside) = AROUND.iter().find_map(|around| name.strip_prefix(around)) {
         name = inside;

@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::weight::Weighers;
-use crate::value::CacheValue;
-use crate::{Error, duration};
+use crate::base::{CacheValue, Error, duration};
 
 /// The memory tier's configuration: a bound, in entries or in bytes, and what goes first.
 ///
@@ -104,7 +103,7 @@ pub enum Eviction {
 impl Memory {
     /// At most this many entries. (The bound is kept per shard: a small tier holds somewhat less.)
     ///
-    /// [`build`](crate::Builder::build) refuses less than a millisecond.
+    /// [`build`](crate::registry::Builder::build) refuses less than a millisecond.
     pub const fn max_entries(entries: u64) -> Self {
         Self::of(Capacity::Entries(entries))
     }
@@ -132,7 +131,7 @@ impl Memory {
     /// `Auto` and `Ttl` split the tier into shards of at least 4 MiB; an entry that is heavier than
     /// a shard is not kept. `Lru` and `Lfu` keep none of 4 GiB.
     ///
-    /// Zero is refused by [`build`](crate::Builder::build).
+    /// Zero is refused by [`build`](crate::registry::Builder::build).
     pub const fn max_bytes(bytes: u64) -> Self {
         Self::of(Capacity::Bytes(bytes))
     }
@@ -166,7 +165,7 @@ impl Memory {
     /// `Arc<Mutex<_>>`) keeps the weight that it was stored with. If it panics, so does the call
     /// that stores. A tier that is bounded by entries uses it for [`Stats::bytes`] alone.
     ///
-    /// [`Stats::bytes`]: crate::Stats::bytes
+    /// [`Stats::bytes`]: crate::stats::Stats::bytes
     #[must_use]
     pub fn weigher<V: CacheValue>(
         mut self,
@@ -181,9 +180,9 @@ impl Memory {
     ///
     /// One thread does it for all caches of the process. It starts with the first entry that can
     /// expire, does nothing while nothing can have expired, and ends with the last cache.
-    /// [`Cache::reclaim`](crate::Cache::reclaim) does it at once.
+    /// [`Cache::reclaim`](crate::engine::Cache::reclaim) does it at once.
     ///
-    /// Zero is refused by [`build`](crate::Builder::build).
+    /// Zero is refused by [`build`](crate::registry::Builder::build).
     #[must_use]
     pub const fn sweep_every(mut self, interval: Duration) -> Self {
         self.sweep_every = interval;

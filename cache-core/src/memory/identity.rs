@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, Hasher};
 
 /// Takes what it is given for the hash.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Identity;
+pub(crate) struct Identity;
 
-pub(super) struct Ready(u64);
+pub(crate) struct Ready(u64);
 
 impl BuildHasher for Identity {
     type Hasher = Ready;

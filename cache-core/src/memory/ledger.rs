@@ -6,7 +6,7 @@ use crossbeam_utils::CachePadded;
 
 /// Bytes and evictions of one tier. On cache lines of its own: fills write it, hits must not feel it.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     bytes: CachePadded<AtomicU64>,
     evicted: AtomicU64,
 }

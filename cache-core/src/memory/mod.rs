@@ -1,11 +1,12 @@
 //! The memory tier: typed values, bounded, behind one small seam for the engines.
 //!
-//! Owns entries while they are in memory. It knows nothing of freshness policy, tickets (beyond
-//! demanding a [`Permit`]) or the remote tier.
+//! Owns entries while they are in memory, and the rule that a load which began before an eviction stores nothing after it ([`fence`]): the
+//! engines are filled with a [`Permit`], which only a live ticket gives. It knows nothing of freshness or the remote tier.
 
 #[cfg_attr(shuttle, allow(dead_code))]
 mod auto;
 mod config;
+mod fence;
 mod gone;
 mod identity;
 #[cfg(feature = "moka")]
@@ -22,19 +23,19 @@ mod sweeper;
 mod ttl;
 mod weight;
 
+pub use config::{Capacity, Eviction, Memory};
+pub(crate) use fence::{Committed, Fences, Killed, Overtaken, Permit, Reach, Ticket, Watch};
+pub(crate) use sweeper::Sweep;
+
 use std::any::TypeId;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-pub use config::{Capacity, Eviction, Memory};
-pub(crate) use gone::Gone;
-pub(crate) use sweeper::Sweep;
-
-use crate::clock::Timestamp;
+use crate::base::Timestamp;
 use crate::codec::Coder;
 use crate::entry::{Erased, Stored};
-use crate::invalidation::Permit;
 use crate::key::KeyId;
-use crate::observe::{Cause, Signals};
+use crate::stats::{Cause, Signals};
+use gone::Gone;
 
 /// What an engine must do. One implementation a file; each is used only through [`MemoryTier`].
 ///

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use super::{Engine, Gone};
+use super::Engine;
+use super::gone::Gone;
+use crate::base::{Mutex, MutexGuard};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
-use crate::sync::{Mutex, MutexGuard};
 
 #[derive(Default)]
-pub(super) struct Model(Mutex<HashMap<KeyId, Stored>>);
+pub(crate) struct Model(Mutex<HashMap<KeyId, Stored>>);
 
 impl Model {
     fn map(&self) -> MutexGuard<'_, HashMap<KeyId, Stored>> {

@@ -7,21 +7,22 @@ use ::moka::notification::RemovalCause;
 use ::moka::policy::EvictionPolicy;
 use ::moka::sync::Cache;
 
-use super::config::Capacity;
+use super::Engine;
+use super::config::{Capacity, Eviction, Memory};
+use super::gone::Gone;
 use super::identity::Identity;
 use super::ledger::Ledger;
 use super::parked::{Held, parking};
-use super::{Engine, Eviction, Gone, Memory};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
-use crate::observe::{Cause, Signals};
+use crate::stats::{Cause, Signals};
 
 /// Bytes for each entry beside its own. Measured from 250 to 280, and 33 to 75 for the index.
-pub(super) const OVERHEAD: u64 = 310;
+pub(crate) const OVERHEAD: u64 = 310;
 
 const SHARDS: usize = 16;
 
-pub(super) struct Moka {
+pub(crate) struct Moka {
     cache: Cache<KeyId, Held, Identity>,
     ledger: Arc<Ledger>,
     bound: Capacity,

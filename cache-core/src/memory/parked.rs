@@ -15,7 +15,7 @@ thread_local! {
 
 /// An entry that an engine holds: dropped inside of [`parking`], it is set aside.
 #[derive(Clone)]
-pub(super) struct Held {
+pub(crate) struct Held {
     entry: Option<Stored>,
     pub(super) weight: u64,
 }
@@ -48,7 +48,7 @@ impl Drop for Held {
 
 /// Runs an operation of the engine. Gives back what it dropped, to be dropped under no lock.
 #[inline]
-pub(super) fn parking<R>(operation: impl FnOnce() -> R) -> (R, Vec<Stored>) {
+pub(crate) fn parking<R>(operation: impl FnOnce() -> R) -> (R, Vec<Stored>) {
     let result = {
         let _depth = Depth::enter();
         operation()

@@ -4,15 +4,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{OnceLock, Weak};
 use std::time::Duration;
 
-use super::sweeper::{self, Sweep};
-use crate::clock::Timestamp;
+use super::sweeper;
+use super::sweeper::Sweep;
+use crate::base::Timestamp;
 use crate::entry::Erased;
 
 /// How many more sweeps scan after generations moved, while loads are in progress.
 const AGAIN: u32 = 8;
 
 /// What one tier knows of its entries' ends without looking at them.
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     /// No entry expires before this moment.
     earliest: AtomicU64,
     /// The count of generation changes that was last acted upon.
@@ -91,7 +92,7 @@ mod tests {
 
     fn note(schedule: &Schedule, expiry: Timestamp) {
         use crate::entry::{Entry, Lifetime, Marks, Stored};
-        let life = Lifetime::new(at(0), None, &crate::Policy::new());
+        let life = Lifetime::new(at(0), None, &crate::base::Policy::new());
         let entry: Stored = std::sync::Arc::new(Entry {
             life,
             marks: Marks::new(&life),

@@ -37,7 +37,7 @@ fn after(now: Instant, every: Duration) -> Instant {
 }
 
 /// From now on the cache is swept, for as long as it lives.
-pub(super) fn list(cache: Weak<dyn Sweep>, every: Duration) {
+pub(crate) fn list(cache: Weak<dyn Sweep>, every: Duration) {
     let mut sweeper = sweeper();
     let next = after(Instant::now(), every);
     sweeper.caches.push(Listed { cache, every, next });

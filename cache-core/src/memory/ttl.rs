@@ -7,16 +7,17 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::Engine;
 use super::config::Capacity;
+use super::gone::Gone;
 use super::identity::Identity;
-use super::{Engine, Gone};
-use crate::clock::Timestamp;
+use crate::base::Timestamp;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 
 /// Bytes for each entry beside its own, the map's slot and the order's. Measured from 150 to 235:
 /// the map doubles.
-pub(super) const OVERHEAD: u64 = 190;
+pub(crate) const OVERHEAD: u64 = 190;
 const MOST_SHARDS: u64 = 16;
 /// A shard that is bounded by entries is not smaller than this.
 const SMALLEST_ENTRIES: u64 = 1024;
@@ -128,7 +129,7 @@ impl Shard {
     }
 }
 
-pub(super) struct Ttl {
+pub(crate) struct Ttl {
     shards: Box<[RwLock<Shard>]>,
     evicted: AtomicU64,
 }
@@ -264,7 +265,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Policy;
+    use crate::base::Policy;
     use crate::entry::{Entry, Lifetime, Marks};
 
     fn entry(key: &str, ttl: u64) -> Stored {

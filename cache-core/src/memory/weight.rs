@@ -10,10 +10,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 
-use crate::Error;
+use crate::base::{Error, complain};
 use crate::codec::Coder;
 use crate::entry::Erased;
-use crate::registry::complain;
 
 /// The two counts beside the contents of an `Arc`.
 const ARC: usize = 2 * size_of::<usize>();
@@ -24,7 +23,7 @@ type Weigh = dyn Fn(&dyn Any) -> u64 + Send + Sync;
 
 /// The users' weighers, by the type they weigh.
 #[derive(Clone)]
-pub(super) struct Weighers(BTreeMap<TypeId, Arc<Weigh>>);
+pub(crate) struct Weighers(BTreeMap<TypeId, Arc<Weigh>>);
 
 impl Weighers {
     pub(super) const fn new() -> Self {
@@ -44,7 +43,7 @@ impl fmt::Debug for Weighers {
 }
 
 /// Weighs the entries of one tier.
-pub(super) struct Scales {
+pub(crate) struct Scales {
     weighers: Weighers,
     /// Whether weights bound the tier: only then are values measured that nobody wrote a weigher for.
     measures: bool,

@@ -1,7 +1,6 @@
 //! For fuzzing: what bytes of a remote tier meet, without a cache around it.
 
-use crate::RemoteValue;
-use crate::codec::{Codec, Wire};
+use crate::codec::{Codec, RemoteValue, Wire};
 
 pub use crate::codec::Forged;
 

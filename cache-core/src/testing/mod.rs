@@ -1,7 +1,7 @@
 //! The test kit (feature `testing`).
 //!
 //! - [`Kit`] and [`isolated`]: caches of a test's own, for whatever cached functions it calls, with a clock that it
-//!   drives ([`Clock::manual`](crate::Clock::manual)) and counts that it can assert on.
+//!   drives ([`Clock::manual`](crate::base::Clock::manual)) and counts that it can assert on.
 //! - [`Recording`] and [`Faulty`]: what was asked of a backend; a backend that fails on command.
 //! - [`assert_round_trip`]: whether a value comes back from a remote tier as it went.
 //! - [`conformance`](fn@conformance) and [`conformance!`](macro@conformance): whether a backend does what the docs of

@@ -2,8 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::RemoteValue;
-use crate::codec::{Codec, round_trip};
+use crate::codec::{Codec, RemoteValue, round_trip};
 
 /// Asserts that a remote tier gives back what is stored there, whatever the cache's [`Codec`] is.
 ///

@@ -1,6 +1,6 @@
 //! Made-up values, from the most likely to pass to the odd ones that some type insists on.
 
-pub(super) const STRINGS: &[&str] = &[
+pub(crate) const STRINGS: &[&str] = &[
     "",
     "0",
     "a",
@@ -36,23 +36,23 @@ pub(super) const STRINGS: &[&str] = &[
 ];
 
 /// The last ones are years.
-pub(super) const SIGNED: &[i64] = &[0, 1, 2, -1, 10, 100, 1_970, 2_020];
+pub(crate) const SIGNED: &[i64] = &[0, 1, 2, -1, 10, 100, 1_970, 2_020];
 
-pub(super) const UNSIGNED: &[u64] = &[0, 1, 2, 10, 100, 200, 1_970, 2_020];
+pub(crate) const UNSIGNED: &[u64] = &[0, 1, 2, 10, 100, 200, 1_970, 2_020];
 
-pub(super) const FLOATS: &[f32] = &[0.0, 1.0, 0.5, -1.0, 100.0];
+pub(crate) const FLOATS: &[f32] = &[0.0, 1.0, 0.5, -1.0, 100.0];
 
-pub(super) const CHARS: &[char] = &['a', '0', 'A'];
+pub(crate) const CHARS: &[char] = &['a', '0', 'A'];
 
 /// Lengths of byte strings.
-pub(super) const BYTES: &[usize] = &[0, 16, 4, 8, 12, 20, 24, 32, 64, 1];
+pub(crate) const BYTES: &[usize] = &[0, 16, 4, 8, 12, 20, 24, 32, 64, 1];
 
 /// Lengths of lists and maps. The first: as many as show what the elements are.
-pub(super) const LENGTHS: &[usize] = &[0, 1, 2, 3, 4, 8, 16, 32];
+pub(crate) const LENGTHS: &[usize] = &[0, 1, 2, 3, 4, 8, 16, 32];
 
 /// What is given to a type that asks for anything.
 #[derive(Clone, Copy)]
-pub(super) enum Any {
+pub(crate) enum Any {
     Map,
     Unsigned,
     Text,
@@ -63,7 +63,7 @@ pub(super) enum Any {
     List,
 }
 
-pub(super) const ANYTHING: &[Any] = &[
+pub(crate) const ANYTHING: &[Any] = &[
     Any::Map,
     Any::Unsigned,
     Any::Text,

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 /// What is under way: for the question what a refusal hides.
 #[derive(Debug)]
-pub(super) enum Frame {
+pub(crate) enum Frame {
     /// A way from a node.
     Way { node: usize, way: usize, asked: usize },
     /// A field, which may come in any order.
@@ -41,7 +41,7 @@ struct Fields {
 
 /// What refuses all that is made up.
 #[derive(Default)]
-pub(super) struct Refusals {
+pub(crate) struct Refusals {
     /// The last question before it.
     places: HashSet<String>,
     fields: HashMap<String, Fields>,

@@ -3,10 +3,10 @@
 use std::fmt;
 
 /// The names of fields or variants, aliases included.
-pub(super) type Names = &'static [&'static str];
+pub(crate) type Names = &'static [&'static str];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The node with this number.
     Node(usize),
     /// Something without parts, by its name in Rust.

@@ -10,6 +10,8 @@ mod shape;
 mod tests;
 mod trace;
 
+pub(crate) use shape::{Parts, Shape, Shapes, Wire};
+
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::hash::Hasher;
@@ -18,10 +20,9 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use serde::de::DeserializeOwned;
 use siphasher::sip::SipHasher13;
 
-use super::Codec;
 use super::check::Refused;
+use super::format::Codec;
 use super::stack::roomy;
-pub(super) use shape::{Parts, Shape, Shapes, Wire};
 use trace::{Traced, trace};
 
 /// What is known of a type.
@@ -49,7 +50,7 @@ type Known = RwLock<HashMap<(TypeId, bool), (Schema, Said)>>;
 static KNOWN: LazyLock<Known> = LazyLock::new(Known::default);
 
 /// The schema of `V` as `codec` writes it.
-pub(super) fn of<V: DeserializeOwned + 'static>(codec: Codec) -> Schema {
+pub(crate) fn of<V: DeserializeOwned + 'static>(codec: Codec) -> Schema {
     let human = codec.is_human_readable();
     let which = (TypeId::of::<V>(), human);
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(&which).cloned();
@@ -96,7 +97,7 @@ fn is_news<V: 'static>(codec: Codec, said: fn(&mut Said) -> &mut bool) -> bool {
 
 /// A whole entry of the type's own schema could not be read: said once per type, because it may be every
 /// entry.
-pub(super) fn misread<V: 'static>(codec: Codec) {
+pub(crate) fn misread<V: 'static>(codec: Codec) {
     if is_news::<V>(codec, |said| &mut said.misread) {
         let name = type_name::<V>();
         tracing::warn!(
@@ -108,7 +109,7 @@ pub(super) fn misread<V: 'static>(codec: Codec) {
 }
 
 /// A value is written by another codec than the cache's.
-pub(super) fn falls_back<V: 'static>(preferred: Codec, why: &Refused, codec: Codec) {
+pub(crate) fn falls_back<V: 'static>(preferred: Codec, why: &Refused, codec: Codec) {
     if is_news::<V>(preferred, |said| &mut said.falls_back) {
         let (name, why) = (type_name::<V>(), why.discreet());
         tracing::warn!(
@@ -119,7 +120,7 @@ pub(super) fn falls_back<V: 'static>(preferred: Codec, why: &Refused, codec: Cod
 }
 
 /// No codec can represent a value.
-pub(super) fn refused<V: 'static>(preferred: Codec, refusals: &[(Codec, Refused)]) {
+pub(crate) fn refused<V: 'static>(preferred: Codec, refusals: &[(Codec, Refused)]) {
     if is_news::<V>(preferred, |said| &mut said.refused) {
         let name = type_name::<V>();
         let reasons = refusals.iter().map(|(codec, why)| format!("{codec:?}: {}", why.discreet()));

@@ -17,7 +17,7 @@ use super::trace::{Stop, Trace};
 const DEPTH: u32 = 64;
 
 /// Stands at one place of the type.
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     trace: &'t mut Trace,
     place: String,
     depth: u32,

@@ -9,7 +9,7 @@ use super::trace::Found;
 /// How postcard writes something without parts. What has one of these is read as another kind of number without a
 /// word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) enum Wire {
+pub(crate) enum Wire {
     Bool,
     U8,
     I8,
@@ -39,7 +39,7 @@ impl Wire {
 
 /// What is read at one place; the others by their numbers.
 #[derive(Debug)]
-pub(in crate::codec) enum Shape {
+pub(crate) enum Shape {
     Unknown,
     Leaf(Wire),
     Unit,
@@ -52,7 +52,7 @@ pub(in crate::codec) enum Shape {
 
 /// The fields of a struct or a variant, or the parts of a tuple.
 #[derive(Debug)]
-pub(in crate::codec) struct Parts {
+pub(crate) struct Parts {
     /// The names of fields, aliases included.
     pub(in crate::codec) names: Option<Names>,
     pub(in crate::codec) each: Vec<usize>,
@@ -76,7 +76,7 @@ impl Parts {
 
 /// All shapes of a type.
 #[derive(Debug)]
-pub(in crate::codec) struct Shapes {
+pub(crate) struct Shapes {
     all: Vec<Shape>,
     root: usize,
 }

@@ -25,7 +25,7 @@ const QUESTIONS: u32 = 200_000;
 const SUSPECTS: usize = 16;
 
 /// What was found out about a type.
-pub(super) struct Traced {
+pub(crate) struct Traced {
     pub(super) text: String,
     /// Nothing was left out.
     pub(super) whole: bool,
@@ -35,7 +35,7 @@ pub(super) struct Traced {
     pub(super) shapes: Shapes,
 }
 
-pub(super) fn trace<T: DeserializeOwned>(human: bool) -> Traced {
+pub(crate) fn trace<T: DeserializeOwned>(human: bool) -> Traced {
     let mut trace = Trace { human, ..Trace::default() };
     let whole = trace.explore(&Run::of::<T>());
     let asks = !trace.anything.is_empty();
@@ -50,7 +50,7 @@ pub(super) fn trace<T: DeserializeOwned>(human: bool) -> Traced {
 
 /// Why a run ended before its end.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// A made-up value was refused.
     Refused,
     /// A field that no list of fields had told of.
@@ -123,7 +123,7 @@ struct Node {
 
 /// What stands where.
 #[derive(Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// What was asked for at each place; `None` where that was not always the same.
     pub(super) kinds: HashMap<String, Option<Kind>>,
     /// How many parts those asked for that were read to their end.
@@ -132,7 +132,7 @@ pub(super) struct Found {
 
 /// What is known of a type so far.
 #[derive(Default)]
-pub(super) struct Trace {
+pub(crate) struct Trace {
     pub(super) human: bool,
     lines: BTreeSet<String>,
     found: Found,

@@ -27,7 +27,7 @@ const POPULAR: u8 = 4;
 
 /// What an arena keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// What was used last: an approximation of LRU. Best where old entries are not asked for again.
     Recency,
     /// What is used most: TinyLFU's admission. A newcomer stays only if it was asked for more often than
@@ -73,7 +73,7 @@ pub(super) struct Displaced<T> {
 }
 
 /// A bounded map. All that changes its order needs `&mut`; a use does not.
-pub(super) struct Arena<T> {
+pub(crate) struct Arena<T> {
     slots: Vec<Slot<T>>,
     table: HashTable<u32>,
     free: Vec<u32>,

@@ -21,7 +21,7 @@ const TYPICAL: u64 = 16 << 10;
 /// The hits are compared after so many uses.
 const ROUND: u32 = 32;
 
-pub(super) struct Contest {
+pub(crate) struct Contest {
     /// A key takes part if these bits of its hash are zero.
     mask: u32,
     /// Whether uses are counted: not while the tier has room, when both modes keep everything.

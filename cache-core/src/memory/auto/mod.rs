@@ -14,16 +14,17 @@ mod tests;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use self::arena::{Arena, Mode};
-use self::contest::Contest;
+use super::Engine;
 use super::config::Capacity;
-use super::{Engine, Gone};
+use super::gone::Gone;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
+use arena::{Arena, Mode};
+use contest::Contest;
 
 /// Bytes for each entry beside its own: its slot, its place in the table, its counters. Vectors and
 /// tables double as they grow.
-pub(super) const OVERHEAD: u64 = 110;
+pub(crate) const OVERHEAD: u64 = 110;
 /// A shard that is bounded by entries is not smaller than this: hashes spread keys unevenly, and the
 /// fewer keys a shard has, the more of its part of the bound is idle or lacking.
 const SMALLEST_ENTRIES: u64 = 2048;
@@ -34,7 +35,7 @@ const CHUNK: usize = 64;
 
 type Shard = Arena<Stored>;
 
-pub(super) struct Auto {
+pub(crate) struct Auto {
     shards: Box<[RwLock<Shard>]>,
     contest: Contest,
     evicted: AtomicU64,

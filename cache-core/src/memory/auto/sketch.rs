@@ -5,13 +5,13 @@
 //! counters of a key lie in one block of 64 bytes, so that a lookup costs one cache miss.
 
 /// The largest count.
-pub(super) const MOST: u8 = 15;
+pub(crate) const MOST: u8 = 15;
 /// Counters for each entry. Fewer make keys share counters, and one-off keys look popular.
 const COUNTERS_PER_ENTRY: usize = 32;
 const COUNTERS_PER_BLOCK: usize = 128;
 
 /// Estimates of use counts, each between 0 and [`MOST`].
-pub(super) struct Sketch {
+pub(crate) struct Sketch {
     blocks: Vec<[u64; 8]>,
 }
 

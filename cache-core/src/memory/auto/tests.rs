@@ -4,8 +4,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::Policy;
-use crate::clock::Timestamp;
+use crate::base::{Policy, Timestamp};
 use crate::entry::{Entry, Lifetime, Marks};
 
 fn entry(key: &str) -> Stored {

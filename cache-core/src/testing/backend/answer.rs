@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::recording::Outcome;
 use crate::backend::{Acquired, Page, Read, Revoked};
-use crate::{BackendError, BackendErrorKind};
+use crate::base::{BackendError, BackendErrorKind};
 
-pub(super) trait Answer: Send {
+pub(crate) trait Answer: Send {
     fn outcome(&self) -> Outcome;
     /// Replaces the values in it.
     fn alter(&mut self, _alter: &dyn Fn(&Bytes) -> Bytes) {}

@@ -1,19 +1,19 @@
 //! A backend around another one: each operation goes through one method of the type's own.
 
-use crate::{BackendError, BackendErrorKind};
+use crate::base::{BackendError, BackendErrorKind};
 
-pub(super) fn owned(keys: &[&str]) -> Vec<String> {
+pub(crate) fn owned(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
 /// Why an operation fails that the backend does not have.
-pub(super) fn unsupported(operation: &'static str) -> BackendError {
+pub(crate) fn unsupported(operation: &'static str) -> BackendError {
     let message = "the backend does not have it";
     BackendError::new(BackendErrorKind::Unsupported, operation, message)
 }
 
 /// What fails as a whole fails for each.
-pub(super) fn each_of<T>(
+pub(crate) fn each_of<T>(
     done: Result<Vec<Result<T, BackendError>>, BackendError>,
     count: usize,
 ) -> Vec<Result<T, BackendError>> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Operation;
+use super::operation::Operation;
 
-/// How often a backend fails by chance: see [`Faults::chaos`](super::Faults::chaos). Each is a share of the operations,
+/// How often a backend fails by chance: see [`Faults::chaos`](super::faults::Faults::chaos). Each is a share of the operations,
 /// from 0.0 (never) to 1.0 (always). Default: nothing happens.
 ///
 /// ```
@@ -32,7 +32,7 @@ pub struct Weather {
 
 /// What becomes of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Fate {
+pub(crate) struct Fate {
     pub(super) down: bool,
     pub(super) lost: bool,
     pub(super) damaged: bool,
@@ -40,7 +40,7 @@ pub(super) struct Fate {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chaos {
+pub(crate) struct Chaos {
     seed: u64,
     weather: Weather,
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::chaos::{Chaos, Fate};
+use super::chaos::{Chaos, Fate, Weather};
+use super::gate::{At, Gate};
 use super::link::Wires;
-use super::{At, Gate, Operation, Weather};
-use crate::{BackendError, BackendErrorKind};
+use super::operation::Operation;
+use crate::base::{BackendError, BackendErrorKind};
 
-/// The switches of a [`Faulty`](super::Faulty) backend. Clones are the same switches.
+/// The switches of a [`Faulty`](super::faulty::Faulty) backend. Clones are the same switches.
 ///
 /// Everything is off at first, and stays as it is set. Where an operation may be given, `None` stands for every one.
 #[derive(Clone, Default)]

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::answer::Answer;
 use super::around::{around, each_of, owned, unsupported};
-use super::{At, Faults, Operation};
+use super::faults::Faults;
+use super::gate::At;
+use super::operation::Operation;
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
-    Notice, Page, Read, Revoked, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, Leases, Listener, MARK, Notice, Page,
+    Read, Revoked, Subscription, Write,
 };
-use crate::{BackendError, Clock, Pattern};
+use crate::base::{BackendError, BoxFuture, Clock, Pattern};
 
 /// A backend around another one, whose operations fail, take long, wait and lie as its [`Faults`] say. Clones share
 /// them; two of them around clones of one store are two processes' ways to it, each with faults of its own.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::Operation;
+use super::operation::Operation;
 
 /// So long, in real time, a test waits for an operation that should come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ pub enum At {
     After(Operation),
 }
 
-/// Whoever comes waits until it is opened: see [`Faults::hold`](super::Faults::hold). Clones are the same gate.
+/// Whoever comes waits until it is opened: see [`Faults::hold`](super::faults::Faults::hold). Clones are the same gate.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<State>);
 

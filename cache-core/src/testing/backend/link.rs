@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::Faults;
+use super::faults::Faults;
 use crate::backend::Listener;
 
 /// Stands before a listener: what it hears is what passes.
@@ -16,7 +16,7 @@ pub(super) struct Wire {
 
 /// The wires of one backend, for as long as they are listened to.
 #[derive(Default)]
-pub(super) struct Wires(Mutex<Vec<Weak<Wire>>>);
+pub(crate) struct Wires(Mutex<Vec<Weak<Wire>>>);
 
 impl Wires {
     pub(super) fn add(&self, listener: Arc<dyn Listener>, faults: &Faults) -> Arc<Wire> {

@@ -5,14 +5,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Operation;
 use super::answer::Answer;
 use super::around::{around, each_of, owned, unsupported};
+use super::operation::Operation;
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, BoxFuture, Leases, Listener, MARK,
-    Notice, Page, Read, Revoked, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, Leases, Listener, MARK, Notice, Page,
+    Read, Revoked, Subscription, Write,
 };
-use crate::{BackendError, BackendErrorKind, Pattern};
+use crate::base::{BackendError, BackendErrorKind, BoxFuture, Pattern};
 
 /// A backend that writes down every operation of the one it stands around: see [`Log`]. Clones share the log.
 ///

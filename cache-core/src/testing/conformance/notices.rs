@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Suite;
-use crate::BackendErrorKind;
 use crate::backend::{Listener, Notice, Subscription, Write};
+use crate::base::BackendErrorKind;
 
 /// How long a notice may take.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Suite;
-use crate::BackendErrorKind;
 use crate::backend::{MARK, Notice, Write};
+use crate::base::BackendErrorKind;
 
 const SEEN: [u8; MARK] = *b"0123456789abcdef";
 const OTHER: [u8; MARK] = *b"fedcba9876543210";

@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use super::Suite;
-use crate::backend::{Backend, BoxFuture};
+use crate::backend::Backend;
+use crate::base::BoxFuture;
 
 /// Which backends a rule is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +58,8 @@ impl Rule {
 ///
 /// Options follow the expression:
 ///
-/// - `leases = false`: the backend has none ([`Backend::leases`](crate::Backend::leases)), and that is tested.
-/// - `bus = false`: nobody else can see the store, [`subscribe`](crate::Backend::subscribe) is `Unsupported`, and that is
+/// - `leases = false`: the backend has none ([`Backend::leases`](crate::backend::Backend::leases)), and that is tested.
+/// - `bus = false`: nobody else can see the store, [`subscribe`](crate::backend::Backend::subscribe) is `Unsupported`, and that is
 ///   tested.
 ///
 /// Twice in one module the names would meet: give each a `mod`.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{ALL, Suite, bytes};
-use crate::Pattern;
 use crate::backend::{BackendResult, Read, Write};
+use crate::base::Pattern;
 
 impl Suite<'_> {
     pub(super) async fn has_a_name(&self) {

@@ -3,8 +3,12 @@
 use std::fmt;
 
 use super::Kit;
-use crate::registry::world::{Furnish, World};
-use crate::{Builder, Clock};
+use crate::base::Clock;
+use crate::engine::{Cache, World};
+use crate::registry::Builder;
+
+/// What is done to the builder of each new cache: by its name, or for the default one.
+type Furnish = Box<dyn Fn(Option<&str>, Builder) -> Builder + Send + Sync>;
 
 /// Builds a [`Kit`].
 ///
@@ -62,7 +66,14 @@ impl KitBuilder {
     /// The default cache can't be built as [`caches`](Self::caches) says.
     #[track_caller]
     pub fn build(self) -> Kit {
-        match World::new(self.clock, self.furnish) {
+        let Self { clock, furnish } = self;
+        let at = clock.clone();
+        let make = move |name: Option<&str>| {
+            let builder = Builder::at(at.clone());
+            let builder = name.into_iter().fold(builder, Builder::name);
+            furnish(name, builder).build()
+        };
+        match World::new(clock, Box::new(make), Cache::embedded) {
             Ok(world) => Kit { world },
             Err(error) => panic!("the kit's default cache can't be built: {error}"),
         }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use super::Kit;
-use crate::{Cache, Pattern, Stats};
+use crate::base::Pattern;
+use crate::engine::Cache;
+use crate::stats::Stats;
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident = $of:expr, $one:literal, $many:literal;)*) => {

@@ -1,6 +1,7 @@
 //! What a test expects to have happened.
 
-use super::{Counts, Kit};
+use super::Kit;
+use super::counts::Counts;
 
 /// What a kit counted, to be asserted on: see [`Kit::expect`].
 #[derive(Clone, Debug)]

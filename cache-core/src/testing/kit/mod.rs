@@ -9,12 +9,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::{Clock, Error};
+use crate::engine::{Cache, World, world};
+
 pub use builder::KitBuilder;
 pub use counts::Counts;
 pub use expect::Expect;
-
-use crate::registry::world::{self, World};
-use crate::{Cache, Clock, Error};
 
 /// So long a background load may take, in real time, before a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{ALL, LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark, value};
-use crate::Pattern;
+use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark, value};
 use crate::backend::{Acquire, Acquired, MARK};
-use crate::testing::conformance::together;
+use crate::base::Pattern;
+use crate::testing::conformance::{ALL, together};
 
 impl Leasing<'_> {
     pub(crate) async fn lease_has_one_holder(&self) {

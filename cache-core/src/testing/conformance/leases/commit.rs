@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{ALL, LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
+use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
 use crate::backend::{Acquire, Write};
+use crate::testing::conformance::ALL;
 
 impl Leasing<'_> {
     pub(crate) async fn commits_for_the_holder_only(&self) {

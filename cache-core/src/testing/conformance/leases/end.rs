@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{ALL, LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark};
-use crate::Pattern;
+use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark};
 use crate::backend::{Acquire, Notice, Write};
+use crate::base::Pattern;
+use crate::testing::conformance::ALL;
 
 impl Leasing<'_> {
     pub(crate) async fn lease_ends_with_a_set(&self) {

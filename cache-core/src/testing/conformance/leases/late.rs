@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{ALL, LEAD, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark, value};
-use crate::Pattern;
+use super::{LEAD, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark, value};
 use crate::backend::{Acquire, Acquired};
+use crate::base::Pattern;
+use crate::testing::conformance::ALL;
 
 /// Who comes after those two.
 const THIRD: u64 = 1;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{ALL, Suite};
-use crate::Pattern;
 use crate::backend::{Acquire, Acquired, Leases, MARK, Notice, Read, Write};
+use crate::base::Pattern;
 
 /// Two tokens that are one number to whoever counts in doubles.
 const ONE: u64 = u64::MAX;

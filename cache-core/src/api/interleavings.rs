@@ -1,0 +1,203 @@
+//! Promises P2, P4 and P5 under threads that are interleaved in many ways, by shuttle.
+//!
+//! `RUSTFLAGS="--cfg shuttle" cargo test -p cache-core --lib interleavings`
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use shuttle::future::block_on;
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::sync::atomic::{AtomicU64, Ordering};
+use shuttle::{Config, Runner, thread};
+
+use crate::base::Policy;
+use crate::engine::Cache;
+
+const RUNS: usize = 1_000;
+
+/// A cache over a source whose value only grows.
+struct World {
+    cache: Cache,
+    current: AtomicU64,
+    loading: AtomicU64,
+    loads: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum How {
+    Remove,
+    Pattern,
+    Tag,
+    Clear,
+    Insert,
+}
+
+const EVERY: [How; 5] = [How::Remove, How::Pattern, How::Tag, How::Clear, How::Insert];
+
+const TAGGED: Policy = Policy::new().tags(&["rows"]);
+
+impl World {
+    fn new() -> Arc<Self> {
+        let cache = Cache::builder().build().unwrap();
+        let zero = || AtomicU64::new(0);
+        Arc::new(Self { cache, current: zero(), loading: zero(), loads: zero() })
+    }
+
+    async fn read(&self) -> u64 {
+        let load = || async {
+            self.loads.fetch_add(1, Ordering::SeqCst);
+            let seen = self.current.load(Ordering::SeqCst);
+            // Others go on between what was seen and what is stored.
+            shuttle::future::yield_now().await;
+            Ok::<_, ()>(seen)
+        };
+        self.cache.get_or_load_with("row", TAGGED, load).await.unwrap()
+    }
+
+    /// Changes the value, and makes the cache forget the old one.
+    async fn change(&self, how: How) {
+        let new = self.current.fetch_add(1, Ordering::SeqCst) + 1;
+        match how {
+            How::Remove => drop(self.cache.remove("row").await.unwrap()),
+            How::Pattern => drop(self.cache.evict_pattern("r*").await.unwrap()),
+            How::Tag => self.cache.evict_tag("rows").await.unwrap(),
+            How::Clear => self.cache.clear().await.unwrap(),
+            How::Insert => self.cache.insert_with("row", new, TAGGED).await.unwrap(),
+        }
+    }
+}
+
+/// Runs `test` under many schedules: at random, and with few switches of threads (Burckhardt et al.,
+/// "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
+fn interleaved(test: impl Fn() + Clone + Send + Sync + 'static) {
+    // The engine's frames are large in a build without optimisation.
+    let mut config = Config::new();
+    config.stack_size = 1 << 20;
+    Runner::new(RandomScheduler::new(RUNS), config.clone()).run(test.clone());
+    Runner::new(PctScheduler::new(3, RUNS), config).run(test);
+}
+
+/// Readers come and go while one thread changes the value; whoever begins after its eviction returned
+/// reads what is new.
+#[test]
+fn no_old_value_after_an_eviction() {
+    for how in EVERY {
+        interleaved(move || {
+            let world = World::new();
+            let readers: Vec<_> = (0..2)
+                .map(|_| {
+                    let world = Arc::clone(&world);
+                    thread::spawn(move || {
+                        block_on(world.read());
+                        block_on(world.read())
+                    })
+                })
+                .collect();
+            let changing = Arc::clone(&world);
+            let changer = thread::spawn(move || {
+                block_on(changing.change(how));
+                let found = block_on(changing.read());
+                assert_eq!(found, 1, "{how:?}");
+            });
+            changer.join().unwrap();
+            assert_eq!(block_on(world.read()), 1, "{how:?}");
+            for reader in readers {
+                reader.join().unwrap();
+            }
+            assert_eq!(block_on(world.read()), 1, "{how:?}: when all is over");
+            assert_eq!(world.cache.stats().in_flight, 0);
+        });
+    }
+}
+
+/// Two evictions at once, each followed by a read.
+#[test]
+fn no_old_value_after_either_of_two_evictions() {
+    for how in EVERY {
+        interleaved(move || {
+            let world = World::new();
+            let changers: Vec<_> = [how, How::Remove]
+                .into_iter()
+                .map(|how| {
+                    let world = Arc::clone(&world);
+                    thread::spawn(move || {
+                        // What an insert writes may be older than what the other one has changed.
+                        let how = if matches!(how, How::Insert) { How::Clear } else { how };
+                        block_on(world.change(how));
+                        let least = world.current.load(Ordering::SeqCst).min(1);
+                        assert!(block_on(world.read()) >= least);
+                    })
+                })
+                .collect();
+            let reading = Arc::clone(&world);
+            let reader = thread::spawn(move || block_on(reading.read()));
+            for changer in changers {
+                changer.join().unwrap();
+            }
+            assert_eq!(block_on(world.read()), 2, "{how:?}");
+            reader.join().unwrap();
+            assert_eq!(block_on(world.read()), 2, "{how:?}: when all is over");
+        });
+    }
+}
+
+/// Whoever reads a key nobody evicts: one load.
+#[test]
+fn one_load_however_many_come() {
+    interleaved(|| {
+        let world = World::new();
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                thread::spawn(move || block_on(world.read()))
+            })
+            .collect();
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), 0);
+        }
+        assert_eq!(world.loads.load(Ordering::SeqCst), 1);
+    });
+}
+
+/// A leader that goes away in the middle of its load leaves nobody waiting. (A waiter that missed the
+/// news would be a deadlock, which shuttle reports.)
+#[test]
+fn a_dropped_leader_strands_nobody() {
+    interleaved(|| {
+        let world = World::new();
+        let dropped = Arc::clone(&world);
+        let leader = thread::spawn(move || {
+            let mut read = Box::pin(dropped.read());
+            let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+            let _ = read.as_mut().poll(&mut nobody);
+        });
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                thread::spawn(move || {
+                    world.loading.fetch_add(1, Ordering::SeqCst);
+                    block_on(world.read())
+                })
+            })
+            .collect();
+        leader.join().unwrap();
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), 0);
+        }
+        assert_eq!(world.cache.stats().in_flight, 0);
+    });
+}
+
+/// A load that began before a put returned, and saw what was before it, does not replace what was put.
+#[test]
+fn what_is_put_stays_put() {
+    interleaved(|| {
+        let world = World::new();
+        let reading = Arc::clone(&world);
+        let reader = thread::spawn(move || block_on(reading.read()));
+        block_on(world.cache.insert_with("row", 7u64, TAGGED)).unwrap();
+        assert_eq!(block_on(world.read()), 7);
+        reader.join().unwrap();
+        assert_eq!(block_on(world.read()), 7, "when all is over");
+    });
+}

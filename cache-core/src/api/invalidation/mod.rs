@@ -1,0 +1,13 @@
+//! Lists of what is to be evicted, as values: attributes, events and schedules carry them out.
+
+mod events;
+mod evictions;
+mod list;
+mod schedule;
+mod write_through;
+
+pub use events::Rule;
+pub use evictions::Evictions;
+pub use list::Invalidation;
+pub use schedule::Schedule;
+pub use write_through::WriteThrough;

@@ -1,0 +1,198 @@
+//! Many keys at once, by hand.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::base::{CacheValue, Error, Held, KnownResult, Policy};
+use crate::call::{Asking, Choice, Found, Wanted, all_begun, in_foreground};
+use crate::codec::{RemoteValue, coder};
+use crate::engine::{Cache, Inner, Plan, Rules, Seat, TOGETHER, Table};
+use crate::key::KeyBuf;
+
+impl Cache {
+    /// Stores many values, as [`insert`](Self::insert) does one: in one request to the remote tier (for each thousand). Of a
+    /// key that is given twice, the last value counts.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// cache.insert_many([("a", 1u64), ("b", 2)]).await?;
+    /// assert_eq!(cache.get_many::<u64>(&["b", "c", "a"]).await?, [Some(2), None, Some(1)]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Several`] with the keys that failed, and why: a value that can't be encoded, or that the remote tier refused
+    /// or could not take, keeps none of the others from being stored. What the remote tier did not take is in the
+    /// memory tier even so.
+    pub async fn insert_many<K: Into<KeyBuf>, T: RemoteValue>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<(), Error> {
+        let entries = entries.into_iter().map(|(key, value)| (self.plain::<T>(key), value));
+        self.inner.put_many(entries.collect()).await
+    }
+
+    /// [`insert_many`](Self::insert_many) with a policy for all of them: time to live, stale window, tags.
+    ///
+    /// # Errors
+    /// As [`insert_many`](Self::insert_many).
+    pub async fn insert_many_with<K: Into<KeyBuf>, T: RemoteValue>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+        policy: Policy,
+    ) -> Result<(), Error> {
+        let policy = Held::Own(Arc::new(policy));
+        let entries = entries.into_iter();
+        let entries = entries.map(|(key, value)| (self.plan::<T>(key, policy.clone()), value));
+        self.inner.put_many(entries.collect()).await
+    }
+
+    /// The values of many keys, where those that are not cached are loaded together: `load` gets their keys, and
+    /// gives the values that there are, which are stored. Each key has a flight of its own, as with
+    /// [`get_or_load`](Self::get_or_load): what somebody else is loading is waited for. If that one fails, `load` is
+    /// called again for it.
+    ///
+    /// Keys without a value are left out, and not remembered. A failing cache is never the caller's trouble.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// # use std::collections::HashMap;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// cache.insert("square:2", 4u64).await?;
+    /// let squares = cache
+    ///     .get_or_load_many(["square:2", "square:3"], |missing: Vec<String>| async move {
+    ///         assert_eq!(missing, ["square:3"]);
+    ///         Ok::<_, Error>(HashMap::from([("square:3".to_owned(), 9u64)]))
+    ///     })
+    ///     .await?;
+    /// assert_eq!((squares["square:2"], squares["square:3"]), (4, 9));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The load's own; then none of the values is given, but those that were cached stay so.
+    pub async fn get_or_load_many<K, T, E, F, Fut>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        load: F,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: Into<String>,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<String>) -> Fut,
+        Fut: Future<Output = Result<HashMap<String, T>, E>>,
+    {
+        let keys = keys.into_iter().map(Into::into).collect();
+        self.load_many(keys, |key| self.plain::<T>(key), load).await
+    }
+
+    /// [`get_or_load_many`](Self::get_or_load_many) with a policy for all of them. The load is not run in the background, as with
+    /// [`get_or_load_with`](Self::get_or_load_with).
+    ///
+    /// # Errors
+    /// As [`get_or_load_many`](Self::get_or_load_many).
+    pub async fn get_or_load_many_with<K, T, E, F, Fut>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        policy: Policy,
+        load: F,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: Into<String>,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<String>) -> Fut,
+        Fut: Future<Output = Result<HashMap<String, T>, E>>,
+    {
+        let keys = keys.into_iter().map(Into::into).collect();
+        let policy = Held::Own(Arc::new(policy));
+        self.load_many(keys, |key| self.plan::<T>(key, policy.clone()), load).await
+    }
+
+    /// As [`get_or_load_many`](Self::get_or_load_many), of ids with a plan for each.
+    pub(crate) async fn load_many<I, T, E, F, Fut>(
+        &self,
+        mut ids: Vec<I>,
+        plan: impl Fn(&I) -> Plan,
+        load: F,
+    ) -> Result<HashMap<I, T>, E>
+    where
+        I: Clone + Eq + Hash + 'static,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<I>) -> Fut,
+        Fut: Future<Output = Result<HashMap<I, T>, E>>,
+    {
+        let mut known = HashSet::new();
+        ids.retain(|id| known.insert(id.clone()));
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let plans = ids.iter().map(plan).collect();
+        let shape = Found::of(KnownResult::<HashMap<I, T>, E>::NEW);
+        let rules = Rules::by_hand(shape, Some(coder::<T>()));
+        let asking = Asking { target: Choice::Handle(self.clone()).into(), plans };
+        let found = ids.iter().map(|_| None).collect();
+        in_foreground(Wanted { asking, rules, ids, found }, load).await.output
+    }
+}
+
+impl Inner {
+    /// The gate of many puts: those that nothing holds go together.
+    pub(crate) async fn put_many<T: CacheValue>(
+        self: &Arc<Self>,
+        mut entries: Vec<(Plan, T)>,
+    ) -> Result<(), Error> {
+        // The last one of a key counts: they are gone through from the end.
+        let mut known = HashSet::new();
+        entries.reverse();
+        entries.retain(|(plan, _)| known.insert(plan.key.id()));
+        entries.reverse();
+        let (of, mut failed) = (entries.len(), Vec::new());
+        let mut note = |plan: &Plan, result: Result<(), Error>| {
+            failed.extend(result.err().map(|error| (plan.key.as_str().to_owned(), error)));
+        };
+        if self.puts_at_once() {
+            let mut entries = entries.into_iter().peekable();
+            while entries.peek().is_some() {
+                self.write_together(entries.by_ref().take(TOGETHER).collect(), &mut note).await?;
+            }
+        } else {
+            for (plan, value) in entries {
+                note(&plan, self.put(&plan, value).await);
+            }
+        }
+        if failed.is_empty() { Ok(()) } else { Err(Error::Several { failed, of }) }
+    }
+
+    async fn write_together<T: CacheValue>(
+        self: &Arc<Self>,
+        entries: Vec<(Plan, T)>,
+        note: &mut (impl FnMut(&Plan, Result<(), Error>) + Send),
+    ) -> Result<(), Error> {
+        let (plans, values): (Vec<Plan>, Vec<T>) = entries.into_iter().unzip();
+        let mut begun = Vec::with_capacity(plans.len());
+        for plan in &plans {
+            begun.push(self.begin_write(plan)?);
+        }
+        self.stamp_writes(&mut begun).await;
+        let table = Table::new(self);
+        let seats: Vec<Arc<Seat>> = begun.iter().map(|_| Seat::new(&table)).collect();
+        let writes = begun.into_iter().zip(values).zip(seats);
+        let writes =
+            writes.map(|((begun, value), seat)| Box::pin(self.end_write(begun, value, Some(seat))));
+        let written = all_begun(writes.collect()).await;
+        plans.iter().zip(written).for_each(|(plan, written)| note(plan, written));
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! The statistics through the [`metrics`](::metrics) facade.
+//!
+//! Counters and gauges are published from the statistics, at scrape time or on a schedule, so that hits are as cheap as
+//! without. Counters are incremented by what came since the last time: not all recorders can set them. Durations can't be published afterwards (the facade has no histogram to add to): they are recorded when a load or a
+//! read that memory could not answer ends.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+
+use super::invalidation::Schedule;
+use crate::base::Error;
+use crate::engine::{Cache, Inner, LOAD, RESPONSE, labels};
+use crate::stats::{BreakerState, Cause, Function, Moment, RemoteHealth, Stats, Status};
+
+/// What there is of one function, with a label each where there is one.
+type Counter =
+    (&'static str, &'static str, Option<(&'static str, &'static str)>, fn(&Stats) -> u64);
+
+/// Name, meaning, label, and the counter that it is.
+const COUNTERS: &[Counter] = &[
+    ("larder_requests_total", REQUESTS, Some(("result", "memory_hit")), |stats| stats.memory_hits),
+    ("larder_requests_total", REQUESTS, Some(("result", "remote_hit")), |stats| stats.remote_hits),
+    ("larder_requests_total", REQUESTS, Some(("result", "stale_hit")), |stats| stats.stale_hits),
+    ("larder_requests_total", REQUESTS, Some(("result", "fail_safe_hit")), |stats| {
+        stats.fail_safe_hits
+    }),
+    ("larder_requests_total", REQUESTS, Some(("result", "coalesced")), |stats| stats.coalesced),
+    ("larder_requests_total", REQUESTS, Some(("result", "miss")), |stats| stats.misses),
+    ("larder_loads_total", "Loads that were started", None, |stats| stats.loads),
+    ("larder_load_failures_total", "Loads that returned an error", None, |stats| {
+        stats.load_failures
+    }),
+    ("larder_early_refreshes_total", "Refreshes started before the ttl was over", None, |stats| {
+        stats.early_refreshes
+    }),
+    (
+        "larder_timeouts_total",
+        "Reads whose hard timeout ended with nothing to serve",
+        None,
+        |stats| stats.timed_out,
+    ),
+    ("larder_stores_total", STORES, Some(("tier", "memory")), |stats| stats.stores),
+    ("larder_stores_total", STORES, Some(("tier", "remote")), |stats| stats.remote_stores),
+    (
+        "larder_fenced_fills_total",
+        "Loaded values not stored because an eviction came",
+        None,
+        |stats| stats.fenced,
+    ),
+    (
+        "larder_remote_misses_total",
+        "Reads for which the remote tier had nothing of use",
+        None,
+        |stats| stats.remote_misses,
+    ),
+    ("larder_remote_errors_total", "Operations of the remote tier that failed", None, |stats| {
+        stats.remote_errors
+    }),
+    (
+        "larder_refused_values_total",
+        "Values not stored in the remote tier because no codec can represent them",
+        None,
+        |stats| stats.refused,
+    ),
+    ("larder_foreign_values_total", FOREIGN, Some(("reason", "schema")), |stats| {
+        stats.schema_misses
+    }),
+    ("larder_foreign_values_total", FOREIGN, Some(("reason", "damaged")), |stats| {
+        stats.foreign.saturating_sub(stats.schema_misses)
+    }),
+    (
+        "larder_mistyped_values_total",
+        "Values in memory that were of another type than the one asked for",
+        None,
+        |stats| stats.mistyped,
+    ),
+];
+
+const REQUESTS: &str = "Reads by what answered them";
+const STORES: &str = "Values stored, by tier";
+const FOREIGN: &str = "Bytes in the remote tier that were no value of the type asked for";
+const REMOVALS: (&str, &str) = ("larder_removals_total", "Keys evicted one by one");
+const EVICTIONS: (&str, &str) =
+    ("larder_evictions_total", "Entries that left the memory tier, by cause");
+
+/// Name, unit, meaning, and what it is.
+type Standing = (&'static str, Unit, &'static str, fn(&Inner, &Stats) -> f64);
+
+#[allow(clippy::cast_precision_loss)]
+const GAUGES: &[Standing] = &[
+    ("larder_memory_entries", Unit::Count, "Entries in the memory tier", |_, stats| {
+        stats.entries as f64
+    }),
+    ("larder_memory_bytes", Unit::Bytes, "What they weigh", |_, stats| stats.bytes as f64),
+    (
+        "larder_in_flight",
+        Unit::Count,
+        "Keys with a load, a look at the remote tier or a write in progress",
+        |_, stats| stats.in_flight as f64,
+    ),
+    (
+        "larder_breaker_open",
+        Unit::Count,
+        "1 while the remote tier is left alone after failures",
+        |_, stats| f64::from(u8::from(stats.breaker != BreakerState::Closed)),
+    ),
+    (
+        "larder_remote_up",
+        Unit::Count,
+        "0 while the remote tier is down; 1 without one",
+        |inner, _| {
+            remote(inner).map_or(1.0, |health| f64::from(u8::from(health.status != Status::Down)))
+        },
+    ),
+    (
+        "larder_owed_evictions",
+        Unit::Count,
+        "Evictions that the remote tier missed, and that are still to be made",
+        |inner, _| remote(inner).map_or(0.0, |health| health.owed_evictions as f64),
+    ),
+    (
+        "larder_bus_connected",
+        Unit::Count,
+        "1 while other processes' evictions arrive",
+        |inner, _| f64::from(u8::from(inner.generations.is_linked())),
+    ),
+];
+
+/// How the remote tier is, as far as is known: nobody is asked.
+fn remote(inner: &Inner) -> Option<RemoteHealth> {
+    Some(inner.remote.as_ref()?.health(Moment::now(&inner.clock)))
+}
+
+/// A recorder may be installed at any time, and forgets nothing that it is told twice.
+fn describe() {
+    for (name, meaning, ..) in COUNTERS {
+        describe_counter!(*name, Unit::Count, *meaning);
+    }
+    for (name, meaning) in [REMOVALS, EVICTIONS] {
+        describe_counter!(name, Unit::Count, meaning);
+    }
+    for (name, unit, meaning, _) in GAUGES {
+        describe_gauge!(*name, *unit, *meaning);
+    }
+    describe_histogram!(LOAD, Unit::Seconds, "How long loads took");
+    describe_histogram!(
+        RESPONSE,
+        Unit::Seconds,
+        "How long reads took that memory could not answer at once"
+    );
+}
+
+/// The totals of each function, those of one path added up.
+fn by_path(inner: &Inner) -> BTreeMap<Option<&'static str>, Stats> {
+    let mut functions: BTreeMap<_, Stats> = BTreeMap::new();
+    for tally in inner.counters.all() {
+        functions.entry(tally.site.map(Function::path)).or_default().add(&tally.total());
+    }
+    functions
+}
+
+fn publish_function(labels: &[Label], new: &Stats) {
+    for (name, _, label, count) in COUNTERS {
+        let label = label.map(|(name, value)| Label::from_static_parts(name, value));
+        let labels: Vec<Label> = labels.iter().cloned().chain(label).collect();
+        counter!(*name, labels).increment(count(new));
+    }
+}
+
+impl Cache {
+    /// Publishes the cache's counters and gauges to the recorder of the [`metrics`](https://docs.rs/metrics) facade that is
+    /// installed. To be called when metrics are scraped, or on a [schedule](Self::publish_metrics_every).
+    ///
+    /// Counters grow by what was counted since the last time, the first time since the cache was built, whatever was reset:
+    /// install the recorder first. All names begin with `larder_`; labels are the cache's name (`default` if it has none), the
+    /// function's path (`direct` for what is done by hand), a result, a tier, a reason or a cause: never a key or a value. Caches
+    /// of one name are told apart by nothing, so give names to those whose metrics you want. The page
+    /// `larder::guide::monitoring` lists them all.
+    ///
+    /// Durations are recorded without this, when a load or a read that memory could not answer ends.
+    pub fn publish_metrics(&self) {
+        let inner = &*self.inner;
+        describe();
+        // Held to the end: what two publish at once is published once.
+        let mut published = inner.counters.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let (functions, whole) = &mut *published;
+        for (function, total) in by_path(inner) {
+            let last = functions.entry(function).or_default();
+            publish_function(&labels(inner, function), &total.since(last));
+            *last = total;
+        }
+        let cache = || Label::new("cache", inner.signals.cache.clone());
+        let total = inner.counters.direct.total().with_causes(|cause| inner.left(cause));
+        let new = total.since(whole);
+        counter!(REMOVALS.0, [cache()].iter()).increment(new.removals);
+        for cause in Cause::ALL {
+            let labels = [cache(), Label::from_static_parts("cause", cause.name())];
+            counter!(EVICTIONS.0, labels.iter()).increment(new.evicted_by(cause));
+        }
+        *whole = total;
+        let stats = self.stats();
+        for (name, _, _, value) in GAUGES {
+            gauge!(*name, [cache()].iter()).set(value(inner, &stats));
+        }
+    }
+
+    /// [`publish_metrics`](Self::publish_metrics) every `interval`, until the handle is dropped or the cache is gone: for
+    /// recorders that push. It runs in the background: on the current tokio runtime (and ends with that), or on a thread of its
+    /// own where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: `interval` is below a millisecond.
+    pub fn publish_metrics_every(&self, interval: Duration) -> Result<Schedule, Error> {
+        let cache = Arc::downgrade(&self.inner);
+        Schedule::begin(&self.inner.clock, interval, move || {
+            let inner = cache.upgrade();
+            std::future::ready(inner.map(|inner| Self::from(inner).publish_metrics()).is_some())
+        })
+    }
+}

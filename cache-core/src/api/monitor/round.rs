@@ -1,0 +1,113 @@
+//! One check after the other, and what is told of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use super::alert::{Alert, AlertState};
+use super::info::by_server;
+use super::threshold::{Facts, Finding, Watch};
+use super::{Callback, Monitor};
+use crate::engine::{Cache, Inner};
+use crate::stats::Moment;
+
+/// So many checks in a row have to find a threshold uncrossed before its alert is cleared.
+const CALM: u32 = 2;
+
+pub(crate) struct Rounds {
+    /// Weak: the checks end with the cache.
+    cache: Weak<Inner>,
+    monitor: Monitor,
+    watches: Vec<Watch>,
+}
+
+impl Rounds {
+    pub(super) fn new(cache: &Cache, monitor: Monitor) -> Self {
+        let stats = cache.stats();
+        let watches = monitor.thresholds.iter().cloned();
+        let watches = watches.map(|threshold| Watch::new(threshold, &stats)).collect();
+        Self { cache: Arc::downgrade(&cache.inner), monitor, watches }
+    }
+
+    /// One check; false once the cache is gone or closed.
+    pub(super) async fn next(&mut self) -> bool {
+        let inner = self.cache.upgrade().filter(|inner| !inner.switch.is_closed());
+        let Some(inner) = inner else { return false };
+        let cache = Cache::from(inner);
+        let facts = self.facts(&cache).await;
+        drop(cache);
+        tell(&self.monitor.on_check, &facts.health);
+        for watch in &mut self.watches {
+            let Some(finding) = watch.judge(&facts) else { continue };
+            if let Some(alert) = watch.turn(finding, &facts) {
+                let (namespace, threshold) = (&*alert.health.namespace, alert.threshold);
+                match alert.state {
+                    AlertState::Raised => {
+                        tracing::warn!(target: "larder::monitor", namespace, threshold, "larder: {alert}")
+                    }
+                    AlertState::Cleared => {
+                        tracing::info!(target: "larder::monitor", namespace, threshold, "larder: {alert}")
+                    }
+                }
+                tell(&self.monitor.on_alert, &alert);
+            }
+        }
+        true
+    }
+
+    async fn facts(&self, cache: &Cache) -> Facts {
+        let health = cache.check(self.monitor.timeout).await;
+        let answers = health.remote.as_ref().is_some_and(|remote| remote.round_trip.is_some());
+        let asked = self.watches.iter().any(|watch| watch.threshold.needs_info());
+        let info = match &cache.inner.remote {
+            // A store that did not answer the ping would not answer this either.
+            Some(remote) if asked && answers => {
+                let clock = &cache.inner.clock;
+                let until = clock.now().after(self.monitor.timeout);
+                let info = clock.timeout_at(until, remote.backend().info()).await;
+                info.ok().and_then(Result::ok).map(by_server)
+            }
+            _ => None,
+        };
+        Facts { health, stats: cache.stats(), info, now: Moment::now(&cache.inner.clock) }
+    }
+}
+
+impl Watch {
+    /// What a finding changes.
+    fn turn(&mut self, finding: Finding, facts: &Facts) -> Option<Alert> {
+        if finding.crossed {
+            self.calm = 0;
+            if self.raised.is_some() {
+                return None;
+            }
+            self.raised = Some(facts.now);
+            return Some(self.alert(AlertState::Raised, facts.now, finding, facts));
+        }
+        let raised = self.raised?;
+        self.calm += 1;
+        if self.calm < CALM {
+            return None;
+        }
+        (self.raised, self.calm) = (None, 0);
+        Some(self.alert(AlertState::Cleared, raised, finding, facts))
+    }
+
+    fn alert(&self, state: AlertState, raised: Moment, finding: Finding, facts: &Facts) -> Alert {
+        Alert {
+            state,
+            threshold: self.threshold.name(),
+            server: finding.server,
+            message: finding.message,
+            since: raised.since(facts.now),
+            health: facts.health.clone(),
+        }
+    }
+}
+
+fn tell<T>(whom: &[Callback<T>], what: &T) {
+    for tell in whom {
+        if catch_unwind(AssertUnwindSafe(|| tell(what))).is_err() {
+            tracing::error!(target: "larder::monitor", "larder: a monitor's callback panicked; its checks go on");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Many ids at once, and those that an event names.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::Typed;
+use crate::api::invalidation::{Invalidation, Rule};
+use crate::base::Error;
+use crate::codec::RemoteValue;
+use crate::key::{KeyBuf, unescaped};
+
+impl<K: Serialize, V: RemoteValue> Typed<K, V> {
+    /// As [`Cache::get_many`](crate::engine::Cache::get_many).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get_many(&self, ids: &[K]) -> Result<Vec<Option<V>>, Error> {
+        self.cache.inner.peek_many(ids.iter().map(|id| self.plan(id)).collect()).await
+    }
+
+    /// As [`Cache::insert_many`](crate::engine::Cache::insert_many).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn insert_many(&self, values: impl IntoIterator<Item = (K, V)>) -> Result<(), Error> {
+        let values = values.into_iter().map(|(id, value)| (self.plan(&id), value));
+        self.cache.inner.put_many(values.collect()).await
+    }
+
+    /// As [`Cache::remove_many`](crate::engine::Cache::remove_many).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn remove_many(&self, ids: &[K]) -> Result<u64, Error> {
+        self.cache.remove_many(ids.iter().map(|id| self.buf(id))).await
+    }
+
+    /// As [`Cache::get_or_load_many`](crate::engine::Cache::get_or_load_many), by ids: `load` gets those that are not cached.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub async fn get_or_load_many<E, F, Fut>(&self, ids: &[K], load: F) -> Result<HashMap<K, V>, E>
+    where
+        K: Clone + Eq + Hash + 'static,
+        E: 'static,
+        F: Fn(Vec<K>) -> Fut,
+        Fut: Future<Output = Result<HashMap<K, V>, E>>,
+    {
+        self.cache.load_many(ids.to_vec(), |id| self.plan(id), load).await
+    }
+
+    /// The ids that there are entries of, as [`Cache::keys`](crate::engine::Cache::keys) finds them, in no order.
+    ///
+    /// An id is read back from the key's text by its `FromStr`, and listed only if it is written the same way again: long ids
+    /// are cut to a hash in their keys, and those of several parts are no plain text. They are left out.
+    ///
+    /// # Errors
+    /// The remote tier failed.
+    pub async fn ids(&self) -> Result<Vec<K>, Error>
+    where
+        K: FromStr,
+    {
+        let (mut keys, prefix) = (self.cache.keys(self.pattern()), self.names.prefix.clone());
+        let mut ids = Vec::new();
+        while let Some(key) = keys.next().await.transpose()? {
+            let text = key.strip_prefix(&prefix).and_then(|text| text.strip_suffix(','));
+            let text = text.map(|text| text.strip_prefix('\'').unwrap_or(text));
+            let id = text.and_then(unescaped).and_then(|text| text.parse().ok());
+            ids.extend(id.filter(|id| self.buf(id).as_str() == key));
+        }
+        Ok(ids)
+    }
+
+    /// Evicts an id's entry whenever an event is emitted: `id` tells which, if any. As [`Cache::on`](crate::engine::Cache::on), it holds
+    /// until the [`Rule`] is dropped.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// struct UserRenamed {
+    ///     id: u64,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// let names = cache.typed::<u64, String>("names")?;
+    /// names.evict_on(|event: &UserRenamed| Some(event.id)).keep();
+    ///
+    /// names.insert(&7, "Ada".to_owned()).await?;
+    /// cache.emit(&UserRenamed { id: 7 }).await?;
+    /// assert_eq!(names.get(&7).await?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn evict_on<E: 'static>(&self, id: impl Fn(&E) -> Option<K> + Send + Sync + 'static) -> Rule
+    where
+        K: 'static,
+    {
+        // The cache is not to be kept by its own rule: what is needed of the view is its prefix.
+        let prefix = self.names.prefix.clone();
+        self.cache.on::<E>(move |event| match id(event) {
+            Some(id) => {
+                let mut key = KeyBuf::new();
+                key.literal(&prefix);
+                key.arg(&id);
+                Invalidation::new().key(key)
+            }
+            None => Invalidation::new(),
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! Warming: many calls at once, a bounded number of them in progress.
+
+mod one;
+mod progress;
+mod report;
+
+pub use progress::Progress;
+pub use report::Report;
+
+use std::fmt;
+use std::fmt::Display;
+use std::ops::{Deref, DerefMut};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use crate::base::Error;
+use crate::call::{Call, Load};
+use crate::engine::Cache;
+use one::One;
+use report::Tally;
+
+/// In progress at once unless it is said otherwise.
+const CONCURRENCY: usize = 16;
+/// After so many calls that may all have been hits, other tasks get a turn.
+const TURN: u64 = 128;
+
+type OnProgress<'a> = Box<dyn FnMut(&Progress) + Send + 'a>;
+/// Why an output counts as failed, if it does.
+type Failed<O> = fn(O) -> Option<String>;
+
+/// Warms the cache: carries out all calls, 16 at a time unless [`concurrency`](Warming::concurrency) says
+/// otherwise, and reports. What is cached already is a hit and not loaded again.
+///
+/// Calls are taken from the iterator as room becomes free, so it may be long and lazy. Nothing happens
+/// before [`run`](Warming::run) is polled. Everything runs in that future: dropped, it stops, and loads
+/// under way are cancelled as any dropped call is. A call that fails does not stop the
+/// others; one that panics does.
+///
+/// ```
+/// # use cache_core::{Cache, Error, __private as p};
+/// # fn square(cache: &Cache, n: u64) -> cache_core::Call<impl p::Load<Output = Result<u64, String>>> {
+/// #     use p::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
+/// #     static SITE: p::Site = p::Site::new("square", cache_core::Policy::new());
+/// #     let mut key = p::KeyBuf::from("square:");
+/// #     key.literal(&n.to_string());
+/// #     let shape = (&&&p::Probe::<Result<u64, String>>::new()).shape();
+/// #     p::Fetch::new(&SITE, key).cache(cache).call(p::Rules::new(shape, None), move || async move { Ok(n * n) })
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// # let cache = Cache::builder().build()?;
+/// // #[cached] async fn square(n: u64) -> Result<u64, String>
+/// let calls = (0..1_000).map(|n| square(&cache, n));
+/// let report = cache_core::warm(calls)
+///     .concurrency(8)
+///     .on_progress(|progress| println!("{} done, {:?} left", progress.done, progress.left()))
+///     .run()
+///     .await?;
+/// assert_eq!((report.loaded, report.hits, report.failures), (1_000, 0, 0));
+/// # Ok(())
+/// # }
+/// ```
+pub fn warm<'a, L, I>(calls: I) -> Warming<'a, I::IntoIter>
+where
+    L: Load,
+    I: IntoIterator<Item = Call<L>>,
+{
+    Warming::new(calls.into_iter(), None)
+}
+
+impl Cache {
+    /// [`warm`] of this cache, whatever the functions' own is.
+    pub fn warm<'a, L, I>(&self, calls: I) -> Warming<'a, I::IntoIter>
+    where
+        L: Load,
+        I: IntoIterator<Item = Call<L>>,
+    {
+        Warming::new(calls.into_iter(), Some(self.clone()))
+    }
+}
+
+/// A warming that has not begun; made by [`warm`].
+#[must_use = "nothing is warmed before `run()` is awaited"]
+pub struct Warming<'a, I> {
+    whole: Whole<'a, I>,
+}
+
+/// What [`Warming`]s of functions with any output have in common; see there.
+pub struct Whole<'a, I> {
+    calls: Option<I>,
+    cache: Option<Cache>,
+    concurrency: usize,
+    on_progress: Option<OnProgress<'a>>,
+}
+
+impl<I> fmt::Debug for Warming<'_, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Warming").field("concurrency", &self.concurrency).finish_non_exhaustive()
+    }
+}
+
+impl<I> fmt::Debug for Whole<'_, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Whole").field("concurrency", &self.concurrency).finish_non_exhaustive()
+    }
+}
+
+impl<'a, I> Warming<'a, I> {
+    fn new(calls: I, cache: Option<Cache>) -> Self {
+        let concurrency = CONCURRENCY;
+        Self { whole: Whole { calls: Some(calls), cache, concurrency, on_progress: None } }
+    }
+
+    /// How many calls are in progress at once. Default: 16. Zero is refused by [`run`](Self::run).
+    pub fn concurrency(mut self, calls: usize) -> Self {
+        self.whole.concurrency = calls;
+        self
+    }
+
+    /// Told after each call. It runs between the calls, so it should be short.
+    pub fn on_progress(mut self, told: impl FnMut(&Progress) + Send + 'a) -> Self {
+        self.whole.on_progress = Some(Box::new(told));
+        self
+    }
+}
+
+impl<'a, L, T, E, I> Warming<'a, I>
+where
+    L: Load<Output = Result<T, E>>,
+    E: Display,
+    I: Iterator<Item = Call<L>>,
+{
+    /// Carries out all calls. (The warming is empty afterwards: another `run` finds nothing to do.)
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the concurrency is zero. Calls that fail are in the report.
+    pub fn run(&mut self) -> impl Future<Output = Result<Report, Error>> + use<'a, L, T, E, I> {
+        self.whole.run_with(|output| output.err().map(|error| error.to_string()))
+    }
+}
+
+impl<'a, L, I> Whole<'a, I>
+where
+    L: Load,
+    I: Iterator<Item = Call<L>>,
+{
+    /// [`Warming::run`] for outputs that are no `Result`, or whose error has no `Display` and so no
+    /// message.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run(&mut self) -> impl Future<Output = Result<Report, Error>> + use<'a, L, I> {
+        self.run_with(|output| L::is_failure(output).then(|| "the load failed".to_owned()))
+    }
+
+    fn run_with(
+        &mut self,
+        failed: Failed<L::Output>,
+    ) -> impl Future<Output = Result<Report, Error>> + use<'a, L, I> {
+        let (calls, cache) = (self.calls.take(), self.cache.clone());
+        let (concurrency, on_progress) = (self.concurrency, self.on_progress.take());
+        async move {
+            if concurrency == 0 {
+                let message = "no call could ever begin; at least 1 is needed";
+                return Err(Error::config("concurrency", message));
+            }
+            // Asked before the iterators around it, which do not know.
+            let tally = Tally::new(calls.as_ref().map_or((0, Some(0)), Iterator::size_hint));
+            let calls = calls.into_iter().flatten().map(|call| match &cache {
+                Some(cache) => call.cache(cache),
+                None => call,
+            });
+            Ok(carry_out(calls, concurrency, tally, on_progress, failed).await)
+        }
+    }
+}
+
+/// For outputs that are no `Result`, `run` is found here.
+impl<'a, I> Deref for Warming<'a, I> {
+    type Target = Whole<'a, I>;
+    fn deref(&self) -> &Whole<'a, I> {
+        &self.whole
+    }
+}
+
+impl<I> DerefMut for Warming<'_, I> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.whole
+    }
+}
+
+async fn carry_out<L: Load>(
+    mut calls: impl Iterator<Item = Call<L>>,
+    concurrency: usize,
+    mut tally: Tally,
+    mut on_progress: Option<OnProgress<'_>>,
+    failed: Failed<L::Output>,
+) -> Report {
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < concurrency
+            && let Some(call) = calls.next()
+        {
+            running.push(One::new(call));
+        }
+        let Some((key, cached)) = running.next().await else { return tally.report() };
+        let (source, failure) = (cached.source, failed(cached.value));
+        tally.count(source, failure.map(|message| (key, message)));
+        if let Some(told) = &mut on_progress {
+            told(&tally.progress());
+        }
+        if tally.is_turn(TURN) {
+            tokio::task::yield_now().await;
+        }
+    }
+}

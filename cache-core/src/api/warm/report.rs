@@ -1,0 +1,80 @@
+//! What came of a warming.
+
+use std::time::{Duration, Instant};
+
+use super::progress::Progress;
+use crate::base::Source;
+
+/// Failures that are told one by one.
+const TOLD: usize = 100;
+
+/// What came of a warming.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Calls that loaded a value. (While caching is off they all do, and nothing is stored.)
+    pub loaded: u64,
+    /// Calls that found one: in a tier, or in the load of another call.
+    pub hits: u64,
+    /// Calls that failed.
+    pub failures: u64,
+    /// The first 100 that failed: key and message.
+    pub failed: Vec<(String, String)>,
+    /// From the beginning to the end.
+    pub elapsed: Duration,
+}
+
+/// A report in the making.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    report: Report,
+    total: Option<u64>,
+    begun: Instant,
+}
+
+impl Tally {
+    pub(super) fn new((least, most): (usize, Option<usize>)) -> Self {
+        let (elapsed, failed) = (Duration::ZERO, Vec::new());
+        Self {
+            report: Report { loaded: 0, hits: 0, failures: 0, failed, elapsed },
+            total: most.filter(|most| *most == least).map(|total| total as u64),
+            begun: Instant::now(),
+        }
+    }
+
+    pub(super) fn count(&mut self, source: Source, failure: Option<(String, String)>) {
+        let report = &mut self.report;
+        match (failure, source) {
+            (Some(failure), _) => {
+                report.failures += 1;
+                if report.failed.len() < TOLD {
+                    report.failed.push(failure);
+                }
+            }
+            (None, Source::Loaded | Source::Bypassed) => report.loaded += 1,
+            (None, _) => report.hits += 1,
+        }
+    }
+
+    fn done(&self) -> u64 {
+        self.report.loaded + self.report.hits + self.report.failures
+    }
+
+    pub(super) fn is_turn(&self, every: u64) -> bool {
+        self.done().is_multiple_of(every)
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            done: self.done(),
+            failed: self.report.failures,
+            total: self.total,
+            elapsed: self.begun.elapsed(),
+        }
+    }
+
+    pub(super) fn report(mut self) -> Report {
+        self.report.elapsed = self.begun.elapsed();
+        self.report
+    }
+}

@@ -1,0 +1,26 @@
+//! Background work, with a runtime or without.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::future::BoxFuture;
+
+/// Runs `work` in the background, and carries nothing of its caller's. Compiled once: what a runtime makes of a future is a
+/// lot of code.
+pub(crate) fn spawn_boxed(work: BoxFuture<'static, ()>) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        drop(runtime.spawn(work));
+        return;
+    }
+    let thread = std::thread::Builder::new().name("larder".into());
+    if let Err(error) = thread.spawn(|| pollster::block_on(work)) {
+        tracing::error!(target: "larder::task", %error, "larder: background work was not started");
+    }
+}
+
+/// Makes a future on the heap. In a build without optimisation the caller's stack frame would hold
+/// every future that it awaits, and a recursive function's frames add up.
+#[inline(never)]
+pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
+}

@@ -1,0 +1,223 @@
+//! What options of an attribute demand of a function's output, in the words of that option.
+
+use std::borrow::Borrow;
+use std::fmt::Display;
+
+use super::erased::ErasedResult;
+use super::{AnyResult, Probe, Shape, SharedResult};
+use crate::base::error::{SharedError, TimedOut};
+
+/// A value that can be absent: `Option`.
+#[diagnostic::on_unimplemented(
+    message = "`none_ttl` is for functions whose value is an `Option`, and this one's is `{Self}`",
+    label = "never `None`",
+    note = "remove `none_ttl`, or return an `Option`"
+)]
+pub trait Optional {
+    #[doc(hidden)]
+    fn is_absent(&self) -> bool;
+}
+
+impl<T> Optional for Option<T> {
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// For `none_ttl`: what says that a value is `None`.
+pub fn absent<S: Shape<Value: Optional>>(_: S) -> Option<fn(&S::Value) -> bool> {
+    Some(Optional::is_absent)
+}
+
+/// An output that can fail.
+#[diagnostic::on_unimplemented(
+    message = "`hard_timeout` needs an output that can say that time ran out: a `Result` whose error is `From<larder::TimedOut>`",
+    label = "can't be made from a time-out",
+    note = "return such a `Result`, or remove `hard_timeout`"
+)]
+pub trait Fails: Shape {
+    #[doc(hidden)]
+    type Error;
+    #[doc(hidden)]
+    fn fail(error: Self::Error) -> Self::Output;
+}
+
+impl<T: 'static, E: Clone + Send + Sync + 'static> Fails for SharedResult<T, E> {
+    type Error = E;
+    fn fail(error: E) -> Result<T, E> {
+        Err(error)
+    }
+}
+
+impl<T: 'static, E: Display + From<SharedError>> Fails for ErasedResult<T, E> {
+    type Error = E;
+    fn fail(error: E) -> Result<T, E> {
+        Err(error)
+    }
+}
+
+impl<T: 'static, E> Fails for AnyResult<T, E> {
+    type Error = E;
+    fn fail(error: E) -> Result<T, E> {
+        Err(error)
+    }
+}
+
+/// An error that can say that time ran out.
+#[diagnostic::on_unimplemented(
+    message = "`hard_timeout` needs an error that can say that time ran out, and `{Self}` can't be made from a `larder::TimedOut`",
+    label = "can't be made from a time-out",
+    note = "implement `From<larder::TimedOut>` for the error, or remove `hard_timeout`"
+)]
+pub trait TimesOut {
+    #[doc(hidden)]
+    fn timed_out() -> Self;
+}
+
+impl<E: From<TimedOut>> TimesOut for E {
+    fn timed_out() -> Self {
+        TimedOut::new().into()
+    }
+}
+
+/// For `hard_timeout`: what a caller gets whose time ran out.
+pub fn times_out<S: Fails<Error: TimesOut>>(_: S) -> Option<fn() -> S::Output> {
+    Some(|| S::fail(TimesOut::timed_out()))
+}
+
+/// An output whose error can be kept for the next caller.
+#[diagnostic::on_unimplemented(
+    message = "`err_ttl` caches errors, and this function's output has none that can be cloned",
+    label = "no error that is `Clone + Send + Sync + 'static`",
+    note = "derive `Clone` for the error (or return it in an `Arc`), or remove `err_ttl`"
+)]
+pub trait KeepsErrors {}
+impl<T, E> KeepsErrors for SharedResult<T, E> {}
+
+/// For `err_ttl`.
+pub fn keeps_errors<S: KeepsErrors>(_: S) {}
+
+/// An argument of which a load that goes on in the background can have a copy.
+///
+/// (`ToOwned` under a name of ours, and the copy's type as a parameter: with an associated type rustc tells one mistake
+/// twice, the second time in words of its own.)
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has to be `Clone`: a load that goes on in the background needs arguments of its own",
+    label = "borrowed, and the load may outlive its caller",
+    note = "derive `Clone`, put it in an `Arc`, or remove what leaves loads to the background (`stale`, `early_refresh`, \
+            `soft_timeout`, `hard_timeout`)"
+)]
+pub trait Detach<Owned> {
+    #[doc(hidden)]
+    fn copied(&self) -> Owned;
+}
+
+impl<T: Clone> Detach<T> for T {
+    fn copied(&self) -> T {
+        self.clone()
+    }
+}
+
+impl<T: Clone> Detach<Vec<T>> for [T] {
+    fn copied(&self) -> Vec<T> {
+        self.to_vec()
+    }
+}
+
+macro_rules! unsized_ones {
+    ($($borrowed:ty => $owned:ty),* $(,)?) => {
+        $(impl Detach<$owned> for $borrowed {
+            fn copied(&self) -> $owned {
+                self.to_owned()
+            }
+        })*
+    };
+}
+
+unsized_ones! {
+    str => String,
+    std::path::Path => std::path::PathBuf,
+    std::ffi::OsStr => std::ffi::OsString,
+    std::ffi::CStr => std::ffi::CString,
+}
+
+/// For `stale`, `early_refresh` and the timeouts: the copy.
+pub fn detached<T: Detach<Owned> + ?Sized, Owned>(arg: &T) -> Owned {
+    arg.copied()
+}
+
+/// The copy, borrowed as the argument was.
+pub fn lent<Owned: Borrow<T>, T: ?Sized>(owned: &Owned) -> &T {
+    owned.borrow()
+}
+
+/// For a policy that is given by path: the same questions, asked instead of demanded. Method resolution takes the
+/// first that fits, as in the parent module: `(&&value_probe(shape)).absent()`.
+pub fn value_probe<S: Shape>(_: S) -> Probe<S::Value> {
+    Probe::new()
+}
+
+/// The same of the output.
+pub fn output_probe<S: Shape>(_: S) -> Probe<S::Output> {
+    Probe::new()
+}
+
+/// Finds an `Option`.
+pub trait AbsentOption {
+    /// The value.
+    type Value;
+    /// What says that it is `None`.
+    fn absent(&self) -> Option<fn(&Self::Value) -> bool>;
+}
+
+impl<T> AbsentOption for &Probe<Option<T>> {
+    type Value = Option<T>;
+    fn absent(&self) -> Option<fn(&Option<T>) -> bool> {
+        Some(Option::is_none)
+    }
+}
+
+/// Finds every other value.
+pub trait AbsentNever {
+    /// The value.
+    type Value;
+    /// Nothing says that it is `None`.
+    fn absent(&self) -> Option<fn(&Self::Value) -> bool>;
+}
+
+impl<T> AbsentNever for Probe<T> {
+    type Value = T;
+    fn absent(&self) -> Option<fn(&T) -> bool> {
+        None
+    }
+}
+
+/// Finds an error that is `From<TimedOut>`.
+pub trait TimeoutError {
+    /// The output.
+    type Output;
+    /// The output of a caller whose time ran out.
+    fn times_out(&self) -> Option<fn() -> Self::Output>;
+}
+
+impl<T, E: From<TimedOut>> TimeoutError for &Probe<Result<T, E>> {
+    type Output = Result<T, E>;
+    fn times_out(&self) -> Option<fn() -> Result<T, E>> {
+        Some(|| Err(TimedOut::new().into()))
+    }
+}
+
+/// Finds every other output.
+pub trait TimeoutNever {
+    /// The output.
+    type Output;
+    /// There is no such output.
+    fn times_out(&self) -> Option<fn() -> Self::Output>;
+}
+
+impl<O> TimeoutNever for Probe<O> {
+    type Output = O;
+    fn times_out(&self) -> Option<fn() -> O> {
+        None
+    }
+}

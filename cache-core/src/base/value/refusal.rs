@@ -1,0 +1,91 @@
+//! What `on_error = "fail"` demands of a function's output, and asks of it where a policy is given by path.
+
+use std::fmt::Display;
+
+use super::erased::ErasedResult;
+use super::option::Fails;
+use super::{AnyResult, Probe, Shape, SharedResult};
+use crate::base::error::{Error, SharedError};
+
+/// An output that can tell of a failing cache.
+#[diagnostic::on_unimplemented(
+    message = "`on_error = \"fail\"` needs an output that can tell of a failing cache: a `Result` whose error is `From<larder::Error>`",
+    label = "can't be made from a `larder::Error`",
+    note = "return such a `Result`, or remove `on_error`: then a failing cache means a load"
+)]
+pub trait Tells: Shape {
+    #[doc(hidden)]
+    type Error;
+    #[doc(hidden)]
+    fn tell(error: Self::Error) -> Self::Output;
+}
+
+// (That they are `Fails` is not asked for: what is not would be told of in the words of `hard_timeout`, too.)
+macro_rules! tell {
+    ($($result:ident<E: $($bound:path),+ $(; $life:lifetime)?>)*) => { $(
+        impl<T: 'static, E: $($bound +)+ $($life)?> Tells for $result<T, E> {
+            type Error = <Self as Fails>::Error;
+            fn tell(error: E) -> Result<T, E> {
+                Self::fail(error)
+            }
+        }
+    )* };
+}
+
+tell! {
+    SharedResult<E: Clone, Send, Sync; 'static>
+    ErasedResult<E: Display, From<SharedError>>
+    AnyResult<E: Sized>
+}
+
+/// An error that can tell of a failing cache.
+#[diagnostic::on_unimplemented(
+    message = "`on_error = \"fail\"` needs an error that can tell of a failing cache, and `{Self}` can't be made from a `larder::Error`",
+    label = "can't be made from a `larder::Error`",
+    note = "implement `From<larder::Error>` for the error, or remove `on_error`: then a failing cache means a load"
+)]
+pub trait OfCache {
+    #[doc(hidden)]
+    fn of_cache(error: Error) -> Self;
+}
+
+impl<E: From<Error>> OfCache for E {
+    fn of_cache(error: Error) -> Self {
+        error.into()
+    }
+}
+
+/// For `on_error = "fail"`: what a caller gets whose cache failed.
+pub fn refuses<S: Tells<Error: OfCache>>(_: S) -> Option<fn(Error) -> S::Output> {
+    Some(|error| S::tell(OfCache::of_cache(error)))
+}
+
+/// Finds an error that is `From<Error>`.
+pub trait RefusalError {
+    /// The output.
+    type Output;
+    /// The output of a caller whose cache failed.
+    fn refuses(&self) -> Option<fn(Error) -> Self::Output>;
+}
+
+impl<T, E: From<Error>> RefusalError for &Probe<Result<T, E>> {
+    type Output = Result<T, E>;
+    fn refuses(&self) -> Option<fn(Error) -> Result<T, E>> {
+        Some(|error| Err(error.into()))
+    }
+}
+
+/// Finds every other output.
+pub trait RefusalNever {
+    /// The output.
+    type Output;
+    /// There is no such output.
+    fn refuses(&self) -> Option<fn(Error) -> Self::Output>;
+}
+
+impl<O> RefusalNever for Probe<O> {
+    type Output = O;
+    fn refuses(&self) -> Option<fn(Error) -> O> {
+        None
+    }
+}

@@ -1,0 +1,147 @@
+//! What expansions build a batch from.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::hash::Hash;
+
+use smallvec::SmallVec;
+
+use super::Batch;
+use super::items::{FEW, Item, Items};
+use super::load::{LoadEach, Loading};
+use super::party::Loads;
+use super::serve::{in_either, in_foreground};
+use super::shape::Each;
+use crate::base::{BoxFuture, CacheValue, Held};
+use crate::call::load::Paths;
+use crate::call::target::{Choice, Target};
+use crate::engine::{Cache, Mode, Rules, Site};
+use crate::key::KeyBuf;
+use crate::tags::Tags;
+
+/// What an expansion starts from: the site, and a key for each id.
+#[derive(Debug)]
+pub struct FetchEach<I> {
+    site: &'static Site,
+    target: Target,
+    policy: Held,
+    mode: Mode,
+    items: Items,
+    ids: SmallVec<[I; FEW]>,
+    /// The same ids, once they are more than a few.
+    known: HashSet<I>,
+}
+
+impl<I: Clone + Eq + Hash> FetchEach<I> {
+    /// A batch at `site`, of nothing yet.
+    pub fn new(site: &'static Site) -> Self {
+        Self {
+            site,
+            target: Target::of(site),
+            policy: Held::Static(site.policy()),
+            mode: Mode::Normal,
+            items: Items::none(),
+            ids: SmallVec::new(),
+            known: HashSet::new(),
+        }
+    }
+
+    /// Whether an id was not pushed yet. One that is new is to be pushed next.
+    pub fn is_new(&mut self, id: &I) -> bool {
+        if self.ids.len() <= FEW {
+            return !self.ids.contains(id);
+        }
+        if self.known.is_empty() {
+            self.known.extend(self.ids.iter().cloned());
+        }
+        self.known.insert(id.clone())
+    }
+
+    /// An id with its key and tags.
+    pub fn push(&mut self, id: &I, mut key: KeyBuf, tags: Tags) {
+        key.seal();
+        self.target.judge(&key);
+        self.items.push(Item { key, tags: tags.bounded() });
+        self.ids.push(id.clone());
+    }
+
+    /// Runs beside the cache if `skip` is true.
+    #[must_use]
+    pub fn skip_if(mut self, skip: bool) -> Self {
+        if skip {
+            self.mode = Mode::Bypass;
+        }
+        self
+    }
+
+    /// The cache to use, instead of the site's.
+    #[must_use]
+    pub fn cache(mut self, cache: &Cache) -> Self {
+        self.target.choose(Choice::Handle(cache.clone()));
+        self
+    }
+
+    /// A batch whose load runs in the foreground only.
+    pub fn call<G, A, L, F>(
+        self,
+        rules: Rules<G, Paths<G>>,
+        args: A,
+        load: L,
+    ) -> Batch<impl LoadEach<Id = I, Output = G::Whole>>
+    where
+        G: Each<Id = I, Value: CacheValue>,
+        I: Send + 'static,
+        A: Clone,
+        L: Fn(A, Vec<I>) -> F,
+        F: Future<Output = G::Whole>,
+    {
+        let load = move |ids| load(args.clone(), ids);
+        self.batch(rules, load, in_foreground::<G, _, _>)
+    }
+
+    /// A batch whose load can be detached: `again` makes a function that owns all it needs.
+    pub fn call_refreshing<G, A, L, F, K, M, H>(
+        self,
+        rules: Rules<G, Paths<G>>,
+        args: A,
+        load: L,
+        again: K,
+    ) -> Batch<impl LoadEach<Id = I, Output = G::Whole>>
+    where
+        G: Each<Id = I, Value: CacheValue, Output: Send>,
+        I: Send + 'static,
+        A: Clone,
+        L: Fn(A, Vec<I>) -> F,
+        F: Future<Output = G::Whole>,
+        K: FnOnce(A) -> M,
+        M: Fn(Vec<I>) -> H + Send + Sync + 'static,
+        H: Future<Output = G::Whole> + Send + 'static,
+    {
+        let borrowed = args.clone();
+        let own = move || -> Loads<G> {
+            let again = again(args);
+            Box::new(move |ids| Box::pin(again(ids)) as BoxFuture<'static, G::Whole>)
+        };
+        let load = move |ids| load(borrowed.clone(), ids);
+        self.batch(rules, (load, own), in_either::<G, _, _, _>)
+    }
+
+    fn batch<G, W, M, F>(
+        self,
+        rules: Rules<G, Paths<G>>,
+        work: W,
+        make: M,
+    ) -> Batch<impl LoadEach<Id = I, Output = G::Whole>>
+    where
+        G: Each<Id = I, Value: CacheValue>,
+        I: Send + 'static,
+        M: FnOnce(super::load::Wanted<G>, W) -> F,
+        F: Future<Output = super::Answered<G::Whole>>,
+    {
+        let Self { site, target, policy, mode, items, ids, .. } = self;
+        let start = Some((work, make));
+        let rules = rules.without_paths();
+        let load = Loading { rules, ids, found: Vec::new(), start, running: None };
+        Batch::new((target, site), policy, mode, items, load)
+    }
+}

@@ -1,0 +1,51 @@
+//! The keys and tags of a batch's ids.
+
+use std::ops::Deref;
+
+use crate::base::{Spares, keep, spare};
+use crate::key::KeyBuf;
+use crate::tags::Tags;
+
+/// Ids that a list in place has room for.
+pub(crate) const FEW: usize = 4;
+
+/// The largest list that a thread keeps. (An item takes a third of a kilobyte.)
+const KEPT: usize = 16;
+
+thread_local!(static LISTS: Spares<Item> = const { Spares::new() });
+
+/// The key and the tags of one id.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(super) key: KeyBuf,
+    pub(super) tags: Tags,
+}
+
+/// Those of all ids. They are too large to be moved with the batch, so the list is one that the thread keeps.
+#[derive(Debug)]
+pub(crate) struct Items(Vec<Item>);
+
+impl Items {
+    pub(super) fn none() -> Self {
+        Self(spare(&LISTS))
+    }
+
+    pub(super) fn push(&mut self, item: Item) {
+        self.0.push(item);
+    }
+}
+
+impl Deref for Items {
+    type Target = [Item];
+    fn deref(&self) -> &[Item] {
+        &self.0
+    }
+}
+
+impl Drop for Items {
+    fn drop(&mut self) {
+        if (1..=KEPT).contains(&self.0.capacity()) {
+            keep(&LISTS, &mut self.0);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The load behind a batch: the one generic part.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::future::join_all;
+use smallvec::{SmallVec, smallvec};
+
+use super::items::{FEW, Item};
+use super::shape::Each;
+use super::{Answered, Asking, all_begun};
+use crate::base::{BoxFuture, CacheValue, Error, Policy, Source};
+use crate::call::direct::Put;
+use crate::codec::Coder;
+use crate::engine::{Inner, Judge, Look, Plan, Rules, Site, Trace, What};
+use crate::tags::Declared;
+
+/// The load behind a [`Batch`](crate::Batch). Not to be implemented outside larder.
+pub trait LoadEach: Unpin {
+    /// The id of an item.
+    type Id: Clone;
+    /// What the function returns.
+    type Output;
+    /// All ids.
+    #[doc(hidden)]
+    fn ids(&self) -> &[Self::Id];
+    #[doc(hidden)]
+    fn codec(&self) -> Option<Coder>;
+    /// The output, if the memory tier has all of it.
+    #[doc(hidden)]
+    fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<Self::Output>>;
+    #[doc(hidden)]
+    fn run(
+        &mut self,
+        asking: &mut dyn FnMut() -> Asking,
+        cx: &mut Context<'_>,
+    ) -> Poll<Answered<Self::Output>>;
+    /// What is cached, as an output.
+    #[doc(hidden)]
+    fn peek(&self, asking: Asking) -> BoxFuture<'static, Result<Self::Output, Error>>;
+    /// Stores what there is in an output, and forgets what there is not.
+    #[doc(hidden)]
+    fn put(&self) -> PutAll<Self::Output>;
+}
+
+/// What stores an output where it is asked for.
+pub(super) type PutAll<O> =
+    Box<dyn FnOnce(Asking, O) -> BoxFuture<'static, Result<(), Error>> + Send>;
+
+/// What [`LoadEach::hit`] gets.
+#[derive(Debug)]
+pub struct Inside<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) items: &'a [Item],
+    pub(super) policy: &'a Policy,
+    pub(super) site: &'static Site,
+}
+
+/// One batch with what makes its slow path.
+pub(crate) struct Loading<G: Each, W, M, F> {
+    pub(super) rules: Rules<G>,
+    pub(super) ids: SmallVec<[G::Id; FEW]>,
+    /// What the memory tier has.
+    pub(super) found: Vec<Option<G::Value>>,
+    pub(super) start: Option<(W, M)>,
+    pub(super) running: Option<Pin<Box<F>>>,
+}
+
+// Nothing in it is pinned in place: the running future is boxed.
+impl<G: Each, W, M, F> Unpin for Loading<G, W, M, F> {}
+
+/// What the slow path of a batch begins with.
+pub(crate) struct Wanted<G: Each> {
+    pub(crate) asking: Asking,
+    pub(crate) rules: Rules<G>,
+    pub(crate) ids: Vec<G::Id>,
+    pub(crate) found: Vec<Option<G::Value>>,
+}
+
+impl<G, W, M, F> LoadEach for Loading<G, W, M, F>
+where
+    G: Each<Id: Clone + Eq + Hash + Send + 'static, Value: CacheValue>,
+    M: FnOnce(Wanted<G>, W) -> F,
+    F: Future<Output = Answered<G::Whole>>,
+{
+    type Id = G::Id;
+    type Output = G::Whole;
+
+    fn ids(&self) -> &[G::Id] {
+        &self.ids
+    }
+
+    fn codec(&self) -> Option<Coder> {
+        self.rules.codec
+    }
+
+    fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<G::Whole>> {
+        let Inside { inner, items, policy, site } = inside;
+        let look = |item: &Item| {
+            let tags = Declared::new(policy.tags, &item.tags);
+            match inner.look::<G::Value>(item.key.id(), tags, policy, false) {
+                Look::Hit(hit) if hit.source == Source::Memory => Some(hit.value),
+                _ => None,
+            }
+        };
+        // Not kept in the batch, whose callers would carry them along: values may be large.
+        let values: SmallVec<[G::Value; FEW]> = items.iter().map_while(look).collect();
+        let tally = inner.counters.of(Some(site));
+        values.iter().for_each(|_| tally.memory_hits());
+        if let Some(others) = items.get(values.len() + 1..) {
+            self.found = values.into_iter().map(Some).chain([None]).collect();
+            self.found.extend(others.iter().map(look).inspect(|found| {
+                if found.is_some() {
+                    tally.memory_hits();
+                }
+            }));
+            return None;
+        }
+        let sources = smallvec![Source::Memory; values.len()];
+        let output = G::put_together(self.ids.iter().cloned().zip(values));
+        Some(Answered { output, sources })
+    }
+
+    fn run(
+        &mut self,
+        asking: &mut dyn FnMut() -> Asking,
+        cx: &mut Context<'_>,
+    ) -> Poll<Answered<G::Whole>> {
+        if let Some((work, make)) = self.start.take() {
+            let mut found = std::mem::take(&mut self.found);
+            found.resize_with(self.ids.len(), || None);
+            let (rules, ids) = (self.rules, self.ids.to_vec());
+            let wanted = Wanted { asking: asking(), rules, ids, found };
+            self.running = Some(Box::pin(make(wanted, work)));
+        }
+        match &mut self.running {
+            Some(running) => running.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    fn peek(&self, asking: Asking) -> BoxFuture<'static, Result<G::Whole, Error>> {
+        let (Asking { target, plans }, ids) = (asking, self.ids.clone());
+        Box::pin(async move {
+            let inner = target.resolve()?.inner;
+            let values =
+                join_all(plans.iter().map(|plan| inner.peek::<G::Value>(plan, Trace::Nothing)))
+                    .await;
+            let values: Vec<Option<G::Value>> = values.into_iter().collect::<Result<_, _>>()?;
+            let there = ids.into_iter().zip(values).filter_map(|(id, value)| Some((id, value?)));
+            Ok(G::put_together(there))
+        })
+    }
+
+    fn put(&self) -> PutAll<G::Whole> {
+        let (ids, judge) = (self.ids.clone(), self.rules.judge());
+        Box::new(move |asking, output| put_each::<G>(&ids, &judge, asking, output))
+    }
+}
+
+fn put_each<G>(
+    ids: &[G::Id],
+    judge: &Judge,
+    asking: Asking,
+    output: G::Whole,
+) -> BoxFuture<'static, Result<(), Error>>
+where
+    G: Each<Id: Eq + Hash, Value: CacheValue>,
+{
+    let Asking { target, plans } = asking;
+    // An output that failed says nothing of what there is now: all is forgotten.
+    let mut values: HashMap<_, _> = match G::take_apart(output) {
+        Ok(pairs) => pairs.into_iter().map(|(id, value)| (id, G::join(value))).collect(),
+        Err(_) => HashMap::new(),
+    };
+    let values = ids.iter().map(|id| values.remove(id).unwrap_or_else(G::absent));
+    let values = values.map(|output| G::split(output).ok());
+    let put = |(plan, value): (Plan, Option<G::Value>)| {
+        let (target, judge) = (target.clone(), judge.clone());
+        Box::pin(async move {
+            match value {
+                Some(value) => Put::new(target, plan, value, judge).await,
+                None => {
+                    let inner = target.resolve()?.inner;
+                    inner.invalidate(What::Key(plan.key)).await.map(drop)
+                }
+            }
+        })
+    };
+    let puts: Vec<_> = plans.into_iter().zip(values).map(put).collect();
+    Box::pin(async move { all_begun(puts).await.into_iter().collect() })
+}

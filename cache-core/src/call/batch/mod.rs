@@ -1,0 +1,229 @@
+//! A function over a list of ids, cached for each id.
+
+mod directions;
+mod drive;
+mod fetch;
+mod ids;
+mod items;
+mod load;
+mod party;
+mod serve;
+mod shape;
+
+pub use directions::{EvictEach, PeekEach, PutEach, TracedBatch};
+pub use fetch::FetchEach;
+pub use ids::{Ids, KeyOf, Pairs};
+pub use load::LoadEach;
+pub(crate) use load::Wanted;
+pub(crate) use serve::in_foreground;
+pub(crate) use shape::Found;
+pub use shape::{Each, Repeat, again, asked, found, repeats};
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::future::{join_all, maybe_done};
+use smallvec::SmallVec;
+
+use super::target::Target;
+use crate::base::{Held, Source};
+use crate::codec::Coder;
+use crate::engine::{Mode, Plan, Site};
+use items::{Item, Items};
+use load::Inside;
+
+/// A call of a function that is cached for each id (`#[cached(each = "id in ids")]`).
+///
+/// It is a future with the function's output. Nothing happens before it is polled. What is cached comes from the
+/// cache, the remote tier being asked once for all; the function's body runs once for the ids that miss, each of which
+/// has its own flight, ticket and lease as if it were called alone. (Ids that somebody else is loading already are
+/// waited for. If that fails, they are loaded too: only then the body runs again.) An empty list runs nothing.
+///
+/// Before it is awaited it takes the directions of a [`Call`](crate::Call), for all its ids:
+///
+/// ```ignore
+/// users(&db, &[7, 8]).refresh().await?;          // load now and replace
+/// users(&db, &[7, 8]).bypass().await?;           // neither read nor write the cache
+/// users(&db, &[7, 8]).peek().await?;             // what is cached, without loading
+/// users(&db, &[7, 8]).evict().await?;            // forget them
+/// users(&db, &[7, 8]).put(map).await?;           // write through; ids without a value are forgotten
+/// let (users, sources) = users(&db, &[7, 8]).traced().await;
+/// ```
+#[must_use = "a call does nothing unless it is awaited"]
+pub struct Batch<L> {
+    whole: WholeBatch<L>,
+}
+
+/// What [`Batch`]es of functions with any output have in common; see there.
+pub struct WholeBatch<L> {
+    target: Target,
+    policy: Held,
+    mode: Mode,
+    items: Items,
+    tenant: super::tenant::Named,
+    polled: bool,
+    site: &'static Site,
+    load: L,
+}
+
+/// An output, and where each id's part came from.
+pub struct Answered<O> {
+    pub(crate) output: O,
+    sources: Sources,
+}
+
+/// In place for a few: as many as take no more room than a list of many.
+type Sources = SmallVec<[Source; 16]>;
+
+/// Where a batch reads, and what, with all directions applied.
+pub struct Asking {
+    pub(crate) target: Target,
+    pub(crate) plans: Vec<Plan>,
+}
+
+impl<L> fmt::Debug for Batch<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("ids", &self.whole.items.len()).finish_non_exhaustive()
+    }
+}
+
+impl<L> fmt::Debug for WholeBatch<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WholeBatch").field("ids", &self.items.len()).finish_non_exhaustive()
+    }
+}
+
+impl<L> Deref for Batch<L> {
+    type Target = WholeBatch<L>;
+    fn deref(&self) -> &WholeBatch<L> {
+        &self.whole
+    }
+}
+
+impl<L> Batch<L> {
+    fn new(
+        (target, site): (Target, &'static Site),
+        policy: Held,
+        mode: Mode,
+        items: Items,
+        load: L,
+    ) -> Self {
+        let (tenant, polled) = (None, false);
+        Self { whole: WholeBatch { target, policy, mode, items, tenant, polled, site, load } }
+    }
+}
+
+impl<L: LoadEach> WholeBatch<L> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answered<L::Output>> {
+        let first = !std::mem::replace(&mut self.polled, true);
+        if first && let Some(hit) = self.hit() {
+            return Poll::Ready(hit);
+        }
+        let Self { target, policy, mode, items, tenant, site, load, .. } = self;
+        let like = Like { policy, mode: *mode, codec: load.codec(), site };
+        load.run(&mut || asking(target, like, items, tenant), cx)
+    }
+
+    /// The whole of a hit: everything is in the memory tier.
+    fn hit(&mut self) -> Option<Answered<L::Output>> {
+        let of_tenant = self.tenant.is_some() || self.target.prefix().is_some();
+        if self.mode != Mode::Normal || of_tenant || !crate::base::is_quiet() {
+            return None;
+        }
+        let Self { target, policy, items, site, load, .. } = self;
+        target.with(|inner| load.hit(Inside { inner, items, policy, site }))
+    }
+
+    fn asking(&self) -> Asking {
+        let Self { policy, mode, site, load, .. } = self;
+        let like = Like { policy, mode: *mode, codec: load.codec(), site };
+        asking(&self.target, like, &self.items, &self.tenant)
+    }
+}
+
+/// What the items of a batch have in common.
+#[derive(Clone, Copy)]
+struct Like<'a> {
+    policy: &'a Held,
+    mode: Mode,
+    codec: Option<Coder>,
+    site: &'static Site,
+}
+
+fn asking(
+    target: &Target,
+    like: Like<'_>,
+    items: &[Item],
+    tenant: &super::tenant::Named,
+) -> Asking {
+    let mut target = target.clone();
+    let plans = items.iter().map(|item| {
+        let mut plan = Plan::new(item.key.clone(), like.policy.clone(), like.codec);
+        plan.tags = item.tags.clone();
+        plan.mode = like.mode;
+        plan.site = Some(like.site);
+        super::tenant::enter(tenant, &mut target, &mut plan);
+        plan
+    });
+    let plans = plans.collect();
+    Asking { target, plans }
+}
+
+/// All results, in order. Each future is polled before one is waited for, however many they are: `join_all` alone leaves
+/// some for later where a runtime's budget is used up, and who goes away then would have begun only a part.
+pub(crate) async fn all_begun<F: Future + Unpin>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(maybe_done).collect();
+    poll_fn(|cx| {
+        for future in &mut futures {
+            let _ = Pin::new(future).poll(cx);
+        }
+        Poll::Ready(())
+    })
+    .await;
+    join_all(futures.iter_mut()).await;
+    futures.iter_mut().filter_map(|future| Pin::new(future).take_output()).collect()
+}
+
+impl<L: LoadEach> Future for Batch<L> {
+    type Output = L::Output;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L::Output> {
+        self.whole.poll(cx).map(|answered| answered.output)
+    }
+}
+
+impl<L> Unpin for Batch<L> {}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Says that it was begun, and has itself polled again for ever, as one does that yields.
+    fn restless(begun: &Cell<usize>) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        let mut fresh = true;
+        Box::pin(poll_fn(move |cx| {
+            begun.set(begun.get() + usize::from(std::mem::take(&mut fresh)));
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
+    }
+
+    #[test]
+    fn who_goes_after_the_first_poll_has_begun_all() {
+        let begun = Cell::new(0);
+        let mut all = Box::pin(all_begun((0..1000).map(|_| restless(&begun)).collect()));
+        assert!(all.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+        drop(all);
+        assert_eq!(begun.get(), 1000);
+    }
+
+    #[test]
+    fn results_come_in_order() {
+        let futures: Vec<_> = (0..100).map(|n| Box::pin(async move { n })).collect();
+        assert_eq!(pollster::block_on(all_begun(futures)), (0..100).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,148 @@
+//! The slow path of a batch: from memory, from the remote tier and from one load, side by side.
+
+use std::future::{Future, poll_fn};
+use std::hash::Hash;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+
+use futures_util::stream::FuturesUnordered;
+use smallvec::smallvec;
+use tracing::Instrument;
+
+use super::drive::drive;
+use super::load::Wanted;
+use super::party::{Again, Asked, Behind, Loads, Member, Never};
+use super::shape::Each;
+use super::{Answered, Asking, Sources};
+use crate::base::{CacheValue, Cached, Error, Source, complain};
+use crate::engine::{Beat, Mode, Plan, Rules, Seat, Spans, Table, reading};
+
+/// The items' loads run in the foreground only.
+pub(crate) async fn in_foreground<G, L, F>(wanted: Wanted<G>, load: L) -> Answered<G::Whole>
+where
+    G: Each<Id: Clone + Eq + Hash, Value: CacheValue>,
+    L: Fn(Vec<G::Id>) -> F,
+    F: Future<Output = G::Whole>,
+{
+    serve(wanted, load, |_, _| Never).await
+}
+
+/// They may run in the background too, with inputs that `own` makes.
+pub(crate) async fn in_either<G, L, F, K>(
+    wanted: Wanted<G>,
+    (load, own): (L, K),
+) -> Answered<G::Whole>
+where
+    G: Each<Id: Clone + Eq + Hash + Send + 'static, Value: CacheValue, Output: Send>,
+    L: Fn(Vec<G::Id>) -> F,
+    F: Future<Output = G::Whole>,
+    K: FnOnce() -> Loads<G>,
+{
+    let behind = |table: &Arc<Table>, spans: &Spans| Again {
+        table: Arc::clone(table),
+        spans: spans.clone(),
+        asked: Asked::none(),
+        own: Mutex::new(Some(own)),
+    };
+    serve(wanted, load, behind).await
+}
+
+async fn serve<G, B, L, F>(
+    wanted: Wanted<G>,
+    load: L,
+    behind: impl FnOnce(&Arc<Table>, &Spans) -> B,
+) -> Answered<G::Whole>
+where
+    G: Each<Id: Clone + Eq + Hash, Value: CacheValue>,
+    B: Behind<G>,
+    L: Fn(Vec<G::Id>) -> F,
+    F: Future<Output = G::Whole>,
+{
+    let Wanted { asking: Asking { target, plans }, rules, ids, found } = wanted;
+    let plain = plans.first().is_some_and(|plan| plan.mode == Mode::Bypass);
+    let inner = if plain { None } else { Some(target.inner()) };
+    let inner = match inner {
+        Some(Ok(inner)) => inner,
+        without => {
+            let error = without.and_then(Result::err);
+            if let Some(refused) = error.and_then(|error| refused(&rules, &plans, error)) {
+                return Answered {
+                    output: refused,
+                    sources: smallvec![Source::Refused; ids.len()],
+                };
+            }
+            let sources = smallvec![Source::Bypassed; ids.len()];
+            return Answered { output: load(ids).await, sources };
+        }
+    };
+    if let Some(Err(error)) = plans.first().map(|plan| plan.policy.check()) {
+        complain("calls with this policy run uncached", &error.into());
+        let sources = smallvec![Source::Bypassed; ids.len()];
+        return Answered { output: load(ids).await, sources };
+    }
+    let beat = Beat::new(&inner.clock);
+    let table = Table::polled(&inner, Some(Arc::clone(beat.pulse())));
+    let spans = Spans::new(&inner, plans.first().and_then(|plan| plan.site));
+    let (asked, behind) = (Asked::none(), Arc::new(behind(&table, &spans)));
+    let items = FuturesUnordered::new();
+    let missing = plans.into_iter().enumerate().filter(|(at, _)| found[*at].is_none());
+    for (at, plan) in missing {
+        let member = Member {
+            id: ids[at].clone(),
+            asked: Arc::clone(&asked),
+            seat: Seat::new(&table),
+            behind: Arc::clone(&behind),
+        };
+        let item = reading(Arc::clone(&inner), plan, rules, member);
+        items.push(async move { (at, item.await) });
+    }
+    let load = |ids: Vec<G::Id>| {
+        let span = spans.load(Some(ids.len()));
+        load(ids).instrument(span)
+    };
+    let mut rest: Vec<Option<Cached<G::Output>>> = Vec::new();
+    rest.resize_with(ids.len(), || None);
+    let mut failed = false;
+    let done = |(at, done): (usize, Cached<G::Output>)| {
+        failed = failed || done.source == Source::Loaded && G::is_failure(&done.value);
+        rest[at] = Some(done);
+        failed
+    };
+    {
+        let mut driving = pin!(drive(items, &table, &asked, load, done));
+        poll_fn(|cx| beat.poll(cx, |cx| driving.as_mut().poll(cx))).await;
+    }
+    together::<G>(ids, found, rest)
+}
+
+/// What a batch gives whose cache is not there, if that counts as an error.
+fn refused<G: Each>(rules: &Rules<G>, plans: &[Plan], error: Error) -> Option<G::Whole> {
+    let refused = rules.refusal(&plans.first()?.policy)?;
+    G::failure(&refused(error))
+}
+
+/// The output: the values that there are, or the failure of an item.
+fn together<G: Each>(
+    ids: Vec<G::Id>,
+    found: Vec<Option<G::Value>>,
+    rest: Vec<Option<Cached<G::Output>>>,
+) -> Answered<G::Whole> {
+    let mut sources = Sources::with_capacity(ids.len());
+    let mut items = Vec::with_capacity(ids.len());
+    let mut failed = None;
+    for ((id, found), rest) in ids.into_iter().zip(found).zip(rest) {
+        if let Some(value) = found {
+            sources.push(Source::Memory);
+            items.push((id, value));
+            continue;
+        }
+        let Some(done) = rest else { continue };
+        sources.push(done.source);
+        match G::split(done.value) {
+            Ok(value) => items.push((id, value)),
+            Err(output) => failed = failed.or_else(|| G::failure(&output)),
+        }
+    }
+    let output = failed.unwrap_or_else(|| G::put_together(items.into_iter()));
+    Answered { output, sources }
+}

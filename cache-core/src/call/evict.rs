@@ -1,0 +1,73 @@
+//! An eviction of what a call would read.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::Call;
+use super::load::Load;
+use super::target::Target;
+use crate::base::{BoxFuture, Error};
+use crate::engine::What;
+use crate::key::KeyBuf;
+
+/// The future of [`Call::evict`](super::Call::evict): whether there was something to forget.
+#[must_use = "it does nothing unless it is awaited"]
+pub struct Evict {
+    pub(crate) target: Target,
+    pub(crate) key: KeyBuf,
+    running: Option<BoxFuture<'static, Result<bool, Error>>>,
+}
+
+impl Evict {
+    pub(crate) fn new(target: Target, key: KeyBuf) -> Self {
+        Self { target, key, running: None }
+    }
+}
+
+impl fmt::Debug for Evict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evict").field("key", &self.key.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Future for Evict {
+    type Output = Result<bool, Error>;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let running = this.running.get_or_insert_with(|| {
+            let (target, key) = (this.target.clone(), this.key.clone());
+            Box::pin(async move {
+                let evicted = target.resolve_to_evict()?.inner.invalidate(What::Key(key)).await?;
+                Ok(evicted > 0)
+            })
+        });
+        running.as_mut().poll(cx)
+    }
+}
+
+/// A call of a cached function, as the target of an eviction.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a call of a cached function",
+    label = "this target can't be evicted",
+    note = "a target is a call of a `#[cached]` async function; a sync one is written `call!(f(x))`",
+    note = "a function that returns a boxed future, as `#[async_trait]` makes them, gives that box and no call: evict by `key`, `pattern` \
+            or `tags`"
+)]
+pub trait EvictTarget {
+    #[doc(hidden)]
+    fn evict_targets(&self) -> Vec<Evict>;
+}
+
+impl<L: Load> EvictTarget for Call<L> {
+    fn evict_targets(&self) -> Vec<Evict> {
+        vec![self.evict()]
+    }
+}
+
+impl EvictTarget for Evict {
+    fn evict_targets(&self) -> Vec<Evict> {
+        vec![Evict::new(self.target.clone(), self.key.clone())]
+    }
+}

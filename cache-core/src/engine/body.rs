@@ -1,0 +1,103 @@
+//! A function's body during a read: all of the slow path that is compiled for each function.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::table::Seat;
+use super::work::Work;
+use crate::base::{BoxFuture, boxed};
+
+/// What a read needs of the body, which is not pinned in place: what runs is boxed.
+pub(crate) trait Body<O> {
+    /// Whether the load can be had with inputs of its own.
+    fn detaches(&self) -> bool;
+    /// Its place among the items of a batch, if it is one.
+    fn seat(&self) -> Option<Arc<Seat>>;
+    /// Begins the load, if it has not begun; such that it can go on `along` with nobody.
+    fn start(&mut self, along: bool);
+    /// What the load that is under way came to. It is not polled again then.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<O>;
+    /// The load for the background, if it has not begun.
+    fn behind(&mut self) -> Option<BoxFuture<'static, O>>;
+    /// What can go on without the caller, of a load that is under way.
+    fn left(&mut self) -> Option<BoxFuture<'static, O>>;
+}
+
+/// A body and how far it is.
+pub(crate) enum Doing<O, W: Work<O>> {
+    /// The load has not begun.
+    Not(W),
+    /// It is under way in the caller's task.
+    Here(Pin<Box<W::Load>>),
+    /// The same; it goes on without the caller.
+    Along(BoxFuture<'static, O>),
+    /// It has ended, or goes on elsewhere.
+    Done,
+}
+
+// Nothing in it is pinned in place.
+impl<O, W: Work<O>> Unpin for Doing<O, W> {}
+
+impl<O, W: Work<O>> Doing<O, W> {
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Done)
+    }
+}
+
+impl<O, W: Work<O>> Body<O> for Doing<O, W> {
+    fn detaches(&self) -> bool {
+        matches!(self, Self::Not(work) if work.detaches())
+    }
+
+    fn seat(&self) -> Option<Arc<Seat>> {
+        match self {
+            Self::Not(work) => work.seat(),
+            _ => None,
+        }
+    }
+
+    fn start(&mut self, along: bool) {
+        *self = match self.take() {
+            Self::Not(work) if along => match work.detach() {
+                Ok(load) => Self::Along(load),
+                Err(work) => Self::Here(boxed(|| work.start())),
+            },
+            Self::Not(work) => Self::Here(boxed(|| work.start())),
+            begun => begun,
+        };
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<O> {
+        let polled = match self {
+            Self::Here(load) => load.as_mut().poll(cx),
+            Self::Along(load) => load.as_mut().poll(cx),
+            Self::Not(_) | Self::Done => Poll::Pending,
+        };
+        if polled.is_ready() {
+            *self = Self::Done;
+        }
+        polled
+    }
+
+    fn behind(&mut self) -> Option<BoxFuture<'static, O>> {
+        match self.take() {
+            Self::Not(work) => work.detach().ok(),
+            begun => {
+                *self = begun;
+                None
+            }
+        }
+    }
+
+    fn left(&mut self) -> Option<BoxFuture<'static, O>> {
+        match self.take() {
+            Self::Along(load) => Some(load),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One eviction: beats every load of the key that has begun, in memory and in the remote tier.
+
+use super::handle::Inner;
+use super::what::What;
+use crate::base::{Error, Pattern};
+use crate::key::{KeyBuf, KeyId};
+use crate::memory::{Killed, Reach};
+use crate::remote::{Teller, Trying, Undone};
+use crate::stats::Cause;
+use crate::tags::Stamps;
+
+impl Inner {
+    /// The memory half of an eviction, at once.
+    pub(crate) fn forget(&self, id: KeyId, reach: Reach, cause: Cause) -> (bool, Option<Killed>) {
+        let (gone, killed) = self.fences.kill(id, reach, self.memory.as_ref());
+        if let Some(memory) = &self.memory {
+            memory.tell_removal(&gone, cause);
+        }
+        (gone.found, killed)
+    }
+
+    /// Whether the key, or one of the tags, was evicted after `moment`, as [`tick`](crate::tags::tick) counts. It may say so of a key that was
+    /// not.
+    pub(crate) fn has_evicted_since(&self, moment: u64, id: KeyId, stamps: &Stamps) -> bool {
+        self.fences.has_evicted_since(moment, id)
+            || self.generations.has_evicted_since(moment, stamps)
+    }
+
+    /// An eviction of a key, here or also `remotely`, unless it is settled.
+    pub(crate) fn evict_otherwise(&self, id: KeyId, key: &str, remotely: bool) -> Otherwise<'_> {
+        let owing = self.remote.as_ref().filter(|_| remotely).map(|remote| remote.owing(key));
+        Otherwise { inner: self, id, owing, settled: false }
+    }
+
+    /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
+    pub(crate) fn forget_matching(
+        &self,
+        pattern: &Pattern,
+        reach: Reach,
+        cause: Cause,
+    ) -> (u64, Vec<Killed>) {
+        let killed = self.fences.kill_matching(reach, &|key| pattern.covers(key));
+        let (mut removed, mut keys) = (0, Vec::new());
+        if let Some(memory) = &self.memory {
+            let heard = self.signals.is_heard();
+            memory.retain(|entry| {
+                let matched = pattern.covers(&entry.key);
+                removed += u64::from(matched);
+                // Told below: the engine may hold a lock here.
+                keys.extend((matched && heard).then(|| entry.key.clone()));
+                !matched
+            });
+        }
+        self.signals.left(cause, removed, keys.iter().map(|key| &**key));
+        (removed, killed)
+    }
+
+    /// The eviction itself, whatever scope the caller is in.
+    pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
+        self.carry_out_telling(what, &mut Teller::default()).await
+    }
+
+    /// The same; those that take long tell how far they have come.
+    pub(crate) async fn carry_out_telling(
+        &self,
+        what: &What,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, Error> {
+        let cache = &*self.signals.cache;
+        tracing::debug!(target: "larder::eviction", cache, ?what, "larder: an eviction");
+        match what {
+            What::Key(key) => self.evict_keys(std::slice::from_ref(key)).await,
+            What::Pattern(pattern) => self.evict_matching(pattern, teller).await,
+            What::Tag(tag) => {
+                self.warn_of_undeclared(tag);
+                self.bump(tag).await.map(|()| 0)
+            }
+            What::All => self.wipe().await.map(|()| 0),
+            What::Stale(key) => self.outdate(key).await.map(u64::from),
+            What::Life(key, ttl) => self.expire(key, *ttl).await.map(u64::from),
+        }
+    }
+
+    /// Memory first, then the remote tier, then memory again: between the first two a read may
+    /// have taken the old value from the remote tier into memory.
+    pub(crate) async fn evict_keys(&self, keys: &[KeyBuf]) -> Result<u64, Error> {
+        keys.iter().for_each(|_| self.counters.direct.removals());
+        let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
+        let forgotten: Vec<_> =
+            ids.iter().map(|id| self.forget(*id, Reach::All, Cause::Key)).collect();
+        let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
+        let shared = keys.iter().filter(|key| !key.is_here());
+        let shared: Vec<String> = shared.map(|key| key.as_str().to_owned()).collect();
+        let Some(remote) = self.remote.as_ref().filter(|_| !shared.is_empty()) else {
+            return Ok(in_memory);
+        };
+        let undone = Undone::Keys(shared);
+        let forget = |id: &KeyId| drop(self.forget(*id, Reach::Loads, Cause::Key));
+        let again = Finally(|| ids.iter().for_each(forget));
+        // Owed from here on, so that a caller who goes away while it waits loses nothing.
+        let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
+        let removed = removed.await;
+        drop(again);
+        let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
+        Ok(removed.max(in_memory))
+    }
+
+    /// What a refresh or a put was to replace and did not: the remote tier forgets it. A put that is under way
+    /// goes on. (An eviction or put of this process that came meanwhile may not have got to the remote tier yet,
+    /// and whoever calls this is about to return.)
+    pub(crate) async fn evict_replaced(&self, key: &str) -> Result<(), Error> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        // Memory last: until then a read may take the old value from the remote tier.
+        let again = Finally(|| drop(self.forget(KeyId::of(key), Reach::Loads, Cause::Key)));
+        // Not after writes that are under way: one of a newer put would be removed.
+        let evicted = remote.evict(Undone::Keys(vec![key.to_owned()]), None).await;
+        drop(again);
+        evicted.inspect_err(|_| self.counters.direct.remote_errors())?;
+        Ok(())
+    }
+
+    async fn evict_matching(
+        &self,
+        pattern: &Pattern,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, Error> {
+        let (in_memory, killed) = self.forget_matching(pattern, Reach::All, Cause::Pattern);
+        // What it does can't keep the remote tier from hearing of the eviction: a panic of it ends here.
+        teller.forgot(in_memory);
+        let Some(remote) = &self.remote else { return Ok(in_memory) };
+        let again = Finally(|| drop(self.forget_matching(pattern, Reach::Loads, Cause::Pattern)));
+        let removed = remote.evict_telling(Undone::Pattern(pattern.clone()), killed, teller).await;
+        drop(again);
+        let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
+        Ok(removed.max(in_memory))
+    }
+
+    async fn bump(&self, tag: &str) -> Result<(), Error> {
+        self.generations.bump_tag(tag);
+        let Some(remote) = &self.remote else { return Ok(()) };
+        // A read may take the old value from the remote tier before the bump arrives there.
+        let _again = Finally(|| self.generations.bump_tag(tag));
+        let bumped = remote.evict(Undone::Tag(tag.to_owned()), None).await;
+        bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
+        Ok(())
+    }
+
+    async fn wipe(&self) -> Result<(), Error> {
+        self.generations.bump_space();
+        let everything = Pattern::new("*");
+        if let Some(remote) = &self.remote {
+            let _again = Finally(|| self.generations.bump_space());
+            let bumped = remote.evict(Undone::Space, None).await;
+            bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
+        }
+        // From here on nobody reads an old entry; what remains is to give the room back.
+        let (_, killed) = self.forget_matching(&everything, Reach::All, Cause::Cleared);
+        if let Some(remote) = &self.remote {
+            remote.sweep(everything, killed).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An eviction of a key that happens when this is dropped, unless it is settled: in memory at once, in the
+/// remote tier before that is used again.
+pub(crate) struct Otherwise<'a> {
+    inner: &'a Inner,
+    id: KeyId,
+    owing: Option<Trying<'a>>,
+    settled: bool,
+}
+
+impl Otherwise<'_> {
+    pub(crate) fn settled(mut self) {
+        self.owing.take().into_iter().for_each(Trying::settled);
+        self.settled = true;
+    }
+}
+
+impl Drop for Otherwise<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            let (_, killed) = self.inner.forget(self.id, Reach::All, Cause::Key);
+            if let (Some(owing), Some(killed)) = (&mut self.owing, killed) {
+                owing.after(killed);
+            }
+        }
+    }
+}
+
+/// Runs at the end of its scope, also if the future it lives in is dropped.
+pub(crate) struct Finally<F: FnMut()>(pub(super) F);
+
+impl<F: FnMut()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

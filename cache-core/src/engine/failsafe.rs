@@ -1,0 +1,127 @@
+//! Fail-safe: what is served when a load fails or takes too long, and for how long no other is tried.
+//!
+//! An old value is served as it lies in the memory tier (without one, as the remote tier had it). It is not
+//! stored again, so its life ends when it was to end; only a mark on the entry says that its load needs a
+//! rest.
+
+use std::any::TypeId;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handle::Inner;
+use super::job::Job;
+use super::lookup::source;
+use crate::base::{CacheValue, Cached, Policy, Shape, SharedFailure, Source};
+use crate::entry::{Entry, Freshness, Lifetime, Marks, Stored};
+use crate::key::KeyId;
+use crate::memory::Ticket;
+use crate::tags::{Declared, Validity};
+
+/// An error that is kept for the next callers.
+/// (Of a value's type: functions that share a key and not a type do not read each other's.)
+#[derive(Clone)]
+pub(crate) struct Failure {
+    error: SharedFailure,
+    of: TypeId,
+}
+
+impl Inner {
+    /// Whether the remote tier failed when it was last asked.
+    pub(crate) fn remote_fails(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.fails())
+    }
+
+    /// The memory tier's entry, however old, if it carries the `tags` and may still be served. Where the remote tier could not be
+    /// asked, what no eviction is known against may be.
+    pub(crate) fn fallback(
+        &self,
+        id: KeyId,
+        tags: Declared<'_>,
+        remote_failed: bool,
+    ) -> Option<Stored> {
+        let entry =
+            self.memory.as_ref()?.get(id).filter(|entry| tags.are_carried_by(&entry.stamps))?;
+        let trusted = match self.generations.check(&entry.stamps) {
+            Validity::Valid => true,
+            Validity::Unverified => remote_failed,
+            Validity::Evicted => false,
+        };
+        (trusted && entry.at(self.clock.now()) != Freshness::Expired).then_some(entry)
+    }
+}
+
+impl<S> Job<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// The memory tier's entry for this read, however old, if it may still be served.
+    pub(super) fn fallback(&self, remote_failed: bool) -> Option<Stored> {
+        self.inner.fallback(self.id, self.plan.declared(), remote_failed)
+    }
+
+    /// The entry as it is served when no load has brought a newer one.
+    pub(super) fn served(&self, entry: &Stored) -> Option<Cached<S::Output>> {
+        let source = source(entry.at(self.inner.clock.now()));
+        self.cached(entry, source)
+    }
+
+    /// An old value for a caller whose patience ended. Its load is left in peace for the throttle's time.
+    pub(super) fn old_value(&self) -> Option<Cached<S::Output>> {
+        if self.is_refresh() {
+            return None;
+        }
+        let entry = self.fallback(self.inner.remote_fails())?;
+        let served = self.served(&entry)?;
+        self.rest(&entry);
+        self.tally().fail_safe_hits();
+        Some(served)
+    }
+
+    /// An old value whose load failed a moment ago, while the remote tier can't be asked about it.
+    pub(super) fn resting(&self) -> Option<Cached<S::Value>> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let entry = self.fallback(inner.remote_fails()).filter(|entry| entry.rests(now))?;
+        let value = entry.value::<S::Value>()?.clone();
+        let age = now.since(entry.life.created).unwrap_or_default();
+        Some(Cached { value, source: source(entry.at(now)), age })
+    }
+
+    /// No load is tried for a while.
+    pub(super) fn rest(&self, entry: &Stored) {
+        if self.transaction.is_some() {
+            // The load of a transaction says nothing of other callers' loads.
+            return;
+        }
+        entry.rest_until(self.inner.clock.now().after(self.plan.policy.throttle));
+    }
+
+    /// Keeps a failure for the next callers, if the policy says so.
+    pub(super) fn keep_failure(&self, ticket: &Ticket, failure: Option<&SharedFailure>) {
+        let (Some(ttl), Some(failure)) = (self.plan.policy.err_ttl, failure) else { return };
+        let life = Lifetime::new(self.inner.clock.now(), Some(ttl), &Policy::new());
+        let entry: Stored = Arc::new(Entry {
+            life,
+            marks: Marks::new(&life),
+            stamps: ticket.stamps.clone(),
+            key: self.plan.key.as_str().into(),
+            value: Failure { error: Arc::clone(failure), of: TypeId::of::<S::Value>() },
+        });
+        let _ = ticket.fill(self.inner.memory.as_ref(), &entry);
+    }
+
+    /// A failure that was kept.
+    pub(super) fn kept_failure(&self) -> Option<Cached<S::Output>> {
+        self.plan.policy.err_ttl?;
+        let entry = self.fallback(self.inner.remote_fails())?;
+        let failure = entry.value::<Failure>()?;
+        if failure.of != TypeId::of::<S::Value>() {
+            return None;
+        }
+        let value = self.rules.unshare(&failure.error)?;
+        self.tally().memory_hits();
+        let age = self.inner.clock.now().since(entry.life.created);
+        Some(Cached { value, source: Source::Memory, age: age.unwrap_or(Duration::ZERO) })
+    }
+}

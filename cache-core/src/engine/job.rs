@@ -1,0 +1,152 @@
+//! One read with all that it needs to know.
+
+use std::any::TypeId;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::SemaphorePermit;
+
+use super::early::jittered;
+use super::handle::Inner;
+use super::plan::{Mode, Plan};
+use super::pulse::Pulse;
+use super::rules::{Rules, Verdict};
+use super::scope::OpenTransaction;
+use super::table::{Aside, Seat};
+use crate::base::{CacheValue, Cached, Held, Policy, Shape, Source};
+use crate::entry::{Entry, Lifetime, Marks, Stored};
+use crate::key::KeyId;
+use crate::stats::Tally;
+use crate::tags::Stamps;
+
+/// One read of one key.
+pub(crate) struct Job<S: Shape> {
+    pub(super) inner: Arc<Inner>,
+    pub(super) plan: Plan,
+    pub(super) rules: Rules<S>,
+    pub(super) id: KeyId,
+    /// Among the items of a batch, if it is one.
+    pub(super) seat: Option<Arc<Seat>>,
+    /// The transaction that it is a read of: what is loaded is seen by that one alone until it commits.
+    pub(super) transaction: Option<OpenTransaction>,
+    /// Tells whether its caller is polled.
+    pub(super) pulse: Option<Arc<Pulse>>,
+    /// Of a refresh: when it was asked for.
+    pub(super) requested: u64,
+}
+
+/// Whether a value is stored, and under which policy.
+pub(crate) enum Keep {
+    No,
+    Under(Held),
+}
+
+impl<S> Job<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        plan: Plan,
+        rules: Rules<S>,
+        seat: Option<Arc<Seat>>,
+    ) -> Self {
+        let id = plan.key.id();
+        let requested = if plan.mode == Mode::Refresh { inner.flights.request() } else { 0 };
+        Self { inner, plan, rules, id, seat, transaction: None, pulse: None, requested }
+    }
+
+    /// While it waits for somebody else, the other items of its batch don't wait for it.
+    pub(super) fn aside(&self) -> Option<Aside> {
+        self.seat.as_ref().map(Seat::aside)
+    }
+
+    /// Before a request of its own, the turn among the items of its batch.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        match &self.seat {
+            Some(seat) => seat.turns().foreground().await,
+            None => None,
+        }
+    }
+
+    /// The same read for somebody who goes on without this caller.
+    pub(super) fn again(&self) -> Self {
+        let (inner, plan, seat) = (Arc::clone(&self.inner), self.plan.clone(), self.seat.clone());
+        let job = Self::new(inner, plan, self.rules, seat);
+        Self { transaction: self.transaction.clone(), requested: self.requested, ..job }
+    }
+
+    /// The same read for nobody: a refresh in the background.
+    pub(super) fn for_nobody(&self) -> Self {
+        let mut job = self.again();
+        job.rules.timed_out = None;
+        job
+    }
+
+    /// The counters of its function.
+    pub(super) fn tally(&self) -> &Tally {
+        self.inner.counters.of(self.plan.site)
+    }
+
+    pub(super) fn is_refresh(&self) -> bool {
+        self.plan.mode == Mode::Refresh
+    }
+
+    /// Whether reads ask the store each time, so that no value may be older than what it says: there is no memory tier
+    /// that follows it by the bus.
+    pub(super) fn is_strict(&self) -> bool {
+        self.inner.memory.is_none() && self.plan.remote_codec(&self.inner).is_some()
+    }
+
+    /// The entry's value as this read's output, if it is of its type.
+    pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Cached<S::Output>> {
+        Some(self.cached_value(entry, source)?.map(S::join))
+    }
+
+    /// The entry's value, if it is of this read's type.
+    pub(super) fn cached_value(&self, entry: &Stored, source: Source) -> Option<Cached<S::Value>> {
+        let value = entry.value::<S::Value>()?.clone();
+        let age = self.inner.clock.now().since(entry.life.created).unwrap_or_default();
+        Some(Cached { value, source, age })
+    }
+
+    /// What the policy says of a loaded value.
+    pub(super) fn keep(&self, value: &S::Value) -> Keep {
+        match self.rules.verdict(value, &self.plan.policy) {
+            Verdict::Drop => Keep::No,
+            Verdict::Keep => Keep::Under(self.plan.policy.clone()),
+            Verdict::KeepFor(ttl) => {
+                Keep::Under(Held::Own(Arc::new(self.plan.policy.whole_life(ttl))))
+            }
+        }
+    }
+}
+
+pub(crate) fn loaded<O>(value: O, source: Source) -> Cached<O> {
+    Cached { value, source, age: Duration::ZERO }
+}
+
+impl Inner {
+    /// An entry of the plan's key for a value whose load took `cost`, with the generations that were read before it.
+    pub(crate) fn entry<V: CacheValue>(
+        &self,
+        plan: &Plan,
+        stamps: Stamps,
+        value: V,
+        (policy, cost): (&Policy, Duration),
+    ) -> Stored {
+        self.learn_weight(TypeId::of::<V>(), plan);
+        let ttl = self.ttl(policy).map(|ttl| jittered(ttl, policy.jitter, &self.chance));
+        let life = Lifetime { cost, ..Lifetime::new(self.clock.now(), ttl, policy) };
+        let key = plan.key.as_str().into();
+        Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
+    }
+
+    /// The memory tier is to know how values of this type are weighed, before it weighs one.
+    pub(super) fn learn_weight(&self, kind: TypeId, plan: &Plan) {
+        if let (Some(memory), Some(coder)) = (&self.memory, plan.codec) {
+            memory.learn(kind, coder);
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! What the leader of a flight does when there is nothing to serve: load, under a lease where the remote
+//! tier has them, and commit through the ticket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::find::{Missing, Purpose};
+use super::flight::{Landing, Lead};
+use super::job::{Job, Keep, loaded};
+use super::lease::{Lease, Leased};
+use super::lookup::{Found, promote};
+use super::nesting::Nesting;
+use super::spawn::{spawn, start_now};
+use super::store::Fill;
+use crate::base::{
+    CacheValue, Cached, Error, PLAIN, Shape, SharedFailure, Source, Stampede, boxed,
+};
+use crate::entry::{Freshness, Stored};
+use crate::memory::{Committed, Overtaken, Ticket};
+use crate::remote::Ask;
+use crate::stats::log_failure;
+
+/// Values that another process stored but this one can't use are replaced after so many.
+const USELESS: usize = 2;
+
+/// So often a process asks others for a value, where evictions keep making theirs old; then it loads without regard to them.
+const ROUNDS: usize = 8;
+
+/// So many times the policy's lease a process waits for others: for one whose load hangs, and for the one that takes over
+/// from it, which has twice the time.
+const OTHERS: u32 = 3;
+
+/// A failure of the cache on its way to those who waited: each makes an error of its own of it.
+pub(crate) struct Refusal(pub(super) Error);
+
+/// What a load may do with its value in the remote tier.
+enum Leave {
+    To(Fill),
+    /// Another process has stored a value that serves.
+    Served(Stored),
+}
+
+/// An output that says that there is no value, to be made again and for those who wait; else the failed output.
+type Absence<O> = (fn() -> O, Option<SharedFailure>);
+
+fn absence<S: Shape>(output: S::Output) -> Result<Absence<S::Output>, S::Output> {
+    match S::absence(&output) {
+        Some(again) => Ok((again, S::share(&output))),
+        None => Err(output),
+    }
+}
+
+impl<S> Job<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// Loads, lands the flight, and stores.
+    pub(super) async fn load<M, F>(
+        &self,
+        mut lead: Lead,
+        mut ticket: Ticket,
+        mut missing: Missing,
+        purpose: Purpose,
+        start: M,
+    ) -> Cached<S::Output>
+    where
+        M: FnOnce(Nesting) -> F,
+        F: Future<Output = S::Output>,
+    {
+        let mut fill = match boxed(|| self.leave(&lead, &mut ticket, &mut missing, purpose)).await {
+            Leave::To(fill) => fill,
+            Leave::Served(entry) => {
+                let hit = self.hit(&mut lead, Arc::clone(&entry), Source::Remote, purpose);
+                if let Some(hit) = hit {
+                    promote(&self.inner, &ticket, &entry, self.plan.site);
+                    return hit.map(S::join);
+                }
+                Fill::Memory
+            }
+        };
+        let error = missing.remote_error.as_ref().or(fill.error());
+        if let (Some(error), Some(refused)) = (error, self.rules.refusal(&self.plan.policy)) {
+            let error = Error::from(error.clone());
+            return self.refused(lead, &ticket, &missing, purpose, (error, refused));
+        }
+        self.tally().loads();
+        let (began, stopwatch) = (self.inner.clock.now(), self.inner.clock.stopwatch());
+        let elsewhere = fill.held().map_or(0, Lease::takeovers);
+        let until = lead.begin(began, self.plan.policy.lease, elsewhere);
+        let nesting = Nesting::begin(lead.flight());
+        // What goes on in the background is polled here, and not by the caller.
+        let loading = || nesting.clone().around(start(nesting));
+        let output = match fill.held_mut() {
+            Some(lease) => boxed(|| lease.during(until, loading())).await,
+            None => boxed(loading).await,
+        };
+        self.inner.loaded_in(&self.plan, stopwatch.elapsed());
+        let cost = self.inner.clock.now().since(began).unwrap_or_default();
+        // From here on nothing holds the output across a wait: only the value need be `Send`.
+        let value = match S::split(output) {
+            Ok(value) => Ok(value),
+            Err(output) => match absence::<S>(output) {
+                Ok(absence) => Err(absence),
+                Err(output) => return self.failed(lead, &ticket, &missing, purpose, output),
+            },
+        };
+        let value = match value {
+            Ok(value) => value,
+            Err((absent, absence)) => {
+                boxed(|| self.without(lead, ticket, &missing, absence)).await;
+                return loaded(absent(), Source::Loaded);
+            }
+        };
+        let Keep::Under(policy) = self.keep(&value) else {
+            return boxed(|| self.pass_on(lead, ticket, &missing, value)).await;
+        };
+        let stamps = ticket.stamps.clone();
+        let entry = self.inner.entry(&self.plan, stamps, value.clone(), (&policy, cost));
+        if let Some(transaction) = &self.transaction {
+            transaction.keep(&self.inner, &self.plan, ticket, entry);
+            return loaded(S::join(value), Source::Loaded);
+        }
+        let memory = self.inner.memory.as_ref();
+        // Until it lands, an eviction must find the fence to end the flight by; the ticket goes with the store.
+        let fence = self.is_strict().then(|| self.plan.ticket(&self.inner, self.id));
+        let committed = match self.is_refresh() {
+            // Reads that found the old value in the remote tier are not to promote it over this one.
+            true => ticket.commit_over(memory, &entry),
+            false => ticket.commit(memory, &entry),
+        };
+        lead.loaded(&entry);
+        self.store(lead, committed, fill, &entry).await;
+        drop(fence);
+        loaded(S::join(value), Source::Loaded)
+    }
+
+    /// Lands the flight and stores the value remotely. The caller does not wait for that where memory has the value:
+    /// evictions of the key and the cache's `close` do. A refresh does, so that other processes find the new value once
+    /// it is over.
+    async fn store(
+        &self,
+        mut lead: Lead,
+        committed: Result<Committed, Overtaken>,
+        fill: Fill,
+        entry: &Stored,
+    ) {
+        let (inner, entry, replaces) =
+            (Arc::clone(&self.inner), Arc::clone(entry), self.is_refresh());
+        let about = (self.seat.clone(), self.plan.site);
+        let writes = fill.codec().is_some() && committed.is_ok();
+        // Without a runtime nobody else would drive it.
+        let runtime = tokio::runtime::Handle::try_current().is_ok();
+        let behind = writes && runtime && inner.memory.is_some() && !replaces;
+        let together = self.seat.is_some() && fill.held().is_none();
+        if self.is_strict() {
+            // Those who wait at a strict tier look again: then the value is to be there.
+            let store = || inner.store(committed, fill, &entry, (replaces, false), about);
+            boxed(store).await;
+            lead.land(Landing::Value(Arc::clone(&entry)));
+            return;
+        }
+        lead.land_before_storing(&entry, behind);
+        // The flight can be joined until the value is stored, and not once an eviction can't end it any more.
+        let committed = committed.map(|committed| committed.holding(lead));
+        let storing = boxed(|| async move {
+            // A fill that replaces a value others may hold in memory tells them; a first fill does not.
+            inner.store(committed, fill, &entry, (replaces, behind), about).await;
+        });
+        match behind {
+            // Its place among the other items of the batch comes when they have their values, too.
+            true if together => spawn(storing),
+            // A store in this process has the value when this returns.
+            true => start_now(storing),
+            false => storing.await,
+        }
+    }
+
+    /// Asks the remote tier for leave to store what is about to be loaded, waiting while another
+    /// process loads.
+    async fn leave(
+        &self,
+        lead: &Lead,
+        ticket: &mut Ticket,
+        missing: &mut Missing,
+        purpose: Purpose,
+    ) -> Leave {
+        let (inner, plan) = (&self.inner, &self.plan);
+        if self.transaction.is_some() {
+            // A lease would hold up other processes until the transaction ends.
+            return Leave::To(Fill::Memory);
+        }
+        let (Some(codec), Some(remote)) = (plan.remote_codec(inner), &inner.remote) else {
+            return Leave::To(Fill::Memory);
+        };
+        if !remote.has_leases() {
+            return Leave::To(Fill::Plain(codec));
+        }
+        if let Some(error) = &missing.remote_error {
+            return Leave::To(Fill::Failed(error.clone()));
+        }
+        let now = inner.clock.now();
+        // The lease may be held by a load that this one is a part of, for a value of another type.
+        let own = Nesting::current().loads_key(inner.flights.home(), self.id);
+        let patient = (plan.policy.stampede == Stampede::Fleet || self.is_refresh()) && !own;
+        let others = now.after(plan.policy.lease.saturating_mul(OTHERS));
+        // Whoever waits for this flight waits for the other process too, and gives up after this one.
+        lead.begin(if patient { others } else { now }, plan.policy.lease, 0);
+        let mut ask = Ask {
+            seen: missing.mark,
+            generation: ticket.stamps.newest(),
+            steal: self.is_refresh() || lead.took_over() || missing.unmarked,
+            until: if patient { others } else { now },
+            lease: plan.policy.lease,
+        };
+        let (mut useless, mut evicted) = (0, false);
+        for _ in 0..ROUNDS {
+            ask.steal |= useless == USELESS;
+            let turns = self.seat.as_ref().map(|seat| Arc::clone(seat.turns()));
+            let asked = Lease::ask(inner, plan.key.as_str(), ask, turns, || self.aside());
+            let value = match asked.await {
+                Ok(Leased::Lead(lease)) => {
+                    if lease.has_waited() {
+                        // What is stored under old generations is worth nothing.
+                        self.stamp_anew(lead, ticket, missing).await;
+                    }
+                    let newest = ticket.stamps.newest();
+                    if newest <= ask.generation {
+                        return Leave::To(Fill::Leased(codec, lease));
+                    }
+                    (ask.generation, evicted) = (newest, true);
+                    continue;
+                }
+                Ok(Leased::Refused) => return Leave::To(Fill::Memory),
+                Err(error) => {
+                    self.tally().remote_errors();
+                    return Leave::To(Fill::Failed(error));
+                }
+                Ok(Leased::Value(value)) => value,
+            };
+            // It may have been stored under newer generations than those of the ticket.
+            let overtaken = self.stamp_anew(lead, ticket, missing).await;
+            let newest = ticket.stamps.newest();
+            evicted |= overtaken || newest > ask.generation;
+            ask.generation = newest;
+            if overtaken {
+                // The value may be older than the eviction, and the new ticket would not show it.
+                continue;
+            }
+            let found = match inner.decode_late(plan, codec, ticket, &value).await {
+                Ok(found) => found,
+                Err(error) => return Leave::To(Fill::Failed(error)),
+            };
+            match self.usable(&found, purpose) {
+                Some(entry) => return Leave::Served(entry),
+                None => ask.seen = found.mark,
+            }
+            ask.steal |= found.unmarked;
+            // What an eviction has made old says nothing of the value that another process loads by now: that load is not
+            // to be ended.
+            useless += usize::from(!std::mem::take(&mut evicted));
+        }
+        Leave::To(Fill::Memory)
+    }
+
+    /// The generations as they are now, for a load that has not begun yet. An eviction that came since the ticket was
+    /// issued ends that one: nothing could be used or stored with it, so the read begins anew, with another. Says whether
+    /// that is so.
+    async fn stamp_anew(&self, lead: &Lead, ticket: &mut Ticket, missing: &mut Missing) -> bool {
+        let _turn = self.turn().await;
+        let inner = &self.inner;
+        let overtaken = !(ticket.is_alive() && inner.generations.unmoved(&ticket.stamps));
+        if overtaken {
+            *ticket = self.plan.ticket(inner, self.id);
+            // It was found before the eviction.
+            missing.old = None;
+        }
+        inner.stamp_remotely(&self.plan, ticket).await;
+        lead.restamp(ticket);
+        overtaken
+    }
+
+    fn usable(&self, found: &Found, purpose: Purpose) -> Option<Stored> {
+        let entry = found.entry.as_ref()?;
+        let fresh = entry.at(self.inner.clock.now()) == Freshness::Fresh;
+        (fresh && purpose.takes(entry)).then(|| Arc::clone(entry))
+    }
+
+    /// The load failed: an old value is served where there is one, and its load has a rest; else the failure
+    /// goes to all who wait.
+    fn failed(
+        &self,
+        mut lead: Lead,
+        ticket: &Ticket,
+        missing: &Missing,
+        purpose: Purpose,
+        output: S::Output,
+    ) -> Cached<S::Output> {
+        self.inner.load_failed(&self.plan);
+        if let Some(served) = self.old_instead(&mut lead, ticket, missing, purpose) {
+            return served;
+        }
+        let failure = S::share(&output);
+        // A transaction's failure may come of what it has not committed.
+        if !self.is_refresh() && self.transaction.is_none() {
+            self.keep_failure(ticket, failure.as_ref());
+        }
+        lead.land(Landing::Failed(failure));
+        loaded(output, Source::Loaded)
+    }
+
+    /// The cache failed, and nothing is loaded without it: an old value is served where there is one, else all who
+    /// wait are told.
+    fn refused(
+        &self,
+        mut lead: Lead,
+        ticket: &Ticket,
+        missing: &Missing,
+        purpose: Purpose,
+        (error, refused): (Error, fn(Error) -> S::Output),
+    ) -> Cached<S::Output> {
+        if let Some(served) = self.old_instead(&mut lead, ticket, missing, purpose) {
+            return served;
+        }
+        lead.land(Landing::Failed(Some(Arc::new(Refusal(error.clone())))));
+        loaded(refused(error), Source::Refused)
+    }
+
+    /// Serves the old value, if there is one.
+    fn old_instead(
+        &self,
+        lead: &mut Lead,
+        ticket: &Ticket,
+        missing: &Missing,
+        purpose: Purpose,
+    ) -> Option<Cached<S::Output>> {
+        let old = (!self.is_refresh()).then(|| self.old(ticket, missing)).flatten();
+        let entry = old?;
+        let served = self.served(&entry)?;
+        self.rest(&entry);
+        if !purpose.is_renewal() {
+            self.tally().fail_safe_hits();
+        }
+        lead.land(Landing::Value(entry));
+        Some(served)
+    }
+
+    /// The memory tier's old value, or where that keeps none the remote tier's.
+    fn old(&self, ticket: &Ticket, missing: &Missing) -> Option<Stored> {
+        let now = self.inner.clock.now();
+        let held = missing.old.as_ref().filter(|entry| {
+            ticket.is_alive()
+                && self.inner.generations.current(&entry.stamps)
+                && entry.at(now) != Freshness::Expired
+        });
+        let typed = |entry: &Stored| entry.value::<S::Value>().is_some();
+        let kept = self.fallback(missing.remote_error.is_some()).filter(typed);
+        kept.or_else(|| held.cloned())
+    }
+
+    /// A value that is not to be stored.
+    async fn pass_on(
+        &self,
+        mut lead: Lead,
+        ticket: Ticket,
+        missing: &Missing,
+        value: S::Value,
+    ) -> Cached<S::Output> {
+        let (inner, stamps) = (&self.inner, ticket.stamps.clone());
+        let entry = inner.entry(&self.plan, stamps, value.clone(), (&PLAIN, Duration::ZERO));
+        lead.loaded(&entry);
+        lead.land(Landing::Value(entry));
+        self.forget_older(ticket, missing).await;
+        loaded(S::join(value), Source::Loaded)
+    }
+
+    /// The load went well and brought no value for this item of a batch.
+    async fn without(
+        &self,
+        mut lead: Lead,
+        ticket: Ticket,
+        missing: &Missing,
+        absence: Option<SharedFailure>,
+    ) {
+        lead.land(Landing::Failed(absence));
+        self.forget_older(ticket, missing).await;
+    }
+
+    /// Nothing was stored: what is older must not outlive the knowledge of it.
+    async fn forget_older(&self, ticket: Ticket, missing: &Missing) {
+        if self.transaction.is_some() {
+            // What others are served says nothing of the transaction's own data.
+            return;
+        }
+        let inner = &self.inner;
+        let older = self.is_refresh()
+            || missing.mark.is_some()
+            || inner.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
+        // What came meanwhile is newer than this load.
+        let older = older && ticket.is_alive();
+        drop(ticket);
+        let key = std::slice::from_ref(&self.plan.key);
+        if older && let Err(error) = inner.evict_keys(key).await {
+            log_failure("an older value was not evicted everywhere", &error);
+        }
+    }
+}

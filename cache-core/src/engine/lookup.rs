@@ -1,0 +1,440 @@
+//! Asking the tiers: the memory tier at once, the remote tier with a ticket in hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::early::is_early;
+use super::find::TOLERANCE;
+use super::handle::Inner;
+use super::plan::{Mode, Plan};
+use super::scope;
+use super::site::{Site, tell_types};
+use super::table::Seat;
+use crate::backend::MARK;
+use crate::base::{BackendError, CacheValue, Cached, Policy, Source, Timestamp, millis};
+use crate::codec;
+use crate::codec::{Coder, Foreign, Frame};
+use crate::entry::{Erased, Freshness, Lifetime, Stored};
+use crate::key::KeyId;
+use crate::memory::Ticket;
+use crate::remote::Arrived;
+use crate::tags::{Declared, Stamps, Validity};
+
+/// What the memory tier has.
+pub(crate) enum Look<V> {
+    /// To be served.
+    Hit(Cached<V>),
+    /// To be served while a refresh runs.
+    Renew(Cached<V>),
+    /// There is an entry, but evictions may have been missed: the remote tier is to be asked.
+    Unverified,
+    /// There is an entry of this other type.
+    Mistyped(&'static str),
+    Nothing,
+}
+
+/// What the remote tier has.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Whole, of the right type, not evicted and not expired; perhaps stale.
+    pub(crate) entry: Option<Stored>,
+    /// Tells the bytes that were found from later ones.
+    pub(crate) mark: Option<[u8; MARK]>,
+    /// Bytes were found that are too short for a mark: no value of ours.
+    pub(crate) unmarked: bool,
+}
+
+/// Where a served entry comes from, as its freshness tells.
+pub(crate) fn source(freshness: Freshness) -> Source {
+    match freshness {
+        Freshness::Fresh => Source::Memory,
+        Freshness::Stale => Source::Stale,
+        Freshness::Kept | Freshness::Expired => Source::FailSafe,
+    }
+}
+
+/// What the first look of a read brings.
+pub(crate) enum First<V> {
+    Hit(Cached<V>),
+    /// A fresh value that is to be refreshed early: chance has decided.
+    Early,
+    Nothing,
+}
+
+impl Inner {
+    /// The whole of a hit. All reads that may load begin here, whether a function, a view or a handle makes them.
+    #[inline]
+    pub(crate) fn first_hit<V: CacheValue>(&self, plan: &mut Plan) -> Option<Cached<V>> {
+        if plan.mode != Mode::Normal || scope::shadowed(self, plan) {
+            return None;
+        }
+        match self.first_look(plan, &plan.policy) {
+            First::Hit(hit) => Some(hit),
+            First::Early => {
+                plan.drawn = true;
+                None
+            }
+            First::Nothing => None,
+        }
+    }
+
+    /// One look at the memory tier, for a read of `plan` under `policy` that nothing hides the cache from.
+    #[inline]
+    pub(crate) fn first_look<V: CacheValue>(&self, plan: &Plan, policy: &Policy) -> First<V> {
+        let tags = Declared::new(policy.tags, &plan.tags);
+        match self.look::<V>(plan.key.id(), tags, policy, false) {
+            Look::Hit(hit) if hit.source == Source::Memory => {
+                self.counters.of(plan.site).memory_hits();
+                First::Hit(hit)
+            }
+            Look::Renew(hit) if hit.source == Source::Memory => First::Early,
+            _ => First::Nothing,
+        }
+    }
+
+    /// One look at the memory tier: no lock that a writer holds for long, no allocation beyond
+    /// what the value's `Clone` does. `tags`: those that the reader declares. `drawn`: it was this reader's lot to
+    /// refresh the entry early.
+    #[inline]
+    pub(crate) fn look<V: CacheValue>(
+        &self,
+        id: KeyId,
+        tags: Declared<'_>,
+        policy: &Policy,
+        drawn: bool,
+    ) -> Look<V> {
+        let Some(memory) = &self.memory else { return Look::Nothing };
+        let found = memory.with(id, |entry| {
+            let now = self.clock.now();
+            let freshness = entry.at(now);
+            if freshness == Freshness::Expired || !tags.are_carried_by(&entry.stamps) {
+                return Look::Nothing;
+            }
+            match self.generations.check(&entry.stamps) {
+                Validity::Evicted => return Look::Nothing,
+                Validity::Unverified
+                    if freshness != Freshness::Fresh || !self.can_verify_nothing(now) =>
+                {
+                    return Look::Unverified;
+                }
+                Validity::Unverified => {}
+                Validity::Valid => {}
+            }
+            let Some(value) = entry.value::<V>() else {
+                return Look::Mistyped(entry.value.type_name());
+            };
+            entry.touch(now);
+            let age = now.since(entry.life.created).unwrap_or_default();
+            let cached = || Cached { value: value.clone(), source: source(freshness), age };
+            if freshness == Freshness::Fresh && policy.early <= 0.0 {
+                return Look::Hit(cached());
+            }
+            match self.wants(entry, freshness, (now, drawn), policy) {
+                Wants::Nothing => Look::Hit(cached()),
+                Wants::Refresh => Look::Renew(cached()),
+                Wants::Load => Look::Nothing,
+            }
+        });
+        found.unwrap_or(Look::Nothing)
+    }
+
+    /// Whether the remote tier is left alone: then memory keeps serving what is fresh, and no read waits for an attempt to
+    /// reach it.
+    #[cold]
+    fn can_verify_nothing(&self, now: Timestamp) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.is_left_alone(now))
+    }
+
+    /// What is to be done about an entry that is not expired.
+    #[cold]
+    fn wants(
+        &self,
+        entry: &Erased,
+        freshness: Freshness,
+        (now, drawn): (Timestamp, bool),
+        policy: &Policy,
+    ) -> Wants {
+        if entry.rests(now) {
+            return Wants::Nothing;
+        }
+        match freshness {
+            Freshness::Fresh if drawn || is_early(&entry.life, now, policy.early, &self.chance) => {
+                Wants::Refresh
+            }
+            Freshness::Fresh => Wants::Nothing,
+            Freshness::Stale => Wants::Refresh,
+            Freshness::Kept | Freshness::Expired => Wants::Load,
+        }
+    }
+
+    /// The memory tier's entry, if it carries the `tags`, no eviction is known against it and it is not expired.
+    pub(crate) fn unverified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
+        self.still_unverified(self.memory.as_ref()?.get(id)?, tags)
+    }
+
+    /// As [`unverified`](Self::unverified), but it is no use of the entry.
+    pub(crate) fn peek_unverified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
+        self.still_unverified(self.memory.as_ref()?.peek(id)?, tags)
+    }
+
+    fn still_unverified(&self, entry: Stored, tags: Declared<'_>) -> Option<Stored> {
+        let usable = tags.are_carried_by(&entry.stamps)
+            && self.generations.current(&entry.stamps)
+            && entry.at(self.clock.now()) == Freshness::Fresh;
+        usable.then_some(entry)
+    }
+
+    /// The memory tier's entry, if it carries the `tags`, is fresh and no eviction is known or possible.
+    pub(crate) fn verified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
+        self.still_verified(self.memory.as_ref()?.get(id)?, tags)
+    }
+
+    /// As [`verified`](Self::verified), but it is no use of the entry.
+    pub(crate) fn peek_verified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
+        self.still_verified(self.memory.as_ref()?.peek(id)?, tags)
+    }
+
+    fn still_verified(&self, entry: Stored, tags: Declared<'_>) -> Option<Stored> {
+        if !self.generations.is_linked() {
+            return None;
+        }
+        let valid = tags.are_carried_by(&entry.stamps)
+            && self.generations.check(&entry.stamps) == Validity::Valid
+            && entry.at(self.clock.now()) == Freshness::Fresh;
+        valid.then_some(entry)
+    }
+
+    /// Asks the remote tier for the plan's key, and for the generations of its tags. These replace
+    /// the ticket's stamps: a load that follows is judged by what the fleet knew before it. The items of a
+    /// batch ask together.
+    pub(crate) async fn look_remote(
+        &self,
+        plan: &Plan,
+        codec: Coder,
+        ticket: &mut Ticket,
+        seat: Option<&Arc<Seat>>,
+    ) -> Result<Found, BackendError> {
+        let Some(remote) = &self.remote else { return Ok(Found::default()) };
+        let key = plan.key.as_str();
+        let tags: Vec<&str> = plan.tags().collect();
+        let keep = plan.keeps_generations();
+        let together = match seat {
+            Some(seat) => seat.read(key, &tags, keep).await,
+            None => None,
+        };
+        let found = match together {
+            Some(found) => found,
+            None => remote.read(key, &tags, keep, &self.generations).await,
+        };
+        let found = found.inspect_err(|_| self.counters.of(plan.site).remote_errors())?;
+        ticket.stamp(found.space, &found.tags);
+        let found = match found.value {
+            Some(value) => self.decode(plan, codec, ticket, &value, &tags, found.space).await?,
+            None => Found::default(),
+        };
+        if found.entry.is_none() && remote.trusts_tags() {
+            // What follows may be a load: it is stored under what the fleet has now.
+            let _turn = match seat {
+                Some(seat) => seat.turns().foreground().await,
+                None => None,
+            };
+            self.stamp_remotely(plan, ticket).await;
+        }
+        Ok(found)
+    }
+
+    /// As [`decode`](Self::decode), for bytes that came later than the generations of the plan's tags:
+    /// these are then as old as the ticket's.
+    pub(crate) async fn decode_late(
+        &self,
+        plan: &Plan,
+        codec: Coder,
+        ticket: &Ticket,
+        value: &Arrived,
+    ) -> Result<Found, BackendError> {
+        let tags: Vec<&str> = plan.tags().collect();
+        self.decode(plan, codec, ticket, value, &tags, ticket.stamps.space).await
+    }
+
+    /// The entry in `value`, if it is whole, of the right type, carries the plan's tags, and is neither expired nor evicted. `known`
+    /// are the tags whose generations were just read.
+    pub(crate) async fn decode(
+        &self,
+        plan: &Plan,
+        codec: Coder,
+        ticket: &Ticket,
+        value: &Arrived,
+        known: &[&str],
+        space: u64,
+    ) -> Result<Found, BackendError> {
+        let bytes = &value.read.value[..];
+        // Of a value that is too long the end is missing, which the mark is.
+        let is_whole = bytes.len() <= self.wire.most();
+        let mark = bytes.last_chunk::<MARK>().copied().filter(|_| is_whole);
+        let unmarked = mark.is_none();
+        let nothing = Found { entry: None, mark, unmarked };
+        let place = (self.namespace.as_str(), plan.key.as_str());
+        let opened = match self.wire.open(codec, place, bytes) {
+            Ok(opened) => opened,
+            Err(foreign) => {
+                self.misread(plan, foreign);
+                return Ok(nothing);
+            }
+        };
+        let envelope = &opened.envelope;
+        let names: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
+        // Before the generations are asked for: an eviction of this process that comes meanwhile, or came
+        // since the ticket, must show even if the answer is from before it.
+        let stamps = self.generations.stamp(names.iter().copied());
+        if !self.generations.unmoved(&ticket.stamps) {
+            return Ok(nothing);
+        }
+        if let Some(remote) =
+            self.remote.as_ref().filter(|_| !names.iter().all(|name| known.contains(name)))
+        {
+            // Written under other tags (by an older version of the function, or by another one):
+            // their generations are the fleet's to tell.
+            remote.learn(&names, plan.keeps_generations(), &self.generations).await?;
+        }
+        let stamps = stamps_of(stamps, envelope, ticket, names == known);
+        let Some(life) = self.life_of(envelope, value) else { return Ok(nothing) };
+        let usable = envelope.space == space
+            && plan.declared().are_carried_by(&stamps)
+            && self.generations.current(&stamps)
+            && !scope::hides(self, plan, &stamps);
+        if !usable {
+            return Ok(nothing);
+        }
+        let read = self.clock.now();
+        let frame = Frame { life, stamps, key: plan.key.as_str().into(), read };
+        let entry = opened.decode(frame);
+        match &entry {
+            Some(entry) => self.learn_weight(entry.any().type_id(), plan),
+            None => self.misread(plan, Foreign::Damaged),
+        }
+        Ok(Found { entry, mark, unmarked })
+    }
+
+    /// Memory has a value of the type `found` where one of another type was asked for.
+    #[cold]
+    pub(super) fn mistyped(&self, plan: &Plan, found: &'static str) {
+        self.counters.of(plan.site).mistyped();
+        if let Some(site) = plan.site {
+            tell_types(site, Some(found));
+        }
+    }
+
+    #[cold]
+    fn misread(&self, plan: &Plan, foreign: Foreign) {
+        let tally = self.counters.of(plan.site);
+        tally.foreign();
+        if foreign == Foreign::Schema {
+            tally.schema_misses();
+            if let Some(site) = plan.site {
+                tell_types(site, None);
+            }
+        }
+        let (cache, key) = (&*self.signals.cache, plan.key.as_str());
+        tracing::debug!(
+            target: "larder::remote",
+            cache,
+            key,
+            ?foreign,
+            "larder: bytes in the remote tier are no value of this type"
+        );
+    }
+
+    /// The envelope's times in this process's time; `None` if they are over. What has passed since it was written is
+    /// what is gone of the time for which the store keeps it. A clock is asked only if the writer had the same one: those
+    /// of two machines may differ by any time. What remains in the remote tier is what the memory tier gets.
+    pub(crate) fn life_of(&self, envelope: &codec::Envelope, value: &Arrived) -> Option<Lifetime> {
+        let Arrived { read, asked } = value;
+        let passed = match read.left {
+            Some(left) => envelope.stored_for.saturating_sub(millis(left)),
+            // Somebody has taken its end away, so that nobody knows its age.
+            None if envelope.keep_for != u64::MAX => return None,
+            None => 0,
+        };
+        let own = self.clock.id() == envelope.clock;
+        let since = || asked.since(Timestamp(envelope.written)).unwrap_or_default();
+        let passed = if own { passed.max(millis(since())) } else { passed };
+        let end = |span: u64| match span {
+            u64::MAX => Timestamp::NEVER,
+            span => asked.after(Duration::from_millis(span.saturating_sub(passed))),
+        };
+        let age = envelope.age.saturating_add(passed);
+        let life = Lifetime {
+            created: asked.before(Duration::from_millis(age)),
+            fresh_until: end(envelope.fresh_for),
+            stale_until: end(envelope.stale_for),
+            keep_until: end(envelope.keep_for),
+            idle: Duration::from_millis(envelope.idle),
+            cost: Duration::from_millis(envelope.cost),
+        };
+        // Reads are not counted in the remote tier: there a time to idle runs from when it was stored.
+        let is_idle = envelope.idle > 0 && age >= envelope.idle;
+        (!is_idle && self.clock.now() < life.keep_until).then_some(life)
+    }
+
+    /// The other way: the entry's times as spans from now on.
+    pub(crate) fn envelope(&self, life: &Lifetime, stamps: &Stamps) -> codec::Envelope {
+        let now = self.clock.now();
+        let left = |end: Timestamp| end.since(now).map_or(u64::MAX, millis);
+        codec::Envelope {
+            clock: self.clock.id(),
+            written: now.0,
+            age: millis(now.since(life.created).unwrap_or_default()),
+            fresh_for: left(life.fresh_until),
+            stale_for: left(life.stale_until),
+            keep_for: left(life.keep_until),
+            stored_for: millis(self.remote_ttl(life)),
+            idle: millis(life.idle),
+            cost: millis(life.cost),
+            space: stamps.space,
+            tags: stamps.tags.iter().map(|(tag, seen)| (tag.name.to_string(), *seen)).collect(),
+        }
+    }
+}
+
+/// The generations that an entry of the remote tier was stored under, as part of this process's `stamps`.
+fn stamps_of(
+    mut stamps: Stamps,
+    envelope: &codec::Envelope,
+    ticket: &Ticket,
+    same_tags: bool,
+) -> Stamps {
+    stamps.epoch = ticket.stamps.epoch;
+    if same_tags {
+        stamps.moved = ticket.stamps.moved;
+    }
+    stamps.space = envelope.space;
+    for ((_, seen), (_, written)) in stamps.tags.iter_mut().zip(&envelope.tags) {
+        *seen = *written;
+    }
+    stamps
+}
+
+/// What is to be done about an entry.
+enum Wants {
+    Nothing,
+    Refresh,
+    Load,
+}
+
+/// Puts an entry of the remote tier into the memory tier, through the ticket that was issued before
+/// the remote tier was asked: an eviction since then wins.
+pub(crate) fn promote(inner: &Inner, ticket: &Ticket, entry: &Stored, site: Option<&'static Site>) {
+    if let Some(held) = inner.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)))
+        && inner.generations.current(&held.stamps)
+        && held.at(inner.clock.now()) != Freshness::Expired
+    {
+        if held.life.created > entry.life.created.after(TOLERANCE) {
+            // A newer one, which is on its way to the remote tier, or was never to go there.
+            return;
+        }
+        entry.rest_as(&held);
+    }
+    if !ticket.fill(inner.memory.as_ref(), entry) {
+        inner.fenced(site, &entry.key);
+    }
+}

@@ -1,0 +1,128 @@
+//! How long a caller waits: for a load of its own, which then goes on in the background, or for
+//! another's.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use super::flight::{Flight, Landing};
+use super::job::Job;
+use super::spawn::spawn;
+use crate::base::{CacheValue, Cached, Clock, Policy, Shape, Source, Timestamp};
+
+/// When a caller's patience ends: with an old value at hand, and in any case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    soft: Timestamp,
+    hard: Timestamp,
+}
+
+/// What a wait for another's load came to.
+pub(crate) enum Waited<O> {
+    Landed(Landing),
+    /// The leader counts as hung.
+    Overdue,
+    /// Time ran out: this is served instead.
+    Instead(Cached<O>),
+}
+
+impl Patience {
+    pub(crate) fn new(clock: &Clock, policy: &Policy) -> Self {
+        let (never, now) = (Timestamp::NEVER, clock.now());
+        Self {
+            soft: policy.soft_timeout.map_or(never, |soft| now.after(soft)),
+            hard: policy.hard_timeout.map_or(never, |hard| now.after(hard)),
+        }
+    }
+
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.soft.min(self.hard) != Timestamp::NEVER
+    }
+
+    fn next(&self) -> Timestamp {
+        self.soft.min(self.hard)
+    }
+}
+
+/// A load that can go on without its caller.
+pub(crate) type Attempt<O> = Pin<Box<dyn Future<Output = Cached<O>> + Send>>;
+
+impl<S> Job<S>
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
+    /// Waits for a load of one's own; it goes on in the background where patience ends first.
+    pub(super) async fn await_own(
+        &self,
+        mut attempt: Attempt<S::Output>,
+        flight: Option<Arc<Flight>>,
+        mut patience: Patience,
+    ) -> Cached<S::Output> {
+        // The load may be over, and only its value's way to the remote tier be long.
+        let loaded = || self.cached(&flight.as_ref()?.loaded()?, Source::Loaded);
+        match self.patiently(&mut attempt, &mut patience, loaded).await {
+            Ok(done) => done,
+            Err(instead) => {
+                flight.iter().for_each(|flight| flight.goes_on());
+                spawn(async move { drop(attempt.await) });
+                instead
+            }
+        }
+    }
+
+    /// Waits for `work` for as long as patience lasts; then there is what is `done` already, or what is served
+    /// instead.
+    pub(super) async fn patiently<T>(
+        &self,
+        mut work: impl Future<Output = T> + Unpin,
+        patience: &mut Patience,
+        done: impl Fn() -> Option<Cached<S::Output>>,
+    ) -> Result<T, Cached<S::Output>> {
+        while patience.is_bounded() {
+            if let Ok(done) = self.inner.clock.timeout_at(patience.next(), &mut work).await {
+                return Ok(done);
+            }
+            if let Some(instead) = done().or_else(|| self.out_of_patience(patience)) {
+                return Err(instead);
+            }
+        }
+        Ok(work.await)
+    }
+
+    /// Waits for another's load.
+    pub(super) async fn await_flight(
+        &self,
+        flight: &Arc<Flight>,
+        patience: &mut Patience,
+    ) -> Waited<S::Output> {
+        let clock = &self.inner.clock;
+        let mut landing = pin!(flight.landing_or_overdue(clock));
+        loop {
+            match clock.timeout_at(patience.next(), &mut landing).await {
+                Ok(Some(landing)) => return Waited::Landed(landing),
+                Ok(None) => return Waited::Overdue,
+                Err(_) => {
+                    if let Some(instead) = self.out_of_patience(patience) {
+                        return Waited::Instead(instead);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is served at the end of patience; where there is nothing, patience goes on to its next end.
+    fn out_of_patience(&self, patience: &mut Patience) -> Option<Cached<S::Output>> {
+        let soft = patience.soft <= patience.hard;
+        if let Some(instead) = self.old_value() {
+            return Some(instead);
+        }
+        if soft {
+            patience.soft = Timestamp::NEVER;
+            return None;
+        }
+        patience.hard = Timestamp::NEVER;
+        let value = (self.rules.timed_out?)();
+        self.tally().timed_out();
+        Some(Cached { value, source: Source::TimedOut, age: std::time::Duration::ZERO })
+    }
+}

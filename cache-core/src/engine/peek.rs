@@ -1,0 +1,225 @@
+//! Reading what is cached, without a load.
+
+use std::sync::Arc;
+
+use super::expiry::Expiry;
+use super::handle::Inner;
+use super::life::is_value;
+use super::lookup::{Look, promote};
+use super::plan::Plan;
+use super::scope;
+use super::scope::Seen;
+use super::site::Site;
+use crate::backend::GENERATION_KEPT;
+use crate::base::{CacheValue, Error, PLAIN, Pattern, Source};
+use crate::codec::{RemoteValue, coder};
+use crate::entry::{Freshness, Stored};
+use crate::memory::Ticket;
+
+/// What a look at a value leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trace {
+    /// It is a read: it is counted, begins a time to idle anew, and keeps the entry in memory.
+    Read,
+    /// Nothing at all.
+    Nothing,
+}
+
+impl Inner {
+    /// What is cached and fresh, without loading.
+    pub(crate) async fn peek<T: CacheValue>(
+        self: &Arc<Self>,
+        plan: &Plan,
+        trace: Trace,
+    ) -> Result<Option<T>, Error> {
+        match scope::seen(self, plan) {
+            Seen::Through => {}
+            Seen::Hidden => return Ok(None),
+            Seen::Own(entry) => return Ok(entry.value::<T>().cloned()),
+        }
+        let id = plan.key.id();
+        if let Some(hit) = self.look_fresh(plan, trace) {
+            return Ok(Some(hit));
+        }
+        let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
+        let mut ticket = plan.ticket(self, id);
+        // Again, now that what comes ends the ticket: a put between look and ticket is not to be promoted over.
+        if let Some(hit) = self.look_fresh(plan, trace) {
+            return Ok(Some(hit));
+        }
+        match self.look_remote(plan, codec, &mut ticket, None).await {
+            Ok(found) if trace == Trace::Nothing => Ok(self.fresh_value(found.entry)),
+            Ok(found) => Ok(self.take_fresh(found.entry, &ticket, plan.site)),
+            Err(error) if trace == Trace::Nothing => {
+                let entry = self.peek_unverified(id, plan.declared());
+                Ok(entry.ok_or(error)?.value::<T>().cloned())
+            }
+            Err(error) => match self.unverified(id, plan.declared()) {
+                Some(entry) => {
+                    self.counters.of(plan.site).memory_hits();
+                    Ok(entry.value::<T>().cloned())
+                }
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    /// As [`peek`](Self::peek), of many: one request for what memory does not have, and one for all generations.
+    pub(crate) async fn peek_many<T: RemoteValue>(
+        self: &Arc<Self>,
+        plans: Vec<Plan>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        let mut values: Vec<Option<T>> = Vec::with_capacity(plans.len());
+        let mut missing = Vec::new();
+        for (index, plan) in plans.into_iter().enumerate() {
+            match scope::seen(self, &plan) {
+                Seen::Through => {}
+                Seen::Hidden => {
+                    values.push(None);
+                    continue;
+                }
+                Seen::Own(entry) => {
+                    values.push(entry.value::<T>().cloned());
+                    continue;
+                }
+            }
+            let id = plan.key.id();
+            let mut value = self.look_fresh::<T>(&plan, Trace::Read);
+            if value.is_none() {
+                // The ticket before the request, and the look once more after it: as for a single key.
+                let ticket = plan.ticket(self, id);
+                value = self.look_fresh::<T>(&plan, Trace::Read);
+                if value.is_none() {
+                    missing.push((index, plan, ticket));
+                }
+            }
+            values.push(value);
+        }
+        let Some(remote) = self.remote.as_ref().filter(|_| !missing.is_empty()) else {
+            missing.iter().for_each(|_| self.counters.direct.misses());
+            return Ok(values);
+        };
+        let tags: Vec<Vec<String>> =
+            missing.iter().map(|(_, plan, _)| plan.tags().map(str::to_owned).collect()).collect();
+        let wanted = missing.iter().zip(&tags);
+        let wanted: Vec<_> =
+            wanted.map(|((_, plan, _), tags)| (plan.key.as_str(), &tags[..])).collect();
+        let found = match remote.read_each(&wanted, GENERATION_KEPT, &self.generations).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.counters.direct.remote_errors();
+                for (index, plan, _) in &missing {
+                    // The remote tier can't be asked: memory serves what no eviction is known against, if that
+                    // is all that was missing.
+                    let entry = self.unverified(plan.key.id(), plan.declared());
+                    let value = entry.and_then(|entry| entry.value::<T>().cloned());
+                    values[*index] = Some(value.ok_or_else(|| error.clone())?);
+                }
+                return Ok(values);
+            }
+        };
+        for ((index, plan, mut ticket), found) in missing.into_iter().zip(found) {
+            ticket.stamp(found.space, &found.tags);
+            let entry = match found.value {
+                Some(value) => self.decode_late(&plan, coder::<T>(), &ticket, &value).await?.entry,
+                None => None,
+            };
+            values[index] = self.take_fresh(entry, &ticket, None);
+        }
+        Ok(values)
+    }
+
+    /// The memory tier's value, if it is fresh.
+    fn look_fresh<T: CacheValue>(&self, plan: &Plan, trace: Trace) -> Option<T> {
+        if trace == Trace::Nothing {
+            return self.peek_verified(plan.key.id(), plan.declared())?.value::<T>().cloned();
+        }
+        match self.look::<T>(plan.key.id(), plan.declared(), &PLAIN, false) {
+            Look::Hit(hit) if hit.source == Source::Memory => {
+                self.counters.of(plan.site).memory_hits();
+                Some(hit.value)
+            }
+            _ => None,
+        }
+    }
+
+    fn fresh_value<T: CacheValue>(&self, entry: Option<Stored>) -> Option<T> {
+        let entry = entry.filter(|entry| entry.at(self.clock.now()) == Freshness::Fresh)?;
+        entry.value::<T>().cloned()
+    }
+
+    /// The value of an entry that the remote tier had, if it is fresh; it is promoted.
+    fn take_fresh<T: CacheValue>(
+        &self,
+        entry: Option<Stored>,
+        ticket: &Ticket,
+        site: Option<&'static Site>,
+    ) -> Option<T> {
+        let tally = self.counters.of(site);
+        let entry = entry.filter(|entry| entry.at(self.clock.now()) == Freshness::Fresh);
+        let Some(entry) = entry else {
+            tally.misses();
+            if self.remote.is_some() {
+                tally.remote_misses();
+            }
+            return None;
+        };
+        promote(self, ticket, &entry, site);
+        tally.remote_hits();
+        entry.value::<T>().cloned()
+    }
+
+    /// How long the plan's key is fresh, without its value.
+    pub(crate) async fn expiry(self: &Arc<Self>, plan: &Plan) -> Result<Option<Expiry>, Error> {
+        let id = plan.key.id();
+        let of = |entry: Stored| {
+            is_value(&entry).then(|| Expiry::of(entry.fresh_until(), self.clock.now()))
+        };
+        match scope::seen(self, plan) {
+            Seen::Through => {}
+            Seen::Hidden => return Ok(None),
+            Seen::Own(entry) => return Ok(of(entry)),
+        }
+        if let Some(entry) = self.peek_verified(id, plan.declared()) {
+            return Ok(of(entry));
+        }
+        let Some(remote) = self.remote.as_ref().filter(|_| !plan.key.is_here()) else {
+            return Ok(None);
+        };
+        let lying = match self.lying(remote, plan.key.as_str()).await {
+            Ok(Some(lying)) => lying,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                self.counters.direct.remote_errors();
+                return self
+                    .unverified(id, plan.declared())
+                    .and_then(of)
+                    .map(Some)
+                    .ok_or_else(|| error.into());
+            }
+        };
+        let stamps = self.generations.stamp(lying.tags());
+        let now = self.clock.now();
+        let until = lying.fresh_until();
+        let fresh = now < until
+            && plan.declared().are_carried_by(&stamps)
+            && !scope::hides(self, plan, &stamps);
+        Ok(fresh.then(|| Expiry::of(until, now)))
+    }
+
+    /// The keys of fresh values that match.
+    pub(crate) fn keys_in_memory(&self, pattern: &Pattern) -> Vec<String> {
+        let mut keys = Vec::new();
+        let Some(memory) = &self.memory else { return keys };
+        let now = self.clock.now();
+        memory.retain(|entry| {
+            let alive =
+                entry.at(now) == Freshness::Fresh && self.generations.current(&entry.stamps);
+            if alive && is_value(entry) && pattern.matches(&entry.key) {
+                keys.push(entry.key.to_string());
+            }
+            true
+        });
+        keys
+    }
+}

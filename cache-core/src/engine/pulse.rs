@@ -1,0 +1,147 @@
+//! Whether the task of a leader polls it.
+//!
+//! A future that is not polled makes no progress, though nothing that it waits for is late: `select!` between a pinned
+//! call and another one, and streams that hold their futures back, leave a call where it is for any time. A
+//! [`Pulse`] stands between the call and its task's waker, and notes when the call was woken and whether it was
+//! polled since. A load that was not woken waits for something of its own and is left alone.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::base::{Clock, Timestamp};
+
+/// A leader that was woken and not polled for so long counts as parked.
+const PARKED: Duration = Duration::from_millis(50);
+/// Whoever looks so late was kept waiting too: the machine is busy, and that says nothing of the leader.
+const LATE: Duration = Duration::from_millis(25);
+
+/// Stands between a future and its task's waker.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    clock: Clock,
+    task: Mutex<Option<Waker>>,
+    polling: AtomicBool,
+    /// When it was woken, if it was not polled since; else zero.
+    woken: AtomicU64,
+    wakes: Notify,
+}
+
+/// The future's end of a [`Pulse`]. Once it is dropped nobody is parked: what is left of the future, if anything, is
+/// polled by another task.
+#[derive(Debug)]
+pub(crate) struct Beat {
+    pulse: Arc<Pulse>,
+    waker: Waker,
+}
+
+impl Beat {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        let pulse = Arc::new(Pulse {
+            clock: clock.clone(),
+            task: Mutex::default(),
+            polling: AtomicBool::new(false),
+            woken: AtomicU64::new(0),
+            wakes: Notify::new(),
+        });
+        Self { waker: Waker::from(Arc::clone(&pulse)), pulse }
+    }
+
+    pub(crate) fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
+    /// One poll of the future, which is given a waker that notes when it is woken.
+    pub(crate) fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> T {
+        let pulse = &self.pulse;
+        pulse.polled_by(cx.waker());
+        pulse.polling.store(true, Ordering::Release);
+        pulse.woken.store(0, Ordering::Release);
+        let polled = poll(&mut Context::from_waker(&self.waker));
+        let woken = pulse.woken.load(Ordering::Acquire) != 0;
+        if woken {
+            // It was woken while it was polled: its task is late only from now on.
+            pulse.woken.store(pulse.clock.now().millis(), Ordering::Release);
+        }
+        pulse.polling.store(false, Ordering::Release);
+        if woken {
+            pulse.wakes.notify_waiters();
+        }
+        polled
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        self.pulse.polling.store(true, Ordering::Release);
+        let task = self.pulse.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(task);
+    }
+}
+
+impl Pulse {
+    fn polled_by(&self, waker: &Waker) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return;
+        }
+        let before = task.replace(waker.clone());
+        drop(task);
+        // A waker's `Drop` is the executor's own code: not under the lock.
+        drop(before);
+    }
+
+    /// Since when it is woken and not polled, if it is.
+    fn waits_since(&self) -> Option<Timestamp> {
+        let woken = self.woken.load(Ordering::Acquire);
+        (woken != 0 && !self.polling.load(Ordering::Acquire)).then_some(Timestamp(woken))
+    }
+
+    /// Waits until it is woken and not polled. Cancel-safe.
+    async fn woken(&self) -> Timestamp {
+        loop {
+            let mut wakes = pin!(self.wakes.notified());
+            // Enabled before the look: a wake between the look and the wait is not missed.
+            wakes.as_mut().enable();
+            if let Some(since) = self.waits_since() {
+                return since;
+            }
+            wakes.await;
+        }
+    }
+
+    /// Waits until it is parked: woken, and then not polled for [`PARKED`]. Cancel-safe.
+    pub(crate) async fn parked(&self) {
+        loop {
+            let since = self.woken().await;
+            let look = self.clock.now().after(PARKED);
+            self.clock.sleep_until(look).await;
+            let in_time = self.clock.now() <= look.after(LATE);
+            if in_time && self.waits_since() == Some(since) {
+                return;
+            }
+        }
+    }
+}
+
+impl Wake for Pulse {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let now = self.clock.now().millis();
+        let _ = self.woken.compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        task.into_iter().for_each(Waker::wake);
+        self.wakes.notify_waiters();
+    }
+}

@@ -1,0 +1,436 @@
+//! The life of a read: look, join or lead, ask the remote tier, load, commit.
+
+use std::sync::Arc;
+
+use super::desk::Ask;
+use super::find::{Finding, Missing, Purpose};
+use super::flight::{Caller, Flight, Joins, Landing, Lead, Role, Turn};
+use super::handle::Inner;
+use super::job::{Job, loaded};
+use super::load::Refusal;
+use super::lookup::Look;
+use super::nesting::Nesting;
+use super::patience::{Patience, Waited};
+use super::plan::{Mode, Plan};
+use super::pulse::Pulse;
+use super::rules::Rules;
+use super::scope::Way;
+use super::spawn::spawn;
+use super::{nesting, scope};
+use crate::base::{
+    CacheValue, Cached, Elapsed, Error, Shape, Source, Stampede, Timestamp, boxed, complain,
+};
+use crate::entry::{Freshness, Stored};
+use crate::memory::Ticket;
+
+/// A read with everything that may happen to it. The memory tier was not asked yet.
+///
+/// No `async fn`, whose future would hold what it is given twice: there may be ten thousand who wait for one load.
+pub(crate) fn read<S>(
+    inner: Arc<Inner>,
+    plan: Plan,
+    rules: Rules<S>,
+    work: Ask<S::Output>,
+) -> impl Future<Output = Cached<S::Output>> + Send
+where
+    S: Shape<Output: Send + 'static> + 'static,
+    S::Value: CacheValue,
+{
+    let mut job = Job::new(inner, plan, rules, work.seat());
+    job.pulse = work.pulse.clone();
+    async move {
+        if job.plan.mode == Mode::Bypass {
+            return beside(work).await;
+        }
+        match scope::way(&job.inner, &job.plan).await {
+            Way::Through => {}
+            Way::InTransaction(open) => job.transaction = Some(open),
+            Way::Beside => return beside(work).await,
+            Way::Own(entry) => match job.cached(&entry, Source::Memory) {
+                Some(own) => {
+                    job.tally().memory_hits();
+                    return own;
+                }
+                // The transaction has stored another type under the key.
+                None => return beside(work).await,
+            },
+        }
+        let (inner, plan) = (&job.inner, &job.plan);
+        if let Err(error) = plan.policy.check() {
+            complain("calls with this policy run uncached", &error.into());
+            return beside(work).await;
+        }
+        let reads = plan.mode == Mode::Normal;
+        let work = match job.at_once(work) {
+            Ok(served) => return served,
+            Err(work) => work,
+        };
+        // What memory answers at once does not read a precise clock.
+        let stopwatch = inner.clock.stopwatch();
+        let done = job.read(work).await;
+        if reads {
+            inner.answered_in(plan, stopwatch.elapsed());
+        }
+        if reads && matches!(done.source, Source::Loaded | Source::TimedOut | Source::Refused) {
+            job.tally().misses();
+        }
+        done
+    }
+}
+
+/// The load beside the cache.
+async fn beside<O: Send + 'static>(work: Ask<O>) -> Cached<O> {
+    loaded(work.start(Nesting::current()).await, Source::Bypassed)
+}
+
+/// What a wait for another's load comes to.
+enum Joined<O> {
+    Done(Cached<O>),
+    /// Nothing: what is to be done is to be asked again.
+    Again,
+    /// The other load waits for the caller's own.
+    Circle,
+}
+
+/// How another's load is waited for.
+struct How {
+    /// Only its end is waited for.
+    queues: bool,
+    /// It was under way when the read began.
+    older: bool,
+}
+
+/// A read that waited for a load which was of no use to it.
+#[derive(Default)]
+struct Failing {
+    /// How long it waits for the loads of others.
+    until: Option<Timestamp>,
+    /// It is this read's turn to load.
+    turn: Option<Turn>,
+    /// It has waited for long enough, and loads without regard to others.
+    alone: bool,
+}
+
+impl<S> Job<S>
+where
+    S: Shape<Output: Send + 'static> + 'static,
+    S::Value: CacheValue,
+{
+    /// What the memory tier has, for a read that asks it.
+    fn at_once(&self, work: Ask<S::Output>) -> Result<Cached<S::Output>, Ask<S::Output>> {
+        if self.is_refresh() { Err(work) } else { self.serve(work, self.plan.drawn) }
+    }
+
+    /// The memory tier was asked.
+    async fn read(&self, mut work: Ask<S::Output>) -> Cached<S::Output> {
+        let mut patience = Patience::new(&self.inner.clock, &self.plan.policy);
+        let mut failing = Failing::default();
+        let mut again = false;
+        // The flight that is under way when a read begins is older than the read.
+        let mut older = self.is_strict();
+        loop {
+            if std::mem::replace(&mut again, true) && !self.is_refresh() {
+                work = match self.serve(work, false) {
+                    Ok(served) => return served,
+                    Err(work) => work,
+                };
+            }
+            let (flight, queues) = match self.role(failing.alone) {
+                Role::Lead(lead, ticket) => {
+                    let flight = lead.flight();
+                    let done = boxed(|| self.fly(lead, ticket, work, patience)).await;
+                    if let (Some(turn), Some(flight)) = (&failing.turn, flight) {
+                        turn.brought(flight.landed().as_ref());
+                    }
+                    return done;
+                }
+                Role::Wait(flight) => (flight, false),
+                Role::Queue(flight) => (flight, true),
+            };
+            let how = How { queues, older: std::mem::take(&mut older) };
+            let joined = boxed(|| self.wait(&flight, how, &mut failing, &mut patience));
+            match joined.await {
+                Joined::Done(done) => return done,
+                Joined::Again => {}
+                Joined::Circle => {
+                    self.complain_of_circle();
+                    return boxed(|| beside(work)).await;
+                }
+            }
+        }
+    }
+
+    /// Leads: looks once more wherever a value may be, and loads if there is none.
+    async fn fly(
+        &self,
+        mut lead: Lead,
+        mut ticket: Ticket,
+        work: Ask<S::Output>,
+        mut patience: Patience,
+    ) -> Cached<S::Output> {
+        let purpose = Purpose::Answer { stale: work.detaches() && self.transaction.is_none() };
+        let find = boxed(|| self.find(&mut lead, &mut ticket, purpose));
+        let found = match self.patiently(find, &mut patience, || None).await {
+            Ok(found) => found,
+            Err(instead) => return instead,
+        };
+        match found {
+            Finding::Hit(hit) => hit.map(S::join),
+            Finding::Stale(hit) => {
+                // It can be detached: that is what was asked for.
+                drop((lead, ticket));
+                let _ = self.renew_behind(work, hit.source, hit.age);
+                hit.map(S::join)
+            }
+            Finding::Missing(missing) => {
+                boxed(|| self.lead(lead, ticket, missing, work, patience)).await
+            }
+        }
+    }
+
+    /// Waits for another's load.
+    async fn wait(
+        &self,
+        flight: &Arc<Flight>,
+        How { queues, older }: How,
+        failing: &mut Failing,
+        patience: &mut Patience,
+    ) -> Joined<S::Output> {
+        let waited = {
+            let Ok(_waiting) = nesting::wait_for(flight) else { return Joined::Circle };
+            let _aside = self.aside();
+            boxed(|| self.await_flight(flight, patience)).await
+        };
+        let landing = match waited {
+            Waited::Instead(instead) => return Joined::Done(instead),
+            Waited::Overdue if !queues => return Joined::Again,
+            Waited::Overdue => {
+                flight.open_turns();
+                return boxed(|| self.take_turn(flight, failing, patience)).await;
+            }
+            Waited::Landed(landing) if !(queues || matches!(landing, Landing::Failed(None))) => {
+                landing
+            }
+            _ => return boxed(|| self.take_turn(flight, failing, patience)).await,
+        };
+        if let Landing::Value(entry) = &landing
+            && self.looks_again(older, entry)
+        {
+            return Joined::Again;
+        }
+        if let Some(turn) = &failing.turn {
+            turn.brought(Some(&landing));
+        }
+        self.taken(landing)
+    }
+
+    /// What was waited for is of no use to those who waited: a failure that can't be shared, or a refresh that began
+    /// before they asked for one. So they load one after the other, and the first load that brings something to share
+    /// brings it to all. Reads that have waited for the time of a lease then load at once.
+    async fn take_turn(
+        &self,
+        flight: &Arc<Flight>,
+        failing: &mut Failing,
+        patience: &mut Patience,
+    ) -> Joined<S::Output> {
+        if failing.turn.is_some() || failing.alone {
+            return Joined::Again;
+        }
+        let clock = &self.inner.clock;
+        let lease = self.plan.policy.lease;
+        let until = *failing.until.get_or_insert_with(|| clock.now().after(lease));
+        let turn = {
+            let _aside = self.aside();
+            let turn = boxed(|| clock.timeout_at(until, Arc::clone(flight).turn()));
+            self.patiently(turn, patience, || None).await
+        };
+        match turn {
+            Err(instead) => return Joined::Done(instead),
+            Ok(Ok(Err(Some(brought)))) if self.counts(&brought) => return self.taken(brought),
+            Ok(Ok(Err(_))) => {}
+            Ok(Ok(Ok(turn))) => failing.turn = Some(turn),
+            // The load that runs by now is to be waited for, or replaced.
+            Ok(Err(Elapsed)) if self.is_refresh() => failing.until = None,
+            Ok(Err(Elapsed)) => failing.alone = true,
+        }
+        Joined::Again
+    }
+
+    /// Whether what another one brought is of use to this reader: it may be a cached value that lacks one of the reader's
+    /// tags, and so have outlived that tag's eviction.
+    fn counts(&self, brought: &Landing) -> bool {
+        match brought {
+            Landing::Value(entry) => self.plan.declared().are_carried_by(&entry.stamps),
+            _ => true,
+        }
+    }
+
+    fn taken(&self, landing: Landing) -> Joined<S::Output> {
+        self.take(landing).map_or(Joined::Again, Joined::Done)
+    }
+
+    #[cold]
+    fn complain_of_circle(&self) {
+        let function = self.plan.function().unwrap_or("a load by hand");
+        let message = format!(
+            "`{function}` was called by the load of its own key, or by one that this load waits for"
+        );
+        complain("the inner call runs uncached", &Error::config("call", message));
+    }
+
+    /// Serves what the memory tier has, and starts a refresh where it is time for one; else gives the
+    /// work back.
+    fn serve(
+        &self,
+        mut work: Ask<S::Output>,
+        drawn: bool,
+    ) -> Result<Cached<S::Output>, Ask<S::Output>> {
+        let inner = &self.inner;
+        if let Some(site) = self.plan.site {
+            site.caches::<S::Value>();
+        }
+        let hit =
+            match inner.look::<S::Value>(self.id, self.plan.declared(), &self.plan.policy, drawn) {
+                Look::Hit(hit) => hit,
+                // A refresh in the background could see what the transaction has not committed, and would store it.
+                Look::Renew(hit) if self.transaction.is_some() => match hit.source {
+                    Source::Memory => hit,
+                    _ => return self.kept_failure().ok_or(work),
+                },
+                Look::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
+                    Ok(()) => hit,
+                    // Fresh, only early: served all the same.
+                    Err(_) if hit.source == Source::Memory => hit,
+                    Err(back) => {
+                        work = back;
+                        return self.kept_failure().ok_or(work);
+                    }
+                },
+                Look::Unverified => match self.resting() {
+                    Some(hit) => hit,
+                    None => return self.kept_failure().ok_or(work),
+                },
+                Look::Mistyped(found) => {
+                    inner.mistyped(&self.plan, found);
+                    return self.kept_failure().ok_or(work);
+                }
+                Look::Nothing => return self.kept_failure().ok_or(work),
+            };
+        match hit.source {
+            Source::Memory => self.tally().memory_hits(),
+            Source::Stale => self.tally().stale_hits(),
+            _ => self.tally().fail_safe_hits(),
+        }
+        Ok(hit.map(S::join))
+    }
+
+    /// What this caller is to do; without protection, or `alone`, every one loads for itself.
+    fn role(&self, alone: bool) -> Role {
+        // A transaction neither waits for others, who may wait for its locks, nor lets them have what it loads.
+        let alone = alone || self.transaction.is_some();
+        if self.plan.policy.stampede != Stampede::Off && !alone {
+            return self.join(self.pulse.clone());
+        }
+        let key = self.plan.flight::<S::Value>(self.id);
+        let ticket = self.plan.ticket(&self.inner, self.id);
+        Role::Lead(Lead::alone(&self.inner.flights, key), ticket)
+    }
+
+    /// `pulse` tells whether the caller is polled, if it is the caller that leads.
+    fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
+        let (inner, policy) = (&self.inner, &self.plan.policy);
+        let key = self.plan.flight::<S::Value>(self.id);
+        let issue = || self.plan.ticket(inner, self.id);
+        let (now, lease) = (inner.clock.now(), policy.lease);
+        let joins = Joins {
+            generations: &inner.generations,
+            tags: self.plan.declared(),
+            refresh: self.is_refresh().then_some(self.requested),
+        };
+        inner.flights.join(key, Caller { joins, pulse, now, lease }, issue)
+    }
+
+    /// Whether a read looks again after it has waited for a flight, which may be `older` than the read. Another process may
+    /// have evicted after the flight had read or loaded its value and before the read began, and the news may be under
+    /// way. All who waited look again together.
+    fn looks_again(&self, older: bool, entry: &Stored) -> bool {
+        let expired = || entry.at(self.inner.clock.now()) == Freshness::Expired;
+        self.is_strict() && (older && !self.inner.remote_fails() || expired())
+    }
+
+    /// What a landed flight brings to those who waited.
+    fn take(&self, landing: Landing) -> Option<Cached<S::Output>> {
+        let taken = match landing {
+            Landing::Value(entry) => {
+                let served = self.served(&entry)?;
+                let fresh = served.source == Source::Memory;
+                let source = if fresh { Source::Coalesced } else { served.source };
+                Cached { source, ..served }
+            }
+            Landing::Failed(failure) => {
+                let failure = failure?;
+                if let Some(Refusal(error)) = failure.downcast_ref() {
+                    // Who may load without the cache tries for itself.
+                    let refused = self.rules.refusal(&self.plan.policy)?;
+                    return Some(loaded(refused(error.clone()), Source::Refused));
+                }
+                let failed = loaded(self.rules.unshare(&failure)?, Source::Coalesced);
+                // A read that brings no value is none of the hits.
+                self.tally().misses();
+                return Some(failed);
+            }
+            Landing::Abandoned => return None,
+        };
+        self.tally().coalesced();
+        Some(taken)
+    }
+
+    /// Loads; in such a way that it can go on without this caller, if the caller's patience is bounded.
+    async fn lead(
+        &self,
+        lead: Lead,
+        ticket: Ticket,
+        missing: Missing,
+        work: Ask<S::Output>,
+        patience: Patience,
+    ) -> Cached<S::Output> {
+        let purpose = Purpose::Answer { stale: false };
+        if !patience.is_bounded() || !work.detaches() {
+            let start = |nesting| work.start(nesting);
+            return boxed(|| self.load(lead, ticket, missing, purpose, start)).await;
+        }
+        let (job, flight) = (self.again(), lead.flight());
+        let attempt = boxed(|| async move {
+            job.load(lead, ticket, missing, purpose, |nesting| work.along(nesting)).await
+        });
+        boxed(|| self.await_own(attempt, flight, patience)).await
+    }
+
+    /// Starts the one background refresh of an entry, unless one is under way. Gives the work back if it
+    /// can't be detached.
+    fn renew_behind(
+        &self,
+        work: Ask<S::Output>,
+        source: Source,
+        age: std::time::Duration,
+    ) -> Result<(), Ask<S::Output>> {
+        if !work.detaches() {
+            return Err(work);
+        }
+        let Role::Lead(mut lead, mut ticket) = self.join(None) else { return Ok(()) };
+        let again = work.behind();
+        let made: Option<Timestamp> =
+            (source == Source::Memory).then(|| self.inner.clock.now().before(age));
+        let purpose = Purpose::Renew { fresh: made };
+        if made.is_some() {
+            self.tally().early_refreshes();
+        }
+        let job = self.for_nobody();
+        spawn(async move {
+            if let Finding::Missing(missing) = job.find(&mut lead, &mut ticket, purpose).await {
+                drop(job.load(lead, ticket, missing, purpose, |_| again).await);
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,258 @@
+//! The caller's side of a read: the function's body and its output, beside the engine that knows values only.
+//!
+//! Compiled for each type of output; what is compiled for each function is in [`body`](super::body).
+
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tracing::{Instrument, Span};
+
+use super::body::{Body, Doing};
+use super::desk::{Ask, Desk, Wanted};
+use super::handle::Inner;
+use super::nesting::Nesting;
+use super::plan::{Mode, Plan};
+use super::pulse::Beat;
+use super::read::read;
+use super::rules::Rules;
+use super::spans::Spans;
+use super::spawn::spawn;
+use super::work::Work;
+use crate::base::{Bare, Bared, BoxFuture, CacheValue, Cached, Error, Fault, Shape, Source, boxed};
+
+/// Everything that may happen to a read of a value.
+type Engine<V> = BoxFuture<'static, Cached<Bared<V>>>;
+
+/// Makes an output that says that there is no value.
+type Absent<O> = Option<fn() -> O>;
+
+/// A read that the memory tier could not answer. The body is lent to each poll.
+pub(crate) struct Reading<S: Shape> {
+    /// Without a cache there is none: the body runs.
+    engine: Option<Engine<S::Value>>,
+    desk: Desk<Bared<S::Value>>,
+    /// The items of a batch are polled together, with a beat of the batch's.
+    beat: Option<Beat>,
+    rules: Rules<S>,
+    spans: Option<Spans>,
+    /// What the load runs in.
+    span: Span,
+    /// The load itself, and those that it is a part of.
+    nesting: Nesting,
+    /// How to make an output that says that there is no value, if the load said so.
+    absent: Absent<S::Output>,
+}
+
+/// A read together with its body.
+pub(crate) fn reading<S, W>(
+    inner: Arc<Inner>,
+    plan: Plan,
+    rules: Rules<S>,
+    work: W,
+) -> impl Future<Output = Cached<S::Output>> + Unpin
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+    W: Work<S::Output>,
+{
+    let mut body = Doing::Not(work);
+    let mut reading = Reading::new(inner, plan, rules, &body);
+    poll_fn(move |cx| reading.poll(&mut body, cx))
+}
+
+impl<S> Reading<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        plan: Plan,
+        rules: Rules<S>,
+        body: &dyn Body<S::Output>,
+    ) -> Self {
+        let desk = Desk::new();
+        let seat = body.seat();
+        let beat = seat.is_none().then(|| Beat::new(&inner.clock));
+        let pulse = match &seat {
+            Some(seat) => seat.pulse(),
+            None => beat.as_ref().map(|beat| Arc::clone(beat.pulse())),
+        };
+        let ask = Ask { desk: desk.clone(), detaches: body.detaches(), seat, pulse };
+        // The items of a batch load together, in one span of the batch's.
+        let spans = ask.seat.is_none().then(|| Spans::new(&inner, plan.site));
+        let bare = rules.bare();
+        let engine: Engine<S::Value> = boxed(|| read::<Bare<S::Value>>(inner, plan, bare, ask));
+        let (span, nesting, absent) = (Span::none(), Nesting::default(), None);
+        Self { engine: Some(engine), desk, beat, rules, spans, span, nesting, absent }
+    }
+
+    /// Without a cache: a load, unless that counts as an error.
+    pub(crate) fn uncached(error: Error, plan: &Plan, rules: Rules<S>) -> Result<Self, S::Output> {
+        if let Some(refused) = rules.refusal(&plan.policy).filter(|_| plan.mode != Mode::Bypass) {
+            return Err(refused(error));
+        }
+        let (beat, spans, span, absent) = (None, None, Span::none(), None);
+        let (engine, desk, nesting) = (None, Desk::new(), Nesting::default());
+        Ok(Self { engine, desk, beat, rules, spans, span, nesting, absent })
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        body: &mut dyn Body<S::Output>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Cached<S::Output>> {
+        let Some(mut engine) = self.engine.take() else {
+            body.start(false);
+            let loaded = |value| Cached { value, source: Source::Bypassed, age: Duration::ZERO };
+            return body.poll(cx).map(loaded);
+        };
+        // A failed output is given back in the poll that brought it: it is not held across a wait, so that it need
+        // not be `Send`.
+        let mut own = None;
+        let polled = match self.beat.take() {
+            Some(beat) => {
+                let polled = beat.poll(cx, |cx| self.drive(&mut engine, body, &mut own, cx));
+                // What has ended here may go on elsewhere, and is not parked.
+                self.beat = Some(beat).filter(|_| polled.is_pending());
+                polled
+            }
+            None => self.drive(&mut engine, body, &mut own, cx),
+        };
+        self.engine = Some(engine);
+        polled.map(|done| done.map(|done| self.output(done, own)))
+    }
+
+    /// Polls the engine, and does for it what only the caller can.
+    fn drive(
+        &mut self,
+        engine: &mut Engine<S::Value>,
+        body: &mut dyn Body<S::Output>,
+        own: &mut Option<S::Output>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Cached<Bared<S::Value>>> {
+        loop {
+            let span = &self.span;
+            if let Poll::Ready(output) = self.nesting.enter(|| span.in_scope(|| body.poll(cx))) {
+                let brought = self.brought(output, own);
+                self.desk.bring(brought);
+            }
+            let polled = engine.as_mut().poll(cx);
+            let along = match self.desk.wanted() {
+                Some(Wanted::Load(nesting)) => Some((false, nesting)),
+                Some(Wanted::Along(nesting)) => Some((true, nesting)),
+                Some(Wanted::Behind(give)) => {
+                    if let Some(load) = self.behind(body) {
+                        let _ = give.send(load);
+                    }
+                    None
+                }
+                None => None,
+            };
+            let begins = along.is_some();
+            if let Some((along, nesting)) = along {
+                self.begin();
+                self.nesting = nesting;
+                self.nesting.enter(|| body.start(along));
+            }
+            // Patience may end in the very poll in which a load is asked for.
+            if polled.is_ready() {
+                self.leave(body);
+                return polled;
+            }
+            if !begins {
+                return polled;
+            }
+        }
+    }
+
+    /// The caller goes; a part of the engine may go on, with the load.
+    fn leave(&mut self, body: &mut dyn Body<S::Output>) {
+        if let Some(load) = body.left() {
+            let desk = self.desk.clone();
+            if let Some(detached) = self.rules.detached {
+                let load = detached(load, self.span.clone());
+                let load = std::mem::take(&mut self.nesting).around(load);
+                spawn(async move { desk.bring_to_task(load.await) });
+            }
+        } else if self.desk.is_shared()
+            && let Some(load) = self.behind(body)
+        {
+            // Patience ended before the load was asked for: it is, by what goes on without this caller.
+            self.desk.leave(load);
+        }
+    }
+
+    fn behind(
+        &mut self,
+        body: &mut dyn Body<S::Output>,
+    ) -> Option<BoxFuture<'static, Bared<S::Value>>> {
+        let detached = self.rules.detached?;
+        let load = body.behind()?;
+        self.begin();
+        Some(detached(load, self.span.clone()))
+    }
+
+    /// The load begins now, and with it its span.
+    fn begin(&mut self) {
+        if let Some(spans) = self.spans.take() {
+            self.span = spans.load(None);
+        }
+    }
+
+    /// What the engine hears of an output; one that failed stays here.
+    fn brought(&mut self, output: S::Output, own: &mut Option<S::Output>) -> Bared<S::Value> {
+        S::split(output).map_err(|output| {
+            let fault;
+            (fault, self.absent) = self::fault::<S>(&output);
+            *own = Some(output);
+            fault
+        })
+    }
+
+    /// What the function returns.
+    fn output(&self, done: Bared<S::Value>, own: Option<S::Output>) -> S::Output {
+        let rules = &self.rules;
+        let made = match done {
+            Ok(value) => Some(S::join(value)),
+            Err(Fault::Own(_)) => own,
+            Err(Fault::Shared(failure)) => S::unshare(&failure),
+            Err(Fault::Absent) => self.absent.map(|absent| absent()),
+            Err(Fault::TimedOut) => rules.timed_out.map(|timed_out| timed_out()),
+            Err(Fault::Refused(error)) => rules.refused.map(|refused| refused(error)),
+        };
+        match made {
+            Some(output) => output,
+            None => unreachable!("the engine names only what its caller has"),
+        }
+    }
+}
+
+/// What the engine hears of a failed output, and how to make another where it only says that there is no value.
+fn fault<S: Shape>(output: &S::Output) -> (Fault, Absent<S::Output>) {
+    match S::absence(output) {
+        Some(absent) => (Fault::Absent, Some(absent)),
+        None => (Fault::Own(S::share(output)), None),
+    }
+}
+
+/// See [`detached`].
+pub(crate) type Detached<S> = fn(
+    BoxFuture<'static, <S as Shape>::Output>,
+    Span,
+) -> BoxFuture<'static, Bared<<S as Shape>::Value>>;
+
+/// A load whose output nobody takes: a failure is kept only as far as it can be shared.
+pub(crate) fn detached<S>(
+    load: BoxFuture<'static, S::Output>,
+    span: Span,
+) -> BoxFuture<'static, Bared<S::Value>>
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
+    let load = load.instrument(span);
+    Box::pin(async move { S::split(load.await).map_err(|output| fault::<S>(&output).0) })
+}

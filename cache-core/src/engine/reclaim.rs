@@ -1,0 +1,46 @@
+//! Giving back the memory of entries that nobody can be given any more.
+//!
+//! For the memory alone: reads know a dead entry without it.
+
+use super::handle::Inner;
+use crate::base::Timestamp;
+use crate::entry::{Erased, Freshness};
+use crate::memory::Sweep;
+use crate::stats::Cause;
+
+impl Inner {
+    /// Why nobody may be given the entry any more, whatever happens.
+    fn is_dead(&self, entry: &Erased, now: Timestamp) -> Option<Cause> {
+        if entry.at(now) == Freshness::Expired {
+            return Some(Cause::Expired);
+        }
+        (!self.generations.current(&entry.stamps)).then_some(Cause::Tag)
+    }
+
+    /// Removes all dead entries; says how many.
+    pub(crate) fn reclaim(&self) -> u64 {
+        let Some(memory) = &self.memory else { return 0 };
+        let now = self.clock.now();
+        let mut reclaimed = 0;
+        memory.scan(|id, entry| {
+            let dead = self.is_dead(entry, now);
+            let gone = dead.filter(|_| self.fences.reclaim(id, entry, memory));
+            if let Some(cause) = gone {
+                reclaimed += 1;
+                self.signals.left(cause, 1, [&*entry.key]);
+            }
+            gone.is_some()
+        });
+        reclaimed
+    }
+}
+
+impl Sweep for Inner {
+    fn sweep(&self) {
+        let Some(memory) = &self.memory else { return };
+        let changes = self.generations.changes();
+        if memory.is_due(self.clock.now(), changes, self.fences.len() > 0) {
+            self.reclaim();
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What is done with a load's output, where that depends on its type.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::reading::{Detached, detached};
+use crate::base::{Bare, Bared, CacheValue, Error, Fault, OnError, Policy, Shape, SharedFailure};
+use crate::codec::Coder;
+
+/// The rules of one function that its [`Policy`](crate::Policy) can't say, because they are about its
+/// types. Made by expansions.
+pub struct Rules<S: Shape, P = ()> {
+    pub(crate) codec: Option<Coder>,
+    pub(crate) absent: Option<fn(&S::Value) -> bool>,
+    pub(crate) keeps: Option<fn(&S::Value) -> bool>,
+    pub(crate) unless: Option<fn(&S::Value) -> bool>,
+    pub(crate) timed_out: Option<fn() -> S::Output>,
+    pub(crate) refused: Option<fn(Error) -> S::Output>,
+    /// Whether a failure that is shared can be an output.
+    pub(crate) takes: fn(&SharedFailure) -> bool,
+    /// The ways of a call. What is done by hand has none.
+    pub(crate) paths: P,
+    /// Turns a load without a caller into what the engine hears of it. Where the output borrows, every load has its caller.
+    pub(crate) detached: Option<Detached<S>>,
+}
+
+impl<S: Shape, P: Copy> Clone for Rules<S, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Shape, P: Copy> Copy for Rules<S, P> {}
+
+impl<S: Shape, P> std::fmt::Debug for Rules<S, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rules")
+    }
+}
+
+impl<S> Rules<S>
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
+    /// Every value is kept, in every tier that `codec` allows.
+    pub(crate) const fn by_hand(shape: S, codec: Option<Coder>) -> Self {
+        Self { detached: Some(detached::<S>), ..Self::of(shape, codec, ()) }
+    }
+}
+
+impl<S: Shape, P: Copy> Rules<S, P> {
+    pub(crate) const fn of(_: S, codec: Option<Coder>, paths: P) -> Self {
+        let takes = |failure: &SharedFailure| S::unshare(failure).is_some();
+        let (absent, keeps, unless, timed_out, refused) = (None, None, None, None, None);
+        Self { codec, absent, keeps, unless, timed_out, refused, takes, paths, detached: None }
+    }
+
+    /// The rules for the engine, which knows no calls.
+    pub(crate) const fn without_paths(self) -> Rules<S> {
+        let Self { codec, absent, keeps, unless, timed_out, refused, takes, detached, .. } = self;
+        Rules { codec, absent, keeps, unless, timed_out, refused, takes, paths: (), detached }
+    }
+
+    /// What counts as `None` for `none_ttl`.
+    #[must_use]
+    pub const fn absent(mut self, absent: Option<fn(&S::Value) -> bool>) -> Self {
+        self.absent = absent;
+        self
+    }
+
+    /// Stores only the values for which `keeps` is true.
+    #[must_use]
+    pub const fn keeps(mut self, keeps: fn(&S::Value) -> bool) -> Self {
+        self.keeps = Some(keeps);
+        self
+    }
+
+    /// Does not store the values for which `unless` is true.
+    #[must_use]
+    pub const fn unless(mut self, unless: fn(&S::Value) -> bool) -> Self {
+        self.unless = Some(unless);
+        self
+    }
+
+    /// The output of a caller who has waited for as long as `hard_timeout` allows.
+    #[must_use]
+    pub const fn timed_out(mut self, timed_out: Option<fn() -> S::Output>) -> Self {
+        self.timed_out = timed_out;
+        self
+    }
+
+    /// The output of a caller whose cache failed, where the policy says so.
+    #[must_use]
+    pub const fn refused(mut self, refused: Option<fn(Error) -> S::Output>) -> Self {
+        self.refused = refused;
+        self
+    }
+
+    /// The output that a shared failure stands for, if it is one of this function's.
+    pub(crate) fn unshare(&self, failure: &SharedFailure) -> Option<S::Output> {
+        if (self.takes)(failure) { S::unshare(failure) } else { None }
+    }
+
+    /// What a failing cache means under `policy`: an output, or that the value is loaded.
+    pub(crate) fn refusal(&self, policy: &Policy) -> Option<fn(Error) -> S::Output> {
+        self.refused.filter(|_| policy.on_error == OnError::Fail)
+    }
+}
+
+/// What the rules say of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Not to be cached.
+    Drop,
+    Keep,
+    /// With a time to live of its own.
+    KeepFor(Duration),
+}
+
+impl<S> Rules<S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    /// The rules for the engine, which knows no outputs.
+    pub(crate) fn bare(&self) -> Rules<Bare<S::Value>> {
+        let Self { codec, absent, keeps, unless, takes, .. } = *self;
+        let timed_out: fn() -> Bared<S::Value> = || Err(Fault::TimedOut);
+        let refused: fn(Error) -> Bared<S::Value> = |error| Err(Fault::Refused(error));
+        Rules {
+            codec,
+            absent,
+            keeps,
+            unless,
+            timed_out: self.timed_out.map(|_| timed_out),
+            refused: self.refused.map(|_| refused),
+            takes,
+            paths: (),
+            detached: None,
+        }
+    }
+}
+
+impl<S: Shape, P> Rules<S, P> {
+    pub(crate) fn verdict(&self, value: &S::Value, policy: &Policy) -> Verdict {
+        verdict(value, policy, self.absent, self.keeps, self.unless)
+    }
+
+    /// The same for who does not know the value's type.
+    pub(crate) fn judge(self) -> Judge {
+        if self.absent.is_none() && self.keeps.is_none() && self.unless.is_none() {
+            return Judge::default();
+        }
+        let Self { absent, keeps, unless, .. } = self;
+        let judge = move |value: &dyn Any, policy: &Policy| {
+            let value = value.downcast_ref::<S::Value>();
+            value.map_or(Verdict::Keep, |value| verdict(value, policy, absent, keeps, unless))
+        };
+        Judge(Some(Arc::new(judge)))
+    }
+}
+
+/// A question about a value.
+type Asks<V> = Option<fn(&V) -> bool>;
+
+fn verdict<V>(
+    value: &V,
+    policy: &Policy,
+    absent: Asks<V>,
+    keeps: Asks<V>,
+    unless: Asks<V>,
+) -> Verdict {
+    if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
+        return Verdict::Drop;
+    }
+    match policy.none_ttl {
+        Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
+            true => Verdict::Drop,
+            false => Verdict::KeepFor(ttl),
+        },
+        _ => Verdict::Keep,
+    }
+}
+
+type Judging = dyn Fn(&dyn Any, &Policy) -> Verdict + Send + Sync;
+
+/// What a function's rules say of a value that is put in its place.
+#[derive(Clone, Default)]
+pub struct Judge(Option<Arc<Judging>>);
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Judge")
+    }
+}
+
+impl Judge {
+    pub(crate) fn verdict(&self, value: &dyn Any, policy: &Policy) -> Verdict {
+        self.0.as_ref().map_or(Verdict::Keep, |judge| judge(value, policy))
+    }
+}

@@ -1,0 +1,429 @@
+//! What a transaction holds back: evictions and puts, in order, by cache, and the values that it has loaded.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::own::Own;
+use super::shadow::Shadow;
+use crate::base::{BoxFuture, Error, Live};
+use crate::engine::handle::Inner;
+use crate::engine::plan::Plan;
+use crate::engine::spawn::start_now;
+use crate::engine::what::{What, report};
+use crate::entry::Stored;
+use crate::key::KeyBuf;
+use crate::memory::Ticket;
+use crate::tags::{Stamps, tick};
+
+/// Steps that are held one by one; beyond, the caches concerned are cleared as a whole.
+const STEPS: usize = 10_000;
+
+/// Keys that are evicted in one request.
+const TOGETHER: usize = 100;
+
+type Write = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
+
+/// One thing to do in one cache.
+pub(super) enum Step {
+    Evict(What),
+    Put(KeyBuf, Write),
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Evict(what) => f.debug_tuple("Evict").field(what).finish(),
+            Self::Put(key, _) => f.debug_tuple("Put").field(key).finish(),
+        }
+    }
+}
+
+impl Step {
+    /// What to evict where the value must not be written.
+    fn eviction(self) -> What {
+        match self {
+            Self::Evict(What::Life(key, _)) => What::Key(key),
+            Self::Evict(what) => what,
+            Self::Put(key, _) => What::Key(key),
+        }
+    }
+}
+
+type Steps = VecDeque<(Arc<Inner>, Step)>;
+type Values = Vec<(Arc<Inner>, Own)>;
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Committed,
+    RolledBack,
+    /// Cancelled or panicked: the user's own commit may have happened.
+    Unknown,
+}
+
+/// What came of the wish to hold something.
+pub(crate) enum Holding<T> {
+    Held,
+    /// The transaction ended before; the outcome says how.
+    Ended(Outcome, T),
+}
+
+/// What a read without a load meets before the cache.
+pub(crate) enum Seen {
+    /// The cache decides.
+    Through,
+    /// The cache is off for the caller, or its transaction made the value old.
+    Hidden,
+    /// A value of the transaction's own.
+    Own(Stored),
+}
+
+/// A transaction's list, shared by all who run in its scope.
+#[derive(Debug)]
+pub(crate) struct Held {
+    state: Mutex<State>,
+    outer: Option<Arc<Held>>,
+    /// When the outermost transaction began, among all evictions of the process.
+    began: u64,
+    _live: Live,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    outcome: Option<Outcome>,
+    steps: Steps,
+    puts: bool,
+    shadows: Vec<Shadow>,
+}
+
+/// What became superfluous. A value's own `Drop` may use the cache, so it is not dropped under the lock.
+#[derive(Default)]
+struct Superfluous {
+    _steps: Steps,
+    _own: Vec<Own>,
+}
+
+impl State {
+    fn shadow(&mut self, cache: &Arc<Inner>) -> &mut Shadow {
+        let index = self.shadows.iter().position(|shadow| shadow.is_of(cache));
+        let index = index.unwrap_or_else(|| {
+            self.shadows.push(Shadow::new(cache));
+            self.shadows.len() - 1
+        });
+        &mut self.shadows[index]
+    }
+
+    /// Adds a step.
+    fn push(&mut self, cache: &Arc<Inner>, step: Step) -> Superfluous {
+        let (new, _own) = match &step {
+            Step::Evict(what) => self.shadow(cache).add(what),
+            Step::Put(key, _) => self.shadow(cache).add(&What::Key(key.clone())),
+        };
+        let mut superfluous = Superfluous { _own, ..Superfluous::default() };
+        let is_put = matches!(step, Step::Put(..));
+        // A second eviction adds nothing, unless it is to end a put that came between.
+        if !new && !is_put && !self.puts {
+            return superfluous;
+        }
+        self.puts |= is_put;
+        self.steps.push_back((Arc::clone(cache), step));
+        if self.steps.len() > STEPS {
+            let (steps, own) = self.collapse();
+            superfluous._steps = steps;
+            superfluous._own.extend(own);
+        }
+        superfluous
+    }
+
+    /// Bounded: rather too much is evicted than everything remembered.
+    fn collapse(&mut self) -> (Steps, Vec<Own>) {
+        self.puts = false;
+        let own = self.shadows.iter_mut().flat_map(Shadow::collapse).collect();
+        let all = std::mem::take(&mut self.steps);
+        self.steps = everything(&all);
+        (all, own)
+    }
+
+    /// Keeps a value for the transaction's own reads, unless the transaction has made it old. Gives back what is
+    /// not kept.
+    fn keep(&mut self, cache: &Arc<Inner>, own: Own) -> Option<Own> {
+        let shadow = self.shadow(cache);
+        if shadow.hides(&own) { Some(own) } else { shadow.owns.keep(own) }
+    }
+}
+
+/// All of each cache concerned.
+fn everything(steps: &Steps) -> Steps {
+    let mut all = Steps::new();
+    for (cache, _) in steps {
+        if !all.iter().any(|(other, _)| Arc::ptr_eq(other, cache)) {
+            all.push_back((Arc::clone(cache), Step::Evict(What::All)));
+        }
+    }
+    all
+}
+
+impl Held {
+    pub(super) fn new(outer: Option<Arc<Self>>) -> Arc<Self> {
+        let began = outer.as_ref().map_or_else(tick, |outer| outer.began);
+        Arc::new(Self { state: Mutex::default(), outer, began, _live: Live::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This scope and those around it, the innermost first.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |held| held.outer.as_deref())
+    }
+
+    /// How many evictions and puts are held.
+    pub(super) fn len(&self) -> usize {
+        self.lock().steps.len()
+    }
+
+    /// Holds an eviction, here or in the first scope around that has not ended.
+    pub(super) fn evict(&self, cache: &Arc<Inner>, what: What) -> Holding<What> {
+        let mut state = self.lock();
+        if let Some(outcome) = state.outcome {
+            drop(state);
+            return match &self.outer {
+                Some(outer) => outer.evict(cache, what),
+                None => Holding::Ended(outcome, what),
+            };
+        }
+        let superfluous = state.push(cache, Step::Evict(what));
+        drop(state);
+        drop(superfluous);
+        Holding::Held
+    }
+
+    /// Holds a put, here or in the scope around that a commit handed the list to. `entry` is what the scope's own reads see.
+    pub(super) fn put(
+        &self,
+        cache: &Arc<Inner>,
+        key: KeyBuf,
+        entry: Stored,
+        write: Write,
+    ) -> Holding<Write> {
+        let mut state = self.lock();
+        if let Some(outcome) = state.outcome {
+            drop(state);
+            return match &self.outer {
+                Some(outer) if outcome == Outcome::Committed => outer.put(cache, key, entry, write),
+                _ => Holding::Ended(outcome, write),
+            };
+        }
+        let superfluous = state.push(cache, Step::Put(key, write));
+        let unkept = state.keep(cache, Own::put(entry));
+        drop(state);
+        drop((superfluous, unkept));
+        Holding::Held
+    }
+
+    /// What a read of the plan meets in the scopes here, the innermost first.
+    pub(super) fn see(&self, inner: &Inner, plan: &Plan) -> Seen {
+        for (depth, held) in self.chain().enumerate() {
+            let state = held.lock();
+            match state.outcome {
+                None => {
+                    let shadow = state.shadows.iter().find(|shadow| shadow.is_of(inner));
+                    let Some(shadow) = shadow else { continue };
+                    if let Some(own) = shadow.owns.find(inner, plan) {
+                        drop(state);
+                        // A scope further in may have evicted a tag that the value has and the read does not declare.
+                        return match self.cover_stamps(depth, inner, &own.stamps) {
+                            true => Seen::Hidden,
+                            false => Seen::Own(own),
+                        };
+                    }
+                    if shadow.covers(plan) {
+                        return Seen::Hidden;
+                    }
+                }
+                Some(Outcome::Committed) => {}
+                // A task that has outlived the transaction may still read what never came to count.
+                Some(_) => return Seen::Hidden,
+            }
+        }
+        Seen::Through
+    }
+
+    /// Whether any scope here has evicted one of the tags that an entry was stored with.
+    pub(super) fn covers_stamps(&self, inner: &Inner, stamps: &Stamps) -> bool {
+        self.cover_stamps(usize::MAX, inner, stamps)
+    }
+
+    /// As [`covers_stamps`](Self::covers_stamps), of the innermost `count` scopes.
+    fn cover_stamps(&self, count: usize, inner: &Inner, stamps: &Stamps) -> bool {
+        self.chain().take(count).any(|held| {
+            let state = held.lock();
+            match state.outcome {
+                None => {
+                    let mut shadows = state.shadows.iter();
+                    shadows.any(|shadow| shadow.is_of(inner) && shadow.covers_stamps(stamps))
+                }
+                Some(Outcome::Committed) => false,
+                Some(_) => true,
+            }
+        })
+    }
+
+    /// The innermost scope that has not ended.
+    pub(super) fn open(self: &Arc<Self>) -> Option<Arc<Self>> {
+        let around = std::iter::successors(Some(self), |held| held.outer.as_ref());
+        around.into_iter().find(|held| held.lock().outcome.is_none()).cloned()
+    }
+
+    /// Keeps what a read of the scope has loaded, for the scope's own reads, until it commits: unless it has ended meanwhile, has
+    /// evicted the value, or something else has.
+    pub(super) fn keep(&self, cache: &Arc<Inner>, plan: &Plan, ticket: Ticket, entry: Stored) {
+        let current = !cache.has_evicted_since(self.began, plan.key.id(), &entry.stamps);
+        let own = Own::load(ticket, current, entry);
+        // Without a lock of this scope: those around are asked, too.
+        if !matches!(self.see(cache, plan), Seen::Through) || !own.is_valid(cache) {
+            return;
+        }
+        let mut state = self.lock();
+        // An eviction of this very scope came between.
+        let hidden = state.outcome.is_some() || state.shadow(cache).covers(plan);
+        let unkept = if hidden { Some(own) } else { state.keep(cache, own) };
+        drop(state);
+        drop(unkept);
+    }
+
+    /// Ends it: gives what is to be carried out, if it is this scope's to do. An inner scope hands its
+    /// list to the outer one.
+    pub(super) fn end(&self, outcome: Outcome) -> CarryOut {
+        let (steps, shadows) = {
+            let mut state = self.lock();
+            if state.outcome.is_some() {
+                return CarryOut::default();
+            }
+            state.outcome = Some(outcome);
+            let state = &mut *state;
+            (std::mem::take(&mut state.steps), std::mem::take(&mut state.shadows))
+        };
+        let owned = |mut shadow: Shadow| {
+            let own = shadow.owns.take().into_iter();
+            own.map(move |own| (Arc::clone(&shadow.cache), own))
+        };
+        let (steps, values): (Steps, Values) = match outcome {
+            Outcome::Committed => (steps, shadows.into_iter().flat_map(owned).collect()),
+            Outcome::Unknown => (evictions(steps), Values::new()),
+            // A rollback leaves the outer list as it was. What was put ends here, and not under the outer scope's lock.
+            Outcome::RolledBack => return CarryOut::default(),
+        };
+        match &self.outer {
+            Some(outer) => outer.absorb(steps, values),
+            None => CarryOut { steps, values },
+        }
+    }
+
+    fn absorb(&self, steps: Steps, values: Values) -> CarryOut {
+        // Declared before the lock, dropped after it.
+        let (mut superfluous, mut unkept) = (Vec::new(), Vec::new());
+        let mut state = self.lock();
+        match state.outcome {
+            None => {
+                for (cache, step) in steps {
+                    superfluous.push(state.push(&cache, step));
+                }
+                for (cache, own) in values {
+                    unkept.extend(state.keep(&cache, own));
+                }
+                CarryOut::default()
+            }
+            // Too late for the outer one to decide: evict where its outcome isn't a commit.
+            Some(outcome) => {
+                drop(state);
+                let steps = match outcome {
+                    Outcome::Committed => steps,
+                    Outcome::RolledBack | Outcome::Unknown => evictions(steps),
+                };
+                CarryOut { steps, values: Values::new() }
+            }
+        }
+    }
+}
+
+fn evictions(steps: Steps) -> Steps {
+    steps.into_iter().map(|(cache, step)| (cache, Step::Evict(step.eviction()))).collect()
+}
+
+/// Steps whose time has come. Dropped half-way, what remains is evicted in the background.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct CarryOut {
+    steps: Steps,
+    /// What the transaction has loaded: published behind its evictions, if these leave it.
+    values: Values,
+}
+
+impl CarryOut {
+    /// All of it, in order; gives the first failure.
+    pub(super) async fn run(mut self) -> Result<(), Error> {
+        let mut result = Ok(());
+        while let Some((cache, step)) = self.steps.front_mut() {
+            let cache = Arc::clone(cache);
+            let done = match step {
+                Step::Evict(What::Key(_)) => {
+                    let keys = self.leading_keys(&cache);
+                    let done = cache.evict_keys(&keys).await.map(drop);
+                    self.steps.drain(1..keys.len());
+                    done
+                }
+                Step::Evict(what) => {
+                    let what = what.clone();
+                    cache.carry_out(&what).await.map(drop)
+                }
+                Step::Put(key, write) => {
+                    let key = What::Key(key.clone());
+                    let write = std::mem::replace(write, nothing());
+                    let written = write().await;
+                    if written.is_err() {
+                        // What could not be written everywhere must not stay anywhere.
+                        report(&cache.carry_out(&key).await.map(drop));
+                    }
+                    written
+                }
+            };
+            // Popped after it was done: dropped half-way, `drop` evicts it.
+            self.steps.pop_front();
+            result = result.and(done);
+        }
+        for (cache, own) in self.values.drain(..) {
+            own.publish(&cache);
+        }
+        result
+    }
+
+    /// Keys of one cache that stand together: one request to the remote tier.
+    fn leading_keys(&self, cache: &Arc<Inner>) -> Vec<KeyBuf> {
+        let keys = self.steps.iter().map_while(|(other, step)| match step {
+            Step::Evict(What::Key(key)) if Arc::ptr_eq(other, cache) => Some(key.clone()),
+            _ => None,
+        });
+        keys.take(TOGETHER).collect()
+    }
+
+    /// Memory at once, the remote tier in the background.
+    pub(super) fn detach(self) {
+        drop(self);
+    }
+}
+
+fn nothing() -> Write {
+    Box::new(|| Box::pin(async { Ok(()) }))
+}
+
+impl Drop for CarryOut {
+    fn drop(&mut self) {
+        for (cache, step) in self.steps.drain(..) {
+            let what = step.eviction();
+            start_now(async move { report(&cache.carry_out(&what).await.map(drop)) });
+        }
+    }
+}

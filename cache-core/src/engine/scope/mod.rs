@@ -1,0 +1,19 @@
+//! What changes how the cache answers for a while: transactions, and the off switch.
+//!
+//! Every read and every put asks here first. While there is no transaction and nothing is switched
+//! off anywhere in the process, that costs one relaxed load ([`is_quiet`]).
+
+mod gate;
+mod held;
+mod off;
+mod own;
+mod shadow;
+mod switch;
+mod transaction;
+
+pub(crate) use gate::{OpenTransaction, Way, hides, seen, shadowed, way};
+pub(crate) use held::Seen;
+pub use off::{without_cache, without_cache_sync};
+pub(crate) use switch::Switch;
+pub use switch::{disable, enable, is_enabled};
+pub use transaction::{Transaction, TransactionScope, transaction};

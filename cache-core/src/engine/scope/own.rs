@@ -1,0 +1,136 @@
+//! Values that only a transaction sees until it commits: what it puts, and what its reads load.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::engine::handle::Inner;
+use crate::engine::plan::Plan;
+use crate::engine::what::What;
+use crate::entry::{Freshness, Stored};
+use crate::key::KeyId;
+use crate::memory::Ticket;
+use crate::tags::Stamps;
+
+/// So many values are kept for one cache; beyond, each read loads.
+const VALUES: usize = 10_000;
+
+/// A value of the transaction's own.
+pub(crate) struct Own {
+    entry: Stored,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum Origin {
+    /// Its write is a step of the transaction.
+    Put,
+    /// The ticket was issued before the load. `current`: nothing of the key was evicted between the begin of the
+    /// transaction, whose database may show how things were then, and the end of the load.
+    Load { ticket: Ticket, current: bool },
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Own")
+            .field("key", &self.entry.key)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Own {
+    pub(super) fn put(entry: Stored) -> Self {
+        Self { entry, origin: Origin::Put }
+    }
+
+    pub(super) fn load(ticket: Ticket, current: bool, entry: Stored) -> Self {
+        Self { entry, origin: Origin::Load { ticket, current } }
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        matches!(self.origin, Origin::Load { .. })
+    }
+
+    pub(super) fn key(&self) -> &str {
+        &self.entry.key
+    }
+
+    pub(super) fn stamps(&self) -> &Stamps {
+        &self.entry.stamps
+    }
+
+    /// Whether it may be served: a value that was loaded only while nothing has evicted it since.
+    pub(super) fn is_valid(&self, cache: &Inner) -> bool {
+        let alive = match &self.origin {
+            Origin::Put => true,
+            Origin::Load { ticket, .. } => {
+                ticket.is_alive() && cache.generations.current(&self.entry.stamps)
+            }
+        };
+        alive && self.entry.at(cache.clock.now()) == Freshness::Fresh
+    }
+
+    fn is_ended_by(&self, what: &What) -> bool {
+        let key = &*self.entry.key;
+        match what {
+            What::Key(evicted) | What::Stale(evicted) => evicted.as_str() == key,
+            What::Pattern(pattern) => pattern.covers(key),
+            What::Tag(tag) => self.entry.stamps.tags.iter().any(|(own, _)| *own.name == **tag),
+            What::All => true,
+            What::Life(..) => false,
+        }
+    }
+
+    /// Gives a loaded value to all callers of the process, now that the transaction has committed: unless something has evicted
+    /// it, or memory has a value already. The remote tier is left out. Without a lease, which would have held up other
+    /// processes, it cannot know whether one of these has evicted the key meanwhile.
+    pub(super) fn publish(self, cache: &Arc<Inner>) {
+        let Origin::Load { ticket, current: true } = self.origin else { return };
+        if !cache.generations.current(&self.entry.stamps) || holds_value(cache, &self.entry) {
+            return;
+        }
+        if ticket.commit(cache.memory.as_ref(), &self.entry).is_ok() {
+            cache.counters.direct.stores();
+        }
+    }
+}
+
+/// Whether memory has a value of the entry's key that others are served.
+fn holds_value(cache: &Inner, entry: &Stored) -> bool {
+    let held = cache.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)));
+    held.is_some_and(|held| {
+        held.at(cache.clock.now()) == Freshness::Fresh && cache.generations.current(&held.stamps)
+    })
+}
+
+/// A transaction's own values in one cache.
+#[derive(Debug, Default)]
+pub(crate) struct Owns(HashMap<KeyId, Own>);
+
+impl Owns {
+    /// The value that a read of the plan sees.
+    pub(super) fn find(&self, cache: &Inner, plan: &Plan) -> Option<Stored> {
+        let own = self.0.get(&plan.key.id())?;
+        let seen = own.is_valid(cache) && plan.declared().are_carried_by(&own.entry.stamps);
+        seen.then(|| Arc::clone(&own.entry))
+    }
+
+    /// Keeps a value; gives back what it replaces, or itself where there are too many.
+    pub(super) fn keep(&mut self, own: Own) -> Option<Own> {
+        let id = KeyId::of(&own.entry.key);
+        if self.0.len() >= VALUES && !self.0.contains_key(&id) {
+            return Some(own);
+        }
+        self.0.insert(id, own)
+    }
+
+    /// Takes out what an eviction ends.
+    pub(super) fn end(&mut self, what: &What) -> Vec<Own> {
+        self.0.extract_if(|_, own| own.is_ended_by(what)).map(|(_, own)| own).collect()
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Own> {
+        std::mem::take(&mut self.0).into_values().collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! Caching switched off: in the whole process, or for one cache.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::base::Live;
+use crate::engine::handle::Cache;
+use crate::engine::world;
+
+/// On unless it was switched off.
+#[derive(Debug, Default)]
+pub(crate) struct Switch {
+    off: AtomicBool,
+    /// Off for good.
+    closed: AtomicBool,
+    live: Mutex<Option<Live>>,
+}
+
+static PROCESS: Switch = Switch::new();
+
+impl Switch {
+    pub(crate) const fn new() -> Self {
+        let (off, closed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { off, closed, live: Mutex::new(None) }
+    }
+
+    fn set(&self, off: bool) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        // Counted before it is off and until it is on again: nobody skips the look at a switch that
+        // is off. Off twice counts once.
+        if off && live.is_none() {
+            *live = Some(Live::new());
+        }
+        self.off.store(off, Ordering::SeqCst);
+        if !off && !self.is_closed() {
+            *live = None;
+        }
+    }
+
+    /// Switches off what is not to be switched on again.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.set(true);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        self.off.load(Ordering::SeqCst) || self.is_closed()
+    }
+}
+
+/// The switch of the process, or of the test kit that the caller runs in.
+fn with_process<T>(act: impl FnOnce(&Switch) -> T) -> T {
+    match world::current() {
+        Some(world) => act(&world.switch),
+        None => act(&PROCESS),
+    }
+}
+
+pub(crate) fn process_is_off() -> bool {
+    with_process(Switch::is_off)
+}
+
+/// Switches caching off in the whole process, until [`enable`].
+///
+/// While it is off, the program is as right as ever and only slower: cached functions run their
+/// bodies each time, reads by key find nothing, and nothing is stored. What makes a value old still
+/// counts: evictions are carried out, and a put (or a refresh) evicts its key instead. So nothing
+/// old is there when caching is switched on again. A load that began before may still store its
+/// value, unless an eviction came meanwhile.
+///
+/// In a test kit (`testing::Kit`) it concerns those who run in the kit, and nobody else.
+///
+/// Listings and statistics still say what is there. Takes effect for calls that begin after it returns. Twice is the same as once.
+///
+/// ```
+/// # use cache_core::{Cache, Error};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?;
+/// cache.insert("k", 1u64).await?;
+/// cache_core::disable();
+/// assert!(!cache_core::is_enabled());
+/// assert_eq!(cache.get::<u64>("k").await?, None);
+/// cache_core::enable();
+/// assert_eq!(cache.get::<u64>("k").await?, Some(1));
+/// # Ok(())
+/// # }
+/// ```
+pub fn disable() {
+    with_process(|switch| switch.set(true));
+}
+
+/// Switches caching on again, after [`disable`]. Caches and scopes that are switched off by themselves
+/// stay so.
+pub fn enable() {
+    with_process(|switch| switch.set(false));
+}
+
+/// Whether caching is on in the process. Default: yes.
+pub fn is_enabled() -> bool {
+    !process_is_off()
+}
+
+impl Cache {
+    /// Switches this cache off for everybody who uses it in this process, as
+    /// [`disable`](crate::disable()) does all of them.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// cache.insert("k", 1u64).await?;
+    /// cache.disable();
+    /// cache.insert("k", 2u64).await?; // evicts: the old value must not come back
+    /// cache.enable();
+    /// assert_eq!(cache.get::<u64>("k").await?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn disable(&self) {
+        self.inner.switch.set(true);
+    }
+
+    /// Switches this cache on again, after [`disable`](Self::disable). One that was [closed](Self::close) stays so.
+    pub fn enable(&self) {
+        self.inner.switch.set(false);
+    }
+
+    /// Whether this cache is on, and caching in the process too. Default: yes.
+    pub fn is_enabled(&self) -> bool {
+        is_enabled() && !self.inner.switch.is_off()
+    }
+}

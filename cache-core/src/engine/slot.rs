@@ -1,0 +1,60 @@
+//! Where a cache is installed.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use arc_swap::ArcSwapOption;
+
+use super::handle::Inner;
+use super::world;
+
+/// Where a cache is installed. Slots live as long as the process: one per name.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) current: ArcSwapOption<Inner>,
+}
+
+pub(crate) type Named = Mutex<BTreeMap<String, &'static Slot>>;
+
+pub(crate) fn named() -> &'static Named {
+    static NAMED: OnceLock<Named> = OnceLock::new();
+    NAMED.get_or_init(Named::default)
+}
+
+pub(crate) fn default_slot() -> &'static Slot {
+    static DEFAULT: OnceLock<Slot> = OnceLock::new();
+    DEFAULT.get_or_init(Slot::default)
+}
+
+pub(crate) fn named_slot(name: &str) -> &'static Slot {
+    let mut named = named().lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(slot) = named.get(name) {
+        return slot;
+    }
+    let slot: &'static Slot = Box::leak(Box::default());
+    named.insert(name.to_owned(), slot);
+    slot
+}
+
+/// The names of installed caches, for messages.
+pub(crate) fn known() -> String {
+    let named = named().lock().unwrap_or_else(PoisonError::into_inner);
+    let installed = named.iter().filter(|(_, slot)| slot.current.load().is_some());
+    let names: Vec<String> = installed.map(|(name, _)| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+impl Slot {
+    /// A look without counting a reference, which all threads would count on one cache line. `name` is the slot's own.
+    #[inline]
+    pub(crate) fn with<R>(
+        &self,
+        name: Option<&str>,
+        look: impl FnOnce(&Inner) -> Option<R>,
+    ) -> Option<R> {
+        if let Some(world) = world::current() {
+            return look(&world.find(name).ok()?.inner);
+        }
+        self.current.load().as_ref().and_then(|inner| look(inner))
+    }
+}

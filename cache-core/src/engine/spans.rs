@@ -1,0 +1,69 @@
+//! One load: its span, its time, its failure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::handle::Inner;
+use super::plan::Plan;
+use super::site::Site;
+use crate::stats::Signal;
+
+/// What is called a function where there is none.
+pub(crate) const DIRECT: &str = "direct";
+
+/// Makes the spans that a function's body runs in, once it runs. They name the function, never a key: spans go to
+/// other systems.
+#[derive(Clone)]
+pub(crate) struct Spans {
+    inner: Arc<Inner>,
+    site: Option<&'static Site>,
+}
+
+impl Spans {
+    pub(crate) fn new(inner: &Arc<Inner>, site: Option<&'static Site>) -> Self {
+        Self { inner: Arc::clone(inner), site }
+    }
+
+    /// For the load of one value, or of so many items of a batch.
+    pub(crate) fn load(&self, items: Option<usize>) -> Span {
+        let span = tracing::debug_span!(
+            target: "larder",
+            "larder.load",
+            cache = self.inner.signals.cache,
+            function = Empty,
+            items,
+        );
+        // The name is made only where somebody listens.
+        if !span.is_disabled() {
+            span.record("function", self.site.map_or(DIRECT, Site::path));
+        }
+        span
+    }
+}
+
+impl Inner {
+    /// A load came to an end.
+    pub(crate) fn loaded_in(&self, plan: &Plan, took: Duration) {
+        self.counters.of(plan.site).load_time.note(took);
+        #[cfg(feature = "metrics")]
+        super::durations::load_duration(self, plan, took);
+    }
+
+    /// A read that memory could not answer at once came to an end.
+    pub(crate) fn answered_in(&self, plan: &Plan, took: Duration) {
+        self.counters.of(plan.site).response_time.note(took);
+        #[cfg(feature = "metrics")]
+        super::durations::response_duration(self, plan, took);
+    }
+
+    /// A load came to nothing.
+    pub(crate) fn load_failed(&self, plan: &Plan) {
+        self.counters.of(plan.site).load_failures();
+        let (cache, key) = (&*self.signals.cache, plan.key.as_str());
+        tracing::debug!(target: "larder::load", cache, key, "larder: a load failed");
+        self.signals.tell(&Signal::LoadFailed { key, function: plan.function() });
+    }
+}

@@ -1,0 +1,343 @@
+//! Evictions that the remote tier owes: written down before they are tried, crossed out when they
+//! are done. What failed or was cancelled half-way is tried again before the tier is read again.
+//!
+//! Where only a part of the store is away, the keys that it has stay owed, and so do patterns; what is not among
+//! them may be read: the rest goes on being used. A generation that is owed concerns everything.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::retry_log::RetryLog;
+use super::settler::Settler;
+use crate::base::Pattern;
+use crate::memory::Killed;
+
+/// Above this many, one eviction of the whole namespace takes their place.
+const LIMIT: usize = 10_000;
+
+/// The same of patterns: each costs going through all keys of the store.
+const PATTERNS: usize = 100;
+
+/// So many keys are tried together: one round trip, well within a backend's time-out.
+const TOGETHER: usize = 1_000;
+
+/// An eviction in the remote tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Undone {
+    Keys(Vec<String>),
+    Pattern(Pattern),
+    Tag(String),
+    Space,
+}
+
+impl Undone {
+    /// Whether an operation may meet it. A tag may be on what was stored with more tags than the reader knows of, and
+    /// where its generation can't be written it can't be read either.
+    fn concerns(&self, concern: Concern<'_>) -> bool {
+        match (self, concern) {
+            (Self::Pattern(pattern), Concern::Keys(keys)) => {
+                keys.iter().any(|key| pattern.covers(key))
+            }
+            _ => true,
+        }
+    }
+}
+
+/// What an operation is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Concern<'a> {
+    Keys(&'a [&'a str]),
+    Everything,
+}
+
+/// An eviction that is owed, and the writes that were under way when it was made: these end first.
+#[derive(Debug)]
+struct Debt {
+    undone: Undone,
+    writers: Vec<Killed>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Owed {
+    list: Mutex<List>,
+    settler: Settler,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    keys: HashMap<String, Vec<Killed>>,
+    wide: Vec<Debt>,
+    /// What was taken from the list and is being tried: not yet done.
+    taken_keys: HashSet<String>,
+    taken_wide: Vec<Undone>,
+    /// How often what is owed of more than keys has come or gone.
+    changes: u64,
+    /// When it was last tried, what is left was owed to a part of the store that is away.
+    parted: bool,
+    /// Where it is written down, so that it outlives the process.
+    log: Option<RetryLog>,
+}
+
+/// An eviction that is being tried; if it is dropped unsettled, it is owed.
+pub(crate) struct Trying<'a> {
+    owed: &'a Owed,
+    debt: Option<Debt>,
+    taken: Taken,
+}
+
+/// What was on the list before.
+enum Taken {
+    Nothing,
+    Keys(Vec<String>),
+    Wide(Undone),
+}
+
+impl Owed {
+    /// A list that `settler` works off.
+    pub(super) fn settled_by(settler: Settler) -> Self {
+        Self { list: Mutex::default(), settler }
+    }
+
+    /// Writes down what is owed, which begins with what was `pending` when the log was last written.
+    pub(super) fn logged(&self, log: RetryLog, pending: Vec<Undone>) {
+        let mut list = self.list();
+        pending
+            .into_iter()
+            .for_each(|undone| list.push(Debt { undone, writers: Vec::new() }, false));
+        list.log = Some(log);
+    }
+
+    /// Waits until the disk has what was written down.
+    pub(super) fn flush(&self) {
+        if let Some(log) = &mut self.list().log {
+            log.flush();
+        }
+    }
+
+    /// Starts the background task, if something is owed.
+    pub(super) fn wake_settler(&self) {
+        if !self.is_empty() {
+            self.settler.wake();
+        }
+    }
+
+    /// Starts the background task, which also tries a tier whose breaker is open.
+    pub(super) fn wake_prober(&self) {
+        self.settler.wake();
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn trying(&self, undone: Undone, writers: Vec<Killed>) -> Trying<'_> {
+        Trying { owed: self, debt: Some(Debt { undone, writers }), taken: Taken::Nothing }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let list = self.list();
+        list.keys.is_empty() && list.wide.is_empty()
+    }
+
+    /// Whether an operation may meet what is owed.
+    pub(super) fn concerns(&self, concern: Concern<'_>) -> bool {
+        self.list().concerns(concern)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let list = self.list();
+        let taken = list.taken_keys.len() + list.taken_wide.len();
+        list.keys.len() + list.wide.len() + taken
+    }
+
+    /// Whether what is owed is to be tried before an operation.
+    pub(super) fn hinders(&self, concern: Concern<'_>) -> bool {
+        let list = self.list();
+        // The settler tries again what is owed to the part that is away.
+        list.concerns(if list.parted { concern } else { Concern::Everything })
+    }
+
+    /// Whether it is owed to a part of the store that is away, and costs too much to be tried before each operation.
+    pub(super) fn is_left_to_the_settler(&self, concern: Concern<'_>) -> bool {
+        let list = self.list();
+        list.parted && list.wide_concerns(concern)
+    }
+
+    /// Another answer than before: a generation that was read in between may have moved on.
+    pub(super) fn changes(&self) -> u64 {
+        self.list().changes
+    }
+
+    pub(super) fn set_parted(&self, parted: bool) {
+        self.list().parted = parted;
+    }
+
+    /// Keys that are owed, to be tried now.
+    pub(super) fn next_keys(&self) -> Option<Trying<'_>> {
+        let mut list = self.list();
+        let keys: Vec<String> = list.keys.keys().take(TOGETHER).cloned().collect();
+        if keys.is_empty() {
+            return None;
+        }
+        let writers = keys.iter().filter_map(|key| list.keys.remove(key)).flatten().collect();
+        list.taken_keys.extend(keys.iter().cloned());
+        let taken = Taken::Keys(keys.clone());
+        Some(Trying { owed: self, debt: Some(Debt { undone: Undone::Keys(keys), writers }), taken })
+    }
+
+    /// Another eviction that is owed, to be tried now.
+    pub(super) fn next_wide(&self) -> Option<Trying<'_>> {
+        let mut list = self.list();
+        let debt = list.wide.pop()?;
+        list.taken_wide.push(debt.undone.clone());
+        let taken = Taken::Wide(debt.undone.clone());
+        Some(Trying { owed: self, debt: Some(debt), taken })
+    }
+}
+
+impl List {
+    fn concerns(&self, concern: Concern<'_>) -> bool {
+        if self.wide_concerns(concern) {
+            return true;
+        }
+        match concern {
+            Concern::Keys(_) if self.keys.is_empty() && self.taken_keys.is_empty() => false,
+            Concern::Keys(keys) => keys.iter().any(|&key| self.owes(key)),
+            Concern::Everything => !self.keys.is_empty() || !self.taken_keys.is_empty(),
+        }
+    }
+
+    fn wide_concerns(&self, concern: Concern<'_>) -> bool {
+        let wide = self.wide.iter().map(|debt| &debt.undone).chain(&self.taken_wide);
+        wide.into_iter().any(|undone| undone.concerns(concern))
+    }
+
+    fn owes(&self, key: &str) -> bool {
+        self.keys.contains_key(key) || self.taken_keys.contains(key)
+    }
+
+    /// `new`: it was not on the list before, so the log does not have it.
+    fn push(&mut self, Debt { undone, mut writers }: Debt, new: bool) {
+        self.changes += 1;
+        if let Some(log) = self.log.as_mut().filter(|_| new) {
+            log.add(&undone);
+        }
+        match undone {
+            Undone::Keys(keys) => {
+                // Any of them may be the one that a writer is about: it is waited for once.
+                for key in keys {
+                    self.keys.entry(key).or_default().append(&mut writers);
+                }
+            }
+            undone => match self.wide.iter_mut().find(|debt| debt.undone == undone) {
+                Some(debt) => debt.writers.append(&mut writers),
+                None => self.wide.push(Debt { undone, writers }),
+            },
+        }
+        let is_pattern = |debt: &&Debt| matches!(debt.undone, Undone::Pattern(_));
+        let patterns = self.wide.iter().filter(is_pattern).count();
+        if self.keys.len() + self.wide.len() > LIMIT || patterns > PATTERNS {
+            self.keys.clear();
+            self.wide.clear();
+            self.wide.push(Debt { undone: Undone::Space, writers: Vec::new() });
+            self.rewrite_log();
+        } else if self.log.as_ref().is_some_and(RetryLog::is_long) {
+            self.rewrite_log();
+        }
+    }
+
+    fn rewrite_log(&mut self) {
+        let Some(mut log) = self.log.take() else { return };
+        let keys = self.keys.keys().chain(&self.taken_keys).cloned().collect::<Vec<_>>();
+        let keys = keys.chunks(TOGETHER).map(|keys| Undone::Keys(keys.to_vec()));
+        let wide = self.wide.iter().map(|debt| &debt.undone).chain(&self.taken_wide).cloned();
+        let pending: Vec<Undone> = keys.chain(wide).collect();
+        log.replace(&pending);
+        self.log = Some(log);
+    }
+
+    fn owes_nothing(&self) -> bool {
+        self.keys.is_empty()
+            && self.wide.is_empty()
+            && self.taken_keys.is_empty()
+            && self.taken_wide.is_empty()
+    }
+
+    /// What was taken is done, or on the list again.
+    fn give_back(&mut self, taken: &Taken) {
+        match taken {
+            Taken::Nothing => {}
+            Taken::Keys(keys) => {
+                for key in keys {
+                    self.taken_keys.remove(key);
+                }
+            }
+            Taken::Wide(undone) => {
+                self.changes += 1;
+                if let Some(place) = self.taken_wide.iter().position(|taken| taken == undone) {
+                    self.taken_wide.swap_remove(place);
+                }
+            }
+        }
+        if self.owes_nothing()
+            && let Some(log) = &mut self.log
+        {
+            log.clear();
+        }
+    }
+}
+
+impl Trying<'_> {
+    pub(crate) fn undone(&self) -> Option<&Undone> {
+        self.debt.as_ref().map(|debt| &debt.undone)
+    }
+
+    /// A write that is to end before it is carried out.
+    pub(crate) fn writer(&self) -> Option<&Killed> {
+        self.debt.as_ref()?.writers.last()
+    }
+
+    /// That write has been waited for: once is enough, also if the eviction then fails.
+    pub(crate) fn waited(&mut self) {
+        if let Some(debt) = &mut self.debt {
+            debt.writers.pop();
+        }
+    }
+
+    /// One more write that is to end first.
+    pub(crate) fn after(&mut self, writer: Killed) {
+        if let Some(debt) = &mut self.debt {
+            debt.writers.push(writer);
+        }
+    }
+
+    /// Of its keys only these are still to be evicted.
+    pub(super) fn left(&mut self, keys: Vec<String>) {
+        if let Some(debt) = &mut self.debt {
+            debt.undone = Undone::Keys(keys);
+        }
+    }
+
+    pub(crate) fn settled(mut self) {
+        self.end(false);
+    }
+
+    fn end(&mut self, owed: bool) {
+        let Some(debt) = self.debt.take() else { return };
+        let mut list = self.owed.list();
+        // In one step: nobody sees it neither tried nor owed.
+        if owed {
+            list.push(debt, matches!(self.taken, Taken::Nothing));
+        }
+        list.give_back(&self.taken);
+    }
+}
+
+impl Drop for Trying<'_> {
+    fn drop(&mut self) {
+        if self.debt.is_some() {
+            self.end(true);
+            self.owed.wake_settler();
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Evictions: written down as owed, tried, and crossed out.
+
+use std::collections::HashSet;
+
+use super::{PATIENCE, Remote};
+use crate::backend::Removed;
+use crate::base::{BackendError, Pattern, Timestamp};
+use crate::memory::Killed;
+use crate::remote::bus::Message;
+use crate::remote::owed::{Trying, Undone};
+use crate::remote::teller::Teller;
+use crate::stats::Change;
+
+/// What several failures say of the tier: one that is not of a part of it, if there is any.
+pub(crate) fn worst<'a>(
+    failures: impl Iterator<Item = &'a BackendError> + Clone,
+) -> Option<BackendError> {
+    failures.clone().find(|error| !error.is_of_a_part()).or(failures.clone().next()).cloned()
+}
+
+impl Remote {
+    /// An eviction of `key` that is owed unless it is settled.
+    pub(crate) fn owing(&self, key: &str) -> Trying<'_> {
+        self.owed.trying(Undone::Keys(vec![key.to_owned()]), Vec::new())
+    }
+
+    /// Carries an eviction out, or leaves it owed.
+    pub(crate) async fn evict(
+        &self,
+        undone: Undone,
+        writers: impl IntoIterator<Item = Killed>,
+    ) -> Result<u64, BackendError> {
+        self.evict_telling(undone, writers, &mut Teller::default()).await
+    }
+
+    /// As [`evict`](Self::evict); a pattern's tells how far it has come.
+    pub(crate) async fn evict_telling(
+        &self,
+        undone: Undone,
+        writers: impl IntoIterator<Item = Killed>,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
+        let mut trying = self.owed.trying(undone, writers.into_iter().collect());
+        let done = self.try_now(&mut trying, teller).await;
+        match done {
+            Ok(_) => trying.settled(),
+            Err(_) => {
+                drop(trying);
+                self.signals.note(Change::Pending { evictions: self.owed.len() });
+                self.signals.tell_changes();
+            }
+        }
+        done
+    }
+
+    /// As [`evict`](Self::evict), but does `instead`. If that fails, or nobody waits for its end, it is the
+    /// eviction that is owed.
+    pub(crate) async fn evict_or<T>(
+        &self,
+        undone: Undone,
+        writer: Option<Killed>,
+        instead: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        let mut trying = self.owed.trying(undone, writer.into_iter().collect());
+        self.let_write(&mut trying, self.clock.now().after(PATIENCE)).await;
+        let done = instead.await?;
+        trying.settled();
+        Ok(done)
+    }
+
+    /// As [`evict`](Self::evict), of what is dead already and only takes up room: what a part of the store has
+    /// that is away is not owed. It would keep the rest from being used, and go with its ttl.
+    pub(crate) async fn sweep(
+        &self,
+        pattern: Pattern,
+        writers: Vec<Killed>,
+    ) -> Result<(), BackendError> {
+        let mut trying = self.owed.trying(Undone::Pattern(pattern), writers);
+        match self.try_now(&mut trying, &mut Teller::default()).await {
+            Err(error) if !error.is_of_a_part() => return Err(error),
+            Err(error) => {
+                let cache = &*self.signals.cache;
+                tracing::info!(target: "larder::eviction", cache, %error, "larder: what was cleared is dead, but a part of it is still stored");
+            }
+            Ok(_) => {}
+        }
+        trying.settled();
+        Ok(())
+    }
+
+    async fn try_now(
+        &self,
+        trying: &mut Trying<'_>,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
+        let until = self.clock.now().after(PATIENCE);
+        let done = self.carry_out(trying, until, teller).await;
+        self.signals.tell_changes();
+        done
+    }
+
+    /// Waits for writes in progress that were allowed before the eviction: what they write is then removed.
+    pub(super) async fn carry_out(
+        &self,
+        trying: &mut Trying<'_>,
+        until: Timestamp,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
+        self.let_write(trying, until).await;
+        Box::pin(self.tried(self.undo(trying, teller))).await
+    }
+
+    async fn let_write(&self, trying: &mut Trying<'_>, until: Timestamp) {
+        while let Some(writer) = trying.writer() {
+            // A write that does not end in time sees to its own trace when it ends: see `Unsure`.
+            let _ = self.clock.timeout_at(until, writer.settled()).await;
+            trying.waited();
+        }
+    }
+
+    /// Waits for a write in progress, for a time.
+    pub(crate) async fn after(&self, writer: Option<Killed>) {
+        let until = self.clock.now().after(PATIENCE);
+        if let Some(writer) = writer {
+            let _ = self.clock.timeout_at(until, writer.settled()).await;
+        }
+    }
+
+    async fn undo(
+        &self,
+        trying: &mut Trying<'_>,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
+        match trying.undone().cloned() {
+            Some(Undone::Keys(keys)) => self.remove_now(keys, trying).await,
+            Some(Undone::Pattern(pattern)) => self.remove_matching_now(&pattern, teller).await,
+            Some(Undone::Tag(tag)) => {
+                let message = |new| Message::Tag(tag.clone(), new);
+                let generation = self.bump_now(&self.tag_key(&tag), message).await?;
+                self.generations.learn_tag(&tag, generation);
+                Ok(generation)
+            }
+            Some(Undone::Space) => {
+                let generation = self.bump_now(&self.space_key(), Message::Space).await?;
+                self.generations.learn_space(generation);
+                Ok(generation)
+            }
+            None => Ok(0),
+        }
+    }
+
+    /// Removes keys; those that could not be removed are what is left to be tried.
+    async fn remove_now(
+        &self,
+        mut keys: Vec<String>,
+        trying: &mut Trying<'_>,
+    ) -> Result<u64, BackendError> {
+        let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let notice = self.notice(Message::Keys(keys.clone()));
+        let Removed { count, failed } = self.backend.remove_each(&places, Some(&notice)).await;
+        let Some(error) = worst(failed.iter().map(|(_, error)| error)) else { return Ok(count) };
+        let mut place = 0;
+        let failed: HashSet<usize> = failed.into_iter().map(|(place, _)| place).collect();
+        keys.retain(|_| {
+            place += 1;
+            failed.contains(&(place - 1))
+        });
+        trying.left(keys);
+        Err(error)
+    }
+
+    /// The new generation. This process hears of it in no other way: what the bus tells of its own evictions it ignores.
+    async fn bump_now(
+        &self,
+        place: &str,
+        message: impl FnOnce(u64) -> Message,
+    ) -> Result<u64, BackendError> {
+        let generation = self.backend.bump(place).await?;
+        self.tell(message(generation)).await?;
+        Ok(generation)
+    }
+}

@@ -1,0 +1,50 @@
+//! The leases of the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Remote;
+use crate::backend::{Acquire, Acquired, Leases};
+use crate::base::{BackendError, BackendErrorKind};
+use crate::remote::ask::Ask;
+use crate::remote::owed::Concern;
+
+impl Remote {
+    /// Whether loads are fenced by the store.
+    pub(crate) fn has_leases(&self) -> bool {
+        self.backend.leases().is_some()
+    }
+
+    fn leases(&self) -> Result<&dyn Leases, BackendError> {
+        let none = || BackendError::new(BackendErrorKind::Unsupported, "lease", "no leases");
+        self.backend.leases().ok_or_else(none)
+    }
+
+    pub(crate) async fn acquire(
+        self: &Arc<Self>,
+        key: &str,
+        token: u64,
+        ttl: Duration,
+        ask: &Ask,
+    ) -> Result<Acquired, BackendError> {
+        let place = self.value_key(key);
+        let Ask { seen, generation, steal, .. } = *ask;
+        let request = Acquire { key: &place, token, ttl, seen, generation, steal, most: self.most };
+        self.guarded(Concern::Keys(&[key]), self.leases()?.acquire(request)).await
+    }
+
+    pub(crate) async fn renew(
+        self: &Arc<Self>,
+        key: &str,
+        token: u64,
+        ttl: Duration,
+    ) -> Result<bool, BackendError> {
+        let place = self.value_key(key);
+        self.guarded(Concern::Keys(&[key]), self.leases()?.renew(&place, token, ttl)).await
+    }
+
+    pub(crate) async fn abort(self: &Arc<Self>, key: &str, token: u64) -> Result<(), BackendError> {
+        let place = self.value_key(key);
+        self.guarded(Concern::Keys(&[key]), self.leases()?.abort(&place, token)).await
+    }
+}

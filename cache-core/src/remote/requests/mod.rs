@@ -1,0 +1,223 @@
+//! The remote tier: a backend under a namespace. Reads and writes go through
+//! [`Remote::guarded`]: what is owed first, then the operation, each past the breaker.
+
+mod evict;
+mod lease;
+mod pattern;
+mod read;
+mod settle;
+mod write;
+
+pub(crate) use read::{Arrived, Found};
+pub(crate) use write::Writing;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::breaker::{Breaker, BreakerLimits};
+use super::bus;
+use super::bus::Message;
+use super::owed::{Concern, Owed};
+use super::settler::Settler;
+use super::state::Record;
+use crate::backend::{Backend, Notice};
+use crate::base::{BackendError, BackendErrorKind, Clock, Timestamp};
+use crate::stats::{BreakerState, Signals};
+use crate::tags::Generations;
+
+pub(crate) struct Remote {
+    backend: Arc<dyn Backend>,
+    namespace: String,
+    /// This cache among those that share the namespace.
+    instance: u64,
+    owed: Owed,
+    breaker: Breaker,
+    record: Record,
+    settling: tokio::sync::Mutex<()>,
+    /// For how long generations that were read are taken for current.
+    trusts: Duration,
+    /// So many bytes of a value are read at most.
+    most: usize,
+    /// The cache's own: evictions that are carried out later move them on, too.
+    generations: Arc<Generations>,
+    clock: Clock,
+    signals: Arc<Signals>,
+}
+
+/// How long one caller waits for what another has begun: backends answer within their own time-outs, but
+/// nobody may be driving the runtime that the other one runs in.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("backend", &self.backend.name()).finish_non_exhaustive()
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        (namespace, instance): (&str, u64),
+        clock: &Clock,
+        signals: &Arc<Signals>,
+    ) -> Self {
+        let record = Record::new(namespace, backend.name(), clock.clone());
+        Self {
+            backend,
+            namespace: namespace.to_owned(),
+            instance,
+            owed: Owed::default(),
+            breaker: Breaker::new(clock.clone()),
+            record,
+            settling: tokio::sync::Mutex::new(()),
+            trusts: Duration::ZERO,
+            most: usize::MAX,
+            generations: Arc::default(),
+            clock: clock.clone(),
+            signals: Arc::clone(signals),
+        }
+    }
+
+    pub(crate) fn with_breaker(mut self, limits: BreakerLimits) -> Self {
+        self.breaker = self.breaker.with(limits);
+        self
+    }
+
+    /// Generations that were read are taken for current so long.
+    pub(crate) fn trusting(self, time: Duration) -> Self {
+        Self { trusts: time, ..self }
+    }
+
+    /// Of values that are longer no more is read than shows that they are.
+    pub(crate) fn reading_at_most(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    /// The generations of the cache, which learn what its evictions make of them.
+    pub(crate) fn teaching(self, generations: &Arc<Generations>) -> Self {
+        Self { generations: Arc::clone(generations), ..self }
+    }
+
+    /// Shared from now on: what it owes is carried out in the background, too.
+    pub(crate) fn shared(self) -> Arc<Self> {
+        let owed = |this: &Weak<Self>| Owed::settled_by(Settler::of(Weak::clone(this)));
+        Arc::new_cyclic(|this| Self { owed: owed(this), ..self })
+    }
+
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Where a value lies. A namespace has no `:`, so no two namespaces share a key.
+    fn value_key(&self, key: &str) -> String {
+        format!("{}:{key}", self.namespace)
+    }
+
+    /// Where a generation lies. A namespace has no `~`, so no value lies there.
+    fn tag_key(&self, tag: &str) -> String {
+        format!("{}~tag:{tag}", self.namespace)
+    }
+
+    fn space_key(&self) -> String {
+        format!("{}~space", self.namespace)
+    }
+
+    pub(crate) fn channel(&self) -> String {
+        format!("{}~bus", self.namespace)
+    }
+
+    fn notice(&self, message: Message) -> Notice {
+        bus::notice(&self.channel(), self.instance, message)
+    }
+
+    fn left_alone(&self) -> BackendError {
+        let message = self.record.left_alone();
+        BackendError::new(BackendErrorKind::Unreachable, "breaker", message)
+    }
+
+    /// Tells the other processes, if there can be any that hear it.
+    async fn tell(&self, message: Message) -> Result<(), BackendError> {
+        match self.backend.publish(&self.notice(message)).await {
+            Err(error)
+                if error.kind() == BackendErrorKind::Unsupported && !self.record.has_bus() =>
+            {
+                Ok(())
+            }
+            told => told,
+        }
+    }
+
+    async fn tried<T>(
+        &self,
+        operation: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        if !self.breaker.admits() {
+            return Err(self.left_alone());
+        }
+        let result = operation.await;
+        self.weigh(&result);
+        result
+    }
+
+    /// What an operation's end says of the tier.
+    pub(super) fn weigh<T>(&self, result: &Result<T, BackendError>) {
+        let failed = result.as_ref().is_err_and(|error| {
+            matches!(error.kind(), BackendErrorKind::Unreachable | BackendErrorKind::TimedOut)
+        });
+        // That a part of it is away says nothing of the rest.
+        if !result.as_ref().is_err_and(BackendError::is_of_a_part) {
+            self.breaker.record(!failed).for_each(|change| self.signals.note(change));
+        }
+        self.ended(result);
+        if failed && !self.breaker.is_closed() {
+            self.owed.wake_prober();
+        }
+    }
+
+    /// Whether a read that memory can answer does without the tier: its breaker is open, and the background task tries
+    /// it. Where that task does not run, because its runtime is blocked or has ended, reads ask again after a while.
+    #[cold]
+    pub(crate) fn is_left_alone(&self, now: Timestamp) -> bool {
+        self.breaker.is_tended(now, PATIENCE)
+    }
+
+    /// Tries what is owed first: until that is done, what it concerns is not to be read or written.
+    async fn guarded<T>(
+        self: &Arc<Self>,
+        concern: Concern<'_>,
+        operation: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        let result = match self.settled(concern).await {
+            Ok(()) => self.tried(operation).await,
+            Err(error) => Err(error),
+        };
+        self.signals.tell_changes();
+        result
+    }
+
+    /// Tells what has changed; under no lock.
+    pub(super) fn tell_changes(&self) {
+        self.signals.tell_changes();
+    }
+
+    pub(crate) fn breaker_state(&self) -> BreakerState {
+        self.breaker.state(self.clock.now())
+    }
+
+    /// Whether it failed when it was last asked.
+    pub(crate) fn fails(&self) -> bool {
+        self.breaker.fails()
+    }
+}

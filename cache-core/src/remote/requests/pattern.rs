@@ -1,0 +1,85 @@
+//! What goes through the keys: the evictions of patterns, and listings.
+
+use std::sync::Arc;
+
+use super::Remote;
+use crate::base::{BackendError, Pattern};
+use crate::remote::bus::Message;
+use crate::remote::owed::Concern;
+use crate::remote::teller::Teller;
+
+impl Remote {
+    /// Leases first, then values: a load that is alive at the start is then fenced off, or what it
+    /// stored is found.
+    pub(super) async fn remove_matching_now(
+        &self,
+        pattern: &Pattern,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
+        let sealed = pattern.of_sealed();
+        self.revoke_found(pattern, teller).await?;
+        if let Some(sealed) = &sealed {
+            self.revoke_found(sealed, teller).await?;
+        }
+        let mut removed = self.remove_found(pattern, |_| true, teller).await?;
+        if let Some(sealed) = &sealed {
+            removed += self.remove_found(sealed, |key| pattern.covers(key), teller).await?;
+        }
+        // Last: a memory tier that forgets earlier could take an old value up again.
+        let literals = pattern.literals().to_vec();
+        self.tell(Message::Pattern(literals)).await?;
+        Ok(removed)
+    }
+
+    async fn revoke_found(
+        &self,
+        pattern: &Pattern,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), BackendError> {
+        let Some(leases) = self.backend.leases() else { return Ok(()) };
+        let places = pattern.under(&format!("{}:", self.namespace));
+        let mut next = Some(0);
+        while let Some(cursor) = next {
+            next = leases.revoke(&places, cursor).await?.next;
+            teller.looked();
+        }
+        Ok(())
+    }
+
+    async fn remove_found(
+        &self,
+        pattern: &Pattern,
+        covers: impl Fn(&str) -> bool,
+        teller: &mut Teller<'_>,
+    ) -> Result<u64, BackendError> {
+        let prefix = format!("{}:", self.namespace);
+        let places = pattern.under(&prefix);
+        let (mut next, mut removed) = (Some(0), 0);
+        while let Some(cursor) = next {
+            let page = self.backend.scan(&places, cursor).await?;
+            teller.looked();
+            let covered = |place: &&String| place.strip_prefix(&prefix).is_some_and(&covers);
+            let found: Vec<&str> = page.keys.iter().filter(covered).map(String::as_str).collect();
+            for chunk in found.chunks(500) {
+                let gone = self.backend.remove(chunk, None).await?;
+                removed += gone;
+                teller.removed(gone);
+            }
+            next = page.next;
+        }
+        Ok(removed)
+    }
+
+    /// A page of the keys that match, without the namespace, and where the next one begins.
+    pub(crate) async fn keys(
+        self: &Arc<Self>,
+        pattern: &Pattern,
+        cursor: u64,
+    ) -> Result<(Vec<String>, Option<u64>), BackendError> {
+        let prefix = format!("{}:", self.namespace);
+        let places = pattern.under(&prefix);
+        let page = self.guarded(Concern::Everything, self.backend.scan(&places, cursor)).await?;
+        let keys = page.keys.iter().filter_map(|key| key.strip_prefix(&prefix));
+        Ok((keys.map(str::to_owned).collect(), page.next))
+    }
+}

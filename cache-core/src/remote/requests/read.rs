@@ -1,0 +1,164 @@
+//! Reading values, each with the generations that it has to be compared with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Remote;
+use crate::backend::{GENERATION_KEPT, Read};
+use crate::base::{BackendError, Timestamp};
+use crate::remote::owed::Concern;
+use crate::tags::Generations;
+
+/// A value as it came from the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) read: Read,
+    /// The moment before it was asked for. What is left of its life is counted from there: the answer takes its time.
+    pub(crate) asked: Timestamp,
+}
+
+/// What a read found, with the generations of the moment before.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) value: Option<Arrived>,
+    pub(crate) space: u64,
+    pub(crate) tags: Vec<u64>,
+}
+
+impl Remote {
+    /// The fleet's generations of the namespace and of `tags`, also taken into `generations`. Those that are minted are
+    /// kept for `keep`.
+    pub(crate) async fn learn(
+        self: &Arc<Self>,
+        tags: &[&str],
+        keep: Duration,
+        generations: &Generations,
+    ) -> Result<Found, BackendError> {
+        self.guarded(Concern::Keys(&[]), self.learn_now(tags, keep, generations)).await
+    }
+
+    async fn learn_now(
+        &self,
+        tags: &[&str],
+        keep: Duration,
+        generations: &Generations,
+    ) -> Result<Found, BackendError> {
+        let mut places = vec![self.space_key()];
+        places.extend(tags.iter().map(|tag| self.tag_key(tag)));
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let asked = generations.asking(tags, self.clock.now(), self.owed.changes());
+        let found = self.backend.generations(&places, keep.max(GENERATION_KEPT)).await?;
+        let (space, found) = found.split_first().map_or((0, Vec::new()), |(s, t)| (*s, t.to_vec()));
+        generations.learn_space(space);
+        for (tag, generation) in tags.iter().zip(&found) {
+            generations.learn_tag(tag, *generation);
+        }
+        generations.answered(tags, &asked);
+        Ok(Found { value: None, space, tags: found })
+    }
+
+    /// Whether a read may have come without the fleet's generations of this moment.
+    pub(crate) fn trusts_tags(&self) -> bool {
+        !self.trusts.is_zero()
+    }
+
+    /// The same, for a value that is about to be read: what was read a moment ago may do.
+    async fn known_now(
+        &self,
+        tags: &[&str],
+        keep: Duration,
+        generations: &Generations,
+    ) -> Result<Found, BackendError> {
+        let since = self.clock.now().before(self.trusts);
+        let trusted = self
+            .trusts_tags()
+            .then(|| generations.trusted(tags, since, self.owed.changes()))
+            .flatten();
+        match trusted {
+            Some((space, tags)) => Ok(Found { value: None, space, tags }),
+            None => self.learn_now(tags, keep, generations).await,
+        }
+    }
+
+    /// The value's bytes, and the generations as they were before it was read.
+    pub(crate) async fn read(
+        self: &Arc<Self>,
+        key: &str,
+        tags: &[&str],
+        keep: Duration,
+        generations: &Generations,
+    ) -> Result<Found, BackendError> {
+        self.guarded(Concern::Keys(&[key]), async {
+            let place = self.value_key(key);
+            let keys = [place.as_str()];
+            let asked = self.clock.now();
+            // Sent together; both are answered in the order they were sent.
+            let (found, read) = tokio::join!(
+                self.known_now(tags, keep, generations),
+                self.backend.get_many(&keys, self.most)
+            );
+            let mut found = found?;
+            let read = read?.into_iter().next().flatten();
+            found.value = read.map(|read| Arrived { read, asked });
+            Ok(found)
+        })
+        .await
+    }
+
+    /// As [`read`](Self::read), of many: one request for all values, and one for the generations of all tags.
+    pub(crate) async fn read_each(
+        self: &Arc<Self>,
+        wanted: &[(&str, &[String])],
+        keep: Duration,
+        generations: &Generations,
+    ) -> Result<Vec<Found>, BackendError> {
+        let mut tags: Vec<&str> =
+            wanted.iter().flat_map(|(_, tags)| tags.iter().map(String::as_str)).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let places: Vec<String> = wanted.iter().map(|(key, _)| self.value_key(key)).collect();
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let keys: Vec<&str> = wanted.iter().map(|(key, _)| *key).collect();
+        let readable = self.free(&keys).await?;
+        let reading = async {
+            let (known, values) = tokio::join!(
+                self.known_now(&tags, keep, generations),
+                self.within_reach(&places, &readable)
+            );
+            Ok((known?, values?))
+        };
+        let read = self.tried(reading).await;
+        self.signals.tell_changes();
+        let (known, values) = read?;
+        let generation = |tag: &String| {
+            let at = tags.binary_search(&tag.as_str()).ok();
+            at.and_then(|at| known.tags.get(at)).copied().unwrap_or_default()
+        };
+        let mut values = values.into_iter();
+        let found = wanted.iter().map(|(_, tags)| Found {
+            value: values.next().flatten(),
+            space: known.space,
+            tags: tags.iter().map(generation).collect(),
+        });
+        Ok(found.collect())
+    }
+
+    /// Many values. Of those that a part of the store has which is away, and of those that may not
+    /// be read: none. An error if that is all of them.
+    async fn within_reach(
+        &self,
+        places: &[&str],
+        readable: &[bool],
+    ) -> Result<Vec<Option<Arrived>>, BackendError> {
+        let asked = self.clock.now();
+        let arrived = |read| Arrived { read, asked };
+        let mut found = self.backend.get_each(places, self.most).await;
+        match found.iter().position(Result::is_ok) {
+            None if !found.is_empty() => found.swap_remove(0).map(|_| Vec::new()),
+            _ => {
+                let found = found.into_iter().map(|one| one.unwrap_or(None).map(arrived));
+                Ok(found.zip(readable).map(|(found, may)| found.filter(|_| *may)).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What is owed comes first: before an operation that may meet it, and by itself (`settler`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{PATIENCE, Remote};
+use crate::base::{BackendError, BackendErrorKind, Timestamp};
+use crate::remote::owed::{Concern, Owed, Trying, Undone};
+use crate::remote::retry_log::RetryLog;
+use crate::remote::settler::PAUSE;
+use crate::remote::teller::Teller;
+
+pub(super) fn unsettled() -> BackendError {
+    let message = "evictions that it missed are still being carried out";
+    BackendError::new(BackendErrorKind::TimedOut, "catching up", message)
+}
+
+pub(super) fn no_answer(limit: Duration) -> BackendError {
+    BackendError::new(BackendErrorKind::TimedOut, "ping", format!("no answer within {limit:?}"))
+}
+
+/// The least pause between two attempts, however short the cool-down is.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+impl Remote {
+    /// Carries out what is owed, if anything is.
+    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
+        let settled = self.settled(Concern::Everything).await;
+        self.signals.tell_changes();
+        settled
+    }
+
+    /// Carries out what is owed; where that fails, again and again until `until`.
+    pub(crate) async fn settle_until(
+        self: &Arc<Self>,
+        until: Timestamp,
+    ) -> Result<(), BackendError> {
+        loop {
+            let settled = self.settle_owed().await;
+            if settled.is_ok() || self.owed.is_empty() || self.clock.now() >= until {
+                return settled;
+            }
+            self.clock.sleep_until(self.next_attempt().min(until)).await;
+        }
+    }
+
+    /// Tries what is owed; an error if an operation may still meet it.
+    pub(super) async fn settled(
+        self: &Arc<Self>,
+        concern: Concern<'_>,
+    ) -> Result<(), BackendError> {
+        // Before the list is looked at: while the tier is left alone, a caller pays nothing for what is owed.
+        if !self.breaker.may_admit() {
+            return Err(self.left_alone());
+        }
+        if !self.owed.hinders(concern) {
+            return Ok(());
+        }
+        if self.owed.is_left_to_the_settler(concern) {
+            self.owed.wake_settler();
+            return Err(unsettled().of_a_part());
+        }
+        self.reached().await?;
+        match self.settle().await {
+            Err(error) if error.is_of_a_part() && !self.owed.concerns(concern) => Ok(()),
+            settled => settled,
+        }
+    }
+
+    /// While the breaker is half open, one caller pings before it takes what is owed from the list: an attempt that is
+    /// bound to fail would go through all of it.
+    async fn reached(&self) -> Result<(), BackendError> {
+        if self.breaker.is_closed() {
+            return Ok(());
+        }
+        let until = self.clock.now().after(PATIENCE);
+        let ping = self.clock.timeout_at(until, self.backend.ping());
+        let ping = async { ping.await.unwrap_or_else(|_| Err(no_answer(PATIENCE))) };
+        Box::pin(self.tried(ping)).await
+    }
+
+    /// When the background task is to try again.
+    pub(in crate::remote) fn next_attempt(&self) -> Timestamp {
+        let now = self.clock.now();
+        match self.breaker.opens(now) {
+            Some(until) => until.max(now.after(SHORTEST)),
+            None => now.after(PAUSE),
+        }
+    }
+
+    /// What the background task does: tries the tier if the breaker is open, then carries out what is owed.
+    pub(in crate::remote) async fn recover(&self) -> Result<(), BackendError> {
+        self.reached().await?;
+        if self.owed.is_empty() { Ok(()) } else { self.settle_now().await }
+    }
+
+    /// Which of these keys may be read and written: those of which no eviction is owed. An error if none may.
+    pub(super) async fn free(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
+        let Err(error) = self.settled(Concern::Keys(keys)).await else {
+            return Ok(vec![true; keys.len()]);
+        };
+        if !error.is_of_a_part() {
+            return Err(error);
+        }
+        let free = |key: &&str| !self.owed.concerns(Concern::Keys(&[key]));
+        let readable: Vec<bool> = keys.iter().map(free).collect();
+        if readable.contains(&true) { Ok(readable) } else { Err(error) }
+    }
+
+    /// In a task of its own, where there is a runtime: whoever waits for it must not depend on a caller
+    /// who may stop polling.
+    #[cold]
+    async fn settle(self: &Arc<Self>) -> Result<(), BackendError> {
+        let this = Arc::clone(self);
+        let settling = async move { this.settle_now().await };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => runtime.spawn(settling).await.unwrap_or_else(|_| Err(unsettled())),
+            Err(_) => Box::pin(settling).await,
+        }
+    }
+
+    pub(crate) async fn settle_now(&self) -> Result<(), BackendError> {
+        // One at a time: who comes second finds nothing owed any more, and not a list that another
+        // has taken but not yet worked off.
+        let until = self.clock.now().after(PATIENCE);
+        let turn = self.clock.timeout_at(until, self.settling.lock()).await;
+        let _turn = turn.map_err(|_| unsettled())?;
+        let mut done = 0_u64;
+        let mut outcome = self.settle_each(Owed::next_keys, until, &mut done).await;
+        if outcome.as_ref().err().is_none_or(BackendError::is_of_a_part) {
+            let wide = self.settle_each(Owed::next_wide, until, &mut done).await;
+            outcome = match wide {
+                Err(error) if !error.is_of_a_part() => Err(error),
+                wide => outcome.and(wide),
+            };
+        }
+        self.owed.set_parted(outcome.as_ref().is_err_and(BackendError::is_of_a_part));
+        if done > 0 {
+            let cache = &*self.signals.cache;
+            tracing::info!(target: "larder::eviction", cache, evictions = done, "larder: evictions that were owed are done");
+        }
+        outcome
+    }
+
+    /// All of a kind; what a part of the store has which is away is kept aside until the others were tried.
+    async fn settle_each<'a>(
+        &'a self,
+        next: impl Fn(&'a Owed) -> Option<Trying<'a>>,
+        until: Timestamp,
+        done: &mut u64,
+    ) -> Result<(), BackendError> {
+        let (mut outcome, mut away) = (Ok(()), Vec::new());
+        while let Some(mut trying) = next(&self.owed) {
+            match self.carry_out(&mut trying, until, &mut Teller::default()).await {
+                Ok(_) => {
+                    trying.settled();
+                    *done += 1;
+                }
+                Err(error) => {
+                    let of_a_part = error.is_of_a_part();
+                    outcome = Err(error);
+                    if !of_a_part {
+                        break;
+                    }
+                    away.push(trying);
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Starts the background task again, if there is something to do for it.
+    pub(in crate::remote) fn wake_if_needed(&self) {
+        if self.breaker.is_closed() {
+            self.owed.wake_settler();
+        } else {
+            self.owed.wake_prober();
+        }
+    }
+
+    /// Writes pending evictions down in `log`, which says what was `pending` when the last process ended.
+    pub(crate) fn with_retry_log(&self, log: RetryLog, pending: Vec<Undone>) {
+        self.owed.logged(log, pending);
+        self.owed.wake_settler();
+    }
+
+    /// Waits until the disk has what the retry log says.
+    pub(crate) fn flush_retry_log(&self) {
+        self.owed.flush();
+    }
+
+    pub(crate) fn owed_evictions(&self) -> usize {
+        self.owed.len()
+    }
+}

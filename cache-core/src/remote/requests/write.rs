@@ -1,0 +1,136 @@
+//! Changing values one by one: storing, replacing, removing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Remote;
+use super::evict::worst;
+use crate::backend::{MARK, Write};
+use crate::base::BackendError;
+use crate::codec::Envelope;
+use crate::remote::bus::Message;
+use crate::remote::owed::Concern;
+
+/// What is to be stored.
+pub(crate) struct Writing {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ttl: Option<Duration>,
+    /// Whether other processes are to forget what they have of it in memory.
+    pub(crate) announce: bool,
+    /// The generations that it depends on, by where they lie.
+    pub(crate) depends: Vec<(String, u64)>,
+}
+
+impl Remote {
+    /// Carries out what is owed, for a write of `key` that has not taken its turn yet.
+    ///
+    /// The order of waits is: what is owed, then the turn to write a key, then the store. What is owed waits for the
+    /// writes that have their turn; a write that waited for it in its turn would close a circle.
+    pub(crate) async fn before_write(self: &Arc<Self>, key: &str) -> Result<(), BackendError> {
+        let settled = self.settled(Concern::Keys(&[key])).await;
+        self.signals.tell_changes();
+        settled
+    }
+
+    /// Whether a write of `key` would have to wait for what is owed.
+    pub(crate) fn hinders_write(&self, key: &str) -> bool {
+        self.owed.hinders(Concern::Keys(&[key]))
+    }
+
+    /// Stores a value; under a lease only if that still holds. Says whether it was stored. Called in the key's turn,
+    /// after [`before_write`](Self::before_write).
+    pub(crate) async fn write(
+        self: &Arc<Self>,
+        key: &str,
+        write: Writing,
+        lease: Option<u64>,
+    ) -> Result<bool, BackendError> {
+        let Writing { bytes, ttl, announce, depends } = write;
+        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let notice = announce.then(|| self.notice(Message::Keys(vec![key.to_owned()])));
+        let notice = notice.as_ref();
+        let writes = std::slice::from_ref(&write);
+        let writing = async {
+            match (lease, self.backend.leases()) {
+                (Some(token), Some(leases)) => leases.commit(token, &write, notice).await,
+                _ => self.backend.set(writes, notice).await.map(|()| true),
+            }
+        };
+        let writing = async { tokio::join!(writing, self.prolong(&depends, ttl)).0 };
+        let written = self.tried(writing).await;
+        self.signals.tell_changes();
+        written
+    }
+
+    /// The generations that an entry depends on, by where they lie.
+    pub(crate) fn depends(&self, envelope: &Envelope) -> Vec<(String, u64)> {
+        let tags = envelope.tags.iter().map(|(tag, seen)| (self.tag_key(tag), *seen));
+        std::iter::once((self.space_key(), envelope.space)).chain(tags).collect()
+    }
+
+    /// Generations are kept for as long as what depends on them. If that fails, the entry is a miss once they are gone:
+    /// nothing is wrong then but the time it takes to load it again.
+    async fn prolong(&self, depends: &[(String, u64)], keep: Option<Duration>) {
+        let seen: Vec<(&str, u64)> =
+            depends.iter().map(|(at, seen)| (at.as_str(), *seen)).collect();
+        if let Some(keep) = keep.filter(|_| !seen.is_empty())
+            && let Err(error) = self.backend.prolong(&seen, keep).await
+        {
+            tracing::debug!(target: "larder::remote",%error, "larder: generations were not prolonged");
+        }
+    }
+
+    /// As [`write`](Self::write) without leases, of many in one request: what came of each.
+    pub(crate) async fn write_each(
+        &self,
+        writes: Vec<(String, Writing)>,
+    ) -> Vec<Result<(), BackendError>> {
+        let announced = writes.iter().filter(|(_, write)| write.announce);
+        let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
+        let longest = writes.iter().filter_map(|(_, write)| write.ttl).max();
+        let mut depends: Vec<(String, u64)> =
+            writes.iter().flat_map(|(_, write)| write.depends.iter().cloned()).collect();
+        depends.sort_unstable();
+        depends.dedup();
+        let notice = (!announced.is_empty()).then(|| self.notice(Message::Keys(announced)));
+        let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| Write {
+            key: self.value_key(&key),
+            value: bytes.into(),
+            ttl,
+        };
+        let writes: Vec<Write> = writes.into_iter().map(write).collect();
+        let mut outcome = Vec::new();
+        let storing = async {
+            let set = self.backend.set_each(&writes, notice.as_ref());
+            (outcome, ()) = tokio::join!(set, self.prolong(&depends, longest));
+            worst(outcome.iter().filter_map(|one| one.as_ref().err())).map_or(Ok(()), Err)
+        };
+        let stored = self.tried(storing).await;
+        self.signals.tell_changes();
+        match stored {
+            Err(error) if outcome.is_empty() => vec![Err(error); writes.len()],
+            _ => outcome,
+        }
+    }
+
+    /// Stores a value in the place of the one with the mark `seen`, if that is there. Says whether it was.
+    pub(crate) async fn replace(
+        self: &Arc<Self>,
+        key: &str,
+        seen: [u8; MARK],
+        Writing { bytes, ttl, depends, .. }: Writing,
+    ) -> Result<bool, BackendError> {
+        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        let replacing = self.backend.replace(seen, &write, Some(&notice));
+        let replacing = async { tokio::join!(replacing, self.prolong(&depends, ttl)).0 };
+        self.guarded(Concern::Keys(&[key]), replacing).await
+    }
+
+    /// Removes a key's value at once, and ends its lease.
+    pub(crate) async fn remove(self: &Arc<Self>, key: &str) -> Result<u64, BackendError> {
+        let place = self.value_key(key);
+        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        self.guarded(Concern::Keys(&[key]), self.backend.remove(&[&place], Some(&notice))).await
+    }
+}

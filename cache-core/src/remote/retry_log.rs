@@ -1,0 +1,242 @@
+//! Pending evictions in a small file, so that they outlive the process.
+//!
+//! The file is lines. A line is 16 hexadecimal digits of the SHA-256 of its contents, and the contents, in hexadecimal
+//! digits too: so a damaged line spoils no other. The first one names the namespace. Lines are appended when an eviction
+//! becomes pending, and the file is cut back to its first line once nothing is pending any more. What was carried out
+//! in between is still there: to carry it out again costs a load at most. A file beside it, with `.lock` at the end of
+//! its name, is locked for as long as the log is used: the log itself may be replaced by another file.
+//!
+//! A line is in the hands of the system when [`RetryLog::add`] returns, so that it outlives the process, however that
+//! ends. It is not waited for until it is on the disk: if the machine stops, the last lines may be missing.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::owed::Undone;
+use crate::base::{Error, Pattern};
+
+/// A file above this is written anew with what is pending still.
+const MOST: u64 = 4 << 20;
+
+/// How many digits of a line are its sum.
+const SUM: usize = 16;
+
+#[derive(Serialize, Deserialize)]
+enum Record {
+    Namespace(String),
+    Keys(Vec<String>),
+    /// The pattern's literals.
+    Pattern(Vec<String>),
+    Tag(String),
+    Space,
+}
+
+/// The file, which nobody else writes to while it is open.
+#[derive(Debug)]
+pub(crate) struct RetryLog {
+    path: PathBuf,
+    file: File,
+    _lock: File,
+    first: String,
+    bytes: u64,
+    /// The last attempt to write failed.
+    fails: bool,
+}
+
+impl RetryLog {
+    /// Opens the file, or makes it, and says what was pending when it was last written.
+    pub(crate) fn open(path: &Path, namespace: &str) -> Result<(Self, Vec<Undone>), Error> {
+        let shown = path.display();
+        let failed = |error: std::io::Error| {
+            Error::config("retry_log", format!("`{shown}` can't be used: {error}"))
+        };
+        let lock = locked(path)?;
+        let mut file = appending(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let mut contents = Vec::new();
+        // A file of ours is hardly longer than `MOST`. What is behind that is not known.
+        (&mut file).take(2 * MOST).read_to_end(&mut contents).map_err(failed)?;
+        let mut pending = read(&contents, namespace, path)?;
+        if length > 2 * MOST {
+            pending = vec![Undone::Space];
+        }
+        let first = line(&Record::Namespace(namespace.to_owned()));
+        let path = path.to_owned();
+        let mut log = Self { path, file, _lock: lock, first, bytes: length, fails: false };
+        // Without what is damaged, such as a last line without an end, which the next one would be added to.
+        log.rewrite(&pending).map_err(failed)?;
+        Ok((log, pending))
+    }
+
+    /// An eviction is pending.
+    pub(super) fn add(&mut self, undone: &Undone) {
+        let line = line(&record(undone));
+        self.bytes += line.len() as u64;
+        let written = self.file.write_all(line.as_bytes());
+        self.note(written);
+    }
+
+    /// Whether the file is to be written anew.
+    pub(super) fn is_long(&self) -> bool {
+        self.bytes > MOST
+    }
+
+    /// Nothing else is pending. If that is too long for the file, all of the namespace is evicted in its place.
+    pub(super) fn replace(&mut self, pending: &[Undone]) {
+        let length: usize = pending.iter().map(|undone| line(&record(undone)).len()).sum();
+        let written = match length as u64 > MOST / 2 {
+            true => self.rewrite(&[Undone::Space]),
+            false => self.rewrite(pending),
+        };
+        self.note(written);
+    }
+
+    /// Waits until the disk has it.
+    pub(super) fn flush(&mut self) {
+        let flushed = self.file.sync_data();
+        self.note(flushed);
+    }
+
+    /// Nothing is pending.
+    pub(super) fn clear(&mut self) {
+        let first = self.first.len() as u64;
+        if self.bytes > first {
+            let cut = self.file.set_len(first);
+            if cut.is_ok() {
+                self.bytes = first;
+            }
+            self.note(cut);
+        }
+    }
+
+    /// In one step: the process may be killed at any moment.
+    fn rewrite(&mut self, pending: &[Undone]) -> std::io::Result<()> {
+        let mut text = self.first.clone();
+        pending.iter().for_each(|undone| text += &line(&record(undone)));
+        let new = beside(&self.path, ".new");
+        std::fs::write(&new, &text)?;
+        std::fs::rename(&new, &self.path)?;
+        self.file = appending(&self.path)?;
+        self.bytes = text.len() as u64;
+        Ok(())
+    }
+
+    /// Says once that the file can't be written, and once that it can again.
+    fn note(&mut self, written: std::io::Result<()>) {
+        let failed = std::mem::replace(&mut self.fails, written.is_err());
+        let path = self.path.display();
+        match written {
+            Err(error) if !failed => {
+                tracing::warn!(
+                    target: "larder::eviction",
+                    %path, %error,
+                    "larder: pending evictions can't be written to the retry log"
+                );
+            }
+            Ok(()) if failed => {
+                tracing::info!(target: "larder::eviction", %path, "larder: the retry log can be written again");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn appending(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).open(path)
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// The lock, which ends with the file that is returned.
+fn locked(path: &Path) -> Result<File, Error> {
+    let lock = beside(path, ".lock");
+    let shown = path.display();
+    let failed = |error: std::io::Error| {
+        Error::config("retry_log", format!("`{shown}` can't be locked: {error}"))
+    };
+    let file = appending(&lock).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("`{shown}` is in use; every cache needs a file of its own");
+            Err(Error::config("retry_log", message))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn record(undone: &Undone) -> Record {
+    match undone {
+        Undone::Keys(keys) => Record::Keys(keys.clone()),
+        Undone::Pattern(pattern) => Record::Pattern(pattern.literals().to_vec()),
+        Undone::Tag(tag) => Record::Tag(tag.clone()),
+        Undone::Space => Record::Space,
+    }
+}
+
+fn line(record: &Record) -> String {
+    // Encoding into memory does not fail for this type; an empty line is a damaged one.
+    let contents = hex(&postcard::to_stdvec(record).unwrap_or_default());
+    sum(&contents) + &contents + "\n"
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn sum(contents: &str) -> String {
+    hex(&Sha256::digest(contents.as_bytes())[..SUM / 2])
+}
+
+/// What the file says is pending. Lines that are damaged are left out.
+fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<Undone>, Error> {
+    let (mut pending, mut damaged) = (Vec::new(), 0_u64);
+    for line in contents.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match parse(line) {
+            None => damaged += 1,
+            Some(Record::Namespace(other)) if other != namespace => {
+                let path = path.display();
+                let message = format!("`{path}` is that of the namespace `{other}`");
+                return Err(Error::config("retry_log", message));
+            }
+            Some(Record::Namespace(_)) => {}
+            Some(Record::Keys(keys)) => pending.push(Undone::Keys(keys)),
+            Some(Record::Pattern(literals)) => {
+                pending.push(Undone::Pattern(Pattern::from_literals(literals)));
+            }
+            Some(Record::Tag(tag)) => pending.push(Undone::Tag(tag)),
+            Some(Record::Space) => pending.push(Undone::Space),
+        }
+    }
+    if damaged > 0 {
+        let path = path.display();
+        tracing::warn!(
+            target: "larder::eviction",
+            %path, lines = damaged,
+            "larder: damaged lines of the retry log are left out"
+        );
+    }
+    Ok(pending)
+}
+
+fn parse(line: &[u8]) -> Option<Record> {
+    let (stated, contents) = std::str::from_utf8(line).ok()?.split_at_checked(SUM)?;
+    if sum(contents) != stated {
+        return None;
+    }
+    let digits = contents.as_bytes().chunks(2);
+    let bytes = digits.map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+    postcard::from_bytes(&bytes.collect::<Option<Vec<u8>>>()?).ok()
+}

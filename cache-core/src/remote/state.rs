@@ -1,0 +1,287 @@
+//! How the remote tier and its bus are, since when, and what went wrong last.
+//!
+//! Operations tell of their ends here, the bus of its link. Every change of a status passes
+//! [`Record::changed`], which is where it is told of.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::base::{BackendError, BackendErrorKind, Clock};
+use crate::stats::{BusHealth, LastError, Moment, Since, Status};
+
+/// So long nothing may fail before the tier counts as up again: where one of several servers is
+/// away, or writes alone are refused, good and bad answers alternate.
+const QUIET: Duration = Duration::from_secs(5);
+/// While the tier is in trouble, successes make no closer look more often than this.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What a change of the remote tier's state tells of the outage.
+struct Counts {
+    /// How many operations failed since it was last up.
+    failures: u64,
+    /// How many evictions are still to be carried out.
+    pending: usize,
+}
+
+/// What changes.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Remote,
+    Bus,
+}
+
+/// What is known of the remote tier and its bus.
+pub(crate) struct Record {
+    clock: Clock,
+    namespace: String,
+    backend: String,
+    /// Whether the last operation failed.
+    fails: AtomicBool,
+    /// Whether the tier is anything but up: only then a success is news.
+    troubled: AtomicBool,
+    /// Successes before this moment say nothing new.
+    look_at: AtomicU64,
+    /// Whether the tier has answered, in any way: until then nobody knows whether it is there.
+    reached: AtomicBool,
+    known: Mutex<Known>,
+}
+
+/// What is new about the bus.
+pub(crate) enum News {
+    /// It is there for the first time: that is no recovery.
+    First,
+    Back,
+    Lost,
+}
+
+/// What is known, as it is told.
+pub(crate) struct Told {
+    pub(super) status: Status,
+    pub(super) since: Since,
+    pub(super) last_error: Option<LastError>,
+    pub(super) bus: BusHealth,
+}
+
+struct Known {
+    status: Status,
+    since: Moment,
+    /// Whether the tier counts as reached.
+    reached: bool,
+    /// How many operations failed since it was last up.
+    failures: u64,
+    last_error: Option<(BackendErrorKind, String, Moment)>,
+    supported: bool,
+    linked: bool,
+    linked_since: Moment,
+    /// Whether the link stood before.
+    was_linked: bool,
+}
+
+impl Record {
+    pub(super) fn new(namespace: &str, backend: &str, clock: Clock) -> Self {
+        let now = Moment::now(&clock);
+        let known = Known {
+            status: Status::Degraded,
+            since: now,
+            reached: false,
+            failures: 0,
+            last_error: None,
+            supported: true,
+            linked: false,
+            linked_since: now,
+            was_linked: false,
+        };
+        Self {
+            clock,
+            namespace: namespace.to_owned(),
+            backend: backend.to_owned(),
+            fails: AtomicBool::new(false),
+            troubled: AtomicBool::new(true),
+            look_at: AtomicU64::new(0),
+            reached: AtomicBool::new(false),
+            known: Mutex::new(known),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An operation failed. Says how the tier was taken to be until now.
+    pub(super) fn failed(&self, error: &BackendError) -> Status {
+        let (kind, message) = LastError::of(error);
+        let mut known = self.known();
+        known.last_error = Some((kind, message, Moment::now(&self.clock)));
+        known.failures += 1;
+        self.fails.store(true, Ordering::Relaxed);
+        self.troubled.store(true, Ordering::Relaxed);
+        known.status
+    }
+
+    /// What is said to those who come while the tier is left alone.
+    pub(super) fn left_alone(&self) -> String {
+        let said = "left alone for a moment after repeated failures";
+        match &self.known().last_error {
+            Some((_, message, _)) => format!("{said}, the last one: {message}"),
+            None => said.to_owned(),
+        }
+    }
+
+    /// One succeeded. Says whether that may change anything.
+    pub(super) fn succeeded(&self) -> bool {
+        if !self.troubled.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.reach();
+        self.fails.store(false, Ordering::Relaxed);
+        self.clock.now().millis() >= self.look_at.load(Ordering::Relaxed)
+    }
+
+    /// The tier has answered.
+    pub(super) fn reach(&self) {
+        self.reached.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes how the tier is, given whether it is out of order, whether something is wrong about it, and how many evictions
+    /// are pending.
+    pub(super) fn judge(
+        &self,
+        now: Moment,
+        down: impl Fn() -> bool,
+        wrong: impl Fn() -> bool,
+        pending: impl Fn() -> usize,
+    ) {
+        // Under the lock: an operation that fails meanwhile is seen here, or sees what is noted here.
+        let mut known = self.known();
+        let failed_at = known.last_error.as_ref().map(|(_, _, at)| at.at.after(QUIET));
+        let restless = failed_at.is_some_and(|quiet_from| now.at < quiet_from);
+        let reached = self.reached.load(Ordering::Relaxed);
+        let first = reached && !std::mem::replace(&mut known.reached, reached);
+        let status = if down() {
+            Status::Down
+        } else if !reached || restless || self.fails.load(Ordering::Relaxed) || wrong() {
+            Status::Degraded
+        } else {
+            Status::Up
+        };
+        let before = std::mem::replace(&mut known.status, status);
+        let next = match status {
+            // The next success ends it.
+            Status::Down => now.at,
+            _ => failed_at.unwrap_or_default().max(now.at.after(PAUSE)),
+        };
+        self.look_at.store(next.millis(), Ordering::Relaxed);
+        self.troubled.store(status != Status::Up, Ordering::Relaxed);
+        if before == status {
+            return;
+        }
+        known.since = now;
+        let reason = known.last_error.as_ref().map(|(_, message, _)| message.clone());
+        let failures = match status {
+            Status::Up => std::mem::take(&mut known.failures),
+            _ => known.failures,
+        };
+        drop(known);
+        if first && failures == 0 {
+            let Self { namespace, backend, .. } = self;
+            tracing::debug!(target: "larder::health", %namespace, %backend, "larder: the remote tier is reached");
+            return;
+        }
+        let counts = Counts { failures, pending: pending() };
+        self.changed(Part::Remote, before, status, reason.as_deref(), Some(counts));
+    }
+
+    /// What is known.
+    pub(super) fn told(&self, now: Moment) -> Told {
+        let known = self.known();
+        let last_error = known.last_error.clone();
+        Told {
+            status: known.status,
+            since: known.since.since(now),
+            last_error: last_error.map(|(kind, message, at)| LastError {
+                kind,
+                message,
+                since: at.since(now),
+            }),
+            bus: BusHealth {
+                supported: known.supported,
+                linked: known.linked,
+                since: known.linked_since.since(now),
+            },
+        }
+    }
+
+    /// There is no bus, because none is needed.
+    pub(crate) fn needs_no_bus(&self) {
+        self.known().supported = false;
+        self.link(true);
+    }
+
+    /// Whether the backend brings what other processes say.
+    pub(super) fn has_bus(&self) -> bool {
+        self.known().supported
+    }
+
+    /// The bus is there, or is lost.
+    pub(crate) fn link(&self, up: bool) {
+        match self.note_link(up) {
+            None => {}
+            Some(News::First) => {
+                tracing::debug!(target: "larder::health", namespace = %self.namespace, "larder: the bus is connected");
+            }
+            Some(News::Lost) => self.changed(Part::Bus, Status::Up, Status::Down, None, None),
+            Some(News::Back) => self.changed(Part::Bus, Status::Down, Status::Up, None, None),
+        }
+    }
+
+    /// Notes it, and says what is new about it.
+    pub(crate) fn note_link(&self, up: bool) -> Option<News> {
+        let mut known = self.known();
+        if std::mem::replace(&mut known.linked, up) == up {
+            return None;
+        }
+        if up {
+            self.reach();
+        }
+        known.linked_since = Moment::now(&self.clock);
+        let first = up && !std::mem::replace(&mut known.was_linked, true);
+        Some(match up {
+            true if first => News::First,
+            true => News::Back,
+            false => News::Lost,
+        })
+    }
+
+    /// Whom every change of a status is told to; no lock is held. What there is not is no field.
+    fn changed(
+        &self,
+        part: Part,
+        before: Status,
+        after: Status,
+        reason: Option<&str>,
+        counts: Option<Counts>,
+    ) {
+        let part = match part {
+            Part::Remote => "remote",
+            Part::Bus => "bus",
+        };
+        let Self { namespace, backend, .. } = self;
+        let failures = counts.as_ref().map(|counts| counts.failures);
+        let pending_evictions = counts.map(|counts| counts.pending as u64);
+        // A level is no value at run time, so that the two differ in nothing else.
+        if after > before {
+            tracing::warn!(
+                target: "larder::health",
+                %namespace, %backend, part, %before, %after, reason, failures, pending_evictions,
+                "larder: a tier's state changed"
+            );
+        } else {
+            tracing::info!(
+                target: "larder::health",
+                %namespace, %backend, part, %before, %after, failures, pending_evictions,
+                "larder: a tier's state changed"
+            );
+        }
+    }
+}

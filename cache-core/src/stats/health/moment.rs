@@ -1,0 +1,24 @@
+//! Moments that are kept to be shown later.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Since;
+use crate::base::{Clock, Timestamp};
+
+/// A moment by both clocks: spans are measured by the one, and shown by the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    pub(crate) wall: SystemTime,
+}
+
+impl Moment {
+    pub(crate) fn now(clock: &Clock) -> Self {
+        Self { at: clock.now(), wall: UNIX_EPOCH + Duration::from_millis(clock.wall()) }
+    }
+
+    /// As seen from `now`.
+    pub(crate) fn since(self, now: Self) -> Since {
+        Since { at: self.wall, lasting: now.at.since(self.at).unwrap_or_default() }
+    }
+}

@@ -1,0 +1,290 @@
+//! Tags as generations: an entry is valid while every generation that it was stamped with is
+//! still the current one. Evicting a tag is one increment, however many entries carry it.
+//!
+//! `clear` is an implicit tag of the whole namespace. The *epoch* says whether the memory tier may
+//! be trusted at all: it is odd while the link that brings other processes' evictions is down, and
+//! moves on when it comes back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use super::order::Evicted;
+use super::trust::{Answered, Asked, Now};
+use crate::base::{AtomicU64, Mutex, Ordering, Timestamp};
+
+/// A tag's current generation, shared with the entries that carry it: validating a hit costs one
+/// load per tag and no lookup.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    pub(crate) name: Box<str>,
+    /// As the fleet has it; 0: not known here.
+    generation: AtomicU64,
+    /// This process's own evictions of it.
+    moved: AtomicU64,
+    answered: Answered,
+    evicted: Evicted,
+}
+
+/// The generations as they were before a load.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stamps {
+    pub(crate) tags: Box<[(Arc<Tag>, u64)]>,
+    pub(crate) space: u64,
+    /// This process's own evictions of the space and all the tags, added up (each only grows).
+    pub(crate) moved: u64,
+    pub(crate) epoch: u64,
+}
+
+impl Stamps {
+    /// Whether the entry carries all of these tags.
+    #[inline]
+    pub(crate) fn carry<'a>(&self, tags: impl Iterator<Item = &'a str>) -> bool {
+        // Mostly the reader is the function that stored the entry: it names its tags in the same order.
+        let same =
+            |at: usize, tag: &str| self.tags.get(at).is_some_and(|(own, _)| *own.name == *tag);
+        let any = |tag: &str| self.tags.iter().any(|(own, _)| *own.name == *tag);
+        tags.enumerate().all(|(at, tag)| same(at, tag) || any(tag))
+    }
+
+    /// The newest of the fleet's generations.
+    pub(crate) fn newest(&self) -> u64 {
+        self.tags.iter().fold(self.space, |newest, (_, seen)| newest.max(*seen))
+    }
+}
+
+/// What an entry's stamps say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validity {
+    Valid,
+    /// Nothing is known against it, but evictions may have been missed: ask the remote tier.
+    Unverified,
+    Evicted,
+}
+
+/// A cache's generations.
+#[derive(Debug, Default)]
+pub(crate) struct Generations {
+    space: AtomicU64,
+    moved: AtomicU64,
+    answered: Answered,
+    evicted: Evicted,
+    epoch: AtomicU64,
+    /// How often any of these generations moved.
+    changes: AtomicU64,
+    tags: Mutex<HashMap<Box<str>, Arc<Tag>>>,
+}
+
+impl Generations {
+    fn tag(&self, name: &str) -> Arc<Tag> {
+        let mut tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tag) = tags.get(name) {
+            return Arc::clone(tag);
+        }
+        if tags.len() >= 1024 && tags.len().is_power_of_two() {
+            // Tags that nothing carries any more. No stamp of theirs is left, so a new cell of the
+            // same name may count from anywhere.
+            tags.retain(|_, tag| Arc::strong_count(tag) > 1);
+        }
+        let tag = Arc::new(Tag {
+            name: name.into(),
+            generation: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+            answered: Answered::default(),
+            evicted: Evicted::default(),
+        });
+        tags.insert(name.into(), Arc::clone(&tag));
+        tag
+    }
+
+    /// Whether an entry has carried the tag, or it was evicted before, as far as is remembered.
+    pub(crate) fn knows(&self, tag: &str) -> bool {
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner).contains_key(tag)
+    }
+
+    /// Remembers a tag that entries may carry.
+    pub(crate) fn declare(&self, tag: &str) {
+        drop(self.tag(tag));
+    }
+
+    /// Now, for a load that is about to begin.
+    pub(crate) fn stamp<'a>(&self, tags: impl Iterator<Item = &'a str>) -> Stamps {
+        // Epoch first: a link that is lost while the tags are read must show.
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let space = self.space.load(Ordering::Acquire);
+        let stamp = |name| {
+            let tag = self.tag(name);
+            let generation = tag.generation.load(Ordering::Acquire);
+            (tag, generation)
+        };
+        let mut moved = self.moved.load(Ordering::Acquire);
+        let tags = tags
+            .map(|name| {
+                let (tag, generation) = stamp(name);
+                moved = moved.wrapping_add(tag.moved.load(Ordering::Acquire));
+                (tag, generation)
+            })
+            .collect();
+        Stamps { tags, space, moved, epoch }
+    }
+
+    /// Takes generations as the remote tier has them. They only ever grow, so an answer that was
+    /// overtaken by a newer one on the bus changes nothing.
+    pub(crate) fn learn_space(&self, generation: u64) {
+        let known = self.space.fetch_max(generation, Ordering::AcqRel);
+        if known < generation {
+            self.changed();
+            if known != 0 {
+                self.evicted.now();
+            }
+        }
+    }
+
+    /// As [`learn_space`](Self::learn_space), for a tag.
+    pub(crate) fn learn_tag(&self, name: &str, generation: u64) {
+        let tag = self.tag(name);
+        let known = tag.generation.fetch_max(generation, Ordering::AcqRel);
+        if known < generation {
+            self.changed();
+            if known != 0 {
+                tag.evicted.now();
+            }
+        }
+    }
+
+    /// What is known before the remote tier is asked for the namespace's generation and those of `tags`; `settled`
+    /// counts the changes of what is owed.
+    pub(crate) fn asking(&self, tags: &[&str], at: Timestamp, settled: u64) -> Vec<Asked> {
+        let now = Now { at, epoch: self.epoch.load(Ordering::Acquire), settled };
+        let tags = tags.iter().map(|name| now.asks(&self.tag(name).moved));
+        std::iter::once(now.asks(&self.moved)).chain(tags).collect()
+    }
+
+    /// The answers to these questions were [learnt](Self::learn_tag).
+    pub(crate) fn answered(&self, tags: &[&str], asked: &[Asked]) {
+        let Some((space, asked)) = asked.split_first() else { return };
+        self.answered.note(*space);
+        tags.iter().zip(asked).for_each(|(name, asked)| self.tag(name).answered.note(*asked));
+    }
+
+    /// The same generations, if all of them were asked for after `since`, nothing is known to have happened to them since,
+    /// and the news of what others do arrive.
+    pub(crate) fn trusted(
+        &self,
+        tags: &[&str],
+        since: Timestamp,
+        settled: u64,
+    ) -> Option<(u64, Vec<u64>)> {
+        let now = Now { at: since, epoch: self.epoch.load(Ordering::Acquire), settled };
+        if !now.epoch.is_multiple_of(2) || !self.answered.holds(&now, &self.moved) {
+            return None;
+        }
+        let tag = |name: &&str| {
+            let tag = self.tag(name);
+            tag.answered.holds(&now, &tag.moved).then(|| tag.generation.load(Ordering::Acquire))
+        };
+        let tags = tags.iter().map(tag).collect::<Option<Vec<_>>>()?;
+        Some((self.space.load(Ordering::Acquire), tags))
+    }
+
+    /// As [`learn_space`](Self::learn_space), from another process's eviction. It ends also what was loaded
+    /// without asking for the generation, even if that was learnt meanwhile.
+    pub(crate) fn heed_space(&self, generation: u64) {
+        self.learn_space(generation);
+        self.bump_space();
+    }
+
+    /// As [`heed_space`](Self::heed_space), for a tag.
+    pub(crate) fn heed_tag(&self, name: &str, generation: u64) {
+        self.learn_tag(name, generation);
+        self.bump_tag(name);
+    }
+
+    /// Ends all entries that carry the tag.
+    pub(crate) fn bump_tag(&self, name: &str) {
+        let tag = self.tag(name);
+        tag.moved.fetch_add(1, Ordering::AcqRel);
+        tag.evicted.now();
+        self.changed();
+    }
+
+    /// Ends all entries.
+    pub(crate) fn bump_space(&self) {
+        self.moved.fetch_add(1, Ordering::AcqRel);
+        self.evicted.now();
+        self.changed();
+    }
+
+    /// Whether the namespace or one of the tags was evicted after `moment`.
+    pub(crate) fn has_evicted_since(&self, moment: u64, stamps: &Stamps) -> bool {
+        self.evicted.since(moment) || stamps.tags.iter().any(|(tag, _)| tag.evicted.since(moment))
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Equal to an earlier answer: no entry that was valid then was evicted by a generation since.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Whether messages of other processes arrive. Each change makes every entry unverified.
+    pub(crate) fn link(&self, up: bool) {
+        let _ = self.epoch.fetch_update(Ordering::AcqRel, Ordering::Acquire, |epoch| {
+            (up == (epoch % 2 == 1)).then_some(epoch + 1)
+        });
+    }
+
+    /// Whether the bus link is up (or there is none).
+    pub(crate) fn is_linked(&self) -> bool {
+        self.epoch.load(Ordering::Acquire).is_multiple_of(2)
+    }
+
+    #[inline]
+    pub(crate) fn check(&self, stamps: &Stamps) -> Validity {
+        if !self.current(stamps) {
+            return Validity::Evicted;
+        }
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if stamps.epoch == epoch && epoch.is_multiple_of(2) {
+            Validity::Valid
+        } else {
+            Validity::Unverified
+        }
+    }
+
+    /// Whether no generation moved on since the stamps were taken.
+    #[inline]
+    pub(crate) fn current(&self, stamps: &Stamps) -> bool {
+        self.unmoved(stamps)
+            && stamps.space == self.space.load(Ordering::Acquire)
+            && stamps.tags.iter().all(|(tag, seen)| tag.generation.load(Ordering::Acquire) == *seen)
+    }
+
+    /// As [`current`](Self::current), for a load whose stamps the fleet has yet to tell: a generation
+    /// that becomes known is no eviction. What began before the link was lost, or came back, may have missed
+    /// one.
+    pub(crate) fn counts(&self, stamps: &Stamps) -> bool {
+        let same = |seen: u64, now: &AtomicU64| seen == 0 || seen == now.load(Ordering::Acquire);
+        self.unmoved(stamps)
+            && stamps.epoch == self.epoch.load(Ordering::Acquire)
+            && same(stamps.space, &self.space)
+            && stamps.tags.iter().all(|(tag, seen)| same(*seen, &tag.generation))
+    }
+
+    /// Whether this process evicted none of it since the stamps were taken.
+    #[inline]
+    pub(crate) fn unmoved(&self, stamps: &Stamps) -> bool {
+        let space = self.moved.load(Ordering::Acquire);
+        stamps
+            .tags
+            .iter()
+            .fold(space, |sum, (tag, _)| sum.wrapping_add(tag.moved.load(Ordering::Acquire)))
+            == stamps.moved
+    }
+
+    /// Something was said that can't be understood: every entry is unverified, the link stays as it is.
+    pub(crate) fn distrust(&self) {
+        self.epoch.fetch_add(2, Ordering::AcqRel);
+    }
+}
