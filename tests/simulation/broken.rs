@@ -369,6 +369,25 @@ fn an_eviction_that_is_forgotten_breaks_p7() {
     }
 }
 
+/// A put may wait for its turn when an eviction fails. That it is then written is no use of the tier that the eviction has to
+/// come before.
+#[test]
+fn what_was_put_before_an_eviction_failed_is_no_use_of_the_tier_after_it() {
+    let written = |put_first: bool| {
+        let evict = Event::EvictStarted { evict: 50, node: 0, what: What::Key(1) };
+        let failed = Event::EvictEnded { evict: 50, outcome: Outcome::Failed };
+        let put = Event::EvictStarted { evict: 51, node: 0, what: What::Put(2, 200) };
+        let tale = Tale::new().load(1, 1, 100).then(evict);
+        let tale =
+            if put_first { tale.then(put).then(failed) } else { tale.then(failed).then(put) };
+        let tale = tale.operation(0, "set", Some(200));
+        tale.then(Event::EvictEnded { evict: 51, outcome: Outcome::Ok })
+    };
+    written(true).after(BUS_DELAY).read(1, 1, 100).keeps();
+    written(true).operation(0, "get", None).after(BUS_DELAY).read(1, 1, 100).breaks("P7");
+    written(false).after(BUS_DELAY).read(1, 1, 100).breaks("P7");
+}
+
 #[test]
 fn a_refresh_that_brings_an_older_value_is_found() {
     let old = Outcome::Value(100, 1);

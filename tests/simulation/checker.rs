@@ -176,8 +176,21 @@ impl Checker<'_> {
                 && operation.sent.order > returned.order
                 && operation.sent.at >= returned.at
                 && USES.contains(&operation.name)
+                && !self.waited_for_its_turn(operation, returned)
         });
         used.and_then(|operation| operation.applied).unwrap_or(NEVER)
+    }
+
+    /// Whether it is a write that may have waited since before that moment for other writes of its key: while it has its
+    /// turn it waits for no eviction, because one that is owed may wait for it. It reads nothing that was evicted.
+    fn waited_for_its_turn(&self, write: &Operation, since: Moment) -> bool {
+        let Some(value) = write.stored.filter(|_| ["set", "commit"].contains(&write.name)) else {
+            return false;
+        };
+        let loaded = self.facts.loads.get(&value).map(|load| load.ended);
+        let put = |evict: &&Evict| matches!(evict.what, What::Put(_, put) if put == value);
+        let put = || self.facts.evicts.values().find(put).map(|put| put.started);
+        loaded.or_else(put).is_some_and(|ready| ready < since)
     }
 
     /// P1: a value is the value of the key that was asked for.
