@@ -11,7 +11,6 @@ mod demotions;
 mod dialer;
 mod gate;
 mod half_open;
-mod known;
 mod pool;
 mod request;
 mod sentinel;
@@ -19,7 +18,6 @@ mod source;
 mod state;
 mod supervisor;
 mod takeovers;
-mod trust;
 
 use std::sync::{Arc, OnceLock};
 
