@@ -294,12 +294,28 @@ mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notic
 mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
 # Namespaces; found out by tests of `tests/behavior` alone.
 mutant namespace-of-a-name $core/engine/namespaces.rs 's/format!\("\{NAMESPACE\}\/\{name\}"\)/{ let _ = name; NAMESPACE.to_owned() }/'
+mutant namespace-of-a-spelled-name $core/engine/namespaces.rs 's/spelled\.push_str\("__"\)/spelled.push(c)/'
+mutant namespace-of-a-slash $core/engine/namespaces.rs 's/ && !name\.starts_with\(.\/.\)//'
 mutant namespace-is-claimed $core/engine/namespaces.rs 's/ && other\.name != cache\.name/ \&\& false/'
 # Transactions and absent values; found out by tests of `tests/behavior` alone.
 mutant transaction-keeps-loads $load 's/if let Some\(transaction\) = &self\.transaction \{/if let Some(transaction) = self.transaction.as_ref().filter(|_| false) {/'
 mutant transaction-leads-alone $core/engine/read.rs 's/let alone = alone \|\| self\.transaction\.is_some\(\);//'
 mutant transaction-publishes-current $core/engine/scope/own.rs 's/current: true \}/current: _ }/'
 mutant none-has-no-windows $core/base/policy.rs 's/self\.stale_if_error = Duration::ZERO;\s+self\.soft_timeout = None;/self.soft_timeout = None;/'
+mutant none-has-no-stale-window $core/base/policy.rs 's/self\.stale = Duration::ZERO;\s+self\.stale_if_error = Duration::ZERO;\s+self\.soft/self.stale_if_error = Duration::ZERO;\n        self.soft/'
+mutant none-has-no-time-to-idle $core/base/policy.rs 's/self\.ttl = Ttl::For\(ttl\);\s+self\.tti = None;/self.ttl = Ttl::For(ttl);/'
+mutant none-has-no-windows-if-put $core/call/direct.rs 's/plan\.policy\.whole_life\(ttl\)/plan.policy.ttl(ttl)/'
+mutant error-has-no-windows $core/engine/failsafe.rs 's/Some\(ttl\), &Policy::new\(\)\)/Some(ttl), \&self.plan.policy)/'
+# Looks that are no reads; found out by tests of `tests/behavior` alone.
+mutant look-of-memory $peek 's/if trace == Trace::Nothing \{/if trace == Trace::Nothing \&\& false {/'
+mutant look-of-the-remote-tier $peek 's/Ok\(found\) if trace == Trace::Nothing/Ok(found) if trace == Trace::Nothing \&\& false/'
+mutant look-in-an-outage $peek 's/Err\(error\) if trace == Trace::Nothing/Err(error) if trace == Trace::Nothing \&\& false/'
+mutant look-at-a-life-in-an-outage $peek 's/\.peek_unverified\(id, plan\.declared\(\)\)\s+\.and_then/.unverified(id, plan.declared()).and_then/'
+# Backends without a bus; found out by tests of `tests/behavior` alone.
+mutant no-bus-is-told $remote/mod.rs 's/if error\.kind\(\) == BackendErrorKind::Unsupported && !self/if false \&\& error.kind() == BackendErrorKind::Unsupported \&\& !self/'
+mutant no-bus-is-not-a-silent-bus $remote/mod.rs 's/ && !self\.record\.has_bus\(\)//'
+mutant no-bus-is-no-fault $core/remote/health.rs 's/if error\.kind\(\) == BackendErrorKind::Unsupported \{\s+return;\s+\}//'
+mutant no-bus-is-linked $core/remote/state.rs 's/self\.known\(\)\.supported = false;\s+self\.link\(true\);/self.known().supported = false;/'
 # Tags of the reader: an entry that lacks one is a miss.
 mutant tags-reader-memory $lookup 's/ \|\| !tags\.are_carried_by\(&entry\.stamps\)//'
 mutant tags-reader-remote $lookup 's/&& plan\.declared\(\)\.are_carried_by\(&stamps\)\s+&& self\.generations/&& self.generations/'

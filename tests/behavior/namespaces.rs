@@ -10,7 +10,9 @@ fn named(name: &str, store: &MemoryBackend) -> Result<Cache, Error> {
 async fn a_name_is_a_namespace_of_its_own() {
     let store = MemoryBackend::new();
     let default = Cache::builder().remote(store.clone()).build().unwrap();
-    let names = ["people", "orders", "a_b", "a b", "/a", "a/b", "a_20_b", "é"];
+    // Each of the last three would be another one but for its escape.
+    let names =
+        ["people", "orders", "a_b", "a b", "/a", "a/b", "a_20_b", "é", "é x", "é_20_x", "/_e9_"];
     let mut caches: Vec<Cache> = names.iter().map(|name| named(name, &store).unwrap()).collect();
     caches.push(default.clone());
     assert_eq!(default.namespace(), "larder");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larder::{Cache, Clock, Eviction, Memory, MemoryBackend, Policy, cached};
 
+use crate::gated::Gated;
 use crate::origin::turns;
 
 #[cached(key = "row:{id}", cache = cache, skip(cache))]
@@ -124,6 +125,34 @@ async fn a_look_takes_nothing_to_memory() {
     for how in 0..4 {
         assert!(look(how, &two).await, "{how}");
         assert_eq!(two.stats().entries, 0, "{how}");
+    }
+}
+
+/// While the remote tier is away, memory is looked at in another way.
+#[tokio::test]
+async fn a_look_in_an_outage_leaves_no_trace() {
+    let clock = Clock::manual();
+    for how in 0..4 {
+        let gated = Gated::leased(&clock);
+        let memory = Memory::max_entries(3).policy(Eviction::Lru);
+        let builder = Cache::builder().clock(clock.clone()).memory(memory);
+        let cache = builder.remote(gated.backend.clone()).build().unwrap();
+        for id in 1..=3 {
+            row(&cache, id).await;
+        }
+        turns().await;
+        gated.set_down(true);
+        gated.set_linked(false);
+        let before = cache.stats();
+        for _ in 0..10 {
+            assert!(look(how, &cache).await, "{how}");
+        }
+        let after = cache.stats();
+        assert_eq!((before.memory_hits, before.misses), (after.memory_hits, after.misses), "{how}");
+        row(&cache, 4).await;
+        assert_eq!(row(&cache, 2).peek().await.unwrap(), Some(2), "{how}");
+        // The least recently read one makes room.
+        assert!(row(&cache, 1).peek().await.is_err(), "{how}");
     }
 }
 

@@ -8,9 +8,18 @@ use larder::{
     Page, Pattern, Policy, Read, Subscription, Write,
 };
 
-/// `publish` and `subscribe` are `Unsupported`.
+/// `publish` is `Unsupported`, and `subscribe` unless it hears.
 #[derive(Clone)]
-struct Mute(MemoryBackend);
+struct Mute {
+    store: MemoryBackend,
+    hears: bool,
+}
+
+impl Mute {
+    fn new(hears: bool) -> Self {
+        Self { store: MemoryBackend::new(), hears }
+    }
+}
 
 fn unsupported(operation: &'static str) -> BackendError {
     BackendError::new(BackendErrorKind::Unsupported, operation, "there is no bus")
@@ -25,48 +34,53 @@ impl Backend for Mute {
         keys: &'a [&'a str],
         most: usize,
     ) -> BackendResult<'a, Vec<Option<Read>>> {
-        self.0.get_many(keys, most)
+        self.store.get_many(keys, most)
     }
     fn set<'a>(&'a self, entries: &'a [Write], _: Option<&'a Notice>) -> BackendResult<'a, ()> {
-        self.0.set(entries, None)
+        self.store.set(entries, None)
     }
     fn remove<'a>(&'a self, keys: &'a [&'a str], _: Option<&'a Notice>) -> BackendResult<'a, u64> {
-        self.0.remove(keys, None)
+        self.store.remove(keys, None)
     }
     fn generations<'a>(
         &'a self,
         keys: &'a [&'a str],
         keep: Duration,
     ) -> BackendResult<'a, Vec<u64>> {
-        self.0.generations(keys, keep)
+        self.store.generations(keys, keep)
     }
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
-        self.0.bump(key)
+        self.store.bump(key)
     }
     fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
-        self.0.scan(pattern, cursor)
+        self.store.scan(pattern, cursor)
     }
     fn publish<'a>(&'a self, _: &'a Notice) -> BackendResult<'a, ()> {
         Box::pin(async { Err(unsupported("publish")) })
     }
-    fn subscribe(&self, _: &str, _: Arc<dyn Listener>) -> Result<Subscription, BackendError> {
-        Err(unsupported("subscribe"))
+    fn subscribe(
+        &self,
+        channel: &str,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Subscription, BackendError> {
+        match self.hears {
+            true => self.store.subscribe(channel, listener),
+            false => Err(unsupported("subscribe")),
+        }
     }
     fn ping(&self) -> BackendResult<'_, ()> {
-        self.0.ping()
+        self.store.ping()
     }
 }
 
 mod rules {
-    use larder::MemoryBackend;
-
-    larder::testing::conformance!(super::Mute(MemoryBackend::new()), leases = false, bus = false);
+    larder::testing::conformance!(super::Mute::new(false), leases = false, bus = false);
 }
 
 #[tokio::test]
 async fn evictions_need_nobody_to_tell() {
     for memory in [true, false] {
-        let builder = Cache::builder().remote(Mute(MemoryBackend::new()));
+        let builder = Cache::builder().remote(Mute::new(false));
         let builder = if memory { builder } else { builder.no_memory() };
         let cache = builder.build().unwrap();
         let fill = async || {
@@ -88,4 +102,28 @@ async fn evictions_need_nobody_to_tell() {
         cache.clear().await.unwrap();
         assert!(gone().await);
     }
+}
+
+/// Such a question is no fault of the store.
+#[tokio::test]
+async fn what_is_unsupported_is_no_failure() {
+    let cache = Cache::builder().remote(Mute::new(false)).build().unwrap();
+    cache.insert("row:1", 1u64).await.unwrap();
+    cache.evict_pattern("other:*").await.unwrap();
+    // `replace` is unsupported, too: the entry is evicted instead.
+    cache.expire("row:1", Duration::from_secs(60)).await.unwrap();
+    assert_eq!(cache.get::<u64>("row:1").await.unwrap(), None);
+    let health = cache.health();
+    let remote = health.remote.as_ref().unwrap();
+    assert!(health.is_up() && remote.last_error.is_none(), "{health:?}");
+    assert!(remote.bus.linked && !remote.bus.supported, "{health:?}");
+}
+
+/// Where there are subscribers, an eviction of which they are not told has failed.
+#[tokio::test]
+async fn with_a_bus_what_can_not_be_told_is_an_error() {
+    let cache = Cache::builder().remote(Mute::new(true)).build().unwrap();
+    cache.insert("row:1", 1u64).await.unwrap();
+    assert!(cache.evict_pattern("row:*").await.is_err());
+    assert!(cache.clear().await.is_err());
 }

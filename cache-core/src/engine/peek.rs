@@ -192,7 +192,7 @@ impl Inner {
             Err(error) => {
                 self.counters.direct.remote_errors();
                 return self
-                    .unverified(id, plan.declared())
+                    .peek_unverified(id, plan.declared())
                     .and_then(of)
                     .map(Some)
                     .ok_or_else(|| error.into());
