@@ -115,8 +115,8 @@ impl Memory {
     ///
     /// - the entry itself: the value's `size_of`, its times and generations;
     /// - its key's text, and 16 for each of its tags;
-    /// - what the engine needs for it, an average of what was measured: 110 (`Auto`), 270 (`Lru`,
-    ///   `Lfu`) or 190 (`Ttl`);
+    /// - what the engine needs for it, an average of what was measured: 125 (`Auto`), 310 (`Lru`,
+    ///   `Lfu`) or 170 (`Ttl`);
     /// - what the value holds on the heap, as its [`weigher`](Self::weigher) says. Without a weigher,
     ///   larder measures the value through `serde` (texts, byte strings, and the elements of lists and
     ///   maps), if the value may go to a remote tier; of `local` values it knows `String`, `Vec<u8>`,
