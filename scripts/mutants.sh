@@ -358,12 +358,11 @@ exit $failed
 #   reach-replaced-spares-writes         p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
 #   flight-hung-and-not-joined           p5_nobody_stranded::a_hung_leader_that_nobody_joins_is_replaced_too
 #   flight-takeover-has-twice-the-time   p5_nobody_stranded::each_takeover_has_twice_the_time
-#   flight-abandoned-is-told             p5: callers that are never woken
 #   flight-circle-is-seen                p5_circles: all of them wait for themselves
 #   flight-parked-leader-is-replaced     p5_parked::a_pinned_call_beside_a_second_one
 #   flight-busy-leader-is-left-alone     p5_parked::a_busy_load_is_waited_for
 #   flight-failure-is-told               p4_failures::a_boxed_error
-#   flight-failures-take-turns           p4_failures::an_opaque_error_is_one_load_at_a_time
+#   flight-failures-take-turns           p4_failures::who_waits_for_a_turn_is_left_alone_until_then
 #   flight-turns-end-with-a-value        p4_refreshes::fifty_refreshes_are_two_loads
 #   flight-refresh-is-newer              p4_refreshes::fifty_refreshes_are_two_loads
 #   flight-refreshes-queue               p4_refreshes::fifty_refreshes_are_two_loads

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -166,6 +168,36 @@ async fn an_opaque_error_is_one_load_at_a_time() {
         .await;
         assert!(texts.iter().all(|text| text == "down"));
         assert_eq!((loads, at_once.most()), (200, 1), "{name}");
+        landed(&cache).await;
+    }
+}
+
+/// A turn wakes one of those who wait for it: else a wave of failures would cost the square of its callers.
+#[tokio::test]
+async fn who_waits_for_a_turn_is_left_alone_until_then() {
+    const CALLERS: usize = 200;
+    let clock = Clock::manual();
+    for Tiers { name, cache, .. } in tiers::every(&clock) {
+        let (origin, polls) = (Origin::at(&clock), Arc::new(AtomicU64::new(0)));
+        let (_, loads) = wave(&origin, CALLERS, |_| {
+            let (cache, origin, polls) = (cache.clone(), origin.clone(), Arc::clone(&polls));
+            async move {
+                let load = async || {
+                    tokio::task::yield_now().await;
+                    origin.try_read().await.map_err(|_| Opaque("down".to_owned()))
+                };
+                let mut call = pin!(cache.get_or_load("k", load));
+                let call = poll_fn(|cx| {
+                    polls.fetch_add(1, Ordering::SeqCst);
+                    call.as_mut().poll(cx)
+                });
+                call.await.unwrap_err().0
+            }
+        })
+        .await;
+        assert_eq!(loads, CALLERS as u64, "{name}");
+        let polls = polls.load(Ordering::SeqCst) / loads;
+        assert!(polls < 20, "{name}: each call was polled {polls} times");
         landed(&cache).await;
     }
 }
