@@ -13,6 +13,8 @@ mod gated;
 mod listener;
 #[path = "observe/metrics.rs"]
 mod metrics;
+#[path = "observe/names_shown.rs"]
+mod names_shown;
 #[path = "support/origin.rs"]
 mod origin;
 #[path = "observe/shared_keys.rs"]

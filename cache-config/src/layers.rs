@@ -15,8 +15,9 @@ use crate::{environment, read};
 /// The sources of a [`Config`], made by [`Config::layers`]. A later source overrides the fields of an earlier one.
 ///
 /// ```no_run
-/// # fn main() -> Result<(), cache_config::ConfigError> {
-/// use cache_config::Config;
+/// # mod larder { pub use cache_core::*; pub mod config { pub use cache_config::*; } }
+/// # fn main() -> Result<(), larder::config::ConfigError> {
+/// use larder::config::Config;
 ///
 /// let config = Config::layers().file("larder.toml").file_if_there("local.toml").env().load()?;
 /// # Ok(())

@@ -8,7 +8,7 @@
 //! | `layers`, `files`, `environment` | reads the sources and merges them |
 //! | `read`, `suggest` | makes a [`Config`] of merged values, and messages for fields that it can't read |
 //! | `check`, `mistakes` | finds mistakes that depend on several fields |
-//! | `build`, `remote`, `keys` | builds caches; reports everything that the builders of cache-core and cache-redis refuse |
+//! | `build`, `remote`, `keys` | builds caches; reports everything that the builders refuse |
 //! | `caches` | changes running caches |
 #![forbid(unsafe_code)]
 
@@ -71,10 +71,11 @@ pub async fn install_from_file(path: impl AsRef<Path>) -> Result<Caches, ConfigE
 /// [`Cache::from_env`](Self::from_env), for [`Cache`] only.
 ///
 /// ```
-/// use cache_config::FromEnv;
-/// use cache_core::Cache;
+/// # mod larder { pub use cache_core::*; pub mod config { pub use cache_config::*; } }
+/// use larder::config::FromEnv;
+/// use larder::Cache;
 ///
-/// # async fn run() -> Result<(), cache_config::ConfigError> {
+/// # async fn run() -> Result<(), larder::config::ConfigError> {
 /// let cache = Cache::from_env().await?;
 /// # Ok(())
 /// # }

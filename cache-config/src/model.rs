@@ -18,10 +18,11 @@ use crate::read::{self, Reader, Section, Table};
 /// elsewhere.
 ///
 /// ```
-/// use cache_config::{CacheConfig, Config, MemoryConfig};
+/// # mod larder { pub use cache_core::*; pub mod config { pub use cache_config::*; } }
+/// use larder::config::{CacheConfig, Config, MemoryConfig};
 /// use std::time::Duration;
 ///
-/// # fn main() -> Result<(), cache_config::ConfigError> {
+/// # fn main() -> Result<(), larder::config::ConfigError> {
 /// let config = Config::new(CacheConfig::default().default_ttl(Duration::from_secs(300)))
 ///     .cache("sessions", CacheConfig::default().memory(MemoryConfig::default().max_entries(500u64)));
 /// config.check()?;

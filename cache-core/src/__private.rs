@@ -20,6 +20,14 @@ pub use crate::key::{Field, KeyBuf, Part, Place, PushDisplay, PushExact};
 pub use crate::tags::Tags;
 pub use crate::tags::event_tag;
 
+/// Not called by expansions: compiler messages name these, and without a path through `larder` they would name the crate behind it.
+mod named {
+    pub use crate::base::{AnyResult, ErasedResult, Plain, SharedResult};
+    pub use crate::call::{Asked, Found};
+    pub use crate::key::{KeyDisplay, KeyText};
+}
+pub use named::*;
+
 use crate::base::{Policy, PolicyError};
 
 /// Gives an async block its output type: `if false { return typed::<T>(); }`. Never runs.

@@ -8,12 +8,13 @@
 //! [`operating`] tells what that means in production.
 //!
 //! ```no_run
+//! # mod larder { pub use cache_core::*; pub mod redis { pub use cache_redis::*; } }
 //! use std::time::Duration;
 //!
-//! use cache_core::Backend;
-//! use cache_redis::Redis;
+//! use larder::Backend;
+//! use larder::redis::Redis;
 //!
-//! # async fn example() -> Result<(), cache_core::BackendError> {
+//! # async fn example() -> Result<(), larder::BackendError> {
 //! // Fails at once if Redis is not there, or does not let us in.
 //! let redis = Redis::connect("redis://localhost:6379").await?;
 //!

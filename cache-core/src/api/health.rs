@@ -19,7 +19,8 @@ impl Cache {
     /// For how the tiers are see [`MemoryHealth::status`] and [`RemoteHealth::status`](crate::stats::RemoteHealth::status).
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, MemoryBackend, Status};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, MemoryBackend, Status};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().namespace("shop").remote(MemoryBackend::new()).build()?;
@@ -67,7 +68,8 @@ impl Cache {
     /// owed are carried out in the time that remains. Cancel-safe.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, MemoryBackend};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, MemoryBackend};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

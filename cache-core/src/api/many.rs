@@ -16,7 +16,8 @@ impl Cache {
     /// key that is given twice, the last value counts.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().build()?;
@@ -61,7 +62,8 @@ impl Cache {
     /// Keys without a value are left out, and not remembered. A failing cache is never the caller's trouble.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
     /// # use std::collections::HashMap;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

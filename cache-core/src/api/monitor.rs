@@ -93,7 +93,8 @@ impl Monitor {
     /// logged, and counts as not crossed.
     ///
     /// ```
-    /// # use cache_core::Monitor;
+    /// # use cache_core as larder;
+    /// # use larder::Monitor;
     /// # use std::time::Duration;
     /// let monitor = Monitor::every(Duration::from_secs(15))
     ///     .when_info("memory nearly full", |server| {
@@ -166,7 +167,8 @@ impl Cache {
     /// reads; its other effects are the same as those of [`check`](Cache::check).
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, MemoryBackend, Monitor};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, MemoryBackend, Monitor};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

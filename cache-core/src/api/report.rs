@@ -76,7 +76,8 @@ impl Cache {
     /// ([`get`](Self::get), [`insert`](Self::insert) and their like) is in [`stats`](Self::stats) only.
     ///
     /// ```
-    /// for function in cache_core::default_cache().stats_by_function() {
+    /// # use cache_core as larder;
+    /// for function in larder::default_cache().stats_by_function() {
     ///     println!("{}: {:.0} % hits", function.function, function.stats.hit_rate() * 100.0);
     /// }
     /// ```

@@ -97,7 +97,8 @@ impl TimedOut {
 /// to a `SharedError` shares it there, too:
 ///
 /// ```
-/// # use cache_core::{Cache, SharedError};
+/// # use cache_core as larder;
+/// # use larder::{Cache, SharedError};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cache = Cache::builder().build()?;

@@ -44,9 +44,9 @@ pub(crate) use spare::{Spares, keep, spare};
 pub(crate) use spawn::{boxed, spawn_boxed};
 pub(crate) use sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 pub use value::{
-    AbsentNever, AbsentOption, CacheValue, Detach, Fails, Holds, KeepsErrors, OfCache, Optional,
-    Probe, RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure,
-    Tells, TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, lent,
-    output_probe, refuses, times_out, value_probe,
+    AbsentNever, AbsentOption, AnyResult, CacheValue, Detach, ErasedResult, Fails, Holds,
+    KeepsErrors, OfCache, Optional, Plain, Probe, RefusalError, RefusalNever, Shape, ShapePlain,
+    ShapeResult, ShapeShared, SharedFailure, SharedResult, Tells, TimeoutError, TimeoutNever,
+    TimesOut, absent, detached, keeps_errors, lent, output_probe, refuses, times_out, value_probe,
 };
 pub(crate) use value::{Bare, Bared, Fault, KnownResult, NoValue};

@@ -9,7 +9,8 @@ use std::fmt;
 /// such as `[` or `?` is just text.
 ///
 /// ```
-/// # use cache_core::Pattern;
+/// # use cache_core as larder;
+/// # use larder::Pattern;
 /// let pages = Pattern::new("users:page:*");
 /// assert!(pages.matches("users:page:7"));
 /// assert!(!pages.matches("users:7"));

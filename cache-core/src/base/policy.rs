@@ -13,7 +13,8 @@ use super::limits::READABLE;
 /// which `#[cached(policy = PATH)]` runs at compile time and the cache's methods before they store.
 ///
 /// ```
-/// # use cache_core::Policy;
+/// # use cache_core as larder;
+/// # use larder::Policy;
 /// # use std::time::Duration;
 /// const USERS: Policy = Policy::new()
 ///     .ttl(Duration::from_secs(300))

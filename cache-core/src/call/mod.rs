@@ -9,11 +9,11 @@ mod put_target;
 mod target;
 mod tenant;
 
-pub(crate) use batch::{Asking, Found, Wanted, all_begun, in_foreground};
 pub use batch::{
-    Batch, Each, EvictEach, FetchEach, Ids, KeyOf, LoadEach, Pairs, PeekEach, PutEach, Repeat,
-    TracedBatch, again, asked, found, repeats,
+    Asked, Batch, Each, EvictEach, FetchEach, Found, Ids, KeyOf, LoadEach, Pairs, PeekEach,
+    PutEach, Repeat, TracedBatch, again, asked, found, repeats,
 };
+pub(crate) use batch::{Asking, Wanted, all_begun, in_foreground};
 pub use direct::{Peek, Put};
 pub use evict::{Evict, EvictTarget};
 pub use fetch::Fetch;

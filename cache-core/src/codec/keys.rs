@@ -49,10 +49,11 @@ use crate::base::Error;
 /// keep them in memory (`#[cached(local)]`).
 ///
 /// ```
-/// use cache_core::{Cache, Keys, MemoryBackend};
+/// # use cache_core as larder;
+/// use larder::{Cache, Keys, MemoryBackend};
 ///
 /// # fn key_of_the_vault(_: u32) -> [u8; 32] { [7; 32] }
-/// # fn main() -> Result<(), cache_core::Error> {
+/// # fn main() -> Result<(), larder::Error> {
 /// let keys = Keys::new(2, key_of_the_vault(2)).also(1, key_of_the_vault(1));
 /// assert_eq!(format!("{keys:?}"), "Keys([2, 1])");
 /// let cache = Cache::builder().remote(MemoryBackend::new()).encryption(keys).build()?;

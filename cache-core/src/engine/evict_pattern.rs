@@ -43,7 +43,8 @@ impl<'a> PatternEviction<'a> {
     /// until its end, it is not called.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, MemoryBackend};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, MemoryBackend};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// # let backend = MemoryBackend::new();

@@ -34,7 +34,8 @@ impl Cache {
     /// tenants' keys with a prefix, `@name/`. A tenant may have tenants of its own, which its `clear` ends, too.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().build()?;

@@ -156,7 +156,8 @@ impl KeyBuilder {
     /// first parameter.
     ///
     /// ```
-    /// # use cache_core::{Error, Key};
+    /// # use cache_core as larder;
+    /// # use larder::{Error, Key};
     /// # fn main() -> Result<(), Error> {
     /// let users = Key::builder().model("user").pattern()?;
     /// assert!(users.matches("user:page:blue,3,"));

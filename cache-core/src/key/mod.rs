@@ -16,9 +16,9 @@ mod tenant;
 mod text;
 mod unordered;
 
-pub use buf::KeyBuf;
+pub use buf::{KeyBuf, KeyText};
 pub use builder::KeyBuilder;
-pub use field::{Field, PushDisplay, PushExact};
+pub use field::{Field, KeyDisplay, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
 pub(crate) use identity::identity;
 pub use named::Key;

@@ -24,7 +24,8 @@ use super::builder::KeyBuilder;
 /// | `key_prefix = "v1"`, `version = 2`, a call for `.tenant("acme")` | `.prefix("v1")`, `.version(2)`, `.tenant("acme")` |
 ///
 /// ```
-/// # use cache_core::{Cache, Error, Key};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, Key};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let key = Key::builder().model("user").operation("page").param("blue").param(&3).build()?;
@@ -113,7 +114,8 @@ impl Key {
     /// key of [`Key::builder`], escape it at the head.
     ///
     /// ```
-    /// # use cache_core::Key;
+    /// # use cache_core as larder;
+    /// # use larder::Key;
     /// let user = "ada:admin*";
     /// assert_eq!(format!("user:{}", Key::escape(user)), "user:ada%3Aadmin%2A");
     /// ```

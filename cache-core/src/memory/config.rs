@@ -13,7 +13,8 @@ use crate::base::{CacheValue, Error, duration};
 /// bounded best by its number, a mixture by its bytes.
 ///
 /// ```
-/// use cache_core::{Cache, Eviction, Memory};
+/// # use cache_core as larder;
+/// use larder::{Cache, Eviction, Memory};
 /// use std::time::Duration;
 ///
 /// #[derive(Clone, serde::Serialize, serde::Deserialize)]
@@ -21,7 +22,7 @@ use crate::base::{CacheValue, Error, duration};
 ///     html: String,
 /// }
 ///
-/// # fn main() -> Result<(), cache_core::Error> {
+/// # fn main() -> Result<(), larder::Error> {
 /// let memory = Memory::max_bytes(64 << 20)
 ///     .weigher(|page: &Page| page.html.capacity() as u64)
 ///     .policy(Eviction::Ttl)

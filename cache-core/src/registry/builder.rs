@@ -21,10 +21,11 @@ use crate::codec::{Keys, Seal};
 /// Builds a [`Cache`].
 ///
 /// ```
-/// use cache_core::{Cache, Memory};
+/// # use cache_core as larder;
+/// use larder::{Cache, Memory};
 /// use std::time::Duration;
 ///
-/// # fn main() -> Result<(), cache_core::Error> {
+/// # fn main() -> Result<(), larder::Error> {
 /// let cache = Cache::builder()
 ///     .namespace("shop")
 ///     .memory(Memory::max_entries(100_000))
@@ -191,7 +192,8 @@ impl Builder {
     /// read as ever. This process's own evictions, and those of keys, hold at once in any case.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, MemoryBackend};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, MemoryBackend};
     /// # use std::time::Duration;
     /// # fn main() -> Result<(), Error> {
     /// # let backend = MemoryBackend::new();
@@ -327,7 +329,8 @@ impl Builder {
     /// not open the retry log and does not subscribe to the bus.
     ///
     /// ```
-    /// use cache_core::{Cache, Memory};
+    /// # use cache_core as larder;
+    /// use larder::{Cache, Memory};
     /// use std::time::Duration;
     ///
     /// let builder = Cache::builder().memory(Memory::max_entries(0)).default_ttl(Duration::ZERO);

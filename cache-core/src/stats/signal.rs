@@ -107,7 +107,8 @@ pub enum Signal<'a> {
 /// Signals of one key may come in another order than what they tell of if two threads change it at the same time.
 ///
 /// ```
-/// # use cache_core::{Cache, Error, Signal};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, Signal};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let (told, signals) = std::sync::mpsc::channel();

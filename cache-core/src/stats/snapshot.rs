@@ -68,7 +68,8 @@ counted!(counts);
 /// [`Cache::reset_stats`](crate::engine::Cache::reset_stats)), and how things stand now. One moment's copy.
 ///
 /// ```
-/// # use cache_core::{Cache, Error};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let cache = Cache::builder().build()?;

@@ -11,7 +11,8 @@ use crate::codec::{Codec, RemoteValue, round_trip};
 /// `untagged` enum of which two variants are written alike.
 ///
 /// ```
-/// use cache_core::testing::assert_round_trip;
+/// # use cache_core as larder;
+/// use larder::testing::assert_round_trip;
 ///
 /// assert_round_trip(&vec![Some((7u64, "seven".to_owned())), None]);
 /// ```

@@ -27,7 +27,8 @@ impl Cache {
     /// as it is, since others may use it: `Redis` has a `close` of its own.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().build()?;

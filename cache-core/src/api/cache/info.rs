@@ -72,7 +72,8 @@ impl Cache {
     /// part of the answer.
     ///
     /// ```
-    /// # use cache_core::{Cache, Capacity, Error, Memory};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Capacity, Error, Memory};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().namespace("shop").memory(Memory::max_entries(500)).build()?;

@@ -14,7 +14,8 @@ impl Cache {
     /// To the millisecond; a cache without a clock of its own may be some milliseconds late.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, Expiry, Policy};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Expiry, Policy};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
@@ -50,7 +51,8 @@ impl Cache {
     /// evictions do; then the answer is `false`, too. If the transaction is cancelled, the entry is evicted.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, Expiry};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Expiry};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
@@ -92,7 +94,8 @@ impl Cache {
     /// that is evicted by one number, which does not reach the entries, and nothing is kept.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, Policy};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Policy};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

@@ -97,7 +97,8 @@ impl Cache {
     /// does not have (and one for the generations of each value's tags).
     ///
     /// ```
-    /// # use cache_core::{Cache, Error};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().build()?;

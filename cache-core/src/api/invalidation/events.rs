@@ -54,7 +54,8 @@ impl Cache {
     /// keep it alive for ever.) What ran before the rule was removed is carried out.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, Invalidation};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Invalidation};
     /// struct UserUpdated {
     ///     id: u64,
     /// }

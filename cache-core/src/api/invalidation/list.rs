@@ -42,7 +42,8 @@ impl Place {
 /// call knows its own.
 ///
 /// ```
-/// # use cache_core::{Cache, Error, Invalidation};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, Invalidation};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let cache = Cache::builder().build()?;

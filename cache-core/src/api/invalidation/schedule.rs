@@ -78,7 +78,8 @@ impl Cache {
     /// not hold its evictions, wherever it was begun.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error, Invalidation};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Invalidation};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

@@ -79,7 +79,8 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
     /// until the [`Rule`] is dropped.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
     /// struct UserRenamed {
     ///     id: u64,
     /// }

@@ -23,7 +23,8 @@ use crate::tags::tag as subject_tag;
 /// `#[cache_evict(model = "users")]`, end all entries of the model, those of its other operations included.
 ///
 /// ```
-/// # use cache_core::{Cache, Error, OnUpdate, Policy};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, OnUpdate, Policy};
 /// # use std::time::Duration;
 /// #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 /// struct User {

@@ -38,10 +38,11 @@ type Failed<O> = fn(O) -> Option<String>;
 /// others; one that panics does.
 ///
 /// ```
-/// # use cache_core::{Cache, Error, __private as p};
-/// # fn square(cache: &Cache, n: u64) -> cache_core::Call<impl p::Load<Output = Result<u64, String>>> {
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, __private as p};
+/// # fn square(cache: &Cache, n: u64) -> larder::Call<impl p::Load<Output = Result<u64, String>>> {
 /// #     use p::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
-/// #     static SITE: p::Site = p::Site::new("square", cache_core::Policy::new());
+/// #     static SITE: p::Site = p::Site::new("square", larder::Policy::new());
 /// #     let mut key = p::KeyBuf::from("square:");
 /// #     key.literal(&n.to_string());
 /// #     let shape = (&&&p::Probe::<Result<u64, String>>::new()).shape();
@@ -52,7 +53,7 @@ type Failed<O> = fn(O) -> Option<String>;
 /// # let cache = Cache::builder().build()?;
 /// // #[cached] async fn square(n: u64) -> Result<u64, String>
 /// let calls = (0..1_000).map(|n| square(&cache, n));
-/// let report = cache_core::warm(calls)
+/// let report = larder::warm(calls)
 ///     .concurrency(8)
 ///     .on_progress(|progress| println!("{} done, {:?} left", progress.done, progress.left()))
 ///     .run()

@@ -10,6 +10,7 @@ mod option;
 mod refusal;
 
 pub(crate) use bare::{Bare, Bared, Fault, NoValue};
+pub use erased::ErasedResult;
 pub(crate) use erased::KnownResult;
 pub use option::{
     AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,

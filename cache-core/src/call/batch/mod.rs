@@ -16,8 +16,7 @@ pub use ids::{Ids, KeyOf, Pairs};
 pub use load::LoadEach;
 pub(crate) use load::Wanted;
 pub(crate) use serve::in_foreground;
-pub(crate) use shape::Found;
-pub use shape::{Each, Repeat, again, asked, found, repeats};
+pub use shape::{Asked, Each, Found, Repeat, again, asked, found, repeats};
 
 use std::fmt;
 use std::future::{Future, poll_fn};

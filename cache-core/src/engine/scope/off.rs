@@ -15,12 +15,13 @@ tokio::task_local! {
 /// scope. Works on any executor.
 ///
 /// ```
-/// # use cache_core::{Cache, Error};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let cache = Cache::builder().build()?;
 /// cache.insert("k", 1u64).await?;
-/// let fresh = cache_core::without_cache(async {
+/// let fresh = larder::without_cache(async {
 ///     cache.get_or_load("k", || async { Ok::<_, Error>(2u64) }).await
 /// });
 /// assert_eq!(fresh.await?, 2);
@@ -36,7 +37,8 @@ pub async fn without_cache<T>(work: impl Future<Output = T>) -> T {
 /// [`without_cache`] for sync functions: on this thread, while `work` runs.
 ///
 /// ```
-/// assert_eq!(cache_core::without_cache_sync(|| 40 + 2), 42);
+/// # use cache_core as larder;
+/// assert_eq!(larder::without_cache_sync(|| 40 + 2), 42);
 /// ```
 pub fn without_cache_sync<T>(work: impl FnOnce() -> T) -> T {
     let _live = Live::new();

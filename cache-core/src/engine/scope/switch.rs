@@ -77,15 +77,16 @@ pub(crate) fn process_is_off() -> bool {
 /// Listings and statistics still say what is there. Takes effect for calls that begin after it returns. Twice is the same as once.
 ///
 /// ```
-/// # use cache_core::{Cache, Error};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let cache = Cache::builder().build()?;
 /// cache.insert("k", 1u64).await?;
-/// cache_core::disable();
-/// assert!(!cache_core::is_enabled());
+/// larder::disable();
+/// assert!(!larder::is_enabled());
 /// assert_eq!(cache.get::<u64>("k").await?, None);
-/// cache_core::enable();
+/// larder::enable();
 /// assert_eq!(cache.get::<u64>("k").await?, Some(1));
 /// # Ok(())
 /// # }
@@ -110,7 +111,8 @@ impl Cache {
     /// [`disable`](crate::disable()) does all of them.
     ///
     /// ```
-    /// # use cache_core::{Cache, Error};
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().build()?;

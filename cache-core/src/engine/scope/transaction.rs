@@ -22,13 +22,14 @@ pub(crate) fn current() -> Option<Arc<Held>> {
 /// Put the database's transaction inside, its commit included:
 ///
 /// ```
-/// # use cache_core::{Cache, Error};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let cache = Cache::builder().build()?;
 /// cache.insert("balance", 100u64).await?;
 ///
-/// let failed: Result<(), &str> = cache_core::transaction(async {
+/// let failed: Result<(), &str> = larder::transaction(async {
 ///     cache.remove("balance").await.map_err(|_| "cache")?;
 ///     Err("the database rolled back")
 /// })
@@ -36,7 +37,7 @@ pub(crate) fn current() -> Option<Arc<Held>> {
 /// assert!(failed.is_err());
 /// assert_eq!(cache.get::<u64>("balance").await?, Some(100), "nothing was evicted");
 ///
-/// cache_core::transaction(async { cache.remove("balance").await }).await?;
+/// larder::transaction(async { cache.remove("balance").await }).await?;
 /// assert_eq!(cache.get::<u64>("balance").await?, None);
 /// # Ok(())
 /// # }
@@ -97,7 +98,8 @@ pub async fn transaction<T, E>(work: impl Future<Output = Result<T, E>>) -> Resu
 /// another transaction is an inner one of that.
 ///
 /// ```
-/// # use cache_core::{Cache, Error, Transaction};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, Transaction};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let cache = Cache::builder().build()?;
@@ -192,11 +194,12 @@ impl Drop for Transaction {
 /// waited for, as in the load itself.
 ///
 /// ```
-/// # use cache_core::{Cache, Error, TransactionScope};
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, TransactionScope};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// # let cache = Cache::builder().build()?;
-/// cache_core::transaction(async {
+/// larder::transaction(async {
 ///     if let Some(scope) = TransactionScope::current() {
 ///         let cache = cache.clone();
 ///         let spawned = tokio::spawn(scope.run(async move { cache.remove("k").await }));

@@ -8,7 +8,8 @@ use super::operation::Operation;
 /// from 0.0 (never) to 1.0 (always). Default: nothing happens.
 ///
 /// ```
-/// use cache_core::testing::Weather;
+/// # use cache_core as larder;
+/// use larder::testing::Weather;
 ///
 /// let weather = Weather { down: 0.1, lost: 0.05, ..Weather::default() };
 /// assert_eq!(weather.damaged, 0.0);

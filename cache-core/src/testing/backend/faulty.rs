@@ -19,8 +19,9 @@ use crate::base::{BackendError, BoxFuture, Clock, Pattern};
 /// them; two of them around clones of one store are two processes' ways to it, each with faults of its own.
 ///
 /// ```
-/// use cache_core::{Cache, Error, MemoryBackend};
-/// use cache_core::testing::Faulty;
+/// # use cache_core as larder;
+/// use larder::{Cache, Error, MemoryBackend};
+/// use larder::testing::Faulty;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {

@@ -17,8 +17,9 @@ use crate::base::{BackendError, BackendErrorKind, BoxFuture, Pattern};
 /// A backend that writes down every operation of the one it stands around: see [`Log`]. Clones share the log.
 ///
 /// ```
-/// use cache_core::{Cache, Error, MemoryBackend};
-/// use cache_core::testing::{Operation, Recording};
+/// # use cache_core as larder;
+/// use larder::{Cache, Error, MemoryBackend};
+/// use larder::testing::{Operation, Recording};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {

@@ -48,8 +48,9 @@ impl Rule {
 ///
 /// ```
 /// mod of_my_backend {
-///     use cache_core::MemoryBackend as MyBackend;
-///     cache_core::testing::conformance!(MyBackend::new());
+/// #   use cache_core as larder;
+///     use larder::MemoryBackend as MyBackend;
+///     larder::testing::conformance!(MyBackend::new());
 /// }
 /// ```
 ///

@@ -13,7 +13,8 @@ type Furnish = Box<dyn Fn(Option<&str>, Builder) -> Builder + Send + Sync>;
 /// Builds a [`Kit`].
 ///
 /// ```
-/// use cache_core::{Clock, MemoryBackend, testing::Kit};
+/// # use cache_core as larder;
+/// use larder::{Clock, MemoryBackend, testing::Kit};
 /// use std::time::Duration;
 ///
 /// let clock = Clock::manual();

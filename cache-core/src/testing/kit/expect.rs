@@ -15,7 +15,8 @@ impl Kit {
     /// failure lists what did happen, and what every cache holds.
     ///
     /// ```
-    /// use cache_core::{Error, default_cache, testing::Kit};
+    /// # use cache_core as larder;
+    /// use larder::{Error, default_cache, testing::Kit};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {

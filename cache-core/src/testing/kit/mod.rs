@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// functions. A kit is cheap to make and to clone; clones are the same kit.
 ///
 /// ```
-/// use cache_core::{Error, default_cache, testing::Kit};
+/// # use cache_core as larder;
+/// use larder::{Error, default_cache, testing::Kit};
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -179,7 +180,8 @@ impl Kit {
 /// Runs `work` with caches of its own, in real time: [`Kit::run`] in a new [`Kit`].
 ///
 /// ```
-/// use cache_core::{default_cache, testing::isolated};
+/// # use cache_core as larder;
+/// use larder::{default_cache, testing::isolated};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -194,7 +196,8 @@ pub fn isolated<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
 /// `work` in the kit that the caller runs in, for a task that is to be spawned; as it is, if the caller runs in none.
 ///
 /// ```
-/// use cache_core::{default_cache, testing::{Kit, carried}};
+/// # use cache_core as larder;
+/// use larder::{default_cache, testing::{Kit, carried}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
