@@ -36,10 +36,14 @@ mod permissions;
 mod process;
 #[path = "redis/processes.rs"]
 mod processes;
+#[path = "support/scripted_sentinel.rs"]
+mod scripted;
 #[path = "support/sentinel.rs"]
 mod sentinel;
 #[path = "redis/sentinel_failover.rs"]
 mod sentinel_failover;
+#[path = "redis/sentinel_silence.rs"]
+mod sentinel_silence;
 mod support;
 #[path = "redis/tracking.rs"]
 mod tracking;

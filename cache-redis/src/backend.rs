@@ -20,6 +20,7 @@ use crate::bus;
 use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{Failure, OnBreak, Reply, Request};
 use crate::kept::FAR;
+use crate::replay::What;
 use crate::scripts::{BUMP, Call, GENERATIONS, PROLONG, READ, REPLACE};
 use crate::values::{bytes, command, count, last_byte, number, reads};
 
@@ -74,11 +75,15 @@ impl Backend for Redis {
         notice: Option<&'a Notice>,
     ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
         Box::pin(async move {
+            let before = self.takeovers();
             let stored = self.set_each_now(entries, notice).await;
             let done = entries.iter().zip(&stored).filter(|(_, stored)| stored.is_ok());
             let done: Vec<&str> = done.map(|(entry, _)| entry.key.as_str()).collect();
-            if !done.is_empty() {
-                self.remember(|recent| recent.changed(done.into_iter(), notice));
+            if !done.is_empty()
+                && let Err(error) =
+                    self.remember(before, What::changed(done.into_iter(), notice)).await
+            {
+                return stored.into_iter().map(|stored| stored.and(Err(error.clone()))).collect();
             }
             stored
         })
@@ -97,10 +102,11 @@ impl Backend for Redis {
             let args = [Bytes::copy_from_slice(&seen), write.value.clone(), expiry(write.ttl)];
             let args = args.into_iter().chain(self.told(notice)).collect();
             let replace = Call::new(&REPLACE, with_leases([key].into_iter()), args);
+            let before = self.takeovers();
             let reply = self.call("replace", replace).await?;
             let replaced = count(reply).ok_or_else(|| self.unexpected("replace"))? == 1;
             if replaced {
-                self.remember(|recent| recent.changed([key].into_iter(), notice));
+                self.remember(before, What::changed([key].into_iter(), notice)).await?;
             }
             Ok(replaced)
         })
@@ -112,8 +118,9 @@ impl Backend for Redis {
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, u64> {
         Box::pin(async move {
+            let before = self.takeovers();
             let removed = self.remove_now(keys, notice).await?;
-            self.remember(|recent| recent.changed(keys.iter().copied(), notice));
+            self.remember(before, What::changed(keys.iter().copied(), notice)).await?;
             Ok(removed)
         })
     }
@@ -124,17 +131,13 @@ impl Backend for Redis {
         notice: Option<&'a Notice>,
     ) -> BoxFuture<'a, Removed> {
         Box::pin(async move {
+            let before = self.takeovers();
             let removed = self.remove_each_now(keys, notice).await;
-            // In the order of the keys.
-            let mut failed = removed.failed.iter().map(|(place, _)| *place).peekable();
-            let done = |(place, key): (usize, &&'a str)| {
-                failed.next_if_eq(&place).is_none().then_some(*key)
-            };
-            let done: Vec<&str> = keys.iter().enumerate().filter_map(done).collect();
-            if !done.is_empty() {
-                self.remember(|recent| recent.changed(done.into_iter(), notice));
+            let Some(done) = done(keys, &removed) else { return removed };
+            match self.remember(before, What::changed(done.into_iter(), notice)).await {
+                Ok(()) => removed,
+                Err(error) => Removed::none(keys.len(), &error),
             }
-            removed
         })
     }
 
@@ -188,8 +191,9 @@ impl Backend for Redis {
 
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         Box::pin(async move {
+            let before = self.takeovers();
             let generation = self.bump_now(key).await?;
-            self.remember(|recent| recent.bumped(key));
+            self.remember(before, What::bumped(key)).await?;
             Ok(generation)
         })
     }
@@ -300,6 +304,16 @@ fn generation(value: &[u8]) -> Option<u64> {
         .ok()
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok().filter(|number| (1..1 << 53).contains(number))
+}
+
+/// The keys that were removed, if there are any.
+fn done<'a>(keys: &[&'a str], removed: &Removed) -> Option<Vec<&'a str>> {
+    // In the order of the keys.
+    let mut failed = removed.failed.iter().map(|(place, _)| *place).peekable();
+    let done =
+        |(place, key): (usize, &&'a str)| failed.next_if_eq(&place).is_none().then_some(*key);
+    let done: Vec<&str> = keys.iter().enumerate().filter_map(done).collect();
+    (!done.is_empty()).then_some(done)
 }
 
 fn owned(keys: &[&str]) -> Vec<String> {

@@ -188,6 +188,25 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
+    /// The Sentinels that answer name a master that was replaced.
+    pub(crate) fn behind(master: &str, endpoint: &Endpoint) -> Self {
+        let message = format!(
+            "the Sentinels of {} that answer have yet to hear of the last failover of `{master}`",
+            endpoint.address
+        );
+        Self::before_sending(BackendErrorKind::Unreachable, message)
+    }
+
+    /// Another has taken over, or may have, while an answer was on its way.
+    pub(crate) fn replaced(endpoint: &Endpoint) -> Self {
+        let message = format!(
+            "the connection to Redis at {} was given up before the answer was believed: another \
+             server may have taken over",
+            endpoint.address
+        );
+        Self::new(BackendErrorKind::Unreachable, message)
+    }
+
     /// Nobody tells who has which slot.
     pub(crate) fn no_cluster(endpoint: &Endpoint) -> Self {
         let message = format!(

@@ -17,6 +17,7 @@ use crate::Redis;
 use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{OnBreak, Request};
 use crate::keys::{lease_glob, lease_key, value_key};
+use crate::replay::What;
 use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, RENEW};
 use crate::values::{command, count, last_byte, read};
 
@@ -41,11 +42,13 @@ impl Leases for Redis {
             let keys = with_leases([write.key.as_str()].into_iter());
             let args = [text(token), write.value.clone(), expiry(write.ttl)];
             let args = args.into_iter().chain(self.told(notice)).collect();
+            let before = self.takeovers();
             let reply = self.call("commit", Call::new(&COMMIT, keys, args)).await?;
             let stored = count(reply).ok_or_else(|| self.unexpected("commit"))? == 1;
             if stored && notice.is_some() {
                 // It replaced what others may hold: a failover that loses it brings that back.
-                self.remember(|recent| recent.changed([write.key.as_str()].into_iter(), notice));
+                let replaced = What::changed([write.key.as_str()].into_iter(), notice);
+                self.remember(before, replaced).await?;
             }
             Ok(stored)
         })

@@ -38,25 +38,30 @@ struct Eviction {
     what: What,
 }
 
+/// An eviction that was acknowledged.
 #[derive(Clone)]
-enum What {
+pub(crate) enum What {
     Keys(Arc<[String]>, Option<Notice>),
     Generation(Arc<str>),
 }
 
-impl Recent {
+impl What {
     /// These were removed, or replaced by a newer value.
-    pub(crate) fn changed<'a>(&self, keys: impl Iterator<Item = &'a str>, notice: Option<&Notice>) {
-        let keys = keys.map(str::to_owned).collect();
-        self.add(What::Keys(keys, notice.cloned()));
+    pub(crate) fn changed<'a>(
+        keys: impl Iterator<Item = &'a str>,
+        notice: Option<&Notice>,
+    ) -> Self {
+        Self::Keys(keys.map(str::to_owned).collect(), notice.cloned())
     }
 
     /// A generation was moved on.
-    pub(crate) fn bumped(&self, key: &str) {
-        self.add(What::Generation(key.into()));
+    pub(crate) fn bumped(key: &str) -> Self {
+        Self::Generation(key.into())
     }
+}
 
-    fn add(&self, what: What) {
+impl Recent {
+    pub(crate) fn add(&self, what: What) {
         let acknowledged = Instant::now();
         let mut recent = self.list();
         recent.push_back(Eviction { acknowledged, what });
@@ -162,7 +167,7 @@ impl Redis {
         outcome
     }
 
-    async fn replay_one(&self, what: &What) -> Result<(), BackendError> {
+    pub(crate) async fn replay_one(&self, what: &What) -> Result<(), BackendError> {
         match what {
             What::Keys(keys, notice) => {
                 let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

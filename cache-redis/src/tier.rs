@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::connection::{Connection, Failure, OnBreak, Reply, Request};
 use crate::errors::Fault;
 use crate::kept::Kept;
-use crate::replay::{Recent, replay_after_failovers};
+use crate::replay::{Recent, What, replay_after_failovers};
 use crate::scripts::Call;
 
 /// A Redis that several processes may share, as the remote tier of a cache.
@@ -156,12 +156,20 @@ impl Redis {
         inner.upgrade().map(|inner| Self { inner, replays: true })
     }
 
-    /// What was acknowledged, where a failover may lose it.
-    pub(crate) fn remember(&self, keep: impl FnOnce(&Recent)) {
+    /// How often somebody has taken over so far: to be asked before an eviction is sent.
+    pub(crate) fn takeovers(&self) -> u64 {
+        self.connection().takeovers().count()
+    }
+
+    /// Keeps what was acknowledged where a failover may lose it. `before` counts the takeovers before it was sent.
+    ///
+    /// If there was one since, the server before it may be the one that acknowledged the eviction, and the evictions of this
+    /// process may have been made again without this one: it is made again here, before its caller hears of it.
+    pub(crate) async fn remember(&self, before: u64, what: What) -> Result<(), BackendError> {
         if !self.connection().may_fail_over() {
-            return;
+            return Ok(());
         }
-        keep(&self.inner.recent);
+        self.inner.recent.add(what.clone());
         // Whoever comes back has an answer: there is a runtime.
         if let Ok(runtime) = self.connection().runtime()
             && self.connection().takeovers().has_evicted()
@@ -169,6 +177,8 @@ impl Redis {
             let news = self.connection().news_of_takeovers();
             runtime.spawn(replay_after_failovers(self.downgrade(), news));
         }
+        // Who takes over from now on finds it among what was kept.
+        if self.takeovers() == before { Ok(()) } else { self.replay_one(&what).await }
     }
 
     /// So many keys go into one request: one on a cluster, where each may have its own node.

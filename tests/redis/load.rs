@@ -83,6 +83,8 @@ pub(crate) struct Book {
     /// Old values of whoever evicted; and of whoever has no memory, but for those of loads that were under way
     /// and whose end the bus had yet to bring.
     pub(crate) old: u64,
+    /// Those among them of whoever evicted.
+    pub(crate) old_at_home: u64,
     pub(crate) last_old: Option<Instant>,
     /// For how long the memory tier that only hears of evictions had an old value.
     pub(crate) longest_behind: Duration,
@@ -97,6 +99,7 @@ impl Book {
             Some(behind) if place == 2 && behind < UNDER_WAY => {}
             Some(_) => {
                 self.old += 1;
+                self.old_at_home += u64::from(place == 0);
                 self.last_old = Some(Instant::now());
             }
             None => {}

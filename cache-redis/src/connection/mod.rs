@@ -11,6 +11,7 @@ mod demotions;
 mod dialer;
 mod gate;
 mod half_open;
+mod known;
 mod pool;
 mod request;
 mod sentinel;
@@ -18,6 +19,7 @@ mod source;
 mod state;
 mod supervisor;
 mod takeovers;
+mod trust;
 
 use std::sync::{Arc, OnceLock};
 

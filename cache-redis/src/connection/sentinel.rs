@@ -1,24 +1,28 @@
 //! Sentinel: who is the master now, asked anew for each connection.
 //!
 //! The client's own Sentinel support connects twice, and knows nothing of what comes after. Here all
-//! Sentinels are asked at once; the newest configuration counts, and who it names must say itself that
-//! it is a master. While the connection stands they are asked again from time to time: a master that
-//! was cut off from them would go on answering, and lose all it is told.
+//! Sentinels are asked at once; the newest configuration counts (`known`), and who it names must say itself that
+//! it is a master. While the connection stands, one of them is listened to, and all are asked from time to time and
+//! after each silence (`trust`): a master that was cut off from them goes on answering, and loses all it is told.
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
+use futures_util::future::select_ok;
 use redis::aio::PubSubStream;
-use redis::{ConnectionInfo, RedisError, Value, cmd};
+use redis::{ConnectionInfo, RedisError, Value, cmd, pipe};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::bounded::Bound;
 use super::dialer::{Dialer, Wire};
+use super::known::{Known, Opinion};
 use super::request::Node;
 use super::source::Opened;
+use super::trust::SILENCE;
 use crate::config::{Endpoint, addressed};
 use crate::errors::Fault;
 
@@ -37,14 +41,12 @@ pub(crate) struct Sentinels {
     /// How to get in at the master, but for its address.
     node: ConnectionInfo,
     bound: Bound,
+    known: Arc<Known>,
 }
 
-/// Who a Sentinel takes for the master.
-struct Opinion {
-    /// Grows with each failover.
-    epoch: u64,
-    node: Node,
-}
+/// The Sentinel that leads a failover says the first when the new master is one, and the second, as the others do, when
+/// the other replicas follow it: with large data that is minutes later.
+const NEWS: [&str; 2] = ["+promoted-slave", "+switch-master"];
 
 impl Sentinels {
     pub(crate) fn new(
@@ -56,7 +58,7 @@ impl Sentinels {
         let dialer = |sentinel: &ConnectionInfo| Dialer::new(sentinel.clone(), bound);
         let sentinels = sentinels.iter().map(dialer).collect::<Result<_, _>>()?;
         let (master, node, bound) = (master.to_owned(), node.clone(), bound.clone());
-        Ok(Self { sentinels, master, node, bound })
+        Ok(Self { sentinels, master, node, bound, known: Arc::default() })
     }
 
     pub(super) async fn open(&self, endpoint: &Endpoint) -> Result<Opened, Fault> {
@@ -70,65 +72,89 @@ impl Sentinels {
 
     /// Whether the newest configuration names another master.
     pub(super) async fn have_left(&self, node: &Node) -> bool {
+        self.named().await.is_some_and(|named| named != *node)
+    }
+
+    /// Whether it names this one.
+    pub(super) async fn still_name(&self, node: &Node) -> bool {
+        self.named().await.as_ref() == Some(node)
+    }
+
+    /// A Sentinel has said that another has taken over from the server that was named before.
+    pub(super) fn replaced(&self, named: &Opinion) {
+        self.known.replaced(named, Instant::now());
+    }
+
+    async fn named(&self) -> Option<Node> {
         let opinions = self.opinions().await.unwrap_or_default();
-        opinions.first().is_some_and(|opinion| opinion.node != *node)
+        opinions.into_iter().next().map(|opinion| opinion.node)
     }
 
     /// Waits until a Sentinel says that there is another master, but no longer than `limit`; whom it names. `None` at once
-    /// when the link to it is new.
+    /// when the link to it is new, or none could be made.
     pub(super) async fn news(
         &self,
         link: &mut Option<PubSubStream>,
         limit: Duration,
     ) -> Option<Node> {
-        let until = Instant::now() + limit;
-        if link.is_none() {
-            *link = timeout(PATIENCE, self.listen()).await.ok().flatten();
-            if link.is_some() {
-                // What they said before, while whoever asks was being connected, nobody heard.
-                return None;
-            }
-        }
         let Some(news) = link else {
-            sleep_until(until).await;
+            // What they said before, while whoever asks was being connected, nobody heard.
+            *link = self.listen().await;
             return None;
         };
-        let next = poll_fn(|context| Pin::new(&mut *news).poll_next(context));
-        match timeout_at(until, next).await {
-            Ok(Some(message)) => switched(&self.master, message.get_payload_bytes()),
-            Ok(None) => {
-                *link = None;
-                None
+        let until = Instant::now() + limit;
+        loop {
+            let next = poll_fn(|context| Pin::new(&mut *news).poll_next(context));
+            match timeout_at(until, next).await {
+                // News of other masters come over the same link.
+                Ok(Some(message)) => match named(&self.master, message.get_payload_bytes()) {
+                    None => {}
+                    named => return named,
+                },
+                Ok(None) => {
+                    *link = None;
+                    return None;
+                }
+                Err(_) => return None,
             }
-            Err(_) => None,
         }
     }
 
-    /// A link to the first Sentinel that is there.
+    /// A link to the Sentinel that is the first to answer.
     async fn listen(&self) -> Option<PubSubStream> {
-        for sentinel in &self.sentinels {
-            if let Ok(mut link) = sentinel.pubsub().await
-                && link.subscribe("+switch-master").await.is_ok()
-            {
-                return Some(link.into_on_message());
-            }
-        }
-        None
+        let links = self.sentinels.iter().map(|sentinel| {
+            Box::pin(async move {
+                let mut link = sentinel.pubsub().await?;
+                link.subscribe(&NEWS).await?;
+                Ok::<_, RedisError>(link.into_on_message())
+            })
+        });
+        let (link, _) = timeout(PATIENCE, select_ok(links)).await.ok()?.ok()?;
+        Some(link)
     }
 
     async fn find(&self, endpoint: &Endpoint) -> Result<(Dialer, Opened), Fault> {
+        loop {
+            let began = Instant::now();
+            let (named, dialer, wire) = self.find_once(endpoint).await?;
+            // Who stood still until it let us in may have been replaced meanwhile.
+            if began.elapsed() < SILENCE || self.still_name(&named.node).await {
+                return Ok((dialer, Opened { wire, chosen: Some(named) }));
+            }
+        }
+    }
+
+    async fn find_once(&self, endpoint: &Endpoint) -> Result<(Opinion, Dialer, Wire), Fault> {
         let mut fault = None;
-        for Opinion { node, .. } in self.opinions().await.map_err(|why| self.lost(why, endpoint))? {
-            let at_node = endpoint.at(&node);
-            match self.enter(&node).await {
-                Ok(Some((dialer, wire))) => {
-                    return Ok((dialer, Opened { wire, chosen: Some(node) }));
-                }
+        for named in self.opinions().await.map_err(|why| self.lost(why, endpoint))? {
+            let at_node = endpoint.at(&named.node);
+            match self.enter(&named.node).await {
+                Ok(Some((dialer, wire))) => return Ok((named, dialer, wire)),
                 Ok(None) => fault = fault.or(Some(Fault::no_master(&self.master, &at_node))),
                 Err(error) => fault = fault.or(Some(Fault::connecting(&error, &at_node))),
             }
         }
-        Err(fault.unwrap_or_else(|| self.lost(None, endpoint)))
+        Err(fault.unwrap_or_else(|| Fault::behind(&self.master, endpoint)))
     }
 
     fn lost(&self, why: Option<RedisError>, endpoint: &Endpoint) -> Fault {
@@ -143,7 +169,8 @@ impl Sentinels {
         Ok(is_master(&role).then_some((dialer, wire)))
     }
 
-    /// What the Sentinels say, the newest configuration first.
+    /// Who the Sentinels say is the master, after the newest configuration. There is more than one only where they were
+    /// set up by hand, and none where those that answer have yet to hear of the last failover.
     async fn opinions(&self) -> Result<Vec<Opinion>, Option<RedisError>> {
         let mut asked = JoinSet::new();
         for sentinel in self.sentinels.clone() {
@@ -162,44 +189,60 @@ impl Sentinels {
                 _ => {}
             }
         }
-        opinions.sort_by_key(|opinion| std::cmp::Reverse(opinion.epoch));
-        opinions.dedup_by(|one, other| one.node == other.node);
-        if opinions.is_empty() { Err(why) } else { Ok(opinions) }
+        if opinions.is_empty() {
+            return Err(why);
+        }
+        self.known.sift(&mut opinions, Instant::now());
+        opinions.dedup();
+        Ok(opinions)
     }
 }
 
+/// The epoch and the address are told by different commands. In the Sentinel that leads a failover `SENTINEL MASTER` has
+/// the new epoch when the new master is one, but goes on to tell the old address until the other replicas follow. The
+/// epoch is asked for first: an address that is newer than it does no harm.
 async fn opinion(sentinel: &Dialer, master: &str) -> Result<Option<Opinion>, RedisError> {
     let mut wire = sentinel.connect().await?;
-    let mut ask = cmd("SENTINEL");
-    ask.arg("MASTER").arg(master);
-    let answer = wire.send_packed_command(&ask).await?.extract_error()?;
-    Ok(read(answer))
+    let mut ask = pipe();
+    ask.cmd("SENTINEL").arg("MASTER").arg(master);
+    ask.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(master);
+    let answers = wire.send_packed_commands(&ask, 0, 2).await?;
+    let answers = answers.into_iter().map(Value::extract_error).collect::<Result<Vec<_>, _>>()?;
+    let [configuration, address] = &answers[..] else { return Ok(None) };
+    Ok(epoch(configuration).zip(node(address)).map(|(epoch, node)| Opinion { epoch, node }))
 }
 
-/// Who is the master now, as `+switch-master` says it: the name, the old address and the new one.
-fn switched(master: &str, message: &[u8]) -> Option<Node> {
+/// Who is the master now: `+switch-master` has its name, the old address and the new one, `+promoted-slave` the new one as
+/// `slave <name> <host> <port> @ <master> <host> <port>`.
+fn named(master: &str, message: &[u8]) -> Option<Node> {
     let words: Vec<&str> = std::str::from_utf8(message).ok()?.split(' ').collect();
-    let [name, _, _, host, port] = words[..] else { return None };
+    let (name, host, port) = match words[..] {
+        [name, _, _, host, port] => (name, host, port),
+        ["slave", _, host, port, "@", name, _, _] => (name, host, port),
+        _ => return None,
+    };
     let node = Node { host: host.to_owned(), port: port.parse().ok()? };
     (name == master).then_some(node)
 }
 
-/// The fields of the answer come as a list of names and values, or as a map.
-fn read(answer: Value) -> Option<Opinion> {
-    let fields: Vec<(Value, Value)> = match answer {
-        Value::Map(fields) => fields,
+/// The fields of `SENTINEL MASTER` come as a list of names and values, or as a map.
+fn epoch(configuration: &Value) -> Option<u64> {
+    let is_it = |name: &Value| text(name) == Some("config-epoch");
+    let epoch = match configuration {
+        Value::Map(fields) => fields.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value),
         Value::Array(flat) => {
-            let mut flat = flat.into_iter();
-            std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect()
+            flat.chunks_exact(2).find(|field| is_it(&field[0])).map(|field| &field[1])
         }
-        _ => return None,
+        _ => None,
     };
-    let field = |name: &str| {
-        let (_, value) = fields.iter().find(|(key, _)| text(key) == Some(name))?;
-        text(value)
-    };
-    let node = Node { host: field("ip")?.to_owned(), port: field("port")?.parse().ok()? };
-    Some(Opinion { epoch: field("config-epoch")?.parse().ok()?, node })
+    text(epoch?)?.parse().ok()
+}
+
+/// A host and a port.
+fn node(address: &Value) -> Option<Node> {
+    let Value::Array(parts) = address else { return None };
+    let [host, port] = &parts[..] else { return None };
+    Some(Node { host: text(host)?.to_owned(), port: text(port)?.parse().ok()? })
 }
 
 fn is_master(role: &Value) -> bool {
@@ -222,10 +265,13 @@ mod tests {
     fn news_of_this_master_names_the_new_one() {
         let message = b"main 127.0.0.1 7000 10.0.0.2 7001";
         let node = Node { host: "10.0.0.2".to_owned(), port: 7001 };
-        assert_eq!(switched("main", message), Some(node));
-        assert_eq!(switched("other", message), None);
-        for nonsense in [&b"main"[..], b"", b"main a 1 b x", b"\xff"] {
-            assert_eq!(switched("main", nonsense), None);
+        let promoted = b"slave 10.0.0.2:7001 10.0.0.2 7001 @ main 127.0.0.1 7000";
+        for message in [&message[..], promoted] {
+            assert_eq!(named("main", message), Some(node.clone()));
+            assert_eq!(named("other", message), None);
+        }
+        for nonsense in [&b"main"[..], b"", b"main a 1 b x", b"\xff", b"slave a b 1 @ main"] {
+            assert_eq!(named("main", nonsense), None);
         }
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::backoff::{LONGEST, LONGEST_OF_MANY};
 use super::dialer::{Dialer, Wire};
+use super::known::Opinion;
 use super::request::Node;
 use super::sentinel::Sentinels;
 use crate::config::Endpoint;
@@ -26,7 +27,7 @@ pub(crate) enum Source {
 pub(super) struct Opened {
     pub(super) wire: Wire,
     /// The server, if it was chosen among several.
-    pub(super) chosen: Option<Node>,
+    pub(super) chosen: Option<Opinion>,
 }
 
 impl Source {
@@ -38,6 +39,14 @@ impl Source {
                 Ok(Opened { wire, chosen: None })
             }
             Self::Sentinels(sentinels) => sentinels.open(endpoint).await,
+        }
+    }
+
+    /// Whether a server that was chosen is the one to ask still.
+    pub(super) async fn still_names(&self, node: &Node) -> bool {
+        match self {
+            Self::Server { .. } => true,
+            Self::Sentinels(sentinels) => sentinels.still_name(node).await,
         }
     }
 

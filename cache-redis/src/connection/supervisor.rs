@@ -7,7 +7,8 @@
 //! - connecting is one background task, whoever asked for it; who comes meanwhile waits for it;
 //! - after a failed attempt operations fail at once, until the next attempt is due;
 //! - a broken connection is dropped with the error, a silent one after some time-outs in a row, one
-//!   to a server that has become a replica at its first refusal.
+//!   to a server that has become a replica at its first refusal;
+//! - what a server answers that the Sentinels chose counts only while they name it: they are asked after each silence.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -15,15 +16,17 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value, cmd};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Takeovers;
 use super::backoff::backoff;
 use super::demotions::Demotions;
 use super::dialer::Wire;
 use super::half_open::Silence;
+use super::known::Opinion;
 use super::request::{Deadline, Node, OnBreak};
 use super::source::{Opened, Source};
+use super::trust::{SILENCE, Trust};
 use crate::config::{Endpoint, Limits};
 use crate::errors::{Fault, describe, is_answer};
 
@@ -34,6 +37,9 @@ const PATIENCE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 /// How often the Sentinels are asked whether a connection still leads to the master, if they do not say so
 /// themselves.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
+
+/// How long after no Sentinel could be listened to it is tried again.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// So many connections in a row may come out at a replica before others have to wait: an operation's and its repetition's.
 const AT_ONCE: u32 = 2;
@@ -85,6 +91,13 @@ pub(super) enum Seen {
 struct Link {
     wire: Wire,
     silence: Silence,
+    /// Where the server was chosen among several.
+    chosen: Option<Chosen>,
+}
+
+struct Chosen {
+    node: Node,
+    trust: Trust,
 }
 
 /// The answers to the commands of one exchange, refusals among them.
@@ -186,6 +199,9 @@ impl Shared {
             self.discard(link, &describe(&error, &self.endpoint));
             Fault::operating(&error, &self.endpoint)
         })?;
+        if let Some(chosen) = &link.chosen {
+            self.believe(link, chosen, deadline).await?;
+        }
         let errors = || answers.iter().filter_map(|answer| answer.as_ref().err());
         if errors().any(is_demoted) {
             self.demote(link);
@@ -193,6 +209,36 @@ impl Shared {
             self.discard(link, &describe(error, &self.endpoint));
         }
         Ok(answers)
+    }
+
+    /// Whether an answer that has just come counts.
+    async fn believe(
+        &self,
+        link: &Arc<Link>,
+        Chosen { node, trust }: &Chosen,
+        deadline: Deadline,
+    ) -> Result<(), Fault> {
+        let doubts = || trust.doubts(self.takeovers.count());
+        if !trust.is_settled(doubts()) {
+            let asking = async {
+                let _alone = trust.ask().await;
+                // Before the question: who doubts meanwhile asks once more.
+                let doubts = doubts();
+                if trust.is_over() || trust.is_settled(doubts) {
+                    return;
+                }
+                if self.source.still_names(node).await {
+                    trust.settle(doubts);
+                } else {
+                    self.discard(link, "the Sentinels do not name the server after a silence");
+                }
+            };
+            if timeout_at(deadline.at, asking).await.is_err() {
+                return Err(Fault::timed_out(deadline.limit, &self.endpoint));
+            }
+        }
+        // Given up while the answer was on its way, because another has taken over or may have.
+        if trust.is_over() { Err(Fault::replaced(&self.endpoint)) } else { Ok(()) }
     }
 
     /// The connection; makes one if there is none and none is forbidden.
@@ -282,6 +328,10 @@ impl Shared {
     }
 
     fn discard(&self, link: &Arc<Link>, why: &str) {
+        // Before anybody gets another one.
+        if let Some(Chosen { trust, .. }) = &link.chosen {
+            trust.end();
+        }
         let discarded = self.phase.send_if_modified(|phase| {
             let current = matches!(phase, Phase::Ready(current) if Arc::ptr_eq(current, link));
             if current {
@@ -335,6 +385,11 @@ impl<'a> Pending<'a> {
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
+        if let Some(Chosen { trust, .. }) = &self.link.chosen
+            && self.began.elapsed() >= SILENCE
+        {
+            trust.doubt();
+        }
         if self.answered {
             self.link.silence.answered();
             return;
@@ -394,15 +449,21 @@ impl Attempt {
         });
     }
 
-    fn take_on(&self, Opened { wire, chosen }: Opened) -> Arc<Link> {
-        let link = Arc::new(Link { wire, silence: Silence::new() });
-        if let Some(node) = chosen {
+    fn take_on(&self, Opened { wire, chosen: named }: Opened) -> Arc<Link> {
+        if let Some(Opinion { node, .. }) = &named {
             let mut last = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.replace(node.clone()).is_some_and(|last| last != node) {
+            if last.replace(node.clone()).is_some_and(|last| last != *node) {
                 // Before the connection can be used.
                 self.shared.takeovers.add();
             }
-            tokio::spawn(look_around(Arc::downgrade(&self.shared), Arc::downgrade(&link), node));
+        }
+        let takeovers = self.shared.takeovers.count();
+        let chosen = named
+            .as_ref()
+            .map(|named| Chosen { node: named.node.clone(), trust: Trust::new(takeovers) });
+        let link = Arc::new(Link { wire, silence: Silence::new(), chosen });
+        if let Some(named) = named {
+            tokio::spawn(look_around(Arc::downgrade(&self.shared), Arc::downgrade(&link), named));
         }
         link
     }
@@ -417,7 +478,7 @@ impl Drop for Attempt {
 }
 
 /// Gives the connection up once the Sentinels name another master.
-async fn look_around(shared: Weak<Shared>, link: Weak<Link>, node: Node) {
+async fn look_around(shared: Weak<Shared>, link: Weak<Link>, named: Opinion) {
     let Some(sentinels) = shared.upgrade().and_then(|shared| match &shared.source {
         Source::Sentinels(sentinels) => Some(sentinels.clone()),
         Source::Server { .. } => None,
@@ -428,11 +489,15 @@ async fn look_around(shared: Weak<Shared>, link: Weak<Link>, node: Node) {
     while link.strong_count() > 0 {
         // The Sentinel that tells of it may be the first to know: the others are not asked then.
         let left = match sentinels.news(&mut news, LOOK_AROUND).await {
-            Some(named) => named != node,
-            None => sentinels.have_left(&node).await,
+            Some(node) => node != named.node,
+            None => sentinels.have_left(&named.node).await,
         };
         if left && let (Some(shared), Some(link)) = (shared.upgrade(), link.upgrade()) {
+            // Before anybody looks for the master again.
+            sentinels.replaced(&named);
             shared.discard(&link, "the Sentinels name another master");
+        } else if news.is_none() {
+            sleep(LISTEN_AGAIN).await;
         }
     }
 }

@@ -28,7 +28,7 @@ impl Takeovers {
         self.count.send_modify(|count| *count += 1);
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         *self.count.borrow()
     }
 
