@@ -5,7 +5,7 @@ use super::what::What;
 use crate::base::{Error, Pattern};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::{Killed, Reach};
-use crate::remote::{Teller, Trying, Undone};
+use crate::remote::{StepSink, Trying, Undone};
 use crate::stats::Cause;
 use crate::tags::Stamps;
 
@@ -57,20 +57,11 @@ impl Inner {
 
     /// The eviction itself, whatever scope the caller is in.
     pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
-        self.carry_out_telling(what, &mut Teller::default()).await
-    }
-
-    /// The same; those that take long tell how far they have come.
-    pub(crate) async fn carry_out_telling(
-        &self,
-        what: &What,
-        teller: &mut Teller<'_>,
-    ) -> Result<u64, Error> {
         let cache = &*self.signals.cache;
         tracing::debug!(target: "larder::eviction", cache, ?what, "larder: an eviction");
         match what {
             What::Key(key) => self.evict_keys(std::slice::from_ref(key)).await,
-            What::Pattern(pattern) => self.evict_matching(pattern, teller).await,
+            What::Pattern(pattern, progress) => self.evict_matching(pattern, progress).await,
             What::Tag(tag) => {
                 self.warn_of_undeclared(tag);
                 self.bump(tag).await.map(|()| 0)
@@ -119,17 +110,13 @@ impl Inner {
         Ok(())
     }
 
-    async fn evict_matching(
-        &self,
-        pattern: &Pattern,
-        teller: &mut Teller<'_>,
-    ) -> Result<u64, Error> {
+    async fn evict_matching(&self, pattern: &Pattern, progress: &StepSink) -> Result<u64, Error> {
         let (in_memory, killed) = self.forget_matching(pattern, Reach::All, Cause::Pattern);
-        // What it does can't keep the remote tier from hearing of the eviction: a panic of it ends here.
-        teller.forgot(in_memory);
+        progress.forgot(in_memory);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
+        let undone = Undone::Pattern(pattern.clone(), progress.clone());
         let again = Finally(|| drop(self.forget_matching(pattern, Reach::Loads, Cause::Pattern)));
-        let removed = remote.evict_telling(Undone::Pattern(pattern.clone()), killed, teller).await;
+        let removed = remote.evict(undone, killed).await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(removed.max(in_memory))

@@ -1,7 +1,8 @@
-//! The eviction of a pattern, and what it tells while it goes on: a large store takes a while to go through.
+//! The eviction of a pattern, and its progress: a large store takes a while.
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,18 +10,21 @@ use std::task::{Context, Poll};
 use super::handle::Inner;
 use super::what::What;
 use crate::base::{BoxFuture, Error, Pattern};
-use crate::remote::{EvictionProgress, Teller};
+use crate::remote::{EvictionProgress, StepQueue, StepSink};
+
+type OnProgress<'a> = Box<dyn FnMut(&EvictionProgress) + Send + 'a>;
 
 /// The future of [`Cache::evict_pattern`](super::handle::Cache::evict_pattern): how many keys there were.
 ///
-/// Nothing happens before it is polled. Dropped after that, nothing is lost: memory has forgotten what matches, and the
-/// remote tier's part is done in the background, of which nothing is told.
+/// Nothing happens before it is polled. If it is dropped after that, memory has already forgotten the matching entries, and
+/// a background task evicts them from the remote tier, without reports of progress.
 #[must_use = "nothing is evicted before it is awaited"]
 pub struct PatternEviction<'a> {
     inner: Arc<Inner>,
     pattern: Pattern,
-    teller: Option<Teller<'a>>,
-    running: Option<BoxFuture<'a, Result<u64, Error>>>,
+    on_progress: Option<OnProgress<'a>>,
+    steps: Arc<StepQueue>,
+    running: Option<BoxFuture<'static, Result<u64, Error>>>,
 }
 
 impl fmt::Debug for PatternEviction<'_> {
@@ -31,15 +35,15 @@ impl fmt::Debug for PatternEviction<'_> {
 
 impl<'a> PatternEviction<'a> {
     pub(crate) fn new(inner: &Arc<Inner>, pattern: Pattern) -> Self {
-        let (inner, teller) = (Arc::clone(inner), Some(Teller::default()));
-        Self { inner, pattern, teller, running: None }
+        let (inner, steps) = (Arc::clone(inner), Arc::default());
+        Self { inner, pattern, on_progress: None, steps, running: None }
     }
 
-    /// Told after each step: when memory has forgotten, and after each request that goes through some of the remote
-    /// tier's keys or removes some (500 at most). On a cluster these are the masters' one after the other.
+    /// Calls `told` for each step: when memory has forgotten, and after each request that goes through some of the remote
+    /// tier's keys or removes some (500 at most). A cluster's masters are asked one after the other.
     ///
-    /// It is called by whoever polls, under no lock, so it may use the cache; it should be short. If it panics, that is
-    /// logged, it is not called again, and the eviction goes on. In a transaction, which holds evictions
+    /// The calls happen while the future is polled, under no lock, so `told` may use the cache; it should be short. If it
+    /// panics, that is logged, it is not called again, and the eviction goes on. In a transaction, which holds evictions
     /// until its end, it is not called.
     ///
     /// ```
@@ -62,10 +66,22 @@ impl<'a> PatternEviction<'a> {
     /// # }
     /// ```
     pub fn on_progress(mut self, told: impl FnMut(&EvictionProgress) + Send + 'a) -> Self {
-        if let Some(teller) = &mut self.teller {
-            teller.told = Some(Box::new(told));
-        }
+        self.on_progress = Some(Box::new(told));
         self
+    }
+
+    /// Passes on the steps since the last call.
+    fn report(&mut self) {
+        for progress in self.steps.take() {
+            let Some(told) = &mut self.on_progress else { return };
+            if catch_unwind(AssertUnwindSafe(|| told(&progress))).is_err() {
+                self.on_progress = None;
+                tracing::error!(
+                    target: "larder::eviction",
+                    "larder: the progress callback of an eviction panicked; the eviction goes on"
+                );
+            }
+        }
     }
 }
 
@@ -74,10 +90,15 @@ impl Future for PatternEviction<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let running = this.running.get_or_insert_with(|| {
-            let (inner, what) = (Arc::clone(&this.inner), What::Pattern(this.pattern.clone()));
-            let mut teller = this.teller.take().unwrap_or_default();
-            Box::pin(async move { inner.invalidate_telling(what, &mut teller).await })
+            let progress = match this.on_progress {
+                Some(_) => this.steps.sink(),
+                None => StepSink::default(),
+            };
+            let (inner, what) = (Arc::clone(&this.inner), this.pattern.clone());
+            Box::pin(async move { inner.invalidate(What::Pattern(what, progress)).await })
         });
-        running.as_mut().poll(cx)
+        let polled = running.as_mut().poll(cx);
+        this.report();
+        polled
     }
 }

@@ -120,7 +120,7 @@ impl TenantPrefix {
     pub(crate) fn narrow(&self, what: What) -> What {
         match what {
             What::Key(key) => What::Key(self.key(key)),
-            What::Pattern(pattern) => What::Pattern(self.pattern(&pattern)),
+            What::Pattern(pattern, progress) => What::Pattern(self.pattern(&pattern), progress),
             What::All => What::Tag(bounded(self.tag()).into_owned()),
             What::Stale(key) => What::Stale(self.key(key)),
             What::Life(key, ttl) => What::Life(self.key(key), ttl),

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use crate::base::{Error, Pattern};
 use crate::key::KeyBuf;
+use crate::remote::StepSink;
 use crate::stats::log_failure;
 
 /// What one eviction ends.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     Key(KeyBuf),
-    Pattern(Pattern),
+    Pattern(Pattern, StepSink),
     Tag(String),
     All,
     /// Not the value's end: it is kept for those whose load fails.

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::progress::StepSink;
 use super::retry_log::RetryLog;
 use super::settler::Settler;
 use crate::base::Pattern;
@@ -25,7 +26,7 @@ const TOGETHER: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Undone {
     Keys(Vec<String>),
-    Pattern(Pattern),
+    Pattern(Pattern, StepSink),
     Tag(String),
     Space,
 }
@@ -35,7 +36,7 @@ impl Undone {
     /// where its generation can't be written it can't be read either.
     fn concerns(&self, concern: Concern<'_>) -> bool {
         match (self, concern) {
-            (Self::Pattern(pattern), Concern::Keys(keys)) => {
+            (Self::Pattern(pattern, _), Concern::Keys(keys)) => {
                 keys.iter().any(|key| pattern.covers(key))
             }
             _ => true,
@@ -234,7 +235,7 @@ impl List {
                 None => self.wide.push(Debt { undone, writers }),
             },
         }
-        let is_pattern = |debt: &&Debt| matches!(debt.undone, Undone::Pattern(_));
+        let is_pattern = |debt: &&Debt| matches!(debt.undone, Undone::Pattern(..));
         let patterns = self.wide.iter().filter(is_pattern).count();
         if self.keys.len() + self.wide.len() > LIMIT || patterns > PATTERNS {
             self.keys.clear();

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::owed::Undone;
+use super::progress::StepSink;
 use crate::base::{Error, Pattern};
 
 /// A file above this is written anew with what is pending still.
@@ -177,7 +178,7 @@ fn locked(path: &Path) -> Result<File, Error> {
 fn record(undone: &Undone) -> Record {
     match undone {
         Undone::Keys(keys) => Record::Keys(keys.clone()),
-        Undone::Pattern(pattern) => Record::Pattern(pattern.literals().to_vec()),
+        Undone::Pattern(pattern, _) => Record::Pattern(pattern.literals().to_vec()),
         Undone::Tag(tag) => Record::Tag(tag.clone()),
         Undone::Space => Record::Space,
     }
@@ -214,7 +215,8 @@ fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<Undone>, Er
             Some(Record::Namespace(_)) => {}
             Some(Record::Keys(keys)) => pending.push(Undone::Keys(keys)),
             Some(Record::Pattern(literals)) => {
-                pending.push(Undone::Pattern(Pattern::from_literals(literals)));
+                let pattern = Pattern::from_literals(literals);
+                pending.push(Undone::Pattern(pattern, StepSink::default()));
             }
             Some(Record::Tag(tag)) => pending.push(Undone::Tag(tag)),
             Some(Record::Space) => pending.push(Undone::Space),

@@ -6,6 +6,7 @@ use crate::call::{Evict, EvictTarget, IntoCache, Target};
 use crate::engine::{Cache, What};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::registry;
+use crate::remote::StepSink;
 use crate::tags::{bounded, subject};
 
 /// Which cache an eviction is for.
@@ -118,7 +119,7 @@ impl Invalidation {
 
     /// All keys that match; `*` is a wildcard.
     pub fn pattern(self, pattern: impl Into<Pattern>) -> Self {
-        self.with(What::Pattern(pattern.into()))
+        self.with(What::Pattern(pattern.into(), StepSink::default()))
     }
 
     /// All that carries the tag.

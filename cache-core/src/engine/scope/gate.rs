@@ -12,7 +12,6 @@ use crate::engine::what::{What, report};
 use crate::entry::Stored;
 use crate::key::KeyBuf;
 use crate::memory::{Reach, Ticket};
-use crate::remote::Teller;
 use crate::tags::Stamps;
 
 /// What a read without a load meets before the cache.
@@ -107,21 +106,12 @@ impl Inner {
     /// The gate of all evictions: held in a transaction, else carried out. Says how many entries went,
     /// as far as that is known.
     pub(crate) async fn invalidate(self: &Arc<Self>, what: What) -> Result<u64, Error> {
-        self.invalidate_telling(what, &mut Teller::default()).await
-    }
-
-    /// The same; what is carried out now is told of on the way.
-    pub(crate) async fn invalidate_telling(
-        self: &Arc<Self>,
-        what: What,
-        teller: &mut Teller<'_>,
-    ) -> Result<u64, Error> {
         let held = if is_quiet() { None } else { transaction::current() };
-        let Some(held) = held else { return self.carry_out_telling(&what, teller).await };
+        let Some(held) = held else { return self.carry_out(&what).await };
         match held.evict(self, what) {
             Holding::Held => Ok(0),
             // Whatever the outcome was: an eviction is always safe.
-            Holding::Ended(_, what) => self.carry_out_telling(&what, teller).await,
+            Holding::Ended(_, what) => self.carry_out(&what).await,
         }
     }
 

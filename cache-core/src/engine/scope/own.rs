@@ -75,7 +75,7 @@ impl Own {
         let key = &*self.entry.key;
         match what {
             What::Key(evicted) | What::Stale(evicted) => evicted.as_str() == key,
-            What::Pattern(pattern) => pattern.covers(key),
+            What::Pattern(pattern, _) => pattern.covers(key),
             What::Tag(tag) => self.entry.stamps.tags.iter().any(|(own, _)| *own.name == **tag),
             What::All => true,
             What::Life(..) => false,

@@ -50,7 +50,7 @@ impl Shadow {
             // No value becomes old by it.
             What::Life(..) => true,
             What::Tag(tag) => self.tags.insert(tag.clone()),
-            What::Pattern(pattern) => {
+            What::Pattern(pattern, _) => {
                 let new = !self.patterns.contains(pattern);
                 if new {
                     self.patterns.push(pattern.clone());

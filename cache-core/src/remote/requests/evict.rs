@@ -8,7 +8,7 @@ use crate::base::{BackendError, Pattern, Timestamp};
 use crate::memory::Killed;
 use crate::remote::bus::Message;
 use crate::remote::owed::{Trying, Undone};
-use crate::remote::teller::Teller;
+use crate::remote::progress::StepSink;
 use crate::stats::Change;
 
 /// What several failures say of the tier: one that is not of a part of it, if there is any.
@@ -30,18 +30,8 @@ impl Remote {
         undone: Undone,
         writers: impl IntoIterator<Item = Killed>,
     ) -> Result<u64, BackendError> {
-        self.evict_telling(undone, writers, &mut Teller::default()).await
-    }
-
-    /// As [`evict`](Self::evict); a pattern's tells how far it has come.
-    pub(crate) async fn evict_telling(
-        &self,
-        undone: Undone,
-        writers: impl IntoIterator<Item = Killed>,
-        teller: &mut Teller<'_>,
-    ) -> Result<u64, BackendError> {
         let mut trying = self.owed.trying(undone, writers.into_iter().collect());
-        let done = self.try_now(&mut trying, teller).await;
+        let done = self.try_now(&mut trying).await;
         match done {
             Ok(_) => trying.settled(),
             Err(_) => {
@@ -75,8 +65,9 @@ impl Remote {
         pattern: Pattern,
         writers: Vec<Killed>,
     ) -> Result<(), BackendError> {
-        let mut trying = self.owed.trying(Undone::Pattern(pattern), writers);
-        match self.try_now(&mut trying, &mut Teller::default()).await {
+        let undone = Undone::Pattern(pattern, StepSink::default());
+        let mut trying = self.owed.trying(undone, writers);
+        match self.try_now(&mut trying).await {
             Err(error) if !error.is_of_a_part() => return Err(error),
             Err(error) => {
                 let cache = &*self.signals.cache;
@@ -88,13 +79,9 @@ impl Remote {
         Ok(())
     }
 
-    async fn try_now(
-        &self,
-        trying: &mut Trying<'_>,
-        teller: &mut Teller<'_>,
-    ) -> Result<u64, BackendError> {
+    async fn try_now(&self, trying: &mut Trying<'_>) -> Result<u64, BackendError> {
         let until = self.clock.now().after(PATIENCE);
-        let done = self.carry_out(trying, until, teller).await;
+        let done = self.carry_out(trying, until).await;
         self.signals.tell_changes();
         done
     }
@@ -104,10 +91,9 @@ impl Remote {
         &self,
         trying: &mut Trying<'_>,
         until: Timestamp,
-        teller: &mut Teller<'_>,
     ) -> Result<u64, BackendError> {
         self.let_write(trying, until).await;
-        Box::pin(self.tried(self.undo(trying, teller))).await
+        Box::pin(self.tried(self.undo(trying))).await
     }
 
     async fn let_write(&self, trying: &mut Trying<'_>, until: Timestamp) {
@@ -126,14 +112,12 @@ impl Remote {
         }
     }
 
-    async fn undo(
-        &self,
-        trying: &mut Trying<'_>,
-        teller: &mut Teller<'_>,
-    ) -> Result<u64, BackendError> {
+    async fn undo(&self, trying: &mut Trying<'_>) -> Result<u64, BackendError> {
         match trying.undone().cloned() {
             Some(Undone::Keys(keys)) => self.remove_now(keys, trying).await,
-            Some(Undone::Pattern(pattern)) => self.remove_matching_now(&pattern, teller).await,
+            Some(Undone::Pattern(pattern, progress)) => {
+                self.remove_matching_now(&pattern, &progress).await
+            }
             Some(Undone::Tag(tag)) => {
                 let message = |new| Message::Tag(tag.clone(), new);
                 let generation = self.bump_now(&self.tag_key(&tag), message).await?;

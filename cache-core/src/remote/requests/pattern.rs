@@ -6,7 +6,7 @@ use super::Remote;
 use crate::base::{BackendError, Pattern};
 use crate::remote::bus::Message;
 use crate::remote::owed::Concern;
-use crate::remote::teller::Teller;
+use crate::remote::progress::StepSink;
 
 impl Remote {
     /// Leases first, then values: a load that is alive at the start is then fenced off, or what it
@@ -14,16 +14,16 @@ impl Remote {
     pub(super) async fn remove_matching_now(
         &self,
         pattern: &Pattern,
-        teller: &mut Teller<'_>,
+        progress: &StepSink,
     ) -> Result<u64, BackendError> {
         let sealed = pattern.of_sealed();
-        self.revoke_found(pattern, teller).await?;
+        self.revoke_found(pattern, progress).await?;
         if let Some(sealed) = &sealed {
-            self.revoke_found(sealed, teller).await?;
+            self.revoke_found(sealed, progress).await?;
         }
-        let mut removed = self.remove_found(pattern, |_| true, teller).await?;
+        let mut removed = self.remove_found(pattern, |_| true, progress).await?;
         if let Some(sealed) = &sealed {
-            removed += self.remove_found(sealed, |key| pattern.covers(key), teller).await?;
+            removed += self.remove_found(sealed, |key| pattern.covers(key), progress).await?;
         }
         // Last: a memory tier that forgets earlier could take an old value up again.
         let literals = pattern.literals().to_vec();
@@ -34,14 +34,14 @@ impl Remote {
     async fn revoke_found(
         &self,
         pattern: &Pattern,
-        teller: &mut Teller<'_>,
+        progress: &StepSink,
     ) -> Result<(), BackendError> {
         let Some(leases) = self.backend.leases() else { return Ok(()) };
         let places = pattern.under(&format!("{}:", self.namespace));
         let mut next = Some(0);
         while let Some(cursor) = next {
             next = leases.revoke(&places, cursor).await?.next;
-            teller.looked();
+            progress.searched();
         }
         Ok(())
     }
@@ -50,20 +50,20 @@ impl Remote {
         &self,
         pattern: &Pattern,
         covers: impl Fn(&str) -> bool,
-        teller: &mut Teller<'_>,
+        progress: &StepSink,
     ) -> Result<u64, BackendError> {
         let prefix = format!("{}:", self.namespace);
         let places = pattern.under(&prefix);
         let (mut next, mut removed) = (Some(0), 0);
         while let Some(cursor) = next {
             let page = self.backend.scan(&places, cursor).await?;
-            teller.looked();
+            progress.searched();
             let covered = |place: &&String| place.strip_prefix(&prefix).is_some_and(&covers);
             let found: Vec<&str> = page.keys.iter().filter(covered).map(String::as_str).collect();
             for chunk in found.chunks(500) {
                 let gone = self.backend.remove(chunk, None).await?;
                 removed += gone;
-                teller.removed(gone);
+                progress.removed(gone);
             }
             next = page.next;
         }

@@ -8,7 +8,6 @@ use crate::base::{BackendError, BackendErrorKind, Timestamp};
 use crate::remote::owed::{Concern, Owed, Trying, Undone};
 use crate::remote::retry_log::RetryLog;
 use crate::remote::settler::PAUSE;
-use crate::remote::teller::Teller;
 
 pub(super) fn unsettled() -> BackendError {
     let message = "evictions that it missed are still being carried out";
@@ -151,7 +150,7 @@ impl Remote {
     ) -> Result<(), BackendError> {
         let (mut outcome, mut away) = (Ok(()), Vec::new());
         while let Some(mut trying) = next(&self.owed) {
-            match self.carry_out(&mut trying, until, &mut Teller::default()).await {
+            match self.carry_out(&mut trying, until).await {
                 Ok(_) => {
                     trying.settled();
                     *done += 1;
