@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::base::{CacheValue, Policy, Timestamp};
-use crate::tags::Stamps;
+use crate::tags::TagSnapshot;
 
 /// The times of an entry.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ pub(crate) struct Entry<T: ?Sized> {
     pub(crate) life: Lifetime,
     pub(crate) marks: Marks,
     /// The generations that must still hold.
-    pub(crate) stamps: Stamps,
+    pub(crate) stamps: TagSnapshot,
     pub(crate) key: Box<str>,
     pub(crate) value: T,
 }

@@ -40,37 +40,37 @@ mod tags;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use api::{
+pub use crate::api::{
     Alert, AlertState, FunctionStats, Info, Invalidation, KeyStream, MemoryInfo, Monitor,
     Monitoring, OnUpdate, Progress, RemoteInfo, Report, Rule, Schedule, ServerInfo, Typed, Warming,
     warm,
 };
-pub use backend::{
+pub use crate::backend::{
     Acquire, Acquired, Backend, BackendResult, BackendState, GENERATION_KEPT, KEPT, Leases,
     Listener, MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Read, Removed, Revoked,
     Subscription, Write,
 };
-pub use base::{
+pub use crate::base::{
     BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, OnError, Pattern,
     Policy, PolicyError, SharedError, Source, Stampede, TimedOut, Timestamp,
 };
-pub use bytes::Bytes;
-pub use call::{
+pub use crate::call::{
     Batch, Call, Evict, EvictEach, EvictTarget, IntoCache, IntoTtl, Peek, PeekEach, Put, PutEach,
     Traced, TracedBatch,
 };
 #[cfg(feature = "encryption")]
-pub use codec::Keys;
-pub use codec::{Codec, Compression, RemoteValue};
-pub use engine::{
+pub use crate::codec::Keys;
+pub use crate::codec::{Codec, Compression, RemoteValue};
+pub use crate::engine::{
     Cache, CachedCell, Expiry, PatternEviction, Transaction, TransactionScope, disable, enable,
     is_enabled, transaction, without_cache, without_cache_sync,
 };
-pub use key::{Key, KeyBuilder};
-pub use memory::{Capacity, Eviction, Memory};
-pub use registry::{Builder, default_cache};
-pub use remote::EvictionProgress;
-pub use stats::{
+pub use crate::key::{Key, KeyBuilder};
+pub use crate::memory::{Capacity, Eviction, Memory};
+pub use crate::registry::{Builder, default_cache};
+pub use crate::remote::EvictionProgress;
+pub use crate::stats::{
     BreakerState, BusHealth, CacheListener, Cause, Health, LastError, MemoryHealth, RemoteHealth,
     Signal, Since, Stats, Status, TierStats, Timing,
 };
+pub use bytes::Bytes;

@@ -9,7 +9,7 @@ use crate::memory::Capacity;
 impl Cache {
     /// The time to live of entries whose policy names none; `None` if they do not expire.
     pub fn default_ttl(&self) -> Option<Duration> {
-        self.inner.default_ttl.get()
+        self.engine.default_ttl.get()
     }
 
     /// Changes the [default time to live](crate::registry::Builder::default_ttl) of what is stored from now on; `None`
@@ -20,7 +20,7 @@ impl Cache {
     pub fn set_default_ttl(&self, ttl: impl Into<Option<Duration>>) -> Result<(), Error> {
         let ttl = ttl.into();
         DefaultTtl::check(ttl)?;
-        self.inner.default_ttl.set(ttl);
+        self.engine.default_ttl.set(ttl);
         Ok(())
     }
 
@@ -33,7 +33,7 @@ impl Cache {
     /// bound is less than one for each of its parts, or the engine is `moka` (`Eviction::Lru`, `Eviction::Lfu`),
     /// whose bound can't be changed.
     pub fn set_capacity(&self, capacity: Capacity) -> Result<(), Error> {
-        let Some(memory) = &self.inner.memory else {
+        let Some(memory) = &self.engine.memory else {
             return Err(Error::config(
                 "memory",
                 "this cache has no memory tier; build it with one",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::Cache;
-use crate::stats::{Health, MemoryHealth, Moment, Status};
+use crate::stats::{Health, MemoryHealth, Status, WallTimestamp};
 
 impl Cache {
     /// How the cache is, as far as its operations have found out. It asks nobody and waits for nobody: for every request
@@ -31,21 +31,21 @@ impl Cache {
     /// # }
     /// ```
     pub fn health(&self) -> Health {
-        let inner = &*self.inner;
-        let now = Moment::now(&inner.clock);
-        let remote = inner.remote.as_ref().map(|remote| remote.health(now));
+        let engine = &*self.engine;
+        let now = WallTimestamp::now(&engine.clock);
+        let remote = engine.remote.as_ref().map(|remote| remote.health(now));
         let bus = remote.as_ref().map(|remote| &remote.bus);
-        let memory = inner.memory.as_ref().map(|memory| MemoryHealth {
+        let memory = engine.memory.as_ref().map(|memory| MemoryHealth {
             status: if bus.is_none_or(|bus| bus.linked) { Status::Up } else { Status::Degraded },
-            since: bus.map_or_else(|| inner.built.since(now), |bus| bus.since),
+            since: bus.map_or_else(|| engine.built.since(now), |bus| bus.since),
             entries: memory.len(),
             bytes: memory.bytes(),
         });
         let statuses =
             (memory.as_ref().map(|tier| tier.status), remote.as_ref().map(|tier| tier.status));
         Health {
-            cache: inner.name.clone(),
-            namespace: inner.namespace.clone(),
+            cache: engine.name.clone(),
+            namespace: engine.namespace.clone(),
             status: if self.is_closed() {
                 Status::Down
             } else {
@@ -80,7 +80,7 @@ impl Cache {
     /// # }
     /// ```
     pub async fn check(&self, timeout: Duration) -> Health {
-        let round_trip = match &self.inner.remote {
+        let round_trip = match &self.engine.remote {
             Some(remote) => remote.probe(timeout).await,
             None => None,
         };

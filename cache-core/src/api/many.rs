@@ -5,10 +5,10 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::base::{CacheValue, Error, Held, KnownResult, Policy};
-use crate::call::{Asking, Choice, Found, Wanted, all_begun, in_foreground};
+use crate::base::{CacheValue, Error, KnownResult, Policy, PolicyRef};
+use crate::call::{Asking, CacheChoice, Found, Wanted, all_begun, in_foreground};
 use crate::codec::{RemoteValue, coder};
-use crate::engine::{Cache, Inner, Plan, Rules, Seat, TOGETHER, Table};
+use crate::engine::{Cache, Engine, Request, Rules, Seat, TOGETHER, Table};
 use crate::key::KeyBuf;
 
 impl Cache {
@@ -36,7 +36,7 @@ impl Cache {
         entries: impl IntoIterator<Item = (K, T)>,
     ) -> Result<(), Error> {
         let entries = entries.into_iter().map(|(key, value)| (self.plain::<T>(key), value));
-        self.inner.put_many(entries.collect()).await
+        self.engine.put_many(entries.collect()).await
     }
 
     /// [`insert_many`](Self::insert_many) with a policy for all of them: time to live, stale window, tags.
@@ -48,10 +48,10 @@ impl Cache {
         entries: impl IntoIterator<Item = (K, T)>,
         policy: Policy,
     ) -> Result<(), Error> {
-        let policy = Held::Own(Arc::new(policy));
+        let policy = PolicyRef::Own(Arc::new(policy));
         let entries = entries.into_iter();
-        let entries = entries.map(|(key, value)| (self.plan::<T>(key, policy.clone()), value));
-        self.inner.put_many(entries.collect()).await
+        let entries = entries.map(|(key, value)| (self.request::<T>(key, policy.clone()), value));
+        self.engine.put_many(entries.collect()).await
     }
 
     /// The values of many keys, where those that are not cached are loaded together: `load` gets their keys, and
@@ -117,15 +117,15 @@ impl Cache {
         Fut: Future<Output = Result<HashMap<String, T>, E>>,
     {
         let keys = keys.into_iter().map(Into::into).collect();
-        let policy = Held::Own(Arc::new(policy));
-        self.load_many(keys, |key| self.plan::<T>(key, policy.clone()), load).await
+        let policy = PolicyRef::Own(Arc::new(policy));
+        self.load_many(keys, |key| self.request::<T>(key, policy.clone()), load).await
     }
 
-    /// As [`get_or_load_many`](Self::get_or_load_many), of ids with a plan for each.
+    /// As [`get_or_load_many`](Self::get_or_load_many), of ids with a request for each.
     pub(crate) async fn load_many<I, T, E, F, Fut>(
         &self,
         mut ids: Vec<I>,
-        plan: impl Fn(&I) -> Plan,
+        request: impl Fn(&I) -> Request,
         load: F,
     ) -> Result<HashMap<I, T>, E>
     where
@@ -140,29 +140,29 @@ impl Cache {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let plans = ids.iter().map(plan).collect();
+        let requests = ids.iter().map(request).collect();
         let shape = Found::of(KnownResult::<HashMap<I, T>, E>::NEW);
         let rules = Rules::by_hand(shape, Some(coder::<T>()));
-        let asking = Asking { target: Choice::Handle(self.clone()).into(), plans };
+        let asking = Asking { target: CacheChoice::Handle(self.clone()).into(), requests };
         let found = ids.iter().map(|_| None).collect();
         in_foreground(Wanted { asking, rules, ids, found }, load).await.output
     }
 }
 
-impl Inner {
+impl Engine {
     /// The gate of many puts: those that nothing holds go together.
     pub(crate) async fn put_many<T: CacheValue>(
         self: &Arc<Self>,
-        mut entries: Vec<(Plan, T)>,
+        mut entries: Vec<(Request, T)>,
     ) -> Result<(), Error> {
         // The last one of a key counts: they are gone through from the end.
         let mut known = HashSet::new();
         entries.reverse();
-        entries.retain(|(plan, _)| known.insert(plan.key.id()));
+        entries.retain(|(request, _)| known.insert(request.key.id()));
         entries.reverse();
         let (of, mut failed) = (entries.len(), Vec::new());
-        let mut note = |plan: &Plan, result: Result<(), Error>| {
-            failed.extend(result.err().map(|error| (plan.key.as_str().to_owned(), error)));
+        let mut note = |request: &Request, result: Result<(), Error>| {
+            failed.extend(result.err().map(|error| (request.key.as_str().to_owned(), error)));
         };
         if self.puts_at_once() {
             let mut entries = entries.into_iter().peekable();
@@ -170,8 +170,8 @@ impl Inner {
                 self.write_together(entries.by_ref().take(TOGETHER).collect(), &mut note).await?;
             }
         } else {
-            for (plan, value) in entries {
-                note(&plan, self.put(&plan, value).await);
+            for (request, value) in entries {
+                note(&request, self.put(&request, value).await);
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(Error::Several { failed, of }) }
@@ -179,13 +179,13 @@ impl Inner {
 
     async fn write_together<T: CacheValue>(
         self: &Arc<Self>,
-        entries: Vec<(Plan, T)>,
-        note: &mut (impl FnMut(&Plan, Result<(), Error>) + Send),
+        entries: Vec<(Request, T)>,
+        note: &mut (impl FnMut(&Request, Result<(), Error>) + Send),
     ) -> Result<(), Error> {
-        let (plans, values): (Vec<Plan>, Vec<T>) = entries.into_iter().unzip();
-        let mut begun = Vec::with_capacity(plans.len());
-        for plan in &plans {
-            begun.push(self.begin_write(plan)?);
+        let (requests, values): (Vec<Request>, Vec<T>) = entries.into_iter().unzip();
+        let mut begun = Vec::with_capacity(requests.len());
+        for request in &requests {
+            begun.push(self.begin_write(request)?);
         }
         self.stamp_writes(&mut begun).await;
         let table = Table::new(self);
@@ -194,7 +194,7 @@ impl Inner {
         let writes =
             writes.map(|((begun, value), seat)| Box::pin(self.end_write(begun, value, Some(seat))));
         let written = all_begun(writes.collect()).await;
-        plans.iter().zip(written).for_each(|(plan, written)| note(plan, written));
+        requests.iter().zip(written).for_each(|(request, written)| note(request, written));
         Ok(())
     }
 }

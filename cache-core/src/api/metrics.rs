@@ -12,8 +12,8 @@ use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_h
 
 use super::invalidation::Schedule;
 use crate::base::Error;
-use crate::engine::{Cache, Inner, LOAD, RESPONSE, labels};
-use crate::stats::{BreakerState, Cause, Function, Moment, RemoteHealth, Stats, Status};
+use crate::engine::{Cache, Engine, LOAD, RESPONSE, labels};
+use crate::stats::{BreakerState, Cause, Function, RemoteHealth, Stats, Status, WallTimestamp};
 
 /// What there is of one function, with a label each where there is one.
 type Counter =
@@ -87,7 +87,7 @@ const EVICTIONS: (&str, &str) =
     ("larder_evictions_total", "Entries that left the memory tier, by cause");
 
 /// Name, unit, meaning, and what it is.
-type Standing = (&'static str, Unit, &'static str, fn(&Inner, &Stats) -> f64);
+type Standing = (&'static str, Unit, &'static str, fn(&Engine, &Stats) -> f64);
 
 #[allow(clippy::cast_precision_loss)]
 const GAUGES: &[Standing] = &[
@@ -111,27 +111,27 @@ const GAUGES: &[Standing] = &[
         "larder_remote_up",
         Unit::Count,
         "0 while the remote tier is down; 1 without one",
-        |inner, _| {
-            remote(inner).map_or(1.0, |health| f64::from(u8::from(health.status != Status::Down)))
+        |engine, _| {
+            remote(engine).map_or(1.0, |health| f64::from(u8::from(health.status != Status::Down)))
         },
     ),
     (
         "larder_owed_evictions",
         Unit::Count,
         "Evictions that the remote tier missed, and that are still to be made",
-        |inner, _| remote(inner).map_or(0.0, |health| health.owed_evictions as f64),
+        |engine, _| remote(engine).map_or(0.0, |health| health.owed_evictions as f64),
     ),
     (
         "larder_bus_connected",
         Unit::Count,
         "1 while other processes' evictions arrive",
-        |inner, _| f64::from(u8::from(inner.generations.is_linked())),
+        |engine, _| f64::from(u8::from(engine.generations.is_linked())),
     ),
 ];
 
 /// How the remote tier is, as far as is known: nobody is asked.
-fn remote(inner: &Inner) -> Option<RemoteHealth> {
-    Some(inner.remote.as_ref()?.health(Moment::now(&inner.clock)))
+fn remote(engine: &Engine) -> Option<RemoteHealth> {
+    Some(engine.remote.as_ref()?.health(WallTimestamp::now(&engine.clock)))
 }
 
 /// A recorder may be installed at any time, and forgets nothing that it is told twice.
@@ -154,9 +154,9 @@ fn describe() {
 }
 
 /// The totals of each function, those of one path added up.
-fn by_path(inner: &Inner) -> BTreeMap<Option<&'static str>, Stats> {
+fn by_path(engine: &Engine) -> BTreeMap<Option<&'static str>, Stats> {
     let mut functions: BTreeMap<_, Stats> = BTreeMap::new();
-    for tally in inner.counters.all() {
+    for tally in engine.counters.all() {
         functions.entry(tally.site.map(Function::path)).or_default().add(&tally.total());
     }
     functions
@@ -182,18 +182,19 @@ impl Cache {
     ///
     /// Durations are recorded without this, when a load or a read that memory could not answer ends.
     pub fn publish_metrics(&self) {
-        let inner = &*self.inner;
+        let engine = &*self.engine;
         describe();
         // Held to the end: what two publish at once is published once.
-        let mut published = inner.counters.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut published =
+            engine.counters.published.lock().unwrap_or_else(PoisonError::into_inner);
         let (functions, whole) = &mut *published;
-        for (function, total) in by_path(inner) {
+        for (function, total) in by_path(engine) {
             let last = functions.entry(function).or_default();
-            publish_function(&labels(inner, function), &total.since(last));
+            publish_function(&labels(engine, function), &total.since(last));
             *last = total;
         }
-        let cache = || Label::new("cache", inner.signals.cache.clone());
-        let total = inner.counters.direct.total().with_causes(|cause| inner.left(cause));
+        let cache = || Label::new("cache", engine.signals.cache.clone());
+        let total = engine.counters.direct.total().with_causes(|cause| engine.left(cause));
         let new = total.since(whole);
         counter!(REMOVALS.0, [cache()].iter()).increment(new.removals);
         for cause in Cause::ALL {
@@ -203,7 +204,7 @@ impl Cache {
         *whole = total;
         let stats = self.stats();
         for (name, _, _, value) in GAUGES {
-            gauge!(*name, [cache()].iter()).set(value(inner, &stats));
+            gauge!(*name, [cache()].iter()).set(value(engine, &stats));
         }
     }
 
@@ -214,10 +215,10 @@ impl Cache {
     /// # Errors
     /// [`Error::Config`]: `interval` is below a millisecond.
     pub fn publish_metrics_every(&self, interval: Duration) -> Result<Schedule, Error> {
-        let cache = Arc::downgrade(&self.inner);
-        Schedule::begin(&self.inner.clock, interval, move || {
-            let inner = cache.upgrade();
-            std::future::ready(inner.map(|inner| Self::from(inner).publish_metrics()).is_some())
+        let cache = Arc::downgrade(&self.engine);
+        Schedule::begin(&self.engine.clock, interval, move || {
+            let engine = cache.upgrade();
+            std::future::ready(engine.map(|engine| Self::from(engine).publish_metrics()).is_some())
         })
     }
 }

@@ -196,7 +196,7 @@ impl Cache {
         let interval = monitor.interval;
         // One check at a time: the next begins when the one before has ended.
         let rounds = Arc::new(Mutex::new(Rounds::new(self, monitor)));
-        let checks = Schedule::begin(&self.inner.clock, interval, move || {
+        let checks = Schedule::begin(&self.engine.clock, interval, move || {
             let turn = Arc::clone(&rounds).lock_owned();
             async move { turn.await.next().await }
         })?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Cache, Inner};
+use crate::engine::{Cache, Engine};
 use crate::stats::{Cause, Function, Stats};
 
 /// One function's statistics on one cache; made by [`Cache::stats_by_function`].
@@ -38,7 +38,7 @@ impl FunctionStats {
     }
 }
 
-impl Inner {
+impl Engine {
     /// How many entries ever left memory for this cause.
     pub(super) fn left(&self, cause: Cause) -> u64 {
         match cause {
@@ -68,8 +68,8 @@ impl Cache {
     /// things stand now. It adds up some counters for each function and looks at no entry.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats::default();
-        self.inner.counters.all().for_each(|tally| stats.add(&tally.since_reset()));
-        self.inner.standing(stats)
+        self.engine.counters.all().for_each(|tally| stats.add(&tally.since_reset()));
+        self.engine.standing(stats)
     }
 
     /// The statistics of each function that was called on this cache, sorted by its path. What is done by hand
@@ -87,7 +87,7 @@ impl Cache {
     /// template with `{Self}` or `skip(Self)`).
     pub fn stats_by_function(&self) -> Vec<FunctionStats> {
         let mut functions: BTreeMap<String, FunctionStats> = BTreeMap::new();
-        for tally in self.inner.counters.all() {
+        for tally in self.engine.counters.all() {
             let Some(site) = tally.site else { continue };
             let new = FunctionStats::of(site);
             let known = functions.entry(new.function.clone()).or_insert(new);
@@ -115,8 +115,8 @@ impl Cache {
     /// counted meanwhile, and exported metrics do not jump. To look at a span of time without a word to others, use
     /// [`Stats::since`].
     pub fn reset_stats(&self) {
-        self.inner.counters.all().for_each(crate::stats::Tally::reset);
-        let memory = self.inner.memory.as_ref();
-        self.inner.signals.reset(memory.map_or(0, |memory| memory.evictions()));
+        self.engine.counters.all().for_each(crate::stats::Tally::reset);
+        let memory = self.engine.memory.as_ref();
+        self.engine.signals.reset(memory.map_or(0, |memory| memory.evictions()));
     }
 }

@@ -46,12 +46,12 @@ pub struct Policy {
 
 /// A policy as plans carry it: most are their function's own, and a call is moved about a lot.
 #[derive(Clone, Debug)]
-pub(crate) enum Held {
+pub(crate) enum PolicyRef {
     Static(&'static Policy),
     Own(Arc<Policy>),
 }
 
-impl Deref for Held {
+impl Deref for PolicyRef {
     type Target = Policy;
     #[inline]
     fn deref(&self) -> &Policy {

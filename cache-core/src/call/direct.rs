@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::target::Target;
-use crate::base::{CacheValue, Error, Held};
-use crate::engine::{Judge, Plan, Trace, Verdict, What};
+use super::target::CacheRef;
+use crate::base::{CacheValue, Error, PolicyRef};
+use crate::engine::{Judge, Request, StoreDecision, Trace, What};
 
 macro_rules! boxed_future {
     ($(#[$doc:meta])* $name:ident$(<$g:ident>)? -> $output:ty) => {
@@ -43,25 +43,33 @@ boxed_future! {
 }
 
 impl<T: CacheValue> Peek<T> {
-    pub(super) fn new(target: Target, plan: Plan) -> Self {
-        let future = async move { target.resolve()?.inner.peek::<T>(&plan, Trace::Nothing).await };
+    pub(super) fn new(target: CacheRef, request: Request) -> Self {
+        let future =
+            async move { target.resolve()?.engine.peek::<T>(&request, Trace::Nothing).await };
         Self { future: Box::pin(future) }
     }
 }
 
 impl Put {
     /// A value that the function would not cache evicts instead: what was cached is old.
-    pub(crate) fn new<T: CacheValue>(target: Target, plan: Plan, value: T, judge: Judge) -> Self {
+    pub(crate) fn new<T: CacheValue>(
+        target: CacheRef,
+        request: Request,
+        value: T,
+        judge: Judge,
+    ) -> Self {
         let future = async move {
-            let (inner, mut plan) = (target.resolve()?.inner, plan);
-            match judge.verdict(&value, &plan.policy) {
-                Verdict::Drop => return inner.invalidate(What::Key(plan.key)).await.map(drop),
-                Verdict::Keep => {}
-                Verdict::KeepFor(ttl) => {
-                    plan.policy = Held::Own(Arc::new(plan.policy.whole_life(ttl)))
+            let (engine, mut request) = (target.resolve()?.engine, request);
+            match judge.verdict(&value, &request.policy) {
+                StoreDecision::Drop => {
+                    return engine.invalidate(What::Key(request.key)).await.map(drop);
+                }
+                StoreDecision::Keep => {}
+                StoreDecision::KeepFor(ttl) => {
+                    request.policy = PolicyRef::Own(Arc::new(request.policy.whole_life(ttl)))
                 }
             }
-            inner.put(&plan, value).await
+            engine.put(&request, value).await
         };
         Self { future: Box::pin(future) }
     }

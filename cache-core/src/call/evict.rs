@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::Call;
 use super::load::Load;
-use super::target::Target;
+use super::target::CacheRef;
 use crate::base::{BoxFuture, Error};
 use crate::engine::What;
 use crate::key::KeyBuf;
@@ -15,13 +15,13 @@ use crate::key::KeyBuf;
 /// The future of [`Call::evict`](super::Call::evict): whether there was something to forget.
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Evict {
-    pub(crate) target: Target,
+    pub(crate) target: CacheRef,
     pub(crate) key: KeyBuf,
     running: Option<BoxFuture<'static, Result<bool, Error>>>,
 }
 
 impl Evict {
-    pub(crate) fn new(target: Target, key: KeyBuf) -> Self {
+    pub(crate) fn new(target: CacheRef, key: KeyBuf) -> Self {
         Self { target, key, running: None }
     }
 }
@@ -39,7 +39,7 @@ impl Future for Evict {
         let running = this.running.get_or_insert_with(|| {
             let (target, key) = (this.target.clone(), this.key.clone());
             Box::pin(async move {
-                let evicted = target.resolve_to_evict()?.inner.invalidate(What::Key(key)).await?;
+                let evicted = target.resolve_to_evict()?.engine.invalidate(What::Key(key)).await?;
                 Ok(evicted > 0)
             })
         });

@@ -4,18 +4,18 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::load::{Load, Loading, Paths};
-use super::target::{Choice, Target};
-use super::{Call, Front, Whole};
-use crate::base::{Held, Shape};
-use crate::engine::{Cache, CachedCell, Doing, Mode, Once, Plan, Refreshing, Rules, Site, Work};
+use super::target::{CacheChoice, CacheRef};
+use super::{Call, CallInner, CallState};
+use crate::base::{PolicyRef, Shape};
+use crate::engine::{Cache, CachedCell, Doing, Mode, Once, Refreshing, Request, Rules, Site, Work};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
 /// What an expansion starts from: site and key.
 #[derive(Debug)]
 pub struct Fetch {
-    plan: Plan,
-    target: Target,
+    request: Request,
+    target: CacheRef,
 }
 
 impl Fetch {
@@ -23,17 +23,17 @@ impl Fetch {
     #[inline]
     pub fn new(site: &'static Site, mut key: KeyBuf) -> Self {
         key.seal();
-        let mut target = Target::of(site);
+        let mut target = CacheRef::of(site);
         target.judge(&key);
-        let mut plan = Plan::new(key, Held::Static(site.policy()), None);
-        plan.site = Some(site);
-        Self { plan, target }
+        let mut request = Request::new(key, PolicyRef::Static(site.policy()), None);
+        request.site = Some(site);
+        Self { request, target }
     }
 
     /// Tags of this call, beside the policy's.
     #[must_use]
     pub fn tags(mut self, tags: Tags) -> Self {
-        self.plan.tags = tags.bounded();
+        self.request.tags = tags.bounded();
         self
     }
 
@@ -41,7 +41,7 @@ impl Fetch {
     #[must_use]
     pub fn skip_if(mut self, skip: bool) -> Self {
         if skip {
-            self.plan.mode = Mode::Bypass;
+            self.request.mode = Mode::Bypass;
         }
         self
     }
@@ -49,14 +49,14 @@ impl Fetch {
     /// The cache to use, instead of the site's.
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
-        self.target.choose(Choice::Handle(cache.clone()));
+        self.target.choose(CacheChoice::Handle(cache.clone()));
         self
     }
 
     /// The value is to end with this cell, which is in the key.
     #[must_use]
     pub fn cell(mut self, cell: &CachedCell) -> Self {
-        self.plan.cell = Some(Arc::clone(cell.contents()));
+        self.request.cell = Some(Arc::clone(cell.contents()));
         self
     }
 
@@ -103,7 +103,7 @@ impl Fetch {
         M: FnOnce() -> S::Output,
     {
         let mut this = self;
-        this.plan.blocking = true;
+        this.request.blocking = true;
         this.work(Rules { codec: None, ..rules }, Once(move || async move { load() }))
     }
 
@@ -116,9 +116,9 @@ impl Fetch {
         S: Shape,
         W: Work<S::Output>,
     {
-        self.plan.codec = rules.codec;
+        self.request.codec = rules.codec;
         let load = Loading { rules, body: Doing::Not(work), reading: None };
-        let front = Front { plan: self.plan, target: self.target, tenant: None };
-        Call { whole: Whole { front, load, polled: false } }
+        let front = CallState { request: self.request, target: self.target, tenant: None };
+        Call { whole: CallInner { front, load, polled: false } }
     }
 }

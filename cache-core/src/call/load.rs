@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::Front;
+use super::CallState;
 use crate::base::{CacheValue, Cached, Shape, Source};
 use crate::codec::Coder;
-use crate::engine::{Body, Doing, Inner, Judge, Reading, Rules, Work, detached};
+use crate::engine::{Body, Doing, Engine, Judge, Reading, Rules, Work, detached};
 
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
 pub trait Captures<T: ?Sized> {}
@@ -54,12 +54,12 @@ pub trait Load: Unpin {
     fn is_failure(output: Self::Output) -> bool;
     /// The whole of a hit.
     #[doc(hidden)]
-    fn first(&self, front: &mut Front) -> Option<Cached<Self::Output>>;
+    fn first(&self, front: &mut CallState) -> Option<Cached<Self::Output>>;
     /// What the function's rules say of a value that is put.
     #[doc(hidden)]
     fn judge(&self) -> Judge;
     #[doc(hidden)]
-    fn run(&mut self, front: &Front, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
+    fn run(&mut self, front: &CallState, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
 }
 
 /// The load of a call, and the read once there is no hit. What is compiled for each function hands on, to what is
@@ -81,7 +81,7 @@ impl<S: Shape, W: Work<S::Output>> Load for Loading<S, W> {
     }
 
     #[inline]
-    fn first(&self, front: &mut Front) -> Option<Cached<S::Output>> {
+    fn first(&self, front: &mut CallState) -> Option<Cached<S::Output>> {
         (self.rules.paths.first)(front)
     }
 
@@ -89,7 +89,7 @@ impl<S: Shape, W: Work<S::Output>> Load for Loading<S, W> {
         self.rules.judge()
     }
 
-    fn run(&mut self, front: &Front, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
+    fn run(&mut self, front: &CallState, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
         let Self { rules, body, reading } = self;
         (rules.paths.rest)(front, rules.without_paths(), reading, body, cx)
     }
@@ -97,12 +97,12 @@ impl<S: Shape, W: Work<S::Output>> Load for Loading<S, W> {
 
 /// The ways of a call, compiled for each type of output.
 pub struct Paths<S: Shape> {
-    first: fn(&mut Front) -> Option<Cached<S::Output>>,
+    first: fn(&mut CallState) -> Option<Cached<S::Output>>,
     rest: Rest<S>,
 }
 
 type Rest<S> = fn(
-    &Front,
+    &CallState,
     Rules<S>,
     &mut Option<Box<Reading<S>>>,
     &mut dyn Body<<S as Shape>::Output>,
@@ -154,20 +154,20 @@ where
 }
 
 /// One look at the memory tier, if that is what the call is to begin with.
-fn first<S>(front: &mut Front) -> Option<Cached<S::Output>>
+fn first<S>(front: &mut CallState) -> Option<Cached<S::Output>>
 where
     S: Shape,
     S::Value: CacheValue,
 {
-    let Front { plan, target, .. } = front;
-    let hit = target.with(|inner: &Inner| inner.first_hit::<S::Value>(plan))?;
+    let CallState { request, target, .. } = front;
+    let hit = target.with(|engine: &Engine| engine.first_hit::<S::Value>(request))?;
     Some(hit.map(S::join))
 }
 
 /// All that is no hit.
 #[cold]
 fn rest<S>(
-    front: &Front,
+    front: &CallState,
     rules: Rules<S>,
     reading: &mut Option<Box<Reading<S>>>,
     body: &mut dyn Body<S::Output>,
@@ -180,10 +180,10 @@ where
     let reading = match reading {
         Some(reading) => reading,
         None => {
-            let plan = front.plan.clone();
-            let begun = match front.target.inner() {
-                Ok(inner) => Ok(Reading::new(inner, plan, rules, body)),
-                Err(error) => Reading::uncached(error, &plan, rules),
+            let request = front.request.clone();
+            let begun = match front.target.engine() {
+                Ok(engine) => Ok(Reading::new(engine, request, rules, body)),
+                Err(error) => Reading::uncached(error, &request, rules),
             };
             match begun {
                 Ok(begun) => reading.insert(Box::new(begun)),

@@ -20,7 +20,7 @@ pub use fetch::Fetch;
 pub use load::{Captures, Known, Load, awaited};
 pub use put_target::PutTarget;
 pub(crate) use put_target::{Write, Writing};
-pub(crate) use target::{Choice, Target};
+pub(crate) use target::{CacheChoice, CacheRef};
 pub use target::{IntoCache, IntoTtl};
 
 use std::fmt;
@@ -30,8 +30,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::base::{CacheValue, Cached, Held};
-use crate::engine::{Judge, Mode, Plan};
+use crate::base::{CacheValue, Cached, PolicyRef};
+use crate::engine::{Judge, Mode, Request};
 use crate::key::KeyBuf;
 use tenant::Named;
 
@@ -53,21 +53,21 @@ use tenant::Named;
 /// ```
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct Call<L> {
-    whole: Whole<L>,
+    whole: CallInner<L>,
 }
 
 /// What [`Call`]s of functions with any output have in common; see there.
-pub struct Whole<L> {
-    front: Front,
+pub struct CallInner<L> {
+    front: CallState,
     load: L,
     polled: bool,
 }
 
 /// What a call asks for and where, whatever its function is.
 #[derive(Debug)]
-pub struct Front {
-    plan: Plan,
-    target: Target,
+pub struct CallState {
+    request: Request,
+    target: CacheRef,
     /// Applied when the call is carried out, so that directions may come in any order: a key that is
     /// given after the tenant must not leave it.
     tenant: Named,
@@ -76,32 +76,34 @@ pub struct Front {
 impl<L> fmt::Debug for Call<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
-            .field("key", &self.whole.front.plan.key.as_str())
+            .field("key", &self.whole.front.request.key.as_str())
             .finish_non_exhaustive()
     }
 }
 
-impl<L> fmt::Debug for Whole<L> {
+impl<L> fmt::Debug for CallInner<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Whole").field("key", &self.front.plan.key.as_str()).finish_non_exhaustive()
+        f.debug_struct("CallInner")
+            .field("key", &self.front.request.key.as_str())
+            .finish_non_exhaustive()
     }
 }
 
-impl Front {
+impl CallState {
     /// Where and what, with all directions applied.
-    fn directed(&self) -> (Target, Plan) {
-        let (mut target, mut plan) = (self.target.clone(), self.plan.clone());
-        tenant::enter(&self.tenant, &mut target, &mut plan);
-        (target, plan)
+    fn directed(&self) -> (CacheRef, Request) {
+        let (mut target, mut request) = (self.target.clone(), self.request.clone());
+        tenant::enter(&self.tenant, &mut target, &mut request);
+        (target, request)
     }
 }
 
-impl<L: Load> Whole<L> {
+impl<L: Load> CallInner<L> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
         let Self { front, load, polled } = self;
         if !std::mem::replace(polled, true) {
-            tenant::enter(&front.tenant.take(), &mut front.target, &mut front.plan);
+            tenant::enter(&front.tenant.take(), &mut front.target, &mut front.request);
             if let Some(hit) = load.first(front) {
                 return Poll::Ready(hit);
             }
@@ -110,18 +112,18 @@ impl<L: Load> Whole<L> {
     }
 
     fn read_as<T: CacheValue>(&self) -> Peek<T> {
-        let (target, plan) = self.front.directed();
-        Peek::new(target, plan)
+        let (target, request) = self.front.directed();
+        Peek::new(target, request)
     }
 
     fn write<T: CacheValue>(&self, value: T) -> Put {
-        let (target, plan) = self.front.directed();
-        Put::new(target, plan, value, self.load.judge())
+        let (target, request) = self.front.directed();
+        Put::new(target, request, value, self.load.judge())
     }
 
     fn forget(&self) -> Evict {
-        let (target, plan) = self.front.directed();
-        Evict::new(target, plan.key)
+        let (target, request) = self.front.directed();
+        Evict::new(target, request.key)
     }
 
     /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
@@ -173,8 +175,8 @@ where
 
 /// For outputs that are no `Result`, `peek` and `put` are found here.
 impl<L> Deref for Call<L> {
-    type Target = Whole<L>;
-    fn deref(&self) -> &Whole<L> {
+    type Target = CallInner<L>;
+    fn deref(&self) -> &CallInner<L> {
         &self.whole
     }
 }
@@ -188,7 +190,7 @@ impl<L: Load> Call<L> {
 
 impl<L> Call<L> {
     /// Where the call reads and what, without the load.
-    pub(crate) fn into_parts(self) -> (Target, Plan) {
+    pub(crate) fn into_parts(self) -> (CacheRef, Request) {
         self.whole.front.directed()
     }
 }
@@ -199,15 +201,15 @@ impl<L: Load> Call<L> {
     /// always from a load that began after it was asked for. A call that is to bypass the cache, or whose function's `skip_if` says so, still
     /// does.
     pub fn refresh(mut self) -> Self {
-        if self.whole.front.plan.mode != Mode::Bypass {
-            self.whole.front.plan.mode = Mode::Refresh;
+        if self.whole.front.request.mode != Mode::Bypass {
+            self.whole.front.request.mode = Mode::Refresh;
         }
         self
     }
 
     /// Loads beside the cache: it is neither read nor written, and nobody is waited for.
     pub fn bypass(mut self) -> Self {
-        self.whole.front.plan.mode = Mode::Bypass;
+        self.whole.front.request.mode = Mode::Bypass;
         self
     }
 
@@ -218,20 +220,20 @@ impl<L: Load> Call<L> {
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
             Ok(ttl) => {
-                let policy = self.whole.front.plan.policy.ttl(ttl);
-                self.whole.front.plan.policy = Held::Own(Arc::new(policy));
+                let policy = self.whole.front.request.policy.ttl(ttl);
+                self.whole.front.request.policy = PolicyRef::Own(Arc::new(policy));
             }
-            Err(error) => crate::base::complain("a call keeps its function's ttl", &error),
+            Err(error) => crate::base::warn_once("a call keeps its function's ttl", &error),
         }
         self
     }
 
     /// Another key than the function's own: the whole text below the namespace.
     pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
-        self.whole.front.plan.rename(key.into());
+        self.whole.front.request.rename(key.into());
         self.whole.front.target.under_another_key();
         // What is under a name that others can have is not the cell's.
-        self.whole.front.plan.cell = None;
+        self.whole.front.request.cell = None;
         self
     }
 
@@ -274,7 +276,7 @@ pub struct Traced<L>(Call<L>);
 impl<L> Traced<L> {
     /// The key it reads; once it was polled with all directions applied.
     pub(crate) fn key(&self) -> &str {
-        self.0.whole.front.plan.key.as_str()
+        self.0.whole.front.request.key.as_str()
     }
 }
 

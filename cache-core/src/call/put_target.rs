@@ -34,7 +34,7 @@ where
     #[allow(private_interfaces)]
     fn into_write(self) -> Write<V> {
         let judge = self.judge();
-        let (target, plan) = self.into_parts();
-        Box::new(move |value| Box::pin(Put::new(target, plan, value, judge)))
+        let (target, request) = self.into_parts();
+        Box::new(move |value| Box::pin(Put::new(target, request, value, judge)))
     }
 }

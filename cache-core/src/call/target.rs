@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Error, parse_duration};
-use crate::engine::{Cache, Inner, Site};
+use crate::engine::{Cache, Engine, Site};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::registry;
 
 /// Which cache a call is for, and whether it may use one.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
-    cache: Choice,
+pub(crate) struct CacheRef {
+    cache: CacheChoice,
     /// Why the function runs uncached and everything else fails, in whatever cache: a direction changes the cache only.
     refused: Option<Arc<Error>>,
     /// Why the function runs uncached in whatever cache, while evictions go through: its key is another call's, too. (Another
@@ -23,36 +23,36 @@ pub(crate) struct Target {
 
 /// Which cache a call is for.
 #[derive(Clone, Debug)]
-pub(crate) enum Choice {
+pub(crate) enum CacheChoice {
     Site(&'static Site),
     Named(String),
     Handle(Cache),
 }
 
-impl From<Choice> for Target {
-    fn from(cache: Choice) -> Self {
+impl From<CacheChoice> for CacheRef {
+    fn from(cache: CacheChoice) -> Self {
         Self { cache, refused: None, shared: None, site: None }
     }
 }
 
-impl Target {
+impl CacheRef {
     /// The function's own cache.
     #[inline]
     pub(crate) fn of(site: &'static Site) -> Self {
-        Self { site: Some(site), ..Choice::Site(site).into() }
+        Self { site: Some(site), ..CacheChoice::Site(site).into() }
     }
 
     /// What the keys of the handle that it is given begin with.
     #[inline]
     pub(crate) fn prefix(&self) -> Option<&TenantPrefix> {
         match &self.cache {
-            Choice::Handle(cache) => cache.prefix(),
+            CacheChoice::Handle(cache) => cache.prefix(),
             _ => None,
         }
     }
 
     /// Uses another cache, if one may be used.
-    pub(crate) fn choose(&mut self, cache: Choice) {
+    pub(crate) fn choose(&mut self, cache: CacheChoice) {
         self.cache = cache;
     }
 
@@ -79,7 +79,8 @@ impl Target {
 
     /// Whether it is this cache, by handle.
     pub(crate) fn is_handle_of(&self, home: &Cache) -> bool {
-        self.refused.is_none() && matches!(&self.cache, Choice::Handle(cache) if cache.is(home))
+        self.refused.is_none()
+            && matches!(&self.cache, CacheChoice::Handle(cache) if cache.is(home))
     }
 
     /// The cache, to read and to store.
@@ -89,7 +90,7 @@ impl Target {
         }
         let cache = self.resolve_to_evict()?;
         if let Some(site) = self.site {
-            cache.inner.visitors.admit(site)?;
+            cache.engine.visitors.admit(site)?;
         }
         Ok(cache)
     }
@@ -100,50 +101,50 @@ impl Target {
             return Err(Error::clone(error));
         }
         match &self.cache {
-            Choice::Site(site) => match site.cache_name() {
+            CacheChoice::Site(site) => match site.cache_name() {
                 None => Ok(registry::default_cache()),
                 Some(name) => Cache::named(name),
             },
-            Choice::Named(name) => Cache::named(name),
-            Choice::Handle(cache) => Ok(cache.clone()),
+            CacheChoice::Named(name) => Cache::named(name),
+            CacheChoice::Handle(cache) => Ok(cache.clone()),
         }
     }
 
     /// The cache; without one the reason is told once, and the function runs uncached.
-    pub(crate) fn inner(&self) -> Result<Arc<Inner>, Error> {
+    pub(crate) fn engine(&self) -> Result<Arc<Engine>, Error> {
         let cache = self.resolve().inspect_err(|error| {
-            crate::base::complain("cached functions run uncached", error);
+            crate::base::warn_once("cached functions run uncached", error);
         })?;
-        Ok(cache.inner)
+        Ok(cache.engine)
     }
 
     #[inline]
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Engine) -> Option<R>) -> Option<R> {
         if self.refused.is_some() || self.shared.is_some() {
             return None;
         }
-        let look = |inner: &Inner| {
-            if self.gives_way(inner) {
+        let look = |engine: &Engine| {
+            if self.gives_way(engine) {
                 return None;
             }
-            let found = look(inner)?;
+            let found = look(engine)?;
             // In between another function of the same keys may have been called for the first time and have stored what was found.
-            if self.gives_way(inner) { None } else { Some(found) }
+            if self.gives_way(engine) { None } else { Some(found) }
         };
         match &self.cache {
-            Choice::Site(site) => site.with(look),
-            Choice::Handle(cache) => look(&cache.inner),
-            Choice::Named(name) => look(&Cache::named(name).ok()?.inner),
+            CacheChoice::Site(site) => site.with(look),
+            CacheChoice::Handle(cache) => look(&cache.engine),
+            CacheChoice::Named(name) => look(&Cache::named(name).ok()?.engine),
         }
     }
 }
 
-impl Target {
+impl CacheRef {
     /// Whether another function has keys in common with this one, and was there first.
     #[inline]
-    fn gives_way(&self, inner: &Inner) -> bool {
+    fn gives_way(&self, engine: &Engine) -> bool {
         let contested = self.site.filter(|site| site.is_contested());
-        contested.is_some_and(|site| inner.visitors.admit(site).is_err())
+        contested.is_some_and(|site| engine.visitors.admit(site).is_err())
     }
 }
 
@@ -172,26 +173,26 @@ impl IntoTtl for &str {
 pub trait IntoCache {
     #[doc(hidden)]
     #[allow(private_interfaces)]
-    fn into_choice(self) -> Choice;
+    fn into_choice(self) -> CacheChoice;
 }
 
 impl IntoCache for &str {
     #[allow(private_interfaces)]
-    fn into_choice(self) -> Choice {
-        Choice::Named(self.to_owned())
+    fn into_choice(self) -> CacheChoice {
+        CacheChoice::Named(self.to_owned())
     }
 }
 
 impl IntoCache for Cache {
     #[allow(private_interfaces)]
-    fn into_choice(self) -> Choice {
-        Choice::Handle(self)
+    fn into_choice(self) -> CacheChoice {
+        CacheChoice::Handle(self)
     }
 }
 
 impl IntoCache for &Cache {
     #[allow(private_interfaces)]
-    fn into_choice(self) -> Choice {
-        Choice::Handle(self.clone())
+    fn into_choice(self) -> CacheChoice {
+        CacheChoice::Handle(self.clone())
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Call;
 use super::load::Load;
-use super::target::Target;
+use super::target::CacheRef;
 use crate::base::Error;
-use crate::engine::Plan;
+use crate::engine::Request;
 use crate::key::TenantPrefix;
 
 impl<L: Load> Call<L> {
@@ -33,21 +33,21 @@ impl<L: Load> Call<L> {
 /// What a call says of its tenant.
 pub(crate) type Named = Option<Box<Result<TenantPrefix, Error>>>;
 
-/// Makes what a plan is for the tenants': for the one that the call names, of the one that its cache's handle is for.
+/// Makes what a request is for the tenants': for the one that the call names, of the one that its cache's handle is for.
 #[inline]
-pub(crate) fn enter(tenant: &Named, target: &mut Target, plan: &mut Plan) {
+pub(crate) fn enter(tenant: &Named, target: &mut CacheRef, request: &mut Request) {
     if tenant.is_some() || target.prefix().is_some() {
-        enter_now(tenant, target, plan);
+        enter_now(tenant, target, request);
     }
 }
 
 #[cold]
-fn enter_now(tenant: &Named, target: &mut Target, plan: &mut Plan) {
+fn enter_now(tenant: &Named, target: &mut CacheRef, request: &mut Request) {
     match (target.prefix(), tenant.as_deref()) {
         // Better no cache than one that all who have no name share.
         (_, Some(Err(error))) => target.refuse(Arc::new(error.clone())),
-        (Some(outer), Some(Ok(own))) => outer.of_inner(own).apply(plan),
-        (Some(prefix), None) | (None, Some(Ok(prefix))) => prefix.apply(plan),
+        (Some(outer), Some(Ok(own))) => outer.of_inner(own).apply(request),
+        (Some(prefix), None) | (None, Some(Ok(prefix))) => prefix.apply(request),
         (None, None) => {}
     }
 }

@@ -34,7 +34,6 @@ pub use forge::Forged;
 pub use format::Codec;
 #[cfg(feature = "encryption")]
 pub use keys::Keys;
-#[cfg(feature = "encryption")]
 pub(crate) use seal::Seal;
 pub(crate) use wire::{Foreign, Wire};
 
@@ -47,7 +46,7 @@ use serde::de::DeserializeOwned;
 
 use crate::base::{CacheValue, Shape, Timestamp};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
-use crate::tags::Stamps;
+use crate::tags::TagSnapshot;
 
 /// A type's way to bytes and back, the type erased: the engine behind it is compiled once.
 #[derive(Clone, Copy)]
@@ -58,7 +57,7 @@ type Encoded = (Codec, Vec<u8>);
 
 struct Table {
     encode: fn(&dyn Any, Codec) -> Result<Encoded, String>,
-    decode: fn(&[u8], Codec, Frame) -> Option<Stored>,
+    decode: fn(&[u8], Codec, EntryHeader) -> Option<Stored>,
     fingerprint: fn(Codec) -> u64,
     heap: fn(&dyn Any) -> u64,
 }
@@ -77,15 +76,15 @@ impl std::fmt::Debug for Coder {
 }
 
 /// All of an entry but its value.
-pub(crate) struct Frame {
+pub(crate) struct EntryHeader {
     pub(crate) life: Lifetime,
-    pub(crate) stamps: Stamps,
+    pub(crate) stamps: TagSnapshot,
     pub(crate) key: Box<str>,
     /// When it was read.
     pub(crate) read: Timestamp,
 }
 
-impl Frame {
+impl EntryHeader {
     pub(crate) fn around<V: CacheValue>(self, value: V) -> Stored {
         let Self { life, stamps, key, read } = self;
         let entry = Entry { life, marks: Marks::new(&life), stamps, key, value };
@@ -186,7 +185,7 @@ pub(crate) fn round_trip<V: RemoteValue>(
 }
 
 /// A `Deserialize` that panics over odd bytes is no worse than one that fails.
-fn decode<V: RemoteValue>(payload: &[u8], codec: Codec, frame: Frame) -> Option<Stored> {
+fn decode<V: RemoteValue>(payload: &[u8], codec: Codec, frame: EntryHeader) -> Option<Stored> {
     let decoded = catch_unwind(AssertUnwindSafe(|| codec.decode::<V>(payload)));
     let Ok(Some(value)) = decoded else {
         schema::misread::<V>(codec);

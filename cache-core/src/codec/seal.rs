@@ -13,9 +13,10 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::base::Error;
+
 #[cfg(feature = "encryption")]
 use super::keys::{Keys, NONCE};
-use crate::base::Error;
 
 #[cfg(feature = "encryption")]
 use super::keys;

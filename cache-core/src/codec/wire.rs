@@ -7,7 +7,7 @@ use super::compression::{Compression, unpack};
 use super::envelope::{Envelope, Form};
 use super::format::Codec;
 use super::seal::{Place, Seal};
-use super::{Coder, Frame};
+use super::{Coder, EntryHeader};
 use crate::base::Error;
 use crate::entry::Stored;
 
@@ -154,7 +154,7 @@ fn head(contents: &[u8]) -> Option<((Form, Envelope), usize)> {
 
 impl Opened<'_> {
     /// The entry; `None` if the payload is not what its header says.
-    pub(crate) fn decode(self, frame: Frame) -> Option<Stored> {
+    pub(crate) fn decode(self, frame: EntryHeader) -> Option<Stored> {
         (self.coder.0.decode)(&self.payload()?, self.codec, frame)
     }
 

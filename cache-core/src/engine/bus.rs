@@ -2,76 +2,76 @@
 
 use std::sync::Weak;
 
-use super::handle::Inner;
+use super::handle::Engine;
 use crate::backend::Listener;
 use crate::base::Pattern;
 use crate::key::KeyId;
-use crate::memory::Reach;
-use crate::remote::{Letter, Message};
+use crate::memory::FenceScope;
+use crate::remote::{BusEnvelope, BusMessage};
 use crate::stats::{Cause, Signal};
 
 /// The cache's ear. It holds the cache weakly: the cache owns the subscription.
 pub(crate) struct Bus {
-    pub(crate) cache: Weak<Inner>,
+    pub(crate) cache: Weak<Engine>,
     pub(crate) instance: u64,
 }
 
 impl Listener for Bus {
     fn connected(&self) {
-        if let Some(inner) = self.cache.upgrade() {
-            inner.link(true);
-            inner.signals.tell(&Signal::Bus { connected: true });
+        if let Some(engine) = self.cache.upgrade() {
+            engine.link(true);
+            engine.signals.tell(&Signal::Bus { connected: true });
         }
     }
 
     fn disconnected(&self) {
-        if let Some(inner) = self.cache.upgrade() {
-            inner.link(false);
-            inner.signals.tell(&Signal::Bus { connected: false });
+        if let Some(engine) = self.cache.upgrade() {
+            engine.link(false);
+            engine.signals.tell(&Signal::Bus { connected: false });
         }
     }
 
     fn message(&self, bytes: &[u8]) {
-        let Some(inner) = self.cache.upgrade() else { return };
-        match postcard::from_bytes::<Letter>(bytes) {
+        let Some(engine) = self.cache.upgrade() else { return };
+        match postcard::from_bytes::<BusEnvelope>(bytes) {
             Ok(letter) if letter.sender == self.instance => {}
-            Ok(letter) => inner.heed(letter.message),
+            Ok(letter) => engine.heed(letter.message),
             Err(_) => {
                 // Somebody said something that this version does not know.
-                inner.generations.distrust();
+                engine.generations.distrust();
             }
         }
     }
 
     fn changed(&self, key: &str) {
-        let Some(inner) = self.cache.upgrade() else { return };
-        let value = key.strip_prefix(&*inner.namespace).and_then(|key| key.strip_prefix(':'));
+        let Some(engine) = self.cache.upgrade() else { return };
+        let value = key.strip_prefix(&*engine.namespace).and_then(|key| key.strip_prefix(':'));
         if let Some(key) = value {
-            let _ = inner.forget(KeyId::of(key), Reach::Loads, Cause::Elsewhere);
+            let _ = engine.forget(KeyId::of(key), FenceScope::Loads, Cause::Elsewhere);
         }
     }
 }
 
-impl Inner {
+impl Engine {
     /// Follows another process's eviction in this one's memory.
-    fn heed(&self, message: Message) {
+    fn heed(&self, message: BusMessage) {
         match message {
-            Message::Keys(keys) => {
+            BusMessage::Keys(keys) => {
                 for key in keys {
-                    let _ = self.forget(KeyId::of(&key), Reach::Loads, Cause::Elsewhere);
+                    let _ = self.forget(KeyId::of(&key), FenceScope::Loads, Cause::Elsewhere);
                 }
             }
-            Message::Pattern(literals) => {
+            BusMessage::Pattern(literals) => {
                 let pattern = Pattern::from_literals(literals);
-                let _ = self.forget_matching(&pattern, Reach::Loads, Cause::Elsewhere);
+                let _ = self.forget_matching(&pattern, FenceScope::Loads, Cause::Elsewhere);
             }
-            Message::Tag(name, generation) => self.generations.heed_tag(&name, generation),
-            Message::Space(generation) => self.generations.heed_space(generation),
+            BusMessage::Tag(name, generation) => self.generations.heed_tag(&name, generation),
+            BusMessage::Space(generation) => self.generations.heed_space(generation),
         }
     }
 }
 
-impl Inner {
+impl Engine {
     /// The bus is there, or is lost: then memory is not trusted.
     pub(crate) fn link(&self, up: bool) {
         self.generations.link(up);

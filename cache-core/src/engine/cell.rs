@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use super::handle::Inner;
+use super::handle::Engine;
 use super::spawn::start_now;
 use super::what::{What, report};
 use crate::key::{KeyBuf, KeyId};
-use crate::memory::Reach;
+use crate::memory::FenceScope;
 use crate::stats::Cause;
 
 /// Where an instance keeps what its `#[cached_property(cell = ..)]` methods cache.
@@ -44,7 +44,7 @@ pub(crate) struct Contents {
 
 /// Where a value may lie.
 struct Place {
-    cache: Weak<Inner>,
+    cache: Weak<Engine>,
     id: KeyId,
     key: Box<str>,
 }
@@ -156,7 +156,7 @@ impl Contents {
     }
 
     /// Notes that a value may come to lie under this key. Bounded by the properties that use the cell.
-    pub(crate) fn enlist(&self, cache: &Arc<Inner>, id: KeyId, key: &str) {
+    pub(crate) fn enlist(&self, cache: &Arc<Engine>, id: KeyId, key: &str) {
         let mut entries = self.lock();
         let here = |place: &Place| {
             place.id == id && std::ptr::eq(place.cache.as_ptr(), &raw const **cache)
@@ -167,7 +167,7 @@ impl Contents {
         }
     }
 
-    fn keys(&self) -> Vec<(Arc<Inner>, KeyBuf)> {
+    fn keys(&self) -> Vec<(Arc<Engine>, KeyBuf)> {
         let entries = self.lock();
         let alive = entries.iter().filter_map(|place| {
             let mut key = KeyBuf::from(&*place.key);
@@ -184,7 +184,7 @@ impl Drop for Contents {
         let entries = self.entries.get_mut().unwrap_or_else(PoisonError::into_inner);
         for place in entries.drain(..) {
             if let Some(cache) = place.cache.upgrade() {
-                let _ = cache.forget(place.id, Reach::All, Cause::Key);
+                let _ = cache.forget(place.id, FenceScope::All, Cause::Key);
             }
         }
     }

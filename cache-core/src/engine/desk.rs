@@ -1,7 +1,7 @@
 //! Where the engine asks for a load, and its caller brings what came of it.
 //!
 //! The engine (`read` and all that it calls) knows values only. The function's body, its arguments and its output stay
-//! in the caller's own future ([`call`](super::reading)), so that the engine is compiled once for each type of value, and a
+//! in the caller's own future ([`call`](super::reading::reading)), so that the engine is compiled once for each type of value, and a
 //! call is `Send` if its body is.
 
 use std::future::Future;

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use metrics::{Label, histogram};
 
-use super::handle::Inner;
-use super::plan::Plan;
+use super::handle::Engine;
+use super::request::Request;
 use super::spans::DIRECT;
 
 pub(crate) const LOAD: &str = "larder_load_duration_seconds";
 
 pub(crate) const RESPONSE: &str = "larder_response_duration_seconds";
 
-pub(crate) fn labels(inner: &Inner, function: Option<&'static str>) -> [Label; 2] {
+pub(crate) fn labels(engine: &Engine, function: Option<&'static str>) -> [Label; 2] {
     let function = function.unwrap_or(DIRECT);
     [
-        Label::new("cache", inner.signals.cache.clone()),
+        Label::new("cache", engine.signals.cache.clone()),
         Label::from_static_parts("function", function),
     ]
 }
 
-pub(crate) fn load_duration(inner: &Inner, plan: &Plan, took: Duration) {
-    histogram!(LOAD, labels(inner, plan.function()).iter()).record(took);
+pub(crate) fn load_duration(engine: &Engine, request: &Request, took: Duration) {
+    histogram!(LOAD, labels(engine, request.function()).iter()).record(took);
 }
 
-pub(crate) fn response_duration(inner: &Inner, plan: &Plan, took: Duration) {
-    histogram!(RESPONSE, labels(inner, plan.function()).iter()).record(took);
+pub(crate) fn response_duration(engine: &Engine, request: &Request, took: Duration) {
+    histogram!(RESPONSE, labels(engine, request.function()).iter()).record(took);
 }

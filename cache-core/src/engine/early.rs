@@ -13,9 +13,9 @@ use crate::entry::Lifetime;
 /// Random numbers: SplitMix64 (Steele, Lea, Flood, 2014), one sequence for all threads. Not for
 /// secrets.
 #[derive(Debug)]
-pub(crate) struct Chance(AtomicU64);
+pub(crate) struct RandomSource(AtomicU64);
 
-impl Chance {
+impl RandomSource {
     pub(crate) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
@@ -40,7 +40,7 @@ impl Chance {
 const HORIZON: f64 = 40.0;
 
 /// Whether a reader of a fresh entry is to refresh it now.
-pub(crate) fn is_early(life: &Lifetime, now: Timestamp, beta: f64, chance: &Chance) -> bool {
+pub(crate) fn is_early(life: &Lifetime, now: Timestamp, beta: f64, chance: &RandomSource) -> bool {
     if beta <= 0.0 || life.cost.is_zero() {
         return false;
     }
@@ -51,7 +51,7 @@ pub(crate) fn is_early(life: &Lifetime, now: Timestamp, beta: f64, chance: &Chan
 }
 
 /// A time to live, shortened by up to `jitter` of it.
-pub(crate) fn jittered(ttl: Duration, jitter: f64, chance: &Chance) -> Duration {
+pub(crate) fn jittered(ttl: Duration, jitter: f64, chance: &RandomSource) -> Duration {
     if jitter <= 0.0 {
         return ttl;
     }
@@ -75,7 +75,7 @@ mod tests {
 
     /// How many of 10,000 readers would refresh with `left` to the expiry.
     fn share(cost: Duration, left: Duration, beta: f64) -> f64 {
-        let (life, chance) = (life(cost), Chance::new(1));
+        let (life, chance) = (life(cost), RandomSource::new(1));
         let now = life.fresh_until.before(left);
         f64::from((0..10_000).filter(|_| is_early(&life, now, beta, &chance)).count() as u32)
             / 10_000.0
@@ -103,7 +103,7 @@ mod tests {
         #[test]
         fn jitter_only_shortens(ttl in 1u64..100_000, jitter in 0.0f64..=1.0, seed: u64) {
             let ttl = Duration::from_millis(ttl);
-            let found = jittered(ttl, jitter, &Chance::new(seed));
+            let found = jittered(ttl, jitter, &RandomSource::new(seed));
             prop_assert!(found <= ttl.max(Duration::from_millis(1)));
             prop_assert!(found >= ttl.mul_f64(1.0 - jitter).min(ttl));
         }

@@ -1,17 +1,22 @@
 //! One eviction: beats every load of the key that has begun, in memory and in the remote tier.
 
-use super::handle::Inner;
+use super::handle::Engine;
 use super::what::What;
 use crate::base::{Error, Pattern};
 use crate::key::{KeyBuf, KeyId};
-use crate::memory::{Killed, Reach};
-use crate::remote::{StepSink, Trying, Undone};
+use crate::memory::{FenceScope, RevokedFence};
+use crate::remote::{Attempt, RemoteEviction, StepSink};
 use crate::stats::Cause;
-use crate::tags::Stamps;
+use crate::tags::TagSnapshot;
 
-impl Inner {
+impl Engine {
     /// The memory half of an eviction, at once.
-    pub(crate) fn forget(&self, id: KeyId, reach: Reach, cause: Cause) -> (bool, Option<Killed>) {
+    pub(crate) fn forget(
+        &self,
+        id: KeyId,
+        reach: FenceScope,
+        cause: Cause,
+    ) -> (bool, Option<RevokedFence>) {
         let (gone, killed) = self.fences.kill(id, reach, self.memory.as_ref());
         if let Some(memory) = &self.memory {
             memory.tell_removal(&gone, cause);
@@ -21,24 +26,24 @@ impl Inner {
 
     /// Whether the key, or one of the tags, was evicted after `moment`, as [`tick`](crate::tags::tick) counts. It may say so of a key that was
     /// not.
-    pub(crate) fn has_evicted_since(&self, moment: u64, id: KeyId, stamps: &Stamps) -> bool {
+    pub(crate) fn has_evicted_since(&self, moment: u64, id: KeyId, stamps: &TagSnapshot) -> bool {
         self.fences.has_evicted_since(moment, id)
             || self.generations.has_evicted_since(moment, stamps)
     }
 
     /// An eviction of a key, here or also `remotely`, unless it is settled.
-    pub(crate) fn evict_otherwise(&self, id: KeyId, key: &str, remotely: bool) -> Otherwise<'_> {
+    pub(crate) fn evict_otherwise(&self, id: KeyId, key: &str, remotely: bool) -> EvictOnDrop<'_> {
         let owing = self.remote.as_ref().filter(|_| remotely).map(|remote| remote.owing(key));
-        Otherwise { inner: self, id, owing, settled: false }
+        EvictOnDrop { engine: self, id, owing, settled: false }
     }
 
     /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
     pub(crate) fn forget_matching(
         &self,
         pattern: &Pattern,
-        reach: Reach,
+        reach: FenceScope,
         cause: Cause,
-    ) -> (u64, Vec<Killed>) {
+    ) -> (u64, Vec<RevokedFence>) {
         let killed = self.fences.kill_matching(reach, &|key| pattern.covers(key));
         let (mut removed, mut keys) = (0, Vec::new());
         if let Some(memory) = &self.memory {
@@ -78,16 +83,16 @@ impl Inner {
         keys.iter().for_each(|_| self.counters.direct.removals());
         let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
         let forgotten: Vec<_> =
-            ids.iter().map(|id| self.forget(*id, Reach::All, Cause::Key)).collect();
+            ids.iter().map(|id| self.forget(*id, FenceScope::All, Cause::Key)).collect();
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
         let shared = keys.iter().filter(|key| !key.is_here());
         let shared: Vec<String> = shared.map(|key| key.as_str().to_owned()).collect();
         let Some(remote) = self.remote.as_ref().filter(|_| !shared.is_empty()) else {
             return Ok(in_memory);
         };
-        let undone = Undone::Keys(shared);
-        let forget = |id: &KeyId| drop(self.forget(*id, Reach::Loads, Cause::Key));
-        let again = Finally(|| ids.iter().for_each(forget));
+        let undone = RemoteEviction::Keys(shared);
+        let forget = |id: &KeyId| drop(self.forget(*id, FenceScope::Loads, Cause::Key));
+        let again = Defer(|| ids.iter().for_each(forget));
         // Owed from here on, so that a caller who goes away while it waits loses nothing.
         let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
         let removed = removed.await;
@@ -102,20 +107,21 @@ impl Inner {
     pub(crate) async fn evict_replaced(&self, key: &str) -> Result<(), Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         // Memory last: until then a read may take the old value from the remote tier.
-        let again = Finally(|| drop(self.forget(KeyId::of(key), Reach::Loads, Cause::Key)));
+        let again = Defer(|| drop(self.forget(KeyId::of(key), FenceScope::Loads, Cause::Key)));
         // Not after writes that are under way: one of a newer put would be removed.
-        let evicted = remote.evict(Undone::Keys(vec![key.to_owned()]), None).await;
+        let evicted = remote.evict(RemoteEviction::Keys(vec![key.to_owned()]), None).await;
         drop(again);
         evicted.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(())
     }
 
     async fn evict_matching(&self, pattern: &Pattern, progress: &StepSink) -> Result<u64, Error> {
-        let (in_memory, killed) = self.forget_matching(pattern, Reach::All, Cause::Pattern);
+        let (in_memory, killed) = self.forget_matching(pattern, FenceScope::All, Cause::Pattern);
         progress.forgot(in_memory);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
-        let undone = Undone::Pattern(pattern.clone(), progress.clone());
-        let again = Finally(|| drop(self.forget_matching(pattern, Reach::Loads, Cause::Pattern)));
+        let undone = RemoteEviction::Pattern(pattern.clone(), progress.clone());
+        let again =
+            Defer(|| drop(self.forget_matching(pattern, FenceScope::Loads, Cause::Pattern)));
         let removed = remote.evict(undone, killed).await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
@@ -126,8 +132,8 @@ impl Inner {
         self.generations.bump_tag(tag);
         let Some(remote) = &self.remote else { return Ok(()) };
         // A read may take the old value from the remote tier before the bump arrives there.
-        let _again = Finally(|| self.generations.bump_tag(tag));
-        let bumped = remote.evict(Undone::Tag(tag.to_owned()), None).await;
+        let _again = Defer(|| self.generations.bump_tag(tag));
+        let bumped = remote.evict(RemoteEviction::Tag(tag.to_owned()), None).await;
         bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(())
     }
@@ -136,12 +142,12 @@ impl Inner {
         self.generations.bump_space();
         let everything = Pattern::new("*");
         if let Some(remote) = &self.remote {
-            let _again = Finally(|| self.generations.bump_space());
-            let bumped = remote.evict(Undone::Space, None).await;
+            let _again = Defer(|| self.generations.bump_space());
+            let bumped = remote.evict(RemoteEviction::Space, None).await;
             bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         }
         // From here on nobody reads an old entry; what remains is to give the room back.
-        let (_, killed) = self.forget_matching(&everything, Reach::All, Cause::Cleared);
+        let (_, killed) = self.forget_matching(&everything, FenceScope::All, Cause::Cleared);
         if let Some(remote) = &self.remote {
             remote.sweep(everything, killed).await?;
         }
@@ -151,24 +157,24 @@ impl Inner {
 
 /// An eviction of a key that happens when this is dropped, unless it is settled: in memory at once, in the
 /// remote tier before that is used again.
-pub(crate) struct Otherwise<'a> {
-    inner: &'a Inner,
+pub(crate) struct EvictOnDrop<'a> {
+    engine: &'a Engine,
     id: KeyId,
-    owing: Option<Trying<'a>>,
+    owing: Option<Attempt<'a>>,
     settled: bool,
 }
 
-impl Otherwise<'_> {
+impl EvictOnDrop<'_> {
     pub(crate) fn settled(mut self) {
-        self.owing.take().into_iter().for_each(Trying::settled);
+        self.owing.take().into_iter().for_each(Attempt::settled);
         self.settled = true;
     }
 }
 
-impl Drop for Otherwise<'_> {
+impl Drop for EvictOnDrop<'_> {
     fn drop(&mut self) {
         if !self.settled {
-            let (_, killed) = self.inner.forget(self.id, Reach::All, Cause::Key);
+            let (_, killed) = self.engine.forget(self.id, FenceScope::All, Cause::Key);
             if let (Some(owing), Some(killed)) = (&mut self.owing, killed) {
                 owing.after(killed);
             }
@@ -177,9 +183,9 @@ impl Drop for Otherwise<'_> {
 }
 
 /// Runs at the end of its scope, also if the future it lives in is dropped.
-pub(crate) struct Finally<F: FnMut()>(pub(super) F);
+pub(crate) struct Defer<F: FnMut()>(pub(super) F);
 
-impl<F: FnMut()> Drop for Finally<F> {
+impl<F: FnMut()> Drop for Defer<F> {
     fn drop(&mut self) {
         (self.0)();
     }

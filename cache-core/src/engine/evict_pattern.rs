@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::handle::Inner;
+use super::handle::Engine;
 use super::what::What;
 use crate::base::{BoxFuture, Error, Pattern};
 use crate::remote::{EvictionProgress, StepQueue, StepSink};
@@ -20,7 +20,7 @@ type OnProgress<'a> = Box<dyn FnMut(&EvictionProgress) + Send + 'a>;
 /// a background task evicts them from the remote tier, without reports of progress.
 #[must_use = "nothing is evicted before it is awaited"]
 pub struct PatternEviction<'a> {
-    inner: Arc<Inner>,
+    engine: Arc<Engine>,
     pattern: Pattern,
     on_progress: Option<OnProgress<'a>>,
     steps: Arc<StepQueue>,
@@ -34,9 +34,9 @@ impl fmt::Debug for PatternEviction<'_> {
 }
 
 impl<'a> PatternEviction<'a> {
-    pub(crate) fn new(inner: &Arc<Inner>, pattern: Pattern) -> Self {
-        let (inner, steps) = (Arc::clone(inner), Arc::default());
-        Self { inner, pattern, on_progress: None, steps, running: None }
+    pub(crate) fn new(engine: &Arc<Engine>, pattern: Pattern) -> Self {
+        let (engine, steps) = (Arc::clone(engine), Arc::default());
+        Self { engine, pattern, on_progress: None, steps, running: None }
     }
 
     /// Calls `told` for each step: when memory has forgotten, and after each request that goes through some of the remote
@@ -94,8 +94,8 @@ impl Future for PatternEviction<'_> {
                 Some(_) => this.steps.sink(),
                 None => StepSink::default(),
             };
-            let (inner, what) = (Arc::clone(&this.inner), this.pattern.clone());
-            Box::pin(async move { inner.invalidate(What::Pattern(what, progress)).await })
+            let (engine, what) = (Arc::clone(&this.engine), this.pattern.clone());
+            Box::pin(async move { engine.invalidate(What::Pattern(what, progress)).await })
         });
         let polled = running.as_mut().poll(cx);
         this.report();

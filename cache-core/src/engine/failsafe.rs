@@ -8,9 +8,9 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handle::Inner;
-use super::job::Job;
+use super::handle::Engine;
 use super::lookup::source;
+use super::read_context::ReadContext;
 use crate::base::{CacheValue, Cached, Policy, Shape, SharedFailure, Source};
 use crate::entry::{Entry, Freshness, Lifetime, Marks, Stored};
 use crate::key::KeyId;
@@ -25,7 +25,7 @@ pub(crate) struct Failure {
     of: TypeId,
 }
 
-impl Inner {
+impl Engine {
     /// Whether the remote tier failed when it was last asked.
     pub(crate) fn remote_fails(&self) -> bool {
         self.remote.as_ref().is_some_and(|remote| remote.fails())
@@ -50,19 +50,19 @@ impl Inner {
     }
 }
 
-impl<S> Job<S>
+impl<S> ReadContext<S>
 where
     S: Shape,
     S::Value: CacheValue,
 {
     /// The memory tier's entry for this read, however old, if it may still be served.
     pub(super) fn fallback(&self, remote_failed: bool) -> Option<Stored> {
-        self.inner.fallback(self.id, self.plan.declared(), remote_failed)
+        self.engine.fallback(self.id, self.request.declared(), remote_failed)
     }
 
     /// The entry as it is served when no load has brought a newer one.
     pub(super) fn served(&self, entry: &Stored) -> Option<Cached<S::Output>> {
-        let source = source(entry.at(self.inner.clock.now()));
+        let source = source(entry.at(self.engine.clock.now()));
         self.cached(entry, source)
     }
 
@@ -71,7 +71,7 @@ where
         if self.is_refresh() {
             return None;
         }
-        let entry = self.fallback(self.inner.remote_fails())?;
+        let entry = self.fallback(self.engine.remote_fails())?;
         let served = self.served(&entry)?;
         self.rest(&entry);
         self.tally().fail_safe_hits();
@@ -80,9 +80,9 @@ where
 
     /// An old value whose load failed a moment ago, while the remote tier can't be asked about it.
     pub(super) fn resting(&self) -> Option<Cached<S::Value>> {
-        let inner = &self.inner;
-        let now = inner.clock.now();
-        let entry = self.fallback(inner.remote_fails()).filter(|entry| entry.rests(now))?;
+        let engine = &self.engine;
+        let now = engine.clock.now();
+        let entry = self.fallback(engine.remote_fails()).filter(|entry| entry.rests(now))?;
         let value = entry.value::<S::Value>()?.clone();
         let age = now.since(entry.life.created).unwrap_or_default();
         Some(Cached { value, source: source(entry.at(now)), age })
@@ -94,34 +94,34 @@ where
             // The load of a transaction says nothing of other callers' loads.
             return;
         }
-        entry.rest_until(self.inner.clock.now().after(self.plan.policy.throttle));
+        entry.rest_until(self.engine.clock.now().after(self.request.policy.throttle));
     }
 
     /// Keeps a failure for the next callers, if the policy says so.
     pub(super) fn keep_failure(&self, ticket: &Ticket, failure: Option<&SharedFailure>) {
-        let (Some(ttl), Some(failure)) = (self.plan.policy.err_ttl, failure) else { return };
-        let life = Lifetime::new(self.inner.clock.now(), Some(ttl), &Policy::new());
+        let (Some(ttl), Some(failure)) = (self.request.policy.err_ttl, failure) else { return };
+        let life = Lifetime::new(self.engine.clock.now(), Some(ttl), &Policy::new());
         let entry: Stored = Arc::new(Entry {
             life,
             marks: Marks::new(&life),
             stamps: ticket.stamps.clone(),
-            key: self.plan.key.as_str().into(),
+            key: self.request.key.as_str().into(),
             value: Failure { error: Arc::clone(failure), of: TypeId::of::<S::Value>() },
         });
-        let _ = ticket.fill(self.inner.memory.as_ref(), &entry);
+        let _ = ticket.fill(self.engine.memory.as_ref(), &entry);
     }
 
     /// A failure that was kept.
     pub(super) fn kept_failure(&self) -> Option<Cached<S::Output>> {
-        self.plan.policy.err_ttl?;
-        let entry = self.fallback(self.inner.remote_fails())?;
+        self.request.policy.err_ttl?;
+        let entry = self.fallback(self.engine.remote_fails())?;
         let failure = entry.value::<Failure>()?;
         if failure.of != TypeId::of::<S::Value>() {
             return None;
         }
         let value = self.rules.unshare(&failure.error)?;
         self.tally().memory_hits();
-        let age = self.inner.clock.now().since(entry.life.created);
+        let age = self.engine.clock.now().since(entry.life.created);
         Some(Cached { value, source: Source::Memory, age: age.unwrap_or(Duration::ZERO) })
     }
 }

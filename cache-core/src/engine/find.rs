@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::flight::{Landing, Lead};
-use super::job::Job;
+use super::flight::{FlightLeader, FlightResult};
 use super::lookup::promote;
+use super::read_context::ReadContext;
 use crate::backend::MARK;
 use crate::base::{BackendError, CacheValue, Cached, Shape, Source, Timestamp, boxed};
 use crate::codec::Coder;
@@ -14,7 +14,7 @@ use crate::memory::Ticket;
 
 /// What the leader is to bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum ReadPurpose {
     /// An answer; where a stale one is, that may be served while a refresh runs.
     Answer { stale: bool },
     /// A newer value than the stale one there is, or than the fresh one made at the given moment.
@@ -22,16 +22,16 @@ pub(crate) enum Purpose {
 }
 
 /// A value and no output: it is held while others are waited for, and an output need not be `Send`.
-pub(crate) enum Finding<V> {
+pub(crate) enum RemoteLookup<V> {
     Hit(Cached<V>),
     /// The remote tier has a stale value, which serves while a refresh runs. It has landed the flight.
     Stale(Cached<V>),
-    Missing(Missing),
+    Missing(Miss),
 }
 
 /// What the leader knows when there is nothing to serve.
 #[derive(Default)]
-pub(crate) struct Missing {
+pub(crate) struct Miss {
     /// An old value of the remote tier.
     pub(super) old: Option<Stored>,
     /// Tells it from the value that another process may store meanwhile.
@@ -45,7 +45,7 @@ pub(crate) struct Missing {
 /// Two readings of one entry's age may differ by so much.
 pub(crate) const TOLERANCE: Duration = Duration::from_millis(100);
 
-impl Purpose {
+impl ReadPurpose {
     pub(super) fn is_renewal(self) -> bool {
         matches!(self, Self::Renew { .. })
     }
@@ -59,7 +59,7 @@ impl Purpose {
     }
 }
 
-impl<S> Job<S>
+impl<S> ReadContext<S>
 where
     S: Shape,
     S::Value: CacheValue,
@@ -67,26 +67,28 @@ where
     /// Looks once more wherever a value may be. A hit has landed the flight.
     pub(super) async fn find(
         &self,
-        lead: &mut Lead,
+        lead: &mut FlightLeader,
         ticket: &mut Ticket,
-        purpose: Purpose,
-    ) -> Finding<S::Value> {
-        let codec = self.plan.remote_codec(&self.inner);
+        purpose: ReadPurpose,
+    ) -> RemoteLookup<S::Value> {
+        let codec = self.request.remote_codec(&self.engine);
         if self.is_refresh() {
             // It does not read, but what it stores is judged by the fleet's generations.
             if codec.is_some() {
                 let _turn = self.turn().await;
-                self.inner.stamp_remotely(&self.plan, ticket).await;
+                self.engine.stamp_remotely(&self.request, ticket).await;
                 lead.restamp(ticket);
             }
-            return Finding::Missing(Missing::default());
+            return RemoteLookup::Missing(Miss::default());
         }
         // Another leader may have landed between this caller's look and its lead.
-        if let Some(entry) =
-            self.inner.verified(self.id, self.plan.declared()).filter(|entry| purpose.takes(entry))
+        if let Some(entry) = self
+            .engine
+            .verified(self.id, self.request.declared())
+            .filter(|entry| purpose.takes(entry))
             && let Some(hit) = self.hit(lead, entry, Source::Memory, purpose)
         {
-            return Finding::Hit(hit);
+            return RemoteLookup::Hit(hit);
         }
         match codec {
             Some(codec) => boxed(|| self.find_remotely(codec, lead, ticket, purpose)).await,
@@ -97,10 +99,10 @@ where
     /// Lands the flight with an entry, if it is of the right type.
     pub(super) fn hit(
         &self,
-        lead: &mut Lead,
+        lead: &mut FlightLeader,
         entry: Stored,
         source: Source,
-        purpose: Purpose,
+        purpose: ReadPurpose,
     ) -> Option<Cached<S::Value>> {
         let hit = self.cached_value(&entry, source)?;
         match source {
@@ -110,19 +112,19 @@ where
             Source::Stale => self.tally().stale_hits(),
             _ => self.tally().memory_hits(),
         }
-        lead.land(Landing::Value(entry));
+        lead.land(FlightResult::Value(entry));
         Some(hit)
     }
 
     async fn find_remotely(
         &self,
         codec: Coder,
-        lead: &mut Lead,
+        lead: &mut FlightLeader,
         ticket: &mut Ticket,
-        purpose: Purpose,
-    ) -> Finding<S::Value> {
-        let inner = &self.inner;
-        let found = inner.look_remote(&self.plan, codec, ticket, self.seat.as_ref()).await;
+        purpose: ReadPurpose,
+    ) -> RemoteLookup<S::Value> {
+        let engine = &self.engine;
+        let found = engine.look_remote(&self.request, codec, ticket, self.seat.as_ref()).await;
         lead.restamp(ticket);
         let found = match found {
             Ok(found) => found,
@@ -133,59 +135,62 @@ where
                 self.tally().remote_misses();
             }
         };
-        let mut missing =
-            Missing { mark: found.mark, unmarked: found.unmarked, ..Missing::default() };
+        let mut missing = Miss { mark: found.mark, unmarked: found.unmarked, ..Miss::default() };
         let Some(entry) = found.entry else {
             nothing();
-            return Finding::Missing(missing);
+            return RemoteLookup::Missing(missing);
         };
-        let freshness = entry.at(inner.clock.now());
+        let freshness = entry.at(engine.clock.now());
         if freshness == Freshness::Fresh && purpose.takes(&entry) {
             // Landed while the ticket lives: an eviction must find the fence to end the flight by.
             if let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Remote, purpose) {
-                promote(inner, ticket, &entry, self.plan.site);
-                return Finding::Hit(hit);
+                promote(engine, ticket, &entry, self.request.site);
+                return RemoteLookup::Hit(hit);
             }
         } else if freshness != Freshness::Fresh {
             // Kept in memory: to be served while it is renewed, or if it can't be.
-            promote(inner, ticket, &entry, self.plan.site);
+            promote(engine, ticket, &entry, self.request.site);
             if freshness == Freshness::Stale
-                && purpose == (Purpose::Answer { stale: true })
+                && purpose == (ReadPurpose::Answer { stale: true })
                 && let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Stale, purpose)
             {
-                return Finding::Stale(hit);
+                return RemoteLookup::Stale(hit);
             }
             missing.old = Some(entry);
         }
         nothing();
-        Finding::Missing(missing)
+        RemoteLookup::Missing(missing)
     }
 
     /// The remote tier can't be asked: memory keeps serving.
     fn find_without(
         &self,
         error: BackendError,
-        lead: &mut Lead,
-        purpose: Purpose,
-    ) -> Finding<S::Value> {
+        lead: &mut FlightLeader,
+        purpose: ReadPurpose,
+    ) -> RemoteLookup<S::Value> {
         let entry = self
-            .inner
-            .unverified(self.id, self.plan.declared())
+            .engine
+            .unverified(self.id, self.request.declared())
             .filter(|entry| purpose.takes(entry));
         match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
-            Some(hit) => Finding::Hit(hit),
-            None => Finding::Missing(Missing { remote_error: Some(error), ..Missing::default() }),
+            Some(hit) => RemoteLookup::Hit(hit),
+            None => RemoteLookup::Missing(Miss { remote_error: Some(error), ..Miss::default() }),
         }
     }
 
     /// Kept in memory only, there is nobody to verify a value with while the bus is down: what is there
     /// is served. Once the bus is back, what may have missed an eviction is loaded anew.
-    fn find_unlinked(&self, lead: &mut Lead, purpose: Purpose) -> Finding<S::Value> {
-        let unlinked = !self.inner.generations.is_linked();
-        let entry = self.inner.unverified(self.id, self.plan.declared()).filter(|_| unlinked);
+    fn find_unlinked(
+        &self,
+        lead: &mut FlightLeader,
+        purpose: ReadPurpose,
+    ) -> RemoteLookup<S::Value> {
+        let unlinked = !self.engine.generations.is_linked();
+        let entry = self.engine.unverified(self.id, self.request.declared()).filter(|_| unlinked);
         match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
-            Some(hit) => Finding::Hit(hit),
-            None => Finding::Missing(Missing::default()),
+            Some(hit) => RemoteLookup::Hit(hit),
+            None => RemoteLookup::Missing(Miss::default()),
         }
     }
 }

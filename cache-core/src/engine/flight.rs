@@ -34,7 +34,7 @@ type Shard = HashMap<FlightKey, Arc<Flight>>;
 
 /// How a flight ended.
 #[derive(Clone)]
-pub(crate) enum Landing {
+pub(crate) enum FlightResult {
     Value(Stored),
     Failed(Option<SharedFailure>),
     Abandoned,
@@ -48,7 +48,7 @@ pub(crate) struct Flight {
     home: usize,
     /// The load that brings its value, once that has begun: one of a batch is for many.
     load: AtomicU64,
-    landing: Mutex<Option<Landing>>,
+    landing: Mutex<Option<FlightResult>>,
     landed: Notify,
     watch: Mutex<Watch>,
     /// When its leader counts as hung.
@@ -65,7 +65,7 @@ pub(crate) struct Flight {
     /// Whether there are turns yet: those behind a refresh come once it is stored, too.
     opened: AtomicU64,
     /// What one of them brought for all.
-    brought: OnceLock<Landing>,
+    brought: OnceLock<FlightResult>,
 }
 
 /// The flights under way. Bounded by the number of loads.
@@ -97,7 +97,7 @@ pub(crate) struct Joins<'a> {
 
 /// What a caller is to do.
 pub(crate) enum Role {
-    Lead(Lead, Ticket),
+    Lead(FlightLeader, Ticket),
     Wait(Arc<Flight>),
     /// To wait for the end of an older refresh, whatever that comes to, and to ask again.
     Queue(Arc<Flight>),
@@ -108,8 +108,8 @@ pub(crate) struct Turn(Arc<Flight>);
 
 impl Turn {
     /// Ends the turns if the load has brought something to share: that is for all.
-    pub(crate) fn brought(&self, landing: Option<&Landing>) {
-        if let Some(landing @ (Landing::Value(_) | Landing::Failed(Some(_)))) = landing {
+    pub(crate) fn brought(&self, landing: Option<&FlightResult>) {
+        if let Some(landing @ (FlightResult::Value(_) | FlightResult::Failed(Some(_)))) = landing {
             let _ = self.0.brought.set(landing.clone());
             self.0.turns.close();
         }
@@ -126,7 +126,7 @@ impl Drop for Turn {
 ///
 /// A flight that has landed with a value can be joined until this is dropped: the value may be on its way to the
 /// remote tier, where nobody finds it yet.
-pub(crate) struct Lead {
+pub(crate) struct FlightLeader {
     flights: Arc<Flights>,
     key: FlightKey,
     flight: Option<Arc<Flight>>,
@@ -201,7 +201,7 @@ impl Flights {
             brought: OnceLock::new(),
         });
         shard.insert(key, Arc::clone(&flight));
-        Role::Lead(Lead { flights: Arc::clone(self), key, flight: Some(flight) }, ticket)
+        Role::Lead(FlightLeader { flights: Arc::clone(self), key, flight: Some(flight) }, ticket)
     }
 }
 
@@ -263,13 +263,13 @@ impl Flight {
     /// Whether it may bring a fresh value, or has.
     fn is_of_use(&self, now: Timestamp) -> bool {
         match &*lock(&self.landing) {
-            Some(Landing::Value(entry)) => entry.at(now) == Freshness::Fresh,
+            Some(FlightResult::Value(entry)) => entry.at(now) == Freshness::Fresh,
             _ => true,
         }
     }
 
     /// How it ended, if it has.
-    pub(crate) fn landed(&self) -> Option<Landing> {
+    pub(crate) fn landed(&self) -> Option<FlightResult> {
         lock(&self.landing).clone()
     }
 
@@ -299,7 +299,7 @@ impl Flight {
 
     /// For those to whom its end is of no use: waits until it is the caller's turn to load, or for what another one has
     /// brought. Cancel-safe.
-    pub(crate) async fn turn(self: Arc<Self>) -> Result<Turn, Option<Landing>> {
+    pub(crate) async fn turn(self: Arc<Self>) -> Result<Turn, Option<FlightResult>> {
         match self.turns.acquire().await {
             Ok(permit) => permit.forget(),
             Err(_) => return Err(self.brought.get().cloned()),
@@ -310,7 +310,7 @@ impl Flight {
     /// Waits for the end, or until the leader is overdue, or parked. Cancel-safe.
     ///
     /// One timer for all who wait: whoever has it passes it on, also when it goes away.
-    pub(crate) async fn landing_or_overdue(&self, clock: &Clock) -> Option<Landing> {
+    pub(crate) async fn landing_or_overdue(&self, clock: &Clock) -> Option<FlightResult> {
         let mut landing = pin!(self.landing());
         let _watch = tokio::select! {
             biased;
@@ -338,7 +338,7 @@ impl Flight {
     }
 
     /// Waits for the end. Cancel-safe.
-    pub(crate) async fn landing(&self) -> Landing {
+    pub(crate) async fn landing(&self) -> FlightResult {
         loop {
             let mut landed = pin!(self.landed.notified());
             // Enabled before the look: a landing between the look and the wait is not missed.
@@ -351,7 +351,7 @@ impl Flight {
     }
 }
 
-impl Lead {
+impl FlightLeader {
     /// A lead without a flight: its result is nobody else's.
     pub(crate) fn alone(flights: &Arc<Flights>, key: FlightKey) -> Self {
         Self { flights: Arc::clone(flights), key, flight: None }
@@ -393,7 +393,7 @@ impl Lead {
     }
 
     /// Ends the flight; what comes after changes nothing.
-    pub(crate) fn land(&mut self, landing: Landing) {
+    pub(crate) fn land(&mut self, landing: FlightResult) {
         let Some(flight) = self.flight.take() else { return };
         // Off the list first: whoever hears that it was abandoned or has failed, and begins again, must not find it.
         self.leave(&flight);
@@ -408,7 +408,7 @@ impl Lead {
         if !joinable {
             self.leave(flight);
         }
-        flight.land(Landing::Value(Arc::clone(entry)));
+        flight.land(FlightResult::Value(Arc::clone(entry)));
     }
 
     fn leave(&self, flight: &Arc<Flight>) {
@@ -421,14 +421,14 @@ impl Lead {
 }
 
 impl Flight {
-    fn land(&self, landing: Landing) {
+    fn land(&self, landing: FlightResult) {
         lock(&self.landing).get_or_insert(landing);
         self.landed.notify_waiters();
     }
 }
 
-impl Drop for Lead {
+impl Drop for FlightLeader {
     fn drop(&mut self) {
-        self.land(Landing::Abandoned);
+        self.land(FlightResult::Abandoned);
     }
 }

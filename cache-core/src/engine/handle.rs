@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::default_ttl::DefaultTtl;
-use super::early::Chance;
+use super::early::RandomSource;
 use super::events::Events;
 use super::flight::Flights;
 use super::scope::Switch;
@@ -16,7 +16,7 @@ use crate::base::{Clock, Policy, Ttl};
 use crate::codec::Wire;
 use crate::memory::{Fences, MemoryTier};
 use crate::remote::Remote;
-use crate::stats::{Counters, Moment, Signals};
+use crate::stats::{Counters, Signals, WallTimestamp};
 use crate::tags::Generations;
 
 /// A cache: a memory tier, a remote tier, or both.
@@ -25,20 +25,20 @@ use crate::tags::Generations;
 /// future leaves nobody waiting and loses no eviction.
 #[derive(Clone)]
 pub struct Cache {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) tenant: Option<Arc<Tenant>>,
 }
 
-impl From<Arc<Inner>> for Cache {
+impl From<Arc<Engine>> for Cache {
     /// The handle for everything in the cache.
-    fn from(inner: Arc<Inner>) -> Self {
-        Self { inner, tenant: None }
+    fn from(engine: Arc<Engine>) -> Self {
+        Self { engine, tenant: None }
     }
 }
 
 /// What the handles share.
-pub(crate) struct Inner {
-    pub(crate) built: Moment,
+pub(crate) struct Engine {
+    pub(crate) built: WallTimestamp,
     pub(crate) name: Option<String>,
     pub(crate) namespace: String,
     pub(crate) memory: Option<MemoryTier>,
@@ -50,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) generations: Arc<Generations>,
     pub(crate) counters: Counters,
     pub(crate) signals: Arc<Signals>,
-    pub(crate) chance: Chance,
+    pub(crate) chance: RandomSource,
     /// This cache among those that share the remote tier.
     pub(crate) instance: u64,
     /// How values are written in the remote tier.
@@ -61,7 +61,7 @@ pub(crate) struct Inner {
     pub(crate) visitors: Visitors,
 }
 
-impl fmt::Debug for Inner {
+impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
             .field("name", &self.name)
@@ -75,13 +75,13 @@ impl fmt::Debug for Inner {
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.tenant_name() {
-            Some(tenant) => f.debug_tuple("Tenant").field(&tenant).field(&self.inner).finish(),
-            None => self.inner.fmt(f),
+            Some(tenant) => f.debug_tuple("Tenant").field(&tenant).field(&self.engine).finish(),
+            None => self.engine.fmt(f),
         }
     }
 }
 
-impl Inner {
+impl Engine {
     /// How long an entry under `policy` is fresh.
     pub(crate) fn ttl(&self, policy: &Policy) -> Option<Duration> {
         match policy.ttl {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
-use super::handle::Inner;
+use super::handle::Engine;
 use super::spawn::start_now;
 use super::table::Turns;
 use crate::backend::Acquired;
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The right to fill one key of the remote tier.
 pub(crate) struct Lease {
-    inner: Arc<Inner>,
+    engine: Arc<Engine>,
     key: String,
     token: u64,
     term: Duration,
@@ -50,19 +50,19 @@ impl Lease {
     /// Asks for the lease of `key`, and waits while another process has it; what `aside` gives is held meanwhile. The
     /// items of a batch ask in `turns`.
     pub(crate) async fn ask<A>(
-        inner: &Arc<Inner>,
+        engine: &Arc<Engine>,
         key: &str,
         ask: Ask,
         turns: Option<Arc<Turns>>,
         aside: impl Fn() -> A,
     ) -> Result<Leased, BackendError> {
-        let Some(remote) = &inner.remote else { return Ok(Leased::Refused) };
-        let token = inner.token();
+        let Some(remote) = &engine.remote else { return Ok(Leased::Refused) };
+        let token = engine.token();
         let term = TERM.min(ask.lease);
         // Made before it is asked for: a caller who goes away while the answer is under way may have
         // been given the lease.
         let mut lease = Lease {
-            inner: Arc::clone(inner),
+            engine: Arc::clone(engine),
             key: key.to_owned(),
             token,
             term,
@@ -76,7 +76,7 @@ impl Lease {
         loop {
             let (asked, acquired) = {
                 let _turn = foreground(&lease.turns).await;
-                (inner.clock.now(), remote.acquire(key, token, term, &ask).await?)
+                (engine.clock.now(), remote.acquire(key, token, term, &ask).await?)
             };
             match acquired {
                 Acquired::Lead { takeovers } => {
@@ -89,16 +89,16 @@ impl Lease {
                 }
                 Acquired::Wait(left) => {
                     lease.waited = true;
-                    let now = inner.clock.now();
+                    let now = engine.clock.now();
                     if now >= ask.until {
                         lease.held = false;
                         return Ok(Leased::Refused);
                     }
                     // Spread by half, so that waiting processes do not ask in step.
-                    let spread = pause.mul_f64(0.5 + inner.chance.fraction());
+                    let spread = pause.mul_f64(0.5 + engine.chance.fraction());
                     let wake = now.after(spread.min(left.max(Duration::from_millis(1))));
                     let _aside = aside();
-                    inner.clock.sleep_until(wake.min(ask.until)).await;
+                    engine.clock.sleep_until(wake.min(ask.until)).await;
                     pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
                 }
             }
@@ -132,24 +132,24 @@ impl Lease {
 
     /// Whether the load took longer than it may: another process may have taken over.
     pub(crate) fn is_late(&self) -> bool {
-        self.inner.clock.now() >= self.until
+        self.engine.clock.now() >= self.until
     }
 
     /// Never ends: the load does.
     async fn renewing(&self, until: Timestamp) -> Infallible {
-        let Some(remote) = &self.inner.remote else { return std::future::pending().await };
+        let Some(remote) = &self.engine.remote else { return std::future::pending().await };
         let third = self.term / 3;
         loop {
-            let next = self.inner.clock.now().after(third);
+            let next = self.engine.clock.now().after(third);
             if next >= until {
                 return std::future::pending().await;
             }
-            self.inner.clock.sleep_until(next).await;
+            self.engine.clock.sleep_until(next).await;
             // A whole term could end after `until`. Then processes that asked when this load began would see a lease
             // that is still held after they have waited for the load's whole time.
             let renewed = {
                 let _turn = foreground(&self.turns).await;
-                let left = until.since(self.inner.clock.now()).unwrap_or(self.term);
+                let left = until.since(self.engine.clock.now()).unwrap_or(self.term);
                 if left.is_zero() {
                     return std::future::pending().await;
                 }
@@ -182,8 +182,8 @@ impl Drop for Lease {
             return;
         }
         // Given back in the background, so that the next load need not wait for it to run out.
-        let (inner, key, token) =
-            (Arc::clone(&self.inner), std::mem::take(&mut self.key), self.token);
+        let (engine, key, token) =
+            (Arc::clone(&self.engine), std::mem::take(&mut self.key), self.token);
         let turns = self.turns.take();
         // Its first step is taken here: on one connection it then comes before the next caller's question.
         start_now(async move {
@@ -191,14 +191,14 @@ impl Drop for Lease {
                 Some(turns) => turns.background().await,
                 None => None,
             };
-            if let Some(remote) = &inner.remote {
+            if let Some(remote) = &engine.remote {
                 let _ = remote.abort(&key, token).await;
             }
         });
     }
 }
 
-impl Inner {
+impl Engine {
     /// A number that no other attempt has: this cache's own random sequence, never zero.
     fn token(&self) -> u64 {
         (self.chance.number() ^ self.instance) | 1

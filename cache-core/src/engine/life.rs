@@ -13,24 +13,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::evict::Finally;
+use super::evict::Defer;
 use super::failsafe::Failure;
-use super::handle::Inner;
+use super::handle::Engine;
 use crate::backend::{GENERATION_KEPT, MARK};
 use crate::base::{BackendError, BackendErrorKind, Error, Timestamp};
 use crate::codec::Envelope;
 use crate::entry::{Erased, Freshness, Lifetime};
 use crate::key::{KeyBuf, KeyId};
-use crate::memory::{Killed, Reach};
-use crate::remote::{Remote, Undone, Writing};
+use crate::memory::{FenceScope, RevokedFence};
+use crate::remote::{Remote, RemoteEviction, Writing};
 use crate::stats::Cause;
-use crate::tags::{Declared, Stamps};
+use crate::tags::{Declared, TagSnapshot};
 
 /// A value that is replaced by others all the time is evicted after so many attempts.
 const ATTEMPTS: usize = 5;
 
 /// A value of the remote tier that is neither evicted nor expired, of whatever type.
-pub(crate) struct Lying {
+pub(crate) struct RemoteEntry {
     bytes: Bytes,
     mark: [u8; MARK],
     envelope: Envelope,
@@ -56,7 +56,7 @@ enum Changed {
     Evict,
 }
 
-impl Inner {
+impl Engine {
     /// Gives the entry of a key another life from now on (`None`: without end). Says whether there is one, and it
     /// is fresh.
     pub(crate) async fn expire(&self, key: &KeyBuf, ttl: Option<Duration>) -> Result<bool, Error> {
@@ -70,7 +70,7 @@ impl Inner {
         };
         // What is loaded or promoted now has the former life. A put is newer than that, but is to end first, or
         // there would be an old value to change.
-        let killed = self.fences.end(id, Reach::Loads);
+        let killed = self.fences.end(id, FenceScope::Loads);
         // Half-way, or if it fails, nobody knows for how long it would be served.
         let otherwise = self.evict_otherwise(id, key.as_str(), true);
         remote.after(killed).await;
@@ -80,7 +80,7 @@ impl Inner {
         match changed {
             Changed::Yes => {
                 // Promoted meanwhile, or from before: with the former life.
-                drop(self.forget(id, Reach::Loads, Cause::Key));
+                drop(self.forget(id, FenceScope::Loads, Cause::Key));
                 Ok(true)
             }
             Changed::Nothing => Ok(self.expire_here(id, until)),
@@ -113,14 +113,14 @@ impl Inner {
             return Ok(here);
         };
         // A read may take the fresh value from the remote tier before that is changed.
-        let again = Finally(|| self.forget_fresh(id));
-        let undone = Undone::Keys(vec![key.as_str().to_owned()]);
+        let again = Defer(|| self.forget_fresh(id));
+        let undone = RemoteEviction::Keys(vec![key.as_str().to_owned()]);
         let there = remote.evict_or(undone, killed, self.outdate_there(remote, key)).await;
         drop(again);
         Ok(there.inspect_err(|_| self.counters.direct.remote_errors())? || here)
     }
 
-    fn outdate_here(&self, id: KeyId) -> (bool, Option<Killed>) {
+    fn outdate_here(&self, id: KeyId) -> (bool, Option<RevokedFence>) {
         let now = self.clock.now();
         let entry = self.memory.as_ref().and_then(|memory| memory.get(id));
         let entry = entry.filter(|entry| {
@@ -134,9 +134,9 @@ impl Inner {
         let there = entry.as_ref().is_some_and(|entry| is_value(entry));
         match (kept, &self.memory) {
             (Some((entry, again)), Some(memory)) => {
-                (there, self.fences.kill_leaving(id, Reach::All, memory, (entry, &again)))
+                (there, self.fences.kill_leaving(id, FenceScope::All, memory, (entry, &again)))
             }
-            _ => (there, self.forget(id, Reach::All, Cause::Key).1),
+            _ => (there, self.forget(id, FenceScope::All, Cause::Key).1),
         }
     }
 
@@ -144,8 +144,8 @@ impl Inner {
     fn forget_fresh(&self, id: KeyId) {
         let fresh = |entry: &Erased| entry.at(self.clock.now()) == Freshness::Fresh;
         match &self.memory {
-            Some(memory) => self.fences.kill_if(id, Reach::Loads, memory, fresh),
-            None => drop(self.fences.end(id, Reach::Loads)),
+            Some(memory) => self.fences.kill_if(id, FenceScope::Loads, memory, fresh),
+            None => drop(self.fences.end(id, FenceScope::Loads)),
         }
     }
 
@@ -196,7 +196,7 @@ impl Inner {
         &self,
         remote: &Remote,
         key: &str,
-        lying: &Lying,
+        lying: &RemoteEntry,
         change: Change,
     ) -> Option<Writing> {
         let now = self.clock.now();
@@ -208,7 +208,7 @@ impl Inner {
             return None;
         }
         let Envelope { space, tags, .. } = lying.envelope.clone();
-        let envelope = Envelope { space, tags, ..self.envelope(&life, &Stamps::default()) };
+        let envelope = Envelope { space, tags, ..self.envelope(&life, &TagSnapshot::default()) };
         let place = (self.namespace.as_str(), key);
         let bytes = self.wire.with_envelope(place, &lying.bytes, &envelope)?;
         let depends = remote.depends(&envelope);
@@ -220,7 +220,7 @@ impl Inner {
         &self,
         remote: &Arc<Remote>,
         key: &str,
-    ) -> Result<Option<Lying>, BackendError> {
+    ) -> Result<Option<RemoteEntry>, BackendError> {
         let found = remote.read(key, &[], GENERATION_KEPT, &self.generations).await?;
         let Some(value) = found.value else { return Ok(None) };
         let bytes = value.read.value.clone();
@@ -236,7 +236,7 @@ impl Inner {
         let Some(life) = self.life_of(&envelope, &value) else { return Ok(None) };
         let usable = envelope.space == found.space
             && envelope.tags.iter().map(|(_, seen)| *seen).eq(current);
-        Ok(usable.then_some(Lying { bytes, mark, envelope, life }))
+        Ok(usable.then_some(RemoteEntry { bytes, mark, envelope, life }))
     }
 }
 
@@ -245,7 +245,7 @@ pub(crate) fn is_value(entry: &Erased) -> bool {
     entry.value::<Failure>().is_none()
 }
 
-impl Lying {
+impl RemoteEntry {
     /// The tags that the value carries.
     pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
         self.envelope.tags.iter().map(|(name, _)| name.as_str())

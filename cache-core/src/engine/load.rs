@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::find::{Missing, Purpose};
-use super::flight::{Landing, Lead};
-use super::job::{Job, Keep, loaded};
+use super::find::{Miss, ReadPurpose};
+use super::flight::{FlightLeader, FlightResult};
 use super::lease::{Lease, Leased};
 use super::lookup::{Found, promote};
 use super::nesting::Nesting;
+use super::read_context::{Keep, ReadContext, loaded};
 use super::spawn::{spawn, start_now};
-use super::store::Fill;
+use super::store::FillTarget;
 use crate::base::{
     CacheValue, Cached, Error, PLAIN, Shape, SharedFailure, Source, Stampede, boxed,
 };
 use crate::entry::{Freshness, Stored};
-use crate::memory::{Committed, Overtaken, Ticket};
+use crate::memory::{Committed, Superseded, Ticket};
 use crate::remote::Ask;
 use crate::stats::log_failure;
 
@@ -31,11 +31,11 @@ const ROUNDS: usize = 8;
 const OTHERS: u32 = 3;
 
 /// A failure of the cache on its way to those who waited: each makes an error of its own of it.
-pub(crate) struct Refusal(pub(super) Error);
+pub(crate) struct CacheUnavailable(pub(super) Error);
 
 /// What a load may do with its value in the remote tier.
-enum Leave {
-    To(Fill),
+enum WritePermission {
+    To(FillTarget),
     /// Another process has stored a value that serves.
     Served(Stored),
 }
@@ -50,7 +50,7 @@ fn absence<S: Shape>(output: S::Output) -> Result<Absence<S::Output>, S::Output>
     }
 }
 
-impl<S> Job<S>
+impl<S> ReadContext<S>
 where
     S: Shape,
     S::Value: CacheValue,
@@ -58,10 +58,10 @@ where
     /// Loads, lands the flight, and stores.
     pub(super) async fn load<M, F>(
         &self,
-        mut lead: Lead,
+        mut lead: FlightLeader,
         mut ticket: Ticket,
-        mut missing: Missing,
-        purpose: Purpose,
+        mut missing: Miss,
+        purpose: ReadPurpose,
         start: M,
     ) -> Cached<S::Output>
     where
@@ -69,25 +69,25 @@ where
         F: Future<Output = S::Output>,
     {
         let mut fill = match boxed(|| self.leave(&lead, &mut ticket, &mut missing, purpose)).await {
-            Leave::To(fill) => fill,
-            Leave::Served(entry) => {
+            WritePermission::To(fill) => fill,
+            WritePermission::Served(entry) => {
                 let hit = self.hit(&mut lead, Arc::clone(&entry), Source::Remote, purpose);
                 if let Some(hit) = hit {
-                    promote(&self.inner, &ticket, &entry, self.plan.site);
+                    promote(&self.engine, &ticket, &entry, self.request.site);
                     return hit.map(S::join);
                 }
-                Fill::Memory
+                FillTarget::Memory
             }
         };
         let error = missing.remote_error.as_ref().or(fill.error());
-        if let (Some(error), Some(refused)) = (error, self.rules.refusal(&self.plan.policy)) {
+        if let (Some(error), Some(refused)) = (error, self.rules.refusal(&self.request.policy)) {
             let error = Error::from(error.clone());
             return self.refused(lead, &ticket, &missing, purpose, (error, refused));
         }
         self.tally().loads();
-        let (began, stopwatch) = (self.inner.clock.now(), self.inner.clock.stopwatch());
+        let (began, stopwatch) = (self.engine.clock.now(), self.engine.clock.stopwatch());
         let elsewhere = fill.held().map_or(0, Lease::takeovers);
-        let until = lead.begin(began, self.plan.policy.lease, elsewhere);
+        let until = lead.begin(began, self.request.policy.lease, elsewhere);
         let nesting = Nesting::begin(lead.flight());
         // What goes on in the background is polled here, and not by the caller.
         let loading = || nesting.clone().around(start(nesting));
@@ -95,8 +95,8 @@ where
             Some(lease) => boxed(|| lease.during(until, loading())).await,
             None => boxed(loading).await,
         };
-        self.inner.loaded_in(&self.plan, stopwatch.elapsed());
-        let cost = self.inner.clock.now().since(began).unwrap_or_default();
+        self.engine.loaded_in(&self.request, stopwatch.elapsed());
+        let cost = self.engine.clock.now().since(began).unwrap_or_default();
         // From here on nothing holds the output across a wait: only the value need be `Send`.
         let value = match S::split(output) {
             Ok(value) => Ok(value),
@@ -116,14 +116,14 @@ where
             return boxed(|| self.pass_on(lead, ticket, &missing, value)).await;
         };
         let stamps = ticket.stamps.clone();
-        let entry = self.inner.entry(&self.plan, stamps, value.clone(), (&policy, cost));
+        let entry = self.engine.entry(&self.request, stamps, value.clone(), (&policy, cost));
         if let Some(transaction) = &self.transaction {
-            transaction.keep(&self.inner, &self.plan, ticket, entry);
+            transaction.keep(&self.engine, &self.request, ticket, entry);
             return loaded(S::join(value), Source::Loaded);
         }
-        let memory = self.inner.memory.as_ref();
+        let memory = self.engine.memory.as_ref();
         // Until it lands, an eviction must find the fence to end the flight by; the ticket goes with the store.
-        let fence = self.is_strict().then(|| self.plan.ticket(&self.inner, self.id));
+        let fence = self.is_strict().then(|| self.request.ticket(&self.engine, self.id));
         let committed = match self.is_refresh() {
             // Reads that found the old value in the remote tier are not to promote it over this one.
             true => ticket.commit_over(memory, &entry),
@@ -140,24 +140,24 @@ where
     /// it is over.
     async fn store(
         &self,
-        mut lead: Lead,
-        committed: Result<Committed, Overtaken>,
-        fill: Fill,
+        mut lead: FlightLeader,
+        committed: Result<Committed, Superseded>,
+        fill: FillTarget,
         entry: &Stored,
     ) {
-        let (inner, entry, replaces) =
-            (Arc::clone(&self.inner), Arc::clone(entry), self.is_refresh());
-        let about = (self.seat.clone(), self.plan.site);
+        let (engine, entry, replaces) =
+            (Arc::clone(&self.engine), Arc::clone(entry), self.is_refresh());
+        let about = (self.seat.clone(), self.request.site);
         let writes = fill.codec().is_some() && committed.is_ok();
         // Without a runtime nobody else would drive it.
         let runtime = tokio::runtime::Handle::try_current().is_ok();
-        let behind = writes && runtime && inner.memory.is_some() && !replaces;
+        let behind = writes && runtime && engine.memory.is_some() && !replaces;
         let together = self.seat.is_some() && fill.held().is_none();
         if self.is_strict() {
             // Those who wait at a strict tier look again: then the value is to be there.
-            let store = || inner.store(committed, fill, &entry, (replaces, false), about);
+            let store = || engine.store(committed, fill, &entry, (replaces, false), about);
             boxed(store).await;
-            lead.land(Landing::Value(Arc::clone(&entry)));
+            lead.land(FlightResult::Value(Arc::clone(&entry)));
             return;
         }
         lead.land_before_storing(&entry, behind);
@@ -165,7 +165,7 @@ where
         let committed = committed.map(|committed| committed.holding(lead));
         let storing = boxed(|| async move {
             // A fill that replaces a value others may hold in memory tells them; a first fill does not.
-            inner.store(committed, fill, &entry, (replaces, behind), about).await;
+            engine.store(committed, fill, &entry, (replaces, behind), about).await;
         });
         match behind {
             // Its place among the other items of the batch comes when they have their values, too.
@@ -180,44 +180,44 @@ where
     /// process loads.
     async fn leave(
         &self,
-        lead: &Lead,
+        lead: &FlightLeader,
         ticket: &mut Ticket,
-        missing: &mut Missing,
-        purpose: Purpose,
-    ) -> Leave {
-        let (inner, plan) = (&self.inner, &self.plan);
+        missing: &mut Miss,
+        purpose: ReadPurpose,
+    ) -> WritePermission {
+        let (engine, request) = (&self.engine, &self.request);
         if self.transaction.is_some() {
             // A lease would hold up other processes until the transaction ends.
-            return Leave::To(Fill::Memory);
+            return WritePermission::To(FillTarget::Memory);
         }
-        let (Some(codec), Some(remote)) = (plan.remote_codec(inner), &inner.remote) else {
-            return Leave::To(Fill::Memory);
+        let (Some(codec), Some(remote)) = (request.remote_codec(engine), &engine.remote) else {
+            return WritePermission::To(FillTarget::Memory);
         };
         if !remote.has_leases() {
-            return Leave::To(Fill::Plain(codec));
+            return WritePermission::To(FillTarget::Plain(codec));
         }
         if let Some(error) = &missing.remote_error {
-            return Leave::To(Fill::Failed(error.clone()));
+            return WritePermission::To(FillTarget::Failed(error.clone()));
         }
-        let now = inner.clock.now();
+        let now = engine.clock.now();
         // The lease may be held by a load that this one is a part of, for a value of another type.
-        let own = Nesting::current().loads_key(inner.flights.home(), self.id);
-        let patient = (plan.policy.stampede == Stampede::Fleet || self.is_refresh()) && !own;
-        let others = now.after(plan.policy.lease.saturating_mul(OTHERS));
+        let own = Nesting::current().loads_key(engine.flights.home(), self.id);
+        let patient = (request.policy.stampede == Stampede::Fleet || self.is_refresh()) && !own;
+        let others = now.after(request.policy.lease.saturating_mul(OTHERS));
         // Whoever waits for this flight waits for the other process too, and gives up after this one.
-        lead.begin(if patient { others } else { now }, plan.policy.lease, 0);
+        lead.begin(if patient { others } else { now }, request.policy.lease, 0);
         let mut ask = Ask {
             seen: missing.mark,
             generation: ticket.stamps.newest(),
             steal: self.is_refresh() || lead.took_over() || missing.unmarked,
             until: if patient { others } else { now },
-            lease: plan.policy.lease,
+            lease: request.policy.lease,
         };
         let (mut useless, mut evicted) = (0, false);
         for _ in 0..ROUNDS {
             ask.steal |= useless == USELESS;
             let turns = self.seat.as_ref().map(|seat| Arc::clone(seat.turns()));
-            let asked = Lease::ask(inner, plan.key.as_str(), ask, turns, || self.aside());
+            let asked = Lease::ask(engine, request.key.as_str(), ask, turns, || self.aside());
             let value = match asked.await {
                 Ok(Leased::Lead(lease)) => {
                     if lease.has_waited() {
@@ -226,15 +226,15 @@ where
                     }
                     let newest = ticket.stamps.newest();
                     if newest <= ask.generation {
-                        return Leave::To(Fill::Leased(codec, lease));
+                        return WritePermission::To(FillTarget::Leased(codec, lease));
                     }
                     (ask.generation, evicted) = (newest, true);
                     continue;
                 }
-                Ok(Leased::Refused) => return Leave::To(Fill::Memory),
+                Ok(Leased::Refused) => return WritePermission::To(FillTarget::Memory),
                 Err(error) => {
                     self.tally().remote_errors();
-                    return Leave::To(Fill::Failed(error));
+                    return WritePermission::To(FillTarget::Failed(error));
                 }
                 Ok(Leased::Value(value)) => value,
             };
@@ -247,12 +247,12 @@ where
                 // The value may be older than the eviction, and the new ticket would not show it.
                 continue;
             }
-            let found = match inner.decode_late(plan, codec, ticket, &value).await {
+            let found = match engine.decode_late(request, codec, ticket, &value).await {
                 Ok(found) => found,
-                Err(error) => return Leave::To(Fill::Failed(error)),
+                Err(error) => return WritePermission::To(FillTarget::Failed(error)),
             };
             match self.usable(&found, purpose) {
-                Some(entry) => return Leave::Served(entry),
+                Some(entry) => return WritePermission::Served(entry),
                 None => ask.seen = found.mark,
             }
             ask.steal |= found.unmarked;
@@ -260,29 +260,34 @@ where
             // to be ended.
             useless += usize::from(!std::mem::take(&mut evicted));
         }
-        Leave::To(Fill::Memory)
+        WritePermission::To(FillTarget::Memory)
     }
 
     /// The generations as they are now, for a load that has not begun yet. An eviction that came since the ticket was
     /// issued ends that one: nothing could be used or stored with it, so the read begins anew, with another. Says whether
     /// that is so.
-    async fn stamp_anew(&self, lead: &Lead, ticket: &mut Ticket, missing: &mut Missing) -> bool {
+    async fn stamp_anew(
+        &self,
+        lead: &FlightLeader,
+        ticket: &mut Ticket,
+        missing: &mut Miss,
+    ) -> bool {
         let _turn = self.turn().await;
-        let inner = &self.inner;
-        let overtaken = !(ticket.is_alive() && inner.generations.unmoved(&ticket.stamps));
+        let engine = &self.engine;
+        let overtaken = !(ticket.is_alive() && engine.generations.unmoved(&ticket.stamps));
         if overtaken {
-            *ticket = self.plan.ticket(inner, self.id);
+            *ticket = self.request.ticket(engine, self.id);
             // It was found before the eviction.
             missing.old = None;
         }
-        inner.stamp_remotely(&self.plan, ticket).await;
+        engine.stamp_remotely(&self.request, ticket).await;
         lead.restamp(ticket);
         overtaken
     }
 
-    fn usable(&self, found: &Found, purpose: Purpose) -> Option<Stored> {
+    fn usable(&self, found: &Found, purpose: ReadPurpose) -> Option<Stored> {
         let entry = found.entry.as_ref()?;
-        let fresh = entry.at(self.inner.clock.now()) == Freshness::Fresh;
+        let fresh = entry.at(self.engine.clock.now()) == Freshness::Fresh;
         (fresh && purpose.takes(entry)).then(|| Arc::clone(entry))
     }
 
@@ -290,13 +295,13 @@ where
     /// goes to all who wait.
     fn failed(
         &self,
-        mut lead: Lead,
+        mut lead: FlightLeader,
         ticket: &Ticket,
-        missing: &Missing,
-        purpose: Purpose,
+        missing: &Miss,
+        purpose: ReadPurpose,
         output: S::Output,
     ) -> Cached<S::Output> {
-        self.inner.load_failed(&self.plan);
+        self.engine.load_failed(&self.request);
         if let Some(served) = self.old_instead(&mut lead, ticket, missing, purpose) {
             return served;
         }
@@ -305,7 +310,7 @@ where
         if !self.is_refresh() && self.transaction.is_none() {
             self.keep_failure(ticket, failure.as_ref());
         }
-        lead.land(Landing::Failed(failure));
+        lead.land(FlightResult::Failed(failure));
         loaded(output, Source::Loaded)
     }
 
@@ -313,26 +318,26 @@ where
     /// wait are told.
     fn refused(
         &self,
-        mut lead: Lead,
+        mut lead: FlightLeader,
         ticket: &Ticket,
-        missing: &Missing,
-        purpose: Purpose,
+        missing: &Miss,
+        purpose: ReadPurpose,
         (error, refused): (Error, fn(Error) -> S::Output),
     ) -> Cached<S::Output> {
         if let Some(served) = self.old_instead(&mut lead, ticket, missing, purpose) {
             return served;
         }
-        lead.land(Landing::Failed(Some(Arc::new(Refusal(error.clone())))));
+        lead.land(FlightResult::Failed(Some(Arc::new(CacheUnavailable(error.clone())))));
         loaded(refused(error), Source::Refused)
     }
 
     /// Serves the old value, if there is one.
     fn old_instead(
         &self,
-        lead: &mut Lead,
+        lead: &mut FlightLeader,
         ticket: &Ticket,
-        missing: &Missing,
-        purpose: Purpose,
+        missing: &Miss,
+        purpose: ReadPurpose,
     ) -> Option<Cached<S::Output>> {
         let old = (!self.is_refresh()).then(|| self.old(ticket, missing)).flatten();
         let entry = old?;
@@ -341,16 +346,16 @@ where
         if !purpose.is_renewal() {
             self.tally().fail_safe_hits();
         }
-        lead.land(Landing::Value(entry));
+        lead.land(FlightResult::Value(entry));
         Some(served)
     }
 
     /// The memory tier's old value, or where that keeps none the remote tier's.
-    fn old(&self, ticket: &Ticket, missing: &Missing) -> Option<Stored> {
-        let now = self.inner.clock.now();
+    fn old(&self, ticket: &Ticket, missing: &Miss) -> Option<Stored> {
+        let now = self.engine.clock.now();
         let held = missing.old.as_ref().filter(|entry| {
             ticket.is_alive()
-                && self.inner.generations.current(&entry.stamps)
+                && self.engine.generations.current(&entry.stamps)
                 && entry.at(now) != Freshness::Expired
         });
         let typed = |entry: &Stored| entry.value::<S::Value>().is_some();
@@ -361,15 +366,15 @@ where
     /// A value that is not to be stored.
     async fn pass_on(
         &self,
-        mut lead: Lead,
+        mut lead: FlightLeader,
         ticket: Ticket,
-        missing: &Missing,
+        missing: &Miss,
         value: S::Value,
     ) -> Cached<S::Output> {
-        let (inner, stamps) = (&self.inner, ticket.stamps.clone());
-        let entry = inner.entry(&self.plan, stamps, value.clone(), (&PLAIN, Duration::ZERO));
+        let (engine, stamps) = (&self.engine, ticket.stamps.clone());
+        let entry = engine.entry(&self.request, stamps, value.clone(), (&PLAIN, Duration::ZERO));
         lead.loaded(&entry);
-        lead.land(Landing::Value(entry));
+        lead.land(FlightResult::Value(entry));
         self.forget_older(ticket, missing).await;
         loaded(S::join(value), Source::Loaded)
     }
@@ -377,30 +382,30 @@ where
     /// The load went well and brought no value for this item of a batch.
     async fn without(
         &self,
-        mut lead: Lead,
+        mut lead: FlightLeader,
         ticket: Ticket,
-        missing: &Missing,
+        missing: &Miss,
         absence: Option<SharedFailure>,
     ) {
-        lead.land(Landing::Failed(absence));
+        lead.land(FlightResult::Failed(absence));
         self.forget_older(ticket, missing).await;
     }
 
     /// Nothing was stored: what is older must not outlive the knowledge of it.
-    async fn forget_older(&self, ticket: Ticket, missing: &Missing) {
+    async fn forget_older(&self, ticket: Ticket, missing: &Miss) {
         if self.transaction.is_some() {
             // What others are served says nothing of the transaction's own data.
             return;
         }
-        let inner = &self.inner;
+        let engine = &self.engine;
         let older = self.is_refresh()
             || missing.mark.is_some()
-            || inner.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
+            || engine.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
         // What came meanwhile is newer than this load.
         let older = older && ticket.is_alive();
         drop(ticket);
-        let key = std::slice::from_ref(&self.plan.key);
-        if older && let Err(error) = inner.evict_keys(key).await {
+        let key = std::slice::from_ref(&self.request.key);
+        if older && let Err(error) = engine.evict_keys(key).await {
             log_failure("an older value was not evicted everywhere", &error);
         }
     }

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use super::early::is_early;
 use super::find::TOLERANCE;
-use super::handle::Inner;
-use super::plan::{Mode, Plan};
+use super::handle::Engine;
+use super::request::{Mode, Request};
 use super::scope;
 use super::site::{Site, tell_types};
 use super::table::Seat;
 use crate::backend::MARK;
 use crate::base::{BackendError, CacheValue, Cached, Policy, Source, Timestamp, millis};
 use crate::codec;
-use crate::codec::{Coder, Foreign, Frame};
+use crate::codec::{Coder, EntryHeader, Foreign};
 use crate::entry::{Erased, Freshness, Lifetime, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;
 use crate::remote::Arrived;
-use crate::tags::{Declared, Stamps, Validity};
+use crate::tags::{Declared, TagSnapshot, Validity};
 
 /// What the memory tier has.
-pub(crate) enum Look<V> {
+pub(crate) enum Lookup<V> {
     /// To be served.
     Hit(Cached<V>),
     /// To be served while a refresh runs.
@@ -54,41 +54,45 @@ pub(crate) fn source(freshness: Freshness) -> Source {
 }
 
 /// What the first look of a read brings.
-pub(crate) enum First<V> {
+pub(crate) enum FirstLookup<V> {
     Hit(Cached<V>),
     /// A fresh value that is to be refreshed early: chance has decided.
     Early,
     Nothing,
 }
 
-impl Inner {
+impl Engine {
     /// The whole of a hit. All reads that may load begin here, whether a function, a view or a handle makes them.
     #[inline]
-    pub(crate) fn first_hit<V: CacheValue>(&self, plan: &mut Plan) -> Option<Cached<V>> {
-        if plan.mode != Mode::Normal || scope::shadowed(self, plan) {
+    pub(crate) fn first_hit<V: CacheValue>(&self, request: &mut Request) -> Option<Cached<V>> {
+        if request.mode != Mode::Normal || scope::shadowed(self, request) {
             return None;
         }
-        match self.first_look(plan, &plan.policy) {
-            First::Hit(hit) => Some(hit),
-            First::Early => {
-                plan.drawn = true;
+        match self.first_look(request, &request.policy) {
+            FirstLookup::Hit(hit) => Some(hit),
+            FirstLookup::Early => {
+                request.drawn = true;
                 None
             }
-            First::Nothing => None,
+            FirstLookup::Nothing => None,
         }
     }
 
-    /// One look at the memory tier, for a read of `plan` under `policy` that nothing hides the cache from.
+    /// One look at the memory tier, for a read of `request` under `policy` that nothing hides the cache from.
     #[inline]
-    pub(crate) fn first_look<V: CacheValue>(&self, plan: &Plan, policy: &Policy) -> First<V> {
-        let tags = Declared::new(policy.tags, &plan.tags);
-        match self.look::<V>(plan.key.id(), tags, policy, false) {
-            Look::Hit(hit) if hit.source == Source::Memory => {
-                self.counters.of(plan.site).memory_hits();
-                First::Hit(hit)
+    pub(crate) fn first_look<V: CacheValue>(
+        &self,
+        request: &Request,
+        policy: &Policy,
+    ) -> FirstLookup<V> {
+        let tags = Declared::new(policy.tags, &request.tags);
+        match self.look::<V>(request.key.id(), tags, policy, false) {
+            Lookup::Hit(hit) if hit.source == Source::Memory => {
+                self.counters.of(request.site).memory_hits();
+                FirstLookup::Hit(hit)
             }
-            Look::Renew(hit) if hit.source == Source::Memory => First::Early,
-            _ => First::Nothing,
+            Lookup::Renew(hit) if hit.source == Source::Memory => FirstLookup::Early,
+            _ => FirstLookup::Nothing,
         }
     }
 
@@ -102,40 +106,40 @@ impl Inner {
         tags: Declared<'_>,
         policy: &Policy,
         drawn: bool,
-    ) -> Look<V> {
-        let Some(memory) = &self.memory else { return Look::Nothing };
+    ) -> Lookup<V> {
+        let Some(memory) = &self.memory else { return Lookup::Nothing };
         let found = memory.with(id, |entry| {
             let now = self.clock.now();
             let freshness = entry.at(now);
             if freshness == Freshness::Expired || !tags.are_carried_by(&entry.stamps) {
-                return Look::Nothing;
+                return Lookup::Nothing;
             }
             match self.generations.check(&entry.stamps) {
-                Validity::Evicted => return Look::Nothing,
+                Validity::Evicted => return Lookup::Nothing,
                 Validity::Unverified
                     if freshness != Freshness::Fresh || !self.can_verify_nothing(now) =>
                 {
-                    return Look::Unverified;
+                    return Lookup::Unverified;
                 }
                 Validity::Unverified => {}
                 Validity::Valid => {}
             }
             let Some(value) = entry.value::<V>() else {
-                return Look::Mistyped(entry.value.type_name());
+                return Lookup::Mistyped(entry.value.type_name());
             };
             entry.touch(now);
             let age = now.since(entry.life.created).unwrap_or_default();
             let cached = || Cached { value: value.clone(), source: source(freshness), age };
             if freshness == Freshness::Fresh && policy.early <= 0.0 {
-                return Look::Hit(cached());
+                return Lookup::Hit(cached());
             }
             match self.wants(entry, freshness, (now, drawn), policy) {
-                Wants::Nothing => Look::Hit(cached()),
-                Wants::Refresh => Look::Renew(cached()),
-                Wants::Load => Look::Nothing,
+                RefreshDecision::Nothing => Lookup::Hit(cached()),
+                RefreshDecision::Refresh => Lookup::Renew(cached()),
+                RefreshDecision::Load => Lookup::Nothing,
             }
         });
-        found.unwrap_or(Look::Nothing)
+        found.unwrap_or(Lookup::Nothing)
     }
 
     /// Whether the remote tier is left alone: then memory keeps serving what is fresh, and no read waits for an attempt to
@@ -153,17 +157,17 @@ impl Inner {
         freshness: Freshness,
         (now, drawn): (Timestamp, bool),
         policy: &Policy,
-    ) -> Wants {
+    ) -> RefreshDecision {
         if entry.rests(now) {
-            return Wants::Nothing;
+            return RefreshDecision::Nothing;
         }
         match freshness {
             Freshness::Fresh if drawn || is_early(&entry.life, now, policy.early, &self.chance) => {
-                Wants::Refresh
+                RefreshDecision::Refresh
             }
-            Freshness::Fresh => Wants::Nothing,
-            Freshness::Stale => Wants::Refresh,
-            Freshness::Kept | Freshness::Expired => Wants::Load,
+            Freshness::Fresh => RefreshDecision::Nothing,
+            Freshness::Stale => RefreshDecision::Refresh,
+            Freshness::Kept | Freshness::Expired => RefreshDecision::Load,
         }
     }
 
@@ -204,20 +208,20 @@ impl Inner {
         valid.then_some(entry)
     }
 
-    /// Asks the remote tier for the plan's key, and for the generations of its tags. These replace
+    /// Asks the remote tier for the request's key, and for the generations of its tags. These replace
     /// the ticket's stamps: a load that follows is judged by what the fleet knew before it. The items of a
     /// batch ask together.
     pub(crate) async fn look_remote(
         &self,
-        plan: &Plan,
+        request: &Request,
         codec: Coder,
         ticket: &mut Ticket,
         seat: Option<&Arc<Seat>>,
     ) -> Result<Found, BackendError> {
         let Some(remote) = &self.remote else { return Ok(Found::default()) };
-        let key = plan.key.as_str();
-        let tags: Vec<&str> = plan.tags().collect();
-        let keep = plan.keeps_generations();
+        let key = request.key.as_str();
+        let tags: Vec<&str> = request.tags().collect();
+        let keep = request.keeps_generations();
         let together = match seat {
             Some(seat) => seat.read(key, &tags, keep).await,
             None => None,
@@ -226,10 +230,10 @@ impl Inner {
             Some(found) => found,
             None => remote.read(key, &tags, keep, &self.generations).await,
         };
-        let found = found.inspect_err(|_| self.counters.of(plan.site).remote_errors())?;
+        let found = found.inspect_err(|_| self.counters.of(request.site).remote_errors())?;
         ticket.stamp(found.space, &found.tags);
         let found = match found.value {
-            Some(value) => self.decode(plan, codec, ticket, &value, &tags, found.space).await?,
+            Some(value) => self.decode(request, codec, ticket, &value, &tags, found.space).await?,
             None => Found::default(),
         };
         if found.entry.is_none() && remote.trusts_tags() {
@@ -238,29 +242,29 @@ impl Inner {
                 Some(seat) => seat.turns().foreground().await,
                 None => None,
             };
-            self.stamp_remotely(plan, ticket).await;
+            self.stamp_remotely(request, ticket).await;
         }
         Ok(found)
     }
 
-    /// As [`decode`](Self::decode), for bytes that came later than the generations of the plan's tags:
+    /// As [`decode`](Self::decode), for bytes that came later than the generations of the request's tags:
     /// these are then as old as the ticket's.
     pub(crate) async fn decode_late(
         &self,
-        plan: &Plan,
+        request: &Request,
         codec: Coder,
         ticket: &Ticket,
         value: &Arrived,
     ) -> Result<Found, BackendError> {
-        let tags: Vec<&str> = plan.tags().collect();
-        self.decode(plan, codec, ticket, value, &tags, ticket.stamps.space).await
+        let tags: Vec<&str> = request.tags().collect();
+        self.decode(request, codec, ticket, value, &tags, ticket.stamps.space).await
     }
 
-    /// The entry in `value`, if it is whole, of the right type, carries the plan's tags, and is neither expired nor evicted. `known`
+    /// The entry in `value`, if it is whole, of the right type, carries the request's tags, and is neither expired nor evicted. `known`
     /// are the tags whose generations were just read.
     pub(crate) async fn decode(
         &self,
-        plan: &Plan,
+        request: &Request,
         codec: Coder,
         ticket: &Ticket,
         value: &Arrived,
@@ -273,11 +277,11 @@ impl Inner {
         let mark = bytes.last_chunk::<MARK>().copied().filter(|_| is_whole);
         let unmarked = mark.is_none();
         let nothing = Found { entry: None, mark, unmarked };
-        let place = (self.namespace.as_str(), plan.key.as_str());
+        let place = (self.namespace.as_str(), request.key.as_str());
         let opened = match self.wire.open(codec, place, bytes) {
             Ok(opened) => opened,
             Err(foreign) => {
-                self.misread(plan, foreign);
+                self.misread(request, foreign);
                 return Ok(nothing);
             }
         };
@@ -294,47 +298,47 @@ impl Inner {
         {
             // Written under other tags (by an older version of the function, or by another one):
             // their generations are the fleet's to tell.
-            remote.learn(&names, plan.keeps_generations(), &self.generations).await?;
+            remote.learn(&names, request.keeps_generations(), &self.generations).await?;
         }
         let stamps = stamps_of(stamps, envelope, ticket, names == known);
         let Some(life) = self.life_of(envelope, value) else { return Ok(nothing) };
         let usable = envelope.space == space
-            && plan.declared().are_carried_by(&stamps)
+            && request.declared().are_carried_by(&stamps)
             && self.generations.current(&stamps)
-            && !scope::hides(self, plan, &stamps);
+            && !scope::hides(self, request, &stamps);
         if !usable {
             return Ok(nothing);
         }
         let read = self.clock.now();
-        let frame = Frame { life, stamps, key: plan.key.as_str().into(), read };
+        let frame = EntryHeader { life, stamps, key: request.key.as_str().into(), read };
         let entry = opened.decode(frame);
         match &entry {
-            Some(entry) => self.learn_weight(entry.any().type_id(), plan),
-            None => self.misread(plan, Foreign::Damaged),
+            Some(entry) => self.learn_weight(entry.any().type_id(), request),
+            None => self.misread(request, Foreign::Damaged),
         }
         Ok(Found { entry, mark, unmarked })
     }
 
     /// Memory has a value of the type `found` where one of another type was asked for.
     #[cold]
-    pub(super) fn mistyped(&self, plan: &Plan, found: &'static str) {
-        self.counters.of(plan.site).mistyped();
-        if let Some(site) = plan.site {
+    pub(super) fn mistyped(&self, request: &Request, found: &'static str) {
+        self.counters.of(request.site).mistyped();
+        if let Some(site) = request.site {
             tell_types(site, Some(found));
         }
     }
 
     #[cold]
-    fn misread(&self, plan: &Plan, foreign: Foreign) {
-        let tally = self.counters.of(plan.site);
+    fn misread(&self, request: &Request, foreign: Foreign) {
+        let tally = self.counters.of(request.site);
         tally.foreign();
         if foreign == Foreign::Schema {
             tally.schema_misses();
-            if let Some(site) = plan.site {
+            if let Some(site) = request.site {
                 tell_types(site, None);
             }
         }
-        let (cache, key) = (&*self.signals.cache, plan.key.as_str());
+        let (cache, key) = (&*self.signals.cache, request.key.as_str());
         tracing::debug!(
             target: "larder::remote",
             cache,
@@ -377,7 +381,7 @@ impl Inner {
     }
 
     /// The other way: the entry's times as spans from now on.
-    pub(crate) fn envelope(&self, life: &Lifetime, stamps: &Stamps) -> codec::Envelope {
+    pub(crate) fn envelope(&self, life: &Lifetime, stamps: &TagSnapshot) -> codec::Envelope {
         let now = self.clock.now();
         let left = |end: Timestamp| end.since(now).map_or(u64::MAX, millis);
         codec::Envelope {
@@ -398,11 +402,11 @@ impl Inner {
 
 /// The generations that an entry of the remote tier was stored under, as part of this process's `stamps`.
 fn stamps_of(
-    mut stamps: Stamps,
+    mut stamps: TagSnapshot,
     envelope: &codec::Envelope,
     ticket: &Ticket,
     same_tags: bool,
-) -> Stamps {
+) -> TagSnapshot {
     stamps.epoch = ticket.stamps.epoch;
     if same_tags {
         stamps.moved = ticket.stamps.moved;
@@ -415,7 +419,7 @@ fn stamps_of(
 }
 
 /// What is to be done about an entry.
-enum Wants {
+enum RefreshDecision {
     Nothing,
     Refresh,
     Load,
@@ -423,10 +427,15 @@ enum Wants {
 
 /// Puts an entry of the remote tier into the memory tier, through the ticket that was issued before
 /// the remote tier was asked: an eviction since then wins.
-pub(crate) fn promote(inner: &Inner, ticket: &Ticket, entry: &Stored, site: Option<&'static Site>) {
-    if let Some(held) = inner.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)))
-        && inner.generations.current(&held.stamps)
-        && held.at(inner.clock.now()) != Freshness::Expired
+pub(crate) fn promote(
+    engine: &Engine,
+    ticket: &Ticket,
+    entry: &Stored,
+    site: Option<&'static Site>,
+) {
+    if let Some(held) = engine.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)))
+        && engine.generations.current(&held.stamps)
+        && held.at(engine.clock.now()) != Freshness::Expired
     {
         if held.life.created > entry.life.created.after(TOLERANCE) {
             // A newer one, which is on its way to the remote tier, or was never to go there.
@@ -434,7 +443,7 @@ pub(crate) fn promote(inner: &Inner, ticket: &Ticket, entry: &Stored, site: Opti
         }
         entry.rest_as(&held);
     }
-    if !ticket.fill(inner.memory.as_ref(), entry) {
-        inner.fenced(site, &entry.key);
+    if !ticket.fill(engine.memory.as_ref(), entry) {
+        engine.fenced(site, &entry.key);
     }
 }

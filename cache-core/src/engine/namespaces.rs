@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::handle::Inner;
+use super::handle::Engine;
 use crate::backend::Backend;
 use crate::base::Error;
 
@@ -12,7 +12,7 @@ const NAMESPACE: &str = "larder";
 /// A cache in use.
 struct Claim {
     store: String,
-    cache: Weak<Inner>,
+    cache: Weak<Engine>,
 }
 
 /// The namespace of a cache that is given none. No two names have the same.
@@ -61,7 +61,7 @@ fn spelled(name: &str) -> String {
 ///
 /// # Errors
 /// [`Error::Config`]: one with another name does.
-pub(crate) fn claim(cache: &Arc<Inner>, backend: &dyn Backend) -> Result<(), Error> {
+pub(crate) fn claim(cache: &Arc<Engine>, backend: &dyn Backend) -> Result<(), Error> {
     static CLAIMS: Mutex<Vec<Claim>> = Mutex::new(Vec::new());
     let Some(store) = backend.store() else { return Ok(()) };
     // Declared before the lock, dropped after it: this may be the last handle of a cache.
@@ -70,7 +70,7 @@ pub(crate) fn claim(cache: &Arc<Inner>, backend: &dyn Backend) -> Result<(), Err
     claims.retain(|claim| claim.cache.strong_count() > 0);
     let there = claims.iter().filter(|claim| claim.store == store);
     others.extend(there.filter_map(|claim| claim.cache.upgrade()));
-    let shares = |other: &&Arc<Inner>| {
+    let shares = |other: &&Arc<Engine>| {
         other.namespace == cache.namespace && other.name != cache.name && !other.switch.is_closed()
     };
     if let Some(other) = others.iter().find(shares) {
@@ -81,7 +81,7 @@ pub(crate) fn claim(cache: &Arc<Inner>, backend: &dyn Backend) -> Result<(), Err
     Ok(())
 }
 
-fn refused(other: &Inner, cache: &Inner) -> Error {
+fn refused(other: &Engine, cache: &Engine) -> Error {
     let shown = |name: &Option<String>| match name {
         Some(name) => format!("the cache `{name}`"),
         None => "the default cache".to_owned(),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::expiry::Expiry;
-use super::handle::Inner;
+use super::handle::Engine;
 use super::life::is_value;
-use super::lookup::{Look, promote};
-use super::plan::Plan;
+use super::lookup::{Lookup, promote};
+use super::request::Request;
 use super::scope;
 use super::scope::Seen;
 use super::site::Site;
@@ -25,38 +25,38 @@ pub(crate) enum Trace {
     Nothing,
 }
 
-impl Inner {
+impl Engine {
     /// What is cached and fresh, without loading.
     pub(crate) async fn peek<T: CacheValue>(
         self: &Arc<Self>,
-        plan: &Plan,
+        request: &Request,
         trace: Trace,
     ) -> Result<Option<T>, Error> {
-        match scope::seen(self, plan) {
+        match scope::seen(self, request) {
             Seen::Through => {}
             Seen::Hidden => return Ok(None),
             Seen::Own(entry) => return Ok(entry.value::<T>().cloned()),
         }
-        let id = plan.key.id();
-        if let Some(hit) = self.look_fresh(plan, trace) {
+        let id = request.key.id();
+        if let Some(hit) = self.look_fresh(request, trace) {
             return Ok(Some(hit));
         }
-        let Some(codec) = plan.codec.filter(|_| !plan.policy.local) else { return Ok(None) };
-        let mut ticket = plan.ticket(self, id);
+        let Some(codec) = request.codec.filter(|_| !request.policy.local) else { return Ok(None) };
+        let mut ticket = request.ticket(self, id);
         // Again, now that what comes ends the ticket: a put between look and ticket is not to be promoted over.
-        if let Some(hit) = self.look_fresh(plan, trace) {
+        if let Some(hit) = self.look_fresh(request, trace) {
             return Ok(Some(hit));
         }
-        match self.look_remote(plan, codec, &mut ticket, None).await {
+        match self.look_remote(request, codec, &mut ticket, None).await {
             Ok(found) if trace == Trace::Nothing => Ok(self.fresh_value(found.entry)),
-            Ok(found) => Ok(self.take_fresh(found.entry, &ticket, plan.site)),
+            Ok(found) => Ok(self.take_fresh(found.entry, &ticket, request.site)),
             Err(error) if trace == Trace::Nothing => {
-                let entry = self.peek_unverified(id, plan.declared());
+                let entry = self.peek_unverified(id, request.declared());
                 Ok(entry.ok_or(error)?.value::<T>().cloned())
             }
-            Err(error) => match self.unverified(id, plan.declared()) {
+            Err(error) => match self.unverified(id, request.declared()) {
                 Some(entry) => {
-                    self.counters.of(plan.site).memory_hits();
+                    self.counters.of(request.site).memory_hits();
                     Ok(entry.value::<T>().cloned())
                 }
                 None => Err(error.into()),
@@ -67,12 +67,12 @@ impl Inner {
     /// As [`peek`](Self::peek), of many: one request for what memory does not have, and one for all generations.
     pub(crate) async fn peek_many<T: RemoteValue>(
         self: &Arc<Self>,
-        plans: Vec<Plan>,
+        requests: Vec<Request>,
     ) -> Result<Vec<Option<T>>, Error> {
-        let mut values: Vec<Option<T>> = Vec::with_capacity(plans.len());
+        let mut values: Vec<Option<T>> = Vec::with_capacity(requests.len());
         let mut missing = Vec::new();
-        for (index, plan) in plans.into_iter().enumerate() {
-            match scope::seen(self, &plan) {
+        for (index, request) in requests.into_iter().enumerate() {
+            match scope::seen(self, &request) {
                 Seen::Through => {}
                 Seen::Hidden => {
                     values.push(None);
@@ -83,14 +83,14 @@ impl Inner {
                     continue;
                 }
             }
-            let id = plan.key.id();
-            let mut value = self.look_fresh::<T>(&plan, Trace::Read);
+            let id = request.key.id();
+            let mut value = self.look_fresh::<T>(&request, Trace::Read);
             if value.is_none() {
                 // The ticket before the request, and the look once more after it: as for a single key.
-                let ticket = plan.ticket(self, id);
-                value = self.look_fresh::<T>(&plan, Trace::Read);
+                let ticket = request.ticket(self, id);
+                value = self.look_fresh::<T>(&request, Trace::Read);
                 if value.is_none() {
-                    missing.push((index, plan, ticket));
+                    missing.push((index, request, ticket));
                 }
             }
             values.push(value);
@@ -99,29 +99,33 @@ impl Inner {
             missing.iter().for_each(|_| self.counters.direct.misses());
             return Ok(values);
         };
-        let tags: Vec<Vec<String>> =
-            missing.iter().map(|(_, plan, _)| plan.tags().map(str::to_owned).collect()).collect();
+        let tags: Vec<Vec<String>> = missing
+            .iter()
+            .map(|(_, request, _)| request.tags().map(str::to_owned).collect())
+            .collect();
         let wanted = missing.iter().zip(&tags);
         let wanted: Vec<_> =
-            wanted.map(|((_, plan, _), tags)| (plan.key.as_str(), &tags[..])).collect();
+            wanted.map(|((_, request, _), tags)| (request.key.as_str(), &tags[..])).collect();
         let found = match remote.read_each(&wanted, GENERATION_KEPT, &self.generations).await {
             Ok(found) => found,
             Err(error) => {
                 self.counters.direct.remote_errors();
-                for (index, plan, _) in &missing {
+                for (index, request, _) in &missing {
                     // The remote tier can't be asked: memory serves what no eviction is known against, if that
                     // is all that was missing.
-                    let entry = self.unverified(plan.key.id(), plan.declared());
+                    let entry = self.unverified(request.key.id(), request.declared());
                     let value = entry.and_then(|entry| entry.value::<T>().cloned());
                     values[*index] = Some(value.ok_or_else(|| error.clone())?);
                 }
                 return Ok(values);
             }
         };
-        for ((index, plan, mut ticket), found) in missing.into_iter().zip(found) {
+        for ((index, request, mut ticket), found) in missing.into_iter().zip(found) {
             ticket.stamp(found.space, &found.tags);
             let entry = match found.value {
-                Some(value) => self.decode_late(&plan, coder::<T>(), &ticket, &value).await?.entry,
+                Some(value) => {
+                    self.decode_late(&request, coder::<T>(), &ticket, &value).await?.entry
+                }
                 None => None,
             };
             values[index] = self.take_fresh(entry, &ticket, None);
@@ -130,13 +134,13 @@ impl Inner {
     }
 
     /// The memory tier's value, if it is fresh.
-    fn look_fresh<T: CacheValue>(&self, plan: &Plan, trace: Trace) -> Option<T> {
+    fn look_fresh<T: CacheValue>(&self, request: &Request, trace: Trace) -> Option<T> {
         if trace == Trace::Nothing {
-            return self.peek_verified(plan.key.id(), plan.declared())?.value::<T>().cloned();
+            return self.peek_verified(request.key.id(), request.declared())?.value::<T>().cloned();
         }
-        match self.look::<T>(plan.key.id(), plan.declared(), &PLAIN, false) {
-            Look::Hit(hit) if hit.source == Source::Memory => {
-                self.counters.of(plan.site).memory_hits();
+        match self.look::<T>(request.key.id(), request.declared(), &PLAIN, false) {
+            Lookup::Hit(hit) if hit.source == Source::Memory => {
+                self.counters.of(request.site).memory_hits();
                 Some(hit.value)
             }
             _ => None,
@@ -169,30 +173,33 @@ impl Inner {
         entry.value::<T>().cloned()
     }
 
-    /// How long the plan's key is fresh, without its value.
-    pub(crate) async fn expiry(self: &Arc<Self>, plan: &Plan) -> Result<Option<Expiry>, Error> {
-        let id = plan.key.id();
+    /// How long the request's key is fresh, without its value.
+    pub(crate) async fn expiry(
+        self: &Arc<Self>,
+        request: &Request,
+    ) -> Result<Option<Expiry>, Error> {
+        let id = request.key.id();
         let of = |entry: Stored| {
             is_value(&entry).then(|| Expiry::of(entry.fresh_until(), self.clock.now()))
         };
-        match scope::seen(self, plan) {
+        match scope::seen(self, request) {
             Seen::Through => {}
             Seen::Hidden => return Ok(None),
             Seen::Own(entry) => return Ok(of(entry)),
         }
-        if let Some(entry) = self.peek_verified(id, plan.declared()) {
+        if let Some(entry) = self.peek_verified(id, request.declared()) {
             return Ok(of(entry));
         }
-        let Some(remote) = self.remote.as_ref().filter(|_| !plan.key.is_here()) else {
+        let Some(remote) = self.remote.as_ref().filter(|_| !request.key.is_here()) else {
             return Ok(None);
         };
-        let lying = match self.lying(remote, plan.key.as_str()).await {
+        let lying = match self.lying(remote, request.key.as_str()).await {
             Ok(Some(lying)) => lying,
             Ok(None) => return Ok(None),
             Err(error) => {
                 self.counters.direct.remote_errors();
                 return self
-                    .peek_unverified(id, plan.declared())
+                    .peek_unverified(id, request.declared())
                     .and_then(of)
                     .map(Some)
                     .ok_or_else(|| error.into());
@@ -202,8 +209,8 @@ impl Inner {
         let now = self.clock.now();
         let until = lying.fresh_until();
         let fresh = now < until
-            && plan.declared().are_carried_by(&stamps)
-            && !scope::hides(self, plan, &stamps);
+            && request.declared().are_carried_by(&stamps)
+            && !scope::hides(self, request, &stamps);
         Ok(fresh.then(|| Expiry::of(until, now)))
     }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::evict::Otherwise;
-use super::handle::Inner;
-use super::plan::Plan;
-use super::store::Terms;
+use super::evict::EvictOnDrop;
+use super::handle::Engine;
+use super::request::Request;
+use super::store::WriteOptions;
 use super::table::Seat;
 use crate::backend::GENERATION_KEPT;
 use crate::base::{CacheValue, Error};
@@ -15,37 +15,40 @@ use crate::memory::Ticket;
 
 /// A write that has begun: it beats whatever began before, and an eviction that comes from here on beats it.
 pub(crate) struct Begun<'a> {
-    plan: &'a Plan,
+    request: &'a Request,
     ticket: Ticket,
     /// The codec, if the value goes to the remote tier.
     codec: Option<Coder>,
     /// A caller who goes away before the value is stored has evicted; so has a weigher that panics.
-    otherwise: Otherwise<'a>,
+    otherwise: EvictOnDrop<'a>,
 }
 
-impl Inner {
+impl Engine {
     /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
     /// that comes while the remote tier is written wins.
     pub(crate) async fn write_through<T: CacheValue>(
         self: &Arc<Self>,
-        plan: &Plan,
+        request: &Request,
         value: T,
     ) -> Result<(), Error> {
-        let mut begun = [self.begin_write(plan)?];
+        let mut begun = [self.begin_write(request)?];
         self.stamp_writes(&mut begun).await;
         let [begun] = begun;
         self.end_write(begun, value, None).await
     }
 
-    pub(crate) fn begin_write<'a>(self: &'a Arc<Self>, plan: &'a Plan) -> Result<Begun<'a>, Error> {
-        plan.policy.check()?;
-        let id = plan.key.id();
-        plan.enlist(self, id);
-        let stamps = self.generations.stamp(plan.tags());
-        let ticket = self.fences.issue_write(id, plan.key.as_str(), stamps);
-        let codec = plan.remote_codec(self);
-        let otherwise = self.evict_otherwise(id, plan.key.as_str(), codec.is_some());
-        Ok(Begun { plan, ticket, codec, otherwise })
+    pub(crate) fn begin_write<'a>(
+        self: &'a Arc<Self>,
+        request: &'a Request,
+    ) -> Result<Begun<'a>, Error> {
+        request.policy.check()?;
+        let id = request.key.id();
+        request.enlist(self, id);
+        let stamps = self.generations.stamp(request.tags());
+        let ticket = self.fences.issue_write(id, request.key.as_str(), stamps);
+        let codec = request.remote_codec(self);
+        let otherwise = self.evict_otherwise(id, request.key.as_str(), codec.is_some());
+        Ok(Begun { request, ticket, codec, otherwise })
     }
 
     /// The generations of the writes' tags as the fleet has them: one request for all.
@@ -54,7 +57,7 @@ impl Inner {
         let Some(remote) = self.remote.as_ref().filter(|_| shared().next().is_some()) else {
             return;
         };
-        let mut tags: Vec<&str> = shared().flat_map(|begun| begun.plan.tags()).collect();
+        let mut tags: Vec<&str> = shared().flat_map(|begun| begun.request.tags()).collect();
         tags.sort_unstable();
         tags.dedup();
         let learned = match remote.learn(&tags, GENERATION_KEPT, &self.generations).await {
@@ -74,28 +77,30 @@ impl Inner {
     /// Stores the value. At a `seat`, it goes to the remote tier together with the others.
     pub(crate) async fn end_write<T: CacheValue>(
         self: &Arc<Self>,
-        Begun { plan, ticket, codec, otherwise }: Begun<'_>,
+        Begun { request, ticket, codec, otherwise }: Begun<'_>,
         value: T,
         seat: Option<Arc<Seat>>,
     ) -> Result<(), Error> {
-        let entry = self.entry(plan, ticket.stamps.clone(), value, (&plan.policy, Duration::ZERO));
+        let entry =
+            self.entry(request, ticket.stamps.clone(), value, (&request.policy, Duration::ZERO));
         // Beats the loads that began before, and the puts.
         let committed = ticket.commit_over(self.memory.as_ref(), &entry);
         // From here on the write itself sees to it.
         otherwise.settled();
         let Ok(committed) = committed else {
             // An eviction or a put of this process came.
-            self.fenced(plan.site, plan.key.as_str());
+            self.fenced(request.site, request.key.as_str());
             drop(seat);
             return match codec {
-                Some(_) => self.evict_replaced(plan.key.as_str()).await,
+                Some(_) => self.evict_replaced(request.key.as_str()).await,
                 None => Ok(()),
             };
         };
-        self.count_store(plan.site);
+        self.count_store(request.site);
         let Some(codec) = codec else { return Ok(()) };
         // Writes of the key that were under way end first: one lock per key orders them.
-        let terms = Terms { replaces: true, lease: None, seat, site: plan.site, behind: false };
+        let terms =
+            WriteOptions { replaces: true, lease: None, seat, site: request.site, behind: false };
         self.write_remote(committed, codec, &entry, terms).await
     }
 }

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use super::desk::Ask;
-use super::find::{Finding, Missing, Purpose};
-use super::flight::{Caller, Flight, Joins, Landing, Lead, Role, Turn};
-use super::handle::Inner;
-use super::job::{Job, loaded};
-use super::load::Refusal;
-use super::lookup::Look;
+use super::find::{Miss, ReadPurpose, RemoteLookup};
+use super::flight::{Caller, Flight, FlightLeader, FlightResult, Joins, Role, Turn};
+use super::handle::Engine;
+use super::load::CacheUnavailable;
+use super::lookup::Lookup;
 use super::nesting::Nesting;
-use super::patience::{Patience, Waited};
-use super::plan::{Mode, Plan};
 use super::pulse::Pulse;
+use super::read_context::{ReadContext, loaded};
+use super::request::{Mode, Request};
 use super::rules::Rules;
-use super::scope::Way;
+use super::scope::ReadRoute;
 use super::spawn::spawn;
+use super::timeouts::{Timeouts, WaitOutcome};
 use super::{nesting, scope};
 use crate::base::{
-    CacheValue, Cached, Elapsed, Error, Shape, Source, Stampede, Timestamp, boxed, complain,
+    CacheValue, Cached, Elapsed, Error, Shape, Source, Stampede, Timestamp, boxed, warn_once,
 };
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
@@ -27,8 +27,8 @@ use crate::memory::Ticket;
 ///
 /// No `async fn`, whose future would hold what it is given twice: there may be ten thousand who wait for one load.
 pub(crate) fn read<S>(
-    inner: Arc<Inner>,
-    plan: Plan,
+    engine: Arc<Engine>,
+    request: Request,
     rules: Rules<S>,
     work: Ask<S::Output>,
 ) -> impl Future<Output = Cached<S::Output>> + Send
@@ -36,17 +36,17 @@ where
     S: Shape<Output: Send + 'static> + 'static,
     S::Value: CacheValue,
 {
-    let mut job = Job::new(inner, plan, rules, work.seat());
+    let mut job = ReadContext::new(engine, request, rules, work.seat());
     job.pulse = work.pulse.clone();
     async move {
-        if job.plan.mode == Mode::Bypass {
+        if job.request.mode == Mode::Bypass {
             return beside(work).await;
         }
-        match scope::way(&job.inner, &job.plan).await {
-            Way::Through => {}
-            Way::InTransaction(open) => job.transaction = Some(open),
-            Way::Beside => return beside(work).await,
-            Way::Own(entry) => match job.cached(&entry, Source::Memory) {
+        match scope::way(&job.engine, &job.request).await {
+            ReadRoute::Through => {}
+            ReadRoute::InTransaction(open) => job.transaction = Some(open),
+            ReadRoute::Beside => return beside(work).await,
+            ReadRoute::Own(entry) => match job.cached(&entry, Source::Memory) {
                 Some(own) => {
                     job.tally().memory_hits();
                     return own;
@@ -55,21 +55,21 @@ where
                 None => return beside(work).await,
             },
         }
-        let (inner, plan) = (&job.inner, &job.plan);
-        if let Err(error) = plan.policy.check() {
-            complain("calls with this policy run uncached", &error.into());
+        let (engine, request) = (&job.engine, &job.request);
+        if let Err(error) = request.policy.check() {
+            warn_once("calls with this policy run uncached", &error.into());
             return beside(work).await;
         }
-        let reads = plan.mode == Mode::Normal;
+        let reads = request.mode == Mode::Normal;
         let work = match job.at_once(work) {
             Ok(served) => return served,
             Err(work) => work,
         };
         // What memory answers at once does not read a precise clock.
-        let stopwatch = inner.clock.stopwatch();
+        let stopwatch = engine.clock.stopwatch();
         let done = job.read(work).await;
         if reads {
-            inner.answered_in(plan, stopwatch.elapsed());
+            engine.answered_in(request, stopwatch.elapsed());
         }
         if reads && matches!(done.source, Source::Loaded | Source::TimedOut | Source::Refused) {
             job.tally().misses();
@@ -111,19 +111,19 @@ struct Failing {
     alone: bool,
 }
 
-impl<S> Job<S>
+impl<S> ReadContext<S>
 where
     S: Shape<Output: Send + 'static> + 'static,
     S::Value: CacheValue,
 {
     /// What the memory tier has, for a read that asks it.
     fn at_once(&self, work: Ask<S::Output>) -> Result<Cached<S::Output>, Ask<S::Output>> {
-        if self.is_refresh() { Err(work) } else { self.serve(work, self.plan.drawn) }
+        if self.is_refresh() { Err(work) } else { self.serve(work, self.request.drawn) }
     }
 
     /// The memory tier was asked.
     async fn read(&self, mut work: Ask<S::Output>) -> Cached<S::Output> {
-        let mut patience = Patience::new(&self.inner.clock, &self.plan.policy);
+        let mut patience = Timeouts::new(&self.engine.clock, &self.request.policy);
         let mut failing = Failing::default();
         let mut again = false;
         // The flight that is under way when a read begins is older than the read.
@@ -163,26 +163,26 @@ where
     /// Leads: looks once more wherever a value may be, and loads if there is none.
     async fn fly(
         &self,
-        mut lead: Lead,
+        mut lead: FlightLeader,
         mut ticket: Ticket,
         work: Ask<S::Output>,
-        mut patience: Patience,
+        mut patience: Timeouts,
     ) -> Cached<S::Output> {
-        let purpose = Purpose::Answer { stale: work.detaches() && self.transaction.is_none() };
+        let purpose = ReadPurpose::Answer { stale: work.detaches() && self.transaction.is_none() };
         let find = boxed(|| self.find(&mut lead, &mut ticket, purpose));
         let found = match self.patiently(find, &mut patience, || None).await {
             Ok(found) => found,
             Err(instead) => return instead,
         };
         match found {
-            Finding::Hit(hit) => hit.map(S::join),
-            Finding::Stale(hit) => {
+            RemoteLookup::Hit(hit) => hit.map(S::join),
+            RemoteLookup::Stale(hit) => {
                 // It can be detached: that is what was asked for.
                 drop((lead, ticket));
                 let _ = self.renew_behind(work, hit.source, hit.age);
                 hit.map(S::join)
             }
-            Finding::Missing(missing) => {
+            RemoteLookup::Missing(missing) => {
                 boxed(|| self.lead(lead, ticket, missing, work, patience)).await
             }
         }
@@ -194,7 +194,7 @@ where
         flight: &Arc<Flight>,
         How { queues, older }: How,
         failing: &mut Failing,
-        patience: &mut Patience,
+        patience: &mut Timeouts,
     ) -> Joined<S::Output> {
         let waited = {
             let Ok(_waiting) = nesting::wait_for(flight) else { return Joined::Circle };
@@ -202,18 +202,20 @@ where
             boxed(|| self.await_flight(flight, patience)).await
         };
         let landing = match waited {
-            Waited::Instead(instead) => return Joined::Done(instead),
-            Waited::Overdue if !queues => return Joined::Again,
-            Waited::Overdue => {
+            WaitOutcome::Instead(instead) => return Joined::Done(instead),
+            WaitOutcome::Overdue if !queues => return Joined::Again,
+            WaitOutcome::Overdue => {
                 flight.open_turns();
                 return boxed(|| self.take_turn(flight, failing, patience)).await;
             }
-            Waited::Landed(landing) if !(queues || matches!(landing, Landing::Failed(None))) => {
+            WaitOutcome::Landed(landing)
+                if !(queues || matches!(landing, FlightResult::Failed(None))) =>
+            {
                 landing
             }
             _ => return boxed(|| self.take_turn(flight, failing, patience)).await,
         };
-        if let Landing::Value(entry) = &landing
+        if let FlightResult::Value(entry) = &landing
             && self.looks_again(older, entry)
         {
             return Joined::Again;
@@ -231,13 +233,13 @@ where
         &self,
         flight: &Arc<Flight>,
         failing: &mut Failing,
-        patience: &mut Patience,
+        patience: &mut Timeouts,
     ) -> Joined<S::Output> {
         if failing.turn.is_some() || failing.alone {
             return Joined::Again;
         }
-        let clock = &self.inner.clock;
-        let lease = self.plan.policy.lease;
+        let clock = &self.engine.clock;
+        let lease = self.request.policy.lease;
         let until = *failing.until.get_or_insert_with(|| clock.now().after(lease));
         let turn = {
             let _aside = self.aside();
@@ -258,24 +260,24 @@ where
 
     /// Whether what another one brought is of use to this reader: it may be a cached value that lacks one of the reader's
     /// tags, and so have outlived that tag's eviction.
-    fn counts(&self, brought: &Landing) -> bool {
+    fn counts(&self, brought: &FlightResult) -> bool {
         match brought {
-            Landing::Value(entry) => self.plan.declared().are_carried_by(&entry.stamps),
+            FlightResult::Value(entry) => self.request.declared().are_carried_by(&entry.stamps),
             _ => true,
         }
     }
 
-    fn taken(&self, landing: Landing) -> Joined<S::Output> {
+    fn taken(&self, landing: FlightResult) -> Joined<S::Output> {
         self.take(landing).map_or(Joined::Again, Joined::Done)
     }
 
     #[cold]
     fn complain_of_circle(&self) {
-        let function = self.plan.function().unwrap_or("a load by hand");
+        let function = self.request.function().unwrap_or("a load by hand");
         let message = format!(
             "`{function}` was called by the load of its own key, or by one that this load waits for"
         );
-        complain("the inner call runs uncached", &Error::config("call", message));
+        warn_once("the inner call runs uncached", &Error::config("call", message));
     }
 
     /// Serves what the memory tier has, and starts a refresh where it is time for one; else gives the
@@ -285,37 +287,41 @@ where
         mut work: Ask<S::Output>,
         drawn: bool,
     ) -> Result<Cached<S::Output>, Ask<S::Output>> {
-        let inner = &self.inner;
-        if let Some(site) = self.plan.site {
+        let engine = &self.engine;
+        if let Some(site) = self.request.site {
             site.caches::<S::Value>();
         }
-        let hit =
-            match inner.look::<S::Value>(self.id, self.plan.declared(), &self.plan.policy, drawn) {
-                Look::Hit(hit) => hit,
-                // A refresh in the background could see what the transaction has not committed, and would store it.
-                Look::Renew(hit) if self.transaction.is_some() => match hit.source {
-                    Source::Memory => hit,
-                    _ => return self.kept_failure().ok_or(work),
-                },
-                Look::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
-                    Ok(()) => hit,
-                    // Fresh, only early: served all the same.
-                    Err(_) if hit.source == Source::Memory => hit,
-                    Err(back) => {
-                        work = back;
-                        return self.kept_failure().ok_or(work);
-                    }
-                },
-                Look::Unverified => match self.resting() {
-                    Some(hit) => hit,
-                    None => return self.kept_failure().ok_or(work),
-                },
-                Look::Mistyped(found) => {
-                    inner.mistyped(&self.plan, found);
+        let hit = match engine.look::<S::Value>(
+            self.id,
+            self.request.declared(),
+            &self.request.policy,
+            drawn,
+        ) {
+            Lookup::Hit(hit) => hit,
+            // A refresh in the background could see what the transaction has not committed, and would store it.
+            Lookup::Renew(hit) if self.transaction.is_some() => match hit.source {
+                Source::Memory => hit,
+                _ => return self.kept_failure().ok_or(work),
+            },
+            Lookup::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
+                Ok(()) => hit,
+                // Fresh, only early: served all the same.
+                Err(_) if hit.source == Source::Memory => hit,
+                Err(back) => {
+                    work = back;
                     return self.kept_failure().ok_or(work);
                 }
-                Look::Nothing => return self.kept_failure().ok_or(work),
-            };
+            },
+            Lookup::Unverified => match self.resting() {
+                Some(hit) => hit,
+                None => return self.kept_failure().ok_or(work),
+            },
+            Lookup::Mistyped(found) => {
+                engine.mistyped(&self.request, found);
+                return self.kept_failure().ok_or(work);
+            }
+            Lookup::Nothing => return self.kept_failure().ok_or(work),
+        };
         match hit.source {
             Source::Memory => self.tally().memory_hits(),
             Source::Stale => self.tally().stale_hits(),
@@ -328,50 +334,50 @@ where
     fn role(&self, alone: bool) -> Role {
         // A transaction neither waits for others, who may wait for its locks, nor lets them have what it loads.
         let alone = alone || self.transaction.is_some();
-        if self.plan.policy.stampede != Stampede::Off && !alone {
+        if self.request.policy.stampede != Stampede::Off && !alone {
             return self.join(self.pulse.clone());
         }
-        let key = self.plan.flight::<S::Value>(self.id);
-        let ticket = self.plan.ticket(&self.inner, self.id);
-        Role::Lead(Lead::alone(&self.inner.flights, key), ticket)
+        let key = self.request.flight::<S::Value>(self.id);
+        let ticket = self.request.ticket(&self.engine, self.id);
+        Role::Lead(FlightLeader::alone(&self.engine.flights, key), ticket)
     }
 
     /// `pulse` tells whether the caller is polled, if it is the caller that leads.
     fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
-        let (inner, policy) = (&self.inner, &self.plan.policy);
-        let key = self.plan.flight::<S::Value>(self.id);
-        let issue = || self.plan.ticket(inner, self.id);
-        let (now, lease) = (inner.clock.now(), policy.lease);
+        let (engine, policy) = (&self.engine, &self.request.policy);
+        let key = self.request.flight::<S::Value>(self.id);
+        let issue = || self.request.ticket(engine, self.id);
+        let (now, lease) = (engine.clock.now(), policy.lease);
         let joins = Joins {
-            generations: &inner.generations,
-            tags: self.plan.declared(),
+            generations: &engine.generations,
+            tags: self.request.declared(),
             refresh: self.is_refresh().then_some(self.requested),
         };
-        inner.flights.join(key, Caller { joins, pulse, now, lease }, issue)
+        engine.flights.join(key, Caller { joins, pulse, now, lease }, issue)
     }
 
     /// Whether a read looks again after it has waited for a flight, which may be `older` than the read. Another process may
     /// have evicted after the flight had read or loaded its value and before the read began, and the news may be under
     /// way. All who waited look again together.
     fn looks_again(&self, older: bool, entry: &Stored) -> bool {
-        let expired = || entry.at(self.inner.clock.now()) == Freshness::Expired;
-        self.is_strict() && (older && !self.inner.remote_fails() || expired())
+        let expired = || entry.at(self.engine.clock.now()) == Freshness::Expired;
+        self.is_strict() && (older && !self.engine.remote_fails() || expired())
     }
 
     /// What a landed flight brings to those who waited.
-    fn take(&self, landing: Landing) -> Option<Cached<S::Output>> {
+    fn take(&self, landing: FlightResult) -> Option<Cached<S::Output>> {
         let taken = match landing {
-            Landing::Value(entry) => {
+            FlightResult::Value(entry) => {
                 let served = self.served(&entry)?;
                 let fresh = served.source == Source::Memory;
                 let source = if fresh { Source::Coalesced } else { served.source };
                 Cached { source, ..served }
             }
-            Landing::Failed(failure) => {
+            FlightResult::Failed(failure) => {
                 let failure = failure?;
-                if let Some(Refusal(error)) = failure.downcast_ref() {
+                if let Some(CacheUnavailable(error)) = failure.downcast_ref() {
                     // Who may load without the cache tries for itself.
-                    let refused = self.rules.refusal(&self.plan.policy)?;
+                    let refused = self.rules.refusal(&self.request.policy)?;
                     return Some(loaded(refused(error.clone()), Source::Refused));
                 }
                 let failed = loaded(self.rules.unshare(&failure)?, Source::Coalesced);
@@ -379,7 +385,7 @@ where
                 self.tally().misses();
                 return Some(failed);
             }
-            Landing::Abandoned => return None,
+            FlightResult::Abandoned => return None,
         };
         self.tally().coalesced();
         Some(taken)
@@ -388,13 +394,13 @@ where
     /// Loads; in such a way that it can go on without this caller, if the caller's patience is bounded.
     async fn lead(
         &self,
-        lead: Lead,
+        lead: FlightLeader,
         ticket: Ticket,
-        missing: Missing,
+        missing: Miss,
         work: Ask<S::Output>,
-        patience: Patience,
+        patience: Timeouts,
     ) -> Cached<S::Output> {
-        let purpose = Purpose::Answer { stale: false };
+        let purpose = ReadPurpose::Answer { stale: false };
         if !patience.is_bounded() || !work.detaches() {
             let start = |nesting| work.start(nesting);
             return boxed(|| self.load(lead, ticket, missing, purpose, start)).await;
@@ -420,14 +426,15 @@ where
         let Role::Lead(mut lead, mut ticket) = self.join(None) else { return Ok(()) };
         let again = work.behind();
         let made: Option<Timestamp> =
-            (source == Source::Memory).then(|| self.inner.clock.now().before(age));
-        let purpose = Purpose::Renew { fresh: made };
+            (source == Source::Memory).then(|| self.engine.clock.now().before(age));
+        let purpose = ReadPurpose::Renew { fresh: made };
         if made.is_some() {
             self.tally().early_refreshes();
         }
         let job = self.for_nobody();
         spawn(async move {
-            if let Finding::Missing(missing) = job.find(&mut lead, &mut ticket, purpose).await {
+            if let RemoteLookup::Missing(missing) = job.find(&mut lead, &mut ticket, purpose).await
+            {
                 drop(job.load(lead, ticket, missing, purpose, |_| again).await);
             }
         });

@@ -11,11 +11,11 @@ use tracing::{Instrument, Span};
 
 use super::body::{Body, Doing};
 use super::desk::{Ask, Desk, Wanted};
-use super::handle::Inner;
+use super::handle::Engine;
 use super::nesting::Nesting;
-use super::plan::{Mode, Plan};
 use super::pulse::Beat;
 use super::read::read;
+use super::request::{Mode, Request};
 use super::rules::Rules;
 use super::spans::Spans;
 use super::spawn::spawn;
@@ -23,7 +23,7 @@ use super::work::Work;
 use crate::base::{Bare, Bared, BoxFuture, CacheValue, Cached, Error, Fault, Shape, Source, boxed};
 
 /// Everything that may happen to a read of a value.
-type Engine<V> = BoxFuture<'static, Cached<Bared<V>>>;
+type EngineFuture<V> = BoxFuture<'static, Cached<Bared<V>>>;
 
 /// Makes an output that says that there is no value.
 type Absent<O> = Option<fn() -> O>;
@@ -31,7 +31,7 @@ type Absent<O> = Option<fn() -> O>;
 /// A read that the memory tier could not answer. The body is lent to each poll.
 pub(crate) struct Reading<S: Shape> {
     /// Without a cache there is none: the body runs.
-    engine: Option<Engine<S::Value>>,
+    running: Option<EngineFuture<S::Value>>,
     desk: Desk<Bared<S::Value>>,
     /// The items of a batch are polled together, with a beat of the batch's.
     beat: Option<Beat>,
@@ -47,8 +47,8 @@ pub(crate) struct Reading<S: Shape> {
 
 /// A read together with its body.
 pub(crate) fn reading<S, W>(
-    inner: Arc<Inner>,
-    plan: Plan,
+    engine: Arc<Engine>,
+    request: Request,
     rules: Rules<S>,
     work: W,
 ) -> impl Future<Output = Cached<S::Output>> + Unpin
@@ -58,7 +58,7 @@ where
     W: Work<S::Output>,
 {
     let mut body = Doing::Not(work);
-    let mut reading = Reading::new(inner, plan, rules, &body);
+    let mut reading = Reading::new(engine, request, rules, &body);
     poll_fn(move |cx| reading.poll(&mut body, cx))
 }
 
@@ -68,35 +68,42 @@ where
     S::Value: CacheValue,
 {
     pub(crate) fn new(
-        inner: Arc<Inner>,
-        plan: Plan,
+        engine: Arc<Engine>,
+        request: Request,
         rules: Rules<S>,
         body: &dyn Body<S::Output>,
     ) -> Self {
         let desk = Desk::new();
         let seat = body.seat();
-        let beat = seat.is_none().then(|| Beat::new(&inner.clock));
+        let beat = seat.is_none().then(|| Beat::new(&engine.clock));
         let pulse = match &seat {
             Some(seat) => seat.pulse(),
             None => beat.as_ref().map(|beat| Arc::clone(beat.pulse())),
         };
         let ask = Ask { desk: desk.clone(), detaches: body.detaches(), seat, pulse };
         // The items of a batch load together, in one span of the batch's.
-        let spans = ask.seat.is_none().then(|| Spans::new(&inner, plan.site));
+        let spans = ask.seat.is_none().then(|| Spans::new(&engine, request.site));
         let bare = rules.bare();
-        let engine: Engine<S::Value> = boxed(|| read::<Bare<S::Value>>(inner, plan, bare, ask));
+        let running: EngineFuture<S::Value> =
+            boxed(|| read::<Bare<S::Value>>(engine, request, bare, ask));
         let (span, nesting, absent) = (Span::none(), Nesting::default(), None);
-        Self { engine: Some(engine), desk, beat, rules, spans, span, nesting, absent }
+        Self { running: Some(running), desk, beat, rules, spans, span, nesting, absent }
     }
 
     /// Without a cache: a load, unless that counts as an error.
-    pub(crate) fn uncached(error: Error, plan: &Plan, rules: Rules<S>) -> Result<Self, S::Output> {
-        if let Some(refused) = rules.refusal(&plan.policy).filter(|_| plan.mode != Mode::Bypass) {
+    pub(crate) fn uncached(
+        error: Error,
+        request: &Request,
+        rules: Rules<S>,
+    ) -> Result<Self, S::Output> {
+        if let Some(refused) =
+            rules.refusal(&request.policy).filter(|_| request.mode != Mode::Bypass)
+        {
             return Err(refused(error));
         }
         let (beat, spans, span, absent) = (None, None, Span::none(), None);
-        let (engine, desk, nesting) = (None, Desk::new(), Nesting::default());
-        Ok(Self { engine, desk, beat, rules, spans, span, nesting, absent })
+        let (running, desk, nesting) = (None, Desk::new(), Nesting::default());
+        Ok(Self { running, desk, beat, rules, spans, span, nesting, absent })
     }
 
     pub(crate) fn poll(
@@ -104,7 +111,7 @@ where
         body: &mut dyn Body<S::Output>,
         cx: &mut Context<'_>,
     ) -> Poll<Cached<S::Output>> {
-        let Some(mut engine) = self.engine.take() else {
+        let Some(mut running) = self.running.take() else {
             body.start(false);
             let loaded = |value| Cached { value, source: Source::Bypassed, age: Duration::ZERO };
             return body.poll(cx).map(loaded);
@@ -114,21 +121,21 @@ where
         let mut own = None;
         let polled = match self.beat.take() {
             Some(beat) => {
-                let polled = beat.poll(cx, |cx| self.drive(&mut engine, body, &mut own, cx));
+                let polled = beat.poll(cx, |cx| self.drive(&mut running, body, &mut own, cx));
                 // What has ended here may go on elsewhere, and is not parked.
                 self.beat = Some(beat).filter(|_| polled.is_pending());
                 polled
             }
-            None => self.drive(&mut engine, body, &mut own, cx),
+            None => self.drive(&mut running, body, &mut own, cx),
         };
-        self.engine = Some(engine);
+        self.running = Some(running);
         polled.map(|done| done.map(|done| self.output(done, own)))
     }
 
     /// Polls the engine, and does for it what only the caller can.
     fn drive(
         &mut self,
-        engine: &mut Engine<S::Value>,
+        running: &mut EngineFuture<S::Value>,
         body: &mut dyn Body<S::Output>,
         own: &mut Option<S::Output>,
         cx: &mut Context<'_>,
@@ -139,7 +146,7 @@ where
                 let brought = self.brought(output, own);
                 self.desk.bring(brought);
             }
-            let polled = engine.as_mut().poll(cx);
+            let polled = running.as_mut().poll(cx);
             let along = match self.desk.wanted() {
                 Some(Wanted::Load(nesting)) => Some((false, nesting)),
                 Some(Wanted::Along(nesting)) => Some((true, nesting)),

@@ -2,13 +2,13 @@
 //!
 //! For the memory alone: reads know a dead entry without it.
 
-use super::handle::Inner;
+use super::handle::Engine;
 use crate::base::Timestamp;
 use crate::entry::{Erased, Freshness};
 use crate::memory::Sweep;
 use crate::stats::Cause;
 
-impl Inner {
+impl Engine {
     /// Why nobody may be given the entry any more, whatever happens.
     fn is_dead(&self, entry: &Erased, now: Timestamp) -> Option<Cause> {
         if entry.at(now) == Freshness::Expired {
@@ -35,7 +35,7 @@ impl Inner {
     }
 }
 
-impl Sweep for Inner {
+impl Sweep for Engine {
     fn sweep(&self) {
         let Some(memory) = &self.memory else { return };
         let changes = self.generations.changes();

@@ -111,7 +111,7 @@ impl<S: Shape, P: Copy> Rules<S, P> {
 
 /// What the rules say of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum StoreDecision {
     /// Not to be cached.
     Drop,
     Keep,
@@ -144,7 +144,7 @@ where
 }
 
 impl<S: Shape, P> Rules<S, P> {
-    pub(crate) fn verdict(&self, value: &S::Value, policy: &Policy) -> Verdict {
+    pub(crate) fn verdict(&self, value: &S::Value, policy: &Policy) -> StoreDecision {
         verdict(value, policy, self.absent, self.keeps, self.unless)
     }
 
@@ -156,7 +156,7 @@ impl<S: Shape, P> Rules<S, P> {
         let Self { absent, keeps, unless, .. } = self;
         let judge = move |value: &dyn Any, policy: &Policy| {
             let value = value.downcast_ref::<S::Value>();
-            value.map_or(Verdict::Keep, |value| verdict(value, policy, absent, keeps, unless))
+            value.map_or(StoreDecision::Keep, |value| verdict(value, policy, absent, keeps, unless))
         };
         Judge(Some(Arc::new(judge)))
     }
@@ -171,20 +171,20 @@ fn verdict<V>(
     absent: Asks<V>,
     keeps: Asks<V>,
     unless: Asks<V>,
-) -> Verdict {
+) -> StoreDecision {
     if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
-        return Verdict::Drop;
+        return StoreDecision::Drop;
     }
     match policy.none_ttl {
         Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
-            true => Verdict::Drop,
-            false => Verdict::KeepFor(ttl),
+            true => StoreDecision::Drop,
+            false => StoreDecision::KeepFor(ttl),
         },
-        _ => Verdict::Keep,
+        _ => StoreDecision::Keep,
     }
 }
 
-type Judging = dyn Fn(&dyn Any, &Policy) -> Verdict + Send + Sync;
+type Judging = dyn Fn(&dyn Any, &Policy) -> StoreDecision + Send + Sync;
 
 /// What a function's rules say of a value that is put in its place.
 #[derive(Clone, Default)]
@@ -197,7 +197,7 @@ impl std::fmt::Debug for Judge {
 }
 
 impl Judge {
-    pub(crate) fn verdict(&self, value: &dyn Any, policy: &Policy) -> Verdict {
-        self.0.as_ref().map_or(Verdict::Keep, |judge| judge(value, policy))
+    pub(crate) fn verdict(&self, value: &dyn Any, policy: &Policy) -> StoreDecision {
+        self.0.as_ref().map_or(StoreDecision::Keep, |judge| judge(value, policy))
     }
 }

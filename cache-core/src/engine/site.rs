@@ -9,7 +9,7 @@ use std::any::{TypeId, type_name};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::handle::Inner;
+use super::handle::Engine;
 use super::slot::{Slot, default_slot, named_slot};
 use crate::base::{Error, Pattern, Policy};
 use crate::key;
@@ -237,7 +237,7 @@ impl Site {
     }
 
     #[inline]
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&Inner) -> Option<R>) -> Option<R> {
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Engine) -> Option<R>) -> Option<R> {
         self.slot().with(self.cache, look)
     }
 }

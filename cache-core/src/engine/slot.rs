@@ -5,13 +5,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
-use super::handle::Inner;
-use super::world;
+use super::handle::Engine;
+use super::test_scope as world;
 
 /// Where a cache is installed. Slots live as long as the process: one per name.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
-    pub(crate) current: ArcSwapOption<Inner>,
+    pub(crate) current: ArcSwapOption<Engine>,
 }
 
 pub(crate) type Named = Mutex<BTreeMap<String, &'static Slot>>;
@@ -50,11 +50,11 @@ impl Slot {
     pub(crate) fn with<R>(
         &self,
         name: Option<&str>,
-        look: impl FnOnce(&Inner) -> Option<R>,
+        look: impl FnOnce(&Engine) -> Option<R>,
     ) -> Option<R> {
         if let Some(world) = world::current() {
-            return look(&world.find(name).ok()?.inner);
+            return look(&world.find(name).ok()?.engine);
         }
-        self.current.load().as_ref().and_then(|inner| look(inner))
+        self.current.load().as_ref().and_then(|engine| look(engine))
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::handle::Inner;
-use super::plan::Plan;
+use super::handle::Engine;
+use super::request::Request;
 use super::site::Site;
 use crate::stats::Signal;
 
@@ -18,13 +18,13 @@ pub(crate) const DIRECT: &str = "direct";
 /// other systems.
 #[derive(Clone)]
 pub(crate) struct Spans {
-    inner: Arc<Inner>,
+    engine: Arc<Engine>,
     site: Option<&'static Site>,
 }
 
 impl Spans {
-    pub(crate) fn new(inner: &Arc<Inner>, site: Option<&'static Site>) -> Self {
-        Self { inner: Arc::clone(inner), site }
+    pub(crate) fn new(engine: &Arc<Engine>, site: Option<&'static Site>) -> Self {
+        Self { engine: Arc::clone(engine), site }
     }
 
     /// For the load of one value, or of so many items of a batch.
@@ -32,7 +32,7 @@ impl Spans {
         let span = tracing::debug_span!(
             target: "larder",
             "larder.load",
-            cache = self.inner.signals.cache,
+            cache = self.engine.signals.cache,
             function = Empty,
             items,
         );
@@ -44,26 +44,26 @@ impl Spans {
     }
 }
 
-impl Inner {
+impl Engine {
     /// A load came to an end.
-    pub(crate) fn loaded_in(&self, plan: &Plan, took: Duration) {
-        self.counters.of(plan.site).load_time.note(took);
+    pub(crate) fn loaded_in(&self, request: &Request, took: Duration) {
+        self.counters.of(request.site).load_time.note(took);
         #[cfg(feature = "metrics")]
-        super::durations::load_duration(self, plan, took);
+        super::durations::load_duration(self, request, took);
     }
 
     /// A read that memory could not answer at once came to an end.
-    pub(crate) fn answered_in(&self, plan: &Plan, took: Duration) {
-        self.counters.of(plan.site).response_time.note(took);
+    pub(crate) fn answered_in(&self, request: &Request, took: Duration) {
+        self.counters.of(request.site).response_time.note(took);
         #[cfg(feature = "metrics")]
-        super::durations::response_duration(self, plan, took);
+        super::durations::response_duration(self, request, took);
     }
 
     /// A load came to nothing.
-    pub(crate) fn load_failed(&self, plan: &Plan) {
-        self.counters.of(plan.site).load_failures();
-        let (cache, key) = (&*self.signals.cache, plan.key.as_str());
+    pub(crate) fn load_failed(&self, request: &Request) {
+        self.counters.of(request.site).load_failures();
+        let (cache, key) = (&*self.signals.cache, request.key.as_str());
         tracing::debug!(target: "larder::load", cache, key, "larder: a load failed");
-        self.signals.tell(&Signal::LoadFailed { key, function: plan.function() });
+        self.signals.tell(&Signal::LoadFailed { key, function: request.function() });
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::task::{Context, Waker};
 
 use super::scope::TransactionScope;
-use super::world;
+use super::test_scope as world;
 use crate::base::{BoxFuture, spawn_boxed};
 
 /// Runs `work` in the background: on the current tokio runtime, or on a thread of its own where

@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::handle::Inner;
+use super::handle::Engine;
 use super::lease::Lease;
-use super::plan::Plan;
+use super::request::Request;
 use super::site::Site;
 use super::table::Seat;
-use super::world;
-use super::world::carried;
+use super::test_scope as world;
+use super::test_scope::carried;
 use crate::base::{BackendError, boxed};
 use crate::codec::Coder;
 use crate::entry::{Lifetime, Stored};
 use crate::key::KeyId;
-use crate::memory::{Committed, Overtaken, Reach, Ticket};
-use crate::remote::{Remote, Trying, Undone, Writing};
+use crate::memory::{Committed, FenceScope, Superseded, Ticket};
+use crate::remote::{Attempt, Remote, RemoteEviction, Writing};
 use crate::stats::{Cause, log_failure};
 
 /// The longest time for which the remote tier is told to keep an entry.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Where a loaded value may go.
-pub(crate) enum Fill {
+pub(crate) enum FillTarget {
     Memory,
     /// Nowhere else: the remote tier failed, or could not be asked for leave.
     Failed(BackendError),
@@ -35,7 +35,7 @@ pub(crate) enum Fill {
 }
 
 /// How a value may be written to the remote tier.
-pub(crate) struct Terms {
+pub(crate) struct WriteOptions {
     /// Whether it replaces what others may hold in memory.
     pub(crate) replaces: bool,
     pub(crate) lease: Option<Lease>,
@@ -47,17 +47,17 @@ pub(crate) struct Terms {
     pub(crate) behind: bool,
 }
 
-impl Inner {
+impl Engine {
     /// Stores in the remote tier what was committed in memory.
     pub(super) async fn store(
         self: &Arc<Self>,
-        committed: Result<Committed, Overtaken>,
-        fill: Fill,
+        committed: Result<Committed, Superseded>,
+        fill: FillTarget,
         entry: &Stored,
         (replaces, behind): (bool, bool),
         (seat, site): (Option<Arc<Seat>>, Option<&'static Site>),
     ) {
-        if let (Fill::Failed(_), true, Some(remote)) = (&fill, replaces, &self.remote) {
+        if let (FillTarget::Failed(_), true, Some(remote)) = (&fill, replaces, &self.remote) {
             // What was to be replaced is there still.
             drop(remote.owing(&entry.key));
         }
@@ -77,7 +77,7 @@ impl Inner {
         };
         self.count_store(site);
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
-        let terms = Terms { replaces, lease, seat, site, behind };
+        let terms = WriteOptions { replaces, lease, seat, site, behind };
         let written = boxed(|| self.write_remote(committed, codec, entry, terms)).await;
         match written {
             // Said already, once for each type.
@@ -93,13 +93,13 @@ impl Inner {
         }
     }
 
-    /// The generations of the plan's tags as the fleet has them, for a load that is about to begin.
-    pub(crate) async fn stamp_remotely(&self, plan: &Plan, ticket: &mut Ticket) {
+    /// The generations of the request's tags as the fleet has them, for a load that is about to begin.
+    pub(crate) async fn stamp_remotely(&self, request: &Request, ticket: &mut Ticket) {
         let Some(remote) = &self.remote else { return };
-        let tags: Vec<&str> = plan.tags().collect();
-        match remote.learn(&tags, plan.keeps_generations(), &self.generations).await {
+        let tags: Vec<&str> = request.tags().collect();
+        match remote.learn(&tags, request.keeps_generations(), &self.generations).await {
             Ok(learned) => ticket.stamp(learned.space, &learned.tags),
-            Err(_) => self.counters.of(plan.site).remote_errors(),
+            Err(_) => self.counters.of(request.site).remote_errors(),
         }
     }
 
@@ -110,13 +110,13 @@ impl Inner {
         committed: Committed,
         codec: Coder,
         entry: &Stored,
-        terms: Terms,
+        terms: WriteOptions,
     ) -> Result<(), crate::base::Error> {
-        let (inner, entry, site) = (Arc::clone(self), Arc::clone(entry), terms.site);
+        let (engine, entry, site) = (Arc::clone(self), Arc::clone(entry), terms.site);
         let key = entry.key.to_string();
         let behind = terms.behind;
         // A value's `Serialize` may call cached functions: it stays in its caller's test kit.
-        let writing = async move { inner.write_now(committed, codec, &entry, terms).await };
+        let writing = async move { engine.write_now(committed, codec, &entry, terms).await };
         let panicked = || Err(self.unencodable(site, &key, "its `Serialize` panicked".to_owned()));
         if behind {
             let written = AssertUnwindSafe(writing).catch_unwind().await;
@@ -139,11 +139,11 @@ impl Inner {
         committed: Committed,
         codec: Coder,
         entry: &Stored,
-        Terms { replaces, lease, seat, site, .. }: Terms,
+        WriteOptions { replaces, lease, seat, site, .. }: WriteOptions,
     ) -> Result<(), crate::base::Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         let owing = Some(remote.owing(&entry.key));
-        let mut unsure = Unsure { committed: &committed, replaces, owing };
+        let mut unsure = UncertainWrite { committed: &committed, replaces, owing };
         let aside = || seat.as_ref().map(Seat::aside);
         let ready = self.before_write(remote, &entry.key, aside).await;
         // After that wait: the store is told how much is left of the value's life.
@@ -190,7 +190,7 @@ impl Inner {
             // A read may have taken the value that was to be replaced from the remote tier while this ran: if an
             // eviction came, which may not be over yet, or if the end of an earlier one, or the news of one,
             // took the entry out of memory.
-            drop(self.forget(KeyId::of(&entry.key), Reach::Loads, Cause::Key));
+            drop(self.forget(KeyId::of(&entry.key), FenceScope::Loads, Cause::Key));
         }
         match written {
             Some(Err(error)) => {
@@ -248,7 +248,7 @@ impl Inner {
     /// A change came while a value was stored without a lease: the value goes. The write still has its turn, or this could
     /// remove what the next one stores. Says whether it is done.
     async fn take_back(&self, remote: &Remote, key: &str) -> bool {
-        remote.evict(Undone::Keys(vec![key.to_owned()]), None).await.is_ok()
+        remote.evict(RemoteEviction::Keys(vec![key.to_owned()]), None).await.is_ok()
     }
 
     /// No codec can represent the value. (What type that is, and why, is said once: see `codec::schema`.)
@@ -307,7 +307,7 @@ impl Inner {
     }
 }
 
-impl Fill {
+impl FillTarget {
     /// Why the remote tier is left out.
     pub(super) fn error(&self) -> Option<&BackendError> {
         match self {
@@ -350,13 +350,13 @@ impl Fill {
 ///
 /// - if an eviction came while it ran, because the old value may arrive after that one's removal;
 /// - if it was to replace a value and is not known to have done so.
-struct Unsure<'a> {
+struct UncertainWrite<'a> {
     committed: &'a Committed,
     replaces: bool,
-    owing: Option<Trying<'a>>,
+    owing: Option<Attempt<'a>>,
 }
 
-impl Unsure<'_> {
+impl UncertainWrite<'_> {
     fn settle(&mut self) {
         if let Some(owing) = self.owing.take() {
             owing.settled();
@@ -364,7 +364,7 @@ impl Unsure<'_> {
     }
 }
 
-impl Drop for Unsure<'_> {
+impl Drop for UncertainWrite<'_> {
     fn drop(&mut self) {
         if self.committed.is_alive() && !self.replaces {
             self.settle();

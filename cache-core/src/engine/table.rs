@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
-use super::handle::Inner;
+use super::handle::Engine;
 use super::pulse::Pulse;
 use super::spawn::spawn;
 use crate::base::{BackendError, BackendErrorKind};
@@ -45,7 +45,7 @@ impl Turns {
 
 /// What the items of one batch share.
 pub(crate) struct Table {
-    inner: Arc<Inner>,
+    engine: Arc<Engine>,
     state: Mutex<State>,
     turns: Arc<Turns>,
     /// Tells whether the batch is polled.
@@ -84,15 +84,15 @@ struct Storing {
 pub(crate) type Reply = Result<Found, BackendError>;
 
 impl Table {
-    pub(crate) fn new(inner: &Arc<Inner>) -> Arc<Self> {
-        Self::polled(inner, None)
+    pub(crate) fn new(engine: &Arc<Engine>) -> Arc<Self> {
+        Self::polled(engine, None)
     }
 
     /// The table of a batch whose items load.
-    pub(crate) fn polled(inner: &Arc<Inner>, pulse: Option<Arc<Pulse>>) -> Arc<Self> {
+    pub(crate) fn polled(engine: &Arc<Engine>, pulse: Option<Arc<Pulse>>) -> Arc<Self> {
         let turns = || Semaphore::new(AT_ONCE);
         let turns = Arc::new(Turns { foreground: turns(), background: turns() });
-        Arc::new(Self { inner: Arc::clone(inner), state: Mutex::default(), turns, pulse })
+        Arc::new(Self { engine: Arc::clone(engine), state: Mutex::default(), turns, pulse })
     }
 
     /// Whether all items that are to load have asked for it: the others have their value, or wait for somebody
@@ -125,7 +125,7 @@ impl Table {
         }
         let writes = std::mem::take(&mut state.writes);
         if !writes.is_empty() {
-            spawn(write(Arc::clone(&self.inner), writes));
+            spawn(write(Arc::clone(&self.engine), writes));
         }
         let reads = std::mem::take(&mut state.reads);
         // They come again, with what they read.
@@ -139,23 +139,23 @@ impl Table {
         }
         drop(state);
         reads.iter().for_each(|reading| *lock(&reading.seat.coming) = true);
-        spawn(read(Arc::clone(&self.inner), reads));
+        spawn(read(Arc::clone(&self.engine), reads));
     }
 }
 
 /// As few requests for all of them as can be.
-async fn read(inner: Arc<Inner>, mut reads: Vec<Reading>) {
+async fn read(engine: Arc<Engine>, mut reads: Vec<Reading>) {
     while !reads.is_empty() {
         let rest = reads.split_off(reads.len().min(TOGETHER));
-        read_together(&inner, std::mem::replace(&mut reads, rest)).await;
+        read_together(&engine, std::mem::replace(&mut reads, rest)).await;
     }
 }
 
-async fn read_together(inner: &Inner, reads: Vec<Reading>) {
-    let Some(remote) = &inner.remote else { return };
+async fn read_together(engine: &Engine, reads: Vec<Reading>) {
+    let Some(remote) = &engine.remote else { return };
     let wanted: Vec<_> = reads.iter().map(|read| (read.key.as_str(), &read.tags[..])).collect();
     let keep = reads.iter().map(|read| read.keep).max().unwrap_or_default();
-    let found = remote.read_each(&wanted, keep, &inner.generations).await;
+    let found = remote.read_each(&wanted, keep, &engine.generations).await;
     match found {
         Ok(found) => {
             for (reading, found) in reads.into_iter().zip(found) {
@@ -171,15 +171,15 @@ async fn read_together(inner: &Inner, reads: Vec<Reading>) {
 }
 
 /// The same.
-async fn write(inner: Arc<Inner>, mut writes: Vec<Storing>) {
+async fn write(engine: Arc<Engine>, mut writes: Vec<Storing>) {
     while !writes.is_empty() {
         let rest = writes.split_off(writes.len().min(TOGETHER));
-        write_together(&inner, std::mem::replace(&mut writes, rest)).await;
+        write_together(&engine, std::mem::replace(&mut writes, rest)).await;
     }
 }
 
-async fn write_together(inner: &Inner, writes: Vec<Storing>) {
-    let Some(remote) = &inner.remote else { return };
+async fn write_together(engine: &Engine, writes: Vec<Storing>) {
+    let Some(remote) = &engine.remote else { return };
     let mut answers = Vec::with_capacity(writes.len());
     let mut entries = Vec::with_capacity(writes.len());
     for Storing { key, writing, answer } in writes {

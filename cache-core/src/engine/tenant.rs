@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::handle::Cache;
-use super::plan::Plan;
+use super::request::Request;
 use super::what::What;
-use crate::base::{Error, Held, PLAIN, Pattern};
+use crate::base::{Error, PLAIN, Pattern, PolicyRef};
 use crate::codec::{RemoteValue, coder};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::tags::bounded;
@@ -57,7 +57,7 @@ impl Cache {
         let own = TenantPrefix::of(name)?;
         let prefix = self.prefix().map_or(own.clone(), |outer| outer.of_inner(&own));
         let tenant = Some(Arc::new(Tenant { name: name.to_owned(), prefix }));
-        Ok(Self { inner: Arc::clone(&self.inner), tenant })
+        Ok(Self { engine: Arc::clone(&self.engine), tenant })
     }
 
     /// The name of the tenant that the handle is for, if it is for one.
@@ -67,7 +67,7 @@ impl Cache {
 
     /// The handle for everything in the cache.
     pub(crate) fn whole(&self) -> Self {
-        Self::from(Arc::clone(&self.inner))
+        Self::from(Arc::clone(&self.engine))
     }
 
     /// What the handle's keys begin with.
@@ -92,27 +92,31 @@ impl Cache {
     }
 
     /// What a value that a user names by key is read and stored by.
-    pub(crate) fn plan<T: RemoteValue>(&self, key: impl Into<KeyBuf>, policy: Held) -> Plan {
-        let mut plan = Plan::new(key.into(), policy, Some(coder::<T>()));
+    pub(crate) fn request<T: RemoteValue>(
+        &self,
+        key: impl Into<KeyBuf>,
+        policy: PolicyRef,
+    ) -> Request {
+        let mut request = Request::new(key.into(), policy, Some(coder::<T>()));
         if let Some(prefix) = self.prefix() {
-            prefix.apply(&mut plan);
+            prefix.apply(&mut request);
         }
-        plan
+        request
     }
 
     /// The same under the policy of those who give none.
-    pub(crate) fn plain<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Plan {
-        self.plan::<T>(key, Held::Static(&PLAIN))
+    pub(crate) fn plain<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Request {
+        self.request::<T>(key, PolicyRef::Static(&PLAIN))
     }
 }
 
 impl TenantPrefix {
-    /// Makes what a plan is for the tenant's.
-    pub(crate) fn apply(&self, plan: &mut Plan) {
-        plan.key = self.own(std::mem::take(&mut plan.key));
+    /// Makes what a request is for the tenant's.
+    pub(crate) fn apply(&self, request: &mut Request) {
+        request.key = self.own(std::mem::take(&mut request.key));
         for tag in self.tags() {
-            plan.tags.begin();
-            plan.tags.text().literal(&bounded(tag));
+            request.tags.begin();
+            request.tags.text().literal(&bounded(tag));
         }
     }
 

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::handle::Inner;
+use super::handle::Engine;
 
 /// Warnings are given for so many names; the set of names does not grow beyond that.
 const NAMES: usize = 100;
 
-impl Inner {
+impl Engine {
     /// Warns once for each name of a tag that nothing in this cache has declared. A function has declared its tags once
     /// it was called here, so that a process which only evicts may be warned without a reason.
     pub(super) fn warn_of_undeclared(&self, tag: &str) {

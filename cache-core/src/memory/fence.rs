@@ -17,12 +17,12 @@ use std::sync::{Arc, PoisonError};
 use futures_util::future::poll_immediate;
 
 use super::MemoryTier;
-use super::gone::Gone;
+use super::removed::Removed;
 use crate::base::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use crate::stats::Cause;
-use crate::tags::{Evicted, Stamps};
+use crate::tags::{Evicted, TagSnapshot};
 
 const SHARDS: usize = 64;
 
@@ -52,11 +52,11 @@ pub(crate) struct Fences {
 }
 
 /// Leave to insert one entry into the memory tier; only a live ticket gives one.
-pub(crate) struct Permit<'a>(PhantomData<&'a ()>);
+pub(crate) struct InsertPermit<'a>(PhantomData<&'a ()>);
 
 /// Whose tickets die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum FenceScope {
     All,
     /// Writes go on.
     Loads,
@@ -68,12 +68,12 @@ pub(crate) struct Ticket {
     fences: Arc<Fences>,
     id: KeyId,
     fence: Arc<Fence>,
-    kind: Reach,
+    kind: FenceScope,
     /// These two are changed only by what this very ticket stores.
     life: AtomicU64,
     loads: AtomicU64,
     /// The generations before the load.
-    pub(crate) stamps: Stamps,
+    pub(crate) stamps: TagSnapshot,
 }
 
 /// Leave to store the same value in the remote tier.
@@ -91,16 +91,16 @@ impl std::fmt::Debug for Committed {
 
 /// Why nothing was stored.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Overtaken {
+pub(crate) struct Superseded {
     /// An eviction or a put of this process came, which sees to the remote tier.
     pub(crate) here: bool,
 }
 
 /// A fence that an eviction killed.
 #[derive(Debug)]
-pub(crate) struct Killed(Arc<Fence>);
+pub(crate) struct RevokedFence(Arc<Fence>);
 
-impl Killed {
+impl RevokedFence {
     /// Waits until no write that the fence allowed is under way.
     pub(crate) async fn settled(&self) {
         drop(self.0.writing.lock().await);
@@ -133,16 +133,27 @@ impl Fences {
     }
 
     /// A ticket for a load that begins now. `stamps` must have been read before this call.
-    pub(crate) fn issue(self: &Arc<Self>, id: KeyId, key: &str, stamps: Stamps) -> Ticket {
-        self.issue_for(Reach::Loads, id, key, stamps)
+    pub(crate) fn issue(self: &Arc<Self>, id: KeyId, key: &str, stamps: TagSnapshot) -> Ticket {
+        self.issue_for(FenceScope::Loads, id, key, stamps)
     }
 
     /// A ticket for a value that is written: only what reaches all ends it.
-    pub(crate) fn issue_write(self: &Arc<Self>, id: KeyId, key: &str, stamps: Stamps) -> Ticket {
-        self.issue_for(Reach::All, id, key, stamps)
+    pub(crate) fn issue_write(
+        self: &Arc<Self>,
+        id: KeyId,
+        key: &str,
+        stamps: TagSnapshot,
+    ) -> Ticket {
+        self.issue_for(FenceScope::All, id, key, stamps)
     }
 
-    fn issue_for(self: &Arc<Self>, kind: Reach, id: KeyId, key: &str, stamps: Stamps) -> Ticket {
+    fn issue_for(
+        self: &Arc<Self>,
+        kind: FenceScope,
+        id: KeyId,
+        key: &str,
+        stamps: TagSnapshot,
+    ) -> Ticket {
         let mut shard = self.shard(id);
         let fence = Arc::clone(shard.entry(id).or_insert_with(|| {
             Arc::new(Fence {
@@ -164,9 +175,9 @@ impl Fences {
     pub(crate) fn kill(
         &self,
         id: KeyId,
-        reach: Reach,
+        reach: FenceScope,
         memory: Option<&MemoryTier>,
-    ) -> (Gone, Option<Killed>) {
+    ) -> (Removed, Option<RevokedFence>) {
         self.evicts(id);
         let shard = self.shard(id);
         let fence = shard.get(&id).cloned();
@@ -176,15 +187,15 @@ impl Fences {
         let gone = memory.map(|memory| memory.remove(id)).unwrap_or_default();
         // The value's own `Drop` may use the cache: not under the lock.
         drop(shard);
-        (gone, fence.map(Killed))
+        (gone, fence.map(RevokedFence))
     }
 
     /// Ends the tickets of a key as far as `reach` goes, and leaves its entry.
-    pub(crate) fn end(&self, id: KeyId, reach: Reach) -> Option<Killed> {
+    pub(crate) fn end(&self, id: KeyId, reach: FenceScope) -> Option<RevokedFence> {
         self.evicts(id);
         let fence = self.shard(id).get(&id).cloned()?;
         fence.end(reach);
-        Some(Killed(fence))
+        Some(RevokedFence(fence))
     }
 
     /// As [`kill`](Self::kill), but leaves `again` in the place of `entry`. If that is not what memory has any more,
@@ -192,10 +203,10 @@ impl Fences {
     pub(crate) fn kill_leaving(
         &self,
         id: KeyId,
-        reach: Reach,
+        reach: FenceScope,
         memory: &MemoryTier,
         (entry, again): (&Stored, &Stored),
-    ) -> Option<Killed> {
+    ) -> Option<RevokedFence> {
         self.evicts(id);
         let weighed = memory.weigh(again);
         let shard = self.shard(id);
@@ -206,7 +217,7 @@ impl Fences {
         let held = memory.get(id);
         let same = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, entry));
         let gone = match same {
-            true => memory.insert(&Permit(PhantomData), id, weighed),
+            true => memory.insert(&InsertPermit(PhantomData), id, weighed),
             false => memory.remove(id),
         };
         drop(shard);
@@ -218,14 +229,14 @@ impl Fences {
             false => memory.tell_removal(&gone, Cause::Key),
         }
         drop((gone, held));
-        fence.map(Killed)
+        fence.map(RevokedFence)
     }
 
     /// As [`kill`](Self::kill), but the entry goes only `if` that is what it is.
     pub(crate) fn kill_if(
         &self,
         id: KeyId,
-        reach: Reach,
+        reach: FenceScope,
         memory: &MemoryTier,
         goes: impl FnOnce(&Erased) -> bool,
     ) {
@@ -257,9 +268,9 @@ impl Fences {
         let same = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, entry));
         let gone = same.then(|| {
             if let Some(fence) = shard.get(&id) {
-                fence.end(Reach::Loads);
+                fence.end(FenceScope::Loads);
             }
-            memory.insert(&Permit(PhantomData), id, weighed)
+            memory.insert(&InsertPermit(PhantomData), id, weighed)
         });
         drop(shard);
         if let Some(gone) = &gone {
@@ -283,9 +294,9 @@ impl Fences {
     /// when this returns, what they commit later is refused: a scan that follows misses nothing.
     pub(crate) fn kill_matching(
         &self,
-        reach: Reach,
+        reach: FenceScope,
         matches: &dyn Fn(&str) -> bool,
-    ) -> Vec<Killed> {
+    ) -> Vec<RevokedFence> {
         let mut killed = Vec::new();
         for (shard, evicted) in self.shards.iter().zip(&self.evicted) {
             // Keys without a load under way may match, too.
@@ -293,7 +304,7 @@ impl Fences {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for fence in shard.values().filter(|fence| matches(&fence.key)) {
                 fence.end(reach);
-                killed.push(Killed(Arc::clone(fence)));
+                killed.push(RevokedFence(Arc::clone(fence)));
             }
         }
         killed
@@ -308,14 +319,14 @@ impl Fences {
 }
 
 impl Fence {
-    fn end(&self, reach: Reach) {
+    fn end(&self, reach: FenceScope) {
         self.count(reach).fetch_add(1, Ordering::AcqRel);
     }
 
-    fn count(&self, reach: Reach) -> &AtomicU64 {
+    fn count(&self, reach: FenceScope) -> &AtomicU64 {
         match reach {
-            Reach::All => &self.life,
-            Reach::Loads => &self.loads,
+            FenceScope::All => &self.life,
+            FenceScope::Loads => &self.loads,
         }
     }
 }
@@ -325,7 +336,7 @@ impl Ticket {
     pub(crate) fn is_alive(&self) -> bool {
         let loads =
             || self.fence.loads.load(Ordering::Acquire) == self.loads.load(Ordering::Acquire);
-        self.is_in_its_life() && (self.kind == Reach::All || loads())
+        self.is_in_its_life() && (self.kind == FenceScope::All || loads())
     }
 
     /// Whether no eviction and no put of this process came.
@@ -357,15 +368,15 @@ impl Ticket {
         self,
         memory: Option<&MemoryTier>,
         entry: &Stored,
-    ) -> Result<Committed, Overtaken> {
+    ) -> Result<Committed, Superseded> {
         match self.fill(memory, entry) {
             true => Ok(Committed { _held: None, ticket: self }),
             false => Err(self.overtaken()),
         }
     }
 
-    fn overtaken(&self) -> Overtaken {
-        Overtaken { here: !self.is_in_its_life() }
+    fn overtaken(&self) -> Superseded {
+        Superseded { here: !self.is_in_its_life() }
     }
 
     /// Puts an entry into the memory tier, unless an eviction came since the ticket was issued.
@@ -385,7 +396,7 @@ impl Ticket {
                 then();
             }
             let insert = |(memory, weighed): (&MemoryTier, _)| {
-                memory.insert(&Permit(PhantomData), self.id, weighed)
+                memory.insert(&InsertPermit(PhantomData), self.id, weighed)
             };
             (alive, weighed.filter(|_| alive).map(insert))
         };
@@ -404,7 +415,7 @@ impl Ticket {
         self,
         memory: Option<&MemoryTier>,
         entry: &Stored,
-    ) -> Result<Committed, Overtaken> {
+    ) -> Result<Committed, Superseded> {
         match self.fill_then(memory, entry, || self.move_on()) {
             true => Ok(Committed { _held: None, ticket: self }),
             false => Err(self.overtaken()),
@@ -422,7 +433,7 @@ impl Ticket {
     /// Called under the shard lock.
     fn move_on(&self) {
         self.fences.evicts(self.id);
-        let own = if self.kind == Reach::All { &self.life } else { &self.loads };
+        let own = if self.kind == FenceScope::All { &self.life } else { &self.loads };
         let count = self.fence.count(self.kind).fetch_add(1, Ordering::AcqRel) + 1;
         own.store(count, Ordering::Release);
     }
@@ -434,7 +445,7 @@ pub(crate) struct Watch {
     fence: Arc<Fence>,
     life: u64,
     loads: u64,
-    pub(crate) stamps: Stamps,
+    pub(crate) stamps: TagSnapshot,
 }
 
 impl Watch {
@@ -483,7 +494,7 @@ impl Committed {
         self.ticket.is_alive()
     }
 
-    pub(crate) fn stamps(&self) -> &Stamps {
+    pub(crate) fn stamps(&self) -> &TagSnapshot {
         &self.ticket.stamps
     }
 }

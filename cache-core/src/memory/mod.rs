@@ -1,30 +1,30 @@
 //! The memory tier: typed values, bounded, behind one small seam for the engines.
 //!
 //! Owns entries while they are in memory, and the rule that a load which began before an eviction stores nothing after it ([`fence`]): the
-//! engines are filled with a [`Permit`], which only a live ticket gives. It knows nothing of freshness or the remote tier.
+//! engines are filled with a [`InsertPermit`], which only a live ticket gives. It knows nothing of freshness or the remote tier.
 
 #[cfg_attr(shuttle, allow(dead_code))]
 mod auto;
 mod config;
-mod fence;
-mod gone;
-mod identity;
 #[cfg(feature = "moka")]
-mod ledger;
+mod deferred_drop;
+mod fence;
+mod identity;
 #[cfg(shuttle)]
 mod model;
 #[cfg(feature = "moka")]
 mod moka;
-#[cfg(feature = "moka")]
-mod parked;
+mod removed;
 mod schedule;
 mod sweeper;
+#[cfg(feature = "moka")]
+mod tier_counters;
 #[cfg_attr(shuttle, allow(dead_code))]
 mod ttl;
 mod weight;
 
 pub use config::{Capacity, Eviction, Memory};
-pub(crate) use fence::{Committed, Fences, Killed, Overtaken, Permit, Reach, Ticket, Watch};
+pub(crate) use fence::{Committed, FenceScope, Fences, RevokedFence, Superseded, Ticket, Watch};
 pub(crate) use sweeper::Sweep;
 
 use std::any::TypeId;
@@ -35,12 +35,13 @@ use crate::codec::Coder;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use crate::stats::{Cause, Signals};
-use gone::Gone;
+use fence::InsertPermit;
+use removed::Removed;
 
 /// What an engine must do. One implementation a file; each is used only through [`MemoryTier`].
 ///
 /// No value is dropped inside of an engine: its `Drop` may use the cache, and whoever calls may hold
-/// a lock. What leaves is given back as [`Gone`].
+/// a lock. What leaves is given back as [`Removed`].
 trait Engine {
     /// Shows the entry to `look`, under whatever guard the engine reads with.
     fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased));
@@ -49,11 +50,11 @@ trait Engine {
     fn peek(&self, id: KeyId) -> Option<Stored>;
     /// Gives back what was replaced and what had to make room, and the entry itself if it is too
     /// heavy to be kept.
-    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone;
-    fn remove(&self, id: KeyId) -> Gone;
+    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Removed;
+    fn remove(&self, id: KeyId) -> Removed;
     /// Removes this very entry, not another one under its key. Only to be relied upon while nobody
     /// inserts under the key.
-    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone;
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed;
     /// Visits all entries; those for which `keep` is false are removed. May keep hits waiting.
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool);
     /// Visits all entries that stay, with no lock held during the visit and none for long between.
@@ -68,7 +69,7 @@ trait Engine {
         1
     }
     /// Takes another bound of the same kind, and gives back what goes beyond it.
-    fn resize(&self, _: Capacity) -> Result<Gone, String> {
+    fn resize(&self, _: Capacity) -> Result<Removed, String> {
         Err("this engine can't change its bound while it runs; build the cache anew".to_owned())
     }
 }
@@ -134,7 +135,7 @@ impl MemoryTier {
     }
 
     /// Takes another bound; gives back what goes beyond it.
-    pub(crate) fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+    pub(crate) fn resize(&self, bound: Capacity) -> Result<Removed, String> {
         // Held meanwhile, so that of two callers the later one's holds in every part.
         let mut held = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
         let (field, least) = (held.field(), self.engine().shards());
@@ -210,7 +211,7 @@ impl MemoryTier {
 
     /// Only a live ticket gives a permit: an unfenced fill can't be written. To be followed by
     /// [`note`](Self::note) and [`tell`](Self::tell).
-    pub(crate) fn insert(&self, _: &Permit<'_>, id: KeyId, weighed: Weighed) -> Gone {
+    pub(crate) fn insert(&self, _: &InsertPermit<'_>, id: KeyId, weighed: Weighed) -> Removed {
         self.engine().insert(id, weighed.entry, weighed.weight)
     }
 
@@ -221,16 +222,16 @@ impl MemoryTier {
     }
 
     /// Tells those who listen what left for `entry`; once it was inserted, and under no lock.
-    pub(crate) fn tell(&self, gone: &Gone, entry: &Stored) {
+    pub(crate) fn tell(&self, gone: &Removed, entry: &Stored) {
         self.tell_of(gone, entry, true);
     }
 
     /// The same for an entry in the place of one with the same value, which has not left by that.
-    pub(crate) fn tell_exchange(&self, gone: &Gone, entry: &Stored) {
+    pub(crate) fn tell_exchange(&self, gone: &Removed, entry: &Stored) {
         self.tell_of(gone, entry, false);
     }
 
-    fn tell_of(&self, gone: &Gone, entry: &Stored, replaced: bool) {
+    fn tell_of(&self, gone: &Removed, entry: &Stored, replaced: bool) {
         let tell = |cause, key: &str| {
             if replaced || cause != Cause::Replaced || *key != *entry.key {
                 self.signals.left(cause, 0, [key]);
@@ -252,18 +253,18 @@ impl MemoryTier {
     }
 
     /// Counts and tells that the entry of a key was removed, if there was one; under no lock.
-    pub(crate) fn tell_removal(&self, gone: &Gone, cause: Cause) {
+    pub(crate) fn tell_removal(&self, gone: &Removed, cause: Cause) {
         if gone.found {
             self.signals.left(cause, 1, gone.own_key());
         }
     }
 
-    pub(crate) fn remove(&self, id: KeyId) -> Gone {
+    pub(crate) fn remove(&self, id: KeyId) -> Removed {
         self.engine().remove(id)
     }
 
     /// Removes this very entry. Nobody else may insert under the key meanwhile.
-    pub(crate) fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+    pub(crate) fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed {
         self.engine().remove_same(id, entry)
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use super::Engine;
-use super::gone::Gone;
+use super::removed::Removed;
 use crate::base::{Mutex, MutexGuard};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
@@ -35,18 +35,18 @@ impl Engine for Model {
         self.map().get(&id).cloned()
     }
 
-    fn insert(&self, id: KeyId, entry: Stored, _: u64) -> Gone {
-        Gone::own(self.map().insert(id, entry))
+    fn insert(&self, id: KeyId, entry: Stored, _: u64) -> Removed {
+        Removed::own(self.map().insert(id, entry))
     }
 
-    fn remove(&self, id: KeyId) -> Gone {
-        Gone::own(self.map().remove(&id))
+    fn remove(&self, id: KeyId) -> Removed {
+        Removed::own(self.map().remove(&id))
     }
 
-    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed {
         let mut map = self.map();
         let same = map.get(&id).is_some_and(|now| Arc::ptr_eq(now, entry));
-        Gone::own(if same { map.remove(&id) } else { None })
+        Removed::own(if same { map.remove(&id) } else { None })
     }
 
     fn visit(&self, visit: &mut dyn FnMut(KeyId, &Stored)) {

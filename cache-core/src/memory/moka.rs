@@ -9,10 +9,10 @@ use ::moka::sync::Cache;
 
 use super::Engine;
 use super::config::{Capacity, Eviction, Memory};
-use super::gone::Gone;
+use super::deferred_drop::{Held, parking};
 use super::identity::Identity;
-use super::ledger::Ledger;
-use super::parked::{Held, parking};
+use super::removed::Removed;
+use super::tier_counters::TierCounters;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use crate::stats::{Cause, Signals};
@@ -24,10 +24,10 @@ const SHARDS: usize = 16;
 
 pub(crate) struct Moka {
     cache: Cache<KeyId, Held, Identity>,
-    ledger: Arc<Ledger>,
+    ledger: Arc<TierCounters>,
     bound: Capacity,
     /// What left to be told, where somebody listens.
-    left: Arc<Left>,
+    left: Arc<RemovalLog>,
     index: Arc<Index>,
 }
 
@@ -68,7 +68,7 @@ impl Index {
 
 /// Keys that `moka` dropped, and why. To be told once it holds no lock.
 #[derive(Default)]
-struct Left {
+struct RemovalLog {
     keys: Mutex<Vec<(Cause, Box<str>)>>,
 }
 
@@ -83,9 +83,9 @@ impl Moka {
             Eviction::Lru => EvictionPolicy::lru(),
             _ => EvictionPolicy::tiny_lfu(),
         };
-        let ledger = Arc::new(Ledger::default());
+        let ledger = Arc::new(TierCounters::default());
         let log = Arc::clone(&ledger);
-        let left = Arc::new(Left::default());
+        let left = Arc::new(RemovalLog::default());
         let (told, signals) = (Arc::clone(&left), Arc::clone(signals));
         let index = Arc::new(Index::default());
         let indexed = Arc::clone(&index);
@@ -121,13 +121,13 @@ impl Moka {
         std::mem::take(&mut *self.left.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn removed(&self, id: KeyId) -> Gone {
+    fn removed(&self, id: KeyId) -> Removed {
         self.index.remove(id);
-        Gone::own(self.cache.remove(&id).and_then(Held::into_entry))
+        Removed::own(self.cache.remove(&id).and_then(Held::into_entry))
     }
 }
 
-impl Left {
+impl RemovalLog {
     fn note(&self, cause: RemovalCause, held: &Held) {
         let cause = match cause {
             RemovalCause::Size => Cause::Capacity,
@@ -144,12 +144,12 @@ impl Left {
 #[inline]
 fn settled<R>(operation: impl FnOnce() -> R) -> R {
     let (result, dropped) = parking(operation);
-    drop(Gone::from(dropped));
+    drop(Removed::from(dropped));
     result
 }
 
 /// Runs an operation; what `moka` drops meanwhile is among what is gone.
-fn collecting(operation: impl FnOnce() -> Gone) -> Gone {
+fn collecting(operation: impl FnOnce() -> Removed) -> Removed {
     let (mut gone, dropped) = parking(operation);
     gone.also(dropped);
     gone
@@ -170,7 +170,7 @@ impl Engine for Moka {
         self.index.find(id)
     }
 
-    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone {
+    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Removed {
         collecting(|| {
             if self.is_too_heavy(weight) {
                 let mut gone = self.removed(id);
@@ -183,22 +183,22 @@ impl Engine for Moka {
             self.ledger.entered(weight);
             self.index.add(id, &entry);
             self.cache.insert(id, Held::new(entry, weight));
-            // Maintenance makes room. Left to itself it may come late: `moka` lets some 64 entries
+            // Maintenance makes room. RemovalLog to itself it may come late: `moka` lets some 64 entries
             // more than the bound in, however large they are.
             self.cache.run_pending_tasks();
-            Gone::default()
+            Removed::default()
         })
     }
 
-    fn remove(&self, id: KeyId) -> Gone {
+    fn remove(&self, id: KeyId) -> Removed {
         collecting(|| self.removed(id))
     }
 
-    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed {
         collecting(|| {
             let held = self.cache.get(&id);
             let same = held.as_ref().and_then(Held::entry).is_some_and(|at| Arc::ptr_eq(at, entry));
-            if same { self.removed(id) } else { Gone::default() }
+            if same { self.removed(id) } else { Removed::default() }
         })
     }
 

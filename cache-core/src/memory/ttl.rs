@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Engine;
 use super::config::Capacity;
-use super::gone::Gone;
 use super::identity::Identity;
+use super::removed::Removed;
 use crate::base::Timestamp;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
@@ -95,8 +95,8 @@ impl Shard {
     }
 
     /// Says how many had to make room, too.
-    fn insert(&mut self, id: KeyId, entry: Stored, weight: u64) -> (Gone, u64) {
-        let mut gone = Gone::own(self.take(id));
+    fn insert(&mut self, id: KeyId, entry: Stored, weight: u64) -> (Removed, u64) {
+        let mut gone = Removed::own(self.take(id));
         if self.never_fits(weight) {
             gone.add(entry);
             return (gone, 1);
@@ -186,7 +186,7 @@ impl Engine for Ttl {
         self.get(id)
     }
 
-    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone {
+    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Removed {
         let (gone, evicted) = self.write(id).insert(id, entry, weight);
         if evicted > 0 {
             self.evicted.fetch_add(evicted, Ordering::Relaxed);
@@ -194,14 +194,14 @@ impl Engine for Ttl {
         gone
     }
 
-    fn remove(&self, id: KeyId) -> Gone {
-        Gone::own(self.write(id).take(id))
+    fn remove(&self, id: KeyId) -> Removed {
+        Removed::own(self.write(id).take(id))
     }
 
-    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed {
         let mut shard = self.write(id);
         let same = shard.slots.get(&id).is_some_and(|slot| Arc::ptr_eq(&slot.entry, entry));
-        Gone::own(if same { shard.take(id) } else { None })
+        Removed::own(if same { shard.take(id) } else { None })
     }
 
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
@@ -209,7 +209,7 @@ impl Engine for Ttl {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
             let out = shard.slots.iter().filter(|(_, slot)| !keep(&slot.entry));
             let out: Vec<KeyId> = out.map(|(id, _)| *id).collect();
-            let mut gone = Gone::default();
+            let mut gone = Removed::default();
             out.into_iter().filter_map(|id| shard.take(id)).for_each(|entry| gone.add(entry));
             drop(shard);
             drop(gone);
@@ -246,9 +246,9 @@ impl Engine for Ttl {
         self.shards.len() as u64
     }
 
-    fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+    fn resize(&self, bound: Capacity) -> Result<Removed, String> {
         let part = bound.split(self.shards());
-        let mut gone = Gone::default();
+        let mut gone = Removed::default();
         for shard in &self.shards {
             let out = shard.write().unwrap_or_else(PoisonError::into_inner).resize(part);
             self.evicted.fetch_add(out.len() as u64, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 
-use crate::base::{Error, complain};
+use crate::base::{Error, warn_once};
 use crate::codec::Coder;
 use crate::entry::Erased;
 
@@ -128,5 +128,5 @@ fn unweighed(owner: &str) {
         "`{owner}` may hold memory that `max_bytes` can't see: it counts as its own size alone; add \
          `Memory::weigher(|value: &{owner}| ..)`, or leave out `local` so that serde can measure it"
     );
-    complain("the bound in bytes is not kept for all values", &Error::config("memory", message));
+    warn_once("the bound in bytes is not kept for all values", &Error::config("memory", message));
 }

@@ -8,12 +8,13 @@ use crate::backend::Backend;
 use crate::base::{BackendErrorKind, Clock, Error};
 use crate::codec::{Codec, Compression, Wire};
 use crate::engine::{
-    Bus, Cache, Chance, DefaultTtl, Events, Flights, Inner, Switch, Visitors, namespaces, world,
+    Bus, Cache, DefaultTtl, Engine, Events, Flights, RandomSource, Switch, Visitors, namespaces,
+    test_scope as world,
 };
 use crate::key::random;
 use crate::memory::{Fences, Memory, MemoryTier};
 use crate::remote::{BreakerLimits, Remote, RetryLog};
-use crate::stats::{CacheListener, Counters, Moment, Signals};
+use crate::stats::{CacheListener, Counters, Signals, WallTimestamp};
 
 #[cfg(feature = "encryption")]
 use crate::codec::{Keys, Seal};
@@ -273,11 +274,11 @@ impl Builder {
         let log = self.retry_log.take().filter(|_| remote.is_some());
         let log = log.map(|path| RetryLog::open(&path, &namespace)).transpose()?;
         let cache = self.assemble(memory, remote, signals, instance);
-        if let (Some(remote), Some((log, pending))) = (&cache.inner.remote, log) {
+        if let (Some(remote), Some((log, pending))) = (&cache.engine.remote, log) {
             remote.with_retry_log(log, pending);
         }
         if let Some(backend) = backend {
-            namespaces::claim(&cache.inner, &*backend)?;
+            namespaces::claim(&cache.engine, &*backend)?;
             cache.listen(&backend, instance)?;
         }
         Ok(cache)
@@ -292,8 +293,8 @@ impl Builder {
     ) -> Cache {
         let generations = Arc::default();
         let namespace = self.namespace_or_default();
-        let inner = Inner {
-            built: Moment::now(&self.clock),
+        let engine = Engine {
+            built: WallTimestamp::now(&self.clock),
             name: self.name,
             namespace,
             memory,
@@ -307,18 +308,18 @@ impl Builder {
             signals,
             instance,
             wire: self.wire,
-            chance: Chance::new(self.seed.unwrap_or_else(random)),
+            chance: RandomSource::new(self.seed.unwrap_or_else(random)),
             bus: RwLock::new(None),
             switch: Switch::default(),
             events: Events::default(),
             visitors: Visitors::default(),
         };
-        let inner = Arc::new(inner);
-        if let Some(memory) = &inner.memory {
-            let owner: Weak<Inner> = Arc::downgrade(&inner);
+        let engine = Arc::new(engine);
+        if let Some(memory) = &engine.memory {
+            let owner: Weak<Engine> = Arc::downgrade(&engine);
             memory.owned_by(owner);
         }
-        Cache::from(inner)
+        Cache::from(engine)
     }
 
     fn namespace_or_default(&self) -> String {
@@ -384,13 +385,13 @@ impl Cache {
     /// Subscribes to the bus: until it is connected, memory is not trusted. Without a memory tier too:
     /// evictions end the loads that others would wait for.
     fn listen(&self, backend: &Arc<dyn Backend>, instance: u64) -> Result<(), Error> {
-        let Some(remote) = &self.inner.remote else { return Ok(()) };
-        self.inner.generations.link(false);
-        let bus = Arc::new(Bus { cache: Arc::downgrade(&self.inner), instance });
+        let Some(remote) = &self.engine.remote else { return Ok(()) };
+        self.engine.generations.link(false);
+        let bus = Arc::new(Bus { cache: Arc::downgrade(&self.engine), instance });
         match backend.subscribe(&remote.channel(), bus) {
-            Ok(subscription) => self.inner.hold(subscription),
+            Ok(subscription) => self.engine.hold(subscription),
             Err(error) if error.kind() == BackendErrorKind::Unsupported => {
-                self.inner.needs_no_bus();
+                self.engine.needs_no_bus();
             }
             Err(error) => return Err(error.into()),
         }

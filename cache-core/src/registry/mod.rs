@@ -7,7 +7,7 @@ pub use builder::Builder;
 use std::sync::{Arc, PoisonError};
 
 use crate::base::Error;
-use crate::engine::{Cache, Inner, default_slot, known, named, named_slot};
+use crate::engine::{Cache, Engine, default_slot, known, named, named_slot};
 
 /// The process's default cache: the one last installed, or an embedded one.
 ///
@@ -20,15 +20,15 @@ pub fn default_cache() -> Cache {
         return world.default();
     }
     let slot = default_slot();
-    if let Some(inner) = slot.current.load_full() {
-        return Cache::from(inner);
+    if let Some(engine) = slot.current.load_full() {
+        return Cache::from(engine);
     }
     let embedded = Cache::embedded();
-    let none: Option<Arc<Inner>> = None;
+    let none: Option<Arc<Engine>> = None;
     // Two threads may come here at once: the first one's stays.
-    slot.current.compare_and_swap(&none, Some(Arc::clone(&embedded.inner)));
+    slot.current.compare_and_swap(&none, Some(Arc::clone(&embedded.engine)));
     match slot.current.load_full() {
-        Some(inner) => Cache::from(inner),
+        Some(engine) => Cache::from(engine),
         None => embedded,
     }
 }
@@ -46,7 +46,7 @@ impl Cache {
             Some(name) => named_slot(name),
             None => default_slot(),
         };
-        slot.current.store(Some(Arc::clone(&self.inner)));
+        slot.current.store(Some(Arc::clone(&self.engine)));
     }
 
     /// The cache installed under `name`. In a test kit (`testing::Kit`) every name has a cache.

@@ -8,7 +8,7 @@ use crate::backend::Notice;
 /// What is told. A message of a later format is not understood, and then nothing in memory is
 /// trusted any more.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Message {
+pub(crate) enum BusMessage {
     Keys(Vec<String>),
     /// The pattern's literals.
     Pattern(Vec<String>),
@@ -17,13 +17,13 @@ pub(crate) enum Message {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Letter {
+pub(crate) struct BusEnvelope {
     pub(crate) sender: u64,
-    pub(crate) message: Message,
+    pub(crate) message: BusMessage,
 }
 
-pub(crate) fn notice(channel: &str, sender: u64, message: Message) -> Notice {
-    let letter = Letter { sender, message };
+pub(crate) fn notice(channel: &str, sender: u64, message: BusMessage) -> Notice {
+    let letter = BusEnvelope { sender, message };
     // Encoding into memory does not fail for these types; an empty letter would distrust memory.
     let message = Bytes::from(postcard::to_stdvec(&letter).unwrap_or_default());
     Notice { channel: channel.to_owned(), message }

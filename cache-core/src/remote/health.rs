@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::requests::Remote;
-use super::state::Told;
+use super::state::HealthSnapshot;
 use crate::backend::{BackendState, NodeLink};
 use crate::base::{BackendError, BackendErrorKind};
-use crate::stats::{Moment, RemoteHealth, Status};
+use crate::stats::{RemoteHealth, Status, WallTimestamp};
 
 impl Remote {
     /// An operation has ended.
@@ -37,10 +37,10 @@ impl Remote {
 
     /// Looks at all that is known, and notes what follows from it.
     fn look(&self) {
-        self.judge(&self.backend().state(), Moment::now(self.clock()));
+        self.judge(&self.backend().state(), WallTimestamp::now(self.clock()));
     }
 
-    fn judge(&self, servers: &BackendState, now: Moment) {
+    fn judge(&self, servers: &BackendState, now: WallTimestamp) {
         let down = || !self.breaker().is_closed() || servers.is_down();
         let wrong = || servers.down().next().is_some() || self.owed_evictions() > 0;
         if servers.nodes.iter().any(|node| node.link == NodeLink::Up) {
@@ -50,10 +50,10 @@ impl Remote {
     }
 
     /// What is known now, without asking the store.
-    pub(crate) fn health(&self, now: Moment) -> RemoteHealth {
+    pub(crate) fn health(&self, now: WallTimestamp) -> RemoteHealth {
         let servers = self.backend().state();
         self.judge(&servers, now);
-        let Told { status, since, last_error, bus } = self.record().told(now);
+        let HealthSnapshot { status, since, last_error, bus } = self.record().told(now);
         RemoteHealth {
             backend: self.backend().name().to_owned(),
             status,

@@ -13,8 +13,8 @@ mod state;
 
 pub(crate) use ask::Ask;
 pub(crate) use breaker::BreakerLimits;
-pub(crate) use bus::{Letter, Message};
-pub(crate) use owed::{Trying, Undone};
+pub(crate) use bus::{BusEnvelope, BusMessage};
+pub(crate) use owed::{Attempt, RemoteEviction};
 pub use progress::EvictionProgress;
 pub(crate) use progress::{StepQueue, StepSink};
 pub(crate) use requests::{Arrived, Found, Remote, Writing};

@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::progress::StepSink;
 use super::retry_log::RetryLog;
-use super::settler::Settler;
+use super::settler::RetryTask;
 use crate::base::Pattern;
-use crate::memory::Killed;
+use crate::memory::RevokedFence;
 
 /// Above this many, one eviction of the whole namespace takes their place.
 const LIMIT: usize = 10_000;
@@ -24,19 +24,19 @@ const TOGETHER: usize = 1_000;
 
 /// An eviction in the remote tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Undone {
+pub(crate) enum RemoteEviction {
     Keys(Vec<String>),
     Pattern(Pattern, StepSink),
     Tag(String),
     Space,
 }
 
-impl Undone {
+impl RemoteEviction {
     /// Whether an operation may meet it. A tag may be on what was stored with more tags than the reader knows of, and
     /// where its generation can't be written it can't be read either.
-    fn concerns(&self, concern: Concern<'_>) -> bool {
+    fn concerns(&self, concern: Affected<'_>) -> bool {
         match (self, concern) {
-            (Self::Pattern(pattern, _), Concern::Keys(keys)) => {
+            (Self::Pattern(pattern, _), Affected::Keys(keys)) => {
                 keys.iter().any(|key| pattern.covers(key))
             }
             _ => true,
@@ -46,31 +46,31 @@ impl Undone {
 
 /// What an operation is about.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Concern<'a> {
+pub(crate) enum Affected<'a> {
     Keys(&'a [&'a str]),
     Everything,
 }
 
 /// An eviction that is owed, and the writes that were under way when it was made: these end first.
 #[derive(Debug)]
-struct Debt {
-    undone: Undone,
-    writers: Vec<Killed>,
+struct Pending {
+    undone: RemoteEviction,
+    writers: Vec<RevokedFence>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Owed {
+pub(crate) struct PendingEvictions {
     list: Mutex<List>,
-    settler: Settler,
+    settler: RetryTask,
 }
 
 #[derive(Debug, Default)]
 struct List {
-    keys: HashMap<String, Vec<Killed>>,
-    wide: Vec<Debt>,
+    keys: HashMap<String, Vec<RevokedFence>>,
+    wide: Vec<Pending>,
     /// What was taken from the list and is being tried: not yet done.
     taken_keys: HashSet<String>,
-    taken_wide: Vec<Undone>,
+    taken_wide: Vec<RemoteEviction>,
     /// How often what is owed of more than keys has come or gone.
     changes: u64,
     /// When it was last tried, what is left was owed to a part of the store that is away.
@@ -80,9 +80,9 @@ struct List {
 }
 
 /// An eviction that is being tried; if it is dropped unsettled, it is owed.
-pub(crate) struct Trying<'a> {
-    owed: &'a Owed,
-    debt: Option<Debt>,
+pub(crate) struct Attempt<'a> {
+    owed: &'a PendingEvictions,
+    debt: Option<Pending>,
     taken: Taken,
 }
 
@@ -90,21 +90,21 @@ pub(crate) struct Trying<'a> {
 enum Taken {
     Nothing,
     Keys(Vec<String>),
-    Wide(Undone),
+    Wide(RemoteEviction),
 }
 
-impl Owed {
+impl PendingEvictions {
     /// A list that `settler` works off.
-    pub(super) fn settled_by(settler: Settler) -> Self {
+    pub(super) fn settled_by(settler: RetryTask) -> Self {
         Self { list: Mutex::default(), settler }
     }
 
     /// Writes down what is owed, which begins with what was `pending` when the log was last written.
-    pub(super) fn logged(&self, log: RetryLog, pending: Vec<Undone>) {
+    pub(super) fn logged(&self, log: RetryLog, pending: Vec<RemoteEviction>) {
         let mut list = self.list();
         pending
             .into_iter()
-            .for_each(|undone| list.push(Debt { undone, writers: Vec::new() }, false));
+            .for_each(|undone| list.push(Pending { undone, writers: Vec::new() }, false));
         list.log = Some(log);
     }
 
@@ -131,8 +131,8 @@ impl Owed {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn trying(&self, undone: Undone, writers: Vec<Killed>) -> Trying<'_> {
-        Trying { owed: self, debt: Some(Debt { undone, writers }), taken: Taken::Nothing }
+    pub(crate) fn trying(&self, undone: RemoteEviction, writers: Vec<RevokedFence>) -> Attempt<'_> {
+        Attempt { owed: self, debt: Some(Pending { undone, writers }), taken: Taken::Nothing }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -141,7 +141,7 @@ impl Owed {
     }
 
     /// Whether an operation may meet what is owed.
-    pub(super) fn concerns(&self, concern: Concern<'_>) -> bool {
+    pub(super) fn concerns(&self, concern: Affected<'_>) -> bool {
         self.list().concerns(concern)
     }
 
@@ -152,14 +152,14 @@ impl Owed {
     }
 
     /// Whether what is owed is to be tried before an operation.
-    pub(super) fn hinders(&self, concern: Concern<'_>) -> bool {
+    pub(super) fn hinders(&self, concern: Affected<'_>) -> bool {
         let list = self.list();
         // The settler tries again what is owed to the part that is away.
-        list.concerns(if list.parted { concern } else { Concern::Everything })
+        list.concerns(if list.parted { concern } else { Affected::Everything })
     }
 
     /// Whether it is owed to a part of the store that is away, and costs too much to be tried before each operation.
-    pub(super) fn is_left_to_the_settler(&self, concern: Concern<'_>) -> bool {
+    pub(super) fn is_left_to_the_settler(&self, concern: Affected<'_>) -> bool {
         let list = self.list();
         list.parted && list.wide_concerns(concern)
     }
@@ -174,7 +174,7 @@ impl Owed {
     }
 
     /// Keys that are owed, to be tried now.
-    pub(super) fn next_keys(&self) -> Option<Trying<'_>> {
+    pub(super) fn next_keys(&self) -> Option<Attempt<'_>> {
         let mut list = self.list();
         let keys: Vec<String> = list.keys.keys().take(TOGETHER).cloned().collect();
         if keys.is_empty() {
@@ -183,32 +183,36 @@ impl Owed {
         let writers = keys.iter().filter_map(|key| list.keys.remove(key)).flatten().collect();
         list.taken_keys.extend(keys.iter().cloned());
         let taken = Taken::Keys(keys.clone());
-        Some(Trying { owed: self, debt: Some(Debt { undone: Undone::Keys(keys), writers }), taken })
+        Some(Attempt {
+            owed: self,
+            debt: Some(Pending { undone: RemoteEviction::Keys(keys), writers }),
+            taken,
+        })
     }
 
     /// Another eviction that is owed, to be tried now.
-    pub(super) fn next_wide(&self) -> Option<Trying<'_>> {
+    pub(super) fn next_wide(&self) -> Option<Attempt<'_>> {
         let mut list = self.list();
         let debt = list.wide.pop()?;
         list.taken_wide.push(debt.undone.clone());
         let taken = Taken::Wide(debt.undone.clone());
-        Some(Trying { owed: self, debt: Some(debt), taken })
+        Some(Attempt { owed: self, debt: Some(debt), taken })
     }
 }
 
 impl List {
-    fn concerns(&self, concern: Concern<'_>) -> bool {
+    fn concerns(&self, concern: Affected<'_>) -> bool {
         if self.wide_concerns(concern) {
             return true;
         }
         match concern {
-            Concern::Keys(_) if self.keys.is_empty() && self.taken_keys.is_empty() => false,
-            Concern::Keys(keys) => keys.iter().any(|&key| self.owes(key)),
-            Concern::Everything => !self.keys.is_empty() || !self.taken_keys.is_empty(),
+            Affected::Keys(_) if self.keys.is_empty() && self.taken_keys.is_empty() => false,
+            Affected::Keys(keys) => keys.iter().any(|&key| self.owes(key)),
+            Affected::Everything => !self.keys.is_empty() || !self.taken_keys.is_empty(),
         }
     }
 
-    fn wide_concerns(&self, concern: Concern<'_>) -> bool {
+    fn wide_concerns(&self, concern: Affected<'_>) -> bool {
         let wide = self.wide.iter().map(|debt| &debt.undone).chain(&self.taken_wide);
         wide.into_iter().any(|undone| undone.concerns(concern))
     }
@@ -218,13 +222,13 @@ impl List {
     }
 
     /// `new`: it was not on the list before, so the log does not have it.
-    fn push(&mut self, Debt { undone, mut writers }: Debt, new: bool) {
+    fn push(&mut self, Pending { undone, mut writers }: Pending, new: bool) {
         self.changes += 1;
         if let Some(log) = self.log.as_mut().filter(|_| new) {
             log.add(&undone);
         }
         match undone {
-            Undone::Keys(keys) => {
+            RemoteEviction::Keys(keys) => {
                 // Any of them may be the one that a writer is about: it is waited for once.
                 for key in keys {
                     self.keys.entry(key).or_default().append(&mut writers);
@@ -232,15 +236,15 @@ impl List {
             }
             undone => match self.wide.iter_mut().find(|debt| debt.undone == undone) {
                 Some(debt) => debt.writers.append(&mut writers),
-                None => self.wide.push(Debt { undone, writers }),
+                None => self.wide.push(Pending { undone, writers }),
             },
         }
-        let is_pattern = |debt: &&Debt| matches!(debt.undone, Undone::Pattern(..));
+        let is_pattern = |debt: &&Pending| matches!(debt.undone, RemoteEviction::Pattern(..));
         let patterns = self.wide.iter().filter(is_pattern).count();
         if self.keys.len() + self.wide.len() > LIMIT || patterns > PATTERNS {
             self.keys.clear();
             self.wide.clear();
-            self.wide.push(Debt { undone: Undone::Space, writers: Vec::new() });
+            self.wide.push(Pending { undone: RemoteEviction::Space, writers: Vec::new() });
             self.rewrite_log();
         } else if self.log.as_ref().is_some_and(RetryLog::is_long) {
             self.rewrite_log();
@@ -250,9 +254,9 @@ impl List {
     fn rewrite_log(&mut self) {
         let Some(mut log) = self.log.take() else { return };
         let keys = self.keys.keys().chain(&self.taken_keys).cloned().collect::<Vec<_>>();
-        let keys = keys.chunks(TOGETHER).map(|keys| Undone::Keys(keys.to_vec()));
+        let keys = keys.chunks(TOGETHER).map(|keys| RemoteEviction::Keys(keys.to_vec()));
         let wide = self.wide.iter().map(|debt| &debt.undone).chain(&self.taken_wide).cloned();
-        let pending: Vec<Undone> = keys.chain(wide).collect();
+        let pending: Vec<RemoteEviction> = keys.chain(wide).collect();
         log.replace(&pending);
         self.log = Some(log);
     }
@@ -288,13 +292,13 @@ impl List {
     }
 }
 
-impl Trying<'_> {
-    pub(crate) fn undone(&self) -> Option<&Undone> {
+impl Attempt<'_> {
+    pub(crate) fn undone(&self) -> Option<&RemoteEviction> {
         self.debt.as_ref().map(|debt| &debt.undone)
     }
 
     /// A write that is to end before it is carried out.
-    pub(crate) fn writer(&self) -> Option<&Killed> {
+    pub(crate) fn writer(&self) -> Option<&RevokedFence> {
         self.debt.as_ref()?.writers.last()
     }
 
@@ -306,7 +310,7 @@ impl Trying<'_> {
     }
 
     /// One more write that is to end first.
-    pub(crate) fn after(&mut self, writer: Killed) {
+    pub(crate) fn after(&mut self, writer: RevokedFence) {
         if let Some(debt) = &mut self.debt {
             debt.writers.push(writer);
         }
@@ -315,7 +319,7 @@ impl Trying<'_> {
     /// Of its keys only these are still to be evicted.
     pub(super) fn left(&mut self, keys: Vec<String>) {
         if let Some(debt) = &mut self.debt {
-            debt.undone = Undone::Keys(keys);
+            debt.undone = RemoteEviction::Keys(keys);
         }
     }
 
@@ -334,7 +338,7 @@ impl Trying<'_> {
     }
 }
 
-impl Drop for Trying<'_> {
+impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if self.debt.is_some() {
             self.end(true);

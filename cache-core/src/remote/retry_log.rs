@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::owed::Undone;
+use super::owed::RemoteEviction;
 use super::progress::StepSink;
 use crate::base::{Error, Pattern};
 
@@ -51,7 +51,7 @@ pub(crate) struct RetryLog {
 
 impl RetryLog {
     /// Opens the file, or makes it, and says what was pending when it was last written.
-    pub(crate) fn open(path: &Path, namespace: &str) -> Result<(Self, Vec<Undone>), Error> {
+    pub(crate) fn open(path: &Path, namespace: &str) -> Result<(Self, Vec<RemoteEviction>), Error> {
         let shown = path.display();
         let failed = |error: std::io::Error| {
             Error::config("retry_log", format!("`{shown}` can't be used: {error}"))
@@ -64,7 +64,7 @@ impl RetryLog {
         (&mut file).take(2 * MOST).read_to_end(&mut contents).map_err(failed)?;
         let mut pending = read(&contents, namespace, path)?;
         if length > 2 * MOST {
-            pending = vec![Undone::Space];
+            pending = vec![RemoteEviction::Space];
         }
         let first = line(&Record::Namespace(namespace.to_owned()));
         let path = path.to_owned();
@@ -75,7 +75,7 @@ impl RetryLog {
     }
 
     /// An eviction is pending.
-    pub(super) fn add(&mut self, undone: &Undone) {
+    pub(super) fn add(&mut self, undone: &RemoteEviction) {
         let line = line(&record(undone));
         self.bytes += line.len() as u64;
         let written = self.file.write_all(line.as_bytes());
@@ -88,10 +88,10 @@ impl RetryLog {
     }
 
     /// Nothing else is pending. If that is too long for the file, all of the namespace is evicted in its place.
-    pub(super) fn replace(&mut self, pending: &[Undone]) {
+    pub(super) fn replace(&mut self, pending: &[RemoteEviction]) {
         let length: usize = pending.iter().map(|undone| line(&record(undone)).len()).sum();
         let written = match length as u64 > MOST / 2 {
-            true => self.rewrite(&[Undone::Space]),
+            true => self.rewrite(&[RemoteEviction::Space]),
             false => self.rewrite(pending),
         };
         self.note(written);
@@ -116,7 +116,7 @@ impl RetryLog {
     }
 
     /// In one step: the process may be killed at any moment.
-    fn rewrite(&mut self, pending: &[Undone]) -> std::io::Result<()> {
+    fn rewrite(&mut self, pending: &[RemoteEviction]) -> std::io::Result<()> {
         let mut text = self.first.clone();
         pending.iter().for_each(|undone| text += &line(&record(undone)));
         let new = beside(&self.path, ".new");
@@ -175,12 +175,12 @@ fn locked(path: &Path) -> Result<File, Error> {
     }
 }
 
-fn record(undone: &Undone) -> Record {
+fn record(undone: &RemoteEviction) -> Record {
     match undone {
-        Undone::Keys(keys) => Record::Keys(keys.clone()),
-        Undone::Pattern(pattern, _) => Record::Pattern(pattern.literals().to_vec()),
-        Undone::Tag(tag) => Record::Tag(tag.clone()),
-        Undone::Space => Record::Space,
+        RemoteEviction::Keys(keys) => Record::Keys(keys.clone()),
+        RemoteEviction::Pattern(pattern, _) => Record::Pattern(pattern.literals().to_vec()),
+        RemoteEviction::Tag(tag) => Record::Tag(tag.clone()),
+        RemoteEviction::Space => Record::Space,
     }
 }
 
@@ -202,7 +202,7 @@ fn sum(contents: &str) -> String {
 }
 
 /// What the file says is pending. Lines that are damaged are left out.
-fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<Undone>, Error> {
+fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<RemoteEviction>, Error> {
     let (mut pending, mut damaged) = (Vec::new(), 0_u64);
     for line in contents.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match parse(line) {
@@ -213,13 +213,13 @@ fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<Undone>, Er
                 return Err(Error::config("retry_log", message));
             }
             Some(Record::Namespace(_)) => {}
-            Some(Record::Keys(keys)) => pending.push(Undone::Keys(keys)),
+            Some(Record::Keys(keys)) => pending.push(RemoteEviction::Keys(keys)),
             Some(Record::Pattern(literals)) => {
                 let pattern = Pattern::from_literals(literals);
-                pending.push(Undone::Pattern(pattern, StepSink::default()));
+                pending.push(RemoteEviction::Pattern(pattern, StepSink::default()));
             }
-            Some(Record::Tag(tag)) => pending.push(Undone::Tag(tag)),
-            Some(Record::Space) => pending.push(Undone::Space),
+            Some(Record::Tag(tag)) => pending.push(RemoteEviction::Tag(tag)),
+            Some(Record::Space) => pending.push(RemoteEviction::Space),
         }
     }
     if damaged > 0 {

@@ -13,12 +13,12 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs while the breaker is open or something is owed.
 #[derive(Debug, Default)]
-pub(crate) struct Settler {
+pub(crate) struct RetryTask {
     remote: Weak<Remote>,
     running: Arc<AtomicBool>,
 }
 
-impl Settler {
+impl RetryTask {
     pub(super) fn of(remote: Weak<Remote>) -> Self {
         Self { remote, running: Arc::default() }
     }

@@ -1,14 +1,14 @@
 //! How the remote tier and its bus are, since when, and what went wrong last.
 //!
 //! Operations tell of their ends here, the bus of its link. Every change of a status passes
-//! [`Record::changed`], which is where it is told of.
+//! [`HealthTracker::changed`], which is where it is told of.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::{BackendError, BackendErrorKind, Clock};
-use crate::stats::{BusHealth, LastError, Moment, Since, Status};
+use crate::stats::{BusHealth, LastError, Since, Status, WallTimestamp};
 
 /// So long nothing may fail before the tier counts as up again: where one of several servers is
 /// away, or writes alone are refused, good and bad answers alternate.
@@ -26,13 +26,13 @@ struct Counts {
 
 /// What changes.
 #[derive(Clone, Copy, Debug)]
-enum Part {
+enum Component {
     Remote,
     Bus,
 }
 
 /// What is known of the remote tier and its bus.
-pub(crate) struct Record {
+pub(crate) struct HealthTracker {
     clock: Clock,
     namespace: String,
     backend: String,
@@ -48,7 +48,7 @@ pub(crate) struct Record {
 }
 
 /// What is new about the bus.
-pub(crate) enum News {
+pub(crate) enum LinkChange {
     /// It is there for the first time: that is no recovery.
     First,
     Back,
@@ -56,7 +56,7 @@ pub(crate) enum News {
 }
 
 /// What is known, as it is told.
-pub(crate) struct Told {
+pub(crate) struct HealthSnapshot {
     pub(super) status: Status,
     pub(super) since: Since,
     pub(super) last_error: Option<LastError>,
@@ -65,22 +65,22 @@ pub(crate) struct Told {
 
 struct Known {
     status: Status,
-    since: Moment,
+    since: WallTimestamp,
     /// Whether the tier counts as reached.
     reached: bool,
     /// How many operations failed since it was last up.
     failures: u64,
-    last_error: Option<(BackendErrorKind, String, Moment)>,
+    last_error: Option<(BackendErrorKind, String, WallTimestamp)>,
     supported: bool,
     linked: bool,
-    linked_since: Moment,
+    linked_since: WallTimestamp,
     /// Whether the link stood before.
     was_linked: bool,
 }
 
-impl Record {
+impl HealthTracker {
     pub(super) fn new(namespace: &str, backend: &str, clock: Clock) -> Self {
-        let now = Moment::now(&clock);
+        let now = WallTimestamp::now(&clock);
         let known = Known {
             status: Status::Degraded,
             since: now,
@@ -112,7 +112,7 @@ impl Record {
     pub(super) fn failed(&self, error: &BackendError) -> Status {
         let (kind, message) = LastError::of(error);
         let mut known = self.known();
-        known.last_error = Some((kind, message, Moment::now(&self.clock)));
+        known.last_error = Some((kind, message, WallTimestamp::now(&self.clock)));
         known.failures += 1;
         self.fails.store(true, Ordering::Relaxed);
         self.troubled.store(true, Ordering::Relaxed);
@@ -147,7 +147,7 @@ impl Record {
     /// are pending.
     pub(super) fn judge(
         &self,
-        now: Moment,
+        now: WallTimestamp,
         down: impl Fn() -> bool,
         wrong: impl Fn() -> bool,
         pending: impl Fn() -> usize,
@@ -189,14 +189,14 @@ impl Record {
             return;
         }
         let counts = Counts { failures, pending: pending() };
-        self.changed(Part::Remote, before, status, reason.as_deref(), Some(counts));
+        self.changed(Component::Remote, before, status, reason.as_deref(), Some(counts));
     }
 
     /// What is known.
-    pub(super) fn told(&self, now: Moment) -> Told {
+    pub(super) fn told(&self, now: WallTimestamp) -> HealthSnapshot {
         let known = self.known();
         let last_error = known.last_error.clone();
-        Told {
+        HealthSnapshot {
             status: known.status,
             since: known.since.since(now),
             last_error: last_error.map(|(kind, message, at)| LastError {
@@ -227,16 +227,20 @@ impl Record {
     pub(crate) fn link(&self, up: bool) {
         match self.note_link(up) {
             None => {}
-            Some(News::First) => {
+            Some(LinkChange::First) => {
                 tracing::debug!(target: "larder::health", namespace = %self.namespace, "larder: the bus is connected");
             }
-            Some(News::Lost) => self.changed(Part::Bus, Status::Up, Status::Down, None, None),
-            Some(News::Back) => self.changed(Part::Bus, Status::Down, Status::Up, None, None),
+            Some(LinkChange::Lost) => {
+                self.changed(Component::Bus, Status::Up, Status::Down, None, None)
+            }
+            Some(LinkChange::Back) => {
+                self.changed(Component::Bus, Status::Down, Status::Up, None, None)
+            }
         }
     }
 
     /// Notes it, and says what is new about it.
-    pub(crate) fn note_link(&self, up: bool) -> Option<News> {
+    pub(crate) fn note_link(&self, up: bool) -> Option<LinkChange> {
         let mut known = self.known();
         if std::mem::replace(&mut known.linked, up) == up {
             return None;
@@ -244,27 +248,27 @@ impl Record {
         if up {
             self.reach();
         }
-        known.linked_since = Moment::now(&self.clock);
+        known.linked_since = WallTimestamp::now(&self.clock);
         let first = up && !std::mem::replace(&mut known.was_linked, true);
         Some(match up {
-            true if first => News::First,
-            true => News::Back,
-            false => News::Lost,
+            true if first => LinkChange::First,
+            true => LinkChange::Back,
+            false => LinkChange::Lost,
         })
     }
 
     /// Whom every change of a status is told to; no lock is held. What there is not is no field.
     fn changed(
         &self,
-        part: Part,
+        part: Component,
         before: Status,
         after: Status,
         reason: Option<&str>,
         counts: Option<Counts>,
     ) {
         let part = match part {
-            Part::Remote => "remote",
-            Part::Bus => "bus",
+            Component::Remote => "remote",
+            Component::Bus => "bus",
         };
         let Self { namespace, backend, .. } = self;
         let failures = counts.as_ref().map(|counts| counts.failures);

@@ -4,7 +4,7 @@ mod moment;
 mod plain;
 mod show;
 
-pub(crate) use moment::Moment;
+pub(crate) use moment::WallTimestamp;
 
 use std::time::{Duration, SystemTime};
 

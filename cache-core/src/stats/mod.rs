@@ -23,7 +23,7 @@ mod table;
 pub(crate) use counters::{Counters, Tally};
 pub(crate) use failure::log_failure;
 pub(crate) use functions::Function;
-pub(crate) use health::Moment;
+pub(crate) use health::WallTimestamp;
 pub use health::{BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status};
 pub use histogram::Timing;
 pub use signal::{CacheListener, Cause, Signal};

@@ -1,6 +1,6 @@
 //! The tags of one call.
 
-use super::generation::Stamps;
+use super::generation::TagSnapshot;
 use super::length::bounded;
 use crate::base::READABLE;
 use crate::key::KeyBuf;
@@ -81,7 +81,7 @@ impl<'a> Declared<'a> {
 
     /// Whether an entry with these stamps carries all of them.
     #[inline]
-    pub(crate) fn are_carried_by(self, stamps: &Stamps) -> bool {
+    pub(crate) fn are_carried_by(self, stamps: &TagSnapshot) -> bool {
         (self.fixed.is_empty() && self.call.is_none()) || stamps.carry(self.iter())
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Tag {
 
 /// The generations as they were before a load.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stamps {
+pub(crate) struct TagSnapshot {
     pub(crate) tags: Box<[(Arc<Tag>, u64)]>,
     pub(crate) space: u64,
     /// This process's own evictions of the space and all the tags, added up (each only grows).
@@ -35,7 +35,7 @@ pub(crate) struct Stamps {
     pub(crate) epoch: u64,
 }
 
-impl Stamps {
+impl TagSnapshot {
     /// Whether the entry carries all of these tags.
     #[inline]
     pub(crate) fn carry<'a>(&self, tags: impl Iterator<Item = &'a str>) -> bool {
@@ -107,7 +107,7 @@ impl Generations {
     }
 
     /// Now, for a load that is about to begin.
-    pub(crate) fn stamp<'a>(&self, tags: impl Iterator<Item = &'a str>) -> Stamps {
+    pub(crate) fn stamp<'a>(&self, tags: impl Iterator<Item = &'a str>) -> TagSnapshot {
         // Epoch first: a link that is lost while the tags are read must show.
         let epoch = self.epoch.load(Ordering::Acquire);
         let space = self.space.load(Ordering::Acquire);
@@ -124,7 +124,7 @@ impl Generations {
                 (tag, generation)
             })
             .collect();
-        Stamps { tags, space, moved, epoch }
+        TagSnapshot { tags, space, moved, epoch }
     }
 
     /// Takes generations as the remote tier has them. They only ever grow, so an answer that was
@@ -215,7 +215,7 @@ impl Generations {
     }
 
     /// Whether the namespace or one of the tags was evicted after `moment`.
-    pub(crate) fn has_evicted_since(&self, moment: u64, stamps: &Stamps) -> bool {
+    pub(crate) fn has_evicted_since(&self, moment: u64, stamps: &TagSnapshot) -> bool {
         self.evicted.since(moment) || stamps.tags.iter().any(|(tag, _)| tag.evicted.since(moment))
     }
 
@@ -241,7 +241,7 @@ impl Generations {
     }
 
     #[inline]
-    pub(crate) fn check(&self, stamps: &Stamps) -> Validity {
+    pub(crate) fn check(&self, stamps: &TagSnapshot) -> Validity {
         if !self.current(stamps) {
             return Validity::Evicted;
         }
@@ -255,7 +255,7 @@ impl Generations {
 
     /// Whether no generation moved on since the stamps were taken.
     #[inline]
-    pub(crate) fn current(&self, stamps: &Stamps) -> bool {
+    pub(crate) fn current(&self, stamps: &TagSnapshot) -> bool {
         self.unmoved(stamps)
             && stamps.space == self.space.load(Ordering::Acquire)
             && stamps.tags.iter().all(|(tag, seen)| tag.generation.load(Ordering::Acquire) == *seen)
@@ -264,7 +264,7 @@ impl Generations {
     /// As [`current`](Self::current), for a load whose stamps the fleet has yet to tell: a generation
     /// that becomes known is no eviction. What began before the link was lost, or came back, may have missed
     /// one.
-    pub(crate) fn counts(&self, stamps: &Stamps) -> bool {
+    pub(crate) fn counts(&self, stamps: &TagSnapshot) -> bool {
         let same = |seen: u64, now: &AtomicU64| seen == 0 || seen == now.load(Ordering::Acquire);
         self.unmoved(stamps)
             && stamps.epoch == self.epoch.load(Ordering::Acquire)
@@ -274,7 +274,7 @@ impl Generations {
 
     /// Whether this process evicted none of it since the stamps were taken.
     #[inline]
-    pub(crate) fn unmoved(&self, stamps: &Stamps) -> bool {
+    pub(crate) fn unmoved(&self, stamps: &TagSnapshot) -> bool {
         let space = self.moved.load(Ordering::Acquire);
         stamps
             .tags

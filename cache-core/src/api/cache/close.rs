@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::{Error, Pattern};
 use crate::engine::Cache;
-use crate::memory::Reach;
+use crate::memory::FenceScope;
 use crate::stats::Cause;
 
 /// How long what is under way may take.
@@ -45,26 +45,26 @@ impl Cache {
     /// [`Error::Pending`] says how many evictions could not be carried out: until they expire, other processes may read
     /// old values from the remote tier. The attempts go on in the background for as long as the process lives.
     pub async fn close(&self) -> Result<(), Error> {
-        let inner = &self.inner;
-        inner.switch.close();
-        let bus = inner.bus.write().unwrap_or_else(PoisonError::into_inner).take();
+        let engine = &self.engine;
+        engine.switch.close();
+        let bus = engine.bus.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(bus);
-        if inner.remote.is_some() {
-            inner.unlink_for_good();
+        if engine.remote.is_some() {
+            engine.unlink_for_good();
         }
-        let until = inner.clock.now().after(PATIENCE);
-        while inner.fences.len() > 0 && inner.clock.now() < until {
-            inner.clock.sleep(PAUSE).await;
+        let until = engine.clock.now().after(PATIENCE);
+        while engine.fences.len() > 0 && engine.clock.now() < until {
+            engine.clock.sleep(PAUSE).await;
         }
-        let settled = match &inner.remote {
+        let settled = match &engine.remote {
             Some(remote) => remote.settle_until(until).await,
             None => Ok(()),
         };
-        if let Some(remote) = &inner.remote {
+        if let Some(remote) = &engine.remote {
             remote.flush_retry_log();
         }
-        drop(inner.forget_matching(&Pattern::new("*"), Reach::Loads, Cause::Cleared));
-        let pending = inner.remote.as_ref().map_or(0, |remote| remote.owed_evictions());
+        drop(engine.forget_matching(&Pattern::new("*"), FenceScope::Loads, Cause::Cleared));
+        let pending = engine.remote.as_ref().map_or(0, |remote| remote.owed_evictions());
         match settled {
             Err(error) if pending > 0 => Err(Error::Pending { evictions: pending, error }),
             _ => Ok(()),
@@ -73,6 +73,6 @@ impl Cache {
 
     /// Whether [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
-        self.inner.switch.is_closed()
+        self.engine.switch.is_closed()
     }
 }

@@ -14,7 +14,7 @@ impl Cache {
     /// The remote tier failed; the eviction stays owed, and is carried out before the tier is read
     /// again by this process.
     pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.inner.invalidate(What::Key(self.own(key))).await? > 0)
+        Ok(self.engine.invalidate(What::Key(self.own(key))).await? > 0)
     }
 
     /// [`remove`](Self::remove) for many: one request to the remote tier. Says how many there were, as far
@@ -43,7 +43,7 @@ impl Cache {
         let mut keys: Vec<KeyBuf> = keys.into_iter().map(|key| self.own(key)).collect();
         keys.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         keys.dedup_by(|one, other| one.as_str() == other.as_str());
-        self.inner.invalidate_keys(keys).await
+        self.engine.invalidate_keys(keys).await
     }
 
     /// Forgets all keys that match (`*` is a wildcard), and beats the loads of such keys that have
@@ -56,7 +56,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub fn evict_pattern<'a>(&self, pattern: impl Into<Pattern>) -> PatternEviction<'a> {
-        PatternEviction::new(&self.inner, self.own_pattern(pattern))
+        PatternEviction::new(&self.engine, self.own_pattern(pattern))
     }
 
     /// Forgets all that carries the tag, in every process: one increment, however many entries.
@@ -64,7 +64,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
-        self.inner.invalidate(What::Tag(bounded(tag).into_owned())).await.map(drop)
+        self.engine.invalidate(What::Tag(bounded(tag).into_owned())).await.map(drop)
     }
 
     /// [`evict_tag`](Self::evict_tag) for many. Once it is polled it holds for all, also if it is dropped.
@@ -86,6 +86,6 @@ impl Cache {
     /// As [`remove`](Self::remove).
     pub async fn clear(&self) -> Result<(), Error> {
         let all = self.prefix().map_or(What::All, |prefix| prefix.narrow(What::All));
-        self.inner.invalidate(all).await.map(drop)
+        self.engine.invalidate(all).await.map(drop)
     }
 }

@@ -85,11 +85,11 @@ impl Cache {
     /// # }
     /// ```
     pub async fn info(&self) -> Info {
-        let inner = &self.inner;
+        let engine = &self.engine;
         Info {
-            name: inner.name.clone(),
-            namespace: inner.namespace.clone(),
-            default_ttl: inner.default_ttl.get(),
+            name: engine.name.clone(),
+            namespace: engine.namespace.clone(),
+            default_ttl: engine.default_ttl.get(),
             enabled: self.is_enabled(),
             closed: self.is_closed(),
             linked: self.is_linked(),
@@ -99,13 +99,13 @@ impl Cache {
     }
 
     fn memory_info(&self) -> Option<MemoryInfo> {
-        let memory = self.inner.memory.as_ref()?;
+        let memory = self.engine.memory.as_ref()?;
         let (eviction, capacity) = (name_of(memory.eviction()), memory.capacity());
         Some(MemoryInfo { eviction, capacity, entries: memory.len(), bytes: memory.bytes() })
     }
 
     async fn remote_info(&self) -> Option<RemoteInfo> {
-        let remote = self.inner.remote.as_ref()?;
+        let remote = self.engine.remote.as_ref()?;
         let backend = remote.backend();
         let (details, error) = match backend.info().await {
             Ok(details) => (details, None),
@@ -113,9 +113,9 @@ impl Cache {
         };
         Some(RemoteInfo {
             kind: backend.name().to_owned(),
-            codec: name_of(self.inner.wire.codec),
-            compression: name_of(self.inner.wire.compression),
-            encrypted: self.inner.wire.seal.encrypts(),
+            codec: name_of(self.engine.wire.codec),
+            compression: name_of(self.engine.wire.compression),
+            encrypted: self.engine.wire.seal.encrypts(),
             leases: remote.has_leases(),
             details,
             error,

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use futures_util::Stream;
 
 use crate::base::{BackendError, BoxFuture, Error, Pattern};
-use crate::engine::{Cache, Inner};
+use crate::engine::{Cache, Engine};
 use crate::key::{KeyId, TenantPrefix};
 
 /// Keys, as they are found; made by [`Cache::keys`].
@@ -18,7 +18,7 @@ use crate::key::{KeyId, TenantPrefix};
 /// It is awaited for all of them, sorted; asked for [`next`](Self::next); or used as the `Stream` that it is.
 #[must_use = "nothing is listed before it is awaited, or asked for `next`"]
 pub struct KeyStream {
-    inner: Arc<Inner>,
+    engine: Arc<Engine>,
     pattern: Pattern,
     /// What the handle's keys begin with, which is not listed.
     prefix: Option<TenantPrefix>,
@@ -73,7 +73,7 @@ impl Cache {
     /// a store that is being resized, one may come twice.
     pub fn keys(&self, pattern: impl Into<Pattern>) -> KeyStream {
         KeyStream {
-            inner: Arc::clone(&self.inner),
+            engine: Arc::clone(&self.engine),
             pattern: self.own_pattern(pattern),
             prefix: self.prefix().cloned(),
             found: Vec::new().into_iter(),
@@ -114,8 +114,8 @@ impl KeyStream {
             match &mut self.step {
                 Step::Done => return Poll::Ready(None),
                 Step::Memory => {
-                    let keys = self.inner.keys_in_memory(&self.pattern);
-                    if self.inner.remote.is_some() {
+                    let keys = self.engine.keys_in_memory(&self.pattern);
+                    if self.engine.remote.is_some() {
                         self.listed = keys.iter().map(|key| KeyId::of(key)).collect();
                     }
                     self.found = keys.into_iter();
@@ -142,7 +142,7 @@ impl KeyStream {
     }
 
     fn ask(&mut self, cursor: Option<u64>) {
-        self.step = match (&self.inner.remote, cursor) {
+        self.step = match (&self.engine.remote, cursor) {
             (Some(remote), Some(cursor)) => {
                 let (remote, pattern) = (Arc::clone(remote), self.pattern.clone());
                 Step::Remote(Box::pin(async move { remote.keys(&pattern, cursor).await }))

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::base::{Error, Held, PLAIN};
-use crate::engine::{Cache, Expiry, Plan, What};
+use crate::base::{Error, PLAIN, PolicyRef};
+use crate::engine::{Cache, Expiry, Request, What};
 use crate::key::KeyBuf;
 
 impl Cache {
@@ -34,7 +34,7 @@ impl Cache {
     /// # Errors
     /// The memory tier has nothing and the remote tier failed.
     pub async fn ttl(&self, key: impl Into<KeyBuf>) -> Result<Option<Expiry>, Error> {
-        self.inner.expiry(&Plan::new(self.own(key), Held::Static(&PLAIN), None)).await
+        self.engine.expiry(&Request::new(self.own(key), PolicyRef::Static(&PLAIN), None)).await
     }
 
     /// Lets the fresh entry of a key live for `ttl` from now on, instead of what is left; its stale windows
@@ -69,7 +69,7 @@ impl Cache {
     /// The remote tier failed. Then, and if the future is dropped half-way, the entry is evicted, as by
     /// [`remove`](Self::remove): it is not served for longer than was asked for.
     pub async fn expire(&self, key: impl Into<KeyBuf>, ttl: Duration) -> Result<bool, Error> {
-        let changed = self.inner.invalidate(What::Life(self.own(key), Some(ttl))).await?;
+        let changed = self.engine.invalidate(What::Life(self.own(key), Some(ttl))).await?;
         Ok(changed > 0)
     }
 
@@ -78,7 +78,7 @@ impl Cache {
     /// # Errors
     /// As [`expire`](Self::expire).
     pub async fn persist(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.inner.invalidate(What::Life(self.own(key), None)).await? > 0)
+        Ok(self.engine.invalidate(What::Life(self.own(key), None)).await? > 0)
     }
 
     /// Makes the value of a key old without losing it: nobody is given it any more, and the next read loads.
@@ -115,6 +115,6 @@ impl Cache {
     /// The remote tier failed. Then, and if the future is dropped half-way, the value is evicted from there
     /// before this process uses the tier again.
     pub async fn mark_stale(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.inner.invalidate(What::Stale(self.own(key))).await? > 0)
+        Ok(self.engine.invalidate(What::Stale(self.own(key))).await? > 0)
     }
 }

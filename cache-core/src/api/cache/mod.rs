@@ -20,9 +20,9 @@ pub use keys::KeyStream;
 
 use std::sync::Arc;
 
-use crate::base::{Error, Held, KnownResult, Policy, is_quiet};
+use crate::base::{Error, KnownResult, Policy, PolicyRef, no_active_scope};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, First, Plan, Rules, Work, reading};
+use crate::engine::{Cache, FirstLookup, Request, Rules, Work, reading};
 use crate::registry::Builder;
 
 impl Cache {
@@ -33,17 +33,17 @@ impl Cache {
 
     /// The name it was built with; the default cache has none.
     pub fn name(&self) -> Option<&str> {
-        self.inner.name.as_deref()
+        self.engine.name.as_deref()
     }
 
     /// Whether the two are handles of one cache.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
+        Arc::ptr_eq(&self.engine, &other.engine)
     }
 
     /// The prefix of its keys in the remote tier.
     pub fn namespace(&self) -> &str {
-        &self.inner.namespace
+        &self.engine.namespace
     }
 
     /// Gives back the memory of entries that nobody can be given any more: they expired, or a tag of
@@ -53,7 +53,7 @@ impl Cache {
     /// It looks at every entry of the memory tier, on the caller's thread; the values that go are
     /// dropped there, too. Hits do not wait for it. Without a memory tier it is 0.
     pub fn reclaim(&self) -> u64 {
-        self.inner.reclaim()
+        self.engine.reclaim()
     }
 
     /// Whether the remote tier answers; at once `Ok` without one.
@@ -61,7 +61,7 @@ impl Cache {
     /// # Errors
     /// What the remote tier says.
     pub async fn ping(&self) -> Result<(), Error> {
-        match &self.inner.remote {
+        match &self.engine.remote {
             Some(remote) => Ok(remote.backend().ping().await?),
             None => Ok(()),
         }
@@ -69,7 +69,7 @@ impl Cache {
 
     /// Whether other processes' evictions arrive. Always true without a remote tier.
     pub fn is_linked(&self) -> bool {
-        self.inner.generations.is_linked()
+        self.engine.generations.is_linked()
     }
 }
 
@@ -77,23 +77,23 @@ impl Cache {
     /// A read that may load.
     pub(crate) async fn run<T, E>(
         &self,
-        mut plan: Plan,
+        mut request: Request,
         work: impl Work<Result<T, E>>,
     ) -> Result<T, E>
     where
         T: RemoteValue,
         E: 'static,
     {
-        match self.inner.first_hit(&mut plan) {
+        match self.engine.first_hit(&mut request) {
             Some(hit) => Ok(hit.value),
-            None => self.run_slowly(plan, work).await,
+            None => self.run_slowly(request, work).await,
         }
     }
 
     /// The same under a policy of the call's own, which a hit does not put on the heap.
     pub(crate) async fn run_under<T, E>(
         &self,
-        mut plan: Plan,
+        mut request: Request,
         policy: Policy,
         work: impl Work<Result<T, E>>,
     ) -> Result<T, E>
@@ -101,23 +101,27 @@ impl Cache {
         T: RemoteValue,
         E: 'static,
     {
-        if is_quiet() {
-            match self.inner.first_look(&plan, &policy) {
-                First::Hit(hit) => return Ok(hit.value),
-                First::Early => plan.drawn = true,
-                First::Nothing => {}
+        if no_active_scope() {
+            match self.engine.first_look(&request, &policy) {
+                FirstLookup::Hit(hit) => return Ok(hit.value),
+                FirstLookup::Early => request.drawn = true,
+                FirstLookup::Nothing => {}
             }
         }
-        plan.policy = Held::Own(Arc::new(policy));
-        self.run_slowly(plan, work).await
+        request.policy = PolicyRef::Own(Arc::new(policy));
+        self.run_slowly(request, work).await
     }
 
-    async fn run_slowly<T, E>(&self, plan: Plan, work: impl Work<Result<T, E>>) -> Result<T, E>
+    async fn run_slowly<T, E>(
+        &self,
+        request: Request,
+        work: impl Work<Result<T, E>>,
+    ) -> Result<T, E>
     where
         T: RemoteValue,
         E: 'static,
     {
-        let rules = Rules::by_hand(KnownResult::<T, E>::NEW, plan.codec);
-        reading(Arc::clone(&self.inner), plan, rules, work).await.value
+        let rules = Rules::by_hand(KnownResult::<T, E>::NEW, request.codec);
+        reading(Arc::clone(&self.engine), request, rules, work).await.value
     }
 }

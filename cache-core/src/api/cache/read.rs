@@ -13,7 +13,7 @@ impl Cache {
     /// # Errors
     /// The memory tier has nothing and the remote tier failed.
     pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
-        self.inner.peek(&self.plain::<T>(key), Trace::Read).await
+        self.engine.peek(&self.plain::<T>(key), Trace::Read).await
     }
 
     /// The value under `key`, loaded if there is none: one load however many ask.
@@ -90,7 +90,7 @@ impl Cache {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.inner.peek::<T>(&self.plain::<T>(key), Trace::Nothing).await?.is_some())
+        Ok(self.engine.peek::<T>(&self.plain::<T>(key), Trace::Nothing).await?.is_some())
     }
 
     /// The values under `keys`, in their order: one request for the values that memory
@@ -115,6 +115,6 @@ impl Cache {
         &self,
         keys: impl IntoIterator<Item = impl Into<KeyBuf>>,
     ) -> Result<Vec<Option<T>>, Error> {
-        self.inner.peek_many(keys.into_iter().map(|key| self.plain::<T>(key)).collect()).await
+        self.engine.peek_many(keys.into_iter().map(|key| self.plain::<T>(key)).collect()).await
     }
 }

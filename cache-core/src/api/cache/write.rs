@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{Error, Held, Policy};
+use crate::base::{Error, Policy, PolicyRef};
 use crate::codec::RemoteValue;
 use crate::engine::Cache;
 use crate::key::KeyBuf;
@@ -21,7 +21,7 @@ impl Cache {
         key: impl Into<KeyBuf>,
         value: T,
     ) -> Result<(), Error> {
-        self.inner.put(&self.plain::<T>(key), value).await
+        self.engine.put(&self.plain::<T>(key), value).await
     }
 
     /// [`insert`](Self::insert) with a policy: time to live, stale window, tags.
@@ -34,6 +34,6 @@ impl Cache {
         value: T,
         policy: Policy,
     ) -> Result<(), Error> {
-        self.inner.put(&self.plan::<T>(key, Held::Own(Arc::new(policy))), value).await
+        self.engine.put(&self.request::<T>(key, PolicyRef::Own(Arc::new(policy))), value).await
     }
 }

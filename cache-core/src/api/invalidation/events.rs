@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use super::evictions::Evictions;
 use super::list::Invalidation;
 use crate::base::Error;
-use crate::engine::{Cache, Inner};
+use crate::engine::{Cache, Engine};
 
 type Lists = dyn Fn(&dyn Any) -> Invalidation + Send + Sync;
 
@@ -18,7 +18,7 @@ struct Run(Box<Lists>);
 /// A rule that [`Cache::on`] added. Dropped, it removes the rule.
 #[must_use = "the rule ends when this is dropped; `keep()` lets it live as long as the cache"]
 pub struct Rule {
-    cache: Weak<Inner>,
+    cache: Weak<Engine>,
     event: TypeId,
     name: &'static str,
     id: u64,
@@ -83,8 +83,8 @@ impl Cache {
             list.of_tenant(tenant.as_ref())
         };
         let event = TypeId::of::<E>();
-        let id = self.inner.events.add(event, Arc::new(Run(Box::new(run))));
-        Rule { cache: Arc::downgrade(&self.inner), event, name: type_name::<E>(), id }
+        let id = self.engine.events.add(event, Arc::new(Run(Box::new(run))));
+        Rule { cache: Arc::downgrade(&self.engine), event, name: type_name::<E>(), id }
     }
 
     /// Evicts what functions with `#[cached(invalidate_on = [E])]` have in this cache, runs all rules for
@@ -99,7 +99,7 @@ impl Cache {
     /// but what this one would have listed is not known. Else the first failure of a remote tier;
     /// such an eviction stays owed.
     pub async fn emit<E: 'static>(&self, event: &E) -> Result<usize, Error> {
-        let rules = self.inner.events.of(TypeId::of::<E>());
+        let rules = self.engine.events.of(TypeId::of::<E>());
         let mut all = Invalidation::new().event::<E>();
         let mut result = Ok(rules.len());
         for rule in rules.iter().filter_map(|rule| rule.downcast_ref::<Run>()) {

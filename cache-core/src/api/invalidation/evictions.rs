@@ -166,7 +166,7 @@ impl Evictions {
 }
 
 async fn evict(place: &Place, home: Option<&Cache>, what: What) -> Result<(), Error> {
-    place.resolve(home)?.inner.invalidate(what).await.map(drop)
+    place.resolve(home)?.engine.invalidate(what).await.map(drop)
 }
 
 impl Drop for Evictions {

@@ -2,7 +2,7 @@
 
 use super::evictions::Evictions;
 use crate::base::{Error, Pattern};
-use crate::call::{Evict, EvictTarget, IntoCache, Target};
+use crate::call::{CacheRef, Evict, EvictTarget, IntoCache};
 use crate::engine::{Cache, What};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::registry;
@@ -14,7 +14,7 @@ use crate::tags::{bounded, subject};
 pub(crate) enum Place {
     /// Nobody said: the cache that runs the list, or else the default one.
     Home,
-    At(Target),
+    At(CacheRef),
 }
 
 impl Place {

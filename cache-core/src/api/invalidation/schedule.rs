@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::evictions::Evictions;
 use super::list::Invalidation;
 use crate::base::{BoxFuture, Clock, Error};
-use crate::engine::{Cache, Inner, spawn};
+use crate::engine::{Cache, Engine, spawn};
 
 /// What happens again and again in the background, such as [`Cache::every`] begins. Dropped, it stops.
 #[must_use = "the schedule stops when this is dropped; `keep()` lets it live as long as the cache"]
@@ -98,18 +98,18 @@ impl Cache {
             let message = "names nothing to evict; add a key, a pattern, a tag, a call or `all()`";
             return Err(Error::config("list", message));
         }
-        let cache = Arc::downgrade(&self.inner);
+        let cache = Arc::downgrade(&self.engine);
         let list = list.kept_by(self);
-        Schedule::begin(&self.inner.clock, interval, move || evict(cache.clone(), list.clone()))
+        Schedule::begin(&self.engine.clock, interval, move || evict(cache.clone(), list.clone()))
     }
 }
 
 /// One turn; false once the cache is gone or closed.
-async fn evict(cache: Weak<Inner>, list: Invalidation) -> bool {
-    let Some(inner) = cache.upgrade().filter(|inner| !inner.switch.is_closed()) else {
+async fn evict(cache: Weak<Engine>, list: Invalidation) -> bool {
+    let Some(engine) = cache.upgrade().filter(|engine| !engine.switch.is_closed()) else {
         return false;
     };
-    Evictions::at(&Cache::from(inner), list).run().await;
+    Evictions::at(&Cache::from(engine), list).run().await;
     true
 }
 

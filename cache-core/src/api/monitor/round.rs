@@ -7,15 +7,15 @@ use super::alert::{Alert, AlertState};
 use super::info::by_server;
 use super::threshold::{Facts, Finding, Watch};
 use super::{Callback, Monitor};
-use crate::engine::{Cache, Inner};
-use crate::stats::Moment;
+use crate::engine::{Cache, Engine};
+use crate::stats::WallTimestamp;
 
 /// So many checks in a row have to find a threshold uncrossed before its alert is cleared.
 const CALM: u32 = 2;
 
 pub(crate) struct Rounds {
     /// Weak: the checks end with the cache.
-    cache: Weak<Inner>,
+    cache: Weak<Engine>,
     monitor: Monitor,
     watches: Vec<Watch>,
 }
@@ -25,14 +25,14 @@ impl Rounds {
         let stats = cache.stats();
         let watches = monitor.thresholds.iter().cloned();
         let watches = watches.map(|threshold| Watch::new(threshold, &stats)).collect();
-        Self { cache: Arc::downgrade(&cache.inner), monitor, watches }
+        Self { cache: Arc::downgrade(&cache.engine), monitor, watches }
     }
 
     /// One check; false once the cache is gone or closed.
     pub(super) async fn next(&mut self) -> bool {
-        let inner = self.cache.upgrade().filter(|inner| !inner.switch.is_closed());
-        let Some(inner) = inner else { return false };
-        let cache = Cache::from(inner);
+        let engine = self.cache.upgrade().filter(|engine| !engine.switch.is_closed());
+        let Some(engine) = engine else { return false };
+        let cache = Cache::from(engine);
         let facts = self.facts(&cache).await;
         drop(cache);
         tell(&self.monitor.on_check, &facts.health);
@@ -58,17 +58,17 @@ impl Rounds {
         let health = cache.check(self.monitor.timeout).await;
         let answers = health.remote.as_ref().is_some_and(|remote| remote.round_trip.is_some());
         let asked = self.watches.iter().any(|watch| watch.threshold.needs_info());
-        let info = match &cache.inner.remote {
+        let info = match &cache.engine.remote {
             // A store that did not answer the ping would not answer this either.
             Some(remote) if asked && answers => {
-                let clock = &cache.inner.clock;
+                let clock = &cache.engine.clock;
                 let until = clock.now().after(self.monitor.timeout);
                 let info = clock.timeout_at(until, remote.backend().info()).await;
                 info.ok().and_then(Result::ok).map(by_server)
             }
             _ => None,
         };
-        Facts { health, stats: cache.stats(), info, now: Moment::now(&cache.inner.clock) }
+        Facts { health, stats: cache.stats(), info, now: WallTimestamp::now(&cache.engine.clock) }
     }
 }
 
@@ -92,7 +92,13 @@ impl Watch {
         Some(self.alert(AlertState::Cleared, raised, finding, facts))
     }
 
-    fn alert(&self, state: AlertState, raised: Moment, finding: Finding, facts: &Facts) -> Alert {
+    fn alert(
+        &self,
+        state: AlertState,
+        raised: WallTimestamp,
+        finding: Finding,
+        facts: &Facts,
+    ) -> Alert {
         Alert {
             state,
             threshold: self.threshold.name(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::info::{Judge, Servers, crossing};
 use crate::base::Error;
 use crate::engine::Cache;
-use crate::stats::{Health, Moment, Since, Stats, Status};
+use crate::stats::{Health, Since, Stats, Status, WallTimestamp};
 
 #[derive(Clone)]
 pub(crate) enum Threshold {
@@ -23,7 +23,7 @@ pub(crate) struct Facts {
     pub(super) stats: Stats,
     /// `None` if the store did not answer, or was not asked.
     pub(super) info: Option<Servers>,
-    pub(super) now: Moment,
+    pub(super) now: WallTimestamp,
 }
 
 /// What a check says of one threshold.
@@ -38,7 +38,7 @@ pub(crate) struct Finding {
 pub(crate) struct Watch {
     pub(super) threshold: Threshold,
     /// Since when it is raised.
-    pub(super) raised: Option<Moment>,
+    pub(super) raised: Option<WallTimestamp>,
     /// Checks in a row that did not find it crossed.
     pub(super) calm: u32,
     /// Hits and misses when the rate was judged last.
@@ -76,7 +76,7 @@ impl Threshold {
     }
 
     pub(super) fn check(&self, cache: &Cache) -> Result<(), Error> {
-        let (memory, remote) = (cache.inner.memory.is_some(), cache.inner.remote.is_some());
+        let (memory, remote) = (cache.engine.memory.is_some(), cache.engine.remote.is_some());
         let fault = match self {
             Self::HitRateBelow { .. } => self.fault(),
             Self::MemoryAbove { .. } if !memory => Some("this cache has no memory tier".to_owned()),

@@ -19,7 +19,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn get_many(&self, ids: &[K]) -> Result<Vec<Option<V>>, Error> {
-        self.cache.inner.peek_many(ids.iter().map(|id| self.plan(id)).collect()).await
+        self.cache.engine.peek_many(ids.iter().map(|id| self.request(id)).collect()).await
     }
 
     /// As [`Cache::insert_many`](crate::engine::Cache::insert_many).
@@ -27,8 +27,8 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn insert_many(&self, values: impl IntoIterator<Item = (K, V)>) -> Result<(), Error> {
-        let values = values.into_iter().map(|(id, value)| (self.plan(&id), value));
-        self.cache.inner.put_many(values.collect()).await
+        let values = values.into_iter().map(|(id, value)| (self.request(&id), value));
+        self.cache.engine.put_many(values.collect()).await
     }
 
     /// As [`Cache::remove_many`](crate::engine::Cache::remove_many).
@@ -50,7 +50,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
         F: Fn(Vec<K>) -> Fut,
         Fut: Future<Output = Result<HashMap<K, V>, E>>,
     {
-        self.cache.load_many(ids.to_vec(), |id| self.plan(id), load).await
+        self.cache.load_many(ids.to_vec(), |id| self.request(id), load).await
     }
 
     /// The ids that there are entries of, as [`Cache::keys`](crate::engine::Cache::keys) finds them, in no order.

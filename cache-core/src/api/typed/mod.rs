@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::base::{Error, Held, Pattern, Policy};
+use crate::base::{Error, Pattern, Policy, PolicyRef};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, Expiry, Once, Owned, Plan, Trace, What};
+use crate::engine::{Cache, Expiry, Once, Owned, Request, Trace, What};
 use crate::key::{Key, KeyBuf};
 use crate::tags::tag as subject_tag;
 
@@ -185,11 +185,11 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
         key
     }
 
-    fn plan(&self, id: &K) -> Plan {
-        let policy = Held::Own(Arc::clone(&self.policy));
-        let mut plan = self.cache.plan::<V>(self.buf(id), policy);
-        plan.tags.add(&self.names.tags);
-        plan
+    fn request(&self, id: &K) -> Request {
+        let policy = PolicyRef::Own(Arc::clone(&self.policy));
+        let mut request = self.cache.request::<V>(self.buf(id), policy);
+        request.tags.add(&self.names.tags);
+        request
     }
 
     /// As [`Cache::get`].
@@ -197,7 +197,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn get(&self, id: &K) -> Result<Option<V>, Error> {
-        self.cache.inner.peek(&self.plan(id), Trace::Read).await
+        self.cache.engine.peek(&self.request(id), Trace::Read).await
     }
 
     /// Whether there is a fresh value.
@@ -205,7 +205,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn contains(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.inner.peek::<V>(&self.plan(id), Trace::Nothing).await?.is_some())
+        Ok(self.cache.engine.peek::<V>(&self.request(id), Trace::Nothing).await?.is_some())
     }
 
     /// As [`Cache::ttl`].
@@ -213,7 +213,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn ttl(&self, id: &K) -> Result<Option<Expiry>, Error> {
-        self.cache.inner.expiry(&self.plan(id)).await
+        self.cache.engine.expiry(&self.request(id)).await
     }
 
     /// As [`Cache::get_or_load_with`], with the view's policy. (Its stale window and early refresh need a load that
@@ -227,7 +227,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<V, E>>,
     {
-        self.cache.run(self.plan(id), Once(load)).await
+        self.cache.run(self.request(id), Once(load)).await
     }
 
     /// As [`Cache::get_or_refresh`], with the view's policy.
@@ -240,7 +240,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
-        self.cache.run(self.plan(id), Owned(load)).await
+        self.cache.run(self.request(id), Owned(load)).await
     }
 
     /// As [`Cache::insert`].
@@ -248,7 +248,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn insert(&self, id: &K, value: V) -> Result<(), Error> {
-        self.cache.inner.put(&self.plan(id), value).await
+        self.cache.engine.put(&self.request(id), value).await
     }
 
     /// As [`Cache::remove`].
@@ -256,7 +256,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn remove(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.inner.invalidate(What::Key(self.cache.own(self.buf(id)))).await? > 0)
+        Ok(self.cache.engine.invalidate(What::Key(self.cache.own(self.buf(id)))).await? > 0)
     }
 
     /// As [`Cache::expire`].
@@ -264,7 +264,11 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn expire(&self, id: &K, ttl: Duration) -> Result<bool, Error> {
-        Ok(self.cache.inner.invalidate(What::Life(self.cache.own(self.buf(id)), Some(ttl))).await?
+        Ok(self
+            .cache
+            .engine
+            .invalidate(What::Life(self.cache.own(self.buf(id)), Some(ttl)))
+            .await?
             > 0)
     }
 
@@ -273,7 +277,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn persist(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.inner.invalidate(What::Life(self.cache.own(self.buf(id)), None)).await? > 0)
+        Ok(self.cache.engine.invalidate(What::Life(self.cache.own(self.buf(id)), None)).await? > 0)
     }
 
     /// As [`Cache::mark_stale`].
@@ -281,7 +285,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn mark_stale(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.inner.invalidate(What::Stale(self.cache.own(self.buf(id)))).await? > 0)
+        Ok(self.cache.engine.invalidate(What::Stale(self.cache.own(self.buf(id)))).await? > 0)
     }
 
     /// What an id stands for has become `value`, in the database: the entry follows as
@@ -303,7 +307,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// As [`Cache::evict_tag`].
     pub async fn clear(&self) -> Result<(), Error> {
         let tag = subject_tag(&self.names.model, None);
-        self.cache.inner.generations.declare(&tag);
+        self.cache.engine.generations.declare(&tag);
         self.cache.evict_tag(&tag).await
     }
 }

@@ -84,11 +84,11 @@ impl Cache {
 /// A warming that has not begun; made by [`warm`].
 #[must_use = "nothing is warmed before `run()` is awaited"]
 pub struct Warming<'a, I> {
-    whole: Whole<'a, I>,
+    whole: WarmingInner<'a, I>,
 }
 
 /// What [`Warming`]s of functions with any output have in common; see there.
-pub struct Whole<'a, I> {
+pub struct WarmingInner<'a, I> {
     calls: Option<I>,
     cache: Option<Cache>,
     concurrency: usize,
@@ -101,16 +101,18 @@ impl<I> fmt::Debug for Warming<'_, I> {
     }
 }
 
-impl<I> fmt::Debug for Whole<'_, I> {
+impl<I> fmt::Debug for WarmingInner<'_, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Whole").field("concurrency", &self.concurrency).finish_non_exhaustive()
+        f.debug_struct("WarmingInner")
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
     }
 }
 
 impl<'a, I> Warming<'a, I> {
     fn new(calls: I, cache: Option<Cache>) -> Self {
         let concurrency = CONCURRENCY;
-        Self { whole: Whole { calls: Some(calls), cache, concurrency, on_progress: None } }
+        Self { whole: WarmingInner { calls: Some(calls), cache, concurrency, on_progress: None } }
     }
 
     /// How many calls are in progress at once. Default: 16. Zero is refused by [`run`](Self::run).
@@ -141,7 +143,7 @@ where
     }
 }
 
-impl<'a, L, I> Whole<'a, I>
+impl<'a, L, I> WarmingInner<'a, I>
 where
     L: Load,
     I: Iterator<Item = Call<L>>,
@@ -179,8 +181,8 @@ where
 
 /// For outputs that are no `Result`, `run` is found here.
 impl<'a, I> Deref for Warming<'a, I> {
-    type Target = Whole<'a, I>;
-    fn deref(&self) -> &Whole<'a, I> {
+    type Target = WarmingInner<'a, I>;
+    fn deref(&self) -> &WarmingInner<'a, I> {
         &self.whole
     }
 }

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 
 use super::ids::Pairs;
 use super::load::LoadEach;
-use super::{Asking, Batch, WholeBatch, all_begun};
-use crate::base::{Error, Held, Holds, Source};
+use super::{Asking, Batch, BatchInner, all_begun};
+use crate::base::{Error, Holds, PolicyRef, Source};
 use crate::call::direct::boxed_future;
 use crate::call::evict::{Evict, EvictTarget};
 use crate::call::put_target::{PutTarget, Write};
@@ -52,9 +52,9 @@ impl<L: LoadEach> Batch<L> {
         match ttl.into_ttl() {
             Ok(ttl) => {
                 let policy = self.whole.policy.ttl(ttl);
-                self.whole.policy = Held::Own(Arc::new(policy));
+                self.whole.policy = PolicyRef::Own(Arc::new(policy));
             }
-            Err(error) => crate::base::complain("a call keeps its function's ttl", &error),
+            Err(error) => crate::base::warn_once("a call keeps its function's ttl", &error),
         }
         self
     }
@@ -96,8 +96,8 @@ impl<L: LoadEach> Batch<L> {
 
 impl<L: LoadEach> EvictTarget for Batch<L> {
     fn evict_targets(&self) -> Vec<Evict> {
-        let Asking { target, plans } = self.whole.asking();
-        plans.into_iter().map(|plan| Evict::new(target.clone(), plan.key)).collect()
+        let Asking { target, requests } = self.whole.asking();
+        requests.into_iter().map(|request| Evict::new(target.clone(), request.key)).collect()
     }
 }
 
@@ -112,7 +112,7 @@ where
     }
 }
 
-impl<L: LoadEach> WholeBatch<L> {
+impl<L: LoadEach> BatchInner<L> {
     /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
     /// entry in memory; what only the remote tier has is not taken to memory: the ids that have nothing fresh are left out.
     ///

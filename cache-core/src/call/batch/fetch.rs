@@ -12,9 +12,9 @@ use super::load::{LoadEach, Loading};
 use super::party::Loads;
 use super::serve::{in_either, in_foreground};
 use super::shape::Each;
-use crate::base::{BoxFuture, CacheValue, Held};
+use crate::base::{BoxFuture, CacheValue, PolicyRef};
 use crate::call::load::Paths;
-use crate::call::target::{Choice, Target};
+use crate::call::target::{CacheChoice, CacheRef};
 use crate::engine::{Cache, Mode, Rules, Site};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
@@ -23,8 +23,8 @@ use crate::tags::Tags;
 #[derive(Debug)]
 pub struct FetchEach<I> {
     site: &'static Site,
-    target: Target,
-    policy: Held,
+    target: CacheRef,
+    policy: PolicyRef,
     mode: Mode,
     items: Items,
     ids: SmallVec<[I; FEW]>,
@@ -37,8 +37,8 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
     pub fn new(site: &'static Site) -> Self {
         Self {
             site,
-            target: Target::of(site),
-            policy: Held::Static(site.policy()),
+            target: CacheRef::of(site),
+            policy: PolicyRef::Static(site.policy()),
             mode: Mode::Normal,
             items: Items::none(),
             ids: SmallVec::new(),
@@ -77,7 +77,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
     /// The cache to use, instead of the site's.
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
-        self.target.choose(Choice::Handle(cache.clone()));
+        self.target.choose(CacheChoice::Handle(cache.clone()));
         self
     }
 

@@ -15,7 +15,7 @@ use super::{Answered, Asking, all_begun};
 use crate::base::{BoxFuture, CacheValue, Error, Policy, Source};
 use crate::call::direct::Put;
 use crate::codec::Coder;
-use crate::engine::{Inner, Judge, Look, Plan, Rules, Site, Trace, What};
+use crate::engine::{Engine, Judge, Lookup, Request, Rules, Site, Trace, What};
 use crate::tags::Declared;
 
 /// The load behind a [`Batch`](crate::Batch). Not to be implemented outside larder.
@@ -53,7 +53,7 @@ pub(super) type PutAll<O> =
 /// What [`LoadEach::hit`] gets.
 #[derive(Debug)]
 pub struct Inside<'a> {
-    pub(super) inner: &'a Inner,
+    pub(super) engine: &'a Engine,
     pub(super) items: &'a [Item],
     pub(super) policy: &'a Policy,
     pub(super) site: &'static Site,
@@ -98,17 +98,17 @@ where
     }
 
     fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<G::Whole>> {
-        let Inside { inner, items, policy, site } = inside;
+        let Inside { engine, items, policy, site } = inside;
         let look = |item: &Item| {
             let tags = Declared::new(policy.tags, &item.tags);
-            match inner.look::<G::Value>(item.key.id(), tags, policy, false) {
-                Look::Hit(hit) if hit.source == Source::Memory => Some(hit.value),
+            match engine.look::<G::Value>(item.key.id(), tags, policy, false) {
+                Lookup::Hit(hit) if hit.source == Source::Memory => Some(hit.value),
                 _ => None,
             }
         };
         // Not kept in the batch, whose callers would carry them along: values may be large.
         let values: SmallVec<[G::Value; FEW]> = items.iter().map_while(look).collect();
-        let tally = inner.counters.of(Some(site));
+        let tally = engine.counters.of(Some(site));
         values.iter().for_each(|_| tally.memory_hits());
         if let Some(others) = items.get(values.len() + 1..) {
             self.found = values.into_iter().map(Some).chain([None]).collect();
@@ -143,12 +143,13 @@ where
     }
 
     fn peek(&self, asking: Asking) -> BoxFuture<'static, Result<G::Whole, Error>> {
-        let (Asking { target, plans }, ids) = (asking, self.ids.clone());
+        let (Asking { target, requests }, ids) = (asking, self.ids.clone());
         Box::pin(async move {
-            let inner = target.resolve()?.inner;
-            let values =
-                join_all(plans.iter().map(|plan| inner.peek::<G::Value>(plan, Trace::Nothing)))
-                    .await;
+            let engine = target.resolve()?.engine;
+            let values = join_all(
+                requests.iter().map(|request| engine.peek::<G::Value>(request, Trace::Nothing)),
+            )
+            .await;
             let values: Vec<Option<G::Value>> = values.into_iter().collect::<Result<_, _>>()?;
             let there = ids.into_iter().zip(values).filter_map(|(id, value)| Some((id, value?)));
             Ok(G::put_together(there))
@@ -170,7 +171,7 @@ fn put_each<G>(
 where
     G: Each<Id: Eq + Hash, Value: CacheValue>,
 {
-    let Asking { target, plans } = asking;
+    let Asking { target, requests } = asking;
     // An output that failed says nothing of what there is now: all is forgotten.
     let mut values: HashMap<_, _> = match G::take_apart(output) {
         Ok(pairs) => pairs.into_iter().map(|(id, value)| (id, G::join(value))).collect(),
@@ -178,18 +179,18 @@ where
     };
     let values = ids.iter().map(|id| values.remove(id).unwrap_or_else(G::absent));
     let values = values.map(|output| G::split(output).ok());
-    let put = |(plan, value): (Plan, Option<G::Value>)| {
+    let put = |(request, value): (Request, Option<G::Value>)| {
         let (target, judge) = (target.clone(), judge.clone());
         Box::pin(async move {
             match value {
-                Some(value) => Put::new(target, plan, value, judge).await,
+                Some(value) => Put::new(target, request, value, judge).await,
                 None => {
-                    let inner = target.resolve()?.inner;
-                    inner.invalidate(What::Key(plan.key)).await.map(drop)
+                    let engine = target.resolve()?.engine;
+                    engine.invalidate(What::Key(request.key)).await.map(drop)
                 }
             }
         })
     };
-    let puts: Vec<_> = plans.into_iter().zip(values).map(put).collect();
+    let puts: Vec<_> = requests.into_iter().zip(values).map(put).collect();
     Box::pin(async move { all_begun(puts).await.into_iter().collect() })
 }

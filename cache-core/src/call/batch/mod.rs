@@ -27,10 +27,10 @@ use std::task::{Context, Poll};
 use futures_util::future::{join_all, maybe_done};
 use smallvec::SmallVec;
 
-use super::target::Target;
-use crate::base::{Held, Source};
+use super::target::CacheRef;
+use crate::base::{PolicyRef, Source};
 use crate::codec::Coder;
-use crate::engine::{Mode, Plan, Site};
+use crate::engine::{Mode, Request, Site};
 use items::{Item, Items};
 use load::Inside;
 
@@ -53,13 +53,13 @@ use load::Inside;
 /// ```
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct Batch<L> {
-    whole: WholeBatch<L>,
+    whole: BatchInner<L>,
 }
 
 /// What [`Batch`]es of functions with any output have in common; see there.
-pub struct WholeBatch<L> {
-    target: Target,
-    policy: Held,
+pub struct BatchInner<L> {
+    target: CacheRef,
+    policy: PolicyRef,
     mode: Mode,
     items: Items,
     tenant: super::tenant::Named,
@@ -79,8 +79,8 @@ type Sources = SmallVec<[Source; 16]>;
 
 /// Where a batch reads, and what, with all directions applied.
 pub struct Asking {
-    pub(crate) target: Target,
-    pub(crate) plans: Vec<Plan>,
+    pub(crate) target: CacheRef,
+    pub(crate) requests: Vec<Request>,
 }
 
 impl<L> fmt::Debug for Batch<L> {
@@ -89,33 +89,33 @@ impl<L> fmt::Debug for Batch<L> {
     }
 }
 
-impl<L> fmt::Debug for WholeBatch<L> {
+impl<L> fmt::Debug for BatchInner<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WholeBatch").field("ids", &self.items.len()).finish_non_exhaustive()
+        f.debug_struct("BatchInner").field("ids", &self.items.len()).finish_non_exhaustive()
     }
 }
 
 impl<L> Deref for Batch<L> {
-    type Target = WholeBatch<L>;
-    fn deref(&self) -> &WholeBatch<L> {
+    type Target = BatchInner<L>;
+    fn deref(&self) -> &BatchInner<L> {
         &self.whole
     }
 }
 
 impl<L> Batch<L> {
     fn new(
-        (target, site): (Target, &'static Site),
-        policy: Held,
+        (target, site): (CacheRef, &'static Site),
+        policy: PolicyRef,
         mode: Mode,
         items: Items,
         load: L,
     ) -> Self {
         let (tenant, polled) = (None, false);
-        Self { whole: WholeBatch { target, policy, mode, items, tenant, polled, site, load } }
+        Self { whole: BatchInner { target, policy, mode, items, tenant, polled, site, load } }
     }
 }
 
-impl<L: LoadEach> WholeBatch<L> {
+impl<L: LoadEach> BatchInner<L> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answered<L::Output>> {
         let first = !std::mem::replace(&mut self.polled, true);
         if first && let Some(hit) = self.hit() {
@@ -129,11 +129,11 @@ impl<L: LoadEach> WholeBatch<L> {
     /// The whole of a hit: everything is in the memory tier.
     fn hit(&mut self) -> Option<Answered<L::Output>> {
         let of_tenant = self.tenant.is_some() || self.target.prefix().is_some();
-        if self.mode != Mode::Normal || of_tenant || !crate::base::is_quiet() {
+        if self.mode != Mode::Normal || of_tenant || !crate::base::no_active_scope() {
             return None;
         }
         let Self { target, policy, items, site, load, .. } = self;
-        target.with(|inner| load.hit(Inside { inner, items, policy, site }))
+        target.with(|engine| load.hit(Inside { engine, items, policy, site }))
     }
 
     fn asking(&self) -> Asking {
@@ -146,29 +146,29 @@ impl<L: LoadEach> WholeBatch<L> {
 /// What the items of a batch have in common.
 #[derive(Clone, Copy)]
 struct Like<'a> {
-    policy: &'a Held,
+    policy: &'a PolicyRef,
     mode: Mode,
     codec: Option<Coder>,
     site: &'static Site,
 }
 
 fn asking(
-    target: &Target,
+    target: &CacheRef,
     like: Like<'_>,
     items: &[Item],
     tenant: &super::tenant::Named,
 ) -> Asking {
     let mut target = target.clone();
-    let plans = items.iter().map(|item| {
-        let mut plan = Plan::new(item.key.clone(), like.policy.clone(), like.codec);
-        plan.tags = item.tags.clone();
-        plan.mode = like.mode;
-        plan.site = Some(like.site);
-        super::tenant::enter(tenant, &mut target, &mut plan);
-        plan
+    let requests = items.iter().map(|item| {
+        let mut request = Request::new(item.key.clone(), like.policy.clone(), like.codec);
+        request.tags = item.tags.clone();
+        request.mode = like.mode;
+        request.site = Some(like.site);
+        super::tenant::enter(tenant, &mut target, &mut request);
+        request
     });
-    let plans = plans.collect();
-    Asking { target, plans }
+    let requests = requests.collect();
+    Asking { target, requests }
 }
 
 /// All results, in order. Each future is polled before one is waited for, however many they are: `join_all` alone leaves

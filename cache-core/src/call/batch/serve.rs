@@ -14,8 +14,8 @@ use super::load::Wanted;
 use super::party::{Again, Asked, Behind, Loads, Member, Never};
 use super::shape::Each;
 use super::{Answered, Asking, Sources};
-use crate::base::{CacheValue, Cached, Error, Source, complain};
-use crate::engine::{Beat, Mode, Plan, Rules, Seat, Spans, Table, reading};
+use crate::base::{CacheValue, Cached, Error, Source, warn_once};
+use crate::engine::{Beat, Mode, Request, Rules, Seat, Spans, Table, reading};
 
 /// The items' loads run in the foreground only.
 pub(crate) async fn in_foreground<G, L, F>(wanted: Wanted<G>, load: L) -> Answered<G::Whole>
@@ -58,14 +58,14 @@ where
     L: Fn(Vec<G::Id>) -> F,
     F: Future<Output = G::Whole>,
 {
-    let Wanted { asking: Asking { target, plans }, rules, ids, found } = wanted;
-    let plain = plans.first().is_some_and(|plan| plan.mode == Mode::Bypass);
-    let inner = if plain { None } else { Some(target.inner()) };
-    let inner = match inner {
-        Some(Ok(inner)) => inner,
+    let Wanted { asking: Asking { target, requests }, rules, ids, found } = wanted;
+    let plain = requests.first().is_some_and(|request| request.mode == Mode::Bypass);
+    let engine = if plain { None } else { Some(target.engine()) };
+    let engine = match engine {
+        Some(Ok(engine)) => engine,
         without => {
             let error = without.and_then(Result::err);
-            if let Some(refused) = error.and_then(|error| refused(&rules, &plans, error)) {
+            if let Some(refused) = error.and_then(|error| refused(&rules, &requests, error)) {
                 return Answered {
                     output: refused,
                     sources: smallvec![Source::Refused; ids.len()],
@@ -75,25 +75,25 @@ where
             return Answered { output: load(ids).await, sources };
         }
     };
-    if let Some(Err(error)) = plans.first().map(|plan| plan.policy.check()) {
-        complain("calls with this policy run uncached", &error.into());
+    if let Some(Err(error)) = requests.first().map(|request| request.policy.check()) {
+        warn_once("calls with this policy run uncached", &error.into());
         let sources = smallvec![Source::Bypassed; ids.len()];
         return Answered { output: load(ids).await, sources };
     }
-    let beat = Beat::new(&inner.clock);
-    let table = Table::polled(&inner, Some(Arc::clone(beat.pulse())));
-    let spans = Spans::new(&inner, plans.first().and_then(|plan| plan.site));
+    let beat = Beat::new(&engine.clock);
+    let table = Table::polled(&engine, Some(Arc::clone(beat.pulse())));
+    let spans = Spans::new(&engine, requests.first().and_then(|request| request.site));
     let (asked, behind) = (Asked::none(), Arc::new(behind(&table, &spans)));
     let items = FuturesUnordered::new();
-    let missing = plans.into_iter().enumerate().filter(|(at, _)| found[*at].is_none());
-    for (at, plan) in missing {
+    let missing = requests.into_iter().enumerate().filter(|(at, _)| found[*at].is_none());
+    for (at, request) in missing {
         let member = Member {
             id: ids[at].clone(),
             asked: Arc::clone(&asked),
             seat: Seat::new(&table),
             behind: Arc::clone(&behind),
         };
-        let item = reading(Arc::clone(&inner), plan, rules, member);
+        let item = reading(Arc::clone(&engine), request, rules, member);
         items.push(async move { (at, item.await) });
     }
     let load = |ids: Vec<G::Id>| {
@@ -116,8 +116,8 @@ where
 }
 
 /// What a batch gives whose cache is not there, if that counts as an error.
-fn refused<G: Each>(rules: &Rules<G>, plans: &[Plan], error: Error) -> Option<G::Whole> {
-    let refused = rules.refusal(&plans.first()?.policy)?;
+fn refused<G: Each>(rules: &Rules<G>, requests: &[Request], error: Error) -> Option<G::Whole> {
+    let refused = rules.refusal(&requests.first()?.policy)?;
     G::failure(&refused(error))
 }
 

@@ -4,15 +4,15 @@
 //! off anywhere in the process, that costs one relaxed load ([`is_quiet`]).
 
 mod gate;
-mod held;
+mod log;
 mod off;
 mod own;
-mod shadow;
 mod switch;
 mod transaction;
+mod view;
 
-pub(crate) use gate::{OpenTransaction, Way, hides, seen, shadowed, way};
-pub(crate) use held::Seen;
+pub(crate) use gate::{OpenTransaction, ReadRoute, hides, seen, shadowed, way};
+pub(crate) use log::Seen;
 pub use off::{without_cache, without_cache_sync};
 pub(crate) use switch::Switch;
 pub use switch::{disable, enable, is_enabled};

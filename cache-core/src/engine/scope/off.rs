@@ -1,8 +1,8 @@
 //! Caching switched off in a scope: one task, or one call of a closure.
 
 use super::switch;
-use crate::base::Live;
-use crate::engine::handle::Inner;
+use crate::base::ActiveScope;
+use crate::engine::handle::Engine;
 
 tokio::task_local! {
     static WITHOUT: ();
@@ -30,7 +30,7 @@ tokio::task_local! {
 /// # }
 /// ```
 pub async fn without_cache<T>(work: impl Future<Output = T>) -> T {
-    let _live = Live::new();
+    let _live = ActiveScope::new();
     WITHOUT.scope((), work).await
 }
 
@@ -41,11 +41,11 @@ pub async fn without_cache<T>(work: impl Future<Output = T>) -> T {
 /// assert_eq!(larder::without_cache_sync(|| 40 + 2), 42);
 /// ```
 pub fn without_cache_sync<T>(work: impl FnOnce() -> T) -> T {
-    let _live = Live::new();
+    let _live = ActiveScope::new();
     WITHOUT.sync_scope((), work)
 }
 
 /// Whether the caller finds this cache switched off, by whatever switch.
-pub(crate) fn is_off(inner: &Inner) -> bool {
-    switch::process_is_off() || inner.switch.is_off() || WITHOUT.try_with(|()| ()).is_ok()
+pub(crate) fn is_off(engine: &Engine) -> bool {
+    switch::process_is_off() || engine.switch.is_off() || WITHOUT.try_with(|()| ()).is_ok()
 }

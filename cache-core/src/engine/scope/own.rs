@@ -4,19 +4,19 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::handle::Inner;
-use crate::engine::plan::Plan;
+use crate::engine::handle::Engine;
+use crate::engine::request::Request;
 use crate::engine::what::What;
 use crate::entry::{Freshness, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;
-use crate::tags::Stamps;
+use crate::tags::TagSnapshot;
 
 /// So many values are kept for one cache; beyond, each read loads.
 const VALUES: usize = 10_000;
 
 /// A value of the transaction's own.
-pub(crate) struct Own {
+pub(crate) struct OwnValue {
     entry: Stored,
     origin: Origin,
 }
@@ -30,16 +30,16 @@ enum Origin {
     Load { ticket: Ticket, current: bool },
 }
 
-impl fmt::Debug for Own {
+impl fmt::Debug for OwnValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Own")
+        f.debug_struct("OwnValue")
             .field("key", &self.entry.key)
             .field("origin", &self.origin)
             .finish_non_exhaustive()
     }
 }
 
-impl Own {
+impl OwnValue {
     pub(super) fn put(entry: Stored) -> Self {
         Self { entry, origin: Origin::Put }
     }
@@ -56,12 +56,12 @@ impl Own {
         &self.entry.key
     }
 
-    pub(super) fn stamps(&self) -> &Stamps {
+    pub(super) fn stamps(&self) -> &TagSnapshot {
         &self.entry.stamps
     }
 
     /// Whether it may be served: a value that was loaded only while nothing has evicted it since.
-    pub(super) fn is_valid(&self, cache: &Inner) -> bool {
+    pub(super) fn is_valid(&self, cache: &Engine) -> bool {
         let alive = match &self.origin {
             Origin::Put => true,
             Origin::Load { ticket, .. } => {
@@ -85,7 +85,7 @@ impl Own {
     /// Gives a loaded value to all callers of the process, now that the transaction has committed: unless something has evicted
     /// it, or memory has a value already. The remote tier is left out. Without a lease, which would have held up other
     /// processes, it cannot know whether one of these has evicted the key meanwhile.
-    pub(super) fn publish(self, cache: &Arc<Inner>) {
+    pub(super) fn publish(self, cache: &Arc<Engine>) {
         let Origin::Load { ticket, current: true } = self.origin else { return };
         if !cache.generations.current(&self.entry.stamps) || holds_value(cache, &self.entry) {
             return;
@@ -97,7 +97,7 @@ impl Own {
 }
 
 /// Whether memory has a value of the entry's key that others are served.
-fn holds_value(cache: &Inner, entry: &Stored) -> bool {
+fn holds_value(cache: &Engine, entry: &Stored) -> bool {
     let held = cache.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)));
     held.is_some_and(|held| {
         held.at(cache.clock.now()) == Freshness::Fresh && cache.generations.current(&held.stamps)
@@ -106,18 +106,18 @@ fn holds_value(cache: &Inner, entry: &Stored) -> bool {
 
 /// A transaction's own values in one cache.
 #[derive(Debug, Default)]
-pub(crate) struct Owns(HashMap<KeyId, Own>);
+pub(crate) struct OwnValues(HashMap<KeyId, OwnValue>);
 
-impl Owns {
-    /// The value that a read of the plan sees.
-    pub(super) fn find(&self, cache: &Inner, plan: &Plan) -> Option<Stored> {
-        let own = self.0.get(&plan.key.id())?;
-        let seen = own.is_valid(cache) && plan.declared().are_carried_by(&own.entry.stamps);
+impl OwnValues {
+    /// The value that a read of the request sees.
+    pub(super) fn find(&self, cache: &Engine, request: &Request) -> Option<Stored> {
+        let own = self.0.get(&request.key.id())?;
+        let seen = own.is_valid(cache) && request.declared().are_carried_by(&own.entry.stamps);
         seen.then(|| Arc::clone(&own.entry))
     }
 
     /// Keeps a value; gives back what it replaces, or itself where there are too many.
-    pub(super) fn keep(&mut self, own: Own) -> Option<Own> {
+    pub(super) fn keep(&mut self, own: OwnValue) -> Option<OwnValue> {
         let id = KeyId::of(&own.entry.key);
         if self.0.len() >= VALUES && !self.0.contains_key(&id) {
             return Some(own);
@@ -126,11 +126,11 @@ impl Owns {
     }
 
     /// Takes out what an eviction ends.
-    pub(super) fn end(&mut self, what: &What) -> Vec<Own> {
+    pub(super) fn end(&mut self, what: &What) -> Vec<OwnValue> {
         self.0.extract_if(|_, own| own.is_ended_by(what)).map(|(_, own)| own).collect()
     }
 
-    pub(super) fn take(&mut self) -> Vec<Own> {
+    pub(super) fn take(&mut self) -> Vec<OwnValue> {
         std::mem::take(&mut self.0).into_values().collect()
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::base::Live;
+use crate::base::ActiveScope;
 use crate::engine::handle::Cache;
-use crate::engine::world;
+use crate::engine::test_scope as world;
 
 /// On unless it was switched off.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Switch {
     off: AtomicBool,
     /// Off for good.
     closed: AtomicBool,
-    live: Mutex<Option<Live>>,
+    live: Mutex<Option<ActiveScope>>,
 }
 
 static PROCESS: Switch = Switch::new();
@@ -29,7 +29,7 @@ impl Switch {
         // Counted before it is off and until it is on again: nobody skips the look at a switch that
         // is off. Off twice counts once.
         if off && live.is_none() {
-            *live = Some(Live::new());
+            *live = Some(ActiveScope::new());
         }
         self.off.store(off, Ordering::SeqCst);
         if !off && !self.is_closed() {
@@ -125,16 +125,16 @@ impl Cache {
     /// # }
     /// ```
     pub fn disable(&self) {
-        self.inner.switch.set(true);
+        self.engine.switch.set(true);
     }
 
     /// Switches this cache on again, after [`disable`](Self::disable). One that was [closed](Self::close) stays so.
     pub fn enable(&self) {
-        self.inner.switch.set(false);
+        self.engine.switch.set(false);
     }
 
     /// Whether this cache is on, and caching in the process too. Default: yes.
     pub fn is_enabled(&self) -> bool {
-        is_enabled() && !self.inner.switch.is_off()
+        is_enabled() && !self.engine.switch.is_off()
     }
 }

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::held::{CarryOut, Held, Outcome};
+use super::log::{Outcome, PendingOperations, TransactionLog};
 use crate::base::Error;
 use crate::engine::nesting::Nesting;
 use crate::engine::what::report;
 
 tokio::task_local! {
-    static CURRENT: Arc<Held>;
+    static CURRENT: Arc<TransactionLog>;
 }
 
 /// The innermost transaction that the caller runs in.
-pub(crate) fn current() -> Option<Arc<Held>> {
+pub(crate) fn current() -> Option<Arc<TransactionLog>> {
     CURRENT.try_with(Arc::clone).ok()
 }
 
@@ -116,7 +116,7 @@ pub async fn transaction<T, E>(work: impl Future<Output = Result<T, E>>) -> Resu
 #[derive(Debug)]
 #[must_use = "dropped undecided, it evicts what it holds"]
 pub struct Transaction {
-    held: Arc<Held>,
+    held: Arc<TransactionLog>,
 }
 
 impl Default for Transaction {
@@ -128,7 +128,7 @@ impl Default for Transaction {
 impl Transaction {
     /// Begins one, inside the one that the caller runs in if there is one.
     pub fn new() -> Self {
-        Self { held: Held::new(current()) }
+        Self { held: TransactionLog::new(current()) }
     }
 
     /// Runs `work` in it; any number of times, also at once. Dropping the future decides nothing.
@@ -172,7 +172,7 @@ impl Transaction {
         self.end(Outcome::RolledBack).detach();
     }
 
-    fn end(&self, outcome: Outcome) -> CarryOut {
+    fn end(&self, outcome: Outcome) -> PendingOperations {
         self.held.end(outcome)
     }
 }
@@ -212,7 +212,7 @@ impl Drop for Transaction {
 /// ```
 #[derive(Clone, Debug)]
 pub struct TransactionScope {
-    held: Arc<Held>,
+    held: Arc<TransactionLog>,
     /// The loads that it was taken in.
     nesting: Nesting,
 }

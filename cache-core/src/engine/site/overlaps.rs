@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Site;
-use crate::base::{Error, complain};
+use crate::base::{Error, warn_once};
 use crate::key::Template;
 
 /// All functions with templates that were called.
@@ -126,7 +126,7 @@ pub(crate) fn tell_types(site: &'static Site, found: Option<&'static str>) {
         // Bytes of another schema: most likely another version's.
         (None, None) => return,
     };
-    complain("values of two types replace each other", &Error::config("key", message));
+    warn_once("values of two types replace each other", &Error::config("key", message));
 }
 
 impl Site {

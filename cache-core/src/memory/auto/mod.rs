@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Engine;
 use super::config::Capacity;
-use super::gone::Gone;
+use super::removed::Removed;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use arena::{Arena, Mode};
@@ -79,11 +79,11 @@ impl Auto {
         self.shards.iter().map(|shard| of(&read(shard))).sum()
     }
 
-    fn removed(&self, id: KeyId, entry: Option<Stored>) -> Gone {
+    fn removed(&self, id: KeyId, entry: Option<Stored>) -> Removed {
         if entry.is_some() {
             self.contest.removed(id);
         }
-        Gone::own(entry)
+        Removed::own(entry)
     }
 }
 
@@ -119,7 +119,7 @@ impl Engine for Auto {
         self.get(id)
     }
 
-    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Gone {
+    fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Removed {
         let mut shard = self.write(id);
         shard.switch(self.contest.mode());
         let displaced = shard.insert(id, entry, weight);
@@ -131,18 +131,18 @@ impl Engine for Auto {
         if displaced.replaced.is_none() {
             self.contest.inserted(id, weight);
         }
-        let mut gone = Gone::own(displaced.replaced);
+        let mut gone = Removed::own(displaced.replaced);
         self.evicted.fetch_add(displaced.evicted.len() as u64, Ordering::Relaxed);
         displaced.evicted.into_iter().for_each(|entry| gone.add(entry));
         gone
     }
 
-    fn remove(&self, id: KeyId) -> Gone {
+    fn remove(&self, id: KeyId) -> Removed {
         let removed = self.write(id).remove(id);
         self.removed(id, removed)
     }
 
-    fn remove_same(&self, id: KeyId, entry: &Stored) -> Gone {
+    fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed {
         let mut shard = self.write(id);
         let found = shard.find(id).and_then(|slot| slot.value());
         let same = found.is_some_and(|found| Arc::ptr_eq(found, entry));
@@ -156,7 +156,7 @@ impl Engine for Auto {
             let mut shard = write(shard);
             let out = shard.ids().filter(|(_, entry)| !keep(entry));
             let out: Vec<KeyId> = out.map(|(id, _)| id).collect();
-            let mut gone = Gone::default();
+            let mut gone = Removed::default();
             for id in &out {
                 shard.remove(*id).into_iter().for_each(|entry| gone.add(entry));
             }
@@ -197,9 +197,9 @@ impl Engine for Auto {
         self.shards.len() as u64
     }
 
-    fn resize(&self, bound: Capacity) -> Result<Gone, String> {
+    fn resize(&self, bound: Capacity) -> Result<Removed, String> {
         let part = bound.split(self.shards());
-        let mut gone = Gone::default();
+        let mut gone = Removed::default();
         for shard in &self.shards {
             let out = write(shard).resize(part);
             self.evicted.fetch_add(out.len() as u64, Ordering::Relaxed);

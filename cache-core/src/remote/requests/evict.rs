@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use super::{PATIENCE, Remote};
 use crate::backend::Removed;
 use crate::base::{BackendError, Pattern, Timestamp};
-use crate::memory::Killed;
-use crate::remote::bus::Message;
-use crate::remote::owed::{Trying, Undone};
+use crate::memory::RevokedFence;
+use crate::remote::bus::BusMessage;
+use crate::remote::owed::{Attempt, RemoteEviction};
 use crate::remote::progress::StepSink;
 use crate::stats::Change;
 
@@ -20,15 +20,15 @@ pub(crate) fn worst<'a>(
 
 impl Remote {
     /// An eviction of `key` that is owed unless it is settled.
-    pub(crate) fn owing(&self, key: &str) -> Trying<'_> {
-        self.owed.trying(Undone::Keys(vec![key.to_owned()]), Vec::new())
+    pub(crate) fn owing(&self, key: &str) -> Attempt<'_> {
+        self.owed.trying(RemoteEviction::Keys(vec![key.to_owned()]), Vec::new())
     }
 
     /// Carries an eviction out, or leaves it owed.
     pub(crate) async fn evict(
         &self,
-        undone: Undone,
-        writers: impl IntoIterator<Item = Killed>,
+        undone: RemoteEviction,
+        writers: impl IntoIterator<Item = RevokedFence>,
     ) -> Result<u64, BackendError> {
         let mut trying = self.owed.trying(undone, writers.into_iter().collect());
         let done = self.try_now(&mut trying).await;
@@ -47,8 +47,8 @@ impl Remote {
     /// eviction that is owed.
     pub(crate) async fn evict_or<T>(
         &self,
-        undone: Undone,
-        writer: Option<Killed>,
+        undone: RemoteEviction,
+        writer: Option<RevokedFence>,
         instead: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         let mut trying = self.owed.trying(undone, writer.into_iter().collect());
@@ -63,9 +63,9 @@ impl Remote {
     pub(crate) async fn sweep(
         &self,
         pattern: Pattern,
-        writers: Vec<Killed>,
+        writers: Vec<RevokedFence>,
     ) -> Result<(), BackendError> {
-        let undone = Undone::Pattern(pattern, StepSink::default());
+        let undone = RemoteEviction::Pattern(pattern, StepSink::default());
         let mut trying = self.owed.trying(undone, writers);
         match self.try_now(&mut trying).await {
             Err(error) if !error.is_of_a_part() => return Err(error),
@@ -79,7 +79,7 @@ impl Remote {
         Ok(())
     }
 
-    async fn try_now(&self, trying: &mut Trying<'_>) -> Result<u64, BackendError> {
+    async fn try_now(&self, trying: &mut Attempt<'_>) -> Result<u64, BackendError> {
         let until = self.clock.now().after(PATIENCE);
         let done = self.carry_out(trying, until).await;
         self.signals.tell_changes();
@@ -89,14 +89,14 @@ impl Remote {
     /// Waits for writes in progress that were allowed before the eviction: what they write is then removed.
     pub(super) async fn carry_out(
         &self,
-        trying: &mut Trying<'_>,
+        trying: &mut Attempt<'_>,
         until: Timestamp,
     ) -> Result<u64, BackendError> {
         self.let_write(trying, until).await;
         Box::pin(self.tried(self.undo(trying))).await
     }
 
-    async fn let_write(&self, trying: &mut Trying<'_>, until: Timestamp) {
+    async fn let_write(&self, trying: &mut Attempt<'_>, until: Timestamp) {
         while let Some(writer) = trying.writer() {
             // A write that does not end in time sees to its own trace when it ends: see `Unsure`.
             let _ = self.clock.timeout_at(until, writer.settled()).await;
@@ -105,27 +105,27 @@ impl Remote {
     }
 
     /// Waits for a write in progress, for a time.
-    pub(crate) async fn after(&self, writer: Option<Killed>) {
+    pub(crate) async fn after(&self, writer: Option<RevokedFence>) {
         let until = self.clock.now().after(PATIENCE);
         if let Some(writer) = writer {
             let _ = self.clock.timeout_at(until, writer.settled()).await;
         }
     }
 
-    async fn undo(&self, trying: &mut Trying<'_>) -> Result<u64, BackendError> {
+    async fn undo(&self, trying: &mut Attempt<'_>) -> Result<u64, BackendError> {
         match trying.undone().cloned() {
-            Some(Undone::Keys(keys)) => self.remove_now(keys, trying).await,
-            Some(Undone::Pattern(pattern, progress)) => {
+            Some(RemoteEviction::Keys(keys)) => self.remove_now(keys, trying).await,
+            Some(RemoteEviction::Pattern(pattern, progress)) => {
                 self.remove_matching_now(&pattern, &progress).await
             }
-            Some(Undone::Tag(tag)) => {
-                let message = |new| Message::Tag(tag.clone(), new);
+            Some(RemoteEviction::Tag(tag)) => {
+                let message = |new| BusMessage::Tag(tag.clone(), new);
                 let generation = self.bump_now(&self.tag_key(&tag), message).await?;
                 self.generations.learn_tag(&tag, generation);
                 Ok(generation)
             }
-            Some(Undone::Space) => {
-                let generation = self.bump_now(&self.space_key(), Message::Space).await?;
+            Some(RemoteEviction::Space) => {
+                let generation = self.bump_now(&self.space_key(), BusMessage::Space).await?;
                 self.generations.learn_space(generation);
                 Ok(generation)
             }
@@ -137,11 +137,11 @@ impl Remote {
     async fn remove_now(
         &self,
         mut keys: Vec<String>,
-        trying: &mut Trying<'_>,
+        trying: &mut Attempt<'_>,
     ) -> Result<u64, BackendError> {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        let notice = self.notice(Message::Keys(keys.clone()));
+        let notice = self.notice(BusMessage::Keys(keys.clone()));
         let Removed { count, failed } = self.backend.remove_each(&places, Some(&notice)).await;
         let Some(error) = worst(failed.iter().map(|(_, error)| error)) else { return Ok(count) };
         let mut place = 0;
@@ -158,7 +158,7 @@ impl Remote {
     async fn bump_now(
         &self,
         place: &str,
-        message: impl FnOnce(u64) -> Message,
+        message: impl FnOnce(u64) -> BusMessage,
     ) -> Result<u64, BackendError> {
         let generation = self.backend.bump(place).await?;
         self.tell(message(generation)).await?;

@@ -7,7 +7,7 @@ use super::Remote;
 use crate::backend::{Acquire, Acquired, Leases};
 use crate::base::{BackendError, BackendErrorKind};
 use crate::remote::ask::Ask;
-use crate::remote::owed::Concern;
+use crate::remote::owed::Affected;
 
 impl Remote {
     /// Whether loads are fenced by the store.
@@ -30,7 +30,7 @@ impl Remote {
         let place = self.value_key(key);
         let Ask { seen, generation, steal, .. } = *ask;
         let request = Acquire { key: &place, token, ttl, seen, generation, steal, most: self.most };
-        self.guarded(Concern::Keys(&[key]), self.leases()?.acquire(request)).await
+        self.guarded(Affected::Keys(&[key]), self.leases()?.acquire(request)).await
     }
 
     pub(crate) async fn renew(
@@ -40,11 +40,11 @@ impl Remote {
         ttl: Duration,
     ) -> Result<bool, BackendError> {
         let place = self.value_key(key);
-        self.guarded(Concern::Keys(&[key]), self.leases()?.renew(&place, token, ttl)).await
+        self.guarded(Affected::Keys(&[key]), self.leases()?.renew(&place, token, ttl)).await
     }
 
     pub(crate) async fn abort(self: &Arc<Self>, key: &str, token: u64) -> Result<(), BackendError> {
         let place = self.value_key(key);
-        self.guarded(Concern::Keys(&[key]), self.leases()?.abort(&place, token)).await
+        self.guarded(Affected::Keys(&[key]), self.leases()?.abort(&place, token)).await
     }
 }

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use super::breaker::{Breaker, BreakerLimits};
 use super::bus;
-use super::bus::Message;
-use super::owed::{Concern, Owed};
-use super::settler::Settler;
-use super::state::Record;
+use super::bus::BusMessage;
+use super::owed::{Affected, PendingEvictions};
+use super::settler::RetryTask;
+use super::state::HealthTracker;
 use crate::backend::{Backend, Notice};
 use crate::base::{BackendError, BackendErrorKind, Clock, Timestamp};
 use crate::stats::{BreakerState, Signals};
@@ -30,9 +30,9 @@ pub(crate) struct Remote {
     namespace: String,
     /// This cache among those that share the namespace.
     instance: u64,
-    owed: Owed,
+    owed: PendingEvictions,
     breaker: Breaker,
-    record: Record,
+    record: HealthTracker,
     settling: tokio::sync::Mutex<()>,
     /// For how long generations that were read are taken for current.
     trusts: Duration,
@@ -61,12 +61,12 @@ impl Remote {
         clock: &Clock,
         signals: &Arc<Signals>,
     ) -> Self {
-        let record = Record::new(namespace, backend.name(), clock.clone());
+        let record = HealthTracker::new(namespace, backend.name(), clock.clone());
         Self {
             backend,
             namespace: namespace.to_owned(),
             instance,
-            owed: Owed::default(),
+            owed: PendingEvictions::default(),
             breaker: Breaker::new(clock.clone()),
             record,
             settling: tokio::sync::Mutex::new(()),
@@ -100,7 +100,8 @@ impl Remote {
 
     /// Shared from now on: what it owes is carried out in the background, too.
     pub(crate) fn shared(self) -> Arc<Self> {
-        let owed = |this: &Weak<Self>| Owed::settled_by(Settler::of(Weak::clone(this)));
+        let owed =
+            |this: &Weak<Self>| PendingEvictions::settled_by(RetryTask::of(Weak::clone(this)));
         Arc::new_cyclic(|this| Self { owed: owed(this), ..self })
     }
 
@@ -108,7 +109,7 @@ impl Remote {
         &self.backend
     }
 
-    pub(crate) fn record(&self) -> &Record {
+    pub(crate) fn record(&self) -> &HealthTracker {
         &self.record
     }
 
@@ -138,7 +139,7 @@ impl Remote {
         format!("{}~bus", self.namespace)
     }
 
-    fn notice(&self, message: Message) -> Notice {
+    fn notice(&self, message: BusMessage) -> Notice {
         bus::notice(&self.channel(), self.instance, message)
     }
 
@@ -148,7 +149,7 @@ impl Remote {
     }
 
     /// Tells the other processes, if there can be any that hear it.
-    async fn tell(&self, message: Message) -> Result<(), BackendError> {
+    async fn tell(&self, message: BusMessage) -> Result<(), BackendError> {
         match self.backend.publish(&self.notice(message)).await {
             Err(error)
                 if error.kind() == BackendErrorKind::Unsupported && !self.record.has_bus() =>
@@ -196,7 +197,7 @@ impl Remote {
     /// Tries what is owed first: until that is done, what it concerns is not to be read or written.
     async fn guarded<T>(
         self: &Arc<Self>,
-        concern: Concern<'_>,
+        concern: Affected<'_>,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         let result = match self.settled(concern).await {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Remote;
 use crate::base::{BackendError, Pattern};
-use crate::remote::bus::Message;
-use crate::remote::owed::Concern;
+use crate::remote::bus::BusMessage;
+use crate::remote::owed::Affected;
 use crate::remote::progress::StepSink;
 
 impl Remote {
@@ -27,7 +27,7 @@ impl Remote {
         }
         // Last: a memory tier that forgets earlier could take an old value up again.
         let literals = pattern.literals().to_vec();
-        self.tell(Message::Pattern(literals)).await?;
+        self.tell(BusMessage::Pattern(literals)).await?;
         Ok(removed)
     }
 
@@ -78,7 +78,7 @@ impl Remote {
     ) -> Result<(Vec<String>, Option<u64>), BackendError> {
         let prefix = format!("{}:", self.namespace);
         let places = pattern.under(&prefix);
-        let page = self.guarded(Concern::Everything, self.backend.scan(&places, cursor)).await?;
+        let page = self.guarded(Affected::Everything, self.backend.scan(&places, cursor)).await?;
         let keys = page.keys.iter().filter_map(|key| key.strip_prefix(&prefix));
         Ok((keys.map(str::to_owned).collect(), page.next))
     }

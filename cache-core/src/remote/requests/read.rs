@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Remote;
 use crate::backend::{GENERATION_KEPT, Read};
 use crate::base::{BackendError, Timestamp};
-use crate::remote::owed::Concern;
+use crate::remote::owed::Affected;
 use crate::tags::Generations;
 
 /// A value as it came from the store.
@@ -34,7 +34,7 @@ impl Remote {
         keep: Duration,
         generations: &Generations,
     ) -> Result<Found, BackendError> {
-        self.guarded(Concern::Keys(&[]), self.learn_now(tags, keep, generations)).await
+        self.guarded(Affected::Keys(&[]), self.learn_now(tags, keep, generations)).await
     }
 
     async fn learn_now(
@@ -88,7 +88,7 @@ impl Remote {
         keep: Duration,
         generations: &Generations,
     ) -> Result<Found, BackendError> {
-        self.guarded(Concern::Keys(&[key]), async {
+        self.guarded(Affected::Keys(&[key]), async {
             let place = self.value_key(key);
             let keys = [place.as_str()];
             let asked = self.clock.now();

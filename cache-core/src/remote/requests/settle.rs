@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{PATIENCE, Remote};
 use crate::base::{BackendError, BackendErrorKind, Timestamp};
-use crate::remote::owed::{Concern, Owed, Trying, Undone};
+use crate::remote::owed::{Affected, Attempt, PendingEvictions, RemoteEviction};
 use crate::remote::retry_log::RetryLog;
 use crate::remote::settler::PAUSE;
 
@@ -24,7 +24,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 impl Remote {
     /// Carries out what is owed, if anything is.
     pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
-        let settled = self.settled(Concern::Everything).await;
+        let settled = self.settled(Affected::Everything).await;
         self.signals.tell_changes();
         settled
     }
@@ -46,7 +46,7 @@ impl Remote {
     /// Tries what is owed; an error if an operation may still meet it.
     pub(super) async fn settled(
         self: &Arc<Self>,
-        concern: Concern<'_>,
+        concern: Affected<'_>,
     ) -> Result<(), BackendError> {
         // Before the list is looked at: while the tier is left alone, a caller pays nothing for what is owed.
         if !self.breaker.may_admit() {
@@ -95,13 +95,13 @@ impl Remote {
 
     /// Which of these keys may be read and written: those of which no eviction is owed. An error if none may.
     pub(super) async fn free(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
-        let Err(error) = self.settled(Concern::Keys(keys)).await else {
+        let Err(error) = self.settled(Affected::Keys(keys)).await else {
             return Ok(vec![true; keys.len()]);
         };
         if !error.is_of_a_part() {
             return Err(error);
         }
-        let free = |key: &&str| !self.owed.concerns(Concern::Keys(&[key]));
+        let free = |key: &&str| !self.owed.concerns(Affected::Keys(&[key]));
         let readable: Vec<bool> = keys.iter().map(free).collect();
         if readable.contains(&true) { Ok(readable) } else { Err(error) }
     }
@@ -125,9 +125,9 @@ impl Remote {
         let turn = self.clock.timeout_at(until, self.settling.lock()).await;
         let _turn = turn.map_err(|_| unsettled())?;
         let mut done = 0_u64;
-        let mut outcome = self.settle_each(Owed::next_keys, until, &mut done).await;
+        let mut outcome = self.settle_each(PendingEvictions::next_keys, until, &mut done).await;
         if outcome.as_ref().err().is_none_or(BackendError::is_of_a_part) {
-            let wide = self.settle_each(Owed::next_wide, until, &mut done).await;
+            let wide = self.settle_each(PendingEvictions::next_wide, until, &mut done).await;
             outcome = match wide {
                 Err(error) if !error.is_of_a_part() => Err(error),
                 wide => outcome.and(wide),
@@ -144,7 +144,7 @@ impl Remote {
     /// All of a kind; what a part of the store has which is away is kept aside until the others were tried.
     async fn settle_each<'a>(
         &'a self,
-        next: impl Fn(&'a Owed) -> Option<Trying<'a>>,
+        next: impl Fn(&'a PendingEvictions) -> Option<Attempt<'a>>,
         until: Timestamp,
         done: &mut u64,
     ) -> Result<(), BackendError> {
@@ -178,7 +178,7 @@ impl Remote {
     }
 
     /// Writes pending evictions down in `log`, which says what was `pending` when the last process ended.
-    pub(crate) fn with_retry_log(&self, log: RetryLog, pending: Vec<Undone>) {
+    pub(crate) fn with_retry_log(&self, log: RetryLog, pending: Vec<RemoteEviction>) {
         self.owed.logged(log, pending);
         self.owed.wake_settler();
     }

@@ -8,8 +8,8 @@ use super::evict::worst;
 use crate::backend::{MARK, Write};
 use crate::base::BackendError;
 use crate::codec::Envelope;
-use crate::remote::bus::Message;
-use crate::remote::owed::Concern;
+use crate::remote::bus::BusMessage;
+use crate::remote::owed::Affected;
 
 /// What is to be stored.
 pub(crate) struct Writing {
@@ -27,14 +27,14 @@ impl Remote {
     /// The order of waits is: what is owed, then the turn to write a key, then the store. What is owed waits for the
     /// writes that have their turn; a write that waited for it in its turn would close a circle.
     pub(crate) async fn before_write(self: &Arc<Self>, key: &str) -> Result<(), BackendError> {
-        let settled = self.settled(Concern::Keys(&[key])).await;
+        let settled = self.settled(Affected::Keys(&[key])).await;
         self.signals.tell_changes();
         settled
     }
 
     /// Whether a write of `key` would have to wait for what is owed.
     pub(crate) fn hinders_write(&self, key: &str) -> bool {
-        self.owed.hinders(Concern::Keys(&[key]))
+        self.owed.hinders(Affected::Keys(&[key]))
     }
 
     /// Stores a value; under a lease only if that still holds. Says whether it was stored. Called in the key's turn,
@@ -47,7 +47,7 @@ impl Remote {
     ) -> Result<bool, BackendError> {
         let Writing { bytes, ttl, announce, depends } = write;
         let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
-        let notice = announce.then(|| self.notice(Message::Keys(vec![key.to_owned()])));
+        let notice = announce.then(|| self.notice(BusMessage::Keys(vec![key.to_owned()])));
         let notice = notice.as_ref();
         let writes = std::slice::from_ref(&write);
         let writing = async {
@@ -92,7 +92,7 @@ impl Remote {
             writes.iter().flat_map(|(_, write)| write.depends.iter().cloned()).collect();
         depends.sort_unstable();
         depends.dedup();
-        let notice = (!announced.is_empty()).then(|| self.notice(Message::Keys(announced)));
+        let notice = (!announced.is_empty()).then(|| self.notice(BusMessage::Keys(announced)));
         let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| Write {
             key: self.value_key(&key),
             value: bytes.into(),
@@ -121,16 +121,16 @@ impl Remote {
         Writing { bytes, ttl, depends, .. }: Writing,
     ) -> Result<bool, BackendError> {
         let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
-        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
+        let notice = self.notice(BusMessage::Keys(vec![key.to_owned()]));
         let replacing = self.backend.replace(seen, &write, Some(&notice));
         let replacing = async { tokio::join!(replacing, self.prolong(&depends, ttl)).0 };
-        self.guarded(Concern::Keys(&[key]), replacing).await
+        self.guarded(Affected::Keys(&[key]), replacing).await
     }
 
     /// Removes a key's value at once, and ends its lease.
     pub(crate) async fn remove(self: &Arc<Self>, key: &str) -> Result<u64, BackendError> {
         let place = self.value_key(key);
-        let notice = self.notice(Message::Keys(vec![key.to_owned()]));
-        self.guarded(Concern::Keys(&[key]), self.backend.remove(&[&place], Some(&notice))).await
+        let notice = self.notice(BusMessage::Keys(vec![key.to_owned()]));
+        self.guarded(Affected::Keys(&[key]), self.backend.remove(&[&place], Some(&notice))).await
     }
 }

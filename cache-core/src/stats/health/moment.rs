@@ -7,12 +7,12 @@ use crate::base::{Clock, Timestamp};
 
 /// A moment by both clocks: spans are measured by the one, and shown by the other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct WallTimestamp {
     pub(crate) at: Timestamp,
     pub(crate) wall: SystemTime,
 }
 
-impl Moment {
+impl WallTimestamp {
     pub(crate) fn now(clock: &Clock) -> Self {
         Self { at: clock.now(), wall: UNIX_EPOCH + Duration::from_millis(clock.wall()) }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Kit;
 use crate::base::Clock;
-use crate::engine::{Cache, World};
+use crate::engine::{Cache, TestScope};
 use crate::registry::Builder;
 
 /// What is done to the builder of each new cache: by its name, or for the default one.
@@ -74,7 +74,7 @@ impl KitBuilder {
             let builder = name.into_iter().fold(builder, Builder::name);
             furnish(name, builder).build()
         };
-        match World::new(clock, Box::new(make), Cache::embedded) {
+        match TestScope::new(clock, Box::new(make), Cache::embedded) {
             Ok(world) => Kit { world },
             Err(error) => panic!("the kit's default cache can't be built: {error}"),
         }

@@ -102,7 +102,7 @@ const LISTED: usize = 20;
 
 fn line(cache: &Cache, counts: Counts) -> String {
     let name = cache.name().map_or("default cache".to_owned(), |name| format!("cache `{name}`"));
-    let mut keys = cache.inner.keys_in_memory(&Pattern::prefix(""));
+    let mut keys = cache.engine.keys_in_memory(&Pattern::prefix(""));
     keys.sort();
     let listed: Vec<String> = keys.iter().take(LISTED).map(|key| format!("`{key}`")).collect();
     let more = match keys.len().saturating_sub(LISTED) {

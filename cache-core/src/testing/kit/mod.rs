@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Clock, Error};
-use crate::engine::{Cache, World, world};
+use crate::engine::{Cache, TestScope, test_scope as world};
 
 pub use builder::KitBuilder;
 pub use counts::Counts;
@@ -69,7 +69,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// caches live as long as somebody has the kit, or runs in it.
 #[derive(Clone)]
 pub struct Kit {
-    world: Arc<World>,
+    world: Arc<TestScope>,
 }
 
 impl Default for Kit {

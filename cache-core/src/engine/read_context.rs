@@ -7,22 +7,22 @@ use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 
 use super::early::jittered;
-use super::handle::Inner;
-use super::plan::{Mode, Plan};
+use super::handle::Engine;
 use super::pulse::Pulse;
-use super::rules::{Rules, Verdict};
+use super::request::{Mode, Request};
+use super::rules::{Rules, StoreDecision};
 use super::scope::OpenTransaction;
 use super::table::{Aside, Seat};
-use crate::base::{CacheValue, Cached, Held, Policy, Shape, Source};
+use crate::base::{CacheValue, Cached, Policy, PolicyRef, Shape, Source};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::key::KeyId;
 use crate::stats::Tally;
-use crate::tags::Stamps;
+use crate::tags::TagSnapshot;
 
 /// One read of one key.
-pub(crate) struct Job<S: Shape> {
-    pub(super) inner: Arc<Inner>,
-    pub(super) plan: Plan,
+pub(crate) struct ReadContext<S: Shape> {
+    pub(super) engine: Arc<Engine>,
+    pub(super) request: Request,
     pub(super) rules: Rules<S>,
     pub(super) id: KeyId,
     /// Among the items of a batch, if it is one.
@@ -38,23 +38,23 @@ pub(crate) struct Job<S: Shape> {
 /// Whether a value is stored, and under which policy.
 pub(crate) enum Keep {
     No,
-    Under(Held),
+    Under(PolicyRef),
 }
 
-impl<S> Job<S>
+impl<S> ReadContext<S>
 where
     S: Shape,
     S::Value: CacheValue,
 {
     pub(crate) fn new(
-        inner: Arc<Inner>,
-        plan: Plan,
+        engine: Arc<Engine>,
+        request: Request,
         rules: Rules<S>,
         seat: Option<Arc<Seat>>,
     ) -> Self {
-        let id = plan.key.id();
-        let requested = if plan.mode == Mode::Refresh { inner.flights.request() } else { 0 };
-        Self { inner, plan, rules, id, seat, transaction: None, pulse: None, requested }
+        let id = request.key.id();
+        let requested = if request.mode == Mode::Refresh { engine.flights.request() } else { 0 };
+        Self { engine, request, rules, id, seat, transaction: None, pulse: None, requested }
     }
 
     /// While it waits for somebody else, the other items of its batch don't wait for it.
@@ -72,8 +72,9 @@ where
 
     /// The same read for somebody who goes on without this caller.
     pub(super) fn again(&self) -> Self {
-        let (inner, plan, seat) = (Arc::clone(&self.inner), self.plan.clone(), self.seat.clone());
-        let job = Self::new(inner, plan, self.rules, seat);
+        let (engine, request, seat) =
+            (Arc::clone(&self.engine), self.request.clone(), self.seat.clone());
+        let job = Self::new(engine, request, self.rules, seat);
         Self { transaction: self.transaction.clone(), requested: self.requested, ..job }
     }
 
@@ -86,17 +87,17 @@ where
 
     /// The counters of its function.
     pub(super) fn tally(&self) -> &Tally {
-        self.inner.counters.of(self.plan.site)
+        self.engine.counters.of(self.request.site)
     }
 
     pub(super) fn is_refresh(&self) -> bool {
-        self.plan.mode == Mode::Refresh
+        self.request.mode == Mode::Refresh
     }
 
     /// Whether reads ask the store each time, so that no value may be older than what it says: there is no memory tier
     /// that follows it by the bus.
     pub(super) fn is_strict(&self) -> bool {
-        self.inner.memory.is_none() && self.plan.remote_codec(&self.inner).is_some()
+        self.engine.memory.is_none() && self.request.remote_codec(&self.engine).is_some()
     }
 
     /// The entry's value as this read's output, if it is of its type.
@@ -107,17 +108,17 @@ where
     /// The entry's value, if it is of this read's type.
     pub(super) fn cached_value(&self, entry: &Stored, source: Source) -> Option<Cached<S::Value>> {
         let value = entry.value::<S::Value>()?.clone();
-        let age = self.inner.clock.now().since(entry.life.created).unwrap_or_default();
+        let age = self.engine.clock.now().since(entry.life.created).unwrap_or_default();
         Some(Cached { value, source, age })
     }
 
     /// What the policy says of a loaded value.
     pub(super) fn keep(&self, value: &S::Value) -> Keep {
-        match self.rules.verdict(value, &self.plan.policy) {
-            Verdict::Drop => Keep::No,
-            Verdict::Keep => Keep::Under(self.plan.policy.clone()),
-            Verdict::KeepFor(ttl) => {
-                Keep::Under(Held::Own(Arc::new(self.plan.policy.whole_life(ttl))))
+        match self.rules.verdict(value, &self.request.policy) {
+            StoreDecision::Drop => Keep::No,
+            StoreDecision::Keep => Keep::Under(self.request.policy.clone()),
+            StoreDecision::KeepFor(ttl) => {
+                Keep::Under(PolicyRef::Own(Arc::new(self.request.policy.whole_life(ttl))))
             }
         }
     }
@@ -127,25 +128,25 @@ pub(crate) fn loaded<O>(value: O, source: Source) -> Cached<O> {
     Cached { value, source, age: Duration::ZERO }
 }
 
-impl Inner {
-    /// An entry of the plan's key for a value whose load took `cost`, with the generations that were read before it.
+impl Engine {
+    /// An entry of the request's key for a value whose load took `cost`, with the generations that were read before it.
     pub(crate) fn entry<V: CacheValue>(
         &self,
-        plan: &Plan,
-        stamps: Stamps,
+        request: &Request,
+        stamps: TagSnapshot,
         value: V,
         (policy, cost): (&Policy, Duration),
     ) -> Stored {
-        self.learn_weight(TypeId::of::<V>(), plan);
+        self.learn_weight(TypeId::of::<V>(), request);
         let ttl = self.ttl(policy).map(|ttl| jittered(ttl, policy.jitter, &self.chance));
         let life = Lifetime { cost, ..Lifetime::new(self.clock.now(), ttl, policy) };
-        let key = plan.key.as_str().into();
+        let key = request.key.as_str().into();
         Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
     }
 
     /// The memory tier is to know how values of this type are weighed, before it weighs one.
-    pub(super) fn learn_weight(&self, kind: TypeId, plan: &Plan) {
-        if let (Some(memory), Some(coder)) = (&self.memory, plan.codec) {
+    pub(super) fn learn_weight(&self, kind: TypeId, request: &Request) {
+        if let (Some(memory), Some(coder)) = (&self.memory, request.codec) {
             memory.learn(kind, coder);
         }
     }

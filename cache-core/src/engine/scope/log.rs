@@ -4,17 +4,17 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::own::Own;
-use super::shadow::Shadow;
-use crate::base::{BoxFuture, Error, Live};
-use crate::engine::handle::Inner;
-use crate::engine::plan::Plan;
+use super::own::OwnValue;
+use super::view::TransactionView;
+use crate::base::{ActiveScope, BoxFuture, Error};
+use crate::engine::handle::Engine;
+use crate::engine::request::Request;
 use crate::engine::spawn::start_now;
 use crate::engine::what::{What, report};
 use crate::entry::Stored;
 use crate::key::KeyBuf;
 use crate::memory::Ticket;
-use crate::tags::{Stamps, tick};
+use crate::tags::{TagSnapshot, tick};
 
 /// Steps that are held one by one; beyond, the caches concerned are cleared as a whole.
 const STEPS: usize = 10_000;
@@ -25,12 +25,12 @@ const TOGETHER: usize = 100;
 type Write = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
 
 /// One thing to do in one cache.
-pub(super) enum Step {
+pub(super) enum Operation {
     Evict(What),
     Put(KeyBuf, Write),
 }
 
-impl fmt::Debug for Step {
+impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Evict(what) => f.debug_tuple("Evict").field(what).finish(),
@@ -39,7 +39,7 @@ impl fmt::Debug for Step {
     }
 }
 
-impl Step {
+impl Operation {
     /// What to evict where the value must not be written.
     fn eviction(self) -> What {
         match self {
@@ -50,8 +50,8 @@ impl Step {
     }
 }
 
-type Steps = VecDeque<(Arc<Inner>, Step)>;
-type Values = Vec<(Arc<Inner>, Own)>;
+type Steps = VecDeque<(Arc<Engine>, Operation)>;
+type Values = Vec<(Arc<Engine>, OwnValue)>;
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) enum Outcome {
 }
 
 /// What came of the wish to hold something.
-pub(crate) enum Holding<T> {
+pub(crate) enum EnlistResult<T> {
     Held,
     /// The transaction ended before; the outcome says how.
     Ended(Outcome, T),
@@ -81,12 +81,12 @@ pub(crate) enum Seen {
 
 /// A transaction's list, shared by all who run in its scope.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct TransactionLog {
     state: Mutex<State>,
-    outer: Option<Arc<Held>>,
+    outer: Option<Arc<TransactionLog>>,
     /// When the outermost transaction began, among all evictions of the process.
     began: u64,
-    _live: Live,
+    _live: ActiveScope,
 }
 
 #[derive(Debug, Default)]
@@ -94,34 +94,34 @@ struct State {
     outcome: Option<Outcome>,
     steps: Steps,
     puts: bool,
-    shadows: Vec<Shadow>,
+    shadows: Vec<TransactionView>,
 }
 
 /// What became superfluous. A value's own `Drop` may use the cache, so it is not dropped under the lock.
 #[derive(Default)]
 struct Superfluous {
     _steps: Steps,
-    _own: Vec<Own>,
+    _own: Vec<OwnValue>,
 }
 
 impl State {
-    fn shadow(&mut self, cache: &Arc<Inner>) -> &mut Shadow {
+    fn shadow(&mut self, cache: &Arc<Engine>) -> &mut TransactionView {
         let index = self.shadows.iter().position(|shadow| shadow.is_of(cache));
         let index = index.unwrap_or_else(|| {
-            self.shadows.push(Shadow::new(cache));
+            self.shadows.push(TransactionView::new(cache));
             self.shadows.len() - 1
         });
         &mut self.shadows[index]
     }
 
     /// Adds a step.
-    fn push(&mut self, cache: &Arc<Inner>, step: Step) -> Superfluous {
+    fn push(&mut self, cache: &Arc<Engine>, step: Operation) -> Superfluous {
         let (new, _own) = match &step {
-            Step::Evict(what) => self.shadow(cache).add(what),
-            Step::Put(key, _) => self.shadow(cache).add(&What::Key(key.clone())),
+            Operation::Evict(what) => self.shadow(cache).add(what),
+            Operation::Put(key, _) => self.shadow(cache).add(&What::Key(key.clone())),
         };
         let mut superfluous = Superfluous { _own, ..Superfluous::default() };
-        let is_put = matches!(step, Step::Put(..));
+        let is_put = matches!(step, Operation::Put(..));
         // A second eviction adds nothing, unless it is to end a put that came between.
         if !new && !is_put && !self.puts {
             return superfluous;
@@ -137,9 +137,9 @@ impl State {
     }
 
     /// Bounded: rather too much is evicted than everything remembered.
-    fn collapse(&mut self) -> (Steps, Vec<Own>) {
+    fn collapse(&mut self) -> (Steps, Vec<OwnValue>) {
         self.puts = false;
-        let own = self.shadows.iter_mut().flat_map(Shadow::collapse).collect();
+        let own = self.shadows.iter_mut().flat_map(TransactionView::collapse).collect();
         let all = std::mem::take(&mut self.steps);
         self.steps = everything(&all);
         (all, own)
@@ -147,7 +147,7 @@ impl State {
 
     /// Keeps a value for the transaction's own reads, unless the transaction has made it old. Gives back what is
     /// not kept.
-    fn keep(&mut self, cache: &Arc<Inner>, own: Own) -> Option<Own> {
+    fn keep(&mut self, cache: &Arc<Engine>, own: OwnValue) -> Option<OwnValue> {
         let shadow = self.shadow(cache);
         if shadow.hides(&own) { Some(own) } else { shadow.owns.keep(own) }
     }
@@ -158,16 +158,16 @@ fn everything(steps: &Steps) -> Steps {
     let mut all = Steps::new();
     for (cache, _) in steps {
         if !all.iter().any(|(other, _)| Arc::ptr_eq(other, cache)) {
-            all.push_back((Arc::clone(cache), Step::Evict(What::All)));
+            all.push_back((Arc::clone(cache), Operation::Evict(What::All)));
         }
     }
     all
 }
 
-impl Held {
+impl TransactionLog {
     pub(super) fn new(outer: Option<Arc<Self>>) -> Arc<Self> {
         let began = outer.as_ref().map_or_else(tick, |outer| outer.began);
-        Arc::new(Self { state: Mutex::default(), outer, began, _live: Live::new() })
+        Arc::new(Self { state: Mutex::default(), outer, began, _live: ActiveScope::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -185,61 +185,61 @@ impl Held {
     }
 
     /// Holds an eviction, here or in the first scope around that has not ended.
-    pub(super) fn evict(&self, cache: &Arc<Inner>, what: What) -> Holding<What> {
+    pub(super) fn evict(&self, cache: &Arc<Engine>, what: What) -> EnlistResult<What> {
         let mut state = self.lock();
         if let Some(outcome) = state.outcome {
             drop(state);
             return match &self.outer {
                 Some(outer) => outer.evict(cache, what),
-                None => Holding::Ended(outcome, what),
+                None => EnlistResult::Ended(outcome, what),
             };
         }
-        let superfluous = state.push(cache, Step::Evict(what));
+        let superfluous = state.push(cache, Operation::Evict(what));
         drop(state);
         drop(superfluous);
-        Holding::Held
+        EnlistResult::Held
     }
 
     /// Holds a put, here or in the scope around that a commit handed the list to. `entry` is what the scope's own reads see.
     pub(super) fn put(
         &self,
-        cache: &Arc<Inner>,
+        cache: &Arc<Engine>,
         key: KeyBuf,
         entry: Stored,
         write: Write,
-    ) -> Holding<Write> {
+    ) -> EnlistResult<Write> {
         let mut state = self.lock();
         if let Some(outcome) = state.outcome {
             drop(state);
             return match &self.outer {
                 Some(outer) if outcome == Outcome::Committed => outer.put(cache, key, entry, write),
-                _ => Holding::Ended(outcome, write),
+                _ => EnlistResult::Ended(outcome, write),
             };
         }
-        let superfluous = state.push(cache, Step::Put(key, write));
-        let unkept = state.keep(cache, Own::put(entry));
+        let superfluous = state.push(cache, Operation::Put(key, write));
+        let unkept = state.keep(cache, OwnValue::put(entry));
         drop(state);
         drop((superfluous, unkept));
-        Holding::Held
+        EnlistResult::Held
     }
 
-    /// What a read of the plan meets in the scopes here, the innermost first.
-    pub(super) fn see(&self, inner: &Inner, plan: &Plan) -> Seen {
+    /// What a read of the request meets in the scopes here, the innermost first.
+    pub(super) fn see(&self, engine: &Engine, request: &Request) -> Seen {
         for (depth, held) in self.chain().enumerate() {
             let state = held.lock();
             match state.outcome {
                 None => {
-                    let shadow = state.shadows.iter().find(|shadow| shadow.is_of(inner));
+                    let shadow = state.shadows.iter().find(|shadow| shadow.is_of(engine));
                     let Some(shadow) = shadow else { continue };
-                    if let Some(own) = shadow.owns.find(inner, plan) {
+                    if let Some(own) = shadow.owns.find(engine, request) {
                         drop(state);
                         // A scope further in may have evicted a tag that the value has and the read does not declare.
-                        return match self.cover_stamps(depth, inner, &own.stamps) {
+                        return match self.cover_stamps(depth, engine, &own.stamps) {
                             true => Seen::Hidden,
                             false => Seen::Own(own),
                         };
                     }
-                    if shadow.covers(plan) {
+                    if shadow.covers(request) {
                         return Seen::Hidden;
                     }
                 }
@@ -252,18 +252,18 @@ impl Held {
     }
 
     /// Whether any scope here has evicted one of the tags that an entry was stored with.
-    pub(super) fn covers_stamps(&self, inner: &Inner, stamps: &Stamps) -> bool {
-        self.cover_stamps(usize::MAX, inner, stamps)
+    pub(super) fn covers_stamps(&self, engine: &Engine, stamps: &TagSnapshot) -> bool {
+        self.cover_stamps(usize::MAX, engine, stamps)
     }
 
     /// As [`covers_stamps`](Self::covers_stamps), of the innermost `count` scopes.
-    fn cover_stamps(&self, count: usize, inner: &Inner, stamps: &Stamps) -> bool {
+    fn cover_stamps(&self, count: usize, engine: &Engine, stamps: &TagSnapshot) -> bool {
         self.chain().take(count).any(|held| {
             let state = held.lock();
             match state.outcome {
                 None => {
                     let mut shadows = state.shadows.iter();
-                    shadows.any(|shadow| shadow.is_of(inner) && shadow.covers_stamps(stamps))
+                    shadows.any(|shadow| shadow.is_of(engine) && shadow.covers_stamps(stamps))
                 }
                 Some(Outcome::Committed) => false,
                 Some(_) => true,
@@ -279,16 +279,22 @@ impl Held {
 
     /// Keeps what a read of the scope has loaded, for the scope's own reads, until it commits: unless it has ended meanwhile, has
     /// evicted the value, or something else has.
-    pub(super) fn keep(&self, cache: &Arc<Inner>, plan: &Plan, ticket: Ticket, entry: Stored) {
-        let current = !cache.has_evicted_since(self.began, plan.key.id(), &entry.stamps);
-        let own = Own::load(ticket, current, entry);
+    pub(super) fn keep(
+        &self,
+        cache: &Arc<Engine>,
+        request: &Request,
+        ticket: Ticket,
+        entry: Stored,
+    ) {
+        let current = !cache.has_evicted_since(self.began, request.key.id(), &entry.stamps);
+        let own = OwnValue::load(ticket, current, entry);
         // Without a lock of this scope: those around are asked, too.
-        if !matches!(self.see(cache, plan), Seen::Through) || !own.is_valid(cache) {
+        if !matches!(self.see(cache, request), Seen::Through) || !own.is_valid(cache) {
             return;
         }
         let mut state = self.lock();
         // An eviction of this very scope came between.
-        let hidden = state.outcome.is_some() || state.shadow(cache).covers(plan);
+        let hidden = state.outcome.is_some() || state.shadow(cache).covers(request);
         let unkept = if hidden { Some(own) } else { state.keep(cache, own) };
         drop(state);
         drop(unkept);
@@ -296,17 +302,17 @@ impl Held {
 
     /// Ends it: gives what is to be carried out, if it is this scope's to do. An inner scope hands its
     /// list to the outer one.
-    pub(super) fn end(&self, outcome: Outcome) -> CarryOut {
+    pub(super) fn end(&self, outcome: Outcome) -> PendingOperations {
         let (steps, shadows) = {
             let mut state = self.lock();
             if state.outcome.is_some() {
-                return CarryOut::default();
+                return PendingOperations::default();
             }
             state.outcome = Some(outcome);
             let state = &mut *state;
             (std::mem::take(&mut state.steps), std::mem::take(&mut state.shadows))
         };
-        let owned = |mut shadow: Shadow| {
+        let owned = |mut shadow: TransactionView| {
             let own = shadow.owns.take().into_iter();
             own.map(move |own| (Arc::clone(&shadow.cache), own))
         };
@@ -314,15 +320,15 @@ impl Held {
             Outcome::Committed => (steps, shadows.into_iter().flat_map(owned).collect()),
             Outcome::Unknown => (evictions(steps), Values::new()),
             // A rollback leaves the outer list as it was. What was put ends here, and not under the outer scope's lock.
-            Outcome::RolledBack => return CarryOut::default(),
+            Outcome::RolledBack => return PendingOperations::default(),
         };
         match &self.outer {
             Some(outer) => outer.absorb(steps, values),
-            None => CarryOut { steps, values },
+            None => PendingOperations { steps, values },
         }
     }
 
-    fn absorb(&self, steps: Steps, values: Values) -> CarryOut {
+    fn absorb(&self, steps: Steps, values: Values) -> PendingOperations {
         // Declared before the lock, dropped after it.
         let (mut superfluous, mut unkept) = (Vec::new(), Vec::new());
         let mut state = self.lock();
@@ -334,7 +340,7 @@ impl Held {
                 for (cache, own) in values {
                     unkept.extend(state.keep(&cache, own));
                 }
-                CarryOut::default()
+                PendingOperations::default()
             }
             // Too late for the outer one to decide: evict where its outcome isn't a commit.
             Some(outcome) => {
@@ -343,43 +349,43 @@ impl Held {
                     Outcome::Committed => steps,
                     Outcome::RolledBack | Outcome::Unknown => evictions(steps),
                 };
-                CarryOut { steps, values: Values::new() }
+                PendingOperations { steps, values: Values::new() }
             }
         }
     }
 }
 
 fn evictions(steps: Steps) -> Steps {
-    steps.into_iter().map(|(cache, step)| (cache, Step::Evict(step.eviction()))).collect()
+    steps.into_iter().map(|(cache, step)| (cache, Operation::Evict(step.eviction()))).collect()
 }
 
 /// Steps whose time has come. Dropped half-way, what remains is evicted in the background.
 #[derive(Debug, Default)]
 #[must_use]
-pub(crate) struct CarryOut {
+pub(crate) struct PendingOperations {
     steps: Steps,
     /// What the transaction has loaded: published behind its evictions, if these leave it.
     values: Values,
 }
 
-impl CarryOut {
+impl PendingOperations {
     /// All of it, in order; gives the first failure.
     pub(super) async fn run(mut self) -> Result<(), Error> {
         let mut result = Ok(());
         while let Some((cache, step)) = self.steps.front_mut() {
             let cache = Arc::clone(cache);
             let done = match step {
-                Step::Evict(What::Key(_)) => {
+                Operation::Evict(What::Key(_)) => {
                     let keys = self.leading_keys(&cache);
                     let done = cache.evict_keys(&keys).await.map(drop);
                     self.steps.drain(1..keys.len());
                     done
                 }
-                Step::Evict(what) => {
+                Operation::Evict(what) => {
                     let what = what.clone();
                     cache.carry_out(&what).await.map(drop)
                 }
-                Step::Put(key, write) => {
+                Operation::Put(key, write) => {
                     let key = What::Key(key.clone());
                     let write = std::mem::replace(write, nothing());
                     let written = write().await;
@@ -401,9 +407,9 @@ impl CarryOut {
     }
 
     /// Keys of one cache that stand together: one request to the remote tier.
-    fn leading_keys(&self, cache: &Arc<Inner>) -> Vec<KeyBuf> {
+    fn leading_keys(&self, cache: &Arc<Engine>) -> Vec<KeyBuf> {
         let keys = self.steps.iter().map_while(|(other, step)| match step {
-            Step::Evict(What::Key(key)) if Arc::ptr_eq(other, cache) => Some(key.clone()),
+            Operation::Evict(What::Key(key)) if Arc::ptr_eq(other, cache) => Some(key.clone()),
             _ => None,
         });
         keys.take(TOGETHER).collect()
@@ -419,7 +425,7 @@ fn nothing() -> Write {
     Box::new(|| Box::pin(async { Ok(()) }))
 }
 
-impl Drop for CarryOut {
+impl Drop for PendingOperations {
     fn drop(&mut self) {
         for (cache, step) in self.steps.drain(..) {
             let what = step.eviction();

@@ -9,13 +9,13 @@ use crate::entry::Stored;
 /// What left the engine. To be dropped under no lock: a value's own `Drop` may use the cache.
 #[derive(Default)]
 #[must_use = "dropping it runs the values' own code: let go of all locks first"]
-pub(crate) struct Gone {
+pub(crate) struct Removed {
     /// Whether there was an entry of the very key.
     pub(crate) found: bool,
     entries: SmallVec<[Stored; 2]>,
 }
 
-impl Gone {
+impl Removed {
     pub(super) fn add(&mut self, entry: Stored) {
         self.entries.push(entry);
     }
@@ -45,7 +45,7 @@ impl Gone {
     }
 }
 
-impl From<Vec<Stored>> for Gone {
+impl From<Vec<Stored>> for Removed {
     fn from(entries: Vec<Stored>) -> Self {
         let mut gone = Self::default();
         gone.also(entries);
@@ -53,7 +53,7 @@ impl From<Vec<Stored>> for Gone {
     }
 }
 
-impl Drop for Gone {
+impl Drop for Removed {
     #[inline]
     fn drop(&mut self) {
         if !self.entries.is_empty() {

@@ -1,7 +1,7 @@
 //! Caches for a while: what the process's caches are, for those who run in a test kit.
 //!
 //! Who resolves a cache asks here first. Without the feature `testing` that is nothing; with it, one relaxed load
-//! while no scope is in force anywhere in the process ([`is_quiet`]).
+//! while no scope is in force anywhere in the process ([`no_active_scope`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,26 +9,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::handle::Cache;
 use super::scope::Switch;
-use crate::base::{Clock, Error, Live, is_quiet};
+use crate::base::{ActiveScope, Clock, Error, no_active_scope};
 use crate::stats::Stats;
 
 tokio::task_local! {
-    static CURRENT: Arc<World>;
+    static CURRENT: Arc<TestScope>;
 }
 
 /// Makes the cache of a name, or the default one.
-pub(crate) type Make = Box<dyn Fn(Option<&str>) -> Result<Cache, Error> + Send + Sync>;
+pub(crate) type MakeCache = Box<dyn Fn(Option<&str>) -> Result<Cache, Error> + Send + Sync>;
 
 /// The caches of one test: made when they are first asked for.
-pub(crate) struct World {
+pub(crate) struct TestScope {
     pub(crate) clock: Clock,
-    make: Make,
+    make: MakeCache,
     /// What the default cache is if it cannot be made.
     embedded: fn() -> Cache,
     /// The off switch, in the process's place.
     pub(crate) switch: Switch,
     caches: Mutex<Caches>,
-    _live: Live,
+    _live: ActiveScope,
 }
 
 #[derive(Default)]
@@ -41,7 +41,7 @@ struct Caches {
     begun: Vec<Stats>,
 }
 
-impl fmt::Debug for World {
+impl fmt::Debug for TestScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.lock().slots.keys()).finish()
     }
@@ -49,20 +49,20 @@ impl fmt::Debug for World {
 
 /// The world that the caller runs in.
 #[inline]
-pub(crate) fn current() -> Option<Arc<World>> {
-    if !cfg!(feature = "testing") || is_quiet() {
+pub(crate) fn current() -> Option<Arc<TestScope>> {
+    if !cfg!(feature = "testing") || no_active_scope() {
         return None;
     }
     current_slowly()
 }
 
 #[cold]
-fn current_slowly() -> Option<Arc<World>> {
+fn current_slowly() -> Option<Arc<TestScope>> {
     CURRENT.try_with(Arc::clone).ok()
 }
 
 /// `work` in the world of whoever calls this, wherever it is polled.
-pub(crate) async fn carried<T>(world: Option<Arc<World>>, work: impl Future<Output = T>) -> T {
+pub(crate) async fn carried<T>(world: Option<Arc<TestScope>>, work: impl Future<Output = T>) -> T {
     match world {
         Some(world) => CURRENT.scope(world, work).await,
         None => work.await,
@@ -70,12 +70,12 @@ pub(crate) async fn carried<T>(world: Option<Arc<World>>, work: impl Future<Outp
 }
 
 #[cfg_attr(not(feature = "testing"), allow(dead_code))]
-impl World {
+impl TestScope {
     /// # Errors
     /// What the builder of the default cache says.
     pub(crate) fn new(
         clock: Clock,
-        make: Make,
+        make: MakeCache,
         embedded: fn() -> Cache,
     ) -> Result<Arc<Self>, Error> {
         let world = Self {
@@ -84,7 +84,7 @@ impl World {
             embedded,
             switch: Switch::default(),
             caches: Mutex::default(),
-            _live: Live::new(),
+            _live: ActiveScope::new(),
         };
         world.find(None)?;
         Ok(Arc::new(world))
@@ -128,7 +128,7 @@ impl World {
     /// The default cache. What furnishes it was tried when the world was made, so that it can hardly fail.
     pub(crate) fn default(&self) -> Cache {
         self.find(None).unwrap_or_else(|error| {
-            crate::base::complain("a test kit's default cache is an embedded one", &error);
+            crate::base::warn_once("a test kit's default cache is an embedded one", &error);
             (self.embedded)()
         })
     }

@@ -12,22 +12,22 @@ static LIVE: CachePadded<AtomicUsize> = CachePadded::new(AtomicUsize::new(0));
 /// Relaxed is enough: whoever enters a scope reads on the thread that counted it, or on one that the
 /// task was handed to since.
 #[inline]
-pub(crate) fn is_quiet() -> bool {
+pub(crate) fn no_active_scope() -> bool {
     LIVE.load(Ordering::Relaxed) == 0
 }
 
 /// Counts one scope or switch for as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Live(());
+pub(crate) struct ActiveScope(());
 
-impl Live {
+impl ActiveScope {
     pub(crate) fn new() -> Self {
         LIVE.fetch_add(1, Ordering::SeqCst);
         Self(())
     }
 }
 
-impl Drop for Live {
+impl Drop for ActiveScope {
     fn drop(&mut self) {
         LIVE.fetch_sub(1, Ordering::SeqCst);
     }

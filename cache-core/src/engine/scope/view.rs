@@ -3,30 +3,30 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::own::{Own, Owns};
+use super::own::{OwnValue, OwnValues};
 use crate::base::Pattern;
-use crate::engine::handle::Inner;
-use crate::engine::plan::Plan;
+use crate::engine::handle::Engine;
+use crate::engine::request::Request;
 use crate::engine::what::What;
 use crate::key::KeyId;
 use crate::memory::MemoryTier;
-use crate::tags::Stamps;
+use crate::tags::TagSnapshot;
 
 /// A transaction's view of one cache.
 #[derive(Debug)]
-pub(crate) struct Shadow {
-    pub(super) cache: Arc<Inner>,
+pub(crate) struct TransactionView {
+    pub(super) cache: Arc<Engine>,
     all: bool,
     keys: HashSet<KeyId>,
     /// Keys whose values are to be kept for those whose load fails.
     stale: HashSet<KeyId>,
     tags: HashSet<String>,
     patterns: Vec<Pattern>,
-    pub(super) owns: Owns,
+    pub(super) owns: OwnValues,
 }
 
-impl Shadow {
-    pub(super) fn new(cache: &Arc<Inner>) -> Self {
+impl TransactionView {
+    pub(super) fn new(cache: &Arc<Engine>) -> Self {
         Self {
             cache: Arc::clone(cache),
             all: false,
@@ -34,16 +34,16 @@ impl Shadow {
             stale: HashSet::new(),
             tags: HashSet::new(),
             patterns: Vec::new(),
-            owns: Owns::default(),
+            owns: OwnValues::default(),
         }
     }
 
-    pub(super) fn is_of(&self, inner: &Inner) -> bool {
-        std::ptr::eq(&raw const *self.cache, inner)
+    pub(super) fn is_of(&self, engine: &Engine) -> bool {
+        std::ptr::eq(&raw const *self.cache, engine)
     }
 
     /// Adds what was evicted; says whether it was new, and gives the transaction's own values that it ends.
-    pub(super) fn add(&mut self, what: &What) -> (bool, Vec<Own>) {
+    pub(super) fn add(&mut self, what: &What) -> (bool, Vec<OwnValue>) {
         let new = match what {
             What::Key(key) => self.keys.insert(key.id()),
             What::Stale(key) => !self.keys.contains(&key.id()) && self.stale.insert(key.id()),
@@ -63,7 +63,7 @@ impl Shadow {
     }
 
     /// Everything, and nothing in detail: the list became too long.
-    pub(super) fn collapse(&mut self) -> Vec<Own> {
+    pub(super) fn collapse(&mut self) -> Vec<OwnValue> {
         self.all = true;
         self.keys = HashSet::new();
         self.stale = HashSet::new();
@@ -73,7 +73,7 @@ impl Shadow {
     }
 
     /// Whether the scope has made a value of its own old. What it puts is newer than its evictions of the key.
-    pub(super) fn hides(&self, own: &Own) -> bool {
+    pub(super) fn hides(&self, own: &OwnValue) -> bool {
         let key = own.key();
         let covers = || {
             let id = KeyId::of(key);
@@ -86,26 +86,26 @@ impl Shadow {
         self.all || (own.is_loaded() && covers())
     }
 
-    /// Whether a read of the plan would see what the scope made old.
-    pub(super) fn covers(&self, plan: &Plan) -> bool {
+    /// Whether a read of the request would see what the scope made old.
+    pub(super) fn covers(&self, request: &Request) -> bool {
         self.all
-            || self.keys.contains(&plan.key.id())
-            || self.stale.contains(&plan.key.id())
-            || self.patterns.iter().any(|pattern| pattern.covers(plan.key.as_str()))
-            || !self.tags.is_empty() && self.covers_tags_of(plan)
+            || self.keys.contains(&request.key.id())
+            || self.stale.contains(&request.key.id())
+            || self.patterns.iter().any(|pattern| pattern.covers(request.key.as_str()))
+            || !self.tags.is_empty() && self.covers_tags_of(request)
     }
 
-    /// By the plan's tags, or by those of the entry in memory: it may have been stored with others.
-    fn covers_tags_of(&self, plan: &Plan) -> bool {
+    /// By the request's tags, or by those of the entry in memory: it may have been stored with others.
+    fn covers_tags_of(&self, request: &Request) -> bool {
         let stored = |memory: &MemoryTier| {
-            memory.with(plan.key.id(), |entry| self.covers_stamps(&entry.stamps))
+            memory.with(request.key.id(), |entry| self.covers_stamps(&entry.stamps))
         };
-        plan.tags().any(|tag| self.tags.contains(tag))
+        request.tags().any(|tag| self.tags.contains(tag))
             || self.cache.memory.as_ref().and_then(stored).unwrap_or(false)
     }
 
     /// By the tags an entry was stored with.
-    pub(super) fn covers_stamps(&self, stamps: &Stamps) -> bool {
+    pub(super) fn covers_stamps(&self, stamps: &TagSnapshot) -> bool {
         stamps.tags.iter().any(|(tag, _)| self.tags.contains(&*tag.name))
     }
 }

@@ -6,12 +6,12 @@ use crossbeam_utils::CachePadded;
 
 /// Bytes and evictions of one tier. On cache lines of its own: fills write it, hits must not feel it.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct TierCounters {
     bytes: CachePadded<AtomicU64>,
     evicted: AtomicU64,
 }
 
-impl Ledger {
+impl TierCounters {
     pub(super) fn entered(&self, weight: u64) {
         self.bytes.fetch_add(weight, Ordering::Relaxed);
     }

@@ -8,7 +8,7 @@ use super::error::Error;
 /// Says a user's mistake once, with what follows from it: to `tracing`, or to standard error where
 /// nobody listens to `tracing`. The mistake is to be seen, but the functions' callers are not to
 /// suffer for it.
-pub(crate) fn complain(consequence: &'static str, error: &Error) {
+pub(crate) fn warn_once(consequence: &'static str, error: &Error) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     // Bounded: a text that comes from outside may be wrong in endless ways.

@@ -4,28 +4,28 @@
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use super::flight::{Flight, Landing};
-use super::job::Job;
+use super::flight::{Flight, FlightResult};
+use super::read_context::ReadContext;
 use super::spawn::spawn;
 use crate::base::{CacheValue, Cached, Clock, Policy, Shape, Source, Timestamp};
 
 /// When a caller's patience ends: with an old value at hand, and in any case.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct Timeouts {
     soft: Timestamp,
     hard: Timestamp,
 }
 
 /// What a wait for another's load came to.
-pub(crate) enum Waited<O> {
-    Landed(Landing),
+pub(crate) enum WaitOutcome<O> {
+    Landed(FlightResult),
     /// The leader counts as hung.
     Overdue,
     /// Time ran out: this is served instead.
     Instead(Cached<O>),
 }
 
-impl Patience {
+impl Timeouts {
     pub(crate) fn new(clock: &Clock, policy: &Policy) -> Self {
         let (never, now) = (Timestamp::NEVER, clock.now());
         Self {
@@ -46,7 +46,7 @@ impl Patience {
 /// A load that can go on without its caller.
 pub(crate) type Attempt<O> = Pin<Box<dyn Future<Output = Cached<O>> + Send>>;
 
-impl<S> Job<S>
+impl<S> ReadContext<S>
 where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,
@@ -56,7 +56,7 @@ where
         &self,
         mut attempt: Attempt<S::Output>,
         flight: Option<Arc<Flight>>,
-        mut patience: Patience,
+        mut patience: Timeouts,
     ) -> Cached<S::Output> {
         // The load may be over, and only its value's way to the remote tier be long.
         let loaded = || self.cached(&flight.as_ref()?.loaded()?, Source::Loaded);
@@ -75,11 +75,11 @@ where
     pub(super) async fn patiently<T>(
         &self,
         mut work: impl Future<Output = T> + Unpin,
-        patience: &mut Patience,
+        patience: &mut Timeouts,
         done: impl Fn() -> Option<Cached<S::Output>>,
     ) -> Result<T, Cached<S::Output>> {
         while patience.is_bounded() {
-            if let Ok(done) = self.inner.clock.timeout_at(patience.next(), &mut work).await {
+            if let Ok(done) = self.engine.clock.timeout_at(patience.next(), &mut work).await {
                 return Ok(done);
             }
             if let Some(instead) = done().or_else(|| self.out_of_patience(patience)) {
@@ -93,17 +93,17 @@ where
     pub(super) async fn await_flight(
         &self,
         flight: &Arc<Flight>,
-        patience: &mut Patience,
-    ) -> Waited<S::Output> {
-        let clock = &self.inner.clock;
+        patience: &mut Timeouts,
+    ) -> WaitOutcome<S::Output> {
+        let clock = &self.engine.clock;
         let mut landing = pin!(flight.landing_or_overdue(clock));
         loop {
             match clock.timeout_at(patience.next(), &mut landing).await {
-                Ok(Some(landing)) => return Waited::Landed(landing),
-                Ok(None) => return Waited::Overdue,
+                Ok(Some(landing)) => return WaitOutcome::Landed(landing),
+                Ok(None) => return WaitOutcome::Overdue,
                 Err(_) => {
                     if let Some(instead) = self.out_of_patience(patience) {
-                        return Waited::Instead(instead);
+                        return WaitOutcome::Instead(instead);
                     }
                 }
             }
@@ -111,7 +111,7 @@ where
     }
 
     /// What is served at the end of patience; where there is nothing, patience goes on to its next end.
-    fn out_of_patience(&self, patience: &mut Patience) -> Option<Cached<S::Output>> {
+    fn out_of_patience(&self, patience: &mut Timeouts) -> Option<Cached<S::Output>> {
         let soft = patience.soft <= patience.hard;
         if let Some(instead) = self.old_value() {
             return Some(instead);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::Contents;
-use super::handle::Inner;
+use super::handle::Engine;
 use super::site::Site;
 use crate::backend::GENERATION_KEPT;
-use crate::base::Held;
+use crate::base::PolicyRef;
 use crate::codec::Coder;
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::Ticket;
@@ -16,10 +16,10 @@ use crate::tags::{Declared, Tags};
 
 /// What a read is to do: key, rules and the call's own directions.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Request {
     pub(crate) key: KeyBuf,
     pub(crate) tags: Tags,
-    pub(crate) policy: Held,
+    pub(crate) policy: PolicyRef,
     pub(crate) codec: Option<Coder>,
     pub(crate) mode: Mode,
     /// The first look has drawn the lot to refresh early: not to be drawn again.
@@ -41,8 +41,8 @@ pub(crate) enum Mode {
     Bypass,
 }
 
-impl Plan {
-    pub(crate) fn new(mut key: KeyBuf, policy: Held, codec: Option<Coder>) -> Self {
+impl Request {
+    pub(crate) fn new(mut key: KeyBuf, policy: PolicyRef, codec: Option<Coder>) -> Self {
         let mut tags = Tags::new();
         if let Some(of_key) = key.take_tags() {
             tags.add(&of_key);
@@ -60,7 +60,7 @@ impl Plan {
         }
     }
 
-    /// The same for another key, whose tags come beside the plan's.
+    /// The same for another key, whose tags come beside the request's.
     pub(crate) fn rename(&mut self, mut key: KeyBuf) {
         if let Some(of_key) = key.take_tags() {
             self.tags.add(&of_key);
@@ -90,12 +90,12 @@ impl Plan {
     }
 
     /// The codec, if the value may go to a remote tier.
-    pub(crate) fn remote_codec(&self, inner: &Inner) -> Option<Coder> {
-        let remote = inner.remote.is_some() && !self.policy.local && !self.key.is_here();
+    pub(crate) fn remote_codec(&self, engine: &Engine) -> Option<Coder> {
+        let remote = engine.remote.is_some() && !self.policy.local && !self.key.is_here();
         self.codec.filter(|_| remote)
     }
 
-    /// Which flight the plan's load is. A sync caller blocks its thread while it waits, so it never
+    /// Which flight the request's load is. A sync caller blocks its thread while it waits, so it never
     /// waits for an async load, which may need that very thread.
     pub(crate) fn flight<V: 'static>(&self, id: KeyId) -> (KeyId, TypeId) {
         struct Blocking<V>(V);
@@ -104,15 +104,15 @@ impl Plan {
     }
 
     /// A ticket for a load that begins now.
-    pub(crate) fn ticket(&self, inner: &Arc<Inner>, id: KeyId) -> Ticket {
-        self.enlist(inner, id);
-        inner.fences.issue(id, self.key.as_str(), inner.generations.stamp(self.tags()))
+    pub(crate) fn ticket(&self, engine: &Arc<Engine>, id: KeyId) -> Ticket {
+        self.enlist(engine, id);
+        engine.fences.issue(id, self.key.as_str(), engine.generations.stamp(self.tags()))
     }
 
     /// Tells the cell where its value may come to lie. Before the ticket, without which there is none.
-    pub(crate) fn enlist(&self, inner: &Arc<Inner>, id: KeyId) {
+    pub(crate) fn enlist(&self, engine: &Arc<Engine>, id: KeyId) {
         if let Some(cell) = &self.cell {
-            cell.enlist(inner, id, self.key.as_str());
+            cell.enlist(engine, id, self.key.as_str());
         }
     }
 }
