@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use larder::testing::{At, Faults, Faulty, Log, Operation, Recording};
-use larder::{Cache, Clock, MemoryBackend, cached};
+use larder::{Cache, Clock, Invalidation, MemoryBackend, cache_evict, cache_put, cached};
 
 use crate::origin::{landed, soon, turns};
 
@@ -91,4 +91,54 @@ async fn values_are_read_and_written_a_thousand_at_a_time() {
         assert!(most > 100 && most <= TOGETHER, "{operation:?}: {most} keys in one request");
     }
     assert_eq!(cache.stats().remote_stores, IDS);
+}
+
+#[cache_evict(rows(cache, runs, ids))]
+async fn change(cache: &Cache, runs: &AtomicU64, ids: &[u64]) {
+    let _ = (cache, runs, ids);
+}
+
+#[cache_put(rows(cache, runs, ids))]
+async fn save(cache: &Cache, runs: &AtomicU64, ids: &[u64]) -> HashMap<u64, u64> {
+    let _ = (cache, runs);
+    ids.iter().map(|id| (*id, id * 2)).collect()
+}
+
+/// What a batch is told, and what evicts it, is one request for all of its ids.
+#[tokio::test]
+async fn directions_of_a_batch_ask_the_store_once() {
+    let (cache, log, _) = world(false);
+    let runs = AtomicU64::new(0);
+    let ids: Vec<u64> = (0..100).collect();
+    let count = |wanted: Operation| {
+        let done = log.take();
+        let of: Vec<_> = done.iter().filter(|done| done.operation == wanted).collect();
+        assert!(of.iter().all(|done| done.keys.len() == 100), "{wanted:?}");
+        let others = [Operation::Get, Operation::Set, Operation::Remove, Operation::Generations];
+        let others = done.iter().filter(|done| others.contains(&done.operation)).count();
+        (of.len(), others - of.len())
+    };
+    let values = |factor: u64| ids.iter().map(|id| (*id, id * factor)).collect::<HashMap<_, _>>();
+    rows(&cache, &runs, &ids).put(values(1)).await.unwrap();
+    assert_eq!(count(Operation::Set), (1, 1), "with the generations of all");
+    save(&cache, &runs, &ids).await;
+    assert_eq!(count(Operation::Set), (1, 1));
+
+    assert_eq!(rows(&cache, &runs, &ids).evict().await.unwrap(), 100);
+    assert_eq!(count(Operation::Remove), (1, 0));
+    assert_eq!(rows(&cache, &runs, &ids).peek().await.unwrap(), HashMap::new());
+    assert_eq!(count(Operation::Get), (1, 1));
+
+    for round in 0..2 {
+        rows(&cache, &runs, &ids).put(values(3)).await.unwrap();
+        log.take();
+        match round {
+            0 => change(&cache, &runs, &ids).await,
+            _ => Invalidation::new().call(rows(&cache, &runs, &ids)).run().await.unwrap(),
+        }
+        assert_eq!(count(Operation::Remove), (1, 0));
+        assert_eq!(rows(&cache, &runs, &ids).peek().await.unwrap(), HashMap::new());
+        log.take();
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
 }

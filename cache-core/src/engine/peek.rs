@@ -10,9 +10,9 @@ use super::request::Request;
 use super::scope;
 use super::scope::Seen;
 use super::site::Site;
+use super::table::TOGETHER;
 use crate::backend::GENERATION_KEPT;
 use crate::base::{CacheValue, Error, PLAIN, Pattern, Source};
-use crate::codec::{RemoteValue, coder};
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
 
@@ -64,10 +64,26 @@ impl Engine {
         }
     }
 
-    /// As [`peek`](Self::peek), of many: one request for what memory does not have, and one for all generations.
-    pub(crate) async fn peek_many<T: RemoteValue>(
+    /// As [`peek`](Self::peek), of many: one request for what memory does not have, and one for all generations; for each
+    /// thousand.
+    pub(crate) async fn peek_many<T: CacheValue>(
+        self: &Arc<Self>,
+        mut requests: Vec<Request>,
+        trace: Trace,
+    ) -> Result<Vec<Option<T>>, Error> {
+        let mut values = Vec::with_capacity(requests.len());
+        while !requests.is_empty() {
+            let rest = requests.split_off(requests.len().min(TOGETHER));
+            let together = std::mem::replace(&mut requests, rest);
+            values.extend(self.peek_together(together, trace).await?);
+        }
+        Ok(values)
+    }
+
+    async fn peek_together<T: CacheValue>(
         self: &Arc<Self>,
         requests: Vec<Request>,
+        trace: Trace,
     ) -> Result<Vec<Option<T>>, Error> {
         let mut values: Vec<Option<T>> = Vec::with_capacity(requests.len());
         let mut missing = Vec::new();
@@ -84,51 +100,61 @@ impl Engine {
                 }
             }
             let id = request.key.id();
-            let mut value = self.look_fresh::<T>(&request, Trace::Read);
-            if value.is_none() {
+            let mut value = self.look_fresh::<T>(&request, trace);
+            let codec = request.codec.filter(|_| !request.policy.local);
+            if value.is_none()
+                && let Some(codec) = codec
+            {
                 // The ticket before the request, and the look once more after it: as for a single key.
                 let ticket = request.ticket(self, id);
-                value = self.look_fresh::<T>(&request, Trace::Read);
+                value = self.look_fresh::<T>(&request, trace);
                 if value.is_none() {
-                    missing.push((index, request, ticket));
+                    missing.push((index, request, codec, ticket));
                 }
             }
             values.push(value);
         }
         let Some(remote) = self.remote.as_ref().filter(|_| !missing.is_empty()) else {
-            missing.iter().for_each(|_| self.counters.direct.misses());
+            if trace == Trace::Read {
+                missing.iter().for_each(|_| self.counters.direct.misses());
+            }
             return Ok(values);
         };
         let tags: Vec<Vec<String>> = missing
             .iter()
-            .map(|(_, request, _)| request.tags().map(str::to_owned).collect())
+            .map(|(_, request, ..)| request.tags().map(str::to_owned).collect())
             .collect();
         let wanted = missing.iter().zip(&tags);
         let wanted: Vec<_> =
-            wanted.map(|((_, request, _), tags)| (request.key.as_str(), &tags[..])).collect();
+            wanted.map(|((_, request, ..), tags)| (request.key.as_str(), &tags[..])).collect();
         let found = match remote.read_each(&wanted, GENERATION_KEPT, &self.generations).await {
             Ok(found) => found,
             Err(error) => {
                 self.counters.direct.remote_errors();
-                for (index, request, _) in &missing {
+                for (index, request, ..) in &missing {
                     // The remote tier can't be asked: memory serves what no eviction is known against, if that
                     // is all that was missing.
-                    let entry = self.unverified(request.key.id(), request.declared());
+                    let (id, tags) = (request.key.id(), request.declared());
+                    let entry = match trace {
+                        Trace::Read => self.unverified(id, tags),
+                        Trace::Nothing => self.peek_unverified(id, tags),
+                    };
                     let value = entry.and_then(|entry| entry.value::<T>().cloned());
                     values[*index] = Some(value.ok_or_else(|| error.clone())?);
                 }
                 return Ok(values);
             }
         };
-        for ((index, request, mut ticket), found) in missing.into_iter().zip(found) {
+        for ((index, request, codec, mut ticket), found) in missing.into_iter().zip(found) {
             ticket.stamp(found.space, &found.tags);
             let entry = match found.value {
-                Some(value) => {
-                    self.decode_late(&request, coder::<T>(), &ticket, &value).await?.entry
-                }
+                Some(value) => self.decode_late(&request, codec, &ticket, &value).await?.entry,
                 None => None,
             };
-            values[index] = self.take_fresh(entry, &ticket, None);
+            values[index] = match trace {
+                Trace::Read => self.take_fresh(entry, &ticket, request.site),
+                Trace::Nothing => self.fresh_value(entry),
+            };
         }
         Ok(values)
     }

@@ -115,6 +115,7 @@ impl Cache {
         &self,
         keys: impl IntoIterator<Item = impl Into<KeyBuf>>,
     ) -> Result<Vec<Option<T>>, Error> {
-        self.engine.peek_many(keys.into_iter().map(|key| self.plain::<T>(key)).collect()).await
+        let requests = keys.into_iter().map(|key| self.plain::<T>(key)).collect();
+        self.engine.peek_many(requests, Trace::Read).await
     }
 }

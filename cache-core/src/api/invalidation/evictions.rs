@@ -5,11 +5,12 @@
 //! happens in `drop` and the remote half in the background.
 
 use std::any::type_name;
+use std::sync::Arc;
 
 use super::list::{Invalidation, Place};
 use crate::base::Error;
 use crate::call::EvictTarget;
-use crate::engine::{Cache, What, report, start_now};
+use crate::engine::{Cache, TOGETHER, What, report, start_now};
 use crate::key::{KeyBuf, Written};
 
 /// What a mutator makes old. Made by `#[cache_evict]`.
@@ -125,12 +126,30 @@ impl Evictions {
         let mut result = Ok(());
         self.list.steps.reverse();
         while let Some((place, what)) = self.list.steps.last().cloned() {
-            let done = evict(&place, self.home.as_ref(), what).await;
-            // Popped after it was done: dropped half-way, `drop` does it again.
-            self.list.steps.pop();
+            let keys = self.keys_at_the_end();
+            let (count, done) = match keys.len() {
+                0 | 1 => (1, evict(&place, self.home.as_ref(), what).await),
+                count => (count, evict_keys(&place, self.home.as_ref(), keys).await),
+            };
+            // Removed after it was done: dropped half-way, `drop` does it again.
+            self.list.steps.truncate(self.list.steps.len() - count);
             result = result.and(done);
         }
         result
+    }
+
+    /// The keys at the end of the list that are of one cache, which one request evicts.
+    fn keys_at_the_end(&self) -> Vec<KeyBuf> {
+        let engine = |place: &Place| place.resolve(self.home.as_ref()).ok().map(|at| at.engine);
+        let Some(of_last) = self.list.steps.last().and_then(|(place, _)| engine(place)) else {
+            return Vec::new();
+        };
+        let here = |place: &Place| engine(place).is_some_and(|at| Arc::ptr_eq(&at, &of_last));
+        let keys = self.list.steps.iter().rev().map_while(|(place, what)| match what {
+            What::Key(key) if here(place) => Some(key.clone()),
+            _ => None,
+        });
+        keys.take(TOGETHER).collect()
     }
 
     /// Evicts after the body. A failure of the remote tier is logged, and the eviction stays owed.
@@ -163,6 +182,10 @@ impl Evictions {
     pub fn run_before_blocking(self) {
         drop(self);
     }
+}
+
+async fn evict_keys(place: &Place, home: Option<&Cache>, keys: Vec<KeyBuf>) -> Result<(), Error> {
+    place.resolve(home)?.engine.invalidate_keys(keys).await.map(drop)
 }
 
 async fn evict(place: &Place, home: Option<&Cache>, what: What) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use super::Typed;
 use crate::api::invalidation::{Invalidation, Rule};
 use crate::base::Error;
 use crate::codec::RemoteValue;
+use crate::engine::Trace;
 use crate::key::{KeyBuf, unescaped};
 
 impl<K: Serialize, V: RemoteValue> Typed<K, V> {
@@ -19,7 +20,8 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
     /// # Errors
     /// As there.
     pub async fn get_many(&self, ids: &[K]) -> Result<Vec<Option<V>>, Error> {
-        self.cache.engine.peek_many(ids.iter().map(|id| self.request(id)).collect()).await
+        let requests = ids.iter().map(|id| self.request(id)).collect();
+        self.cache.engine.peek_many(requests, Trace::Read).await
     }
 
     /// As [`Cache::insert_many`](crate::engine::Cache::insert_many).

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use super::ids::Pairs;
 use super::load::LoadEach;
-use super::{Asking, Batch, BatchInner, all_begun};
+use super::{Asking, Batch, BatchInner};
 use crate::base::{Error, Holds, PolicyRef, Source};
 use crate::call::direct::boxed_future;
 use crate::call::evict::{Evict, EvictTarget};
@@ -84,12 +84,9 @@ impl<L: LoadEach> Batch<L> {
     /// The first failure of the remote tier. No eviction is lost: what failed is carried out before the tier is read
     /// again by this process.
     pub fn evict(&self) -> EvictEach {
-        let evictions: Vec<Evict> = self.evict_targets();
-        let future = async move {
-            let evicted = all_begun(evictions).await;
-            let evicted: Vec<bool> = evicted.into_iter().collect::<Result<_, Error>>()?;
-            Ok(evicted.into_iter().map(u64::from).sum())
-        };
+        let Asking { target, requests } = self.whole.asking();
+        let keys = requests.into_iter().map(|request| request.key).collect();
+        let future = async move { target.resolve_to_evict()?.engine.invalidate_keys(keys).await };
         EvictEach { future: Box::pin(future) }
     }
 }

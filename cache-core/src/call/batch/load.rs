@@ -4,18 +4,18 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::join_all;
+use futures_util::future::join;
 use smallvec::{SmallVec, smallvec};
 
 use super::items::{FEW, Item};
 use super::shape::Each;
-use super::{Answered, Asking, all_begun};
-use crate::base::{BoxFuture, CacheValue, Error, Policy, Source};
-use crate::call::direct::Put;
+use super::{Answered, Asking};
+use crate::base::{BoxFuture, CacheValue, Error, Policy, PolicyRef, Source};
 use crate::codec::Coder;
-use crate::engine::{Engine, Judge, Lookup, Request, Rules, Site, Trace, What};
+use crate::engine::{Engine, Judge, Lookup, Rules, Site, StoreDecision, Trace};
 use crate::tags::Declared;
 
 /// The load behind a [`Batch`](crate::Batch). Not to be implemented outside larder.
@@ -146,11 +146,7 @@ where
         let (Asking { target, requests }, ids) = (asking, self.ids.clone());
         Box::pin(async move {
             let engine = target.resolve()?.engine;
-            let values = join_all(
-                requests.iter().map(|request| engine.peek::<G::Value>(request, Trace::Nothing)),
-            )
-            .await;
-            let values: Vec<Option<G::Value>> = values.into_iter().collect::<Result<_, _>>()?;
+            let values = engine.peek_many::<G::Value>(requests, Trace::Nothing).await?;
             let there = ids.into_iter().zip(values).filter_map(|(id, value)| Some((id, value?)));
             Ok(G::put_together(there))
         })
@@ -179,18 +175,32 @@ where
     };
     let values = ids.iter().map(|id| values.remove(id).unwrap_or_else(G::absent));
     let values = values.map(|output| G::split(output).ok());
-    let put = |(request, value): (Request, Option<G::Value>)| {
-        let (target, judge) = (target.clone(), judge.clone());
-        Box::pin(async move {
-            match value {
-                Some(value) => Put::new(target, request, value, judge).await,
-                None => {
-                    let engine = target.resolve()?.engine;
-                    engine.invalidate(What::Key(request.key)).await.map(drop)
+    let values: Vec<Option<G::Value>> = values.collect();
+    let judge = judge.clone();
+    Box::pin(async move {
+        let engine = target.resolve()?.engine;
+        let (mut puts, mut gone) = (Vec::new(), Vec::new());
+        for (mut request, value) in requests.into_iter().zip(values) {
+            match value.map(|value| (judge.verdict(&value, &request.policy), value)) {
+                Some((StoreDecision::Keep, value)) => puts.push((request, value)),
+                Some((StoreDecision::KeepFor(ttl), value)) => {
+                    request.policy = PolicyRef::Own(Arc::new(request.policy.whole_life(ttl)));
+                    puts.push((request, value));
                 }
+                // What the function would not cache evicts, too: what was cached is old.
+                Some((StoreDecision::Drop, _)) | None => gone.push(request.key),
             }
-        })
-    };
-    let puts: Vec<_> = requests.into_iter().zip(values).map(put).collect();
-    Box::pin(async move { all_begun(puts).await.into_iter().collect() })
+        }
+        // Both are begun in the first poll.
+        let (evicted, put) = join(engine.invalidate_keys(gone), engine.put_many(puts)).await;
+        evicted.map(drop).and(put.map_err(first_failure))
+    })
+}
+
+/// The first of several failures.
+fn first_failure(error: Error) -> Error {
+    match error {
+        Error::Several { mut failed, .. } if !failed.is_empty() => failed.swap_remove(0).1,
+        error => error,
+    }
 }
