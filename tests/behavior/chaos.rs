@@ -120,8 +120,8 @@ async fn run(cache: Cache, mut disturb: impl AsyncFnMut(u64)) {
         reader.await.unwrap();
     }
     writer.await.unwrap();
-    let stats = cache.stats();
-    assert_eq!(stats.in_flight, 0, "{stats:?}");
+    // The last value may be on its way to the remote tier still: no caller waits for that.
+    eventually("nothing is under way", async || cache.stats().in_flight == 0).await;
 }
 
 async fn calm(_: u64) {
