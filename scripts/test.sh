@@ -45,6 +45,8 @@ run() {
 run cargo fmt --all -- --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
+# Without features the compiler warns of other things.
+run cargo clippy -p cache-core --no-default-features -- -D warnings
 run cargo check -p larder --no-default-features
 run cargo check -p larder --no-default-features --features config
 run cargo test --workspace --all-features

@@ -34,6 +34,7 @@ pub use forge::Forged;
 pub use format::Codec;
 #[cfg(feature = "encryption")]
 pub use keys::Keys;
+#[cfg(feature = "encryption")]
 pub(crate) use seal::Seal;
 pub(crate) use wire::{Foreign, Wire};
 

@@ -96,6 +96,8 @@ pub(crate) use slot::{default_slot, known, named, named_slot};
 pub(crate) use spans::Spans;
 pub(crate) use spawn::{spawn, start_now};
 pub(crate) use table::{Seat, TOGETHER, Table};
-pub(crate) use test_scope::{TestScope, current};
+#[cfg(feature = "testing")]
+pub(crate) use test_scope::TestScope;
+pub(crate) use test_scope::current;
 pub(crate) use what::{What, report};
 pub(crate) use work::{Once, Owned, Refreshing, Work};

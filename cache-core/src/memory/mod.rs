@@ -84,6 +84,8 @@ pub(crate) struct MemoryTier {
     signals: Arc<Signals>,
 }
 
+// In place, though one is much larger: there is one for each cache, and a hit has a pointer less to follow.
+#[allow(clippy::large_enum_variant)]
 enum Kind {
     #[cfg_attr(shuttle, allow(dead_code))]
     Auto(auto::Auto),
