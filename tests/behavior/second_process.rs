@@ -117,7 +117,10 @@ async fn the_values_of_a_killed_process_stay() {
     let mut second = start(&server);
     assert_eq!(second.ask("insert a 1"), "Ok(())");
     assert_eq!(second.ask("number 7"), "2007 Loaded");
-    drop(second);
+    // A load does not wait for its value's way to the store: here it has arrived.
+    let mut observer = start(&server);
+    assert_eq!(observer.ask("number 7"), "2007 Remote");
+    drop((second, observer));
     let mut third = start(&server);
     assert_eq!(third.ask("get a"), "Ok(Some(1))");
     assert_eq!(third.ask("number 7"), "2007 Remote");

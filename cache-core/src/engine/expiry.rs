@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::base::Timestamp;
 
-/// When an entry ends to be fresh; told by [`Cache::ttl`].
+/// When an entry ends to be fresh; told by [`Cache::ttl`](crate::Cache::ttl).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Expiry {
     /// When so much time has passed.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// How far a [`PatternEviction`] has come.
+/// How far a [`PatternEviction`](crate::PatternEviction) has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EvictionProgress {

@@ -25,7 +25,7 @@ pub use rules::{Rule, RuleSet, check, rules};
 ///
 /// A backend without [`leases`](Backend::leases) has nothing to prove about them, and one whose
 /// [`subscribe`](Backend::subscribe) is unsupported nothing about notices. The macro
-/// [`conformance!`](macro@conformance) makes a test of each rule instead, so that failures have names.
+/// [`conformance!`](macro@crate::conformance) makes a test of each rule instead, so that failures have names.
 ///
 /// # Panics
 /// With the behaviour that does not hold.
