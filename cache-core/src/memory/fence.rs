@@ -291,7 +291,8 @@ impl Fences {
     }
 
     /// Kills the tickets of all keys that match. What they committed before is in the memory tier
-    /// when this returns, what they commit later is refused: a scan that follows misses nothing.
+    /// when this returns, what they commit later is refused: a scan that follows misses nothing. In the order of their keys, which no
+    /// secret of the process decides.
     pub(crate) fn kill_matching(
         &self,
         reach: FenceScope,
@@ -307,6 +308,7 @@ impl Fences {
                 killed.push(RevokedFence(Arc::clone(fence)));
             }
         }
+        killed.sort_unstable_by(|one, other| one.0.key.cmp(&other.0.key));
         killed
     }
 
