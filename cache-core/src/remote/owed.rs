@@ -1,8 +1,10 @@
-//! Evictions that the remote tier owes: written down before they are tried, crossed out when they
-//! are done. What failed or was cancelled half-way is tried again before the tier is read again.
+//! Pending evictions: those that the remote tier has not carried out yet.
 //!
-//! Where only a part of the store is away, the keys that it has stay owed, and so do patterns; what is not among
-//! them may be read: the rest goes on being used. A generation that is owed concerns everything.
+//! An [`Attempt`] adds its eviction to the list if it fails or is dropped half-way. The process repeats what is on the list before it
+//! reads the tier again. A process that is killed during the first attempt leaves nothing on the list.
+//!
+//! If only a part of the store is unreachable, the evictions of its keys and all patterns stay pending, and every other key can be
+//! read. A pending generation affects all keys.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

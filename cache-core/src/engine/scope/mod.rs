@@ -1,7 +1,7 @@
 //! What changes how the cache answers for a while: transactions, and the off switch.
 //!
 //! Every read and every put asks here first. While there is no transaction and nothing is switched
-//! off anywhere in the process, that costs one relaxed load ([`is_quiet`]).
+//! off anywhere in the process, that costs one relaxed load ([`no_active_scope`](crate::base::no_active_scope)).
 
 mod gate;
 mod log;

@@ -1,4 +1,4 @@
-//! Evictions: written down as owed, tried, and crossed out.
+//! Evictions in the remote tier: tried at once, and added to the pending evictions if that fails.
 
 use std::collections::HashSet;
 
