@@ -46,8 +46,9 @@ pub(crate) struct Flight {
     key: FlightKey,
     /// The table that it is in: whose cache's it is.
     home: usize,
-    /// The load that brings its value, once that has begun: one of a batch is for many.
-    load: AtomicU64,
+    /// The load that brings its value, once that has begun: one of a batch is for many. It is read under the lock of the table of waits
+    /// (`nesting`), where a model checker must not switch threads.
+    load: std::sync::atomic::AtomicU64,
     landing: Mutex<Option<FlightResult>>,
     landed: Notify,
     watch: Mutex<Watch>,
@@ -187,7 +188,7 @@ impl Flights {
             loaded: Mutex::new(None),
             key,
             home: self.home(),
-            load: AtomicU64::new(0),
+            load: std::sync::atomic::AtomicU64::new(0),
             landing: Mutex::new(None),
             landed: Notify::new(),
             watch: Mutex::new(ticket.watch()),

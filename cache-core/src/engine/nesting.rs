@@ -14,8 +14,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::flight::Flight;
 use crate::key::KeyId;
 
+#[cfg(not(shuttle))]
 thread_local! {
     static CURRENT: RefCell<Nesting> = const { RefCell::new(Nesting(None)) };
+}
+
+// The model checker runs all its threads on one.
+#[cfg(shuttle)]
+shuttle::thread_local! {
+    static CURRENT: RefCell<Nesting> = RefCell::new(Nesting(None));
 }
 
 /// The loads that some code is a part of, the innermost first.
