@@ -1,8 +1,10 @@
 //! Tenants share nothing, whatever they are called.
 
+use std::sync::Arc;
+
 use larder::{
-    Cache, Error, Invalidation, MemoryBackend, Policy, Source, cache_evict, cache_put, cached,
-    transaction,
+    Backend, Cache, Error, Invalidation, MemoryBackend, Policy, Source, cache_evict, cache_put,
+    cached, transaction,
 };
 
 use crate::support::eventually;
@@ -367,18 +369,25 @@ async fn rules_and_lists_of_a_tenant_evict_its_own() {
 #[tokio::test]
 async fn a_schedule_of_a_tenant_evicts_its_own_and_keeps_no_cache_alive() {
     let clock = larder::Clock::manual();
-    let cache = Cache::builder().clock(clock.clone()).build().unwrap();
+    let store: Arc<dyn Backend> = Arc::new(MemoryBackend::with_clock(clock.clone()));
+    let cache = Cache::builder().clock(clock.clone()).remote(Arc::clone(&store)).build().unwrap();
     let [one, two] = ["one", "two"].map(|name| cache.tenant(name).unwrap());
-    one.insert("k", 1u64).await.unwrap();
-    two.insert("k", 2u64).await.unwrap();
+    one.insert_many([("k", 1u64), ("other", 1)]).await.unwrap();
+    two.insert_many([("k", 2u64), ("other", 2)]).await.unwrap();
     let second = std::time::Duration::from_secs(1);
-    let list = Invalidation::new().pattern("k*").cache(&one).key("k");
+    // A target without a cache is the tenant's; one that names a handle of this very cache is not to keep it.
+    let list = Invalidation::new().pattern("k*").cache(&one).key("other");
     let schedule = one.every(second, list).unwrap();
     tokio::task::yield_now().await;
     clock.advance(second);
-    eventually("evicted", async || one.get::<u64>("k").await.unwrap().is_none()).await;
-    assert_eq!(two.get::<u64>("k").await.unwrap(), Some(2));
-    drop(schedule);
+    let gone = async || one.get_many::<u64>(["k", "other"]).await.unwrap() == [None, None];
+    eventually("evicted", gone).await;
+    assert_eq!(two.get_many::<u64>(["k", "other"]).await.unwrap(), [Some(2), Some(2)]);
+    schedule.keep();
+    let rule = one.on::<PlanChanged>(|_| Invalidation::new().key("k"));
+    rule.keep();
+    drop((cache, one, two));
+    eventually("the cache is gone", async || Arc::strong_count(&store) == 1).await;
 }
 
 #[cached(key = "row:{id}", each = "id in ids", cache = cache, skip(cache, value))]

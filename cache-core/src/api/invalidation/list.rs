@@ -192,6 +192,8 @@ impl Invalidation {
     /// because a rule or schedule must not keep its cache alive.
     pub(crate) fn kept_by(self, home: &Cache) -> Self {
         let mut kept = self.of(home);
+        // Nothing is added to it any more.
+        kept.place = Place::Home;
         for (place, _) in &mut kept.steps {
             if matches!(place, Place::At(target) if target.is_handle_of(home)) {
                 *place = Place::Home;
