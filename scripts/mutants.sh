@@ -356,46 +356,46 @@ exit $failed
 #   reach-pattern-, reach-clear-ends-    p2_puts_under_way::an_eviction_ends_a_put_that_is_under_way
 #   reach-key-notice-spares-writes       p2_overtaken_writes::a_put_survives_the_notice_of_an_older_refresh
 #   reach-replaced-spares-writes         p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
-#   flight-hung-and-not-joined           p5_nobody_stranded::a_hung_leader_that_nobody_joins_is_replaced_too
+#   flight-hung-and-not-joined           p5_nobody_stranded::a_hung_leader_that_cannot_be_joined_is_replaced_too
 #   flight-takeover-has-twice-the-time   p5_nobody_stranded::each_takeover_has_twice_the_time
 #   flight-circle-is-seen                p5_circles: all of them wait for themselves
-#   flight-parked-leader-is-replaced     p5_parked::a_pinned_call_beside_a_second_one
+#   flight-parked-leader-is-replaced     p5_parked::a_pinned_call_next_to_a_second_one
 #   flight-busy-leader-is-left-alone     p5_parked::a_busy_load_is_waited_for
 #   flight-failure-is-told               p4_failures::a_boxed_error
-#   flight-failures-take-turns           p4_failures::who_waits_for_a_turn_is_left_alone_until_then
+#   flight-failures-take-turns           p4_failures::a_waiter_is_not_woken_before_its_turn
 #   flight-turns-end-with-a-value        p4_refreshes::fifty_refreshes_are_two_loads
 #   flight-refresh-is-newer              p4_refreshes::fifty_refreshes_are_two_loads
 #   flight-refreshes-queue               p4_refreshes::fifty_refreshes_are_two_loads
 #   flight-can-be-joined-while-it-is-stored  p6_writes_behind::a_read_during_the_write_does_not_load_again
 #   flight-stored-is-fresh               p6_writes_behind::a_value_under_way_whose_time_is_over_is_not_served
 #   batch-takes-turns, batch-reads-in-parts  p8_large_batches
-#   lease-takeover-has-twice-the-time    p5_nobody_stranded::who_takes_over_from_another_process_has_twice_the_time
+#   lease-takeover-has-twice-the-time    p5_nobody_stranded::a_takeover_from_another_process_has_twice_the_time
 #   lease-refused-forgets                p5_nobody_stranded::a_hung_leader_of_another_process_loses_its_lease
 #   lease-refused-forgets-its-own        p2_overtaken_writes::a_put_survives_a_load_whose_store_is_refused
-#   lease-taken-by-a-takeover            p2_late_loads::neither_a_hung_leader_nor_who_took_over_stores_anything_after_an_eviction
+#   lease-taken-by-a-takeover            p2_late_loads::neither_a_hung_leader_nor_its_successor_stores_anything_after_an_eviction
 #   lease-wait- and lease-not-stolen-    p4_waits_elsewhere
 #   lease-given-back                     p5: callers that wait for a lease until it runs out
-#   lease-outlasts-its-time              p5_nobody_stranded::a_load_longer_than_its_lease_that_nobody_waits_for_is_stored
+#   lease-outlasts-its-time              p5_nobody_stranded::a_load_longer_than_its_lease_is_stored_if_no_call_waits
 #   reach-pattern-notice-spares-writes   p2_puts_under_way::a_put_survives_the_notice_of_an_older_eviction
 #   reach-again-spares-writes            p2_puts_under_way::a_put_survives_the_end_of_an_older_eviction
 #   reach-takeover-spares-writes         p2_puts_under_way::a_put_survives_a_takeover
 #   flight-is-restamped                  p4_one_load::a_load_that_knows_of_a_clear_is_joined
-#   generation-of-space                  p3_generations::a_clear_that_a_read_has_heard_of_ends_what_memory_has
-#   generation-asked-before-own          p3_generations::an_eviction_that_failed_ends_what_was_read_before_it
-#   promote-not-over-a-newer-one         p3_generations::an_older_value_of_the_store_does_not_take_a_newer_ones_place
+#   generation-of-space                  p3_generations::a_clear_that_a_read_learns_of_invalidates_memory
+#   generation-asked-before-own          p3_generations::a_failed_eviction_invalidates_values_read_before_it
+#   promote-not-over-a-newer-one         p3_generations::an_older_value_of_the_store_does_not_replace_a_newer_one
 #   owed-when-in-doubt                   p2_remote_races::a_put_made_during_an_outage_leaves_no_old_value
 #   owed-by-a-dropped-put-forgets        p2_puts_under_way::a_put_whose_weigher_panics_leaves_no_older_value
-#   owed-after-the-writes-before         p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
-#   owed-after-the-writes-of-a-put       p2_remote_races::a_write_is_waited_for_by_an_eviction_that_is_owed
+#   owed-after-the-writes-before         p2_remote_races::a_pending_eviction_waits_for_the_write
+#   owed-after-the-writes-of-a-put       p2_remote_races::a_pending_eviction_waits_for_the_write
 #   owed-by-an-overtaken-put             p2_puts_under_way::a_put_that_gave_way_returns_when_the_older_value_is_gone
 #   owed-by-an-overtaken-refresh         p2_overtaken_writes::a_refresh_that_an_older_notice_ends_leaves_no_older_value
-#   owed-by-a-failed-refresh             p2_overtaken_writes::a_refresh_that_the_store_does_not_hear_of_leaves_no_older_value
-#   stale-ends-writes                    p2_lives::a_put_under_way_is_outdated_too
-#   again-replaced                       p2_overtaken_writes::what_is_read_while_a_refused_refresh_tidies_up_does_not_stay
+#   owed-by-a-failed-refresh             p2_overtaken_writes::a_refresh_during_an_outage_leaves_no_older_value
+#   stale-ends-writes                    p2_lives::mark_stale_applies_to_a_put_under_way
+#   again-replaced                       p2_overtaken_writes::a_value_read_during_the_cleanup_of_a_rejected_refresh_does_not_stay
 #   key-has-the-instance and its like    p1_functions
 #   key-overlapping-, key-head-          p1_templates
 #   hit-                                 p10_free_hits
-#   again-promoted-meanwhile             p2_overtaken_writes::what_is_read_while_a_put_is_written_does_not_stay
+#   again-promoted-meanwhile             p2_overtaken_writes::an_old_value_read_during_a_put_does_not_stay
 #
 # Not found out by either:
 #

@@ -1,4 +1,4 @@
-//! The promises, a module each.
+//! Tests of the promises P1 to P10, one module per aspect.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/gated.rs"]

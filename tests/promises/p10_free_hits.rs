@@ -1,5 +1,5 @@
-//! P10: a memory hit allocates nothing beyond what the value's own `Clone` does. What does is counted here, and told in
-//! ARCHITECTURE.md ("What a hit allocates").
+//! P10: a memory hit allocates nothing beyond the value's own `Clone`. These tests count the exceptions, which
+//! ARCHITECTURE.md lists ("What a hit allocates").
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -85,7 +85,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {
         std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => panic!("a hit is ready at once"),
+        std::task::Poll::Pending => panic!("a hit is ready on its first poll"),
     }
 }
 
@@ -118,7 +118,8 @@ fn a_hit_allocates_nothing_on_a_handle() {
     }
 }
 
-/// All reads that may load begin with the same look: by hand, of a model's view, of a tenant, and with directions.
+/// Every read that may load starts with the same lookup: by hand, through a model's view, for a tenant, with
+/// directions.
 #[test]
 fn a_hit_by_hand_allocates_nothing() {
     let cache = Cache::builder().build().unwrap();
@@ -146,7 +147,7 @@ fn a_hit_by_hand_allocates_nothing() {
 }
 
 #[test]
-fn a_direction_that_needs_room_allocates_it_once() {
+fn a_direction_with_a_value_allocates_once() {
     let tenant = || assert_eq!(now(templated(7).tenant("acme")), 7);
     assert_eq!(of_a_hit(tenant), 1);
     let ttl = || assert_eq!(now(templated(7).ttl("1m")), 7);
@@ -163,7 +164,7 @@ async fn searched(text: &str) -> u64 {
     text.len() as u64
 }
 
-/// The allocations of a call that is a hit, once its thread has its buffers.
+/// Counts the allocations of a call that hits, after a first call has filled the buffers of the thread.
 fn of_a_hit(call: impl Fn()) -> u64 {
     call();
     call();
@@ -173,7 +174,7 @@ fn of_a_hit(call: impl Fn()) -> u64 {
 #[test]
 fn a_long_key_allocates_nothing() {
     let section = "handbook-".repeat(20);
-    // Above 120 bytes, and above the 256 at which a key is cut.
+    // Above 120 bytes, and above the 256 bytes at which a key is cut.
     for section in [&section[..50], &section[..110], &section] {
         let all = || {
             assert_eq!(now(document(section, 7)), 7 + section.len() as u64);
@@ -183,7 +184,7 @@ fn a_long_key_allocates_nothing() {
     }
     let text = "a text with blanks".repeat(100);
     assert_eq!(of_a_hit(|| assert_eq!(now(searched(&text)), 1800)), 0);
-    // One buffer for each call, as long as it is not dropped.
+    // The thread keeps one buffer per call, if the calls are not dropped in between.
     let several = || {
         let calls = [0; 8].map(|_| searched(&text));
         calls.into_iter().for_each(|call| assert_eq!(now(call), 1800));
@@ -200,7 +201,7 @@ fn a_tag_that_is_cut_allocates() {
 #[test]
 fn a_very_long_argument_keeps_no_buffer() {
     let text = "a".repeat(5000);
-    // A buffer, which then grows.
+    // One allocation for a buffer and one for its growth.
     assert_eq!(of_a_hit(|| assert_eq!(now(searched(&text)), 5000)), 2);
 }
 
@@ -222,7 +223,7 @@ fn a_map_in_the_key_allocates_nothing() {
     let sorted = BTreeMap::from([(9, 1), (10, 2), (11, 3)]);
     let call = || assert_eq!(now(filtered(&filter, &sets, &sorted)), 8 + 2 + 3);
     assert_eq!(of_a_hit(call), 0);
-    // Above eight entries, the list of them.
+    // A map with more than eight entries also allocates the list of its entries.
     let (filter, sets, sorted) = (names(9), Sets::new(), BTreeMap::new());
     let call = || assert_eq!(now(filtered(&filter, &sets, &sorted)), 9);
     assert_eq!(of_a_hit(call), 1);
@@ -245,10 +246,10 @@ fn a_batch_allocates_its_output() {
     assert_eq!(of_a_hit(|| assert_eq!(now(rows(&none)).len(), 0)), 0);
     assert_eq!(of_a_hit(|| assert_eq!(now(rows(&[1, 2, 3])).len(), 3)), 1);
     assert_eq!(of_a_hit(|| assert_eq!(now(rows(&[1, 2, 2, 3, 4, 1])).len(), 4)), 1);
-    // Long keys; ids of which there is nothing.
+    // Long keys, and ids without a value.
     let team = "a team with blanks ".repeat(4);
     let call = || assert_eq!(now(members(&team, &[1, 2, 100, 3])).unwrap().len(), 3);
     assert_eq!(of_a_hit(call), 1);
-    // Above four ids, the lists of ids and of values.
+    // More than four ids also allocate the lists of ids and of values.
     assert_eq!(of_a_hit(|| assert_eq!(now(rows(&[1, 2, 3, 4, 5])).len(), 5)), 3);
 }

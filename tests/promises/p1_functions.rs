@@ -1,5 +1,5 @@
-//! P1: two functions, and two instances of one function, never read each other's entries, unless their keys are meant to be
-//! one.
+//! P1: two functions, or two instances of one generic function, never read each other's entries, unless the user gives
+//! them the same key on purpose.
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
@@ -104,7 +104,7 @@ impl Repo<Users> {
     }
 }
 
-/// What all ways of a function give, each twice: the second time from the cache.
+/// Returns the results of all ways to call a function, each twice: the second call hits.
 async fn all<T: Table>(repo: &Repo<T>) -> Vec<String> {
     let mut all = Vec::new();
     for source in [Source::Loaded, Source::Memory] {
@@ -173,18 +173,18 @@ async fn the_key_of_an_instance_can_be_written_by_hand_and_is_evicted_by_its_tem
     let builder = Key::builder().prefix("v").text("by-id:").value(7).of::<Repo<Users>>();
     let key = builder.version(2).build().unwrap();
     assert_eq!(cache.get::<String>(key).await.unwrap().as_deref(), Some("users 7"));
-    // `skip(Self)` says that the template is all.
+    // `skip(Self)` declares that the template is the whole key.
     assert_eq!(cache.get::<u64>("shared:7").await.unwrap(), Some(7));
-    // A mutator in the same block means the same instance.
+    // A mutator in the same `impl` block evicts the entry of the same instance.
     users.change(7).await;
     assert_eq!(users.get(7).peek().await.unwrap(), None);
     assert_eq!(posts.get(7).peek().await.unwrap().as_deref(), Some("posts 7"));
     assert_eq!(cache.evict_pattern("by-id:7*").await.unwrap(), 1);
 }
 
-/// Inherent methods, and those of implementations that are not generic, keep their templates.
+/// Inherent methods and methods of non-generic implementations keep their templates unchanged.
 #[tokio::test]
-async fn a_template_of_what_has_one_instance_is_the_whole_key() {
+async fn a_template_of_a_function_with_one_instance_is_the_whole_key() {
     struct One(Cache);
     impl One {
         #[cached(key = "one:{id}", cache = self.0, skip(self))]
@@ -219,7 +219,7 @@ async fn a_template_of_what_has_one_instance_is_the_whole_key() {
     assert_eq!(cache.keys("*").await.unwrap(), ["found:7", "inner:7", "of-users:7", "one:7"]);
 }
 
-/// A trait's default method is one function for each type, and a generic trait's for each of its parameters.
+/// A default method of a trait is a separate function for each type, and in a generic trait for each set of parameters.
 #[tokio::test]
 async fn defaults_and_generic_traits_are_told_apart() {
     trait Named {
@@ -328,7 +328,7 @@ async fn an_argument_that_is_an_impl_trait_is_a_type_parameter() {
     assert_eq!(cache.get::<String>(key).await.unwrap().as_deref(), Some("1"));
 }
 
-/// Two types with one name: only one of them is cached, whichever way the key has it, and whatever cache is chosen.
+/// Two types with the same name: only one of them is cached, for every form of key and in every cache.
 mod local_types {
     use super::*;
 
@@ -395,7 +395,7 @@ mod local_types {
             T::IS.to_owned()
         }
     }
-    /// Everything twice, in the function's own cache and in another one.
+    /// Calls everything twice, in the function's own cache and in another one.
     async fn is_never_another<T: Value>(of: T, other: &Cache) {
         let method = Of(PhantomData::<T>, other.clone());
         for _ in 0..2 {
@@ -427,7 +427,7 @@ mod local_types {
         is_never_another(a.clone(), &other).await;
         is_never_another(b, &other).await;
         is_never_another(a, &other).await;
-        // One of them is cached, and who is not is told why.
+        // Only one of the types is cached; calls with the other type fail with an explanation.
         let entries = own.stats().entries;
         assert_eq!(entries, 4 + 1);
         let b = local!("b");
@@ -440,7 +440,7 @@ mod local_types {
         assert!(error.to_string().contains("two instances"), "{error}");
         let mixed_up = HashMap::from([(1, "mixed up".to_owned())]);
         assert!(method.each(&[1]).cache(&own).put(mixed_up).await.is_err());
-        // Another process may have the value of this one: an eviction goes through.
+        // Another process may have cached the value of this type, so an eviction goes through.
         assert_eq!(method.each(&[1]).cache(&own).evict().await.unwrap(), 1);
         assert!(opaque(b.clone()).evict().await.unwrap());
         assert!(Key::builder().text("a:").of::<Users>().build().is_ok());
@@ -451,7 +451,7 @@ mod local_types {
     }
 }
 
-/// The compiler has one name for functions in blocks of one function, and processes call them in different orders.
+/// The compiler gives functions in blocks of one function the same name, and processes call them in different orders.
 mod blocks {
     use super::*;
     use crate::process::{Process, role, serve};
@@ -564,7 +564,7 @@ mod blocks {
         }};
     }
 
-    /// Their positions are one.
+    /// Both functions have the same source position.
     macro_rules! by_one_call {
         ($cache:ident, $second:ident, $n:ident) => {
             if $second { by_macro!("second", $cache, $n) } else { by_macro!("first", $cache, $n) }
@@ -600,7 +600,7 @@ mod blocks {
         }
         let name = "p1_functions::blocks::of_one_function_have_keys_of_their_own_in_every_process";
         let mut process = Process::test(name, "keys");
-        // The other process begins with what this one ends with.
+        // The other process calls the functions in the opposite order.
         let (first, second) = (keys_of(false).await, keys_of(true).await);
         assert!(first.iter().all(|key| !second.contains(key)), "{first:?} {second:?}");
         assert_eq!(process.ask("second"), second.join(" "));

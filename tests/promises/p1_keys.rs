@@ -1,5 +1,4 @@
-//! P1: different calls have different keys, and nothing a user types can form another key or a
-//! wildcard.
+//! P1: different calls have different keys, and no user input can form the key of another call or a wildcard.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +7,7 @@ use larder::{Cache, Pattern, cached};
 use proptest::prelude::*;
 use serde::Serialize;
 
-/// Everything serde's data model has, nested.
+/// Covers serde's whole data model, nested.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 enum Arg {
     Unit,
@@ -25,8 +24,8 @@ enum Arg {
     Map(BTreeMap<String, Arg>),
 }
 
-/// The same without names: the worst case for an encoding, since only the values' own text tells
-/// the variants apart.
+/// The same without variant names. This is the worst case for an encoding, because only the text of the values
+/// distinguishes the variants.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 enum Bare {
@@ -40,7 +39,7 @@ enum Bare {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    // Short, over the characters that mean something in keys.
+    // Short texts of characters that have a meaning in keys.
     "[ab1:,%{}()'!$&=#*?\\[\\]\\\\~. -]{0,4}"
 }
 
@@ -139,7 +138,7 @@ proptest! {
     }
 }
 
-/// Close pairs found by hand.
+/// Similar arguments, written by hand.
 #[test]
 fn near_misses() {
     assert_ne!(template("1:of:2", "3"), template("1", "2:of:3"));

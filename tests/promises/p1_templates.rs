@@ -1,5 +1,5 @@
-//! P1: templates that are not equal and have keys in common. Of two functions with such templates the first one in a cache is cached
-//! there.
+//! P1: different templates whose keys overlap. In each cache, only the first of two functions with such templates is
+//! cached.
 
 use std::collections::HashMap;
 
@@ -43,10 +43,10 @@ async fn a_placeholder_is_not_given_the_value_of_a_fixed_key() {
         assert_eq!(everybody().refresh().await, "everybody");
         assert_eq!(everybody_sync(), "everybody");
         assert_eq!(user("all").peek().await.unwrap().as_deref(), Some("user all"));
-        // The same template in other words.
+        // The same template with a prefix.
         assert_eq!(each_user(&["all".to_owned()]).await["all"], "user all");
     }
-    // Both places are named, and no direction leads around it.
+    // The error names both functions with their positions, and every direction reports it.
     let error = everybody().peek().await.unwrap_err().to_string();
     assert!(error.contains("everybody") && error.contains("user`"), "{error}");
     assert_eq!(error.matches("p1_templates.rs:").count(), 2, "{error}");
@@ -54,18 +54,18 @@ async fn a_placeholder_is_not_given_the_value_of_a_fixed_key() {
     assert!(call!(everybody_sync()).put("mixed up".to_owned()).await.is_err());
     assert!(everybody().cache(&cache).put("mixed up".to_owned()).await.is_err());
     assert_eq!(user("all").await, "user all");
-    // In another process it may have been the first one: its mutators evict.
+    // In another process this function may have been called first, so its mutators evict.
     assert!(everybody().evict().await.unwrap());
     assert_eq!(user("all").peek().await.unwrap(), None);
     assert_eq!(user("all").await, "user all");
-    // In a cache where nobody else was it is cached, and the other one is not.
+    // In a cache where this function is called first, it is cached and the other one is not.
     let other = Cache::builder().build().unwrap();
     assert_eq!(everybody().cache(&other).await, "everybody");
     assert_eq!(everybody().cache(&other).traced().await.source, Source::Memory);
     assert_eq!(user("all").cache(&other).await, "user all");
     assert_eq!(each_user(&["all".to_owned()]).cache(&other).await["all"], "user all");
     assert_eq!(everybody().cache(&other).await, "everybody");
-    // With a key of its own a call is nobody's rival.
+    // A call with an explicit key does not conflict.
     assert_eq!(everybody().key("everybody").await, "everybody");
     assert_eq!(everybody().key("everybody").traced().await.source, Source::Memory);
 }
@@ -94,7 +94,7 @@ async fn two_placeholders_are_not_given_the_value_behind_a_text() {
         assert_eq!(any(&other, "secret", 7).await, "secret 7");
         assert_eq!(secret(&other, 7).await, "the secret 7");
     }
-    // What has no keys in common with another one is cached.
+    // Functions without overlapping keys are cached.
     assert_eq!(cache.keys("*").await.unwrap(), ["secret:7", "secret:7#2"]);
     assert_eq!(other.keys("*").await.unwrap(), ["secret:7"]);
 }

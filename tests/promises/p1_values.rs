@@ -1,5 +1,5 @@
-//! P1: what a remote tier gives back is the value that was stored, for types that serialize and deserialize
-//! differently, and after a release that changed a type of which a part refuses every made-up value.
+//! P1: a remote tier returns the value that was stored, even if a type serializes and deserializes differently, or if a
+//! release changed a type and one of its fields rejects made-up values.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ fn caches() -> [Cache; 2] {
     })
 }
 
-/// It comes back as it was, or is not stored and `insert` says so.
+/// The value comes back unchanged, or `insert` fails and stores nothing.
 async fn never_another<T: RemoteValue + PartialEq + Debug>(value: T) {
     for cache in caches() {
         let inserted = cache.insert("value", value.clone()).await;
@@ -54,7 +54,7 @@ async fn of_types_that_serialize_and_deserialize_differently() {
     never_another(Row { id: 0, balance: 0, limit: 3 }).await;
 }
 
-/// Only its own service makes these.
+/// Deserializes only ids with the prefix of its own service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Id(String);
 
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// What one build stored is a miss in the other one, or reads as the same.
+/// A value that one build stored is a miss in the other build, or reads as the same value.
 async fn deployed<Old: RemoteValue + Debug, New: RemoteValue + Debug>(old: Old, _: fn() -> New) {
     assert_eq!(std::any::type_name::<Old>(), std::any::type_name::<New>());
     for cache in caches() {
@@ -78,9 +78,9 @@ async fn deployed<Old: RemoteValue + Debug, New: RemoteValue + Debug>(old: Old, 
     }
 }
 
-/// Both types are of one function, so the compiler gives them one name, as it does in two builds.
+/// Both types are declared in one function, so the compiler gives them the same name, as in two builds.
 #[tokio::test]
-async fn of_types_that_a_release_changed_behind_what_refuses() {
+async fn of_types_that_a_release_changed_after_a_field_that_rejects_values() {
     let id = || Id("usr_7".to_owned());
     let old = {
         #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -118,7 +118,7 @@ async fn of_types_that_a_release_changed_behind_what_refuses() {
     deployed(old.1, new.1).await;
 }
 
-/// Names a type.
+/// Names a type without a value of it.
 fn user_of<T>() -> fn() -> T {
     || unreachable!("it is only named")
 }

@@ -1,4 +1,4 @@
-//! P2: the clocks of two machines may show anything. How old a value is, is told by the store.
+//! P2: the clocks of two machines may differ by any amount. Only the store measures the age of a value.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Two machines and a store, each with a clock of its own.
+/// Two machines and a store, each with a separate clock.
 struct Fleet {
     clocks: [Clock; 3],
     writer: Cache,
     reader: Cache,
 }
 
-/// Whose clock is ahead of the others', by a minute.
+/// The clock that is a minute ahead of the others.
 #[derive(Clone, Copy, Debug)]
 enum Ahead {
     Writer,
@@ -41,7 +41,7 @@ impl Fleet {
         Self { clocks, writer, reader }
     }
 
-    /// Time passes everywhere.
+    /// Advances all clocks.
     fn advance(&self, by: Duration) {
         self.clocks.iter().for_each(|clock| clock.advance(by));
     }
@@ -63,7 +63,7 @@ async fn stale(cache: &Cache, id: u64, rate: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn a_value_is_fresh_for_its_ttl_and_as_old_as_it_is() {
+async fn a_value_has_its_true_age_and_is_fresh_for_its_ttl() {
     for (ahead, fleet) in Fleet::each() {
         rate(&fleet.writer, 1, 10).await.unwrap();
         fleet.advance(seconds(3));
@@ -86,7 +86,7 @@ async fn a_value_that_was_just_stored_is_not_loaded_again() {
 }
 
 #[tokio::test]
-async fn a_stale_window_ends_where_it_does() {
+async fn a_stale_window_ends_on_time() {
     for (ahead, fleet) in Fleet::each() {
         stale(&fleet.writer, 1, 10).await;
         fleet.advance(seconds(14));
@@ -101,7 +101,7 @@ async fn a_stale_window_ends_where_it_does() {
 }
 
 #[tokio::test]
-async fn a_promotion_lengthens_no_life() {
+async fn a_promotion_does_not_extend_a_life() {
     for ahead in ALL {
         let fleet = Fleet::new(ahead, true);
         rate(&fleet.writer, 1, 10).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_promotion_lengthens_no_life() {
 }
 
 #[tokio::test]
-async fn many_at_once_are_as_old_as_one() {
+async fn values_read_in_a_batch_expire_on_time() {
     for (ahead, fleet) in Fleet::each() {
         let policy = Policy::new().ttl(seconds(5)).stale_if_error(MINUTE);
         for key in ["a", "b"] {
@@ -135,7 +135,7 @@ async fn many_at_once_are_as_old_as_one() {
 }
 
 #[tokio::test]
-async fn another_life_runs_from_when_it_was_given() {
+async fn expire_counts_from_its_call() {
     for (ahead, fleet) in Fleet::each() {
         let policy = Policy::new().ttl(MINUTE).stale_if_error(MINUTE);
         fleet.writer.insert_with("a", 1u64, policy).await.unwrap();
@@ -151,7 +151,7 @@ async fn another_life_runs_from_when_it_was_given() {
 }
 
 #[tokio::test]
-async fn what_is_marked_stale_is_stale_at_once() {
+async fn mark_stale_takes_effect_immediately() {
     for (ahead, fleet) in Fleet::each() {
         rate(&fleet.writer, 1, 10).await.unwrap();
         assert!(fleet.reader.mark_stale("rate:1").await.unwrap(), "{ahead:?}");
@@ -161,7 +161,7 @@ async fn what_is_marked_stale_is_stale_at_once() {
 }
 
 #[tokio::test]
-async fn a_value_that_nobody_reads_is_idle_by_its_own_time() {
+async fn the_idle_time_of_a_value_ends_on_time() {
     for (ahead, fleet) in Fleet::each() {
         let policy = Policy::new().ttl(MINUTE).tti(seconds(5));
         fleet.writer.insert_with("a", 1u64, policy).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_value_that_nobody_reads_is_idle_by_its_own_time() {
     }
 }
 
-/// A value without an end is as old as it is, too: the newer of two is known by its age.
+/// A value without an expiry has an age too. The age tells which of two values is newer.
 #[tokio::test]
 async fn a_value_without_an_end_has_an_age() {
     for (ahead, fleet) in Fleet::each() {
@@ -186,9 +186,9 @@ async fn a_value_without_an_end_has_an_age() {
     }
 }
 
-/// An answer that is under way for three seconds is as old when it arrives.
+/// An answer that takes three seconds to arrive counts as three seconds old.
 #[tokio::test]
-async fn the_way_of_an_answer_is_a_part_of_its_life() {
+async fn the_latency_of_an_answer_counts_towards_its_age() {
     let clock = Clock::manual();
     let store = MemoryBackend::with_clock(clock.clone());
     let slow = Faulty::new(store.clone());

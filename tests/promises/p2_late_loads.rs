@@ -1,6 +1,6 @@
-//! P2 for loads that outlive their callers' patience, that fail, that are taken over, and that run
-//! in the background. Each cell: a load that has seen the old value is held, something evicts, the
-//! load ends; what is read next is the new value.
+//! P2 for loads that outlast their callers' timeouts, fail, lose leadership to another caller, or run in the
+//! background. In each case a load reads the old value and is held, an eviction runs, and the load ends; the next read
+//! returns the new value.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::tiers::{self, Tiers};
 #[derive(Clone, Debug, PartialEq)]
 enum Failed {
     Late,
-    /// The origin was down, when its value was this.
+    /// The origin was down while its value was this.
     Down(u64),
 }
 
@@ -29,13 +29,13 @@ async fn load(origin: &Origin) -> Row {
     origin.try_read().await.map_err(Failed::Down)
 }
 
-/// The function that evicts, puts and refreshes: all that follow share its key.
+/// The function that evicts, puts and refreshes. All functions below share its key.
 #[cached(key = "row", tags = ["rows"], ttl = "1m", cache = cache, skip(cache, origin))]
 async fn plain(cache: &Cache, origin: &Origin) -> Row {
     load(origin).await
 }
 
-/// Every reader refreshes, if a load took a second.
+/// Every reader starts a refresh if a load took a second.
 #[cached(key = "row", tags = ["rows"], ttl = "1m", early_refresh = 1000000000000.0, cache = cache, skip(cache, origin))]
 async fn early(cache: &Cache, origin: &Origin) -> Row {
     load(origin).await
@@ -87,7 +87,7 @@ async fn evict(how: How, cache: &Cache, origin: &Origin) {
     }
 }
 
-/// One of the functions, in a task of its own.
+/// Spawns a call of one of the functions.
 macro_rules! task {
     ($function:ident, $tiers:expr, $origin:expr) => {{
         let (cache, origin) = ($tiers.cache.clone(), $origin.clone());
@@ -95,13 +95,13 @@ macro_rules! task {
     }};
 }
 
-/// A path on which a load has seen the old value and is held: `loads` of them. Those who wait for it.
+/// Loads that have read the old value and are held: their number, and the calls that wait for them.
 struct Held {
     loads: usize,
     waiting: Vec<JoinHandle<Row>>,
 }
 
-/// Begins, evicts, reads, lets go, reads again, on all tiers and in every way.
+/// For every tier and every kind of eviction: starts the load, evicts, reads, releases the load, reads again.
 async fn table(
     path: &str,
     begin: impl AsyncFn(&Tiers, &Origin, &Clock) -> Option<Held>,
@@ -125,7 +125,7 @@ async fn table(
             landed(cache).await;
             turns().await;
             assert_eq!(soon(read(cache, &origin)).await, Ok(2), "{what}: read after it ended");
-            // What another process finds.
+            // Read as another process would.
             if let Some(store) = &tiers.store {
                 let other = Cache::builder().clock(clock.clone()).remote(store.clone());
                 let other = other.build().unwrap();
@@ -168,7 +168,7 @@ async fn a_load_that_goes_on_after_its_soft_timeout_stores_nothing_after_an_evic
         origin.held().await;
         turns().await;
         clock.advance(Duration::from_secs(1));
-        // Both are served the old value; the load goes on.
+        // Both calls return the old value; the load continues.
         assert_eq!(soon(leader).await.unwrap(), Ok(1));
         assert_eq!(soon(waiter).await.unwrap(), Ok(1));
         Some(Held { loads: 1, waiting: Vec::new() })
@@ -207,8 +207,8 @@ async fn a_load_that_fails_after_an_eviction_does_not_bring_the_old_value_back()
     table("fail-safe", begin, async |cache, origin| fail_safe(cache, origin).await).await;
 }
 
-/// The origin stays down: an evicted value is no fallback, neither for those who come while the old
-/// load is under way nor for those who come after it failed.
+/// The origin stays down. An evicted value is no fallback, neither for calls during the old load nor for calls after it
+/// failed.
 #[tokio::test]
 async fn an_evicted_value_is_no_fallback() {
     for how in [How::Remove, How::Evict, How::Pattern, How::Tag, How::Clear] {
@@ -236,7 +236,7 @@ async fn an_evicted_value_is_no_fallback() {
 }
 
 #[tokio::test]
-async fn neither_a_hung_leader_nor_who_took_over_stores_anything_after_an_eviction() {
+async fn neither_a_hung_leader_nor_its_successor_stores_anything_after_an_eviction() {
     let begin = async |tiers: &Tiers, origin: &Origin, clock: &Clock| {
         origin.hold(2);
         let hung = task!(plain, tiers, origin);
@@ -262,7 +262,7 @@ async fn a_failure_is_not_kept_after_an_eviction() {
     table("kept failure", begin, async |cache, origin| failing(cache, origin).await).await;
 }
 
-/// And one that is kept goes like a value.
+/// An eviction also removes a failure that is kept.
 #[tokio::test]
 async fn a_kept_failure_is_evicted() {
     for how in EVERY {
@@ -272,7 +272,7 @@ async fn a_kept_failure_is_evicted() {
             let (cache, origin) = (&tiers.cache, Origin::at(&clock));
             origin.fail(true);
             assert_eq!(soon(failing(cache, &origin)).await, Err(Failed::Down(1)), "{what}");
-            // A lease of the remote tier is given back in the background.
+            // The lease is given back to the remote tier in the background.
             turns().await;
             let reads = origin.reads();
             assert_eq!(soon(failing(cache, &origin)).await, Err(Failed::Down(1)), "{what}");
@@ -286,9 +286,9 @@ async fn a_kept_failure_is_evicted() {
     }
 }
 
-/// Nobody has read in between, so nothing newer stands in its way.
+/// No call reads in between, so no newer entry rejects the failure.
 #[tokio::test]
-async fn a_load_that_fails_after_an_eviction_is_no_kept_failure() {
+async fn the_failure_of_a_load_from_before_an_eviction_is_not_kept() {
     for how in [How::Remove, How::Evict, How::Pattern, How::Tag, How::Clear] {
         let clock = Clock::manual();
         for tiers in tiers::every(&clock) {

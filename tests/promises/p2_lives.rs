@@ -1,5 +1,5 @@
-//! P2 and P3 for what changes an entry's life: `expire` and `mark_stale` write again what is stored, and may
-//! bring back neither what was evicted meanwhile nor what was there before something newer.
+//! P2 and P3 for changes of an entry's life. `expire` and `mark_stale` write the stored entry again; this must not
+//! restore an entry that was evicted meanwhile, nor replace a newer one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,7 +35,7 @@ enum How {
 
 const BOTH: [How; 2] = [How::Expire, How::MarkStale];
 
-/// A second from now, or now.
+/// Calls `expire` with one second, or `mark_stale`.
 fn changing(how: How, cache: &Cache) -> JoinHandle<Result<bool, Error>> {
     let cache = cache.clone();
     tokio::spawn(async move {
@@ -50,18 +50,18 @@ async fn found(cache: &Cache) -> Option<u64> {
     soon(cache.get("row")).await.unwrap()
 }
 
-/// What a process finds that has read nothing before.
+/// Reads as a process that has read nothing before.
 async fn in_store(gated: &Gated, clock: &Clock) -> Option<u64> {
     found(&gated.another().cache_without_memory(clock)).await
 }
 
-/// With leases, and without.
+/// A store with leases and one without.
 fn stores(clock: &Clock) -> [Gated; 2] {
     [Gated::leased(clock), Gated::new()]
 }
 
 #[tokio::test]
-async fn what_is_evicted_meanwhile_does_not_come_back() {
+async fn an_entry_evicted_meanwhile_does_not_come_back() {
     let clock = Clock::manual();
     for (how, gated) in BOTH.into_iter().flat_map(|how| stores(&clock).map(|gated| (how, gated))) {
         let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
@@ -79,7 +79,7 @@ async fn what_is_evicted_meanwhile_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn what_is_newer_stays() {
+async fn a_newer_entry_stays() {
     let clock = Clock::manual();
     for gated in stores(&clock) {
         let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
@@ -94,9 +94,9 @@ async fn what_is_newer_stays() {
     }
 }
 
-/// A load that began before a value was said to be old may bring that one again.
+/// A load that began before `mark_stale` may have read the value that is now marked.
 #[tokio::test]
-async fn a_load_from_before_stores_nothing() {
+async fn a_load_from_before_mark_stale_stores_nothing() {
     let clock = Clock::manual();
     for tiers in every(&clock) {
         let (origin, cache) = (Origin::new(), &tiers.cache);
@@ -113,7 +113,7 @@ async fn a_load_from_before_stores_nothing() {
             origin.set(2);
             let marked = soon_at(&clock, cache.mark_stale("row")).await.unwrap();
             assert_eq!(marked, stored, "{}", tiers.name);
-            // Nor is it waited for.
+            // Callers do not join the old load either.
             assert_eq!(
                 soon_at(&clock, reading(cache, &origin)).await.unwrap(),
                 Ok(2),
@@ -127,9 +127,9 @@ async fn a_load_from_before_stores_nothing() {
     }
 }
 
-/// The same in another process, where the lease tells.
+/// The same in another process, which learns it from the lease.
 #[tokio::test]
-async fn nor_does_another_process() {
+async fn a_load_of_another_process_from_before_mark_stale_stores_nothing() {
     for (stored, how) in [(true, How::MarkStale), (false, How::MarkStale), (true, How::Expire)] {
         let clock = Clock::manual();
         let gated = Gated::leased(&clock);
@@ -151,9 +151,9 @@ async fn nor_does_another_process() {
     }
 }
 
-/// A read that got the value from the remote tier before its life was changed there takes it into memory after.
+/// A reader gets the value from the remote tier, its life is changed there, and then the reader promotes it to memory.
 #[tokio::test]
-async fn a_promotion_does_not_keep_the_former_life() {
+async fn a_promotion_does_not_restore_the_former_life() {
     let clock = Clock::manual();
     for (how, gated) in BOTH.into_iter().flat_map(|how| stores(&clock).map(|gated| (how, gated))) {
         let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
@@ -167,7 +167,7 @@ async fn a_promotion_does_not_keep_the_former_life() {
             async move { cache.get::<u64>("row").await.unwrap() }
         });
         answer.arrived().await;
-        // One that is in memory before the change, and one that comes after it.
+        // One reader promotes before the change, the other after it.
         let early = gated.another().cache(&clock);
         assert_eq!(found(&early).await, Some(1));
         change.open();
@@ -179,9 +179,9 @@ async fn a_promotion_does_not_keep_the_former_life() {
     }
 }
 
-/// Whoever waited for a load has its value before the remote tier has.
+/// Callers of a load get the value before the write to the remote tier ends.
 #[tokio::test]
-async fn a_write_under_way_does_not_bring_the_former_life() {
+async fn a_write_under_way_does_not_restore_the_former_life() {
     let clock = Clock::manual();
     let gated = Gated::new();
     let cache = gated.cache(&clock);
@@ -202,9 +202,9 @@ async fn a_write_under_way_does_not_bring_the_former_life() {
     assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (None, None));
 }
 
-/// A put that began before is as old as what is marked.
+/// `mark_stale` also marks the value of a put that began earlier.
 #[tokio::test]
-async fn a_put_under_way_is_outdated_too() {
+async fn mark_stale_applies_to_a_put_under_way() {
     let clock = Clock::manual();
     for gated in stores(&clock) {
         let cache = gated.cache(&clock);
@@ -222,9 +222,9 @@ async fn a_put_under_way_is_outdated_too() {
     }
 }
 
-/// Nobody knows whether it has happened: the value goes.
+/// The result of the change is unknown, so the value is evicted.
 #[tokio::test]
-async fn half_of_a_change_is_an_eviction() {
+async fn a_change_with_an_unknown_result_is_an_eviction() {
     for (how, lost) in BOTH.into_iter().flat_map(|how| [(how, false), (how, true)]) {
         let clock = Clock::manual();
         let gated = Gated::leased(&clock);
@@ -239,7 +239,7 @@ async fn half_of_a_change_is_an_eviction() {
             assert!(soon(change).await.unwrap().is_err(), "{how:?}");
             gated.set_down(false);
             let gated = gated.another();
-            // What this process evicts before it reads again, another one that is as slow may still see.
+            // Another process may still see the value until this process has evicted it.
             drop(gated);
         } else {
             change.abort();
@@ -269,7 +269,7 @@ async fn while_the_store_is_away_the_value_is_not_served() {
     }
 }
 
-/// A backend that can't replace a value only if it is the same is asked to forget it.
+/// A backend without compare-and-replace removes the value instead.
 #[tokio::test]
 async fn a_store_that_cannot_compare_evicts() {
     for how in BOTH {
@@ -287,7 +287,7 @@ async fn a_store_that_cannot_compare_evicts() {
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A value whose next clone runs a hook: it is cloned between the look at an entry and the change.
+/// A value whose next clone runs a hook: the clone happens between the lookup of an entry and the change.
 #[derive(Serialize, Deserialize)]
 struct Hooked {
     number: u64,
@@ -312,7 +312,7 @@ async fn an_entry_of_memory_is_replaced_only_by_itself() {
         cache.insert_with("row", value, KEPT).await.unwrap();
         let inside = cache.clone();
         *hook.lock().unwrap() = Some(Box::new(move || {
-            // On a thread of its own: the lock, if it were held, would be another's.
+            // Runs on another thread, so that a lock that this thread holds would block it.
             let change = async move {
                 match evict {
                     true => drop(inside.remove("row").await.unwrap()),

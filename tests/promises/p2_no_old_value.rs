@@ -1,6 +1,5 @@
-//! P2: if an eviction returns at time t, no read that starts after t returns a value whose load
-//! began before t. Each cell: a load is started, something evicts, the load finishes; the next read
-//! is the new value.
+//! P2: if an eviction returns at time t, no read that starts after t returns a value whose load began before t. In each
+//! case a load starts, an eviction runs, and the load finishes; the next read returns the new value.
 
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ async fn evict(how: How, origin: &Origin, cache: &Cache) {
     }
 }
 
-/// The cell's verdict: the load that was held is let go, and what is read next is new.
+/// Releases the held load. Reads before and after its end return the new value.
 async fn verdict(
     what: &str,
     how: How,
@@ -119,14 +118,14 @@ async fn a_stale_refresh_stores_nothing_after_an_eviction() {
             evict(how, &origin, &cache).await;
             let nothing = tokio::spawn(async { 0 });
             verdict(&format!("stale refresh, {tiers}"), how, &origin, &cache, nothing).await;
-            // The refresh is over when nothing is in flight.
+            // The refresh has ended when no load is in flight.
             landed(&cache).await;
             assert_eq!(row(&origin, &cache).await, 2, "{tiers}, {how:?}: after the refresh");
         }
     }
 }
 
-/// A load whose caller went away does not store either, and an eviction is not lost on it.
+/// A load whose caller was dropped stores nothing either, and the eviction takes effect.
 #[tokio::test]
 async fn a_cancelled_load_stores_nothing() {
     for Tiers { name: tiers, cache, .. } in tiers::every(&Clock::manual()) {
@@ -145,7 +144,7 @@ async fn a_cancelled_load_stores_nothing() {
     }
 }
 
-/// An older load does not store over a younger refresh.
+/// An older load does not store over a newer refresh.
 #[tokio::test]
 async fn a_refresh_beats_the_load_before_it() {
     for Tiers { name: tiers, cache, .. } in tiers::every(&Clock::manual()) {
@@ -165,7 +164,7 @@ async fn a_refresh_beats_the_load_before_it() {
     }
 }
 
-/// What another cache (as another process) wrote under an old generation is not promoted.
+/// A value that another cache (as another process) wrote with an old generation is not promoted.
 #[tokio::test]
 async fn a_promotion_respects_generations() {
     let backend = MemoryBackend::new();

@@ -1,5 +1,5 @@
-//! P2 for writes that others overtake: a put that has said Ok, or a refresh that has returned its
-//! value, is not followed by an older one.
+//! P2 for overtaken writes: after a put has returned `Ok`, or a refresh has returned its value, no read returns an
+//! older value.
 
 use std::time::Duration;
 
@@ -35,15 +35,15 @@ async fn found(cache: &Cache) -> Option<u64> {
     soon(cache.get("row")).await.unwrap()
 }
 
-/// An origin that fails.
+/// Returns an origin that fails.
 fn failing() -> Origin {
     let origin = Origin::new();
     origin.fail(true);
     origin
 }
 
-/// The process is paused for longer than its lease's term. Where somebody took the lease meanwhile, the
-/// store refuses what is brought; the value that was to be replaced must not stay either.
+/// The process pauses for longer than the term of its lease. If another process takes the lease meanwhile, the store
+/// rejects the refreshed value; the old value must not stay either.
 #[tokio::test]
 async fn a_refresh_that_lost_its_lease_leaves_no_older_value() {
     for taken in [false, true] {
@@ -68,10 +68,10 @@ async fn a_refresh_that_lost_its_lease_leaves_no_older_value() {
     }
 }
 
-/// The same, and somebody reads the old value while it is being removed: memory has it for as long as the refresh
-/// has not returned.
+/// The same while another call reads the old value during its removal. Memory keeps the value only until the refresh
+/// returns.
 #[tokio::test]
-async fn what_is_read_while_a_refused_refresh_tidies_up_does_not_stay() {
+async fn a_value_read_during_the_cleanup_of_a_rejected_refresh_does_not_stay() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
@@ -93,10 +93,10 @@ async fn what_is_read_while_a_refused_refresh_tidies_up_does_not_stay() {
     assert_ne!(found(&cache).await, Some(1));
 }
 
-/// The news of an eviction that was before the put takes the put's value out of memory, and somebody reads the old one
+/// The notice of an eviction from before the put removes the put's value from memory, and a call reads the old value
 /// before the new one is in the store.
 #[tokio::test]
-async fn what_is_read_while_a_put_is_written_does_not_stay() {
+async fn an_old_value_read_during_a_put_does_not_stay() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let theirs = gated.another();
@@ -118,8 +118,8 @@ async fn what_is_read_while_a_put_is_written_does_not_stay() {
     assert_eq!(found(&cache).await, Some(2));
 }
 
-/// The news of an eviction that was before the refresh ends its load, so it stores nothing: but what it was to replace is
-/// gone when it returns.
+/// The notice of an eviction from before the refresh ends its load, so the refresh stores nothing. The old value is
+/// still gone when the refresh returns.
 #[tokio::test]
 async fn a_refresh_that_an_older_notice_ends_leaves_no_older_value() {
     let clock = Clock::manual();
@@ -144,10 +144,10 @@ async fn a_refresh_that_an_older_notice_ends_leaves_no_older_value() {
     assert_ne!(found(&cache).await, Some(1));
 }
 
-/// The store is away when it is asked for the lease: what was to be replaced lies there still, and goes before this
-/// process asks again.
+/// The store is down when the refresh requests the lease. The old value stays in the store, and this process removes it
+/// before it reads from the store again.
 #[tokio::test]
-async fn a_refresh_that_the_store_does_not_hear_of_leaves_no_older_value() {
+async fn a_refresh_during_an_outage_leaves_no_older_value() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let (cache, fresh) = (gated.cache(&clock), gated.another().cache_without_memory(&clock));
@@ -162,7 +162,7 @@ async fn a_refresh_that_the_store_does_not_hear_of_leaves_no_older_value() {
     assert_ne!(found(&fresh).await, Some(1));
 }
 
-/// The refresh comes while the put asks for generations: it ends loads, not the put's ticket.
+/// The refresh runs while the put reads generations: it ends loads, but not the put's ticket.
 #[tokio::test]
 async fn a_put_survives_a_refresh_that_fails() {
     let clock = Clock::manual();
@@ -180,8 +180,8 @@ async fn a_put_survives_a_refresh_that_fails() {
     assert_eq!(found(&cache).await, Some(2));
 }
 
-/// The refresh comes between the put's memory half and its remote half, which waits for the write of
-/// another put.
+/// The refresh runs between the put's write to memory and its write to the remote tier, which waits for another put's
+/// write.
 #[tokio::test]
 async fn a_put_reaches_the_store_though_a_refresh_fails_meanwhile() {
     let clock = Clock::manual();
@@ -201,8 +201,8 @@ async fn a_put_reaches_the_store_though_a_refresh_fails_meanwhile() {
     assert_eq!(found(&other).await, Some(3), "the last put, in another process");
 }
 
-/// The second put has ended the first one's ticket, and goes away before it stores anything: neither is
-/// stored, and what was there before both must not come back.
+/// The second put ends the ticket of the first one and is dropped before it stores anything. Neither value is stored,
+/// and the value from before both must not come back.
 #[tokio::test]
 async fn a_put_that_gave_way_to_a_cancelled_one_leaves_no_older_value() {
     let clock = Clock::manual();
@@ -221,8 +221,8 @@ async fn a_put_that_gave_way_to_a_cancelled_one_leaves_no_older_value() {
     assert_ne!(found(&cache).await, Some(1), "the value before both");
 }
 
-/// A load of this process has lost its lease to another process's refresh, and its store is refused
-/// after the put began: what is forgotten is the load's value, not the put.
+/// A load of this process loses its lease to the refresh of another process, and the store rejects its value after the
+/// put began. The cache removes the value of the load, not of the put.
 #[tokio::test]
 async fn a_put_survives_a_load_whose_store_is_refused() {
     let clock = Clock::manual();
@@ -244,12 +244,12 @@ async fn a_put_survives_a_load_whose_store_is_refused() {
     theirs.release(1);
     soon(refresh).await.unwrap().unwrap();
     turns().await;
-    // The refresh can't know which of the two was first. It sees to it that what it was to replace is gone,
-    // which costs the put's value at worst.
+    // The refresh cannot know which of the two came first. It makes sure that the value that it replaces is gone, which
+    // at worst also removes the value of the put.
     assert_ne!(found(&cache).await, Some(1), "the refresh began before the put");
 }
 
-/// Another process's refresh began before the put; its notice comes while the put asks for generations.
+/// Another process's refresh began before the put; its notice arrives while the put reads generations.
 #[tokio::test]
 async fn a_put_survives_the_notice_of_an_older_refresh() {
     let clock = Clock::manual();
@@ -269,7 +269,7 @@ async fn a_put_survives_the_notice_of_an_older_refresh() {
     assert_eq!(found(&cache).await, Some(2));
 }
 
-/// What a load brings and nobody may keep evicts what is older than it, not what was put since.
+/// A load whose value is not cached evicts older values, but not the value of a put since.
 #[tokio::test]
 async fn a_put_survives_an_older_load_whose_value_is_not_kept() {
     let clock = Clock::manual();
@@ -284,7 +284,7 @@ async fn a_put_survives_an_older_load_whose_value_is_not_kept() {
     assert_eq!(found(&cache).await, Some(5));
 }
 
-/// `get` has read the old value from the store; its answer comes while the refresh writes the new one.
+/// `get` has read the old value from the store; the answer arrives while the refresh writes the new value.
 #[tokio::test]
 async fn a_value_read_before_a_refresh_is_not_promoted_over_it() {
     let clock = Clock::manual();
@@ -311,8 +311,8 @@ async fn a_value_read_before_a_refresh_is_not_promoted_over_it() {
     assert_eq!(found(&cache).await, Some(2));
 }
 
-/// A reader has the generations from before a `clear`, and takes the lease after another process has
-/// stored a value: that one is newer than what it knows.
+/// A reader knows the generations from before a `clear`, and takes the lease after another process has stored a value.
+/// The stored value is newer than these generations.
 #[tokio::test]
 async fn a_load_from_before_a_clear_leaves_a_value_from_after_it() {
     let clock = Clock::manual();
@@ -333,8 +333,8 @@ async fn a_load_from_before_a_clear_leaves_a_value_from_after_it() {
     assert_eq!(new.reads(), 1, "the fleet's value is still there");
 }
 
-/// Loads of values that stay in memory carry the generations that this process knows: a tag, or a namespace,
-/// that it has never heard of is no wildcard.
+/// Loads for memory alone carry the generations that this process knows. A tag or a namespace that the process has
+/// never seen does not match every generation.
 #[tokio::test]
 async fn a_load_for_memory_alone_is_not_joined_after_another_process_evicted_it() {
     const LOCAL: Policy = Policy::new().local().tags(&["rows"]);

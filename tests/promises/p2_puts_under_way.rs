@@ -1,4 +1,4 @@
-//! P2 for puts that are under way: an eviction of the same process ends them, what is older does not.
+//! P2 for puts under way: an eviction of the same process ends them; older events do not.
 
 use std::time::Duration;
 
@@ -45,7 +45,8 @@ async fn evict(how: How, cache: &Cache) {
     }
 }
 
-/// The put asks for generations when an eviction comes and returns: it stores nothing, in memory or beyond.
+/// An eviction begins and returns while the put reads generations. The put stores nothing, in memory or in the remote
+/// tier.
 #[tokio::test]
 async fn an_eviction_ends_a_put_that_is_under_way() {
     for how in [How::Key, How::Pattern, How::Clear] {
@@ -63,7 +64,7 @@ async fn an_eviction_ends_a_put_that_is_under_way() {
     }
 }
 
-/// An eviction ends the put, and is not at the store yet: the put has said nothing until what it was to replace is gone.
+/// An eviction ends the put before it reaches the store. The put does not return until the old value is gone.
 #[tokio::test]
 async fn a_put_that_gave_way_returns_when_the_older_value_is_gone() {
     let clock = Clock::manual();
@@ -86,7 +87,7 @@ async fn a_put_that_gave_way_returns_when_the_older_value_is_gone() {
     assert_eq!(found(&other).await, None);
 }
 
-/// The eviction has been to the store when the put begins, and returns before the put does.
+/// The eviction has reached the store when the put begins, and returns before the put does.
 #[tokio::test]
 async fn a_put_survives_the_end_of_an_older_eviction() {
     for how in [How::Key, How::Pattern] {
@@ -111,7 +112,7 @@ async fn a_put_survives_the_end_of_an_older_eviction() {
     }
 }
 
-/// Another process has evicted a pattern; its notice comes while the put asks for generations.
+/// Another process has evicted a pattern; its notice arrives while the put reads generations.
 #[tokio::test]
 async fn a_put_survives_the_notice_of_an_older_eviction() {
     let clock = Clock::manual();
@@ -131,7 +132,7 @@ async fn a_put_survives_the_notice_of_an_older_eviction() {
     assert_eq!(found(&cache).await, Some(2));
 }
 
-/// A load hangs, and one of those who wait for it takes over while the put is under way.
+/// A load hangs, and one of its waiters takes over while the put is under way.
 #[tokio::test]
 async fn a_put_survives_a_takeover() {
     let clock = Clock::manual();
@@ -146,7 +147,7 @@ async fn a_put_survives_a_takeover() {
     let put = putting(&cache, 5);
     generations.arrived().await;
     clock.advance(LEASE);
-    // It asks for generations too.
+    // The takeover reads generations too.
     generations.arrived().await;
     generations.open();
     soon_at(&clock, put).await.unwrap().unwrap();
@@ -157,7 +158,7 @@ async fn a_put_survives_a_takeover() {
     assert_eq!(found(&cache).await, Some(5));
 }
 
-/// What weighs values is the user's own code.
+/// The user's weigher runs inside the put and may panic.
 #[tokio::test]
 async fn a_put_whose_weigher_panics_leaves_no_older_value() {
     let weigher = |value: &u64| if *value > 1 { panic!("too heavy to weigh") } else { 1 };

@@ -1,5 +1,5 @@
-//! Tags bind the reader too: an entry that lacks one of the tags that a reader declares is a miss for this reader, on every
-//! path. Evicting the tag would not end such an entry.
+//! P2: an entry that lacks one of the tags that a reader declares is a miss for this reader, on every path. An eviction
+//! of the tag would not remove such an entry.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -54,7 +54,7 @@ async fn on_event(cache: &Cache, origin: &Origin, id: u64) -> u64 {
     origin.read().await
 }
 
-/// An entry without the tag comes from `insert`, and from another function with the same template.
+/// `insert`, and another function with the same template, store entries without the tag.
 #[tokio::test]
 async fn an_entry_without_the_readers_tag_is_a_miss() {
     let clock = Clock::manual();
@@ -73,7 +73,7 @@ async fn an_entry_without_the_readers_tag_is_a_miss() {
             let read = soon(tagged(&cache, &origin, 7).traced()).await;
             assert_eq!((read.value, read.source), (Ok(2), Source::Loaded));
             turns().await;
-            // What the reader has stored carries the tag: it serves readers that declare less.
+            // The entry that the reader stores has the tag, and serves readers that declare fewer tags.
             let hit = soon(untagged(&cache, &origin, 7).traced()).await;
             assert_eq!(hit.value, Ok(2));
             assert_ne!(hit.source, Source::Loaded);
@@ -95,7 +95,7 @@ async fn tags_are_compared_as_a_set() {
         assert_eq!(soon(by_row(&cache, &origin, 7)).await, Ok(1));
         assert_eq!(soon(tagged(&cache, &origin, 7)).await, Ok(1));
         assert_eq!(origin.reads(), 0);
-        // The tag of another row is not this row's.
+        // The tag of another row does not satisfy this reader.
         cache.insert_with("user:8", 1u64, policy).await.unwrap();
         origin.set(2);
         assert_eq!(soon(by_row(&cache, &origin, 8)).await, Ok(2));
@@ -117,7 +117,8 @@ async fn a_stale_window_does_not_bring_an_entry_without_the_tag() {
     }
 }
 
-/// A flight whose value will lack the tag is not joined: its load may have begun before an eviction of the tag.
+/// A caller does not join a flight whose value will lack the tag: its load may have begun before an eviction of the
+/// tag.
 #[tokio::test]
 async fn a_load_that_lacks_the_tag_is_not_waited_for() {
     let clock = Clock::manual();
@@ -144,7 +145,7 @@ async fn a_load_that_lacks_the_tag_is_not_waited_for() {
     }
 }
 
-/// An error that can't be given to those who waited: they take turns.
+/// An error that cannot be given to waiters, so they load one after the other.
 #[derive(Debug)]
 struct Opaque;
 
@@ -160,8 +161,8 @@ async fn untagged_opaque(cache: &Cache, origin: &Origin, id: u64) -> Result<u64,
     origin.try_read().await.map_err(|_| Opaque)
 }
 
-/// After a failed load the first of those who waited finds an entry of another process, which lacks the tag. It brings the
-/// entry to those who waited with it, but not to a reader with the tag.
+/// After a failed load, the first waiter finds an entry of another process without the tag. It shares the entry with
+/// the other waiters, but not with a reader that declares the tag.
 #[tokio::test]
 async fn an_entry_without_the_tag_does_not_end_the_turns_of_a_reader_with_it() {
     let clock = Clock::manual();
@@ -195,7 +196,7 @@ async fn an_entry_without_the_tag_does_not_end_the_turns_of_a_reader_with_it() {
     assert_eq!(soon(second).await.unwrap().unwrap(), 2);
 }
 
-/// While the remote tier is away, memory serves what it has; but not an entry without the tag.
+/// During an outage of the remote tier, memory serves its entries, but not an entry without the tag.
 #[tokio::test]
 async fn an_outage_does_not_bring_an_entry_without_the_tag() {
     let clock = Clock::manual();
@@ -227,9 +228,9 @@ async fn a_previous_release_without_the_tag_is_a_miss_through_the_remote_tier() 
     assert_eq!(soon(tagged(&new, &origin, 7)).await, Ok(2));
 }
 
-/// The lease's answer is another process's value, which lacks the tag.
+/// The lease request returns another process's value, which lacks the tag.
 #[tokio::test]
-async fn a_value_that_was_waited_for_elsewhere_has_to_carry_the_tag() {
+async fn a_value_of_another_process_needs_the_tag() {
     let clock = Clock::manual();
     let backend = MemoryBackend::with_clock(clock.clone());
     let process = || {
@@ -256,15 +257,15 @@ async fn a_value_that_was_waited_for_elsewhere_has_to_carry_the_tag() {
 }
 
 #[tokio::test]
-async fn a_model_ends_what_was_inserted_under_its_name() {
+async fn an_eviction_of_a_model_removes_entries_inserted_under_its_name() {
     let clock = Clock::manual();
     for cache in caches(&clock) {
         let origin = Origin::at(&clock);
-        // As text, the key says nothing of tags; the function does not read it.
+        // A key given as text has no tags, so the function does not read the entry.
         cache.insert("user:get:7,", 10u64).await.unwrap();
         assert_eq!(soon(of_model(&cache, &origin, 7)).await, 1);
         turns().await;
-        // The builder's key carries them.
+        // A key from the builder has the tags.
         let key = Key::builder().model("user").operation("get").param(&8u64).build().unwrap();
         cache.insert(&key, 10u64).await.unwrap();
         assert_eq!(soon(of_model(&cache, &origin, 8)).await, 10);
@@ -276,7 +277,7 @@ async fn a_model_ends_what_was_inserted_under_its_name() {
 }
 
 #[tokio::test]
-async fn a_built_key_demands_its_tags() {
+async fn a_built_key_requires_its_tags() {
     let clock = Clock::manual();
     for cache in caches(&clock) {
         let key = Key::builder().model("user").operation("get").param(&7u64).build().unwrap();
@@ -297,11 +298,11 @@ async fn a_built_key_demands_its_tags() {
 }
 
 #[tokio::test]
-async fn a_tenants_clear_ends_what_was_inserted_under_its_name() {
+async fn a_clear_of_a_tenant_removes_entries_inserted_under_its_name() {
     let clock = Clock::manual();
     for cache in caches(&clock) {
         let acme = cache.tenant("acme").unwrap();
-        // Without the tenant's tag, `clear` would not end it: the tenant does not see it.
+        // The entry lacks the tenant's tag, so `clear` would not remove it, and the tenant does not see it.
         cache.insert("@acme/plan", 1u64).await.unwrap();
         assert_eq!(acme.get::<u64>("plan").await.unwrap(), None);
         let key = Key::builder().tenant("acme").text("plan").build().unwrap();
@@ -317,7 +318,7 @@ async fn a_tenants_clear_ends_what_was_inserted_under_its_name() {
 }
 
 #[tokio::test]
-async fn a_models_view_and_its_functions_demand_the_same_tags() {
+async fn a_models_view_and_its_functions_require_the_same_tags() {
     let clock = Clock::manual();
     for cache in caches(&clock) {
         let origin = Origin::at(&clock);
@@ -335,7 +336,7 @@ async fn a_models_view_and_its_functions_demand_the_same_tags() {
 }
 
 #[tokio::test]
-async fn an_event_ends_what_its_reader_is_given() {
+async fn an_event_evicts_every_entry_that_its_reader_can_get() {
     let clock = Clock::manual();
     for cache in caches(&clock) {
         let origin = Origin::at(&clock);
@@ -346,7 +347,7 @@ async fn an_event_ends_what_its_reader_is_given() {
 }
 
 #[tokio::test]
-async fn each_item_of_a_batch_has_to_carry_its_tags() {
+async fn each_item_of_a_batch_needs_its_tags() {
     #[cached(each = "id in ids", key = "user:{id}", tags = ["users", "user:{id}"], cache = cache, skip(cache, loads))]
     async fn all(cache: &Cache, loads: &AtomicU64, ids: &[u64]) -> Vec<(u64, u64)> {
         let load = loads.fetch_add(1, Ordering::Relaxed);

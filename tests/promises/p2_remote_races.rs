@@ -1,4 +1,4 @@
-//! P2 with the remote tier in between: its answers and writes are held while an eviction runs.
+//! P2 with a remote tier: an eviction runs while answers and writes of the remote tier are held.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +42,7 @@ async fn a_promotion_that_was_overtaken_does_not_fill_memory() {
         let gated = Gated::new();
         let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
         let tagged = larder::Policy::new().tags(&["rows"]);
-        // Filled by "another process".
+        // Filled as by another process.
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
         other.insert_with("row", 1u64, tagged).await.unwrap();
         let answer = gated.hold(After("get"));
@@ -59,9 +59,9 @@ async fn a_promotion_that_was_overtaken_does_not_fill_memory() {
     }
 }
 
-/// The same for many keys at once, and for a read that would load.
+/// The same for a batch, and for a read that would load.
 #[tokio::test]
-async fn nor_is_one_of_a_batch_or_of_a_read_that_loads() {
+async fn an_overtaken_promotion_of_a_batch_or_a_load_does_not_fill_memory() {
     for (how, batch) in EVERY.into_iter().flat_map(|how| [(how, true), (how, false)]) {
         let gated = Gated::new();
         let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
@@ -75,7 +75,7 @@ async fn nor_is_one_of_a_batch_or_of_a_read_that_loads() {
             async move {
                 match batch {
                     true => drop(cache.get_many::<u64>(&["another", "row"]).await.unwrap()),
-                    // Where it loads, it does so after the eviction.
+                    // A read that loads does so after the eviction.
                     false => drop(load(&cache, 2).await),
                 }
             }
@@ -90,7 +90,7 @@ async fn nor_is_one_of_a_batch_or_of_a_read_that_loads() {
     }
 }
 
-/// A fill whose remote write is under way when an eviction comes is gone when that returns.
+/// An eviction removes the value of a remote write that is under way when it begins.
 #[tokio::test]
 async fn a_remote_write_that_was_overtaken_is_removed() {
     for how in [How::Key, How::Pattern, How::Clear, How::Insert] {
@@ -106,7 +106,7 @@ async fn a_remote_write_that_was_overtaken_is_removed() {
             let cache = cache.clone();
             async move { evict(how, &cache).await }
         });
-        // The eviction runs as far as it can; then the write is let go.
+        // Lets the eviction run as far as it can, then releases the write.
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
@@ -114,13 +114,13 @@ async fn a_remote_write_that_was_overtaken_is_removed() {
         old.await.unwrap();
         evicting.await.unwrap();
         assert_eq!(load(&cache, 2).await, 2, "{how:?}");
-        // A cache without that memory: what does the remote tier hold?
+        // A cache without this memory reads the remote tier.
         let fresh = Cache::builder().remote(gated.store.clone()).build().unwrap();
         assert_eq!(load(&fresh, 2).await, 2, "{how:?}: in the remote tier");
     }
 }
 
-/// P7: an eviction that the remote tier could not take is carried out before it is read again.
+/// P7: an eviction that failed in the remote tier is carried out before this process reads from it again.
 #[tokio::test]
 async fn an_eviction_made_during_an_outage_is_not_lost() {
     for how in [How::Key, How::Pattern, How::Tag, How::Clear] {
@@ -133,7 +133,7 @@ async fn an_eviction_made_during_an_outage_is_not_lost() {
         match how {
             How::Key => drop(cache.remove("row").await.unwrap_err()),
             How::Pattern => match cache.evict_pattern("ro*").await {
-                // Scanning works; removing does not.
+                // Scanning works, removing does not.
                 Err(_) => {}
                 Ok(_) => panic!("removal reported although the store is down"),
             },
@@ -143,8 +143,7 @@ async fn an_eviction_made_during_an_outage_is_not_lost() {
         }
         assert_eq!(load(&cache, 2).await, 2, "{how:?}: during the outage the function answers");
         gated.set_down(false);
-        // The breaker leaves the tier alone for a second; the first read that gets through must not
-        // see the old value.
+        // The breaker pauses requests for a second. The first read that reaches the tier must not return the old value.
         let read = loop {
             match cache.get::<u64>("row").await {
                 Ok(read) => break read,
@@ -155,7 +154,7 @@ async fn an_eviction_made_during_an_outage_is_not_lost() {
     }
 }
 
-/// P7: a value that could not be written through does not leave the old one behind.
+/// P7: a put whose remote write fails leaves no old value.
 #[tokio::test]
 async fn a_put_made_during_an_outage_leaves_no_old_value() {
     let gated = Gated::new();
@@ -170,13 +169,13 @@ async fn a_put_made_during_an_outage_leaves_no_old_value() {
     assert_ne!(fresh.get::<u64>("row").await.unwrap(), Some(1), "the old value is gone");
 }
 
-/// P7: an eviction whose caller goes away half-way is carried out before the tier is read again.
+/// P7: an eviction whose caller is dropped half-way is carried out before the next read of the tier.
 #[tokio::test]
 async fn a_cancelled_eviction_is_not_lost() {
     let gated = Gated::new();
     let cache = Cache::builder().no_memory().remote(gated.backend.clone()).build().unwrap();
     cache.insert("row", 1u64).await.unwrap();
-    // A write of the key is under way, so the eviction has to wait; then its caller gives up.
+    // A write of the key is under way, so the eviction waits; then its caller is dropped.
     let write = gated.hold(Before("set"));
     let writing = tokio::spawn({
         let cache = cache.clone();
@@ -190,10 +189,10 @@ async fn a_cancelled_eviction_is_not_lost() {
     assert_eq!(cache.get::<u64>("row").await.unwrap(), None);
 }
 
-/// The same where the write's value has arrived and its answer has not: whoever reads meanwhile waits for the
-/// write, too, and then for the eviction.
+/// The same if the store has the value but its answer has not arrived. Readers also wait for the write, and then for
+/// the eviction.
 #[tokio::test]
-async fn a_write_is_waited_for_by_an_eviction_that_is_owed() {
+async fn a_pending_eviction_waits_for_the_write() {
     for put in [false, true] {
         let gated = Gated::new();
         let cache = Cache::builder().no_memory().remote(gated.backend.clone()).build().unwrap();
@@ -257,7 +256,7 @@ async fn row(cache: &Cache, value: u64) -> u64 {
     value
 }
 
-/// A load whose remote write is held, on a cache with or without a memory tier.
+/// Starts a load whose remote write is held, on a cache with or without a memory tier.
 async fn writing(memory: bool) -> (Gated, Gate, Cache, tokio::task::JoinHandle<u64>) {
     let gated = Gated::new();
     let builder = Cache::builder().remote(gated.backend.clone());
@@ -271,7 +270,7 @@ async fn writing(memory: bool) -> (Gated, Gate, Cache, tokio::task::JoinHandle<u
     (gated, write, cache, old)
 }
 
-/// Whoever overtakes a write that is under way, the last of them decides what is in the tiers.
+/// Of several operations that overtake a write under way, the last one decides what the tiers contain.
 #[tokio::test]
 async fn every_overtaker_waits_for_the_write_that_it_overtakes() {
     for memory in [true, false] {
@@ -313,9 +312,9 @@ async fn every_overtaker_waits_for_the_write_that_it_overtakes() {
     }
 }
 
-/// An eviction does not depend on the caller whose write it waits for: that one may have gone on.
+/// An eviction waits for a write whose caller is no longer polled, and still ends.
 #[tokio::test]
-async fn an_eviction_does_not_wait_for_a_call_that_nobody_polls() {
+async fn an_eviction_does_not_wait_for_a_call_that_is_not_polled() {
     let gated = Gated::new();
     let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     let write = gated.hold(Before("set"));
@@ -348,8 +347,8 @@ async fn a_load_that_begins_during_a_put_loses() {
     assert_eq!(cache.get::<u64>("row").await.unwrap(), Some(2));
 }
 
-/// A read may promote the old value while the eviction is on its way to the remote tier; memory
-/// forgets it again, also if the eviction's caller goes away there.
+/// A read may promote the old value while the eviction is on its way to the remote tier. Memory removes the value
+/// again, even if the eviction's caller is dropped there.
 #[tokio::test]
 async fn memory_forgets_what_was_promoted_during_an_eviction() {
     for (cancelled, pattern) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -382,7 +381,7 @@ async fn memory_forgets_what_was_promoted_during_an_eviction() {
     }
 }
 
-/// The same for a tag that this process hears of for the first time.
+/// The same for a tag that is new to this process.
 #[tokio::test]
 async fn memory_forgets_what_was_promoted_while_a_tag_was_bumped() {
     for cancelled in [false, true] {
@@ -412,7 +411,7 @@ async fn memory_forgets_what_was_promoted_while_a_tag_was_bumped() {
     }
 }
 
-/// Another process evicts while this one's write is under way: the write is taken back.
+/// Another process evicts while this process writes: this process removes what it wrote.
 #[tokio::test]
 async fn a_write_that_another_process_overtook_is_taken_back() {
     let (gated, write, cache, old) = writing(true).await;
@@ -424,8 +423,8 @@ async fn a_write_that_another_process_overtook_is_taken_back() {
     assert_eq!(other.get::<u64>("row").await.unwrap(), None);
 }
 
-/// A value read from the remote tier is not given, through its flight, to those who come after an
-/// eviction: many threads, since the window is a few instructions.
+/// Callers after an eviction do not get, through its flight, a value that was read from the remote tier before. The
+/// test uses many threads, because the window is a few instructions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn a_landing_promotion_is_not_joined_after_an_eviction() {
     let builder = || Cache::builder().remote(MemoryBackend::new());
@@ -456,7 +455,7 @@ async fn a_landing_promotion_is_not_joined_after_an_eviction() {
     }
 }
 
-/// Long keys are cut and closed with a hash; a pattern over what was cut off still evicts them.
+/// Long keys are cut and end in a hash. A pattern that matches the cut part still evicts them.
 #[tokio::test]
 async fn a_pattern_reaches_keys_that_were_cut() {
     let cache = Cache::builder().remote(MemoryBackend::new()).build().unwrap();
@@ -473,10 +472,10 @@ async fn local(cache: &Cache, loads: &AtomicU64) -> u64 {
     loads.fetch_add(1, Ordering::SeqCst) + 1
 }
 
-/// While the bus is down nobody can be asked about values that are only in memory, so they are
-/// served; once it is back, an eviction may have been missed, so they are loaded anew.
+/// While the bus is down, no other process can invalidate values that are only in memory, so they are served. After it
+/// returns, they are loaded again, because an eviction may have been missed.
 #[tokio::test]
-async fn what_is_only_in_memory_is_served_without_a_bus_and_not_trusted_after() {
+async fn values_only_in_memory_are_served_without_a_bus_and_loaded_again_after() {
     let gated = Gated::new();
     let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     let loads = AtomicU64::new(0);

@@ -1,5 +1,5 @@
-//! P2 on real threads: every value is stamped by its origin; a read never gives a stamp older than
-//! the last eviction that returned before the read began.
+//! P2 on real threads: the origin numbers every value, and a read never returns a lower number than the last eviction
+//! that returned before the read began.
 //!
 //! A million operations, on a runtime and on plain threads, for each memory engine.
 
@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use larder::{Cache, Memory, cached, call};
 
 const KEYS: u64 = 64;
-/// Fewer than there are keys, so that entries also go for want of room.
+/// Fewer than the number of keys, so that memory also removes entries to make room.
 const ROOM: u64 = 48;
 const WORKERS: u64 = 8;
-/// How often each engine is worked on, on a runtime and again on threads: moka takes its time.
+/// Operations per engine, on a runtime and again on threads. moka is slower.
 const OWN: u64 = 375_000;
 #[cfg(feature = "moka")]
 const MOKA: u64 = 125_000;
 
 struct Row {
-    /// What the origin says.
+    /// The current value of the origin.
     current: AtomicU64,
-    /// Evictions of all that is older have returned.
+    /// Evictions of all older values have returned.
     floor: AtomicU64,
 }
 
@@ -40,7 +40,7 @@ impl Stress {
         &self.rows[id as usize]
     }
 
-    /// Reads, and holds the value against what was evicted before.
+    /// Checks a read value against the evictions that returned before the read.
     fn judge(&self, id: u64, floor: u64, found: u64) {
         assert!(found >= floor, "row {id}: read {found}, evicted up to {floor}");
         assert!(found <= self.row(id).current.load(Ordering::SeqCst), "row {id}: from the future");
@@ -50,7 +50,7 @@ impl Stress {
         let stats = self.cache.stats();
         assert_eq!(stats.in_flight, 0, "{stats:?}");
         assert!(stats.entries <= ROOM, "{stats:?}");
-        // It was a cache all the while, and evictions met loads.
+        // The cache had hits, and evictions ran during loads.
         assert!(stats.memory_hits > 10_000 && stats.loads > 10_000, "{stats:?}");
         assert!(stats.fenced > 0, "{stats:?}");
     }
@@ -59,7 +59,7 @@ impl Stress {
 #[cached(key = "row:{id}:x", tags = ["rows", "row:{id}"], cache = stress.cache, skip(stress))]
 async fn row(stress: &Stress, id: u64) -> u64 {
     let seen = stress.row(id).current.load(Ordering::SeqCst);
-    // Some loads let others in between what they saw and what they store.
+    // Some loads yield between the read of the origin and the return.
     if seen.is_multiple_of(3) {
         tokio::task::yield_now().await;
     }
@@ -91,8 +91,8 @@ impl Random {
     }
 }
 
-/// Changes a row and makes the cache forget what was; or makes it forget everything. Each row has one
-/// writer, as puts that pass each other are no cache's business.
+/// Changes a row and evicts it, or evicts everything. Each row has one writer: the order of concurrent puts is
+/// undefined.
 async fn change(stress: &Stress, how: u64, id: u64, blocking: bool) {
     let cache = &stress.cache;
     if how < 2 {
@@ -146,7 +146,7 @@ fn work_blocking(stress: &Stress, worker: u64, turns: u64) {
     }
 }
 
-/// Memory-only evictions wait for nobody.
+/// Evictions from memory alone do not wait.
 fn wait<T>(work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

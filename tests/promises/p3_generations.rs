@@ -1,4 +1,4 @@
-//! P3 by generations: what is known of an eviction counts, however it became known.
+//! P3 by generations: an eviction counts however this process learns of it.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ async fn found(cache: &Cache) -> Option<u64> {
     soon(cache.get("row")).await.ok().flatten()
 }
 
-/// Another process's `clear` has been to the store, and its notice is yet to come. Another read of this process
-/// has heard of it.
+/// Another process's `clear` has reached the store, and its notice is still to come. This process learns of it from
+/// another read.
 #[tokio::test]
-async fn a_clear_that_a_read_has_heard_of_ends_what_memory_has() {
+async fn a_clear_that_a_read_learns_of_invalidates_memory() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let theirs = gated.another();
@@ -27,17 +27,17 @@ async fn a_clear_that_a_read_has_heard_of_ends_what_memory_has() {
     let notice = theirs.hold(Before("publish"));
     let clearing = tokio::spawn(async move { other.clear().await });
     notice.arrived().await;
-    assert_eq!(found(&cache).await, Some(1), "nobody has told");
+    assert_eq!(found(&cache).await, Some(1), "no notice has arrived");
     assert_eq!(cache.get::<u64>("another").await.unwrap(), None);
     assert_eq!(found(&cache).await, None);
     notice.open();
     soon(clearing).await.unwrap().unwrap();
 }
 
-/// A batch has read a value and is told its tag's generation; then an eviction of the tag is made that the store
-/// can't be told of. The value is not to be taken into memory after it.
+/// A batch has read a value and receives its tag's generation; then an eviction of the tag fails, because the store is
+/// down. Memory does not take the value after it.
 #[tokio::test]
-async fn an_eviction_that_failed_ends_what_was_read_before_it() {
+async fn a_failed_eviction_invalidates_values_read_before_it() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let cache = gated.cache(&clock);
@@ -55,13 +55,13 @@ async fn an_eviction_that_failed_ends_what_was_read_before_it() {
     soon(cache.evict_tag("rows")).await.unwrap_err();
     generation.open();
     drop(soon(batch).await.unwrap());
-    assert_eq!(found(&cache).await, None, "while the store can't be asked");
+    assert_eq!(found(&cache).await, None, "while the store is down");
 }
 
-/// The store has a value whose time is over; memory has a newer one, loaded while the store was down, whose time
-/// is over, too. Where the load fails, the newer one is served.
+/// The store has an expired value; memory has a newer one that was loaded while the store was down, and has expired
+/// too. If the load fails, the newer value is served.
 #[tokio::test]
-async fn an_older_value_of_the_store_does_not_take_a_newer_ones_place() {
+async fn an_older_value_of_the_store_does_not_replace_a_newer_one() {
     const KEPT: Policy = Policy::new()
         .ttl(Duration::from_secs(10))
         .stale_if_error(Duration::from_secs(3_600))

@@ -1,5 +1,5 @@
-//! P3 without a memory tier: each read asks the store, and what another process evicted before the read began is not
-//! given to it by a load that was under way, however late the news of the eviction is.
+//! P3 without a memory tier: each read asks the store. A load under way does not give a read a value that another
+//! process evicted before the read began, however late the notice of the eviction arrives.
 
 use larder::{Cache, Clock, Policy, Source, cached};
 use tokio::task::JoinHandle;
@@ -47,7 +47,7 @@ async fn evict(cache: &Cache, how: How) {
 struct Scene {
     clock: Clock,
     gated: Gated,
-    /// Without a memory tier, and deaf.
+    /// Has no memory tier and receives no notices.
     cache: Cache,
     other: Cache,
     origin: Origin,
@@ -112,9 +112,9 @@ async fn a_read_does_not_join_a_read_of_the_store_from_before_an_eviction_elsewh
     }
 }
 
-/// Nothing was evicted: those who waited for a load are one load and one more request.
+/// Without an eviction, the waiters of a load cause one load and one more request.
 #[tokio::test]
-async fn those_who_wait_ask_the_store_once_more_for_all_of_them() {
+async fn waiters_share_one_more_request() {
     for leases in [true, false] {
         let Scene { clock, gated, cache, origin, .. } = Scene::new(leases);
         origin.hold(1);

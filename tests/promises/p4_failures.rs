@@ -1,4 +1,4 @@
-//! P4 and P5: a load that fails is one load for all who waited, whatever its error is.
+//! P4 and P5: a load that fails is one load for all waiters, whatever its error type is.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,11 +15,11 @@ use crate::tiers::{self, Tiers};
 
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
-/// An error that can't be cloned, nor made from another one.
+/// An error that can neither be cloned nor made from another error.
 #[derive(Debug, PartialEq)]
 struct Opaque(String);
 
-/// An error of the user's that takes part, as `anyhow::Error` does.
+/// A user's error that can carry another error, like `anyhow::Error`.
 #[derive(Debug)]
 struct Told(String);
 
@@ -66,8 +66,8 @@ async fn each_opaque(
     Ok(ids.iter().map(|id| (*id, *id)).collect())
 }
 
-/// `callers` of `call`, all of whom wait for the first one's load, which then fails as all that follow do; the texts of
-/// their errors, and how many loads there were.
+/// Starts `callers` calls that all wait for the load of the first one; this load and all later ones fail. Returns the
+/// texts of the errors and the number of loads.
 async fn wave<F, Fut>(origin: &Origin, callers: usize, call: F) -> (Vec<String>, u64)
 where
     F: Fn(usize) -> Fut,
@@ -135,7 +135,7 @@ one_load!(a_boxed_error_of_a_batch_by_hand, |cache, origin| cache.get_or_load_ma
     }
 ));
 
-/// The most that a body ran at once.
+/// The largest number of bodies that ran at the same time.
 #[derive(Clone, Debug, Default)]
 struct AtOnce(Arc<(AtomicU64, AtomicU64)>);
 
@@ -151,7 +151,7 @@ impl AtOnce {
     }
 }
 
-/// Each caller needs an error of its own, which only a load of its own brings: one load at a time.
+/// Each caller needs an error of its own and therefore a load of its own. The loads run one at a time.
 #[tokio::test]
 async fn an_opaque_error_is_one_load_at_a_time() {
     let clock = Clock::manual();
@@ -172,9 +172,9 @@ async fn an_opaque_error_is_one_load_at_a_time() {
     }
 }
 
-/// A turn wakes one of those who wait for it: else a wave of failures would cost the square of its callers.
+/// The end of a load wakes one waiter. Waking all would cost the square of the number of callers.
 #[tokio::test]
-async fn who_waits_for_a_turn_is_left_alone_until_then() {
+async fn a_waiter_is_not_woken_before_its_turn() {
     const CALLERS: usize = 200;
     let clock = Clock::manual();
     for Tiers { name, cache, .. } in tiers::every(&clock) {
@@ -202,7 +202,7 @@ async fn who_waits_for_a_turn_is_left_alone_until_then() {
     }
 }
 
-/// The first try that succeeds ends the wave.
+/// The first load that succeeds ends the retries.
 #[tokio::test]
 async fn the_first_value_after_an_opaque_error_is_for_all() {
     let clock = Clock::manual();
@@ -229,7 +229,7 @@ async fn the_first_value_after_an_opaque_error_is_for_all() {
     }
 }
 
-/// A batch has failed once one of its items has: it does not load the others' again.
+/// A batch fails as soon as one of its items fails: it does not load the other items again.
 #[tokio::test]
 async fn a_batch_with_an_opaque_error_is_one_load_for_each_caller_at_most() {
     let clock = Clock::manual();
@@ -247,7 +247,7 @@ async fn a_batch_with_an_opaque_error_is_one_load_for_each_caller_at_most() {
     }
 }
 
-/// Whoever has waited for the time of a lease does not wait for others' tries any more.
+/// A caller that has waited for the term of a lease does not wait for the retries of others.
 #[tokio::test]
 async fn tries_that_hang_are_not_waited_for_beyond_the_lease() {
     let clock = Clock::manual();
@@ -263,7 +263,7 @@ async fn tries_that_hang_are_not_waited_for_beyond_the_lease() {
         .collect();
     origin.held().await;
     turns().await;
-    // The first one fails, and the second try hangs.
+    // The first load fails, and the second one hangs.
     origin.release(1);
     origin.held().await;
     turns().await;

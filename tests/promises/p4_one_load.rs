@@ -17,7 +17,7 @@ async fn slow(cache: &Cache, loads: &AtomicU64, id: u64) -> u64 {
     id
 }
 
-/// An error that can't be cloned, so each waiter needs one of its own.
+/// An error that cannot be cloned, so each waiter needs one of its own.
 #[derive(Debug)]
 struct Unshared;
 
@@ -51,7 +51,7 @@ async fn ten_thousand_callers_on_a_cold_key_are_one_load() {
     assert_eq!(cache.stats().in_flight, 0);
 }
 
-/// Ten thousand wait for a load that fails: the failure is theirs too, and not kept.
+/// Ten thousand callers wait for a load that fails: they all get the failure, which is not kept.
 #[tokio::test]
 async fn ten_thousand_callers_of_a_failing_load_are_one_load() {
     let cache = Cache::builder().build().unwrap();
@@ -72,7 +72,7 @@ async fn ten_thousand_callers_of_a_failing_load_are_one_load() {
     }
     assert_eq!(origin.reads(), 1);
     failing(&cache, &origin).await.unwrap_err();
-    assert_eq!(origin.reads(), 2, "a retry after the failure loads anew");
+    assert_eq!(origin.reads(), 2, "a retry after the failure loads again");
 }
 
 #[cached(key = "failing", cache = cache, skip(cache, origin))]
@@ -112,7 +112,7 @@ async fn off(cache: &Cache, origin: &Origin, id: u64) -> u64 {
     origin.read().await + id
 }
 
-/// How many of 4 caches (as 4 processes over one store) x 250 calls load, all at once.
+/// Counts the loads of 4 caches (as 4 processes over one store) with 250 concurrent calls each.
 macro_rules! stampede {
     ($function:ident) => {{
         let clock = Clock::manual();
@@ -133,7 +133,7 @@ macro_rules! stampede {
         turns().await;
         origin.hold(0);
         origin.release(1_000);
-        // Other processes look again from time to time.
+        // Other processes poll the store from time to time.
         while calls.iter().any(|call| !call.is_finished()) {
             turns().await;
             clock.advance(Duration::from_millis(50));
@@ -154,7 +154,7 @@ async fn a_thousand_callers_in_four_processes_are_one_load() {
 }
 
 #[tokio::test]
-async fn within_the_process_it_is_one_load_for_each() {
+async fn with_process_wide_protection_each_process_loads_once() {
     assert_eq!(stampede!(process), 4);
 }
 
@@ -163,9 +163,9 @@ async fn without_protection_every_caller_loads() {
     assert_eq!(stampede!(off), 1_000);
 }
 
-/// Who ends first has lost its lease to those who came later, and takes theirs from nobody.
+/// The first call to end has lost its lease to a later one, and does not take a lease back.
 #[tokio::test]
-async fn without_protection_a_value_is_cached_all_the_same() {
+async fn without_protection_a_value_is_still_cached() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone());
     let cache = cache.remote(MemoryBackend::with_clock(clock.clone())).build().unwrap();
@@ -185,10 +185,10 @@ async fn without_protection_a_value_is_cached_all_the_same() {
     assert_eq!(cache.get::<u64>("off:1").await.unwrap(), Some(2));
 }
 
-/// Two processes whose loads of one key overlap, each its own: neither takes the lease from the other,
-/// nor forgets its own value because the store has refused it.
+/// Two processes load the same key at the same time, each on its own. Neither takes the lease from the other, nor
+/// removes its own value because the store rejected it.
 #[tokio::test]
-async fn processes_that_load_for_themselves_have_hits_all_the_same() {
+async fn processes_that_load_separately_still_have_hits() {
     let clock = Clock::manual();
     let (backend, origin) = (MemoryBackend::with_clock(clock.clone()), Origin::at(&clock));
     let reader = |delay: Duration| {
@@ -215,9 +215,9 @@ async fn lasting(cache: &Cache, origin: &Origin, clock: &Clock) -> u64 {
     origin.read().await
 }
 
-/// The seed makes chances repeatable; whose lease it is, is no chance.
+/// The seed makes random decisions repeatable, but lease tokens do not depend on it.
 #[tokio::test]
-async fn caches_with_one_seed_do_not_take_each_others_leases_for_their_own() {
+async fn caches_with_the_same_seed_have_different_lease_tokens() {
     let clock = Clock::manual();
     let (backend, origin) = (MemoryBackend::with_clock(clock.clone()), Origin::at(&clock));
     origin.hold(u64::MAX);
@@ -245,7 +245,7 @@ async fn different_keys_do_not_wait_for_each_other() {
     for call in calls {
         call.await.unwrap();
     }
-    // 500 loads of 50 ms one after the other would take 25 s.
+    // 500 sequential loads of 50 ms would take 25 s.
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(loads.load(Ordering::SeqCst), 500);
 }
@@ -255,13 +255,13 @@ fn fib(n: u64) -> u64 {
     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
 }
 
-/// Recursion of a sync function: exponential without a cache.
+/// A recursive sync function, which is exponential without a cache.
 #[test]
 fn a_sync_function_is_cached_without_a_runtime() {
     assert_eq!(fib(45), 1_134_903_170);
 }
 
-/// The leader hears from the store of a `clear` that the bus has yet to tell: its load counts from after it.
+/// The leader learns of a `clear` from the store before its notice arrives: its load counts as begun after the `clear`.
 #[tokio::test]
 async fn a_load_that_knows_of_a_clear_is_joined() {
     let clock = Clock::manual();
@@ -292,11 +292,11 @@ async fn a_load_that_knows_of_a_clear_is_joined() {
 
 const TAGGED: Policy = Policy::new().tags(&["rows"]);
 
-/// An eviction of a generation fails, and is carried out later, in the background. This process knows the new generation
-/// from then on: a load that begins after it is joined, also if a read of another key asks the store for the generation
-/// meanwhile.
+/// The increment of a generation fails and is carried out later in the background. From then on this process knows the
+/// new generation, and callers join a load that begins after it, even if a read of another key asks the store for the
+/// generation meanwhile.
 #[tokio::test]
-async fn a_load_that_begins_after_an_owed_eviction_is_joined() {
+async fn a_load_that_begins_after_a_pending_eviction_is_joined() {
     for (clear, policy) in
         [(false, TAGGED), (true, TAGGED), (false, TAGGED.local()), (true, TAGGED.local())]
     {
@@ -320,7 +320,7 @@ async fn a_load_that_begins_after_an_owed_eviction_is_joined() {
         turns().await;
         let origin = Origin::at(&clock);
         origin.hold(1);
-        // The store does not tell the generation before the other read has asked for it.
+        // The store does not answer before the other read has asked for the generation.
         let told = gated.hold(Before("generations"));
         let read = || {
             let (cache, origin) = (cache.clone(), origin.clone());

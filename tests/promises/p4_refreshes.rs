@@ -1,4 +1,4 @@
-//! P4: callers that ask for a refresh while one runs share the next one.
+//! P4: callers that request a refresh while one runs share the next one.
 
 use larder::{Cache, Clock, cached};
 use tokio::task::JoinHandle;
@@ -44,7 +44,7 @@ async fn fifty_refreshes_are_two_loads() {
     }
 }
 
-/// Who comes during the second one shares the third: never a load that began before.
+/// Callers that arrive during the second refresh share the third: no caller gets a load that began before its call.
 #[tokio::test]
 async fn each_refresh_is_answered_by_a_load_that_began_after_it() {
     let clock = Clock::manual();
@@ -57,7 +57,7 @@ async fn each_refresh_is_answered_by_a_load_that_began_after_it() {
             if wave > 1 {
                 turns().await;
                 assert_eq!(origin.reads(), wave - 1, "{name}");
-                // The load of this wave has read a newer value.
+                // The load of this wave reads a newer value.
                 origin.set(wave);
                 origin.release(1);
             }
@@ -125,7 +125,7 @@ async fn fifty_refreshes_that_fail_are_two_loads() {
     }
 }
 
-/// The first refresh hangs: after its lease one of those who queue leads.
+/// The first refresh hangs; after its lease one of the queued callers leads.
 #[tokio::test]
 async fn refreshes_behind_one_that_hangs() {
     let clock = Clock::manual();
@@ -151,7 +151,7 @@ async fn refreshes_behind_one_that_hangs() {
     }
 }
 
-/// The first refresh goes away half-way: one of those who queue leads.
+/// The first refresh is dropped half-way; one of the queued callers leads.
 #[tokio::test]
 async fn refreshes_behind_one_that_is_dropped() {
     let clock = Clock::manual();
@@ -172,7 +172,7 @@ async fn refreshes_behind_one_that_is_dropped() {
     }
 }
 
-/// An eviction comes while a refresh runs: whoever asks for one then does not wait for it.
+/// An eviction runs during a refresh; a refresh requested after it does not wait.
 #[tokio::test]
 async fn a_refresh_after_an_eviction_does_not_queue() {
     let clock = Clock::manual();

@@ -1,5 +1,5 @@
-//! P4 across processes: who waits for another process's load when an eviction comes begins anew, and takes nothing away
-//! from the load that the other one begins after the eviction.
+//! P4 across processes: if an eviction runs while a caller waits for another process's load, the caller starts over. It
+//! does not take the lease of a load that the other process begins after the eviction.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn reader(cache: &Cache, origin: &Origin, policy: Policy) -> JoinHandle<Result<u
     tokio::spawn(async move { cache.get_or_load_with("row", policy, load).await })
 }
 
-/// Longer than any pause between two looks at another process's lease.
+/// Advances the clock by more than any pause between two polls of another process's lease.
 async fn look_again(clock: &Clock) {
     for _ in 0..40 {
         clock.advance(Duration::from_millis(10));
@@ -46,10 +46,10 @@ async fn evict(cache: &Cache, how: &str) {
     soon(done).await.unwrap();
 }
 
-/// An eviction, by this process or another one, reaches a process that waits for another one's load. What it then loads
-/// itself is stored, and what the other one loads is not.
+/// An eviction, by this process or another one, reaches a process that waits for another process's load. The value that
+/// it then loads itself is stored; the value of the other process is not.
 #[tokio::test]
-async fn what_is_loaded_after_a_wait_with_an_eviction_is_stored() {
+async fn a_load_after_a_wait_with_an_eviction_is_stored() {
     for how in ["key", "pattern", "tag", "clear"] {
         for by_the_waiter in [false, true] {
             let what = format!("{how}, by the one who waits: {by_the_waiter}");
@@ -67,7 +67,7 @@ async fn what_is_loaded_after_a_wait_with_an_eviction_is_stored() {
             evict(if by_the_waiter { &two } else { &third }, how).await;
             origin.set(2);
             if how == "tag" {
-                // It ends no lease: the other one is waited for.
+                // This eviction does not end the lease: the caller still waits for the other process.
                 origin.release(1);
                 assert_eq!(soon(loads).await.unwrap(), Ok(1), "{what}");
                 assert_eq!(soon_at(&clock, waits).await.unwrap(), Ok(2), "{what}");
@@ -86,8 +86,8 @@ async fn what_is_loaded_after_a_wait_with_an_eviction_is_stored() {
     }
 }
 
-/// Evictions make each value old that the other process stores while it is waited for. The load that it begins after the
-/// last one is not ended.
+/// Evictions invalidate each value that the other process stores while this one waits. The load that the other process
+/// begins after the last eviction continues.
 #[tokio::test]
 async fn a_load_that_begins_after_an_eviction_is_waited_for() {
     for how in ["tag", "clear"] {
@@ -105,7 +105,7 @@ async fn a_load_that_begins_after_an_eviction_is_waited_for() {
             origin.set(value);
             origin.release(1);
             assert_eq!(soon(loads).await.unwrap(), Ok(value - 1), "{how}");
-            // The next one is there before the other process looks again.
+            // The next load begins before the other process polls again.
             loads = reader(&one, &origin, LONG);
             origin.held().await;
             look_again(&clock).await;
@@ -119,7 +119,7 @@ async fn a_load_that_begins_after_an_eviction_is_waited_for() {
     }
 }
 
-/// The value that is waited for is on its way when it is evicted: it is not kept.
+/// The value is on its way when it is evicted: it is not kept.
 #[tokio::test]
 async fn a_value_that_was_sent_before_an_eviction_is_not_kept() {
     for how in ["key", "pattern", "tag", "clear"] {
@@ -149,14 +149,14 @@ async fn a_value_that_was_sent_before_an_eviction_is_not_kept() {
     }
 }
 
-/// An old value that was found before an eviction is not served in place of a load that fails after it.
+/// An old value that was found before an eviction is not served if a load after it fails.
 #[tokio::test]
 async fn an_old_value_from_before_an_eviction_is_not_served_after_a_wait() {
     for how in ["key", "pattern", "tag", "clear"] {
         let clock = Clock::manual();
         let gated = Gated::leased(&clock);
         let one = gated.cache(&clock);
-        // It finds the old value in the store alone.
+        // This cache finds the old value only in the store.
         let two = gated.another().cache_without_memory(&clock);
         let origin = Origin::at(&clock);
         soon(one.insert_with("row", 1u64, KEPT)).await.unwrap();

@@ -1,4 +1,4 @@
-//! P5: a load that asks for its own key, directly or over others, does not wait for itself.
+//! P5: a load that requests its own key, directly or through other loads, does not wait for itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::Barrier;
 use crate::origin::{landed, soon};
 use crate::tiers::{self, Tiers};
 
-/// Counts the runs of bodies; shared by all functions of one test.
+/// Counts the runs of bodies. All functions of one test share the counter.
 #[derive(Clone, Debug, Default)]
 struct Runs(Arc<AtomicU64>);
 
@@ -24,7 +24,7 @@ impl Runs {
     }
 }
 
-/// On a clock that stands still: whoever waits for a lease waits for ever.
+/// The clock stands still, so a caller that waits for a lease hangs.
 async fn in_all_tiers<F: Future<Output = ()>>(test: impl Fn(Cache, Runs) -> F) {
     let clock = Clock::manual();
     for Tiers { cache, .. } in tiers::every(&clock) {
@@ -80,7 +80,7 @@ async fn nested_loads_by_hand() {
     .await;
 }
 
-/// Under leases the outer load holds the key's lease, whatever the types are.
+/// With leases, the outer load holds the key's lease, whatever the types are.
 #[tokio::test]
 async fn nested_loads_of_one_key_and_two_types() {
     in_all_tiers(async |cache, _| {
@@ -156,7 +156,7 @@ async fn a_task_that_carries_the_scope_belongs_to_the_load() {
     .await;
 }
 
-/// Two loads, each of which asks for the other's key once both have begun.
+/// Two loads, each of which requests the other's key once both have begun.
 async fn crossed(cache: Cache, runs: Runs, both: Arc<Barrier>, own: &str, other: &str) -> u64 {
     let inner = async || Ok::<_, String>(runs.run());
     let outer = cache.get_or_load(own, async || {
@@ -180,7 +180,7 @@ async fn two_tasks_that_wait_for_each_other() {
     .await;
 }
 
-/// The inner call is a refresh of what is being refreshed.
+/// The inner call refreshes the value that is being refreshed.
 #[cached(key = "refreshed", cache = cache, skip(cache, runs))]
 async fn refreshed(cache: &Cache, runs: &Runs) -> u64 {
     if runs.run() == 0 { Box::pin(refreshed(cache, runs).refresh()).await + 1 } else { 1 }
@@ -195,7 +195,7 @@ async fn a_refresh_that_refreshes_itself() {
     .await;
 }
 
-/// A call beside the load, in the same task, is none of the load's.
+/// A call next to the load, in the same task, is not part of the load.
 #[tokio::test]
 async fn neighbours_in_one_task_share_the_load() {
     in_all_tiers(async |cache, runs| {
@@ -230,7 +230,7 @@ async fn a_load_that_may_go_on_without_its_caller() {
 }
 
 #[tokio::test]
-async fn the_inner_call_says_that_it_ran_beside_the_cache() {
+async fn the_inner_call_reports_a_bypass() {
     let cache = Cache::builder().clock(Clock::manual()).build().unwrap();
     let runs = Runs::default();
     let inner = async || own(&cache, &runs, 1).traced().await.source;

@@ -1,5 +1,5 @@
-//! Every future of the public API, dropped at each of its await points: nobody is stranded, nothing
-//! leaks, no eviction is lost, no key is loaded twice at once.
+//! Every future of the public API, dropped at each of its await points: no caller hangs, nothing leaks, every eviction
+//! takes effect, and no key is loaded twice at the same time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::yielding::Yielding;
 
 const TAGGED: Policy = Policy::new().tags(&["rows"]);
 
-/// What is under test, for one run.
+/// The cache under test, for one run.
 #[derive(Clone)]
 struct World {
     cache: Cache,
@@ -80,7 +80,7 @@ impl World {
         self.cache.get_or_load_with("row", TAGGED, load).await.unwrap()
     }
 
-    /// A cache that shares the remote tier only, as another process would.
+    /// Returns a cache that shares only the remote tier, as another process would.
     fn other(&self) -> Option<Cache> {
         let store = self.store.clone()?;
         let builder = Cache::builder().clock(self.clock.clone()).no_memory().remote(store);
@@ -93,7 +93,7 @@ async fn row(world: &World) -> u64 {
     world.clone().load().await
 }
 
-/// Without a ttl of its own the stale window never opens; here it is open from the next second on.
+/// Without its own ttl the stale window never opens. Here it is open after one second.
 #[cached(key = "row", tags = ["rows"], ttl = "1s", stale = "1h", cache = world.cache, skip(world))]
 async fn renewed(world: &World) -> u64 {
     world.clone().load().await
@@ -132,12 +132,12 @@ async fn change_putting(world: World) -> u64 {
     2
 }
 
-/// `drop`, also for what is `Copy`.
+/// Like `drop`, but also for `Copy` types.
 fn ignore<T>(_: T) {}
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Polls `work` so often and drops it; in between others run. Says whether it was done before.
+/// Polls `work` this many times, lets other tasks run in between, and drops it. Returns whether it completed before.
 async fn drop_after(polls: usize, mut work: Work) -> bool {
     for _ in 0..polls {
         let mut context = Context::from_waker(Waker::noop());
@@ -156,7 +156,7 @@ async fn elsewhere(what: &str, world: &World, least: u64) {
     assert!(found >= least, "{what}: another process finds {found}");
 }
 
-/// What must hold wherever a future was dropped.
+/// Checks what must hold wherever a future was dropped.
 async fn in_order(what: &str, world: &World, least: u64) {
     turns().await;
     let cache = &world.cache;
@@ -167,18 +167,18 @@ async fn in_order(what: &str, world: &World, least: u64) {
     })
     .await;
     if least < 2 {
-        // Other processes are not kept waiting: the lease of a load that was dropped is free.
+        // A dropped load has freed its lease, so other processes do not wait.
         elsewhere(what, world, least).await;
     }
     for again in 0..2 {
         let found = soon(world.get_or_load()).await;
         assert!(found >= least, "{what}: read {found}, time {again}");
     }
-    // Nobody waited for the write of a value that was loaded; while it runs, other processes wait for its lease.
+    // Callers do not wait for the write of a loaded value; until it ends, other processes wait for its lease.
     landed(cache).await;
-    // What an eviction owes to the remote tier is done before this process reads it again.
+    // Pending evictions are carried out before this process reads from the remote tier again.
     elsewhere(what, world, least).await;
-    // One load for all, still.
+    // Callers still share one load.
     world.cache.remove("row").await.unwrap();
     world.most.store(0, Ordering::SeqCst);
     let reads: Vec<_> = (0..10)
@@ -194,8 +194,8 @@ async fn in_order(what: &str, world: &World, least: u64) {
     landed(cache).await;
 }
 
-/// Drops the future after 0, 1, 2 ... polls until it is done. A value of 1 is cached before; `least` is
-/// what is read after `polls` polls at the earliest.
+/// Drops the future after 0, 1, 2, ... polls until it completes. A value of 1 is cached before; `least` returns the
+/// lowest value that a read may return after `polls` polls.
 async fn everywhere(name: &str, make: impl Fn(World) -> Work, least: impl Fn(usize, bool) -> u64) {
     for tiering in TIERINGS {
         for cold in [false, true] {
@@ -218,17 +218,17 @@ async fn everywhere(name: &str, make: impl Fn(World) -> Work, least: impl Fn(usi
     }
 }
 
-/// Nothing was changed: whatever is read will do.
+/// The operation changes nothing: a read may return any value.
 fn anything(_: usize, _: bool) -> u64 {
     1
 }
 
-/// Once it was polled it holds.
+/// The operation takes effect once it is polled.
 fn new_once_polled(polls: usize, _: bool) -> u64 {
     if polls > 0 { 2 } else { 1 }
 }
 
-/// Only when it has returned.
+/// The operation takes effect only when it has returned.
 fn new_when_done(_: usize, done: bool) -> u64 {
     if done { 2 } else { 1 }
 }
@@ -277,9 +277,9 @@ dropped! {
     a_mutator_that_puts: new_once_polled, |world| ignore(change_putting(world).await);
 }
 
-/// Those who wait for a load whose caller is dropped at any point get a value.
+/// Waiters get a value if the caller whose load they wait for is dropped at any point.
 #[tokio::test]
-async fn those_who_wait_for_a_dropped_call_are_served() {
+async fn the_waiters_of_a_dropped_call_get_a_value() {
     for tiering in TIERINGS {
         for polls in 1..60 {
             let world = World::new(tiering);
@@ -307,7 +307,7 @@ async fn those_who_wait_for_a_dropped_call_are_served() {
     }
 }
 
-/// An eviction that is dropped while an older value is on its way to the remote tier.
+/// An eviction is dropped while an older value is on its way to the remote tier.
 #[tokio::test]
 async fn an_eviction_dropped_while_a_write_is_under_way_is_not_lost() {
     for (tiering, put) in [
@@ -338,8 +338,8 @@ async fn an_eviction_dropped_while_a_write_is_under_way_is_not_lost() {
                 Box::pin(async move { ignore(evicting.remove("row").await.unwrap()) }),
             )
             .await;
-            // Whoever reads from now on reads what is new, whatever becomes of the write; except that a
-            // load or put that has not come to its ticket yet is younger than the eviction.
+            // Later reads return the new value, whatever happens to the write. Exception: a load or put that has not
+            // taken its ticket yet counts as later than the eviction.
             if start > 0 {
                 for _ in 0..30 {
                     let found = soon_at(&world.clock, world.cache.get::<u64>("row")).await.unwrap();

@@ -1,5 +1,5 @@
-//! P5 across processes: a load that hangs in one process, or whose process is killed, is replaced by one load of the
-//! others, and what it brings late is stored nowhere.
+//! P5 across processes: if a load hangs in one process, or the process is killed, one load of the other processes
+//! replaces it, and the late value of the hung load is not stored anywhere.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::gated::At::{After, Before};
 use crate::gated::Gated;
 use crate::origin::{Origin, landed, last, soon, turns};
 
-/// Below the three seconds after which a lease that nobody renews is free, and above.
+/// Terms below and above the three seconds after which a lease without renewal is free.
 const LEASES: [Duration; 5] = [
     Duration::from_millis(30),
     Duration::from_millis(200),
@@ -28,7 +28,7 @@ fn reader(cache: &Cache, origin: &Origin, lease: Duration) -> JoinHandle<u64> {
     })
 }
 
-/// Lets `span` pass in steps of a millisecond, or of a hundredth where that is more.
+/// Advances the clock by `span`, in steps of a millisecond or a hundredth of `span`, whichever is more.
 async fn pass(clock: &Clock, span: Duration) {
     let (until, step) = (clock.now().after(span), (span / 100).max(Duration::from_millis(1)));
     while clock.now() < until {
@@ -41,10 +41,10 @@ async fn found(cache: &Cache) -> Option<u64> {
     soon(cache.get("row")).await.unwrap()
 }
 
-/// The second process asks while the first one's lease lasts, early or late: it takes over when the time of the first is
-/// over, and both agree on what it brings.
+/// The second process reads while the lease of the first one lasts, early or late. It takes over when the time of the
+/// first load has passed, and both processes end up with its value.
 #[tokio::test]
-async fn what_a_load_brings_that_hung_in_another_process_is_fenced() {
+async fn the_late_value_of_a_hung_load_in_another_process_is_fenced() {
     for lease in LEASES {
         for (asks_at, memory) in [(0, true), (1, true), (10, false), (50, true), (95, false)] {
             let what = format!("lease {lease:?}, asked after {asks_at} %, memory: {memory}");
@@ -63,7 +63,7 @@ async fn what_a_load_brings_that_hung_in_another_process_is_fenced() {
             let second = reader(&two, &origin, lease);
             turns().await;
             assert_eq!(origin.reads(), 1, "{what}: it waits");
-            // A pause between two looks at the store may pass before it sees that the lease is over.
+            // The second process may notice the end of the lease only after a pause between two polls of the store.
             pass(&clock, lease * (100 - asks_at) / 100 + Duration::from_millis(380)).await;
             assert_eq!(soon(second).await.unwrap(), 2, "{what}");
             pass(&clock, lease * 6).await;
@@ -78,9 +78,9 @@ async fn what_a_load_brings_that_hung_in_another_process_is_fenced() {
     }
 }
 
-/// The same where the one who takes over is yet to end when the late result comes.
+/// The same if the late value arrives before the successor ends.
 #[tokio::test]
-async fn what_a_load_brings_that_hung_is_fenced_before_its_successor_ends() {
+async fn the_late_value_of_a_hung_load_is_fenced_before_its_successor_ends() {
     for lease in LEASES {
         let clock = Clock::manual();
         let gated = Gated::leased(&clock);
@@ -93,7 +93,7 @@ async fn what_a_load_brings_that_hung_is_fenced_before_its_successor_ends() {
         let second = reader(&two, &origin, lease);
         pass(&clock, lease + Duration::from_millis(380)).await;
         origin.held().await;
-        // The first of those who wait is let go first.
+        // Releases the first reader first.
         origin.release(1);
         assert_eq!(soon(hung).await.unwrap(), 1, "{lease:?}");
         turns().await;
@@ -105,7 +105,7 @@ async fn what_a_load_brings_that_hung_is_fenced_before_its_successor_ends() {
     }
 }
 
-/// Nor is it kept in memory where the store does not say what came of it.
+/// Memory does not keep the late value either if the store does not confirm the write.
 #[tokio::test]
 async fn a_late_result_whose_store_fails_is_not_kept() {
     let lease = Duration::from_millis(200);
@@ -135,12 +135,12 @@ async fn a_late_result_whose_store_fails_is_not_kept() {
     }
 }
 
-/// The process that loads is killed: exactly one of those who wait takes over, whenever each of them came, and however
-/// long its load takes within the time that it has.
+/// The loading process is killed. Exactly one of the waiting processes takes over, whenever each of them began to wait
+/// and however long its load takes within its time.
 #[tokio::test]
 async fn one_process_takes_over_from_one_that_was_killed() {
     for lease in LEASES {
-        // In tenths of a lease: when it is killed, and how long the next load takes.
+        // In tenths of a lease: the time of the kill, and the duration of the next load.
         for (killed, takes) in [(0, 0), (4, 5), (9, 0), (9, 9), (9, 15)] {
             let what = format!("lease {lease:?}, killed at {killed}, the next takes {takes}");
             let clock = Clock::manual();
@@ -165,7 +165,8 @@ async fn one_process_takes_over_from_one_that_was_killed() {
             let mut waiting = vec![slow(&others[0])];
             pass(&clock, lease * killed / 10).await;
             waiting.push(slow(&others[1]));
-            // From here on nothing of it arrives any more: neither a renewal nor what gives its lease back.
+            // From here on no request of the killed process reaches the store: neither a renewal nor the release of its
+            // lease.
             let (_renewals, _end) = (gated.hold(Before("renew")), gated.hold(Before("abort")));
             let _stored = gated.hold(Before("commit"));
             pass(&clock, lease / 20).await;
@@ -181,9 +182,9 @@ async fn one_process_takes_over_from_one_that_was_killed() {
     }
 }
 
-/// What is asked for while the answer that grants the lease is under way is within its time, too.
+/// A caller that begins to wait before the answer that grants the lease arrives is also within the time of this lease.
 #[tokio::test]
-async fn a_slow_answer_does_not_lengthen_a_lease_beyond_those_who_wait() {
+async fn a_slow_answer_does_not_extend_a_lease() {
     let lease = Duration::from_secs(2);
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);

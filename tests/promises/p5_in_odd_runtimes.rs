@@ -1,5 +1,5 @@
-//! P5 where futures are not polled any more, runtimes end or stand still, or there is none: nobody else
-//! is held up.
+//! P5 for futures that are no longer polled, for runtimes that end or stand still, and without a runtime: no other
+//! caller is held up.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Removes the row while time passes.
+/// Removes the row while the clock advances.
 fn remove(cache: &Cache, clock: &Clock) {
     let wait = async { tokio::join!(soon(cache.remove("row")), pass(clock, seconds(3))) };
     runtime().block_on(wait).0.unwrap();
@@ -33,9 +33,9 @@ async fn load(cache: &Cache, value: u64) -> u64 {
     cache.get_or_load("row", || async { Ok::<_, ()>(value) }).await.unwrap()
 }
 
-/// A reader carries out what is owed, and stops being polled in the midst of it.
+/// A reader carries out pending evictions and is no longer polled half-way.
 #[tokio::test]
-async fn an_owed_eviction_does_not_wait_for_a_reader_that_nobody_polls() {
+async fn a_pending_eviction_does_not_wait_for_a_reader_that_is_not_polled() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let cache = gated.cache(&clock);
@@ -53,7 +53,7 @@ async fn an_owed_eviction_does_not_wait_for_a_reader_that_nobody_polls() {
     assert_eq!(soon(load(&cache, 1)).await, 1);
 }
 
-/// A load's write runs in a task of its caller's runtime, which nobody drives any more.
+/// The write of a load runs in a task of its caller's runtime, which no thread drives any more.
 #[test]
 fn an_eviction_does_not_wait_for_a_write_in_a_runtime_that_stands_still() {
     let clock = Clock::manual();
@@ -69,9 +69,9 @@ fn an_eviction_does_not_wait_for_a_write_in_a_runtime_that_stands_still() {
     remove(&cache, &clock);
 }
 
-/// Nor for a put that was polled without any runtime.
+/// An eviction also does not wait for a put that was polled without a runtime.
 #[test]
-fn an_eviction_does_not_wait_for_a_put_that_nobody_polls() {
+fn an_eviction_does_not_wait_for_a_put_that_is_not_polled() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let cache = gated.cache(&clock);
@@ -82,9 +82,9 @@ fn an_eviction_does_not_wait_for_a_put_that_nobody_polls() {
     remove(&cache, &clock);
 }
 
-/// Its loads, leases and writes go with it; whoever comes next waits for a lease at most.
+/// A runtime ends with its loads, leases and writes. The next caller waits for one lease at most.
 #[test]
-fn a_runtime_that_ends_half_way_strands_nobody_in_the_next_one() {
+fn the_end_of_a_runtime_does_not_block_calls_in_the_next_one() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let cache = gated.cache(&clock);
@@ -104,7 +104,7 @@ fn a_runtime_that_ends_half_way_strands_nobody_in_the_next_one() {
     });
 }
 
-/// Polls on this thread, in no runtime.
+/// Polls on this thread, without a runtime.
 fn by_hand<T>(work: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -141,7 +141,7 @@ fn neither_a_runtime_nor_its_timers_are_needed() {
     by_hand(life());
 }
 
-/// Threads that compute each other's numbers wait for one another, and never in a circle.
+/// Threads of a recursive function wait for each other's values, but never in a circle.
 #[test]
 fn threads_of_a_recursive_function_get_done() {
     #[cached(key = "fib:{n}", cache = cache, skip(cache))]
@@ -156,10 +156,10 @@ fn threads_of_a_recursive_function_get_done() {
     });
 }
 
-/// Whatever is waited for (a leader, another process, the end of patience): no call polls in circles
-/// until a clock that stands still says that it is time.
+/// A call that waits (for a leader, for another process, for its timeout) does not poll in a loop while the clock
+/// stands.
 #[tokio::test]
-async fn nobody_is_busy_while_the_clock_stands() {
+async fn no_call_polls_in_a_loop_while_the_clock_stands() {
     const POLICY: Policy = Policy::new().hard_timeout(seconds(1));
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
@@ -186,7 +186,7 @@ async fn nobody_is_busy_while_the_clock_stands() {
     assert_eq!(polls.load(Ordering::SeqCst), before);
 }
 
-/// A value whose `Clone` panics, once.
+/// A value whose `Clone` panics once.
 struct Fragile(Arc<AtomicBool>);
 
 impl Clone for Fragile {

@@ -1,5 +1,5 @@
-//! P5: a leader that is cancelled, panics or hangs is replaced by one of those who wait; a failing
-//! load is shared, and never hammered.
+//! P5: one of the waiters replaces a leader that is cancelled, panics or hangs. Waiters share a failed load, and
+//! retries run one at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::gated::Gated;
 use crate::origin::{Origin, landed, last, pass, soon, soon_at, turns};
 use crate::tiers::{self, Tiers};
 
-/// The first load never ends (or panics); the others do their work.
+/// The first load never ends (or panics); later loads return values.
 #[derive(Default)]
 struct First {
     loads: AtomicU64,
@@ -26,7 +26,7 @@ async fn first_fails(cache: &Cache, first: &First, panics: bool) -> u64 {
     if load == 0 {
         first.started.notify_one();
         if panics {
-            // Let the others come and wait first.
+            // Lets the other calls start and wait.
             turns().await;
             panic!("the leader panics");
         }
@@ -98,7 +98,7 @@ async fn a_hung_leader_is_replaced_after_its_lease_and_not_before() {
         turns().await;
         clock.advance(LEASE - JUST);
         turns().await;
-        assert_eq!(origin.reads(), 1, "{name}: within the lease everybody waits");
+        assert_eq!(origin.reads(), 1, "{name}: within the lease all callers wait");
         origin.set(2);
         clock.advance(JUST);
         let mut loaded = 0;
@@ -108,7 +108,7 @@ async fn a_hung_leader_is_replaced_after_its_lease_and_not_before() {
             loaded += usize::from(read.source == Source::Loaded);
         }
         assert_eq!((loaded, origin.reads()), (1, 2), "{name}: one of them led");
-        // The late result is its own caller's, and nobody else's.
+        // The first caller gets the late value; no other caller does.
         let fenced = cache.stats().fenced;
         origin.release(1);
         assert_eq!(soon(hung).await.unwrap().value, 1, "{name}");
@@ -119,10 +119,10 @@ async fn a_hung_leader_is_replaced_after_its_lease_and_not_before() {
     }
 }
 
-/// The link to the bus comes back while a leader hangs. So its load is joined by nobody any more, and who comes after its
-/// lease does not wait; what it brings late is kept by nobody all the same.
+/// The link to the bus returns while a leader hangs, so later callers do not join its load. A caller after its lease
+/// does not wait, and the late value is still not kept.
 #[tokio::test]
-async fn a_hung_leader_that_nobody_joins_is_replaced_too() {
+async fn a_hung_leader_that_cannot_be_joined_is_replaced_too() {
     let clock = Clock::manual();
     for gated in [Gated::new(), Gated::leased(&clock)] {
         let cache = gated.cache(&clock);
@@ -165,7 +165,7 @@ async fn each_takeover_has_twice_the_time() {
             turns().await;
             assert_eq!(origin.reads(), loads + 1, "{name}: after {lease:?}");
         }
-        // The third has forty seconds, and gets done in them.
+        // The third leader has forty seconds, and ends within them.
         pass(&clock, LEASE * 4 - JUST).await;
         assert_eq!(origin.reads(), 3, "{name}");
         origin.release(3);
@@ -177,9 +177,9 @@ async fn each_takeover_has_twice_the_time() {
     }
 }
 
-/// Nobody was held up, so the lease was nobody's concern.
+/// No caller waited, so the end of the lease does not matter.
 #[tokio::test]
-async fn a_load_longer_than_its_lease_that_nobody_waits_for_is_stored() {
+async fn a_load_longer_than_its_lease_is_stored_if_no_call_waits() {
     let clock = Clock::manual();
     for Tiers { name, cache, .. } in tiers::every(&clock) {
         let origin = Origin::at(&clock);
@@ -195,7 +195,7 @@ async fn a_load_longer_than_its_lease_that_nobody_waits_for_is_stored() {
     }
 }
 
-/// Not even renewing the lease was possible while it ran.
+/// The load blocked its thread, so the lease could not be renewed.
 #[tokio::test]
 async fn a_load_that_holds_its_thread_for_a_leases_term_is_stored() {
     let clock = Clock::manual();
@@ -208,10 +208,10 @@ async fn a_load_that_holds_its_thread_for_a_leases_term_is_stored() {
     }
 }
 
-/// A load that can't be detached takes the place of a hung refresh: the time it has grows as with any
-/// other takeover, so one that is only slow gets done.
+/// A load that cannot be detached replaces a hung refresh. Its time grows as with any other takeover, so a load that is
+/// only slow completes.
 #[tokio::test]
-async fn takeovers_beside_a_stale_value_have_more_time_too() {
+async fn takeovers_with_a_stale_value_have_more_time_too() {
     const POLICY: Policy =
         Policy::new().ttl(Duration::from_secs(600)).stale(Duration::from_secs(36_000));
     let clock = Clock::manual();
@@ -232,10 +232,10 @@ async fn takeovers_beside_a_stale_value_have_more_time_too() {
     assert!(cache.get::<u64>("row").await.unwrap().is_some(), "{:?}", cache.stats());
 }
 
-/// The lease is free before the caller knows of the failure: neither its next call nor another process
-/// waits, on a clock that stands still.
+/// The lease is free before the caller gets the error. Neither its next call nor another process waits, on a clock that
+/// stands still.
 #[tokio::test]
-async fn after_a_failed_load_nobody_waits_for_its_lease() {
+async fn a_failed_load_frees_its_lease_before_it_returns() {
     let clock = Clock::manual();
     let backend = MemoryBackend::with_clock(clock.clone());
     let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
@@ -270,10 +270,10 @@ async fn a_hung_leader_of_another_process_loses_its_lease() {
     assert_eq!(origin.reads(), 2);
 }
 
-/// A load that takes longer than one lease comes to its end in the second process, whoever else asks meanwhile, there
-/// or in a third.
+/// A load that takes longer than one lease completes in the second process, even if other callers wait there or in a
+/// third process.
 #[tokio::test]
-async fn who_takes_over_from_another_process_has_twice_the_time() {
+async fn a_takeover_from_another_process_has_twice_the_time() {
     let clock = Clock::manual();
     let backend = MemoryBackend::with_clock(clock.clone());
     let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
@@ -292,7 +292,7 @@ async fn who_takes_over_from_another_process_has_twice_the_time() {
     assert_eq!(origin.reads(), 2);
     origin.release(2);
     assert_eq!(soon(slow).await.unwrap().value, 1);
-    // The third looks into the store now and then.
+    // The third process polls the store from time to time.
     pass(&clock, LEASE / 5).await;
     for waiting in waiting {
         assert_eq!(soon(waiting).await.unwrap().value, 1);
@@ -301,10 +301,10 @@ async fn who_takes_over_from_another_process_has_twice_the_time() {
     assert_eq!(origin.reads(), 2, "the late load of the second is what all the others have");
 }
 
-/// Nor does anybody wait for it for longer than that: one of those who wait takes over, and what the hung one brings is
-/// fenced.
+/// Callers do not wait for it any longer than that: one of the waiters takes over, and the late value of the hung load
+/// is fenced.
 #[tokio::test]
-async fn nobody_waits_for_another_process_longer_than_a_lease() {
+async fn callers_wait_for_another_process_for_one_lease_at_most() {
     let clock = Clock::manual();
     let backend = MemoryBackend::with_clock(clock.clone());
     let build = || Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
@@ -320,7 +320,7 @@ async fn nobody_waits_for_another_process_longer_than_a_lease() {
     for waiter in waiters {
         assert_eq!(soon(waiter).await.unwrap().value, 1);
     }
-    // Who led here loads, and does not count as hung at that very moment.
+    // The call that led here loads, and does not count as hung right away.
     assert_eq!(origin.reads(), 2);
     origin.release(1);
     soon(hung).await.unwrap();
@@ -328,7 +328,7 @@ async fn nobody_waits_for_another_process_longer_than_a_lease() {
     assert_eq!(one.stats().fenced, 1);
 }
 
-/// A thread that hangs in a sync function does not hold up the others for longer than the lease.
+/// A thread that hangs in a sync function holds up other threads for the term of the lease at most.
 #[test]
 fn a_sync_leader_that_hangs_is_replaced() {
     use std::sync::mpsc;
@@ -366,7 +366,7 @@ fn a_sync_leader_that_hangs_is_replaced() {
     assert_eq!((stats.fenced, stats.in_flight), (1, 0), "{stats:?}");
 }
 
-/// An error that can't be cloned, so each waiter needs one of its own.
+/// An error that cannot be cloned, so each waiter needs one of its own.
 #[derive(Debug)]
 struct Unshared;
 
@@ -375,8 +375,8 @@ async fn unshared(cache: &Cache, origin: &Origin) -> Result<u64, Unshared> {
     origin.try_read().await.map_err(|_| Unshared)
 }
 
-/// Those who try for themselves after a failure do so eight at a time; if these hang, those behind
-/// them do not wait for ever.
+/// After a failure that cannot be shared, the waiters load one at a time. If such a load hangs, the waiters behind it
+/// do not wait for ever.
 #[tokio::test]
 async fn retries_that_hang_do_not_strand_those_behind_them() {
     let clock = Clock::manual();
@@ -392,7 +392,7 @@ async fn retries_that_hang_do_not_strand_those_behind_them() {
     origin.held().await;
     let waiters: Vec<_> = (0..20).map(|_| read()).collect();
     turns().await;
-    // The first failure is theirs too, but can't be shared: one of them tries, and hangs.
+    // The first failure ends the flight for all waiters, but its error cannot be shared: one of them loads, and hangs.
     origin.hold(1);
     origin.release(1);
     assert!(!soon(leader).await.unwrap());

@@ -1,4 +1,4 @@
-//! P5: a leader whose task does not poll it does not hold up those who wait.
+//! P5: a leader that its task does not poll does not hold up its waiters.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use larder::{Cache, Clock, Policy, cached};
 use tokio::time::Instant;
 
 const LOAD: Duration = Duration::from_millis(50);
-/// The load of the first call, the time until it counts as parked, and a load more; the lease is ten seconds.
+/// Covers the first load, the time until its leader counts as parked, and a second load. The lease is ten seconds.
 const BOUND: Duration = Duration::from_millis(300);
 
 fn cache() -> Cache {
@@ -32,14 +32,14 @@ async fn bounded<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pinned_call_beside_a_second_one() {
+async fn a_pinned_call_next_to_a_second_one() {
     let (cache, loads) = (cache(), AtomicU64::new(0));
     let mut first = pin!(row(&cache, &loads, 1));
     assert!(first.as_mut().now_or_never().is_none());
     let second = bounded(row(&cache, &loads, 1)).await;
     assert_eq!((second, loads.load(Ordering::SeqCst)), (1, 2), "the second call has loaded");
     assert_eq!(first.await, 0, "and the first one has its own value");
-    assert_eq!(row(&cache, &loads, 1).await, 1, "which is not stored over the newer one");
+    assert_eq!(row(&cache, &loads, 1).await, 1, "the first value does not replace the newer one");
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,7 +61,7 @@ async fn a_stream_that_holds_its_calls_back() {
     let mut calls = pin!(calls);
     let mut seen = 0;
     while let Some(value) = calls.next().await {
-        // The stream is not polled meanwhile, and the calls in it with it.
+        // The stream does not poll its calls meanwhile.
         bounded(row(&cache, &loads, 1)).await;
         bounded(row(&cache, &loads, 2)).await;
         seen += usize::from(value < 3);
@@ -84,7 +84,7 @@ async fn a_batch_that_is_not_polled() {
     assert_eq!(first.await.unwrap().len(), 2);
 }
 
-/// A load that waits for something of its own was not woken: it is not parked, however long it takes.
+/// A load that waits and has not been woken is not parked, however long it takes.
 #[tokio::test(start_paused = true)]
 async fn a_slow_load_is_waited_for() {
     let (cache, loads) = (cache(), AtomicU64::new(0));
@@ -98,7 +98,7 @@ async fn a_slow_load_is_waited_for() {
     assert_eq!((one, two), (Ok(0), Ok(0)));
 }
 
-/// One that is woken all the time, and polled, is not parked either.
+/// A load that is woken and polled all the time is not parked either.
 #[tokio::test(start_paused = true)]
 async fn a_busy_load_is_waited_for() {
     let (cache, loads) = (cache(), AtomicU64::new(0));
@@ -115,9 +115,9 @@ async fn a_busy_load_is_waited_for() {
     assert_eq!((one, two), (Ok(0), Ok(0)));
 }
 
-/// All who wait for a parked leader are one load again.
+/// All waiters of a parked leader share one load.
 #[tokio::test(start_paused = true)]
-async fn many_who_wait_for_a_parked_leader() {
+async fn many_waiters_of_a_parked_leader() {
     let (cache, loads) = (cache(), AtomicU64::new(0));
     let mut first = pin!(row(&cache, &loads, 1));
     assert!(first.as_mut().now_or_never().is_none());

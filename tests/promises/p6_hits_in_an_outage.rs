@@ -1,4 +1,4 @@
-//! P6: while the remote tier is away, a hit in memory neither waits for it nor pays for the evictions that are pending.
+//! P6: during an outage of the remote tier, a memory hit neither waits for the tier nor carries out pending evictions.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -18,7 +18,7 @@ async fn row(cache: &Cache, id: u64) -> u64 {
     id
 }
 
-/// A hit that is answered on its first poll.
+/// Reads a row, which must hit on the first poll.
 fn hit(cache: &Cache, id: u64) {
     let mut call = pin!(row(cache, id).traced());
     let Poll::Ready(read) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
@@ -36,7 +36,7 @@ fn requests(store: &Gated) -> u64 {
     Operation::ALL.iter().map(|operation| store.calls(operation.name())).sum()
 }
 
-/// Rows 0 to 9 are in memory, the link is lost, the breaker has just opened.
+/// Rows 0 to 9 are in memory, the link is lost, and the breaker has just opened.
 async fn outage(store: &Gated, clock: &Clock) -> Cache {
     let cache = store.cache(clock);
     for id in 0..10 {
@@ -68,14 +68,14 @@ async fn a_hit_asks_nothing_however_much_is_pending() {
     assert_eq!(cache.health().remote.unwrap().owed_evictions, 5_001);
 }
 
-/// The time in which a call may try the tier comes again and again. The tier gives no answer.
+/// The breaker allows a probe again and again, but the tier does not answer.
 #[tokio::test]
 async fn a_hit_is_no_probe() {
     let clock = Clock::manual();
     let store = Gated::leased(&clock);
     let cache = outage(&store, &clock).await;
     let holes = ["ping", "get", "generations", "remove"].map(|name| store.hold(Before(name)));
-    // From here on it does not refuse: it does not answer.
+    // From here on the tier does not fail: it does not answer.
     store.set_down(false);
     for second in 1..=10 {
         clock.advance(SECOND);
@@ -87,8 +87,8 @@ async fn a_hit_is_no_probe() {
     drop(holes);
 }
 
-/// Nobody asks the tier for anything: the background task finds out that it is there again, carries out what is
-/// pending, and then memory is verified again.
+/// No call asks the tier. The background task detects that it is up again and carries out pending evictions; then
+/// memory is verified again.
 #[tokio::test]
 async fn the_background_task_ends_the_outage() {
     let clock = Clock::manual();
@@ -107,9 +107,9 @@ async fn the_background_task_ends_the_outage() {
     assert_eq!(row(&cache, 2).await, 20, "memory missed the news");
 }
 
-/// The task went with its runtime, or stands still with it: then hits ask again.
+/// The background task ended with its runtime, or stands still with it: then hits probe the tier again.
 #[test]
-fn hits_ask_again_if_nobody_probes() {
+fn hits_probe_again_without_a_background_task() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for ended in [true, false] {
         let clock = Clock::manual();

@@ -1,5 +1,5 @@
-//! P6: evictions that are owed, writes of the remote tier and the callers of both wait for each other in one order, never
-//! in a circle. The clock stands still: whoever waits for the end of somebody's patience waits for ever.
+//! P6: pending evictions, writes to the remote tier and their callers wait for each other in one order, never in a
+//! circle. The clock stands still, so a call that waits for a timeout hangs.
 
 use larder::{Cache, Clock, cached};
 use tokio::task::JoinHandle;
@@ -52,9 +52,9 @@ impl Evict {
     }
 }
 
-/// An eviction of another key is owed. A write of `row` begins and finds it; while it is carried out, somebody evicts `row`
-/// and goes away. That eviction is owed too: it waits for the write, which does not wait for it.
-async fn nobody_waits_for_ever(gated: Gated, clock: &Clock, write: Write, evict: Evict) {
+/// An eviction of another key is pending. A write of `row` begins and carries it out; meanwhile a caller evicts `row`
+/// and is dropped. That eviction is pending too: it waits for the write, and the write does not wait for it.
+async fn no_call_waits_for_ever(gated: Gated, clock: &Clock, write: Write, evict: Evict) {
     let what = format!("{write:?}, {evict:?}");
     let (cache, origin) = (gated.cache(clock), Origin::at(clock));
     origin.hold(1);
@@ -88,16 +88,16 @@ async fn a_write_does_not_wait_in_its_turn_for_an_eviction_that_waits_for_it() {
             for evict in [Evict::Key, Evict::Pattern, Evict::Clear, Evict::Put] {
                 let clock = Clock::manual();
                 let gated = if leases { Gated::leased(&clock) } else { Gated::new() };
-                nobody_waits_for_ever(gated, &clock, write, evict).await;
+                no_call_waits_for_ever(gated, &clock, write, evict).await;
             }
         }
     }
 }
 
-/// The same for the items of a batch, which are written together: one has its turn and waits for the others, another waits
-/// for what is owed.
+/// The same for the items of a batch, which are written together: one item has its turn and waits for the others, and
+/// another one waits for a pending eviction.
 #[tokio::test]
-async fn the_items_of_a_batch_do_not_wait_for_what_waits_for_one_of_them() {
+async fn the_items_of_a_batch_do_not_wait_in_a_circle() {
     for leases in [true, false] {
         let clock = Clock::manual();
         let gated = if leases { Gated::leased(&clock) } else { Gated::new() };

@@ -1,4 +1,4 @@
-//! P6, P2 and P7: who loads a value does not wait for its way to the remote tier; evictions and the end of the cache do.
+//! P6, P2 and P7: a load does not wait for the write to the remote tier; evictions and the shutdown of the cache do.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 const REQUEST: Duration = Duration::from_millis(50);
 
-/// On time that passes at once, over a store whose requests take [`REQUEST`].
+/// Virtual time, over a store whose requests take [`REQUEST`].
 struct World {
     clock: Clock,
     backend: Faulty<MemoryBackend>,
@@ -41,7 +41,7 @@ async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     (work.await, began.elapsed())
 }
 
-/// How long `work` takes in requests, whose times are rounded up.
+/// Returns how long `work` takes, in requests, rounded up.
 async fn requests<T>(work: impl Future<Output = T>) -> u128 {
     timed(work).await.1.as_millis() / REQUEST.as_millis()
 }
@@ -73,7 +73,7 @@ async fn an_eviction_waits_for_the_write() {
     assert_eq!(other.get::<u64>("row:1").await.unwrap(), None, "nothing arrives after it");
 }
 
-/// Memory has the value no more, or can't be believed: a read is given the one that is under way.
+/// Memory no longer has the value, or cannot be trusted: a read gets the value that is being written.
 #[tokio::test(start_paused = true)]
 async fn a_read_during_the_write_does_not_load_again() {
     let world = World::new(true);
@@ -82,7 +82,7 @@ async fn a_read_during_the_write_does_not_load_again() {
     let bare = world.builder().no_memory().build().unwrap();
     for (id, cache) in [(1, &unlinked), (2, &small), (3, &bare)] {
         let commit = world.backend.faults().hold(At::Before(Operation::Commit));
-        // Without its bus a cache does not believe its memory.
+        // Without its bus a cache does not trust its memory.
         world.backend.faults().set_linked(id != 1);
         if id < 3 {
             row(cache, &world.loads, id).await;

@@ -1,4 +1,4 @@
-//! P7: pending evictions outlive the process, where the cache has a retry log.
+//! P7: pending evictions outlive the process if the cache has a retry log.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use crate::origin::{pass, soon};
 
 const TAGGED: Policy = Policy::new().tags(&["rows"]);
 
-/// A folder of the test's own.
+/// A temporary folder for one test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -40,7 +40,7 @@ fn build(store: &Gated, clock: &Clock, log: &Path) -> Result<Cache, Error> {
     builder.retry_log(log).build()
 }
 
-/// A process whose evictions fail, and which ends.
+/// Runs a process whose evictions fail, and which then ends.
 async fn process(store: &Gated, clock: &Clock, log: &Path, act: impl AsyncFn(&Cache)) {
     let store = store.another();
     let cache = build(&store, clock, log).unwrap();
@@ -60,7 +60,7 @@ async fn evictions_of_every_kind_outlive_the_process() {
         process(&store, &clock, &folder.log(), async |cache| pending(cache, kind).await).await;
         assert_eq!(other.get::<u64>("row:1").await.unwrap(), Some(1), "{kind}: it was not told");
 
-        // The next process does not read it, and tells the others, whether or not it reads anything.
+        // The next process does not read the evicted value, and sends the notices even if it reads nothing.
         let next = store.another();
         let cache = build(&next, &clock, &folder.log()).unwrap();
         assert_eq!(cache.health().remote.unwrap().owed_evictions, 1, "{kind}");
@@ -70,7 +70,7 @@ async fn evictions_of_every_kind_outlive_the_process() {
         assert_eq!(other.get::<u64>("row:2").await.unwrap(), kept, "{kind}");
         drop(cache);
 
-        // What is done is not done again.
+        // Evictions that were carried out are not repeated.
         let cache = build(&next, &clock, &folder.log()).unwrap();
         assert_eq!(cache.health().remote.unwrap().owed_evictions, 0, "{kind}");
     }
@@ -85,9 +85,9 @@ async fn pending(cache: &Cache, kind: &str) {
     }
 }
 
-/// The next process does nothing but start.
+/// The next process only starts.
 #[tokio::test]
-async fn they_are_carried_out_though_nobody_reads() {
+async fn they_are_carried_out_without_a_read() {
     let (clock, folder) = (Clock::manual(), Folder::new());
     let store = Gated::leased(&clock);
     let other = store.cache_without_memory(&clock);
@@ -108,7 +108,7 @@ async fn they_are_carried_out_though_nobody_reads() {
 }
 
 #[tokio::test]
-async fn one_file_is_one_caches() {
+async fn two_caches_cannot_share_one_file() {
     let (clock, folder) = (Clock::manual(), Folder::new());
     let store = Gated::leased(&clock);
     let cache = build(&store, &clock, &folder.log()).unwrap();
@@ -124,7 +124,7 @@ async fn one_file_is_one_caches() {
     assert!(error.starts_with("retry_log: "), "a folder is no file: {error}");
 }
 
-/// A line that is damaged spoils no other.
+/// A damaged line does not affect other lines.
 #[tokio::test]
 async fn damaged_lines_are_left_out() {
     let (clock, folder) = (Clock::manual(), Folder::new());
@@ -160,7 +160,7 @@ async fn damaged_lines_are_left_out() {
         another.set_down(true);
         let cache = build(&another, &clock, &folder.log()).unwrap();
         assert_eq!(cache.health().remote.unwrap().owed_evictions, pending, "{what}");
-        // What comes behind it is read again.
+        // The process reads the lines after it again.
         cache.remove("d").await.unwrap_err();
         drop(cache);
         let cache = build(&another, &clock, &folder.log()).unwrap();
@@ -168,7 +168,7 @@ async fn damaged_lines_are_left_out() {
     }
 }
 
-/// More than are kept one by one, and longer keys than the file takes.
+/// More evictions than are kept one by one, and keys that are too long for the file.
 #[tokio::test]
 async fn the_file_is_bounded() {
     for (keys, length) in [(10_001, 10), (9_500, 300)] {

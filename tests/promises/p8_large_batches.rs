@@ -1,5 +1,5 @@
-//! P6 and P8: a batch of any size asks a bounded amount of the store at a time. More would take longer than one operation
-//! may, and the breaker would leave the store alone for everybody.
+//! P6 and P8: a batch of any size sends a bounded number of requests to the store at a time. More requests would take
+//! longer than the operation timeout, and the breaker would open for all callers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use larder::{Cache, Clock, Invalidation, MemoryBackend, cache_evict, cache_put, 
 use crate::origin::{landed, soon, turns};
 
 const IDS: u64 = 5_000;
-/// Requests of one batch, of which each item has its own.
+/// Concurrent requests of one batch, for requests that take one item each.
 const AT_ONCE: u64 = 128;
 /// Keys in one request.
 const TOGETHER: usize = 1_000;
@@ -36,7 +36,7 @@ fn most_keys(log: &Log, operation: Operation) -> usize {
     log.of(operation).iter().map(|done| done.keys.len()).max().unwrap_or_default()
 }
 
-/// Runs a batch whose `operation` is held; what of it was asked for before one of them was answered.
+/// Runs a batch whose `operation` is held, and checks how much it requested before the first answer.
 async fn held(refresh: bool, operation: Operation) {
     let (cache, log, faults) = world(true);
     let runs = AtomicU64::new(0);
@@ -104,7 +104,7 @@ async fn save(cache: &Cache, runs: &AtomicU64, ids: &[u64]) -> HashMap<u64, u64>
     ids.iter().map(|id| (*id, id * 2)).collect()
 }
 
-/// What a batch is told, and what evicts it, is one request for all of its ids.
+/// The directions and the evictions of a batch send one request for all of its ids.
 #[tokio::test]
 async fn directions_of_a_batch_ask_the_store_once() {
     let (cache, log, _) = world(false);

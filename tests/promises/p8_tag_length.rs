@@ -1,5 +1,5 @@
-//! P8: however long an argument is, the tag that it is part of is short in the store, in entries and in messages; and long
-//! tags are still told apart.
+//! P8: a tag is short in the store, in entries and in messages, however long the arguments in it are. Long tags that
+//! differ remain different.
 
 use larder::testing::{Operation, Recording};
 use larder::{Cache, Error, MemoryBackend, Policy, cache_evict, cached};
@@ -14,7 +14,7 @@ async fn page(cache: &Cache, id: u64, text: &str, value: u64) -> u64 {
 #[cache_evict(tags = ["text:{text}"], cache = cache)]
 async fn change(cache: &Cache, text: &str) {}
 
-/// As long as the bound and longer, and different in the last character only.
+/// Pairs of texts, as long as the bound and longer, that differ only in the last character.
 fn texts() -> impl Iterator<Item = (String, String)> {
     [251, 252, 300, 1 << 20].into_iter().map(|length| {
         let text = |last: char| "é".repeat(length / 2 - 1) + "x" + &last.to_string();
@@ -76,7 +76,7 @@ async fn nothing_in_the_store_is_long() {
     assert!(log.keys(Operation::Bump).len() >= 3);
 }
 
-/// A constant tag is a mistake if it is long, and both sides would have to be cut.
+/// A constant tag that is too long is an error, because it would have to be cut on both sides.
 #[tokio::test]
 async fn a_policys_own_tags_are_short() {
     let long: &'static str = String::leak("x".repeat(257));

@@ -1,4 +1,4 @@
-//! The caches that a promise is tried on.
+//! The caches that each promise is tested on.
 
 use larder::{Builder, Cache, Clock, MemoryBackend};
 
@@ -10,7 +10,7 @@ pub(crate) struct Tiers {
 }
 
 impl Tiers {
-    /// Whether old values are at hand, which only a memory tier keeps.
+    /// Whether the cache can serve old values, which only a memory tier keeps.
     pub(crate) fn has_memory(&self) -> bool {
         self.name != "remote"
     }

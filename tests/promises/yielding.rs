@@ -1,5 +1,4 @@
-//! A store that answers late: each operation yields before it takes effect and after, so that a
-//! caller can be dropped in many places.
+//! A store that yields before and after each operation takes effect, so that a caller can be dropped in many places.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use larder::{
 #[derive(Clone)]
 pub(crate) struct Yielding(pub(crate) MemoryBackend);
 
-/// Somewhere an operation can be dropped.
+/// A point at which an operation can be dropped.
 async fn pause() {
     for _ in 0..2 {
         tokio::task::yield_now().await;
