@@ -1,7 +1,8 @@
-//! The operations: which commands they are, and what their answers mean.
+//! The operations of [`Backend`]: their commands and the meaning of the replies.
 //!
-//! Whether a request may be sent twice if the connection breaks is decided here: a repeated removal costs
-//! a miss at most, a repeated `SET` could overwrite what somebody else has written in between.
+//! Each operation states whether its requests may be sent twice if the connection breaks. A
+//! repeated removal costs at most a miss; a repeated `SET` could overwrite a value that another
+//! process wrote in between.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,8 +90,8 @@ impl Backend for Redis {
         })
     }
 
-    /// If the connection breaks before the answer, it is sent once more, and then says `false` even
-    /// if the first copy has stored the entry.
+    /// If the connection breaks before the reply, the request is sent once more. The result is then
+    /// `false` even if the first copy stored the entry.
     fn replace<'a>(
         &'a self,
         seen: [u8; MARK],
@@ -147,7 +148,8 @@ impl Backend for Redis {
         keep: Duration,
     ) -> BackendResult<'a, Vec<u64>> {
         Box::pin(async move {
-            // Every read asks for them, and hardly ever is one missing: a script costs the server twenty times a `GET`.
+            // Every read asks for generations, and they are rarely missing. A script costs the
+            // server twenty times a `GET`.
             let mut found = self.stored_generations(keys).await?;
             let missing: Vec<&str> = keys
                 .iter()
@@ -170,7 +172,7 @@ impl Backend for Redis {
             if short.is_empty() {
                 return Ok(());
             }
-            // For longer than was asked for, so that what is stored next need not ask.
+            // Longer than requested, so that the next store needs no request.
             let kept = keep.saturating_mul(2);
             let script = |seen: &[(&str, u64)]| {
                 let keys = seen.iter().map(|(key, _)| (*key).to_owned()).collect();
@@ -241,7 +243,7 @@ impl Backend for Redis {
 }
 
 impl Redis {
-    /// The values that a script has read, as many as it asked for.
+    /// Decodes the reply to a read script that asked for `count` values.
     fn found(&self, count: usize, reply: Reply) -> Vec<Result<Option<Read>, BackendError>> {
         let error = match reply {
             Ok(Value::Array(values)) => match reads(values, count) {
@@ -254,7 +256,8 @@ impl Redis {
         vec![Err(error); count]
     }
 
-    /// The generations that are there. What is no generation is somebody else's.
+    /// Reads the stored generations. A value that is not a generation is foreign and counts as
+    /// missing.
     async fn stored_generations(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, BackendError> {
         let at_once = self.together(CHUNK);
         let name = if at_once == 1 { "GET" } else { "MGET" };
@@ -268,7 +271,7 @@ impl Redis {
                     found.extend(values.into_iter().map(|value| generation(&bytes(value)?)));
                 }
                 Ok(value) => found.push(bytes(value).and_then(|value| generation(&value))),
-                // As `MGET` answers: a list or a hash is somebody else's.
+                // The same result as from `MGET`: a foreign list or hash counts as missing.
                 Err(Failure::Answer(error)) if error.code() == Some("WRONGTYPE") => {
                     found.push(None)
                 }
@@ -278,7 +281,7 @@ impl Redis {
         if found.len() == keys.len() { Ok(found) } else { Err(self.unexpected("generations")) }
     }
 
-    /// New generations, or those that somebody else has minted meanwhile.
+    /// Creates generations, or returns those that another process created in the meantime.
     async fn minted(&self, keys: &[&str], keep: Duration) -> Result<Vec<u64>, BackendError> {
         let args = || vec![expiry(Some(keep))];
         let script = |keys| Request::script(Call::new(&GENERATIONS, owned(keys), args()));
@@ -298,7 +301,7 @@ impl Redis {
     }
 }
 
-/// As the scripts read it: anything else is somebody else's.
+/// Parses a generation as the scripts do. Any other value is foreign.
 fn generation(value: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(value)
         .ok()
@@ -306,9 +309,9 @@ fn generation(value: &[u8]) -> Option<u64> {
     digits.parse().ok().filter(|number| (1..1 << 53).contains(number))
 }
 
-/// The keys that were removed, if there are any.
+/// The keys that were removed; `None` if there are none.
 fn done<'a>(keys: &[&'a str], removed: &Removed) -> Option<Vec<&'a str>> {
-    // In the order of the keys.
+    // `failed` is in the order of the keys.
     let mut failed = removed.failed.iter().map(|(place, _)| *place).peekable();
     let done =
         |(place, key): (usize, &&'a str)| failed.next_if_eq(&place).is_none().then_some(*key);

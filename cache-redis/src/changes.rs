@@ -1,7 +1,7 @@
-//! What changes values: in chunks, and together with the notice that tells of it.
+//! Operations that change values: in chunks, and together with their notice.
 //!
-//! Chunks keep the server responsive for others and the buffers small. Whatever ends the leases of keys
-//! does so in the script that changes the values.
+//! Chunks keep the server responsive for other clients and the buffers small. The script that
+//! changes values also ends the leases of their keys.
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ use crate::keys::lease_key;
 use crate::scripts::{Call, REMOVE, STORE};
 use crate::values::{count, text};
 
-/// So many entries or keys in one request.
+/// The maximum number of entries or keys in one request.
 pub(crate) const CHUNK: usize = 256;
 
-/// So many bytes in one request, about.
+/// The approximate maximum size of one request in bytes.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
-/// So many keys are removed in one script; it takes some milliseconds.
+/// The maximum number of keys that one script removes; this takes some milliseconds.
 const REMOVE_AT_ONCE: usize = 4096;
 
-/// A longer time to live is cut to this; Redis refuses those that overflow its clock.
+/// The maximum time to live. Redis refuses times that overflow its clock.
 const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// What changes values.
+/// Requests that change values.
 struct Changes {
     requests: Vec<Request>,
-    /// Whether the notice is sent with the last of them.
+    /// Whether the last request publishes the notice.
     told: bool,
 }
 
@@ -45,7 +45,7 @@ impl Redis {
         failed.into_iter().next().map_or(Ok(count), |(_, error)| Err(error))
     }
 
-    /// Removes what can be removed: on a cluster each key is by itself, elsewhere it is all or nothing.
+    /// Removes as many keys as possible: each key separately on a cluster, all or none elsewhere.
     pub(crate) async fn remove_each_now(&self, keys: &[&str], notice: Option<&Notice>) -> Removed {
         let removal = "remove";
         let changes = self.removals(keys, notice);
@@ -66,8 +66,8 @@ impl Redis {
         removed
     }
 
-    /// Stores what can be stored: a script says which of its entries were refused, and on a cluster each entry is
-    /// by itself.
+    /// Stores as many entries as possible. The script reports which of its entries were refused; on
+    /// a cluster each entry has its own request.
     pub(crate) async fn set_each_now(
         &self,
         entries: &[Write],
@@ -89,7 +89,7 @@ impl Redis {
         }
     }
 
-    /// What a script, or a single `SET`, says of the entries it was to store.
+    /// Decodes the reply of a script, or of a single `SET`, that stores `count` entries.
     fn stored(
         &self,
         operation: &'static str,
@@ -109,7 +109,7 @@ impl Redis {
         Ok(stored)
     }
 
-    /// A notice as the last arguments of a script.
+    /// The last arguments of a script that publishes the notice.
     pub(crate) fn told(&self, notice: Option<&Notice>) -> impl Iterator<Item = Bytes> {
         let told = |Notice { channel, message }: &Notice| {
             [channel.clone().into(), self.inner.sender.message(channel, message)]
@@ -123,9 +123,9 @@ impl Redis {
         Request::anywhere(publish)
     }
 
-    /// The answers to changes that a notice tells of. On a cluster they are made at several places, in any order: the
-    /// notice is sent behind them all, and before, so that others forget what they have even if this
-    /// process does not live to send the second.
+    /// Sends the changes and publishes their notice. On a cluster the changes happen on several
+    /// nodes, in any order. So the notice is sent after them and also before them: other processes
+    /// then forget their copies even if this process dies before it sends the second notice.
     async fn change_each(
         &self,
         operation: &'static str,
@@ -140,7 +140,7 @@ impl Redis {
         let mut replies = self.run(operation, on_break, requests).await?;
         replies.truncate(changes);
         let is_done = replies.is_empty() || replies.iter().any(Result::is_ok);
-        // What it should have come with may have failed where others did not.
+        // The request that carries the notice may have failed while others succeeded.
         let told = told && replies.last().is_some_and(Result::is_ok);
         if let Some(notice) = notice.filter(|_| is_done && !told) {
             let publish = vec![self.publication(notice)];
@@ -149,7 +149,7 @@ impl Redis {
         Ok(replies)
     }
 
-    /// The entries in chunks, the notice with the last.
+    /// The entries in chunks; the last chunk carries the notice.
     fn stores(&self, chunks: Vec<&[Write]>, notice: Option<&Notice>) -> Changes {
         self.changes(chunks, notice, |chunk, notice| {
             let keys = with_leases(chunk.iter().map(|entry| entry.key.as_str()));
@@ -158,11 +158,12 @@ impl Redis {
         })
     }
 
-    /// Removals in chunks, the last together with the notice: none precedes the removal it tells of.
+    /// Removals in chunks. The last chunk carries the notice, so no notice precedes its removal.
     fn removals(&self, keys: &[&str], notice: Option<&Notice>) -> Changes {
         let most = self.together(CHUNK);
         let chunks = match notice {
-            // What the notice comes with is removed in one step, as far as that is short.
+            // The keys of the last chunk and the notice are one step, as long as that takes little
+            // time.
             Some(_) if most > 1 => {
                 let last = keys.len().saturating_sub(1) / REMOVE_AT_ONCE * REMOVE_AT_ONCE;
                 let (before, last) = keys.split_at(last);
@@ -177,7 +178,8 @@ impl Redis {
         })
     }
 
-    /// A script for each chunk. The notice goes with the last, if they are made one after the other.
+    /// Builds a script for each chunk. The last one carries the notice if the server runs them in
+    /// order.
     fn changes<T: ?Sized>(
         &self,
         chunks: Vec<&T>,
@@ -195,7 +197,7 @@ impl Redis {
     }
 }
 
-/// Chunks by number and size; an entry that is too large is one by itself.
+/// Splits entries by number and size. An entry above the size limit forms a chunk alone.
 fn chunked(mut entries: &[Write], most: usize) -> impl Iterator<Item = &[Write]> {
     std::iter::from_fn(move || {
         let mut size = 0;
@@ -210,12 +212,12 @@ fn chunked(mut entries: &[Write], most: usize) -> impl Iterator<Item = &[Write]>
     })
 }
 
-/// The keys, then those of their leases.
+/// The keys, followed by the keys of their leases.
 pub(crate) fn with_leases<'a>(keys: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
     keys.clone().map(str::to_owned).chain(keys.map(lease_key)).collect()
 }
 
-/// A time to live as an argument of a script; empty: for ever.
+/// A time to live as an argument of a script; empty means without limit.
 pub(crate) fn expiry(ttl: Option<Duration>) -> Bytes {
     ttl.map(|ttl| milliseconds(ttl).to_string().into()).unwrap_or_default()
 }

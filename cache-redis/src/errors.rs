@@ -1,7 +1,7 @@
-//! From what the client says to what a user can act on.
+//! Turns errors of the client into errors that a user can act on.
 //!
-//! A [`Fault`] is an error that is not yet of an operation: one failed attempt to connect is told
-//! to every operation that comes while the supervisor backs off.
+//! A [`Fault`] is an error that does not yet belong to an operation: every operation that arrives
+//! while the supervisor backs off gets the fault of the last connection attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::config::Endpoint;
 pub(crate) struct Fault {
     kind: BackendErrorKind,
     message: Arc<str>,
-    /// Nothing was sent.
+    /// Whether nothing was sent.
     unsent: bool,
     reach: Reach,
 }
 
-/// Whom a fault concerns.
+/// Which servers a fault concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// The server that was asked: another may be in order.
+    /// The server that was asked; others may work.
     Server,
-    /// One of several servers, of which others are in order.
+    /// One of several servers; others work.
     Part,
-    /// All of them, whoever said so.
+    /// All servers, whichever one reported it.
     All,
 }
 
@@ -40,12 +40,12 @@ impl Fault {
         Self { unsent: true, ..Self::new(kind, message) }
     }
 
-    /// Whether it came before anything was sent: then nothing can have been done.
+    /// Whether the fault occurred before anything was sent. The operation then had no effect.
     pub(crate) fn is_unsent(&self) -> bool {
         self.unsent
     }
 
-    /// Whether there was no answer in time, and there may be one later.
+    /// Whether the reply did not arrive in time. It may still arrive later.
     pub(crate) fn is_silence(&self) -> bool {
         self.kind == BackendErrorKind::TimedOut
     }
@@ -55,7 +55,7 @@ impl Fault {
         if self.reach == Reach::Part { error.of_a_part() } else { error }
     }
 
-    /// Other servers are in order.
+    /// Notes that other servers work.
     pub(crate) fn of_a_part(&mut self) {
         if self.reach == Reach::Server {
             self.reach = Reach::Part;
@@ -66,11 +66,11 @@ impl Fault {
         &self.message
     }
 
-    /// An attempt to connect failed.
+    /// A connection attempt failed.
     pub(crate) fn connecting(error: &RedisError, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let text = describe(error, endpoint);
-        // The client leaves the code out where it refuses a SELECT.
+        // For a refused SELECT the client omits the code.
         let no_auth = error.code() == Some("NOAUTH") || text.contains("Authentication required");
         if error.kind() == ErrorKind::AuthenticationFailed || error.code() == Some("WRONGPASS") {
             let message = format!(
@@ -86,14 +86,14 @@ impl Fault {
             );
             return Self::before_sending(BackendErrorKind::Refused, message);
         }
-        // The client puts this text of its own for a refused SELECT.
+        // The client uses its own text for a refused SELECT.
         if is_answer(error) || text.contains("database number") {
             let advice = advice(&text);
             let message =
                 format!("Redis at {address} (db {}) answers: {text}{advice}", endpoint.db);
             return Self::before_sending(BackendErrorKind::Refused, message);
         }
-        // The client shows some bytes of what it could not read.
+        // The client's text contains some bytes that it could not parse.
         let (text, advice) = match error.kind() {
             ErrorKind::Parse => ("what answers is no Redis".to_owned(), what_to_check(endpoint)),
             _ => (text, what_to_check(endpoint)),
@@ -102,7 +102,7 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
-    /// An attempt to connect got no answer.
+    /// A connection attempt got no reply.
     pub(crate) fn silent(after: Duration, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let message = format!(
@@ -112,7 +112,7 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
-    /// The operation's time was over before there was a connection.
+    /// The operation timed out before a connection was established.
     pub(crate) fn still_connecting(endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let message =
@@ -120,7 +120,7 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
-    /// It takes no writes.
+    /// The server is a replica and takes no writes.
     pub(crate) fn replica(endpoint: &Endpoint) -> Self {
         let message = format!(
             "Redis at {} is a replica and takes no writes: a failover may be under way, or the URL \
@@ -130,7 +130,7 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
-    /// Another server has taken over, and the last evictions are not yet made again.
+    /// Another server took over, and the recent evictions are not replayed yet.
     pub(crate) fn not_replayed(endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let message = format!(
@@ -178,7 +178,7 @@ impl Fault {
         Self::before_sending(kind, message)
     }
 
-    /// Who the Sentinels name is no master.
+    /// The server that the Sentinels name is not a master.
     pub(crate) fn no_master(master: &str, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let message = format!(
@@ -188,7 +188,7 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
-    /// The Sentinels that answer name a master that was replaced.
+    /// The Sentinels that reply name a master that was replaced.
     pub(crate) fn behind(master: &str, endpoint: &Endpoint) -> Self {
         let message = format!(
             "the Sentinels of {} that answer have yet to hear of the last failover of `{master}`",
@@ -197,7 +197,7 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
-    /// Another has taken over, or may have, while an answer was on its way.
+    /// Another server took over, or may have, while a reply was under way.
     pub(crate) fn replaced(endpoint: &Endpoint) -> Self {
         let message = format!(
             "the connection to Redis at {} was given up before the answer was believed: another \
@@ -207,7 +207,7 @@ impl Fault {
         Self::new(BackendErrorKind::Unreachable, message)
     }
 
-    /// Nobody tells who has which slot.
+    /// No node reports which node serves which slot.
     pub(crate) fn no_cluster(endpoint: &Endpoint) -> Self {
         let message = format!(
             "no node of {} tells of its cluster: check that they run with `cluster-enabled yes`",
@@ -216,18 +216,18 @@ impl Fault {
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
 
-    /// It was closed.
+    /// The `Redis` was closed.
     pub(crate) fn closed() -> Self {
         Self::before_sending(BackendErrorKind::Unreachable, "this `Redis` was closed")
     }
 
-    /// No answer to an operation.
+    /// An operation got no reply in time.
     pub(crate) fn timed_out(after: Duration, endpoint: &Endpoint) -> Self {
         let message = format!("no answer from Redis at {} within {after:?}", endpoint.address);
         Self::new(BackendErrorKind::TimedOut, message)
     }
 
-    /// An operation was answered with an error, or lost its connection.
+    /// An operation was answered with an error, or its connection broke.
     pub(crate) fn operating(error: &RedisError, endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let text = describe(error, endpoint);
@@ -245,14 +245,15 @@ impl Fault {
         Self::new(BackendErrorKind::Unreachable, message)
     }
 
-    /// A script was not allowed one of its commands; older servers write such an answer with a `-`.
+    /// A script was not permitted one of its commands. Older servers begin such an error with a
+    /// `-`.
     pub(crate) fn refused(why: &str, endpoint: &Endpoint) -> Self {
         let why = endpoint.redact(why.trim_start_matches('-'));
         let message = format!("Redis at {} answers: {why}", endpoint.address);
         Self::new(BackendErrorKind::Refused, message)
     }
 
-    /// An answer of a shape that the command does not have.
+    /// The reply does not have the type that the command returns.
     pub(crate) fn unexpected(endpoint: &Endpoint) -> Self {
         let message = format!(
             "Redis at {} gave an answer of an unexpected type: is it a Redis, 5.0 or later?",
@@ -287,7 +288,7 @@ fn what_to_check(endpoint: &Endpoint) -> &'static str {
     }
 }
 
-/// What to do about an answer, where its own words do not tell.
+/// Advice for errors whose own text does not say what to do.
 fn advice(answer: &str) -> &'static str {
     if answer.starts_with("MOVED") || answer.starts_with("CROSSSLOT") {
         ": it is a node of a cluster, write `redis-cluster://` in the URL"
@@ -300,30 +301,30 @@ fn advice(answer: &str) -> &'static str {
     }
 }
 
-/// Whether there are none, or wrong ones.
+/// Whether the credentials are missing or wrong.
 fn is_about_credentials(error: &RedisError) -> bool {
     error.kind() == ErrorKind::AuthenticationFailed
         || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
 }
 
-/// Whether it is an answer of the server's: the connection then is in order.
+/// Whether the server answered with an error. The connection works in that case.
 pub(crate) fn is_answer(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
-/// Whether the server is there, but not ready: soon it may be.
+/// Whether the server is reachable but not ready yet.
 pub(crate) fn is_unready(error: &RedisError) -> bool {
     use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, TryAgain};
     matches!(error.kind(), ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | TryAgain))
 }
 
-/// Whether a whole cluster refuses to serve, and not only the slots that nobody has.
+/// Whether the whole cluster refuses to serve, rather than some slots without a node.
 fn is_cluster_down(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ClusterDown)
         && !error.detail().is_some_and(|detail| detail.contains("slot not served"))
 }
 
-/// The error without the password and without the arguments that some answers echo.
+/// The text of the error, without the password and without the arguments that some errors echo.
 pub(crate) fn describe(error: &RedisError, endpoint: &Endpoint) -> String {
     let text = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),

@@ -1,4 +1,4 @@
-//! What Redis tells of itself: `PING`, and `INFO`, of every master.
+//! `PING` and `INFO`, of every master.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,9 @@ use crate::connection::{OnBreak, Request};
 type Fields = BTreeMap<String, String>;
 
 impl Redis {
-    /// Whether Redis answers; of a cluster, whether any master does. All are asked, so that one that was away is
-    /// connected to again though nobody wants a key of it.
+    /// Checks whether Redis replies; for a cluster, whether at least one master does. It asks all
+    /// masters, so that a lost connection to a master is re-established even if no operation needs
+    /// its keys.
     pub(crate) async fn ping_now(&self) -> Result<(), BackendError> {
         let Some(cluster) = self.connection().cluster() else {
             let ping = vec![Request::anywhere(cmd("PING"))];
@@ -25,7 +26,8 @@ impl Redis {
         result
     }
 
-    /// The fields of `INFO`; on a cluster those of each master behind its address.
+    /// The fields of `INFO`. On a cluster each field name is prefixed with the address of its
+    /// master.
     pub(crate) async fn info_now(&self) -> Result<Fields, BackendError> {
         let Some(cluster) = self.connection().cluster() else {
             let reply = self.ask("info", OnBreak::Repeat, vec![Request::anywhere(cmd("INFO"))]);
@@ -44,7 +46,7 @@ impl Redis {
     }
 }
 
-/// The lines `name:value`; others are headings.
+/// Parses the lines `name:value`; other lines are headings.
 fn fields(text: &str, prefix: &str) -> Fields {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let field = |(name, value): (&str, &str)| (format!("{prefix}{name}"), value.trim().to_owned());

@@ -1,21 +1,22 @@
-//! What this process knows of how long generations are kept, so that few stores have to ask for more time.
+//! How long the store keeps each generation, as far as this process knows. This saves most requests
+//! that would prolong them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// No more is noted than that; all that is forgotten costs is a request.
+/// The maximum number of generations. A forgotten one costs one request.
 const MOST: usize = 10_000;
 
-/// Until how far ahead a moment is noted: longer than any process looks.
+/// The furthest moment that is recorded; no request asks for a longer time.
 pub(crate) const FAR: Duration = Duration::from_secs(2 * 365 * 24 * 60 * 60);
 
-/// Generations by their keys, each with the moment until which it is kept at least.
+/// Generations by key, each with the moment until which the store keeps it at least.
 #[derive(Default)]
 pub(crate) struct Kept(Mutex<HashMap<String, (u64, Instant)>>);
 
 impl Kept {
-    /// Those of `seen` that are not known to be kept for `keep` from now on.
+    /// Returns the generations in `seen` that the store is not known to keep for `keep` from now on.
     pub(crate) fn not_for<'a>(
         &self,
         keep: Duration,
@@ -29,7 +30,7 @@ impl Kept {
         seen.iter().filter(short).copied().collect()
     }
 
-    /// These are kept until then.
+    /// Records that the store keeps these generations until then.
     pub(crate) fn note(&self, until: Instant, seen: &[(&str, u64)]) {
         let mut kept = self.list();
         if kept.len() + seen.len() > MOST {

@@ -1,18 +1,19 @@
-//! Where the lease of a key lies.
+//! The keys of leases.
 //!
-//! The lease of `shop:user:7` lies under `shop~lease{AGBI}:user:7`: `~lease`, and a hash tag of four
-//! characters, stand behind the namespace. So a lease key
+//! The lease of `shop:user:7` has the key `shop~lease{AGBI}:user:7`: `~lease` and a hash tag of
+//! four characters follow the namespace. So a lease key
 //!
-//! - **shares its value key's slot** on a cluster, whatever the value key is. A slot is the CRC16 of
-//!   the key, modulo 16384; or, if there is a `}` behind the first `{` and something between the two,
-//!   of what is between the *first* `{` and the first `}` behind it. Namespaces have no braces, so
-//!   ours is the tag that counts in a lease key, and its characters are chosen to fall into the slot of
-//!   the value key. The value key itself as the tag, the usual way, would not do for `shop:a}b`
-//!   and `shop:{}`, which are hashed as a whole and do not fit between braces;
-//! - **is no value key and no generation key**: behind their namespace those have `:`, `~tag:` or
-//!   `~space`;
-//! - **begins with its namespace**, as the permissions of a Redis user (`~shop*`) may demand;
-//! - **can be read back**: exactly one value key has it.
+//! - **shares the slot of its value key** on a cluster, whatever the value key is. A slot is the
+//!   CRC16 of the key, modulo 16384; if a `}` follows the first `{` with something in between, it
+//!   is the CRC16 of the text between the *first* `{` and the first `}` after it. Namespaces have
+//!   no braces, so the hash tag of the lease key decides its slot, and the characters of the tag
+//!   are chosen to give the slot of the value key. The usual way, the value key itself as the tag,
+//!   fails for `shop:a}b` and `shop:{}`: Redis hashes these as a whole, and they do not fit between
+//!   braces;
+//! - **is neither a value key nor a generation key**: there `:`, `~tag:` or `~space` follows the
+//!   namespace;
+//! - **begins with its namespace**, as the permissions of a Redis user (`~shop*`) may require;
+//! - **can be parsed**: exactly one value key has this lease key.
 
 use std::ops::Range;
 
@@ -24,40 +25,42 @@ const OPENING: &str = "~lease{";
 const CLOSING: &str = "}";
 const TAG: usize = 4;
 
-/// The key under which the lease of `key` lies.
+/// The key of the lease of `key`.
 pub(crate) fn lease_key(key: &str) -> String {
     let (namespace, rest) = key.split_at(namespace_end(key));
     let tag = tag_of(slot(key.as_bytes()));
     [namespace, OPENING, &tag, CLOSING, rest].concat()
 }
 
-/// The key whose lease lies under `lease`; `None` if that is no lease key.
+/// The value key whose lease has the key `lease`; `None` if that is not a lease key.
 pub(crate) fn value_key(lease: &str) -> Option<String> {
     let (namespace, marked) = lease.split_at(namespace_end(lease));
     let tagged = marked.strip_prefix(OPENING)?;
     let rest = tagged.get(TAG..)?.strip_prefix(CLOSING)?;
     let key = [namespace, rest].concat();
-    // Somebody else's key may look like one of ours.
+    // A foreign key may look like a lease key.
     (lease_key(&key) == lease).then_some(key)
 }
 
-/// A glob that no lease key of a value key in `pattern` escapes. Others match, too: whoever scans
-/// asks [`value_key`]. Leases are few, and a scan costs by what is there, not by what matches.
+/// A glob that matches every lease key of a value key in `pattern`, and possibly others: callers
+/// filter the results with [`value_key`]. Leases are few, and the cost of a scan depends on the
+/// number of keys, not of matches.
 pub(crate) fn lease_glob(pattern: &Pattern) -> String {
     let first = pattern.literals().first().map_or("", String::as_str);
     let (namespace, rest) = first.split_at(namespace_end(first));
-    // The wildcard behind a part of a namespace may stand for its remainder.
+    // A wildcard after a part of a namespace may stand for the rest of it.
     let open = if rest.is_empty() { "*" } else { "" };
     Pattern::new(&format!("{namespace}{open}{OPENING}*")).to_redis_glob()
 }
 
-/// How the values' keys begin, of the namespace whose bus a channel is.
+/// The prefix of the value keys in the namespace that `channel` is the bus of.
 pub(crate) fn values_of(channel: &str) -> Option<String> {
     let namespace = channel.strip_suffix("~bus")?;
     Some(format!("{namespace}:"))
 }
 
-/// Where the namespace ends, or what could be one: before the first character that none has.
+/// The end of the namespace, or of a text that could be one: the first character that no namespace
+/// has.
 fn namespace_end(key: &str) -> usize {
     let of_none = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.' | '/');
     key.find(of_none).unwrap_or(key.len())
@@ -68,7 +71,7 @@ pub(crate) fn slot(key: &[u8]) -> u16 {
     crc16(hash_tag(key).map_or(key, |tag| &key[tag])) % SLOTS
 }
 
-/// The part of a key that alone decides its slot, if there is one.
+/// The part of a key that alone decides its slot, if the key has one.
 fn hash_tag(key: &[u8]) -> Option<Range<usize>> {
     let start = key.iter().position(|&byte| byte == b'{')? + 1;
     let length = key[start..].iter().position(|&byte| byte == b'}')?;
@@ -98,11 +101,12 @@ static CRC_OF_BYTE: [u16; 256] = {
     table
 };
 
-/// Four characters, `@` to `O`, that fall into a slot.
+/// Four characters, `@` to `O`, whose slot is `slot`.
 ///
-/// A CRC is linear: where two texts of one length differ decides where their CRCs differ. So the
-/// low halves of the characters (four bits each, the last one's the highest) are those of slot 0,
-/// changed by what each bit of the slot takes.
+/// A CRC is linear: the positions where two texts of one length differ decide the positions where
+/// their CRCs differ. So the low halves of the characters (four bits each, the highest those of the
+/// last character) are those of slot 0, XORed with one constant for each bit that is set in the
+/// slot.
 fn tag_of(slot: u16) -> String {
     const OF_SLOT_0: u16 = 0x08c4;
     const OF_BIT: [u16; 14] = [
@@ -118,7 +122,7 @@ fn tag_of(slot: u16) -> String {
 mod tests {
     use super::*;
 
-    /// The slot as the cluster specification puts it, bit by bit.
+    /// The slot as the cluster specification defines it, bit by bit.
     fn specified_slot(key: &[u8]) -> u16 {
         let mut hashed = key;
         if let Some(open) = key.iter().position(|&byte| byte == b'{')
@@ -167,7 +171,7 @@ mod tests {
     #[test]
     fn the_slots_are_the_specified_ones() {
         assert_eq!(crc16(b"123456789"), 0x31c3);
-        // As `CLUSTER KEYSLOT` answers.
+        // The results of `CLUSTER KEYSLOT`.
         for (key, expected) in [("", 0), ("foo", 12182), ("a{foo}b", 12182), ("foo{}{bar}", 8363)] {
             assert_eq!(specified_slot(key.as_bytes()), expected, "{key}");
         }

@@ -1,8 +1,8 @@
 //! The lease operations.
 //!
-//! Each is one script, and one round trip, over the value and its lease; only `revoke` goes through
-//! the whole key space. All may be sent twice if the connection breaks: a token that has lost its
-//! lease changes nothing.
+//! Each is one script, and one round trip, over a value and its lease; only `revoke` scans the
+//! whole key space. All may be sent twice if the connection breaks: a token that has lost its lease
+//! changes nothing.
 
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ impl Leases for Redis {
         })
     }
 
-    /// If the connection breaks before the answer, it is sent once more, and then says `false` even
-    /// if the first copy has stored the entry.
+    /// If the connection breaks before the reply, the request is sent once more. The result is then
+    /// `false` even if the first copy stored the entry.
     fn commit<'a>(
         &'a self,
         token: u64,
@@ -46,7 +46,8 @@ impl Leases for Redis {
             let reply = self.call("commit", Call::new(&COMMIT, keys, args)).await?;
             let stored = count(reply).ok_or_else(|| self.unexpected("commit"))? == 1;
             if stored && notice.is_some() {
-                // It replaced what others may hold: a failover that loses it brings that back.
+                // The value replaced one that other processes may hold. A failover that loses this
+                // write brings the old value back.
                 let replaced = What::changed([write.key.as_str()].into_iter(), notice);
                 self.remember(before, replaced).await?;
             }
@@ -93,7 +94,7 @@ impl Redis {
 
 fn acquisition(request: Acquire<'_>) -> Call {
     let Acquire { key, token, ttl, seen, generation, steal, most } = request;
-    // With leading zeros: texts compare as the numbers do.
+    // With leading zeros, the texts compare as the numbers do.
     let generation = format!("{generation:020}").into();
     let seen = seen.map(|mark| Bytes::copy_from_slice(&mark)).unwrap_or_default();
     let steal = Bytes::from_static(if steal { b"steal" } else { b"" });
@@ -119,12 +120,12 @@ fn acquired(reply: Value) -> Option<Acquired> {
     }
 }
 
-/// How long a lease is its holder's alone, and after how long Redis forgets it.
+/// How long the lease excludes other holders, and after how long Redis removes its key.
 fn times(ttl: Duration) -> [Bytes; 2] {
     [expiry(Some(ttl)), expiry(Some(ttl.saturating_add(KEPT)))]
 }
 
-/// A number as an argument of a script. Tokens stay text there: Lua's numbers have 53 bits.
+/// A number as an argument of a script. Tokens stay text in the script: Lua's numbers have 53 bits.
 fn text(number: u64) -> Bytes {
     number.to_string().into()
 }

@@ -1,11 +1,11 @@
-//! The Redis tier of **larder**: a [`Backend`](cache_core::Backend) over one server, the master that
-//! Sentinels name, or a cluster.
+//! The Redis tier of **larder**: a [`Backend`](cache_core::Backend) over one server, the master
+//! that Sentinels name, or a cluster.
 //!
-//! Operations share multiplexed connections, each under a supervisor of the crate's own: it connects on
-//! demand, once for all who wait, backs off while Redis is away (operations then fail at once) and
-//! replaces connections that break, fall silent or lead to a server that is no master any more.
-//! Subscriptions have a connection of their own each, and come back without limit.
-//! [`operating`] tells what that means in production.
+//! Operations share multiplexed connections. A supervisor manages each connection: it connects on
+//! demand, once for all callers, backs off while Redis is unreachable (operations then fail
+//! immediately), and replaces a connection that breaks, stops answering, or leads to a server that
+//! is no longer the master. Each subscription has its own connection, which is re-established
+//! without limit. [`operating`] describes the behaviour in production.
 //!
 //! ```no_run
 //! # mod larder { pub use cache_core::*; pub mod redis { pub use cache_redis::*; } }
@@ -15,27 +15,28 @@
 //! use larder::redis::Redis;
 //!
 //! # async fn example() -> Result<(), larder::BackendError> {
-//! // Fails at once if Redis is not there, or does not let us in.
+//! // Fails if Redis is unreachable or refuses the credentials.
 //! let redis = Redis::connect("redis://localhost:6379").await?;
 //!
-//! // Starts without Redis, and uses it once it is there.
+//! // Starts without Redis, and connects at the first operation.
 //! let redis = Redis::builder("redis://:secret@cache.internal:6379/2")
 //!     .operation_timeout(Duration::from_millis(200))
 //!     .build_lazy()?;
 //!
-//! // Each with the time that it has left, and at most a mebibyte of each.
+//! // Each value with its remaining time, and at most a mebibyte of each.
 //! let found = redis.get_many(&["users:7", "users:8"], 1 << 20).await?;
 //! # let _ = found;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Beside its values a cache with the namespace `shop` keeps generations (`shop~tag:..`) and, while a
-//! value is loaded, a lease (`shop~lease{..}..`), which goes by itself ten minutes after its time if its
-//! process died. A Redis user needs access to keys as `shop*` and to the channel `shop~bus`.
+//! In addition to its values, a cache with the namespace `shop` stores generations (`shop~tag:..`) and,
+//! while a value is loaded, a lease (`shop~lease{..}..`). If the process dies, Redis removes the
+//! lease ten minutes after its term. A Redis user needs access to the keys `shop*` and to the
+//! channel `shop~bus`.
 //!
-//! Redis 5 or later is needed (scripts that read the clock and then write). Everything runs on
-//! Tokio, with its I/O and time drivers enabled. A `Redis` that was made inside a runtime also
+//! Redis 5 or later is required, because scripts read the clock and then write. Everything runs on
+//! Tokio, with its I/O and time drivers enabled. A `Redis` that was created inside a runtime also
 //! serves threads outside of it, as long as that runtime lives.
 #![forbid(unsafe_code)]
 
@@ -60,6 +61,6 @@ mod values;
 pub mod operating {}
 
 pub use config::RedisBuilder;
-/// The client underneath: for [`Redis::from_client`] and for certificates.
+/// The underlying client: for [`Redis::from_client`] and for certificates.
 pub use redis as client;
 pub use tier::Redis;

@@ -1,4 +1,4 @@
-//! Asking every master of a cluster the same.
+//! One command for every master of a cluster.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::Redis;
 use crate::connection::{Cluster, OnBreak, Request};
 
 impl Redis {
-    /// The answer of each master, with its address; all are asked at once.
+    /// The reply of each master, with its address. All masters are asked at the same time.
     pub(crate) async fn each_master(
         &self,
         operation: &'static str,

@@ -1,9 +1,9 @@
-//! Evictions that a failover may have lost, made again.
+//! Replays evictions that a failover may have lost.
 //!
-//! Replication is asynchronous: a server that has acknowledged an eviction may die before its replica
-//! knows, and one that was replaced without noticing acknowledges what nobody will ever see. So what was
-//! acknowledged last is kept for a while, and made again wherever somebody else has taken over. Removing
-//! what is not old costs a load at most.
+//! Replication is asynchronous. A server that acknowledged an eviction may die before its replica
+//! receives it, and a server that was replaced without noticing still acknowledges evictions that
+//! are lost. So this process keeps its recently acknowledged evictions and repeats them on each
+//! server that takes over. Removing a value that is not old costs at most a load.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,17 +18,17 @@ use crate::Redis;
 use crate::connection::{LONGEST_OF_MANY, backoff};
 use crate::tier::Inner;
 
-/// How long before the last one an eviction may have been acknowledged. (While nothing is acknowledged
-/// nothing is forgotten, however long the failover takes.)
+/// How long an eviction is kept, counted back from the last acknowledged one. (No eviction is
+/// forgotten while none is acknowledged, however long the failover takes.)
 const KEPT: Duration = Duration::from_secs(10);
 
-/// The oldest go when there are more keys.
+/// The maximum number of keys; the oldest evictions are dropped first.
 const MOST: usize = 20_000;
 
-/// So many are made again at once: they go over a connection that others share.
+/// The maximum number of concurrent replays: they share a connection with other operations.
 const AT_ONCE: usize = 256;
 
-/// What was evicted last.
+/// The recently acknowledged evictions.
 #[derive(Default)]
 pub(crate) struct Recent(Mutex<VecDeque<Eviction>>);
 
@@ -38,7 +38,7 @@ struct Eviction {
     what: What,
 }
 
-/// An eviction that was acknowledged.
+/// An acknowledged eviction.
 #[derive(Clone)]
 pub(crate) enum What {
     Keys(Arc<[String]>, Option<Notice>),
@@ -46,7 +46,7 @@ pub(crate) enum What {
 }
 
 impl What {
-    /// These were removed, or replaced by a newer value.
+    /// These keys were removed, or got a newer value.
     pub(crate) fn changed<'a>(
         keys: impl Iterator<Item = &'a str>,
         notice: Option<&Notice>,
@@ -54,7 +54,7 @@ impl What {
         Self::Keys(keys.map(str::to_owned).collect(), notice.cloned())
     }
 
-    /// A generation was moved on.
+    /// A generation was incremented.
     pub(crate) fn bumped(key: &str) -> Self {
         Self::Generation(key.into())
     }
@@ -93,8 +93,8 @@ impl Eviction {
     }
 }
 
-/// Makes evictions again whenever somebody has taken over, for as long as there is anybody who evicts. What others ask of
-/// the new master waits for that.
+/// Replays evictions after every takeover, as long as the [`Redis`] exists. Other operations on the
+/// new master wait for the replay.
 pub(crate) async fn replay_after_failovers(redis: Weak<Inner>, mut takeovers: Receiver<u64>) {
     let redis = Replaying(redis);
     loop {
@@ -106,7 +106,8 @@ pub(crate) async fn replay_after_failovers(redis: Weak<Inner>, mut takeovers: Re
     }
 }
 
-/// Who makes evictions again. However that ends, also with its runtime, nobody waits for it any more.
+/// The replaying task. However it ends, even with its runtime, no operation waits for it
+/// afterwards.
 struct Replaying(Weak<Inner>);
 
 impl Replaying {
@@ -114,7 +115,7 @@ impl Replaying {
         Redis::replaying(&self.0)
     }
 
-    /// What so many takeovers may have lost.
+    /// Repeats the evictions that the first `count` takeovers may have lost.
     async fn replay(&self, count: u64) {
         let mut failures = 0;
         while let Some(redis) = self.redis() {
@@ -125,7 +126,7 @@ impl Replaying {
             }
             let made_again = evictions.len();
             match redis.replay(evictions).await {
-                // What only a part of the store has that is away is not to be had from anybody else, either.
+                // Keys on an unreachable node cannot be read from any other node either.
                 Err(error) if !error.is_of_a_part() => {
                     failures += 1;
                     tracing::debug!(target: "larder::redis", %error, failures, "redis: evictions are not yet made again");
@@ -151,7 +152,8 @@ impl Drop for Replaying {
 }
 
 impl Redis {
-    /// Many at once: others wait. An error of all rather than of a part, if there is one.
+    /// Repeats many evictions concurrently, because operations wait for them. Prefers an error of
+    /// all servers to one of a part.
     async fn replay(&self, evictions: Vec<Eviction>) -> Result<(), BackendError> {
         let replay = |what: What| async move { self.replay_one(&what).await };
         let replays = evictions.into_iter().map(|eviction| replay(eviction.what));

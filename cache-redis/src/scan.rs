@@ -1,4 +1,4 @@
-//! Going through all keys, page by page; on a cluster master by master.
+//! Scans all keys, page by page; on a cluster master by master.
 
 use cache_core::{BackendError, Page};
 use redis::{Value, cmd};
@@ -7,11 +7,11 @@ use crate::Redis;
 use crate::connection::{OnBreak, Pass, Request};
 use crate::values::{number, text};
 
-/// So many keys Redis looks at for one page: a call of 5 ms at most, by measurement.
+/// The number of keys that Redis examines for one page: measured as at most 5 ms for each call.
 const COUNT: usize = 1000;
 
 impl Redis {
-    /// The page of keys that match a glob.
+    /// One page of the keys that match a glob.
     pub(crate) async fn page(
         &self,
         operation: &'static str,
@@ -47,7 +47,8 @@ impl Redis {
     }
 }
 
-/// A page of `SCAN` and the server's next cursor. Keys that are not text are not ours.
+/// Decodes a page of `SCAN` and the server's next cursor. Skips keys that are not text, because
+/// they are foreign.
 fn page(reply: Option<Value>) -> Option<(Vec<String>, u64)> {
     let Some(Value::Array(parts)) = reply else { return None };
     let mut parts = parts.into_iter();

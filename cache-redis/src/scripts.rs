@@ -1,18 +1,18 @@
-//! The scripts: what must happen in one step on the server.
+//! The Lua scripts: the steps that the server must run atomically.
 //!
-//! They are called by digest, and in full if the server does not know them (it forgets them at a
-//! restart and at `SCRIPT FLUSH`). `Script::invoke_async` of the client is not used: it loads a
-//! missing script on all nodes of a cluster, where one that hangs would hang the call.
+//! A script is called by digest, and in full if the server does not know it (the server forgets
+//! scripts at a restart and at `SCRIPT FLUSH`). The client's `Script::invoke_async` is not used: it
+//! loads a missing script on all nodes of a cluster, so one node that hangs would hang the call.
 //!
-//! Lua's numbers are doubles. Generations are microseconds since 1970, about 2^51, and exact;
-//! anything that is not a whole number below 2^53 is a foreign value and taken for missing. Tokens
-//! of leases and the generations they are asked for under may use all 64 bits: they stay text.
+//! Lua's numbers are doubles. Generations are microseconds since 1970, about 2^51, and exact; any
+//! other value than a whole number below 2^53 is foreign and counts as missing. Lease tokens and
+//! the generations of lease requests may use all 64 bits, so they stay text.
 //!
-//! Several read the server's clock and then write, which Redis allows from version 5 on: what it
-//! tells its replicas are the writes, not the script.
+//! Several scripts read the server's clock and then write. Redis allows this from version 5 on,
+//! which replicates the writes and not the script.
 //!
-//! Where a script touches values and leases, its keys are the values first, then their leases in
-//! the same order.
+//! The keys of a script that uses values and leases are the values first, then their leases in the
+//! same order.
 
 use std::sync::LazyLock;
 
@@ -33,47 +33,48 @@ impl Lua {
     }
 }
 
-/// Reads values: of each that is there its place, from 1 on, the milliseconds that it has left, and its first bytes,
-/// up to the one that was named.
+/// Reads values. For each one that exists it returns the position of the key (from 1), the
+/// remaining milliseconds, and the bytes up to the given position.
 pub(crate) static READ: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[RANGE, READ_BODY]));
 
-/// Stores values for some time each, ends their leases, and publishes if there is what to publish. Answers
-/// which of them were refused: the place, from 1 on, and why.
+/// Stores values with a time to live each, ends their leases, and publishes the notice if there is
+/// one. Returns the refused entries: the position (from 1) and the reason.
 pub(crate) static STORE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORE_BODY]));
 
-/// Removes values, ends their leases, and publishes if there is what to publish.
+/// Removes values, ends their leases, and publishes the notice if there is one.
 pub(crate) static REMOVE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REMOVE_BODY]));
 
-/// Stores a value in the place of a certain one, and ends its lease.
+/// Replaces a value if it is still the one that the caller saw, and ends its lease.
 pub(crate) static REPLACE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REPLACE_BODY]));
 
-/// Asks for a lease: the time that the value has left and the value, or a list of one number (granted, after so many takeovers), or how
-/// many milliseconds another's lasts.
+/// Requests a lease. Returns the remaining time and the value if there is a value; a list with the
+/// number of takeovers if the lease is granted; or the remaining milliseconds of another holder's
+/// lease.
 pub(crate) static ACQUIRE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(&[RANGE, LEASE, ACQUIRE_BODY]));
 
-/// Stores a value and ends its lease, if the token holds it.
+/// Stores a value and ends its lease, if the token holds the lease.
 pub(crate) static COMMIT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, COMMIT_BODY]));
 
-/// Lets a lease last from now, if the token holds it.
+/// Renews a lease from now on, if the token holds it.
 pub(crate) static RENEW: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, RENEW_BODY]));
 
 /// Ends a lease, if the token holds it.
 pub(crate) static ABORT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, ABORT_BODY]));
 
-/// The stored generation of each key, or a new one.
+/// Returns the stored generation of each key, or creates one.
 pub(crate) static GENERATIONS: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(&[STORED_AND_NOW, GENERATIONS_BODY]));
 
-/// Lets those generations that are still the ones named last for some time.
+/// Prolongs the generations that still have the given numbers.
 pub(crate) static PROLONG: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(&[STORED_AND_NOW, PROLONG_BODY]));
 
-/// Moves one generation on.
+/// Increments one generation.
 pub(crate) static BUMP: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORED_AND_NOW, BUMP_BODY]));
 
-// A part of a value. What is no string is somebody else's, and taken for missing. Another refusal is told: a user may
-// lack a permission.
+// Reads a part of a value. A value that is not a string is foreign and counts as missing. Any other
+// refusal is returned, because a user may lack a permission.
 const RANGE: &str = r"
 local function range(key, first, last)
     local value = redis.pcall('GETRANGE', key, first, last)
@@ -83,7 +84,8 @@ local function range(key, first, last)
 end
 ";
 
-// In one step, so that the time left is the value's own: between two commands another value may come.
+// One step, so that the remaining time belongs to the value: between two commands the value may be
+// replaced.
 const READ_BODY: &str = r"
 local found = {}
 for index, key in ipairs(KEYS) do
@@ -100,9 +102,10 @@ end
 return found
 ";
 
-// A refused `SET` keeps neither the others from being stored nor any lease from ending: one that
-// ends too often costs a store, one that goes on may overwrite. The leases go behind the values
-// because a full Redis refuses a script's writes only until the first that it allows.
+// A refused `SET` neither keeps the other values from being stored nor keeps a lease: a lease that
+// ends too early costs one store, a lease that stays could let an old value overwrite. The leases
+// come after the values, because a full Redis refuses the writes of a script only until the first
+// one that it allows.
 const STORE_BODY: &str = r"
 local count = #KEYS / 2
 local refusals = {}
@@ -122,8 +125,8 @@ if channel then redis.call('PUBLISH', channel, message) end
 return refusals
 ";
 
-// A value is known by its last bytes. One that is no string is somebody else's. The lease ends first: a full Redis then
-// allows the `SET`, which takes no more room than the value that is there.
+// The last bytes identify a value. A value that is not a string is foreign. The lease ends first: a
+// full Redis then allows the `SET`, which needs no more room than the existing value.
 const REPLACE_BODY: &str = r"
 local seen, value, px, channel, message = unpack(ARGV)
 if redis.pcall('GETRANGE', KEYS[1], -#seen, -1) ~= seen then return 0 end
@@ -137,7 +140,7 @@ if channel then redis.call('PUBLISH', channel, message) end
 return 1
 ";
 
-// `unpack` takes some thousand arguments at most.
+// `unpack` takes at most some thousand arguments.
 const REMOVE_BODY: &str = r"
 local function unlink(first, last)
     local removed = 0
@@ -153,16 +156,16 @@ if ARGV[1] then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return removed
 ";
 
-// A lease is `token:generation:takeovers:ends`, the generation with leading zeros, so that texts
-// compare as the numbers do. `ends` is the moment until which it is the token's alone, in
-// milliseconds since 1970 by the server's clock. The key itself goes some time after that: until
-// then a late holder finds its lease. Anything else is a foreign value, and taken for missing.
+// A lease is `token:generation:takeovers:ends`. The generation has leading zeros, so that texts
+// compare as the numbers do. `ends` is the moment until which the lease excludes other holders, in
+// milliseconds since 1970 by the server's clock. Redis removes the key some time after that; until
+// then a late holder finds its lease. Any other value is foreign and counts as missing.
 //
-// If the server's clock is set back, others wait for the lease longer than was asked for, by the
-// step at most; the next renewal puts that right. If it is set forward, they may take the lease
-// earlier, and after a step of more than Redis keeps it, it is gone: a load is repeated or not
-// stored. A failover to a server with another time is such a step. Who may commit is never a matter
-// of the clock: the token decides.
+// If the server's clock is set back, other callers wait for the lease longer than requested, at
+// most by that step; the next renewal corrects it. If the clock is set forward, they may take the
+// lease earlier, and after a step longer than the life of the key, the lease is gone: a load is
+// repeated or its value is not stored. A failover to a server with another clock is such a step.
+// The clock never decides who may commit: the token does.
 const LEASE: &str = r"
 local function text(key)
     local value = redis.pcall('GET', key)
@@ -185,7 +188,8 @@ local function hold(key, token, generation, takeovers, ends, px)
 end
 ";
 
-// A lease does not outlast its key, and one whose key has no end is nobody's: none of ours is.
+// A lease lasts no longer than its key. A lease whose key has no expiry is foreign: every lease of
+// larder has one.
 const ACQUIRE_BODY: &str = r"
 local token, generation, ttl, px, mark_length, seen, steal, last = unpack(ARGV)
 if steal == '' then
@@ -225,8 +229,8 @@ if channel then redis.call('PUBLISH', channel, message) end
 return 1
 ";
 
-// A full Redis refuses a script's writes only until the first that it allows: `PEXPIRE` is there for
-// nothing else.
+// A full Redis refuses the writes of a script only until the first one that it allows. `PEXPIRE`
+// has no other purpose here.
 const RENEW_BODY: &str = r"
 local token, ttl, px = unpack(ARGV)
 local other, generation, takeovers = holder(KEYS[1])
@@ -253,11 +257,12 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 ";
 
-// A full Redis refuses a script's writes only until the first that it allows, which `UNLINK` is: an eviction
-// can't wait for room, and a tag whose generation can't be minted could not be read.
+// A full Redis refuses the writes of a script only until the first one that it allows, which is
+// `UNLINK` here: an eviction must not wait for memory, and a tag without a generation could not be
+// read.
 //
-// A generation may go once nothing depends on it any more. The number that is minted then is one of a later moment,
-// so that no entry that was stored under the one that went is valid again.
+// Redis may remove a generation when no entry depends on it. The next generation comes from a later
+// moment, so entries stored under the removed one do not become valid again.
 const GENERATIONS_BODY: &str = r"
 local generations = {}
 for index, key in ipairs(KEYS) do
@@ -283,8 +288,8 @@ redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', px))
 return text
 ";
 
-// Only what is still there and the same: a number that is brought back would bring entries back. One without an end is
-// of an earlier release, which gave them none.
+// Only generations that still have the same number: restoring a number would make old entries valid
+// again. A generation without expiry comes from an earlier release, which set none.
 const PROLONG_BODY: &str = r"
 local px = tonumber(ARGV[1])
 for index, key in ipairs(KEYS) do
@@ -314,11 +319,11 @@ impl Call {
         self.keys.first().map(String::as_str)
     }
 
-    /// What does the same key by key, for what has to be done even while a slot of a cluster is being
-    /// moved: then nothing can be asked of two keys at once, however long that takes. The second answer
-    /// is the script's.
+    /// The commands that do the same for each key, for operations that must succeed even while a
+    /// cluster moves the slot: during the move no command may use two keys. The second reply stands
+    /// for that of the script.
     ///
-    /// The lease ends first, so that what it protects can't be stored any more when the value changes.
+    /// The lease ends first, so that its holder cannot store a value after the change.
     pub(crate) fn in_steps(&self) -> Option<Vec<Cmd>> {
         let (value, lease) = match &self.keys[..] {
             [value, lease] => (value, lease),
@@ -351,12 +356,12 @@ impl Call {
         Some(steps)
     }
 
-    /// The call by digest: some bytes instead of the whole text.
+    /// The call by digest, which is shorter than the text.
     pub(crate) fn by_digest(&self) -> Cmd {
         self.command("EVALSHA", &self.script.digest)
     }
 
-    /// The call in full; the server knows the script from then on.
+    /// The call with the whole script, which the server then knows.
     pub(crate) fn in_full(&self) -> Cmd {
         self.command("EVAL", &self.script.code)
     }

@@ -1,4 +1,4 @@
-//! A Redis: how it is made and ended, and how it is asked.
+//! [`Redis`]: its life cycle and how it sends requests.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -15,15 +15,15 @@ use crate::kept::Kept;
 use crate::replay::{Recent, What, replay_after_failovers};
 use crate::scripts::Call;
 
-/// A Redis that several processes may share, as the remote tier of a cache.
+/// A Redis store as the remote tier of a cache; several processes may share it.
 ///
-/// It may be one server, the master that Sentinels name, or a cluster: see [`Redis::connect`].
+/// The store is one server, the master that Sentinels name, or a cluster: see [`Redis::connect`].
 ///
 /// A clone shares the connections.
 #[derive(Clone)]
 pub struct Redis {
     pub(crate) inner: Arc<Inner>,
-    /// Whether it makes evictions again, which others wait for.
+    /// Whether this clone replays evictions. Other operations wait for the replay.
     replays: bool,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Inner {
 }
 
 impl Redis {
-    /// Connects, and fails if Redis does not answer.
+    /// Connects, and fails if Redis does not reply.
     ///
     /// | | |
     /// | --- | --- |
@@ -45,44 +45,46 @@ impl Redis {
     /// | `redis-sentinel://[user:password@]host[:port],.../master[/db]` | the master that the Sentinels name |
     /// | `redis-cluster://[user:password@]host[:port],...` | the cluster that the nodes belong to |
     ///
-    /// The user and the password are those of the servers; for Sentinels that want some, too, there are
-    /// the options `?sentinel_username=..&sentinel_password=..`. `rediss-sentinel` and `rediss-cluster` are
-    /// over TLS. What a [`RedisBuilder`] can set can stand behind the `?` as well.
+    /// The user and the password are those of the servers. If the Sentinels need credentials, too,
+    /// use the options `?sentinel_username=..&sentinel_password=..`. `rediss-sentinel` and
+    /// `rediss-cluster` use TLS. The settings of a [`RedisBuilder`] can follow the `?` as well.
     ///
     /// # Errors
-    /// `Config` for a URL that is none, `Unreachable` if there is no answer, `Refused` if Redis
-    /// does not accept the credentials.
+    /// `Config` for an invalid URL, `Unreachable` if Redis does not reply, `Refused` if Redis does
+    /// not accept the credentials.
     pub async fn connect(url: impl AsRef<str>) -> Result<Self, BackendError> {
         Self::builder(url).connect().await
     }
 
-    /// Checks the URL only, and connects at the first operation.
+    /// Checks only the URL, and connects at the first operation.
     ///
-    /// While Redis is away, operations fail with `Unreachable`, most of them at once.
+    /// While Redis is unreachable, operations fail with `Unreachable`, most of them immediately.
     ///
     /// # Errors
-    /// `Config` for a URL that is none.
+    /// `Config` for an invalid URL.
     pub fn lazy(url: impl AsRef<str>) -> Result<Self, BackendError> {
         Self::builder(url).build_lazy()
     }
 
-    /// More settings than a URL has.
+    /// Returns a builder, for further settings.
     pub fn builder(url: impl AsRef<str>) -> RedisBuilder {
         RedisBuilder::of_url(url.as_ref())
     }
 
-    /// Uses a client of one's own: its address, credentials, certificates and socket settings.
+    /// Uses the address, credentials, certificates and socket settings of the given client.
     ///
-    /// It makes the connections itself; ones that the client made elsewhere are not touched.
+    /// Opens its own connections, and does not use those of the client.
     pub fn from_client(client: &redis::Client) -> RedisBuilder {
         RedisBuilder::of_client(client)
     }
 
-    /// Ends all connections and subscriptions, of clones too, after what is under way: for as long as an
-    /// operation may take. From then on every operation fails with `Unreachable`.
+    /// Ends all connections and subscriptions, including those of clones. Waits for running
+    /// operations first, at most for the operation timeout. From then on every operation fails with
+    /// `Unreachable`.
     ///
-    /// If the future is dropped before it ends, operations fail all the same, and connections end when
-    /// the last clone is dropped.
+    /// # Cancellation
+    /// If the future is dropped before it ends, operations fail all the same, and the connections
+    /// end when the last clone is dropped.
     pub async fn close(&self) {
         self.inner.connection.close().await;
     }
@@ -101,7 +103,7 @@ impl Redis {
         Ok(redis)
     }
 
-    /// As many replies as requests, in their order.
+    /// Sends the requests and returns one reply for each, in their order.
     pub(crate) async fn run(
         &self,
         operation: &'static str,
@@ -111,7 +113,7 @@ impl Redis {
         self.inner.connection.run(operation, on_break, requests, self.replays).await
     }
 
-    /// The answers to `requests`; the first refusal fails the operation.
+    /// Returns the replies to `requests`; the first refusal fails the operation.
     pub(crate) async fn ask(
         &self,
         operation: &'static str,
@@ -151,42 +153,45 @@ impl Redis {
         Arc::downgrade(&self.inner)
     }
 
-    /// One that makes evictions again.
+    /// A clone that replays evictions.
     pub(crate) fn replaying(inner: &Weak<Inner>) -> Option<Self> {
         inner.upgrade().map(|inner| Self { inner, replays: true })
     }
 
-    /// How often somebody has taken over so far: to be asked before an eviction is sent.
+    /// The number of takeovers so far. Callers read it before they send an eviction.
     pub(crate) fn takeovers(&self) -> u64 {
         self.connection().takeovers().count()
     }
 
-    /// Keeps what was acknowledged where a failover may lose it. `before` counts the takeovers before it was sent.
+    /// Keeps an acknowledged eviction if a failover may lose it. `before` is the number of
+    /// takeovers before it was sent.
     ///
-    /// If there was one since, the server before it may be the one that acknowledged the eviction, and the evictions of this
-    /// process may have been made again without this one: it is made again here, before its caller hears of it.
+    /// If a takeover happened since then, the replaced server may have acknowledged the eviction,
+    /// and the replay may have missed it. This function then repeats it before its caller gets the
+    /// result.
     pub(crate) async fn remember(&self, before: u64, what: What) -> Result<(), BackendError> {
         if !self.connection().may_fail_over() {
             return Ok(());
         }
         self.inner.recent.add(what.clone());
-        // Whoever comes back has an answer: there is a runtime.
+        // The operation got a reply, so there is a runtime.
         if let Ok(runtime) = self.connection().runtime()
             && self.connection().takeovers().has_evicted()
         {
             let news = self.connection().news_of_takeovers();
             runtime.spawn(replay_after_failovers(self.downgrade(), news));
         }
-        // Who takes over from now on finds it among what was kept.
+        // A takeover from now on finds the eviction among the kept ones.
         if self.takeovers() == before { Ok(()) } else { self.replay_one(&what).await }
     }
 
-    /// So many keys go into one request: one on a cluster, where each may have its own node.
+    /// The number of keys for one request: `most`, or one on a cluster, where each key may be on
+    /// another node.
     pub(crate) fn together(&self, most: usize) -> usize {
         if self.inner.connection.cluster().is_some() { 1 } else { most }
     }
 
-    /// The answer to one script that may be sent twice.
+    /// The reply to one script that may be sent twice.
     pub(crate) async fn call(
         &self,
         operation: &'static str,

@@ -1,4 +1,4 @@
-//! Commands over keys, and what answers mean.
+//! Commands over keys, and decoding of replies.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ pub(crate) fn bytes(value: Value) -> Option<Bytes> {
     }
 }
 
-/// The argument by which a script reads a byte more than `most` of a value.
+/// The argument by which a script reads one byte more than `most` of a value.
 pub(crate) fn last_byte(most: usize) -> Bytes {
     // Redis has no longer values.
     most.min(1 << 40).to_string().into()
 }
 
-/// What a script has read of `count` keys: the place of each that is there, from 1 on, the milliseconds that it has left
-/// (-1: for ever), and its bytes.
+/// Decodes the reply of a read script over `count` keys: for each key that exists its position
+/// (from 1), its remaining milliseconds (-1 means without limit), and its bytes.
 pub(crate) fn reads(values: Vec<Value>, count: usize) -> Option<Vec<Option<Read>>> {
     let mut found = vec![None; count];
     let mut values = values.into_iter();
@@ -39,7 +39,7 @@ pub(crate) fn reads(values: Vec<Value>, count: usize) -> Option<Vec<Option<Read>
     Some(found)
 }
 
-/// A value with the milliseconds that it has left.
+/// A value with its remaining milliseconds.
 pub(crate) fn read(left: Value, value: Value) -> Option<Read> {
     let Value::Int(left) = left else { return None };
     let left = u64::try_from(left).ok().map(Duration::from_millis);

@@ -1,4 +1,4 @@
-//! What is heard over one link, put in order, and what it lets us know about the link.
+//! The receiver of one link: restores the order of messages and detects a broken link.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -14,11 +14,11 @@ use super::frame::{Frame, Heard, read};
 use super::gaps::Gaps;
 use super::tracking::{Change, Tracker};
 
-/// How long what we send ourselves may take to come back.
+/// How long a heartbeat may take to come back to its sender.
 const ECHO: Duration = Duration::from_secs(1);
 
-/// A subscription that stands. However it ends, the listener hears of it: also if the task's
-/// runtime ends.
+/// An established subscription. When it is dropped, for whatever reason (including the end of the
+/// task's runtime), the listener is told that it disconnected.
 struct Standing<'a>(&'a dyn Listener);
 
 impl<'a> Standing<'a> {
@@ -27,7 +27,7 @@ impl<'a> Standing<'a> {
         Self(listener)
     }
 
-    /// A message was missed: as if the link had been away.
+    /// Reports a missed message as a disconnect and a reconnect.
     fn missed(&self) {
         self.0.disconnected();
         self.0.connected();
@@ -40,23 +40,23 @@ impl Drop for Standing<'_> {
     }
 }
 
-/// What is heard over one link.
+/// The receiver of one link.
 pub(super) struct Ear<'a> {
     standing: Standing<'a>,
     messages: PubSubStream,
     tracker: Option<Tracker>,
     own: u64,
     gaps: Gaps,
-    /// The last of our own numbers that came back.
+    /// The highest of our own numbers that came back.
     echo: u64,
-    /// The one that has to be back by then.
+    /// The number of our heartbeat that must come back, and the deadline.
     expected: Option<(u64, Instant)>,
-    /// Messages that came before an earlier one of the same sender.
+    /// Messages that arrived before an earlier message of the same sender.
     held: BTreeMap<(u64, u64), Vec<u8>>,
 }
 
 impl<'a> Ear<'a> {
-    /// Hears for `listener`. `own` are our name and the number that we use next.
+    /// Passes messages to `listener`. `own` is our name, `next` the number that we send next.
     pub(super) fn new(
         listener: &'a dyn Listener,
         (messages, tracker): (PubSubStream, Option<Tracker>),
@@ -69,9 +69,10 @@ impl<'a> Ear<'a> {
         Self { standing, messages, tracker, own, gaps, echo, expected, held }
     }
 
-    /// Passes on what there is; ready once there will be nothing more.
+    /// Passes on all available messages. Ready when the link has ended.
     pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        // The receiver takes part in Tokio's budget: a flood does not keep us here.
+        // The receiver takes part in Tokio's budget, so a flood of messages does not block this
+        // task.
         while let Poll::Ready(next) = Pin::new(&mut self.messages).poll_next(context) {
             match next {
                 Some(message) => self.take(message.get_payload_bytes()),
@@ -93,7 +94,7 @@ impl<'a> Ear<'a> {
         match read(payload) {
             Heard::Frame(frame) => self.take_frame(frame, Instant::now()),
             Heard::Bare(message) => self.standing.0.message(message),
-            // Whatever it says: something has changed.
+            // The message cannot be read, but some value changed.
             Heard::Unknown => self.standing.missed(),
         }
     }
@@ -118,7 +119,7 @@ impl<'a> Ear<'a> {
         }
     }
 
-    /// Passes on what was held back and need not be any longer.
+    /// Passes on the held messages that need not wait any longer.
     fn release(&mut self, now: Instant) {
         let (gaps, listener) = (&self.gaps, self.standing.0);
         self.held.retain(|(sender, number), message| {
@@ -130,14 +131,14 @@ impl<'a> Ear<'a> {
         });
     }
 
-    /// A heartbeat was sent: it has to come back.
+    /// Notes that a heartbeat was sent, which must come back.
     pub(super) fn expect(&mut self, sent: Option<u64>) {
         let until = Instant::now() + ECHO;
         self.expected = self.expected.or(sent.map(|number| (number, until)));
     }
 
-    /// Looks for what is missing. `false`: what we send does not come back; wherever this link leads, it is
-    /// not where messages go.
+    /// Checks for missing messages. Returns `false` if our own heartbeat did not come back: this
+    /// link does not lead to the server that distributes the messages.
     pub(super) fn hears_itself(&mut self, now: Instant) -> bool {
         self.release(now);
         if self.gaps.found(now) {

@@ -1,4 +1,4 @@
-//! What goes over the wire: the notice behind its sender and its number.
+//! The wire format: the sender and its number, followed by the notice.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,29 +14,29 @@ const MESSAGE: u8 = 0;
 const HEARTBEAT: u8 = 1;
 const LENGTH: usize = MAGIC.len() + 1 + 8 + 8;
 
-/// A sender's name and the numbers that it has used, channel by channel.
+/// The name of a sender and the last number that it used in each channel.
 pub(crate) struct Sender {
     name: u64,
     used: Mutex<HashMap<String, u64>>,
 }
 
-/// What came over the wire.
+/// A received message or heartbeat.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
     pub(super) sender: u64,
-    /// From 1 on; a repeated one is the same message.
+    /// Counts from 1; a repeated number is the same message.
     pub(super) number: u64,
-    /// `None`: a heartbeat.
+    /// `None` for a heartbeat.
     pub(super) message: Option<&'a [u8]>,
 }
 
-/// What a payload turns out to be.
+/// The result of parsing a payload.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heard<'a> {
     Frame(Frame<'a>),
-    /// Sent by somebody who does not number.
+    /// A message without a number, from another program.
     Bare(&'a [u8]),
-    /// Of a version that is not known here.
+    /// A message of an unknown version.
     Unknown,
 }
 
@@ -49,18 +49,18 @@ impl Sender {
         self.name
     }
 
-    /// The last number.
+    /// The last number that was used in `channel`.
     pub(super) fn last(&self, channel: &str) -> u64 {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.get(channel).copied().unwrap_or(0)
     }
 
-    /// A message under the next number.
+    /// A message with the next number.
     pub(crate) fn message(&self, channel: &str, message: &[u8]) -> Bytes {
         self.frame(channel, MESSAGE, message).1
     }
 
-    /// A sign of life, and its number.
+    /// A heartbeat, and its number.
     pub(super) fn heartbeat(&self, channel: &str) -> (u64, Bytes) {
         self.frame(channel, HEARTBEAT, b"")
     }

@@ -1,25 +1,25 @@
-//! Finding out that a message was missed.
+//! Detects missed messages.
 //!
-//! Numbers may come a little late: what one process sends goes over several connections, and on a
-//! cluster over several nodes. Only a number that stays away is a gap. A sender that falls silent may
-//! have ended or be out of reach: that counts as a gap, too, once. All that a gap costs is that entries
-//! in memory are looked up again.
+//! Numbers may arrive out of order: a process sends over several connections, and on a cluster over
+//! several nodes. Only a number that stays missing is a gap. A sender that stops sending has ended
+//! or is unreachable; this also counts as a gap, once. A gap only causes entries in memory to be
+//! looked up again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How late a number may come.
+/// How late a message may arrive.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How long those behind a missing number are held back for it.
+/// How long later messages are held back for a missing one.
 const IN_ORDER: Duration = Duration::from_millis(100);
 
-/// After so many heartbeats that did not come, a sender is gone.
+/// After so many missing heartbeats a sender is dropped.
 const HEARTBEATS: u32 = 3;
 
-/// More missing numbers are not waited for.
+/// A gap of more messages than this is reported immediately.
 const TOO_MANY: u64 = 1000;
 
 pub(super) struct Gaps {
@@ -30,7 +30,7 @@ pub(super) struct Gaps {
 
 struct Sender {
     next: u64,
-    /// Those that were skipped, and when they are lost.
+    /// The skipped numbers, each with the moment after which it counts as lost.
     missing: BTreeMap<u64, Instant>,
     heard: Instant,
 }
@@ -40,22 +40,23 @@ impl Gaps {
         Self { heartbeat, began: now, senders: HashMap::new() }
     }
 
-    /// The number that a sender uses next.
+    /// Sets the next number of a sender.
     pub(super) fn expect(&mut self, sender: u64, next: u64, now: Instant) {
         self.senders.insert(sender, Sender { next, missing: BTreeMap::new(), heard: now });
     }
 
-    /// Whether a message of an earlier number may be on its way.
+    /// Whether an earlier message of the same sender may still arrive.
     pub(super) fn awaits_earlier(&self, sender: u64, number: u64, now: Instant) -> bool {
         let Some(sender) = self.senders.get(&sender) else { return false };
         let soon = |lost: &Instant| now + LATE < *lost + IN_ORDER;
         sender.missing.range(..number).any(|(_, lost)| soon(lost))
     }
 
-    /// Takes note of a number; whether it shows a gap at once.
+    /// Records a number. Returns whether it shows a gap immediately.
     pub(super) fn heard(&mut self, sender: u64, number: u64, now: Instant) -> bool {
-        // Whoever was there before us is heard of soon. What it sent earlier was before our time; a
-        // later one has just begun.
+        // A sender that existed before this subscription is heard within a few heartbeats. Its
+        // earlier messages were sent before the subscription. A sender that is first heard later
+        // has just started, so its first number is 1.
         let settled = now.duration_since(self.began) > self.heartbeat * HEARTBEATS;
         let first = if settled { 1 } else { number };
         let sender = self.senders.entry(sender).or_insert_with(|| Sender {
@@ -78,7 +79,7 @@ impl Gaps {
         false
     }
 
-    /// Whether numbers are lost by now, or a sender is. Says so once.
+    /// Whether messages or a sender were lost since the last call.
     pub(super) fn found(&mut self, now: Instant) -> bool {
         let silence = self.heartbeat * HEARTBEATS + LATE;
         let mut found = false;

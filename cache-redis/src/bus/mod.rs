@@ -1,10 +1,11 @@
-//! The bus: notices to every process, and knowing when one was missed.
+//! The bus: sends notices to every process, and detects missed ones.
 //!
-//! Redis forgets a message once it has passed it on, and tells nobody whom it did not reach. A
-//! subscriber finds out in three ways: its connection ends, or does not answer a `PING` (`subscriber`);
-//! what it sends itself does not come back; or numbers are missing in what others send (`gaps`). Each
-//! process numbers what it sends, and sends a heartbeat when it has nothing to say (`frame`). Where others
-//! than caches write, the server itself can tell of changes (`tracking`). All of it runs on a thread of its own (`thread`).
+//! Redis does not store messages, and does not report which subscribers a message failed to reach.
+//! A subscriber detects a loss in three ways: its connection ends or does not reply to a `PING`
+//! (`subscriber`); its own heartbeats do not come back; or numbers are missing in the messages of
+//! other processes (`gaps`). Each process numbers its messages, and sends a heartbeat when it has
+//! no message (`frame`). If other programs write values, too, the server can report the changes
+//! (`tracking`). All of this runs on a separate thread (`thread`).
 
 mod ear;
 mod frame;

@@ -1,7 +1,8 @@
-//! Subscriptions: a task on the bus thread and a connection each, which come back without limit.
+//! Subscriptions: each is a task on the bus thread with its own connection, which reconnects
+//! without limit.
 //!
-//! The client's own re-subscription is not used: it drops errors and does not notice a link that
-//! died silently until a command is issued. Here a `PING` each second does.
+//! The client's own re-subscription is not used: it drops errors, and does not notice a link that
+//! died silently until a command is sent. This module sends a `PING` each second.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -29,10 +30,10 @@ use crate::keys;
 const PING: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How often missing numbers are looked for.
+/// How often the receiver checks for missing numbers.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Hears on the bus thread. `home`, the runtime of the cache, only sends.
+/// Subscribes on the bus thread. `home`, the runtime of the cache, only sends.
 pub(crate) fn spawn(
     home: Handle,
     connection: Connection,
@@ -45,7 +46,7 @@ pub(crate) fn spawn(
     Ok(Subscription::new(AbortOnDrop(runtime()?.spawn(subscriber.run()))))
 }
 
-/// A task that ends with whoever waits for it, or holds it.
+/// A task that is aborted when this handle is dropped.
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Future for AbortOnDrop<T> {
@@ -62,12 +63,12 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-/// What is heard over.
+/// An established link.
 struct Link {
     sink: PubSubSink,
     messages: PubSubStream,
     tracker: Option<Tracker>,
-    /// Those since before it was opened.
+    /// Takeovers since before the link was opened.
     takeovers: Receiver<u64>,
 }
 
@@ -97,7 +98,7 @@ impl Subscriber {
                 Ok(link) => {
                     failures = 0;
                     self.hear(link).await;
-                    // What follows from it is told by the cache, which hears of it.
+                    // The cache logs the consequences, because its listener is told.
                     let address = &self.connection.endpoint().address;
                     tracing::debug!(target: "larder::redis", %address, channel = %self.channel, "redis: subscription lost");
                 }
@@ -110,7 +111,7 @@ impl Subscriber {
 
     fn log(&self, what: &'static str, failures: u32, reason: &str) {
         let address = &self.connection.endpoint().address;
-        // The first failure is news, the others are not.
+        // Only the first failure is logged as a warning.
         if failures == 0 {
             tracing::warn!(target: "larder::redis", %address, channel = %self.channel, reason, "redis: {what}");
         } else {
@@ -133,7 +134,7 @@ impl Subscriber {
         Ok(Link { sink, messages, tracker, takeovers })
     }
 
-    /// Passes messages on until the link is lost.
+    /// Passes messages on until the link ends.
     async fn hear(&self, link: Link) {
         let heartbeat = self.connection.config().limits.bus_heartbeat;
         let Link { sink, messages, tracker, takeovers } = link;
@@ -162,7 +163,7 @@ impl Subscriber {
         .await;
     }
 
-    /// Sends a heartbeat after a while; its number, if it was sent.
+    /// Sends a heartbeat after a delay; returns its number if it was sent.
     async fn beat(&self, after: Duration) -> Option<u64> {
         sleep(after).await;
         let (number, heartbeat) = self.sender.heartbeat(&self.channel);
@@ -176,12 +177,13 @@ impl Subscriber {
                 matches!(replies.as_deref(), Ok([Ok(_)]))
             }
         };
-        // Where the operations of the cache run: a connection that a heartbeat opens is one of theirs. While that runtime
-        // stands still no heartbeat is sent; what others say is heard all the same.
+        // Heartbeats run on the runtime of the cache's operations, because a heartbeat may open a
+        // connection for them. While that runtime is blocked, no heartbeat is sent, but messages
+        // are still received.
         let limit = self.connection.config().limits.operation_timeout * 2;
         let sent = match timeout(limit, AbortOnDrop(self.home.spawn(send()))).await {
             Ok(Ok(sent)) => sent,
-            // That runtime has ended.
+            // The runtime of the cache has ended.
             Ok(Err(_)) => send().await,
             Err(_) => false,
         };
@@ -189,8 +191,8 @@ impl Subscriber {
     }
 }
 
-/// Returns once the server does not answer any more, or somebody else has taken over: the old one may go
-/// on for a while, and not hear of anything.
+/// Returns when the server no longer replies, or when another server has taken over: the old one
+/// may keep running without receiving any messages.
 async fn ended(
     sink: PubSubSink,
     tracked: Option<MultiplexedConnection>,
@@ -203,7 +205,7 @@ async fn ended(
     }
 }
 
-/// Returns once the server does not answer any more.
+/// Returns when the server no longer replies.
 async fn silence(mut sink: PubSubSink) {
     loop {
         sleep(PING).await;
@@ -214,7 +216,7 @@ async fn silence(mut sink: PubSubSink) {
     }
 }
 
-/// The same, of another connection, if there is one.
+/// The same for another connection, if there is one.
 async fn silence_of(connection: Option<MultiplexedConnection>) {
     let Some(mut connection) = connection else { return std::future::pending().await };
     let ping = redis::cmd("PING");

@@ -1,7 +1,8 @@
-//! The thread on which subscriptions run, one for the whole process.
+//! The thread that runs all subscriptions of the process.
 //!
-//! On the runtime in which a cache was built, a subscription would hear nothing while sync code blocks that runtime, and
-//! nothing more once it ends, while other threads go on to serve what is in memory as if nothing had been evicted.
+//! On the runtime in which a cache was built, a subscription would receive nothing while sync code
+//! blocks that runtime, and nothing after it ends. Other threads would go on serving entries from
+//! memory as if no eviction had happened.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +10,8 @@ use tokio::runtime::{Builder, Handle};
 
 static RUNTIME: Mutex<Option<Handle>> = Mutex::new(None);
 
-/// The thread's runtime; the thread is started when it is first asked for, and lasts as long as the process.
+/// Returns the thread's runtime. The first call starts the thread, which runs as long as the
+/// process.
 pub(super) fn runtime() -> std::io::Result<Handle> {
     let mut known = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = &*known {

@@ -1,7 +1,7 @@
-//! Server-assisted tracking: Redis tells of every value that changes.
+//! Server-assisted tracking: Redis reports every changed value.
 //!
-//! In broadcast mode, so that the server keeps nothing for each client, and over a connection of its own:
-//! the tracking ends with it, and is begun anew with the next one.
+//! Tracking uses broadcast mode, so that the server stores nothing for each client. It has its own
+//! connection; it ends with that connection and starts again with the next one.
 
 use std::task::{Context, Poll};
 
@@ -18,17 +18,17 @@ pub(super) struct Tracker {
     pushes: UnboundedReceiver<PushInfo>,
 }
 
-/// What the server tells.
+/// A report of the server.
 pub(super) enum Change {
     Keys(Vec<String>),
-    /// Everything is gone.
+    /// All values may have changed.
     All,
-    /// Nothing will be told any more.
+    /// The connection ended.
     Ended,
 }
 
 impl Tracker {
-    /// Hears of all keys that begin with `prefix`.
+    /// Reports changes of all keys that begin with `prefix`.
     pub(super) async fn open(connection: &Connection, prefix: &str) -> Result<Self, Fault> {
         let (sender, pushes) = unbounded_channel();
         let tracked = connection.pushing(sender).await?;

@@ -1,4 +1,4 @@
-//! The settings and how they are checked, before anything is connected.
+//! The settings of a `Redis`, and their validation before the first connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,22 +13,23 @@ use super::url::{parse, quoted};
 use super::{Config, Limits, Target};
 use crate::Redis;
 
-/// More would overflow the clock, and is as good as none.
+/// The maximum of all timeouts. A longer one would overflow the clock, and has the same effect as
+/// none.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Of a keepalive, in whole seconds: Linux refuses every connection that asks for anything else.
+/// The permitted keepalive in seconds. Linux refuses every connection with another value.
 const KEEPALIVE: std::ops::RangeInclusive<u64> = 1..=32_767;
 
-/// The keepalive, and the user timeout, where none is given.
+/// The default of the keepalive and of the user timeout.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Connections to each server.
+/// The permitted number of connections to each server.
 const CONNECTIONS: std::ops::RangeInclusive<usize> = 1..=1024;
 
-/// The field of what is wrong with the URL itself.
+/// The field name for errors of the URL itself.
 const URL: &str = "url";
 
-/// A setting, and what is wrong with it.
+/// A setting and its mistake.
 struct Wrong {
     field: &'static str,
     message: String,
@@ -39,16 +40,17 @@ impl Wrong {
         Error::Config { field: self.field, message: self.message }
     }
 
-    /// The message of a [`BackendError`]: one about the URL quotes it, and needs no field's name.
+    /// The message of a [`BackendError`]. A message about the URL quotes it, and needs no field
+    /// name.
     fn shown(self) -> String {
         if self.field == URL { self.message } else { format!("{}: {}", self.field, self.message) }
     }
 }
 
-/// How to reach Redis: made by [`Redis::builder`].
+/// The settings of a `Redis`, created by [`Redis::builder`].
 ///
-/// An option of the URL with a method's name is the same setting, as in
-/// `redis://host?operation_timeout=200ms&connections=4`; it takes the place of what the method was given.
+/// An option of the URL with the name of a method is the same setting, as in
+/// `redis://host?operation_timeout=200ms&connections=4`, and takes precedence over the method.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `connect` or `build_lazy`"]
 pub struct RedisBuilder {
@@ -96,97 +98,100 @@ impl RedisBuilder {
         Self::new(Way::Client(Box::new(client.get_connection_info().clone())))
     }
 
-    /// How long an operation may take, all of its round trips together. Default: 500 ms.
+    /// Sets the maximum time of an operation, including all of its round trips. Default: 500 ms.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.operation_timeout = timeout;
         self
     }
 
-    /// How long one attempt to connect may take, handshake included; with Sentinels, finding the
-    /// master, too. Default: 1 s.
+    /// Sets the maximum time of one connection attempt, including the handshake and, with
+    /// Sentinels, the search for the master. Default: 1 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// So many connections to each server. Default: 1, which carries many operations at once and is
-    /// rarely what limits them; large values are a reason for more. What concerns one key always
-    /// goes over the same one.
+    /// Sets the number of connections to each server, from 1 to 1024. Default: 1. One connection
+    /// carries many concurrent operations and is rarely the bottleneck; large values are a reason
+    /// for more. All requests for one key use the same connection.
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
     }
 
-    /// After so many operations in a row without an answer a connection counts as half-open, and is
-    /// replaced. Default: 3. Operations at the same time count as one.
+    /// Sets the number of operations in a row without a reply after which a connection counts as
+    /// half-open and is replaced. Concurrent operations count as one. Default: 3.
     pub fn half_open_after(mut self, timeouts: u32) -> Self {
         self.half_open_after = timeouts;
         self
     }
 
-    /// How often every process says on the bus that it is there. Default: 5 s.
+    /// Sets the interval of each process's heartbeats on the bus. Default: 5 s.
     ///
-    /// A message that the bus loses (a cluster may, between its nodes) is noticed with the next one of the
-    /// same process, or with its next heartbeat; within a second of that no process trusts what it has in
-    /// memory any more before it has asked Redis. All processes must have the same value: one that is
-    /// silent for three heartbeats counts as out of reach.
+    /// If the bus loses a message (a cluster may lose one between its nodes), the receivers notice
+    /// it at the next message or heartbeat of the same process. Within a second they stop using
+    /// entries in memory before they have asked Redis. All processes must have the same interval: a
+    /// process that is silent for three heartbeats counts as unreachable.
     pub fn bus_heartbeat(mut self, interval: Duration) -> Self {
         self.bus_heartbeat = interval;
         self
     }
 
-    /// Whether Redis is to tell of every value that changes, whoever changes it: for values that others than
-    /// caches write or remove. Default: no. Needs Redis 6 or later, and one server or Sentinels.
+    /// Sets whether Redis reports every changed value, whichever client changes it. This is for
+    /// values that other programs than caches write or remove. Default: no. Requires Redis 6 or
+    /// later, and one server or Sentinels.
     ///
-    /// It has its price: Redis does not say who has changed a value, so that one that was just loaded is
-    /// forgotten by every memory tier, the loader's too, and fetched from Redis once more when it is asked
-    /// for. What is evicted by caches need not be tracked.
+    /// Tracking has a cost: Redis does not report which client changed a value. So every memory
+    /// tier, including that of the loading process, drops a value that was just stored, and reads
+    /// it from Redis when it is next requested. Evictions by caches need no tracking.
     pub fn tracking(mut self, tracking: bool) -> Self {
         self.tracking = tracking;
         self
     }
 
-    /// After so long without traffic the system asks whether the other side is still there: whole seconds, from 1 to 32,767
-    /// (the bounds of Linux). Default: 15 s, for a client of one's own what it says.
+    /// Sets the idle time after which the operating system checks whether the peer still exists:
+    /// whole seconds, from 1 to 32,767 (the bounds of Linux). Default: 15 s, or the setting of the
+    /// client that was passed to [`Redis::from_client`].
     pub fn keepalive(mut self, idle: Duration) -> Self {
         self.keepalive = Some(idle);
         self
     }
 
-    /// After so long without an acknowledgement of what was sent the system closes the connection.
-    /// Default: 15 s, for a client of one's own what it says. On Linux only.
+    /// Sets how long sent data may stay unacknowledged before the operating system closes the
+    /// connection. Default: 15 s, or the setting of the client that was passed to
+    /// [`Redis::from_client`]. Linux only.
     pub fn user_timeout(mut self, timeout: Duration) -> Self {
         self.user_timeout = Some(timeout);
         self
     }
 
-    /// The certificates for TLS, for a `rediss://` URL: a root in place of the system's, a client's own,
-    /// or both.
+    /// Sets the certificates for TLS, for a `rediss://` URL: a root certificate instead of the
+    /// system's, a client certificate, or both.
     #[cfg(feature = "tls")]
     pub fn certificates(mut self, certificates: redis::TlsCertificates) -> Self {
         self.certificates = Some(certificates);
         self
     }
 
-    /// Connects, and fails if Redis does not answer.
+    /// Connects, and fails if Redis does not reply.
     ///
     /// # Errors
-    /// `Config` for a URL or a setting that can't be, `Unreachable` if there is no answer,
-    /// `Refused` if Redis does not accept the credentials.
+    /// `Config` for an invalid URL or setting, `Unreachable` if Redis does not reply, `Refused` if
+    /// Redis does not accept the credentials.
     pub async fn connect(self) -> Result<Redis, BackendError> {
         Redis::strict(self.checked("connect")?).await
     }
 
-    /// Checks the settings only; connects at the first operation.
+    /// Checks only the settings, and connects at the first operation.
     ///
     /// # Errors
-    /// `Config` for a URL or a setting that can't be.
+    /// `Config` for an invalid URL or setting.
     pub fn build_lazy(self) -> Result<Redis, BackendError> {
         Redis::unconnected(self.checked("lazy")?)
     }
 
-    /// Every setting that [`build_lazy`](Self::build_lazy) refuses, as an [`Error::Config`] each; none if all are
-    /// accepted. It connects to nothing. The field `url` stands for the URL.
+    /// Returns every setting that [`build_lazy`](Self::build_lazy) refuses, as an [`Error::Config`]
+    /// each; empty if it accepts all. It does not connect. The field `url` stands for the URL.
     #[must_use]
     pub fn check(&self) -> Vec<Error> {
         match self.read() {
@@ -195,7 +200,7 @@ impl RedisBuilder {
         }
     }
 
-    /// The checked settings; `operation` is named in the error.
+    /// Returns the checked settings; the error names `operation`.
     pub(super) fn checked(self, operation: &'static str) -> Result<Config, BackendError> {
         let bad =
             |wrong: Wrong| BackendError::new(BackendErrorKind::Config, operation, wrong.shown());
@@ -203,8 +208,8 @@ impl RedisBuilder {
         wrong.into_iter().next().map_or(Ok(config), |wrong| Err(bad(wrong)))
     }
 
-    /// What the URL and the other settings say together, and the settings that are wrong. A URL that can't be read is the
-    /// only mistake reported, as its options are unknown.
+    /// Combines the URL with the other settings, and collects the invalid ones. If the URL cannot
+    /// be parsed, that is the only reported mistake, because its options are unknown.
     fn read(&self) -> Result<(Config, Vec<Wrong>), Wrong> {
         let mut read = self.clone();
         let target = match self.way.clone() {
@@ -236,7 +241,7 @@ impl RedisBuilder {
         Ok((config, wrong))
     }
 
-    /// The rules for all settings but the URL.
+    /// The rules for all settings except the URL.
     fn wrong(&self, target: &Target) -> Vec<Wrong> {
         let mut found = Vec::new();
         let mut refuse = |field, message: String| found.push(Wrong { field, message });
@@ -269,7 +274,7 @@ impl RedisBuilder {
         found
     }
 
-    /// The server with the settings of its sockets.
+    /// Adds the socket settings to a server's address.
     fn equipped(&self, info: ConnectionInfo) -> Result<ConnectionInfo, String> {
         #[cfg(feature = "tls")]
         let info = super::tls::equipped(info, self.certificates.as_ref())?;
@@ -282,7 +287,8 @@ impl RedisBuilder {
         Ok(info.set_tcp_settings(settings))
     }
 
-    /// A dead peer is noticed by the system within half a minute even if nobody asks for anything.
+    /// With these settings the operating system notices a dead peer within half a minute even
+    /// without traffic.
     fn tcp_settings(&self, settings: TcpSettings) -> TcpSettings {
         let idle = self.keepalive.unwrap_or(SILENCE);
         let keepalive = TcpKeepalive::new().with_time(idle).with_interval(Duration::from_secs(5));

@@ -1,4 +1,4 @@
-//! What may be told of a Redis: where it is, never how to get in.
+//! The parts of an address that may be shown: where Redis is, never the credentials.
 
 use redis::{ConnectionAddr, ConnectionInfo};
 
@@ -14,7 +14,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// `servers` are all servers at the address; their passwords are kept out of every text.
+    /// `servers` are all servers at the address. No text shows their passwords.
     pub(super) fn of(address: String, store: String, servers: &[&ConnectionInfo]) -> Self {
         let passwords = servers.iter().filter_map(|info| info.redis_settings().password());
         let mut secrets: Vec<String> =
@@ -27,23 +27,23 @@ impl Endpoint {
         Self { address, db, tls, store, secrets }
     }
 
-    /// The database: the same text for every URL of it, and without credentials.
+    /// Names the database: the same text for every URL of it, without credentials.
     pub(crate) fn store(&self) -> String {
         format!("redis {} (db {})", self.store, self.db)
     }
 
-    /// One server of those that it stands for.
+    /// The endpoint of one of the servers that this one stands for.
     pub(crate) fn at(&self, node: &Node) -> Self {
         Self { address: shown(&node.host, node.port), ..self.clone() }
     }
 
-    /// `text` without the passwords: servers and proxies may echo the arguments of AUTH.
+    /// Removes the passwords from `text`: servers and proxies may echo the arguments of AUTH.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 }
 
-/// Where a server is.
+/// The address of a server.
 pub(super) fn address(info: &ConnectionInfo) -> String {
     match node_of(info) {
         Some(Node { host, port }) => shown(&host, port),
@@ -64,7 +64,7 @@ pub(crate) fn node_of(info: &ConnectionInfo) -> Option<Node> {
     }
 }
 
-/// The same way in at another address.
+/// The same connection settings for another address.
 pub(crate) fn addressed(template: &ConnectionInfo, node: &Node) -> ConnectionInfo {
     let Node { host, port } = node.clone();
     let address = match template.addr() {

@@ -1,4 +1,4 @@
-//! Which Redis, and how long to wait for it.
+//! The settings: which Redis, and the timeouts.
 
 mod builder;
 mod endpoint;
@@ -22,11 +22,12 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
 }
 
-/// Whom to connect to.
+/// The server or servers to connect to.
 #[derive(Clone)]
 pub(crate) enum Target {
     Server(ConnectionInfo),
-    /// The master that the Sentinels name; `node` is how to get in there, but for its address.
+    /// The master that the Sentinels name. `node` has its connection settings; its address is
+    /// replaced.
     Sentinels {
         sentinels: Vec<ConnectionInfo>,
         master: String,
@@ -36,7 +37,7 @@ pub(crate) enum Target {
     Cluster(Vec<ConnectionInfo>),
 }
 
-/// How long to wait, and for how much.
+/// Timeouts and other limits.
 #[derive(Clone)]
 pub(crate) struct Limits {
     pub(crate) operation_timeout: Duration,
@@ -135,7 +136,7 @@ mod tests {
         }
     }
 
-    /// [`Backend::store`](cache_core::Backend::store) says whether two caches use one database.
+    /// [`Backend::store`](cache_core::Backend::store) tells whether two caches use one database.
     #[test]
     fn one_database_has_many_urls() {
         let store = |url: &str| config(url).endpoint.store();

@@ -8,16 +8,16 @@ const KNOWN: &str = "operation_timeout, connect_timeout, connections, half_open_
                      tracking, keepalive, user_timeout (durations as 200ms or 5s), and for Sentinels \
                      sentinel_username and sentinel_password";
 
-/// The credentials for the Sentinels, where they want some.
+/// The credentials for the Sentinels, if they require some.
 #[derive(Clone, Default)]
 pub(super) struct SentinelLogin {
     pub(super) username: Option<String>,
     pub(super) password: Option<String>,
 }
 
-/// Takes our options out of a query; what remains is the client's.
+/// Applies larder's options in a query, and returns the options of the client.
 ///
-/// Values of unknown options are not repeated: one may be a password.
+/// Errors do not repeat the values of unknown options: one may be a password.
 pub(super) fn take(
     query: &str,
     builder: &mut RedisBuilder,
@@ -43,7 +43,7 @@ pub(super) fn take(
             "half_open_after" => builder.half_open_after = number(name, value)?,
             "sentinel_username" => login.username = Some(decoded(name, value)?),
             "sentinel_password" => login.password = Some(decoded(name, value)?),
-            // Those of the client's own URLs.
+            // The options of the client's own URLs.
             "db" | "user" | "pass" => rest.push(option),
             _ => {
                 let name: String =
@@ -71,7 +71,7 @@ fn number<N: std::str::FromStr>(name: &str, value: &str) -> Result<N, String> {
     value.parse().map_err(|_| format!("{name}: write a number such as `4`"))
 }
 
-/// `%2F` and the like.
+/// Decodes percent-encoded text such as `%2F`.
 fn decoded(name: &str, value: &str) -> Result<String, String> {
     let wrong = || format!("{name}: it is not percent-encoded UTF-8");
     let mut bytes = Vec::with_capacity(value.len());

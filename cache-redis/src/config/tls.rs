@@ -1,8 +1,8 @@
 //! TLS, over rustls.
 //!
-//! rustls asks the process for its cryptography. A program that has chosen one (with
-//! `CryptoProvider::install_default`, before it builds a `Redis`) keeps it; for all others it is `ring`:
-//! without one the client would panic when it connects.
+//! rustls takes its cryptography from the process. A program that has chosen a provider (with
+//! `CryptoProvider::install_default`, before it builds a `Redis`) keeps it; otherwise larder
+//! installs `ring`. Without a provider the client would panic when it connects.
 
 use redis::{Client, ConnectionAddr, ConnectionInfo, TlsCertificates};
 use rustls::crypto::{CryptoProvider, ring};
@@ -18,7 +18,7 @@ pub(super) fn equipped(
         };
     }
     if CryptoProvider::get_default().is_none() {
-        // Somebody else may have been faster: then there is one.
+        // An error means that another thread installed a provider first.
         let _ = ring::default_provider().install_default();
     }
     let Some(certificates) = certificates else { return Ok(info) };

@@ -1,7 +1,7 @@
-//! Reading a URL: which servers it names and how to get in.
+//! Parses URLs into servers and their credentials.
 //!
-//! A URL may hold a password, and passwords with unescaped `@`, `/` or `#` are the usual reason
-//! why one does not parse. So nothing here ever prints a URL as it was given: see [`shown`].
+//! A URL may contain a password, and a password with an unescaped `@`, `/` or `#` is the usual
+//! reason why a URL is invalid. So no error shows the URL as given: see [`shown`].
 
 use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 
@@ -13,7 +13,7 @@ pub(super) const FORM: &str = "write `redis://[user:password@]host[:port][/db]`,
      `unix:///path/to/socket[?db=n]`, `redis-sentinel://host[:port],host[:port]/master[/db]` or \
      `redis-cluster://host[:port],host[:port]`";
 
-/// Where Sentinels listen unless the URL says otherwise.
+/// The default port of Sentinels.
 const SENTINEL_PORT: u16 = 26379;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ enum Kind {
     Cluster,
 }
 
-/// What stands before `://`: the kind, and whether it is over TLS.
+/// Parses the text before `://` into the kind and whether it uses TLS.
 fn scheme(scheme: &str) -> Option<(Kind, bool)> {
     let (kind, store) = match scheme {
         "unix" | "redis+unix" | "valkey+unix" => return Some((Kind::Unix, false)),
@@ -42,7 +42,7 @@ fn scheme(scheme: &str) -> Option<(Kind, bool)> {
     }
 }
 
-/// What the URL names; its options go to the builder.
+/// Parses the servers of a URL, and passes its options to the builder.
 pub(super) fn parse(url: &str, builder: &mut RedisBuilder) -> Result<Target, String> {
     let url = url.trim();
     let not_a_url = || format!("{} is not a Redis URL: {FORM}", quoted(url));
@@ -132,7 +132,7 @@ pub(super) fn parse(url: &str, builder: &mut RedisBuilder) -> Result<Target, Str
 }
 
 impl SentinelLogin {
-    /// A Sentinel has no databases, and passwords of its own.
+    /// Adds the Sentinels' own credentials. A Sentinel has no databases.
     fn of(&self, info: ConnectionInfo) -> ConnectionInfo {
         let mut settings = redis::RedisConnectionInfo::default();
         if let Some(username) = &self.username {
@@ -145,10 +145,11 @@ impl SentinelLogin {
     }
 }
 
-/// One server; `url` is what is shown if it is none.
+/// Parses one server; an error shows `url`.
 fn one(url: &str, server: &str) -> Result<ConnectionInfo, String> {
     let info = server.into_connection_info().map_err(|error| {
-        // Its details are either fixed texts or a piece of the URL: only the former are told.
+        // The client's detail is either a fixed text or a part of the URL. Only fixed texts are
+        // shown.
         let why = match error.to_string() {
             text if text.contains("database") => "the database must be a number",
             text if text.contains("wildcard") => "a wildcard address can't be connected to",
@@ -166,7 +167,7 @@ fn one(url: &str, server: &str) -> Result<ConnectionInfo, String> {
     Ok(info.set_redis_settings(settings))
 }
 
-/// Whether the port is one, if there is any.
+/// Whether the port is a number, if there is a port.
 fn has_port(server: &str) -> bool {
     let (_, rest) = server.split_once("://").unwrap_or_default();
     let authority = rest.split('/').next().unwrap_or_default();
@@ -178,7 +179,7 @@ pub(super) fn quoted(url: &str) -> String {
     shown(url).map_or_else(|| "the given text".to_owned(), |shown| format!("`{shown}`"))
 }
 
-/// What may be shown of a URL: only what is beyond doubt not part of a password.
+/// The part of a URL that may be shown: everything that certainly does not belong to a password.
 fn shown(url: &str) -> Option<String> {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
@@ -202,7 +203,7 @@ fn shown(url: &str) -> Option<String> {
             && (host.starts_with('[') || !host.contains(':'))
             && port.chars().all(|c| c.is_ascii_digit())
     };
-    // A bare word may be anything.
+    // A word alone may be anything, even a password.
     let harmless = (scheme.is_some() || hosts.iter().all(|(_, port)| !port.is_empty()))
         && scheme.is_none_or(|scheme| plain(scheme, "+-."))
         && hosts.iter().all(harmless_host)

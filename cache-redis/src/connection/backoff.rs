@@ -1,17 +1,17 @@
-//! How long to wait before the next attempt.
+//! The pause before the next attempt.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(100);
 
-/// For one address: whoever comes back there is waited for by many.
+/// The longest pause for a single address. When it comes back, many callers are waiting for it.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 
-/// Where another server may take over at any moment, and asking who it is costs little.
+/// The longest pause if another server may take over at any moment, and the search for it is cheap.
 pub(crate) const LONGEST_OF_MANY: Duration = Duration::from_millis(500);
 
-/// The pause after so many failures: doubling, with jitter over the upper half.
+/// The pause after `failures` failures: it doubles, with jitter over its upper half.
 pub(crate) fn backoff(failures: u32, longest: Duration) -> Duration {
     let full = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(longest);
     full / 2 + jitter(full / 2)
@@ -22,7 +22,7 @@ pub(crate) fn jitter(range: Duration) -> Duration {
     range.mul_f64((random() % 1024) as f64 / 1024.0)
 }
 
-/// A number that nobody can tell beforehand.
+/// An unpredictable number.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -1,8 +1,8 @@
-//! A stream that ends when the server sends more than anybody has asked for.
+//! A stream that ends when the server sends more than was requested.
 //!
-//! The client buffers an answer until it is whole. A server that sends a line without an end, or announces a value of
-//! gigabytes, would fill the memory with it. So the bytes are counted on their way to the client: what goes beyond the
-//! bounds ends the connection before it is buffered.
+//! The client buffers a reply until it is complete. A server that sends an endless line, or
+//! announces a value of gigabytes, would fill the memory. So this stream counts the bytes on their
+//! way to the client, and ends the connection before it buffers more than the bound.
 
 use std::io;
 use std::pin::Pin;
@@ -12,24 +12,25 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The longest line: the answer to most commands, or the head of a longer one.
+/// The longest line: the reply to most commands, or the head of a longer one.
 const LINE: usize = 64 << 10;
 
-/// So much an answer may take whatever was asked for: pages of keys, what the server tells of itself, messages.
+/// The permitted size of every reply, in addition to the requested values: pages of keys, `INFO`,
+/// messages.
 const ALWAYS: usize = 16 << 20;
 
-/// The most that answers may take.
+/// The maximum size of replies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bound(Arc<Asked>);
 
-/// The most bytes that were asked for.
+/// The largest request so far, in bytes.
 #[derive(Debug, Default)]
 struct Asked {
     of_one: AtomicUsize,
     of_all: AtomicUsize,
 }
 
-/// How many bytes one value may have, and a whole answer.
+/// The maximum size of one value and of a whole reply, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Most {
     of_one: usize,
@@ -37,10 +38,11 @@ struct Most {
 }
 
 impl Bound {
-    /// An answer was asked for with so many values of so many bytes each, at most.
+    /// Records a request for at most `values` values of at most `bytes` bytes each.
     pub(crate) fn asked(&self, values: usize, bytes: usize) {
         let grow = |most: &AtomicUsize, bytes| {
-            // A look first: nearly always it is not more than before, and the cache line stays shared.
+            // A load first: the maximum rarely grows, and the cache line stays shared between
+            // cores.
             if most.load(Ordering::Relaxed) < bytes {
                 most.fetch_max(bytes, Ordering::Relaxed);
             }
@@ -55,28 +57,29 @@ impl Bound {
     }
 }
 
-/// How far the answer has come that is being read.
+/// The progress of the reply that is being read.
 #[derive(Debug)]
 struct Answer {
-    /// How much of it there is.
+    /// The number of its bytes so far.
     length: usize,
-    /// How many values are still to come; zero between two answers.
+    /// The number of values that are still expected; zero between two replies.
     values: u64,
     part: Part,
 }
 
 #[derive(Debug)]
 enum Part {
-    /// A line, of which so many bytes have come. Its first one says what it is, and a head then has a number.
+    /// A line of which `length` bytes have arrived. The first byte is the kind; the head of a text
+    /// or a list then has a number.
     Line { length: usize, kind: u8, number: Number },
-    /// So many bytes of a text are still to come, the end of its line among them.
+    /// The number of bytes of a text that are still expected, including the end of its line.
     Text(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Number {
     Of(u64),
-    /// A negative one, which stands for nothing.
+    /// A negative number, which stands for no value.
     Nothing,
 }
 
@@ -87,7 +90,7 @@ impl Answer {
         Self { length: 0, values: 0, part: START }
     }
 
-    /// Counts what has come; an error if it is more than `most`.
+    /// Counts arrived bytes; an error if they exceed `most`.
     fn take(&mut self, mut bytes: &[u8], most: Most) -> Result<(), &'static str> {
         while let Some((&byte, rest)) = bytes.split_first() {
             match &mut self.part {
@@ -136,12 +139,12 @@ impl Answer {
             Number::Of(count) => count,
             Number::Nothing => 0,
         };
-        // Whoever was between two answers has begun one.
+        // Between two replies, this line begins one.
         self.values = self.values.max(1);
         let inside = match kind {
             b'*' | b'~' | b'>' => count,
             b'%' => count.saturating_mul(2),
-            // Attributes stand before the value that they belong to.
+            // Attributes precede the value that they belong to.
             b'|' => count.saturating_mul(2).saturating_add(1),
             b'$' | b'=' | b'!' if number != Number::Nothing => {
                 let length = usize::try_from(count).unwrap_or(usize::MAX).saturating_add(2);
@@ -161,7 +164,7 @@ impl Answer {
         Ok(())
     }
 
-    /// A value has come, or the head of a list, whose values were counted.
+    /// Ends a value, or the head of a list, whose values are already counted.
     fn ended(&mut self) {
         self.part = START;
         self.values = self.values.saturating_sub(1);
@@ -171,7 +174,7 @@ impl Answer {
     }
 }
 
-/// A stream to Redis whose answers are bounded.
+/// A stream to Redis with bounded replies.
 pub(super) struct Bounded<S> {
     stream: S,
     bound: Bound,
@@ -237,7 +240,7 @@ mod tests {
 
     const FORTY: Most = Most { of_one: 40, of_all: 40 };
 
-    /// Feeds the bytes in pieces of every size: what comes of it may not depend on that.
+    /// Feeds the bytes in pieces of every size; the result must not depend on the size.
     fn taken(bytes: &[u8], most: Most) -> Result<(), &'static str> {
         let mut outcomes = Vec::new();
         for size in [1, 2, 3, 7, 64, bytes.len().max(1)] {
@@ -272,7 +275,7 @@ mod tests {
             b"_\r\n#t\r\n,1.5\r\n(123456789012345678901234567890\r\n",
         ] {
             assert_eq!(taken(bytes, FORTY), Ok(()), "{:?}", String::from_utf8_lossy(bytes));
-            // However many there are, each is counted by itself.
+            // Each reply counts separately, however many there are.
             assert_eq!(taken(&bytes.repeat(100), FORTY), Ok(()));
         }
     }

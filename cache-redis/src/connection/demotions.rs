@@ -1,19 +1,21 @@
-//! How often in a row connections came out at a replica.
+//! Counts consecutive connections that led to a replica.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After so long without another one they are over. The longest pause between two attempts is shorter.
+/// The counter restarts after this time without another one. The longest pause between two attempts
+/// is shorter.
 const OVER: Duration = Duration::from_secs(30);
 
-/// Whether the server is a master again shows by nothing but that it takes writes, which are not told from reads.
+/// Only a successful write would show that the server is a master again, and this counter cannot
+/// tell writes from reads. So the count ends with time.
 #[derive(Default)]
 pub(super) struct Demotions(Mutex<Option<(u32, Instant)>>);
 
 impl Demotions {
-    /// Counts one more; how many there were in a row.
+    /// Counts one more, and returns the number of consecutive ones.
     pub(super) fn count(&self, now: Instant) -> u32 {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = last.filter(|(_, at)| now.saturating_duration_since(*at) < OVER);

@@ -1,7 +1,8 @@
-//! How connections to one address are made: each with bounded answers, and each with a task that ends with it.
+//! Opens connections to one address. Each has bounded replies and a task that ends with it.
 //!
-//! The client's own way to connect leaves no room for a stream around its socket. Over TLS it is used all the same: the
-//! client keeps its certificates to itself, and a server that shows one is not just anybody.
+//! The client's own connect functions do not accept a stream that wraps its socket. They are used
+//! over TLS all the same, because the client does not expose its certificates; a server with a
+//! valid certificate is more trustworthy.
 
 use std::ops::{Deref, DerefMut};
 
@@ -24,7 +25,7 @@ pub(crate) struct Dialer {
     bound: Bound,
 }
 
-/// A connection and the task that serves it.
+/// A connection and the task that drives it.
 pub(crate) struct Wire {
     connection: MultiplexedConnection,
     _driver: Option<Driver>,
@@ -60,23 +61,24 @@ impl Dialer {
         Ok(Self { client: Client::open(info)?, bound: bound.clone() })
     }
 
-    /// A connection without limits of its own: the supervisor's cover waiting for the connection, too.
+    /// Opens a connection without time limits: the supervisor's limits also cover the time until
+    /// there is a connection.
     pub(super) async fn connect(&self) -> Result<Wire, RedisError> {
         self.connect_with(&self.client, settings()).await
     }
 
-    /// A connection to a server that answers.
+    /// Opens a connection, and checks that the server replies.
     pub(super) async fn open(&self) -> Result<Wire, RedisError> {
         let mut wire = self.connect().await?;
-        // The handshake passes even without the password that the server wants, and while the server
-        // still loads its data.
+        // The handshake succeeds even without a required password, and while the server loads its
+        // data.
         match wire.send_packed_command(&redis::cmd("PING")).await?.extract_error() {
             Err(error) if error.kind() != ErrorKind::Server(ServerErrorKind::NoPerm) => Err(error),
             _ => Ok(wire),
         }
     }
 
-    /// A connection over which the server tells of something by itself.
+    /// Opens a connection that receives the server's pushes.
     pub(super) async fn pushing(
         &self,
         pushes: UnboundedSender<PushInfo>,
@@ -87,7 +89,8 @@ impl Dialer {
         self.connect_with(&client, settings().set_push_sender(pushes)).await
     }
 
-    /// A connection that hears channels. Nobody asks for what is heard, so it has the bound of what is always allowed.
+    /// Opens a connection for subscriptions. Messages are not requested, so only the bound that
+    /// every reply has applies.
     pub(super) async fn pubsub(&self) -> Result<PubSub, RedisError> {
         match self.stream().await? {
             Some(stream) => {
@@ -114,7 +117,7 @@ impl Dialer {
         Ok(Wire { connection, _driver: Some(Driver(tokio::spawn(driver))) })
     }
 
-    /// `None` where the client has to connect itself.
+    /// Opens the socket; `None` if the client must connect itself.
     async fn stream(&self) -> Result<Option<Box<dyn Stream>>, RedisError> {
         let info = self.client.get_connection_info();
         Ok(match info.addr() {

@@ -1,4 +1,4 @@
-//! Who is inside, and the end.
+//! A gate that counts the running operations, and can be closed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-/// More operations at once than there can be.
+/// More than the number of operations that can run concurrently.
 const ALL: u32 = u32::MAX >> 3;
 
-/// Operations pass while it is open; closing it waits for those that are under way.
+/// Operations enter while the gate is open; closing it waits for the running ones.
 pub(crate) struct Gate {
     inside: Semaphore,
     closed: AtomicBool,
@@ -20,14 +20,15 @@ impl Gate {
         Self { inside: Semaphore::new(ALL as usize), closed: AtomicBool::new(false) }
     }
 
-    /// `None` once it is closed, or about to be.
-    // First inside, then the look: whoever closes looks at who is inside after it has said so.
+    /// Enters; `None` if the gate is closed or being closed.
+    // The permit comes before the check: `close` sets the flag before it waits for the permits, so
+    // it waits for an operation that did not see the flag.
     pub(crate) fn enter(&self) -> Option<SemaphorePermit<'_>> {
         let permit = self.inside.try_acquire().ok()?;
         (!self.closed.load(Ordering::SeqCst)).then_some(permit)
     }
 
-    /// Lets nobody in any more, and waits until all are out, but no longer than `limit`.
+    /// Closes the gate, and waits until all operations have left, at most for `limit`.
     pub(crate) async fn close(&self, limit: Duration) {
         self.closed.store(true, Ordering::SeqCst);
         let _ = timeout(limit, self.inside.acquire_many(ALL)).await;

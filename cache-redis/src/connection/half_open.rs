@@ -1,15 +1,16 @@
-//! A connection's silence: how a half-open one is found.
+//! Detects half-open connections by their silence.
 //!
-//! A network that swallows packets closes nothing: the socket stays open and every answer stays away.
-//! The client waits for ever, and its own manager never replaces such a connection.
+//! A network that drops packets closes nothing: the socket stays open and no reply arrives. The
+//! client waits without limit, and its own manager never replaces such a connection.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After so long without an answer, the connection may have been closed without our knowledge: by
-/// a restart, by the server's `timeout`, by a balancer. What must not be repeated asks first.
+/// After so long without a reply, the connection may have been closed unnoticed: by a restart, by
+/// the server's `timeout`, or by a load balancer. Operations that must not be repeated send a
+/// `PING` first.
 const QUIET: Duration = Duration::from_secs(1);
 
 pub(super) struct Silence(Mutex<Record>);
@@ -17,8 +18,8 @@ pub(super) struct Silence(Mutex<Record>);
 struct Record {
     answered: Instant,
     timeouts: u32,
-    /// Only operations that began after the last one that was counted count: a short stall of
-    /// the server under a hundred concurrent callers is one time-out, not a hundred.
+    /// The moment of the last counted time-out. Only operations that began later count: a short
+    /// stall of the server with a hundred concurrent callers is one time-out, not a hundred.
     counted: Instant,
 }
 
@@ -38,7 +39,7 @@ impl Silence {
         self.record().answered.elapsed() >= QUIET
     }
 
-    /// Counts an operation that got no answer; how many there were in a row.
+    /// Counts an operation without a reply, and returns the number of consecutive ones.
     pub(super) fn unanswered(&self, began: Instant) -> u32 {
         let mut record = self.record();
         if began >= record.counted {

@@ -1,8 +1,8 @@
-//! What this process knows of the last failover, from any Sentinel and over any connection.
+//! The newest failover that this process knows, from any Sentinel over any connection.
 //!
-//! Sentinels hear of a failover one after the other, for up to two seconds. Whoever asks them meanwhile, and happens not
-//! to hear the one that knows, would go back to the server that was replaced, which may still answer as if it were the
-//! master.
+//! Sentinels learn of a failover one after the other, within up to two seconds. A client that asks
+//! in the meantime, and gets no reply from an informed Sentinel, would return to the replaced
+//! server, which may still answer as if it were the master.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::request::Node;
 
-/// So long after anybody said so last. An administrator can make the Sentinels begin again with smaller epochs: then
-/// nobody confirms the larger one any more.
+/// How long the knowledge is used after a Sentinel last confirmed it. An administrator can reset
+/// the Sentinels to smaller epochs: then no Sentinel confirms the larger one.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
 
-/// Who a Sentinel takes for the master.
+/// The master that one Sentinel names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Opinion {
-    /// Grows with each failover.
+    /// Increases with each failover.
     pub(super) epoch: u64,
     pub(super) node: Node,
 }
@@ -28,13 +28,14 @@ pub(super) struct Known(Mutex<Option<Newest>>);
 
 struct Newest {
     epoch: u64,
-    /// A Sentinel said that another has taken over from this one, and nobody has told the epoch of that yet.
+    /// The server that was replaced according to a Sentinel, while the epoch of its successor is
+    /// unknown.
     replaced: Option<Node>,
     at: Instant,
 }
 
 impl Known {
-    /// Leaves of what the Sentinels say only the newest, and nothing that is older than what was known before.
+    /// Keeps only the newest opinions, and none that is older than what is already known.
     pub(super) fn sift(&self, opinions: &mut Vec<Opinion>, now: Instant) {
         let mut known = self.lock();
         if let Some(known) = known.as_ref().filter(|known| now < known.at + KNOWN_FOR) {
@@ -47,7 +48,7 @@ impl Known {
             Some(Newest { epoch, replaced: replaced.and_then(|known| known.replaced), at: now });
     }
 
-    /// A Sentinel has said that another has taken over from the server that was named before.
+    /// Records that, according to a Sentinel, another server has replaced the named one.
     pub(super) fn replaced(&self, named: &Opinion, now: Instant) {
         if let Some(known) = self.lock().as_mut().filter(|known| known.epoch == named.epoch) {
             known.replaced = Some(named.node.clone());
@@ -75,7 +76,7 @@ mod tests {
         Opinion { epoch, node: Node { host: "h".to_owned(), port } }
     }
 
-    /// What is left of opinions, as epochs and ports.
+    /// The remaining opinions as epochs and ports.
     fn sifted(known: &Known, said: &[(u64, u16)], now: Instant) -> Vec<(u64, u16)> {
         let mut opinions = said.iter().map(|&(epoch, port)| opinion(epoch, port)).collect();
         known.sift(&mut opinions, now);
@@ -89,7 +90,7 @@ mod tests {
         assert_eq!(sifted(&known, &[(1, 1)], now), []);
         assert_eq!(sifted(&known, &[(1, 1), (2, 2)], now), [(2, 2)]);
         assert_eq!(sifted(&known, &[(3, 1)], now), [(3, 1)]);
-        // The Sentinels were set up anew.
+        // An administrator has reset the Sentinels.
         assert_eq!(sifted(&known, &[(1, 1)], now + KNOWN_FOR), [(1, 1)]);
     }
 
@@ -102,7 +103,7 @@ mod tests {
         assert_eq!(sifted(&known, &[(1, 2), (1, 1)], now), [(1, 2)]);
         assert_eq!(sifted(&known, &[(2, 2)], now), [(2, 2)]);
         assert_eq!(sifted(&known, &[(3, 1)], now), [(3, 1)]);
-        // What is heard late of the first failover says nothing of the last.
+        // Late news of the first failover does not affect the last one.
         known.replaced(&opinion(1, 1), now);
         assert_eq!(sifted(&known, &[(3, 1)], now), [(3, 1)]);
     }

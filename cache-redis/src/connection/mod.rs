@@ -1,8 +1,8 @@
-//! The way to Redis: one server, whoever is its master, or a cluster.
+//! Connections to Redis: one server, the current master of Sentinels, or a cluster.
 //!
-//! `supervisor` keeps one connection; `pool` several of them to one place; `cluster` a pool for each
-//! node. `sentinel` finds out where a connection has to go. All that is sent goes through
-//! [`Connection::run`], which also knows the end: [`Connection::close`].
+//! `supervisor` manages one connection; `pool` has several of them to one address; `cluster` has a
+//! pool for each node. `sentinel` finds the address of the master. Every request passes
+//! [`Connection::run`], which refuses requests after [`Connection::close`].
 
 mod backoff;
 mod bounded;
@@ -58,7 +58,7 @@ struct Shared {
     closed: watch::Sender<bool>,
     takeovers: Arc<Takeovers>,
     bound: Bound,
-    /// The runtime that serves callers outside of any.
+    /// The runtime that serves callers outside of any runtime.
     home: OnceLock<Handle>,
 }
 
@@ -79,7 +79,7 @@ impl Connection {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// An answer will have so many values of so many bytes each, at most.
+    /// Announces a request for at most `values` values of at most `bytes` bytes each.
     pub(crate) fn asks_for(&self, values: usize, bytes: usize) {
         self.shared.bound.asked(values, bytes);
     }
@@ -92,7 +92,7 @@ impl Connection {
         &self.shared.config.endpoint
     }
 
-    /// The cluster, where it is one: there, what is asked of several keys has to be asked one by one.
+    /// The cluster, if there is one. A request to a cluster must use one key only.
     pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
         match &self.shared.fleet {
             Fleet::Single(_) => None,
@@ -100,7 +100,7 @@ impl Connection {
         }
     }
 
-    /// The runtime to work on: the caller's, else the one this was made in.
+    /// The runtime for the work: the caller's, or else the one in which this was created.
     pub(crate) fn runtime(&self) -> Result<Handle, Fault> {
         if let Ok(current) = Handle::try_current() {
             self.shared.home.get_or_init(|| current.clone());
@@ -109,7 +109,7 @@ impl Connection {
         self.shared.home.get().cloned().ok_or_else(Fault::no_runtime)
     }
 
-    /// Whether a server may be replaced by another, which need not know all that the first did.
+    /// Whether a server may be replaced by another one, which may lack the latest writes.
     pub(crate) fn may_fail_over(&self) -> bool {
         !matches!(self.config().target, Target::Server(_))
     }
@@ -118,12 +118,12 @@ impl Connection {
         &self.shared.takeovers
     }
 
-    /// Counts the takeovers from now on.
+    /// A receiver of the number of takeovers, for changes from now on.
     pub(crate) fn news_of_takeovers(&self) -> watch::Receiver<u64> {
         self.shared.takeovers.subscribe()
     }
 
-    /// The first connection, for those who want to know; waits for the whole attempt.
+    /// Opens the first connection, and waits for the whole attempt.
     pub(crate) async fn connect(&self) -> Result<(), Fault> {
         self.runtime()?;
         match &self.shared.fleet {
@@ -132,10 +132,11 @@ impl Connection {
         }
     }
 
-    /// Sends the requests, and returns as many replies in their order.
+    /// Sends the requests, and returns one reply for each, in their order.
     ///
-    /// To one server they go one after the other; to a cluster all at once, each to its node. After a failover they wait
-    /// until evictions were made again, unless they are what makes them.
+    /// A single server gets them one after the other; a cluster gets all of them concurrently, each
+    /// on its node. After a failover they wait for the replay of evictions, unless `replays` says
+    /// that they are part of it.
     pub(crate) async fn run(
         &self,
         operation: &'static str,
@@ -148,7 +149,7 @@ impl Connection {
         self.on_runtime(operation, running).await
     }
 
-    /// Does the work where timers and sockets work: not every thread is a runtime's.
+    /// Runs `work` on a runtime, where timers and sockets work: the caller's thread may have none.
     pub(crate) async fn on_runtime<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -164,7 +165,7 @@ impl Connection {
         }
     }
 
-    /// A connection that hears channels.
+    /// A connection for subscriptions.
     pub(crate) async fn pubsub(&self) -> Result<PubSub, Fault> {
         match &self.shared.fleet {
             Fleet::Single(pool) => pool.source().pubsub(self.endpoint()).await,
@@ -172,7 +173,7 @@ impl Connection {
         }
     }
 
-    /// A connection over which the server tells of something by itself.
+    /// A connection that receives the server's pushes.
     pub(crate) async fn pushing(&self, pushes: UnboundedSender<PushInfo>) -> Result<Wire, Fault> {
         match &self.shared.fleet {
             Fleet::Single(pool) => pool.source().pushing(self.endpoint(), pushes).await,
@@ -180,7 +181,7 @@ impl Connection {
         }
     }
 
-    /// Lets nothing new begin, waits for what is under way, and ends all connections.
+    /// Refuses new operations, waits for the running ones, and ends all connections.
     pub(crate) async fn close(&self) {
         let Shared { config, fleet, gate, closed, .. } = &*self.shared;
         gate.close(config.limits.operation_timeout).await;
@@ -191,10 +192,10 @@ impl Connection {
         }
     }
 
-    /// Returns once it is closed.
+    /// Returns when this is closed.
     pub(crate) async fn closed(&self) {
         let mut closed = self.shared.closed.subscribe();
-        // The sender is ours: it can't be gone.
+        // `self` owns the sender, so the channel is open.
         let _ = closed.wait_for(|closed| *closed).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Several connections to one place.
+//! Several connections to one address.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,7 +57,7 @@ impl Pool {
         &self.supervisors
     }
 
-    /// A key's requests all take one way, so that they can't overtake each other.
+    /// All requests for one key use the same connection, so they cannot overtake each other.
     pub(super) fn of(&self, route: &Route) -> &Supervisor {
         let number = match route {
             Route::Slot(slot) => usize::from(*slot),
@@ -66,7 +66,7 @@ impl Pool {
         &self.supervisors[number % self.supervisors.len()]
     }
 
-    /// Sends the requests one after the other. What follows one without an answer is not sent.
+    /// Sends the requests one after the other. If one gets no reply, the rest are not sent.
     pub(super) async fn run(
         &self,
         deadline: Deadline,
@@ -105,7 +105,8 @@ async fn one(
             supervisor.exchange(deadline, on_break, &sent).await.map_err(Failure::Fault)?;
         match answers.pop().unwrap_or(Ok(Value::Nil)) {
             Err(error) if is_unknown_script(&error) && !in_full => in_full = true,
-            // The connection is discarded, and nothing was done: the next one may be to a master.
+            // The connection was discarded, and the command had no effect. The next connection may
+            // lead to a master.
             Err(error) if is_demoted(&error) && !demoted => demoted = true,
             answer => return answer.map_err(Failure::Answer),
         }

@@ -1,4 +1,4 @@
-//! What is sent and what comes back.
+//! Requests and replies.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::errors::Fault;
 use crate::keys::slot;
 use crate::scripts::Call;
 
-/// What is sent in one go.
+/// A command or a script, with its route.
 #[derive(Clone)]
 pub(crate) struct Request {
     what: What,
@@ -22,18 +22,18 @@ enum What {
     Script(Call),
 }
 
-/// Where a request has to go on a cluster.
+/// The node of a cluster that must get a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// To the master of a slot.
+    /// The master of a slot.
     Slot(u16),
-    /// Anywhere.
+    /// Any node.
     Any,
-    /// To one node.
+    /// One particular node.
     Node(Node),
 }
 
-/// A node's address, as the cluster tells it.
+/// A node's address, as the cluster reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Node {
     pub(crate) host: String,
@@ -65,7 +65,7 @@ impl Request {
         Self { what: What::Script(call), route }
     }
 
-    /// The command that says it; for a script, by its digest unless it is to be in full.
+    /// The command to send; a script is called by digest unless `in_full`.
     pub(crate) fn command(&self, in_full: bool) -> Cmd {
         match &self.what {
             What::Command(command) => command.clone(),
@@ -74,7 +74,7 @@ impl Request {
         }
     }
 
-    /// What does the same in steps, for a slot that is being moved: see [`Call::in_steps`].
+    /// Commands with the same effect, for a slot that is being moved: see [`Call::in_steps`].
     pub(crate) fn in_steps(&self) -> Option<Vec<Cmd>> {
         match &self.what {
             What::Command(_) => None,
@@ -83,34 +83,34 @@ impl Request {
     }
 }
 
-/// The answer to one request.
+/// The reply to one request.
 pub(crate) type Reply = Result<Value, Failure>;
 
-/// Why there is no answer, or none that helps.
+/// Why a request has no usable reply.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// The server refuses.
+    /// The server answered with an error.
     Answer(RedisError),
-    /// There is no answer.
+    /// There is no reply.
     Fault(Fault),
 }
 
-/// What to do if the connection breaks before the answer.
+/// What happens if the connection breaks before the reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnBreak {
-    /// Send it once more over a new connection: doing it twice is harmless.
+    /// The request is sent once more over a new connection, because repeating it is harmless.
     Repeat,
-    /// Tell the caller, who alone knows whether it may be repeated.
+    /// The operation fails: only the caller knows whether it may be repeated.
     Fail,
 }
 
-/// When an operation's time is over.
+/// The end of an operation's time.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
-    /// How much time it was given.
+    /// The whole time of the operation.
     pub(crate) limit: Duration,
-    /// Whether whoever has just taken over is not to be asked yet.
+    /// Whether the operation waits for the replay of evictions after a takeover.
     pub(crate) after_replays: bool,
 }
 
@@ -119,7 +119,7 @@ impl Deadline {
         Self { at: Instant::now() + limit, limit, after_replays: false }
     }
 
-    /// The same, for what waits until evictions were made again after a failover.
+    /// The same for an operation that waits for the replay of evictions after a failover.
     pub(crate) fn after_replays(self) -> Self {
         Self { after_replays: true, ..self }
     }

@@ -1,9 +1,10 @@
-//! Sentinel: who is the master now, asked anew for each connection.
+//! Sentinel: finds the current master for each new connection.
 //!
-//! The client's own Sentinel support connects twice, and knows nothing of what comes after. Here all
-//! Sentinels are asked at once; the newest configuration counts (`known`), and who it names must say itself that
-//! it is a master. While the connection stands, one of them is listened to, and all are asked from time to time and
-//! after each silence (`trust`): a master that was cut off from them goes on answering, and loses all it is told.
+//! The client's own Sentinel support connects twice, and ignores later changes. This module asks
+//! all Sentinels concurrently. The newest configuration counts (`known`), and the named server must
+//! confirm that it is a master. While the connection lives, one Sentinel is subscribed to, and all
+//! are asked from time to time and after each silence (`trust`): a master that was cut off from the
+//! Sentinels goes on answering, and loses all writes.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -26,11 +27,11 @@ use super::trust::SILENCE;
 use crate::config::{Endpoint, addressed};
 use crate::errors::Fault;
 
-/// How long the slower Sentinels are waited for once one has answered: after a failover one of them knows, and the
-/// others hear of it within two seconds.
+/// How long the slower Sentinels are waited for after the first reply. After a failover one
+/// Sentinel knows the new master, and the others learn of it within two seconds.
 const GRACE: Duration = Duration::from_millis(150);
 
-/// How long one Sentinel may take.
+/// The maximum time of one Sentinel.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The Sentinels of one master.
@@ -38,14 +39,15 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) struct Sentinels {
     sentinels: Vec<Dialer>,
     master: String,
-    /// How to get in at the master, but for its address.
+    /// The connection settings for the master; the address is replaced.
     node: ConnectionInfo,
     bound: Bound,
     known: Arc<Known>,
 }
 
-/// The Sentinel that leads a failover says the first when the new master is one, and the second, as the others do, when
-/// the other replicas follow it: with large data that is minutes later.
+/// The Sentinel that leads a failover sends the first message when the new master is promoted. It
+/// sends the second one, like the other Sentinels, when the other replicas follow the new master:
+/// with large data that is minutes later.
 const NEWS: [&str; 2] = ["+promoted-slave", "+switch-master"];
 
 impl Sentinels {
@@ -65,22 +67,22 @@ impl Sentinels {
         self.find(endpoint).await.map(|(_, opened)| opened)
     }
 
-    /// The way to the master.
+    /// Finds the master, and returns a dialer for it.
     pub(super) async fn master(&self, endpoint: &Endpoint) -> Result<Dialer, Fault> {
         self.find(endpoint).await.map(|(client, _)| client)
     }
 
-    /// Whether the newest configuration names another master.
+    /// Whether the newest configuration names another master than `node`.
     pub(super) async fn have_left(&self, node: &Node) -> bool {
         self.named().await.is_some_and(|named| named != *node)
     }
 
-    /// Whether it names this one.
+    /// Whether the newest configuration names `node`.
     pub(super) async fn still_name(&self, node: &Node) -> bool {
         self.named().await.as_ref() == Some(node)
     }
 
-    /// A Sentinel has said that another has taken over from the server that was named before.
+    /// Records that, according to a Sentinel, another server has replaced the named one.
     pub(super) fn replaced(&self, named: &Opinion) {
         self.known.replaced(named, Instant::now());
     }
@@ -90,15 +92,16 @@ impl Sentinels {
         opinions.into_iter().next().map(|opinion| opinion.node)
     }
 
-    /// Waits until a Sentinel says that there is another master, but no longer than `limit`; whom it names. `None` at once
-    /// when the link to it is new, or none could be made.
+    /// Waits at most for `limit` until a Sentinel announces another master, and returns that.
+    /// Returns `None` immediately if the link to the Sentinel is new or could not be established.
     pub(super) async fn news(
         &self,
         link: &mut Option<PubSubStream>,
         limit: Duration,
     ) -> Option<Node> {
         let Some(news) = link else {
-            // What they said before, while whoever asks was being connected, nobody heard.
+            // The Sentinels may have announced a master before this link existed, so the caller
+            // asks them.
             *link = self.listen().await;
             return None;
         };
@@ -106,7 +109,7 @@ impl Sentinels {
         loop {
             let next = poll_fn(|context| Pin::new(&mut *news).poll_next(context));
             match timeout_at(until, next).await {
-                // News of other masters come over the same link.
+                // The link also carries news of other masters.
                 Ok(Some(message)) => match named(&self.master, message.get_payload_bytes()) {
                     None => {}
                     named => return named,
@@ -120,7 +123,7 @@ impl Sentinels {
         }
     }
 
-    /// A link to the Sentinel that is the first to answer.
+    /// A link to the first Sentinel that replies.
     async fn listen(&self) -> Option<PubSubStream> {
         let links = self.sentinels.iter().map(|sentinel| {
             Box::pin(async move {
@@ -137,7 +140,8 @@ impl Sentinels {
         loop {
             let began = Instant::now();
             let (named, dialer, wire) = self.find_once(endpoint).await?;
-            // Who stood still until it let us in may have been replaced meanwhile.
+            // A server that was suspended before it accepted the connection may have been replaced
+            // in the meantime.
             if began.elapsed() < SILENCE || self.still_name(&named.node).await {
                 return Ok((dialer, Opened { wire, chosen: Some(named) }));
             }
@@ -161,7 +165,7 @@ impl Sentinels {
         Fault::no_sentinel(why.as_ref(), &self.master, endpoint)
     }
 
-    /// Connects to a server; `None` if it is no master.
+    /// Connects to a server; `None` if it is not a master.
     async fn enter(&self, node: &Node) -> Result<Option<(Dialer, Wire)>, RedisError> {
         let dialer = Dialer::new(addressed(&self.node, node), &self.bound)?;
         let mut wire = dialer.open().await?;
@@ -169,8 +173,9 @@ impl Sentinels {
         Ok(is_master(&role).then_some((dialer, wire)))
     }
 
-    /// Who the Sentinels say is the master, after the newest configuration. There is more than one only where they were
-    /// set up by hand, and none where those that answer have yet to hear of the last failover.
+    /// The masters of the newest configuration according to the Sentinels. There is more than one
+    /// only if an administrator set up the Sentinels so, and none if the Sentinels that replied
+    /// have not learned of the last failover.
     async fn opinions(&self) -> Result<Vec<Opinion>, Option<RedisError>> {
         let mut asked = JoinSet::new();
         for sentinel in self.sentinels.clone() {
@@ -198,9 +203,10 @@ impl Sentinels {
     }
 }
 
-/// The epoch and the address are told by different commands. In the Sentinel that leads a failover `SENTINEL MASTER` has
-/// the new epoch when the new master is one, but goes on to tell the old address until the other replicas follow. The
-/// epoch is asked for first: an address that is newer than it does no harm.
+/// Asks one Sentinel for its epoch and its master's address, which come from different commands. In
+/// the Sentinel that leads a failover, `SENTINEL MASTER` has the new epoch when the new master is
+/// promoted, but returns the old address until the other replicas follow. The epoch is requested
+/// first: an address that is newer than the epoch is harmless.
 async fn opinion(sentinel: &Dialer, master: &str) -> Result<Option<Opinion>, RedisError> {
     let mut wire = sentinel.connect().await?;
     let mut ask = pipe();
@@ -212,8 +218,9 @@ async fn opinion(sentinel: &Dialer, master: &str) -> Result<Option<Opinion>, Red
     Ok(epoch(configuration).zip(node(address)).map(|(epoch, node)| Opinion { epoch, node }))
 }
 
-/// Who is the master now: `+switch-master` has its name, the old address and the new one, `+promoted-slave` the new one as
-/// `slave <name> <host> <port> @ <master> <host> <port>`.
+/// Parses the new master from a message. `+switch-master` has its name, the old address and the new
+/// address; `+promoted-slave` has the new address as `slave <name> <host> <port> @ <master> <host>
+/// <port>`.
 fn named(master: &str, message: &[u8]) -> Option<Node> {
     let words: Vec<&str> = std::str::from_utf8(message).ok()?.split(' ').collect();
     let (name, host, port) = match words[..] {
@@ -225,7 +232,7 @@ fn named(master: &str, message: &[u8]) -> Option<Node> {
     (name == master).then_some(node)
 }
 
-/// The fields of `SENTINEL MASTER` come as a list of names and values, or as a map.
+/// The epoch among the fields of `SENTINEL MASTER`, which are a list of names and values, or a map.
 fn epoch(configuration: &Value) -> Option<u64> {
     let is_it = |name: &Value| text(name) == Some("config-epoch");
     let epoch = match configuration {
@@ -238,7 +245,7 @@ fn epoch(configuration: &Value) -> Option<u64> {
     text(epoch?)?.parse().ok()
 }
 
-/// A host and a port.
+/// Parses a list of host and port.
 fn node(address: &Value) -> Option<Node> {
     let Value::Array(parts) = address else { return None };
     let [host, port] = &parts[..] else { return None };

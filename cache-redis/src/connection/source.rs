@@ -1,4 +1,4 @@
-//! Where a supervisor gets its connections from.
+//! Where a supervisor gets its connections.
 
 use redis::PushInfo;
 use redis::aio::PubSub;
@@ -12,21 +12,21 @@ use super::sentinel::Sentinels;
 use crate::config::Endpoint;
 use crate::errors::Fault;
 
-/// One server, or whoever is the master now.
+/// One server, or the current master.
 #[derive(Clone)]
 pub(crate) enum Source {
     Server {
         dialer: Dialer,
-        /// One of a cluster: if it is gone, another takes over.
+        /// Whether the server is a node of a cluster: if it fails, another one takes over.
         of_many: bool,
     },
     Sentinels(Sentinels),
 }
 
-/// A new connection, and to whom.
+/// A new connection and its server.
 pub(super) struct Opened {
     pub(super) wire: Wire,
-    /// The server, if it was chosen among several.
+    /// The server, if Sentinels named it.
     pub(super) chosen: Option<Opinion>,
 }
 
@@ -42,7 +42,7 @@ impl Source {
         }
     }
 
-    /// Whether a server that was chosen is the one to ask still.
+    /// Whether the Sentinels still name a server that they named before.
     pub(super) async fn still_names(&self, node: &Node) -> bool {
         match self {
             Self::Server { .. } => true,
@@ -55,7 +55,7 @@ impl Source {
         pubsub.map_err(|error| Fault::connecting(&error, endpoint))
     }
 
-    /// A connection over which the server tells of something by itself.
+    /// A connection that receives the server's pushes.
     pub(super) async fn pushing(
         &self,
         endpoint: &Endpoint,

@@ -1,4 +1,4 @@
-//! What the supervisors know of their servers, for operators.
+//! The state of the servers as the supervisors know it, for operators.
 
 use cache_core::{BackendState, NodeLink, NodeState};
 
@@ -9,7 +9,7 @@ use crate::config::{Endpoint, Target};
 use super::pool::Pool;
 
 impl Connection {
-    /// What is known, without asking any server.
+    /// The known state; asks no server.
     pub(crate) fn state(&self) -> BackendState {
         let nodes = match &self.shared.fleet {
             Fleet::Single(pool) => {
@@ -28,8 +28,8 @@ impl Connection {
     }
 }
 
-/// A server with all connections to it: it is there if one of them is, and away if one of them is that
-/// can't be made.
+/// The state of a server from all connections to it. It is up if one of them is up, otherwise down
+/// if one of them cannot be established.
 fn node(role: &'static str, endpoint: &Endpoint, pool: Option<&Pool>) -> NodeState {
     let mut node = NodeState::new(&endpoint.address, role, NodeLink::Idle);
     for supervisor in pool.map(Pool::supervisors).unwrap_or_default() {

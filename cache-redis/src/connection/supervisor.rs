@@ -1,14 +1,16 @@
-//! The supervisor: one shared connection, made on demand and replaced when it is of no use.
+//! The supervisor of one shared connection: it connects on demand, and replaces a useless
+//! connection.
 //!
-//! The client's own `ConnectionManager` never replaces a connection that only times out, so a
-//! half-open one stays dead for good, and its callers wait through its retries. A cache wants the
-//! opposite: a dead Redis must cost nothing. So:
+//! The client's own `ConnectionManager` never replaces a connection whose requests only time out,
+//! so a half-open one never recovers, and its callers wait for all its retries. A cache needs the
+//! opposite: an unreachable Redis must cost nothing. So:
 //!
-//! - connecting is one background task, whoever asked for it; who comes meanwhile waits for it;
-//! - after a failed attempt operations fail at once, until the next attempt is due;
-//! - a broken connection is dropped with the error, a silent one after some time-outs in a row, one
-//!   to a server that has become a replica at its first refusal;
-//! - what a server answers that the Sentinels chose counts only while they name it: they are asked after each silence.
+//! - one background task connects for all callers; callers that arrive in the meantime wait for it;
+//! - after a failed attempt operations fail immediately, until the next attempt is due;
+//! - a broken connection is dropped with the error, a silent one after several consecutive
+//!   time-outs, and one to a server that became a replica after its first refusal;
+//! - replies of a server that the Sentinels named count only while they name it: they are asked
+//!   after each silence.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -31,17 +33,18 @@ use crate::config::{Endpoint, Limits};
 use crate::errors::{Fault, describe, is_answer};
 
 /// How long an operation waits for an attempt that follows a failed one. A Redis that is back
-/// answers well within it; one that is still away must not cost every caller its whole time.
+/// replies well within this time; an unreachable one must not cost every caller its whole time.
 const PATIENCE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
-/// How often the Sentinels are asked whether a connection still leads to the master, if they do not say so
-/// themselves.
+/// How often the Sentinels are asked whether a connection still leads to the master, in addition to
+/// their announcements.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 
-/// How long after no Sentinel could be listened to it is tried again.
+/// The pause before the next attempt to subscribe to a Sentinel.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
-/// So many connections in a row may come out at a replica before others have to wait: an operation's and its repetition's.
+/// The number of consecutive connections to a replica before others must wait: one of an operation
+/// and one of its repetition.
 const AT_ONCE: u32 = 2;
 
 #[derive(Clone)]
@@ -55,14 +58,14 @@ struct Shared {
     limits: Limits,
     phase: watch::Sender<Phase>,
     takeovers: Arc<Takeovers>,
-    /// The last server that was chosen among several.
+    /// The server that the Sentinels named last.
     chosen: Mutex<Option<Node>>,
     demotions: Demotions,
 }
 
 enum Phase {
     Idle,
-    /// `failures` attempts before this one failed, the last of them with `last`.
+    /// An attempt is running. `failures` attempts before it failed, the last one with `last`.
     Connecting {
         since: Instant,
         failures: u32,
@@ -78,20 +81,20 @@ enum Phase {
     Closed,
 }
 
-/// A phase as others may see it.
+/// The phase, for the state of the backend.
 pub(super) enum Seen {
     Ready,
     Idle,
     Connecting,
-    /// So many attempts in a row failed, the last of them with this.
+    /// The number of consecutive failed attempts, and the last fault.
     Failed(u32, Fault),
 }
 
-/// A connection and the record of its silence.
+/// A connection and its record of replies.
 struct Link {
     wire: Wire,
     silence: Silence,
-    /// Where the server was chosen among several.
+    /// The server, if Sentinels named it.
     chosen: Option<Chosen>,
 }
 
@@ -100,7 +103,7 @@ struct Chosen {
     trust: Trust,
 }
 
-/// The answers to the commands of one exchange, refusals among them.
+/// The replies to the commands of one exchange, including refusals.
 pub(super) type Answers = Vec<Result<Value, RedisError>>;
 
 impl Supervisor {
@@ -116,12 +119,12 @@ impl Supervisor {
         Self { shared: Arc::new(shared) }
     }
 
-    /// The first connection, for those who want to know; waits for the whole attempt.
+    /// Opens the first connection, and waits for the whole attempt.
     pub(super) async fn connect(&self) -> Result<(), Fault> {
         Shared::link(&self.shared).await.map(|_| ())
     }
 
-    /// Ends the connection; there will be no other.
+    /// Ends the connection, and opens no other one.
     pub(super) fn close(&self) {
         self.shared.phase.send_replace(Phase::Closed);
     }
@@ -131,7 +134,7 @@ impl Supervisor {
         matches!(&*self.shared.phase.borrow(), Phase::Ready(_))
     }
 
-    /// What is known of the connection, and who was last chosen among several servers.
+    /// The state of the connection, and the server that the Sentinels named last.
     pub(super) fn look(&self) -> (Seen, Option<Node>) {
         let chosen = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let seen = match &*self.shared.phase.borrow() {
@@ -145,7 +148,7 @@ impl Supervisor {
         (seen, chosen)
     }
 
-    /// Sends the commands together, and returns the answer to each.
+    /// Sends the commands together, and returns the reply to each.
     pub(super) async fn exchange(
         &self,
         deadline: Deadline,
@@ -166,7 +169,7 @@ impl Supervisor {
             if on_break == OnBreak::Fail && link.silence.is_quiet() {
                 match shared.send(&link, deadline, &[cmd("PING")]).await {
                     Err(fault) if fault.is_silence() => return Err(fault),
-                    // The connection is discarded: the next one is new.
+                    // The connection was discarded, so the next one is new.
                     Err(_) => continue,
                     Ok(_) => {}
                 }
@@ -211,7 +214,7 @@ impl Shared {
         Ok(answers)
     }
 
-    /// Whether an answer that has just come counts.
+    /// Checks whether a reply that has just arrived can be trusted.
     async fn believe(
         &self,
         link: &Arc<Link>,
@@ -222,7 +225,8 @@ impl Shared {
         if !trust.is_settled(doubts()) {
             let asking = async {
                 let _alone = trust.ask().await;
-                // Before the question: who doubts meanwhile asks once more.
+                // Read before the question: a doubt that arises in the meantime leads to another
+                // question.
                 let doubts = doubts();
                 if trust.is_over() || trust.is_settled(doubts) {
                     return;
@@ -237,11 +241,12 @@ impl Shared {
                 return Err(Fault::timed_out(deadline.limit, &self.endpoint));
             }
         }
-        // Given up while the answer was on its way, because another has taken over or may have.
+        // The connection was given up while the reply was under way, because another server took
+        // over or may have.
         if trust.is_over() { Err(Fault::replaced(&self.endpoint)) } else { Ok(()) }
     }
 
-    /// The connection; makes one if there is none and none is forbidden.
+    /// The connection; opens one if there is none and an attempt is due.
     async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Fault> {
         if let Phase::Ready(link) = &*self.phase.borrow() {
             return Ok(Arc::clone(link));
@@ -253,14 +258,14 @@ impl Shared {
                 Phase::Ready(link) => return Ok(Arc::clone(link)),
                 Phase::Failed { fault, .. } => return Err(fault.clone()),
                 Phase::Closed => return Err(Fault::closed()),
-                // Discarded since we looked.
+                // Another caller discarded the connection since the check above.
                 Phase::Idle => continue,
                 Phase::Connecting { last: None, .. } => None,
                 Phase::Connecting { since, last: Some(last), .. } => {
                     Some((*since + PATIENCE_AFTER_FAILURE, last.clone()))
                 }
             };
-            // The sender lives as long as `self`: `changed` can't fail.
+            // `self` owns the sender, so `changed` cannot fail.
             match patience {
                 None => _ = changes.changed().await,
                 Some((until, last)) => {
@@ -272,7 +277,7 @@ impl Shared {
         }
     }
 
-    /// Starts an attempt if nobody else did and the last failure is long enough ago.
+    /// Starts an attempt if none is running and the pause after the last failure is over.
     fn begin_if_due(self: &Arc<Self>) {
         let now = Instant::now();
         let begun = self.phase.send_if_modified(|phase| {
@@ -287,16 +292,17 @@ impl Shared {
             true
         });
         if begun {
-            // A task of its own: the callers' time is shorter than an attempt may take, and a
-            // caller that goes away must not end it.
+            // A separate task, because an attempt may take longer than a caller waits, and must not
+            // end with its caller.
             let attempt = Attempt { shared: Arc::clone(self), done: false };
             tokio::spawn(attempt.run());
         }
     }
 
-    /// Leaves a server that has become a replica: behind the same name there may be a new master, so the next operation
-    /// connects at once, and so does its repetition. If these come out at a replica, too, others wait as after a failed
-    /// attempt: a replica lets everybody in, and each operation would connect again.
+    /// Leaves a server that became a replica. The same address may now lead to a new master, so the
+    /// next operation connects immediately, and so does its repetition. If these also reach a
+    /// replica, further operations wait as after a failed attempt: a replica accepts every
+    /// connection, so each operation would otherwise connect again.
     fn demote(&self, link: &Arc<Link>) {
         let now = Instant::now();
         let mut count = 0;
@@ -328,7 +334,7 @@ impl Shared {
     }
 
     fn discard(&self, link: &Arc<Link>, why: &str) {
-        // Before anybody gets another one.
+        // Before another caller gets a new connection.
         if let Some(Chosen { trust, .. }) = &link.chosen {
             trust.end();
         }
@@ -345,7 +351,7 @@ impl Shared {
     }
 }
 
-/// The answers; an error if the connection broke before there were all.
+/// Sends the commands; an error if the connection broke before all replies arrived.
 async fn send(link: &Link, commands: &[Cmd]) -> Result<Answers, RedisError> {
     let mut connection = MultiplexedConnection::clone(&link.wire);
     if let [command] = commands {
@@ -366,10 +372,10 @@ async fn send(link: &Link, commands: &[Cmd]) -> Result<Answers, RedisError> {
     Ok(answers.into_iter().map(Value::extract_error).collect())
 }
 
-/// An operation that waits for its answer.
+/// An operation that waits for its reply.
 ///
-/// Time-outs are counted when this is dropped, so that callers with less patience than the
-/// operation timeout, who drop the future, also find out that a connection is half-open.
+/// Time-outs are counted when this is dropped. So callers that drop the future before the operation
+/// timeout also reveal a half-open connection.
 struct Pending<'a> {
     shared: &'a Shared,
     link: &'a Arc<Link>,
@@ -394,7 +400,7 @@ impl Drop for Pending<'_> {
             self.link.silence.answered();
             return;
         }
-        // Who gave up sooner can't tell silence from an ordinary wait.
+        // An operation that was dropped sooner does not distinguish silence from an ordinary wait.
         let limits = &self.shared.limits;
         let waited = self.began.elapsed() >= limits.operation_timeout / 5;
         if waited && self.link.silence.unanswered(self.began) >= limits.half_open_after {
@@ -403,8 +409,8 @@ impl Drop for Pending<'_> {
     }
 }
 
-/// An attempt to connect. However it ends, nobody is left waiting for it: also not if its runtime
-/// ends first, which drops it.
+/// A connection attempt. However it ends, no caller is left waiting: if its runtime ends first, the
+/// runtime drops it.
 struct Attempt {
     shared: Arc<Shared>,
     done: bool,
@@ -427,7 +433,7 @@ impl Attempt {
         self.shared.phase.send_modify(|phase| {
             let failed = match phase {
                 Phase::Connecting { failures, .. } => *failures,
-                // Closed meanwhile.
+                // The supervisor was closed in the meantime.
                 _ => return,
             };
             *phase = match outcome {
@@ -453,7 +459,7 @@ impl Attempt {
         if let Some(Opinion { node, .. }) = &named {
             let mut last = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner);
             if last.replace(node.clone()).is_some_and(|last| last != *node) {
-                // Before the connection can be used.
+                // Counted before the connection can be used.
                 self.shared.takeovers.add();
             }
         }
@@ -477,7 +483,7 @@ impl Drop for Attempt {
     }
 }
 
-/// Gives the connection up once the Sentinels name another master.
+/// Gives up the connection when the Sentinels name another master.
 async fn look_around(shared: Weak<Shared>, link: Weak<Link>, named: Opinion) {
     let Some(sentinels) = shared.upgrade().and_then(|shared| match &shared.source {
         Source::Sentinels(sentinels) => Some(sentinels.clone()),
@@ -487,13 +493,14 @@ async fn look_around(shared: Weak<Shared>, link: Weak<Link>, named: Opinion) {
     };
     let mut news = None;
     while link.strong_count() > 0 {
-        // The Sentinel that tells of it may be the first to know: the others are not asked then.
+        // The Sentinel that announces a failover may be the first to know of it. So the others are
+        // not asked then.
         let left = match sentinels.news(&mut news, LOOK_AROUND).await {
             Some(node) => node != named.node,
             None => sentinels.have_left(&named.node).await,
         };
         if left && let (Some(shared), Some(link)) = (shared.upgrade(), link.upgrade()) {
-            // Before anybody looks for the master again.
+            // Recorded before another caller searches for the master.
             sentinels.replaced(&named);
             shared.discard(&link, "the Sentinels name another master");
         } else if news.is_none() {
@@ -502,7 +509,8 @@ async fn look_around(shared: Weak<Shared>, link: Weak<Link>, named: Opinion) {
     }
 }
 
-/// Whether a server refused because it is no master any more: nothing was done.
+/// Whether the server refused a command because it is no longer a master. The command had no
+/// effect.
 pub(super) fn is_demoted(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }

@@ -1,7 +1,8 @@
-//! Who took over from whom, and whether the new one may be asked.
+//! Counts takeovers, and delays operations on a new master until it has the recent evictions.
 //!
-//! A server that has taken over need not know what the one before it acknowledged last. So nobody asks it until the
-//! evictions of this process were made again (`replay`): else it would answer with what this process has evicted.
+//! A server that takes over may lack the last writes that its predecessor acknowledged. So no
+//! operation uses it before this process has replayed its evictions (`replay`): otherwise it could
+//! return a value that this process has evicted.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,18 +13,18 @@ use super::request::Deadline;
 use crate::config::Endpoint;
 use crate::errors::Fault;
 
-/// Counts how often somebody else was found in charge.
+/// The number of takeovers that this process found.
 #[derive(Default)]
 pub(crate) struct Takeovers {
     count: watch::Sender<u64>,
-    /// For how many of them evictions were made again.
+    /// The number of takeovers for which evictions were replayed.
     replayed: watch::Sender<u64>,
-    /// Whether there is anything to be made again.
+    /// Whether there are evictions to replay.
     has_evicted: AtomicBool,
 }
 
 impl Takeovers {
-    /// Somebody else is in charge. To be called before anybody is sent there.
+    /// Counts a takeover. Called before any operation is sent to the new server.
     pub(super) fn add(&self) {
         self.count.send_modify(|count| *count += 1);
     }
@@ -36,28 +37,29 @@ impl Takeovers {
         self.count.subscribe()
     }
 
-    /// From now on there are evictions to be made again. Says whether there were none before.
+    /// Notes that there are evictions to replay from now on. Returns whether there were none
+    /// before.
     pub(crate) fn has_evicted(&self) -> bool {
         !self.has_evicted.swap(true, Ordering::SeqCst)
     }
 
-    /// Evictions were made again since there were so many takeovers.
+    /// Notes that evictions were replayed after the first `count` takeovers.
     pub(crate) fn replayed(&self, count: u64) {
         self.replayed.send_modify(|replayed| *replayed = count.max(*replayed));
     }
 
-    /// Nobody makes evictions again any more, until there is another one.
+    /// Notes that no task replays evictions until the next eviction.
     pub(crate) fn are_not_replayed(&self) {
         self.has_evicted.store(false, Ordering::SeqCst);
         self.replayed(self.count());
     }
 
-    /// Whether whoever is in charge knows of all evictions.
+    /// Whether the current master has all evictions of this process.
     pub(crate) fn are_settled(&self) -> bool {
         !self.has_evicted.load(Ordering::SeqCst) || *self.replayed.borrow() >= self.count()
     }
 
-    /// Waits until that is so.
+    /// Waits until `are_settled`.
     pub(super) async fn settled(
         &self,
         deadline: Deadline,

@@ -1,31 +1,33 @@
-//! Whether what a server answers is to be believed, where another may take over from it without its knowledge.
+//! Whether a reply can be trusted, although another server may have taken over unnoticed.
 //!
-//! A server that stood still, or that the network cut off for a while, goes on afterwards as if nothing had been: it may
-//! have been replaced, and then answers with what others have evicted since. So after a silence its answers count only
-//! when the Sentinels, asked after the answer, still name it. The usual answer costs two loads of integers.
+//! A server that was suspended, or cut off from the network for a while, goes on afterwards as if
+//! nothing had happened. It may have been replaced, and then returns values that other processes
+//! have evicted since. So after a silence its replies count only if the Sentinels, asked after the
+//! reply, still name it. A usual reply costs two loads of integers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// An answer that took so long is one after a silence. No failover is over sooner: the Sentinels have to find out that the
-/// master is silent, and to elect one of themselves.
+/// A reply that took so long came after a silence. No failover is faster: the Sentinels must detect
+/// that the master does not respond, and elect a leader.
 pub(super) const SILENCE: Duration = Duration::from_millis(250);
 
 pub(super) struct Trust {
-    /// How often there was a reason to ask.
+    /// The number of reasons to ask the Sentinels.
     doubts: AtomicU64,
-    /// The doubts and takeovers that there had been when the Sentinels last named this server.
+    /// The number of doubts and takeovers when the Sentinels last named this server.
     settled: AtomicU64,
-    /// The connection was given up: its answers may come from somebody who was replaced.
+    /// Whether the connection was given up: its replies may come from a replaced server.
     is_over: AtomicBool,
-    /// One asks for all.
+    /// One caller asks the Sentinels for all.
     asking: Mutex<()>,
 }
 
 impl Trust {
-    /// Of a server that the Sentinels have just named. `takeovers` counts those before.
+    /// For a server that the Sentinels have just named. `takeovers` is the number of takeovers
+    /// before that.
     pub(super) fn new(takeovers: u64) -> Self {
         Self {
             doubts: AtomicU64::new(0),
@@ -39,7 +41,7 @@ impl Trust {
         self.doubts.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// All doubts there are. A takeover that another connection found is one.
+    /// The number of all doubts. A takeover that another connection found counts as one.
     pub(super) fn doubts(&self, takeovers: u64) -> u64 {
         self.doubts.load(Ordering::SeqCst).wrapping_add(takeovers)
     }
@@ -48,7 +50,7 @@ impl Trust {
         self.settled.load(Ordering::SeqCst) == doubts
     }
 
-    /// The Sentinels named this server when there were so many doubts.
+    /// Notes that the Sentinels named this server when there were `doubts` doubts.
     pub(super) fn settle(&self, doubts: u64) {
         self.settled.store(doubts, Ordering::SeqCst);
     }

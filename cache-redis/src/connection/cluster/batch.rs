@@ -1,4 +1,5 @@
-//! Many requests at once: grouped by node, one pipeline a node, each with a reply of its own.
+//! Runs many requests concurrently: grouped by node, one pipeline for each node, and one reply for
+//! each request.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,23 +17,24 @@ use crate::changes::{CHUNK, CHUNK_BYTES};
 use crate::connection::request::{Deadline, Failure, Node, OnBreak, Reply, Request, Route};
 use crate::errors::Fault;
 
-/// How long to wait for a node that is not ready, such as one that is about to take over.
+/// The pause for a node that is not ready, such as one that is about to take over.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// A request under way.
+/// A running request.
 pub(super) struct Item<'a> {
     pub(super) index: usize,
     pub(super) request: &'a Request,
     pub(super) route: Route,
     pub(super) slot: Option<u16>,
     pub(super) in_full: bool,
-    /// The node was named by one that is handing the slot over: it has to be told so.
+    /// Whether another node, which is handing over the slot, redirected to this one. The node then
+    /// needs an `ASKING`.
     pub(super) asking: bool,
     pub(super) attempts: u8,
 }
 
 impl Cluster {
-    /// The replies to the requests, in their order.
+    /// Runs the requests, and returns one reply for each, in their order.
     pub(in crate::connection) fn run<'a>(
         self: &'a Arc<Self>,
         deadline: Deadline,
@@ -54,7 +56,7 @@ impl Cluster {
                     ),
                     Err(fault) => fill(&mut replies, pending, &fault),
                 }
-                // One node's answers do not wait for another's.
+                // The replies of one node do not wait for another node.
                 let Some((node, items, outcome)) = under_way.next().await else { break };
                 let outcome = items.into_iter().zip(outcome);
                 pending = self.sort_out(&node, deadline, on_break, outcome, &mut replies).await;
@@ -69,7 +71,7 @@ impl Cluster {
         })
     }
 
-    /// What one node can't answer, others can, as long as there are any.
+    /// Marks faults as partial if other nodes can reply.
     fn tell_parts(&self, replies: &mut [Reply]) {
         let mut faults = replies.iter_mut().filter_map(|reply| match reply {
             Err(Failure::Fault(fault)) => Some(fault),
@@ -82,7 +84,7 @@ impl Cluster {
         }
     }
 
-    /// Takes down a node's replies; returns what has to be sent again.
+    /// Records the replies of a node, and returns the requests that must be sent again.
     async fn sort_out<'a>(
         self: &Arc<Self>,
         node: &Node,
@@ -108,7 +110,7 @@ impl Cluster {
             }
         }
         if !elsewhere.is_empty() {
-            // If that fails, too, nobody else is known to be in charge.
+            // If the refresh also fails, no other node is known to serve the slot.
             let _ = self.refreshed(deadline).await;
             let now = self.current();
             for (mut item, failure) in elsewhere {
@@ -136,7 +138,7 @@ impl Cluster {
         for item in pending {
             let node = match &item.route {
                 Route::Node(node) => node,
-                // Nobody may have the slot: whoever is asked will say so.
+                // The slot may have no node; then any node's reply says so.
                 Route::Slot(slot) => view.topology.owner(*slot).unwrap_or(&anybody),
                 Route::Any => &anybody,
             };
@@ -145,7 +147,7 @@ impl Cluster {
         groups
     }
 
-    /// One of the masters, a connected one if there is any; each in its turn.
+    /// One of the masters in rotation, preferably a connected one.
     fn anybody(&self, view: &View) -> Node {
         let masters = view.topology.masters();
         let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -169,7 +171,7 @@ impl Cluster {
         (node, items, replies)
     }
 
-    /// Sends a node all that is for it, some at a time; as many replies as items.
+    /// Sends the requests of one node in chunks, and returns one reply for each.
     async fn send(
         &self,
         node: &Node,
@@ -198,7 +200,7 @@ impl Cluster {
             match way.exchange(deadline, on_break, &chunk).await {
                 Ok(answers) => {
                     let mut answers = answers.into_iter();
-                    // Of `ASKING` and what follows it, the latter's answer.
+                    // `ASKING` has a reply, too; the last reply of a span belongs to the request.
                     let last = |span| answers.by_ref().take(span).last();
                     let found = spans.into_iter().filter_map(last);
                     replies.extend(found.map(|answer| answer.map_err(Failure::Answer)));
@@ -213,7 +215,8 @@ impl Cluster {
         replies
     }
 
-    /// The slot is half here, half there: its keys are asked for one by one, in this order.
+    /// Runs the steps in order, one key at a time, because the slot is being moved between two
+    /// nodes.
     async fn in_steps(
         self: &Arc<Self>,
         item: &Item<'_>,
@@ -227,7 +230,7 @@ impl Cluster {
             replies
                 .push(self.run(deadline, on_break, &step).await.pop().unwrap_or(Ok(Value::Nil))?);
         }
-        // The first ends the lease, the second is what was asked for.
+        // The first step ends the lease, the second one is the request itself.
         Ok(replies.into_iter().nth(1).unwrap_or(Value::Nil))
     }
 }
@@ -248,14 +251,14 @@ impl<'a> Item<'a> {
     }
 }
 
-/// All of these get this reply.
+/// Gives all items the same fault.
 fn fill(replies: &mut [Option<Reply>], items: Vec<Item<'_>>, fault: &Fault) {
     for item in items {
         replies[item.index] = Some(Err(Failure::Fault(fault.clone())));
     }
 }
 
-/// About as many bytes as the command has.
+/// The approximate size of a command in bytes.
 fn size(command: &Cmd) -> usize {
     let size = |arg: redis::Arg<&[u8]>| match arg {
         redis::Arg::Simple(bytes) => bytes.len() + 8,

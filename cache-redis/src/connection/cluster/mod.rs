@@ -1,9 +1,9 @@
-//! A cluster: a pool for each node, and who has which slot.
+//! A cluster: a pool for each node, and the map from slots to nodes.
 //!
 //! The client's own cluster connection is not used. It sends a command again after a time-out,
-//! whether or not that is harmless, keeps a half-open connection for good, and refuses pipelines over
-//! several slots. Here each node has the supervisors that a single server has, so that a dead node
-//! costs nothing and the others are not touched.
+//! whether or not that is harmless, never replaces a half-open connection, and refuses pipelines
+//! over several slots. Here each node has supervisors, as a single server has. So a dead node costs
+//! nothing and does not affect the others.
 
 mod batch;
 mod pass;
@@ -32,7 +32,7 @@ use refresh::Refresh;
 use topology::Topology;
 
 pub(crate) struct Cluster {
-    /// How to get in at a node, but for its address.
+    /// The connection settings for a node; the address is replaced.
     template: ConnectionInfo,
     seeds: Vec<Node>,
     endpoint: Endpoint,
@@ -46,9 +46,9 @@ pub(crate) struct Cluster {
 
 struct Known {
     topology: Arc<Topology>,
-    /// Counts the changes of the topology.
+    /// The number of changes of the topology.
     version: u64,
-    /// Those that were told of last, not by redirections.
+    /// The masters of the last full topology, without changes by redirections.
     masters: Vec<Node>,
     pools: HashMap<Node, Pool>,
     closed: bool,
@@ -62,7 +62,7 @@ struct View {
 }
 
 impl Cluster {
-    /// The seeds differ in their addresses only; there is at least one.
+    /// The seeds differ only in their addresses; there is at least one.
     pub(super) fn new(
         seeds: &[ConnectionInfo],
         endpoint: &Endpoint,
@@ -89,7 +89,7 @@ impl Cluster {
         })
     }
 
-    /// Finds out who there is, and connects to every master.
+    /// Reads the topology, and connects to every master.
     pub(super) async fn connect(self: &Arc<Self>) -> Result<(), Fault> {
         let deadline = Deadline::after(self.limits.connect_timeout);
         for master in self.view(deadline).await?.topology.masters() {
@@ -104,7 +104,8 @@ impl Cluster {
         known.pools.values().for_each(Pool::close);
     }
 
-    /// A connection to one of the nodes: what is published on any reaches all.
+    /// A subscription connection to one of the nodes: a message that is published on any node
+    /// reaches all nodes.
     pub(super) async fn pubsub(self: &Arc<Self>) -> Result<PubSub, Fault> {
         let masters = self.masters().await?;
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +124,7 @@ impl Cluster {
         Ok(self.view(deadline).await?.topology.masters())
     }
 
-    /// The topology; finds it out if nothing is known.
+    /// The topology; reads it if it is unknown.
     async fn view(self: &Arc<Self>, deadline: Deadline) -> Result<View, Fault> {
         let view = self.current();
         if !view.topology.is_unknown() {
@@ -162,12 +163,13 @@ impl Cluster {
         Ok(pool)
     }
 
-    /// One node was told by another: it has the slot now.
+    /// Records a redirection: `node` has the slot now.
     fn moved(&self, slot: u16, node: &Node) {
         let mut known = self.known();
         if known.topology.owner(slot) != Some(node) {
             if !known.masters.is_empty() && !known.masters.contains(node) {
-                // A replica of before: whoever is sent there waits until it was told of the last evictions.
+                // A former replica. Operations wait until this process has replayed its evictions
+                // on it.
                 known.masters.push(node.clone());
                 self.takeovers.add();
             }
@@ -180,19 +182,20 @@ impl Cluster {
         let mut known = self.known();
         if *known.topology != topology {
             known.version += 1;
-            // Who is gone is not connected to any more; what is under way ends by itself.
+            // Drops the pools of nodes that left. Running operations on them end normally.
             known.pools.retain(|node, _| topology.has(node));
             known.topology = Arc::new(topology);
         }
         let masters = known.topology.masters();
         if known.masters.iter().any(|master| !masters.contains(master)) {
-            // Under the lock: nobody is sent to the new master before.
+            // Under the lock, so that no operation uses the new master before the takeover is
+            // counted.
             self.takeovers.add();
         }
         known.masters = masters;
     }
 
-    /// The masters, or whom to ask for them as long as they are not known; with the way to each that was used.
+    /// The masters, or the seeds while the masters are unknown, each with its pool if that exists.
     pub(super) fn ways(&self) -> (&'static str, Vec<(Endpoint, Option<Pool>)>) {
         let known = self.known();
         let masters = known.topology.masters();

@@ -1,8 +1,8 @@
-//! Going through all keys of a cluster: master by master.
+//! Scans all keys of a cluster, master by master.
 //!
-//! A key that moves from a master that has not been looked at to one that has would be missed. So
-//! whoever finds at the end that slots have moved, or are being moved, goes through all once more: a
-//! key moves in one direction only, and is found by the second pass where it went to.
+//! A scan would miss a key that moves from a master not yet scanned to one already scanned. So if
+//! slots have moved or are being moved at the end of a pass, another pass follows: a key moves in
+//! one direction only, and the second pass finds it at its destination.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::Cluster;
 use crate::connection::{Deadline, Failure, Node, OnBreak, Request};
 use crate::errors::Fault;
 
-/// More passes find nothing that a reshuffle without end would not hide again.
+/// The maximum number of passes. More would not help against slots that move all the time.
 const PASSES: u8 = 4;
 
 /// The server's own cursor has the lower bits.
@@ -20,14 +20,14 @@ const CURSOR: u32 = 45;
 const NODE: u32 = 10;
 const VERSION: u32 = 6;
 
-/// Where a pass has come to: what a cursor says.
+/// The progress of a scan, encoded in a cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pass {
-    /// Passes before this one.
+    /// The number of passes before this one.
     before: u8,
-    /// The lower bits of the topology's version at its begin.
+    /// The lower bits of the topology's version at the start of the pass.
     version: u8,
-    /// The place of the master among all.
+    /// The index of the current master.
     node: u16,
     /// The master's own cursor.
     pub(crate) cursor: u64,
@@ -52,13 +52,13 @@ impl Pass {
     }
 }
 
-/// What a cursor has room for.
+/// The bits of a version that fit into a cursor.
 fn short(version: u64) -> u8 {
     (version % (1 << VERSION)) as u8
 }
 
 impl Cluster {
-    /// The master to ask for a page, and the pass as it stands: begun anew if the slots have moved.
+    /// The master of the next page, and the pass; the pass starts again if slots have moved.
     pub(crate) async fn look_at(self: &Arc<Self>, mut pass: Pass) -> Result<(Node, Pass), Fault> {
         let deadline = Deadline::after(self.limits.operation_timeout);
         let view = self.view(deadline).await?;
@@ -75,7 +75,7 @@ impl Cluster {
         Ok((node, pass))
     }
 
-    /// Where to go on after a page; `None`: everything was seen.
+    /// The position after a page; `None` if all keys were scanned.
     pub(crate) async fn after(
         self: &Arc<Self>,
         mut pass: Pass,
@@ -101,7 +101,7 @@ impl Cluster {
         Ok(again.then_some(Pass { before, version, node: 0, cursor: 0 }))
     }
 
-    /// Whether any master is handing a slot over, or taking one.
+    /// Whether any master is handing over or receiving a slot.
     async fn is_moving_slots(self: &Arc<Self>) -> Result<bool, Fault> {
         let deadline = Deadline::after(self.limits.operation_timeout);
         let ask = |node| {
@@ -112,7 +112,7 @@ impl Cluster {
         let masters = self.current().topology.masters();
         let requests: Vec<Request> = masters.into_iter().map(ask).collect();
         for reply in self.run(deadline, OnBreak::Repeat, &requests).await {
-            // A node tells only of its own slots: `[93-<-id]`, `[77->-id]`.
+            // A node reports only its own slots: `[93-<-id]`, `[77->-id]`.
             let lines = reply.map_err(|failure| match failure {
                 Failure::Fault(fault) => fault,
                 Failure::Answer(error) => Fault::operating(&error, &self.endpoint),

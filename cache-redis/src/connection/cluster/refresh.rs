@@ -1,4 +1,4 @@
-//! Finding out who has which slot: by one caller at a time, and not too often.
+//! Reads the topology: one caller at a time, and with a minimum interval.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,33 +14,34 @@ use super::topology::Topology;
 use crate::connection::request::{Deadline, Node, OnBreak, Route};
 use crate::errors::Fault;
 
-/// What was found out is good for so long: a dead node is not asked about at every call.
+/// How long a result is used: calls to a dead node do not each read the topology again.
 const GOOD_FOR: Duration = Duration::from_millis(100);
 
-/// So many nodes are asked at once: one that was cut off from the others would tell old news.
+/// The number of nodes that are asked concurrently, because a node that was cut off from the others
+/// has an old topology.
 const AT_ONCE: usize = 3;
 
-/// How long one node may take.
+/// The maximum time of one node.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long the slower nodes are waited for once one has answered.
+/// How long the slower nodes are waited for after the first reply.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// When it was last done.
+/// When the topology was last read.
 #[derive(Default)]
 pub(super) struct Refresh(Mutex<Option<Instant>>);
 
-/// What one node takes for the state of the cluster.
+/// The state of the cluster according to one node.
 struct Opinion {
-    /// Grows with each failover.
+    /// Increases with each failover.
     epoch: u64,
     topology: Topology,
 }
 
 impl Cluster {
-    /// Finds out who has which slot, unless that was done a moment ago; waits for whoever does it.
+    /// Reads the topology, unless that happened a moment ago. Concurrent callers share one read.
     pub(super) async fn refreshed(self: &Arc<Self>, deadline: Deadline) -> Result<(), Fault> {
-        // In a task of its own: a caller that goes away does not end it for the others.
+        // A separate task: it goes on for the other callers if one is dropped.
         let this = Arc::clone(self);
         let refreshing = tokio::spawn(async move { this.refresh_unless(GOOD_FOR).await });
         match timeout_at(deadline.at, refreshing).await {
@@ -50,13 +51,13 @@ impl Cluster {
         }
     }
 
-    /// The same, and nobody waits.
+    /// The same in the background.
     pub(super) fn refresh_behind(self: &Arc<Self>) {
         let this = Arc::clone(self);
         tokio::spawn(async move { this.refresh_unless(GOOD_FOR).await });
     }
 
-    /// Finds it out now.
+    /// Reads the topology now.
     pub(super) async fn refresh_now(&self) -> Result<(), Fault> {
         self.refresh_unless(Duration::ZERO).await
     }
@@ -85,7 +86,7 @@ impl Cluster {
         Err(fault.unwrap_or_else(|| Fault::no_cluster(&self.endpoint)))
     }
 
-    /// Those we are connected to, the other masters, the replicas, the seeds.
+    /// The nodes to ask: connected ones, other masters, replicas, seeds.
     fn to_ask(&self) -> Vec<Node> {
         let known = self.known();
         let ready = known.pools.iter().filter(|(_, pool)| pool.is_ready()).map(|(node, _)| node);
@@ -95,7 +96,7 @@ impl Cluster {
         all.filter(|node| seen.insert(*node)).cloned().collect()
     }
 
-    /// The newest of some nodes' opinions.
+    /// The newest of several nodes' opinions.
     async fn ask(&self, nodes: &[Node]) -> Result<Topology, Option<Fault>> {
         let (mut asked, mut fault) = (JoinSet::new(), None);
         for node in nodes {

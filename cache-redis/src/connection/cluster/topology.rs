@@ -1,4 +1,4 @@
-//! Which node has which slots.
+//! The map from slots to nodes.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,19 @@ use redis::Value;
 use crate::connection::Node;
 use crate::keys::SLOTS;
 
-/// A slot that nobody has.
+/// The owner of a slot without a node.
 const NOBODY: u16 = u16::MAX;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Topology {
-    /// For each slot the place of its master among the nodes.
+    /// For each slot the index of its master in `nodes`.
     owners: Vec<u16>,
     nodes: Vec<Node>,
     replicas: BTreeSet<Node>,
 }
 
 impl Topology {
-    /// Nothing is known yet.
+    /// A topology before the first read.
     pub(super) fn unknown() -> Self {
         Self {
             owners: vec![NOBODY; usize::from(SLOTS)],
@@ -37,7 +37,7 @@ impl Topology {
         self.nodes.get(usize::from(place))
     }
 
-    /// The masters that have slots, in an order of their own.
+    /// The masters that have slots, sorted by address.
     pub(super) fn masters(&self) -> Vec<Node> {
         let places: BTreeSet<u16> = self.owners.iter().copied().collect();
         let node = |place: u16| self.nodes.get(usize::from(place)).cloned();
@@ -69,7 +69,7 @@ impl Topology {
         u16::try_from(place).unwrap_or(NOBODY)
     }
 
-    /// The answer to `CLUSTER SLOTS`. A node without a name is the one that was asked.
+    /// Parses the reply to `CLUSTER SLOTS`. A node without a name is the one that replied.
     pub(super) fn read(answer: Value, asked: &Node) -> Option<Self> {
         let Value::Array(ranges) = answer else { return None };
         let mut topology = Self::unknown();
@@ -103,9 +103,9 @@ fn node(value: Value, asked: &str) -> Option<Node> {
     named(&host, u16::try_from(port).ok()?, asked)
 }
 
-/// An address as nodes tell it; without a host it is the teller's.
+/// An address as nodes report it. Without a host it is the reporting node's.
 fn named(host: &str, port: u16, teller: &str) -> Option<Node> {
-    // `?`: the node knows that there is a name, but not which.
+    // `?`: the node knows that there is a name, but not which one.
     let host = match host {
         "?" => return None,
         "" => teller,
@@ -114,7 +114,7 @@ fn named(host: &str, port: u16, teller: &str) -> Option<Node> {
     (port > 0).then(|| Node { host: host.to_owned(), port })
 }
 
-/// The `host:port` of a redirection.
+/// Parses the `host:port` of a redirection.
 pub(super) fn redirected(address: &str, teller: &Node) -> Option<Node> {
     let (host, port) = address.rsplit_once(':')?;
     named(host.trim_matches(['[', ']']), port.parse().ok()?, &teller.host)

@@ -1,7 +1,8 @@
-//! What to do about a node's reply.
+//! Decides what to do about a node's reply.
 //!
-//! What a node did not do because it is not, or not alone, in charge is sent to who is. That harms
-//! nothing, whatever was asked. What may have been done is sent again only if it may be done twice.
+//! A request that a node refused because it does not serve the slot, or not alone, is sent to the
+//! responsible node. This is always harmless. A request that may have been executed is sent again
+//! only if it may run twice.
 
 use std::sync::Arc;
 
@@ -15,23 +16,23 @@ use crate::connection::request::{Failure, Node, OnBreak, Reply, Route};
 use crate::connection::supervisor::is_demoted;
 use crate::errors::{Fault, is_unready};
 
-/// How often one request may be sent on: a slot that wanders, an unknown script and a failover at
-/// once take fewer.
+/// The maximum number of attempts for one request. A moved slot, an unknown script and a failover
+/// together take fewer.
 const ATTEMPTS: u8 = 6;
 
-/// How often it is waited for a node that is there but not ready.
+/// How often a request waits for a reachable node that is not ready.
 const WAITS: u8 = 2;
 
 /// What to do about a reply.
 pub(super) enum Verdict {
     Done(Reply),
-    /// Send it again, now or after a pause.
+    /// Send the request again, immediately or after a pause.
     Again {
         pause: bool,
     },
-    /// Send it again if somebody else is in charge by now.
+    /// Send the request again if another node serves the slot by now.
     Elsewhere(Failure),
-    /// Do it in steps, key by key.
+    /// Run the request in steps, key by key.
     InSteps(Vec<Cmd>),
 }
 
@@ -46,7 +47,7 @@ impl Cluster {
         match reply {
             Ok(_) => Verdict::Done(reply),
             Err(Failure::Fault(fault)) => {
-                // Somebody may have taken over, or be about to.
+                // Another node may have taken over, or be about to.
                 self.refresh_behind();
                 let harmless = fault.is_unsent() || on_break == OnBreak::Repeat;
                 let again = harmless && !fault.is_silence() && item.attempts < ATTEMPTS;
@@ -70,7 +71,7 @@ impl Cluster {
             item.in_full = true;
             return Verdict::Again { pause: false };
         }
-        // It starts over, unless it is sent on.
+        // The request starts again at its own slot, unless the node redirects it.
         item.route = item.request.route.clone();
         item.asking = false;
         if is_demoted(&error) {
@@ -111,7 +112,7 @@ impl Cluster {
         match (slot, other(error, node)) {
             (Some(slot), Some(other)) => {
                 self.moved(slot, &other);
-                // Others have moved, too, most likely.
+                // Other slots have probably moved, too.
                 self.refresh_behind();
                 Verdict::Again { pause: false }
             }
