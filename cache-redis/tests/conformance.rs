@@ -1,4 +1,4 @@
-//! The suite that every backend has to pass.
+//! Runs the conformance suite for backends.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ use common::Server;
 #[tokio::test]
 async fn redis_conforms() {
     let server = Server::start();
-    // The rules are not about speed.
+    // The rules do not depend on speed.
     let redis = Redis::builder(server.url()).operation_timeout(Duration::from_secs(5));
     conformance(&redis.connect().await.unwrap()).await;
 }

@@ -1,4 +1,5 @@
-//! Connecting: what is refused, with which words, and that no password is ever among them.
+//! Connecting: refused URLs and credentials, their messages, and that no message contains a
+//! password.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +13,7 @@ use cache_core::{Backend, BackendErrorKind};
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually, free_port};
 
-/// No value is longer.
+/// Larger than every value.
 const ALL: usize = usize::MAX;
 
 const SECRET: &str = "hunter2-secret";
@@ -99,7 +100,7 @@ async fn passwords_are_checked_and_never_told() {
     assert!(error.to_string().contains("wants a password"), "{error}");
 }
 
-/// Each message names the mistake, and what to write instead.
+/// Each message names the mistake and the correction.
 #[tokio::test]
 async fn the_wrong_kind_of_url_is_told() {
     let server = Server::start();
@@ -125,7 +126,7 @@ async fn the_wrong_kind_of_url_is_told() {
     .await;
 }
 
-/// What answers is something else.
+/// A server of another protocol answers.
 #[tokio::test]
 async fn what_is_no_redis_is_told() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -178,7 +179,7 @@ async fn unix_sockets_work() {
         redis.ping().await.unwrap();
         assert!(format!("{redis:?}").contains(path));
     }
-    // The server is killed: it does not clean up.
+    // The server is killed, so it does not clean up.
     std::fs::remove_file(path).unwrap();
 }
 
@@ -215,7 +216,7 @@ async fn a_pool_has_as_many_connections_and_every_key_one() {
     let used =
         list.lines().filter(|client| client.contains("cmd=evalsha") || client.contains("cmd=eval"));
     assert_eq!(used.count(), 4, "{list}");
-    // What concerns one key takes one way, so that it stays in order.
+    // All requests for one key use one connection, so that they stay in order.
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     for _ in 0..20 {
         redis.bump("the same").await.unwrap();
@@ -228,7 +229,7 @@ async fn a_pool_has_as_many_connections_and_every_key_one() {
     };
     let idle: Vec<u64> = list.lines().filter_map(idle).collect();
     let last = idle.iter().min().unwrap();
-    // The others were used two seconds earlier, however long the machine took since.
+    // The other connections were used two seconds earlier, however long the machine took since.
     assert_eq!(idle.iter().filter(|seconds| **seconds <= last + 1).count(), 1, "{list}");
 }
 

@@ -1,4 +1,4 @@
-//! What an operation does while Redis is dead, stopped, silent, cut off, slow or demoted.
+//! Operations while Redis is stopped, suspended, silent, disconnected, slow or demoted.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use cache_core::{Backend, BackendErrorKind, Read, Write};
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually, free_port};
 
-/// No value is longer.
+/// Larger than every value.
 const ALL: usize = usize::MAX;
 
 fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
@@ -21,7 +21,7 @@ fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
 
 const OPERATION: Duration = Duration::from_millis(500);
 
-/// Generous: the machine may be busy. Short enough to tell "at once" from "timed out".
+/// Long enough for a busy machine, and short enough to tell an immediate failure from a time-out.
 const AT_ONCE: Duration = Duration::from_millis(450);
 
 fn impatient(url: String) -> Redis {
@@ -98,7 +98,7 @@ async fn a_stopped_server_times_out_then_fails_at_once_then_works() {
         assert_eq!(kind, Some(BackendErrorKind::TimedOut));
         assert!((OPERATION..OPERATION * 3).contains(&time), "{time:?}");
     }
-    // The new connection gets no answer either; in backoff nobody waits.
+    // The new connection gets no reply either; during the backoff no operation waits.
     let mut at_once = 0;
     let deadline = Instant::now() + Duration::from_secs(30);
     while at_once < 5 && Instant::now() < deadline {
@@ -185,7 +185,7 @@ async fn a_dropped_future_leaves_it_usable() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     let redis = impatient(proxy.url());
-    // While it connects.
+    // While it is connecting.
     let _ = tokio::time::timeout(Duration::from_micros(10), redis.ping()).await;
     redis.ping().await.unwrap();
     proxy.delay(Duration::from_millis(5));
@@ -208,7 +208,7 @@ async fn a_cut_connection_is_replaced() {
     let proxy = Proxy::start(server.port());
     let redis = Redis::connect(proxy.url()).await.unwrap();
     proxy.cut();
-    // Not repeated: another writer's value could be overwritten.
+    // Not repeated, because that could overwrite the value of another writer.
     if let Err(error) = redis.set(&write("a"), None).await {
         assert_eq!(error.kind(), BackendErrorKind::Unreachable);
     }
@@ -237,11 +237,11 @@ async fn a_silent_address_costs_little() {
     let (connect, operation) = (Duration::from_millis(600), Duration::from_secs(5));
     let builder = Redis::builder(proxy.url()).operation_timeout(operation);
     let redis = builder.connect_timeout(connect).build_lazy().unwrap();
-    // Nobody knows yet: the operation waits for the attempt to end.
+    // The first operation waits for the attempt to end.
     let (kind, time) = kind_and_time(&redis).await;
     assert_eq!(kind, Some(BackendErrorKind::Unreachable));
     assert!((connect * 9 / 10..operation).contains(&time), "{time:?}");
-    // From then on only a little, also while the next attempts are under way.
+    // Later operations wait only a little, even while the next attempts run.
     let deadline = Instant::now() + connect * 2;
     while Instant::now() < deadline || proxy.accepted() < 2 {
         let (kind, time) = kind_and_time(&redis).await;
@@ -253,7 +253,7 @@ async fn a_silent_address_costs_little() {
     eventually("thawed", async || redis.ping().await.is_ok()).await;
 }
 
-/// An attempt may take longer than an operation: the operation does not wait, the attempt goes on.
+/// An attempt may take longer than an operation: the operation fails, and the attempt goes on.
 #[tokio::test]
 async fn a_slow_handshake_outlasts_operations() {
     let server = Server::start();
@@ -311,6 +311,6 @@ async fn a_replica_refuses_writes_and_is_left() {
     assert!(error.to_string().contains("READONLY"), "{error}");
     server.cli(&["REPLICAOF", "NO", "ONE"]);
     redis.set(&write("a"), None).await.unwrap();
-    // Once more at the first refusal: behind one name there may be a new master.
+    // The first refusal leads to one more connection: the same address may lead to a new master.
     assert_eq!(proxy.accepted(), 3);
 }

@@ -1,4 +1,4 @@
-//! A server that sends more than anybody has asked for: nothing of it fills the memory.
+//! A server that sends more than was requested must not fill the memory.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,10 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 const MOST: usize = 1 << 20;
 
-/// What stays in the sockets' buffers, and what is allowed whatever was asked for.
+/// The size of the socket buffers and of the bound that every reply has.
 const SOME: usize = 64 << 20;
 
-/// What it sends in place of an answer.
+/// What the server sends instead of a reply.
 #[derive(Clone, Copy, Debug)]
 enum Flood {
     EndlessLine,
@@ -50,7 +50,7 @@ impl Hostile {
     }
 }
 
-/// Lets everybody in, then floods.
+/// Accepts every client, then sends a flood.
 async fn serve(mut stream: TcpStream, flood: Flood, sent: Arc<AtomicUsize>) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = stream.read(&mut buffer).await {
@@ -58,7 +58,7 @@ async fn serve(mut stream: TcpStream, flood: Flood, sent: Arc<AtomicUsize>) {
         let begins = |command: &str| asked.contains(command);
         if begins("SUBSCRIBE") {
             stream.write_all(b"*3\r\n$9\r\nsubscribe\r\n$3\r\nbus\r\n:1\r\n").await.unwrap();
-            // The subscription stands when it pings.
+            // A client that sends a ping has subscribed.
             let _ = stream.read(&mut buffer).await;
             break;
         }
@@ -84,7 +84,7 @@ async fn serve(mut stream: TcpStream, flood: Flood, sent: Arc<AtomicUsize>) {
     while sent.load(Ordering::SeqCst) < 4 * SOME && stream.write_all(&piece).await.is_ok() {
         sent.fetch_add(piece.len(), Ordering::SeqCst);
     }
-    // What is left is read, or not.
+    // Gives the client time to read the rest.
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
@@ -129,7 +129,7 @@ async fn a_message_beyond_all_bounds_ends_the_subscription() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // As after every loss of the link: what memory has is verified.
+    // As after every lost link: entries in memory are verified.
     assert!(heard.0.load(Ordering::SeqCst) > 0, "the link is given up");
     assert!(hostile.sent() < SOME, "{} bytes were taken", hostile.sent());
 }

@@ -1,5 +1,5 @@
-//! What only a real server shows of the leases: forgotten scripts, several connections, what is
-//! left behind, slots.
+//! Properties of leases that need a real server: forgotten scripts, several connections, leftover
+//! keys, slots.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use cache_core::{
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually};
 
-/// No value is longer.
+/// Larger than every value.
 const ALL: usize = usize::MAX;
 
 fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
@@ -41,7 +41,7 @@ fn request(key: &str, token: u64) -> Acquire<'_> {
     Acquire { key, token, ttl: LONG, seen: None, generation: 0, steal: false, most: ALL }
 }
 
-/// How many leases a pattern ended.
+/// The number of leases that a pattern ended.
 async fn revoked(redis: &Redis, pattern: &Pattern) -> u64 {
     let (mut count, mut next) = (0, Some(0));
     while let Some(cursor) = next {
@@ -55,13 +55,13 @@ async fn lead(redis: &Redis, key: &str, token: u64) {
     assert_eq!(redis.acquire(request(key, token)).await.unwrap(), LEAD, "{key}");
 }
 
-/// The lease whether or not there is a value.
+/// Acquires the lease whether or not there is a value.
 async fn steal(redis: &Redis, key: &str, token: u64) {
     let steal = Acquire { steal: true, ..request(key, token) };
     assert_eq!(redis.acquire(steal).await.unwrap(), LEAD, "{key}");
 }
 
-/// How often a command was called, from outside and by scripts.
+/// The number of calls of a command, from clients and from scripts.
 fn calls(server: &Server, command: &str) -> usize {
     let stats = server.cli(&["INFO", "commandstats"]);
     let line =
@@ -116,7 +116,7 @@ async fn of_many_over_several_connections_one_leads() {
             }
         }
         assert_eq!(leaders.len(), 1, "{leaders:?}");
-        // The lease is the key's, not the connection's.
+        // The lease belongs to the key, not to the connection.
         let leader = leaders[0];
         assert!(second.renew(&key, leader, LONG).await.unwrap());
         assert!(first.commit(leader, &write(&key, b"x"), None).await.unwrap());
@@ -140,7 +140,7 @@ async fn an_eviction_over_another_connection_fences_the_load() {
     assert!(!loader.commit(3, &write("s:b", b"old"), None).await.unwrap());
 }
 
-/// A lease's key, and whether Redis keeps it about so long.
+/// Checks that Redis keeps the lease for about `ttl` plus `KEPT`, and returns its key.
 fn kept(server: &Server, ttl: Duration) -> String {
     let key = server.cli(&["KEYS", "s~lease{*"]);
     let (end, pttl) = (ttl + KEPT, server.cli(&["PTTL", &key]));
@@ -156,7 +156,7 @@ async fn a_lease_is_kept_for_some_time_after_its_own() {
     assert_eq!(redis.acquire(brief).await.unwrap(), LEAD);
     kept(&server, BRIEF);
     tokio::time::sleep(2 * BRIEF).await;
-    assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "its time was over, nobody took it");
+    assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "over, but no other token took it");
     kept(&server, LONG);
     assert!(redis.renew("s:a", 1, BRIEF).await.unwrap());
     kept(&server, BRIEF);
@@ -167,7 +167,7 @@ async fn a_lease_is_kept_for_some_time_after_its_own() {
     steal(&redis, "s:a", 3).await;
     let key = kept(&server, LONG);
     assert!(server.cli(&["GET", &key]).starts_with("3:00000000000000000000:0:"));
-    // Nobody asks again: it vanishes by itself.
+    // No caller asks again, and Redis removes the key.
     server.cli(&["PEXPIRE", &key, "10"]);
     eventually("vanished", async || server.cli(&["DBSIZE"]) == "0").await;
     assert!(!redis.commit(3, &write("s:a", b"a"), None).await.unwrap());
@@ -201,8 +201,8 @@ async fn nothing_is_left_of_a_lease_whose_time_is_over() {
     assert_eq!(keys(), "s:a");
 }
 
-/// A clock that is set back leaves leases that seem to last longer; one that is set forward, leases
-/// whose time seems to be over. Their texts are what the scripts see of it.
+/// A clock that is set back leaves leases that seem to last longer; one that is set forward leaves
+/// leases whose term seems to be over. The scripts see both only in the text of the lease.
 #[tokio::test]
 async fn steps_of_the_servers_clock_move_the_end_only() {
     let (server, redis) = redis().await;
@@ -226,7 +226,7 @@ async fn steps_of_the_servers_clock_move_the_end_only() {
     };
     assert!(left <= LONG, "a renewal puts it right: {left:?}");
     step(-90);
-    assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "nobody took it");
+    assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "no other token took it");
     step(-90);
     let taken = redis.acquire(request("s:a", 2)).await.unwrap();
     assert_eq!(taken, Acquired::Lead { takeovers: 1 });
@@ -282,7 +282,7 @@ async fn a_commit_stores_bytes_and_time_to_live() {
     assert_eq!(server.cli(&["PTTL", "s:a"]), "-1");
 }
 
-/// What others have put there is no lease and no value.
+/// Foreign values count neither as leases nor as values.
 #[tokio::test]
 async fn foreign_values_are_in_nobodys_way() {
     let (server, redis) = redis().await;
@@ -306,10 +306,10 @@ async fn foreign_values_are_in_nobodys_way() {
         assert!(!redis.commit(3, &write("s:b", b"b"), None).await.unwrap(), "{text}");
         lead(&redis, "s:b", 4).await;
     }
-    // Without an end it would be held for ever.
+    // Without an expiry it would be held forever.
     put("3:G:7:9999999999999");
     lead(&redis, "s:b", 4).await;
-    // Numbers that are none of ours.
+    // Numbers that larder does not write.
     let many = "9".repeat(400);
     for takeovers in ["4294967294", "4294967295", "4294967296", &many] {
         put(&format!("3:G:{takeovers}:1"));
@@ -343,7 +343,7 @@ async fn a_full_redis_ends_leases_and_grants_none() {
     }
     assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "a load may go on meanwhile");
     redis.abort("s:a", 1).await.unwrap();
-    assert_eq!(server.cli(&["KEYS", "*"]), "", "a set that is refused has ended the lease");
+    assert_eq!(server.cli(&["KEYS", "*"]), "", "a refused set also ends the lease");
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     lead(&redis, "s:b", 2).await;
 }
@@ -351,7 +351,7 @@ async fn a_full_redis_ends_leases_and_grants_none() {
 #[tokio::test]
 async fn one_round_trip_each() {
     let (server, redis) = redis().await;
-    // The scripts are known from here on.
+    // From here on the server knows the scripts.
     lead(&redis, "s:a", 1).await;
     redis.renew("s:a", 1, LONG).await.unwrap();
     redis.abort("s:a", 1).await.unwrap();
@@ -383,7 +383,7 @@ async fn revoking_goes_through_everything_and_spares_what_is_foreign() {
         lead(&redis, &format!("s:w:{n}"), 1).await;
     }
     lead(&redis, "s2:v:1", 1).await;
-    // No lease of ours: the tag is not the key's.
+    // Not a lease of larder: the hash tag does not match the key.
     server.cli(&["SET", "s~lease{@@@@}:v:1", "x"]);
     server.cli(&["EVAL", "return redis.call('SET', 's~lease{@@@@}:\\255', '')", "0"]);
     assert_eq!(revoked(&redis, &Pattern::new("s:v:*")).await, 1500);
@@ -394,7 +394,7 @@ async fn revoking_goes_through_everything_and_spares_what_is_foreign() {
     assert_eq!(server.cli(&["DBSIZE"]), "5002");
 }
 
-/// The timeout is each page's.
+/// The timeout applies to each page.
 #[tokio::test]
 async fn revoking_may_take_longer_than_an_operation() {
     let (server, redis) = redis().await;
@@ -428,7 +428,7 @@ async fn a_cut_connection_is_not_noticed() {
     assert_eq!(revoked(&redis, &Pattern::new("s:*")).await, 1);
 }
 
-/// A node of a cluster refuses scripts over keys of several slots.
+/// A node of a cluster refuses scripts over keys in several slots.
 #[tokio::test]
 async fn a_lease_shares_its_values_slot() {
     let server = Server::with_args(&["--cluster-enabled", "yes"]);

@@ -1,4 +1,4 @@
-//! Every operation against the behaviour that `Backend`'s docs promise.
+//! Every operation against the documented behaviour of `Backend`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use cache_core::{Backend, BackendErrorKind, Listener, Notice, Pattern, Read, Wri
 use cache_redis::Redis;
 use common::{Server, eventually};
 
-/// No value is longer.
+/// Larger than every value.
 const ALL: usize = usize::MAX;
 
 fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
@@ -40,8 +40,8 @@ fn micros() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64
 }
 
-/// Looks into the store at each message, from a thread of its own: what does a process see that
-/// acts on the notice?
+/// Reads the store at each message, from a separate thread: this is the state that a process sees
+/// when it acts on the notice.
 struct Witness {
     server_port: u16,
     seen: Mutex<Vec<(String, String)>>,
@@ -96,7 +96,7 @@ async fn many_keys_go_in_chunks() {
     assert_eq!(redis.generations(&keys[..600], KEEP).await.unwrap().len(), 600);
     assert_eq!(redis.remove(&keys, None).await.unwrap(), 1000);
     assert_eq!(server.cli(&["DBSIZE"]), "0");
-    // More than one script takes.
+    // More keys than fit into one script.
     let many: Vec<_> = (0..9000).map(|n| write(&format!("m{n}"), "")).collect();
     for entries in many.chunks(1000) {
         redis.set(entries, None).await.unwrap();
@@ -127,7 +127,7 @@ async fn set_replaces_value_and_time_to_live() {
     assert!((99_000..=100_000).contains(&server.cli(&["PTTL", "a"]).parse::<i64>().unwrap()));
     redis.set(&[write("a", "2")], None).await.unwrap();
     assert_eq!(server.cli(&["PTTL", "a"]), "-1");
-    // Beyond Redis's clock.
+    // Beyond the range of Redis's clock.
     redis.set(&[with(Duration::MAX)], None).await.unwrap();
     assert!(server.cli(&["PTTL", "a"]).parse::<i64>().unwrap() > 3_000_000_000_000);
     redis.set(&[with(Duration::from_nanos(1))], None).await.unwrap();
@@ -147,7 +147,7 @@ async fn set_stores_what_it_can_and_tells_of_the_rest() {
     redis.set(&[write("a", "1")], None).await.unwrap();
 }
 
-/// A Redis that becomes full half-way.
+/// A Redis that becomes full in the middle of a script.
 #[tokio::test]
 async fn each_entry_that_is_refused_is_named() {
     let (server, redis) = redis().await;
@@ -192,7 +192,7 @@ async fn notices_come_after_what_they_tell_of() {
     assert_eq!(seen(1).await, told("set", "1\n2"));
     assert_eq!(redis.remove(&["a", "b", "c"], Some(&notice("removed"))).await.unwrap(), 2);
     assert_eq!(seen(2).await, told("removed", ""));
-    // Also if nothing was there, and if there is nothing to remove.
+    // Also if no key existed, and if there is no key to remove.
     assert_eq!(redis.remove(&["a"], Some(&notice("absent"))).await.unwrap(), 0);
     assert_eq!(seen(3).await.0, "absent");
     assert_eq!(redis.remove(&[], Some(&notice("none"))).await.unwrap(), 0);
@@ -202,7 +202,7 @@ async fn notices_come_after_what_they_tell_of() {
     redis.publish(&notice("published")).await.unwrap();
     assert_eq!(seen(6).await.0, "published");
 
-    // One sender's messages come in order.
+    // The messages of one sender arrive in order.
     for n in 0..20 {
         redis.publish(&notice(&n.to_string())).await.unwrap();
     }
@@ -210,7 +210,7 @@ async fn notices_come_after_what_they_tell_of() {
     let order: Vec<_> = witness.seen.lock().unwrap()[6..].iter().map(|(m, _)| m.clone()).collect();
     assert_eq!(order, (0..20).map(|n| n.to_string()).collect::<Vec<_>>());
 
-    // Another channel's messages do not come.
+    // Messages of another channel do not arrive.
     let other = Notice { channel: "other".to_owned(), message: Bytes::from("x") };
     redis.publish(&other).await.unwrap();
     drop(subscription);
@@ -230,7 +230,7 @@ async fn generations_are_minted_once_and_never_again() {
     assert_eq!(redis.generations(&["t1", "t2", "t1"], KEEP).await.unwrap(), first);
     let left: i64 = server.cli(&["PTTL", "t1"]).parse().unwrap();
     assert!((1..=60_000).contains(&left), "it is kept for as long as was asked for: {left}");
-    // Lost, as by an eviction: a new one.
+    // A generation that the server has dropped is replaced by a new one.
     server.cli(&["DEL", "t1"]);
     assert!(redis.generations(&["t1"], KEEP).await.unwrap()[0] > first[0]);
 }
@@ -242,7 +242,7 @@ async fn bump_moves_on() {
     let second = redis.bump("t").await.unwrap();
     assert!(second > first);
     assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [second]);
-    // Ahead of the clock, exact beyond what prints as %.14g.
+    // A number ahead of the clock, which `%.14g` would round.
     server.cli(&["SET", "t", "8007199254740993"]);
     assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [8_007_199_254_740_993]);
     assert_eq!(redis.bump("t").await.unwrap(), 8_007_199_254_740_994);
@@ -301,7 +301,7 @@ async fn scan_finds_every_match_and_nothing_else() {
     for chunk in entries.chunks(1000) {
         redis.set(chunk, None).await.unwrap();
     }
-    // Not text: not ours.
+    // Keys that are not text are foreign.
     server.cli(&["EVAL", "return redis.call('SET', 'u:\\255', '')", "0"]);
     let all = async |pattern: &Pattern| {
         let (mut keys, mut cursor, mut pages) = (Vec::new(), 0, 0);
@@ -367,7 +367,7 @@ fn works_from_threads_without_a_runtime() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (_server, redis) = runtime.block_on(redis());
     let outside = std::thread::spawn(move || {
-        // An executor that knows nothing of Tokio.
+        // An executor without Tokio.
         let waker = std::task::Waker::noop();
         let mut context = std::task::Context::from_waker(waker);
         let mut ping = redis.ping();
@@ -402,7 +402,7 @@ fn without_any_runtime_it_is_an_error() {
     assert!(redis.subscribe("bus", Arc::new(Deaf)).is_err());
 }
 
-/// One runtime ends (a test's, say) and the next goes on with the same `Redis`.
+/// The runtime of one test ends, and the next one uses the same `Redis`.
 #[test]
 fn outlives_the_runtime_that_connected() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

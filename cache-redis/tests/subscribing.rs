@@ -1,4 +1,4 @@
-//! Subscriptions across everything that ends a connection.
+//! Subscriptions survive everything that ends a connection.
 
 #![allow(clippy::unwrap_used)]
 
@@ -25,7 +25,7 @@ impl Log {
         self.0.lock().unwrap().iter().map(|(event, _)| event.clone()).collect()
     }
 
-    /// How long after the event at `at` the next one came.
+    /// The time from the event at `at` to the next one.
     fn until_next(&self, at: usize) -> Duration {
         let events = self.0.lock().unwrap();
         events[at + 1].1.duration_since(events[at].1)
@@ -70,8 +70,8 @@ async fn comes_back_with_the_server() {
     log.reaches(&["connected", "one", "disconnected", "connected", "two"]).await;
 }
 
-/// Nothing is published, nothing is asked, and nothing gets through for a while (25 s with `LARDER_LONG`): the
-/// client's own subscriptions stay dead after that until a command is sent over them.
+/// The network is cut for a while (25 s with `LARDER_LONG`), and no command is sent. The client's
+/// own subscriptions stay dead after that until a command is sent over them.
 #[tokio::test]
 async fn an_idle_subscriber_survives_an_outage() {
     let server = Server::start();
@@ -112,7 +112,7 @@ async fn a_killed_client_comes_back() {
     log.reaches(&["connected", "disconnected", "connected"]).await;
 }
 
-/// Nobody publishes: only the heartbeat can tell.
+/// No message is published, so only the heartbeat can reveal the loss.
 #[tokio::test]
 async fn a_silent_link_is_noticed_and_replaced() {
     let server = Server::start();
@@ -155,7 +155,7 @@ async fn dropping_ends_it() {
     assert_eq!(Arc::strong_count(&log), 1);
 }
 
-/// A flood neither loses messages nor starves others on the same thread.
+/// A flood neither loses messages nor starves other subscriptions on the same thread.
 #[tokio::test]
 async fn a_flood_arrives_whole() {
     let server = Server::start();
@@ -168,7 +168,7 @@ async fn a_flood_arrives_whole() {
     assert_eq!(log.events()[20_000], "20000");
 }
 
-/// What one process sends, as it goes over the wire: its name is 8 bytes from the 5th on, then its number.
+/// A message as one process sends it: bytes 5 to 12 (from 0) are its name, then comes its number.
 fn forged(number: u64, message: &[u8]) -> Vec<u8> {
     let mut frame = b"\xf5LB1\0somebody".to_vec();
     frame.extend(number.to_be_bytes());
@@ -200,7 +200,7 @@ async fn what_is_missing_is_noticed_and_what_is_late_is_put_in_order() {
     log.reaches(&expected).await;
 }
 
-/// A sender that falls silent may be out of reach.
+/// A sender without heartbeats may be unreachable.
 #[tokio::test]
 async fn heartbeats_that_stay_away_are_noticed() {
     let server = Server::start();
@@ -218,7 +218,7 @@ async fn heartbeats_that_stay_away_are_noticed() {
     log.reaches(&["connected", "disconnected", "connected"]).await;
 }
 
-/// A server that answers, but is not where messages go.
+/// A server that replies, but does not distribute the messages.
 #[tokio::test]
 async fn a_link_to_the_wrong_place_is_noticed_and_replaced() {
     let (server, wrong) = (Server::start(), Server::start());

@@ -1,4 +1,4 @@
-//! Over TLS: servers with certificates of their own, made by `openssl`.
+//! TLS: servers with their own certificates, created by `openssl`.
 
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used)]
@@ -15,7 +15,7 @@ use cache_redis::client::{ClientTlsConfig, TlsCertificates};
 use cache_redis::{Redis, RedisBuilder};
 use common::{Server, eventually, free_port, redis_server};
 
-/// No value is longer.
+/// Larger than every value.
 const ALL: usize = usize::MAX;
 
 fn values(found: Vec<Option<Read>>) -> Vec<Option<bytes::Bytes>> {
@@ -79,7 +79,7 @@ impl Drop for Authority {
 }
 
 impl Authority {
-    /// A server with one more port, over TLS, for those whom the authority knows.
+    /// A server with an additional TLS port, for clients with a certificate of the authority.
     fn server(&self, more: &[&str]) -> (Server, u16) {
         let port = free_port();
         let files = ["server.crt", "server.key", "ca.crt"].map(|name| self.file(name));
@@ -91,7 +91,7 @@ impl Authority {
         (Server::with_args(&args), port)
     }
 
-    /// Who trusts this authority, with a certificate of it or without.
+    /// A client that trusts this authority, with or without a certificate of it.
     fn certificates(&self, client: bool) -> TlsCertificates {
         TlsCertificates {
             root_cert: Some(self.read("ca.crt")),
@@ -118,7 +118,8 @@ async fn rediss_is_over_tls() {
     let subscribed = async || server.cli(&["pubsub", "numsub", "bus"]).ends_with('1');
     eventually("the bus is over TLS, too", subscribed).await;
 
-    // Nobody that was not asked for is trusted, and the server wants to know who it is.
+    // The client trusts no server of another authority, and the server requires a client
+    // certificate.
     let strange = TlsCertificates {
         root_cert: Some(stranger.read("ca.crt")),
         ..authority.certificates(true)
@@ -141,7 +142,7 @@ async fn rediss_is_over_tls() {
     assert!(error.to_string().contains("write `rediss://`"), "{error}");
 }
 
-/// The node tells of itself by its TLS port, and without an address: it knows nobody who could have told it.
+/// The node reports its TLS port without an address, because no other node has told it one.
 #[tokio::test]
 async fn a_cluster_is_over_tls() {
     let authority = Authority::new("cluster");
@@ -168,7 +169,7 @@ impl Drop for Sentinel {
     }
 }
 
-/// The Sentinel is asked over TLS, and so is whom it names.
+/// The Sentinel is asked over TLS, and the master that it names, too.
 #[tokio::test]
 async fn a_sentinel_and_its_master_are_over_tls() {
     let authority = Authority::new("sentinel");
