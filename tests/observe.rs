@@ -1,4 +1,4 @@
-//! What a cache counts, measures and tells: over the public API only.
+//! What a cache counts, measures and reports, through the public API only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "observe/causes.rs"]

@@ -1,5 +1,5 @@
-//! Redis as it runs in production: Sentinels, clusters, pools and a bus that loses messages. Real
-//! servers, through the public API only.
+//! Redis as it runs in production: Sentinels, clusters, pools, and a bus that loses messages. The tests use real
+//! servers and the public API only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "redis/bus.rs"]

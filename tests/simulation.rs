@@ -1,11 +1,10 @@
-//! A deterministic simulation: several nodes, a remote tier and a bus under faults, with the promises
-//! checked over what happened.
+//! A deterministic simulation: several nodes, a remote tier and a bus under faults. A checker verifies the promises
+//! against the history.
 //!
-//! A seed decides everything (the workload, delays, losses, outages, pauses, kills), and time is virtual,
-//! so a seed always brings the same history. The nodes are whole caches, used through the public API; the
-//! remote tier is a `MemoryBackend` behind a link for each node that loses, delays and fails
-//! (`simulation/link.rs`); what keeps the promises honest is `simulation/checker.rs`, which knows nothing of
-//! the engine.
+//! A seed decides everything (the workload, delays, losses, outages, pauses, kills), and time is virtual, so a seed
+//! always produces the same history. The nodes are whole caches, used through the public API. The remote tier is a
+//! `MemoryBackend` behind a separate link per node, which loses, delays and fails requests (`simulation/link.rs`). The
+//! checker (`simulation/checker.rs`) knows nothing of the engine.
 //!
 //! ```text
 //! cargo test --test simulation                                              # a thousand seeds
@@ -50,14 +49,14 @@ fn seeds_keep_the_promises() {
     seeds::check(first, seeds::number("LARDER_SEEDS").unwrap_or(1_000));
 }
 
-/// `LARDER_SEED` says which.
+/// Runs the seed in `LARDER_SEED`.
 #[test]
 fn one_seed() {
     seeds::replay(seeds::number("LARDER_SEED").unwrap_or(1));
 }
 
 #[test]
-fn a_seed_always_brings_the_same_history() {
+fn a_seed_always_produces_the_same_history() {
     for seed in 0..20 {
         let (once, again) = (seeds::history(seed), seeds::history(seed));
         let differs = once.iter().zip(&again).position(|(one, other)| one != other);
@@ -65,9 +64,9 @@ fn a_seed_always_brings_the_same_history() {
     }
 }
 
-/// Nothing that differs between processes (hash seeds, instance numbers) may show.
+/// Nothing that differs between processes (hash seeds, instance numbers) may influence the history.
 #[test]
-fn another_process_brings_the_same_history() {
+fn another_process_produces_the_same_history() {
     for seed in [3, 17, 42] {
         let output = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["one_seed", "--exact", "--nocapture"])

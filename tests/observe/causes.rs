@@ -1,4 +1,4 @@
-//! Why entries leave memory, as the statistics count it.
+//! The causes for which entries leave memory, as the statistics count them.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn each_entry_leaves_for_one_cause() {
         cache.reclaim();
         cache.evict_tag("news").await.unwrap();
         cache.reclaim();
-        // A newer value is no entry that left.
+        // Replacing a value is not counted as a removal.
         fill(&cache, "rest", 6, Policy::new()).await;
         cache.clear().await.unwrap();
         let stats = cache.stats();
@@ -40,7 +40,7 @@ async fn each_entry_leaves_for_one_cause() {
             "{eviction:?}: {stats:?}"
         );
         assert_eq!((stats.evictions(), stats.entries), (19, 0), "{eviction:?}");
-        assert_eq!(stats.removals, 2, "keys that were evicted, whether they were there or not");
+        assert_eq!(stats.removals, 2, "evicted keys count even if there was no entry");
 
         fill(&cache, "many", 150, Policy::new()).await;
         let stats = cache.stats();
@@ -53,7 +53,7 @@ async fn each_entry_leaves_for_one_cause() {
 }
 
 #[tokio::test]
-async fn what_another_process_evicts_is_told_apart() {
+async fn evictions_by_another_process_are_counted_separately() {
     let store = MemoryBackend::new();
     let cache = || Cache::builder().remote(store.clone()).build().unwrap();
     let (one, two) = (cache(), cache());

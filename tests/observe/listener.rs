@@ -1,4 +1,4 @@
-//! A listener hears what left memory and what changed, may use the cache, and breaks nothing.
+//! A listener receives removals and changes of state, may use the cache, and cannot break it.
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::origin::soon;
 
 const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Ttl, Eviction::Lru, Eviction::Lfu];
 
-/// Writes down what it hears.
+/// Records the signals that it receives.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -28,7 +28,7 @@ impl CacheListener for Heard {
 }
 
 impl Heard {
-    /// What was heard since this was last asked.
+    /// Returns the signals since the last call.
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
@@ -41,7 +41,7 @@ fn heard_by(set: impl FnOnce(larder::Builder) -> larder::Builder) -> (Heard, Cac
 }
 
 #[tokio::test]
-async fn each_entry_that_leaves_is_told_once_with_its_cause() {
+async fn each_removal_is_reported_once_with_its_cause() {
     for eviction in ALL {
         let clock = Clock::manual();
         let memory = Memory::max_entries(100).policy(eviction);
@@ -74,7 +74,7 @@ async fn each_entry_that_leaves_is_told_once_with_its_cause() {
 }
 
 #[tokio::test]
-async fn what_makes_room_is_told_by_its_own_key() {
+async fn an_entry_removed_for_room_is_reported_with_its_own_key() {
     for eviction in ALL {
         let memory = Memory::max_entries(10).policy(eviction);
         let (heard, cache) = heard_by(|builder| builder.memory(memory));
@@ -91,12 +91,12 @@ async fn what_makes_room_is_told_by_its_own_key() {
         all.sort();
         let mut wanted: Vec<String> = (0..50).map(|id| format!("k{id}")).collect();
         wanted.sort();
-        assert_eq!(all, wanted, "each is there or was told, and none twice: {eviction:?}");
+        assert_eq!(all, wanted, "each entry is cached or was reported once: {eviction:?}");
     }
 }
 
 #[tokio::test]
-async fn an_entry_too_heavy_to_be_kept_is_told() {
+async fn an_entry_too_heavy_to_be_kept_is_reported() {
     for eviction in ALL {
         let weigher = |value: &Vec<u8>| value.len() as u64;
         let memory = Memory::max_bytes(4_000).weigher(weigher).policy(eviction);
@@ -107,7 +107,7 @@ async fn an_entry_too_heavy_to_be_kept_is_told() {
 }
 
 #[tokio::test]
-async fn an_entry_with_another_life_has_not_left() {
+async fn a_changed_life_is_not_a_removal() {
     for eviction in ALL {
         let memory = Memory::max_entries(100).policy(eviction);
         let (heard, cache) = heard_by(|builder| builder.memory(memory));
@@ -119,13 +119,13 @@ async fn an_entry_with_another_life_has_not_left() {
         cache.insert("plain", 1_u64).await.unwrap();
         assert_eq!(heard.take(), [""; 0], "{eviction:?}");
         assert!(cache.mark_stale("plain").await.unwrap());
-        assert_eq!(heard.take(), ["plain key"], "nothing to keep it for: {eviction:?}");
+        assert_eq!(heard.take(), ["plain key"], "expired and without a stale window: {eviction:?}");
         assert_eq!((cache.stats().evicted_keys, cache.stats().removals), (1, 2), "{eviction:?}");
     }
 }
 
 #[tokio::test]
-async fn changes_of_state_are_told_once_each() {
+async fn changes_of_state_are_reported_once_each() {
     let (store, clock) = (Gated::new(), Clock::manual());
     let (heard, cache) =
         heard_by(|builder| builder.remote(store.backend.clone()).clock(clock.clone()));
@@ -148,7 +148,7 @@ async fn changes_of_state_are_told_once_each() {
 }
 
 #[tokio::test]
-async fn an_owed_eviction_that_opens_the_breaker_tells_it() {
+async fn a_pending_eviction_that_opens_the_breaker_reports_it() {
     let (store, clock) = (Gated::new(), Clock::manual());
     let (heard, cache) =
         heard_by(|builder| builder.remote(store.backend.clone()).clock(clock.clone()));
@@ -163,7 +163,7 @@ async fn an_owed_eviction_that_opens_the_breaker_tells_it() {
 }
 
 #[tokio::test]
-async fn what_another_process_does_is_told() {
+async fn changes_by_another_process_are_reported() {
     let store = MemoryBackend::new();
     let other = Cache::builder().remote(store.clone()).build().unwrap();
     let (heard, cache) = heard_by(|builder| builder.remote(store.clone()));
@@ -176,7 +176,7 @@ async fn what_another_process_does_is_told() {
 }
 
 #[tokio::test]
-async fn failed_loads_are_told_with_their_function() {
+async fn failed_loads_are_reported_with_their_function() {
     #[cached(key = "row:{id}", cache = cache, skip(cache))]
     async fn row(cache: &Cache, id: u64) -> Result<u64, String> {
         Err("down".to_owned())
@@ -192,7 +192,7 @@ async fn failed_loads_are_told_with_their_function() {
     assert_eq!(told[1..], ["k failed in None"]);
 }
 
-/// No lock is held while it is called: it does what it likes with the cache, within each other too.
+/// The cache holds no lock during a call of the listener, so the listener may use the cache, even recursively.
 #[tokio::test]
 async fn it_may_use_the_cache() {
     for eviction in ALL {
@@ -210,7 +210,7 @@ async fn it_may_use_the_cache() {
                 let echo = format!("echo:{key}");
                 now(cache.get::<u64>(*key)).unwrap();
                 if *cause != Cause::Capacity {
-                    // (What is stored for what was pushed out pushes out the next one.)
+                    // (The value stored after a removal for room would remove the next one.)
                     now(cache.insert(echo.clone(), 1_u64)).unwrap();
                     now(cache.insert(*key, 2_u64)).unwrap();
                 }
@@ -242,16 +242,16 @@ async fn it_may_use_the_cache() {
     }
 }
 
-/// Runs what waits for nobody.
+/// Polls once a future that must not wait.
 fn now<T>(work: impl Future<Output = T>) -> T {
     let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(work).poll(&mut nobody) {
         std::task::Poll::Ready(done) => done,
-        std::task::Poll::Pending => panic!("it waits for somebody"),
+        std::task::Poll::Pending => panic!("the future waits"),
     }
 }
 
-/// What it hears of the remote tier and of the bus comes under no lock either, async ones included.
+/// Signals of the remote tier and of the bus are also sent without a lock, including async ones.
 #[tokio::test]
 async fn it_may_use_the_remote_tier() {
     let (store, clock) = (Gated::new(), Clock::manual());
@@ -262,7 +262,7 @@ async fn it_may_use_the_remote_tier() {
         told.on_signal(signal);
         let enough = told.0.lock().unwrap().len() > 20;
         if let (Some(cache), false) = (inside.get(), enough) {
-            // As far as it gets at once; the rest is left owed, as with any caller who goes away.
+            // Polls once and drops the future, as with a cancelled caller: an eviction would stay pending.
             let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
             let _ = std::pin::pin!(cache.get::<u64>("k")).poll(&mut nobody);
             cache.stats();
@@ -279,7 +279,7 @@ async fn it_may_use_the_remote_tier() {
         }
         store.set_down(false);
         clock.advance(Duration::from_secs(2));
-        // What is owed is carried out under a lock, and opens and closes the breaker.
+        // The pending eviction is carried out under a lock, and opens and closes the breaker.
         assert_eq!(cache.get::<u64>("k").await.unwrap(), None);
         cache.insert("k", 2_u64).await.unwrap();
         store.set_linked(false);
@@ -301,7 +301,7 @@ async fn a_panic_in_it_ends_nothing() {
         for id in 0..30_u64 {
             cache.insert(format!("k{id}"), id).await.unwrap();
             let found = cache.get::<u64>(format!("k{id}")).await.unwrap();
-            // (A tier that counts uses may refuse the newcomer.)
+            // (A tier with LFU may reject the new entry.)
             assert!(found == Some(id) || eviction == Eviction::Lfu, "{eviction:?}");
         }
         let key = cache.keys("*").await.unwrap().remove(0);
@@ -314,7 +314,7 @@ async fn a_panic_in_it_ends_nothing() {
 }
 
 #[tokio::test]
-async fn hits_are_not_told() {
+async fn hits_are_not_reported() {
     let (heard, cache) = heard_by(|builder| builder);
     cache.insert("k", 1_u64).await.unwrap();
     for _ in 0..100 {

@@ -19,7 +19,7 @@ fn scrape(handle: &PrometheusHandle) -> (String, Scrape) {
     (text, scrape)
 }
 
-/// The only sample of a name with these labels.
+/// Returns the only sample with this name and these labels.
 fn sample<'a>(scrape: &'a Scrape, name: &str, labels: &[(&str, &str)]) -> &'a Sample {
     let fits = |sample: &&Sample| {
         sample.metric == name
@@ -37,7 +37,7 @@ fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
     }
 }
 
-/// Runs `work` with a recorder of its own.
+/// Runs `work` with a separate recorder.
 fn recorded(work: impl AsyncFn()) -> PrometheusHandle {
     let buckets = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Prefix("larder_".to_owned()), &[0.001, 0.1, 1.0])
@@ -49,7 +49,7 @@ fn recorded(work: impl AsyncFn()) -> PrometheusHandle {
 }
 
 #[test]
-fn what_is_published_is_what_was_counted() {
+fn the_published_figures_are_the_counted_ones() {
     let handle = recorded(async || {
         let clock = Clock::manual();
         let cache = Cache::builder().name("shop").clock(clock).build().unwrap();
@@ -60,7 +60,7 @@ fn what_is_published_is_what_was_counted() {
         cache.insert("s3cret:by hand", 1_u64).await.unwrap();
         cache.remove("s3cret:7").await.unwrap();
         cache.publish_metrics();
-        // Again: nothing is published twice, and a reset is for `stats`.
+        // A second publication adds nothing, and a reset affects only `stats`.
         cache.reset_stats();
         cache.publish_metrics();
     });
@@ -92,7 +92,7 @@ fn what_is_published_is_what_was_counted() {
     }
 }
 
-/// Every label has values of a small set, whatever is called with.
+/// Every label has few values, whatever the arguments are.
 #[test]
 fn the_number_of_series_does_not_grow_with_keys() {
     let series = |calls: u64| {
@@ -134,7 +134,7 @@ fn names_follow_the_conventions() {
     for (name, kind) in &kinds {
         assert_eq!(name.ends_with("_total"), *kind == "counter", "{name} is a {kind}");
     }
-    // The page that lists them knows them all, and no others.
+    // The page with the list names all metrics and no others.
     let page = include_str!("../../docs/monitoring.md");
     for name in kinds.keys() {
         assert!(page.contains(&format!("`{name}`")), "{name} is missing in docs/monitoring.md");
@@ -168,7 +168,7 @@ fn a_schedule_publishes_until_it_is_dropped() {
 }
 
 #[test]
-fn an_outage_is_seen() {
+fn an_outage_is_published() {
     let store = crate::gated::Gated::new();
     let scraped = |down: bool| {
         let handle = recorded(async || {
@@ -189,7 +189,7 @@ fn an_outage_is_seen() {
     assert_eq!(scraped(true), [0.0, 1.0, 1.0]);
 }
 
-/// The exporter escapes labels; what is odd in a name is not lost on the way.
+/// The exporter escapes labels, and unusual characters in names survive.
 #[test]
 fn names_of_caches_may_hold_anything() {
     let names = ["a\"b", "back\\slash", "new\nline", "\u{fc}", " "];

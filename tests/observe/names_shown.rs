@@ -23,7 +23,7 @@ fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Without a target of its own, an event has the path of its module.
+/// An event without a target has its module path as target.
 #[test]
 fn log_targets_begin_with_larder() {
     let mut seen = 0;
@@ -47,7 +47,7 @@ fn log_targets_begin_with_larder() {
     assert!(seen > 40, "{seen}");
 }
 
-/// Lines that rustdoc hides, and targets of links, may name them.
+/// Lines that rustdoc hides, and targets of links, may contain these names.
 #[test]
 fn documentation_says_larder() {
     for (path, text) in CRATES.iter().flat_map(|folder| files(folder, "rs")) {
@@ -68,7 +68,7 @@ fn documentation_says_larder() {
     }
 }
 
-/// rustc names an `impl` block that is not beside its type by the block's module, which has no other name.
+/// rustc identifies an `impl` block in another module than its type by that module, which has no other name.
 #[test]
 fn compiler_messages_say_larder() {
     for (path, text) in files("tests/ui", "stderr") {

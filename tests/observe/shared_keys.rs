@@ -1,4 +1,4 @@
-//! Functions that share keys and not types: each replaces what the other one has, which is told and counted.
+//! Functions that share keys but not types: each replaces the entries of the other, which is logged once and counted.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ async fn same_type(id: u64) -> String {
 }
 
 #[tokio::test]
-async fn two_types_under_one_key_are_told_once_and_counted() {
+async fn two_types_under_one_key_are_logged_once_and_counted() {
     let (log, _hears) = Log::listen();
     let cache = Cache::builder().name("observe-shared").build().unwrap();
     cache.install();
@@ -44,7 +44,7 @@ async fn two_types_under_one_key_are_told_once_and_counted() {
     for text in ["one_user", "many_users", "shared-user:{}", "Option<alloc::string::String>"] {
         assert!(told[0].text.contains(text), "{told:?}");
     }
-    // A value that somebody inserted has no function.
+    // A value from `insert` has no function.
     cache.insert("shared-user:8", 8_u8).await.unwrap();
     assert_eq!(one_user(8).await, "user 8");
     assert_eq!(cache.stats().mistyped, 7);

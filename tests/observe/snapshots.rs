@@ -27,7 +27,7 @@ async fn the_difference_is_what_happened_between() {
     assert_eq!((since.removals, since.evicted_keys), (1, 1));
     assert_eq!(since.entries, 7, "how things stand now");
     assert_eq!(before.since(&before).requests(), 0);
-    // The wrong way round is nothing, and no panic.
+    // In the wrong order the difference is zero, and does not panic.
     assert_eq!(before.since(&cache.stats()).requests(), 0);
 }
 
@@ -56,7 +56,7 @@ async fn a_reset_begins_at_zero_for_all_handles_and_functions() {
 }
 
 #[tokio::test]
-async fn they_come_back_from_json_as_they_went() {
+async fn they_survive_a_round_trip_through_json() {
     let cache = Cache::builder().build().unwrap();
     calls(&cache, 5).await;
     let stats = cache.stats();
@@ -71,7 +71,7 @@ async fn they_come_back_from_json_as_they_went() {
     let functions = cache.stats_by_function();
     let json = serde_json::to_string(&functions).unwrap();
     assert_eq!(serde_json::from_str::<Vec<larder::FunctionStats>>(&json).unwrap(), functions);
-    // Written by a version that counted less, or by somebody else.
+    // Written by a version with fewer counters, or by another program.
     let older: Stats = serde_json::from_str(r#"{"misses": 3, "unknown": 1}"#).unwrap();
     assert_eq!((older.misses, older.requests()), (3, 3));
     let odd = r#"{"misses": 18446744073709551615, "memory_hits": 9, "load_time": {"count": 0, "total": 1, "average": null, "p50": null, "p99": null, "buckets": [[18446744073709551615, 18446744073709551615], [3, 7]]}}"#;

@@ -1,4 +1,4 @@
-//! A subscriber that writes down what it hears, for one thread.
+//! A subscriber that records the events of one thread.
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Write};
@@ -11,7 +11,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::deaf::deafen_others;
 
-/// An event with the spans that it happened in, outermost first; or a new span.
+/// An event and its spans, outermost first; or a new span.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) level: Level,
@@ -30,7 +30,7 @@ struct State {
 }
 
 impl Log {
-    /// Hears this thread until the guard goes.
+    /// Records this thread until the guard is dropped.
     pub(crate) fn listen() -> (Self, DefaultGuard) {
         deafen_others();
         let log = Self::default();
@@ -38,7 +38,7 @@ impl Log {
         (log, guard)
     }
 
-    /// What was said, spans included.
+    /// Returns the recorded lines, including spans.
     pub(crate) fn lines(&self) -> Vec<Line> {
         let state = self.0.lock().unwrap();
         let spans = state.spans.values();
@@ -50,7 +50,7 @@ impl Log {
         state.lines.iter().cloned().chain(spans).collect()
     }
 
-    /// How often a text was said at a level.
+    /// Counts how often a text was logged at a level.
     pub(crate) fn said(&self, level: Level, text: &str) -> usize {
         self.lines().iter().filter(|line| line.level == level && line.text.contains(text)).count()
     }

@@ -1,4 +1,4 @@
-//! The tiers' parts, the breaker, and bytes of other schemas.
+//! Statistics of the tiers, the breaker, and bytes of other schemas.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::gated::Gated;
 use crate::stored::Store;
 
 #[tokio::test]
-async fn each_tier_has_its_part() {
+async fn each_tier_has_separate_counters() {
     let store = MemoryBackend::new();
     let cache = || Cache::builder().remote(store.clone()).build().unwrap();
     let (one, two) = (cache(), cache());
@@ -28,7 +28,7 @@ async fn each_tier_has_its_part() {
 }
 
 #[tokio::test]
-async fn without_a_remote_tier_its_part_is_nothing() {
+async fn without_a_remote_tier_its_counters_are_zero() {
     let cache = Cache::builder().build().unwrap();
     cache.get::<u64>("a").await.unwrap();
     cache.get_many::<u64>(&["a", "b"]).await.unwrap();
@@ -37,7 +37,7 @@ async fn without_a_remote_tier_its_part_is_nothing() {
 }
 
 #[tokio::test]
-async fn the_breaker_is_seen() {
+async fn the_state_of_the_breaker_is_reported() {
     let (store, clock) = (Gated::new(), Clock::manual());
     let cache = store.cache_without_memory(&clock);
     assert_eq!(cache.stats().breaker, BreakerState::Closed);
@@ -56,7 +56,7 @@ async fn the_breaker_is_seen() {
 }
 
 #[tokio::test]
-async fn another_schema_is_told_from_damage() {
+async fn another_schema_is_counted_separately_from_damage() {
     #[derive(Clone, Serialize, Deserialize)]
     struct Before {
         id: u64,

@@ -1,4 +1,4 @@
-//! How long loads and reads take, by a clock that the tests drive.
+//! How long loads and reads take, by a clock that the tests advance.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ async fn percentiles_are_those_of_the_loads() {
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let origin = Origin::at(&clock);
     for id in 0..100 {
-        // 98 of 10 ms, and two of 4 s.
+        // 98 loads of 10 ms, and two of 4 s.
         origin.take(if id < 98 { ms(10) } else { ms(4_000) });
         let load = || async { origin.try_read().await };
         cache.get_or_load(format!("row:{id}"), load).await.unwrap();
-        // Hits take no time that counts.
+        // Hits are not measured as loads.
         cache.get_or_load(format!("row:{id}"), load).await.unwrap();
     }
     let stats = cache.stats();
@@ -53,9 +53,9 @@ async fn failed_loads_take_time_too() {
     assert!(near(stats.load_time.p50(), ms(500)));
 }
 
-/// Who waits for another's load has waited; the load was one.
+/// A caller that waits for another caller's load has waited; the load counts once.
 #[tokio::test]
-async fn a_response_is_what_the_caller_waits() {
+async fn the_response_time_is_the_wait_of_the_caller() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let origin = Origin::at(&clock);

@@ -1,4 +1,4 @@
-//! Events and spans: at fitting levels, without values, and without keys where logs go everywhere.
+//! Events and spans: at suitable levels, without values, and without keys at the levels that are logged everywhere.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn spans_of(log: &Log, event: &str) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_body_runs_in_a_span_of_its_function() {
+async fn a_body_runs_in_the_span_of_its_function() {
     let (log, _guard) = Log::listen();
     let clock = Clock::manual();
     let cache = Cache::builder().name("spans").clock(clock.clone()).build().unwrap();
@@ -64,7 +64,7 @@ async fn a_body_runs_in_a_span_of_its_function() {
     renewed(&cache, 1).await;
     turns().await;
     assert_eq!(spans_of(&log, "renewed 1"), [span("renewed", ""), span("renewed", "")]);
-    // A span for each load, and none for hits.
+    // One span for each load, and none for hits.
     let spans = |log: &Log| log.said(Level::DEBUG, "larder.load");
     assert_eq!(spans(&log), 5);
     load(&cache, 1).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_load_by_hand_has_its_span() {
     assert_eq!(spans_of(&log, "by hand"), [["larder.load cache=\"default\" function=\"direct\""]]);
 }
 
-/// Its serde code talks.
+/// A value whose serde code logs.
 #[derive(Clone, Deserialize)]
 struct Talks;
 
@@ -95,9 +95,9 @@ impl Serialize for Talks {
     }
 }
 
-/// Everything that can be said at info and above is said, and nothing in it is a key or a value.
+/// Triggers every event at level info and above, and checks that none contains a key or a value.
 #[tokio::test]
-async fn what_goes_everywhere_holds_no_keys_and_no_values() {
+async fn events_at_info_and_above_contain_no_keys_and_no_values() {
     let (log, _guard) = Log::listen();
     let (store, clock) = (Gated::new(), Clock::manual());
     let quiet = |_: &Signal<'_>| panic!("on purpose");
@@ -108,7 +108,7 @@ async fn what_goes_everywhere_holds_no_keys_and_no_values() {
     load(&cache, 0).await.unwrap_err();
     cache.insert("s3cret:talks", Talks).await.unwrap_err();
     cache.get_or_load("s3cret:talks", || async { Ok::<_, String>(Talks) }).await.unwrap();
-    // An eviction beats a load.
+    // An eviction overtakes a load.
     let held = store.hold(At::Before("set"));
     let late = tokio::spawn({
         let cache = cache.clone();
@@ -123,17 +123,17 @@ async fn what_goes_everywhere_holds_no_keys_and_no_values() {
     held.open();
     soon(late).await.unwrap().unwrap();
     soon(evicting).await.unwrap().unwrap();
-    // Another type's bytes.
+    // Bytes of another type.
     cache.insert("s3cret:bytes", "v4lue".to_owned()).await.unwrap();
     cache.remove("s3cret:1").await.unwrap();
     store.set_linked(false);
     assert!(cache.get::<Vec<u64>>("s3cret:bytes").await.unwrap().is_none());
-    // The remote tier goes, an eviction is owed, the tier comes back.
+    // The remote tier fails, an eviction is pending, and the tier comes back.
     store.set_down(true);
     for _ in 0..4 {
         cache.remove("s3cret:1").await.unwrap_err();
         load(&cache, 3).await.unwrap();
-        // Nobody waits for the write of what was loaded.
+        // Calls do not wait for the write of a loaded value.
         landed(&cache).await;
     }
     store.set_down(false);
@@ -162,13 +162,13 @@ async fn what_goes_everywhere_holds_no_keys_and_no_values() {
         let everywhere = line.level <= Level::INFO;
         assert!(!(everywhere && line.text.contains("s3cret")), "a key: {line:?}");
     }
-    // A key is in no span at all.
+    // No span at all contains a key.
     let spans = log.lines().into_iter().filter(|line| line.text.contains("larder.load"));
     assert!(spans.into_iter().all(|span| !span.text.contains("s3cret")));
 }
 
 #[tokio::test]
-async fn a_fill_that_came_too_late_is_told() {
+async fn a_fill_that_came_too_late_is_logged() {
     let (log, _guard) = Log::listen();
     let cache = Cache::builder().build().unwrap();
     let load = || {

@@ -1,4 +1,4 @@
-//! A tag that nothing has declared is told of once when it is evicted: it may be misspelt.
+//! The eviction of a tag that no function or entry has declared is logged once: the tag may be misspelt.
 
 use larder::{Cache, Invalidation, Policy, cache_evict, cached};
 use tracing::Level;
@@ -16,7 +16,7 @@ async fn declared(cache: &Cache, id: u64) -> u64 {
 async fn misspelt(cache: &Cache) {}
 
 #[tokio::test]
-async fn a_tag_that_nothing_declares_is_told_of_once() {
+async fn an_undeclared_tag_is_logged_once() {
     let (log, _guard) = Log::listen();
     let cache = Cache::builder().build().unwrap();
     for _ in 0..3 {
@@ -40,7 +40,7 @@ async fn tags_of_functions_and_entries_are_declared() {
     let cache = Cache::builder().build().unwrap();
     assert_eq!(declared(&cache, 1).await, 1);
     cache.insert_with("k", 1u64, Policy::new().tags(&["declared-entry"])).await.unwrap();
-    // Row 2 was never loaded; the function has declared the tags of all rows.
+    // Row 2 was never loaded, but the function has declared the tags of all rows.
     for tag in ["declared", "declared-row:1", "declared-row:2", "declared-entry"] {
         cache.evict_tag(tag).await.unwrap();
     }
@@ -51,7 +51,7 @@ async fn tags_of_functions_and_entries_are_declared() {
 }
 
 #[tokio::test]
-async fn the_rows_of_one_tag_are_told_of_once() {
+async fn undeclared_tags_of_one_template_are_logged_once() {
     let (log, _guard) = Log::listen();
     let cache = Cache::builder().build().unwrap();
     for row in 0..1_000 {

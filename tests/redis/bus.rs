@@ -1,5 +1,5 @@
-//! The bus is cut, or falls silent, while Redis itself is there: what is evicted meanwhile is not served
-//! for longer than it takes to notice.
+//! The bus is cut, or falls silent, while Redis itself works: a value that is evicted meanwhile is served until the
+//! cache detects the loss, and no longer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use larder::{
 use crate::load::{Load, item};
 use crate::support::{Proxy, Server, eventually, lasting};
 
-/// A ping each second, and half a second to answer it.
+/// A ping every second, and half a second for its answer.
 const NOTICED: Duration = Duration::from_millis(1500);
 
-/// The machine may be busy.
+/// Tolerance for a busy machine.
 const SLACK: Duration = Duration::from_millis(700);
 
-/// One way for what is asked, another for what is heard.
+/// One connection for requests, another one for the subscription.
 struct TwoWays {
     asks: Redis,
     hears: Redis,
@@ -84,7 +84,7 @@ impl Backend for TwoWays {
     }
 }
 
-/// The cache that only hears of evictions hears them through the proxy.
+/// The cache that only receives evictions is subscribed through the proxy.
 async fn behind(proxy: &Proxy, server: &Server) -> Load {
     let redis = async |url: String| Redis::connect(url).await.unwrap();
     let ear = TwoWays { asks: redis(server.url()).await, hears: redis(proxy.url()).await };

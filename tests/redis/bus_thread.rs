@@ -1,4 +1,4 @@
-//! What other processes evict is heard, whatever becomes of the runtime in which a cache was built.
+//! A cache receives the evictions of other processes, even if the runtime in which it was built stands still or ends.
 
 use std::sync::mpsc;
 use std::thread;
@@ -13,7 +13,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A cache that hears the others.
+/// Returns a cache whose bus is linked.
 async fn linked(server: &Server) -> Cache {
     let redis = Redis::connect(server.url()).await.unwrap();
     let cache = Cache::builder().remote(redis).build().unwrap();
@@ -58,7 +58,7 @@ fn of_a_cache_whose_runtime_stands_still() {
             other.insert("value", 2u64).await.unwrap();
             other.evict_pattern("r*").await.unwrap();
             eventually("the news of a value", async || {
-                // Redis itself is asked over a connection of the runtime that stands still.
+                // Requests to Redis use a connection of the runtime that stands still.
                 cache.get::<u64>("value").await.unwrap_or(None) != Some(1)
             })
             .await;
@@ -69,7 +69,7 @@ fn of_a_cache_whose_runtime_stands_still() {
     });
 }
 
-/// The runtime of the cache has ended, and sync functions go on.
+/// The runtime of the cache has ended, and sync functions still use the cache.
 #[test]
 fn of_a_cache_whose_runtime_has_ended() {
     let server = Server::start();

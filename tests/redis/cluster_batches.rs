@@ -1,4 +1,4 @@
-//! What concerns many keys, on a cluster: each node has its part.
+//! Operations on many keys, on a cluster: each node handles its part.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,7 +35,7 @@ fn write(key: &str, size: usize) -> Write {
     Write { key: key.to_owned(), value: Bytes::from(vec![b'x'; size]), ttl: None }
 }
 
-/// One cluster for all that does no harm to it: it takes a while to start one.
+/// One cluster for all tests that leave it intact, because a start takes a while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_works_across_the_nodes() {
     let cluster = Cluster::start();
@@ -49,7 +49,7 @@ async fn everything_works_across_the_nodes() {
     a_node_that_stands_still_does_not_hold_up_the_others(&cluster).await;
 }
 
-/// Three chunks for each node, and more bytes than fit one.
+/// Three chunks for each node, and more bytes than fit into one.
 async fn batches_reach_every_node(cluster: &Cluster, redis: &Redis) {
     let writes: Vec<Write> = (0..2000).map(|id| write(&format!("batch:{id}"), 2000)).collect();
     let calls = |server: &crate::support::Server| -> u64 {
@@ -114,7 +114,7 @@ async fn notices_come_from_every_node(cluster: &Cluster, redis: &Redis) {
         server.cli(&["publish", "bus", &place.to_string()]);
         eventually("heard", async || log.has(&place.to_string())).await;
     }
-    // One for keys on several nodes: behind the last of them.
+    // One notice for keys on several nodes: it is sent after the last of them.
     let keys: Vec<String> = (0..50).map(|id| format!("told:{id}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let message = Bytes::from("all of them");
@@ -137,7 +137,7 @@ async fn a_node_that_is_full_refuses_its_own_keys_only(cluster: &Cluster, redis:
     let cache = Cache::builder().namespace("full").remote(redis.clone()).build().unwrap();
     let keys: Vec<String> = (0..60).map(|id| format!("row:{id}")).collect();
     let place = |key: &String| cluster.master_of(&format!("full:{key}"));
-    // What all keys of the namespace need has to be elsewhere.
+    // The entry that all keys of the namespace need must be on another node.
     cache.insert("other", 1u64).await.unwrap();
     let full = cluster.master_of("full~space");
     let full = (0..3).find(|node| *node != full).unwrap();
@@ -150,7 +150,7 @@ async fn a_node_that_is_full_refuses_its_own_keys_only(cluster: &Cluster, redis:
     assert!(failed.iter().all(|(_, error)| error.to_string().contains("OOM")), "{failed:?}");
     let failed: Vec<String> = failed.into_iter().map(|(key, _)| key).collect();
     let refused: Vec<String> = keys.iter().filter(|key| place(key) == full).cloned().collect();
-    assert_eq!(failed, refused, "those on the full node, and no others");
+    assert_eq!(failed, refused, "exactly the keys on the full node");
     let other = Cache::builder().namespace("full").no_memory().remote(redis.clone());
     let other = other.build().unwrap();
     for key in &keys {
@@ -159,7 +159,7 @@ async fn a_node_that_is_full_refuses_its_own_keys_only(cluster: &Cluster, redis:
     }
 }
 
-/// A replica that stands still is asked for nothing. A master that does costs its own keys only.
+/// A replica that stands still receives no requests. A master that stands still affects only its own keys.
 async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster) {
     let builder = Redis::builder(cluster.url()).operation_timeout(Duration::from_millis(300));
     let redis = builder.connect().await.unwrap();
@@ -201,13 +201,13 @@ async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster)
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said() {
+async fn errors_name_the_cause() {
     let port = crate::support::free_port();
     let url = format!("redis-cluster://:hunter2@127.0.0.1:{port}");
     let error = Redis::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), BackendErrorKind::Unreachable);
     assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
-    // The lazy form starts all the same; who asks is told at once, most of the time.
+    // The lazy form starts without a server; most requests fail quickly.
     let redis = Redis::lazy(&url).unwrap();
     let began = std::time::Instant::now();
     for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! A cluster changes: masters die, hand over, and slots move. The functions do not notice.
+//! A cluster changes: masters die or hand over, and slots move. The functions do not notice.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ async fn a_replica_takes_over_and_slots_move_under_load() {
     until("it is the master", || cluster.servers[replica].cli(&["role"]).starts_with("master"));
     load.goes_on(Duration::from_millis(500)).await;
 
-    // Every slot that the load has keys in, and its keys, from the second master to the third.
+    // Moves every slot that has keys of the load, with its keys, from the second master to the third.
     let moved = cluster.move_keys("load:*", 1, 2);
     assert!(moved > 5, "{moved} slots moved");
     load.goes_on(Duration::from_millis(500)).await;
@@ -51,13 +51,13 @@ async fn a_replica_takes_over_and_slots_move_under_load() {
     assert!(book.longest_behind < Duration::from_secs(3), "{book:?}");
 }
 
-/// For as long as a slot is half here and half there, no script reaches a value and its lease together.
+/// While a slot is being moved, no script can use a value and its lease together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_eviction_reaches_a_slot_that_is_being_moved() {
     let cluster = Cluster::start();
     let redis = Redis::connect(cluster.url()).await.unwrap();
     let write = |key: &str| Write { key: key.to_owned(), value: Bytes::from("old"), ttl: None };
-    // All in one slot; some stay, some have gone, some are new.
+    // All keys are in one slot: some stay, some have moved, some are new.
     let keys: Vec<String> = (0..6).map(|id| format!("shop:{{slot}}:{id}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let writes: Vec<Write> = keys.iter().map(|key| write(key)).collect();
@@ -70,10 +70,10 @@ async fn an_eviction_reaches_a_slot_that_is_being_moved() {
     cluster.carry(keys[1], from, to);
 
     let found = redis.get_many(&keys, usize::MAX).await.unwrap();
-    assert!(found[..4].iter().all(Option::is_some), "they are followed to where they are");
+    assert!(found[..4].iter().all(Option::is_some), "moved keys are read from their new node");
     redis.set(&writes[3..], None).await.expect("a put, too, goes key by key");
     assert!(redis.get_many(&keys, usize::MAX).await.unwrap().iter().all(Option::is_some));
-    // A pattern finds what lies on either side.
+    // A pattern finds keys on both nodes.
     let listed = scanned(&redis, "shop:*", async |_| {}).await;
     assert_eq!(listed.len(), 6);
     assert_eq!(redis.remove(&keys, None).await.unwrap(), 6);
@@ -83,12 +83,12 @@ async fn an_eviction_reaches_a_slot_that_is_being_moved() {
     assert_eq!(cluster.servers[to].cli(&["exists", keys[0], keys[5]]), "2");
 }
 
-/// A key that goes, while a pattern is looked for, from a master that is yet to be asked to one that was.
+/// During the search for a pattern, a key moves from a master that has not been scanned yet to one that has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pattern_finds_what_moves_meanwhile() {
+async fn a_pattern_finds_keys_that_move_meanwhile() {
     let cluster = Cluster::start();
     let redis = Redis::connect(cluster.url()).await.unwrap();
-    // They are asked in the order of their ports.
+    // The masters are scanned in the order of their ports.
     let mut masters = [0, 1, 2];
     masters.sort_by_key(|place| cluster.servers[*place].port());
     let [to, from, _] = masters;
@@ -113,7 +113,7 @@ async fn a_pattern_finds_what_moves_meanwhile() {
     }
 }
 
-/// The keys that match; between two pages something happens.
+/// Returns the keys that match, and runs `between` between two pages.
 async fn scanned(
     redis: &Redis,
     pattern: &str,

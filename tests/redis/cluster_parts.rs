@@ -1,4 +1,4 @@
-//! A part of a cluster is away for good, its replica too: the rest goes on as if nothing had happened.
+//! A part of a cluster is lost for good, including its replica: the other parts work without interruption.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ async fn row(cache: &Cache, id: u64) -> u64 {
     id
 }
 
-/// The keys of a namespace on the node that goes, and those elsewhere; what the namespace needs for all its
-/// keys lies elsewhere, too.
+/// The keys of a namespace on the lost node, and those on other nodes. The entry that the whole namespace needs is on
+/// another node too.
 struct Parts {
     namespace: String,
     away: Vec<u64>,
@@ -31,11 +31,11 @@ impl Parts {
     }
 }
 
-/// Until the loss is known, more may fail than what is away.
+/// Until the client knows of the loss, writes to other nodes may fail too.
 async fn some_are_not_stored(cache: &Cache, away: &[u64], there: &[u64]) {
     let key = |id: &u64| format!("row:{id}");
     let values = || away.iter().chain(there).map(|id| (key(id), *id));
-    eventually("what is elsewhere is stored", async || {
+    eventually("keys on other nodes are stored", async || {
         let Err(Error::Several { failed, of }) = cache.insert_many(values()).await else {
             panic!("a part is away");
         };
@@ -51,9 +51,9 @@ async fn page(cache: &Cache, id: u64) -> u64 {
     id
 }
 
-/// An owed pattern keeps what matches it from being read, and nothing else. What was cleared is dead: the room
-/// that it takes up on a node that is away is no reason to leave the others alone.
-async fn wide_evictions_cost_what_they_are_about(cache: &Cache, away: &[u64], there: &[u64]) {
+/// A pending pattern blocks reads of the keys that match it, and of no others. A `clear` is not pending: cleared values
+/// on the lost node cannot be read, so they do not block other keys.
+async fn wide_evictions_block_only_matching_keys(cache: &Cache, away: &[u64], there: &[u64]) {
     let source = async |id| page(cache, id).traced().await.source;
     for id in there {
         page(cache, *id).await;
@@ -61,7 +61,7 @@ async fn wide_evictions_cost_what_they_are_about(cache: &Cache, away: &[u64], th
     let reachable = there.iter().copied();
     let mut kept = Vec::new();
     for id in reachable {
-        // Pages do not lie where the rows do.
+        // Pages are on other nodes than the rows.
         if source(id).await == Source::Remote {
             kept.push(id);
         }
@@ -72,14 +72,22 @@ async fn wide_evictions_cost_what_they_are_about(cache: &Cache, away: &[u64], th
     assert!(error.to_string().contains("127.0.0.1"), "{error}");
     let began = Instant::now();
     for id in &kept {
-        assert_eq!(source(*id).await, Source::Remote, "a pattern costs what it covers");
+        assert_eq!(
+            source(*id).await,
+            Source::Remote,
+            "a pending pattern blocks only matching keys"
+        );
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     let reads = row(cache, there[0]).traced().await;
-    assert_eq!(reads.source, Source::Loaded, "what was evicted is not read while that is owed");
+    assert_eq!(
+        reads.source,
+        Source::Loaded,
+        "an evicted value is not read while the eviction is pending"
+    );
     drop(cache.remove(&format!("row:{}", away[0])).await);
 
-    cache.clear().await.expect("all is dead, wherever it lies");
+    cache.clear().await.expect("a clear needs no reachable node but its own");
     for id in &kept {
         assert_eq!(source(*id).await, Source::Loaded, "it was cleared");
         assert_eq!(source(*id).await, Source::Remote, "the tier is used");
@@ -87,7 +95,7 @@ async fn wide_evictions_cost_what_they_are_about(cache: &Cache, away: &[u64], th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_part_that_is_away_costs_its_own_keys_only() {
+async fn a_lost_part_affects_only_its_own_keys() {
     let mut cluster = Cluster::start();
     let Parts { namespace, away, there } = Parts::of(&cluster, 0);
     let builder = Redis::builder(cluster.url()).operation_timeout(Duration::from_millis(300));
@@ -102,7 +110,7 @@ async fn a_part_that_is_away_costs_its_own_keys_only() {
 
     some_are_not_stored(&cache, &away, &there).await;
 
-    // Reads, and evictions, of what is away come between those of what is not.
+    // Alternates reads and evictions of lost keys with reads of other keys.
     let (mut elsewhere, mut longest) = (0, Duration::ZERO);
     for round in 0..4 {
         for (turn, id) in there.iter().enumerate() {
@@ -118,7 +126,7 @@ async fn a_part_that_is_away_costs_its_own_keys_only() {
             let began = Instant::now();
             let read = row(&cache, *id).traced().await;
             let took = began.elapsed();
-            // Until the loss is known, a call may meet it.
+            // Until the client knows of the loss, a call may fail.
             if round > 0 {
                 elsewhere += u64::from(read.source != Source::Remote);
                 assert!(took < Duration::from_secs(1), "{took:?}");
@@ -129,12 +137,12 @@ async fn a_part_that_is_away_costs_its_own_keys_only() {
         "a part is away: {elsewhere} of {} reads elsewhere were loads; the longest call {longest:?}",
         3 * there.len()
     );
-    assert_eq!(elsewhere, 0, "what is elsewhere is read there");
+    assert_eq!(elsewhere, 0, "reads of other nodes hit");
     assert!(longest < Duration::from_secs(2), "{longest:?}");
 
-    wide_evictions_cost_what_they_are_about(&cache, &away, &there).await;
+    wide_evictions_block_only_matching_keys(&cache, &away, &there).await;
 
-    // It is back, and what was evicted is not there.
+    // The node is back, and the evicted value is gone.
     cluster.servers[0].restart();
     eventually("it is used again", async || {
         row(&cache, away[1]).traced().await.source == Source::Remote

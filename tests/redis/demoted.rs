@@ -1,4 +1,4 @@
-//! A server that has become a replica lets everybody in, and takes no writes.
+//! A server that has become a replica accepts connections and rejects writes.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::support::{Proxy, Server, eventually, free_port};
 
-/// How many warnings there were of Redis.
+/// Counts the warnings about Redis.
 #[derive(Clone, Default)]
 struct Warnings(Arc<Mutex<Vec<String>>>);
 
@@ -45,7 +45,7 @@ async fn a_replica_is_not_connected_to_for_each_operation() {
         refused += u32::from(error.kind() == BackendErrorKind::Unreachable);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Two at once, then after 50 to 100 ms, 100 to 200, and so on.
+    // Two attempts immediately, then pauses of 50 to 100 ms, 100 to 200 ms, and so on.
     let connections = proxy.accepted() - before;
     assert!(connections <= 10, "{connections} connections in two seconds");
     assert!(refused > 50, "operations fail without a connection: {refused}");
@@ -56,9 +56,9 @@ async fn a_replica_is_not_connected_to_for_each_operation() {
     eventually("writes are taken again", async || redis.set(&[write()], None).await.is_ok()).await;
 }
 
-/// Behind one name there may be a new master: the first operation after the demotion already finds it.
+/// The same name may lead to a new master: the first operation after the demotion already finds it.
 #[tokio::test]
-async fn the_next_connection_is_tried_at_once() {
+async fn the_first_reconnection_does_not_wait() {
     let (old, new) = (Server::start(), Server::start());
     let proxy = Proxy::start(old.port());
     let redis = Redis::connect(proxy.url()).await.unwrap();

@@ -1,15 +1,15 @@
-//! Every fault that Redis may have, under load: calls wait for a bounded time, and no eviction is lost (see
-//! [`trial`]). `cargo run --release -p benches --bin faults` prints the same for longer ones.
+//! Every fault of Redis, under load: calls wait for a bounded time, and no eviction is lost (see [`trial`]). `cargo run
+//! --release -p benches --bin faults` prints the same figures for longer faults.
 
 use std::time::Duration;
 
 use crate::support::lasting;
 use crate::trial::{Fault, Figures, HEAD, trial};
 
-/// How long an operation may take, by default.
+/// The default operation timeout.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A call that loads asks for the value, for its lease, and to store it.
+/// A call that loads reads the value, acquires its lease, and stores the value.
 const OPERATIONS: u32 = 3;
 
 /// The pause before the last attempt to connect is five seconds at most.
@@ -19,21 +19,21 @@ async fn suffer(fault: Fault) -> Figures {
     let lasts = lasting(Duration::from_secs(4), Duration::from_secs(20));
     let figures = trial(fault, TIMEOUT, lasts).await;
     eprintln!("{HEAD}\n{figures}  {fault:?}");
-    assert_eq!(figures.old, 0, "nobody sees what was evicted here: {figures:?}");
+    assert_eq!(figures.old, 0, "no call returns a value that was evicted here: {figures:?}");
     assert!(figures.p99 < OPERATIONS * TIMEOUT, "{figures:?}");
     assert!(figures.longest < 2 * OPERATIONS * TIMEOUT, "{figures:?}");
     assert!(figures.back < BACK, "{figures:?}");
     figures
 }
 
-/// Redis is away: once that is known it costs nothing, and evictions are owed.
+/// Redis is down: once the breaker is open, calls do not wait, and evictions are pending.
 async fn outage(fault: Fault) {
     let figures = suffer(fault).await;
     assert!(figures.settled_p99 < TIMEOUT / 2, "{figures:?}");
     assert!(figures.owed > figures.evictions / 2, "{figures:?}");
 }
 
-/// Redis answers, but not what it should.
+/// Redis answers, but late or with errors.
 async fn nuisance(fault: Fault) {
     let figures = suffer(fault).await;
     assert!(figures.settled_p99 < TIMEOUT / 2, "{figures:?}");
@@ -60,14 +60,14 @@ async fn locked_out() {
     outage(Fault::LockedOut).await;
 }
 
-/// New connections work, and are made after three time-outs.
+/// New connections work, and the client makes them after three timeouts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_open() {
     let figures = suffer(Fault::HalfOpen).await;
     assert!(figures.settled_p99 < TIMEOUT / 2, "{figures:?}");
 }
 
-/// A full Redis goes on removing.
+/// A full Redis still removes keys.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn out_of_memory() {
     nuisance(Fault::OutOfMemory).await;
@@ -78,7 +78,7 @@ async fn flushed_again_and_again() {
     nuisance(Fault::Flushed).await;
 }
 
-/// Every answer is in time: nothing is wrong, it only takes long.
+/// Every answer arrives in time: nothing fails, calls only take longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow() {
     suffer(Fault::Slow).await;

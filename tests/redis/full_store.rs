@@ -1,4 +1,4 @@
-//! A full Redis (`noeviction`) refuses to store. Evictions do not need room: they succeed, for all processes.
+//! A full Redis (`noeviction`) rejects new values. Evictions need no room: they succeed, for all processes.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn cache(server: &Server) -> Cache {
     cache
 }
 
-/// Two processes that have the same values in memory, and a Redis that is full since.
+/// Two processes that have the same values in memory, and a Redis that then becomes full.
 async fn full() -> (Server, Cache, Cache) {
     let server = Server::with_args(&["--maxmemory-policy", "noeviction"]);
     let (one, other) = (cache(&server).await, cache(&server).await);
@@ -52,7 +52,7 @@ async fn a_tag_is_evicted_everywhere() {
 }
 
 #[tokio::test]
-async fn all_is_evicted_everywhere() {
+async fn a_clear_evicts_everywhere() {
     let (_server, one, other) = full().await;
     one.clear().await.expect("an eviction needs no room");
     assert_eq!(one.get::<u64>("user:1").await.unwrap(), None);
@@ -69,18 +69,18 @@ async fn keys_and_patterns_are_evicted_everywhere() {
     }
 }
 
-/// Another life takes no more room than the one before.
+/// A changed life takes no more room than the former one.
 #[tokio::test]
-async fn lives_end_earlier() {
+async fn expire_and_mark_stale_work() {
     let (_server, one, other) = full().await;
-    // Whether it is found depends on the machine: a millisecond may be over before it is stored.
+    // The result depends on the machine: a millisecond may have passed before the change is stored.
     one.expire("user:1", Duration::from_millis(1)).await.expect("it needs no room");
     is_gone(&other, "user:1").await;
     one.mark_stale("user:2").await.expect("an eviction needs no room");
     is_gone(&other, "user:2").await;
 }
 
-/// A tag or a tenant that nobody has asked for before: without its generation nothing could be read.
+/// A tag or a tenant without a generation in the store: without one, no value could be read.
 #[tokio::test]
 async fn new_tags_can_be_read() {
     let (server, one, _other) = full().await;

@@ -1,4 +1,4 @@
-//! Generations end with what depends on them, and not before.
+//! A generation expires with the last value that depends on it, and not before.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn cache(redis: &Redis) -> Cache {
     Cache::builder().namespace("ends").no_memory().remote(redis.clone()).build().unwrap()
 }
 
-/// The generations, each with the milliseconds that it has left.
+/// Returns the generations and their remaining milliseconds.
 fn generations(server: &Server) -> Vec<(String, i64)> {
     let keys = server.cli(&["KEYS", "*~*"]);
     let keys = keys.lines().filter(|key| !key.is_empty() && !key.contains("~lease"));
@@ -37,7 +37,7 @@ fn generations(server: &Server) -> Vec<(String, i64)> {
 }
 
 #[tokio::test]
-async fn none_stays_for_ever() {
+async fn every_generation_expires() {
     let (server, redis) = started().await;
     let cache = cache(&redis);
     for id in 0..50 {
@@ -59,7 +59,7 @@ async fn none_stays_for_ever() {
 }
 
 #[tokio::test]
-async fn one_lives_for_as_long_as_the_longest_that_depends_on_it() {
+async fn a_generation_lives_as_long_as_its_longest_value() {
     let (server, redis) = started().await;
     let cache = cache(&redis);
     long(&cache, 1).await;
@@ -73,7 +73,7 @@ async fn one_lives_for_as_long_as_the_longest_that_depends_on_it() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_keeps_its_generations() {
+async fn values_without_an_expiry_keep_their_generations() {
     let (server, redis) = started().await;
     let cache = cache(&redis);
     cache.insert_with("endless", 1u64, Policy::new().tags(&["endless"])).await.unwrap();
@@ -83,9 +83,9 @@ async fn what_does_not_end_keeps_its_generations() {
     }
 }
 
-/// A generation that is gone is a mismatch: whatever was stored under it was evicted, or may have been.
+/// A missing generation is a mismatch: the values stored under it were evicted, or may have been.
 #[tokio::test]
-async fn a_missing_generation_makes_nothing_valid() {
+async fn a_missing_generation_is_a_mismatch() {
     let (server, redis) = started().await;
     let cache = cache(&redis);
     for (id, gone) in [(1, "ends~tag:long"), (2, "ends~space")] {
@@ -96,7 +96,7 @@ async fn a_missing_generation_makes_nothing_valid() {
         let read = long(&cache, id).traced().await;
         assert_eq!(read.source, Source::Loaded, "{gone}");
     }
-    // An old number does not come back, whoever has seen it.
+    // An old number does not come back, even if a process has seen it.
     let keep = Duration::from_secs(60);
     let old = redis.generations(&["g"], keep).await.unwrap()[0];
     server.cli(&["DEL", "g"]);
@@ -105,9 +105,9 @@ async fn a_missing_generation_makes_nothing_valid() {
     assert!(redis.generations(&["g"], keep).await.unwrap()[0] > old);
 }
 
-/// A release that gave generations no end has left some.
+/// An older release has stored generations without an expiry.
 #[tokio::test]
-async fn one_without_an_end_gets_one() {
+async fn a_generation_without_an_expiry_gets_one() {
     let (server, redis) = started().await;
     let cache = cache(&redis);
     for name in ["ends~tag:long", "ends~space"] {

@@ -1,4 +1,4 @@
-//! How a cache says that it is where there are several servers: which of them is away, and who is in charge.
+//! The health of a cache with several servers: which server is down, and which one is the master.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn a_node_of_a_cluster_that_is_away_is_named() {
     }
     assert_eq!(servers.nodes.len(), 3);
 
-    // Each tells of itself.
+    // Each node reports its own fields.
     let info = redis.info().await.unwrap();
     for port in &masters {
         assert_eq!(info[&format!("127.0.0.1:{port}/tcp_port")], port.to_string());
@@ -52,7 +52,7 @@ async fn a_node_of_a_cluster_that_is_away_is_named() {
         });
     let _monitoring = cache.monitor(monitor).unwrap();
 
-    // A master dies, and its replica with it: nobody takes over.
+    // A master and its replica die, so no server takes over.
     let gone = cluster.master_of("key");
     let replica = cluster.replica_of(gone);
     cluster.servers[replica].kill();
@@ -69,7 +69,7 @@ async fn a_node_of_a_cluster_that_is_away_is_named() {
     .await;
     assert_eq!(health.status, Status::Degraded);
     assert!(health.to_string().contains(&format!("master {address} down")), "{health}");
-    // The others' part is still told of.
+    // The other nodes still report their fields.
     let info = redis.info().await.unwrap();
     assert!(!info.contains_key(&format!("{address}/tcp_port")));
     assert_eq!(info.keys().filter(|name| name.ends_with("/tcp_port")).count(), 2);
@@ -77,7 +77,7 @@ async fn a_node_of_a_cluster_that_is_away_is_named() {
     assert_eq!(alert.threshold, "remote_degraded_for");
 
     cluster.servers[gone].restart();
-    // Nobody reads: the monitor's checks find out.
+    // No call reads: the checks of the monitor detect it.
     eventually("it is back", async || down(&cache.health()).is_empty()).await;
     within(20 * SECOND, "all is well", async || cache.health().is_up()).await;
 }

@@ -1,4 +1,4 @@
-//! Readers and writers that go on while servers die, and a book of what they saw.
+//! Readers and writers that run while servers die, and a record of the values that they saw.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,14 +11,14 @@ use crate::support::eventually;
 
 const KEYS: u64 = 60;
 
-/// What a call may take, whatever happens to Redis: a lease that its holder could not give back lasts three
-/// seconds, and there are a few operations at their time limit.
+/// The longest time a call may take, whatever happens to Redis: a lease that its holder could not give back lasts three
+/// seconds, and a few operations may run into their timeouts.
 const LONGEST_CALL: Duration = Duration::from_secs(5);
 
-/// A load takes half a millisecond; the machine may be busy.
+/// A load takes half a millisecond; the rest is tolerance for a busy machine.
 const UNDER_WAY: Duration = Duration::from_millis(250);
 
-/// What is the case, and what everybody is owed.
+/// The current versions, and the versions below which no cache may read.
 #[derive(Clone, Default)]
 pub(crate) struct Origin(Arc<State>);
 
@@ -31,7 +31,7 @@ struct State {
 #[derive(Clone, Default)]
 struct Entry {
     current: u64,
-    /// When evictions of all versions before one were acknowledged.
+    /// The times at which evictions of all versions before this one were acknowledged.
     acknowledged: Vec<(u64, Instant)>,
 }
 
@@ -53,7 +53,7 @@ impl Origin {
         self.with(key, |entry| entry.acknowledged.push((version, Instant::now())));
     }
 
-    /// For how long a value has been one that nobody should see any more, at `when`.
+    /// How long ago, at `when`, an eviction of this value was acknowledged.
     fn overdue(&self, key: u64, value: u64, when: Instant) -> Option<Duration> {
         self.with(key, |entry| {
             let newer = entry.acknowledged.iter().filter(|(version, _)| *version > value);
@@ -70,7 +70,7 @@ pub(crate) async fn item(cache: &Cache, origin: &Origin, id: u64) -> Result<u64,
     Ok(seen)
 }
 
-/// What was seen.
+/// The results of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     pub(crate) calls: u64,
@@ -78,15 +78,15 @@ pub(crate) struct Book {
     pub(crate) longest: Duration,
     pub(crate) longest_eviction: Duration,
     pub(crate) evictions: u64,
-    /// They are owed, and carried out later.
+    /// These evictions were pending, and carried out later.
     pub(crate) unacknowledged: u64,
-    /// Old values of whoever evicted; and of whoever has no memory, but for those of loads that were under way
-    /// and whose end the bus had yet to bring.
+    /// Old values that the evicting cache returned, or the cache without memory. For the latter, values of loads under
+    /// way do not count until the bus could have ended these loads.
     pub(crate) old: u64,
-    /// Those among them of whoever evicted.
+    /// Those that the evicting cache returned.
     pub(crate) old_at_home: u64,
     pub(crate) last_old: Option<Instant>,
-    /// For how long the memory tier that only hears of evictions had an old value.
+    /// The longest time for which the memory of the receiving cache served an old value.
     pub(crate) longest_behind: Duration,
 }
 
@@ -113,7 +113,7 @@ impl Book {
     }
 }
 
-/// Three caches of one namespace: one that evicts, one that hears of it, and one without memory.
+/// Three caches of one namespace: one that evicts, one that receives the evictions, and one without memory.
 pub(crate) struct Load {
     pub(crate) caches: [Cache; 3],
     pub(crate) origin: Origin,
@@ -128,7 +128,7 @@ impl Load {
         Self::over([redis().await, redis().await, redis().await]).await
     }
 
-    /// The same, each over its own way.
+    /// Like `start`, with a separate backend for each cache.
     pub(crate) async fn over([evicts, hears, asks]: [Arc<dyn Backend>; 3]) -> Self {
         let cache = |backend| Cache::builder().namespace("load").remote(backend);
         let caches = [
@@ -199,7 +199,7 @@ impl Load {
         assert!(self.book.lock().unwrap().calls > before, "calls are answered");
     }
 
-    /// Ends it; what every story has in common.
+    /// Ends the load, and checks what all tests have in common.
     pub(crate) async fn end(self, what: &str) -> Book {
         self.recovers().await;
         self.stop.store(true, Ordering::SeqCst);
@@ -214,7 +214,7 @@ impl Load {
         book
     }
 
-    /// What one evicts, all see, and what one loads, the others find.
+    /// Checks that every cache sees the evictions and the values of the others.
     async fn recovers(&self) {
         for key in 0..KEYS {
             let name = format!("recovered:{key}");

@@ -1,4 +1,4 @@
-//! `max_value_bytes` bounds what is read, not only what is used of it.
+//! `max_value_bytes` limits the bytes that are read, not only the values that are used.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use larder::{Acquire, Acquired, Backend, Cache, Leases, Source, cached};
 
 use crate::support::Server;
 
-/// As long as a value in Redis gets in a test's time.
+/// As long as a value in Redis can get within the time of a test.
 const LONG: usize = 64 << 20;
 
 #[cached(key = "page:{id}", ttl = "10m", cache = cache, skip(cache))]
@@ -15,7 +15,7 @@ async fn page(cache: &Cache, id: u64) -> u64 {
     id
 }
 
-/// How many bytes the server has sent.
+/// Returns how many bytes the server has sent.
 fn sent(server: &Server) -> usize {
     let stats = server.cli(&["INFO", "stats"]);
     let line = stats.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:"));

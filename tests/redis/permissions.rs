@@ -1,4 +1,4 @@
-//! The user that the guide to operating shows can do what a cache does, and nothing else.
+//! The user that the operations guide shows can do everything that a cache does, and nothing else.
 
 use larder::redis::Redis;
 use larder::{Cache, Policy, Source, cached};
@@ -44,7 +44,7 @@ async fn the_user_of_the_guide_is_enough() {
             _ => one.clear().await.unwrap(),
         }
         eventually("the other hears of it", async || {
-            // Not loaded by asking.
+            // `peek` does not load.
             row(&other, 1).peek().await.unwrap().is_none()
         })
         .await;

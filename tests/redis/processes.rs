@@ -1,4 +1,4 @@
-//! Several processes, of which some die, are cut off or evict: what the fleet is promised.
+//! Several processes, some of which die, are cut off or evict: the promises to the fleet.
 
 use std::time::{Duration, Instant};
 
@@ -6,20 +6,20 @@ use crate::fleet::{Origin, behind, live, quantile};
 use crate::process::{Process, role};
 use crate::support::{Proxy, Server, lasting};
 
-/// Nobody's time is over because the machine is busy.
+/// A long timeout, so that no operation times out on a busy machine.
 const PATIENT: &str = "?operation_timeout=5s";
 
-/// A lease that its holder can't renew any more lasts three seconds.
+/// A lease that its holder can no longer renew lasts three seconds.
 const LEASE: Duration = Duration::from_secs(3);
 
-/// How long after Redis can be reached again a process may take to notice: the pause between two attempts to
-/// connect, and the breaker's rest.
+/// How long a process may take to notice that Redis is reachable again: the pause between two attempts to connect, and
+/// the pause of the breaker.
 const NOTICED: Duration = Duration::from_secs(6);
 
-/// The machine may be busy.
+/// Tolerance for a busy machine.
 const SLACK: Duration = Duration::from_secs(4);
 
-/// What the other processes run; as a test of its own it does nothing.
+/// The code that the other processes run. As a test of its own it does nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn member() {
     if let Some(role) = role() {
@@ -36,7 +36,7 @@ fn fleet(origin: &Origin, server: &Server, members: usize) -> Vec<Process> {
     (0..members).map(|_| start(origin, &url)).collect()
 }
 
-/// 8 processes with 500 tasks each ask for 20 items at once: each is loaded once, by one of them.
+/// 8 processes with 500 tasks each read 20 items at the same time: one process loads each item once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_load_per_key_in_the_fleet() {
     const TASKS: u64 = 500;
@@ -44,7 +44,7 @@ async fn one_load_per_key_in_the_fleet() {
     let (server, origin) = (Server::start(), Origin::new());
     (0..ITEMS).for_each(|id| origin.change(id, id + 1));
     let mut members = fleet(&origin, &server, 8);
-    // They are all there before the first begins.
+    // All processes are up before the first one begins.
     members.iter_mut().for_each(|member| assert_eq!(member.ask("loads"), "0"));
     members.iter_mut().for_each(|member| member.tell(&format!("storm {TASKS} {ITEMS}")));
     let mut loads = 0;
@@ -68,7 +68,7 @@ async fn the_memory_of_all_follows_an_eviction() {
     assert!(p99 < Duration::from_secs(1), "{p99:?}");
 }
 
-/// The one that loads is killed: who waits for it is served once its lease is over, by one load.
+/// The loading process is killed: waiters get a value of one other load when its lease has ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_killed_is_replaced() {
     let (server, origin) = (Server::start(), Origin::new());
@@ -76,7 +76,7 @@ async fn a_leader_that_is_killed_is_replaced() {
     let mut members = fleet(&origin, &server, 4);
     assert_eq!(members[0].ask("hang 7"), "loading");
     members[1..].iter_mut().for_each(|member| member.tell("get 7"));
-    // They wait for it by now.
+    // By now the other processes wait for it.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let mut leader = members.remove(0);
     leader.kill();
@@ -93,14 +93,14 @@ async fn a_leader_that_is_killed_is_replaced() {
     assert!(server.cli(&["--scan", "--pattern", "*~lease*"]).is_empty(), "no lease is left");
 }
 
-/// The same where the lease is shorter than three seconds, and the time of those who wait would be over before the lease of
-/// the one that was killed.
+/// The same with a lease shorter than three seconds: the waiters' time would be over before the lease of the killed
+/// process ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_with_a_short_lease_that_is_killed_is_replaced_by_one() {
     let (server, origin) = (Server::start(), Origin::new());
     origin.change(7, 70);
     let mut members = fleet(&origin, &server, 4);
-    // They are all there before the first begins.
+    // All processes are up before the first one begins.
     members.iter_mut().for_each(|member| assert_eq!(member.ask("loads"), "0"));
     assert_eq!(members[0].ask("hang-brief 7"), "loading");
     members[1..].iter_mut().for_each(|member| member.tell("brief 7"));
@@ -114,10 +114,10 @@ async fn a_leader_with_a_short_lease_that_is_killed_is_replaced_by_one() {
     assert_eq!(loads, 1, "one of them, for all");
 }
 
-/// A process is cut off from Redis while others evict: it serves what it has, and nothing old once it is
-/// back.
+/// A process is cut off from Redis while others evict: it serves its entries, and no old value once it is connected
+/// again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_evicted_behind_a_cut_is_not_served_after_it() {
+async fn values_evicted_during_a_cut_are_not_served_after_it() {
     const ITEMS: u64 = 40;
     let (server, origin) = (Server::start(), Origin::new());
     let proxy = Proxy::start(server.port());
@@ -145,7 +145,7 @@ async fn what_was_evicted_behind_a_cut_is_not_served_after_it() {
     let healed = Instant::now();
     let current = format!("{version} ");
     let mut last_old = None;
-    // It is watched for a while longer than it shows old values.
+    // Watches for some time after the last old value.
     let watched = |last: Option<Duration>| last.unwrap_or_default() + Duration::from_secs(2);
     while healed.elapsed() < watched(last_old) {
         for id in 0..ITEMS {

@@ -1,4 +1,4 @@
-//! A master dies, and another takes over: the functions do not notice.
+//! A master dies, and another one takes over: the functions do not notice.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -35,11 +35,11 @@ async fn the_master_is_killed_under_load() {
     assert!(book.longest_behind < used + Duration::from_secs(2), "{book:?}");
 }
 
-/// For so long after a failover others than who evicted may read old values: each Sentinel hears of it from the one that
-/// leads it within two seconds. The rest is for a busy machine.
+/// How long after a failover caches that did not evict may read old values: each Sentinel learns of it from the leading
+/// one within two seconds. The rest is tolerance for a busy machine.
 const HEARD_OF: Duration = Duration::from_secs(3);
 
-/// The master stands still, is replaced, and goes on at once as if it were one still.
+/// The master stands still, is replaced, and then continues as if it were still the master.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_master_stands_still_under_load() {
     let watched = Watched::start(2);
@@ -56,19 +56,19 @@ async fn the_master_stands_still_under_load() {
     before.cont();
     eventually("the new master is used", async || load.caches[0].ping().await.is_ok()).await;
     let used = stopped.elapsed();
-    // Until it is too late for an old value.
+    // Until no old value may be read any more.
     load.goes_on(HEARD_OF + Duration::from_secs(1)).await;
     let book = load.end("sentinel, master stopped").await;
     let last = book.last_old.and_then(|last| last.checked_duration_since(stopped + failover));
     eprintln!("failover after {failover:?}, in use again after {used:?}, last old value {last:?}");
     assert!(used - failover < Duration::from_secs(3), "{failover:?}, {used:?}");
-    assert_eq!(book.old_at_home, 0, "who has evicted reads nothing old");
+    assert_eq!(book.old_at_home, 0, "the evicting cache reads no old value");
     assert!(last.is_none_or(|last| last < HEARD_OF), "{} old values elsewhere: {last:?}", book.old);
     assert!(book.longest_behind < used + Duration::from_secs(4), "{book:?}");
 }
 
-/// Who began to connect before the failover comes out at the old master, which goes on as if it were one still, and has
-/// missed what the Sentinels said meanwhile.
+/// A client that began to connect before the failover reaches the old master, which continues as if it were still the
+/// master. The client has missed the messages of the Sentinels meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_was_replaced_while_it_was_connected_to_is_left() {
     let watched = Watched::start(1);
@@ -97,7 +97,7 @@ async fn a_master_that_was_replaced_while_it_was_connected_to_is_left() {
     assert!(connected.elapsed() < Duration::from_secs(8), "{:?}", connected.elapsed());
 }
 
-/// Nothing dies, and nobody is cut off: the Sentinels just name another.
+/// No server dies or is cut off: the Sentinels only name another master.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_master_hands_over_under_load() {
     let watched = Watched::start(1);
@@ -114,19 +114,20 @@ async fn the_master_hands_over_under_load() {
     let replaced = Instant::now();
     load.goes_on(Duration::from_secs(3)).await;
     let book = load.end("sentinel, handed over").await;
-    // Until it is replaced the old one acknowledges what the new one never hears of: that is made up for.
+    // Until it is replaced, the old master acknowledges evictions that the new one never receives. The cache repeats
+    // them.
     let last = book.last_old.and_then(|last| last.checked_duration_since(replaced));
     eprintln!("{} old values, the last {last:?} after the new master was named", book.old);
     assert!(last.is_none_or(|last| last < Duration::from_secs(1)), "{last:?}");
 }
 
-/// A master that was forgotten, and does not know: it would go on taking what is lost.
+/// A master that was replaced and does not know it would accept writes that are lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_was_replaced_is_left() {
     let watched = Watched::start(1);
     let redis = Redis::connect(watched.url()).await.unwrap();
     let old = watched.master().unwrap();
-    // It stands still for as long as it takes to replace it, and is told nothing afterwards.
+    // It stands still until it has been replaced, and receives no message afterwards.
     old.stop();
     eventually("another is the master", async || {
         watched.master().is_some_and(|master| master.port() != old.port())
@@ -146,7 +147,7 @@ async fn a_master_that_was_replaced_is_left() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said() {
+async fn errors_name_the_cause() {
     let watched = Watched::start(0);
     let wrong = watched.url().replace("/main", "/other");
     let error = Redis::connect(wrong).await.unwrap_err();
@@ -159,10 +160,10 @@ async fn what_is_wrong_is_said() {
     assert_eq!(error.kind(), BackendErrorKind::Unreachable);
     assert!(error.to_string().contains("can't reach any Sentinel"), "{error}");
 
-    // One that answers is enough.
+    // One Sentinel that answers is enough.
     let some = watched.url().replacen("//", &format!("//127.0.0.1:{port},"), 1);
     Redis::connect(some).await.unwrap().ping().await.unwrap();
-    // Starting before there is anybody: it joins later.
+    // A lazy client starts without a connection and connects later.
     let lazy = Redis::lazy(watched.url()).unwrap();
     lazy.ping().await.unwrap();
 }
@@ -194,10 +195,10 @@ async fn sentinels_have_passwords_of_their_own() {
     }
 }
 
-/// Another server takes over, and knows nothing of what was evicted last: as if it had not been told in
-/// time. The old one goes on, and hears of nothing either.
+/// Another server takes over without the last evictions, as if replication were too slow. The old one continues, and is
+/// not told either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_new_master_does_not_know_is_evicted_again() {
+async fn evictions_that_the_new_master_has_missed_are_repeated() {
     let watched = Watched::start(0);
     let (old, new) = (&watched.servers[0], Server::start());
     let redis = Redis::connect(watched.url()).await.unwrap();
@@ -234,10 +235,10 @@ async fn what_the_new_master_does_not_know_is_evicted_again() {
     eventually("heard", async || heard.count("here") == 1).await;
 }
 
-/// The new master has what was evicted a moment ago. Whoever evicted it reads nothing of that: not before the eviction was
-/// made again.
+/// The new master has values that were evicted a moment ago. The evicting process does not read them: it repeats the
+/// evictions first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_new_master_is_not_asked_before_it_was_told_of_the_last_evictions() {
+async fn the_last_evictions_are_repeated_before_the_new_master_is_used() {
     const KEYS: usize = 5_000;
     let watched = Watched::start(0);
     let (old, new) = (&watched.servers[0], Server::start());
@@ -247,13 +248,13 @@ async fn the_new_master_is_not_asked_before_it_was_told_of_the_last_evictions() 
     let script = "for id = 0, ARGV[1] - 1 do redis.call('SET', 'shop:' .. id, 'old') end";
     new.cli(&["EVAL", script, "0", &KEYS.to_string()]);
     new.cli(&["SET", "shop~tag:t", "5"]);
-    // Each by itself: as many evictions as there are keys.
+    // One command each, so that there are as many evictions as keys.
     for key in &keys {
         redis.remove(&[key], None).await.unwrap();
     }
     let minute = Duration::from_secs(60);
     let tag = redis.bump("shop~tag:t").await.unwrap();
-    // A refresh that replaced what others may hold.
+    // A refresh that replaced a value that other caches may have.
     new.set_bytes("shop:refreshed", b"old");
     let lease = Acquire {
         key: "shop:refreshed",
@@ -277,7 +278,7 @@ async fn the_new_master_is_not_asked_before_it_was_told_of_the_last_evictions() 
         tokio::spawn(async move {
             let mut found = 0;
             for key in keys.iter().skip(first).step_by(50) {
-                // A connection that breaks meanwhile says nothing of what the new master has.
+                // An error while a connection breaks says nothing about the new master's values.
                 if let Ok(read) = redis.get_many(&[key], usize::MAX).await {
                     found += read.iter().flatten().count();
                 }
@@ -290,7 +291,7 @@ async fn the_new_master_is_not_asked_before_it_was_told_of_the_last_evictions() 
     for read in reads {
         old_values += read.await.unwrap();
     }
-    assert_eq!(old_values, 0, "what was evicted is read from the new master");
+    assert_eq!(old_values, 0, "evicted values were read from the new master");
     assert_eq!(redis.get_many(&["shop:refreshed"], usize::MAX).await.unwrap(), [None]);
     assert_ne!(redis.generations(&["shop~tag:t"], minute).await.unwrap(), [5]);
     assert!(redis.generations(&["shop~tag:t"], minute).await.unwrap()[0] > tag);

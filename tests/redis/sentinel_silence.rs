@@ -1,5 +1,5 @@
-//! A master that was replaced, and does not know: whoever could have been told reads nothing of it any more. The Sentinels
-//! say what the tests tell them, and a proxy stands still in the master's place.
+//! A replaced master that does not know it: a client that could have learned of the failover no longer reads from it.
+//! The tests script the answers of the Sentinels, and a proxy in front of the master stands still.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::scripted::{Says, Scripted};
 use crate::sentinel::MASTER;
 use crate::support::{Proxy, Server, eventually};
 
-/// Whoever has waited for so long has met a silence.
+/// A request that waits this long has noticed the silence.
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// The machine may be busy.
+/// A timeout that a busy machine does not reach.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A master behind a proxy, and who takes over from it.
+/// A master behind a proxy, and the server that takes over.
 struct Pair {
     old: Server,
     new: Server,
@@ -43,7 +43,7 @@ impl Pair {
         Says::master(2, self.new.port())
     }
 
-    /// `+switch-master` or `+promoted-slave`, as Sentinels write it.
+    /// A `+switch-master` or `+promoted-slave` message in the form of Sentinels.
     fn news(&self, channel: &str) -> String {
         let (old, new) = (self.proxy.port(), self.new.port());
         if channel == "+switch-master" {
@@ -54,7 +54,7 @@ impl Pair {
     }
 }
 
-/// Of both parities of slots: two connections share them.
+/// Slots of both parities: two connections share them.
 const KEYS: [&str; 6] = ["shop:0", "shop:1", "shop:2", "shop:3", "shop:4", "shop:5"];
 
 async fn read(redis: &Redis, key: &str) -> Result<Bytes, BackendError> {
@@ -62,21 +62,21 @@ async fn read(redis: &Redis, key: &str) -> Result<Bytes, BackendError> {
     Ok(found.pop().flatten().expect("both servers have every key").value)
 }
 
-/// One that has read from the old master.
+/// Returns a client that has read from the old master.
 async fn reading(sentinels: String) -> Redis {
     let redis = Redis::builder(sentinels).operation_timeout(PATIENCE).connect().await.unwrap();
     assert_eq!(read(&redis, KEYS[0]).await.unwrap(), "old");
     redis
 }
 
-/// The old master stands still, and somebody asks it in vain.
+/// The old master stands still, and a request gets no answer.
 async fn silence(redis: &Redis, proxy: &Proxy) {
     proxy.freeze();
     let asked = tokio::time::timeout(SILENCE, read(redis, KEYS[0])).await;
     assert!(asked.is_err(), "nothing is answered");
 }
 
-/// It has the new epoch already, and tells the old address by one command until the replicas follow.
+/// This Sentinel has the new epoch already, but one command still returns the old address until the replicas follow.
 #[tokio::test]
 async fn the_sentinel_that_leads_a_failover_names_the_new_master() {
     let pair = Pair::start();
@@ -104,7 +104,7 @@ async fn a_server_is_not_believed_after_a_silence_in_which_it_was_replaced() {
     assert_eq!(read(&redis, KEYS[0]).await.unwrap(), "new");
 }
 
-/// Nobody knows then who is the master.
+/// Then no Sentinel can name the master.
 #[tokio::test]
 async fn a_server_is_not_believed_after_a_silence_while_no_sentinel_answers() {
     let pair = Pair::start();
@@ -133,9 +133,9 @@ async fn a_server_is_believed_after_a_silence_while_the_sentinels_name_it() {
     assert_eq!(pair.proxy.accepted(), connections, "over the same connection");
 }
 
-/// The answer was on its way when the news came.
+/// The answer was on its way when the message arrived.
 #[tokio::test]
-async fn an_answer_that_comes_after_the_news_does_not_count() {
+async fn an_answer_after_the_failover_message_does_not_count() {
     let pair = Pair::start();
     let sentinel = pair.sentinel();
     let redis = reading(Scripted::url(&[&sentinel])).await;
@@ -156,9 +156,9 @@ async fn an_answer_that_comes_after_the_news_does_not_count() {
     assert_eq!(waiting.await.unwrap().unwrap(), "new");
 }
 
-/// One Sentinel knows already, the others still name the server that was replaced.
+/// One Sentinel knows of the failover, the others still name the replaced server.
 #[tokio::test]
-async fn what_one_sentinel_tells_outweighs_what_the_others_still_say() {
+async fn one_sentinel_with_a_newer_epoch_outweighs_the_others() {
     for channel in ["+promoted-slave", "+switch-master"] {
         let pair = Pair::start();
         let sentinel = pair.sentinel();
@@ -174,7 +174,7 @@ async fn what_one_sentinel_tells_outweighs_what_the_others_still_say() {
             read(&redis, KEYS[0]).await.is_ok_and(|value| value == "new")
         })
         .await;
-        // A Sentinel that has not heard of it yet leads nobody back.
+        // A Sentinel that does not know of the failover yet cannot lead the client back.
         sentinel.say(Says::master(1, pair.proxy.port()));
         pair.new.cli(&["client", "kill", "type", "normal"]);
         let error = read(&redis, KEYS[0]).await.unwrap_err().to_string();
@@ -182,9 +182,9 @@ async fn what_one_sentinel_tells_outweighs_what_the_others_still_say() {
     }
 }
 
-/// It stood still until it let us in.
+/// The server stood still until it accepted the connection.
 #[tokio::test]
-async fn who_was_replaced_while_it_was_connected_to_is_not_used() {
+async fn a_server_that_was_replaced_during_the_connection_is_not_used() {
     let pair = Pair::start();
     let sentinel = pair.sentinel();
     pair.proxy.freeze_all();
@@ -199,9 +199,9 @@ async fn who_was_replaced_while_it_was_connected_to_is_not_used() {
     assert_eq!(read(&redis, KEYS[0]).await.unwrap(), "new");
 }
 
-/// One of two connections finds another master: the other one is not used any more, though nobody has told it.
+/// One of two connections finds another master: the other connection is dropped too, although it received no message.
 #[tokio::test]
-async fn what_one_connection_finds_counts_for_all() {
+async fn a_new_master_that_one_connection_finds_counts_for_all() {
     let pair = Pair::start();
     let sentinel = pair.sentinel();
     let redis = Redis::builder(Scripted::url(&[&sentinel])).operation_timeout(PATIENCE);

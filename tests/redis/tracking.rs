@@ -1,4 +1,4 @@
-//! What others than caches change, Redis tells of.
+//! Redis reports changes that other programs than caches make.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn settled(cache: &Cache, id: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_others_remove_is_forgotten() {
+async fn keys_that_others_remove_are_removed_from_memory() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     let tracking = cache(format!("{}?tracking=true", proxy.url())).await;
@@ -44,14 +44,14 @@ async fn what_others_remove_is_forgotten() {
     server.cli(&["del", "rows:row:1"]);
     eventually("it is loaded anew", async || source(&tracking, 1).await == Source::Loaded).await;
     assert_eq!(source(&tracking, 2).await, Source::Memory, "only that one");
-    assert_eq!(source(&other, 2).await, Source::Memory, "who does not track hears nothing");
+    assert_eq!(source(&other, 2).await, Source::Memory, "a cache without tracking gets no report");
 
     server.cli(&["flushall"]);
-    assert_eq!(source(&other, 2).await, Source::Memory, "who does not track hears nothing");
+    assert_eq!(source(&other, 2).await, Source::Memory, "a cache without tracking gets no report");
     eventually("all is loaded anew", async || source(&tracking, 2).await == Source::Loaded).await;
 }
 
-/// What is changed while nobody tells is noticed all the same.
+/// A change while tracking is disconnected is noticed too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tracker_that_was_away_trusts_nothing() {
     let server = Server::start();

@@ -1,5 +1,4 @@
-//! The checker, checked: histories made by hand that break one promise each, beside ones that keep it by a
-//! hair.
+//! Tests of the checker: handwritten histories that break one promise each, next to similar ones that just keep it.
 
 use super::checker::{Terms, check};
 use super::history::{Answer, Event, How, Key, Node, Outcome, Record, What};
@@ -16,7 +15,7 @@ struct Tale {
 }
 
 impl Tale {
-    /// Two nodes whose bus links stand.
+    /// Two nodes whose bus links are up.
     fn new() -> Self {
         let told = |tale: Self, node| tale.then(Event::BusFoundTold { node });
         told(told(Self { next: 1, ..Self::default() }, 0), 1)
@@ -44,7 +43,7 @@ impl Tale {
             .then(Event::ReadEnded { read, outcome })
     }
 
-    /// A read that brings the value of a load.
+    /// A read that returns the value of a load.
     fn read(self, node: Node, key: Key, value: u64) -> Self {
         self.read_as(How::Load, node, key, Outcome::Value(value, key))
     }
@@ -120,8 +119,8 @@ fn an_old_value_after_an_eviction_breaks_p2() {
 }
 
 #[test]
-fn what_runs_at_the_same_time_may_go_either_way() {
-    // The read begins before the eviction is over.
+fn concurrent_operations_may_take_effect_in_either_order() {
+    // The read begins before the eviction ends.
     let evict = Event::EvictStarted { evict: 50, node: 0, what: What::Key(1) };
     Tale::new()
         .load(0, 1, 100)
@@ -146,14 +145,14 @@ fn an_old_value_after_a_put_breaks_p2() {
     Tale::new().load(0, 1, 100).evict(0, put, Outcome::Ok).read(0, 1, 100).breaks("P2");
     let removed = Tale::new().evict(0, put, Outcome::Ok).evict(0, What::Key(1), Outcome::Ok);
     removed.read(0, 1, 200).breaks("P2");
-    // Dropped, it may go on for a while.
+    // A dropped put may continue for a while.
     let dropped = || Tale::new().load(0, 1, 100).evict(0, put, Outcome::Cancelled);
     dropped().read(0, 1, 100).keeps();
     dropped().after(60_000).read(0, 1, 100).breaks("P2");
 }
 
 #[test]
-fn a_put_that_is_not_found_is_found_out() {
+fn a_lost_put_is_detected() {
     let put = || Tale::new().evict(0, What::Put(1, 200), Outcome::Ok);
     let missed = |tale: Tale| tale.read_as(How::Peek, 0, 1, Outcome::Nothing);
     missed(put()).breaks("kept");
@@ -163,9 +162,9 @@ fn a_put_that_is_not_found_is_found_out() {
     missed(earlier.evict(0, What::Put(1, 200), Outcome::Ok)).breaks("kept");
 }
 
-/// The store tells a value's age when it answers, and the read takes it for the age before it asked.
+/// The store reports a value's age when it answers, and the read takes it for the age before its request.
 #[test]
-fn a_value_may_be_over_earlier_by_the_time_that_a_read_is_under_way() {
+fn a_value_may_expire_earlier_by_the_duration_of_a_read() {
     let missed = |after, under_way| {
         let read = Event::ReadStarted { read: 50, node: 0, key: 1, how: How::Peek };
         let nothing = Event::ReadEnded { read: 50, outcome: Outcome::Nothing };
@@ -192,7 +191,7 @@ fn a_lost_link_delays_p3_and_no_more() {
     };
     lost().after(BUS_DELAY).read(1, 1, 100).keeps();
     lost().after(BUS_DELAY + BUS_NOTICE).read(1, 1, 100).breaks("P3");
-    // Unless the remote tier can't be asked.
+    // Unless the remote tier is unreachable.
     let failed = |tale: Tale| {
         tale.then(Event::Sent { operation: 60, node: 1, name: "get" })
             .then(Event::Answered { operation: 60, answer: Answer::Failed })
@@ -200,9 +199,10 @@ fn a_lost_link_delays_p3_and_no_more() {
     failed(lost().after(BUS_DELAY + BUS_NOTICE)).read(1, 1, 100).keeps();
 }
 
-/// Where nobody has asked since it failed, memory may serve for as long as a load and a rest take.
+/// If no call has used the tier since it failed, memory may serve for as long as a load and a pause of the breaker
+/// take.
 #[test]
-fn a_tier_that_failed_when_it_was_last_asked_delays_p3_and_no_more() {
+fn a_tier_that_failed_its_last_request_delays_p3_and_no_more() {
     let later = |answer, after| {
         Tale::new()
             .load(1, 1, 100)
@@ -220,9 +220,9 @@ fn a_tier_that_failed_when_it_was_last_asked_delays_p3_and_no_more() {
     later(Answer::Ok, LEASE + 1_500).breaks("P3");
 }
 
-/// That the link stands may be told when it is lost again.
+/// The cache may learn that its link is up when the link is already lost again.
 #[test]
-fn a_link_that_was_told_to_stand_may_be_lost() {
+fn a_link_that_was_reported_up_may_be_lost() {
     let told_late = |found_again: bool| {
         let tale = Tale::new().load(1, 1, 100).then(Event::BusLost { node: 1 });
         let tale = if found_again { tale.then(Event::BusFound { node: 1 }) } else { tale };
@@ -234,7 +234,7 @@ fn a_link_that_was_told_to_stand_may_be_lost() {
 }
 
 #[test]
-fn a_paused_node_learns_of_it_when_it_goes_on() {
+fn a_paused_node_learns_of_an_eviction_when_it_continues() {
     let paused = |then: u64| {
         Tale::new()
             .load(1, 1, 100)
@@ -258,14 +258,14 @@ fn a_late_store_breaks_p3() {
     stored(What::Key(1)).breaks("P3");
     stored(What::Pattern).breaks("P3");
     stored(What::Key(2)).keeps();
-    // Stored under the old generation.
+    // A value stored under the old generation is never read.
     stored(What::Tag("red")).keeps();
 }
 
-/// A node that owes a `clear` leaves to it what fails after it: stored under the old generation, a value is
-/// nothing to anybody.
+/// A pending `clear` covers later failed evictions of the same node: a value stored under the old generation is never
+/// read.
 #[test]
-fn a_clear_that_is_owed_covers_what_fails_after_it() {
+fn a_pending_clear_covers_evictions_that_fail_after_it() {
     let stored = |cleared, settled: bool, evicted| {
         let (cleared, failed) =
             (Tale::new().evict(cleared, What::Clear, Outcome::Failed), What::Pattern);
@@ -276,15 +276,15 @@ fn a_clear_that_is_owed_covers_what_fails_after_it() {
     stored(0, false, Outcome::Failed).keeps();
     stored(0, false, Outcome::Cancelled).keeps();
     stored(0, false, Outcome::Failed).read(1, 1, 100).breaks("P7");
-    // Another node's, one that is settled, and an eviction that was carried out.
+    // A `clear` of another node, a `clear` that was carried out, and an eviction that succeeded.
     stored(1, false, Outcome::Failed).breaks("P3");
     stored(0, true, Outcome::Failed).breaks("P3");
     stored(0, false, Outcome::Ok).breaks("P3");
 }
 
-/// Without leases, what a put gave way to may still have to see to what is under way.
+/// Without leases, the store does not reject writes under way that the put gave way to.
 #[test]
-fn a_put_that_gave_way_is_held_to_p2_by_leases_only() {
+fn a_put_that_gave_way_keeps_p2_only_with_leases() {
     let old = |overlap: bool| {
         let (mut tale, key) = (Tale::new().load(0, 1, 100), What::Key(1));
         let other = tale.id();
@@ -294,7 +294,7 @@ fn a_put_that_gave_way_is_held_to_p2_by_leases_only() {
         tale.evict(0, What::Put(1, 200), Outcome::Ok).read(0, 1, 100)
     };
     assert_eq!(old(true).verdict_with(true), Some("P2"));
-    // (It is never over.)
+    // (The other eviction never ends.)
     assert_eq!(old(true).verdict_with(false), Some("P5"));
     assert_eq!(old(false).verdict_with(false), Some("P2"));
     let stored = Tale::new().load(0, 1, 100).evict(0, What::Key(1), Outcome::Ok);
@@ -314,7 +314,7 @@ fn two_loads_at_a_time_break_p4() {
     evicted.began(0, 1, 101).ended(100).ended(101).keeps();
 }
 
-/// Of two reads the one that was asked before the link came back may be the second to load.
+/// Of two reads, the one that began before the link returned may be the second to load.
 #[test]
 fn a_flight_from_before_the_link_came_back_is_not_joined() {
     let asked = |lost: bool, found_after_first: bool| {
@@ -337,7 +337,7 @@ fn a_flight_from_before_the_link_came_back_is_not_joined() {
 }
 
 #[test]
-fn who_gets_no_answer_breaks_p5() {
+fn a_call_without_an_answer_breaks_p5() {
     let started = |node| Event::ReadStarted { read: 50, node, key: 1, how: How::Load };
     Tale::new().then(started(0)).breaks("P5");
     Tale::new().then(started(0)).then(Event::Killed { node: 0 }).keeps();
@@ -351,7 +351,7 @@ fn who_gets_no_answer_breaks_p5() {
 }
 
 #[test]
-fn a_load_that_is_left_breaks_p5() {
+fn a_load_left_under_way_breaks_p5() {
     Tale::new().then(Event::Rest { node: 0, in_flight: 0 }).keeps();
     Tale::new().then(Event::Rest { node: 0, in_flight: 1 }).breaks("P5");
 }
@@ -363,16 +363,16 @@ fn an_eviction_that_is_forgotten_breaks_p7() {
         failed(outcome).after(BUS_DELAY).read(1, 1, 100).keeps();
         let used = failed(outcome).operation(0, "get", None);
         used.after(BUS_DELAY).read(1, 1, 100).breaks("P7");
-        // What another node uses, and what the eviction itself does, is no use of the tier.
+        // Requests of another node, and of the eviction itself, do not count as a use of the tier.
         failed(outcome).operation(1, "get", None).after(BUS_DELAY).read(1, 1, 100).keeps();
         failed(outcome).operation(0, "remove", None).after(BUS_DELAY).read(1, 1, 100).keeps();
     }
 }
 
-/// A put may wait for its turn when an eviction fails. That it is then written is no use of the tier that the eviction has to
-/// come before.
+/// A put may wait for its turn while an eviction fails. Its write afterwards is not a use of the tier that must wait
+/// for the eviction.
 #[test]
-fn what_was_put_before_an_eviction_failed_is_no_use_of_the_tier_after_it() {
+fn the_write_of_a_put_from_before_a_failed_eviction_is_no_use_of_the_tier() {
     let written = |put_first: bool| {
         let evict = Event::EvictStarted { evict: 50, node: 0, what: What::Key(1) };
         let failed = Event::EvictEnded { evict: 50, outcome: Outcome::Failed };
@@ -389,19 +389,19 @@ fn what_was_put_before_an_eviction_failed_is_no_use_of_the_tier_after_it() {
 }
 
 #[test]
-fn a_refresh_that_brings_an_older_value_is_found() {
+fn a_refresh_that_returns_an_older_value_is_detected() {
     let old = Outcome::Value(100, 1);
     Tale::new().load(0, 1, 100).read_as(How::Refresh, 0, 1, old).breaks("refresh");
 }
 
 #[test]
-fn a_value_that_outlives_its_time_is_found() {
+fn a_value_that_outlives_its_ttl_is_detected() {
     Tale::new().load(0, 1, 100).after(LIFE).read(0, 1, 100).keeps();
     Tale::new().load(0, 1, 100).after(2 * LIFE).read(0, 1, 100).breaks("life");
 }
 
 #[test]
-fn what_a_hung_leader_brings_late_breaks_p5() {
+fn a_late_value_of_a_hung_leader_breaks_p5() {
     let late = |waited| {
         let tale = Tale::new().began(0, 1, 100).after(waited);
         tale.load(0, 1, 101).ended(100).read(0, 1, 100)
@@ -410,7 +410,7 @@ fn what_a_hung_leader_brings_late_breaks_p5() {
 }
 
 #[test]
-fn what_is_older_than_a_refresh_is_found_after_it() {
+fn a_value_older_than_a_refresh_is_detected() {
     let refreshed = |value| {
         let (mut tale, new) = (Tale::new().began(0, 1, 100), Outcome::Value(101, 1));
         let read = tale.id();

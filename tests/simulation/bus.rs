@@ -1,5 +1,5 @@
-//! The bus between the nodes: messages take their time, come twice, and overtake those of other senders.
-//! A message is lost only with its subscriber's link, which the subscriber is told within a bound.
+//! The bus between the nodes: messages are delayed, arrive twice, and overtake those of other senders. A message is
+//! lost only if the link of its subscriber is lost, which the subscriber learns within a bound.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,14 +21,14 @@ struct Letter {
     message: Bytes,
 }
 
-/// One node's subscription.
+/// The subscription of one node.
 pub(crate) struct Ear {
     node: Node,
     link: Arc<Link>,
     listener: Arc<dyn Listener>,
-    /// Odd while the link is up: each loss and each return begins a new one.
+    /// Odd while the link is up: every loss and every return increments it.
     subscription: AtomicU64,
-    /// A wire for each sender, so that its messages arrive in order.
+    /// One channel per sender, so that the messages of a sender arrive in order.
     senders: Vec<mpsc::UnboundedSender<Letter>>,
 }
 
@@ -106,7 +106,7 @@ impl Ear {
         }
     }
 
-    /// Loses the link, and finds it again.
+    /// Loses the link and restores it.
     pub(crate) async fn lose(&self, chance: &Chance) {
         if !self.is_up() {
             return;
@@ -132,7 +132,7 @@ impl Ear {
         self.listener.connected();
     }
 
-    /// Ends for ever.
+    /// Ends the subscription for ever.
     pub(crate) fn deafen(&self) {
         if self.is_up() {
             self.subscription.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The one source of randomness: a seed decides everything that happens.
+//! The only source of randomness: a seed decides everything that happens.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// SplitMix64.
 pub(crate) struct Chance {
     state: AtomicU64,
-    /// Times are multiples of so many milliseconds: where that is much, much happens at the same moment.
+    /// Times are multiples of this many milliseconds. A large grain makes many events happen at the same time.
     grain: AtomicU64,
 }
 
@@ -31,7 +31,7 @@ impl Chance {
         range.start + self.number() % (range.end - range.start)
     }
 
-    /// True in so many of a thousand cases.
+    /// Returns true in this many of a thousand cases.
     pub(crate) fn in_thousand(&self, cases: u64) -> bool {
         self.among(0..1000) < cases
     }

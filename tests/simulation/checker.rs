@@ -1,8 +1,8 @@
-//! Whether a history keeps the promises. It knows what was done and what came of it, nothing of how the
+//! Checks whether a history keeps the promises. The checker knows the operations and their outcomes, but not how the
 //! cache works.
 //!
-//! A value is as old as its load. For a value that was put that is when the put was over: two puts that
-//! run at the same time may end in either order.
+//! The age of a value is that of its load. A value that was put counts as made when the put ended, because two
+//! concurrent puts may take effect in either order.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -33,17 +33,17 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What the world of the history allows.
+/// The guarantees that the world of the history gives.
 pub(crate) struct Terms {
     pub(crate) one_load_per_node: bool,
     pub(crate) leases_hold: bool,
-    /// Whether the store refuses what an eviction has ended, or only the process that evicts does.
+    /// Whether the store rejects writes that an eviction has ended, or only the evicting process does.
     pub(crate) fenced: bool,
-    /// Whether nothing keeps a put from being done.
+    /// Whether nothing prevents a put from taking effect.
     pub(crate) puts_hold: bool,
-    /// How long a value of each key is served at most.
+    /// The longest time for which a value of each key may be served.
     pub(crate) lives: Vec<u64>,
-    /// Which keys are kept in memory only.
+    /// Which keys are cached in memory only.
     pub(crate) local: Vec<bool>,
 }
 
@@ -60,26 +60,27 @@ impl Terms {
     }
 }
 
-/// A put that was dropped goes on by itself for so long at most.
+/// How long a dropped put may continue by itself.
 const SETTLED: u64 = 20 * OPERATION;
-/// How long a flight may be joined that began under a link that is down.
+/// How long callers may join a flight that began while the link was down.
 const FLIGHT: u64 = 2 * LEASE + 4 * OPERATION;
-/// A tier that failed is left alone for a moment: then, too, it can't be asked.
+/// The breaker pauses requests after a failure: during the pause the tier counts as unreachable too.
 const LEFT_ALONE: u64 = 3_000;
-/// Who finds it left alone may load for so long as patience lasts, then be given what memory has, which rests for
-/// a moment: so long may memory go on serving where nobody has asked the tier since.
+/// A caller during the pause may load for one lease and then get the value in memory, which is throttled for a while.
+/// Memory may serve for this long if no call has used the tier since.
 const UNASKED: u64 = 1_000 + LEASE + 1_000 + OPERATION;
-/// The longest wait for an answer, unless one's own load hangs: three leaders that do, one after the other,
-/// each with twice the time of the one before.
+/// The longest wait for an answer, unless the caller's own load hangs: three hung leaders in a row, each with twice the
+/// time of the one before.
 const PATIENCE: u64 = (1 + 2 + 4) * LEASE + 2 * LOAD + 20 * OPERATION;
-/// A write may be under way for so long. Its value lives for as much longer: only spans are stored, and no moments.
+/// How long a write may be under way. Its value lives longer by this much, because the store receives durations and not
+/// times.
 const WRITTEN: u64 = 250;
-/// What waits for no load takes so long at most: some operations one after the other, and less than the patience with
-/// which one caller waits for another.
+/// The longest duration of an operation that waits for no load: a few requests in a row. It is shorter than the time
+/// for which one caller waits for another.
 const TIMELY: u64 = 4 * OPERATION;
-/// No value's time is over earlier.
+/// No value expires earlier.
 const FRESH: u64 = 230;
-/// How long after an eviction another process's flights may still be replaced.
+/// How long after an eviction flights of another process may still be replaced.
 const ECHO: u64 = BUS_DELAY + 4 * OPERATION;
 
 pub(crate) fn check(records: &[Record], terms: &Terms) -> Result<(), Violation> {
@@ -112,8 +113,7 @@ fn covers(what: What, key: Key) -> bool {
     }
 }
 
-/// Whether a read may not bring what is older. What is kept for those whose load fails, one that only looks is
-/// not given.
+/// Whether a read must not return older values. A peek does not return a value that is kept for failed loads.
 fn forbids(what: What, read: &Read) -> bool {
     covers(what, read.key)
         && match what {
@@ -124,7 +124,7 @@ fn forbids(what: What, read: &Read) -> bool {
 }
 
 impl Checker<'_> {
-    /// Reads that brought a value.
+    /// The reads that returned a value.
     fn found(&self) -> impl Iterator<Item = (&Read, Moment, ValueId)> {
         self.facts.reads.values().filter_map(|read| match read.ended {
             Some((ended, Outcome::Value(value, _))) => Some((read, ended, value)),
@@ -132,7 +132,7 @@ impl Checker<'_> {
         })
     }
 
-    /// How old a value is.
+    /// When a value was made.
     fn made(&self, value: ValueId) -> Option<Moment> {
         if let Some(load) = self.facts.loads.get(&value) {
             return Some(load.began);
@@ -141,7 +141,7 @@ impl Checker<'_> {
         let put = self.facts.evicts.values().find(put)?;
         let ended = put.ended.map_or(NEVER, |(ended, _)| ended);
         let stored = self.facts.operations.values().filter(|write| {
-            // With another life it is as old as before.
+            // A changed life does not change the age.
             write.stored == Some(value) && write.name != "replace"
         });
         Some(stored.filter_map(|write| write.applied).fold(ended, Moment::max))
@@ -151,7 +151,7 @@ impl Checker<'_> {
         self.made(value).is_some_and(|made| made.order < evict.started.order)
     }
 
-    /// From when on the process that evicted holds to it.
+    /// When the guarantee of an eviction begins for its own process.
     fn returned(&self, evict: &Evict) -> Moment {
         match (evict.ended, evict.what) {
             (Some((ended, Outcome::Cancelled)), What::Put(..)) => {
@@ -162,7 +162,7 @@ impl Checker<'_> {
         }
     }
 
-    /// From when on the fleet holds to it: it returned, or it failed and its process has used the remote
+    /// When the guarantee begins for the fleet: the eviction returned, or it failed and its process has used the remote
     /// tier since.
     fn effective(&self, evict: &Evict) -> Moment {
         if let Some((ended, Outcome::Ok)) = evict.ended {
@@ -181,8 +181,9 @@ impl Checker<'_> {
         used.and_then(|operation| operation.applied).unwrap_or(NEVER)
     }
 
-    /// Whether it is a write that may have waited since before that moment for other writes of its key: while it has its
-    /// turn it waits for no eviction, because one that is owed may wait for it. It reads nothing that was evicted.
+    /// Whether the operation is a write that may have waited for other writes of its key since before this moment.
+    /// During its turn a write waits for no eviction, because a pending eviction may wait for it. It reads no evicted
+    /// value.
     fn waited_for_its_turn(&self, write: &Operation, since: Moment) -> bool {
         let Some(value) = write.stored.filter(|_| ["set", "commit"].contains(&write.name)) else {
             return false;
@@ -193,7 +194,7 @@ impl Checker<'_> {
         loaded.or_else(put).is_some_and(|ready| ready < since)
     }
 
-    /// P1: a value is the value of the key that was asked for.
+    /// P1: a read returns a value of the requested key.
     fn values(&self) -> Result<(), Violation> {
         for read in self.facts.reads.values() {
             let Some((ended, Outcome::Value(value, key))) = read.ended else { continue };
@@ -206,9 +207,9 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// A put that returned is found on its node, unless an eviction, another put or a refresh ran at the same
-    /// time or came after it. The news of another process's earlier ones are no reason to lose it. (A
-    /// generation that becomes known may make a read in progress find nothing.)
+    /// A read on the same node finds a put that returned, unless an eviction, another put or a refresh ran at the same
+    /// time or later. Notices of earlier operations of another process must not remove it. (A read may miss if it
+    /// learns of a new generation meanwhile.)
     fn kept(&self, terms: &Terms) -> Result<(), Violation> {
         if !terms.puts_hold {
             return Ok(());
@@ -223,8 +224,8 @@ impl Checker<'_> {
             let nothing = self.facts.reads.values().find_map(|read| {
                 let found = read.ended.filter(|(_, outcome)| *outcome == Outcome::Nothing)?;
                 let asked = read.node == put.node && read.key == key && read.started > ended;
-                // Its time runs from when it came into memory, and it may have had to wait for other writes after that. What
-                // the store says of its age counts from before it was asked: so the time under way counts twice.
+                // The ttl counts from the write to memory, which may have waited for other writes after that. The
+                // store's report of the age counts from before the request, so the duration of the read counts twice.
                 let under_way = found.0.at - read.started.at;
                 let fresh = found.0.at + under_way < put.started.at + FRESH;
                 (asked && fresh && !self.disturbed(put, key, found.0)).then_some((read, found.0))
@@ -238,7 +239,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Whether something else that ends a key's values ran between the put's beginning and a later moment.
+    /// Whether another operation that ends a key's values ran between the start of the put and a later moment.
     fn disturbed(&self, put: &Evict, key: Key, until: Moment) -> bool {
         let evicted = self.facts.evicts.values().any(|evict| {
             let generation = matches!(evict.what, What::Tag(_) | What::Clear);
@@ -263,8 +264,7 @@ impl Checker<'_> {
         evicted || refreshed
     }
 
-    /// A refresh brings what was loaded for it, and (where the fleet agrees) what is older is not served
-    /// after it.
+    /// A refresh returns the value of its own load, and (if the nodes can agree) no older value is served after it.
     fn refreshed(&self, terms: &Terms) -> Result<(), Violation> {
         for (read, ended, value) in self.found().filter(|(read, ..)| read.how == How::Refresh) {
             if self.made(value).is_some_and(|made| made < read.started) {
@@ -291,14 +291,14 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// When a refresh is done with the store. At the end of its caller's patience the value may still be on its way there.
-    /// Where the store then refuses it, or another change came first, what it was to replace is yet to be removed.
+    /// When a refresh has finished in the store. If its caller timed out, the value may still be on its way there. If
+    /// the store then rejects it, or another change came first, the replaced value has yet to be removed.
     fn refresh_done(&self, read: &Read, ended: Moment, value: ValueId) -> Moment {
         if ended.at < read.started.at + PATIENT {
             return ended;
         }
         let operations = || self.facts.operations.values();
-        // Loads that may have read the older value end when the answer is there.
+        // Loads that may have read the older value end when the answer arrives.
         let answered = |operation: &Operation| operation.answered.unwrap_or(NEVER);
         let stored = operations().filter(|write| write.stored == Some(value));
         if let Some(answered) = stored.map(answered).max() {
@@ -313,12 +313,12 @@ impl Checker<'_> {
         removals.map(answered).fold(ended, Moment::max)
     }
 
-    /// No value is served when its time is over, however it got where it was found.
+    /// No value is served after its ttl, on whatever path it got to where it was found.
     fn life(&self, terms: &Terms) -> Result<(), Violation> {
         for (read, ended, value) in self.found() {
             let Some(load) = self.facts.loads.get(&value) else { continue };
-            // What the store is told are spans: they count from when a write arrives there, however long it was under way
-            // (a node may be paused meanwhile).
+            // The store receives durations, which count from the arrival of a write, however long it was under way (a
+            // node may be paused meanwhile).
             let writes = self.facts.operations.values().filter(|write| write.stored == Some(value));
             let delay = |write: &Operation| {
                 let applied = write.applied?.at;
@@ -338,7 +338,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// P5: a leader that hung was taken over from, and what it brings late is not kept.
+    /// P5: another caller took over from a hung leader, and the leader's late value is not kept.
     fn late(&self) -> Result<(), Violation> {
         let loads = || self.facts.loads.values();
         for (read, ended, value) in self.found() {
@@ -349,13 +349,14 @@ impl Checker<'_> {
                 load.began.at >= overdue && load.outcome == Outcome::Ok && load.ended < hung.ended
             });
             let Some(successor) = taken_over else { continue };
-            // Those who waited for a load that failed try side by side.
+            // The waiters of a failed load retry side by side.
             let side_by_side = loads().filter(same).any(|load| {
                 load.outcome == Outcome::Failed
                     && load.ended < successor.began
                     && load.ended.at + 2 * LEASE > hung.began.at
             });
-            // Nor is who comes after an eviction's echo a successor: it does not join, and waits for the lease.
+            // A load that begins after the echo of an eviction is no successor either: it does not join, and waits for
+            // the lease.
             let echo = self.evicted(hung.key, hung.began.at, successor.began.at);
             if read.node == hung.node && read.started > hung.ended && !side_by_side && !echo {
                 let orders = vec![hung.began.order, successor.began.order, ended.order];
@@ -366,7 +367,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// P2: no read that starts after an eviction returned on its node brings what is older than that.
+    /// P2: no read that starts after an eviction returned on its node returns an older value.
     fn one_process(&self, terms: &Terms) -> Result<(), Violation> {
         let held = |evict: &&Evict| terms.fenced || !self.gave_way(evict);
         for evict in self.facts.evicts.values().filter(held) {
@@ -385,8 +386,8 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Whether it is a put that may have given way to what ran at the same time: what that one has yet to wait
-    /// for, a store without leases does not refuse.
+    /// Whether the put may have given way to a concurrent operation. A store without leases does not reject the writes
+    /// that this operation has yet to wait for.
     fn gave_way(&self, put: &Evict) -> bool {
         let What::Put(key, _) = put.what else { return false };
         let ended = put.ended.map_or(NEVER, |(ended, _)| ended);
@@ -416,7 +417,7 @@ impl Checker<'_> {
         Violation::new(promise, what, orders)
     }
 
-    /// P3 and P7: nor on any other node, once it has been told.
+    /// P3 and P7: no read on another node returns an older value either, once the node must know of the eviction.
     fn fleet(&self, terms: &Terms) -> Result<(), Violation> {
         for evict in self.facts.evicts.values() {
             let effective = self.effective(evict);
@@ -441,7 +442,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Whether the read asks a store that answers, and does not depend on the news.
+    /// Whether the read asks a store that answers, and does not depend on notices.
     fn is_strict(&self, terms: &Terms, read: &Read, ended: Moment) -> bool {
         let from = read.started.at.saturating_sub(LEFT_ALONE);
         let answers = self.facts.answers.get(&read.node).map_or(&[][..], Vec::as_slice);
@@ -449,7 +450,7 @@ impl Checker<'_> {
         self.facts.strict.contains(&read.node) && !terms.local[read.key as usize] && !failed
     }
 
-    /// When the node that reads must know of the eviction.
+    /// When the node of the read must know of the eviction.
     fn told(&self, evict: &Evict, effective: Moment, read: &Read) -> u64 {
         let facts = self.facts;
         let (node, began) = (read.node, evict.started.at);
@@ -466,7 +467,7 @@ impl Checker<'_> {
             .fold(told, |told, span| told.max(span.to.saturating_add(BUS_DELAY + BUS_NOTICE)))
     }
 
-    /// Memory goes on serving where the remote tier can't be asked what was missed.
+    /// Memory serves on while the remote tier cannot be asked for missed evictions.
     fn cut_off(&self, evict: &Evict, read: &Read, ended: Moment) -> bool {
         let from = read.started.at.saturating_sub(LEFT_ALONE);
         let answers = self.facts.answers.get(&read.node).map_or(&[][..], Vec::as_slice);
@@ -477,17 +478,17 @@ impl Checker<'_> {
             && Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
     }
 
-    /// What is kept in memory only is told by the bus only, and puts are not told.
+    /// Only the bus reports evictions of values cached in memory only, and it does not report puts.
     fn unheard(&self, evict: &Evict, read: &Read, ended: Moment) -> bool {
         matches!(evict.what, What::Put(..))
             || Facts::any(&self.facts.unlinked, read.node, evict.started.at, ended.at)
     }
 
-    /// P3: what a load that began before an eviction brings is not stored after it. (A tag's eviction
-    /// ends no lease: what is stored under its old generation is nothing to anybody.)
+    /// P3: a load that began before an eviction does not store its value after it. (The eviction of a tag ends no
+    /// lease: a value stored under the old generation is never read.)
     fn store(&self, terms: &Terms) -> Result<(), Violation> {
         if !terms.fenced {
-            // It is taken back.
+            // The process removes the value itself.
             return Ok(());
         }
         for evict in self.facts.evicts.values() {
@@ -517,8 +518,8 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Whether an eviction that failed is part of a `clear` that its node owed already: that one's generation
-    /// ends what is stored later, too.
+    /// Whether a failed eviction is covered by a `clear` that was already pending on its node: the generation of the
+    /// `clear` also ends values that are stored later.
     fn is_left_to_a_clear(&self, evict: &Evict) -> bool {
         let failed = |evict: &Evict| {
             evict.ended.filter(|(_, outcome)| *outcome != Outcome::Ok).map(|(ended, _)| ended)
@@ -561,25 +562,25 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Whether an eviction of the key, or its echo, ends loads between the two.
+    /// Whether an eviction of the key, or its echo, ends loads between the two times.
     fn evicted(&self, key: Key, from: u64, to: u64) -> bool {
         self.facts.evicts.values().any(|evict| {
-            // What failed or was dropped is carried out when its node uses the tier again.
+            // A failed or dropped eviction is carried out when its node uses the tier again.
             let over = || self.effective(evict).at.saturating_add(ECHO);
             covers(evict.what, key) && evict.started.at <= to && over() >= from
         })
     }
 
-    /// Whether there is a reason for a second load: a refresh, an eviction since either was asked for (who
-    /// waits for another process's lease may get it under generations that others know to be old), a
-    /// takeover, a link that was lost.
+    /// Whether there is a reason for a second load: a refresh, an eviction since either load was requested (a caller
+    /// that waits for another process's lease may get it with generations that others know to be old), a takeover, or a
+    /// lost link.
     fn may_load_too(&self, first: &Load, second: &Load) -> bool {
         let facts = self.facts;
         let asked = |load: &Load| facts.reads.get(&load.read).map(|read| read.started.at);
         let (Some(asked), Some(other)) = (asked(first), asked(second)) else { return true };
-        // Who was asked later may be the first to load.
+        // The caller that began later may be the first to load.
         let asked = asked.min(other);
-        // A node that was paused hears all of it when it goes on.
+        // A paused node receives all messages when it continues.
         let now = second.began.at;
         let paused = |node| facts.paused.get(node).into_iter().flatten();
         let since = paused(&first.node)
@@ -599,8 +600,8 @@ impl Checker<'_> {
         refreshed || evicted || overdue || unlinked(first.node) || unlinked(second.node)
     }
 
-    /// What is kept in memory only asks for no generation. That one moved on while the node's link was down it
-    /// may learn whenever it asks for another key's.
+    /// Values cached in memory only do not read generations. If a generation changed while the node's link was down,
+    /// the node may learn of it whenever it reads the generation for another key.
     fn learns_late(&self, load: &Load) -> bool {
         self.facts.evicts.values().any(|evict| {
             let over = || self.effective(evict).at.saturating_add(ECHO);
@@ -611,8 +612,8 @@ impl Checker<'_> {
         })
     }
 
-    /// P6: where the store answers all that its node asks, what waits for no load is over within the time-outs of what it
-    /// asks for.
+    /// P6: if the store answers all requests of a node, an operation that waits for no load ends within the timeouts of
+    /// its requests.
     fn timely(&self) -> Result<(), Violation> {
         let facts = self.facts;
         let peeks = facts.reads.values().filter(|read| read.how == How::Peek);
@@ -629,14 +630,17 @@ impl Checker<'_> {
                 continue;
             }
             if until > started.at + bound {
-                let what = format!("what began at {} ms on node {node} took too long", started.at);
+                let what = format!(
+                    "an operation that began at {} ms on node {node} took too long",
+                    started.at
+                );
                 return Err(Violation::new("P6", what, vec![started.order]));
             }
         }
         Ok(())
     }
 
-    /// P5: everybody who waits gets an answer, and at the end nothing is left.
+    /// P5: every caller gets an answer, and at the end no load is left.
     fn nobody_stranded(&self) -> Result<(), Violation> {
         let facts = self.facts;
         let hung = |load: &&Load| load.ended.at.saturating_sub(load.began.at) > LOAD;
@@ -653,7 +657,8 @@ impl Checker<'_> {
             let until = started.at + PATIENCE + paused + own;
             let late = ended.is_none_or(|(ended, _)| ended.at > until);
             if late && !facts.killed.contains(&node) {
-                let what = format!("what began at {} ms on node {node} took too long", started.at);
+                let what =
+                    format!("a call that began at {} ms on node {node} took too long", started.at);
                 return Err(Violation::new("P5", what, vec![started.order]));
             }
         }

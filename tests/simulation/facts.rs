@@ -1,17 +1,17 @@
-//! A history, sorted by what the promises speak of.
+//! A history, indexed for the checks of the promises.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::history::{Answer, Event, How, Key, Node, Outcome, Record, ValueId, What};
 
-/// A place in the history: its order, and the milliseconds.
+/// A position in the history: its order, and the time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
     pub(crate) order: usize,
     pub(crate) at: u64,
 }
 
-/// What uses the tier. (What an eviction does there itself, perhaps to catch up, is none: it may be half done.)
+/// The operations that count as a use of the tier. (Requests of evictions do not count: the eviction may be half done.)
 pub(crate) const USES: [&str; 8] =
     ["get", "generations", "acquire", "commit", "renew", "abort", "set", "replace"];
 
@@ -53,7 +53,7 @@ pub(crate) struct Operation {
     pub(crate) stored: Option<ValueId>,
 }
 
-/// From one moment to another.
+/// The time from one moment to another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) from: u64,
@@ -72,16 +72,16 @@ pub(crate) struct Facts {
     pub(crate) loads: BTreeMap<ValueId, Load>,
     pub(crate) evicts: BTreeMap<u64, Evict>,
     pub(crate) operations: BTreeMap<u64, Operation>,
-    /// When a node's bus link was not known to stand, and the moments at which it was told.
+    /// When the bus link of a node was not known to be up, and when the node was told.
     pub(crate) unlinked: BTreeMap<Node, Vec<Span>>,
     pub(crate) told: BTreeMap<Node, Vec<Span>>,
-    /// Those whose link is down by now.
+    /// The nodes whose link is down at this point.
     lost: BTreeSet<Node>,
     pub(crate) paused: BTreeMap<Node, Vec<Span>>,
-    /// When a use of the tier was answered, and when anything failed (which is false).
+    /// When a use of the tier was answered (true), and when a request failed (false).
     pub(crate) answers: BTreeMap<Node, Vec<(Moment, bool)>>,
     pub(crate) killed: BTreeSet<Node>,
-    /// Those whose reads ask the store for everything.
+    /// The nodes whose reads ask the store for everything.
     pub(crate) strict: BTreeSet<Node>,
     pub(crate) rest: Vec<(Node, u64)>,
 }
@@ -96,7 +96,7 @@ impl Facts {
     }
 
     fn spans(spans: &mut BTreeMap<Node, Vec<Span>>, node: Node) -> &mut Vec<Span> {
-        // Before it is told for the first time, a link is taken to be down.
+        // A link counts as down before the first report.
         spans.entry(node).or_default()
     }
 
@@ -185,7 +185,7 @@ impl Facts {
             }
             Event::BusLostTold { node } => Self::open(&mut self.told, node, now.at),
             Event::BusFoundTold { node } => {
-                // It may be told only when the link is lost again.
+                // The node may learn that its link is up only when the link is lost again.
                 if !self.lost.contains(&node) {
                     Self::close(&mut self.unlinked, node, now.at);
                 }
@@ -207,7 +207,7 @@ impl Facts {
         }
     }
 
-    /// Whether one of the node's spans touches the time between.
+    /// Whether one of the node's spans touches the time in between.
     pub(crate) fn any(spans: &BTreeMap<Node, Vec<Span>>, node: Node, from: u64, to: u64) -> bool {
         spans.get(&node).is_some_and(|spans| spans.iter().any(|span| span.touches(from, to)))
     }

@@ -1,4 +1,4 @@
-//! What happened, in the one order in which it happened.
+//! The events of a run, in one total order.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -6,21 +6,21 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 pub(crate) type Node = usize;
-/// Keys by number; what they are called is the workload's.
+/// Keys by number; the workload gives them names.
 pub(crate) type Key = u64;
 
-/// What identifies a value: each load and each put brings one of its own.
+/// Identifies a value: each load and each put produces a new one.
 pub(crate) type ValueId = u64;
 
-/// What a read, an eviction or a load came to.
+/// The outcome of a read, an eviction or a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The value under this number, and the key that it says it is for.
+    /// The value with this number, and the key that it says it is for.
     Value(ValueId, Key),
     Nothing,
     Ok,
     Failed,
-    /// Its future was dropped after it had been polled.
+    /// The future was dropped after it had been polled.
     Cancelled,
 }
 
@@ -29,14 +29,14 @@ pub(crate) enum What {
     Key(Key),
     /// All keys.
     Pattern,
-    /// Keys that carry the tag.
+    /// All keys with the tag.
     Tag(&'static str),
     Clear,
-    /// The value is kept for those whose load fails.
+    /// The value is kept for callers whose load fails.
     Stale(Key),
-    /// Another time to live: no value is older than that.
+    /// A changed ttl: it makes no value older.
     Life(Key),
-    /// A value written through.
+    /// A value that is written through.
     Put(Key, ValueId),
 }
 
@@ -44,9 +44,9 @@ pub(crate) enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
     Load,
-    /// It loads even if a value is there.
+    /// Loads even if there is a value.
     Refresh,
-    /// It never loads.
+    /// Never loads.
     Peek,
 }
 
@@ -90,7 +90,7 @@ pub(crate) enum Event {
         evict: u64,
         outcome: Outcome,
     },
-    /// A node without a memory tier, which asks for the generations with each read.
+    /// A node without a memory tier, which reads the generations with every read.
     Strict {
         node: Node,
     },
@@ -100,7 +100,7 @@ pub(crate) enum Event {
         node: Node,
         name: &'static str,
     },
-    /// It took effect, and stored a value.
+    /// The operation took effect, and stored a value.
     Applied {
         operation: u64,
         stored: Option<ValueId>,
@@ -109,11 +109,11 @@ pub(crate) enum Event {
         operation: u64,
         answer: Answer,
     },
-    /// The bus link of a node is lost, from now on its messages too.
+    /// The bus link of a node is lost. Its messages are lost from now on.
     BusLost {
         node: Node,
     },
-    /// The node is told so.
+    /// The node learns that its link is lost.
     BusLostTold {
         node: Node,
     },
@@ -136,7 +136,7 @@ pub(crate) enum Event {
     Killed {
         node: Node,
     },
-    /// The origin's version of a key moved on.
+    /// The origin's version of a key changed.
     Written {
         key: Key,
         version: u64,
@@ -145,7 +145,7 @@ pub(crate) enum Event {
     Forgotten {
         place: String,
     },
-    /// After all came to rest: how many loads a node has still under way.
+    /// How many loads a node still has under way at the end.
     Rest {
         node: Node,
         in_flight: u64,
@@ -165,8 +165,8 @@ impl fmt::Display for Record {
     }
 }
 
-/// The records so far. Virtual time has milliseconds only, so the order of the records is what tells
-/// what came before what.
+/// The records so far. Virtual time only has milliseconds, so the order of the records tells which of two events came
+/// first.
 pub(crate) struct History {
     start: Instant,
     records: Mutex<Vec<Record>>,

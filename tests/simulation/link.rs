@@ -1,10 +1,9 @@
-//! A node's link to the remote tier: requests take their time, get lost, are applied without an answer;
-//! the link stalls, fails and is cut.
+//! A node's link to the remote tier: requests are delayed, get lost, or are applied without an answer; the link stalls,
+//! fails and is cut.
 //!
-//! What it keeps is what [`Backend`](larder::Backend) promises. Requests are applied in the order in which
-//! they were sent, or (where the weather says so) those that are under way at the same time overtake each
-//! other. One that timed out was applied before that, or never is; one whose
-//! future was dropped may still be.
+//! The link keeps the rules of [`Backend`](larder::Backend). Requests are applied in the order in which they were sent,
+//! or (depending on the weather) concurrent requests overtake each other. A request that timed out was applied before
+//! the timeout or is never applied; a request whose future was dropped may still be applied.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,11 +22,11 @@ use super::weather::{OPERATION, Weather};
 /// What an outage does to requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outage {
-    /// They are refused at once.
+    /// The link rejects them immediately.
     Refused,
     /// They vanish.
     Swallowed,
-    /// They are applied, the answers vanish.
+    /// They are applied, and the answers vanish.
     Unanswered,
 }
 
@@ -50,7 +49,7 @@ pub(crate) struct Link {
     wire: mpsc::UnboundedSender<(Instant, Job)>,
 }
 
-/// What is known on both sides of one request.
+/// The state that both sides of a request share.
 #[derive(Default)]
 struct Fate {
     applied: bool,
@@ -61,7 +60,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until the node is not paused; for ever, if it is cut off.
+/// Waits while the node is paused, or for ever if it is cut off.
 async fn going(state: &Mutex<State>) {
     loop {
         let (paused, cut) = {
@@ -80,7 +79,7 @@ fn failure(kind: BackendErrorKind, name: &'static str) -> BackendError {
     BackendError::new(kind, name, "simulated")
 }
 
-/// Notes a dropped request.
+/// Records a dropped request.
 struct Waiting<'a> {
     link: &'a Link,
     operation: u64,
@@ -145,7 +144,7 @@ impl Link {
         lock(&self.state).cut
     }
 
-    /// As a waiter of the node's own.
+    /// Returns a future that does not borrow the link.
     pub(crate) fn going(&self) -> impl Future<Output = ()> + Send + 'static {
         let state = Arc::clone(&self.state);
         async move { going(&state).await }
@@ -156,7 +155,7 @@ impl Link {
         outage.filter(|(_, until)| Instant::now() < *until).map(|(outage, _)| outage)
     }
 
-    /// How long a request or an answer takes: mostly little.
+    /// How long a request or an answer takes: usually not long.
     fn transit(&self) -> Duration {
         match self.chance.among(0..20) {
             0 => self.chance.millis(20..100),
@@ -165,8 +164,7 @@ impl Link {
         }
     }
 
-    /// Sends `work` over the link: it is done where the store is, in one step. It says which value it
-    /// stored.
+    /// Sends `work` over the link. The store applies it in one step and returns the value that it stored.
     pub(crate) async fn send<T: Send + 'static>(
         &self,
         name: &'static str,
@@ -226,7 +224,7 @@ impl Link {
         answer.unwrap_or_else(|| Err(failure(BackendErrorKind::TimedOut, name)))
     }
 
-    /// The answer, if it comes in time. A node that is paused does not feel the time.
+    /// Returns the answer if it arrives in time. A paused node does not time out.
     async fn answer<T>(&self, told: oneshot::Receiver<T>, fate: &Mutex<Fate>) -> Option<T> {
         let late = async {
             sleep(Duration::from_millis(OPERATION)).await;
@@ -236,7 +234,7 @@ impl Link {
             biased;
             Ok(answer) = told => Some(answer),
             () = late => {
-                // Not applied so far: then it never is.
+                // The request has not been applied, and never will be.
                 lock(fate).given_up = true;
                 None
             }

@@ -1,4 +1,4 @@
-//! One node: a whole cache, and the operations that its clients do, each on record.
+//! One node: a whole cache, and the operations of its clients, each of them recorded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use super::origin::{Origin, Value};
 use super::weather::LEASE;
 
 pub(crate) const KEYS: usize = 4;
-/// Read through an attributed function; the other keys through the cache's own methods.
+/// Read through an attributed function; the other keys are read through methods of the cache.
 const CALLED: Key = 3;
 
 const TAGS: [&[&str]; KEYS] = [&[], &["red"], &["red", "blue"], &["blue"]];
@@ -26,7 +26,7 @@ pub(crate) fn name(key: Key) -> String {
     format!("k{key}")
 }
 
-/// How long a caller of the function waits for its load where there is an old value, in milliseconds.
+/// The soft timeout of the function in milliseconds: how long a caller waits for its load if there is an old value.
 pub(crate) const PATIENT: u64 = 60;
 
 static POLICY: Policy = Policy::new()
@@ -53,13 +53,13 @@ async fn called(node: Arc<Node>, read: u64, key: Key) -> Result<Value, Fault> {
     node.origin.load(read, node.number, key).await.map_err(|_| Fault)
 }
 
-/// How the values of one key are to be cached, as all nodes have it.
+/// How all nodes cache the values of one key.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) policy: Policy,
-    /// How long a value is served at most, in milliseconds.
+    /// The longest time for which a value is served, in milliseconds.
     pub(crate) life: u64,
-    /// In memory only: other nodes hear of evictions, not of puts.
+    /// In memory only: other nodes learn of evictions, but not of puts.
     pub(crate) local: bool,
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn draw_rules(key: Key, chance: &Chance) -> Rules {
     Rules { policy, life: ttl + window, local }
 }
 
-/// What is fresh for a minute is so for so long. (Runs are shorter, so that nothing becomes older by it.)
+/// Values that are fresh for a minute get this ttl. (Runs are shorter, so the change makes no value older.)
 const SHORTER: Duration = Duration::from_secs(5);
 
 impl Rules {
@@ -104,7 +104,7 @@ pub(crate) struct Node {
     pub(crate) operations: Arc<AtomicU64>,
 }
 
-/// Notes how a read or an eviction ended, also if it was dropped.
+/// Records how a read or an eviction ended, including a drop.
 struct Ending<'a> {
     history: &'a History,
     ended: Box<dyn Fn(Outcome) -> Vec<Event> + Send + Sync>,
@@ -176,7 +176,7 @@ impl Node {
         }
     }
 
-    /// Evicts; `Put` writes the value through that comes with it.
+    /// Evicts; for `Put`, writes the value through.
     pub(crate) async fn evict(&self, what: What, value: Option<Value>) {
         let evict = self.next();
         self.history.record(Event::EvictStarted { evict, node: self.number, what });

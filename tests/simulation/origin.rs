@@ -1,4 +1,4 @@
-//! What is cached: versions that mutators move on. A load takes its time, fails, hangs or is dropped.
+//! The origin of the cached values: versions that mutators increment. A load takes time, fails, hangs or is dropped.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use super::chance::Chance;
 use super::history::{Event, History, Key, Node, Outcome, ValueId};
 use super::weather::{HANG, LEASE, LOAD, Weather};
 
-/// A value that says where it comes from, also among the store's bytes.
+/// A value that carries its origin, even in the store's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Value {
     pub(crate) key: Key,
@@ -33,7 +33,7 @@ impl Value {
     }
 }
 
-/// Which value lies in these bytes.
+/// Returns the id of the value in these bytes.
 pub(crate) fn stored_value(bytes: &[u8]) -> Option<ValueId> {
     let at = bytes.windows(BEFORE.len()).position(|window| window == BEFORE.as_bytes())?;
     let digits: Vec<u8> =
@@ -49,7 +49,7 @@ pub(crate) struct Origin {
     weather: Weather,
 }
 
-/// Notes how a load ended, also if it was dropped.
+/// Records how a load ended, including a drop.
 struct Loading<'a> {
     history: &'a History,
     load: ValueId,
@@ -84,7 +84,7 @@ impl Origin {
         self.values.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A mutator's write; the value to put, if it is to be put.
+    /// Writes as a mutator does, and returns the value to put.
     pub(crate) fn write(&self, key: Key) -> Value {
         let version = self.version(key, 1);
         self.history.record(Event::Written { key, version });
@@ -98,7 +98,7 @@ impl Origin {
         let (chance, weather) = (&self.chance, &self.weather);
         let fails = chance.in_thousand(weather.load_failures);
         let takes = match chance.among(0..20) {
-            // For ever, or a little too long: what comes late finds somebody who may see it.
+            // Hangs, or takes a little too long, so that other callers are still there when the value arrives late.
             draw if chance.in_thousand(weather.load_hangs) => match draw {
                 0..10 => chance.millis(LEASE..LEASE + 500),
                 _ => chance.millis(HANG..HANG + LOAD),

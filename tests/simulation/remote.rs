@@ -1,4 +1,4 @@
-//! The remote tier as one node sees it: the store that all share, over the node's own link.
+//! The remote tier as one node sees it: the shared store, over the link of the node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Remote {
         }
     }
 
-    /// Sends an operation that stores nothing. `work` begins where the store is, and takes no time there.
+    /// Sends an operation that stores nothing. `work` runs at the store and takes no time there.
     fn ask<'a, T, W>(
         &'a self,
         name: &'static str,

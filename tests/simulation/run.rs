@@ -18,7 +18,7 @@ use super::remote::Remote;
 use super::weather::{HANG, Weather};
 use super::workload::{Client, Troubles};
 
-/// Longer than any run takes.
+/// Longer than any run.
 const END: Duration = Duration::from_secs(3_600);
 
 pub(crate) struct Run {
@@ -26,7 +26,7 @@ pub(crate) struct Run {
     pub(crate) verdict: Result<(), Violation>,
 }
 
-/// The run of a seed, on a runtime of its own whose time is virtual.
+/// Runs a seed on a separate runtime with virtual time.
 pub(crate) fn run(seed: u64) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -55,7 +55,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
     let pause = *chance.pick(&[12, 60]);
     let bus = Arc::new(Bus::default());
     let mut clocks = skewed_clocks(count + 1).await.into_iter();
-    let mut clock = || clocks.next().expect("a clock for each");
+    let mut clock = || clocks.next().expect("there is a clock for each cache");
     let store = MemoryBackend::with_clock(clock());
     let origin = Arc::new(Origin::new(KEYS, weather, &chance, &history));
     let (requests, operations) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -72,7 +72,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
         };
         let builder =
             Cache::builder().namespace("sim").remote(remote).clock(clock()).seed(chance.number());
-        // Half of the runs as they were: each read asks for its generations.
+        // In half of the runs each read asks for its generations.
         let trusts = *chance.pick(&[0, 0, 500, 3_600_000]);
         let builder = builder.trust_tags(Duration::from_millis(trusts));
         let has_memory = chance.among(0..5) != 0;
@@ -85,7 +85,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
         };
         nodes.push(Arc::new(Node {
             number,
-            cache: builder.build().expect("the configuration can be"),
+            cache: builder.build().expect("the configuration is valid"),
             link,
             origin: Arc::clone(&origin),
             history: Arc::clone(&history),
@@ -125,23 +125,23 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
     rest(&nodes, &history).await;
 }
 
-/// Clocks that differ by far more than any value lives: one that was made earlier is ahead.
+/// Returns clocks that differ by far more than the life of any value; earlier ones are ahead.
 async fn skewed_clocks(count: usize) -> Vec<Clock> {
     let mut clocks = Vec::new();
     for _ in 0..count {
         clocks.push(Clock::tokio());
         sleep(Duration::from_secs(20)).await;
     }
-    // The store's is behind that of half of the nodes.
+    // The clock of the store is behind the clocks of half of the nodes.
     clocks.swap(0, count / 2);
     clocks
 }
 
-/// How long after the last client's end everybody reads everything: while most values are still fresh,
-/// and when whatever hung has ended.
+/// When all nodes read all keys after the last client has ended: while most values are still fresh, and after every
+/// hung load has ended.
 const LOOKS: [u64; 2] = [1_000, HANG];
 
-/// What all agree on once the weather is fine; then nothing is left under way.
+/// Checks that all nodes agree once there are no more faults; then no load is left under way.
 async fn rest(nodes: &[Arc<Node>], history: &History) {
     let alive = || nodes.iter().filter(|node| !node.link.is_cut());
     for wait in LOOKS {

@@ -1,4 +1,4 @@
-//! Many seeds, spread over threads; what failed is told in a form that can be run again.
+//! Runs many seeds on several threads, and prints failures in a form that can be run again.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,17 +7,17 @@ use super::history::Record;
 use super::run::run;
 
 const THREADS: u64 = 2;
-/// So many failures are enough to look at, unless `LARDER_FAILURES` says otherwise.
+/// How many failures to collect, unless `LARDER_FAILURES` is set.
 const ENOUGH: u64 = 5;
 
-/// A number from the environment.
+/// Reads a number from the environment.
 pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| {
-        text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, and is `{text}`"))
+        text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not `{text}`"))
     })
 }
 
-/// Runs `count` seeds from `first` on.
+/// Runs `count` seeds, beginning with `first`.
 pub(crate) fn check(first: u64, count: u64) {
     let next = AtomicU64::new(first);
     let enough = number("LARDER_FAILURES").unwrap_or(ENOUGH);
@@ -46,7 +46,7 @@ pub(crate) fn check(first: u64, count: u64) {
     assert!(failures.is_empty(), "broken promises:\n{}", failures.join("\n"));
 }
 
-/// Runs one seed, and prints its history.
+/// Runs one seed and prints its history.
 pub(crate) fn replay(seed: u64) {
     let run = run(seed);
     println!("{}", told(&run.records));
@@ -60,7 +60,7 @@ pub(crate) fn history(seed: u64) -> Vec<Record> {
     run(seed).records
 }
 
-/// A history, a line for each record.
+/// Formats a history, one line per record.
 pub(crate) fn told(records: &[Record]) -> String {
     let line = |(order, record): (usize, &Record)| format!("{order:>6} {record}\n");
     records.iter().enumerate().map(line).collect()

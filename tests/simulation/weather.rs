@@ -1,22 +1,21 @@
-//! What may go wrong in a run, and the bounds within which the world keeps its word.
+//! The faults of a run, and the bounds that the world guarantees.
 
 use super::chance::Chance;
 
-/// In milliseconds: a message of the bus arrives within this, or its link is lost.
+/// In milliseconds: a message of the bus arrives within this time, or its link is lost.
 pub(crate) const BUS_DELAY: u64 = 40;
-/// A lost link is told within this.
+/// A node learns of a lost link within this time.
 pub(crate) const BUS_NOTICE: u64 = 300;
-/// An operation of the remote tier is answered within this.
+/// An operation of the remote tier is answered within this time.
 pub(crate) const OPERATION: u64 = 250;
-/// How long a load may hold up those who wait for it. Longer than a lease of the remote tier lasts without
-/// being renewed.
+/// How long a load may hold up its waiters. Longer than a lease of the remote tier lasts without a renewal.
 pub(crate) const LEASE: u64 = 4_000;
-/// The longest that a load takes if it does not hang.
+/// The longest duration of a load that does not hang.
 pub(crate) const LOAD: u64 = 3_800;
-/// A load that hangs takes so long: longer than anybody may have to wait for it.
+/// The duration of a load that hangs: longer than any caller may have to wait for it.
 pub(crate) const HANG: u64 = 20 * LEASE;
 
-/// Shares are in a thousand.
+/// Rates are per thousand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Weather {
     pub(crate) lost_requests: u64,
@@ -24,25 +23,25 @@ pub(crate) struct Weather {
     pub(crate) load_failures: u64,
     pub(crate) load_hangs: u64,
     pub(crate) cancellations: u64,
-    /// How many of each in a run, at most.
+    /// The largest number of each in a run.
     pub(crate) outages: u64,
     pub(crate) bus_losses: u64,
     pub(crate) pauses: u64,
     pub(crate) kills: u64,
-    /// Values and generations that the store loses by itself.
+    /// How many values and generations the store loses by itself.
     pub(crate) forgettings: u64,
-    /// Whether requests that a node has under way at the same time overtake each other.
+    /// Whether concurrent requests of a node overtake each other.
     pub(crate) overtaking: bool,
-    /// Whether the remote tier has leases. Without them only what one process does is fenced: then there is one.
+    /// Whether the remote tier has leases. Without leases only writes of one process are fenced, so there is one node.
     pub(crate) leases: bool,
-    /// Whether every second operation changes something, mostly by a put.
+    /// Whether every second operation is a change, usually a put.
     pub(crate) busy: bool,
     /// Whether every fourth load takes long.
     pub(crate) slow: bool,
 }
 
 impl Weather {
-    /// Each kind of trouble alone, and all together.
+    /// Draws one kind of fault alone, or all together.
     pub(crate) fn draw(chance: &Chance) -> Self {
         let fine = Self {
             overtaking: chance.in_thousand(500),
@@ -77,13 +76,13 @@ impl Weather {
         }
     }
 
-    /// Whether nothing keeps a lease from its holder.
+    /// Whether nothing prevents a holder from keeping its lease.
     pub(crate) fn leases_hold(&self) -> bool {
         self.lost_requests + self.lost_answers + self.outages + self.pauses + self.kills == 0
             && self.forgettings + self.load_hangs + self.load_failures == 0
     }
 
-    /// Whether a failed load can make those who waited for it try side by side.
+    /// Whether no failed load can make its waiters retry side by side.
     pub(crate) fn loads_succeed(&self) -> bool {
         self.load_failures == 0
     }

@@ -1,4 +1,4 @@
-//! What clients do on the nodes, and what the weather does to them.
+//! The operations of clients on the nodes, and the faults of the weather.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use super::link::Outage;
 use super::node::{KEYS, Node, name};
 use super::weather::Weather;
 
-/// How many operations each client does.
+/// How many operations each client runs.
 const STEPS: u64 = 22;
-/// The time that troubles are spread over.
+/// The time over which faults are spread, in milliseconds.
 const LAST: u64 = 1_300;
 
-/// One client: does its operations one after the other.
+/// One client: runs its operations one after the other.
 pub(crate) struct Client {
     pub(crate) node: Arc<Node>,
     pub(crate) keys: u64,
-    /// Between two operations, at most, in milliseconds.
+    /// The longest pause between two operations, in milliseconds.
     pub(crate) pause: u64,
     pub(crate) weather: Weather,
 }
@@ -39,7 +39,7 @@ impl Client {
 
     async fn step(&self, chance: &Chance) {
         let node = &self.node;
-        // The key that is read through a function, and the first of the others.
+        // The key that is read through a function, or one of the first others.
         let key = KEYS as u64 - 1 - chance.among(0..self.keys);
         let patience = match chance.in_thousand(self.weather.cancellations) {
             true => Some(chance.millis(0..80)),
@@ -95,7 +95,7 @@ async fn mutate(
     bounded(patience, node.evict(what, value)).await;
 }
 
-/// The troubles of a run, each at a moment of its own.
+/// The faults of a run, each at a random time.
 pub(crate) struct Troubles {
     pub(crate) nodes: Vec<Arc<Node>>,
     pub(crate) clients: Vec<Vec<tokio::task::AbortHandle>>,
@@ -106,7 +106,7 @@ pub(crate) struct Troubles {
 }
 
 impl Troubles {
-    /// Does all that the weather says; ends when the last trouble is over.
+    /// Runs all faults of the weather; ends with the last one.
     pub(crate) async fn run(self, weather: Weather) {
         let this = Arc::new(self);
         let mut under_way = tokio::task::JoinSet::new();
@@ -140,7 +140,7 @@ impl Troubles {
         self.chance.pick(&self.nodes)
     }
 
-    /// Of one node's link, or of the store: then for all.
+    /// An outage of one node's link, or of the store for all nodes.
     async fn outage(self: Arc<Self>) {
         let outage = *self.chance.pick(&[Outage::Refused, Outage::Swallowed, Outage::Unanswered]);
         let span = self.chance.millis(50..1_500);
@@ -155,7 +155,7 @@ impl Troubles {
     async fn bus_loss(self: Arc<Self>) {
         let node = self.node().number;
         if let Some(ear) = self.bus.ear(node) {
-            // For ever, where the node is killed meanwhile.
+            // For ever, if the node is killed meanwhile.
             let _ = timeout(Duration::from_secs(20), ear.lose(&self.chance)).await;
         }
     }
@@ -184,7 +184,7 @@ impl Troubles {
         self.clients[node.number].iter().for_each(tokio::task::AbortHandle::abort);
     }
 
-    /// The store loses a value or a generation: it was full, or it failed over.
+    /// The store loses a value or a generation, as after an eviction for room or a failover.
     async fn forgetting(self: Arc<Self>) {
         let place = match self.chance.among(0..6) {
             0 => "sim~space".to_owned(),
