@@ -1,4 +1,4 @@
-//! Entries say what they are: freshness is computed here, from entry and clock, and nowhere else.
+//! A value with its lifetime. Only this module computes freshness, from an entry and the clock.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::tags::TagSnapshot;
 pub(crate) struct Lifetime {
     pub(crate) created: Timestamp,
     pub(crate) fresh_until: Timestamp,
-    /// Until then it is served while a refresh runs.
+    /// The entry is served until then while a refresh runs.
     pub(crate) stale_until: Timestamp,
-    /// Until then it is served if the load fails.
+    /// The entry is served until then if the load fails.
     pub(crate) keep_until: Timestamp,
-    /// How long it is fresh without being read; zero: for as long as it is fresh.
+    /// The time to idle: how long the entry stays fresh without a read. Zero: no limit.
     pub(crate) idle: Duration,
-    /// What its load took.
+    /// How long the load took.
     pub(crate) cost: Duration,
 }
 
 impl Lifetime {
-    /// From `now` on, fresh for `ttl`, with the policy's windows after it.
+    /// A lifetime that begins at `now`, is fresh for `ttl`, and ends with the policy's windows.
     pub(crate) fn new(now: Timestamp, ttl: Option<Duration>, policy: &Policy) -> Self {
         let fresh_until = ttl.map_or(Timestamp::NEVER, |ttl| now.after(ttl));
         Self {
@@ -37,18 +37,18 @@ impl Lifetime {
         }
     }
 
-    /// Fresh until then, with the windows that it has after that.
+    /// Moves the end of freshness to `fresh_until`. The windows after it keep their lengths.
     pub(crate) fn until(self, fresh_until: Timestamp) -> Self {
         let moved = |end: Timestamp| {
-            // What has no end has no windows.
+            // An entry that never expires has no windows.
             fresh_until.after(end.since(self.fresh_until).unwrap_or_default())
         };
         let (stale_until, keep_until) = (moved(self.stale_until), moved(self.keep_until));
         Self { fresh_until, stale_until, keep_until, ..self }
     }
 
-    /// Not fresh any more, nor to be served while a refresh runs: only if the load fails, for as long after
-    /// `now` as it would have been after its end.
+    /// Ends freshness and the stale window at `now`. The entry can still replace a failed load, for as long
+    /// after `now` as it could have after its end.
     pub(crate) fn outdated(self, now: Timestamp) -> Self {
         let kept = if now < self.fresh_until { self.until(now) } else { self };
         Self { stale_until: kept.stale_until.min(now), ..kept }
@@ -70,22 +70,21 @@ impl Lifetime {
 /// What an entry may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// To be served.
+    /// The entry may be served.
     Fresh,
-    /// To be served while a refresh runs.
+    /// The entry may be served while a refresh runs.
     Stale,
-    /// To be served if the load fails.
+    /// The entry may be served if the load fails.
     Kept,
     Expired,
 }
 
-/// What happens to an entry after it was stored. (Its times never change: an entry's life is not
-/// renewed.)
+/// What changes after the entry was stored. (Its times never change: a read does not renew a lifetime.)
 #[derive(Debug)]
 pub(crate) struct Marks {
-    /// When it was last read; kept only for entries with a time to idle.
+    /// The last read; only kept for entries with a time to idle.
     read: AtomicU64,
-    /// Until then no load is tried while the entry can be served.
+    /// No load is tried until then while the entry can be served.
     rest: AtomicU64,
 }
 
@@ -95,12 +94,12 @@ impl Marks {
     }
 }
 
-/// An entry of the memory tier: one allocation for the value and all that is known of it.
+/// An entry of the memory tier: one allocation for the value and its metadata.
 #[derive(Debug)]
 pub(crate) struct Entry<T: ?Sized> {
     pub(crate) life: Lifetime,
     pub(crate) marks: Marks,
-    /// The generations that must still hold.
+    /// The generations under which the value was loaded. The entry is valid while they are current.
     pub(crate) stamps: TagSnapshot,
     pub(crate) key: Box<str>,
     pub(crate) value: T,
@@ -115,8 +114,8 @@ impl<T: ?Sized> Entry<T> {
         self.life.at(now)
     }
 
-    /// The moment from which nobody is given it any more. It may move on while the entry is in memory,
-    /// not back.
+    /// The moment from which no caller gets the entry. A read may move it forwards while the entry is in
+    /// memory; nothing moves it back.
     pub(crate) fn expiry(&self) -> Timestamp {
         match self.life.idle.is_zero() {
             true => self.life.keep_until,
@@ -124,7 +123,7 @@ impl<T: ?Sized> Entry<T> {
         }
     }
 
-    /// The moment from which it is not fresh any more, if it is not read before.
+    /// The moment from which the entry is not fresh, if no read comes before.
     pub(crate) fn fresh_until(&self) -> Timestamp {
         self.life.fresh_until.min(self.expiry())
     }
@@ -133,42 +132,42 @@ impl<T: ?Sized> Entry<T> {
         Timestamp(self.marks.read.load(Ordering::Relaxed))
     }
 
-    /// Notes that it was read.
+    /// Records a read.
     #[inline]
     pub(crate) fn touch(&self, now: Timestamp) {
-        // A store only where the coarse clock has moved: readers share the cache line otherwise.
+        // Readers share the cache line, so this stores only when the coarse clock has moved.
         if !self.life.idle.is_zero() && self.read() != now {
             self.marks.read.store(now.0, Ordering::Relaxed);
         }
     }
 
-    /// Its load failed: no other is tried before `until` while this entry can be served.
+    /// Records a failed load: no other load is tried before `until` while this entry can be served.
     pub(crate) fn rest_until(&self, until: Timestamp) {
         self.marks.rest.fetch_max(until.0, Ordering::Relaxed);
     }
 
-    /// Takes over for how long no load is tried.
+    /// Copies the pause between loads from `other`.
     pub(crate) fn rest_as<U: ?Sized>(&self, other: &Entry<U>) {
         self.rest_until(Timestamp(other.marks.rest.load(Ordering::Relaxed)));
     }
 
-    /// Whether its load failed a moment ago.
+    /// Whether loads pause after a failure.
     pub(crate) fn rests(&self, now: Timestamp) -> bool {
         now.0 < self.marks.rest.load(Ordering::Relaxed)
     }
 }
 
-/// A value whose type is known to whoever asks.
+/// An entry whose value type only its readers know.
 pub(crate) type Erased = Entry<dyn Value>;
 
-/// What can be done to a value whose type is not known.
+/// The operations on a value of unknown type.
 pub(crate) trait Value: Any + Send + Sync {
-    /// An entry that differs from the value's own in its life alone.
+    /// Makes an entry with the same value and another lifetime.
     fn again(&self, entry: &Erased, life: Lifetime) -> Stored;
-    /// The type's name, if it may own memory of its own.
+    /// The type's name, if the value may own heap memory.
     fn owner(&self) -> Option<&'static str>;
 
-    /// For messages.
+    /// The type's name, for messages.
     fn type_name(&self) -> &'static str;
 }
 
@@ -189,29 +188,29 @@ impl<V: CacheValue> Value for V {
     }
 }
 
-/// An entry as tiers hold it.
+/// An entry as the tiers share it.
 pub(crate) type Stored = Arc<Erased>;
 
 impl Erased {
-    /// The value, if it is of the type asked for: two functions that share a key but not a type
-    /// read each other's entries as misses.
+    /// The value, if it has type `V`. Two functions that share a key but not a type see each other's entries
+    /// as misses.
     #[inline]
     pub(crate) fn value<V: 'static>(&self) -> Option<&V> {
         self.any().downcast_ref()
     }
 
-    /// The value as who asks for its type sees it.
+    /// The value, to be downcast by a reader that knows the type.
     #[inline]
     pub(crate) fn any(&self) -> &dyn Any {
         &self.value
     }
 
-    /// The name of the value's type, if it may own memory of its own.
+    /// The name of the value's type, if the value may own heap memory.
     pub(crate) fn owner(&self) -> Option<&'static str> {
         self.value.owner()
     }
 
-    /// The same with another life. Calls the value's `Clone`: not under a lock.
+    /// Copies the entry with another lifetime. Calls the value's `Clone`, so never call this under a lock.
     pub(crate) fn with_life(&self, life: Lifetime) -> Stored {
         self.value.again(self, life)
     }

@@ -3,23 +3,23 @@
 //!
 //! Each module is a layer, and imports only those below it (`tests/layers.rs` checks that):
 //!
-//! | module | what it has |
+//! | module | content |
 //! | --- | --- |
-//! | `api` | what users call by hand |
+//! | `api` | what users call by hand: values by key, lists of evictions, schedules, warming, statistics, health, monitor |
 //! | `call` | calls of cached functions, single and in batches |
-//! | `registry` | the caches of the process; how one is built |
-//! | `engine` | what a read, a write and an eviction are; transactions, the off switch |
+//! | `registry` | the caches of the process, and the builder of a cache |
+//! | `engine` | reads, writes and evictions; transactions; the off switch |
 //! | `remote` | the remote tier: names, pending evictions, breaker, health, bus |
-//! | `memory` | the memory tier, and who may fill it |
-//! | `stats` | what is counted, measured and told |
+//! | `memory` | the memory tier, and the fences that decide which load may fill it |
+//! | `stats` | counters, latencies, health, events |
 //! | `codec` | values to bytes and back |
-//! | `entry` | a value with its life |
+//! | `entry` | a value with its lifetime |
 //! | `tags` | generations, and the tags that a reader declares |
 //! | `backend` | the trait that remote tiers implement |
 //! | `key` | text, identity, templates |
-//! | `base` | the words of all: clock, error, policy, pattern |
+//! | `base` | types of every layer: clock, error, policy, pattern |
 //!
-//! [`__private`] is what expansions call, and `testing` what tests do: they use every layer, and no layer uses them.
+//! Expansions call [`__private`], and tests use `testing`. Both use every layer, and no layer uses them.
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]

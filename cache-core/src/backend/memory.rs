@@ -13,8 +13,8 @@ use super::{
 };
 use crate::base::{BackendError, Clock, Pattern, Timestamp};
 
-/// A [`Backend`] that keeps its bytes in this process. Clones share the store, so several caches
-/// over clones of one backend behave like several processes over one Redis.
+/// A [`Backend`] that stores its bytes in this process. Clones share the store, so several caches over clones
+/// of one backend behave like several processes over one Redis.
 #[derive(Clone, Default)]
 pub struct MemoryBackend {
     shared: Arc<Shared>,
@@ -28,7 +28,7 @@ struct Shared {
     next: AtomicU64,
 }
 
-/// Values and leases under one lock: each operation is atomic over both.
+/// Values and leases under one lock, so each operation is atomic over both.
 #[derive(Default)]
 struct Store {
     entries: BTreeMap<String, Held>,
@@ -39,11 +39,12 @@ struct Lease {
     token: u64,
     generation: u64,
     takeovers: u32,
-    /// Until then it is the token's alone; it may keep it for longer.
+    /// The lease belongs to the token exclusively until then, and stays with it until another caller takes
+    /// it.
     until: Timestamp,
 }
 
-/// A channel and who listens to it.
+/// A channel and its listener.
 type Subscriber = (String, Arc<dyn Listener>);
 
 struct Held {
@@ -74,7 +75,7 @@ impl Store {
         Some(Read { value, left })
     }
 
-    /// The generation under a key, and until when it is kept.
+    /// The generation under a key, and when it expires.
     fn generation(&self, key: &str, now: Timestamp) -> Option<(u64, Timestamp)> {
         match self.entries.get(key) {
             Some(Held { value: Stored::Generation(generation), until }) if now < *until => {
@@ -120,7 +121,7 @@ impl Store {
             None => 0,
         };
         if self.leases.len() >= 1024 && self.leases.len().is_power_of_two() {
-            // Keys that nobody asks for again leave none behind.
+            // Otherwise the leases of keys that are never requested again would stay.
             self.forget_expired_leases(now);
         }
         self.leases
@@ -136,7 +137,7 @@ impl Shared {
 
     fn tell(&self, notice: Option<&Notice>) {
         let Some(notice) = notice else { return };
-        // Cloned out of the lock: a listener may use the backend.
+        // Cloned so that the lock is released: a listener may use the backend.
         let heard: Vec<_> = lock(&self.listeners)
             .values()
             .filter(|(channel, _)| *channel == notice.channel)
@@ -170,7 +171,7 @@ impl std::fmt::Debug for MemoryBackend {
 
 impl Backend for MemoryBackend {
     fn store(&self) -> Option<String> {
-        // The address of what clones share: nobody else has it while a clone lives.
+        // The address of the shared store: unique while a clone lives.
         Some(format!("memory {:p}", Arc::as_ptr(&self.shared)))
     }
 
@@ -301,7 +302,7 @@ impl Backend for MemoryBackend {
         Box::pin(async move {
             let now = self.clock.now();
             let held = &lock(&self.shared.store).entries;
-            // One page holds them all: a cursor into a changing map could skip keys.
+            // One page has all keys: a cursor into a changing map could skip some.
             let keys = held
                 .iter()
                 .filter(|(key, entry)| now < entry.until && pattern.matches(key))

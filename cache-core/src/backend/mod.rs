@@ -1,6 +1,6 @@
-//! The seam for remote tiers: bytes under text keys, and a channel for notices.
+//! The interface of remote tiers: bytes under text keys, and a channel for notices.
 //!
-//! **This trait's docs are its specification**; `testing::conformance` checks them.
+//! **The documentation of this trait is its specification**; `testing::conformance` checks it.
 
 mod lease;
 mod memory;
@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 use crate::base::{BackendError, BoxFuture, Pattern};
 
-/// What a backend's operations return.
+/// The result of a backend's operations.
 pub type BackendResult<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
 
 /// One entry to store.
@@ -29,27 +29,28 @@ pub struct Write {
     pub key: String,
     /// The bytes to store.
     pub value: Bytes,
-    /// How long the store keeps it; `None`: until it is removed.
+    /// How long the store keeps the value; `None`: until it is removed.
     pub ttl: Option<Duration>,
 }
 
-/// One value as it was read.
+/// A value that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// The bytes. Of a value that is longer than the reader takes: at least its first bytes, one more than that.
+    /// The bytes. If the value is longer than the reader's limit: at least one byte more than the limit, from
+    /// the start.
     pub value: Bytes,
-    /// How much longer the store keeps the value; never more than that, and less only by what passes between two
-    /// looks at it. `None`: until it is removed.
+    /// How much longer the store keeps the value. Never more than that; less only by the time that passes
+    /// within the operation. `None`: until the value is removed.
     ///
-    /// A reader learns from it how old the value is. The clocks of two machines are never compared.
+    /// The reader computes the value's age from it. Clocks of two machines are never compared.
     pub left: Option<Duration>,
 }
 
-/// The least time for which a store keeps a generation that it has minted or moved on: for as long as a late load may still
-/// store its value under it ([`KEPT`]).
+/// The minimum time for which a store keeps a generation that it has created or incremented: as long as a
+/// late load may still store its value under it ([`KEPT`]).
 pub const GENERATION_KEPT: Duration = KEPT;
 
-/// A message for every process that shares the store, sent with the operation that it tells of.
+/// A message for every process that shares the store, sent together with the operation that it reports.
 #[derive(Clone, Debug)]
 pub struct Notice {
     /// The channel, one per namespace.
@@ -58,17 +59,17 @@ pub struct Notice {
     pub message: Bytes,
 }
 
-/// What came of removing many keys.
+/// The result of removing many keys.
 #[derive(Clone, Debug, Default)]
 pub struct Removed {
-    /// How many were there.
+    /// The number of keys that existed.
     pub count: u64,
-    /// The places of those that could not be removed, or may not have been, and why.
+    /// The positions of the keys that were not removed, or may not have been, with the errors.
     pub failed: Vec<(usize, BackendError)>,
 }
 
 impl Removed {
-    /// None of so many was removed.
+    /// A result in which none of `keys` keys was removed.
     pub fn none(keys: usize, error: &BackendError) -> Self {
         Self { count: 0, failed: (0..keys).map(|place| (place, error.clone())).collect() }
     }
@@ -79,33 +80,33 @@ impl Removed {
 pub struct Page {
     /// The keys found.
     pub keys: Vec<String>,
-    /// Where to go on; `None`: this was the last page.
+    /// The cursor of the next page; `None`: this was the last page.
     pub next: Option<u64>,
 }
 
-/// Hears what [`Backend::subscribe`] brings. Called on the backend's own task: it must not block.
+/// Receives what [`Backend::subscribe`] delivers. Called on the backend's own task, so it must not block.
 pub trait Listener: Send + Sync + 'static {
-    /// The subscription stands: whatever is published from now on arrives.
+    /// The subscription is active: every message published from now on arrives.
     fn connected(&self);
     /// The link is lost: messages may be missed until the next [`connected`](Self::connected).
     fn disconnected(&self);
     /// A message arrived.
     fn message(&self, message: &[u8]);
-    /// The value under a key was changed, by whoever it was: of backends that watch what others write. The
-    /// key has its namespace.
+    /// Any client changed the value under a key. Only backends that track the changes of other clients call
+    /// this. The key includes its namespace.
     fn changed(&self, key: &str) {
         let _ = key;
     }
 }
 
-/// Ends the subscription when it is dropped.
+/// A subscription, which ends when this is dropped.
 #[must_use = "dropping it ends the subscription"]
 pub struct Subscription {
     _stop: Box<dyn Send + Sync>,
 }
 
 impl Subscription {
-    /// A subscription that ends when `stop` is dropped.
+    /// Creates a subscription that ends when `stop` is dropped.
     pub fn new(stop: impl Send + Sync + 'static) -> Self {
         Self { _stop: Box::new(stop) }
     }
@@ -120,36 +121,38 @@ impl std::fmt::Debug for Subscription {
 /// A store of bytes that several processes may share: the remote tier.
 ///
 /// # Behaviour of every operation
-/// - Keys are opaque text. The namespace is already in them; a backend adds nothing.
+/// - Keys are opaque text that includes the namespace; a backend adds nothing.
 /// - Cancel-safe: a dropped future leaves the backend usable. The operation may still take effect.
 /// - Bounded: it answers within the backend's own operation timeout, with
 ///   [`TimedOut`](crate::base::BackendErrorKind::TimedOut) at the latest.
 /// - Operations that one task awaits one after the other take effect in that order.
-/// - No panic, whatever the store holds.
+/// - It never panics, whatever the store contains.
 pub trait Backend: Send + Sync + 'static {
-    /// What it is, for statistics and logs: `"redis"`, without address or password.
+    /// The kind of store, for statistics and logs: `"redis"`, without address or password.
     fn name(&self) -> &str;
 
-    /// The values of `keys`, in their order, each with the time that it has left; `None` for those that are absent or
-    /// expired.
+    /// Returns the values of `keys`, in their order, each with its remaining time; `None` for keys that are
+    /// absent or expired.
     ///
     /// # Behaviour
-    /// - As many results as keys; a key given twice is answered twice.
-    /// - Never an older value than the last [`set`](Self::set) that returned.
-    /// - The time left belongs to the value: it is never that of a later one under the same key.
-    /// - The reader takes at most `most` bytes of each value. Of a longer one more than `most` bytes are answered, so
-    ///   that the reader can tell, but they need not be all of it: a store should not send what nobody takes.
+    /// - There are as many results as keys; a key given twice has two results.
+    /// - A value is never older than the last [`set`](Self::set) that returned.
+    /// - The remaining time belongs to the value: it is never that of a later value under the same key.
+    /// - The reader accepts at most `most` bytes of each value. For a longer value the result has more than
+    ///   `most` bytes, so that the reader notices, but it need not be complete: a store should not send bytes
+    ///   that no reader accepts.
     fn get_many<'a>(
         &'a self,
         keys: &'a [&'a str],
         most: usize,
     ) -> BackendResult<'a, Vec<Option<Read>>>;
 
-    /// The same, each key by itself: where only a part of the store is away, the rest is answered.
+    /// Returns the values of `keys`, with one result for each key: if only a part of the store is
+    /// unreachable, the other keys have values.
     ///
     /// # Behaviour
-    /// - As [`get_many`](Self::get_many), but for the errors. A store that is there or not as a whole need not
-    ///   implement it.
+    /// - As [`get_many`](Self::get_many), except for the errors. A store that can only fail as a whole need
+    ///   not implement it.
     fn get_each<'a>(
         &'a self,
         keys: &'a [&'a str],
@@ -163,22 +166,24 @@ pub trait Backend: Send + Sync + 'static {
         })
     }
 
-    /// Stores the entries, replacing what was there, time to live included.
+    /// Stores the entries and replaces existing values and their times to live.
     ///
     /// # Behaviour
-    /// - An entry with a `ttl` is absent once that has passed; below a millisecond counts as one.
-    /// - Not atomic over several entries; each one is either stored whole or not at all.
-    /// - The leases of the keys end, where there are any.
+    /// - An entry with a `ttl` is absent after that time; a `ttl` below a millisecond counts as one
+    ///   millisecond.
+    /// - Not atomic over several entries; each one is stored completely or not at all.
+    /// - The leases of the keys end.
     /// - `notice` is published after the entries are stored.
     fn set<'a>(&'a self, entries: &'a [Write], notice: Option<&'a Notice>)
     -> BackendResult<'a, ()>;
 
-    /// The same, each entry by itself: one that can't be stored keeps none of the others from being stored.
+    /// Stores the entries, with one result for each entry: an entry that cannot be stored does not prevent
+    /// the others.
     ///
     /// # Behaviour
-    /// - As [`set`](Self::set), but for the errors. As many results as entries, in their order. A store that takes
-    ///   all or nothing need not implement it.
-    /// - `notice` is published after what could be stored, and if anything could. Where it can't be published, all
+    /// - As [`set`](Self::set), except for the errors. There are as many results as entries, in their order.
+    ///   A store that stores all or nothing need not implement it.
+    /// - `notice` is published after the entries are stored, if any was. If it cannot be published, all
     ///   entries count as failed.
     fn set_each<'a>(
         &'a self,
@@ -191,16 +196,17 @@ pub trait Backend: Send + Sync + 'static {
         })
     }
 
-    /// Stores the entry in the place of the value whose last [`MARK`] bytes are `seen`, if that is the one that
-    /// is there; else changes nothing. Says which. What changes a life uses it (`expire`, `mark_stale`).
+    /// Replaces a value with the entry, if the last [`MARK`] bytes of the value are `seen`; otherwise changes
+    /// nothing. Returns whether it replaced the value. Used to change a lifetime (`expire`, `mark_stale`).
     ///
-    /// A store that can't do it safely leaves it out: the default answers
-    /// [`Unsupported`](crate::base::BackendErrorKind::Unsupported), and what was to be changed is evicted instead.
+    /// A store that cannot do this safely omits it: the default returns
+    /// [`Unsupported`](crate::base::BackendErrorKind::Unsupported), and larder evicts the entry instead of
+    /// changing it.
     ///
     /// # Behaviour
-    /// - One step: nobody else's change comes between the comparison and the storing.
-    /// - If it stores, the key's lease ends, and `notice` is published. If not, neither.
-    /// - A value that is absent, expired or shorter than [`MARK`] is none to be replaced.
+    /// - Atomic: no other change comes between the comparison and the write.
+    /// - If it stores, the key's lease ends, and `notice` is published. If not, neither happens.
+    /// - A value that is absent, expired or shorter than [`MARK`] is not replaced.
     fn replace<'a>(
         &'a self,
         seen: [u8; MARK],
@@ -214,25 +220,26 @@ pub trait Backend: Send + Sync + 'static {
         Box::pin(async move { Err(error) })
     }
 
-    /// Removes `keys` and says how many were there.
+    /// Removes `keys` and returns how many existed.
     ///
     /// # Behaviour
-    /// - Absent keys are no error. The leases of the keys end, of absent ones too.
-    /// - `notice` is published in the same step, so that a crash cannot come between the two; it
-    ///   is published even if none of the keys was there.
+    /// - Absent keys are not an error. The leases of all keys end, including those of absent keys.
+    /// - `notice` is published in the same step, so a crash cannot come between the two; it is published even
+    ///   if none of the keys existed.
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, u64>;
 
-    /// The same, each key by itself: where only a part of the store is away, the rest is removed.
+    /// Removes `keys`, with an error for each key that failed: if only a part of the store is unreachable,
+    /// the other keys are removed.
     ///
     /// # Behaviour
-    /// - As [`remove`](Self::remove), but for the errors. A store that is there or not as a whole need not
+    /// - As [`remove`](Self::remove), except for the errors. A store that can only fail as a whole need not
     ///   implement it.
-    /// - `notice` is published after what could be removed, and if anything could. Where it can't be published, all
-    ///   keys count as failed.
+    /// - `notice` is published after the keys are removed, if any was. If it cannot be published, all keys
+    ///   count as failed.
     fn remove_each<'a>(
         &'a self,
         keys: &'a [&'a str],
@@ -246,108 +253,111 @@ pub trait Backend: Send + Sync + 'static {
         })
     }
 
-    /// The generations under `keys`, minting a new one where there is none.
+    /// Returns the generations under `keys`, and creates those that do not exist.
     ///
     /// # Behaviour
-    /// - A minted generation is one that this key has never had, also after the store lost it or let it expire.
-    /// - One that is minted is kept for `keep` at least. One that is there keeps the time that it has left.
-    /// - They are removed by [`remove`](Self::remove), as values are.
-    /// - A store may keep them for longer, also without end.
+    /// - A new generation is one that this key has never had, even if the store lost the old one or let it
+    ///   expire.
+    /// - A new generation is kept for at least `keep`. An existing one keeps its remaining time.
+    /// - [`remove`](Self::remove) removes generations like values.
+    /// - A store may keep generations for longer, or without limit.
     fn generations<'a>(
         &'a self,
         keys: &'a [&'a str],
         keep: Duration,
     ) -> BackendResult<'a, Vec<u64>>;
 
-    /// Keeps generations for as long as entries depend on them: each of `seen` that is still the one under its key is
-    /// kept for `keep` at least, from now on.
+    /// Keeps generations while entries depend on them: each of `seen` that is still current is kept for at
+    /// least `keep` from now.
     ///
-    /// Default: nothing, which is right for a store that keeps them without end.
+    /// Default: nothing, which is right for a store that keeps generations without limit.
     ///
     /// # Behaviour
-    /// - One that is absent stays absent, and one that was moved on stays as it is: whoever has `seen` an old number can't
-    ///   bring it back.
-    /// - It shortens no time.
+    /// - An absent generation stays absent, and an incremented one stays as it is: a caller with an old
+    ///   number cannot restore it.
+    /// - It never shortens a remaining time.
     fn prolong<'a>(&'a self, seen: &'a [(&'a str, u64)], keep: Duration) -> BackendResult<'a, ()> {
         let _ = (seen, keep);
         Box::pin(async { Ok(()) })
     }
 
-    /// Moves the generation under `key` on and returns the new one, greater than the old.
+    /// Increments the generation under `key` and returns the new one, which is greater than the old one.
     ///
     /// # Behaviour
-    /// - Atomic: of two concurrent calls each returns its own number.
-    /// - It succeeds in a store that is full: an eviction must not wait for room.
-    /// - The new one is kept for at least as long as the old one would have been, and for [`GENERATION_KEPT`].
+    /// - Atomic: two concurrent calls return different numbers.
+    /// - It succeeds in a full store: an eviction must not wait for space.
+    /// - The new generation is kept for at least the remaining time of the old one, and for at least
+    ///   [`GENERATION_KEPT`].
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64>;
 
-    /// A page of the keys that match, from `cursor` (0 to begin).
+    /// Returns a page of the keys that match. `cursor` is 0 for the first page.
     ///
     /// # Behaviour
-    /// - Every key that is there from the first page to the last is returned at least once; keys
-    ///   may come twice, and pages may be empty before the last.
-    /// - Does not block the store for other clients for longer than some milliseconds.
+    /// - Every key that exists from the first page to the last is returned at least once; keys may come
+    ///   twice, and pages before the last may be empty.
+    /// - It does not block the store for other clients for more than some milliseconds.
     fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page>;
 
     /// Sends a notice to every subscriber of its channel.
     ///
     /// # Behaviour
-    /// - A backend whose [`subscribe`](Self::subscribe) answers `Unsupported` has nobody to tell: it returns `Ok`, or `Unsupported`,
-    ///   which counts as told. Its other operations leave their notices out.
-    /// - A backend with subscribers never answers `Unsupported`: other processes would keep what was evicted.
+    /// - A backend whose [`subscribe`](Self::subscribe) returns `Unsupported` has no subscribers: it returns
+    ///   `Ok`, or `Unsupported`, which counts as success. Its other operations ignore their notices.
+    /// - A backend with subscribers never returns `Unsupported`: other processes would keep evicted values.
     fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()>;
 
-    /// Hears the channel until the subscription is dropped, reconnecting without limit.
+    /// Subscribes to the channel until the subscription is dropped, and reconnects without limit.
     ///
     /// # Behaviour
-    /// - Returns at once; [`Listener::connected`] tells when the subscription stands, again after
-    ///   each reconnection; before it, [`Listener::disconnected`] is assumed.
-    /// - Messages of one sender arrive in order, also the process's own.
-    /// - A backend that only this process can see may answer `Unsupported`: then no other process
-    ///   is expected to change anything.
+    /// - Returns immediately. [`Listener::connected`] is called when the subscription is active, and again
+    ///   after each reconnection; until the first call, [`Listener::disconnected`] is assumed.
+    /// - Messages of one sender arrive in order, including the process's own.
+    /// - A backend that only this process can reach may return `Unsupported`: then no other process is
+    ///   expected to change anything.
     fn subscribe(
         &self,
         channel: &str,
         listener: Arc<dyn Listener>,
     ) -> Result<Subscription, BackendError>;
 
-    /// The lease operations, where the backend has them. Without them one load per key is promised per
-    /// process only, and a load of one process may store over an eviction of another that came while it ran.
+    /// Returns the lease operations, if the backend has them. Without them single flight works within each
+    /// process only, and a load of one process may store over an eviction by another process that came during
+    /// the load.
     fn leases(&self) -> Option<&dyn Leases> {
         None
     }
 
-    /// Whether the store answers.
+    /// Checks that the store answers.
     fn ping(&self) -> BackendResult<'_, ()>;
 
-    /// Tells the store from other stores: two backends with the same text keep their bytes in the same place. Default: `None`, it
-    /// is not known.
+    /// Identifies the store: two backends with the same text keep their bytes in the same place. Default:
+    /// `None`, unknown.
     ///
-    /// A process refuses to build two caches with different names in one namespace of one store. Where the store
-    /// is not known, it cannot notice them.
+    /// A process refuses to build two caches with different names in one namespace of one store. If the store
+    /// is unknown, it cannot detect this.
     ///
     /// # Behaviour
-    /// - At once: without asking the store.
-    /// - It is the same for the whole life of the backend, and holds no user and no password.
+    /// - Returns immediately, without a request to the store.
+    /// - The text never changes during the life of the backend, and contains no user name and no password.
     fn store(&self) -> Option<String> {
         None
     }
 
-    /// What it knows of its connections. Default: nothing.
+    /// Returns the state of the backend's connections. Default: empty.
     ///
     /// # Behaviour
-    /// - At once: without asking the store, and without waiting for anybody.
-    /// - Addresses and errors are shown to operators: they hold no user and no password.
+    /// - Returns immediately, without a request to the store and without waiting.
+    /// - Operators see the addresses and errors: they contain no user name and no password.
     fn state(&self) -> BackendState {
         BackendState::default()
     }
 
-    /// What the store tells of itself, by the store's own names. Default: nothing.
+    /// Returns the store's own information, under the store's own names. Default: empty.
     ///
     /// # Behaviour
-    /// - Of a store of several servers, each name stands behind its server's address and a slash, as in
-    ///   `10.0.0.1:7000/used_memory`; those that can't be asked are left out. An error if that is all of them.
-    /// - No user and no password is in it.
+    /// - If the store has several servers, each name is prefixed with its server's address and a slash, as in
+    ///   `10.0.0.1:7000/used_memory`. Unreachable servers are omitted; an error if all are.
+    /// - It contains no user name and no password.
     fn info(&self) -> BackendResult<'_, BTreeMap<String, String>> {
         Box::pin(async { Ok(BTreeMap::new()) })
     }

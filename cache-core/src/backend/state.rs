@@ -1,38 +1,38 @@
-//! What a backend knows of its connections, without asking anybody.
+//! The state of a backend's connections, known without a request.
 
 use serde::Serialize;
 
-/// What a [`Backend`](super::Backend) knows of the servers behind it at one moment.
+/// The servers behind a [`Backend`](super::Backend), as it knows them at one moment.
 ///
-/// An empty one says nothing: a backend that has no connections need not tell of any.
+/// The default is empty: a backend without connections need not report any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BackendState {
-    /// The servers that it sends operations to.
+    /// The servers to which it sends operations.
     pub nodes: Vec<NodeState>,
-    /// How often another server was found in charge than before.
+    /// How often it found that another server had become the master.
     pub failovers: u64,
 }
 
 impl BackendState {
-    /// The state of these servers.
+    /// Creates a state with these servers.
     pub fn new(nodes: impl IntoIterator<Item = NodeState>) -> Self {
         Self { nodes: nodes.into_iter().collect(), failovers: 0 }
     }
 
-    /// With so many changes of who is in charge.
+    /// Sets the number of failovers.
     #[must_use]
     pub fn failovers(mut self, failovers: u64) -> Self {
         self.failovers = failovers;
         self
     }
 
-    /// The servers that can't be reached.
+    /// The servers that are unreachable.
     pub fn down(&self) -> impl Iterator<Item = &NodeState> {
         self.nodes.iter().filter(|node| node.link == NodeLink::Down)
     }
 
-    /// Whether there are servers, and none can be reached.
+    /// Whether there are servers and all of them are unreachable.
     pub(crate) fn is_down(&self) -> bool {
         !self.nodes.is_empty() && self.nodes.iter().all(|node| node.link == NodeLink::Down)
     }
@@ -42,38 +42,38 @@ impl BackendState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodeState {
-    /// Where it is, as `host:port`; never with a user or a password.
+    /// The address, as `host:port`; never with a user name or a password.
     pub address: String,
-    /// What it is, in the backend's own words. Redis: `server`; `master` of Sentinels or of a
-    /// cluster; `seed`, whom to ask for the masters.
+    /// The role, in the backend's own terms. Redis: `server`; `master` of Sentinels or of a cluster; `seed`,
+    /// a server that is asked for the masters.
     pub role: &'static str,
-    /// Whether it can be reached, as far as operations have found out.
+    /// Whether it is reachable, as far as operations have found out.
     pub link: NodeLink,
-    /// How many connections to it stand.
+    /// The number of open connections.
     pub connections: usize,
-    /// How many attempts to connect failed since the last one that did not.
+    /// The number of failed connection attempts since the last success.
     pub failures: u32,
-    /// Why the last attempt failed, if it did.
+    /// The error of the last attempt, if it failed.
     pub last_error: Option<String>,
 }
 
 impl NodeState {
-    /// A server without connections and failures.
+    /// Creates a server without connections and failures.
     ///
-    /// `address` is shown to operators: it must not hold credentials.
+    /// Operators see `address`: it must not contain credentials.
     pub fn new(address: impl Into<String>, role: &'static str, link: NodeLink) -> Self {
         let address = address.into();
         Self { address, role, link, connections: 0, failures: 0, last_error: None }
     }
 
-    /// With so many connections that stand.
+    /// Sets the number of open connections.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
     }
 
-    /// With attempts to connect that failed, and why the last one did.
+    /// Sets the number of failed connection attempts and the last error.
     #[must_use]
     pub fn failures(mut self, failures: u32, last_error: impl Into<String>) -> Self {
         (self.failures, self.last_error) = (failures, Some(last_error.into()));
@@ -81,17 +81,17 @@ impl NodeState {
     }
 }
 
-/// Whether a server can be reached.
+/// Whether a server is reachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NodeLink {
-    /// A connection stands.
+    /// A connection is open.
     Up,
-    /// There is none, because none was needed yet or the last one was given up a moment ago.
+    /// There is no connection, because none was needed yet or the last one has just closed.
     Idle,
-    /// The first one is being made.
+    /// The first connection is being made.
     Connecting,
-    /// The last attempt failed. There will be another.
+    /// The last attempt failed. Another will follow.
     Down,
 }

@@ -1,7 +1,7 @@
-//! A backend behind a box, a shared pointer or a reference is the same backend.
+//! Forwarding implementations of `Backend` for boxes, shared pointers and references.
 //!
-//! Each method forwards to `**self`: forwarding to `self` would call itself for ever, which the
-//! conformance suite, run over every wrapper, would find.
+//! Each method forwards to `**self`: forwarding to `self` would recurse without end. The conformance suite
+//! runs over every wrapper and would find that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

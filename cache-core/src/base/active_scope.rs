@@ -1,22 +1,22 @@
-//! Whether any scope or switch is in force anywhere in the process.
+//! Whether any scope or off switch is active in the process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-/// How many there are. On a cache line of its own, which hits only read.
+/// The number of active scopes. It has its own cache line, which hits only read.
 static LIVE: CachePadded<AtomicUsize> = CachePadded::new(AtomicUsize::new(0));
 
-/// Whether no scope and no switch can concern anybody: all that a hit pays for them.
+/// Whether no scope and no switch can concern the caller. A hit pays nothing else for them.
 ///
-/// Relaxed is enough: whoever enters a scope reads on the thread that counted it, or on one that the
-/// task was handed to since.
+/// Relaxed is enough: a task that enters a scope reads this on the thread that incremented the count, or on a
+/// thread to which the task has moved since.
 #[inline]
 pub(crate) fn no_active_scope() -> bool {
     LIVE.load(Ordering::Relaxed) == 0
 }
 
-/// Counts one scope or switch for as long as it lives.
+/// Counts as one scope or switch while it lives.
 #[derive(Debug)]
 pub(crate) struct ActiveScope(());
 

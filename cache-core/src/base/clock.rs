@@ -1,11 +1,10 @@
-//! Time: a coarse monotonic clock that costs a few nanoseconds, or one that tests drive.
+//! Time: a coarse monotonic clock that costs a few nanoseconds, or a clock that tests control.
 //!
-//! Freshness never needs more than milliseconds, and a precise clock on every hit costs more than
-//! the lookup. The kernel's coarse clock (resolution 1 to 4 ms on Linux) is read instead.
+//! Freshness never needs more than milliseconds, and a precise clock costs more than the lookup of a hit. The
+//! clock therefore reads the kernel's coarse clock (resolution 1 to 4 ms on Linux).
 //!
-//! The clock is also what waits: whoever waits for a moment asks the clock that tells when it has
-//! come. The real one needs no runtime, so that sync functions and runtimes without a time driver can
-//! wait too.
+//! The clock also provides timers, so that a wait and the time agree. The real clock needs no runtime: sync
+//! functions and runtimes without a time driver can wait, too.
 
 mod manual;
 
@@ -17,20 +16,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::future::BoxFuture;
 use manual::Manual;
 
-/// A point in this process's time, in milliseconds. Never compared between machines.
+/// A point in this process's time, in milliseconds. Not comparable between machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Timestamp(pub(crate) u64);
 
 impl Timestamp {
-    /// Later than everything.
+    /// Later than every other moment.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// For those who keep a moment in an atomic.
+    /// The number, to be stored in an atomic.
     pub(crate) const fn millis(self) -> u64 {
         self.0
     }
 
-    /// The moment `span` later; a span below a millisecond counts as one.
+    /// The moment `span` later. A span below a millisecond counts as one millisecond.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         let rounded = u64::from(span.as_millis() == 0 && !span.is_zero());
@@ -43,17 +42,18 @@ impl Timestamp {
         Self(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// How long from `earlier` to this moment; zero if it is not earlier. `None`: for ever.
+    /// The time from `earlier` to this moment; zero if `earlier` is later. `None` if this is
+    /// [`NEVER`](Self::NEVER).
     pub fn since(self, earlier: Self) -> Option<Duration> {
         (self != Self::NEVER).then(|| Duration::from_millis(self.0.saturating_sub(earlier.0)))
     }
 }
 
-/// Where the count begins: entries of the remote tier may be older than this process.
+/// The start of the count. It is high, because entries of the remote tier may be older than this process.
 const EPOCH: u64 = 1 << 42;
 
-/// Milliseconds since the process first asked; without the crate's shared "recent" cell, which
-/// would be a cache line that every hit writes.
+/// Milliseconds since the first call in this process. Does not use `coarsetime`'s shared "recent" cell, a
+/// cache line that every hit would write.
 #[inline]
 fn coarse_millis() -> u64 {
     static START: OnceLock<coarsetime::Instant> = OnceLock::new();
@@ -61,12 +61,12 @@ fn coarse_millis() -> u64 {
     coarsetime::Instant::now_without_cache_update().duration_since(*start).as_millis() + EPOCH
 }
 
-/// A number that nobody else has.
+/// A random number that identifies a clock.
 fn new_id() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// Where a cache reads the time. Clones share it.
+/// The clock of a cache. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Source);
 
@@ -79,10 +79,10 @@ enum Source {
     Tokio(tokio::time::Instant, u64),
 }
 
-/// Measures how long something takes.
+/// Measures a duration.
 pub(crate) enum Stopwatch {
     Precise(Instant),
-    /// By a clock that a test drives.
+    /// Reads a clock that a test controls.
     Driven(Clock, Timestamp),
 }
 
@@ -95,7 +95,7 @@ impl Stopwatch {
     }
 }
 
-/// Time ran out before the work was done.
+/// The time ran out before the work was done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Elapsed;
 
@@ -115,15 +115,15 @@ impl Clock {
         Self(Source::Manual(Arc::new(Manual::new(EPOCH, new_id()))))
     }
 
-    /// Tokio's clock, from now on: where that is paused (`#[tokio::test(start_paused = true)]`), time
-    /// passes at once whenever every task waits. Needs a runtime with time wherever larder waits.
+    /// Tokio's clock, starting now. If it is paused (`#[tokio::test(start_paused = true)]`), time advances
+    /// immediately whenever every task waits. Every task that waits in larder needs a Tokio runtime with
+    /// time.
     #[cfg(feature = "testing")]
     pub fn tokio() -> Self {
         Self(Source::Tokio(tokio::time::Instant::now(), new_id()))
     }
 
-    /// Moves a manual clock on, and wakes whoever waited for a moment that has come; does nothing to
-    /// other clocks.
+    /// Advances a manual clock and wakes the tasks whose moment has come. Does nothing to other clocks.
     #[cfg(feature = "testing")]
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(manual) = &self.0 {
@@ -136,7 +136,7 @@ impl Clock {
         matches!(self.0, Source::Manual(_))
     }
 
-    /// Now.
+    /// The current moment.
     #[inline]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
@@ -146,7 +146,7 @@ impl Clock {
         }
     }
 
-    /// Begins to measure how long something takes: to the microsecond, which no hit is to pay for.
+    /// Starts a measurement with a precision of microseconds. Too expensive for hits.
     pub(crate) fn stopwatch(&self) -> Stopwatch {
         match &self.0 {
             Source::Coarse => Stopwatch::Precise(Instant::now()),
@@ -154,7 +154,7 @@ impl Clock {
         }
     }
 
-    /// Tells this clock from all others, those of other processes included. Only moments of one clock can be compared.
+    /// Identifies this clock among those of all processes. Only moments of one clock can be compared.
     pub(crate) fn id(&self) -> u64 {
         static COARSE: OnceLock<u64> = OnceLock::new();
         match &self.0 {
@@ -164,7 +164,7 @@ impl Clock {
         }
     }
 
-    /// Milliseconds since 1970, for what is told to operators.
+    /// Milliseconds since 1970, for reports to operators.
     pub(crate) fn wall(&self) -> u64 {
         match &self.0 {
             Source::Coarse => {
@@ -178,7 +178,7 @@ impl Clock {
     pub(crate) fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
         let Some(span) = at.since(self.now()) else { return Box::pin(std::future::pending()) };
         match &self.0 {
-            // The coarse clock may lag behind by its resolution; whoever waits looks at it again.
+            // The coarse clock may lag by its resolution; callers check the time again.
             Source::Coarse => {
                 Box::pin(futures_timer::Delay::new(span.max(Duration::from_millis(1))))
             }
@@ -187,12 +187,12 @@ impl Clock {
         }
     }
 
-    /// Waits for `span` from now on. Cancel-safe.
+    /// Waits for `span` from now. Cancel-safe.
     pub(crate) fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
         self.sleep_until(self.now().after(span))
     }
 
-    /// Runs `work` until `at` at the latest.
+    /// Runs `work`, but only until `at`.
     pub(crate) async fn timeout_at<T>(
         &self,
         at: Timestamp,

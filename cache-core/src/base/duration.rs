@@ -1,13 +1,13 @@
-//! Durations as people write them.
+//! Parses durations such as `5m` or `1h 30m`.
 
 use std::time::Duration;
 
 use super::error::Error;
 
-/// Reads `"250ms"`, `"90s"`, `"5m"`, `"1h 30m"`, `"2d"`.
+/// Parses `"250ms"`, `"90s"`, `"5m"`, `"1h 30m"`, `"2d"`.
 ///
 /// # Errors
-/// [`Error::Config`] with the forms that are understood.
+/// [`Error::Config`] with the accepted forms.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, Error> {
     let wrong = || {
         let message = format!(
@@ -41,10 +41,10 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, Error> {
     Ok(total)
 }
 
-/// Refuses a time to wait for that is shorter than a millisecond. A loop that waits for less does nothing but wake up.
+/// Refuses a waiting time below a millisecond. A loop with a shorter pause would only wake up.
 ///
 /// # Errors
-/// [`Error::Config`] with the field, what was found, and the `fix`.
+/// [`Error::Config`] with the field, the value, and the `fix`.
 pub(crate) fn check_pause(field: &'static str, time: Duration, fix: &str) -> Result<(), Error> {
     if time >= Duration::from_millis(1) {
         return Ok(());

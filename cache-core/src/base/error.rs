@@ -1,11 +1,11 @@
-//! What can go wrong, in words a user can act on.
+//! Errors, with messages a user can act on.
 
 use std::sync::Arc;
 
-/// An error of a backend: what was tried, and what the store answered.
+/// An error of a backend: the operation, and the store's answer.
 ///
-/// Cloneable, so that one failure can be told to everybody who waited for it. The message never
-/// holds a value or a password.
+/// It is cloneable, so that every caller that waits for one operation gets the failure. The message never
+/// contains a value or a password.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{operation}: {kind}: {message}")]
 pub struct BackendError {
@@ -20,19 +20,19 @@ pub struct BackendError {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BackendErrorKind {
-    /// No connection, or the connection broke. The operation may or may not have taken effect.
+    /// There is no connection, or the connection broke. The operation may or may not have taken effect.
     #[error("unreachable")]
     Unreachable,
-    /// No answer in time. The operation may or may not have taken effect.
+    /// No answer came in time. The operation may or may not have taken effect.
     #[error("timed out")]
     TimedOut,
-    /// The store answered with an error: nothing was done.
+    /// The store answered with an error and did nothing.
     #[error("refused")]
     Refused,
-    /// The backend was given something it can't use: a URL, an option.
+    /// The configuration of the backend is wrong: a URL, an option.
     #[error("bad configuration")]
     Config,
-    /// The backend does not have this operation.
+    /// The backend does not support this operation.
     #[error("unsupported")]
     Unsupported,
 }
@@ -47,26 +47,26 @@ impl BackendError {
         Self { kind, operation, message: message.into(), of_a_part: false }
     }
 
-    /// What kind of failure it was.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> BackendErrorKind {
         self.kind
     }
 
-    /// What the store answered, or what is wrong with what the backend was given.
+    /// Returns the store's answer, or what is wrong with the configuration.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The same, where only a part of the store is away, such as a node of a cluster.
+    /// Marks the failure as one of a part of the store, such as a node of a cluster.
     ///
-    /// A cache goes on asking for what lies elsewhere: it is no reason to leave the whole tier alone for a
-    /// moment. So a backend that says so has to fail fast by itself.
+    /// The cache then keeps asking for keys on other parts: the failure does not open the breaker for the
+    /// whole tier. So a backend that marks its errors must fail fast on its own.
     #[must_use]
     pub fn of_a_part(self) -> Self {
         Self { of_a_part: true, ..self }
     }
 
-    /// Whether other keys may still be asked for.
+    /// Whether keys on other parts of the store may still be requested.
     pub fn is_of_a_part(&self) -> bool {
         self.of_a_part
     }
@@ -74,7 +74,7 @@ impl BackendError {
 
 /// A load took longer than its function's `hard_timeout` and there was no old value to serve.
 ///
-/// The error of such a function is made from this.
+/// Such a function makes its error from this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the load took longer than the hard timeout, and no old value was at hand")]
 #[non_exhaustive]
@@ -86,15 +86,15 @@ impl TimedOut {
     }
 }
 
-/// An error of a load for several callers.
+/// An error that one load shares between several callers.
 ///
-/// One load answers all who wait for it, also when it fails. Where its error is `Clone`, each caller gets a clone. Where
-/// it is not, but can be made from any error (`Box<dyn Error>`, `anyhow::Error`), those who waited get one that is
-/// made from this and has the text of the load's own error. A type of your own takes part with
+/// One load answers all callers that wait for it, even if it fails. If its error is `Clone`, each caller gets
+/// a clone. If it is not, but can be made from any error (`Box<dyn Error>`, `anyhow::Error`), each waiter
+/// gets an error with the text of the load's own error. To support this for your own type, implement
 /// `From<SharedError>` and `Display`.
 ///
-/// [`Cache::get_or_load`](crate::engine::Cache::get_or_load) does not see whether an error is `Clone`. A load that maps its error
-/// to a `SharedError` shares it there, too:
+/// [`Cache::get_or_load`](crate::engine::Cache::get_or_load) cannot know whether an error is `Clone`. A load
+/// that maps its error to a `SharedError` shares it there, too:
 ///
 /// ```
 /// # use cache_core as larder;
@@ -113,12 +113,12 @@ impl TimedOut {
 pub struct SharedError(Arc<dyn std::error::Error + Send + Sync>);
 
 impl SharedError {
-    /// Makes an error that can be cloned of one that can't; of text, too.
+    /// Makes a cloneable error from an error that is not, or from text.
     pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(error.into().into())
     }
 
-    /// The error that it was made of; where those who waited got it, an error of the same text.
+    /// Returns the original error; for a waiter, an error with the same text.
     pub fn get_ref(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
         &*self.0
     }
@@ -144,7 +144,7 @@ impl std::error::Error for SharedError {
 
 /// An error of the cache's own methods.
 ///
-/// A cached *function* never returns one: there a failing cache means a load, unless the function asks for
+/// A cached *function* never returns one: if the cache fails, the function loads, unless its policy says
 /// [`OnError::Fail`](super::policy::OnError::Fail).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -155,62 +155,63 @@ pub enum Error {
     /// A value could not be encoded for the remote tier.
     #[error("the value under `{key}` can't be encoded: {message}")]
     Encode {
-        /// The key it was to be stored under.
+        /// The key of the value.
         key: String,
-        /// What the codec said.
+        /// The codec's message.
         message: String,
     },
-    /// Of what was asked for together, some failed: [`Cache::insert_many`](crate::engine::Cache::insert_many). All the rest
-    /// is done.
+    /// Some operations of one request failed, for example of
+    /// [`Cache::insert_many`](crate::engine::Cache::insert_many). All others succeeded.
     #[error("{} of {of} failed, the first one `{}`: {}", failed.len(), first(failed).0, first(failed).1)]
     Several {
-        /// The keys that failed, in the order they were given, and why; at least one.
+        /// The failed keys and their errors, in the given order; at least one.
         failed: Vec<(String, Error)>,
-        /// How many there were in all.
+        /// The number of operations in the request.
         of: usize,
     },
-    /// [`Cache::close`](crate::engine::Cache::close) could not carry out all pending evictions: other processes may read what
-    /// they are about from the remote tier until it expires.
+    /// [`Cache::close`](crate::engine::Cache::close) could not carry out all pending evictions: other
+    /// processes may read the evicted values from the remote tier until they expire.
     #[error("{evictions} evictions are still pending: {error}")]
     Pending {
-        /// How many.
+        /// The number of pending evictions.
         evictions: usize,
-        /// Why the last attempt failed.
+        /// The error of the last attempt.
         error: BackendError,
     },
-    /// No cache of this name was installed.
+    /// No cache of this name is installed.
     #[error(
         "no cache is called `{name}`; install one with \
          `Cache::builder().name(\"{name}\").build()?.install()` (installed: {known})"
     )]
     UnknownCache {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The installed names.
         known: String,
     },
-    /// A rule of [`Cache::on`](crate::engine::Cache::on) panicked. What the other rules list was evicted.
+    /// A rule of [`Cache::on`](crate::engine::Cache::on) panicked. The evictions of the other rules were
+    /// carried out.
     #[error(
         "a rule for `{event}` panicked, and what it would have evicted is not known: {message}"
     )]
     RulePanicked {
         /// The event's type.
         event: &'static str,
-        /// What the panic said.
+        /// The panic message.
         message: String,
     },
-    /// A builder or a configuration was given something that can't be.
+    /// A builder or a configuration got an invalid value.
     #[error("{field}: {message}")]
     Config {
-        /// The field at fault, as the builder calls it.
+        /// The name of the wrong field in the builder.
         field: &'static str,
-        /// What is wrong, and what to write instead.
+        /// What is wrong, and the fix.
         message: String,
     },
 }
 
-/// The message says all that the backend's does, so that it is no source of this one: who writes a whole chain would write it
-/// twice.
+/// The backend error is not the `source()`, because this message contains its whole text: a log of the error
+/// chain would print it twice.
 impl From<BackendError> for Error {
     fn from(error: BackendError) -> Self {
         Self::Backend(error)
@@ -223,12 +224,13 @@ impl From<super::policy::PolicyError> for Error {
     }
 }
 
-/// For the message of [`Error::Several`].
+/// The first failure, for the message of [`Error::Several`].
 fn first(failed: &[(String, Error)]) -> (&str, &dyn std::fmt::Display) {
     failed.first().map_or(("", &""), |(key, error)| (key, error))
 }
 
-/// An [`Error`] as logs have it at levels that go everywhere: without keys, and without what a type's own serde code said.
+/// Formats an [`Error`] for log levels that are widely shared: without keys and without messages of a type's
+/// serde code.
 pub(crate) struct Discreet<'a>(pub(crate) &'a Error);
 
 impl std::fmt::Display for Discreet<'_> {

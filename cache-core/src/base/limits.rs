@@ -1,7 +1,7 @@
-//! Lengths of texts that users choose.
+//! Maximum lengths of user-chosen text.
 
-/// Keys above this are cut and closed with a hash of the whole.
+/// Maximum length of a key, in bytes. Longer keys are cut and end in a hash of the whole.
 pub(crate) const READABLE: usize = 256;
 
-/// How much of a long key stays readable.
+/// How many bytes of a long key stay readable.
 pub(crate) const SEALED_HEAD: usize = 180;

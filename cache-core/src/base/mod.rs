@@ -1,16 +1,16 @@
-//! The words that every layer uses. It knows none of them.
+//! Types that every layer uses. This module uses no other layer.
 //!
-//! | file | idea |
+//! | file | content |
 //! | --- | --- |
 //! | `clock` | time, and waiting without a runtime |
 //! | `duration`, `pattern`, `policy` | texts and options of users |
-//! | `error` | what can go wrong |
-//! | `warn_once` | a user's mistake, told once |
-//! | `value` | how a value lies in a function's output |
-//! | `outcome` | where a value came from |
+//! | `error` | errors |
+//! | `warn_once` | one log message per mistake of a user |
+//! | `value` | how a function's output contains the cached value |
+//! | `outcome` | the source of a value |
 //! | `future`, `spawn` | boxed futures; background work |
-//! | `active_scope` | whether any transaction or switch is in force in the process |
-//! | `limits`, `spare`, `sync` | lengths; lists that a thread keeps; locks that a model checker can follow |
+//! | `active_scope` | whether any transaction or off switch is active in the process |
+//! | `limits`, `spare`, `sync` | lengths; lists that a thread reuses; locks that a model checker can follow |
 
 mod active_scope;
 mod clock;

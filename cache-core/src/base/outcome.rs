@@ -1,16 +1,16 @@
-//! Where a value came from.
+//! The source of a value.
 
 use std::time::Duration;
 
-/// A value and where it came from.
+/// A value with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cached<T> {
-    /// What the function returns.
+    /// The output of the function.
     pub value: T,
-    /// Where it came from.
+    /// Where the value came from.
     pub source: Source,
-    /// How long ago it was loaded; zero if this call loaded it. Precision: some milliseconds.
+    /// The time since the load; zero if this call loaded it. Precision: some milliseconds.
     pub age: Duration,
 }
 
@@ -32,14 +32,14 @@ pub enum Source {
     Stale,
     /// The memory tier, past its `ttl`: the load failed or took too long.
     FailSafe,
-    /// Nowhere: the hard timeout ended.
+    /// None: the hard timeout ended.
     TimedOut,
-    /// Nowhere: the cache failed, and the policy says [`OnError::Fail`](super::policy::OnError::Fail).
+    /// None: the cache failed, and the policy says [`OnError::Fail`](super::policy::OnError::Fail).
     Refused,
     /// This call's own load.
     Loaded,
-    /// The load of another call that was under way.
+    /// The load of another call, for which this call waited.
     Coalesced,
-    /// This call's own load, beside the cache.
+    /// This call's own load, without the cache.
     Bypassed,
 }

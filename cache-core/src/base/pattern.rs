@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// A pattern over keys: `*` stands for any run of characters, everything else for itself.
+/// A pattern over keys: `*` matches any sequence of characters, every other character matches itself.
 ///
-/// A pattern is parsed from text with [`Pattern::new`] (`"users:page:*"`) or put together from
-/// pieces with [`Pattern::prefix`]. Backends get the *pieces*, never a glob of the user's, so text
-/// such as `[` or `?` is just text.
+/// Parse a pattern from text with [`Pattern::new`] (`"users:page:*"`), or build one with [`Pattern::prefix`].
+/// Backends get the *pieces*, never a glob from the user, so characters such as `[` or `?` have no special
+/// meaning.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -19,7 +19,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// Literals with a wildcard between each two neighbours.
+    /// Literals; a wildcard is between each pair of neighbours.
     literals: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ impl Pattern {
         Self { literals: text.split('*').map(str::to_owned).collect() }
     }
 
-    /// Everything that begins with `prefix`, which is taken literally.
+    /// Matches every key that begins with `prefix`. A `*` in it is literal.
     pub fn prefix(prefix: &str) -> Self {
         Self { literals: vec![prefix.to_owned(), String::new()] }
     }
@@ -38,7 +38,7 @@ impl Pattern {
         Self { literals }
     }
 
-    /// This pattern behind a literal prefix.
+    /// Puts a literal prefix before this pattern.
     #[must_use]
     pub fn under(&self, prefix: &str) -> Self {
         let mut literals = self.literals.clone();
@@ -48,7 +48,7 @@ impl Pattern {
         Self { literals }
     }
 
-    /// The literal pieces; between each two neighbours stands a wildcard.
+    /// The literal pieces; a wildcard is between each pair of neighbours.
     pub fn literals(&self) -> &[String] {
         &self.literals
     }
@@ -70,8 +70,8 @@ impl Pattern {
         glob
     }
 
-    /// Whether `key` is one of the pattern's, or a long key whose cut-off part may be: an eviction
-    /// rather takes too many.
+    /// Whether the pattern matches `key`, or may match the cut-off part of a long key: an eviction had better
+    /// remove too many entries than too few.
     pub(crate) fn covers(&self, key: &str) -> bool {
         let head = || {
             let (head, digest) = key.rsplit_once('#')?;
@@ -85,9 +85,9 @@ impl Pattern {
         self.matches(key) || head().is_some_and(may)
     }
 
-    /// Where long keys that the pattern may cover are found: below what is left of its beginning,
-    /// with a `#`. `None` if the pattern itself finds them: it has no wildcard, or the only one at the end of a
-    /// beginning that is not cut off.
+    /// The pattern of the long keys that this pattern may cover: what a long key keeps of the first literal,
+    /// then a `#`. `None` if the pattern itself matches them: it has no wildcard, or one wildcard at the end
+    /// of a literal that is not cut off.
     pub(crate) fn of_sealed(&self) -> Option<Self> {
         let first = self.literals.first().filter(|_| self.literals.len() > 1)?;
         if first.len() <= super::limits::SEALED_HEAD && self.literals[1..] == [""] {
@@ -100,7 +100,7 @@ impl Pattern {
         Some(Self { literals: vec![first[..end].to_owned(), "#".to_owned(), String::new()] })
     }
 
-    /// Whether `key` is one of the pattern's.
+    /// Whether the pattern matches `key`.
     pub fn matches(&self, key: &str) -> bool {
         let (Some(first), Some(last)) = (self.literals.first(), self.literals.last()) else {
             return false;
@@ -110,7 +110,7 @@ impl Pattern {
         }
         let Some(rest) = key.strip_prefix(first.as_str()) else { return false };
         let Some(mut rest) = rest.strip_suffix(last.as_str()) else { return false };
-        // Leftmost matches are enough: between the ends every literal floats.
+        // Leftmost matches are enough: between the two ends every literal can move.
         for literal in &self.literals[1..self.literals.len() - 1] {
             match rest.find(literal.as_str()) {
                 Some(at) => rest = &rest[at + literal.len()..],

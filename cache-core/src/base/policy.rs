@@ -1,4 +1,4 @@
-//! How long a value lives, what is served when it is old, and how long a load may take.
+//! Policies: lifetimes, old values, and timeouts of loads.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::limits::READABLE;
 
-/// The rules for one function's (or one call's) entries.
+/// The options of one function's (or one call's) entries.
 ///
-/// Every option of `#[cached]` has its twin here; all setters are `const`, so that a policy can be
-/// a `static`. What can't be (a soft timeout above the hard one) is refused by [`check`](Self::check),
-/// which `#[cached(policy = PATH)]` runs at compile time and the cache's methods before they store.
+/// Every option of `#[cached]` has a setter here. All setters are `const`, so a policy can be a `static`.
+/// [`check`](Self::check) refuses invalid combinations (a soft timeout above the hard one). `#[cached(policy
+/// = PATH)]` runs it at compile time, and the cache's methods run it before they store.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -44,7 +44,8 @@ pub struct Policy {
     pub(crate) local: bool,
 }
 
-/// A policy as plans carry it: most are their function's own, and a call is moved about a lot.
+/// A policy in a plan. Most plans refer to their function's policy: a small type, because calls are moved
+/// often.
 #[derive(Clone, Debug)]
 pub(crate) enum PolicyRef {
     Static(&'static Policy),
@@ -62,7 +63,7 @@ impl Deref for PolicyRef {
     }
 }
 
-/// Where an entry's time to live comes from.
+/// The source of an entry's time to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ttl {
     /// The cache's default.
@@ -71,48 +72,48 @@ pub(crate) enum Ttl {
     Never,
 }
 
-/// How far one load per key reaches.
+/// The scope of single flight: where callers share one load per key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stampede {
-    /// One load per key among all processes that share a remote tier with leases; one in the
-    /// process where there is none.
+    /// One load per key among all processes that share a remote tier with leases; without such a tier, one
+    /// per process.
     #[default]
     Fleet,
     /// One load per key in this process.
     Process,
-    /// Every caller loads for itself.
+    /// Every caller runs its own load.
     Off,
 }
 
-/// What becomes of a read whose cache fails: the remote tier can't be asked, or no cache is installed
-/// under the function's name.
+/// What a read does if its cache fails: the remote tier cannot be asked, or no cache is installed under the
+/// function's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnError {
-    /// The value is loaded: nothing that the caller could see, but for the time it takes.
+    /// Loads the value. The caller only notices the time it takes.
     #[default]
     Bypass,
-    /// Nothing is loaded: the caller gets the [`Error`](crate::Error), made into the function's own. This
-    /// spares an origin that could not bear all reads.
+    /// Loads nothing: the caller gets the [`Error`](crate::Error), converted to the function's own. This
+    /// protects an origin that could not handle all reads.
     ///
-    /// What memory has is served all the same, and so is an old value within its
-    /// [`stale_if_error`](Policy::stale_if_error) window. Only what a read needs before its load counts:
-    /// a value that was loaded and can't be stored is returned.
+    /// Entries of the memory tier are still served, and so are old values within their
+    /// [`stale_if_error`](Policy::stale_if_error) window. Only failures before the load count: a value that
+    /// was loaded and cannot be stored is returned.
     Fail,
 }
 
-/// The policy of those who give none.
+/// The policy of callers that give none.
 pub(crate) static PLAIN: Policy = Policy::new();
 
-/// Why a [`Policy`] can't be.
+/// Error of [`Policy::check`]: an invalid combination of options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]
 #[non_exhaustive]
 pub struct PolicyError {
-    /// The option at fault.
+    /// The invalid option.
     pub field: &'static str,
-    /// What is wrong, and what to write instead.
+    /// What is wrong, and the fix.
     pub message: &'static str,
 }
 
@@ -148,94 +149,96 @@ impl Policy {
         }
     }
 
-    /// How long a value is fresh. Without it the cache's `default_ttl` holds; without that, an
-    /// entry does not expire. Precision: milliseconds.
+    /// Sets how long a value is fresh. Default: the cache's `default_ttl`; without that, entries do not
+    /// expire. Precision: milliseconds.
     #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Ttl::For(ttl);
         self
     }
 
-    /// Entries do not expire, whatever the cache's `default_ttl`. They still go when the memory tier
-    /// is full, and when they are evicted.
+    /// Disables expiry, even if the cache has a `default_ttl`. Entries still leave a full memory tier, and
+    /// evictions end them.
     #[must_use]
     pub const fn no_expiry(mut self) -> Self {
         self.ttl = Ttl::Never;
         self
     }
 
-    /// Time to idle: a value is fresh for so long after it was last read, and no longer than `ttl`.
+    /// Sets the time to idle: a value is fresh for this long after its last read, but not longer than `ttl`.
     ///
-    /// Reads are counted by each process's memory tier. In the remote tier an entry lives for the shorter of
-    /// the two, counted from when it was stored. Default: none.
+    /// Each process's memory tier records its own reads. In the remote tier an entry lives for the shorter of
+    /// the two times, counted from when it was stored. Default: none.
     #[must_use]
     pub const fn tti(mut self, idle: Duration) -> Self {
         self.tti = Some(idle);
         self
     }
 
-    /// Shortens each entry's `ttl` by a random part of up to this fraction (0 to 1), so that entries
-    /// written together do not expire together. Default: 0.
+    /// Shortens each entry's `ttl` by a random fraction of up to `fraction` (0 to 1), so that entries written
+    /// together do not expire together. Default: 0.
     #[must_use]
     pub const fn jitter(mut self, fraction: f64) -> Self {
         self.jitter = fraction;
         self
     }
 
-    /// Stale-while-revalidate (RFC 5861): for so long after `ttl` the old value is served at once
-    /// while one refresh runs in the background. Default: zero.
+    /// Stale-while-revalidate (RFC 5861): for this long after `ttl` the old value is served immediately while
+    /// one refresh runs in the background. Default: zero.
     #[must_use]
     pub const fn stale(mut self, window: Duration) -> Self {
         self.stale = window;
         self
     }
 
-    /// Fail-safe (RFC 5861, stale-if-error): for so long after `ttl` the last good value is served if
-    /// the load fails or takes longer than its timeouts. It is not stored again, so its life is not
-    /// renewed; the load is tried again after [`throttle`](Self::throttle). Default: zero.
+    /// Fail-safe (RFC 5861, stale-if-error): for this long after `ttl` the last good value is served if the
+    /// load fails or exceeds its timeouts. The value is not stored again, so its lifetime does not grow; the
+    /// load is tried again after [`throttle`](Self::throttle). Default: zero.
     #[must_use]
     pub const fn stale_if_error(mut self, window: Duration) -> Self {
         self.stale_if_error = window;
         self
     }
 
-    /// How long a failed load is not tried again while an old value can be served. Default: 1 s.
+    /// Sets the pause after a failed load: until it ends, no load is tried while an old value can be served.
+    /// Default: 1 s.
     ///
-    /// The memory tier keeps the failure in mind, beside the old value. Without one there is nowhere to
-    /// keep it: each call tries its load, and falls back on the remote tier's old value.
+    /// The memory tier records the failure in the old value's entry. Without such an entry the failure is not
+    /// recorded: each call tries its load, and falls back on the old value of the remote tier.
     #[must_use]
     pub const fn throttle(mut self, pause: Duration) -> Self {
         self.throttle = pause;
         self
     }
 
-    /// Probabilistic early refresh ("XFetch": Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic
-    /// Cache Stampede Prevention", 2015): before its `ttl` is over, a value is refreshed in the
-    /// background with a probability that grows towards the end and with the time its load took.
+    /// Probabilistic early refresh ("XFetch": Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
+    /// Stampede Prevention", 2015): before its `ttl` ends, a value is refreshed in the background, with a
+    /// probability that grows towards the end and with the duration of its load.
     ///
-    /// `beta` is 1 for the paper's optimum; more refreshes earlier. Default: 0, none.
+    /// `beta` 1 is the paper's optimum; a greater `beta` refreshes earlier. Default: 0, which disables early
+    /// refreshes.
     #[must_use]
     pub const fn early_refresh(mut self, beta: f64) -> Self {
         self.early = beta;
         self
     }
 
-    /// How long a caller waits for the load while an old value is at hand (within
-    /// [`stale_if_error`](Self::stale_if_error) or [`stale`](Self::stale)); then that is served, and
-    /// the load goes on in the background (one that has not begun, because the
-    /// remote tier is slow to answer, is left to the next caller). Default: as long as it takes.
+    /// Sets how long a caller waits for the load while an old value is available (within
+    /// [`stale_if_error`](Self::stale_if_error) or [`stale`](Self::stale)). After that the caller gets the
+    /// old value, and the load continues in the background. (A load that has not begun, because the remote
+    /// tier is slow to answer, is left to the next caller.) Default: no limit.
     #[must_use]
     pub const fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
     }
 
-    /// How long a caller waits for the load in any case; then an old value is served if there is one,
-    /// else the function fails with its error's `From<larder::TimedOut>`. The load goes on in the
-    /// background. Default: as long as it takes.
+    /// Sets how long a caller waits for the load at most. After that the caller gets an old value if there is
+    /// one; otherwise the function fails with its error's `From<larder::TimedOut>`. The load continues in the
+    /// background. Default: no limit.
     ///
-    /// It holds for attributed functions that return such a `Result`. [`Cache::get_or_load_with`] can't
-    /// make its caller's error and waits on where there is no old value.
+    /// Only attributed functions that return such a `Result` support it. [`Cache::get_or_load_with`] cannot
+    /// make its caller's error, so without an old value it keeps waiting.
     ///
     /// [`Cache::get_or_load_with`]: crate::engine::Cache::get_or_load_with
     #[must_use]
@@ -244,80 +247,83 @@ impl Policy {
         self
     }
 
-    /// The time to live of `None`, where the value is an `Option`; zero: `None` is not cached. It is the whole life of
-    /// such an entry: [`stale`](Self::stale), [`stale_if_error`](Self::stale_if_error) and [`tti`](Self::tti) do not hold for
-    /// it. Default: `None` is a value like others.
+    /// Sets the time to live of `None`, if the value is an `Option`; zero: `None` is not cached. This is the
+    /// whole lifetime of such an entry: [`stale`](Self::stale), [`stale_if_error`](Self::stale_if_error) and
+    /// [`tti`](Self::tti) do not apply. Default: `None` is cached like other values.
     ///
-    /// It holds for attributed functions: elsewhere a type that is generic can't be asked.
+    /// Only attributed functions support it: elsewhere the type is generic, so larder cannot know whether it
+    /// is an `Option`.
     #[must_use]
     pub const fn none_ttl(mut self, ttl: Duration) -> Self {
         self.none_ttl = Some(ttl);
         self
     }
 
-    /// Caches errors for so long, in the memory tier, where the error can be cloned. An old value that
-    /// can be served (see [`stale_if_error`](Self::stale_if_error)) goes before. It is the whole life of such an entry: no
-    /// window follows it. Default: errors are not cached.
+    /// Caches errors for this long, in the memory tier, if the error is `Clone`. An old value that can be
+    /// served (see [`stale_if_error`](Self::stale_if_error)) takes precedence. This is the whole lifetime of
+    /// such an entry: no window follows. Default: errors are not cached.
     ///
-    /// It holds for attributed functions: `get_or_load`, `get_or_load_with` and `get_or_refresh` never keep
-    /// an error, nor share it with those who wait for the same load. Their error type is generic and can't
-    /// be asked whether it can be cloned.
+    /// Only attributed functions support it: `get_or_load`, `get_or_load_with` and `get_or_refresh` never
+    /// cache an error, nor share it with callers that wait for the same load. Their error type is generic, so
+    /// larder cannot know whether it is `Clone`.
     #[must_use]
     pub const fn err_ttl(mut self, ttl: Duration) -> Self {
         self.err_ttl = Some(ttl);
         self
     }
 
-    /// How long a load may hold up those who wait for it. A load that takes longer counts as hung: one
-    /// of those who wait takes over with twice the time, and the late result is not stored. (A load that could go on
-    /// and is not polled by its caller's task is replaced after 50 to 100 ms.) Default: 10 s.
+    /// Sets how long callers wait for another caller's load. A load that takes longer counts as hung: one of
+    /// the waiters takes over with twice the time, and the late result is not stored. (A load that is ready
+    /// to continue, but that its caller's task does not poll, is replaced after 50 to 100 ms.) Default: 10 s.
     ///
-    /// The same holds in the fleet, where the remote tier has leases: one of the processes that wait takes over, and
-    /// the others wait for that one. A process waits for others for three times this long at most; then it loads for
-    /// itself, and keeps the value in its own memory tier.
+    /// The same applies between processes if the remote tier has leases: one of the waiting processes takes
+    /// over, and the others wait for it. A process waits for others at most three times this long; then it
+    /// runs its own load and keeps the value in its own memory tier.
     #[must_use]
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// How far one load per key reaches. Default: [`Stampede::Fleet`].
+    /// Sets the scope of single flight. Default: [`Stampede::Fleet`].
     #[must_use]
     pub const fn stampede(mut self, stampede: Stampede) -> Self {
         self.stampede = stampede;
         self
     }
 
-    /// What becomes of a read whose cache fails. Default: [`OnError::Bypass`].
+    /// Sets what a read does if its cache fails. Default: [`OnError::Bypass`].
     ///
-    /// `Fail` holds for attributed functions that return a `Result` whose error is
-    /// `From<larder::Error>`; elsewhere a type that is generic can't be asked.
+    /// Only attributed functions that return a `Result` whose error is `From<larder::Error>` support `Fail`:
+    /// elsewhere the type is generic, so larder cannot make the error.
     #[must_use]
     pub const fn on_error(mut self, on_error: OnError) -> Self {
         self.on_error = on_error;
         self
     }
 
-    /// Tags that all entries carry; `evict_tag` ends them together. A read with this policy takes an entry that lacks one of
-    /// them as a miss: evicting that tag would not end the entry. Each has 256 bytes at most. Default: none.
+    /// Sets tags that all entries carry; `evict_tag` ends all entries of a tag. A read with this policy
+    /// treats an entry that lacks one of these tags as a miss, because evicting that tag would not end the
+    /// entry. Each tag has at most 256 bytes. Default: none.
     #[must_use]
     pub const fn tags(mut self, tags: &'static [&'static str]) -> Self {
         self.tags = tags;
         self
     }
 
-    /// The memory tier only.
+    /// Uses the memory tier only.
     #[must_use]
     pub const fn local(mut self) -> Self {
         self.local = true;
         self
     }
 
-    /// Whether the policy can be.
+    /// Validates the combination of options.
     ///
     /// # Errors
-    /// The first option that can't be: a zero time, a jitter outside 0 to 1, a window after a ttl that
-    /// is not there, a soft timeout that is not below the hard one or has nothing to serve, a tag of more than 256 bytes.
+    /// The first invalid option: a zero time, a jitter outside 0 to 1, a window without a ttl before it, a
+    /// soft timeout that is not below the hard one or has no old value to serve, a tag of more than 256
+    /// bytes.
     pub const fn check(&self) -> Result<(), PolicyError> {
         macro_rules! refuse {
             ($($when:expr, $field:literal, $message:literal;)*) => {
@@ -352,7 +358,8 @@ impl Policy {
         Ok(())
     }
 
-    /// The policy of an entry that lives for `ttl` and no longer: `none_ttl` is the whole life of an absent value.
+    /// The policy of an entry that lives exactly for `ttl`: `none_ttl` is the whole lifetime of an absent
+    /// value.
     pub(crate) const fn whole_life(mut self, ttl: Duration) -> Self {
         self.ttl = Ttl::For(ttl);
         self.tti = None;
@@ -362,7 +369,7 @@ impl Policy {
         self
     }
 
-    /// How long after its `ttl` an entry is kept at all.
+    /// How long after its `ttl` an entry is kept at most.
     pub(crate) fn window(&self) -> Duration {
         self.stale.max(self.stale_if_error)
     }

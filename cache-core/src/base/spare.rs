@@ -1,13 +1,13 @@
-//! Lists that a thread keeps for its next calls, so that a call does not allocate them again each time.
+//! Lists that a thread keeps, so that its next calls need not allocate them again.
 
 use std::cell::Cell;
 use std::mem::take;
 use std::thread::LocalKey;
 
-/// How many lists of a kind a thread keeps: enough for a few calls that are made side by side.
+/// How many lists of a kind a thread keeps: enough for a few concurrent calls.
 const MOST: usize = 8;
 
-/// Those of one kind.
+/// The lists of one kind.
 pub(crate) struct Spares<T>(Cell<Vec<Vec<T>>>);
 
 impl<T> Spares<T> {
@@ -23,15 +23,15 @@ impl<T> Spares<T> {
     }
 }
 
-/// An empty list. One of this thread's has room already.
+/// Returns an empty list, with capacity if this thread has kept one.
 pub(crate) fn spare<T>(spares: &'static LocalKey<Spares<T>>) -> Vec<T> {
-    // A thread that is ending has none.
+    // A thread that is ending keeps none.
     spares.try_with(|spares| spares.with(Vec::pop)).ok().flatten().unwrap_or_default()
 }
 
-/// Keeps a list that is not needed any more. How large it may be is for the caller to say.
+/// Keeps a list for the next call. The caller bounds its capacity.
 pub(crate) fn keep<T>(spares: &'static LocalKey<Spares<T>>, list: &mut Vec<T>) {
-    // Before the thread's lists are touched: what is dropped here may keep a list of its own.
+    // Before the thread's lists are borrowed: a destructor that runs here may keep a list of its own.
     list.clear();
     let _ = spares.try_with(|spares| {
         spares.with(|lists| {

@@ -1,12 +1,12 @@
-//! Background work, with a runtime or without.
+//! Background work, with or without a runtime.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use super::future::BoxFuture;
 
-/// Runs `work` in the background, and carries nothing of its caller's. Compiled once: what a runtime makes of a future is a
-/// lot of code.
+/// Runs `work` in the background, without the caller's task-locals. Not generic: a runtime generates a lot of
+/// code for each future type.
 pub(crate) fn spawn_boxed(work: BoxFuture<'static, ()>) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         drop(runtime.spawn(work));
@@ -18,8 +18,8 @@ pub(crate) fn spawn_boxed(work: BoxFuture<'static, ()>) {
     }
 }
 
-/// Makes a future on the heap. In a build without optimisation the caller's stack frame would hold
-/// every future that it awaits, and a recursive function's frames add up.
+/// Makes a future on the heap. In an unoptimised build the caller's stack frame would hold every future that
+/// it awaits, and the frames of a recursive function add up.
 #[inline(never)]
 pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(make())

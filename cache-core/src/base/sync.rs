@@ -1,8 +1,8 @@
-//! What fences, generations and flights are synchronised with: the standard library's, or those of
-//! [shuttle](https://docs.rs/shuttle), which runs a test again and again with its threads interleaved in
-//! other ways (`--cfg shuttle`; see `api::interleavings`).
+//! The synchronisation types of fences, generations and flights, from the standard library or from
+//! [shuttle](https://docs.rs/shuttle), which repeats a test with other thread interleavings (`--cfg shuttle`;
+//! see `api::interleavings`).
 //!
-//! `tokio::sync` is not replaced: what it does between two of these steps counts as one step.
+//! `tokio::sync` is not replaced: its work between two of these operations counts as one step.
 
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{

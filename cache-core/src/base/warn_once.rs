@@ -1,17 +1,16 @@
-//! Mistakes of users, told once.
+//! Reports mistakes of users, each once.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::error::Error;
 
-/// Says a user's mistake once, with what follows from it: to `tracing`, or to standard error where
-/// nobody listens to `tracing`. The mistake is to be seen, but the functions' callers are not to
-/// suffer for it.
+/// Reports a user's mistake once, with its consequence: to `tracing`, or to standard error if there is no
+/// `tracing` subscriber. The message makes the mistake visible without affecting callers of the function.
 pub(crate) fn warn_once(consequence: &'static str, error: &Error) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    // Bounded: a text that comes from outside may be wrong in endless ways.
+    // Bounded: text from outside may be wrong in endless ways.
     if said.len() >= 1_000 || !said.insert(error.to_string()) {
         return;
     }

@@ -1,9 +1,8 @@
-//! A reader that believes no bytes: whatever format is beneath, a value is neither deeper nor longer
-//! than the limits.
+//! A deserializer that does not trust the bytes: in every format a value is neither deeper nor longer than
+//! the limits.
 //!
-//! Types that hold themselves are as deep as the bytes say, and postcard does not count: some hundred
-//! bytes could overflow the stack, which ends the process. A list of `()` takes no bytes at all, however
-//! long it says it is.
+//! Recursive types are as deep as the bytes say, and postcard does not count: some hundred bytes could
+//! overflow the stack, which ends the process. A list of `()` takes no bytes, however long it claims to be.
 
 use std::cell::Cell;
 use std::fmt;
@@ -12,31 +11,31 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// How deep a value may be: every list, map, struct, enum, `Some` and newtype is one deeper.
+/// The maximum depth of a value: every list, map, struct, enum, `Some` and newtype adds one.
 pub(crate) const DEPTH: u32 = 256;
 
-/// How many bytes of its caller's stack reading a value may take: a thread may have few, and nothing says how many are
-/// left.
+/// How many bytes of its caller's stack the decoder may use. The thread may have a small stack, and the
+/// remaining size is unknown.
 const CALLERS_STACK: usize = 64 << 10;
 
-/// The same on a stack of its own ([`roomy`](super::stack::roomy)). What was read there is cloned and dropped on the
-/// callers' stacks, which takes a part of it; so this is not as much as there is. (Frames are as wide as the type, and
-/// several times that in builds without optimisation.)
+/// The limit on a separate stack ([`roomy`](super::stack::roomy)). It is less than that stack has, because
+/// callers clone and drop the value on their own stacks, which takes a part of it. (Frame sizes depend on the
+/// type, and are several times larger without optimisation.)
 const OWN_STACK: usize = if cfg!(debug_assertions) { 1 << 20 } else { 256 << 10 };
 
 /// How many elements may take no bytes.
 const WEIGHTLESS: usize = 1 << 16;
 
-/// What is left to one value.
+/// The remaining limits of one value.
 pub(crate) struct Limits {
     elements: Cell<usize>,
-    /// Where the stack was when reading began, and how much of it may be taken.
+    /// The position of the stack when reading began, and how much of the stack may be used.
     stack: usize,
     most: usize,
     spent: Cell<bool>,
 }
 
-/// About where the stack is.
+/// The approximate position of the stack.
 #[inline(never)]
 fn stack() -> usize {
     let here = 0u8;
@@ -44,23 +43,24 @@ fn stack() -> usize {
 }
 
 impl Limits {
-    /// An element takes a byte, or is one of few. The stack is the caller's.
+    /// Limits for `bytes` on the caller's stack. Each element takes a byte or counts as one of
+    /// [`WEIGHTLESS`].
     pub(super) fn of(bytes: &[u8]) -> Self {
         let elements = Cell::new(bytes.len() + WEIGHTLESS);
         Self { elements, stack: stack(), most: CALLERS_STACK, spent: Cell::new(false) }
     }
 
-    /// The same on a stack of its own.
+    /// Limits for `bytes` on a separate stack.
     pub(super) fn on_own_stack(bytes: &[u8]) -> Self {
         Self { most: OWN_STACK, ..Self::of(bytes) }
     }
 
-    /// Whether reading ended for want of stack.
+    /// Whether reading failed because the stack limit was reached.
     pub(super) fn spent_the_stack(&self) -> bool {
         self.spent.get()
     }
 
-    /// Whether so many elements may be read.
+    /// Whether this many elements may be read.
     pub(super) fn allow(&self, elements: usize) -> bool {
         elements <= self.elements.get()
     }
@@ -72,7 +72,7 @@ impl Limits {
     }
 }
 
-/// Deserializer, visitor, seed or access `inner`, within limits.
+/// A deserializer, visitor, seed or access `inner`, within limits.
 pub(crate) struct Bounded<'l, T> {
     inner: T,
     limits: &'l Limits,
@@ -84,7 +84,7 @@ impl<'l, T> Bounded<'l, T> {
         Self { inner, limits, depth: 0 }
     }
 
-    /// The same limits around something else.
+    /// Puts the same limits around another object.
     fn around<U>(&self, inner: U) -> Bounded<'l, U> {
         Bounded { inner, limits: self.limits, depth: self.depth }
     }
@@ -237,7 +237,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
         self.inner.next_element_seed(seed)
     }
 
-    /// Memory is set aside for as many as there can be, not for as many as the bytes say.
+    /// A hint from the bytes counts only within the limits, so a false length reserves no memory.
     fn size_hint(&self) -> Option<usize> {
         self.inner.size_hint().filter(|hint| self.limits.allow(*hint))
     }

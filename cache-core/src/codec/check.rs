@@ -1,12 +1,12 @@
-//! What a codec would get wrong without an error, found before it is written. This serializer writes
-//! nothing; it counts, compares, and refuses:
+//! Finds values that a codec would write wrongly without an error, before they are written. This serializer
+//! writes nothing; it counts, compares, and refuses:
 //!
-//! - fields that `skip_serializing_if` leaves out, in postcard: a reader would take the next field's bytes
-//!   for them;
-//! - an `Option` in an `Option`, in codecs that write both as nothing;
+//! - in postcard, fields that `skip_serializing_if` omits: a reader would take the next field's bytes for
+//!   them;
+//! - an `Option` in an `Option`, in codecs that write `None` and `Some(None)` alike;
 //! - floats that are not finite, in JSON;
-//! - what is deeper than a reader goes;
-//! - what the type reads otherwise than it writes it (`compare`).
+//! - values that are deeper than a reader accepts;
+//! - values that the type reads differently from how it writes them (`compare`).
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -20,17 +20,17 @@ use super::compare::{Fields, Read};
 use super::format::Codec;
 use super::schema::{Shapes, Wire};
 
-/// How many arrays and objects `serde_json` reads one within the other, less a few.
+/// The nesting depth of arrays and objects that `serde_json` reads, minus a small reserve.
 const NESTED: u32 = 120;
 
-/// What is known of a value that `codec` carries.
+/// The result of checking a value that `codec` can carry.
 pub(crate) struct Carried {
     pub(super) elements: usize,
-    /// Why it may be read as something else.
+    /// Why a reader may get another value.
     pub(super) doubt: Option<String>,
 }
 
-/// What is known of `value`, if `codec` carries it whole to a reader of these `shapes`.
+/// Checks whether `codec` carries all of `value` to a reader with these `shapes`.
 pub(crate) fn carries<T: Serialize + ?Sized>(
     codec: Codec,
     shapes: &Shapes,
@@ -49,11 +49,11 @@ pub(crate) fn carries<T: Serialize + ?Sized>(
     Ok(Carried { elements: elements.get(), doubt: doubt.into_inner() })
 }
 
-/// Why a codec can't carry a value.
+/// The reason why a codec cannot carry a value.
 #[derive(Debug)]
 pub(crate) struct Refused {
     why: String,
-    /// The words are the type's own, and may hold a part of a value.
+    /// The message comes from the type's own code, and may contain a part of the value.
     theirs: bool,
 }
 
@@ -66,7 +66,7 @@ impl Refused {
         Self { why: why.to_string(), theirs: true }
     }
 
-    /// As logs have it.
+    /// The message for logs.
     pub(super) fn discreet(&self) -> &str {
         if self.theirs { "its `Serialize` failed" } else { &self.why }
     }
@@ -90,11 +90,11 @@ impl ser::Error for Refused {
 struct Check<'a> {
     codec: Codec,
     elements: &'a Cell<usize>,
-    /// As [`Bounded`](super::bounded::Bounded) counts.
+    /// The depth as [`Bounded`](super::bounded::Bounded) counts it.
     depth: u32,
-    /// As `serde_json` counts.
+    /// The depth as `serde_json` counts it.
     nested: u32,
-    /// Directly within a `Some`.
+    /// Whether the value is directly inside a `Some`.
     some: bool,
     read: Read<'a>,
 }
@@ -127,7 +127,7 @@ impl<'a> Check<'a> {
         self.elements.set(self.elements.get().saturating_add(more));
     }
 
-    /// What a self-describing codec writes as nothing, as it writes `None`.
+    /// A value that a self-describing codec writes as it writes `None`.
     fn nothing(self) -> Result<(), Refused> {
         match self.some && self.codec.is_self_describing() {
             true => Err(Refused::new(format!(
@@ -309,7 +309,7 @@ impl<'a> ser::Serializer for Check<'a> {
         value.serialize(self.at(read).deeper(1, 1)?)
     }
 
-    /// As the codec: this decides what a type with two forms writes.
+    /// The codec decides which form a type with two forms writes.
     fn is_human_readable(&self) -> bool {
         self.codec.is_human_readable()
     }
@@ -327,7 +327,7 @@ impl ser::SerializeSeq for Check<'_> {
     }
 }
 
-/// A struct or a tuple, and what is read in its place.
+/// A struct or a tuple, and what the type reads there.
 struct Compound<'a> {
     check: Check<'a>,
     fields: Fields<'a>,
@@ -386,7 +386,7 @@ macro_rules! fields {
 
 fields!(SerializeStruct, SerializeStructVariant);
 
-/// A map, and what is read as its keys and values.
+/// A map, and what the type reads as its keys and values.
 struct Entries<'a> {
     check: Check<'a>,
     key: Read<'a>,

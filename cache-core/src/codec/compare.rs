@@ -1,21 +1,21 @@
-//! What a type writes, compared with what it reads.
+//! Compares the output of a type's `Serialize` with the input of its `Deserialize`.
 //!
-//! `Serialize` and `Deserialize` of one type may differ: `skip_serializing`, `skip_deserializing`, a skipped variant,
-//! different names, code written by hand. A codec without names then reads one field as another, and a codec with
-//! names loses a field, and neither reports an error. What is certain to be read as something else is refused. What
-//! may be is a doubt: then the bytes are read back (`format`).
+//! `Serialize` and `Deserialize` of one type may differ: `skip_serializing`, `skip_deserializing`, a skipped
+//! variant, different names, hand-written code. A codec without names then reads one field as another, and a
+//! codec with names loses a field, and neither reports an error. A value that is certain to be read
+//! differently is refused. A value that may be is in doubt: then the bytes are read back (`format`).
 
 use std::cell::RefCell;
 
 use super::check::Refused;
 use super::schema::{Parts, Shape, Shapes, Wire};
 
-/// What is read at the place where something is written.
+/// What the type reads at the place where it writes something.
 #[derive(Clone, Copy)]
 pub(crate) struct Read<'a> {
     shapes: &'a Shapes,
     at: usize,
-    /// The codec writes names, and reads by them.
+    /// Whether the codec writes names, and reads by them.
     by_name: bool,
     doubt: &'a RefCell<Option<String>>,
 }
@@ -45,7 +45,7 @@ impl<'a> Read<'a> {
         self.doubt.borrow_mut().get_or_insert_with(why);
     }
 
-    /// Something else is read.
+    /// Records a doubt: the type reads another kind of value here.
     fn other_kind(self, written: &str) -> Self {
         self.doubt(|| {
             format!(
@@ -78,7 +78,7 @@ impl<'a> Read<'a> {
         match self.shape() {
             Shape::Option(some) => self.to(*some),
             Shape::Unknown => self,
-            // With names, a `Some` is what it holds.
+            // With names, a `Some` is written as its content.
             _ if self.by_name => self,
             _ => self.other_kind("an `Option`"),
         }
@@ -92,7 +92,7 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// Key and value.
+    /// The key and the value.
     pub(super) fn entries(self) -> (Self, Self) {
         match self.shape() {
             Shape::Map(key, value) => (self.to(*key), self.to(*value)),
@@ -104,7 +104,7 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// The contents of a variant.
+    /// The content of a variant.
     pub(super) fn variant(self, of: &'static str, index: u32, variant: &'static str) -> Self {
         let Shape::Enum { name, variants, contents } = self.shape() else {
             return match self.shape() {
@@ -133,7 +133,7 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// A struct, a tuple, or such a variant.
+    /// A struct, a tuple, or a variant with fields.
     pub(super) fn parts(self, of: &'static str, named: bool) -> Fields<'a> {
         let parts = match self.shape() {
             Shape::Parts(parts) => Some(parts),
@@ -147,16 +147,16 @@ impl<'a> Read<'a> {
     }
 }
 
-/// The parts of something as they are written, one after the other.
+/// The parts of a value in the order in which they are written.
 pub(crate) struct Fields<'a> {
     read: Read<'a>,
     parts: Option<&'a Parts>,
     of: &'static str,
     named: bool,
     written: usize,
-    /// How many were written that are read.
+    /// How many of the written parts are also read.
     found: usize,
-    /// Where the next name stands, at the earliest, among those that are read.
+    /// The earliest position of the next name among the names that are read.
     next: usize,
 }
 
@@ -209,19 +209,19 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A field that is left out this time, and will be read as absent.
+    /// A field that is omitted this time, and will be read as absent.
     pub(super) fn skip(&mut self, name: &'static str) {
         let read = self.parts.and_then(|parts| parts.names);
         self.found += usize::from(read.is_some_and(|names| names.contains(&name)));
     }
 
-    /// All parts were written.
+    /// Checks the number of parts, after all are written.
     pub(super) fn end(&self) -> Result<(), Refused> {
         let Some(parts) = self.parts else { return Ok(()) };
         let Some(count) = parts.count else { return Ok(()) };
         let by_name = self.read.by_name && self.named && parts.names.is_some();
         let written = if by_name { self.found } else { self.written };
-        // What is written beyond what is read by name is a doubt already.
+        // A field that is written but not read by name is already a doubt.
         let is_whole = written + parts.unsure >= count && (by_name || written <= count);
         match is_whole {
             true => Ok(()),
@@ -242,6 +242,6 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What to do about it.
+/// The fix.
 const SAME: &str = "write and read the same fields in the same order, or use `#[serde(skip)]` for what a cached value \
                     may lack";

@@ -1,16 +1,15 @@
-//! Making payloads smaller, and whole again within bounds.
+//! Compression of payloads, and decompression within limits.
 
 use std::borrow::Cow;
 
-/// Whether, and how, values are compressed in the remote tier. Set with
+/// The compression of values in the remote tier. Set it with
 /// [`Builder::compression`](crate::registry::Builder::compression).
 ///
-/// A stored value says how it was compressed: a cache reads what any algorithm wrote that is compiled into
-/// it, whatever it writes itself. Another's is a counted miss.
+/// A stored value names its algorithm: a cache reads values of every algorithm that is compiled in, no matter
+/// which one it writes. A value of any other algorithm is a counted miss.
 ///
-/// Compressed lengths tell something of the contents. Where an attacker can choose a part of an encrypted
-/// value and sees the stored length, leave compression out.
-///
+/// Compressed lengths reveal something about the content. If an attacker can choose a part of an encrypted
+/// value and sees its stored length, do not use compression.
 #[cfg_attr(
     feature = "lz4",
     doc = "```\n\
@@ -35,11 +34,11 @@ enum Algorithm {
     Zstd(i32),
 }
 
-/// From where on compression is worth its time.
+/// The size from which compression is worth its time.
 const THRESHOLD: usize = 1024;
 
 impl Compression {
-    /// None, which is the default.
+    /// No compression, which is the default.
     pub const fn none() -> Self {
         Self { algorithm: Algorithm::Plain, threshold: THRESHOLD }
     }
@@ -50,8 +49,8 @@ impl Compression {
         Self { algorithm: Algorithm::Lz4, threshold: THRESHOLD }
     }
 
-    /// Zstandard: smaller, slower to write. `level` is from 1 (fast) to 22 (small); 3 is usual, and what is
-    /// outside is taken as the nearest (feature `zstd`).
+    /// Zstandard: smaller, slower to write (feature `zstd`). `level` is from 1 (fast) to 22 (small); 3 is
+    /// usual. A level outside the range counts as the nearest one in it.
     #[cfg(feature = "zstd")]
     pub const fn zstd(level: i32) -> Self {
         let level = match level {
@@ -62,9 +61,9 @@ impl Compression {
         Self { algorithm: Algorithm::Zstd(level), threshold: THRESHOLD }
     }
 
-    /// Values of fewer bytes, encoded, are stored as they are. Default: 1,024.
+    /// Sets the minimum size: values whose encoding has fewer bytes are stored uncompressed. Default: 1,024.
     ///
-    /// So are those that would not become smaller.
+    /// Values that compression does not make smaller are stored uncompressed, too.
     #[must_use]
     pub const fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = bytes;
@@ -88,7 +87,7 @@ impl std::fmt::Debug for Compression {
     }
 }
 
-/// What the header says: never to be given to another algorithm.
+/// The number in the header. Never reuse one for another algorithm.
 pub(super) const PLAIN: u8 = 0;
 #[cfg(feature = "lz4")]
 const LZ4: u8 = 1;
@@ -96,7 +95,7 @@ const LZ4: u8 = 1;
 const ZSTD: u8 = 2;
 
 impl Compression {
-    /// The payload as it is stored, and by which algorithm.
+    /// Compresses the payload; returns the algorithm and the bytes to store.
     pub(super) fn pack(self, payload: Vec<u8>) -> (u8, Vec<u8>) {
         if payload.len() < self.threshold {
             return (PLAIN, payload);
@@ -114,8 +113,8 @@ impl Compression {
     }
 }
 
-/// The payload again: it has to have the `length` that the header says, which the caller has found to be
-/// within bounds.
+/// Decompresses a payload. It must have the `length` of its header, which the caller has checked against the
+/// limits.
 pub(crate) fn unpack(algorithm: u8, packed: &[u8], length: usize) -> Option<Cow<'_, [u8]>> {
     match algorithm {
         PLAIN => (packed.len() == length).then_some(Cow::Borrowed(packed)),
@@ -127,8 +126,7 @@ pub(crate) fn unpack(algorithm: u8, packed: &[u8], length: usize) -> Option<Cow<
     }
 }
 
-/// LZ4 says nothing of lengths, but a byte of it never becomes more than 255: what is set aside is no more
-/// than that.
+/// LZ4 does not store the length, but one compressed byte becomes at most 255: this bounds the allocation.
 #[cfg(feature = "lz4")]
 fn unpack_lz4(packed: &[u8], length: usize) -> Option<Vec<u8>> {
     if length > packed.len().saturating_mul(255) {
@@ -138,13 +136,13 @@ fn unpack_lz4(packed: &[u8], length: usize) -> Option<Vec<u8>> {
     (payload.len() == length).then_some(payload)
 }
 
-/// Piece by piece: memory is used for what came out, not for what the bytes promise.
+/// Decompresses piece by piece: memory use follows the actual output, not the claimed length.
 #[cfg(feature = "zstd")]
 fn unpack_zstd(packed: &[u8], length: usize) -> Option<Vec<u8>> {
     use std::io::Read;
 
     let mut from = zstd::stream::read::Decoder::with_buffer(packed).ok()?.single_frame();
-    // A writer who knows the length takes a window no larger than that.
+    // A writer that knows the length uses no larger window.
     let window = usize::BITS - length.leading_zeros();
     from.window_log_max(window.clamp(10, 31)).ok()?;
     let mut payload = Vec::with_capacity(length.min(64 * 1024));

@@ -1,37 +1,37 @@
-//! What stands before a payload: who may read it, for how long, under which generations.
+//! The header before a payload: who may read the value, for how long, and under which generations.
 
 use serde::{Deserialize, Serialize};
 
-/// What an entry is beside its value. Times are in milliseconds, and spans but for one: a moment of one clock says nothing
-/// to whoever reads another, which may show anything. `u64::MAX` is for ever.
+/// The metadata of an entry. Times are spans in milliseconds, with one exception: a moment of one clock means
+/// nothing to a process with another clock. `u64::MAX` means without limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Envelope {
-    /// Whose clock the writer's was, and what it showed.
+    /// The id of the writer's clock, and its time.
     pub(crate) clock: u64,
     pub(crate) written: u64,
-    /// How old the value was when this was written.
+    /// The age of the value at that time.
     pub(crate) age: u64,
-    /// For how long it is fresh, from the writing on.
+    /// How long the value is fresh, counted from the write.
     pub(crate) fresh_for: u64,
     pub(crate) stale_for: u64,
     pub(crate) keep_for: u64,
-    /// For how long the store was told to keep it. A reader compares that with what is left of it.
+    /// How long the store was told to keep the value. A reader compares it with the remaining time.
     pub(crate) stored_for: u64,
-    /// For how long it is fresh without being read; 0: that does not matter.
+    /// The time to idle: how long the value is fresh without a read; 0: no limit.
     pub(crate) idle: u64,
-    /// What the load took.
+    /// How long the load took.
     pub(crate) cost: u64,
-    /// The namespace's generation, moved on by `clear`.
+    /// The namespace's generation, which `clear` increments.
     pub(crate) space: u64,
     pub(crate) tags: Vec<(String, u64)>,
 }
 
-/// How the payload became what it is.
+/// How the payload was encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Form {
     pub(super) codec: u8,
     pub(super) fingerprint: u64,
     pub(super) compression: u8,
-    /// How long the payload is when it is not compressed.
+    /// The length of the uncompressed payload.
     pub(super) length: u64,
 }

@@ -1,4 +1,4 @@
-//! Values as somebody makes them who knows the format and computes sums: for tests and fuzzing.
+//! Values as an attacker makes them who knows the format and computes checksums: for tests and fuzzing.
 
 use std::borrow::Cow;
 
@@ -8,14 +8,14 @@ use super::seal::Place;
 use super::wire::Wire;
 use super::{RemoteValue, coder};
 
-/// What stands in a forged header, and behind it.
+/// The header and payload of a forged value.
 #[derive(Clone, Copy, Debug)]
 pub struct Forged<'a> {
-    /// The codec that the payload is said to be of.
+    /// The codec in the header.
     pub codec: Codec,
     /// 0: none, 1: LZ4, 2: Zstandard.
     pub compression: u8,
-    /// How long the payload is said to be when it is not compressed.
+    /// The claimed length of the uncompressed payload.
     pub length: u64,
     /// The payload.
     pub payload: &'a [u8],

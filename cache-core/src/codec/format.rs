@@ -1,4 +1,4 @@
-//! The formats that values are written in.
+//! The serialization formats.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,45 +10,46 @@ use super::check::{Carried, Refused};
 use super::stack::roomy;
 use super::{RemoteValue, check, schema};
 
-/// What is wrong with a value that is not read back.
+/// The reason for a value that is not read back as it was written.
 const LOST: &str = "what is written is not read back as the same value";
 
-/// How values become bytes for the remote tier. Set with [`Builder::codec`](crate::registry::Builder::codec).
+/// The serialization format of values in the remote tier. Set it with
+/// [`Builder::codec`](crate::registry::Builder::codec).
 ///
-/// A stored value names its codec: a cache reads what any codec wrote that is compiled into it, so a
-/// cache can change its codec while it runs in many processes. What another wrote is a counted miss
+/// A stored value names its codec: a cache reads values of every codec that is compiled in, so it can change
+/// its codec while it runs in many processes. A value of any other codec is a counted miss
 /// ([`Stats::foreign`](crate::Stats)).
 ///
-/// | | bytes | what it can't represent |
+/// | | bytes | cannot represent |
 /// | --- | --- | --- |
-/// | `Postcard` | fewest, fastest | whatever asks the bytes what comes next: `untagged`, `tag = ".."`, `flatten`, `serde_json::Value`; and `skip_serializing_if` |
+/// | `Postcard` | fewest, fastest | types that ask the bytes what comes next: `untagged`, `tag = ".."`, `flatten`, `serde_json::Value`; and `skip_serializing_if` |
 /// | `MessagePack` | fields by name | an `Option` that holds another `Option` or `()` |
-/// | `Json` | text, for humans and other languages | the same; floats that are not finite; maps whose keys are no text or number |
+/// | `Json` | text, for humans and other languages | the same; floats that are not finite; maps whose keys are neither text nor numbers |
 ///
-/// A value that its cache's codec can't represent is written by the next one that can: `MessagePack`, `Json` if it is
-/// compiled in, `Postcard`. That is said once per type, in a `tracing` event. If none can,
-/// [`insert`](crate::engine::Cache::insert) returns [`Error::Encode`](crate::Error) with the reasons; a cached function answers
-/// from the memory tier and its load. [`Stats::refused`](crate::Stats) counts such values. So are values that are
-/// nested more than 256 deep (`Json`: 120) refused. A stored value that would take more of the stack to read than
-/// there is on a thread of 1 MiB is a counted miss.
+/// If a cache's codec cannot represent a value, the next one that can writes it: `MessagePack`, `Json` if it
+/// is compiled in, `Postcard`. A `tracing` event reports that once per type. If none can,
+/// [`insert`](crate::engine::Cache::insert) returns [`Error::Encode`](crate::Error) with the reasons; a
+/// cached function uses the memory tier and its load only. [`Stats::refused`](crate::Stats) counts such
+/// values, including values that are nested more than 256 deep (`Json`: 120). A stored value that would need
+/// more stack to read than a thread of 1 MiB has is a counted miss.
 ///
-/// # Types that are written in one way and read in another
-/// `Serialize` and `Deserialize` of one type may differ. Each field and variant that is written is compared with those
-/// that are read, and where a value may come back as another one it is read back before it is stored. So these are
-/// errors that name the field and what to do, unless a codec represents them all the same:
+/// # Types whose `Serialize` and `Deserialize` differ
+/// larder compares each field and variant that is written with those that are read. If a value may come back
+/// as another one, larder reads it back before it stores it. So the following are errors that name the field
+/// and the fix, unless a codec represents the value correctly:
 ///
 /// - `skip_serializing`, `skip_deserializing`, and a variant with `#[serde(skip)]` before others;
 /// - other names or another order of fields for reading than for writing;
 /// - `serialize_with` without its `deserialize_with`.
 ///
-/// In debug builds, and with the feature `testing`, every value is read back and written again before it is stored, and
-/// the bytes have to be the same (in any order, because a `HashMap` has none). `testing::assert_round_trip` also
-/// compares the values.
+/// In debug builds, and with the feature `testing`, every value is read back and written again before it is
+/// stored, and the bytes must be the same (in any order, because a `HashMap` has none).
+/// `testing::assert_round_trip` also compares the values.
 ///
-/// What serde does not reveal is not noticed: a field with `#[serde(skip)]` comes back as its default, and so does
-/// `skip_serializing` in a struct with `flatten`; a `with` module that writes less than it gets (seconds of a time with
-/// nanoseconds); an `untagged` enum of which two variants are written alike; a `skip_serializing_if` whose `default` is
-/// another value than the one that was skipped.
+/// larder does not notice what serde does not reveal: a field with `#[serde(skip)]` comes back as its
+/// default, and so does `skip_serializing` in a struct with `flatten`; a `with` module that writes less than
+/// it gets (seconds of a time with nanoseconds); an `untagged` enum with two variants that are written alike;
+/// a `skip_serializing_if` whose `default` is not the value that was skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Codec {
@@ -58,13 +59,13 @@ pub enum Codec {
     /// JSON by `serde_json` (feature `json`).
     #[cfg(feature = "json")]
     Json,
-    /// MessagePack by `rmp-serde`, with field names, and with the texts of types that have a form for
-    /// humans, such as IP addresses.
+    /// MessagePack by `rmp-serde`, with field names, and with the human-readable form of types that have one,
+    /// such as IP addresses.
     MessagePack,
 }
 
 impl Codec {
-    /// What the header says: never to be given to another codec.
+    /// The number in the header. Never reuse one for another codec.
     pub(super) fn id(self) -> u8 {
         match self {
             Self::Postcard => 1,
@@ -84,7 +85,7 @@ impl Codec {
         }
     }
 
-    /// This one, and then those that represent what it can't: each entry names its codec.
+    /// This codec, then the codecs that can represent what this one cannot: each entry names its codec.
     pub(super) fn and_others(self) -> impl Iterator<Item = Self> {
         let all = [
             Self::MessagePack,
@@ -95,19 +96,19 @@ impl Codec {
         std::iter::once(self).chain(all.into_iter().filter(move |other| *other != self))
     }
 
-    /// Whether fields are found by their names, and values tell what they are.
+    /// Whether the format contains field names and the types of values.
     pub(super) fn is_self_describing(self) -> bool {
         self != Self::Postcard
     }
 
-    /// Whether types with two forms write the one for humans. The self-describing codecs do: what serde
-    /// buffers for an untagged enum is read back as if it were for humans, whatever the format says.
+    /// Whether types with two forms write the human-readable one. Self-describing codecs do: serde reads the
+    /// buffered content of an untagged enum as human-readable, whatever the format says.
     pub(super) fn is_human_readable(self) -> bool {
         self != Self::Postcard
     }
 
-    /// The bytes, if a reader gets the same value from them. They are read back where that is in doubt, and
-    /// `always` if that is wanted.
+    /// Encodes a value if a reader gets the same value back. Reads the bytes back if that is in doubt, or if
+    /// `always` is set.
     pub(crate) fn encode<V: RemoteValue>(
         self,
         value: &V,
@@ -154,20 +155,20 @@ impl Codec {
         }
     }
 
-    /// Whether what `bytes` are read as is written as the same bytes. In whatever order: that of a `HashMap`
-    /// is another one each time.
+    /// Whether the value that is read from `bytes` is written as the same bytes. The order does not count:
+    /// that of a `HashMap` changes each time.
     fn reads_back<V: RemoteValue>(self, bytes: &[u8]) -> bool {
         let sorted = |mut bytes: Vec<u8>| {
             bytes.sort_unstable();
             bytes
         };
         let read = || self.decode::<V>(bytes).and_then(|value| self.write(&value).ok());
-        // A `Deserialize` that panics over what was written is no worse than one that fails.
+        // A `Deserialize` that panics counts as one that fails.
         let again = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
         again.is_some_and(|again| again == bytes || sorted(again) == sorted(bytes.to_vec()))
     }
 
-    /// The value, if all of `bytes` is one. Nothing in them is believed: neither lengths nor depth.
+    /// Decodes a value, if `bytes` contains exactly one. Neither lengths nor depth are trusted.
     pub(super) fn decode<V: RemoteValue>(self, bytes: &[u8]) -> Option<V> {
         let limits = Limits::of(bytes);
         match self.read(bytes, &limits) {

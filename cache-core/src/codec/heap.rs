@@ -1,8 +1,8 @@
-//! How much a value holds on the heap, estimated from what serde sees of it.
+//! Estimates a value's heap memory from its serde form.
 //!
-//! Counted are the lengths of texts and byte strings, and all elements of lists and maps with an average
-//! of what their handles take. A vector's spare capacity, padding and the allocator's rounding are not seen.
-//! A number behind a `Box` of its own counts as part of the value that holds the `Box`.
+//! It counts the lengths of texts and byte strings, and all elements of lists and maps with an average size
+//! for their handles. It does not see a vector's spare capacity, padding or the allocator's rounding. A
+//! number behind its own `Box` counts as part of the value that holds the `Box`.
 
 use std::fmt;
 use std::fmt::{Display, Write};
@@ -10,14 +10,14 @@ use std::fmt::{Display, Write};
 use serde::ser;
 use serde::ser::Serialize;
 
-/// A `String` or `Vec` within a list: pointer, capacity and length.
+/// A `String` or `Vec` inside a list: pointer, capacity and length.
 const HANDLE: u64 = 24;
-/// What a map needs for each element beside key and value.
+/// A map's overhead for each element, in addition to key and value.
 const MAP_ELEMENT: u64 = 16;
-/// A variant's number or an `Option`'s, with the padding it causes.
+/// The tag of a variant or an `Option`, with the padding it causes.
 const TAG: u64 = 8;
 
-/// Bytes on the heap. A value that refuses to be serialized counts up to where it refuses.
+/// The bytes on the heap. If a value refuses to be serialized, the part before the refusal counts.
 pub(crate) fn of<V: Serialize>(value: &V) -> u64 {
     let mut heap = Heap { bytes: 0, inside: false };
     let _ = value.serialize(&mut heap);
@@ -26,12 +26,12 @@ pub(crate) fn of<V: Serialize>(value: &V) -> u64 {
 
 struct Heap {
     bytes: u64,
-    /// Within a list or a map, whose elements are on the heap themselves.
+    /// Whether it is inside a list or a map, whose elements are themselves on the heap.
     inside: bool,
 }
 
 impl Heap {
-    /// A part of the value's own memory, or of an element's.
+    /// Counts a part of the value's own memory, or of an element's.
     fn own(&mut self, bytes: u64) -> Result<(), Refused> {
         if self.inside {
             self.bytes = self.bytes.saturating_add(bytes);
@@ -49,14 +49,14 @@ impl Heap {
         self.far(length as u64)
     }
 
-    /// Whether what called was inside already; to be given to [`Elements`].
+    /// Enters a list or map. The result restores the outer state.
     fn enter(&mut self) -> Elements<'_> {
         let outer = std::mem::replace(&mut self.inside, true);
         Elements { heap: self, outer }
     }
 }
 
-/// The value's own `Serialize` refused.
+/// The error of a value whose `Serialize` failed.
 #[derive(Debug)]
 struct Refused;
 
@@ -86,7 +86,7 @@ impl Drop for Elements<'_> {
     }
 }
 
-/// Counts a `Display` without writing it down.
+/// Counts the length of a `Display` text without storing it.
 struct Length(usize);
 
 impl Write for Length {
@@ -229,7 +229,7 @@ impl<'a> ser::Serializer for &'a mut Heap {
         Ok(self)
     }
 
-    /// As in postcard, the default codec: addresses and the like are numbers then.
+    /// As in postcard, the default codec: addresses and similar types are numbers.
     fn is_human_readable(&self) -> bool {
         false
     }

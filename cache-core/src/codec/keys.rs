@@ -1,4 +1,4 @@
-//! The keys that values are encrypted with.
+//! Encryption keys of values.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,44 +9,47 @@ use zeroize::Zeroize;
 
 use crate::base::Error;
 
-/// The keys that a cache encrypts its values with in the remote tier, by XChaCha20-Poly1305 (feature
-/// `encryption`). Set with [`Builder::encryption`](crate::registry::Builder::encryption).
+/// The keys with which a cache encrypts its values in the remote tier, by XChaCha20-Poly1305 (feature
+/// `encryption`). Set them with [`Builder::encryption`](crate::registry::Builder::encryption).
 ///
-/// Every key has an id, which stored values name. The first encrypts; all of them decrypt. So a key is
-/// changed without a cold cache in three steps, each rolled out to all processes before the next:
+/// Every key has an id, which stored values name. The first key encrypts; all keys decrypt. So you can change
+/// the key and keep the cache warm, in three steps, each rolled out to all processes before the next:
 ///
 /// 1. add the new key: `Keys::new(1, old).also(2, new)`
 /// 2. write with it: `Keys::new(2, new).also(1, old)`
-/// 3. once the longest time to live is over, forget the old one: `Keys::new(2, new)`
+/// 3. once the longest time to live has passed, remove the old one: `Keys::new(2, new)`
 ///
 /// A value under a key that a process does not have is a counted miss there.
 ///
-/// A key is 32 bytes from a source of secrets or of randomness, never a password. `Debug` shows ids only. The
-/// copies in this type are overwritten when the last is dropped.
+/// A key is 32 bytes from a secret store or a random generator, never a password. `Debug` shows ids only. The
+/// copies in this type are overwritten when the last one is dropped.
 ///
 /// # What is hidden, and what is not
-/// A stored value is one sealed box: the value and all that is known of it (its times, its tags, its type's
-/// fingerprint). It can't be read without the key, nor changed, nor moved: another key, namespace or tenant than
-/// its own is a miss, and so is every flipped bit.
+/// A stored value is one sealed box that contains the value and its metadata (times, tags, fingerprint of the
+/// type). Without the key it can be neither read nor changed nor moved: under another key, namespace or
+/// tenant it is a miss, and so is every flipped bit.
 ///
-/// Whoever can read Redis still sees the **keys** (`user:7`), the **names of tags**, which have generations of
-/// their own there, when a value is written and for how long it is kept, its **length**, and what is said on the
-/// bus: keys, tags and patterns that are evicted. Do not put secrets in keys and tags.
+/// A client that can read Redis still sees the **keys** (`user:7`), the **names of tags**, which have
+/// generations of their own in Redis, when a value is written and for how long it is kept, its **length**,
+/// and the messages on the bus: evicted keys, tags and patterns. Do not put secrets in keys and tags.
 ///
-/// Whoever can *write* to Redis can take a value away, and can put the bytes back that a key had before (a replay).
-/// Such bytes are whole, so they are accepted as long as nothing that is sealed in them says otherwise. What is sealed:
+/// A client that can *write* to Redis can remove a value, and can restore the bytes that a key had before (a
+/// replay). Such bytes are intact, so they are accepted unless the sealed metadata contradicts them. The
+/// sealed metadata contains:
 ///
-/// - The namespace and the key: another place is a miss.
-/// - The generations of the namespace and of the value's tags. After `clear`, or after the eviction of one of its tags, an
-///   old value is a miss. Generations are not encrypted, so whoever puts them back as well is refused only by processes
-///   that have seen the newer ones since they were started.
-/// - The spans of its life. Its age is what is gone of the time that the store keeps it, so whoever sets that time anew
-///   makes it young again; only the process that wrote it also asks its own clock.
-/// - Its type's schema, and the id of the encryption key: a value under a key that was removed from `Keys` is a miss.
+/// - The namespace and the key: at another place the value is a miss.
+/// - The generations of the namespace and of the value's tags. After `clear`, or after the eviction of one of
+///   its tags, an old value is a miss. Generations are not encrypted: if a client restores them as well, only
+///   processes that have seen the newer ones since their start refuse the value.
+/// - The spans of its lifetime. Its age is the part of the store's time to live that has passed, so a client
+///   that resets that time makes the value young again; only the process that wrote it also checks its own
+///   clock.
+/// - The schema of its type, and the id of the encryption key: a value under a key that was removed from
+///   `Keys` is a miss.
 ///
-/// Nothing in Redis can tell that a value was replaced or removed **by its key** since: a version beside it could be put
-/// back with it. Where that matters, give the values a tag of their own and evict that, remove the old encryption key, or
-/// keep them in memory (`#[cached(local)]`).
+/// Nothing in Redis can show that a value was replaced or removed **by its key** since: a version next to it
+/// could be restored together with it. If that matters, give the values a tag of their own and evict that,
+/// remove the old encryption key, or keep them in memory (`#[cached(local)]`).
 ///
 /// ```
 /// # use cache_core as larder;
@@ -76,12 +79,12 @@ impl fmt::Debug for Keys {
 pub(crate) const NONCE: usize = 24;
 
 impl Keys {
-    /// The key that encrypts, with its id.
+    /// Creates keys from the one that encrypts and its id.
     pub fn new(id: u32, key: [u8; 32]) -> Self {
         Self { first: (id, cipher(key)), others: Vec::new() }
     }
 
-    /// A key that only decrypts.
+    /// Adds a key that only decrypts.
     #[must_use]
     pub fn also(mut self, id: u32, key: [u8; 32]) -> Self {
         self.others.push((id, cipher(key)));
@@ -108,7 +111,7 @@ impl Keys {
         self.first.0
     }
 
-    /// `contents` under the first key, with a tag of 16 bytes at the end.
+    /// Encrypts `contents` with the first key and appends a tag of 16 bytes.
     pub(super) fn encrypt(
         &self,
         nonce: &[u8; NONCE],
@@ -119,7 +122,7 @@ impl Keys {
         sealed.map_err(|_| "it is too long to be encrypted".to_owned())
     }
 
-    /// What was encrypted under the key `id`, if it is whole.
+    /// Decrypts contents of the key `id`; `None` if they are not intact.
     pub(super) fn decrypt(
         &self,
         id: u32,
@@ -140,7 +143,7 @@ fn cipher(mut key: [u8; 32]) -> Arc<XChaCha20Poly1305> {
     Arc::new(cipher)
 }
 
-/// Never used twice: 24 random bytes are enough for that, however many values there are.
+/// Makes a nonce that is never used twice: 24 random bytes suffice for any number of values.
 pub(crate) fn nonce() -> Result<[u8; NONCE], String> {
     let mut nonce = [0; NONCE];
     getrandom::fill(&mut nonce)

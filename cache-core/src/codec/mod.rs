@@ -1,15 +1,15 @@
-//! Values to bytes and back.
+//! Encoding and decoding of values.
 //!
-//! | file | idea |
+//! | file | content |
 //! | --- | --- |
-//! | `wire` | the whole way: encoded, compressed, sealed |
+//! | `wire` | the whole way: encoding, compression, seal |
 //! | `format` | the codecs |
-//! | `check`, `compare` | what a codec would get wrong without a word |
-//! | `bounded`, `stack` | bytes are believed neither lengths nor depth |
-//! | `schema` | what tells one type's bytes from another's |
+//! | `check`, `compare` | values that a codec would write wrongly without an error |
+//! | `bounded`, `stack` | decoding that trusts neither lengths nor depth |
+//! | `schema` | what distinguishes one type's bytes from another's |
 //! | `forge` | values as an attacker makes them, for tests |
-//! | `heap` | how much a value holds on the heap |
-//! | `compression`, `seal`, `keys` | smaller; whole and in its place; unreadable for others |
+//! | `heap` | an estimate of a value's heap memory |
+//! | `compression`, `seal`, `keys` | smaller values; intact values in their place; encryption |
 
 mod bounded;
 mod check;
@@ -49,11 +49,11 @@ use crate::base::{CacheValue, Shape, Timestamp};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::tags::TagSnapshot;
 
-/// A type's way to bytes and back, the type erased: the engine behind it is compiled once.
+/// Encodes and decodes one type, with the type erased: the engine that uses it is compiled once.
 #[derive(Clone, Copy)]
 pub struct Coder(&'static Table);
 
-/// Bytes, and the codec that wrote them.
+/// The bytes, and the codec that wrote them.
 type Encoded = (Codec, Vec<u8>);
 
 struct Table {
@@ -64,7 +64,7 @@ struct Table {
 }
 
 impl Coder {
-    /// What the value holds on the heap, estimated; 0 for a value of another type.
+    /// The estimated heap memory of the value; 0 for a value of another type.
     pub(crate) fn heap(self, value: &dyn Any) -> u64 {
         (self.0.heap)(value)
     }
@@ -76,12 +76,12 @@ impl std::fmt::Debug for Coder {
     }
 }
 
-/// All of an entry but its value.
+/// An entry without its value.
 pub(crate) struct EntryHeader {
     pub(crate) life: Lifetime,
     pub(crate) stamps: TagSnapshot,
     pub(crate) key: Box<str>,
-    /// When it was read.
+    /// When the entry was read from the store.
     pub(crate) read: Timestamp,
 }
 
@@ -94,22 +94,24 @@ impl EntryHeader {
     }
 }
 
-/// A value that the remote tier can hold.
+/// A value that the remote tier can store.
 ///
-/// What is stored names its type's schema, as serde sees it: names and order of fields, their types, the
-/// variants of enums, all the way down. An entry that was written before a release changed any of that is a
-/// counted miss ([`Stats::foreign`](crate::Stats)), never a wrong value. It costs the type nothing: its
-/// `Deserialize` is run over made-up values, once per process, when the first value of the type goes to or
-/// comes from the remote tier. So a `Deserialize` written by hand is called with values that nobody stored;
-/// an error stops nothing, and neither does a panic (where panics unwind).
+/// A stored value names its type's schema, as serde sees it: names and order of fields, their types, the
+/// variants of enums, recursively. An entry that was written before a release changed any of these is a
+/// counted miss ([`Stats::foreign`](crate::Stats)), never a wrong value. The type needs no code for this:
+/// larder runs its `Deserialize` over made-up values, once per process, when the first value of the type goes
+/// to or comes from the remote tier. So a hand-written `Deserialize` is called with values that were never
+/// stored; its errors are harmless, and so are its panics (if panics unwind).
 ///
-/// What serde does not see is not noticed: a field that keeps name and type but changes its meaning, or its
-/// unit; a change in `serialize_with` alone. Write `version = N` in the attribute when you make such a change.
+/// larder does not notice what serde does not see: a field that keeps name and type but changes its meaning
+/// or its unit, or a change in `serialize_with` alone. Write `version = N` in the attribute when you make
+/// such a change.
 ///
-/// Where a type refuses all made-up values, such as an id with a prefix, the struct's other fields are seen all the same.
-/// What stands behind such a type in a tuple, or behind such a key in a map, is not. A value of that kind is written by a
-/// codec with names ([`Codec::MessagePack`]), which is said once: so a changed order of fields or variants does no harm.
-/// The order of a tuple still needs `version = N`.
+/// If a field's type refuses all made-up values (an id with a prefix, for example), the struct's other fields
+/// are still part of the schema. The parts after such a type in a tuple, and the values behind such a key in
+/// a map, are not. Values of such a type are written by a codec with names ([`Codec::MessagePack`]), which is
+/// reported once: so a changed order of fields or variants is harmless. The order of a tuple still needs
+/// `version = N`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't go to a remote tier: it needs `serde::Serialize` and `serde::Deserialize`",
     label = "needs serde",
@@ -120,8 +122,8 @@ impl EntryHeader {
 pub trait RemoteValue: CacheValue + Serialize + DeserializeOwned {}
 impl<T: CacheValue + Serialize + DeserializeOwned> RemoteValue for T {}
 
-/// The coder of a function's value. (The value itself has the bound, so that rustc says
-/// [`RemoteValue`]'s words where it has no serde.)
+/// The coder of a function's value. (The bound is on the value itself, so that rustc prints the message of
+/// [`RemoteValue`] if serde is missing.)
 pub fn remote<S>(_: S) -> Option<Coder>
 where
     S: Shape,
@@ -148,10 +150,10 @@ pub(crate) fn coder<V: RemoteValue>() -> Coder {
     )
 }
 
-/// Whether every value is read back before it is stored: in debug builds, and where the test kit is.
+/// Whether every value is read back before it is stored: in debug builds, and with the test kit.
 const READS_BACK: bool = cfg!(debug_assertions) || cfg!(feature = "testing");
 
-/// The bytes, and the codec that they are of: the `preferred` one, or another that can represent the value.
+/// Encodes a value with the `preferred` codec, or with another one that can represent it.
 fn encode<V: RemoteValue>(value: &dyn Any, preferred: Codec) -> Result<Encoded, String> {
     let value = value.downcast_ref::<V>().ok_or("the value is of another type")?;
     let mut refusals = Vec::new();
@@ -175,7 +177,7 @@ fn encode<V: RemoteValue>(value: &dyn Any, preferred: Codec) -> Result<Encoded, 
     ))
 }
 
-/// What comes back of a value, and by which codec.
+/// Encodes and decodes a value; returns the result and the codec.
 #[cfg(feature = "testing")]
 pub(crate) fn round_trip<V: RemoteValue>(
     value: &V,
@@ -185,7 +187,7 @@ pub(crate) fn round_trip<V: RemoteValue>(
     Ok((codec, codec.decode(&bytes)))
 }
 
-/// A `Deserialize` that panics over odd bytes is no worse than one that fails.
+/// A `Deserialize` that panics over odd bytes counts as one that fails.
 fn decode<V: RemoteValue>(payload: &[u8], codec: Codec, frame: EntryHeader) -> Option<Stored> {
     let decoded = catch_unwind(AssertUnwindSafe(|| codec.decode::<V>(payload)));
     let Ok(Some(value)) = decoded else {

@@ -1,12 +1,13 @@
-//! What holds a stored value together: a sum, or encryption. Either covers the place it lies at (namespace and
-//! key) and all of its bytes. What does not hold is a miss, and so is what is sealed in the other way.
+//! The seal of a stored value: a checksum, or encryption. Both cover the value's place (namespace and key)
+//! and all of its bytes. A value whose seal is broken is a miss, and so is a value with the other kind of
+//! seal.
 //!
 //! ```text
 //! "LRD\x04" 0                 contents                            sum (16)
 //! "LRD\x04" 1 key id (4) nonce (24) contents, encrypted           tag (16)
 //! ```
 //!
-//! The 16 bytes at the end tell a value from the one stored before it, too (`backend::MARK`).
+//! The last 16 bytes also distinguish a value from its predecessor (`backend::MARK`).
 
 use std::borrow::Cow;
 use std::hash::Hasher;
@@ -21,7 +22,7 @@ use super::keys::{Keys, NONCE};
 #[cfg(feature = "encryption")]
 use super::keys;
 
-/// Format 4. A reader of another format sees a miss.
+/// Format 4. A reader of another format treats the value as a miss.
 pub(super) const MAGIC: &[u8; 4] = b"LRD\x04";
 
 const SUMMED: u8 = 0;
@@ -47,15 +48,15 @@ impl Seal {
     }
 }
 
-/// Where a value lies.
+/// The place of a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
     pub(super) namespace: &'a str,
     pub(super) key: &'a str,
 }
 
-/// 128 bits over place and bytes. It finds damage, and a value that was copied to another place; against
-/// somebody who computes sums too it is no protection.
+/// A 128-bit checksum of place and bytes. It detects damage, and a value that was copied to another place. It
+/// does not protect against an attacker, who can compute checksums, too.
 pub(super) fn sum(place: Place<'_>, bytes: &[u8]) -> [u8; 16] {
     let mut hasher = SipHasher13::new_with_keys(0x6c61_7264_6572, 3);
     for part in [place.namespace, place.key] {
@@ -90,7 +91,7 @@ impl Seal {
         }
     }
 
-    /// The contents, if they are whole and where they were put.
+    /// Returns the content, if it is intact and in its place.
     pub(super) fn open<'a>(&self, place: Place<'_>, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         match self {
             Self::Sum => {
@@ -111,7 +112,7 @@ impl Seal {
     }
 }
 
-/// What is authenticated beside the contents: what stands before them in the clear, and the place.
+/// The additional data to authenticate: the clear bytes before the content, and the place.
 #[cfg(feature = "encryption")]
 fn associated(place: Place<'_>, head: &[u8]) -> Vec<u8> {
     let mut associated = head.to_vec();

@@ -1,13 +1,13 @@
-//! A stack of known size, for what may take more of it than the caller has.
+//! A stack of known size, for work that may need more stack than the caller has.
 
 use std::panic::resume_unwind;
 use std::thread::{Builder, scope};
 
-/// How many bytes it has: what is read there takes half of them at most (`bounded`).
+/// Its size in bytes. Decoding uses at most half of it (`bounded`).
 const SIZE: usize = 4 << 20;
 
-/// Does `work` on a thread of its own, and waits for it; `None` if the system starts no thread. A panic of `work` is
-/// the caller's.
+/// Runs `work` on a new thread and waits for it; `None` if the system cannot start a thread. A panic of
+/// `work` continues in the caller.
 pub(crate) fn roomy<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     scope(|scope| {
         let thread = Builder::new().name("larder-codec".to_owned()).stack_size(SIZE);

@@ -1,4 +1,4 @@
-//! A value's whole way to the remote tier and back: encoded, compressed, sealed.
+//! The whole way of a value to the remote tier and back: encoding, compression, seal.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -11,7 +11,8 @@ use super::{Coder, EntryHeader};
 use crate::base::Error;
 use crate::entry::Stored;
 
-/// So many bytes a stored value may have beside the encoded one: for its header, which holds the tags.
+/// How many bytes a stored value may have in addition to the encoded value: for its header, which contains
+/// the tags.
 const BESIDE: usize = 64 << 10;
 
 /// How one cache writes values.
@@ -20,7 +21,7 @@ pub(crate) struct Wire {
     pub(crate) codec: Codec,
     pub(crate) compression: Compression,
     pub(crate) seal: Seal,
-    /// The most bytes that an encoded value may have.
+    /// The maximum size of an encoded value, in bytes.
     pub(crate) limit: usize,
 }
 
@@ -45,16 +46,16 @@ impl Wire {
     }
 }
 
-/// Why bytes of the remote tier are no value of the type asked for.
+/// Why bytes of the remote tier are not a value of the requested type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Foreign {
-    /// They are whole, and of another schema.
+    /// They are intact, but of another schema.
     Schema,
-    /// Anything else: broken, misplaced, not readable here.
+    /// Any other reason: damaged, misplaced, or not readable here.
     Damaged,
 }
 
-/// A stored value that is whole, and of the type asked for. It is not decoded yet.
+/// An intact stored value of the requested type, not yet decoded.
 pub(crate) struct Opened<'a> {
     pub(crate) envelope: Envelope,
     contents: Cow<'a, [u8]>,
@@ -66,7 +67,7 @@ pub(crate) struct Opened<'a> {
 }
 
 impl Wire {
-    /// The bytes to store.
+    /// Makes the bytes to store.
     pub(crate) fn write(
         &self,
         coder: Coder,
@@ -95,13 +96,12 @@ impl Wire {
         }
     }
 
-    /// The most bytes that a stored value may have: readers take no more.
+    /// The maximum size of a stored value, in bytes: readers accept no more.
     pub(crate) fn most(&self) -> usize {
         self.limit.saturating_add(BESIDE)
     }
 
-    /// What stands in front of a value, of whatever type that is; `None` if it is damaged or lies at the wrong
-    /// place.
+    /// The header of a value of any type; `None` if the value is damaged or at the wrong place.
     pub(crate) fn envelope(
         &self,
         (namespace, key): (&str, &str),
@@ -111,7 +111,7 @@ impl Wire {
         head(&contents).map(|((_, envelope), _)| envelope)
     }
 
-    /// The same value with another envelope; `None` where [`envelope`](Self::envelope) is.
+    /// The same value with another header; `None` if [`envelope`](Self::envelope) returns `None`.
     pub(crate) fn with_envelope(
         &self,
         (namespace, key): (&str, &str),
@@ -125,8 +125,8 @@ impl Wire {
         self.seal.close(place, &[&head, contents.get(payload..)?].concat()).ok()
     }
 
-    /// What is stored in `bytes`; an error if it is damaged, lies at the wrong place, is another type's, was
-    /// written in a way that is not compiled in, or is too long.
+    /// Opens a stored value. An error if it is damaged, at the wrong place, of another type, written in a way
+    /// that is not compiled in, or too long.
     pub(crate) fn open<'a>(
         &self,
         coder: Coder,
@@ -146,14 +146,14 @@ impl Wire {
     }
 }
 
-/// What stands in front of a payload, and where that begins.
+/// The header of a payload, and the position at which the payload begins.
 fn head(contents: &[u8]) -> Option<((Form, Envelope), usize)> {
     let (head, rest) = postcard::take_from_bytes::<(Form, Envelope)>(contents).ok()?;
     Some((head, contents.len() - rest.len()))
 }
 
 impl Opened<'_> {
-    /// The entry; `None` if the payload is not what its header says.
+    /// Decodes the entry; `None` if the payload does not match its header.
     pub(crate) fn decode(self, frame: EntryHeader) -> Option<Stored> {
         (self.coder.0.decode)(&self.payload()?, self.codec, frame)
     }

@@ -1,13 +1,14 @@
 //! Automatic keys: a serde serializer that writes readable, injective text.
 //!
 //! Two values give the same text only if serde sees the same in them: integers equal as numbers,
-//! floats equal by bits, strings equal, the same structure with the same names. Structure uses
-//! characters that argument text never contains (`(),=!$'&`), so text can't pass for structure;
-//! strings that don't begin with a letter are marked with `'`, so they can't pass for numbers.
-//! Sequences are `(..)`, structs `&(name=..)`, variants `&Name(..)`, maps `!m(..)`; a newtype struct is
-//! its content. What is empty and has a name says what it is, because an untagged enum may hold each of them: unit structs are
-//! `&Name(!)`, variants without fields `&Name(=)`, tuple variants `&Name()`. Maps and sets that have no order are sorted by the
-//! text of their keys or items. (Serde does not say which these are, so they are known by the type: see `unordered`.)
+//! Two values have the same text only if serde sees them as equal: integers equal as numbers, floats equal by
+//! bits, strings equal, the same structure with the same names. Structure uses characters that argument text
+//! never contains (`(),=!$'&`), so text cannot look like structure; strings that don't begin with a letter
+//! are marked with `'`, so they cannot look like numbers. Sequences are `(..)`, structs `&(name=..)`,
+//! variants `&Name(..)`, maps `!m(..)`; a newtype struct is its content. Empty named values are distinct,
+//! because an untagged enum may hold each of them: unit structs are `&Name(!)`, variants without fields
+//! `&Name(=)`, tuple variants `&Name()`. Unordered maps and sets are sorted by the text of their keys or
+//! items. (Serde does not tell whether a map has an order, so `unordered` recognises the types by name.)
 
 use std::fmt;
 use std::fmt::{Display, Write as _};
@@ -40,10 +41,10 @@ impl ser::Error for Failed {
     }
 }
 
-/// Whether a sequence or a map is to be sorted.
+/// The buffer, and whether a sequence or a map that follows must be sorted.
 struct Writer<'a>(&'a mut KeyBuf, bool);
 
-/// A sequence, tuple, struct or variant with its parenthesis open.
+/// A sequence, tuple, struct or variant whose parenthesis is open.
 struct Open<'a>(&'a mut KeyBuf);
 
 /// A sequence, or a set.
@@ -56,27 +57,27 @@ struct Listing<'a> {
 struct Entries<'a> {
     key: &'a mut KeyBuf,
     unordered: Option<Unordered>,
-    /// Where the entry begins whose value is to come.
+    /// The start of the entry whose value comes next.
     start: usize,
 }
 
-/// The items of a set, or the entries of a map without an order: they are written as they come, and sorted in their place
-/// once all are there. (An inner one is sorted before the item ends that it is in.)
+/// The items of a set, or the entries of an unordered map: they are written as they come, and sorted in place
+/// at the end. (An inner set is sorted before its outer item ends.)
 struct Unordered {
     start: usize,
     spans: SmallVec<[Span; 8]>,
 }
 
-/// Where an item or an entry is in the key's text. Its comma is the last byte.
+/// The position of an item or an entry in the key's text. The last byte is its comma.
 struct Span {
     start: usize,
-    /// Where a map's key ends; the comma of an item.
+    /// The end of a map's key; for an item, the position of the comma.
     middle: usize,
     end: usize,
 }
 
 impl Unordered {
-    /// `None` for what has an order.
+    /// `None` for ordered collections.
     fn new(key: &KeyBuf, unordered: bool) -> Option<Self> {
         unordered.then(|| Self { start: key.len(), spans: SmallVec::new() })
     }
@@ -286,7 +287,8 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 }
 
-/// Readable where the text tells the bits; the bits themselves for the many NaNs.
+/// Writes a float as text if the text identifies its bits, and a NaN as its bits, because there are many
+/// NaNs.
 fn float(key: &mut KeyBuf, value: &dyn fmt::Debug, nan: bool, bits: u64) {
     let _ = if nan { write!(key, "nan.{bits:x})") } else { write!(key, "{value:?})") };
 }

@@ -1,4 +1,4 @@
-//! The buffer a key is written to.
+//! The buffer to which a key is written.
 
 use std::any::type_name;
 use std::collections::BTreeSet;
@@ -16,19 +16,20 @@ use super::text::Text;
 use super::{args, identity};
 use crate::base::{Error, READABLE, SEALED_HEAD};
 
-/// A key being written: on the stack up to 120 bytes, then in a buffer that its thread keeps.
+/// A key while it is written: on the stack up to 120 bytes, then in a buffer that its thread keeps.
 #[derive(Clone, Default)]
 pub struct KeyBuf {
     text: Text,
-    /// What is under it is in this process's memory only, and so are those who could ask for it.
+    /// Set for keys that only this process can form: their entries are never sent to the remote tier or the
+    /// bus.
     here: bool,
-    /// Why nothing may be cached under it: it does not tell its call from another one.
+    /// Set if nothing may be cached under this key, because the key does not identify its call.
     refused: Option<Arc<Error>>,
-    /// The tags that entries of a key with a model or a tenant carry, one below the other.
+    /// The tags that entries carry if the key has a model or a tenant, separated by line breaks.
     tags: Option<Arc<str>>,
 }
 
-/// What an argument of an automatic key needs.
+/// The requirement on an argument of an automatic key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be part of an automatic key: it has no `serde::Serialize`",
     label = "every argument is part of the key unless it is skipped",
@@ -37,7 +38,7 @@ pub struct KeyBuf {
 pub trait KeyArg: Serialize {}
 impl<T: Serialize + ?Sized> KeyArg for T {}
 
-/// What `key_with` needs.
+/// The requirement on the output of `key_with`.
 #[diagnostic::on_unimplemented(
     message = "`key_with` has to give a text: `{Self}` has no `Display`",
     label = "neither a text nor anything with `Display`",
@@ -47,20 +48,20 @@ pub trait KeyText: Display {}
 impl<T: Display + ?Sized> KeyText for T {}
 
 impl KeyBuf {
-    /// An empty key.
+    /// Creates an empty key.
     #[inline]
     pub fn new() -> Self {
         Self { text: Text::new(), here: false, refused: None, tags: None }
     }
 
-    /// The beginning of an automatic key: module path and function.
+    /// Begins an automatic key with module path and function name.
     pub fn function(module: &'static str, name: &'static str) -> Self {
         let mut key = Self::new();
         key.function_path(module, name);
         key
     }
 
-    /// Module path and function, where something stands in front of them.
+    /// Writes module path and function name, after other text.
     pub fn function_path(&mut self, module: &'static str, name: &'static str) {
         self.literal(module);
         self.literal("::");
@@ -68,16 +69,16 @@ impl KeyBuf {
         self.literal(":");
     }
 
-    /// Text of the programmer's, as it is.
+    /// Writes text of the programmer unchanged.
     #[inline]
     pub fn literal(&mut self, text: &str) {
         self.text.extend(text.as_bytes());
     }
 
-    /// An argument of an automatic key: its serde form, closed by a comma.
+    /// Writes an argument of an automatic key: its serde form, then a comma.
     ///
-    /// A value that serde refuses to serialise (a path that is no UTF-8, say) makes a key that nobody else has, not even
-    /// the same call again: nothing tells such values apart, so they may share nothing.
+    /// If serde refuses to serialise the value (a path that is not UTF-8, for example), the key becomes
+    /// unique, even for the same call: nothing distinguishes such values, so they must not share entries.
     pub fn arg<T: KeyArg + ?Sized>(&mut self, value: &T) {
         if let Err(error) = self.try_arg(value) {
             unwritten::<T>(&error);
@@ -86,14 +87,15 @@ impl KeyBuf {
         }
     }
 
-    /// The same, where a value that is refused leaves nothing behind.
+    /// Writes an argument like [`arg`](Self::arg), but writes nothing if serde refuses the value.
     pub(crate) fn try_arg<T: KeyArg + ?Sized>(&mut self, value: &T) -> Result<(), args::Failed> {
         let start = self.text.len();
         let written = args::write(self, value).inspect_err(|_| self.text.truncate(start));
         written.map(|()| self.literal(","))
     }
 
-    /// In the place of what can't be written: a number that is used once. No argument's text begins with `!error(`.
+    /// Writes a number that is used once, instead of a value that cannot be written. No argument's text
+    /// begins with `!error(`.
     #[cold]
     fn of_nobody(&mut self) {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
@@ -103,20 +105,21 @@ impl KeyBuf {
         self.here = true;
     }
 
-    /// A type parameter of an automatic key.
+    /// Writes a type parameter of an automatic key.
     pub fn generic<T: ?Sized>(&mut self) {
         self.literal("<");
         self.type_name::<T>();
         self.literal(">");
     }
 
-    /// A type parameter in a template. Of two types with one name only the first one that is asked about can be in a key.
+    /// Writes a type parameter of a template. Of two types with one name only the first one that appears can
+    /// be in a key.
     pub fn type_name<T: ?Sized>(&mut self) {
         self.escaped(type_name::<T>());
         self.sole::<T>();
     }
 
-    /// For a type whose name is in the key already.
+    /// Checks a type whose name is already in the key: no other type of that name may be in keys.
     #[inline]
     pub fn sole<T: ?Sized>(&mut self) {
         if let Err(error) = identity::named::<T>() {
@@ -124,25 +127,25 @@ impl KeyBuf {
         }
     }
 
-    /// Nothing may be cached under it, because of `error`.
+    /// Forbids caching under this key, because of `error`.
     #[cold]
     pub(crate) fn refuse(&mut self, error: Arc<Error>) {
         self.refused = Some(error);
     }
 
-    /// Why nothing may be cached under it, if so.
+    /// The reason why nothing may be cached under this key, if there is one.
     #[inline]
     pub(crate) fn refused(&self) -> Option<&Arc<Error>> {
         self.refused.as_ref()
     }
 
-    /// What `key_with` makes of the arguments: escaped as one of them would be.
+    /// Writes the output of `key_with`, escaped like an argument.
     pub fn text<T: KeyText + ?Sized>(&mut self, text: &T) {
         self.display(text);
     }
 
-    /// A cell, in the place of the arguments: nobody outside of this process can have the same. An
-    /// argument's text never begins with `!cell`.
+    /// Writes a cell's number instead of arguments: no other process can form the same key. An argument's
+    /// text never begins with `!cell`.
     pub(crate) fn of_cell(&mut self, number: u64) {
         self.literal("!cell(");
         self.integer(number);
@@ -150,18 +153,19 @@ impl KeyBuf {
         self.here = true;
     }
 
-    /// The hash of a type, for keys of this process alone: short, whatever the type. Two types of one name differ in it.
+    /// Writes the hash of a type, for keys of this process only: short for every type, and different for two
+    /// types of one name.
     pub fn types<T: ?Sized>(&mut self) {
         let _ = write!(self, "{:032x}", KeyId::of(type_name::<T>()).0);
         self.integer(identity::hash_of::<T>());
     }
 
-    /// Whether it is known to this process alone: other tiers and processes need not hear of it.
+    /// Whether only this process can form the key: it is not sent to other tiers and processes.
     pub(crate) fn is_here(&self) -> bool {
         self.here
     }
 
-    /// The same key, whose entries carry `tags`, one below the other, beside those it has.
+    /// Adds tags to those that the key's entries carry. `tags` are separated by line breaks.
     pub(crate) fn with_tags(mut self, tags: &str) -> Self {
         self.tags = Some(match self.tags {
             Some(own) => format!("{own}\n{tags}").into(),
@@ -170,26 +174,26 @@ impl KeyBuf {
         self
     }
 
-    /// The same key, whose entries carry these tags alone.
+    /// Replaces the tags that the key's entries carry.
     pub(crate) fn tagged(mut self, tags: Arc<str>) -> Self {
         self.tags = Some(tags);
         self
     }
 
-    /// The tags of its entries, which are not the key's any more.
+    /// Removes and returns the tags of the key's entries.
     pub(crate) fn take_tags(&mut self) -> Option<Arc<str>> {
         self.tags.take()
     }
 
-    /// A key that is made of one of this process alone is one, too.
+    /// Marks the key as known to this process only. A key made from such a key must be marked, too.
     pub(crate) fn keep_here(&mut self, here: bool) {
         self.here = here;
     }
 
-    /// Text of an argument, escaped.
+    /// Writes text of an argument, escaped.
     ///
-    /// Letters, digits, `-._~@+` and everything beyond ASCII stay; every other character becomes
-    /// `%XX`. So separators, wildcards and braces in a key are always the programmer's own.
+    /// Letters, digits, `-._~@+` and all characters beyond ASCII stay; every other character becomes `%XX`.
+    /// So every separator, wildcard and brace in a key is the programmer's own.
     #[inline]
     pub fn escaped(&mut self, text: &str) {
         let bytes = text.as_bytes();
@@ -213,7 +217,7 @@ impl KeyBuf {
         }
     }
 
-    /// For a key that begins with an argument: `@` at the head of a key is a tenant's, which no argument may form.
+    /// Escapes an `@` at the start of a key that begins with an argument: there it would name a tenant.
     pub fn guard_head(&mut self) {
         if self.text.first() == Some(&b'@') {
             self.text[0] = b'%';
@@ -221,13 +225,13 @@ impl KeyBuf {
         }
     }
 
-    /// An integer; its digits need no escape.
+    /// Writes an integer; its digits need no escape.
     #[inline]
     pub(crate) fn integer<I: itoa::Integer>(&mut self, value: I) {
         self.literal(itoa::Buffer::new().format(value));
     }
 
-    /// What `Display` writes, escaped.
+    /// Writes the `Display` text of a value, escaped.
     pub(crate) fn display(&mut self, value: &(impl fmt::Display + ?Sized)) {
         struct Escaping<'a>(&'a mut KeyBuf);
         impl fmt::Write for Escaping<'_> {
@@ -237,7 +241,7 @@ impl KeyBuf {
             }
         }
         if write!(Escaping(self), "{value}").is_err() {
-            // A Display that fails by itself: what it wrote until then can't pass for the value.
+            // The value's `Display` failed: its partial text must not identify the value.
             self.of_nobody();
         }
     }
@@ -245,18 +249,18 @@ impl KeyBuf {
     /// The text so far.
     #[inline]
     pub fn as_str(&self) -> &str {
-        // Only whole strings and ASCII are ever pushed; the check costs a few nanoseconds and
-        // spares an `unsafe`.
+        // Only whole strings and ASCII are ever pushed. The check costs a few nanoseconds and avoids
+        // `unsafe`.
         std::str::from_utf8(&self.text).unwrap_or_default()
     }
 
-    /// The key's identity, without looking at its text again as text.
+    /// The key's identity, computed from the bytes.
     #[inline]
     pub(crate) fn id(&self) -> KeyId {
         KeyId::of_bytes(&self.text)
     }
 
-    /// The bytes from `start` on anew: those of `spans`, in this order.
+    /// Replaces the bytes from `start` on by those of `spans`, in this order.
     pub(super) fn rearrange(&mut self, start: usize, spans: impl Iterator<Item = Range<usize>>) {
         let mut arranged = Text::new();
         spans.for_each(|span| arranged.extend(&self.text[span]));
@@ -269,19 +273,19 @@ impl KeyBuf {
         &self.text
     }
 
-    /// How many bytes were written.
+    /// The number of bytes written.
     pub(crate) fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// Whether nothing was written.
+    /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Bounds the length: a long key keeps its head and ends in the SHA-256 of the whole.
+    /// Bounds the length: a long key keeps its beginning and ends in the SHA-256 of the whole.
     ///
-    /// `#` is escaped in arguments, so no other key of the same function ends this way by itself.
+    /// `#` is escaped in arguments, so no other key of the same function can end this way.
     #[inline]
     pub fn seal(&mut self) {
         if self.text.len() > READABLE {
@@ -304,7 +308,7 @@ impl KeyBuf {
     }
 }
 
-/// Whether a byte of an argument stays as it is.
+/// Whether a byte of an argument stays unescaped.
 #[inline]
 pub(crate) fn plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
@@ -312,7 +316,7 @@ pub(crate) fn plain(byte: u8) -> bool {
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'+')
 }
 
-/// Says it once for each type: the program goes on, but these calls are never hits.
+/// Logs the refusal once for each type: the program continues, but these calls are never hits.
 #[cold]
 fn unwritten<T: ?Sized>(error: &args::Failed) {
     static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());

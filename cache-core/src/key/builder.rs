@@ -1,4 +1,4 @@
-//! Keys that are put together by hand, in the encoding of the attributes.
+//! Builds keys by hand, in the encoding of the attributes.
 
 use std::fmt::Display;
 
@@ -9,8 +9,8 @@ use super::named::Key;
 use super::tenant::TenantPrefix;
 use crate::base::{Error, Pattern};
 
-/// Puts a [`Key`] together; see there. What stands in front (tenant, prefix, model or function) may be given in any order;
-/// texts, values and parameters follow in the order in which they are given, and the version comes last.
+/// Builds a [`Key`]; see there. Tenant, prefix, and model or function may be given in any order; texts,
+/// values and parameters follow in the given order, and the version comes last.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder makes a key by `build`"]
 pub struct KeyBuilder {
@@ -20,23 +20,24 @@ pub struct KeyBuilder {
     operation: Option<String>,
     function: Option<String>,
     parts: KeyBuf,
-    /// Whether a value was given and no separator after it.
+    /// Whether the last part is a value without a separator after it.
     open: bool,
-    /// Whether a value is the first of the parts.
+    /// Whether the first of the parts is a value.
     value_first: bool,
     version: Option<String>,
-    /// The first mistake.
+    /// The first mistake in the parts.
     wrong: Option<Error>,
 }
 
 impl KeyBuilder {
-    /// The tenant whose key it is: that of [`Call::tenant`](crate::call::Call::tenant) and [`Cache::tenant`](crate::engine::Cache::tenant).
+    /// Sets the tenant, as in [`Call::tenant`](crate::call::Call::tenant) and
+    /// [`Cache::tenant`](crate::engine::Cache::tenant).
     pub fn tenant(mut self, name: &str) -> Self {
         self.tenant = Some(name.to_owned());
         self
     }
 
-    /// `key_prefix`. A `:` is added unless the text ends in `:` or `/`.
+    /// Sets `key_prefix`. A `:` is added unless the text ends in `:` or `/`.
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.check("prefix", prefix);
         let separator = if prefix.ends_with([':', '/']) { "" } else { ":" };
@@ -44,33 +45,33 @@ impl KeyBuilder {
         self
     }
 
-    /// The model: letters, digits, `-._~@+`.
+    /// Sets the model: letters, digits, `-._~@+`.
     pub fn model(mut self, model: &str) -> Self {
         self.check_name("model", model);
         self.model = Some(model.to_owned());
         self
     }
 
-    /// The operation of the model: letters, digits, `-._~@+`.
+    /// Sets the operation of the model: letters, digits, `-._~@+`.
     pub fn operation(mut self, operation: &str) -> Self {
         self.check_name("operation", operation);
         self.operation = Some(operation.to_owned());
         self
     }
 
-    /// The path of a function with an automatic key, with its crate: `shop::users::get_user`.
+    /// Sets the path of a function with an automatic key, including its crate: `shop::users::get_user`.
     ///
-    /// The keys of methods, and of functions in functions, hold more than that, which only the compiler can tell:
-    /// give these a `model` and an `op`, or a `key`.
+    /// The keys of methods, and of functions inside functions, contain more than the path, which only the
+    /// compiler knows: give such a function a `model` and an `op`, or a `key`.
     pub fn function(mut self, path: &str) -> Self {
         self.check("function", path);
         self.function = Some(path.to_owned());
         self
     }
 
-    /// The type that a function with `model`, or with an automatic key, is generic over, or whose method it is:
-    /// `<shop::Shop>`. It stands before the parameters.
-    /// Of two types with the same name, which functions' bodies may have, only one can be in keys.
+    /// Adds the type whose method a function with `model` or an automatic key is, or over which it is
+    /// generic: `<shop::Shop>`. It comes before the parameters. Of two types with the same name (function
+    /// bodies may declare them) only one can be in keys.
     pub fn of<T: ?Sized>(mut self) -> Self {
         self.parts.generic::<T>();
         if let Some(error) = self.parts.refused() {
@@ -79,8 +80,9 @@ impl KeyBuilder {
         self
     }
 
-    /// One argument of a function with `model` or an automatic key, by its `Serialize`. It must be of the argument's own
-    /// type: `7u8` and `7u64` are written alike, but a text is not written like a number.
+    /// Adds one argument of a function with `model` or an automatic key, written by its `Serialize`. Its type
+    /// must match the function's argument: `7u8` and `7u64` have the same text, but a string and a number do
+    /// not.
     pub fn param<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         if let Err(error) = self.parts.try_arg(value) {
             self.refuse(
@@ -91,17 +93,18 @@ impl KeyBuilder {
         self
     }
 
-    /// Text of your own, such as that of a template between its placeholders. It is taken as it is: text from outside
-    /// is a [`value`](Self::value).
+    /// Adds text of your own, such as the text of a template between its placeholders. It is not escaped: use
+    /// [`value`](Self::value) for text from outside.
     pub fn text(mut self, text: &str) -> Self {
         self.check("text", text);
-        // An argument's text has `%` for what it escapes.
+        // `%` starts the escapes in an argument's text.
         self.open &= !text.chars().any(|c| !is_plain(c) && c != '%');
         self.parts.literal(text);
         self
     }
 
-    /// A placeholder of a template: what `Display` writes, escaped. Between two of them there must be a separator such as `:`.
+    /// Adds a placeholder of a template: its `Display` text, escaped. Two placeholders need a separator such
+    /// as `:` between them.
     pub fn value<T: Display>(mut self, value: T) -> Self {
         if self.open {
             self.refuse("value", "two values run into each other: put `.text(\":\")` between them");
@@ -112,7 +115,7 @@ impl KeyBuilder {
         self
     }
 
-    /// `version`: a number or a text.
+    /// Sets `version`: a number or a text.
     pub fn version<T: Display>(mut self, version: T) -> Self {
         let version = version.to_string();
         self.check("version", &version);
@@ -120,10 +123,11 @@ impl KeyBuilder {
         self
     }
 
-    /// The key. One of more than 256 bytes is cut, and ends in a hash of the whole, as those of the attributes do.
+    /// Builds the key. A key of more than 256 bytes is cut, and ends in a hash of the whole, as the
+    /// attributes do it.
     ///
     /// # Errors
-    /// [`Error::Config`], naming the part that can't be.
+    /// [`Error::Config`], with the invalid part.
     pub fn build(mut self) -> Result<Key, Error> {
         if self.model.is_some() && self.operation.is_none() {
             let message = "an entry of a model is told from others by its operation: add `operation(\"get\")`";
@@ -132,7 +136,7 @@ impl KeyBuilder {
         let tenant = self.tenant.take().map(|name| TenantPrefix::of(&name)).transpose()?;
         let version = self.version.take();
         let tags = self.model.as_ref().zip(self.operation.as_ref());
-        // Those of a function with `model` and `op`. Names of models need no escape.
+        // The tags of a function with `model` and `op`. Names of models need no escape.
         let tags = tags.map(|(model, op)| format!("model:{model}\nmodel:{model}:{op}"));
         let mut key = self.head()?;
         if let Some(version) = version {
@@ -152,8 +156,8 @@ impl KeyBuilder {
         }))
     }
 
-    /// All keys that begin with what was given, of whatever version: all of a model, all of an operation, all with the
-    /// first parameter.
+    /// Builds the pattern of all keys that begin with the given parts, of any version: all keys of a model,
+    /// of an operation, or with the given first parameters.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -167,14 +171,14 @@ impl KeyBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Config`], naming the part that can't be.
+    /// [`Error::Config`], with the invalid part.
     pub fn pattern(mut self) -> Result<Pattern, Error> {
         let tenant = self.tenant.take().map(|name| TenantPrefix::of(&name)).transpose()?;
         let pattern = Pattern::prefix(self.head()?.as_str());
         Ok(tenant.map_or(pattern.clone(), |tenant| tenant.pattern(&pattern)))
     }
 
-    /// What stands in front of the version.
+    /// The key without its version.
     fn head(mut self) -> Result<KeyBuf, Error> {
         match (&self.model, &self.operation, &self.function) {
             (None, Some(_), _) => {
@@ -206,7 +210,7 @@ impl KeyBuilder {
         self.wrong.get_or_insert_with(|| Error::config(part, message));
     }
 
-    /// Text of a programmer's: what would be taken for a pattern is a mistake.
+    /// Checks text of the programmer: text that looks like a pattern is a mistake.
     fn check(&mut self, part: &'static str, text: &str) {
         if text.is_empty() {
             return self.refuse(part, "it is empty: leave it out, or write a text");
@@ -235,7 +239,7 @@ impl KeyBuilder {
     }
 }
 
-/// Whether a character stays as it is in an argument's text.
+/// Whether a character stays unescaped in an argument's text.
 fn is_plain(c: char) -> bool {
     !c.is_ascii() || c.is_ascii_alphanumeric() || "-._~@+".contains(c)
 }

@@ -1,14 +1,14 @@
-//! Arguments in key templates: integers and strings take a fast path, the rest `Display`.
+//! Arguments in key templates: a fast path for integers and strings, `Display` for the rest.
 //!
-//! Expansions call `(&Field(&id)).push(&mut key)` with both traits in scope; method resolution
-//! finds [`PushExact`] first (it needs one reference less) where the type has it.
+//! Expansions call `(&Field(&id)).push(&mut key)` with both traits in scope; method resolution finds
+//! [`PushExact`] first (it needs one reference less) if the type implements it.
 
 use std::fmt::Display;
 
 use super::buf::KeyBuf;
 use super::template::NONE;
 
-/// An argument on its way into a key.
+/// An argument to be written to a key.
 #[derive(Debug)]
 pub struct Field<'a, T: ?Sized>(pub &'a T);
 
@@ -18,8 +18,8 @@ pub trait PushExact {
     fn push(&self, key: &mut KeyBuf);
 }
 
-/// The general path. The bound is the method's, not the implementation's: rustc then finds the
-/// method and says in `KeyDisplay`'s words what the argument lacks.
+/// The general path. The bound is on the method, not on the implementation: so rustc finds the method and
+/// prints the message of `KeyDisplay`.
 pub trait PushDisplay {
     /// The argument.
     type Arg: ?Sized;
@@ -62,7 +62,7 @@ macro_rules! strings {
 strings!(str, &str, String, &String);
 
 impl<T: KeyDisplay> PushExact for Field<'_, Option<T>> {
-    /// No argument's text has a `!` in it.
+    /// No argument's text contains a `!`.
     fn push(&self, key: &mut KeyBuf) {
         match self.0 {
             Some(value) => value.write(key),
@@ -87,7 +87,7 @@ impl<T: ?Sized> PushDisplay for &Field<'_, T> {
     }
 }
 
-/// What a template's placeholder needs.
+/// The requirement on a template's placeholder.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be part of a key template: it has no `Display`",
     label = "a placeholder in `key` needs `Display`",

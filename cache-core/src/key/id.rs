@@ -6,9 +6,9 @@ use siphasher::sip128::SipHasher13;
 
 /// The keyed 128-bit hash of a key's text.
 ///
-/// Looking a key up by its hash alone saves the comparison with a stored string, and with it a
-/// cache miss. SipHash under a secret of this process: nobody who chooses keys can find two with
-/// one identity, and by chance that takes some 2^64 keys.
+/// A lookup by hash alone avoids comparing with a stored string, and so avoids a CPU cache miss. SipHash has
+/// a secret key of this process: a user who chooses keys cannot find two with one identity, and a random
+/// collision takes about 2^64 keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct KeyId(pub(crate) u128);
 
@@ -25,7 +25,7 @@ impl KeyId {
         Self(SipHasher13::new_with_keys(a, b).hash(text).as_u128())
     }
 
-    /// The half that maps and shards use.
+    /// The half for maps and shards.
     #[inline]
     #[allow(clippy::cast_possible_truncation)]
     pub(crate) fn low(self) -> u64 {
@@ -33,7 +33,7 @@ impl KeyId {
     }
 }
 
-/// A random number from the standard library's own seeding, which asks the system.
+/// A random number from the standard library's seed, which comes from the operating system.
 pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::thread::current().id())

@@ -1,4 +1,4 @@
-//! Whether a type's name tells it from all others: two types of one name may stand in the bodies of functions.
+//! Checks that a type's name identifies the type: two types in function bodies may have the same name.
 
 use std::any::{TypeId, type_name};
 use std::cell::RefCell;
@@ -9,25 +9,25 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::base::Error;
 
-/// The identity of a type without regard to lifetimes, which its name does not show either.
+/// The identity of a type, ignoring lifetimes, which its name does not contain either.
 #[inline]
 pub(crate) fn identity<T: ?Sized>() -> TypeId {
     typeid::of::<T>()
 }
 
-/// The same as a number, which another process may have for another type.
+/// The identity as a number. In another process the same number may identify another type.
 pub(crate) fn hash_of<T: ?Sized>() -> u64 {
     BuildHasherDefault::<Direct>::default().hash_one(identity::<T>())
 }
 
-/// Whether `T` may stand in keys by its name: the first type of a name may, and no other type of that name.
+/// Checks whether `T` may appear in keys by its name: only the first type of a name may.
 ///
 /// # Errors
-/// Another type has the name, and what to do about it.
+/// Another type has the name; the message says how to fix it.
 #[inline]
 pub(crate) fn named<T: ?Sized>() -> Result<(), Error> {
     let id = identity::<T>();
-    // A thread that ends has no locals any more, and asks as if it knew nothing.
+    // A thread that is ending has no thread-locals, so it takes the slow path.
     let known = KNOWN.try_with(|known| known.borrow().contains(&id));
     if known.unwrap_or(false) { Ok(()) } else { first_named(id, type_name::<T>()) }
 }
@@ -53,11 +53,11 @@ fn first_named(id: TypeId, name: &'static str) -> Result<(), Error> {
 }
 
 thread_local! {
-    /// Types that were found to own their names: a hit takes no lock that other threads take.
+    /// Types that own their names. A hit reads this and takes no shared lock.
     static KNOWN: RefCell<HashSet<TypeId, BuildHasherDefault<Direct>>> = RefCell::default();
 }
 
-/// A type's identity is a hash already.
+/// A type's identity is already a hash.
 #[derive(Default)]
 struct Direct(u64);
 

@@ -1,7 +1,7 @@
 //! Keys: injective text, written to the stack, identified by a keyed 128-bit hash.
 //!
-//! Three kinds of text make a key: literals of the programmer's, arguments (escaped so that they
-//! can never contain a separator, a wildcard or a brace), and structure of automatic keys.
+//! A key has three kinds of text: literals of the programmer, arguments (escaped, so that they never contain
+//! a separator, a wildcard or a brace), and the structure of automatic keys.
 
 mod args;
 mod buf;

@@ -1,4 +1,4 @@
-//! Keys by name: the text of one, and text that becomes a part of one.
+//! Keys as text.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use super::buf::KeyBuf;
 use super::builder::KeyBuilder;
 
-/// The key of an entry, as text: what is below the namespace.
+/// The key of an entry, as text, without the namespace.
 ///
-/// It is what the attributes' functions store under, so that an entry can be named by hand, evicted, and found in the
-/// store:
+/// It equals the key that an attribute's function uses, so you can name that entry, evict it, and find it in
+/// the store:
 ///
 /// | function | key |
 /// | --- | --- |
@@ -30,7 +30,7 @@ use super::builder::KeyBuilder;
 /// # async fn main() -> Result<(), Error> {
 /// let key = Key::builder().model("user").operation("page").param("blue").param(&3).build()?;
 /// assert_eq!(key.to_string(), "user:page:blue,3,");
-/// // What `redis-cli GET` and `redis-cli DEL` take, where the cache's namespace is `shop`.
+/// // The argument of `redis-cli GET` and `redis-cli DEL` if the cache's namespace is `shop`.
 /// assert_eq!(key.in_namespace("shop"), "shop:user:page:blue,3,");
 ///
 /// let cache = Cache::builder().build()?;
@@ -40,19 +40,20 @@ use super::builder::KeyBuilder;
 /// # }
 /// ```
 ///
-/// (`redis-cli DEL` takes the value from Redis, and memory tiers keep theirs: `larder` publishes what it evicts. With
-/// tracking of what others write, memory follows that, too.)
+/// (`redis-cli DEL` removes the value from Redis but not from memory tiers: only `larder` publishes its
+/// evictions. If larder tracks changes by other writers, memory tiers follow such a removal, too.)
 ///
-/// A key with a `model` or a `tenant` knows the tags that functions give such entries: what is inserted under it carries them, and
-/// what is read under it has to carry them. Its text alone ([`as_str`](Self::as_str)) does not.
+/// A key with a `model` or a `tenant` has the tags that functions give such entries: an entry that you insert
+/// under the key carries them, and a read under the key requires them. The text alone
+/// ([`as_str`](Self::as_str)) has no tags.
 #[derive(Clone)]
 pub struct Key {
     text: String,
-    /// One below the other.
+    /// The tags, separated by line breaks.
     tags: Option<Arc<str>>,
 }
 
-// Tags follow from the text: two keys are one if their texts are.
+// Tags follow from the text, so keys with equal texts are equal.
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
@@ -91,7 +92,7 @@ impl Key {
         KeyBuilder::default()
     }
 
-    /// One that is written already.
+    /// Makes a key from a written buffer.
     pub(crate) fn of(mut key: KeyBuf) -> Self {
         Self { text: key.as_str().to_owned(), tags: key.take_tags() }
     }
@@ -101,17 +102,18 @@ impl Key {
         &self.text
     }
 
-    /// The key in the remote tier of a cache with this namespace.
+    /// The full key in the remote tier of a cache with this namespace.
     pub fn in_namespace(&self, namespace: &str) -> String {
         format!("{namespace}:{self}")
     }
 
-    /// Text from outside, as a part of a key that is written by hand: it can hold no separator, wildcard or brace
-    /// then, and two different texts stay different. Letters, digits, `-._~@+` and what is beyond ASCII stay;
-    /// everything else becomes `%XX`. It is what templates do to their placeholders.
+    /// Escapes text from outside, for a part of a key that you write by hand: the result contains no
+    /// separator, wildcard or brace, and two different texts stay different. Letters, digits, `-._~@+` and
+    /// characters beyond ASCII stay; every other character becomes `%XX`. Templates escape their placeholders
+    /// the same way.
     ///
-    /// A key that begins with an `@` is a tenant's. `@` stays as it is here, so put a text of your own before it; a template, and a
-    /// key of [`Key::builder`], escape it at the head.
+    /// A key that begins with `@` belongs to a tenant. This function keeps `@`, so put your own text before
+    /// it. Templates and [`Key::builder`] escape an `@` at the start.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -160,7 +162,7 @@ impl From<Key> for String {
     }
 }
 
-/// What was escaped to this text; `None` if nothing was.
+/// Reverts the escape; `None` if `text` is not escaped text.
 pub(crate) fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

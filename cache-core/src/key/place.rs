@@ -1,35 +1,37 @@
-//! Where a function stands, and for which types it was compiled: what the compiler's name of a closure in it says.
+//! The place of a function: what surrounds it, and for which types it was compiled. The compiler's name of a
+//! closure in the function has both.
 //!
-//! Such a name is the function's path with all that it is generic over, also by an `impl` block or a trait around it, which
-//! attributes cannot see: `shop::Repo<shop::User>::all::{{closure}}`, `<shop::Pg as shop::Find>::find<u8>::{{closure}}`.
+//! Such a name is the function's path with all its generic arguments, including those of an enclosing `impl`
+//! block or trait, which attributes cannot see: `shop::Repo<shop::User>::all::{{closure}}`, `<shop::Pg as
+//! shop::Find>::find<u8>::{{closure}}`.
 
 use super::buf::KeyBuf;
 
-/// Where an attribute stands, as far as it can tell.
+/// The place of an attribute's function, as far as the attribute knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     /// The module.
     pub module: &'static str,
-    /// What stands around the function if that is only the module.
+    /// What surrounds the function if it is directly in the module.
     pub around: &'static str,
     /// The name of a closure in the function in that case.
     pub whole: &'static str,
-    /// Line, column and a hash of the function's text: they tell it from others with its name.
+    /// Line, column and a hash of the function's text, to distinguish functions of one name.
     pub position: &'static str,
 }
 
-/// What a key has of the place of its function, beside the function's path.
+/// What a key contains about the place of its function, in addition to the function's path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Written {
-    /// The type, the trait or the function around it.
+    /// The type, trait or function around the function.
     pub(crate) around: Option<&'static str>,
-    /// Where its name may not be the only one.
+    /// The position, if the name alone may be ambiguous.
     pub(crate) position: &'static str,
 }
 
 impl Place {
-    /// For an automatic key, from the name of a closure in the function: what stands around the function (a type with its
-    /// arguments, an implementation of a trait, another function), unless it is just the module.
+    /// For an automatic key, from the name of a closure in the function: what surrounds the function (a type
+    /// with its arguments, an implementation of a trait, another function), unless that is just the module.
     pub(crate) fn written(&self, closure: &'static str) -> Written {
         let around = (closure != self.whole).then(|| enclosing(closure));
         let around = around.filter(|around| *around != self.around);
@@ -39,8 +41,9 @@ impl Place {
 }
 
 impl Written {
-    /// For a template, from the names of a closure and of an item in the function: the type whose method it is, where that or
-    /// the `impl` block is generic. Only the closure has the parameters. A generic trait is written with it.
+    /// For a template, from the names of a closure and of an item in the function: the type of the method, if
+    /// the type or the `impl` block is generic. Only the closure's name has the generic arguments. A generic
+    /// trait is included.
     pub(crate) fn of_instance(closure: &'static str, item: &'static str) -> Self {
         let around = instance(closure, item).map(|(around, declared)| {
             match generic_trait(around, declared) {
@@ -51,7 +54,7 @@ impl Written {
         Self { around, position: "" }
     }
 
-    /// The same where the key has the type already: the trait, if that is generic.
+    /// For a template whose key already has the type: only the trait, if that is generic.
     pub(crate) fn of_trait(closure: &'static str, item: &'static str) -> Self {
         let around =
             instance(closure, item).and_then(|(around, declared)| generic_trait(around, declared));
@@ -60,7 +63,7 @@ impl Written {
 }
 
 impl KeyBuf {
-    /// What a key has of its function's place.
+    /// Writes the place of the key's function.
     #[inline]
     pub(crate) fn place(&mut self, written: &Written) {
         if let Some(around) = written.around {
@@ -71,13 +74,13 @@ impl KeyBuf {
         }
     }
 
-    /// The type of an argument: what `impl Trait` stands for.
+    /// Writes the type of an argument, for `impl Trait`.
     pub fn generic_of<T: ?Sized>(&mut self, _: &T) {
         self.generic::<T>();
     }
 }
 
-/// What stands around a function, where it is one instance of several, and how that was declared.
+/// What surrounds a function that is one of several instances, with and without generic arguments.
 fn instance(closure: &'static str, item: &'static str) -> Option<(&'static str, &'static str)> {
     let function = closure.trim_end_matches(CLOSURE);
     let declared = item.rsplit_once("::").map_or(item, |(declared, _)| declared);
@@ -89,14 +92,15 @@ fn instance(closure: &'static str, item: &'static str) -> Option<(&'static str, 
     (around != declared).then_some((around, declared))
 }
 
-/// The trait that the function around is of, unless it was declared so and is the same for all instances.
+/// The trait around the function, unless it is declared with the same arguments for all instances.
 fn generic_trait(around: &'static str, declared: &str) -> Option<&'static str> {
     trait_of(around).filter(|of_trait| !declared.contains(of_trait))
 }
 
 const CLOSURE: &str = "::{{closure}}";
 
-/// The name of what a function stands in, by the name of a closure in it: without the function, and without its own generics.
+/// What surrounds a function, from the name of a closure in it: without the function and its own generic
+/// arguments.
 pub(crate) fn enclosing(closure: &'static str) -> &'static str {
     around(closure.trim_end_matches(CLOSURE))
 }
@@ -106,12 +110,13 @@ fn around(function: &'static str) -> &'static str {
     path.rsplit_once("::").map_or(path, |(around, _)| around)
 }
 
-/// `shop::Find<u8>` of `<shop::Pg as shop::Find<u8>>` and of `shop::far::<impl shop::Find<u8> for shop::Pg>`.
+/// `shop::Find<u8>` for `<shop::Pg as shop::Find<u8>>` and for `shop::far::<impl shop::Find<u8> for
+/// shop::Pg>`.
 fn trait_of(around: &str) -> Option<&str> {
     type_and_trait(around).1
 }
 
-/// `shop::Pg` of the same, of `shop::far::<impl shop::Pg>`, and of itself.
+/// `shop::Pg` for the same names, for `shop::far::<impl shop::Pg>`, and for `shop::Pg`.
 fn type_of(around: &str) -> &str {
     type_and_trait(around).0
 }
@@ -124,7 +129,7 @@ fn type_and_trait(around: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// What `A as B`, `impl B for A` and `impl A` are about: `A`, and `B` if there is one.
+/// Splits `A as B`, `impl B for A` or `impl A` into `A` and, if there is one, `B`.
 fn members(inside: &str) -> (&str, Option<&str>) {
     match inside.strip_prefix("impl ") {
         Some(implementation) => match split(implementation, " for ") {
@@ -138,9 +143,10 @@ fn members(inside: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a path in `around` leads through the body of a function of `module`. The compiler does not name the block in
-/// a body, so that two functions or types in it may have one name. (Case tells functions from types. Where it does not, a key has a
-/// position that it does not need, or lacks one, and then only one of two functions is cached.)
+/// Whether a path in `around` leads through the body of a function of `module`. The compiler does not name
+/// the block in a body, so two functions or types in it may have one name. (Case distinguishes functions from
+/// types. Where it does not, a key has a superfluous position or lacks one; without it only one of two
+/// functions is cached.)
 fn is_in_a_body(around: &str, module: &str) -> bool {
     let path = around.trim_start_matches(['&', '[', '(']);
     if path.starts_with('<') {
@@ -163,7 +169,7 @@ fn is_in_a_body(around: &str, module: &str) -> bool {
     false
 }
 
-/// The same for `<A as B>` and its like. What follows such a group is a function.
+/// The same for `<A as B>` and similar groups. A function follows such a group.
 fn is_group_in_a_body(group: &str, module: &str) -> bool {
     let Some((inside, behind)) = group_of(group) else { return false };
     let (of_type, of_trait) = members(inside);
@@ -171,25 +177,25 @@ fn is_group_in_a_body(group: &str, module: &str) -> bool {
     !behind.is_empty() || is_in_a_body(of_type, module) || is_in_a_body(of_trait, module)
 }
 
-/// Whether the bracket at `at` is none of arguments.
+/// Whether the bracket at `at` begins a qualified path and not generic arguments.
 fn is_qualified(path: &str, at: usize) -> bool {
     at == 0 || path[..at].ends_with("::")
 }
 
-/// What is inside of the brackets at the head of `text`, and what is behind them.
+/// The text inside the brackets at the start of `text`, and the text after them.
 fn group_of(text: &str) -> Option<(&str, &str)> {
     let end = outside(text).find(|(at, depth, c)| *c == '>' && *depth == 0 && *at > 0)?.0;
     Some((text.get(1..end)?, text.get(end + 1..)?))
 }
 
-/// Splits `text` at `separator`, outside of brackets.
+/// Splits `text` at the first `separator` outside brackets.
 fn split<'t>(text: &'t str, separator: &str) -> Option<(&'t str, &'t str)> {
     let at =
         outside(text).find(|(at, depth, _)| *depth == 0 && text[*at..].starts_with(separator))?;
     Some((&text[..at.0], &text[at.0 + separator.len()..]))
 }
 
-/// The characters of `text` with the number of brackets that are open behind them.
+/// The characters of `text`, each with the number of brackets that are open after it.
 fn outside(text: &str) -> impl Iterator<Item = (usize, usize, char)> {
     let (mut depth, mut last) = (0_usize, ' ');
     text.char_indices().map(move |(at, c)| {
@@ -203,11 +209,11 @@ fn outside(text: &str) -> impl Iterator<Item = (usize, usize, char)> {
     })
 }
 
-/// `shop::Repo::all` of `shop::Repo<shop::User>::all<u8>`: what all instances of a function have in common. The type and the
-/// trait of `<shop::Pg as shop::Find>::find` stay.
+/// `shop::Repo::all` for `shop::Repo<shop::User>::all<u8>`: the common path of all instances of a function.
+/// The type and the trait of `<shop::Pg as shop::Find>::find` stay.
 pub(crate) fn without_generics(path: &str) -> String {
     let mut short = String::with_capacity(path.len());
-    // Of each bracket that is open: whether it is left out.
+    // For each open bracket: whether it is left out.
     let (mut open, mut last) = (Vec::new(), ' ');
     for c in path.chars() {
         // The arrow of `fn() -> T` closes nothing.
@@ -234,7 +240,7 @@ pub(crate) fn without_generics(path: &str) -> String {
     short
 }
 
-/// `f` of `f<A, B<C>>`.
+/// `f` for `f<A, B<C>>`.
 fn without_arguments(function: &str) -> &str {
     let mut depth = 0_usize;
     for (at, c) in function.char_indices().rev() {

@@ -1,4 +1,4 @@
-//! Key templates as sets of keys: which keys two of them have in common.
+//! Key templates as sets of keys: whether two templates have a key in common.
 
 use std::fmt;
 use std::fmt::Display;
@@ -8,26 +8,28 @@ use super::buf::plain;
 /// A part of a key template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Text of the programmer's.
+    /// Text of the programmer.
     Text(&'static str),
     /// An argument.
     Value,
     /// The name of a type.
     Type,
-    /// All arguments, as automatic keys have them: equal to the same of another function, and compared with nothing else.
+    /// All arguments, in the form of automatic keys. Equal to the arguments of another function; compared
+    /// with nothing else.
     Arguments,
 }
 
-/// What `Option` writes for `None`. It is the only text of an argument that has a `!`.
+/// The text of an `Option` that is `None`. No other argument's text contains a `!`.
 pub(crate) const NONE: &str = "!none";
 
-/// The types whose names are words. All others have a `%` in keys, from `::`, brackets and the like.
+/// The types whose names are plain words. All other names have a `%` in keys, because of `::`, brackets and
+/// the like.
 const WORDS: [&str; 17] = [
     "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64",
     "i128", "isize", "f32", "f64",
 ];
 
-/// One step through a template's keys.
+/// One step of a template's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Byte(u8),
@@ -36,7 +38,7 @@ enum Step {
     Arguments,
 }
 
-/// A template whose keys can be compared with another one's.
+/// A template that can be compared with others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Step>);
 
@@ -54,13 +56,14 @@ impl Template {
         Self(steps)
     }
 
-    /// Whether one key is of both, although they are two templates.
+    /// Whether two different templates have a key in common.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self != other && meet(&self.0, &other.0)
     }
 }
 
-/// Whether two templates have a key in common: both are walked through at once, from each pair of places once.
+/// Whether two templates have a key in common. Walks through both at the same time and visits each pair of
+/// positions once.
 fn meet(first: &[Step], second: &[Step]) -> bool {
     let width = second.len() + 1;
     let mut seen = vec![false; (first.len() + 1) * width];
@@ -89,8 +92,8 @@ fn meet(first: &[Step], second: &[Step]) -> bool {
     false
 }
 
-/// The ways on from a value or a type at the head of `own`: how many steps of it and of `other` they take. It ends here, or takes a
-/// byte of the other one, or is one of the words that it may be as a whole.
+/// The ways to continue from a value or a type at the start of `own`, as the numbers of steps taken in it and
+/// in `other`. It ends, or takes a byte of `other`, or is one of the words that it may be as a whole.
 fn steps(own: &[Step], other: &[Step]) -> Vec<(usize, usize)> {
     let words: &[&str] = match own.first() {
         Some(Step::Value) => &[NONE],
@@ -101,9 +104,9 @@ fn steps(own: &[Step], other: &[Step]) -> Vec<(usize, usize)> {
     let mut ways: Vec<_> = words.collect();
     match (own.first(), other.first()) {
         (Some(Step::Type), Some(Step::Type)) => ways.push((1, 1)),
-        // It is what the value is.
+        // The type may be the whole value.
         (Some(Step::Type), Some(Step::Value)) => ways.push((1, 0)),
-        // No type has no name, and the text of a template is none.
+        // A type's name is not empty, and the text of a template is no type's name.
         (Some(Step::Type), _) => {}
         _ => {
             ways.push((1, 0));
@@ -113,19 +116,19 @@ fn steps(own: &[Step], other: &[Step]) -> Vec<(usize, usize)> {
     ways
 }
 
-/// One step, if an argument's text may have this byte. (Where it is a `%`, two digits follow in an argument. That is not looked at:
-/// few templates have a `%`.)
+/// One step, if an argument's text may have this byte. (After a `%` an argument has two digits. This is not
+/// checked, because few templates contain a `%`.)
 fn taken(steps: &[Step]) -> Option<usize> {
     matches!(steps.first(), Some(Step::Byte(byte)) if plain(*byte) || *byte == b'%').then_some(1)
 }
 
-/// The steps of `word`, if they come next.
+/// The number of steps of `word`, if they come next.
 fn starts_with(steps: &[Step], word: &str) -> Option<usize> {
     let next = steps.iter().zip(word.bytes()).filter(|(step, byte)| **step == Step::Byte(*byte));
     (next.count() == word.len()).then_some(word.len())
 }
 
-/// As it is written in an attribute, without the names.
+/// Formats the template as an attribute has it, without the names of placeholders.
 impl Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = Vec::new();

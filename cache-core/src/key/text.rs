@@ -1,5 +1,5 @@
-//! The bytes of a key that is being written: in place while they are few, then in a buffer that the thread keeps for the
-//! next long key.
+//! The bytes of a key while it is written: in place for a short key, otherwise in a buffer that the thread
+//! keeps for its next long key.
 
 use std::mem::take;
 use std::ops::{Deref, DerefMut, RangeInclusive};
@@ -8,10 +8,11 @@ use smallvec::SmallVec;
 
 use crate::base::{Spares, keep, spare};
 
-/// How many bytes are kept in place.
+/// The number of bytes that fit in place.
 const IN_PLACE: usize = 120;
 
-/// The capacity that a buffer has at first, and the largest that is kept: what one very long argument took is given back.
+/// The first capacity of a buffer, and the largest that is kept: the memory of one very long argument is
+/// freed.
 const CAPACITY: RangeInclusive<usize> = 512..=4096;
 
 thread_local!(static BUFFERS: Spares<u8> = const { Spares::new() });
@@ -42,7 +43,7 @@ impl Text {
         self.0.truncate(length);
     }
 
-    /// Moves what is in place to a buffer.
+    /// Moves the bytes to a heap buffer.
     #[cold]
     fn move_out(&mut self) {
         if !self.0.spilled() {

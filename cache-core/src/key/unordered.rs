@@ -1,9 +1,9 @@
-//! Which sequences and maps have no order of their own.
+//! Recognises sequences and maps without an order of their own.
 
 use std::any::type_name;
 
-/// Sets and maps that hash: two that are equal may give their items in two orders. A `BTreeMap` is always in order, and is sorted by
-/// text, as its keys have been in releases before.
+/// Hashed sets and maps: two equal ones may iterate in different orders. A `BTreeMap` always iterates in
+/// order; it is sorted by text, because its keys were sorted so in earlier releases.
 const UNORDERED: [&str; 9] = [
     "std::collections::hash::set::HashSet<",
     "std::collections::hash::map::HashMap<",
@@ -16,7 +16,7 @@ const UNORDERED: [&str; 9] = [
     "alloc::collections::btree::map::BTreeMap<",
 ];
 
-/// What serde serialises as what is inside of it.
+/// Types that serde serialises as their content.
 const AROUND: [&str; 12] = [
     "&mut ",
     "&",
@@ -32,9 +32,9 @@ const AROUND: [&str; 12] = [
     "std::sync::rwlock::RwLock<",
 ];
 
-/// Whether `T` is such a set or map. Serde says "sequence" of a set as of a list, and "map" of a map that has an order as of one
-/// that has none, so it is asked of the type's name. What is not recognised keeps the order in which it comes: that costs
-/// hits, never correctness.
+/// Whether `T` is an unordered set or map. Serde calls both sets and lists "sequence", and both kinds of maps
+/// "map", so the type's name decides. An unrecognised type keeps its iteration order: that costs hits, never
+/// correctness.
 pub(crate) fn is_unordered<T: ?Sized>() -> bool {
     let mut name = type_name::<T>();
     while let Some(inside) = AROUND.iter().find_map(|around| name.strip_prefix(around)) {

@@ -1,4 +1,4 @@
-//! How large the memory tier is and what it gives up first.
+//! The size of the memory tier, and which entries it evicts first.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::weight::Weighers;
 use crate::base::{CacheValue, Error, duration};
 
-/// The memory tier's configuration: a bound, in entries or in bytes, and what goes first.
+/// The configuration of the memory tier: a bound, in entries or in bytes, and an eviction policy.
 ///
-/// A tier has one bound: a `Memory` begins with the one or with the other. One kind of entry is
-/// bounded best by its number, a mixture by its bytes.
+/// A tier has one bound, chosen by the constructor. Entries of one kind are best bounded by their number, a
+/// mixture by its bytes.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -39,18 +39,18 @@ pub struct Memory {
     pub(super) weighers: Weighers,
 }
 
-/// What bounds a memory tier.
+/// The bound of a memory tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capacity {
     /// A number of entries.
     Entries(u64),
-    /// The entries' weight, in bytes.
+    /// The total weight of the entries, in bytes.
     Bytes(u64),
 }
 
 impl Capacity {
-    /// As the builder calls it.
+    /// The name of the builder's field.
     pub(crate) fn field(self) -> &'static str {
         match self {
             Self::Entries(_) => "max_entries",
@@ -64,7 +64,7 @@ impl Capacity {
         }
     }
 
-    /// Each of `parts` alike.
+    /// Divides the bound into equal parts.
     pub(super) fn split(self, parts: u64) -> Self {
         match self {
             Self::Entries(most) => Self::Entries(most / parts),
@@ -73,66 +73,65 @@ impl Capacity {
     }
 }
 
-/// Which entry goes when the memory tier is full.
+/// Which entry a full memory tier evicts.
 ///
-/// Expired entries are reclaimed under each of them; see [`Memory::sweep_every`].
+/// Every policy reclaims expired entries; see [`Memory::sweep_every`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Eviction {
-    /// What was used last, or what is used most, whichever has more hits: an approximation of LRU, or
-    /// TinyLFU's admission (Einziger, Friedman, Manes: "TinyLFU", 2017). A small simulation over a part of
-    /// the keys decides between them while the cache runs (Waldspurger and others: "Cache Modeling and
-    /// Optimization using Miniature Simulations", 2017). An inserted value is always kept for a while.
+    /// The most recently or the most frequently used entries stay, depending on which mode has more hits: an
+    /// approximation of LRU, or TinyLFU's admission (Einziger, Friedman, Manes: "TinyLFU", 2017). A small
+    /// simulation over a part of the keys decides between them at run time (Waldspurger and others: "Cache
+    /// Modeling and Optimization using Miniature Simulations", 2017). An inserted value is always kept for a
+    /// while.
     #[default]
     Auto,
-    /// Least recently used, exact, by `moka`.
+    /// Evicts the least recently used entry, exactly; implemented by `moka`.
     #[cfg(feature = "moka")]
     Lru,
-    /// Window TinyLFU, by `moka` (Einziger, Friedman, Manes: "TinyLFU", 2017). A new entry that was
-    /// asked for less often than those it would push out is not kept.
+    /// Window TinyLFU, by `moka` (Einziger, Friedman, Manes: "TinyLFU", 2017). A new entry that was requested
+    /// less often than the entries it would replace is not kept.
     #[cfg(feature = "moka")]
     Lfu,
-    /// Plain time to live: how often an entry is read counts for nothing. In a full tier the one
-    /// that expires soonest makes room for the new one (as Redis' `volatile-ttl`, but exact);
-    /// entries that do not expire go last, the oldest first.
+    /// Plain time to live; reads do not count. A full tier evicts the entry that expires soonest (as Redis'
+    /// `volatile-ttl`, but exact); entries that do not expire go last, the oldest first.
     ///
-    /// A tier of more than some thousand entries (or 4 MiB) is split into up to 16 parts, and it is
-    /// the soonest of the new entry's part that goes.
+    /// A tier of more than some thousand entries (or 4 MiB) is split into up to 16 parts, and the soonest
+    /// entry in the part of the new entry is evicted.
     Ttl,
 }
 
 impl Memory {
-    /// At most this many entries. (The bound is kept per shard: a small tier holds somewhat less.)
+    /// A tier of at most this many entries. (The bound is kept per shard: a small tier holds somewhat less.)
     ///
-    /// [`build`](crate::registry::Builder::build) refuses less than a millisecond.
+    /// [`build`](crate::registry::Builder::build) refuses zero.
     pub const fn max_entries(entries: u64) -> Self {
         Self::of(Capacity::Entries(entries))
     }
 
-    /// At most this many bytes, by the weight of the entries. (The bound is kept per shard: a tier
+    /// A tier of at most this many bytes, by the weight of its entries. (The bound is kept per shard: a tier
     /// holds somewhat less.)
     ///
-    /// An entry weighs, in bytes:
+    /// An entry's weight is the sum of the following, in bytes:
     ///
     /// - the entry itself: the value's `size_of`, its times and generations;
     /// - its key's text, and 16 for each of its tags;
-    /// - what the engine needs for it, an average of what was measured: 125 (`Auto`), 310 (`Lru`,
-    ///   `Lfu`) or 170 (`Ttl`);
-    /// - what the value holds on the heap, as its [`weigher`](Self::weigher) says. Without a weigher,
-    ///   larder measures the value through `serde` (texts, byte strings, and the elements of lists and
-    ///   maps), if the value may go to a remote tier; of `local` values it knows `String`, `Vec<u8>`,
-    ///   `Vec<String>`, `Bytes`, `Box` and `Arc` of text and bytes, and `Option` of text and bytes. A
-    ///   value of any other type that may own memory is counted without it, and larder warns once.
+    /// - the engine's overhead, a measured average: 125 (`Auto`), 310 (`Lru`, `Lfu`) or 170 (`Ttl`);
+    /// - the value's heap memory, from its [`weigher`](Self::weigher). Without a weigher, larder measures the
+    ///   value through `serde` (texts, byte strings, and the elements of lists and maps), if the value may go
+    ///   to a remote tier; of `local` values it knows `String`, `Vec<u8>`, `Vec<String>`, `Bytes`, `Box` and
+    ///   `Arc` of text and bytes, and `Option` of text and bytes. For any other type that may own memory, the
+    ///   heap memory counts as zero, and larder warns once.
     ///
-    /// A measurement is an estimate: spare capacity, padding and what the allocator loses to rounding are
-    /// not counted, and it visits the whole value at each insert. Write a weigher for large values of
-    /// many parts.
+    /// A measurement is an estimate: it does not include spare capacity, padding and the allocator's
+    /// rounding, and it visits the whole value at each insert. Write a weigher for large values of many
+    /// parts.
     ///
-    /// An entry that is heavier than the whole bound is not kept, and nothing makes room for it.
-    /// `Auto` and `Ttl` split the tier into shards of at least 4 MiB; an entry that is heavier than
-    /// a shard is not kept. `Lru` and `Lfu` keep none of 4 GiB.
+    /// An entry that is heavier than the whole bound is not kept, and nothing is evicted for it. `Auto` and
+    /// `Ttl` split the tier into shards of at least 4 MiB; an entry that is heavier than a shard is not kept.
+    /// `Lru` and `Lfu` keep no entry of 4 GiB or more.
     ///
-    /// Zero is refused by [`build`](crate::registry::Builder::build).
+    /// [`build`](crate::registry::Builder::build) refuses zero.
     pub const fn max_bytes(bytes: u64) -> Self {
         Self::of(Capacity::Bytes(bytes))
     }
@@ -146,25 +145,25 @@ impl Memory {
         }
     }
 
-    /// What goes first when it is full. Default: [`Eviction::Auto`].
+    /// Sets which entry a full tier evicts. Default: [`Eviction::Auto`].
     #[must_use]
     pub const fn policy(mut self, eviction: Eviction) -> Self {
         self.eviction = eviction;
         self
     }
 
-    /// How many bytes a value of this type holds beyond its own `size_of`, usually on the heap.
-    /// One for each type; a second one for a type replaces the first. Default: larder's own measurement
-    /// in a tier that is bounded by bytes (see [`max_bytes`](Self::max_bytes)), 0 in one that is bounded by
-    /// entries.
+    /// Sets the weigher of a type: how many bytes a value holds in addition to its own `size_of`, usually on
+    /// the heap. One per type; a second weigher for a type replaces the first. Default: larder's own
+    /// measurement in a tier that is bounded by bytes (see [`max_bytes`](Self::max_bytes)), 0 in one that is
+    /// bounded by entries.
     ///
-    /// The type is that of the cached value: `T` where a function returns `Result<T, E>`, but
-    /// `Option<T>` where it returns that.
+    /// The type is that of the cached value: `T` if a function returns `Result<T, E>`, but `Option<T>` if it
+    /// returns that.
     ///
-    /// It is called once for each entry that is stored, under no lock. Its answer must not depend
-    /// on anything but the value, and a value that changes its size while it is cached (behind an
-    /// `Arc<Mutex<_>>`) keeps the weight that it was stored with. If it panics, so does the call
-    /// that stores. A tier that is bounded by entries uses it for [`Stats::bytes`] alone.
+    /// larder calls the weigher once for each stored entry, under no lock. The result must depend on the
+    /// value only. A value that changes its size while it is cached (behind an `Arc<Mutex<_>>`) keeps the
+    /// weight with which it was stored. If the weigher panics, so does the call that stores the value. A tier
+    /// that is bounded by entries uses weighers for [`Stats::bytes`] only.
     ///
     /// [`Stats::bytes`]: crate::stats::Stats::bytes
     #[must_use]
@@ -176,14 +175,14 @@ impl Memory {
         self
     }
 
-    /// How often to look for entries that nobody can be given any more, because they expired or a
-    /// tag of theirs was evicted, and to give their memory back. Default: 10 seconds.
+    /// Sets how often larder looks for dead entries (expired, or with an evicted tag) and frees their memory.
+    /// Default: 10 seconds.
     ///
-    /// One thread does it for all caches of the process. It starts with the first entry that can
-    /// expire, does nothing while nothing can have expired, and ends with the last cache.
-    /// [`Cache::reclaim`](crate::engine::Cache::reclaim) does it at once.
+    /// One thread does this for all caches of the process. It starts with the first entry that can expire,
+    /// does nothing while nothing can have expired, and ends with the last cache.
+    /// [`Cache::reclaim`](crate::engine::Cache::reclaim) frees dead entries immediately.
     ///
-    /// Zero is refused by [`build`](crate::registry::Builder::build).
+    /// [`build`](crate::registry::Builder::build) refuses less than a millisecond.
     #[must_use]
     pub const fn sweep_every(mut self, interval: Duration) -> Self {
         self.sweep_every = interval;
@@ -204,7 +203,7 @@ impl Memory {
 }
 
 impl Default for Memory {
-    /// 10,000 entries.
+    /// A bound of 10,000 entries.
     fn default() -> Self {
         Self::max_entries(10_000)
     }

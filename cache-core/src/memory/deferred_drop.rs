@@ -1,8 +1,8 @@
-//! Values that an engine drops when it likes are set aside until no lock is held.
+//! Defers the drop of values that an engine drops at a time of its choice until no lock is held.
 //!
-//! `moka` drops entries during maintenance, which any call may run, and in the garbage collection
-//! of its hash map, which runs even later. Both hold locks: `moka`'s own, and in a commit the
-//! fence's. A value whose `Drop` uses the cache would wait for itself.
+//! `moka` drops entries during maintenance, which any call may run, and in the garbage collection of its hash
+//! map, which runs even later. Both hold locks: `moka`'s own, and during a commit the fence's. A value whose
+//! `Drop` uses the cache would deadlock.
 
 use std::cell::{Cell, RefCell};
 
@@ -13,7 +13,7 @@ thread_local! {
     static PARKED: RefCell<Vec<Stored>> = const { RefCell::new(Vec::new()) };
 }
 
-/// An entry that an engine holds: dropped inside of [`parking`], it is set aside.
+/// An entry that an engine holds. If it is dropped inside [`parking`], its value is set aside.
 #[derive(Clone)]
 pub(crate) struct Held {
     entry: Option<Stored>,
@@ -40,13 +40,13 @@ impl Drop for Held {
     fn drop(&mut self) {
         if self.entry.is_some() && DEPTH.try_with(Cell::get).is_ok_and(|depth| depth > 0) {
             let entry = self.entry.take();
-            // A thread that is ending can't set anything aside any more.
+            // A thread that is ending can set nothing aside.
             let _ = PARKED.try_with(|parked| parked.borrow_mut().extend(entry));
         }
     }
 }
 
-/// Runs an operation of the engine. Gives back what it dropped, to be dropped under no lock.
+/// Runs an operation of the engine. Returns the dropped entries, to be dropped under no lock.
 #[inline]
 pub(crate) fn parking<R>(operation: impl FnOnce() -> R) -> (R, Vec<Stored>) {
     let result = {

@@ -1,13 +1,13 @@
-//! Tickets and fences: a fill needs a ticket issued before its load, and an eviction kills the
+//! Tickets and fences: a fill needs a ticket that was issued before its load, and an eviction revokes the
 //! tickets of its key.
 //!
-//! One shard lock covers "is the ticket alive? then insert", and the same lock covers "kill the
-//! ticket, then remove". That closes the race: commit checks, evict removes and returns, commit
-//! inserts the old value. Hits take no lock here.
+//! The same shard lock covers "check the ticket, then insert" and "revoke the ticket, then remove". That
+//! prevents this interleaving: a commit checks its ticket, an eviction removes the entry and returns, the
+//! commit inserts the old value. Hits take no lock here.
 //!
-//! Not everything that makes a load old makes a write old. An eviction or a put of this process ends
-//! both; a refresh, a takeover, and the news of another process's eviction end loads only: a put that is
-//! under way is newer than what they are about, or was made at the same time.
+//! Not everything that makes a load old makes a write old. An eviction or a put of this process ends both. A
+//! refresh, a takeover, and a message about another process's eviction end loads only: a put in progress is
+//! newer than the value they replace, or concurrent with it.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -26,24 +26,24 @@ use crate::tags::{Evicted, TagSnapshot};
 
 const SHARDS: usize = 64;
 
-/// What all tickets of one key that are alive together share.
+/// The state that all tickets of one key share.
 #[derive(Debug)]
 pub(crate) struct Fence {
     key: Box<str>,
-    /// Moved on by each eviction and put: tickets of an earlier life are dead. The fence itself stays as
-    /// long as any ticket, dead ones included, so that every eviction finds the writes under way.
+    /// Incremented by each eviction and put: older tickets are dead. The fence stays while it has any ticket,
+    /// even a dead one, so every eviction finds the writes in progress.
     life: AtomicU64,
-    /// Moved on by what ends loads only.
+    /// Incremented by events that end loads only.
     loads: AtomicU64,
-    /// How many tickets there are; changed under the shard lock only.
+    /// The number of tickets; changed under the shard lock only.
     tickets: AtomicUsize,
-    /// Held across a write to the remote tier, so that an eviction can wait for one in progress.
+    /// Held during a write to the remote tier, so that an eviction can wait for it.
     writing: tokio::sync::Mutex<()>,
 }
 
 type Shard = HashMap<KeyId, Arc<Fence>>;
 
-/// The loads in progress, by key. Bounded by their number.
+/// The loads in progress, by key. Their number bounds its size.
 #[derive(Debug)]
 pub(crate) struct Fences {
     shards: Box<[Mutex<Shard>]>,
@@ -51,34 +51,34 @@ pub(crate) struct Fences {
     evicted: Box<[Evicted]>,
 }
 
-/// Leave to insert one entry into the memory tier; only a live ticket gives one.
+/// Permission to insert one entry into the memory tier. Only a live ticket gives it.
 pub(crate) struct InsertPermit<'a>(PhantomData<&'a ()>);
 
-/// Whose tickets die.
+/// Which tickets end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FenceScope {
     All,
-    /// Writes go on.
+    /// Only tickets of loads; writes continue.
     Loads,
 }
 
-/// Leave to store what a load brings, or a value that is written. Issued before the load.
+/// Permission to store the result of a load, or a written value. Issued before the load.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     fences: Arc<Fences>,
     id: KeyId,
     fence: Arc<Fence>,
     kind: FenceScope,
-    /// These two are changed only by what this very ticket stores.
+    /// Only a store with this ticket changes these two.
     life: AtomicU64,
     loads: AtomicU64,
     /// The generations before the load.
     pub(crate) stamps: TagSnapshot,
 }
 
-/// Leave to store the same value in the remote tier.
+/// Permission to store the same value in the remote tier.
 pub(crate) struct Committed {
-    /// Dropped before the ticket: once that is gone an eviction finds no fence to end it by.
+    /// Dropped before the ticket: without the ticket, an eviction finds no fence through which to end it.
     _held: Option<Box<dyn Send + Sync>>,
     ticket: Ticket,
 }
@@ -89,19 +89,19 @@ impl std::fmt::Debug for Committed {
     }
 }
 
-/// Why nothing was stored.
+/// The reason for storing nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Superseded {
-    /// An eviction or a put of this process came, which sees to the remote tier.
+    /// Whether an eviction or a put of this process came. It updates the remote tier itself.
     pub(crate) here: bool,
 }
 
-/// A fence that an eviction killed.
+/// A fence whose tickets an eviction revoked.
 #[derive(Debug)]
 pub(crate) struct RevokedFence(Arc<Fence>);
 
 impl RevokedFence {
-    /// Waits until no write that the fence allowed is under way.
+    /// Waits until no write that the fence permitted is in progress.
     pub(crate) async fn settled(&self) {
         drop(self.0.writing.lock().await);
     }
@@ -119,7 +119,7 @@ impl Fences {
         low % SHARDS
     }
 
-    /// Whether the key, or one that shares its shard, was evicted or put after `moment`.
+    /// Whether the key, or another key of its shard, was evicted or put after `moment`.
     pub(crate) fn has_evicted_since(&self, moment: u64, id: KeyId) -> bool {
         self.evicted[Self::index(id)].since(moment)
     }
@@ -132,12 +132,12 @@ impl Fences {
         self.shards[Self::index(id)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A ticket for a load that begins now. `stamps` must have been read before this call.
+    /// Issues a ticket for a load that begins now. `stamps` must have been read before this call.
     pub(crate) fn issue(self: &Arc<Self>, id: KeyId, key: &str, stamps: TagSnapshot) -> Ticket {
         self.issue_for(FenceScope::Loads, id, key, stamps)
     }
 
-    /// A ticket for a value that is written: only what reaches all ends it.
+    /// Issues a ticket for a written value, which only [`FenceScope::All`] ends.
     pub(crate) fn issue_write(
         self: &Arc<Self>,
         id: KeyId,
@@ -171,7 +171,7 @@ impl Fences {
         Ticket { fences: Arc::clone(self), id, fence, kind, life, loads, stamps }
     }
 
-    /// Ends the life of a key: its tickets die as far as `reach` goes, then its entry goes.
+    /// Revokes the tickets of a key within `reach`, then removes its entry.
     pub(crate) fn kill(
         &self,
         id: KeyId,
@@ -185,12 +185,12 @@ impl Fences {
             fence.end(reach);
         }
         let gone = memory.map(|memory| memory.remove(id)).unwrap_or_default();
-        // The value's own `Drop` may use the cache: not under the lock.
+        // After the lock is released: the value's own `Drop` may use the cache.
         drop(shard);
         (gone, fence.map(RevokedFence))
     }
 
-    /// Ends the tickets of a key as far as `reach` goes, and leaves its entry.
+    /// Revokes the tickets of a key within `reach`, and leaves its entry.
     pub(crate) fn end(&self, id: KeyId, reach: FenceScope) -> Option<RevokedFence> {
         self.evicts(id);
         let fence = self.shard(id).get(&id).cloned()?;
@@ -198,8 +198,8 @@ impl Fences {
         Some(RevokedFence(fence))
     }
 
-    /// As [`kill`](Self::kill), but leaves `again` in the place of `entry`. If that is not what memory has any more,
-    /// what it has goes.
+    /// Like [`kill`](Self::kill), but replaces `entry` by `again` if `entry` is still current; otherwise
+    /// removes the current entry.
     pub(crate) fn kill_leaving(
         &self,
         id: KeyId,
@@ -232,7 +232,7 @@ impl Fences {
         fence.map(RevokedFence)
     }
 
-    /// As [`kill`](Self::kill), but the entry goes only `if` that is what it is.
+    /// Like [`kill`](Self::kill), but removes the entry only if `goes` returns true for it.
     pub(crate) fn kill_if(
         &self,
         id: KeyId,
@@ -254,8 +254,8 @@ impl Fences {
         drop((gone, held));
     }
 
-    /// Puts `again` in the place of `entry`, if that is what memory has, and ends the loads of the key: they could
-    /// store it as it was. An eviction that came meanwhile has taken the entry away.
+    /// Replaces `entry` by `again`, if `entry` is still current, and ends the loads of the key, which could
+    /// store the old state. If an eviction has removed the entry meanwhile, nothing is stored.
     pub(crate) fn exchange(
         &self,
         id: KeyId,
@@ -281,8 +281,7 @@ impl Fences {
         same
     }
 
-    /// Removes an entry that nobody may be given any more. Under the lock that commits are made
-    /// under, so that it is not a newer entry of the key that goes.
+    /// Removes a dead entry. The lock of commits is held, so a newer entry of the key is not removed.
     pub(crate) fn reclaim(&self, id: KeyId, entry: &Stored, memory: &MemoryTier) -> bool {
         let shard = self.shard(id);
         let gone = memory.remove_same(id, entry);
@@ -290,9 +289,9 @@ impl Fences {
         gone.found
     }
 
-    /// Kills the tickets of all keys that match. What they committed before is in the memory tier
-    /// when this returns, what they commit later is refused: a scan that follows misses nothing. In the order of their keys, which no
-    /// secret of the process decides.
+    /// Revokes the tickets of all matching keys. Everything committed before is in the memory tier when this
+    /// returns, and every later commit is refused: a scan that follows misses nothing. Fences are revoked in
+    /// the order of their keys, which does not depend on the process's hash secret.
     pub(crate) fn kill_matching(
         &self,
         reach: FenceScope,
@@ -300,7 +299,7 @@ impl Fences {
     ) -> Vec<RevokedFence> {
         let mut killed = Vec::new();
         for (shard, evicted) in self.shards.iter().zip(&self.evicted) {
-            // Keys without a load under way may match, too.
+            // Keys without a load in progress may match, too.
             evicted.now();
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for fence in shard.values().filter(|fence| matches(&fence.key)) {
@@ -312,7 +311,7 @@ impl Fences {
         killed
     }
 
-    /// How many keys have loads in progress.
+    /// The number of keys with loads in progress.
     pub(crate) fn len(&self) -> usize {
         let count =
             |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).len();
@@ -334,19 +333,20 @@ impl Fence {
 }
 
 impl Ticket {
-    /// Whether nothing came since it was issued that ends it. (Generations are the stamps'.)
+    /// Whether nothing has ended the ticket since it was issued. (Does not check the generations in the
+    /// stamps.)
     pub(crate) fn is_alive(&self) -> bool {
         let loads =
             || self.fence.loads.load(Ordering::Acquire) == self.loads.load(Ordering::Acquire);
         self.is_in_its_life() && (self.kind == FenceScope::All || loads())
     }
 
-    /// Whether no eviction and no put of this process came.
+    /// Whether no eviction and no put by this process came.
     pub(crate) fn is_in_its_life(&self) -> bool {
         self.fence.life.load(Ordering::Acquire) == self.life.load(Ordering::Acquire)
     }
 
-    /// Takes the fleet's generations, of the namespace and of the tags in their order.
+    /// Records the fleet's generations, of the namespace and of the tags in their order.
     pub(crate) fn stamp(&mut self, space: u64, tags: &[u64]) {
         self.stamps.space = space;
         for ((_, seen), current) in self.stamps.tags.iter_mut().zip(tags) {
@@ -354,7 +354,7 @@ impl Ticket {
         }
     }
 
-    /// For those who want to know whether the load still counts.
+    /// Makes a watch that tells whether the load still counts.
     pub(crate) fn watch(&self) -> Watch {
         Watch {
             fence: Arc::clone(&self.fence),
@@ -364,8 +364,8 @@ impl Ticket {
         }
     }
 
-    /// Stores the loaded entry in the memory tier, unless an eviction came since the ticket was
-    /// issued: then nothing is stored, here or in the remote tier.
+    /// Stores the loaded entry in the memory tier, unless the ticket has ended: then nothing is stored,
+    /// neither here nor in the remote tier.
     pub(crate) fn commit(
         self,
         memory: Option<&MemoryTier>,
@@ -381,14 +381,14 @@ impl Ticket {
         Superseded { here: !self.is_in_its_life() }
     }
 
-    /// Puts an entry into the memory tier, unless an eviction came since the ticket was issued.
+    /// Inserts an entry into the memory tier, unless the ticket has ended.
     pub(crate) fn fill(&self, memory: Option<&MemoryTier>, entry: &Stored) -> bool {
         self.fill_then(memory, entry, || {})
     }
 
-    /// `then` runs under the lock, before the entry is there.
+    /// `then` runs under the lock, before the entry is inserted.
     fn fill_then(&self, memory: Option<&MemoryTier>, entry: &Stored, then: impl FnOnce()) -> bool {
-        // Before the lock and after it: the user's weigher, and what makes room, whose `Drop` may
+        // Outside the lock: the user's weigher before it, and after it the drop of evicted values, which may
         // use the cache.
         let weighed = memory.map(|memory| (memory, memory.weigh(entry)));
         let (alive, gone) = {
@@ -410,9 +410,9 @@ impl Ticket {
         alive
     }
 
-    /// [`commit`](Self::commit) for a value that is newer than every load under way: loads that began
-    /// while it was on its way here die with the ones before. In one step: a load that began between
-    /// their end and the insertion would replace what is inserted.
+    /// [`commit`](Self::commit) for a value that is newer than every load in progress: loads that began after
+    /// its ticket was issued end, too. One step: otherwise a load that began between the end of the others
+    /// and the insertion would replace the inserted value.
     pub(crate) fn commit_over(
         self,
         memory: Option<&MemoryTier>,
@@ -424,7 +424,7 @@ impl Ticket {
         }
     }
 
-    /// Kills all others of the key, if this one is alive: a write all tickets, a load those of loads.
+    /// Ends all other tickets of the key, if this one is alive: a write ends all tickets, a load only tickets of loads.
     pub(crate) fn outlive_others(&self) {
         let _shard = self.fences.shard(self.id);
         if self.is_alive() {
@@ -441,7 +441,7 @@ impl Ticket {
     }
 }
 
-/// Tells whether a load still counts, without keeping it alive.
+/// Tells whether a load still counts, without keeping its ticket alive.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
     fence: Arc<Fence>,
@@ -458,16 +458,16 @@ impl Watch {
 }
 
 impl Committed {
-    /// Keeps `held` for as long as the ticket counts, and no longer.
+    /// Holds `held` until the ticket is dropped.
     pub(crate) fn holding(self, held: impl Send + Sync + 'static) -> Self {
         Self { _held: Some(Box::new(held)), ..self }
     }
 
-    /// Runs a write to the remote tier, unless an eviction came meanwhile. An eviction that comes
-    /// while it runs waits for it, and removes what it wrote.
+    /// Runs a write to the remote tier, unless an eviction came. An eviction that comes during the write
+    /// waits for it, and removes what it wrote.
     ///
-    /// A write that `replaces` an older value also ends the loads that may have read that one from
-    /// the remote tier while it was under way. What `aside` gives is held while another write of the key runs.
+    /// A write that `replaces` an older value also ends the loads that may have read the older value from the
+    /// remote tier during the write. The result of `aside` is held while another write of the key runs.
     pub(crate) async fn write<T, A>(
         &self,
         replaces: bool,

@@ -1,8 +1,8 @@
-//! Identities are hashes already: nothing is to be hashed again.
+//! A hasher for identities, which are hashes already.
 
 use std::hash::{BuildHasher, Hasher};
 
-/// Takes what it is given for the hash.
+/// Uses its input as the hash.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Identity;
 
@@ -31,7 +31,7 @@ impl Hasher for Ready {
         self.0 = hash as u64;
     }
     fn write(&mut self, bytes: &[u8]) {
-        // Never taken: identities write one integer.
+        // Never called: an identity writes one integer.
         for &byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(byte);
         }

@@ -1,7 +1,8 @@
-//! The memory tier: typed values, bounded, behind one small seam for the engines.
+//! The memory tier: typed values, bounded, with a small interface to the engines.
 //!
-//! Owns entries while they are in memory, and the rule that a load which began before an eviction stores nothing after it ([`fence`]): the
-//! engines are filled with a [`InsertPermit`], which only a live ticket gives. It knows nothing of freshness or the remote tier.
+//! It owns entries while they are in memory, and enforces that a load which began before an eviction stores
+//! nothing after it ([`fence`]): an insert into an engine needs an [`InsertPermit`], which only a live ticket
+//! gives. The tier does not know freshness or the remote tier.
 
 #[cfg_attr(shuttle, allow(dead_code))]
 mod auto;
@@ -38,37 +39,38 @@ use crate::stats::{Cause, Signals};
 use fence::InsertPermit;
 use removed::Removed;
 
-/// What an engine must do. One implementation a file; each is used only through [`MemoryTier`].
+/// An engine of the memory tier. One implementation per file; each is used only through [`MemoryTier`].
 ///
-/// No value is dropped inside of an engine: its `Drop` may use the cache, and whoever calls may hold
-/// a lock. What leaves is given back as [`Removed`].
+/// An engine drops no value itself: a value's `Drop` may use the cache, and the caller may hold a lock.
+/// Removed entries are returned as [`Removed`].
 trait Engine {
-    /// Shows the entry to `look`, under whatever guard the engine reads with.
+    /// Shows the entry to `look`, under the engine's read guard.
     fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased));
     fn get(&self, id: KeyId) -> Option<Stored>;
-    /// As [`get`](Self::get), but it is no use of the entry: what is to make room for others stays the same.
+    /// Like [`get`](Self::get), but does not count as a use: the order of eviction stays the same.
     fn peek(&self, id: KeyId) -> Option<Stored>;
-    /// Gives back what was replaced and what had to make room, and the entry itself if it is too
+    /// Inserts an entry. Returns the replaced and the evicted entries, and the entry itself if it is too
     /// heavy to be kept.
     fn insert(&self, id: KeyId, entry: Stored, weight: u64) -> Removed;
     fn remove(&self, id: KeyId) -> Removed;
-    /// Removes this very entry, not another one under its key. Only to be relied upon while nobody
-    /// inserts under the key.
+    /// Removes exactly this entry, not another one under its key. Only reliable while no thread inserts under
+    /// the key.
     fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed;
-    /// Visits all entries; those for which `keep` is false are removed. May keep hits waiting.
+    /// Visits all entries and removes those for which `keep` is false. May block hits.
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool);
-    /// Visits all entries that stay, with no lock held during the visit and none for long between.
+    /// Visits all entries that stay in the tier. No lock is held during a visit, and none for long between
+    /// visits.
     fn visit(&self, visit: &mut dyn FnMut(KeyId, &Stored));
     fn len(&self) -> u64;
-    /// The weights' sum.
+    /// The sum of the weights.
     fn bytes(&self) -> u64;
-    /// How many entries left, or were not kept, for want of room.
+    /// How many entries were evicted or not kept because the tier was full.
     fn evictions(&self) -> u64;
-    /// How many parts it is split into, each with its part of the bound.
+    /// The number of parts, each with its share of the bound.
     fn shards(&self) -> u64 {
         1
     }
-    /// Takes another bound of the same kind, and gives back what goes beyond it.
+    /// Sets another bound of the same kind, and returns the entries that exceed it.
     fn resize(&self, _: Capacity) -> Result<Removed, String> {
         Err("this engine can't change its bound while it runs; build the cache anew".to_owned())
     }
@@ -84,7 +86,8 @@ pub(crate) struct MemoryTier {
     signals: Arc<Signals>,
 }
 
-// In place, though one is much larger: there is one for each cache, and a hit has a pointer less to follow.
+// Not boxed, although one variant is much larger: there is one tier per cache, and a hit follows one pointer
+// less.
 #[allow(clippy::large_enum_variant)]
 enum Kind {
     #[cfg_attr(shuttle, allow(dead_code))]
@@ -103,7 +106,7 @@ impl std::fmt::Debug for MemoryTier {
     }
 }
 
-/// An entry and its weight, which was taken under no lock.
+/// An entry with its weight, which was computed under no lock.
 pub(crate) struct Weighed {
     entry: Stored,
     weight: u64,
@@ -136,9 +139,9 @@ impl MemoryTier {
         *self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes another bound; gives back what goes beyond it.
+    /// Sets another bound; returns the entries that exceed it.
     pub(crate) fn resize(&self, bound: Capacity) -> Result<Removed, String> {
-        // Held meanwhile, so that of two callers the later one's holds in every part.
+        // Held throughout, so that of two concurrent callers the later one's bound applies to every part.
         let mut held = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
         let (field, least) = (held.field(), self.engine().shards());
         if field != bound.field() {
@@ -165,8 +168,8 @@ impl MemoryTier {
         }
     }
 
-    /// Looks at an entry without sharing it: the value is cloned under the engine's guard, which
-    /// costs less than counting a reference that every thread counts.
+    /// Looks at an entry without sharing it: the value is cloned under the engine's guard, which is cheaper
+    /// than a reference count that every thread writes.
     #[inline]
     pub(crate) fn with<R>(&self, id: KeyId, look: impl FnOnce(&Erased) -> R) -> Option<R> {
         let mut look = Some(look);
@@ -187,17 +190,17 @@ impl MemoryTier {
         self.engine().get(id)
     }
 
-    /// Values of this type can be weighed by their coder.
+    /// Records that `coder` can weigh values of this type.
     pub(crate) fn learn(&self, kind: TypeId, coder: Coder) {
         self.scales.learn(kind, coder);
     }
 
-    /// As [`get`](Self::get), but it is no use of the entry.
+    /// Like [`get`](Self::get), but does not count as a use of the entry.
     pub(crate) fn peek(&self, id: KeyId) -> Option<Stored> {
         self.engine().peek(id)
     }
 
-    /// Calls the user's code: not under a lock.
+    /// Computes the weight. Calls the user's code: not under a lock.
     pub(crate) fn weigh(&self, entry: &Stored) -> Weighed {
         let overhead = match &self.kind {
             Kind::Auto(_) => auto::OVERHEAD,
@@ -211,24 +214,24 @@ impl MemoryTier {
         Weighed { entry: Arc::clone(entry), weight }
     }
 
-    /// Only a live ticket gives a permit: an unfenced fill can't be written. To be followed by
-    /// [`note`](Self::note) and [`tell`](Self::tell).
+    /// Inserts an entry. Only a live ticket gives a permit, so code without a fence cannot fill the tier.
+    /// Call [`note`](Self::note) and [`tell`](Self::tell) afterwards.
     pub(crate) fn insert(&self, _: &InsertPermit<'_>, id: KeyId, weighed: Weighed) -> Removed {
         self.engine().insert(id, weighed.entry, weighed.weight)
     }
 
-    /// Sees to it that an entry is reclaimed in time; once it was inserted, and under no lock (it
-    /// may start the sweeper).
+    /// Schedules the entry to be reclaimed. Called after the insert, and under no lock (it may start the
+    /// sweeper).
     pub(crate) fn note(&self, entry: &Erased) {
         self.schedule.note(entry, entry.expiry());
     }
 
-    /// Tells those who listen what left for `entry`; once it was inserted, and under no lock.
+    /// Tells the listeners which entries left for `entry`. Called after the insert, and under no lock.
     pub(crate) fn tell(&self, gone: &Removed, entry: &Stored) {
         self.tell_of(gone, entry, true);
     }
 
-    /// The same for an entry in the place of one with the same value, which has not left by that.
+    /// The same for an entry that replaces one with the same value. That value has not left.
     pub(crate) fn tell_exchange(&self, gone: &Removed, entry: &Stored) {
         self.tell_of(gone, entry, false);
     }
@@ -241,7 +244,7 @@ impl MemoryTier {
         };
         #[cfg(feature = "moka")]
         if let Kind::Moka(moka) = &self.kind {
-            // What it gives back may have left long ago, for whatever reason.
+            // The entries that `moka` returns may have left earlier, for other reasons.
             moka.left().iter().for_each(|(cause, key)| tell(*cause, key));
             return;
         }
@@ -254,7 +257,7 @@ impl MemoryTier {
         }
     }
 
-    /// Counts and tells that the entry of a key was removed, if there was one; under no lock.
+    /// Counts and reports the removal of a key's entry, if there was one. Called under no lock.
     pub(crate) fn tell_removal(&self, gone: &Removed, cause: Cause) {
         if gone.found {
             self.signals.left(cause, 1, gone.own_key());
@@ -265,7 +268,7 @@ impl MemoryTier {
         self.engine().remove(id)
     }
 
-    /// Removes this very entry. Nobody else may insert under the key meanwhile.
+    /// Removes exactly this entry. No other thread may insert under the key meanwhile.
     pub(crate) fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed {
         self.engine().remove_same(id, entry)
     }
@@ -274,7 +277,7 @@ impl MemoryTier {
         self.engine().retain(&mut keep);
     }
 
-    /// Shows all entries to `reclaim`, which removes the dead ones and says so.
+    /// Shows all entries to `reclaim`, which removes the dead ones and returns whether it did.
     pub(crate) fn scan(&self, mut reclaim: impl FnMut(KeyId, &Stored) -> bool) {
         self.schedule.begin();
         self.engine().visit(&mut |id, entry| {
@@ -284,12 +287,12 @@ impl MemoryTier {
         });
     }
 
-    /// Whether a scan could find anything; see [`schedule::Schedule::is_due`].
+    /// Whether a scan could find dead entries; see [`schedule::Schedule::is_due`].
     pub(crate) fn is_due(&self, now: Timestamp, changes: u64, loading: bool) -> bool {
         self.schedule.is_due(now, changes, loading)
     }
 
-    /// Who is to be asked to sweep.
+    /// Sets the owner, which the sweeper asks to sweep.
     pub(crate) fn owned_by(&self, owner: Weak<dyn Sweep>) {
         self.schedule.owned_by(owner);
     }

@@ -1,5 +1,5 @@
-//! A memory tier whose every step is one that shuttle can interleave. The engines have locks of their
-//! own, which it does not see; that they are maps is theirs to prove.
+//! A memory tier whose every step shuttle can interleave. The real engines have their own locks, which
+//! shuttle does not see; their own tests check that they behave as maps.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -21,7 +21,7 @@ impl Model {
 
 impl Engine for Model {
     fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
-        // Not under the lock: others go on while this one looks, as on another shard.
+        // Not under the lock: other threads continue during the look, as on another shard.
         if let Some(entry) = self.get(id) {
             look(&entry);
         }
@@ -55,7 +55,7 @@ impl Engine for Model {
     }
 
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
-        // Entry by entry, as the engines do: others come in between.
+        // Entry by entry, as the engines do: other threads come in between.
         let ids: Vec<KeyId> = self.map().keys().copied().collect();
         for id in ids {
             if let Some(entry) = self.get(id)

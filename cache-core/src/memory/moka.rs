@@ -1,4 +1,4 @@
-//! `moka`, for the strategies that it has by name: exact LRU and TinyLFU.
+//! The engine for exact LRU and TinyLFU, based on `moka`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -17,7 +17,7 @@ use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use crate::stats::{Cause, Signals};
 
-/// Bytes for each entry beside its own. Measured from 250 to 280, and 33 to 75 for the index.
+/// The engine's overhead for each entry, in bytes. Measured from 250 to 280, and 33 to 75 for the index.
 pub(crate) const OVERHEAD: u64 = 310;
 
 const SHARDS: usize = 16;
@@ -26,14 +26,15 @@ pub(crate) struct Moka {
     cache: Cache<KeyId, Held, Identity>,
     ledger: Arc<TierCounters>,
     bound: Capacity,
-    /// What left to be told, where somebody listens.
+    /// The entries that left and are not reported yet; only recorded while there is a listener.
     left: Arc<RemovalLog>,
     index: Arc<Index>,
 }
 
 type Entries = HashMap<KeyId, Weak<Erased>, Identity>;
 
-/// The entries by key, for looks that are no use: each read of `moka` is one, which would keep the entry.
+/// The entries by key, for looks that are not a use: each read of `moka` counts as one, which would keep the
+/// entry.
 #[derive(Default)]
 struct Index([Mutex<Entries>; SHARDS]);
 
@@ -56,7 +57,7 @@ impl Index {
         self.shard(id).remove(&id);
     }
 
-    /// Removes this entry, and not a newer one under its key.
+    /// Removes this entry, but not a newer one under its key.
     fn remove_same(&self, id: KeyId, entry: &Stored) {
         let mut shard = self.shard(id);
         let same = |at: &Weak<Erased>| std::ptr::addr_eq(at.as_ptr(), Arc::as_ptr(entry));
@@ -66,7 +67,7 @@ impl Index {
     }
 }
 
-/// Keys that `moka` dropped, and why. To be told once it holds no lock.
+/// The keys that `moka` dropped, with the causes. Reported when `moka` holds no lock.
 #[derive(Default)]
 struct RemovalLog {
     keys: Mutex<Vec<(Cause, Box<str>)>>,
@@ -111,12 +112,13 @@ impl Moka {
         Self { cache, ledger, bound: config.bound, left, index }
     }
 
-    /// `moka` would take it first and then, to make room, put everything out.
+    /// Whether an entry is heavier than the bound. `moka` would accept it and then evict everything to make
+    /// room.
     fn is_too_heavy(&self, weight: u64) -> bool {
         matches!(self.bound, Capacity::Bytes(bytes) if weight > bytes || weight > u64::from(u32::MAX))
     }
 
-    /// What left since this was last asked.
+    /// The entries that left since the last call.
     pub(super) fn left(&self) -> Vec<(Cause, Box<str>)> {
         std::mem::take(&mut *self.left.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -132,7 +134,7 @@ impl RemovalLog {
         let cause = match cause {
             RemovalCause::Size => Cause::Capacity,
             RemovalCause::Replaced => Cause::Replaced,
-            // Whoever removed it tells.
+            // The code that removed the entry reports it.
             RemovalCause::Explicit | RemovalCause::Expired => return,
         };
         let key = held.entry().map(|entry| (cause, entry.key.clone()));
@@ -140,7 +142,7 @@ impl RemovalLog {
     }
 }
 
-/// Runs an operation, and then drops what `moka` dropped meanwhile.
+/// Runs an operation, then drops what `moka` dropped during it.
 #[inline]
 fn settled<R>(operation: impl FnOnce() -> R) -> R {
     let (result, dropped) = parking(operation);
@@ -148,7 +150,7 @@ fn settled<R>(operation: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs an operation; what `moka` drops meanwhile is among what is gone.
+/// Runs an operation, and adds the entries that `moka` dropped during it to the removed ones.
 fn collecting(operation: impl FnOnce() -> Removed) -> Removed {
     let (mut gone, dropped) = parking(operation);
     gone.also(dropped);
@@ -183,8 +185,8 @@ impl Engine for Moka {
             self.ledger.entered(weight);
             self.index.add(id, &entry);
             self.cache.insert(id, Held::new(entry, weight));
-            // Maintenance makes room. RemovalLog to itself it may come late: `moka` lets some 64 entries
-            // more than the bound in, however large they are.
+            // Maintenance makes room. Without this call it may come late: `moka` accepts about 64 entries
+            // more than the bound, of any size.
             self.cache.run_pending_tasks();
             Removed::default()
         })
@@ -203,8 +205,8 @@ impl Engine for Moka {
     }
 
     fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
-        // Not `invalidate_entries_if`: it works in the background, and an eviction must be over
-        // when it returns.
+        // Not `invalidate_entries_if`, which works in the background: an eviction must be complete when it
+        // returns.
         self.visit(&mut |id, entry| {
             if !keep(entry) {
                 drop(self.remove(id));

@@ -1,4 +1,4 @@
-//! Entries on their way out.
+//! Entries that left an engine and are not dropped yet.
 
 use std::cell::RefCell;
 
@@ -6,11 +6,11 @@ use smallvec::SmallVec;
 
 use crate::entry::Stored;
 
-/// What left the engine. To be dropped under no lock: a value's own `Drop` may use the cache.
+/// The entries that left the engine. Drop it under no lock: a value's own `Drop` may use the cache.
 #[derive(Default)]
 #[must_use = "dropping it runs the values' own code: let go of all locks first"]
 pub(crate) struct Removed {
-    /// Whether there was an entry of the very key.
+    /// Whether the key itself had an entry.
     pub(crate) found: bool,
     entries: SmallVec<[Stored; 2]>,
 }
@@ -20,7 +20,7 @@ impl Removed {
         self.entries.push(entry);
     }
 
-    /// The entry of the very key.
+    /// The entry of the key itself.
     pub(super) fn own(entry: Option<Stored>) -> Self {
         Self { found: entry.is_some(), entries: entry.into_iter().collect() }
     }
@@ -29,12 +29,12 @@ impl Removed {
         self.entries.extend(entries);
     }
 
-    /// The very key, if there was an entry of it.
+    /// The key itself, if it had an entry.
     pub(crate) fn own_key(&self) -> Option<&str> {
         self.entries.first().filter(|_| self.found).map(|entry| &*entry.key)
     }
 
-    /// All that left.
+    /// All entries that left.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Stored> {
         self.entries.iter()
     }
@@ -63,12 +63,12 @@ impl Drop for Removed {
 }
 
 thread_local! {
-    /// Those who wait for their turn, while this thread drops one.
+    /// Entries to drop after the one that this thread is dropping.
     static WAITING: RefCell<Option<Vec<Stored>>> = const { RefCell::new(None) };
 }
 
-/// Drops one after the other, also those that a value's own `Drop` puts out: one within the other
-/// they could be as many as the cache has entries, and the stack is not that deep.
+/// Drops one entry after the other, including those that a value's own `Drop` removes from the cache. Nested
+/// drops could be as many as the cache has entries, which would overflow the stack.
 fn drop_in_turn(entries: SmallVec<[Stored; 2]>) {
     let mut entries = Some(entries);
     let _ = WAITING.try_with(|waiting| match &mut *waiting.borrow_mut() {
@@ -84,7 +84,7 @@ fn drop_in_turn(entries: SmallVec<[Stored; 2]>) {
     }
 }
 
-/// Also if a value panics.
+/// Ends the turn, even if a value panics.
 struct End;
 
 impl Drop for End {

@@ -1,4 +1,4 @@
-//! When a scan for dead entries could find any.
+//! Decides when a scan could find dead entries.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{OnceLock, Weak};
@@ -9,14 +9,14 @@ use super::sweeper::Sweep;
 use crate::base::Timestamp;
 use crate::entry::Erased;
 
-/// How many more sweeps scan after generations moved, while loads are in progress.
+/// How many more sweeps scan after a generation changed, while loads are in progress.
 const AGAIN: u32 = 8;
 
-/// What one tier knows of its entries' ends without looking at them.
+/// What a tier knows about its entries' expiry without looking at them.
 pub(crate) struct Schedule {
     /// No entry expires before this moment.
     earliest: AtomicU64,
-    /// The count of generation changes that was last acted upon.
+    /// The count of generation changes at the last scan that they caused.
     seen: AtomicU64,
     again: AtomicU32,
     listed: AtomicBool,
@@ -40,13 +40,13 @@ impl Schedule {
         let _ = self.owner.set(owner);
     }
 
-    /// Takes note of an entry that is in the engine now. (Not before: a scan that begins in between
-    /// would forget the moment and miss the entry.)
+    /// Records an entry that is already in the engine. (Not before: a scan that begins in between would
+    /// forget the moment and miss the entry.)
     pub(super) fn note(&self, entry: &Erased, expiry: Timestamp) {
         if expiry.millis() < self.earliest.load(Ordering::Relaxed) {
             self.earliest.fetch_min(expiry.millis(), Ordering::AcqRel);
         }
-        // A generation of the fleet's may move on for entries that never expire.
+        // A generation of the fleet may change for entries that never expire.
         let mortal =
             expiry != Timestamp::NEVER || !entry.stamps.tags.is_empty() || entry.stamps.space != 0;
         if mortal
@@ -54,7 +54,7 @@ impl Schedule {
             && !self.listed.swap(true, Ordering::AcqRel)
             && let Some(owner) = self.owner.get()
         {
-            // Shuttle knows of no threads but its own.
+            // Shuttle only knows its own threads.
             #[cfg(not(shuttle))]
             sweeper::list(owner.clone(), self.every);
             #[cfg(shuttle)]
@@ -62,15 +62,15 @@ impl Schedule {
         }
     }
 
-    /// A scan begins: what it leaves is noted anew.
+    /// Begins a scan. It records the entries that it leaves.
     pub(super) fn begin(&self) {
         self.earliest.store(Timestamp::NEVER.millis(), Ordering::Release);
     }
 
-    /// Whether a scan could find anything. `changes` counts the generations' moves; `loading` says
-    /// whether loads are in progress: what began before a move lands dead after the scan for it.
-    /// That is scanned for a bounded number of times; what comes even later goes by its own expiry,
-    /// by the next scan, or for want of room.
+    /// Whether a scan could find dead entries. `changes` counts the changes of generations; `loading` says
+    /// whether loads are in progress: a load that began before a change may insert a dead entry after the
+    /// scan. So a bounded number of further scans follow. Entries that come even later leave by their own
+    /// expiry, by a later scan, or by eviction.
     pub(super) fn is_due(&self, now: Timestamp, changes: u64, loading: bool) -> bool {
         let again = self.again.load(Ordering::Relaxed);
         if self.seen.swap(changes, Ordering::Relaxed) != changes {
@@ -122,9 +122,9 @@ mod tests {
     fn due_when_generations_moved() {
         let schedule = Schedule::new(Duration::from_secs(1));
         let due = |changes, loading| schedule.is_due(at(0), changes, loading);
-        // Once for the move, and once for what was loading then.
+        // One scan for the change, and one for the loads in progress at that time.
         assert!(due(1, false) && due(1, false) && !due(1, false) && !due(1, true));
-        // For as long as loads are in progress, but not for ever.
+        // While loads are in progress, but only a bounded number of times.
         assert!(due(2, true));
         let again = (0..100).filter(|_| due(2, true)).count();
         assert_eq!(again, AGAIN as usize);

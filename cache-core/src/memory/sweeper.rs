@@ -1,6 +1,7 @@
-//! The one thread of the process that gives the memory of dead entries back.
+//! The process's thread that frees the memory of dead entries.
 //!
-//! It decides when, never what: that is the cache's. It holds caches weakly, and ends with the last.
+//! It decides when to sweep; the cache decides what to remove. It holds caches weakly, and ends with the last
+//! one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// A cache, as the sweeper sees it.
 pub(crate) trait Sweep: Send + Sync {
-    /// Removes what is dead, if there can be any.
+    /// Removes dead entries, if there can be any.
     fn sweep(&self);
 }
 
@@ -24,19 +25,19 @@ struct Sweeper {
 }
 
 static SWEEPER: Mutex<Sweeper> = Mutex::new(Sweeper { caches: Vec::new(), running: false });
-/// Somebody came who may be due earlier than all others.
+/// Signals a new cache, which may be due earlier than all others.
 static CAME: Condvar = Condvar::new();
 
 fn sweeper() -> MutexGuard<'static, Sweeper> {
     SWEEPER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The moment `every` from now; a day at most, so that no sum overflows.
+/// The moment `every` from now, but at most a day, so that no sum overflows.
 fn after(now: Instant, every: Duration) -> Instant {
     now + every.min(Duration::from_secs(24 * 60 * 60))
 }
 
-/// From now on the cache is swept, for as long as it lives.
+/// Registers a cache to be swept while it lives.
 pub(crate) fn list(cache: Weak<dyn Sweep>, every: Duration) {
     let mut sweeper = sweeper();
     let next = after(Instant::now(), every);
@@ -47,7 +48,7 @@ pub(crate) fn list(cache: Weak<dyn Sweep>, every: Duration) {
     }
     match std::thread::Builder::new().name("larder-sweeper".to_owned()).spawn(run) {
         Ok(_) => sweeper.running = true,
-        // The next cache tries again. Without it dead entries wait for their place to be needed.
+        // The next cache tries again. Without the thread, dead entries stay until eviction needs their place.
         Err(error) => {
             tracing::warn!(target: "larder::memory", %error, "larder: no thread to reclaim expired entries")
         }
@@ -79,7 +80,7 @@ fn run() {
     }
 }
 
-/// A value's own `Drop` may panic; that must not end the sweeping of the other caches.
+/// A value's own `Drop` may panic; that must not end the sweeps of other caches.
 fn sweep(cache: Weak<dyn Sweep>) {
     let swept = catch_unwind(AssertUnwindSafe(|| {
         if let Some(cache) = cache.upgrade() {

@@ -1,10 +1,11 @@
-//! What entered and what left, where the engine does not count it itself.
+//! Counts bytes and evictions, for engines that do not.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-/// Bytes and evictions of one tier. On cache lines of its own: fills write it, hits must not feel it.
+/// Bytes and evictions of one tier, on their own cache lines, because fills write them and hits must not be
+/// slowed down.
 #[derive(Debug, Default)]
 pub(crate) struct TierCounters {
     bytes: CachePadded<AtomicU64>,
@@ -27,7 +28,7 @@ impl TierCounters {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        // An entry may leave before its entering is written down.
+        // An entry may leave before its insert is counted.
         let bytes = self.bytes.load(Ordering::Relaxed);
         if bytes > u64::MAX / 2 { 0 } else { bytes }
     }

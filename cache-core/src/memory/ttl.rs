@@ -1,6 +1,6 @@
-//! Plain time to live: in a full tier, what expires soonest makes room.
+//! Plain time to live: a full tier evicts the entry that expires soonest.
 //!
-//! A map by key and an order by expiry, both under one lock for each shard. Hits only read.
+//! Each shard has a map by key and an order by expiry under one lock. Hits only read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -15,18 +15,18 @@ use crate::base::Timestamp;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 
-/// Bytes for each entry beside its own, the map's slot and the order's. Measured from 150 to 235: the map doubles. This is the
-/// average over a doubling (`benches --bin memory`: 167 to 170).
+/// The engine's overhead for each entry, in bytes: the map's slot and the order's. Measured from 150 to 235,
+/// because the map doubles. This is the average over a doubling (`benches --bin memory`: 167 to 170).
 pub(crate) const OVERHEAD: u64 = 170;
 const MOST_SHARDS: u64 = 16;
-/// A shard that is bounded by entries is not smaller than this.
+/// The minimum size of a shard that is bounded by entries.
 const SMALLEST_ENTRIES: u64 = 1024;
-/// A shard that is bounded by bytes is not smaller than this: no entry is heavier than its shard.
+/// The minimum size of a shard that is bounded by bytes. No entry is heavier than its shard.
 const SMALLEST_BYTES: u64 = 4 << 20;
-/// How many entries are shared under one read lock when all are visited.
+/// How many entries a visit of all entries shares under one read lock.
 const BATCH: usize = 64;
 
-/// Where an entry stands in the order: by expiry, then by age.
+/// The position of an entry in the order: by expiry, then by age.
 type Rank = (Timestamp, u64);
 
 struct Slot {
@@ -35,7 +35,7 @@ struct Slot {
     rank: Rank,
 }
 
-/// A part of the tier, with a bound of its own.
+/// A part of the tier, with its own bound.
 struct Shard {
     slots: HashMap<KeyId, Slot, Identity>,
     order: BTreeMap<Rank, KeyId>,
@@ -57,13 +57,13 @@ impl Shard {
         Some(slot.entry)
     }
 
-    /// Takes the entry that expires soonest.
+    /// Removes the entry that expires soonest.
     fn evict(&mut self) -> Option<Stored> {
         let (_, id) = self.order.pop_first()?;
         self.take(id)
     }
 
-    /// Takes another bound, and whatever goes beyond it.
+    /// Sets another bound and returns the entries that exceed it.
     fn resize(&mut self, bound: Capacity) -> Vec<Stored> {
         self.bound = bound;
         let mut out = Vec::new();
@@ -82,7 +82,7 @@ impl Shard {
         }
     }
 
-    /// Whether an entry of this weight goes beyond the bound, beside what is here.
+    /// Whether an additional entry of this weight would exceed the bound.
     fn overflows(&self, weight: u64) -> bool {
         match self.bound {
             Capacity::Entries(most) => self.slots.len() as u64 >= most,
@@ -94,7 +94,7 @@ impl Shard {
         matches!(self.bound, Capacity::Bytes(most) if weight > most)
     }
 
-    /// Says how many had to make room, too.
+    /// Also returns the number of evicted entries.
     fn insert(&mut self, id: KeyId, entry: Stored, weight: u64) -> (Removed, u64) {
         let mut gone = Removed::own(self.take(id));
         if self.never_fits(weight) {
@@ -116,8 +116,8 @@ impl Shard {
         (gone, evicted)
     }
 
-    /// The next entries in order, of those that were there when `born` were. (With newer ones a
-    /// visit might never end: they come at the end of the order.)
+    /// The next entries in order that were inserted no later than `born`. (With newer ones a visit might
+    /// never end, because they come at the end of the order.)
     fn batch(&self, after: Option<Rank>, born: u64) -> Vec<(Rank, KeyId, Stored)> {
         let start = after.map_or(Unbounded, Excluded);
         let ranked = self.order.range((start, Unbounded));
@@ -146,7 +146,7 @@ impl Ttl {
         Self { shards, evicted: AtomicU64::new(0) }
     }
 
-    /// By the half of the identity that the map does not use.
+    /// Chosen by the half of the identity that the map does not use.
     #[inline]
     fn shard(&self, id: KeyId) -> &RwLock<Shard> {
         #[allow(clippy::cast_possible_truncation)]
@@ -182,7 +182,7 @@ impl Engine for Ttl {
     }
 
     fn peek(&self, id: KeyId) -> Option<Stored> {
-        // What expires first makes room, whoever reads it.
+        // The entry that expires first is evicted; reads do not count.
         self.get(id)
     }
 
@@ -280,7 +280,7 @@ mod tests {
         })
     }
 
-    /// The same by search through a list, in the order of insertion.
+    /// A reference implementation: a linear search through a list in the order of insertion.
     struct Naive {
         bound: Capacity,
         entries: Vec<(String, Timestamp, u64)>,
@@ -304,7 +304,7 @@ mod tests {
             self.entries.len() < before
         }
 
-        /// The keys that had to make room.
+        /// Returns the evicted keys.
         fn insert(&mut self, key: &str, expiry: Timestamp, weight: u64) -> Vec<String> {
             self.remove(key);
             if matches!(self.bound, Capacity::Bytes(most) if weight > most) {
@@ -329,10 +329,10 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        /// Key, seconds (0: for ever), weight.
+        /// Key, seconds (0: no expiry), weight.
         Insert(u8, u64, u64),
         Remove(u8),
-        /// All keys below.
+        /// Keeps all keys below.
         Retain(u8),
     }
 

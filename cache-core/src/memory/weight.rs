@@ -1,7 +1,8 @@
-//! What an entry weighs, in bytes.
+//! The weight of an entry, in bytes.
 //!
-//! The entry's own allocation is seen here. What its value holds on the heap is the answer of the first that
-//! knows: the user's weigher; serde, for a value that may go to a remote tier; a list of plain types.
+//! This module knows the size of the entry's own allocation. The value's heap memory comes from the first of
+//! these that knows it: the user's weigher; serde, if the value may go to a remote tier; a list of plain
+//! types.
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
@@ -14,14 +15,14 @@ use crate::base::{Error, warn_once};
 use crate::codec::Coder;
 use crate::entry::Erased;
 
-/// The two counts beside the contents of an `Arc`.
+/// The two counts of an `Arc`.
 const ARC: usize = 2 * size_of::<usize>();
-/// No entry is heavier than this: sums of weights can't overflow.
+/// The maximum weight of an entry, so that sums of weights cannot overflow.
 const HEAVIEST: u64 = 1 << 48;
 
 type Weigh = dyn Fn(&dyn Any) -> u64 + Send + Sync;
 
-/// The users' weighers, by the type they weigh.
+/// The user's weighers, by type.
 #[derive(Clone)]
 pub(crate) struct Weighers(BTreeMap<TypeId, Arc<Weigh>>);
 
@@ -45,9 +46,9 @@ impl fmt::Debug for Weighers {
 /// Weighs the entries of one tier.
 pub(crate) struct Scales {
     weighers: Weighers,
-    /// Whether weights bound the tier: only then are values measured that nobody wrote a weigher for.
+    /// Whether weights bound the tier: only then are values without a weigher measured.
     measures: bool,
-    /// How to measure the types that serde knows, as they are met. As many as the program has types.
+    /// The coders of the types that were inserted. There are at most as many as the program has types.
     coders: RwLock<BTreeMap<TypeId, Coder>>,
 }
 
@@ -56,7 +57,7 @@ impl Scales {
         Self { weighers, measures, coders: RwLock::default() }
     }
 
-    /// Values of this type can be measured by serde.
+    /// Records that serde can measure values of this type.
     pub(super) fn learn(&self, kind: TypeId, coder: Coder) {
         if !self.measures || self.coder(kind).is_some() {
             return;
@@ -68,8 +69,7 @@ impl Scales {
         self.coders.read().unwrap_or_else(PoisonError::into_inner).get(&kind).copied()
     }
 
-    /// All that an entry takes, but for what the engine needs to hold it. Calls the user's code:
-    /// not under a lock.
+    /// The weight without the engine's overhead. Calls the user's code: not under a lock.
     pub(super) fn weigh(&self, entry: &Erased) -> u64 {
         let own = ARC + size_of_val(entry);
         let own = own + entry.key.len() + size_of_val(&*entry.stamps.tags);
@@ -95,7 +95,7 @@ impl Scales {
     }
 }
 
-/// The heap of types that are often cached and need no serde.
+/// The heap memory of types that are often cached and need no serde.
 fn of_plain_type(value: &dyn Any) -> Option<u64> {
     macro_rules! first {
         ($($kind:ty => $len:expr),* $(,)?) => {

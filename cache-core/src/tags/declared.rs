@@ -10,7 +10,7 @@ use crate::key::KeyBuf;
 pub struct Tags(KeyBuf);
 
 impl Tags {
-    /// None.
+    /// No tags.
     #[inline]
     pub fn new() -> Self {
         Self(KeyBuf::new())
@@ -19,17 +19,17 @@ impl Tags {
     /// Begins the next tag.
     pub fn begin(&mut self) {
         if !self.0.is_empty() {
-            // Control characters are escaped in arguments, and refused in templates.
+            // The separator is unambiguous: arguments escape control characters, and templates refuse them.
             self.0.literal("\n");
         }
     }
 
-    /// Where the tag is written.
+    /// The buffer to which the current tag is written.
     pub fn text(&mut self) -> &mut KeyBuf {
         &mut self.0
     }
 
-    /// Adds tags that are written one below the other.
+    /// Adds tags that are separated by line breaks.
     pub(crate) fn add(&mut self, tags: &str) {
         for tag in tags.split('\n') {
             self.begin();
@@ -37,9 +37,9 @@ impl Tags {
         }
     }
 
-    /// The same, none of them longer than a tag may be.
+    /// Shortens each tag to the maximum length of a tag.
     pub(crate) fn bounded(self) -> Self {
-        // All of them together.
+        // The common case: all tags together are below the limit of one.
         if self.0.len() <= READABLE { self } else { self.bounded_each() }
     }
 
@@ -58,8 +58,8 @@ impl Tags {
     }
 }
 
-/// The tags that a reader declares. An entry that lacks one of them is a miss for this reader: evicting that tag would
-/// not end the entry.
+/// The tags that a reader declares. An entry that lacks one of them is a miss for this reader, because
+/// evicting that tag would not end the entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Declared<'a> {
     fixed: &'static [&'static str],
@@ -79,7 +79,7 @@ impl<'a> Declared<'a> {
         self.fixed.iter().copied().chain(self.call.into_iter().flat_map(Tags::iter))
     }
 
-    /// Whether an entry with these stamps carries all of them.
+    /// Whether an entry with these stamps carries all declared tags.
     #[inline]
     pub(crate) fn are_carried_by(self, stamps: &TagSnapshot) -> bool {
         (self.fixed.is_empty() && self.call.is_none()) || stamps.carry(self.iter())

@@ -1,9 +1,9 @@
-//! Tags as generations: an entry is valid while every generation that it was stamped with is
-//! still the current one. Evicting a tag is one increment, however many entries carry it.
+//! Tags as generations: an entry is valid while every generation with which it was stamped is current.
+//! Evicting a tag is one increment, no matter how many entries carry the tag.
 //!
-//! `clear` is an implicit tag of the whole namespace. The *epoch* says whether the memory tier may
-//! be trusted at all: it is odd while the link that brings other processes' evictions is down, and
-//! moves on when it comes back.
+//! `clear` increments the generation of the namespace, which acts as a tag of every entry. The *epoch* says
+//! whether the memory tier can be trusted: it is odd while the bus link, which brings the evictions of other
+//! processes, is down, and increases when the link comes back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -12,14 +12,14 @@ use super::order::Evicted;
 use super::trust::{Answered, Asked, Now};
 use crate::base::{AtomicU64, Mutex, Ordering, Timestamp};
 
-/// A tag's current generation, shared with the entries that carry it: validating a hit costs one
-/// load per tag and no lookup.
+/// A tag's current generation, shared with the entries that carry the tag: a hit validates each tag with one
+/// load and no lookup.
 #[derive(Debug)]
 pub(crate) struct Tag {
     pub(crate) name: Box<str>,
-    /// As the fleet has it; 0: not known here.
+    /// The generation in the fleet; 0: this process does not know it.
     generation: AtomicU64,
-    /// This process's own evictions of it.
+    /// The number of evictions of the tag by this process.
     moved: AtomicU64,
     answered: Answered,
     evicted: Evicted,
@@ -30,7 +30,7 @@ pub(crate) struct Tag {
 pub(crate) struct TagSnapshot {
     pub(crate) tags: Box<[(Arc<Tag>, u64)]>,
     pub(crate) space: u64,
-    /// This process's own evictions of the space and all the tags, added up (each only grows).
+    /// This process's own evictions of the namespace and of all the tags, summed up (each only grows).
     pub(crate) moved: u64,
     pub(crate) epoch: u64,
 }
@@ -39,7 +39,7 @@ impl TagSnapshot {
     /// Whether the entry carries all of these tags.
     #[inline]
     pub(crate) fn carry<'a>(&self, tags: impl Iterator<Item = &'a str>) -> bool {
-        // Mostly the reader is the function that stored the entry: it names its tags in the same order.
+        // The reader is usually the function that stored the entry, which names its tags in the same order.
         let same =
             |at: usize, tag: &str| self.tags.get(at).is_some_and(|(own, _)| *own.name == *tag);
         let any = |tag: &str| self.tags.iter().any(|(own, _)| *own.name == *tag);
@@ -52,11 +52,11 @@ impl TagSnapshot {
     }
 }
 
-/// What an entry's stamps say of it.
+/// The result of checking an entry's stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
     Valid,
-    /// Nothing is known against it, but evictions may have been missed: ask the remote tier.
+    /// No eviction is known, but the process may have missed one: the remote tier must be asked.
     Unverified,
     Evicted,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Generations {
     answered: Answered,
     evicted: Evicted,
     epoch: AtomicU64,
-    /// How often any of these generations moved.
+    /// How often any of these generations changed.
     changes: AtomicU64,
     tags: Mutex<HashMap<Box<str>, Arc<Tag>>>,
 }
@@ -81,8 +81,8 @@ impl Generations {
             return Arc::clone(tag);
         }
         if tags.len() >= 1024 && tags.len().is_power_of_two() {
-            // Tags that nothing carries any more. No stamp of theirs is left, so a new cell of the
-            // same name may count from anywhere.
+            // Drops the tags that no entry carries. No stamp refers to them, so a new cell of the same name
+            // may start at any number.
             tags.retain(|_, tag| Arc::strong_count(tag) > 1);
         }
         let tag = Arc::new(Tag {
@@ -96,7 +96,7 @@ impl Generations {
         tag
     }
 
-    /// Whether an entry has carried the tag, or it was evicted before, as far as is remembered.
+    /// Whether an entry has carried the tag or the tag was evicted, as far as this process remembers.
     pub(crate) fn knows(&self, tag: &str) -> bool {
         self.tags.lock().unwrap_or_else(PoisonError::into_inner).contains_key(tag)
     }
@@ -106,9 +106,9 @@ impl Generations {
         drop(self.tag(tag));
     }
 
-    /// Now, for a load that is about to begin.
+    /// The current generations, for a load that is about to begin.
     pub(crate) fn stamp<'a>(&self, tags: impl Iterator<Item = &'a str>) -> TagSnapshot {
-        // Epoch first: a link that is lost while the tags are read must show.
+        // Epoch first: if the link is lost while the tags are read, the stamps must show it.
         let epoch = self.epoch.load(Ordering::Acquire);
         let space = self.space.load(Ordering::Acquire);
         let stamp = |name| {
@@ -127,8 +127,8 @@ impl Generations {
         TagSnapshot { tags, space, moved, epoch }
     }
 
-    /// Takes generations as the remote tier has them. They only ever grow, so an answer that was
-    /// overtaken by a newer one on the bus changes nothing.
+    /// Records the namespace's generation from the remote tier. Generations only grow, so an answer that
+    /// arrives after a newer one from the bus changes nothing.
     pub(crate) fn learn_space(&self, generation: u64) {
         let known = self.space.fetch_max(generation, Ordering::AcqRel);
         if known < generation {
@@ -139,7 +139,7 @@ impl Generations {
         }
     }
 
-    /// As [`learn_space`](Self::learn_space), for a tag.
+    /// Records a tag's generation, like [`learn_space`](Self::learn_space).
     pub(crate) fn learn_tag(&self, name: &str, generation: u64) {
         let tag = self.tag(name);
         let known = tag.generation.fetch_max(generation, Ordering::AcqRel);
@@ -151,23 +151,23 @@ impl Generations {
         }
     }
 
-    /// What is known before the remote tier is asked for the namespace's generation and those of `tags`; `settled`
-    /// counts the changes of what is owed.
+    /// What this process knows before it asks the remote tier for the generations of the namespace and of
+    /// `tags`. `settled` is the number of changes of the pending evictions.
     pub(crate) fn asking(&self, tags: &[&str], at: Timestamp, settled: u64) -> Vec<Asked> {
         let now = Now { at, epoch: self.epoch.load(Ordering::Acquire), settled };
         let tags = tags.iter().map(|name| now.asks(&self.tag(name).moved));
         std::iter::once(now.asks(&self.moved)).chain(tags).collect()
     }
 
-    /// The answers to these questions were [learnt](Self::learn_tag).
+    /// Records that the answers to these questions were [learnt](Self::learn_tag).
     pub(crate) fn answered(&self, tags: &[&str], asked: &[Asked]) {
         let Some((space, asked)) = asked.split_first() else { return };
         self.answered.note(*space);
         tags.iter().zip(asked).for_each(|(name, asked)| self.tag(name).answered.note(*asked));
     }
 
-    /// The same generations, if all of them were asked for after `since`, nothing is known to have happened to them since,
-    /// and the news of what others do arrive.
+    /// The known generations, if all of them were asked for after `since`, no change of them is known since
+    /// then, and the bus is linked.
     pub(crate) fn trusted(
         &self,
         tags: &[&str],
@@ -186,14 +186,15 @@ impl Generations {
         Some((self.space.load(Ordering::Acquire), tags))
     }
 
-    /// As [`learn_space`](Self::learn_space), from another process's eviction. It ends also what was loaded
-    /// without asking for the generation, even if that was learnt meanwhile.
+    /// Applies a `clear` by another process. Like [`learn_space`](Self::learn_space), but also ends entries
+    /// that were loaded without asking for the generation, even if this process has learnt the generation
+    /// meanwhile.
     pub(crate) fn heed_space(&self, generation: u64) {
         self.learn_space(generation);
         self.bump_space();
     }
 
-    /// As [`heed_space`](Self::heed_space), for a tag.
+    /// Applies another process's eviction of a tag, like [`heed_space`](Self::heed_space).
     pub(crate) fn heed_tag(&self, name: &str, generation: u64) {
         self.learn_tag(name, generation);
         self.bump_tag(name);
@@ -223,19 +224,19 @@ impl Generations {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Equal to an earlier answer: no entry that was valid then was evicted by a generation since.
+    /// The number of changes. If it equals an earlier number, no generation has ended an entry in between.
     pub(crate) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// Whether messages of other processes arrive. Each change makes every entry unverified.
+    /// Sets whether messages of other processes arrive. Each change makes every entry unverified.
     pub(crate) fn link(&self, up: bool) {
         let _ = self.epoch.fetch_update(Ordering::AcqRel, Ordering::Acquire, |epoch| {
             (up == (epoch % 2 == 1)).then_some(epoch + 1)
         });
     }
 
-    /// Whether the bus link is up (or there is none).
+    /// Whether the bus link is up (or there is no bus).
     pub(crate) fn is_linked(&self) -> bool {
         self.epoch.load(Ordering::Acquire).is_multiple_of(2)
     }
@@ -253,7 +254,7 @@ impl Generations {
         }
     }
 
-    /// Whether no generation moved on since the stamps were taken.
+    /// Whether no generation changed since the stamps were taken.
     #[inline]
     pub(crate) fn current(&self, stamps: &TagSnapshot) -> bool {
         self.unmoved(stamps)
@@ -261,9 +262,9 @@ impl Generations {
             && stamps.tags.iter().all(|(tag, seen)| tag.generation.load(Ordering::Acquire) == *seen)
     }
 
-    /// As [`current`](Self::current), for a load whose stamps the fleet has yet to tell: a generation
-    /// that becomes known is no eviction. What began before the link was lost, or came back, may have missed
-    /// one.
+    /// Like [`current`](Self::current), for a load that began before the fleet's generations were known: a
+    /// generation that becomes known is not an eviction. A load that began before the link was lost or came
+    /// back may have missed an eviction, so it does not count.
     pub(crate) fn counts(&self, stamps: &TagSnapshot) -> bool {
         let same = |seen: u64, now: &AtomicU64| seen == 0 || seen == now.load(Ordering::Acquire);
         self.unmoved(stamps)
@@ -272,7 +273,7 @@ impl Generations {
             && stamps.tags.iter().all(|(tag, seen)| same(*seen, &tag.generation))
     }
 
-    /// Whether this process evicted none of it since the stamps were taken.
+    /// Whether this process evicted neither the namespace nor one of the tags since the stamps were taken.
     #[inline]
     pub(crate) fn unmoved(&self, stamps: &TagSnapshot) -> bool {
         let space = self.moved.load(Ordering::Acquire);
@@ -283,7 +284,7 @@ impl Generations {
             == stamps.moved
     }
 
-    /// Something was said that can't be understood: every entry is unverified, the link stays as it is.
+    /// Makes every entry unverified, because a message was not understood. The link stays as it is.
     pub(crate) fn distrust(&self) {
         self.epoch.fetch_add(2, Ordering::AcqRel);
     }

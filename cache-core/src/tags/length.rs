@@ -1,11 +1,13 @@
-//! How long a tag is at most: it is a key of the store, and lies in every entry, message and list that names it.
+//! The maximum length of a tag. A tag is a key in the store and part of every entry, message and list that
+//! names it, so its length is bounded.
 
 use std::borrow::Cow;
 
 use crate::base::READABLE;
 use crate::key::KeyBuf;
 
-/// The tag as it is kept. One of more than 256 bytes keeps its head and ends in the SHA-256 of the whole, as a key does.
+/// The tag as it is stored. A tag of more than 256 bytes keeps its beginning and ends in the SHA-256 of the
+/// whole, like a key.
 pub(crate) fn bounded(tag: &str) -> Cow<'_, str> {
     if tag.len() <= READABLE {
         return Cow::Borrowed(tag);

@@ -1,12 +1,12 @@
-//! Tags: what an entry carries and a reader declares.
+//! The tags that an entry carries or a reader declares.
 //!
-//! | file | idea |
+//! | file | content |
 //! | --- | --- |
-//! | `generation` | a number for each tag and for the whole cache; an entry is valid as long as they are the ones it was loaded under |
-//! | `trust` | for how long a generation that was read from the remote tier counts |
+//! | `generation` | a number for each tag and for the whole cache; an entry is valid while the numbers of its load are current |
+//! | `trust` | how long a generation from the remote tier counts as current |
 //! | `declared` | the tags of one call |
 //! | `subject` | the tags of models and events |
-//! | `length` | how long a tag may be |
+//! | `length` | the maximum length of a tag |
 //! | `order` | the order of evictions in this process |
 
 mod declared;

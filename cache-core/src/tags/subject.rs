@@ -1,10 +1,10 @@
-//! Tags that nobody writes down: those of models, of their operations, and of events.
+//! Implicit tags of models, of their operations, and of events.
 
 use std::any::type_name;
 
 use crate::key::KeyBuf;
 
-/// `model:user` or `model:user:list`. The names are escaped, so that no part runs into another.
+/// `model:user` or `model:user:list`. The names are escaped, so no part runs into the next one.
 pub(crate) fn tag(model: &str, op: Option<&str>) -> String {
     let mut tag = KeyBuf::from("model:");
     tag.escaped(model);
@@ -15,7 +15,7 @@ pub(crate) fn tag(model: &str, op: Option<&str>) -> String {
     tag.as_str().to_owned()
 }
 
-/// `event:` and the name of the type, by which all processes of one program know it.
+/// `event:` and the name of the type, which is the same in all processes of one program.
 pub fn event_tag<E: ?Sized>() -> String {
     let mut tag = KeyBuf::from("event:");
     tag.escaped(type_name::<E>());

@@ -1,21 +1,22 @@
-//! Generations that are taken for current some time after they were read: a read of the remote tier then need not ask
-//! for them.
+//! Trust: for some time after a generation was read from the remote tier, it counts as current, and a read of
+//! the remote tier need not ask for it.
 //!
-//! Whatever may have moved one on ends that at once: an eviction of this process and the news of another's (both move this
-//! process's own count), a link that was lost or came back (the epoch), and what was owed and is carried out.
+//! Anything that may have changed the generation ends the trust immediately: an eviction by this process or a
+//! message about another's (both increment this process's own count), a lost or restored link (the epoch),
+//! and a pending eviction that was carried out.
 
 use std::sync::PoisonError;
 
 use crate::base::{AtomicU64, Mutex, Ordering, Timestamp};
 
-/// When a generation was asked for, and what this process knew before.
+/// The time of a question for a generation, and what this process knew before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     at: Timestamp,
     known: Known,
 }
 
-/// What is to be the same still.
+/// What must be unchanged for the answer to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known {
     epoch: u64,
@@ -23,12 +24,12 @@ struct Known {
     moved: u64,
 }
 
-/// From when a question is to be, and what is known of the whole cache.
+/// The oldest question that counts, and the current state of the whole cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
     pub(crate) at: Timestamp,
     pub(crate) epoch: u64,
-    /// How often what was owed has changed.
+    /// How often the set of pending evictions has changed.
     pub(crate) settled: u64,
 }
 
@@ -38,13 +39,13 @@ impl Now {
         Known { epoch, settled, moved: moved.load(Ordering::Acquire) }
     }
 
-    /// A question that is asked now, of a generation whose own count is `moved`.
+    /// A question that is asked now, for a generation whose local count is `moved`.
     pub(crate) fn asks(&self, moved: &AtomicU64) -> Asked {
         Asked { at: self.at, known: self.known(moved) }
     }
 }
 
-/// The last question about a generation that was answered.
+/// The last answered question for a generation.
 #[derive(Debug, Default)]
 pub(crate) struct Answered(Mutex<Option<Asked>>);
 
@@ -53,7 +54,7 @@ impl Answered {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
     }
 
-    /// Whether it was asked after `now.at`, and nothing has happened since.
+    /// Whether the question was asked after `now.at` and nothing has changed since.
     pub(crate) fn holds(&self, now: &Now, moved: &AtomicU64) -> bool {
         let asked = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         asked.is_some_and(|asked| asked.at > now.at && asked.known == now.known(moved))

@@ -1,4 +1,4 @@
-//! A clock that tests move, and those who wait for it.
+//! A clock that tests move, and its sleepers.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-/// Sleepers by when they are to wake; the number tells them apart.
+/// Sleepers ordered by wake time; the second number makes each unique.
 type Sleepers = BTreeMap<(u64, u64), Waker>;
 
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Manual {
     sleepers: Mutex<Sleepers>,
 }
 
-/// Takes a sleeper off the list when it is dropped.
+/// Removes a sleeper from the list when dropped.
 struct Place<'a> {
     clock: &'a Manual,
     at: (u64, u64),
@@ -65,7 +65,8 @@ impl Manual {
         let place = Place { clock: &self, at: (at, self.next.fetch_add(1, Ordering::Relaxed)) };
         poll_fn(|cx| {
             let mut sleepers = self.sleepers();
-            // Looked at under the lock: an `advance` between the look and the entry would be missed.
+            // Checked under the lock: otherwise an `advance` between the check and the insertion would be
+            // missed.
             if self.now() >= at {
                 return Poll::Ready(());
             }

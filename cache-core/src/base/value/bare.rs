@@ -1,7 +1,7 @@
-//! What a load came to, as the engine sees it: the value, or why there is none.
+//! The result of a load as the engine sees it: the value, or why there is none.
 //!
-//! The engine is compiled once for each type of value, not for each function: a function's own output, with whatever
-//! error it has, stays with its caller.
+//! The engine is compiled once per value type, not per function: a function's own output, with any error
+//! type, stays with its caller.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,21 +9,21 @@ use std::sync::Arc;
 use super::{CacheValue, Shape, SharedFailure};
 use crate::base::error::Error;
 
-/// Why a read brings no value.
+/// Why a read has no value.
 pub(crate) enum Fault {
-    /// The caller's own load failed, and the caller has its output; here is what others may have of it.
+    /// The caller's own load failed, and the caller has its output; the field is what waiters may get.
     Own(Option<SharedFailure>),
-    /// The load of somebody else did.
+    /// Another caller's load failed.
     Shared(SharedFailure),
-    /// The load went well, and brought no value for this item of a batch.
+    /// The load succeeded without a value for this item of a batch.
     Absent,
-    /// Time ran out.
+    /// The time ran out.
     TimedOut,
-    /// The cache failed, and the policy wants that told.
+    /// The cache failed, and the policy is [`OnError::Fail`](crate::base::OnError::Fail).
     Refused(Error),
 }
 
-/// What those who wait for an absent item are told.
+/// The failure that waiters for an absent item get.
 pub(crate) struct NoValue;
 
 /// A value, or why there is none.
@@ -62,7 +62,7 @@ impl<V: CacheValue> Shape for Bare<V> {
             _ => None,
         }
     }
-    /// Whether the function can take it is asked before: see `Rules::unshare`.
+    /// `Rules::unshare` has checked that the function can take the failure.
     fn unshare(failure: &SharedFailure) -> Option<Bared<V>> {
         Some(Err(Fault::Shared(Arc::clone(failure))))
     }

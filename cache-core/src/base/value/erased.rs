@@ -1,4 +1,4 @@
-//! Errors that can't be cloned, and still be had by all who waited for one load.
+//! Sharing errors that are not `Clone` with every waiter of a load.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -11,7 +11,7 @@ use super::{Probe, Shape, ShapeShared, SharedFailure, shape};
 use crate::base::error::{Error, SharedError, TimedOut};
 
 shape! {
-    /// `Result<T, E>` whose error can be made from another one, of the same text.
+    /// `Result<T, E>` whose error can be made from another one, with the same text.
     pub ErasedResult<T, E>
 }
 
@@ -35,7 +35,7 @@ impl<T: 'static, E: Display + From<SharedError>> Shape for ErasedResult<T, E> {
     }
 }
 
-/// Found after errors that can be cloned: this probe is one reference further away.
+/// Found after errors that are `Clone`: this probe is one reference further away.
 impl<T, E: Display + From<SharedError>> ShapeShared for &&&Probe<Result<T, E>> {
     type Shape = ErasedResult<T, E>;
     fn shape(&self) -> Self::Shape {
@@ -44,8 +44,8 @@ impl<T, E: Display + From<SharedError>> ShapeShared for &&&Probe<Result<T, E>> {
 }
 
 shape! {
-    /// `Result<T, E>` of a load by hand, of whose error only the type is known: it is shared if it is one of those that are
-    /// often used.
+    /// `Result<T, E>` of a load by hand, whose error has no known traits. The error is shared if its type is
+    /// one of the common ones.
     pub(crate) KnownResult<T, E>
 }
 
@@ -73,12 +73,12 @@ impl<T: 'static, E: 'static> Shape for KnownResult<T, E> {
     }
 }
 
-/// An error of the same text, with the texts of its sources as `anyhow` shows them.
+/// An error with the same text, including its sources' texts if the error formats them (`anyhow` does).
 fn told(error: &dyn Display) -> SharedError {
     SharedError::new(format!("{error:#}"))
 }
 
-/// A copy of an error whose type only its caller knows, if it is one of those that are often used.
+/// A copy of an error, if its type is one of the common ones.
 fn share(error: &dyn Any) -> Option<SharedFailure> {
     macro_rules! cloned {
         ($($error:ty),*) => { $(
@@ -99,7 +99,7 @@ fn share(error: &dyn Any) -> Option<SharedFailure> {
     Some(Arc::new((error.kind(), told(error))))
 }
 
-/// The error that a shared one stands for, if it is of the type that is asked for.
+/// The error in a shared failure, if it has type `E`.
 fn unshare<E: 'static>(failure: &SharedFailure) -> Option<E> {
     if let Some(told) = failure.downcast_ref::<SharedError>() {
         let (both, sent): (Box<dyn StdError>, Box<dyn StdError + Send + Sync>) =
@@ -121,7 +121,7 @@ fn unshare<E: 'static>(failure: &SharedFailure) -> Option<E> {
     None
 }
 
-/// `error`, if it is of the type that is asked for.
+/// `error`, if it has type `E`.
 fn of<E: 'static>(error: impl Any) -> Option<E> {
     let mut error = Some(error);
     let error: &mut dyn Any = &mut error;

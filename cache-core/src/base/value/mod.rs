@@ -1,8 +1,8 @@
-//! What of a function's output is the cached value, asked of traits and never of spelling.
+//! Finds the cached value in a function's output, by traits and never by spelling.
 //!
-//! An expansion writes `(&&&Probe::<Output>::new()).shape()` with the three traits in scope; method
-//! resolution takes the first that fits: a `Result` whose error can be shared with those who wait
-//! for the same load, any other `Result`, any other type. Aliases of `Result` are seen through.
+//! An expansion writes `(&&&Probe::<Output>::new()).shape()` with the three traits in scope. Method
+//! resolution takes the first that fits: a `Result` whose error can be shared with waiters, any other
+//! `Result`, any other type. It sees through aliases of `Result`.
 
 mod bare;
 mod erased;
@@ -22,11 +22,11 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// What a cached value must be: it is cloned out of the cache and shared between threads.
+/// The bounds of a cached value: the cache clones it and shares it between threads.
 ///
-/// A hit clones the value under a lock of the memory tier's, and other entries share that lock. So a
-/// `Clone` is to be cheap, and must not use the cache that the value is in: it may deadlock. (A `Drop`
-/// may: values are dropped outside of all locks.)
+/// A hit clones the value under a lock of the memory tier that other entries share. So `Clone` should be
+/// cheap, and must not use the cache that holds the value: it may deadlock. (`Drop` may: values are dropped
+/// outside all locks.)
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be cached: a cached value must be `Clone + Send + Sync + 'static`",
     label = "not a cacheable value",
@@ -36,37 +36,38 @@ use std::sync::Arc;
 pub trait CacheValue: Clone + Send + Sync + 'static {}
 impl<T: Clone + Send + Sync + 'static> CacheValue for T {}
 
-/// A failure on its way to the callers who waited for the same load.
+/// A failure that is shared with the callers that waited for the load.
 pub type SharedFailure = Arc<dyn Any + Send + Sync>;
 
-/// How a value lies in a function's output.
+/// How a function's output contains the cached value.
 pub trait Shape: Copy + Send + Sync {
-    /// What the function returns.
+    /// The function's return type.
     type Output;
-    /// What is cached of it.
+    /// The type of the cached value.
     type Value: 'static;
 
-    /// The value of an output that has one; an `Err` has none and is not cached.
+    /// Returns the value, or the whole output if it has none: an `Err` is not cached.
     fn split(output: Self::Output) -> Result<Self::Value, Self::Output>;
-    /// The output that a cached value stands for.
+    /// Makes an output from a cached value.
     fn join(value: Self::Value) -> Self::Output;
-    /// The value, looked at.
+    /// Borrows the value.
     fn value(self, output: &Self::Output) -> Option<&Self::Value>;
-    /// An output without a value that says that there is none, to be made again: such a load has not failed.
+    /// For an output that says that there is no value: a function that makes it again. Such a load has not
+    /// failed.
     fn absence(_: &Self::Output) -> Option<fn() -> Self::Output> {
         None
     }
-    /// A copy of a failed output, if it can be had.
+    /// A copy of a failed output, if it can be shared.
     fn share(_: &Self::Output) -> Option<SharedFailure> {
         None
     }
-    /// The output that a shared failure stands for.
+    /// Makes an output from a shared failure.
     fn unshare(_: &SharedFailure) -> Option<Self::Output> {
         None
     }
 }
 
-/// Stands for an output type while its [`Shape`] is found.
+/// Represents an output type while its [`Shape`] is found.
 #[derive(Debug)]
 pub struct Probe<O>(PhantomData<fn() -> O>);
 
@@ -95,7 +96,7 @@ macro_rules! shape {
 pub(super) use shape;
 
 shape! {
-    /// `Result<T, E>` whose error can be cloned for the waiters.
+    /// `Result<T, E>` whose error can be cloned for waiters.
     pub SharedResult<T, E>
 }
 shape! {
@@ -103,7 +104,7 @@ shape! {
     pub AnyResult<T, E>
 }
 shape! {
-    /// Every other output is the value.
+    /// Any other output: the whole output is the value.
     pub Plain<T>
 }
 
@@ -197,13 +198,13 @@ impl<T> ShapePlain for Probe<T> {
     }
 }
 
-/// That an output can carry a value: `Result<T, E>` carries `T`, and everything carries itself.
+/// An output that can carry a value: `Result<T, E>` carries `T`, and every type carries itself.
 #[diagnostic::on_unimplemented(
     message = "the mutator's value `{V}` is not what the cached function holds (`{Self}`)",
     note = "`#[cache_put]` writes the mutator's result as the cached value: both must be of one type"
 )]
 pub trait Holds<V> {
-    /// The output that the value is.
+    /// Makes an output from the value.
     fn hold(value: V) -> Self;
 }
 impl<T, E> Holds<T> for Result<T, E> {

@@ -1,4 +1,4 @@
-//! What options of an attribute demand of a function's output, in the words of that option.
+//! What each option of an attribute requires of a function's output, with messages that name the option.
 
 use std::borrow::Borrow;
 use std::fmt::Display;
@@ -24,7 +24,7 @@ impl<T> Optional for Option<T> {
     }
 }
 
-/// For `none_ttl`: what says that a value is `None`.
+/// For `none_ttl`: returns the test for an absent value.
 pub fn absent<S: Shape<Value: Optional>>(_: S) -> Option<fn(&S::Value) -> bool> {
     Some(Optional::is_absent)
 }
@@ -80,7 +80,7 @@ impl<E: From<TimedOut>> TimesOut for E {
     }
 }
 
-/// For `hard_timeout`: what a caller gets whose time ran out.
+/// For `hard_timeout`: returns the function that makes the output of a caller whose time ran out.
 pub fn times_out<S: Fails<Error: TimesOut>>(_: S) -> Option<fn() -> S::Output> {
     Some(|| S::fail(TimesOut::timed_out()))
 }
@@ -97,10 +97,10 @@ impl<T, E> KeepsErrors for SharedResult<T, E> {}
 /// For `err_ttl`.
 pub fn keeps_errors<S: KeepsErrors>(_: S) {}
 
-/// An argument of which a load that goes on in the background can have a copy.
+/// An argument that can be copied for a load that continues in the background.
 ///
-/// (`ToOwned` under a name of ours, and the copy's type as a parameter: with an associated type rustc tells one mistake
-/// twice, the second time in words of its own.)
+/// (This is `ToOwned` with its own name, and with the copy's type as a parameter: with an associated type
+/// rustc reports one mistake twice, the second time with a generic message.)
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has to be `Clone`: a load that goes on in the background needs arguments of its own",
     label = "borrowed, and the load may outlive its caller",
@@ -141,23 +141,23 @@ unsized_ones! {
     std::ffi::CStr => std::ffi::CString,
 }
 
-/// For `stale`, `early_refresh` and the timeouts: the copy.
+/// For `stale`, `early_refresh` and the timeouts: copies the argument.
 pub fn detached<T: Detach<Owned> + ?Sized, Owned>(arg: &T) -> Owned {
     arg.copied()
 }
 
-/// The copy, borrowed as the argument was.
+/// Borrows the copy as the argument was borrowed.
 pub fn lent<Owned: Borrow<T>, T: ?Sized>(owned: &Owned) -> &T {
     owned.borrow()
 }
 
-/// For a policy that is given by path: the same questions, asked instead of demanded. Method resolution takes the
-/// first that fits, as in the parent module: `(&&value_probe(shape)).absent()`.
+/// For a policy given by path: the same properties, optional instead of required. Method resolution takes the
+/// first trait that fits, as in the parent module: `(&&value_probe(shape)).absent()`.
 pub fn value_probe<S: Shape>(_: S) -> Probe<S::Value> {
     Probe::new()
 }
 
-/// The same of the output.
+/// The same for the output.
 pub fn output_probe<S: Shape>(_: S) -> Probe<S::Output> {
     Probe::new()
 }
@@ -166,7 +166,7 @@ pub fn output_probe<S: Shape>(_: S) -> Probe<S::Output> {
 pub trait AbsentOption {
     /// The value.
     type Value;
-    /// What says that it is `None`.
+    /// The test for an absent value.
     fn absent(&self) -> Option<fn(&Self::Value) -> bool>;
 }
 
@@ -181,7 +181,7 @@ impl<T> AbsentOption for &Probe<Option<T>> {
 pub trait AbsentNever {
     /// The value.
     type Value;
-    /// Nothing says that it is `None`.
+    /// `None`: the value is never absent.
     fn absent(&self) -> Option<fn(&Self::Value) -> bool>;
 }
 
@@ -196,7 +196,7 @@ impl<T> AbsentNever for Probe<T> {
 pub trait TimeoutError {
     /// The output.
     type Output;
-    /// The output of a caller whose time ran out.
+    /// Returns the function that makes the output of a caller whose time ran out.
     fn times_out(&self) -> Option<fn() -> Self::Output>;
 }
 
@@ -211,7 +211,7 @@ impl<T, E: From<TimedOut>> TimeoutError for &Probe<Result<T, E>> {
 pub trait TimeoutNever {
     /// The output.
     type Output;
-    /// There is no such output.
+    /// `None`: no output can be made.
     fn times_out(&self) -> Option<fn() -> Self::Output>;
 }
 

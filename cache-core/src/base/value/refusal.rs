@@ -1,4 +1,4 @@
-//! What `on_error = "fail"` demands of a function's output, and asks of it where a policy is given by path.
+//! What `on_error = "fail"` requires of a function's output, or finds there if a policy is given by path.
 
 use std::fmt::Display;
 
@@ -20,7 +20,7 @@ pub trait Tells: Shape {
     fn tell(error: Self::Error) -> Self::Output;
 }
 
-// (That they are `Fails` is not asked for: what is not would be told of in the words of `hard_timeout`, too.)
+// (`Fails` is not a bound here: if it is missing, rustc would also print the message of `hard_timeout`.)
 macro_rules! tell {
     ($($result:ident<E: $($bound:path),+ $(; $life:lifetime)?>)*) => { $(
         impl<T: 'static, E: $($bound +)+ $($life)?> Tells for $result<T, E> {
@@ -55,7 +55,7 @@ impl<E: From<Error>> OfCache for E {
     }
 }
 
-/// For `on_error = "fail"`: what a caller gets whose cache failed.
+/// For `on_error = "fail"`: returns the function that makes the output of a caller whose cache failed.
 pub fn refuses<S: Tells<Error: OfCache>>(_: S) -> Option<fn(Error) -> S::Output> {
     Some(|error| S::tell(OfCache::of_cache(error)))
 }
@@ -64,7 +64,7 @@ pub fn refuses<S: Tells<Error: OfCache>>(_: S) -> Option<fn(Error) -> S::Output>
 pub trait RefusalError {
     /// The output.
     type Output;
-    /// The output of a caller whose cache failed.
+    /// Returns the function that makes the output of a caller whose cache failed.
     fn refuses(&self) -> Option<fn(Error) -> Self::Output>;
 }
 
@@ -79,7 +79,7 @@ impl<T, E: From<Error>> RefusalError for &Probe<Result<T, E>> {
 pub trait RefusalNever {
     /// The output.
     type Output;
-    /// There is no such output.
+    /// `None`: no output can be made.
     fn refuses(&self) -> Option<fn(Error) -> Self::Output>;
 }
 

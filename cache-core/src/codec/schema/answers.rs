@@ -1,4 +1,4 @@
-//! Made-up values, from the most likely to pass to the odd ones that some type insists on.
+//! Made-up values, ordered from the most likely to pass to those that only some types require.
 
 pub(crate) const STRINGS: &[&str] = &[
     "",
@@ -35,7 +35,7 @@ pub(crate) const STRINGS: &[&str] = &[
     "AAAA",
 ];
 
-/// The last ones are years.
+/// The last two are years.
 pub(crate) const SIGNED: &[i64] = &[0, 1, 2, -1, 10, 100, 1_970, 2_020];
 
 pub(crate) const UNSIGNED: &[u64] = &[0, 1, 2, 10, 100, 200, 1_970, 2_020];
@@ -47,10 +47,10 @@ pub(crate) const CHARS: &[char] = &['a', '0', 'A'];
 /// Lengths of byte strings.
 pub(crate) const BYTES: &[usize] = &[0, 16, 4, 8, 12, 20, 24, 32, 64, 1];
 
-/// Lengths of lists and maps. The first: as many as show what the elements are.
+/// Lengths of lists and maps. The first one means: as many elements as are needed to see their type.
 pub(crate) const LENGTHS: &[usize] = &[0, 1, 2, 3, 4, 8, 16, 32];
 
-/// What is given to a type that asks for anything.
+/// The answers to a type that accepts any value.
 #[derive(Clone, Copy)]
 pub(crate) enum Any {
     Map,

@@ -1,4 +1,4 @@
-//! What a type asks for at one place.
+//! What a type requests at one place.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub(crate) type Names = &'static [&'static str];
 pub(crate) enum Kind {
     /// The node with this number.
     Node(usize),
-    /// Something without parts, by its name in Rust.
+    /// A value without parts, by its name in Rust.
     Leaf(&'static str),
     Unit,
     UnitStruct(&'static str),
@@ -25,16 +25,16 @@ pub(crate) enum Kind {
     NewtypeVariant,
     TupleVariant(usize),
     StructVariant(Names),
-    /// Whatever the bytes hold.
+    /// Any value that the bytes contain.
     Anything,
-    /// The fields of something that asked for anything, by the number of its place.
+    /// The fields of a value that accepted anything, by the number of its place.
     FieldsOfAnything,
-    /// The name of a variant among the values, and all variants if they are known.
+    /// The name of a variant among the values; the variants, if they are known.
     Name,
     Tag(Names),
 }
 
-/// A line of the text that the fingerprint is of: a change of these words makes every entry a miss once.
+/// A line of the text of which the fingerprint is a hash: changing these words makes every entry a miss once.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,5 @@
-//! What tells one type's bytes from another's: a fingerprint of the type as serde sees it, found out once
-//! per type.
+//! A type's schema: a fingerprint of the type as serde sees it, computed once per type. It distinguishes one
+//! type's bytes from another's.
 
 mod answers;
 mod beyond;
@@ -25,19 +25,19 @@ use super::format::Codec;
 use super::stack::roomy;
 use trace::{Traced, trace};
 
-/// What is known of a type.
+/// The schema of a type.
 #[derive(Clone, Debug)]
 pub(super) struct Schema {
     pub(super) fingerprint: u64,
-    /// It asks the bytes what they are: only a self-describing codec can answer.
+    /// Whether the type asks the bytes what they are: only a self-describing codec can answer.
     pub(super) asks: bool,
-    /// Some of it is not known: it refuses all that is made up, and has parts behind that.
+    /// Whether a part is unknown, because a type before it refuses all made-up values.
     pub(super) partial: bool,
-    /// What it reads.
+    /// What the type reads.
     pub(super) shapes: Arc<Shapes>,
 }
 
-/// What was said of a type: each once.
+/// The messages that were logged about a type, each once.
 #[derive(Clone, Copy, Default)]
 struct Said {
     misread: bool,
@@ -45,11 +45,11 @@ struct Said {
     refused: bool,
 }
 
-/// A type may have one form for humans and one for machines.
+/// A type may have a human-readable form and a binary form.
 type Known = RwLock<HashMap<(TypeId, bool), (Schema, Said)>>;
 static KNOWN: LazyLock<Known> = LazyLock::new(Known::default);
 
-/// The schema of `V` as `codec` writes it.
+/// The schema of `V` in the form that `codec` writes.
 pub(crate) fn of<V: DeserializeOwned + 'static>(codec: Codec) -> Schema {
     let human = codec.is_human_readable();
     let which = (TypeId::of::<V>(), human);
@@ -57,16 +57,16 @@ pub(crate) fn of<V: DeserializeOwned + 'static>(codec: Codec) -> Schema {
     if let Some((schema, _)) = known {
         return schema;
     }
-    // Not under the lock: this runs the type's own `Deserialize`.
-    // It goes as deep as the type does, on a stack that has room for that.
+    // Not under the lock, because it runs the type's own `Deserialize`. The recursion is as deep as the type,
+    // so it runs on a separate stack.
     let traced = roomy(|| trace::<V>(human)).unwrap_or_else(|| trace::<V>(human));
     let schema = found::<V>(traced);
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     known.entry(which).or_insert((schema, Said::default())).0.clone()
 }
 
-/// The type's path is no part of it where the trace is whole: a type that moves keeps its entries, and other
-/// services with a type of the same make share them.
+/// The type's path is only hashed if the trace is incomplete: a type that moves keeps its entries, and other
+/// services with an equal type share them.
 fn found<V: 'static>(traced: Traced) -> Schema {
     let mut hasher = SipHasher13::new_with_keys(0x6c61_7264_6572, 1);
     hasher.write(traced.text.as_bytes());
@@ -84,7 +84,7 @@ fn found<V: 'static>(traced: Traced) -> Schema {
     }
 }
 
-/// Whether this is the first time that this is said of the type.
+/// Whether the message is the first one of its kind about the type.
 fn is_news<V: 'static>(codec: Codec, said: fn(&mut Said) -> &mut bool) -> bool {
     let which = (TypeId::of::<V>(), codec.is_human_readable());
     let all = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(&which).map(|(_, all)| *all);
@@ -95,8 +95,8 @@ fn is_news<V: 'static>(codec: Codec, said: fn(&mut Said) -> &mut bool) -> bool {
     known.get_mut(&which).is_some_and(|(_, all)| !std::mem::replace(said(all), true))
 }
 
-/// A whole entry of the type's own schema could not be read: said once per type, because it may be every
-/// entry.
+/// Reports an intact entry of the type's own schema that could not be read. Once per type, because it may be
+/// every entry.
 pub(crate) fn misread<V: 'static>(codec: Codec) {
     if is_news::<V>(codec, |said| &mut said.misread) {
         let name = type_name::<V>();
@@ -108,7 +108,7 @@ pub(crate) fn misread<V: 'static>(codec: Codec) {
     }
 }
 
-/// A value is written by another codec than the cache's.
+/// Reports a value that another codec than the cache's writes.
 pub(crate) fn falls_back<V: 'static>(preferred: Codec, why: &Refused, codec: Codec) {
     if is_news::<V>(preferred, |said| &mut said.falls_back) {
         let (name, why) = (type_name::<V>(), why.discreet());
@@ -119,7 +119,7 @@ pub(crate) fn falls_back<V: 'static>(preferred: Codec, why: &Refused, codec: Cod
     }
 }
 
-/// No codec can represent a value.
+/// Reports a value that no codec can represent.
 pub(crate) fn refused<V: 'static>(preferred: Codec, refusals: &[(Codec, Refused)]) {
     if is_news::<V>(preferred, |said| &mut said.refused) {
         let name = type_name::<V>();

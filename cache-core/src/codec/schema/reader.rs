@@ -1,4 +1,4 @@
-//! The deserializer that answers with made-up values and has everything written down.
+//! The deserializer that answers with made-up values and records every request.
 
 use std::any::type_name;
 
@@ -13,10 +13,10 @@ use super::beyond::Frame;
 use super::kind::{Kind, Names};
 use super::trace::{Stop, Trace};
 
-/// How deep it goes: what is deeper is known in part. (On the caller's stack.)
+/// The maximum depth, on the caller's stack. Deeper types are known in part.
 const DEPTH: u32 = 64;
 
-/// Stands at one place of the type.
+/// The deserializer at one place of the type.
 pub(crate) struct Reader<'t> {
     trace: &'t mut Trace,
     place: String,
@@ -24,11 +24,11 @@ pub(crate) struct Reader<'t> {
     role: Role,
 }
 
-/// What is read.
+/// The role of the value that is read.
 #[derive(Clone, Copy)]
 enum Role {
     Value,
-    /// A key of the map, with the name that it is to have.
+    /// A key of the map, and the name to give.
     Key(usize, &'static str),
     /// A value of the map whose keys are names.
     Named(usize),
@@ -46,13 +46,13 @@ impl<'t> Reader<'t> {
         Ok(Self { trace, place, depth: depth + 1, role: Role::Value })
     }
 
-    /// A leaf of this `kind`: which of so many candidates is to be given.
+    /// A leaf of this `kind`. Returns which of the candidates to give.
     fn leaf(&mut self, kind: Kind, candidates: usize) -> Result<usize, Stop> {
         self.trace.line(&self.place, kind)?;
         Ok(self.trace.answer(&self.place, candidates))
     }
 
-    /// How many elements a list or map is given.
+    /// The number of elements to give to a list or map.
     fn length(&mut self, node: usize) -> usize {
         match self.trace.answer(&self.place, LENGTHS.len()) {
             _ if self.trace.is_active(node) => 0,
@@ -71,7 +71,7 @@ impl<'t> Reader<'t> {
         self.trace.go(node, 0, |trace| visitor.visit_seq(Items { trace, prefix, depth, left }))
     }
 
-    /// So many parts, one after the other.
+    /// `total` parts, one after the other.
     fn parts<'de, V: Visitor<'de>>(
         self,
         kind: Kind,
@@ -100,7 +100,7 @@ impl<'t> Reader<'t> {
         self.trace.go(node, 0, |trace| visitor.visit_map(entries(trace, node, depth, left)))
     }
 
-    /// What is given to who asks for anything.
+    /// Answers a type that accepts any value.
     fn anything<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Stop> {
         self.trace.asks_for_anything(&self.place);
         let answer = self.leaf(Kind::Anything, ANYTHING.len())?;
@@ -124,7 +124,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A name among the values: the tag of an enum that is tagged from within.
+    /// A name among the values: the tag of an internally tagged enum.
     fn tag<'de, V: Visitor<'de>>(self, map: Option<usize>, visitor: V) -> Result<V::Value, Stop> {
         self.trace.asks_for_anything(&self.place);
         let Some(names) = self.trace.tag(&self.place) else {
@@ -295,8 +295,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 }
 
-/// The fields of a struct or of a variant: in order and without names; or with them, for a visitor that
-/// insists, and where fields have to come in another order.
+/// The fields of a struct or of a variant: in order and without names; or with names, if the visitor requires
+/// them or the fields must come in another order.
 fn visit_fields<'de, V: Visitor<'de>>(
     trace: &mut Trace,
     of: String,
@@ -366,7 +366,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
-/// How many parts there are, and whether each has a name by which it could be given in another order.
+/// The number of parts, and whether they are fields, which can be given by name in another order.
 struct Order {
     total: usize,
     fields: bool,
@@ -378,7 +378,7 @@ impl Order {
     }
 }
 
-/// The parts of something, each at its own place.
+/// The parts of a value, each at its own place.
 struct Parts<'t> {
     trace: &'t mut Trace,
     of: &'t str,
@@ -421,7 +421,7 @@ struct Fields<'t> {
     of: &'t str,
     depth: u32,
     fields: Names,
-    /// The fields to give, by their index.
+    /// The indices of the fields to give.
     order: Vec<usize>,
     next: usize,
     begun: &'t mut bool,
@@ -457,14 +457,14 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     }
 }
 
-/// The entries of a map; or the fields of which its type told no list.
+/// The entries of a map, or the fields of a type that does not list them.
 struct Entries<'t> {
     trace: &'t mut Trace,
     node: usize,
     depth: u32,
     left: usize,
     index: usize,
-    /// The place of the value that comes next, if its key is a name.
+    /// The place of the next value, if its key is a name.
     value: String,
 }
 
@@ -489,7 +489,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         }
         self.index += 1;
         self.left = self.left.saturating_sub(1);
-        // Behind a key that is refused its value can't be reached.
+        // If a key is refused, its value cannot be reached.
         let depth = self.trace.begin(|asked| Frame::Part { last: false, asked });
         let mut key = Reader::below(self.trace, format!("#{node}.key"), self.depth)?;
         key.role = Role::Key(node, name);

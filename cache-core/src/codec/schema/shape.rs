@@ -1,4 +1,4 @@
-//! What a type reads, for a comparison with what it writes.
+//! The shapes that a type reads, for a comparison with its output.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,8 @@ use super::beyond::Refusals;
 use super::kind::{Kind, Names};
 use super::trace::Found;
 
-/// How postcard writes something without parts. What has one of these is read as another kind of number without a
-/// word.
+/// How postcard writes a value without parts. Two types with the same form are read as each other without an
+/// error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
     Bool,
@@ -17,7 +17,7 @@ pub(crate) enum Wire {
     Signed,
     F32,
     F64,
-    /// Texts, characters and bytes: a length, and so many bytes.
+    /// Texts, characters and bytes: a length, then the bytes.
     Bytes,
 }
 
@@ -37,7 +37,7 @@ impl Wire {
     }
 }
 
-/// What is read at one place; the others by their numbers.
+/// What the type reads at one place; its parts are given by their numbers.
 #[derive(Debug)]
 pub(crate) enum Shape {
     Unknown,
@@ -58,17 +58,17 @@ pub(crate) struct Parts {
     pub(in crate::codec) each: Vec<usize>,
     /// How many are read, if that is known.
     pub(in crate::codec) count: Option<usize>,
-    /// How many of the names may be aliases, for all that is known.
+    /// How many of the names may be aliases, as far as is known.
     pub(in crate::codec) unsure: usize,
 }
 
 impl Parts {
-    /// The shape of the part at `index`, as `names` or the order have it.
+    /// The shape of the part at `index`, in the order of `names` or of the parts.
     pub(in crate::codec) fn at(&self, index: usize) -> usize {
         self.each.get(index).copied().unwrap_or(Shapes::UNKNOWN)
     }
 
-    /// Whether each name is another field's.
+    /// Whether each name belongs to a different field.
     pub(in crate::codec) fn has_no_aliases(&self) -> bool {
         self.names.is_none_or(|names| self.count == Some(names.len())) && self.unsure == 0
     }
@@ -114,7 +114,7 @@ impl Maker<'_> {
             return *known;
         }
         let kind = self.found.kinds.get(place).copied().flatten();
-        // What only leads elsewhere takes that one's number, and a circle of these leads nowhere.
+        // A place that only refers to another one gets the other's number; a cycle of such places is unknown.
         self.known.insert(place.to_owned(), Shapes::UNKNOWN);
         let number = match kind {
             None => return Shapes::UNKNOWN,
@@ -123,7 +123,7 @@ impl Maker<'_> {
             Some(kind) => {
                 let number = self.all.len();
                 self.all.push(Shape::Unknown);
-                // Before its parts: they may hold it again.
+                // Inserted before its parts, because they may contain it again.
                 self.known.insert(place.to_owned(), number);
                 self.all[number] = self.shape(place, kind);
                 number

@@ -1,4 +1,4 @@
-//! What the trace of a type says.
+//! The traces of types.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::trace::{Traced, trace};
 
-/// All of it was seen.
+/// The trace of a type that is seen completely.
 fn whole<T: DeserializeOwned>() -> String {
     let Traced { text, whole, asks, .. } = trace::<T>(false);
     assert!(whole && !asks, "{text}");
@@ -96,7 +96,7 @@ struct Standard {
     outcome: Result<u8, String>,
 }
 
-/// Accepts nothing but what has an `@`.
+/// Accepts only texts with an `@`.
 struct Email;
 
 impl<'de> Deserialize<'de> for Email {
@@ -203,11 +203,11 @@ fn types_that_ask_the_bytes_what_they_are() {
     asking(trace::<Either>(true));
 }
 
-/// The types of a program that refuse what is made up.
+/// Types of programs that refuse made-up values.
 mod refusing {
     use super::*;
 
-    /// What only its own service makes.
+    /// An id that only its own service makes.
     #[derive(PartialEq, Eq, Hash)]
     struct Prefixed;
 
@@ -218,7 +218,7 @@ mod refusing {
         }
     }
 
-    /// It reads all of itself before it refuses.
+    /// Reads all of its fields before it refuses.
     #[derive(Deserialize)]
     #[serde(try_from = "Raw")]
     struct Never;
@@ -297,7 +297,7 @@ mod refusing {
         assert!(text.contains(": bool"), "{text}");
     }
 
-    /// In a tuple, behind a key, and in a type that takes no names nothing can come first.
+    /// In a tuple, behind a key, and in a type that takes no names, no order helps.
     #[test]
     fn what_can_not_be_seen_is_known_to_be_missing() {
         assert!(!trace::<(Prefixed, Role)>(false).whole);

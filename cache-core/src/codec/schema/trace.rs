@@ -1,9 +1,9 @@
-//! What a type asks of a deserializer, written down: one line for each thing it asks for.
+//! Records what a type requests from a deserializer: one line for each request.
 //!
 //! A run of `T::deserialize` takes one way through an enum, so there are runs until every variant was
-//! visited. A type that holds itself is given nothing where it would begin again. Where a made-up value is
-//! refused, others are tried in its place. Where all are refused, the run ends; so the next run visits the
-//! struct's other fields first (`beyond`).
+//! visited. A recursive type gets nothing where it would begin again. If a made-up value is refused, others
+//! are tried. If all are refused, the run ends; the next run visits the struct's other fields first
+//! (`beyond`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -16,22 +16,21 @@ use super::kind::Kind;
 use super::reader::Reader;
 use super::shape::Shapes;
 
-/// How many runs there are at most, and how many questions in all of them: a type of which this is not
-/// enough is known in part.
+/// The maximum number of runs, and of questions in all runs. A type that needs more is known in part.
 const RUNS: u32 = 2_000;
 const QUESTIONS: u32 = 200_000;
 
-/// How many of the last answers before a refusal are tried anew.
+/// How many of the last answers before a refusal are changed.
 const SUSPECTS: usize = 16;
 
-/// What was found out about a type.
+/// The result of tracing a type.
 pub(crate) struct Traced {
     pub(super) text: String,
-    /// Nothing was left out.
+    /// Whether nothing was left out.
     pub(super) whole: bool,
-    /// It asks what comes next.
+    /// Whether the type asks what comes next.
     pub(super) asks: bool,
-    /// What the type reads, for a comparison with what it writes.
+    /// The shapes that the type reads, for a comparison with its output.
     pub(super) shapes: Shapes,
 }
 
@@ -48,20 +47,20 @@ pub(crate) fn trace<T: DeserializeOwned>(human: bool) -> Traced {
     Traced { text: lines.join("\n"), whole: whole && !asks, asks, shapes }
 }
 
-/// Why a run ended before its end.
+/// Why a run ended early.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// A made-up value was refused.
     Refused,
-    /// A field that no list of fields had told of.
+    /// A field that no list of fields contained.
     Missing(&'static str),
-    /// A name of a field that was given by another name before.
+    /// Another name of a field that was given before.
     Duplicate,
-    /// Variants that no enum had told of.
+    /// Variants that no enum listed.
     Variants(&'static [&'static str]),
     /// The type's own code panicked.
     Panicked,
-    /// It does not end, or not soon enough.
+    /// The type does not end, or not soon enough.
     Endless,
 }
 
@@ -91,7 +90,7 @@ impl Error for Stop {
     }
 }
 
-/// One run of a type's `Deserialize`, the type erased.
+/// One run of a type's `Deserialize`, with the type erased.
 struct Run(fn(&mut Trace) -> Result<(), Stop>);
 
 impl Run {
@@ -100,37 +99,37 @@ impl Run {
     }
 }
 
-/// A way on from a node: a variant, the contents of an `Option`, an element.
+/// A way from a node: a variant, the content of an `Option`, an element.
 #[derive(Clone, Copy, Default)]
 struct Way {
-    /// All that lies there was visited; how many questions that took.
+    /// Set if everything on this way was visited: how many questions that took.
     done: Option<u32>,
-    /// How many visits are under way.
+    /// How many visits are in progress.
     active: u32,
 }
 
-/// Something with parts: a struct, an enum, a list.
+/// A type with parts: a struct, an enum, a list.
 #[derive(Default)]
 struct Node {
     ways: Vec<Way>,
     /// A map whose keys are names of fields.
     named: bool,
-    /// Which variant of a tagged enum a named map stands for, from 1 on.
+    /// The variant of a tagged enum that a named map represents, counted from 1.
     variant: usize,
-    /// The names that were found out, for each variant; those of the first place are all variants'.
+    /// The names found so far, for each variant; the names at 0 belong to all variants.
     learned: BTreeMap<usize, Vec<&'static str>>,
 }
 
-/// What stands where.
+/// The requests at each place.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// What was asked for at each place; `None` where that was not always the same.
+    /// The request at each place; `None` if the requests differed.
     pub(super) kinds: HashMap<String, Option<Kind>>,
-    /// How many parts those asked for that were read to their end.
+    /// The number of parts that were requested, for values that were read to their end.
     pub(super) parts: HashMap<String, usize>,
 }
 
-/// What is known of a type so far.
+/// The knowledge about a type so far.
 #[derive(Default)]
 pub(crate) struct Trace {
     pub(super) human: bool,
@@ -139,19 +138,19 @@ pub(crate) struct Trace {
     pub(super) refusals: Refusals,
     nodes: Vec<Node>,
     ids: HashMap<String, usize>,
-    /// Where the type asked for anything.
+    /// The places where the type accepted anything.
     anything: BTreeSet<String>,
-    /// Which of the made-up values is given where; the first where nothing stands.
+    /// Which of the made-up values to give at each place; the first one if a place is missing.
     answers: HashMap<String, usize>,
-    /// Where the variants of a tag were found out.
+    /// The variants of each tag that was found.
     tags: HashMap<String, &'static [&'static str]>,
     questions: u32,
     runs: u32,
-    // Of one run:
+    // State of one run:
     asked: Vec<(String, usize)>,
     known: HashSet<String>,
     pending: bool,
-    /// What is under way; where a run ended before its end, the last is where.
+    /// The parts that are being visited; if the run ended early, the last one is where.
     path: Vec<Frame>,
     /// The place of the last question.
     last: String,
@@ -160,7 +159,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Runs until nothing is left to visit. Says whether nothing had to be left out.
+    /// Runs until nothing is left to visit. Returns whether nothing was left out.
     fn explore(&mut self, run: &Run) -> bool {
         let mut whole = true;
         let mut before = (usize::MAX, 0);
@@ -172,7 +171,7 @@ impl Trace {
                 Ok(()) if !self.pending => return whole,
                 Ok(()) => news,
                 Err(stop) => {
-                    // Taken before others are tried: each of these runs writes its own.
+                    // Taken before other values are tried, because those runs write their own.
                     let asked = std::mem::take(&mut self.asked);
                     let path = std::mem::take(&mut self.path);
                     let last = std::mem::take(&mut self.last);
@@ -203,15 +202,15 @@ impl Trace {
             return Err(Stop::Endless);
         }
         let before: Vec<Vec<Way>> = self.nodes.iter().map(|node| node.ways.clone()).collect();
-        // Each panic is written to the standard error: no others are tried then.
+        // Each panic is written to standard error, so no other values are tried after one.
         let done = catch_unwind(AssertUnwindSafe(|| run.0(self))).unwrap_or(Err(Stop::Panicked));
         if done.is_err() {
             let keeps = self.refusals.are_known(&self.last);
             for (index, node) in self.nodes.iter_mut().enumerate() {
                 match before.get(index) {
-                    // It ended where every run ends: the next one is to go other ways.
+                    // The run ended where every run ends: the next one must take other ways.
                     _ if keeps => node.ways.iter_mut().for_each(|way| way.active = 0),
-                    // The next run is to come this way again.
+                    // The next run must take this way again.
                     Some(ways) => node.ways.clone_from(ways),
                     None => node.ways.fill(Way::default()),
                 }
@@ -224,11 +223,11 @@ impl Trace {
         self.nodes.iter().flat_map(|node| &node.ways).filter(|way| way.done.is_some()).count()
     }
 
-    /// Gets beyond a stop. Says whether it could.
+    /// Makes the next run continue after a stop. Returns whether it could.
     fn mend(&mut self, stop: &Stop, asked: &[(String, usize)], path: &[Frame], run: &Run) -> bool {
         match stop {
             Stop::Refused => {
-                // What is read in one element decides whether that is refused.
+                // Whether an element is refused depends on the answers within it.
                 let from = path.last().map_or(0, Frame::asked);
                 self.try_others(asked.get(from..).unwrap_or_default(), run)
             }
@@ -238,7 +237,7 @@ impl Trace {
         }
     }
 
-    /// Notes names that an error told of. Says whether they are news.
+    /// Records names from an error. Returns whether they are new.
     fn learn(&mut self, stop: &Stop) -> bool {
         match (stop, self.last_map, &self.last_tag) {
             (Stop::Missing(field), Some(map), _) => {
@@ -259,8 +258,8 @@ impl Trace {
         }
     }
 
-    /// Gives other answers where the last ones were refused, one at a time: the first that leads further is
-    /// kept.
+    /// Tries other answers instead of the last refused ones, one at a time, and keeps the first that leads
+    /// further.
     fn try_others(&mut self, asked: &[(String, usize)], run: &Run) -> bool {
         for (place, candidates) in asked.iter().rev().take(SUSPECTS) {
             let first = self.answers.get(place).copied();
@@ -283,8 +282,8 @@ impl Trace {
         false
     }
 
-    /// Leaves out what all that is made up was refused for; from within outwards, until something is left
-    /// that another run can visit. Says whether there is something.
+    /// Leaves out the parts that refuse all made-up values, from the inside outwards, until there is
+    /// something that another run can visit. Returns whether there is something.
     fn leave_out(&mut self, path: &[Frame], last: &str, news: bool, whole: &mut bool) -> bool {
         for frame in path.iter().rev() {
             match frame {
@@ -295,14 +294,14 @@ impl Trace {
                     }
                 }
                 Frame::Field { of, index, .. } => {
-                    // Of a leaf all is known; anything else may have parts yet to be visited.
+                    // A leaf is completely known; any other field may have unvisited parts.
                     let is_leaf = last == format!("{of}.{index}");
                     *whole &= !self.refusals.is_nameless(of);
                     if self.refusals.field(of, *index, is_leaf) || news {
                         return true;
                     }
                 }
-                // What stands behind it can't be reached.
+                // The parts after it cannot be reached.
                 Frame::Part { last, .. } => *whole &= *last,
             }
         }
@@ -310,7 +309,7 @@ impl Trace {
     }
 }
 
-/// What the reader does with it.
+/// The operations of the reader.
 impl Trace {
     pub(super) fn line(&mut self, place: &str, kind: Kind) -> Result<(), Stop> {
         self.questions += 1;
@@ -326,28 +325,28 @@ impl Trace {
         Ok(())
     }
 
-    /// An element of what is under way begins.
+    /// Begins a part.
     pub(super) fn begin(&mut self, frame: impl FnOnce(usize) -> Frame) -> usize {
         self.path.push(frame(self.asked.len()));
         self.path.len() - 1
     }
 
-    /// The element that began at `depth` was read.
+    /// Ends the part that began at `depth`.
     pub(super) fn end(&mut self, depth: usize) {
         self.path.truncate(depth);
     }
 
-    /// The run ends at `place`, where others ended.
+    /// Records that the run ends at `place`, a known refusal.
     pub(super) fn stopped(&mut self, place: &str) {
         place.clone_into(&mut self.last);
     }
 
-    /// What stands at `place` was read to its end, and so many parts were asked for.
+    /// Records that the value at `place` was read to its end, with `parts` parts requested.
     pub(super) fn has_parts(&mut self, place: &str, parts: usize) {
         self.found.parts.insert(place.to_owned(), parts);
     }
 
-    /// Which of so many candidates is to be given.
+    /// Returns which of the candidates to give.
     pub(super) fn answer(&mut self, place: &str, candidates: usize) -> usize {
         if self.known.insert(place.to_owned()) {
             self.asked.push((place.to_owned(), candidates));
@@ -355,8 +354,8 @@ impl Trace {
         self.answers.get(place).copied().unwrap_or(0).min(candidates.saturating_sub(1))
     }
 
-    /// The node that stands at `place`; the same node wherever the same type stands. (The visitor's name is
-    /// only compared within this process.)
+    /// The node at `place`; the same type has the same node at every place. (The visitor's name is only
+    /// compared within this process.)
     pub(super) fn node(
         &mut self,
         place: &str,
@@ -364,7 +363,7 @@ impl Trace {
         visitor: &str,
         ways: usize,
     ) -> Result<usize, Stop> {
-        // By place: two that ask for anything may be of different types.
+        // By place: two values that accept anything may have different types.
         let id = match kind {
             Kind::FieldsOfAnything => format!("fields of {place} {visitor}"),
             kind => format!("{kind} {visitor}"),
@@ -383,7 +382,7 @@ impl Trace {
         self.anything.insert(place.to_owned());
     }
 
-    /// Whether there is nothing new on a node's only way, or it is being gone already.
+    /// Whether a node's only way has nothing new, or is already being visited.
     pub(super) fn is_visited(&self, node: usize) -> bool {
         let way = self.nodes.get(node).and_then(|node| node.ways.first());
         way.is_none_or(|way| way.done.is_some() || way.active > 0)
@@ -394,7 +393,7 @@ impl Trace {
         way.is_none_or(|way| way.active > 0)
     }
 
-    /// The way to take: one that is new, else the shortest.
+    /// Chooses a way: an unvisited one, or else the shortest.
     pub(super) fn choose(&self, node: usize) -> Result<usize, Stop> {
         let ways = self.nodes.get(node).map(|node| node.ways.as_slice()).unwrap_or_default();
         let new = ways.iter().position(|way| way.done.is_none() && way.active == 0);
@@ -402,7 +401,7 @@ impl Trace {
         new.or_else(|| known.min().map(|(_, index)| index)).ok_or(Stop::Endless)
     }
 
-    /// Goes a way. It is done when nothing behind it is left for another run.
+    /// Takes a way. It is done when nothing on it is left for another run.
     pub(super) fn go<R>(
         &mut self,
         node: usize,
@@ -428,17 +427,17 @@ impl Trace {
         result
     }
 
-    /// A map begins.
+    /// Begins a map.
     pub(super) fn begin_map(&mut self, node: usize) {
         self.nodes[node].variant = 0;
     }
 
-    /// A map was read to its end: what is missing is missing there.
+    /// Ends a map: a missing field is missing there.
     pub(super) fn end_map(&mut self, node: usize) {
         self.last_map = Some(node);
     }
 
-    /// The map's keys are names.
+    /// Whether the map's keys are names.
     pub(super) fn is_named(&self, node: usize) -> bool {
         self.nodes[node].named
     }
@@ -447,7 +446,7 @@ impl Trace {
         self.nodes[node].named = true;
     }
 
-    /// The name at `index` of those that were found out, and the place of its value.
+    /// The name at `index` of those found so far, and the place of its value.
     pub(super) fn learned(&self, node: usize, index: usize) -> Option<(&'static str, String)> {
         let Node { variant, learned, .. } = &self.nodes[node];
         let of = |variant: usize| learned.get(&variant).map(Vec::as_slice).unwrap_or_default();
@@ -459,13 +458,13 @@ impl Trace {
         Some((name, format!("#{node}.{variant}.{name}")))
     }
 
-    /// The variants of the tag at `place`, if they were found out.
+    /// The variants of the tag at `place`, if they were found.
     pub(super) fn tag(&mut self, place: &str) -> Option<&'static [&'static str]> {
         self.last_tag = Some(place.to_owned());
         self.tags.get(place).copied()
     }
 
-    /// The map that the tag stands in is the variant's from here on.
+    /// From here on, the map that contains the tag belongs to the variant.
     pub(super) fn tagged(&mut self, map: usize, variant: usize) {
         self.nodes[map].variant = variant + 1;
     }

@@ -1,8 +1,8 @@
-//! Entries in slots, and which of them goes when there is no room.
+//! Entries in slots, and the choice of the entry that leaves a full tier.
 //!
-//! A slot notes when its entry was last used (counted in inserts, so that a hit needs no clock and
-//! usually writes nothing) and how often. A victim is the worst of a few slots in a row; the next search
-//! goes on behind them. So a hit moves nothing, and no list is kept.
+//! A slot records when its entry was last used (counted in inserts, so a hit needs no clock and usually
+//! writes nothing) and how often. A victim is the worst of a few consecutive slots; the next search starts
+//! after them. So a hit moves nothing, and there is no list to maintain.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -14,24 +14,24 @@ use super::sketch::{MOST, Sketch};
 use crate::key::KeyId;
 use crate::memory::config::Capacity;
 
-/// How many slots are compared for a victim.
+/// How many slots are compared to find a victim.
 const SAMPLE: usize = 16;
 /// Counts are halved after this many inserts for each entry.
 const AGING: u64 = 20;
-/// The part of the bound that newcomers have to themselves in [`Mode::Frequency`]: one in so many.
+/// The fraction of the bound that is reserved for newcomers in [`Mode::Frequency`]: one in so many.
 const WINDOW: u64 = 100;
-/// An entry that was not used for so many inserts per entry is taken for forgotten ...
+/// An entry that was not used for this many inserts per entry counts as forgotten ...
 const FORGOTTEN: u64 = 4;
-/// ... if the one that asks for its place was used so often.
+/// ... if the newcomer that competes for its place was used this often.
 const POPULAR: u8 = 4;
 
-/// What an arena keeps.
+/// Which entries an arena keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// What was used last: an approximation of LRU. Best where old entries are not asked for again.
+    /// The most recently used: an approximation of LRU. Best if old entries are not requested again.
     Recency,
-    /// What is used most: TinyLFU's admission. A newcomer stays only if it was asked for more often than
-    /// the entry that would go for it. Best for skewed use, scans, and loops that do not fit.
+    /// The most frequently used: TinyLFU's admission. A newcomer stays only if it was requested more often
+    /// than the entry it would replace. Best for skewed use, scans, and loops that do not fit.
     Frequency,
 }
 
@@ -47,7 +47,7 @@ impl Mode {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Free,
-    /// A newcomer; leaves by [`Arena::admit`].
+    /// A newcomer; [`Arena::admit`] decides where it goes.
     Window,
     Main,
 }
@@ -56,29 +56,29 @@ pub(super) struct Slot<T> {
     id: KeyId,
     value: Option<T>,
     weight: u64,
-    /// The tick of its insert.
+    /// The tick of the insert.
     born: u32,
-    /// The tick of its last use.
+    /// The tick of the last use.
     used: AtomicU32,
     uses: AtomicU8,
     place: Place,
 }
 
-/// What an insert put out.
+/// The values that an insert removed.
 pub(super) struct Displaced<T> {
-    /// The value under the same key.
+    /// The old value of the key.
     pub(super) replaced: Option<T>,
-    /// Others, for want of room; the value itself if it fits nowhere.
+    /// Other values, removed to make room; the inserted value itself if it does not fit.
     pub(super) evicted: SmallVec<[T; 2]>,
 }
 
-/// A bounded map. All that changes its order needs `&mut`; a use does not.
+/// A bounded map. Operations that change its order need `&mut`; a use does not.
 pub(crate) struct Arena<T> {
     slots: Vec<Slot<T>>,
     table: HashTable<u32>,
     free: Vec<u32>,
-    /// Newcomers, the oldest first, by slot and birth. A newcomer that was removed stays listed until it
-    /// is met.
+    /// Newcomers, the oldest first, by slot and tick of insert. A removed newcomer stays in the list until
+    /// the list reaches it.
     window: VecDeque<(u32, u32)>,
     window_cost: u64,
     sketch: Sketch,
@@ -112,7 +112,7 @@ impl<T> Slot<T> {
         self.uses.load(Ordering::Relaxed)
     }
 
-    /// Whether this still is the newcomer that was inserted at that tick.
+    /// Whether the slot still holds the newcomer of that tick.
     fn is_newcomer(&self, born: u32) -> bool {
         self.place == Place::Window && self.born == born
     }
@@ -159,16 +159,16 @@ impl<T> Arena<T> {
         self.window.len()
     }
 
-    /// Whether more than seven eighths of the bound are taken.
+    /// Whether more than seven eighths of the bound are used.
     pub(super) fn is_tight(&self) -> bool {
         self.cost >= self.bound.most() - self.bound.most() / 8
     }
 
-    /// What an entry of this weight takes of the bound.
+    /// The share of the bound that an entry of this weight uses.
     fn cost_of(&self, weight: u64) -> u64 {
         match self.bound {
             Capacity::Entries(_) => 1,
-            // An entry without a weight would never have to go.
+            // An entry without a weight would never be evicted.
             Capacity::Bytes(_) => weight.max(1),
         }
     }
@@ -183,8 +183,8 @@ impl<T> Arena<T> {
         Some(&self.slots[*index as usize])
     }
 
-    /// Notes a use. Threads that use one entry at once may lose counts; they write nothing once the count
-    /// is full and nothing was inserted since.
+    /// Records a use. Concurrent uses of one entry may lose counts. Nothing is written if the count is at its
+    /// maximum and no insert came since the last use.
     #[inline]
     pub(super) fn touch(&self, slot: &Slot<T>) {
         if slot.used.load(Ordering::Relaxed) != self.tick {
@@ -196,7 +196,7 @@ impl<T> Arena<T> {
         }
     }
 
-    /// So many slots from `start` on, free ones left out; the second is where to go on, if there are more.
+    /// Up to `many` occupied slots from `start` on, and the position at which to continue, if there are more.
     pub(super) fn chunk(
         &self,
         start: usize,
@@ -217,7 +217,7 @@ impl<T> Arena<T> {
         self.vacate(index)
     }
 
-    /// Frees a slot; gives back what was in it.
+    /// Frees a slot and returns its value.
     fn vacate(&mut self, index: u32) -> Option<T> {
         let slot = &self.slots[index as usize];
         let (id, weight, place) = (slot.id, slot.weight, slot.place);
@@ -235,7 +235,7 @@ impl<T> Arena<T> {
         slot.value.take()
     }
 
-    /// Frees a slot for want of room. Its count is remembered.
+    /// Frees a slot to make room. The sketch remembers the use count.
     fn evict(&mut self, index: u32) -> Option<T> {
         let slot = &self.slots[index as usize];
         let (id, uses) = (slot.id, slot.uses());
@@ -243,7 +243,7 @@ impl<T> Arena<T> {
         self.vacate(index)
     }
 
-    /// Keeps something else from now on.
+    /// Changes the mode.
     pub(super) fn switch(&mut self, mode: Mode) {
         if mode == self.mode {
             return;
@@ -255,7 +255,8 @@ impl<T> Arena<T> {
             if slot.place == Place::Window {
                 slot.place = Place::Main;
             }
-            // Those that are in had no chance to be counted by frequency: equals do not push them out.
+            // Entries had no chance to be counted by frequency: newcomers with an equal count must not push
+            // them out.
             if mode == Mode::Frequency {
                 let uses = slot.uses.get_mut();
                 *uses = (*uses + 1).min(MOST);
@@ -263,7 +264,7 @@ impl<T> Arena<T> {
         }
     }
 
-    /// Takes another bound of the same kind; gives back what goes beyond it.
+    /// Sets another bound of the same kind, and returns the values that exceed it.
     pub(super) fn resize(&mut self, bound: Capacity) -> SmallVec<[T; 2]> {
         self.bound = bound;
         let mut out = SmallVec::new();
@@ -291,7 +292,7 @@ impl<T> Arena<T> {
                 self.next_tick();
                 let uses = self.sketch.record(hash(id));
                 let contested = self.lacks_room(cost);
-                // Room is made before the entry comes in: it does not compete with itself.
+                // Makes room before the entry comes in, so that the entry does not compete with itself.
                 while self.lacks_room(cost) {
                     let Some(out) = self.make_room(None) else { break };
                     displaced.evicted.push(out);
@@ -310,7 +311,7 @@ impl<T> Arena<T> {
         self.cost + cost > self.bound.most() || self.len() >= MOST_SLOTS
     }
 
-    /// Puts another value into a slot.
+    /// Replaces the value of a slot.
     fn replace(&mut self, index: u32, value: T, weight: u64) -> Option<T> {
         let tick = self.tick;
         let slot = &mut self.slots[index as usize];
@@ -358,7 +359,7 @@ impl<T> Arena<T> {
     }
 
     fn list_newcomer(&mut self, index: u32, born: u32) {
-        // Newcomers that are removed one after the other would make the list grow without end.
+        // Otherwise newcomers that are removed one after the other would make the list grow without limit.
         if self.window.len() > 2 * self.slots.len() {
             let slots = &self.slots;
             self.window.retain(|&(index, born)| slots[index as usize].is_newcomer(born));
@@ -366,7 +367,7 @@ impl<T> Arena<T> {
         self.window.push_back((index, born));
     }
 
-    /// Counts an insert, and now and then halves all counts, so that old fame fades.
+    /// Counts an insert, and regularly halves all counts, so that old popularity fades.
     fn next_tick(&mut self) {
         self.tick = self.tick.wrapping_add(1);
         self.sketch.fit(1);
@@ -377,13 +378,13 @@ impl<T> Arena<T> {
         self.unaged = 0;
         self.sketch.halve();
         for slot in &mut self.slots {
-            // Rounded up, and in the sketch down: who is out needs one use more to come in.
+            // Rounded up here and down in the sketch: an evicted entry needs one more use to come in again.
             let uses = slot.uses.get_mut();
             *uses = uses.div_ceil(2);
         }
     }
 
-    /// Puts one entry out, but for `but`.
+    /// Evicts one entry, but not `but`.
     fn make_room(&mut self, but: Option<u32>) -> Option<T> {
         let window = (self.bound.most() / WINDOW).max(1);
         if self.mode == Mode::Frequency
@@ -399,7 +400,7 @@ impl<T> Arena<T> {
         self.evict(newcomer)
     }
 
-    /// The oldest newcomer that is still there.
+    /// The oldest newcomer that is still in the arena.
     fn next_newcomer(&mut self, but: Option<u32>) -> Option<u32> {
         for _ in 0..self.window.len() {
             let (index, born) = self.window.pop_front()?;
@@ -414,7 +415,7 @@ impl<T> Arena<T> {
         None
     }
 
-    /// Decides between a newcomer and the entry that would go for it; the loser goes.
+    /// Decides between a newcomer and its victim, and evicts the loser.
     fn admit(&mut self, newcomer: u32, but: Option<u32>) -> Option<T> {
         let uses = self.slots[newcomer as usize].uses();
         let Some(victim) = self.victim(uses, but) else { return self.evict(newcomer) };
@@ -432,7 +433,7 @@ impl<T> Arena<T> {
         uses >= POPULAR && u64::from(slot.age(self.tick)) > FORGOTTEN * self.slots.len() as u64
     }
 
-    /// The worst of the next few entries, for one that was used so often.
+    /// The worst of the next few entries, for a newcomer that was used `uses` times.
     #[allow(clippy::cast_possible_truncation)]
     fn victim(&mut self, uses: u8, but: Option<u32>) -> Option<u32> {
         let (mut worst, mut seen) = (None::<usize>, 0);
@@ -458,7 +459,7 @@ impl<T> Arena<T> {
         worst.map(|index| index as u32)
     }
 
-    /// Whether the first goes before the second.
+    /// Whether `one` is evicted before `other`.
     fn is_worse(&self, one: &Slot<T>, other: &Slot<T>, uses: u8) -> bool {
         let older = one.age(self.tick) > other.age(self.tick);
         if self.mode == Mode::Recency {

@@ -1,10 +1,9 @@
-//! Which of the two modes suits the use of the tier.
+//! Finds out which of the two modes suits the use of the tier.
 //!
-//! A small part of the keys, chosen by their hash, is also put through a *shadow*: an arena without
-//! values, with the same part of the bound, in the mode that the tier is not in. When the shadow has
-//! clearly more hits than the tier has for these keys, the tier changes its mode ("miniature
-//! simulation": Waldspurger, Saemundsson, Ahmad, Park: "Cache Modeling and Optimization using Miniature
-//! Simulations", USENIX ATC 2017).
+//! A small part of the keys, chosen by their hash, also passes through a *shadow*: an arena without values,
+//! with the same part of the bound, in the mode that the tier does not use. If the shadow has clearly more
+//! hits than the tier for these keys, the tier changes its mode ("miniature simulation": Waldspurger,
+//! Saemundsson, Ahmad, Park: "Cache Modeling and Optimization using Miniature Simulations", USENIX ATC 2017).
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,20 +12,21 @@ use super::arena::{Arena, Mode};
 use crate::key::KeyId;
 use crate::memory::config::Capacity;
 
-/// How many entries a shadow is to hold at least; of a tier of less than 8 times as many it holds an eighth.
+/// How many entries a shadow holds at least. In a tier of less than 8 times as many, the shadow holds an
+/// eighth.
 const SHADOW: u64 = 256;
 const SMALLEST_RATE: u64 = 8;
-/// What an entry is taken to weigh when the size of a shadow that is bounded by bytes is chosen.
+/// The assumed weight of an entry, to choose the size of a shadow that is bounded by bytes.
 const TYPICAL: u64 = 16 << 10;
-/// The hits are compared after so many uses.
+/// Hits are compared after this many uses.
 const ROUND: u32 = 32;
 
 pub(crate) struct Contest {
     /// A key takes part if these bits of its hash are zero.
     mask: u32,
-    /// Whether uses are counted: not while the tier has room, when both modes keep everything.
+    /// Whether uses are counted. Not while the tier has room, because both modes keep everything then.
     counting: AtomicBool,
-    /// The tier's mode is [`Mode::Frequency`].
+    /// Whether the tier's mode is [`Mode::Frequency`].
     frequency: AtomicBool,
     switches: AtomicU32,
     state: Mutex<State>,
@@ -34,11 +34,11 @@ pub(crate) struct Contest {
 
 struct State {
     shadow: Arena<()>,
-    /// Hits of the tier and of its shadow, of which older ones count less.
+    /// Hits of the tier and of its shadow; older hits have less weight.
     tier_hits: f64,
     shadow_hits: f64,
     uses: u32,
-    /// For so many uses nothing is compared: the shadow has just changed its mode.
+    /// For this many uses nothing is compared, because the shadow has just changed its mode.
     settling: u64,
 }
 
@@ -66,7 +66,7 @@ impl Contest {
         if frequency { Mode::Frequency } else { Mode::Recency }
     }
 
-    /// The tier has hardly any room left: from now on the modes differ.
+    /// Starts counting: the tier is almost full, so the modes differ from now on.
     pub(super) fn begin(&self) {
         if !self.counting.load(Ordering::Relaxed) {
             self.counting.store(true, Ordering::Relaxed);
@@ -80,19 +80,19 @@ impl Contest {
         (id.0 >> 96) as u32 & self.mask == 0
     }
 
-    /// Whether a hit of this key is to be told to [`used`](Self::used).
+    /// Whether a hit of this key must be reported to [`used`](Self::used).
     #[inline]
     pub(super) fn takes_hits(&self, id: KeyId) -> bool {
         self.takes(id) && self.counting.load(Ordering::Relaxed)
     }
 
-    /// The tier was asked for a key, and had it.
+    /// Reports a hit of the tier.
     #[cold]
     pub(super) fn used(&self, id: KeyId, weight: u64) {
         self.count(id, weight, true);
     }
 
-    /// The tier was asked for a key, did not have it, and has it now.
+    /// Reports a miss of the tier for a key that it now holds.
     pub(super) fn inserted(&self, id: KeyId, weight: u64) {
         if self.takes(id) {
             self.count(id, weight, false);
@@ -112,7 +112,7 @@ impl Contest {
     }
 
     fn count(&self, id: KeyId, weight: u64, hit: bool) {
-        // A hit waits for nobody; that some are not counted does not matter.
+        // A hit never waits. Missing a few uses does not matter.
         let Ok(mut state) = self.state.try_lock() else { return };
         let shadow_hit = state.access(id, weight);
         if !self.counting.load(Ordering::Relaxed) {
@@ -128,7 +128,7 @@ impl Contest {
 }
 
 impl State {
-    /// Uses a key of the shadow; says whether it was there.
+    /// Uses a key of the shadow; returns whether the shadow held it.
     fn access(&mut self, id: KeyId, weight: u64) -> bool {
         if let Some(slot) = self.shadow.find(id) {
             self.shadow.touch(slot);
@@ -138,7 +138,7 @@ impl State {
         false
     }
 
-    /// Counts a use; says whether the shadow does clearly better.
+    /// Counts a use; returns whether the shadow does clearly better.
     #[allow(clippy::cast_precision_loss)]
     fn compare(&mut self, tier: bool, shadow: bool) -> bool {
         if self.settling > 0 {
@@ -152,7 +152,7 @@ impl State {
             return false;
         }
         self.uses = 0;
-        // Half of the weight is on the last uses, some three times as many as the shadow has entries.
+        // The last uses, about three times as many as the shadow has entries, have half of the weight.
         let memory = (self.shadow.len() as f64 * 4.0).max(512.0);
         let fading = 1.0 - f64::from(ROUND) / memory;
         self.tier_hits *= fading;
@@ -160,7 +160,7 @@ impl State {
         self.shadow_hits > self.tier_hits + 8.0 + 0.03 * self.shadow_hits
     }
 
-    /// The shadow takes the mode that the tier leaves.
+    /// Switches the shadow to the mode that the tier leaves.
     fn change_sides(&mut self, mode: Mode) {
         self.shadow.switch(mode);
         self.tier_hits = 0.0;
@@ -169,7 +169,7 @@ impl State {
     }
 }
 
-/// The part of the bound that is the shadow's.
+/// The share of the bound for the shadow.
 fn share(bound: Capacity, rate: u64) -> Capacity {
     match bound.split(rate) {
         Capacity::Entries(entries) => Capacity::Entries(entries.max(1)),

@@ -1,9 +1,9 @@
-//! The default engine: keeps what was used last or what is used most, whichever has more hits.
+//! The default engine: keeps the most recently or the most frequently used entries, depending on which mode
+//! has more hits.
 //!
-//! No single rule is good everywhere. Recency (LRU) fails on scans and on loops that are larger than the
-//! tier; frequency (TinyLFU) holds on to a set of keys that nobody asks for any more. So each shard can
-//! do both ([`arena`]), and a small simulation finds out which of them suits the keys of today
-//! ([`contest`]).
+//! No single rule is good for every workload. Recency (LRU) fails on scans and on loops that are larger than
+//! the tier; frequency (TinyLFU) keeps entries that are no longer requested. So each shard supports both
+//! ([`arena`]), and a small simulation finds out which of them suits the current keys ([`contest`]).
 
 mod arena;
 mod contest;
@@ -22,15 +22,15 @@ use crate::key::KeyId;
 use arena::{Arena, Mode};
 use contest::Contest;
 
-/// Bytes for each entry beside its own: its slot, its place in the table, its counters. Vectors and
-/// tables double as they grow; this is their average over a doubling (`benches --bin memory`: 120 to 138).
+/// The engine's overhead for each entry, in bytes: its slot, its place in the table, its counters. Vectors
+/// and tables double as they grow; this is the average over a doubling (`benches --bin memory`: 120 to 138).
 pub(crate) const OVERHEAD: u64 = 125;
-/// A shard that is bounded by entries is not smaller than this: hashes spread keys unevenly, and the
-/// fewer keys a shard has, the more of its part of the bound is idle or lacking.
+/// The minimum size of a shard that is bounded by entries. Hashes spread keys unevenly: the fewer keys a
+/// shard has, the more of its share of the bound is unused or missing.
 const SMALLEST_ENTRIES: u64 = 2048;
-/// A shard that is bounded by bytes is not smaller than this: no entry is heavier than its shard.
+/// The minimum size of a shard that is bounded by bytes. No entry is heavier than its shard.
 const SMALLEST_BYTES: u64 = 4 << 20;
-/// How many slots are read under one lock when all are visited.
+/// How many slots a visit of all entries reads under one lock.
 const CHUNK: usize = 64;
 
 type Shard = Arena<Stored>;
@@ -58,7 +58,7 @@ impl Auto {
         }
     }
 
-    /// By bits of the identity that the table does not use.
+    /// Chosen by bits of the identity that the table does not use.
     #[inline]
     fn shard(&self, id: KeyId) -> &RwLock<Shard> {
         #[allow(clippy::cast_possible_truncation)]
@@ -115,7 +115,7 @@ impl Engine for Auto {
     }
 
     fn peek(&self, id: KeyId) -> Option<Stored> {
-        // Only `look` is a use.
+        // Only `look` counts as a use.
         self.get(id)
     }
 

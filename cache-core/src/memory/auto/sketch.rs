@@ -1,12 +1,12 @@
-//! How often keys were asked for lately, whether or not the tier holds them.
+//! Estimates how often keys were requested lately, including keys that the tier does not hold.
 //!
-//! A count-min sketch of four-bit counters (Cormode, Muthukrishnan: "An improved data stream summary",
-//! 2005) with the aging of TinyLFU (Einziger, Friedman, Manes, 2017) and Caffeine's layout: the four
-//! counters of a key lie in one block of 64 bytes, so that a lookup costs one cache miss.
+//! A count-min sketch of four-bit counters (Cormode, Muthukrishnan: "An improved data stream summary", 2005)
+//! with the aging of TinyLFU (Einziger, Friedman, Manes, 2017) and Caffeine's layout: the four counters of a
+//! key are in one block of 64 bytes, so a lookup costs one CPU cache miss.
 
-/// The largest count.
+/// The maximum count.
 pub(crate) const MOST: u8 = 15;
-/// Counters for each entry. Fewer make keys share counters, and one-off keys look popular.
+/// Counters for each entry. With fewer, keys share counters, and keys that are used once look popular.
 const COUNTERS_PER_ENTRY: usize = 32;
 const COUNTERS_PER_BLOCK: usize = 128;
 
@@ -20,8 +20,8 @@ impl Sketch {
         Self { blocks: Vec::new() }
     }
 
-    /// Makes room for so many entries. The counts start again when it grows: it grows while the tier
-    /// fills, and nothing is evicted by them yet.
+    /// Makes room for this many entries. The counts restart when the sketch grows: that happens while the
+    /// tier fills, before any eviction uses them.
     pub(super) fn fit(&mut self, entries: usize) {
         let blocks = (entries * COUNTERS_PER_ENTRY).div_ceil(COUNTERS_PER_BLOCK);
         if blocks > self.blocks.len() {
@@ -29,7 +29,7 @@ impl Sketch {
         }
     }
 
-    /// The block of a key, and for each of four rows of 32 counters the word and the shift of one.
+    /// The block of a key, and the word and shift of one counter in each of four rows of 32 counters.
     #[allow(clippy::cast_possible_truncation)]
     fn counters(&self, hash: u64) -> (usize, [(usize, u32); 4]) {
         let hash = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -50,7 +50,7 @@ impl Sketch {
         *word = *word & !(15 << shift) | u64::from(count) << shift;
     }
 
-    /// Counts one use; returns the count with it.
+    /// Counts one use and returns the new count.
     pub(super) fn record(&mut self, hash: u64) -> u8 {
         let (block, places) = self.counters(hash);
         let counts = places.map(|place| self.at(block, place));
@@ -60,13 +60,13 @@ impl Sketch {
         count
     }
 
-    /// Sees to it that the key counts at least so many uses.
+    /// Raises the key's count to at least `count`.
     pub(super) fn raise(&mut self, hash: u64, count: u8) {
         let (block, places) = self.counters(hash);
         self.raise_to(block, places, count);
     }
 
-    /// Only the counters below are raised ("conservative update"), which keeps the estimates close.
+    /// Raises only the counters that are lower ("conservative update"), which keeps the estimates close.
     fn raise_to(&mut self, block: usize, places: [(usize, u32); 4], count: u8) {
         for place in places {
             if self.at(block, place) < count {

@@ -18,10 +18,10 @@ enum Step {
     Insert(u8, u64),
     Use(u8),
     Remove(u8),
-    /// All keys below stay.
+    /// Keeps all keys below.
     Retain(u8),
     Resize(u64),
-    /// The other mode.
+    /// Changes the mode.
     Switch,
 }
 
@@ -45,7 +45,7 @@ fn of_kind(bound: Capacity, most: u64) -> Capacity {
     }
 }
 
-/// What the engine holds must be what was inserted, less what it gave back; within the bound.
+/// The engine must hold the inserted entries minus the returned ones, within the bound.
 fn gives_back_what_leaves(bound: Capacity, steps: &[Step]) {
     let auto = Auto::new(bound);
     let mut most = bound;
@@ -153,7 +153,7 @@ fn an_entry_that_never_fits_puts_nothing_out() {
     assert!(auto.get(KeyId::of("small")).is_some());
 }
 
-/// Newcomers that are removed at once must not be remembered without end.
+/// Removed newcomers must not stay in the list without limit.
 #[test]
 fn the_list_of_newcomers_is_bounded() {
     let mut arena = Arena::new(Capacity::Entries(100), Mode::Frequency);
