@@ -1,6 +1,6 @@
-//! What the attributes make of functions, seen from outside: every form, counted in loads.
+//! The functions that the attributes generate, used from outside: every form, with its loads counted.
 //!
-//! Each test has a named cache of its own, so that none disturbs another.
+//! Each test has a separate named cache, so that tests do not affect each other.
 #![allow(clippy::unwrap_used)]
 
 #[path = "macros/arguments.rs"]
@@ -56,15 +56,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use larder::Cache;
 
-/// A cache under `name`, installed.
+/// Builds a cache with this name and installs it.
 fn install(name: &str) -> Cache {
     let cache = Cache::builder().name(name).build().unwrap();
     cache.install();
     cache
 }
 
-/// How often a function's body ran. Functions return the count, so a value tells which load it is
-/// from.
+/// Counts how often a function's body ran. Functions return the count, so a value identifies its load.
 #[derive(Debug, Default)]
 struct Loads(AtomicU64);
 
@@ -73,7 +72,7 @@ impl Loads {
         Self(AtomicU64::new(0))
     }
 
-    /// One more; says how many there are now.
+    /// Counts one more run and returns the new count.
     fn count(&self) -> u64 {
         self.0.fetch_add(1, Ordering::SeqCst) + 1
     }

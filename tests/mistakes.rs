@@ -1,7 +1,7 @@
-//! Mistakes that everybody makes, each compiled with and without the attribute: rustc says the same, at the same place.
+//! Common mistakes, each compiled with and without the attribute: rustc reports the same message at the same place.
 //!
-//! What it says differently is in `tests/mistakes/differences.txt`. After a change: `TRYBUILD=overwrite cargo test --test
-//! mistakes`, and read the diff. A new difference needs a reason.
+//! `tests/mistakes/differences.txt` lists the differences. After a change: `TRYBUILD=overwrite cargo test --test
+//! mistakes`, and review the diff. A new difference needs a reason.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/compiler.rs"]
@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 
 use compiler::{Compiler, Diagnostic, side_by_side};
 
-/// Of each kind of mistake there is one; this many have no difference.
+/// There is one case per kind of mistake; at least this many have no difference.
 const LEAST_ALIKE: usize = 40;
 
 #[test]
-fn mistakes_are_told_as_without_the_attribute() {
+fn mistakes_are_reported_as_without_the_attribute() {
     let compiler = Compiler::of("mistakes");
     let entries = std::fs::read_dir("tests/mistakes").unwrap();
     let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -31,17 +31,21 @@ fn mistakes_are_told_as_without_the_attribute() {
     }
     let expected = std::fs::read_to_string(written).unwrap_or_default();
     assert!(actual == expected, "--- expected\n{expected}\n--- said\n{actual}");
-    assert!(alike >= LEAST_ALIKE, "only {alike} of {} mistakes are told alike", cases.len());
+    assert!(
+        alike >= LEAST_ALIKE,
+        "only {alike} of {} mistakes have the same messages",
+        cases.len()
+    );
 }
 
-/// What is said with the attribute and what without, if that is not the same.
+/// Returns the messages with and without the attribute, if they differ.
 fn difference(compiler: &Compiler, case: &Path) -> Option<String> {
     let text = std::fs::read_to_string(case).unwrap();
     let name = case.file_stem().unwrap().to_string_lossy().into_owned();
     let plain = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mistakes/{name}.plain.rs"));
     std::fs::write(&plain, without_attributes(&text)).unwrap();
     let (with, without) = (told(&compiler.check(case)), told(&compiler.check(&plain)));
-    assert!(!without.is_empty(), "{name}: there is no mistake in it");
+    assert!(!without.is_empty(), "{name}: compiles without an error");
     if with == without {
         return None;
     }
@@ -54,7 +58,7 @@ fn difference(compiler: &Compiler, case: &Path) -> Option<String> {
     Some(out)
 }
 
-/// Code, place and text of each message.
+/// The code, place and text of each message.
 fn told(said: &[Diagnostic]) -> Vec<String> {
     let told = said.iter().filter(|said| said.code() != Some("unused_imports")).map(|said| {
         let mut line = said.level.clone();
@@ -78,7 +82,7 @@ fn told(said: &[Diagnostic]) -> Vec<String> {
     told
 }
 
-/// The program with spaces in the place of our attributes, and without what it imports of us.
+/// Replaces larder's attributes by spaces, and removes the imports of larder.
 fn without_attributes(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

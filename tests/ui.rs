@@ -1,11 +1,10 @@
-//! Wrong uses of the attributes, and what the compiler says of each: one error, at the token that
-//! is wrong, naming the fix.
+//! Wrong uses of the attributes and the compiler's messages for each: one error, at the wrong token, which names the
+//! fix.
 //!
-//! Where it is rustc that speaks (a trait bound, a wrong argument), the words are those of one
-//! version of it; cases in which it lists what implements serde's traits are left out, for the list
-//! varies.
+//! Messages of rustc itself (a trait bound, a wrong argument) are those of one version. Cases in which rustc lists the
+//! types that implement serde's traits are left out, because the list varies.
 //!
-//! After a change of a message: `TRYBUILD=overwrite cargo test --test ui`, and read the diff.
+//! After a change of a message: `TRYBUILD=overwrite cargo test --test ui`, and review the diff.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/compiler.rs"]
@@ -41,7 +40,7 @@ fn cases(directory: &Path) -> Vec<PathBuf> {
     cases
 }
 
-/// How the messages for `case` are others than those that are written down.
+/// Returns how the messages for `case` differ from the recorded ones.
 fn difference(compiler: &Compiler, case: &Path, overwrite: bool) -> Option<String> {
     let said = compiler.check(case);
     let rendered = said.iter().filter_map(|said| said.rendered.as_deref());
@@ -63,7 +62,7 @@ fn difference(compiler: &Compiler, case: &Path, overwrite: bool) -> Option<Strin
     Some(format!("{case}:\n--- expected\n{expected}\n--- said\n{actual}"))
 }
 
-/// What rustc says, without what depends on the machine and on other files than the case.
+/// The messages of rustc without the parts that depend on the machine and on other files than the case.
 fn normal(rendered: &str, case: &str) -> String {
     let rendered = rendered.trim_end().replace(concat!(env!("CARGO_MANIFEST_DIR"), "/"), "");
     let (before, after) = (margin(&rendered, None), margin(&rendered, Some(case)));
@@ -81,7 +80,7 @@ fn normal(rendered: &str, case: &str) -> String {
                 format!("{number:>after$} {rest}")
             }
             None if line.starts_with(' ') => line[(before - after).min(line.len())..].to_owned(),
-            // A suggestion is about the case.
+            // A suggestion refers to the case.
             None => {
                 in_case |= line.starts_with("help: ");
                 line.to_owned()
@@ -92,11 +91,11 @@ fn normal(rendered: &str, case: &str) -> String {
     out
 }
 
-/// What stands left of what is shown.
+/// The part of a line to the left of the source text.
 enum Gutter<'a> {
     /// `-->` or `:::`, and a place.
     Arrow(&'a str, &'a str),
-    /// The number of a line, if it has one, and what stands behind it, `|` or `=` first.
+    /// The number of a line, if it has one, and the rest of the line, which begins with `|` or `=`.
     Line(&'a str, &'a str),
 }
 
@@ -117,7 +116,7 @@ impl<'a> Gutter<'a> {
     }
 }
 
-/// How many digits the numbers of lines have, those of other files than `case` apart.
+/// How many digits the line numbers have, except those of other files than `case`.
 fn margin(rendered: &str, case: Option<&str>) -> usize {
     let (mut margin, mut counts) = (1, true);
     for gutter in rendered.lines().filter_map(Gutter::of) {
@@ -130,7 +129,7 @@ fn margin(rendered: &str, case: Option<&str>) -> usize {
     margin
 }
 
-/// `src/lib.rs` of `src/lib.rs:3:1`.
+/// Returns `src/lib.rs` for `src/lib.rs:3:1`.
 fn without_position(place: &str) -> &str {
     place.split(':').next().unwrap_or(place)
 }

@@ -1,4 +1,4 @@
-//! Arguments in all forms that a function may have them in.
+//! Arguments in all forms that a function may have.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use larder::{cache_evict, cached};
 
 use crate::{Loads, install};
 
-/// As web frameworks have them: no `Serialize`, no `Display`.
+/// Extractors as in web frameworks: without `Serialize` and `Display`.
 #[derive(Clone)]
 struct State<T>(T);
 #[derive(Clone)]
@@ -103,7 +103,7 @@ async fn patterns_in_every_kind_of_function() {
         }
     }
 
-    // What is borrowed by the pattern itself is the body's alone.
+    // Only the body sees a binding that the pattern borrows.
     #[cached]
     async fn by_reference((ref a, b): (String, u8)) -> String {
         format!("{a}{b}")

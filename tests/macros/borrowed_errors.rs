@@ -1,4 +1,4 @@
-//! Errors that borrow from an argument: they belong to their caller, so that they are returned and never shared.
+//! Errors that borrow from an argument: they are returned to their caller and never shared.
 
 use std::borrow::Cow;
 use std::error::Error;

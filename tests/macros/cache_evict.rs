@@ -4,7 +4,7 @@ use larder::{Cache, cache_evict, cached, call};
 
 use crate::{Loads, install};
 
-/// Fills `keys` with something.
+/// Stores an entry under each of `keys`.
 async fn fill(cache: &Cache, keys: &[&str]) {
     for key in keys {
         cache.insert(*key, 0_u64).await.unwrap();
@@ -58,7 +58,7 @@ async fn typed_targets() {
     assert_eq!(read().await, [5, 6, 3]);
     assert_eq!(call!(sum(1, 1)).peek().await.unwrap(), None);
 
-    // The target is made before the body: by what the arguments were.
+    // The target is evaluated before the body, from the original arguments.
     let mut shop = Shop { city: "Ghent".into() };
     let before = shop.clone();
     assert_eq!(shop.stock(7).await, 7);
@@ -151,7 +151,7 @@ async fn targets_that_need_the_result() {
     fn create_sync(id: u64) -> u64 {
         id
     }
-    // An argument of the name is what is meant.
+    // `result` means the argument if there is one with this name.
     #[cache_evict(key = "user:{result}", cache = "evict-result")]
     async fn argument(result: u64) -> u64 {
         result + 1
@@ -162,7 +162,7 @@ async fn targets_that_need_the_result() {
     fill(&cache, &all).await;
     assert_eq!(create(1).await.unwrap().id, 1);
     assert_eq!(keys(&cache).await, ["user:0", "user:2"]);
-    // An `Err` names no user; what is known without it is evicted all the same.
+    // An `Err` names no user; targets that do not need the result are evicted anyway.
     fill(&cache, &all).await;
     assert!(create(0).await.is_err());
     assert_eq!(keys(&cache).await, ["user:0", "user:1", "user:2"]);
@@ -308,7 +308,7 @@ async fn on_ok_evicts_after_an_ok_only() {
     fn leave_sync(way: Way) -> Answer {
         way.go()
     }
-    // What is no `Result` is as good as an `Ok`.
+    // Any other output counts as an `Ok`.
     #[cache_evict(key = "a", on = "ok", cache = "evict-on-ok")]
     async fn nothing() {}
 
@@ -368,7 +368,7 @@ async fn when_decides_after_the_body() {
     assert!(!gone().await);
     leave(Way::Return, 1).await.unwrap();
     assert!(gone().await);
-    // Without an output there is nothing to ask: that evicts.
+    // Without an output the condition cannot be evaluated, so the call evicts.
     assert!(tokio::spawn(leave(Way::Panic, 2)).await.unwrap_err().is_panic());
     assert!(gone().await);
     let hanging = tokio::time::timeout(std::time::Duration::from_millis(5), leave(Way::Hang, 2));
@@ -388,12 +388,12 @@ async fn when_decides_after_the_body() {
 }
 
 #[tokio::test]
-async fn arguments_that_the_body_takes_beside_the_result() {
+async fn arguments_that_the_body_consumes_next_to_the_result() {
     #[derive(Clone)]
     struct User {
         team: String,
     }
-    /// No `Clone`: a template needs a part of it only.
+    /// Not `Clone`: a template needs only a part of it.
     struct Draft {
         team: String,
     }
@@ -442,7 +442,7 @@ async fn arguments_that_the_body_takes_beside_the_result() {
 }
 
 #[tokio::test]
-async fn arguments_may_be_called_as_ours_are() {
+async fn arguments_may_have_the_names_of_generated_variables() {
     #[cache_evict(key = "{key}:{when}", when = result == 1, on = "ok", cache = "evict-hygiene")]
     async fn change(result: u64, key: u64, when: u64, output: u64) -> u64 {
         result + key + when + output
@@ -457,7 +457,7 @@ async fn arguments_may_be_called_as_ours_are() {
 }
 
 #[tokio::test]
-async fn a_body_that_only_has_to_be_send() {
+async fn a_body_that_is_send_but_not_sync() {
     /// `Send`, but not `Sync`.
     #[derive(Clone)]
     struct Id(std::cell::Cell<u64>);

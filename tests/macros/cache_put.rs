@@ -1,4 +1,4 @@
-//! `#[cache_put]`: what a mutator returns becomes the cached value.
+//! `#[cache_put]`: the value that a mutator returns becomes the cached value.
 
 use larder::{Source, cache_evict, cache_put, cached, call};
 
@@ -36,7 +36,7 @@ async fn an_ok_is_written_and_an_err_evicts() {
     let read = get(1).traced().await;
     assert_eq!((read.value, read.source), (Ok(user(1, "saved")), Source::Memory));
     assert_eq!(LOADS.get(), 0);
-    // It may have been written, or not: the next read asks.
+    // The user may have been written or not, so the next read loads.
     assert!(save(user(1, "")).await.is_err());
     assert_eq!(get(1).await, Ok(user(1, "loaded")));
     assert_eq!(LOADS.get(), 1);
@@ -86,7 +86,7 @@ async fn the_call_can_use_the_result() {
     let cache = install("put-result");
     create("created").await.unwrap();
     assert_eq!(get(9).await.unwrap(), user(9, "created"));
-    // A failure names no user: there is nothing to evict.
+    // A failure names no user, so there is nothing to evict.
     assert!(create("").await.is_err());
     assert_eq!(cache.keys("*").await.unwrap(), ["user:9"]);
 }
@@ -144,14 +144,14 @@ async fn conditions_on_the_outcome() {
     assert_eq!((get(0).await, get(1).await), (Ok(0), Ok(1)));
     save(1, Some(10)).await.unwrap();
     assert_eq!(cached(1).await, Some(10));
-    // A failure leaves the entry.
+    // A failure keeps the entry.
     save(1, None).await.unwrap_err();
     assert!(tokio::spawn(save(0, None)).await.unwrap_err().is_panic());
     save_most(1, None).await.unwrap_err();
     assert_eq!((cached(0).await, cached(1).await), (Some(0), Some(10)));
     save_most(1, Some(11)).await.unwrap();
     assert_eq!(cached(1).await, Some(11));
-    // A value that is not wanted has made the entry old all the same.
+    // A value that the condition rejects still evicts the old entry.
     save_most(1, Some(7)).await.unwrap();
     assert_eq!(cached(1).await, None);
 

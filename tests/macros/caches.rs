@@ -1,4 +1,4 @@
-//! Which cache serves a function, and which of its tiers.
+//! Which cache a function uses, and which of its tiers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -20,7 +20,7 @@ async fn a_named_cache_is_found_by_its_name() {
     let cache = install("caches-named");
     named(1).await;
     assert_eq!(cache.stats().entries, 1);
-    // Installed again, the new one serves.
+    // A cache that is installed later replaces the first one.
     let other = install("caches-named");
     assert_eq!(named(1).traced().await.source, Source::Loaded);
     assert_eq!((cache.stats().entries, other.stats().entries), (1, 1));
@@ -92,7 +92,7 @@ async fn local_stays_in_memory_and_needs_no_serde() {
     let (cache, other) = (build(), build());
     cache.install();
     assert_eq!((local().await.0, local().await.0, shared().await), (1, 1, 1));
-    // What another process would see.
+    // Read as another process would.
     assert_eq!(local().cache(&other).traced().await.source, Source::Loaded);
     assert_eq!(shared().cache(&other).traced().await.source, Source::Remote);
 }
@@ -101,7 +101,7 @@ fn build() -> Cache {
     Cache::builder().build().unwrap()
 }
 
-/// What a request of a web framework carries.
+/// The context that a web framework passes to a request.
 #[derive(Clone)]
 struct Context {
     caches: Arc<HashMap<&'static str, Cache>>,
@@ -154,7 +154,7 @@ async fn a_cache_is_chosen_by_functions_of_the_arguments() {
         let _ = context;
         id
     }
-    // A mutator chooses as freely, also when its body consumes what it chose by.
+    // A mutator can choose its cache in the same ways, even if its body consumes the argument that selects the cache.
     #[cache_evict(key = "{id}", cache = cache_from(&context))]
     async fn forget(context: Context, id: u64) {
         drop((context, id));
@@ -189,7 +189,7 @@ async fn a_cache_is_chosen_by_functions_of_the_arguments() {
 }
 
 #[tokio::test]
-async fn a_cache_in_whatever_holds_it() {
+async fn a_cache_in_any_container() {
     static SHARED: LazyLock<Cache> = LazyLock::new(build);
 
     struct Pool(Cache);
@@ -253,7 +253,7 @@ async fn a_cache_in_whatever_holds_it() {
     assert_eq!(entries(&app), [0, 1, 0, 1, 0]);
 }
 
-/// The call of a typed target knows its own cache, also one chosen by an expression.
+/// The call of a typed target knows its own cache, even one chosen by an expression.
 #[tokio::test]
 async fn evictions_and_puts_follow_the_call() {
     struct Shop {
@@ -284,7 +284,7 @@ async fn evictions_and_puts_follow_the_call() {
     assert_eq!(shop.cache.keys("*").await.unwrap(), ["item:10"]);
 }
 
-/// A refresh in the background goes to the cache that the call was for.
+/// A refresh in the background goes to the cache of its call.
 #[tokio::test]
 async fn a_refresh_goes_to_the_cache_that_was_chosen() {
     static LOADS: Loads = Loads::new();

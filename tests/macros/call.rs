@@ -72,14 +72,14 @@ async fn peek_evict_and_put_of_a_result() {
     }
 
     install("call-result");
-    // The value is the `Ok` alone, also behind an alias.
+    // The value is only the `Ok`, even if the `Result` has an alias.
     assert_eq!(load(7).peek().await.unwrap(), None);
     load(7).put("seven".to_owned()).await.unwrap();
     assert_eq!(load(7).peek().await.unwrap().as_deref(), Some("seven"));
     assert_eq!(load(7).await.unwrap(), "seven");
     assert!(load(7).evict().await.unwrap());
     assert_eq!((load(7).await.unwrap().as_str(), LOADS.get()), ("7", 1));
-    // An error is nobody's value.
+    // Errors are not cached.
     for _ in 0..2 {
         assert_eq!(load(0).await.unwrap_err().to_string(), "there is no zero");
     }
@@ -87,7 +87,7 @@ async fn peek_evict_and_put_of_a_result() {
 }
 
 #[tokio::test]
-async fn a_call_can_have_a_time_to_live_of_its_own() {
+async fn a_call_can_have_a_separate_time_to_live() {
     #[cached(ttl = "1h", cache = "call-ttl")]
     async fn load(id: u64) -> u64 {
         id
@@ -97,7 +97,7 @@ async fn a_call_can_have_a_time_to_live_of_its_own() {
     Cache::builder().name("call-ttl").clock(clock.clone()).build().unwrap().install();
     load(1).ttl("1m").await;
     load(2).ttl(Duration::from_secs(120)).await;
-    // What is no duration changes nothing.
+    // An invalid duration has no effect.
     load(3).ttl("soon").await;
     let cached = async || {
         let mut cached = Vec::new();
@@ -116,7 +116,7 @@ async fn a_call_can_have_a_time_to_live_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_call_can_have_a_key_of_its_own() {
+async fn a_call_can_have_a_separate_key() {
     #[cached(cache = "call-key")]
     async fn load(id: u64) -> u64 {
         id
@@ -170,7 +170,7 @@ async fn a_traced_call_tells_where_its_value_came_from() {
     assert_eq!(source().await, Source::Memory);
     assert_eq!(load().bypass().traced().await.source, Source::Bypassed);
     assert_eq!(load().refresh().traced().await.source, Source::Loaded);
-    // As another process would find it.
+    // Read as another process would.
     build();
     assert_eq!(source().await, Source::Remote);
     assert_eq!(source().await, Source::Memory);
@@ -180,7 +180,7 @@ async fn a_traced_call_tells_where_its_value_came_from() {
 }
 
 #[tokio::test]
-async fn callers_who_wait_share_one_load_and_its_error() {
+async fn waiters_share_one_load_and_its_error() {
     static LOADS: Loads = Loads::new();
 
     #[cached(cache = "call-shared")]

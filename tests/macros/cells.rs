@@ -12,7 +12,7 @@ use crate::{Loads, install};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A value that tells when it was dropped. No serde.
+/// A value whose drop can be observed. Without serde.
 type Posts = Arc<Vec<u64>>;
 
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl User {
     }
 }
 
-/// The tests of one cache, one after the other.
+/// Locks the cache, because its tests must run one after the other.
 async fn cells() -> (tokio::sync::MutexGuard<'static, ()>, Cache, Clock) {
     static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let one = ONE.lock().await;
@@ -68,7 +68,7 @@ async fn a_value_for_each_instance_and_property() {
     }
     assert_eq!((a.loads.get(), b.loads.get(), cache.stats().entries), (2, 2, 4));
     assert_eq!(a.posts().traced().await.source, Source::Memory);
-    // An equal instance is not the same one, and what is cached is no part of it.
+    // An equal instance is a different one, and cached values do not count for equality.
     assert_eq!(a.cell, b.cell);
     assert_eq!(format!("{:?}", a.cell), "CachedCell");
 }
@@ -87,7 +87,7 @@ async fn a_property_in_a_cell_takes_every_direction() {
     assert!(user.posts().evict().await.unwrap());
     assert!(!user.posts().evict().await.unwrap());
     assert_eq!(*user.posts().await, [1, 4]);
-    // Sync ones, too.
+    // Sync properties too.
     assert_eq!(user.name(), "user 1 5");
     assert_eq!(call!(user.name()).refresh().await, "user 1 6");
     call!(user.name()).put("put".into()).await.unwrap();
@@ -168,12 +168,12 @@ async fn a_clone_is_another_instance() {
 }
 
 #[tokio::test]
-async fn values_go_with_their_instance() {
+async fn values_end_with_their_instance() {
     let (_one, cache, clock) = cells().await;
     let user = User::new(1);
     let value: Weak<Vec<u64>> = Arc::downgrade(&user.posts().await);
     let _ = (user.name(), user.score().await, user.score().await);
-    // In another cache, too, and under a tenant's key.
+    // Also from another cache, and under a tenant's key.
     let other = Cache::builder().build().unwrap();
     let _ = (user.posts().cache(&other).await, user.posts().tenant("acme").await);
     assert_eq!((cache.stats().entries, other.stats().entries), (4, 1));
@@ -182,7 +182,7 @@ async fn values_go_with_their_instance() {
     assert_eq!((cache.stats().entries, other.stats().entries), (0, 0));
     assert!(value.upgrade().is_none());
 
-    // A refresh that is still under way then leaves nothing behind.
+    // A refresh that is still under way then leaves no entry.
     let user = User::new(1);
     drop(user.posts().await);
     clock.advance(SECOND * 10);
@@ -192,7 +192,7 @@ async fn values_go_with_their_instance() {
     turns().await;
     assert_eq!((loads.get(), cache.stats().entries), (2, 0));
 
-    // Nor does a put.
+    // A put under way leaves no entry either.
     let user = User::new(1);
     let put = user.posts().put(Arc::default());
     drop(user);
@@ -200,7 +200,7 @@ async fn values_go_with_their_instance() {
     assert_eq!(cache.stats().entries, 0);
 }
 
-/// Loads wait until they are let go.
+/// Loads wait until the test releases them.
 struct Slow {
     cache: Cache,
     cell: CachedCell,
@@ -223,7 +223,7 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn one_load_and_one_who_takes_over() {
+async fn one_load_and_one_takeover() {
     let slow = Arc::new(Slow::new());
     let read = |slow: &Arc<Slow>| {
         let slow = Arc::clone(slow);
@@ -244,7 +244,7 @@ async fn one_load_and_one_who_takes_over() {
 }
 
 #[tokio::test]
-async fn what_began_before_an_eviction_is_not_kept() {
+async fn a_load_from_before_an_eviction_is_not_kept() {
     let slow = Slow::new();
     for (expected, by_clear) in [(1, false), (2, true)] {
         let evict = async {
@@ -268,7 +268,7 @@ async fn evictions_of_a_transaction_wait_for_its_commit() {
     assert_eq!(*user.posts().await, [1, 1]);
     let rolled_back = larder::transaction(async {
         user.cell.clear();
-        // Its own reads go beside the cache.
+        // Its own reads bypass the cache.
         assert_eq!(*user.posts().await, [1, 2]);
         Err::<(), _>("no")
     });
@@ -289,7 +289,7 @@ async fn evictions_of_a_transaction_wait_for_its_commit() {
 }
 
 #[tokio::test]
-async fn a_remote_tier_never_hears_of_a_cell() {
+async fn cells_are_never_sent_to_the_remote_tier() {
     #[derive(Clone, Default)]
     struct Shop {
         cell: CachedCell,
@@ -316,7 +316,7 @@ async fn a_remote_tier_never_hears_of_a_cell() {
     assert!(shop.stock().evict().await.unwrap());
     shop.stock().put(8).await.unwrap();
     assert_eq!(shop.stock().peek().await.unwrap(), Some(8));
-    // A value that is not to be cached evicts.
+    // A value that the condition rejects evicts.
     shop.stock().put(0).await.unwrap();
     assert_eq!(shop.stock().peek().await.unwrap(), None);
     assert_eq!(shop.stock().tenant("acme").await, 7);
@@ -352,7 +352,7 @@ async fn a_cell_may_be_behind_a_pointer_and_of_any_type() {
     let numbers = Page { cell: Arc::clone(&cell), of: vec![1_u8] };
     let texts = Page { cell: Arc::clone(&cell), of: vec!["a"] };
     for _ in 0..2 {
-        // One cell, and yet nobody's value is taken for another's.
+        // Both pages share one cell, but never a value.
         assert_eq!((numbers.first().await, texts.first().await), (Some(1), Some("a")));
         assert_eq!((numbers.size::<u8>(), numbers.size::<u32>()), (1, 4));
     }
@@ -387,7 +387,7 @@ async fn a_value_in_a_cell_may_have_cells_itself() {
 }
 
 #[tokio::test]
-async fn under_a_name_of_its_own_a_value_is_not_the_cells() {
+async fn a_value_under_a_separate_key_does_not_belong_to_the_cell() {
     let (_one, cache, _) = cells().await;
     let user = User::new(5);
     user.posts().key("mine").await;

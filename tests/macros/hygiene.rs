@@ -1,8 +1,8 @@
-//! Names of the user's that are also ours, or the standard library's: none of them is in the way of an expansion.
+//! User names that expansions or the standard library also use: none of them breaks an expansion.
 
 use crate::Loads;
 
-/// Everything that expansions could be thought to use is something else here.
+/// Redefines every name that expansions could use.
 mod shadowed {
     #![allow(dead_code, non_camel_case_types, unused_macros)]
 
@@ -123,7 +123,7 @@ mod shadowed {
 }
 
 #[tokio::test]
-async fn names_of_the_standard_library_may_mean_something_else() {
+async fn names_of_the_standard_library_may_be_redefined() {
     use shadowed::{LOADS, Of, boxed, change, change_sync, get, opaque, refreshed, set, sync};
 
     let cache = crate::install("hygiene");
@@ -141,7 +141,7 @@ async fn names_of_the_standard_library_may_mean_something_else() {
     assert_eq!(LOADS.get(), 10);
 }
 
-/// The names of our own locals.
+/// Arguments with the names of generated variables.
 mod arguments {
     use larder::{cache_evict, cache_put, cached, call};
 
@@ -206,7 +206,7 @@ mod arguments {
 }
 
 #[tokio::test]
-async fn arguments_may_have_our_names() {
+async fn arguments_may_have_the_names_of_generated_variables() {
     use arguments::{LOADS, all, change, refreshed, set, sync, sync_key};
 
     crate::install("hygiene-arguments");
@@ -221,7 +221,7 @@ async fn arguments_may_have_our_names() {
     assert_eq!((sync(1, 2, 3, 4, (5, 6)), LOADS.get(), sync_key(3).await), (21, 4, 3));
 }
 
-/// `crate = path`: larder under a name of the user's, and a module of theirs that is called `larder`.
+/// `crate = path`: larder under another name, next to a module of the user's that is called `larder`.
 mod elsewhere {
     mod larder {
         pub(in super::super) use ::larder as inner;
@@ -254,7 +254,7 @@ mod elsewhere {
 }
 
 #[tokio::test]
-async fn larder_may_be_elsewhere() {
+async fn larder_may_have_another_path() {
     let cache = crate::install("hygiene-path");
     for _ in 0..2 {
         let read = (elsewhere::get(1).await, elsewhere::sync(1), elsewhere::Of.property().await);
@@ -265,7 +265,7 @@ async fn larder_may_be_elsewhere() {
     assert_eq!(cache.stats().entries, 1);
 }
 
-/// Constants and statics with the names that a local of ours could have: a pattern of such a name would be the constant.
+/// Constants and statics with the names of generated variables: a pattern with such a name would match the constant.
 mod constants {
     #![allow(non_upper_case_globals, dead_code)]
 
@@ -345,7 +345,7 @@ mod constants {
 }
 
 #[tokio::test]
-async fn constants_may_have_our_names() {
+async fn constants_may_have_the_names_of_generated_variables() {
     use constants::{LOADS, Of, change, get, many, refreshed, set, sync};
 
     let cache = crate::install("hygiene-constants");

@@ -26,7 +26,7 @@ async fn an_automatic_key_has_every_argument() {
 }
 
 #[tokio::test]
-async fn an_automatic_key_tells_apart_what_serde_tells_apart() {
+async fn an_automatic_key_distinguishes_what_serde_distinguishes() {
     static LOADS: Loads = Loads::new();
 
     #[derive(serde::Serialize)]
@@ -57,7 +57,7 @@ async fn an_automatic_key_tells_apart_what_serde_tells_apart() {
 }
 
 #[tokio::test]
-async fn an_option_in_a_template_tells_none_from_every_value() {
+async fn an_option_in_a_template_distinguishes_none_from_every_value() {
     static LOADS: Loads = Loads::new();
 
     #[cached(cache = "keys-option", key = "page:{page}:{name}:{owned}")]
@@ -213,7 +213,7 @@ async fn text_of_an_argument_is_no_separator_and_no_wildcard() {
 }
 
 #[tokio::test]
-async fn a_placeholder_takes_all_that_has_display() {
+async fn a_placeholder_takes_every_type_with_display() {
     struct Isbn(u64);
     impl std::fmt::Display for Isbn {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -258,7 +258,7 @@ macro_rules! cached_by_literals {
 
 cached_by_literals!(made, "1m", "made:{id}", "made_by_macro");
 
-/// Options may come from a `macro_rules!` of the user's.
+/// Options may come from a user's `macro_rules!`.
 #[tokio::test]
 async fn options_from_a_declarative_macro() {
     let cache = larder::Cache::builder().name("made_by_macro").build().unwrap();
@@ -268,7 +268,7 @@ async fn options_from_a_declarative_macro() {
 }
 
 #[tokio::test]
-async fn a_prefix_and_a_version_stand_around_every_key() {
+async fn a_prefix_and_a_version_are_part_of_every_key() {
     #[cached(key = "{id}", key_prefix = "users", version = 1, cache = "keys-around")]
     async fn old(id: u64) -> u64 {
         id
@@ -294,10 +294,10 @@ async fn a_prefix_and_a_version_stand_around_every_key() {
 }
 
 #[tokio::test]
-async fn a_text_in_the_place_of_the_arguments() {
+async fn a_text_replaces_the_arguments() {
     static LOADS: Loads = Loads::new();
 
-    /// Neither `Serialize` nor `Display`.
+    /// Without `Serialize` and `Display`.
     struct Query {
         words: Vec<String>,
         trace: u64,
@@ -345,7 +345,7 @@ async fn a_text_in_the_place_of_the_arguments() {
     };
     assert_eq!(search(query(&["b", "a"], 1)).await, 1);
     assert_eq!(search(query(&["a", "b"], 2)).await, 1);
-    // It is text as an argument's is: no wildcard, no separator, no hash of a version.
+    // The text is escaped like that of an argument: it contains no wildcard, no separator, and no hash of a version.
     assert_eq!(search(query(&["*:#1"], 1)).await, 2);
     let keys = cache.keys("*").await.unwrap();
     assert!(keys[0].ends_with("%2A%3A%231"), "{keys:?}");
@@ -386,7 +386,7 @@ async fn generic_parameters_in_templates() {
 }
 
 #[test]
-fn functions_that_the_compiler_calls_by_one_name_do_not_share_entries() {
+fn functions_with_one_compiler_name_do_not_share_entries() {
     #[allow(clippy::redundant_closure_call)]
     fn in_blocks() -> [u8; 4] {
         let a = {

@@ -1,4 +1,4 @@
-//! Automatic keys of values that can be written in more than one way: one value, one key.
+//! Automatic keys of values that have several representations: one value, one key.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{Loads, install};
 
-/// The same items, put in in two orders, in tables of two sizes: iterated in two orders.
+/// The same items, inserted in two orders into tables of two sizes, which iterate in two orders.
 fn maps() -> [HashMap<u64, HashMap<String, u64>>; 2] {
     let inner = |reversed: bool| {
         let names = (0..50).map(|n| (format!("name {n}"), n));
@@ -65,7 +65,7 @@ async fn maps_and_sets_have_no_order() {
 
     install("keys-unordered");
     let ([a, b], [c, d]) = (maps(), sets());
-    // Else this shows nothing.
+    // Otherwise the test shows nothing.
     assert_ne!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
     assert_ne!(c.iter().collect::<Vec<_>>(), d.iter().collect::<Vec<_>>());
     assert_eq!((map(a.clone()).await, map(b.clone()).await), (1, 1));
@@ -78,7 +78,7 @@ async fn maps_and_sets_have_no_order() {
 }
 
 #[tokio::test]
-async fn what_differs_has_two_keys() {
+async fn different_values_have_different_keys() {
     static LOADS: Loads = Loads::new();
 
     #[cached(cache = "keys-differ")]
@@ -125,7 +125,7 @@ async fn what_differs_has_two_keys() {
 }
 
 #[tokio::test]
-async fn floats_are_told_by_their_bits() {
+async fn floats_are_compared_by_their_bits() {
     static LOADS: Loads = Loads::new();
 
     #[cached(cache = "keys-floats")]
@@ -148,7 +148,7 @@ async fn floats_are_told_by_their_bits() {
             [8, 9]
         );
     }
-    // Readable all the same.
+    // The key is readable too.
     assert_eq!(cache.keys("*!f64(0.1),!f32(0.1),").await.unwrap().len(), 1);
 }
 
@@ -164,7 +164,7 @@ async fn long_keys_keep_a_readable_head_and_end_in_a_hash() {
     let cache = install("keys-long");
     let text = |end: char| "long".repeat(1000) + &end.to_string();
     for _ in 0..2 {
-        // They differ far behind what stays readable.
+        // The arguments differ only after the readable part.
         assert_eq!(
             [load(&text('a')).await, load(&text('b')).await, load("short").await],
             [1, 2, 3]
@@ -179,11 +179,11 @@ async fn long_keys_keep_a_readable_head_and_end_in_a_hash() {
         assert!(key.len() <= 256 && head.contains("load:longlong"), "{key}");
         assert!(hash.len() == 64 && hash.chars().all(|c| c.is_ascii_hexdigit()), "{key}");
     }
-    // A pattern finds them by the head.
+    // A pattern matches them by the readable part.
     assert_eq!(cache.evict_pattern("*load:long*").await.unwrap(), 2);
 }
 
-/// A map in which order counts, as an `IndexMap` is to serde.
+/// A map whose order is significant, like an `IndexMap` for serde.
 #[derive(Clone, Copy)]
 struct Ordered<'a>(&'a [(&'a str, u8)]);
 
@@ -194,7 +194,7 @@ impl Serialize for Ordered<'_> {
 }
 
 #[tokio::test]
-async fn the_order_of_a_map_that_has_one_counts() {
+async fn the_order_of_an_ordered_map_is_part_of_the_key() {
     #[derive(Serialize)]
     struct Sort<'a> {
         by: Ordered<'a>,
@@ -242,7 +242,7 @@ async fn the_order_of_a_map_that_has_one_counts() {
 }
 
 #[tokio::test]
-async fn what_is_empty_and_has_one_name_is_told_apart() {
+async fn empty_values_of_one_name_have_different_keys() {
     #[derive(Serialize)]
     struct A;
     #[derive(Serialize)]
@@ -294,7 +294,7 @@ async fn what_is_empty_and_has_one_name_is_told_apart() {
     }
 }
 
-/// Keys outlive a process: the order in which a release writes entries is that of the next one.
+/// Keys outlive a process, so a release must write entries in the same order as the previous one.
 #[test]
 fn entries_are_in_the_order_of_their_texts() {
     fn text<T: Serialize>(argument: T) -> String {
@@ -305,7 +305,7 @@ fn entries_are_in_the_order_of_their_texts() {
         names.iter().map(|name| ((*name).to_owned(), set())).collect()
     };
     assert_eq!(text(set()), "f:!s(-1,10,100,9,),");
-    // A name that is the beginning of another comes first, whatever is behind it.
+    // A name that is a prefix of another one comes first, whatever follows it.
     let sets = "!s(-1,10,100,9,)";
     assert_eq!(
         text(map(&["a", "a b", "a-", "B"])),

@@ -4,7 +4,7 @@ use larder::{CacheValue, cached, cached_property};
 
 use crate::{Loads, install};
 
-/// Neither `Serialize` nor `Display`.
+/// Without `Serialize` and `Display`.
 struct Query {
     words: Vec<String>,
 }
@@ -38,7 +38,7 @@ async fn a_function_is_given_all_arguments() {
         let _ = (query.words, page, lang);
         connection.count()
     }
-    // What is borrowed for writing is given for reading.
+    // A mutable reference is passed as a shared one.
     #[cached(key_with = texts::of_query, cache = "keys-with-function")]
     fn first(query: &mut Query, page: u32, mut lang: &str) -> String {
         query.words.push("more".into());
@@ -59,7 +59,7 @@ async fn a_function_is_given_all_arguments() {
     assert_eq!(search("a b", 1, "en").await, 1);
     assert_eq!(search("a b", 2, "en").await, 2);
     assert_eq!(search("a b", 1, "nl").await, 3);
-    // Escaped, as an argument would be.
+    // The text is escaped like that of an argument.
     assert_eq!(cache.keys("q:*a+b%201%20en").await.unwrap().len(), 1);
 
     assert_eq!(first(&mut Query::new("x"), 1, "en"), "21e4");

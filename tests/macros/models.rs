@@ -1,4 +1,4 @@
-//! Models, their operations, and what events make old.
+//! Models, their operations, and the evictions that events cause.
 
 use larder::{
     Cache, Error, Invalidation, MemoryBackend, Policy, cache_evict, cached, cached_property, call,
@@ -9,11 +9,11 @@ use crate::{Loads, install};
 struct User;
 struct Order;
 
-/// Events: of one model, and of any.
+/// Events of one model, and of any model.
 struct UserRenamed;
 struct Saved<T>(T);
 
-/// Reads that say from which load they are.
+/// A shop whose reads return the number of their load.
 struct Shop {
     cache: Cache,
     loads: Loads,
@@ -48,7 +48,7 @@ impl Shop {
         self.order(7);
     }
 
-    /// Which of the three are cached.
+    /// Returns which of the three entries are cached.
     async fn cached(&self) -> [bool; 3] {
         let user = self.user(7).peek().await.unwrap();
         let users = self.users(1, &["a"]).peek().await.unwrap();
@@ -106,20 +106,20 @@ async fn a_model_and_an_operation_can_be_evicted() {
     shop.fill().await;
     forget_users(&shop).await;
     assert_eq!(shop.cached().await, [false, false, true]);
-    // By hand the same.
+    // The same with a manual list.
     shop.fill().await;
     let list = Invalidation::new().cache(&shop.cache);
     list.clone().operation("user", "list").run().await.unwrap();
     assert_eq!(shop.cached().await, [true, false, true]);
     list.clone().model("user").run().await.unwrap();
     assert_eq!(shop.cached().await, [false, false, true]);
-    // No name is another's beginning.
+    // A name does not match other names that begin with it.
     list.operation("order:get", "").model("order:get").run().await.unwrap();
     assert_eq!(shop.cached().await, [false, false, true]);
 }
 
 #[tokio::test]
-async fn events_evict_what_names_them() {
+async fn events_evict_the_functions_that_name_them() {
     let shop = Shop::new();
     shop.fill().await;
     assert_eq!(shop.cache.emit(&UserRenamed).await.unwrap(), 0);
@@ -132,7 +132,7 @@ async fn events_evict_what_names_them() {
     assert_eq!(shop.cached().await, [true, true, false]);
     shop.cache.emit(&Saved("of something else")).await.unwrap();
     assert_eq!(shop.cached().await, [true, true, false]);
-    // A rule may make one event of another, or a model old.
+    // A rule may translate one event into another, or into an eviction of a model.
     let _rule = shop.cache.on::<Saved<&str>>(|saved| match saved.0 {
         "users" => Invalidation::new().model("user"),
         _ => Invalidation::new().event::<UserRenamed>(),
@@ -145,7 +145,7 @@ async fn events_evict_what_names_them() {
 }
 
 #[tokio::test]
-async fn mutators_say_what_has_happened() {
+async fn mutators_emit_events() {
     #[cache_evict(events = [Saved<User>, Saved<Order>], cache = shop.cache)]
     async fn save(shop: &Shop) -> Result<(), String> {
         let _ = shop;
@@ -164,7 +164,7 @@ async fn mutators_say_what_has_happened() {
     rename(&shop, true).unwrap();
     assert_eq!(shop.cached().await, [true, false, true]);
     shop.fill().await;
-    // Whatever the outcome.
+    // Whatever the outcome is.
     assert!(save(&shop).await.is_err());
     assert_eq!(shop.cached().await, [true, false, false]);
 }
@@ -188,7 +188,7 @@ async fn events_of_a_transaction_wait_for_its_commit() {
     assert_eq!(shop.cached().await, [true, false, true]);
 }
 
-/// The eviction is the fleet's, also of what this process never read.
+/// The eviction applies to all processes, including entries that this process has never read.
 #[tokio::test]
 async fn events_reach_other_processes() {
     #[cached(model = "user", op = "name", invalidate_on = [UserRenamed], skip(cache, loads), cache = cache)]
@@ -206,7 +206,7 @@ async fn events_reach_other_processes() {
 }
 
 #[tokio::test]
-async fn shared_policies_keep_their_tags_beside() {
+async fn shared_policies_keep_their_tags() {
     static TAGGED: Policy = Policy::new().tags(&["shared"]);
 
     #[cached(model = "user", op = "get", policy = TAGGED, tags = ["own:{id}"], invalidate_on = [UserRenamed], cache = "models-policy")]
@@ -241,7 +241,7 @@ async fn shared_policies_keep_their_tags_beside() {
     assert_eq!(person.friends().await, 3);
 }
 
-/// A batch and a function of one item may be two ways to one operation.
+/// A batch and a function of one item may be two forms of one operation.
 #[tokio::test]
 async fn a_batch_of_a_model() {
     #[cached(each = "id in ids", model = "user", op = "get", key = "{id}", invalidate_on = [UserRenamed], cache = loads.0, skip(loads))]

@@ -1,4 +1,4 @@
-//! Functions whose names stand for something else, too.
+//! Functions whose names have another meaning too.
 
 use larder::{cached, call};
 
@@ -7,7 +7,7 @@ use crate::{Loads, install};
 mod settings {
     use larder::cached;
 
-    /// A module beside a function of its name.
+    /// A module with the same name as a function.
     pub(super) mod config {
         pub(crate) const NAME: &str = "config";
     }
@@ -28,7 +28,7 @@ mod settings {
 
     #[cached]
     pub(super) fn str(id: u64) -> String {
-        // The types of these names are what they were.
+        // These names still mean the primitive types.
         let text: &str = "str";
         let number: u8 = u8::MAX;
         format!("{text} {number} {id}")
@@ -90,7 +90,7 @@ async fn an_import_brings_the_call_of_a_function() {
 }
 
 #[tokio::test]
-async fn a_template_has_raw_names_as_format_has_them() {
+async fn a_template_writes_raw_names_as_format_does() {
     static LOADS: Loads = Loads::new();
 
     #[cached(key = "raw:{type}:{r#match}", cache = "raw-names")]

@@ -1,4 +1,4 @@
-//! `on_error`: what a failing cache is to those who call.
+//! `on_error`: how a failing cache affects callers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::origin::turns;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The function's own error, which can't be cloned.
+/// The function's own error, which cannot be cloned.
 #[derive(Debug)]
 enum Failed {
     Cache(Error),
@@ -25,7 +25,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// A cache in front of a store that can be down.
+/// A cache over a store that can be down.
 struct Shop {
     store: Gated,
     clock: Clock,
@@ -48,7 +48,7 @@ impl Shop {
         Self { store, clock: clock.clone(), cache, loads: Loads::new() }
     }
 
-    /// The store is back, and the breaker lets a request through.
+    /// Brings the store back and lets the breaker allow a request.
     fn up(&self) {
         self.store.set_down(false);
         self.clock.advance(SECOND * 60);
@@ -77,7 +77,7 @@ fn is_of_cache<T: std::fmt::Debug>(result: Result<T, Failed>) -> bool {
 }
 
 #[tokio::test]
-async fn without_a_word_a_failing_cache_means_a_load() {
+async fn by_default_a_failing_cache_means_a_load() {
     let shop = Shop::new();
     shop.store.set_down(true);
     assert_eq!(shop.bypassing(1).await.unwrap(), 1);
@@ -85,27 +85,27 @@ async fn without_a_word_a_failing_cache_means_a_load() {
 }
 
 #[tokio::test]
-async fn a_failing_cache_is_an_error_where_that_is_asked_for() {
+async fn a_failing_cache_is_an_error_with_on_error_fail() {
     for shop in [Shop::new(), Shop::leased()] {
         assert_eq!(shop.failing(1).await.unwrap(), 1);
         shop.store.set_down(true);
-        // What memory has is served.
+        // A value in memory is served.
         assert_eq!(shop.failing(1).await.unwrap(), 1);
         let refused = shop.failing(2).traced().await;
         assert_eq!(refused.source, Source::Refused);
         assert!(is_of_cache(refused.value));
         assert_eq!(shop.loads.get(), 1);
         assert_eq!(shop.failing(2).bypass().await.unwrap(), 2);
-        // Nothing of the failure stays.
+        // The failure leaves no trace.
         shop.up();
         assert_eq!(shop.failing(2).await.unwrap(), 3);
-        // The origin's own failure is its own.
+        // A failure of the origin is returned as it is.
         assert!(matches!(shop.failing(0).await, Err(Failed::Origin)));
     }
 }
 
 #[tokio::test]
-async fn all_who_wait_are_told() {
+async fn all_waiters_get_the_error() {
     let shop = Arc::new(Shop::new());
     let gate = shop.store.hold(At::After("get"));
     let calls: Vec<_> = (0..20)
@@ -116,7 +116,7 @@ async fn all_who_wait_are_told() {
         .collect();
     gate.arrived().await;
     turns().await;
-    // One function loads beside the cache, on the same flight as the others, who do not.
+    // One function loads on its own, on the same flight as the callers that fail.
     let other = {
         let shop = Arc::clone(&shop);
         tokio::spawn(async move { shop.bypassing(1).await })
@@ -132,7 +132,7 @@ async fn all_who_wait_are_told() {
 }
 
 #[tokio::test]
-async fn an_old_value_goes_before_the_error() {
+async fn an_old_value_is_preferred_to_the_error() {
     #[cached(key = "v", cache = shop.cache, ttl = "1s", stale_if_error = "1h", on_error = "fail", skip(shop))]
     async fn value(shop: &Shop) -> Result<u64, Failed> {
         Ok(shop.loads.count())
@@ -149,9 +149,9 @@ async fn an_old_value_goes_before_the_error() {
     assert!(is_of_cache(value(&shop).await));
 }
 
-/// Nothing is loaded behind the caller's back either.
+/// No refresh loads in the background either.
 #[tokio::test]
-async fn a_refresh_in_the_background_is_not_a_way_around() {
+async fn a_refresh_in_the_background_does_not_load_either() {
     #[cached(key = "v", cache = context.0.cache, ttl = "1s", stale = "1h", on_error = "fail", skip(context))]
     async fn value(context: &Context) -> Result<u64, Failed> {
         Ok(context.0.loads.count())
@@ -176,7 +176,7 @@ async fn a_refresh_in_the_background_is_not_a_way_around() {
 }
 
 #[tokio::test]
-async fn a_lease_that_cannot_be_had_counts() {
+async fn a_failed_lease_counts() {
     let shop = Shop::leased();
     let gate = shop.store.hold(At::After("get"));
     let (read, ()) = tokio::join!(shop.failing(1), async {
@@ -188,7 +188,7 @@ async fn a_lease_that_cannot_be_had_counts() {
     assert_eq!(shop.loads.get(), 0);
 }
 
-/// It was loaded, and the caller has it: that it could not be stored is no reason to throw it away.
+/// The value was loaded and the caller gets it, even if it could not be stored.
 #[tokio::test]
 async fn a_value_that_cannot_be_stored_is_returned() {
     #[cached(key = "v", cache = shop.cache, on_error = "fail", skip(shop))]
@@ -203,7 +203,7 @@ async fn a_value_that_cannot_be_stored_is_returned() {
 }
 
 #[tokio::test]
-async fn a_cache_that_is_not_there_counts() {
+async fn a_missing_cache_counts() {
     #[cached(cache = "on-error-never-installed", on_error = "fail")]
     async fn orphan(id: u64) -> Result<u64, Failed> {
         Ok(id)
@@ -213,7 +213,7 @@ async fn a_cache_that_is_not_there_counts() {
     assert_eq!(refused.source, Source::Refused);
     assert!(matches!(refused.value, Err(Failed::Cache(Error::UnknownCache { .. }))));
     assert_eq!(orphan(1).bypass().await.unwrap(), 1);
-    // The call's own choice, too, and a tenant without a name.
+    // Also for a cache that the call names, and for a tenant without a name.
     let shop = Shop::new();
     assert!(shop.failing(1).cache("on-error-no-such").await.is_err());
     assert!(shop.failing(1).tenant("").await.is_err());
@@ -221,7 +221,7 @@ async fn a_cache_that_is_not_there_counts() {
 }
 
 #[tokio::test]
-async fn a_shared_policy_may_say_it() {
+async fn a_shared_policy_may_set_it() {
     static STRICT: Policy = Policy::new().on_error(OnError::Fail);
 
     #[cached(key = "a", cache = shop.0.cache, policy = STRICT, skip(shop))]
@@ -250,9 +250,9 @@ async fn a_shared_policy_may_say_it() {
     assert_eq!(says_nothing(&shop).await.unwrap(), 3);
 }
 
-/// A batch is refused as a whole, and nothing of it is loaded.
+/// A batch fails as a whole, and loads nothing.
 #[tokio::test]
-async fn a_batch_is_told_too() {
+async fn a_batch_gets_the_error_too() {
     #[cached(each = "id in ids", key = "{id}", cache = shop.cache, on_error = "fail", skip(shop))]
     async fn many(shop: &Shop, ids: &[u64]) -> Result<HashMap<u64, u64>, Failed> {
         shop.loads.count();

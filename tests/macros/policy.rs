@@ -1,5 +1,4 @@
-//! The options of a policy: each form compiles and runs. What they do is the runtime's, and tested
-//! there.
+//! The options of a policy: each form compiles and runs. The effects of the options are tested with the runtime.
 
 use std::num::ParseIntError;
 use std::time::Duration;
@@ -20,7 +19,7 @@ static SHARED: Policy = Policy::new()
     .none_ttl(M)
     .tags(&["shared"]);
 
-/// An error that can say that time ran out.
+/// An error that can represent a timeout.
 #[derive(Clone, Debug, PartialEq)]
 enum Failed {
     Late,
@@ -39,7 +38,7 @@ impl From<ParseIntError> for Failed {
     }
 }
 
-/// Every option of a policy but `policy`.
+/// All options of a policy except `policy`.
 #[cached(
     ttl = "5m",
     tti = 60,
@@ -153,7 +152,7 @@ async fn a_policy_is_shared_by_functions_of_any_output() {
     assert_eq!(of_an_expression(&mut vec![]).await, 1);
     assert_eq!(generic(1).await.as_deref(), Some("1"));
 
-    // Tags of the attribute stand beside those of the policy.
+    // The tags of the attribute are added to those of the policy.
     let left = async || {
         let (timeouts, errors) = (of_timeouts(1).peek().await, of_other_errors(1).peek().await);
         let (plain, sync) = (of_plain_values(&1).peek().await, call!(sync(1)).peek().await);
@@ -211,7 +210,7 @@ async fn a_property_takes_them_too() {
 }
 
 #[tokio::test]
-async fn a_skipped_call_reads_nothing_and_writes_nothing() {
+async fn a_skipped_call_neither_reads_nor_writes() {
     static LOADS: Loads = Loads::new();
 
     #[cached(key = "page:{page}", skip_if = page > limit, skip(limit), cache = "policy-skipped")]
@@ -227,7 +226,7 @@ async fn a_skipped_call_reads_nothing_and_writes_nothing() {
     assert_eq!(page(3, 3).await, 303);
 }
 
-/// Arguments and types under the names that expansions use for their own.
+/// Arguments and types with names that expansions use.
 mod hygiene {
     use super::{M, Policy, TimedOut, cached, install};
 
@@ -274,7 +273,7 @@ mod hygiene {
     }
 
     #[tokio::test]
-    async fn arguments_may_have_our_names() {
+    async fn arguments_may_have_the_names_of_generated_variables() {
         install("policy-hygiene");
         assert_eq!(get(1, 2, 3, 4).await, Some(10));
         assert_eq!(get(2, 1, 3, 4).traced().await.source, larder::Source::Bypassed);

@@ -1,4 +1,4 @@
-//! `stale`: the old value now, a new one soon.
+//! `stale`: the old value immediately, and a new one soon.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::Loads;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A cache under `name` whose time is the clock's.
+/// Installs a cache with this name and returns its clock.
 fn install(name: &str) -> Clock {
     let clock = Clock::manual();
     Cache::builder().name(name).clock(clock.clone()).build().unwrap().install();
     clock
 }
 
-/// Lets the refresh in the background run: it never waits for anything but its turn.
+/// Lets the refresh in the background run: it only needs to be polled.
 async fn turns() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
@@ -45,13 +45,13 @@ async fn a_function_serves_the_old_value_while_one_refresh_runs() {
     turns().await;
     assert_eq!(call().traced().await.source, Source::Memory);
     assert_eq!((call().await.unwrap().as_str(), LOADS.get()), ("a12[3]2", 2));
-    // Past the window there is nothing left to serve.
+    // After the window no old value is served.
     clock.advance(SECOND * 10);
     assert_eq!(call().traced().await.source, Source::Loaded);
 }
 
 #[tokio::test]
-async fn what_is_borrowed_inside_of_an_argument_is_refreshed_with_copies() {
+async fn borrows_inside_of_an_argument_are_cloned_for_the_refresh() {
     static LOADS: Loads = Loads::new();
 
     #[cached(ttl = "1s", stale = "9s", cache = "stale-borrowed")]
@@ -68,7 +68,7 @@ async fn what_is_borrowed_inside_of_an_argument_is_refreshed_with_copies() {
     }
 
     let clock = install("stale-borrowed");
-    // A policy that is shared does not demand anything.
+    // A shared policy has no such requirement.
     #[cached(policy = larder::Policy::new().ttl(SECOND).stale(SECOND), cache = "stale-borrowed")]
     async fn of_any(name: std::borrow::Cow<'_, str>) -> String {
         name.into_owned()
@@ -104,7 +104,7 @@ async fn a_failing_refresh_keeps_the_old_value() {
     for _ in 0..3 {
         assert_eq!(load().await, Ok(1));
         turns().await;
-        // After a failure the origin is left in peace for the throttle's time, a second.
+        // After a failure the origin is not called during the throttle, which is one second.
         assert_eq!(load().await, Ok(1));
         clock.advance(SECOND);
     }
@@ -156,7 +156,7 @@ async fn a_method_is_refreshed_with_a_clone_of_self() {
 }
 
 #[tokio::test]
-async fn a_generic_function_is_refreshed_as_what_it_was() {
+async fn a_generic_function_is_refreshed_with_its_type_arguments() {
     static LOADS: Loads = Loads::new();
 
     #[cached(ttl = "1s", stale = "9s", cache = "stale-generic")]

@@ -1,4 +1,4 @@
-//! Sync functions, and the `Call` behind them.
+//! Sync functions, and their `Call`.
 
 use larder::{Source, cached, call};
 

@@ -1,4 +1,4 @@
-//! Tags: of the function, and of the call.
+//! Tags of the function and of the call.
 
 use larder::cached;
 

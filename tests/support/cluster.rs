@@ -1,4 +1,4 @@
-//! A cluster of six: three masters with a replica each.
+//! A cluster of six nodes: three masters with a replica each.
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start() -> Self {
-        // The nodes talk to each other on a port of their own, which is not to be beyond the last.
+        // The nodes also use a bus port, which must not be above 65535.
         let servers: Vec<Server> = std::iter::repeat_with(|| {
             Server::with_args(&[
                 "--cluster-enabled",
@@ -44,7 +44,8 @@ impl Cluster {
         cluster
     }
 
-    /// Every node knows three masters with slots and is content; every replica follows its master.
+    /// Waits until every node knows three masters with slots and reports no failure, and every replica follows its
+    /// master.
     pub(crate) fn settles(&self) {
         for server in &self.servers {
             until("the cluster settles", || {
@@ -56,19 +57,19 @@ impl Cluster {
     }
 
     pub(crate) fn url(&self) -> String {
-        // A replica among them: any node can tell of the others.
+        // Includes a replica, because any node knows the others.
         let nodes = [&self.servers[0], &self.servers[1], &self.servers[5]];
         let nodes = nodes.map(|server| format!("127.0.0.1:{}", server.port()));
         format!("redis-cluster://{}", nodes.join(","))
     }
 
-    /// The place of the master of a key's slot, as a node that is alive tells it.
+    /// The index of the master of a key's slot, according to a node that is alive.
     pub(crate) fn master_of(&self, key: &str) -> usize {
         let slot: u16 = self.ask(&["cluster", "keyslot", key]).parse().unwrap();
         self.owners()[&slot]
     }
 
-    /// Which of the servers has which slot.
+    /// Returns which server has which slot.
     pub(crate) fn owners(&self) -> HashMap<u16, usize> {
         let mut owners = HashMap::new();
         for line in self.ask(&["cluster", "nodes"]).lines() {
@@ -86,7 +87,7 @@ impl Cluster {
         owners
     }
 
-    /// The place of a replica of a master.
+    /// The index of a replica of a master.
     pub(crate) fn replica_of(&self, master: usize) -> usize {
         let id = self.id(master);
         let nodes = self.ask(&["cluster", "nodes"]);
@@ -94,13 +95,13 @@ impl Cluster {
         self.place(line.split(' ').nth(1).unwrap()).unwrap()
     }
 
-    /// Whether a key's slot is one that the node at a place got at the begin.
+    /// Whether the node at this index had the key's slot at the start.
     pub(crate) fn slot_was_of(&self, key: &str, place: usize) -> bool {
         let slot: usize = self.ask(&["cluster", "keyslot", key]).parse().unwrap();
         (place * 5461..(place + 1) * 5461).contains(&slot)
     }
 
-    /// A slot begins to move.
+    /// Begins to move a slot.
     pub(crate) fn open(&self, slot: &str, from: usize, to: usize) {
         let importing = ["cluster", "setslot", slot, "importing", &self.id(from)];
         assert_eq!(self.servers[to].cli(&importing), "OK");
@@ -108,23 +109,23 @@ impl Cluster {
         assert_eq!(self.servers[from].cli(&migrating), "OK");
     }
 
-    /// A key moves, in a slot that does.
+    /// Moves a key in a slot that is being moved.
     pub(crate) fn carry(&self, key: &str, from: usize, to: usize) {
         let port = self.servers[to].port().to_string();
         self.servers[from].cli(&["migrate", "127.0.0.1", &port, key, "0", "1000"]);
     }
 
-    /// A slot has moved.
+    /// Ends the move of a slot.
     pub(crate) fn close(&self, slot: &str, to: usize) {
         let id = self.id(to);
         let masters = self.servers.iter().filter(|one| one.cli(&["role"]).starts_with("master"));
-        // The new owner first: what it says is newer than what the others know.
+        // The new owner first: its message has a newer epoch than those of the others.
         for server in std::iter::once(&self.servers[to]).chain(masters) {
             server.cli(&["cluster", "setslot", slot, "node", &id]);
         }
     }
 
-    /// Moves all slots with keys that match from one master to another; how many there were.
+    /// Moves all slots with matching keys from one master to another, and returns their number.
     pub(crate) fn move_keys(&self, pattern: &str, from: usize, to: usize) -> usize {
         let mut slots = std::collections::BTreeSet::new();
         for key in self.servers[from].cli(&["--scan", "--pattern", pattern]).lines() {
@@ -154,7 +155,7 @@ impl Cluster {
         self.servers.iter().position(|server| server.port() == port)
     }
 
-    /// What the first node that answers says.
+    /// The reply of the first node that answers.
     fn ask(&self, args: &[&str]) -> String {
         let answers = self.servers.iter().map(|server| server.cli(args));
         answers

@@ -1,6 +1,6 @@
-//! Compiles small programs against the very libraries that this test was built with, and reads what rustc says of them.
+//! Compiles small programs against the libraries that this test was built with, and reads rustc's messages.
 //!
-//! Nothing is built for that: cargo is asked where the libraries are.
+//! This builds no library: cargo reports where they are.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,14 +14,14 @@ use serde::Deserialize;
 /// The libraries that programs can use.
 const LIBRARIES: [&str; 5] = ["larder", "async_trait", "serde", "serde_json", "tokio"];
 
-/// A compiler that knows the libraries.
+/// A compiler with the paths of the libraries.
 pub(crate) struct Compiler {
     arguments: Vec<OsString>,
     root: PathBuf,
     out: PathBuf,
 }
 
-/// What rustc says.
+/// A message of rustc.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Diagnostic {
     pub(crate) message: String,
@@ -29,7 +29,7 @@ pub(crate) struct Diagnostic {
     code: Option<Code>,
     pub(crate) level: String,
     pub(crate) spans: Vec<Span>,
-    /// The whole of it as a text.
+    /// The whole message as rustc prints it.
     #[allow(dead_code, reason = "not every suite compares texts")]
     pub(crate) rendered: Option<String>,
 }
@@ -39,7 +39,7 @@ struct Code {
     code: String,
 }
 
-/// A place of a diagnostic.
+/// A place in a message.
 #[derive(Debug, Deserialize)]
 #[allow(dead_code, reason = "not every suite compares places")]
 pub(crate) struct Span {
@@ -59,7 +59,7 @@ impl Diagnostic {
     }
 }
 
-/// The part of cargo's messages that tells of libraries.
+/// The parts of cargo's messages that name libraries.
 #[derive(Deserialize)]
 struct Artifact {
     target: Option<Target>,
@@ -73,7 +73,7 @@ struct Target {
 }
 
 impl Compiler {
-    /// For the test called `test`.
+    /// Finds the libraries of the test called `test`.
     pub(crate) fn of(test: &str) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
@@ -81,7 +81,7 @@ impl Compiler {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&root).args(["test", "--no-run", "--offline", "--test", test]);
         cargo.arg("--message-format=json");
-        // What cargo tells this test of its package would have some build scripts run again.
+        // The environment variables that cargo sets for this test would make some build scripts run again.
         let of_package =
             ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
         for (name, _) in std::env::vars_os() {
@@ -116,7 +116,7 @@ impl Compiler {
         Self { arguments, root, out }
     }
 
-    /// What rustc says of `source`, a file below the root.
+    /// Returns rustc's messages for `source`, a file below the root.
     pub(crate) fn check(&self, source: &Path) -> Vec<Diagnostic> {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -138,7 +138,7 @@ impl Compiler {
     }
 }
 
-/// The sentence at the end.
+/// The sentence at the end, with the number of errors.
 fn is_summary(said: &Diagnostic) -> bool {
     said.spans.is_empty()
         && (said.message.starts_with("aborting due to")
@@ -169,7 +169,7 @@ fn libraries(messages: &str) -> BTreeMap<String, PathBuf> {
     found
 }
 
-/// Does `each` with all items, on as many threads as the machine has processors.
+/// Runs `each` on all items, on as many threads as the machine has processors.
 pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());

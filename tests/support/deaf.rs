@@ -6,8 +6,9 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 
-/// Threads that do not listen hear nothing, but `tracing` does not take that for an answer: what the tests beside this
-/// one say would else be noted as of interest to nobody, in a cache that all threads share.
+/// Installs a global subscriber that records nothing and decides about every single event. Without it, the first thread
+/// that logs an event without a subscriber would make `tracing` cache, for all threads, that the event is of no
+/// interest.
 pub(crate) fn deafen_others() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| drop(tracing::subscriber::set_global_default(Deaf)));

@@ -1,4 +1,4 @@
-//! A fleet: real processes over one Redis and one origin, spoken with one by one.
+//! A fleet: real processes that share one Redis and one origin, and are controlled one by one.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -13,12 +13,12 @@ use tokio::runtime::Handle;
 use crate::process::{Process, serve};
 use crate::support::eventually;
 
-/// How often a memory tier is looked at.
+/// The pause between two reads of a memory tier.
 const LOOK: Duration = Duration::from_micros(50);
 
 static LOADS: AtomicU64 = AtomicU64::new(0);
 
-/// What all processes load from: a file for each item, with its version.
+/// The origin of all processes: one file for each item, with its version.
 pub(crate) struct Origin(PathBuf);
 
 impl Origin {
@@ -31,15 +31,15 @@ impl Origin {
         Self(dir)
     }
 
-    /// An item's new version.
+    /// Writes an item's new version.
     pub(crate) fn change(&self, id: u64, version: u64) {
-        // In one step: nobody reads half a number.
+        // Replaces the file in one step, so that no process reads half a number.
         let new = self.0.join(format!("{id}.new"));
         std::fs::write(&new, version.to_string()).unwrap();
         std::fs::rename(new, self.0.join(id.to_string())).unwrap();
     }
 
-    /// What a member is to be started as.
+    /// The role of a member.
     pub(crate) fn role(&self, url: &str) -> String {
         format!("{url} {}", self.0.display())
     }
@@ -59,7 +59,7 @@ async fn item(origin: &Path, takes: Duration, id: u64) -> u64 {
     version.parse().unwrap_or(0)
 }
 
-/// The same with a lease that is shorter than the three seconds after which one that nobody renews is free.
+/// The same with a lease shorter than the three seconds after which a lease without renewal is free.
 #[cached(key = "brief:{id}", ttl = "1h", lease = "1s", cache = "fleet", skip(origin, takes))]
 async fn brief(origin: &Path, takes: Duration, id: u64) -> u64 {
     LOADS.fetch_add(1, Ordering::SeqCst);
@@ -72,7 +72,7 @@ fn micros() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
 }
 
-/// What a member does; its role is what [`Origin::role`] says.
+/// The loop of a member; [`Origin::role`] makes its role.
 pub(crate) async fn live(role: &str) {
     let (url, origin) = role.split_once(' ').unwrap();
     let origin = PathBuf::from(origin);
@@ -108,12 +108,12 @@ pub(crate) async fn live(role: &str) {
     .await;
 }
 
-/// Looks at memory until it does not serve an item any more; when that was.
+/// Reads memory until it no longer serves an item, and returns the time.
 async fn watch(origin: &Path, id: u64) -> u128 {
     let (origin, runtime) = (origin.to_owned(), Handle::current());
     let watching = tokio::task::spawn_blocking(move || {
         loop {
-            // It is gone by now if it is not there: what follows is a load.
+            // The item is gone by now if it is not there: the next read loads.
             let looked = micros();
             let read = item(&origin, Duration::ZERO, id).traced();
             if runtime.block_on(read).source != Source::Memory {
@@ -139,7 +139,7 @@ async fn hang(origin: &Path, id: u64, short: bool) -> String {
     "loading".to_owned()
 }
 
-/// So many tasks at once ask for as many of the items from 0 on.
+/// Runs `tasks` concurrent tasks, each of which reads the items from 0 to `items`.
 async fn storm(origin: &Path, tasks: u64, items: u64) -> String {
     let before = LOADS.load(Ordering::SeqCst);
     let ask = |task: u64| {
@@ -155,15 +155,15 @@ async fn storm(origin: &Path, tasks: u64, items: u64) -> String {
     format!("{right} {}", LOADS.load(Ordering::SeqCst) - before)
 }
 
-/// How far the memory tiers of some are behind an eviction that another makes.
+/// How far the memory tiers of some members lag behind the evictions of another one.
 pub(crate) struct Behind {
-    /// From the begin of the eviction, for each who followed; sorted.
+    /// From the start of the eviction, for each member that followed; sorted.
     pub(crate) followed: Vec<Duration>,
-    /// What the evictions themselves took; sorted.
+    /// The durations of the evictions; sorted.
     pub(crate) evictions: Vec<Duration>,
 }
 
-/// The first member evicts `rounds` times, the others follow.
+/// The first member evicts `rounds` times, and the others follow.
 pub(crate) async fn behind(members: &mut [Process], rounds: u64) -> Behind {
     let (evicts, follow) = members.split_first_mut().unwrap();
     let (mut followed, mut evictions) = (Vec::new(), Vec::new());
@@ -191,7 +191,7 @@ pub(crate) async fn behind(members: &mut [Process], rounds: u64) -> Behind {
     Behind { followed, evictions }
 }
 
-/// The value below which a share of a sorted list is.
+/// The value below which this share of a sorted list is.
 pub(crate) fn quantile(sorted: &[Duration], share: f64) -> Duration {
     let at = (sorted.len() as f64 * share) as usize;
     sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()

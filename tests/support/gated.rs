@@ -1,5 +1,5 @@
-//! A store whose operations can be held, before they take effect or after, and which can be down: the test kit's, with the
-//! caches that the tests build over it.
+//! A store whose operations can be held before or after they take effect, and which can be down: the test kit's, with
+//! the caches that tests build over it.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -8,12 +8,12 @@ use larder::{Cache, Clock, MemoryBackend};
 
 pub(crate) use larder::testing::Gate;
 
-/// Where an operation is held, which goes by its name.
+/// The point at which an operation, given by its name, is held.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum At {
-    /// It has not reached the store yet.
+    /// The operation has not reached the store yet.
     Before(&'static str),
-    /// Its answer is under way.
+    /// The answer is under way.
     After(&'static str),
 }
 
@@ -30,7 +30,7 @@ impl From<At> for testing::At {
     }
 }
 
-/// One process's way to a store, which others share.
+/// One process's connection to a store that others share.
 #[derive(Clone)]
 pub(crate) struct Gated {
     pub(crate) store: MemoryBackend,
@@ -40,12 +40,12 @@ pub(crate) struct Gated {
 }
 
 impl Gated {
-    /// Without leases: what is loaded is stored by `set`.
+    /// Without leases: `set` stores loaded values.
     pub(crate) fn new() -> Self {
         Self::over(MemoryBackend::new(), false)
     }
 
-    /// With leases: what is loaded is stored by `commit`.
+    /// With leases: `commit` stores loaded values.
     pub(crate) fn leased(clock: &Clock) -> Self {
         Self::over(MemoryBackend::with_clock(clock.clone()), true)
     }
@@ -57,7 +57,7 @@ impl Gated {
         Self { store, backend, faults, has_leases }
     }
 
-    /// Another process's way to the same store.
+    /// Another process's connection to the same store.
     pub(crate) fn another(&self) -> Self {
         Self::over(self.store.clone(), self.has_leases)
     }
@@ -81,7 +81,7 @@ impl Gated {
         self.faults.hold(at.into())
     }
 
-    /// What is under way fails too, though it may have taken effect.
+    /// Fails the operations under way too, although they may have taken effect.
     pub(crate) fn lose_answers(&self) {
         self.set_down(true);
         self.faults.lose_answers(true);
@@ -91,7 +91,7 @@ impl Gated {
         self.faults.set_down(down);
     }
 
-    /// The caches hear that the bus is there, or that it is not.
+    /// Tells the caches whether the bus is connected.
     pub(crate) fn set_linked(&self, linked: bool) {
         self.faults.set_linked(linked);
     }

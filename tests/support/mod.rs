@@ -1,5 +1,5 @@
-//! A Redis server per test, several of them, and a proxy that breaks things; used by the tests of
-//! `cache-redis` too.
+//! A Redis server per test, several of them, and a proxy that breaks connections. The tests of `cache-redis` use it
+//! too.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A `redis-server` of the test's own; killed when dropped.
+/// A `redis-server` for one test; killed when dropped.
 pub struct Server {
     port: u16,
     args: Vec<String>,
@@ -29,7 +29,7 @@ impl Server {
     /// The same with more arguments, such as `&["--requirepass", "secret"]`.
     pub fn with_args(args: &[&str]) -> Self {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-        // Somebody else may take the port before the server does.
+        // Another process may take the port before the server does.
         for _ in 0..10 {
             let port = free_port();
             let dir = std::env::temp_dir().join(format!("larder-{}-{port}", std::process::id()));
@@ -51,7 +51,7 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// SIGSTOP: the system still accepts connections, nobody answers.
+    /// SIGSTOP: the system still accepts connections, but the server does not answer.
     pub fn stop(&self) {
         self.signal("STOP");
     }
@@ -80,13 +80,13 @@ impl Server {
         panic!("redis-server did not come back on port {}", self.port);
     }
 
-    /// What `redis-cli` prints for a command, without the line end.
+    /// The output of `redis-cli` for a command, without the line end.
     pub fn cli(&self, args: &[&str]) -> String {
         let password = self.args.iter().skip_while(|arg| *arg != "--requirepass").nth(1);
         cli_with(self.port, password, args)
     }
 
-    /// The bytes under a key, whatever they are.
+    /// The raw bytes under a key.
     pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
         let answer = self.raw(&[b"GET", key.as_bytes()]);
         let end = answer.windows(2).position(|two| two == b"\r\n")?;
@@ -95,17 +95,17 @@ impl Server {
         Some(answer[end + 2..end + 2 + length].to_vec())
     }
 
-    /// Puts bytes under a key, behind every cache's back.
+    /// Stores bytes under a key, without any cache.
     pub fn set_bytes(&self, key: &str, bytes: &[u8]) {
         assert_eq!(self.raw(&[b"SET", key.as_bytes(), bytes]), b"+OK\r\n");
     }
 
-    /// Sends bytes to a channel, behind every cache's back.
+    /// Sends bytes to a channel, without any cache.
     pub fn publish_bytes(&self, channel: &str, bytes: &[u8]) {
         self.raw(&[b"PUBLISH", channel.as_bytes(), bytes]);
     }
 
-    /// The answer to one command, as it comes over the wire.
+    /// The raw answer to one command.
     fn raw(&self, parts: &[&[u8]]) -> Vec<u8> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let mut request = format!("*{}\r\n", parts.len()).into_bytes();
@@ -114,7 +114,7 @@ impl Server {
             request.extend_from_slice(part);
             request.extend_from_slice(b"\r\n");
         }
-        // After QUIT the server closes: what came before is the whole answer.
+        // The server closes the connection after QUIT, so everything before is the whole answer.
         request.extend_from_slice(b"QUIT\r\n");
         stream.write_all(&request).unwrap();
         let mut answer = Vec::new();
@@ -123,7 +123,7 @@ impl Server {
         answer
     }
 
-    /// Kills it without waiting for its end: for threads that don't own it.
+    /// Kills it without waiting for its end, for threads that do not own it.
     pub fn shoot(&self) {
         self.signal("KILL");
     }
@@ -159,7 +159,7 @@ impl Drop for Server {
 const NEEDED: &str = "redis-server and redis-cli are needed: run ./scripts/test.sh, or \
                       `apt install redis-server` (with redis-tools)";
 
-/// `LARDER_REDIS_SERVER` names another program that speaks as Redis does, such as `valkey-server`.
+/// `LARDER_REDIS_SERVER` names another program that speaks Redis's protocol, such as `valkey-server`.
 pub fn redis_server() -> String {
     std::env::var("LARDER_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
@@ -177,7 +177,7 @@ fn spawn(port: u16, args: &[String], dir: &PathBuf) -> Child {
         .unwrap_or_else(|error| panic!("{NEEDED}: {error}"))
 }
 
-/// What `redis-cli` prints for a command to whoever listens on the port, without the line end.
+/// The output of `redis-cli` for a command on a port, without the line end.
 pub fn cli(port: u16, args: &[&str]) -> String {
     cli_with(port, None, args)
 }
@@ -192,7 +192,7 @@ fn cli_with(port: u16, password: Option<&String>, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
-/// Any answer will do: also `-NOAUTH`.
+/// Any answer counts, including `-NOAUTH`.
 fn answers(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
@@ -202,7 +202,7 @@ fn answers(port: u16) -> bool {
         && (&answer == b"+PONG" || &answer == b"-NOAU")
 }
 
-/// A port that nobody listens on now. Nodes of a cluster take the one that is 10,000 further on, too.
+/// A free port. Cluster nodes also use the port that is 10,000 higher.
 pub fn free_port() -> u16 {
     loop {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
@@ -212,7 +212,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// How long a fault lasts: as long as in earnest if `LARDER_LONG` is set, else as long as it takes to see.
+/// The duration of a fault: realistic if `LARDER_LONG` is set, otherwise just long enough to observe it.
 pub fn lasting(short: Duration, long: Duration) -> Duration {
     if std::env::var_os("LARDER_LONG").is_some() { long } else { short }
 }
@@ -291,35 +291,35 @@ impl Proxy {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// Connections that are made from now on lead to another server.
+    /// New connections lead to another server.
     pub fn lead_to(&self, target: u16) {
         self.shared.target.store(target, Ordering::SeqCst);
     }
 
-    /// The connections there are now become half-open: they stay, and nothing passes any more.
+    /// Makes the present connections half-open: they stay open, but pass no data.
     pub fn freeze(&self) {
         self.each(|link| link.frozen.store(true, Ordering::SeqCst));
     }
 
-    /// Also those that are made from now on.
+    /// Freezes new connections too.
     pub fn freeze_all(&self) {
         self.shared.freeze_new.store(true, Ordering::SeqCst);
         self.freeze();
     }
 
-    /// Everything passes again.
+    /// Lets all data pass again.
     pub fn thaw(&self) {
         self.shared.freeze_new.store(false, Ordering::SeqCst);
         self.each(|link| link.frozen.store(false, Ordering::SeqCst));
     }
 
-    /// Closes the connections there are now.
+    /// Closes the present connections.
     pub fn cut(&self) {
         self.each(ProxyLink::cut);
         self.shared.links.lock().unwrap().clear();
     }
 
-    /// Cuts all connections, and closes those that are made from now on.
+    /// Closes the present connections, and every new one.
     pub fn down(&self) {
         self.shared.down.store(true, Ordering::SeqCst);
         self.cut();
@@ -330,7 +330,7 @@ impl Proxy {
         self.shared.down.store(false, Ordering::SeqCst);
     }
 
-    /// Holds back what passes, in both directions.
+    /// Delays all data in both directions.
     pub fn delay(&self, delay: Duration) {
         self.shared.delay.store(delay.as_millis() as u64, Ordering::SeqCst);
     }
@@ -392,7 +392,7 @@ impl ProxyLink {
                 return;
             }
         }
-        // The end of a connection does not pass a frozen link either.
+        // A frozen link does not pass the end of a connection either.
         while self.frozen.load(Ordering::SeqCst) && !self.cut.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(1));
         }

@@ -1,4 +1,4 @@
-//! What cached functions load from, under the tests' control.
+//! An origin for cached functions that tests control.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use larder::{Cache, Clock};
 use tokio::sync::Semaphore;
 
-/// An origin whose reads can be held between "read" and "return", can fail, and can take time.
+/// An origin whose reads can be held between the read and the return, can fail, and can take time.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin(Arc<Inner>);
 
@@ -30,7 +30,7 @@ impl Origin {
         Self::at(&Clock::manual())
     }
 
-    /// One whose reads take time by moving `clock`.
+    /// An origin whose reads take time by advancing `clock`.
     pub(crate) fn at(clock: &Clock) -> Self {
         Self(Arc::new(Inner {
             value: AtomicU64::new(1),
@@ -44,7 +44,7 @@ impl Origin {
         }))
     }
 
-    /// The next `reads` reads wait after they have seen the value.
+    /// Holds the next `reads` reads after they have read the value.
     pub(crate) fn hold(&self, reads: u64) {
         self.0.holding.store(reads, Ordering::SeqCst);
     }
@@ -54,7 +54,7 @@ impl Origin {
         soon(self.0.started.acquire()).await.unwrap().forget();
     }
 
-    /// Lets so many held reads go.
+    /// Releases this many held reads.
     pub(crate) fn release(&self, reads: usize) {
         self.0.release.add_permits(reads);
     }
@@ -63,7 +63,7 @@ impl Origin {
         self.0.value.store(value, Ordering::SeqCst);
     }
 
-    /// Reads that begin from now on fail, or do not.
+    /// Makes reads that begin from now on fail or succeed.
     pub(crate) fn fail(&self, failing: bool) {
         self.0.failing.store(failing, Ordering::SeqCst);
     }
@@ -78,7 +78,7 @@ impl Origin {
     }
 
     /// # Errors
-    /// The value that was seen, if the origin is failing.
+    /// Returns the value that was read, if the origin fails.
     pub(crate) async fn try_read(&self) -> Result<u64, u64> {
         self.0.reads.fetch_add(1, Ordering::SeqCst);
         let seen = self.0.value.load(Ordering::SeqCst);
@@ -97,7 +97,7 @@ impl Origin {
     }
 }
 
-/// Ends a test that would hang. (Real time: nothing waits for it unless the test fails.)
+/// Fails a test that would hang. (In real time, which passes only if the test fails.)
 #[track_caller]
 pub(crate) fn soon<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let place = std::panic::Location::caller();
@@ -107,7 +107,7 @@ pub(crate) fn soon<T>(work: impl Future<Output = T>) -> impl Future<Output = T> 
     }
 }
 
-/// Lets the other tasks of a single-threaded runtime run as far as they get.
+/// Lets the other tasks of a single-threaded runtime run as far as they can.
 pub(crate) async fn turns() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
@@ -124,7 +124,7 @@ pub(crate) async fn landed(cache: &Cache) {
     .await;
 }
 
-/// Lets `span` pass, in steps that are shorter than any pause between two looks at the time.
+/// Advances the clock by `span`, in steps that are shorter than any pause between two polls.
 pub(crate) async fn pass(clock: &Clock, mut span: Duration) {
     while !span.is_zero() {
         let step = span.min(Duration::from_millis(500));
@@ -134,7 +134,7 @@ pub(crate) async fn pass(clock: &Clock, mut span: Duration) {
     }
 }
 
-/// Lasts for `span` of a time that others let [`pass`].
+/// Waits for `span` of a time that other tasks advance by [`pass`].
 pub(crate) async fn last(clock: &Clock, span: Duration) {
     let end = clock.now().after(span);
     while clock.now() < end {
@@ -142,7 +142,7 @@ pub(crate) async fn last(clock: &Clock, span: Duration) {
     }
 }
 
-/// Waits for `work`, while time passes slowly: what waits for another process looks again.
+/// Waits for `work` while time passes slowly, so that a wait for another process polls again.
 #[track_caller]
 pub(crate) fn soon_at<T>(clock: &Clock, work: impl Future<Output = T>) -> impl Future<Output = T> {
     let clock = clock.clone();

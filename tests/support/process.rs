@@ -1,4 +1,4 @@
-//! Real processes: this very program, run once more, and spoken with line by line.
+//! Real processes: this program, started again, and controlled line by line.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const ROLE: &str = "LARDER_TEST_ROLE";
 
-/// Stands before what is said: a test harness has words of its own.
+/// The prefix of every answer, because a test harness prints lines too.
 const MARK: &str = "> ";
 
 /// Another process; killed when dropped.
@@ -17,12 +17,12 @@ pub(crate) struct Process {
     from: BufReader<ChildStdout>,
 }
 
-/// What this process is to be; `None`: nobody else's.
+/// The role of this process; `None` for the main process.
 pub(crate) fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
-/// Answers line by line, until nobody asks any more.
+/// Answers line by line until the input ends.
 pub(crate) async fn serve(mut answer: impl AsyncFnMut(&[&str]) -> String) {
     for line in std::io::stdin().lines() {
         let line = line.unwrap();
@@ -37,7 +37,7 @@ impl Process {
         Self::start(&["--exact", name, "--nocapture"], role)
     }
 
-    /// Runs this program with `args`; it finds out by [`role`] what it is.
+    /// Runs this program with `args`; the new process gets its role by [`role`].
     pub(crate) fn start(args: &[&str], role: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(args)
@@ -50,12 +50,12 @@ impl Process {
         Self { child, to, from: BufReader::new(from) }
     }
 
-    /// Has it do something.
+    /// Sends a command.
     pub(crate) fn tell(&mut self, command: &str) {
         writeln!(self.to, "{command}").unwrap();
     }
 
-    /// What it says next.
+    /// The next answer.
     pub(crate) fn hear(&mut self) -> String {
         loop {
             let mut line = String::new();
@@ -66,13 +66,13 @@ impl Process {
         }
     }
 
-    /// Has it do something, and returns what it says to it.
+    /// Sends a command and returns its answer.
     pub(crate) fn ask(&mut self, command: &str) -> String {
         self.tell(command);
         self.hear()
     }
 
-    /// SIGKILL: it has no time for anything any more.
+    /// SIGKILL: the process cannot clean up.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

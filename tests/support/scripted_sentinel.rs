@@ -1,4 +1,4 @@
-//! A Sentinel that says what it is told to say: the moments of a failover that last too short to be met with a real one.
+//! A scripted Sentinel, for moments of a failover that are too short to meet with a real one.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,9 +17,9 @@ pub(crate) struct Scripted {
 #[derive(Clone, Copy)]
 pub(crate) struct Says {
     pub(crate) epoch: u64,
-    /// By `SENTINEL MASTER`.
+    /// The answer of `SENTINEL MASTER`.
     pub(crate) configured: u16,
-    /// By `SENTINEL GET-MASTER-ADDR-BY-NAME`.
+    /// The answer of `SENTINEL GET-MASTER-ADDR-BY-NAME`.
     pub(crate) named: u16,
 }
 
@@ -49,7 +49,7 @@ impl Scripted {
         *self.says.lock().unwrap() = says;
     }
 
-    /// Tells those who listen.
+    /// Publishes a message to the subscribers.
     pub(crate) fn publish(&self, channel: &str, message: &str) {
         let push = array(&["message", channel, message]);
         for mut listener in self.listening.lock().unwrap().iter() {
@@ -88,7 +88,7 @@ fn serve(mut client: TcpStream, says: &Mutex<Says>, listening: &Mutex<Vec<TcpStr
                     format!("*3\r\n$9\r\nsubscribe\r\n${length}\r\n{channel}\r\n:{}\r\n", place + 1)
                 };
                 let answer: String = channels.map(confirmed).collect();
-                // Nobody publishes before it is confirmed.
+                // No message is published before the subscription is confirmed.
                 let mut listening = listening.lock().unwrap();
                 let _ = client.write_all(answer.as_bytes());
                 listening.push(client.try_clone().unwrap());

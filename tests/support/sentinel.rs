@@ -9,7 +9,7 @@ use crate::support::{Server, free_port, redis_server};
 pub(crate) const MASTER: &str = "main";
 
 pub(crate) struct Watched {
-    /// The first is the master at the begin.
+    /// The first one is the master at the start.
     pub(crate) servers: Vec<Server>,
     pub(crate) sentinels: Vec<Sentinel>,
 }
@@ -21,8 +21,7 @@ pub(crate) struct Sentinel {
 }
 
 impl Watched {
-    /// One master, `replicas` replicas and three Sentinels, who call a silent master dead after half a
-    /// second.
+    /// One master, `replicas` replicas and three Sentinels, which declare a silent master dead after half a second.
     pub(crate) fn start(replicas: usize) -> Self {
         let master = Server::with_args(&["--repl-diskless-sync-delay", "0"]);
         let port = master.port().to_string();
@@ -57,7 +56,7 @@ impl Watched {
         format!("redis-sentinel://{}/{MASTER}", hosts.join(","))
     }
 
-    /// Has the Sentinels name another master, which knows nothing of the one before.
+    /// Makes the Sentinels name another master, which does not replicate the previous one.
     pub(crate) fn name(&self, new: &Server) {
         let port = new.port().to_string();
         for sentinel in &self.sentinels {
@@ -67,7 +66,7 @@ impl Watched {
         }
     }
 
-    /// The server that the Sentinels take for the master.
+    /// The server that the Sentinels name as the master.
     pub(crate) fn master(&self) -> Option<&Server> {
         let answer = self.sentinels[0].cli(&["sentinel", "get-master-addr-by-name", MASTER]);
         let port: u16 = answer.lines().nth(1)?.parse().ok()?;
@@ -76,7 +75,7 @@ impl Watched {
 }
 
 impl Sentinel {
-    /// One that watches a master, with more lines of configuration.
+    /// Starts a Sentinel that watches a master, with additional lines of configuration.
     pub(crate) fn start(master: &str, more: &str) -> Self {
         for _ in 0..10 {
             let port = free_port();

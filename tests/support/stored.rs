@@ -1,4 +1,4 @@
-//! One store in this process, and a hand in it behind every cache's back.
+//! A store in this process, with direct access that no cache notices.
 
 #![allow(dead_code)]
 
@@ -10,7 +10,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// A cache over it that has no memory, so that nothing hides what lies there.
+    /// A cache without a memory tier over the store, so that every read sees the stored bytes.
     pub(crate) fn cache(&self, set: impl FnOnce(Builder) -> Builder) -> Cache {
         let builder = Cache::builder().namespace("ns").no_memory().remote(self.backend.clone());
         set(builder).build().unwrap()
@@ -20,7 +20,7 @@ impl Store {
         self.cache(|builder| builder)
     }
 
-    /// The bytes at a place: namespace, colon, key.
+    /// The bytes under a full key: namespace, colon, key.
     pub(crate) async fn bytes(&self, place: &str) -> Vec<u8> {
         let mut found = self.backend.get_many(&[place], usize::MAX).await.unwrap();
         found.pop().flatten().expect("something is stored").value.to_vec()
@@ -36,7 +36,7 @@ impl Store {
     }
 }
 
-/// What is under `key` is no value of the type: a miss, and counted.
+/// Whether the value under `key` is not a `T`: a miss that is counted.
 pub(crate) async fn is_foreign<T: RemoteValue>(cache: &Cache, key: &str) -> bool {
     let before = cache.stats();
     let found = cache.get::<T>(key).await.unwrap();

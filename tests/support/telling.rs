@@ -1,4 +1,4 @@
-//! A store that can be down or silent, and that tells of itself what a test wants it to.
+//! A store that can be down or silent, and that reports the information that a test sets.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -31,7 +31,7 @@ impl Telling {
         Self { store: MemoryBackend::new(), told: Arc::default() }
     }
 
-    /// Another process's way to the same store.
+    /// Another process's connection to the same store.
     pub(crate) fn another(&self) -> Self {
         Self { told: Arc::default(), ..self.clone() }
     }
@@ -54,22 +54,22 @@ impl Telling {
         self.told().fault = down.then(fault);
     }
 
-    /// It is down, and says so in these words.
+    /// Makes every operation fail with this error.
     pub(crate) fn fail(&self, kind: BackendErrorKind, message: &str) {
         self.told().fault = Some((kind, message.to_owned()));
     }
 
-    /// From now on nothing is answered.
+    /// Makes every operation hang from now on.
     pub(crate) fn set_silent(&self) {
         self.told().silent = true;
     }
 
-    /// From now on nobody can subscribe.
+    /// Makes every subscription fail from now on.
     pub(crate) fn set_alone(&self) {
         self.told().alone = true;
     }
 
-    /// The caches hear that the bus is there, or that it is not.
+    /// Tells the caches whether the bus is connected.
     pub(crate) fn set_linked(&self, linked: bool) {
         let ears = self.told().ears.clone();
         for ear in ears {
@@ -85,7 +85,7 @@ impl Telling {
         self.told().info.insert(field.to_owned(), value.to_owned());
     }
 
-    /// How often it was asked anything, or this.
+    /// How often the operation with this name was called, or any operation.
     pub(crate) fn calls(&self, name: &str) -> usize {
         let told = self.told();
         told.calls.iter().filter(|called| name == "*" || **called == name).count()

@@ -1,4 +1,4 @@
-//! A cache under load while Redis has a fault: what its calls wait for, and what becomes of evictions.
+//! A cache under load while Redis has a fault: how long calls wait, and what happens to evictions.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -16,27 +16,27 @@ pub(crate) const ITEMS: u64 = 100;
 const READERS: u64 = 12;
 const WRITERS: u64 = 2;
 
-/// By then whoever meets the fault has noticed, and the breaker is open.
+/// By then every task that meets the fault has noticed it, and the breaker is open.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// What can be wrong with Redis.
+/// Faults of Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Killed, and started again with nothing in it.
+    /// Killed, and started again without data.
     Killed,
-    /// SIGSTOP: connections stay, nobody answers.
+    /// SIGSTOP: connections stay open, but the server does not answer.
     Stopped,
-    /// The network swallows everything, of new connections too.
+    /// The network drops everything, including packets of new connections.
     BlackHole,
-    /// The network swallows what goes over the connections there are; new ones work.
+    /// The network drops the packets of present connections; new connections work.
     HalfOpen,
-    /// Every answer takes 200 ms: a tenth of a second there, one back.
+    /// Every answer takes 200 ms: a tenth of a second each way.
     Slow,
     /// Redis refuses writes.
     OutOfMemory,
     /// Values, leases, generations and scripts are removed, again and again.
     Flushed,
-    /// Redis wants another password, of new connections.
+    /// Redis requires another password from new connections.
     LockedOut,
 }
 
@@ -99,7 +99,7 @@ struct Site {
     cache: Cache,
 }
 
-/// What is the case: each item's version, and the one that nobody may be behind.
+/// The version of each item, and the version below which no read may be.
 #[derive(Default)]
 struct Origin {
     versions: Vec<AtomicU64>,
@@ -113,7 +113,7 @@ async fn item(cache: &Cache, origin: &Origin, id: u64) -> Result<u64, String> {
     Ok(origin.versions[id as usize].load(Ordering::SeqCst))
 }
 
-/// One call: when it began and what it waited. Loads take no time of their own.
+/// One call: its start and its duration. Loads take no time of their own.
 type Call = (Instant, Duration);
 
 #[derive(Default)]
@@ -124,23 +124,23 @@ struct Book {
     owed: u64,
 }
 
-/// What a cache showed under a fault.
+/// The figures of a cache under a fault.
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) calls: usize,
     pub(crate) p50: Duration,
-    /// The 99th percentile of the wait of all calls during the fault, and of those once it is settled.
+    /// The 99th percentile of the duration of all calls during the fault, and of those after [`SETTLED`].
     pub(crate) p99: Duration,
     pub(crate) settled_p99: Duration,
     pub(crate) longest: Duration,
     pub(crate) evictions: u64,
-    /// Evictions that Redis did not acknowledge: carried out later.
+    /// Evictions that Redis did not acknowledge and that are carried out later.
     pub(crate) owed: u64,
-    /// Calls that began after an eviction had returned, and saw what was evicted.
+    /// Calls that began after an eviction had returned, and returned the evicted value.
     pub(crate) old: u64,
     /// From the end of the fault until Redis and the bus are used again.
     pub(crate) back: Duration,
-    /// From the end of the fault until nothing that was evicted is in Redis any more.
+    /// From the end of the fault until Redis contains no evicted value any more.
     pub(crate) cleared: Duration,
 }
 
@@ -164,11 +164,11 @@ impl fmt::Display for Figures {
     }
 }
 
-/// What stands above [`Figures`] in a table; times in milliseconds.
+/// The heading of a table of [`Figures`]; times in milliseconds.
 pub(crate) const HEAD: &str =
     "   calls       p50       p99   settled   longest evicted   owed  old     back  cleared";
 
-/// Lets a fault last for a while under load.
+/// Runs a fault for a while under load.
 pub(crate) async fn trial(fault: Fault, timeout: Duration, lasts: Duration) -> Figures {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
@@ -207,14 +207,14 @@ pub(crate) async fn trial(fault: Fault, timeout: Duration, lasts: Duration) -> F
     for task in tasks {
         task.await.expect("no call fails");
     }
-    // Another process, which asks Redis only: what was evicted is gone, or newer.
+    // Another process, which only reads Redis: evicted values are gone or replaced.
     let redis = Redis::connect(site.server.url()).await.unwrap();
     let other = Cache::builder().namespace("trial").no_memory().remote(redis).build().unwrap();
     for id in 0..ITEMS {
         let current = origin.versions[id as usize].load(Ordering::SeqCst);
         within(Duration::from_secs(15), "an eviction was not lost", async || {
             let here = item(&site.cache, &origin, id).await;
-            assert_eq!(here, Ok(current), "who evicted sees what is new");
+            assert_eq!(here, Ok(current), "the evicting cache reads the new value");
             let there = other.get::<u64>(&format!("item:{id}")).await.unwrap();
             there.is_none_or(|version| version == current)
         })
@@ -243,7 +243,7 @@ async fn write(place: u64, cache: &Cache, origin: &Origin, book: &Mutex<Book>, s
     while !stop.load(Ordering::SeqCst) {
         id = (id + 17) % ITEMS;
         let version = origin.versions[id as usize].fetch_add(1, Ordering::SeqCst) + 1;
-        // Whether or not Redis has heard of it: nobody here sees the old one any more.
+        // This cache never returns the old value again, even if Redis has not acknowledged the eviction.
         let evicted = cache.remove(&format!("item:{id}")).await;
         origin.floors[id as usize].fetch_max(version, Ordering::SeqCst);
         book.lock().unwrap().evicted(evicted.is_ok());

@@ -1,4 +1,4 @@
-//! What a call can be told, and what evicts it.
+//! Directions of batch calls, and their evictions.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn refresh_loads_all_and_bypass_stores_nothing() {
 }
 
 #[tokio::test]
-async fn put_stores_what_there_is_and_forgets_the_rest() {
+async fn put_stores_the_given_values_and_evicts_the_others() {
     let db = Db::new();
     let _ = values(&db, &[1, 2, 3]).await;
     let put = HashMap::from([(1, 7), (9, 7)]);
@@ -30,7 +30,7 @@ async fn put_stores_what_there_is_and_forgets_the_rest() {
 }
 
 #[tokio::test]
-async fn evict_forgets_all_ids_of_the_call() {
+async fn evict_removes_all_ids_of_the_call() {
     let db = Db::new();
     let _ = values(&db, &[1, 2, 3]).await;
     assert_eq!(values(&db, &[1, 2, 9]).evict().await.unwrap(), 2);
@@ -59,7 +59,7 @@ async fn a_mutator_evicts_the_call() {
 }
 
 #[tokio::test]
-async fn a_call_has_a_ttl_a_cache_and_a_tenant_of_its_own() {
+async fn a_call_can_have_a_separate_ttl_cache_and_tenant() {
     let clock = Clock::manual();
     let db = Db::on(Cache::builder().clock(clock.clone()).build().unwrap());
     let other = Cache::builder().clock(clock.clone()).build().unwrap();
@@ -87,7 +87,7 @@ async fn traced_tells_where_each_value_came_from() {
 }
 
 #[tokio::test]
-async fn while_caching_is_off_one_load_brings_all() {
+async fn while_caching_is_off_one_load_returns_all() {
     let db = Db::new();
     let _ = values(&db, &[1]).await;
     let all = without_cache(async { values(&db, &[1, 2]).await }).await;
@@ -129,7 +129,7 @@ async fn a_mutators_values_become_the_cached_ones() {
         values(&db, &[1, 2, 3]).peek().await.unwrap(),
         HashMap::from([(1, 501), (2, 502), (3, 30)])
     );
-    // What failed may have been written.
+    // A failed call may have written the values.
     let _ = save(&db, vec![2, 3], true).await;
     assert_eq!(values(&db, &[1, 2, 3]).peek().await.unwrap(), HashMap::from([(1, 501)]));
 }

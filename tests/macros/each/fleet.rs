@@ -1,4 +1,4 @@
-//! Batches over a remote tier that others use too.
+//! Batches with a remote tier that other processes use too.
 
 use larder::Clock;
 
@@ -12,7 +12,7 @@ async fn the_remote_tier_is_asked_once_for_all() {
     for store in [Gated::new(), Gated::leased(&clock)] {
         let (one, two) = (Db::on(store.cache(&clock)), Db::on(store.another().cache(&clock)));
         let _ = values(&one, &[1, 2, 3]).await;
-        // Nobody waits for the write of what was loaded.
+        // Calls do not wait for the write of a loaded value.
         landed(one.cache()).await;
         assert_eq!(store.calls("get"), 1);
         assert_eq!(store.calls("generations"), 1);
@@ -35,7 +35,7 @@ async fn values_are_stored_in_one_request_and_each_under_its_own_lease() {
         let _ = values(&db, &[1, 2, 3]).await;
         landed(db.cache()).await;
         assert_eq!(store.calls(write), writes);
-        // A refresh tells the others, and replaces all.
+        // A refresh replaces all values and notifies the other caches.
         let other = Db::on(store.another().cache(&clock));
         let _ = values(&other, &[1, 2, 3]).await;
         db.write();
@@ -47,7 +47,7 @@ async fn values_are_stored_in_one_request_and_each_under_its_own_lease() {
 }
 
 #[tokio::test]
-async fn batches_that_write_the_same_keys_do_not_wait_for_each_other_in_circles() {
+async fn batches_that_write_the_same_keys_do_not_wait_in_a_circle() {
     let clock = Clock::manual();
     let store = Gated::new();
     let db = Db::on(store.cache(&clock));
@@ -70,7 +70,7 @@ async fn a_fleet_loads_each_id_once() {
     two.hold();
     let calls = async { tokio::join!(values(&one, &[1, 2]), values(&two, &[3, 2, 1])) };
     let release = async {
-        // Each process begins with what it has the lease of, and waits for the rest.
+        // Each process loads the ids whose leases it has, and waits for the others.
         tokio::select! {
             () = one.arrived(1) => {}
             () = two.arrived(1) => {}

@@ -1,4 +1,4 @@
-//! What a list may be, what a result may be, and where the function may stand.
+//! Types of the list and the result, and places of the function.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
@@ -31,7 +31,7 @@ async fn lists_of_all_kinds() {
     assert_eq!(set(&db, HashSet::from([2, 3])).await, tens(&[2, 3]));
     assert_eq!(ordered(&db, &BTreeSet::from([3, 4])).await, tens(&[3, 4]));
     assert_eq!(db.asked(), [vec![1, 2], vec![3], vec![4]]);
-    // An output without `Result` is peeked and put as it is.
+    // `peek` and `put` of an output without `Result` use it as it is.
     assert_eq!(owned(&db, vec![1, 9]).peek().await.unwrap(), tens(&[1]));
     owned(&db, vec![9]).put(tens(&[9])).await.unwrap();
     assert_eq!(owned(&db, vec![9]).await, tens(&[9]));
@@ -57,7 +57,7 @@ async fn results_of_all_kinds() {
     let expected = BTreeMap::from([("aa".to_owned(), 2), ("b".to_owned(), 1)]);
     for _ in 0..2 {
         assert_eq!(sorted(&cache, &names).await, expected);
-        // In the order in which they were asked for.
+        // In the order of the requested names.
         let pairs = pairs(&cache, &["b", "aa", "b"]).await.unwrap();
         assert_eq!(pairs, [("b", 1), ("aa", 2)]);
     }

@@ -1,4 +1,4 @@
-//! Who loads what, and who waits for whom.
+//! Which call loads which ids, and which calls wait.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use larder::{Cache, Clock, Policy, Source, cached};
 use super::{Db, tens, value, values};
 
 #[tokio::test]
-async fn only_what_misses_is_loaded() {
+async fn only_missing_ids_are_loaded() {
     let db = Db::new();
     assert_eq!(values(&db, &[1, 2, 3]).await.unwrap(), tens(&[1, 2, 3]));
     assert_eq!(values(&db, &[2, 3, 4]).await.unwrap(), tens(&[2, 3, 4]));
@@ -33,7 +33,7 @@ async fn nothing_is_loaded_for_an_empty_list_and_nothing_twice_for_a_doubled_id(
     assert!(values(&db, &[]).await.unwrap().is_empty());
     assert_eq!(values(&db, &[7, 7, 7]).await.unwrap(), tens(&[7]));
     assert_eq!(db.asked(), [[7]]);
-    // However many they are, and wherever it is doubled.
+    // For few and many ids, with the duplicate in any position.
     let ids: Vec<u64> = (10..30).collect();
     for few in 1..ids.len() {
         let db = Db::new();
@@ -44,7 +44,7 @@ async fn nothing_is_loaded_for_an_empty_list_and_nothing_twice_for_a_doubled_id(
 }
 
 #[tokio::test]
-async fn an_id_without_a_value_is_left_out_and_asked_for_again() {
+async fn an_id_without_a_value_is_left_out_and_loaded_again() {
     let db = Db::new();
     for _ in 0..2 {
         assert_eq!(values(&db, &[1, 100]).await.unwrap(), tens(&[1]));
@@ -71,7 +71,7 @@ async fn none_ttl_remembers_that_an_id_has_no_value() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_gone_does_not_outlive_the_load_that_says_so() {
+async fn a_load_without_a_value_evicts_the_old_one() {
     let db = Db::new();
     let policy = Policy::new().tags(&["values", "value:100"]);
     db.cache().insert_with("value:100", 5u64, policy).await.unwrap();
@@ -81,21 +81,21 @@ async fn a_value_that_is_gone_does_not_outlive_the_load_that_says_so() {
 }
 
 #[tokio::test]
-async fn a_failure_is_the_callers_and_nothing_is_cached_of_it() {
+async fn a_failure_is_returned_and_not_cached() {
     let db = Db::new();
     db.fail(true);
     assert_eq!(values(&db, &[1, 2]).await, Err("down".to_owned()));
     db.fail(false);
     assert_eq!(values(&db, &[1, 2]).await.unwrap(), tens(&[1, 2]));
     assert_eq!(db.asked(), [[1, 2], [1, 2]]);
-    // What is cached is no use to a call that lacks a part.
+    // The cached values do not help a call that lacks one.
     db.fail(true);
     assert_eq!(values(&db, &[1, 3]).await, Err("down".to_owned()));
     assert_eq!(values(&db, &[1]).await.unwrap(), tens(&[1]));
 }
 
 #[tokio::test]
-async fn an_error_that_cannot_be_cloned_is_given_once() {
+async fn an_error_that_cannot_be_cloned_is_returned_once() {
     #[derive(Debug, PartialEq)]
     struct Down;
 
@@ -153,7 +153,7 @@ async fn calls_that_wait_for_each_other_both_end() {
 }
 
 #[tokio::test]
-async fn what_a_dropped_call_was_loading_is_loaded_by_who_waited() {
+async fn a_waiter_loads_the_ids_of_a_dropped_call() {
     let db = Db::new();
     db.hold();
     let first = tokio::spawn({
@@ -175,7 +175,7 @@ async fn what_a_dropped_call_was_loading_is_loaded_by_who_waited() {
 }
 
 #[tokio::test]
-async fn a_panicking_load_strands_nobody() {
+async fn a_panicking_load_does_not_block_waiters() {
     #[cached(each = "id in ids", key = "value:{id}", cache = db.cache(), skip(db, panics))]
     async fn values(db: &Db, ids: &[u64], panics: bool) -> Result<HashMap<u64, u64>, String> {
         let loaded = db.fetch(ids).await;
@@ -227,7 +227,7 @@ async fn an_eviction_ends_the_load_of_its_own_id_only() {
 }
 
 #[tokio::test]
-async fn conditions_are_asked_of_each_value() {
+async fn conditions_apply_to_each_value() {
     #[cached(
         each = "id in ids",
         cache_if = |value| *value != 10,

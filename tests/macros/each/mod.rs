@@ -1,4 +1,4 @@
-//! `each`: functions over a list of ids, cached for each of them.
+//! `each`: functions over a list of ids, with an entry for each id.
 
 mod directions;
 mod fleet;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use larder::{Cache, cached};
 use tokio::sync::Semaphore;
 
-/// Remembers the lists that it was asked for. The value of an id is `id * 10`, plus what was written since.
+/// Records the requested lists. The value of an id is `id * 10` plus the number of writes since.
 #[derive(Clone, Debug)]
 pub(crate) struct Db(Arc<Inner>);
 
@@ -22,7 +22,7 @@ struct Inner {
     asked: Mutex<Vec<Vec<u64>>>,
     written: Mutex<u64>,
     failing: Mutex<bool>,
-    /// Loads wait here once they have read.
+    /// Loads wait here after their read.
     gate: Semaphore,
     arrived: Semaphore,
 }
@@ -47,7 +47,7 @@ impl Db {
         &self.0.cache
     }
 
-    /// The lists that loads asked for since the last time, sorted.
+    /// The lists that loads requested since the last call, sorted.
     pub(crate) fn asked(&self) -> Vec<Vec<u64>> {
         let mut asked = std::mem::take(&mut *self.0.asked.lock().unwrap());
         asked.iter_mut().for_each(|ids| ids.sort_unstable());
@@ -62,7 +62,7 @@ impl Db {
         *self.0.failing.lock().unwrap() = failing;
     }
 
-    /// Loads wait from now on.
+    /// Makes loads wait from now on.
     pub(crate) fn hold(&self) {
         self.0.gate.forget_permits(1 << 20);
     }
@@ -95,7 +95,7 @@ pub(crate) fn of<'a>(
     ids.into_iter().map(|id| (*id, value(*id))).collect()
 }
 
-/// Tens of ids, as the database has them before anything is written.
+/// The ids times ten: the values in the database before any write.
 pub(crate) fn tens(ids: &[u64]) -> HashMap<u64, u64> {
     of(ids, |id| id * 10)
 }

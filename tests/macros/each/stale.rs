@@ -1,4 +1,4 @@
-//! Loads that go on in the background.
+//! Batch loads that continue in the background.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn old_values_are_served_while_one_load_refreshes_them_all() {
 }
 
 #[tokio::test]
-async fn what_misses_is_loaded_beside_the_refresh_of_what_is_old() {
+async fn missing_ids_are_loaded_while_stale_ones_are_refreshed() {
     let (db, clock) = timed();
     let _ = stale(&db, &[1, 2]).await;
     clock.advance(SECOND * 11);
@@ -55,7 +55,7 @@ async fn what_misses_is_loaded_beside_the_refresh_of_what_is_old() {
 }
 
 #[tokio::test]
-async fn a_refresh_outlives_its_caller_and_a_failed_one_keeps_the_old() {
+async fn a_refresh_outlives_its_caller_and_a_failed_one_keeps_the_old_values() {
     let (db, clock) = timed();
     let _ = stale(&db, &[1]).await;
     clock.advance(SECOND * 11);
@@ -98,7 +98,7 @@ async fn a_hard_timeout_leaves_the_load_to_the_background() {
 }
 
 #[tokio::test]
-async fn an_old_value_serves_where_the_load_fails() {
+async fn an_old_value_is_served_if_the_load_fails() {
     #[cached(each = "id in ids", ttl = "10s", stale_if_error = "1h", cache = db.cache(), skip(db))]
     async fn values(db: &Db, ids: &[u64]) -> Result<HashMap<u64, u64>, String> {
         db.fetch(ids).await
@@ -109,7 +109,7 @@ async fn an_old_value_serves_where_the_load_fails() {
     clock.advance(SECOND * 11);
     db.fail(true);
     assert_eq!(values(&db, &[1, 2]).await.unwrap(), tens(&[1, 2]));
-    // One without an old value makes the call fail.
+    // An id without an old value makes the call fail.
     assert_eq!(values(&db, &[1, 3]).await, Err("down".to_owned()));
 }
 

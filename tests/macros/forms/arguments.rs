@@ -15,7 +15,7 @@ struct Point {
 }
 
 #[tokio::test]
-async fn borrowed_ones() {
+async fn borrowed_and_optional_types() {
     static LOADS: Loads = Loads::new();
 
     #[cached(cache = "forms-borrowed")]
@@ -99,7 +99,7 @@ async fn borrowed_ones() {
 }
 
 #[tokio::test]
-async fn ones_taken_apart() {
+async fn patterns() {
     static LOADS: Loads = Loads::new();
 
     #[derive(serde::Serialize)]
@@ -173,7 +173,7 @@ async fn ones_taken_apart() {
 }
 
 #[tokio::test]
-async fn opaque_ones() {
+async fn opaque_types() {
     static LOADS: Loads = Loads::new();
 
     #[cached(cache = "forms-opaque")]
@@ -213,7 +213,7 @@ async fn opaque_ones() {
     served!(send(refreshed(&1, "b")) => "1b");
     served_sync!(sync("a"), call!(sync("a")) => "a");
 
-    // Instances of one function are functions of their own.
+    // Instances of a generic function are separate functions.
     #[cached(cache = "forms-opaque")]
     async fn size<T>(
         _: impl Sized + serde::Serialize + Copy,

@@ -1,4 +1,4 @@
-//! Attributes of others beside ours, in either order.
+//! Attributes of other crates next to larder's, in either order.
 
 use std::sync::Mutex;
 
@@ -10,10 +10,10 @@ use super::{send, served, served_plainly, served_sync};
 use crate::{Loads, install};
 
 static LOADS: Loads = Loads::new();
-/// The tests here count the same loads, so that one waits for the other.
+/// These tests count the same loads, so they run one after the other.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// Keeps the names of spans.
+/// Records the names of spans.
 #[derive(Default)]
 struct Spans(Mutex<Vec<&'static str>>);
 
@@ -141,7 +141,7 @@ async fn spans_are_around_the_load() {
     assert_eq!(SPANS.taken(), ["our_write"]);
 }
 
-/// `cfg` removes all of a function, and leaves the other one.
+/// `cfg` removes one whole function and keeps the other one.
 #[cached(cache = "forms-attributes-kept")]
 #[cfg(any())]
 fn configured(id: u64) -> Nothing {

@@ -1,4 +1,4 @@
-//! Instances of generic types: no value of one is ever another's, also where the attribute cannot see what differs.
+//! Instances of generic types never read each other's values, even if the attribute cannot see how they differ.
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ trait Named: Copy + Send + Sync + 'static {
 
 macro_rules! named {
     ($($name:ident),*) => { $(
-        /// Of the same representation as the others.
+        /// Has the same representation as the other type.
         #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         struct $name(u64);
         impl Named for $name {
@@ -26,7 +26,7 @@ macro_rules! named {
 }
 named!(First, Second);
 
-/// Values whose type does not tell.
+/// A repository whose values do not identify its type parameter.
 struct Repo<T>(PhantomData<T>);
 
 impl<T: Named + serde::Serialize + serde::de::DeserializeOwned> Repo<T> {
@@ -40,7 +40,7 @@ impl<T: Named + serde::Serialize + serde::de::DeserializeOwned> Repo<T> {
         T::NAME.to_owned()
     }
 
-    /// Neither `self` nor `Self`: what it depends on is nowhere to be seen.
+    /// Without `self` and `Self`, nothing in the signature shows the type parameter.
     #[cached(cache = "instances-automatic")]
     async fn hidden(id: u64) -> String {
         format!("{} {id}", T::NAME)
@@ -144,7 +144,7 @@ async fn templates_tell_them_apart() {
         assert_eq!([first.named().await, second.named().await], ["First", "Second"]);
         assert_eq!([first.for_all().await, second.for_all().await], ["all", "all"]);
     }
-    // Each has an entry of its own, in whatever cache.
+    // Each instance has a separate entry, in every cache.
     assert_eq!(first.name().peek().await.unwrap().as_deref(), Some("First"));
     let other = Cache::builder().build().unwrap();
     second.name().cache(&other).put("other".to_owned()).await.unwrap();
@@ -152,7 +152,7 @@ async fn templates_tell_them_apart() {
     assert_eq!(second.name().peek().await.unwrap().as_deref(), Some("Second"));
     assert!(second.name().evict().await.unwrap());
     assert_eq!(first.name().peek().await.unwrap().as_deref(), Some("First"));
-    // Nobody else has the bare text, unless the function says that it is everybody's.
+    // The key of the bare template is unused, unless the function declares that all instances share it.
     assert_eq!(cache.get::<String>("name").await.unwrap(), None);
     assert_eq!(cache.get::<String>("for-all").await.unwrap().as_deref(), Some("all"));
 }

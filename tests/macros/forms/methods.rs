@@ -90,7 +90,7 @@ impl Shop {
         id
     }
 
-    /// `self` in a macro, in a format, in a closure, and another one in an item.
+    /// `self` in a macro, in a format string, in a closure, and another `self` in an item.
     #[cached(ttl = "1m", stale = "1m", key = "refreshed:{self.city}:{id}", cache = "forms-methods")]
     async fn refreshed(&self, id: u64) -> String {
         struct Local(u64);
@@ -141,7 +141,7 @@ impl Shop {
         id
     }
 
-    /// Without a visibility it may be a trait's: it has no `call!`.
+    /// Without a visibility the method may belong to a trait, so there is no `call!` for it.
     #[cached(key = "sync-private:{self.city}:{id}", cache = "forms-methods")]
     fn sync_private(&self, id: u64) -> u64 {
         LOADS.count();
@@ -196,7 +196,7 @@ async fn each_kind_of_self() {
     served_sync!(shop.sync(1), call!(shop.sync(1)) => "here 1");
     served_sync!(shop.sync_mutable(1), call!(shop.sync_mutable(1)) => 1);
 
-    // By the calls themselves.
+    // Evictions by the calls themselves.
     let before = (shop.property().await, LOADS.get());
     assert_eq!((shop.by_reference(1).await, shop.sync(1), shop.sync_private(1)).2, 1);
     let loads = LOADS.get();

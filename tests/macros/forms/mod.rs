@@ -1,4 +1,4 @@
-//! Every form that a function can have: called, served from the cache, and evicted, all through what users write.
+//! Every form that a function can have: called, served from the cache and evicted, through the public API.
 
 mod arguments;
 mod async_trait;
@@ -14,9 +14,9 @@ mod recursion;
 mod send;
 mod traits;
 
-/// A load, a hit, an eviction by `.evict()`, and a load again: for calls that give a `Call`.
+/// A load, a hit, an eviction by `.evict()`, and a load again: for functions that return a `Call`.
 ///
-/// `LOADS` is what the body counts.
+/// `LOADS` counts the runs of the body.
 macro_rules! served {
     ($call:expr => $value:expr) => {{
         let before = LOADS.get();
@@ -42,7 +42,7 @@ macro_rules! served_sync {
     }};
 }
 
-/// The same where there is only a future or a value: `evict` is an expression that evicts.
+/// The same for functions that return a future or a value: `evict` is an expression that evicts.
 macro_rules! served_plainly {
     ($call:expr, $evict:expr => $value:expr) => {{
         let before = LOADS.get();
@@ -57,7 +57,7 @@ macro_rules! served_plainly {
 
 use {served, served_plainly, served_sync};
 
-/// A future that may move to another thread.
+/// Asserts that a future is `Send`.
 fn send<F: Send>(future: F) -> F {
     future
 }

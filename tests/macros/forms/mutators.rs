@@ -1,4 +1,4 @@
-//! `#[cache_evict]` and `#[cache_put]` on every form, with each way out of it.
+//! `#[cache_evict]` and `#[cache_put]` on every form, with every way to leave the body.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -15,7 +15,7 @@ async fn get(id: u64) -> u64 {
     id
 }
 
-/// Whether the entry is gone, or what it holds; it is there again afterwards.
+/// Returns the entry, or `None` if it was evicted, and stores it again.
 async fn left(id: u64) -> Option<u64> {
     let left = get(id).peek().await.unwrap();
     get(id).put(id).await.unwrap();
@@ -126,7 +126,7 @@ async fn each_form_ends_in_its_evictions() {
     assert_eq!(left(1).await, None);
     assert_eq!((Box::new(of.clone()).consumed(1), left(1).await), (10, Some(10)));
     assert_eq!((Box::new(of.clone()).consumed(2), left(2).await), (20, None));
-    // Nothing happens before a future is polled; so nothing is evicted either.
+    // Nothing is evicted before a future is polled.
     drop((of.opaque(1), of.boxed(&1)));
     assert_eq!(left(1).await, Some(1));
 }

@@ -1,4 +1,4 @@
-//! What functions return: `Result` under any name, and futures of it in any form.
+//! Return types of functions: `Result` under any name, and futures in any form.
 
 use std::future::Future;
 use std::io;
@@ -9,7 +9,7 @@ use larder::{cache_evict, cached, call};
 use super::{send, served, served_plainly};
 use crate::{Loads, install};
 
-/// As `anyhow::Result` is made.
+/// An alias like `anyhow::Result`.
 type Fallible<T, E = Box<dyn std::error::Error + Send + Sync>> = Result<T, E>;
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

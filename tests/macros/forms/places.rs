@@ -1,4 +1,4 @@
-//! Functions in modules and in bodies, made by macros, with raw names.
+//! Functions in modules and bodies, from macros, and with raw names.
 
 use larder::{cache_evict, cached, call};
 

@@ -1,4 +1,4 @@
-//! Futures are `Send` where the body is.
+//! Futures are `Send` if the body is.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -9,7 +9,7 @@ use larder::{cache_evict, cache_put, cached};
 use super::send;
 use crate::{Loads, install};
 
-/// An error that stays on its thread.
+/// An error that is not `Send`.
 type Local = Rc<str>;
 
 trait Find {
@@ -17,7 +17,7 @@ trait Find {
 }
 
 #[tokio::test]
-async fn an_error_that_is_not_send_is_in_nobodys_way() {
+async fn an_error_need_not_be_send() {
     static LOADS: Loads = Loads::new();
 
     #[cached(cache = "forms-send")]
@@ -61,7 +61,7 @@ async fn an_error_that_is_not_send_is_in_nobodys_way() {
     assert_eq!((tokio::spawn(all(1)).await.unwrap(), LOADS.get()), ([true; 3], 4));
 }
 
-/// A mutator holds its output while it evicts.
+/// A mutator keeps its output while it evicts.
 #[tokio::test]
 async fn an_output_of_a_mutator_need_not_be_sync() {
     #[cached(cache = "forms-send-mutators")]

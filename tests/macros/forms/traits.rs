@@ -280,7 +280,7 @@ struct Two;
 impl Default for One {}
 
 impl Default for Two {
-    /// An override is cached too; this one never.
+    /// An override is cached too; this one never stores, because of `skip_if`.
     #[cached(skip(self, id), skip_if = true, cache = "forms-trait-default")]
     async fn template(&self, id: u64) -> String {
         LOADS.count();

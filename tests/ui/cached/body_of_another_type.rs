@@ -1,4 +1,4 @@
-//! A mistake in the body is shown where it was made.
+//! An error in the body is reported where it is.
 use larder::cached;
 
 #[cached]

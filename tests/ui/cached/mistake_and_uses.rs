@@ -10,7 +10,7 @@ fn square(n: u64) -> u64 {
     n * n
 }
 
-// The functions are used as what they would be: of that there is nothing to report.
+// Uses of functions with an error cause no further errors.
 
 #[cache_evict(get(id), call!(square(id)))]
 async fn change(id: u64) {

@@ -1,4 +1,4 @@
-//! Everything that is no function with a body.
+//! Items that are not functions with a body.
 use larder::cached;
 
 struct Shop;

@@ -1,4 +1,4 @@
-//! Names that users of other crates know.
+//! Option names of other crates.
 use larder::cached;
 
 #[cached(ttl_secs = 60, max_size = 100)]

@@ -1,4 +1,4 @@
-//! Functions that a cache cannot stand for.
+//! Functions that cannot be cached.
 
 use larder::cached;
 

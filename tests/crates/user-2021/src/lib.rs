@@ -1,8 +1,8 @@
-//! Every form that larder's attributes take, under the strictest lints a user's crate may have.
+//! Every form that larder's attributes take, under the strictest lints that a user's crate may have.
 //!
-//! Nothing here is sensible as a program. What counts is that it compiles without a warning, in
-//! edition 2021 and (as `user-2024`) in edition 2024: an expansion must not trip a lint that the
-//! function as it was written would not. The tests run each form once or twice.
+//! Nothing here is useful as a program. It must compile without a warning in edition 2021 and (as `user-2024`) in
+//! edition 2024: an expansion must not trigger a lint that the original function would not. The tests run each form
+//! once or twice.
 #![deny(warnings, clippy::pedantic, missing_docs)]
 #![deny(missing_debug_implementations, unreachable_pub, single_use_lifetimes)]
 #![forbid(unsafe_code)]
@@ -15,24 +15,24 @@ use larder::{Policy, TimedOut, cache_evict, cache_put, cached, cached_property};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Stands for a connection: the argument that is skipped.
+/// Represents a connection: the argument that is skipped.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Db {
-    /// Whose data it shows.
+    /// The tenant whose data it shows.
     pub tenant: u64,
 }
 
 /// A value that every tier can hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct User {
-    /// The number that names it.
+    /// The number of the user.
     pub id: u64,
 }
 
 /// A `Result` under another name: its `Ok` is what gets cached.
 pub type Parsed<T> = Result<T, ParseIntError>;
 
-/// An error that can tell of a failing cache.
+/// An error that can represent a failing cache.
 #[derive(Debug)]
 pub struct Refused(pub larder::Error);
 
@@ -51,7 +51,7 @@ pub const SHARED: Policy = Policy::new()
     .jitter(0.1)
     .tags(&["shared"]);
 
-/// An error that can say that time ran out.
+/// An error that can represent a timeout.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Failed;
 
@@ -76,9 +76,9 @@ pub mod relations {
     pub struct Author {
         /// Part of keys.
         pub name: String,
-        /// What the methods use.
+        /// The cache of the methods.
         pub cache: Cache,
-        /// Where the properties are.
+        /// The cell of the properties.
         pub cell: CachedCell,
     }
 
@@ -104,14 +104,14 @@ pub mod relations {
             self.name.len()
         }
 
-        /// A key by a closure, and an error that tells of a failing cache.
+        /// A key by a closure, and an error that can represent a failing cache.
         #[cached(key_with = |author, n| author.name.len() + usize::from(*n), cache = cache_of(self), on_error = "fail")]
         pub async fn page(&self, n: u8) -> Result<String, Refused> {
             std::future::ready(()).await;
             Ok(format!("{}{n}", self.name))
         }
 
-        /// Evicts by type, by model and by event, in a cache that is chosen.
+        /// Evicts by type, by model and by event, in a cache that the call chooses.
         #[cache_evict(self.books(), model = "author", op = "letters", events = [Saved<Author>, Saved<u8>], cache = cache_of(self))]
         pub async fn save(&mut self, name: String) {
             std::future::ready(()).await;
@@ -143,13 +143,13 @@ pub mod functions {
         Ok(User { id: id + n - 7 })
     }
 
-    /// No option at all.
+    /// No options.
     #[cached]
     pub async fn same(n: u64) -> u64 {
         n
     }
 
-    /// Arguments that are called what expansions call their own variables.
+    /// Arguments with the names that expansions use for their own variables.
     #[cached(ttl = 300)]
     pub async fn hygiene(key: String, shape: u32, tags: u8) -> Vec<String> {
         vec![key, shape.to_string(), tags.to_string()]
@@ -220,7 +220,7 @@ pub mod functions {
         Ok(Some(User { id }))
     }
 
-    /// A policy that is shared, with tags beside its own.
+    /// A shared policy with additional tags.
     #[cached(policy = SHARED, tti = "1m", tags = ["users"], cache_if = |name| !name.is_empty())]
     pub async fn shared<T>(t: &T, name: &str) -> String
     where
@@ -231,7 +231,7 @@ pub mod functions {
         name.to_owned()
     }
 
-    /// A shared policy of a load that stays in the foreground, and that can't say that time ran out.
+    /// A shared policy of a load that stays in the foreground, with an error that cannot represent a timeout.
     #[cached(policy = SHARED, ttl = "never", stale = 0, stale_if_error = 0, jitter = 0, skip(log))]
     pub async fn shared_foreground(log: &mut Vec<u64>, id: u64) -> Parsed<Option<u64>> {
         std::future::ready(()).await;
@@ -326,14 +326,14 @@ pub mod methods {
             if n == 0 { 0 } else { self.pair.0 + self.total(n - 1) }
         }
 
-        /// A sync function without `self`, known for an associated one by its `Self`.
+        /// A sync function without `self`, recognized as an associated one by its `Self`.
         #[cached]
         #[must_use]
         pub fn halvings(n: u64) -> u64 {
             if n == 0 { 0 } else { 1 + Self::halvings(n / 2) }
         }
 
-        /// A method that evicts another's entry, everything that matches, and everything.
+        /// A method that evicts another method's entry, every match of a pattern, and everything.
         #[cache_evict(self.get(id), pattern = "user:*:{self.tenant}", all)]
         pub async fn update(&mut self, id: u64) -> Parsed<&str> {
             self.pair.0 = id;
@@ -342,7 +342,7 @@ pub mod methods {
         }
     }
 
-    /// A type that owns what it holds.
+    /// A type that owns its data.
     #[derive(Clone, Debug)]
     pub struct Owned {
         /// Part of keys.
@@ -374,7 +374,7 @@ pub mod methods {
     /// A trait whose methods are cached.
     #[allow(async_fn_in_trait)]
     pub trait Find {
-        /// Cached by those who implement it.
+        /// Cached by the implementations.
         async fn find(&self, id: u64) -> Option<u64>;
 
         /// Cached by default.
@@ -399,7 +399,7 @@ pub mod methods {
     }
 
     impl<T: Clone + Send + Sync + std::fmt::Display + 'static> Repo<T> {
-        /// A lifetime of its own, and an error that can't be cloned.
+        /// A lifetime of its own, and an error that cannot be cloned.
         #[cached(ttl = "1s", skip(self, _label))]
         pub async fn get<'a>(
             &'a self,
@@ -484,14 +484,14 @@ pub mod mutators {
         std::future::ready(()).await;
     }
 
-    /// A return type that can't be named.
+    /// A return type that cannot be named.
     #[cache_evict(all)]
     pub async fn reset_and_count(n: u64) -> impl Iterator<Item = u64> {
         std::future::ready(()).await;
         0..n
     }
 
-    /// Write-through, with a call that is made before the body.
+    /// Write-through with a call that is evaluated before the body.
     #[cache_put(get_user(db, user.id))]
     pub async fn save_user(db: &Db, user: User) -> Parsed<User> {
         let n: u64 = "3".parse()?;
@@ -515,7 +515,7 @@ pub mod mutators {
     }
 }
 
-/// Where expansions meet the rest of the language.
+/// Unusual combinations with other language features.
 pub mod corners {
     use std::cell::Cell;
 
@@ -523,14 +523,14 @@ pub mod corners {
 
     macro_rules! pair {
         ($read:ident, $change:ident) => {
-            /// A cached function that a macro writes.
+            /// A cached function that a macro generates.
             #[cached(key = "pair:{id}:{n}", tags = ["pair:{id}"])]
             #[must_use]
             pub fn $read(id: u64, n: u64) -> u64 {
                 id + n
             }
 
-            /// A mutator that a macro writes.
+            /// A mutator that a macro generates.
             #[cache_evict(key = "pair:{result}:{id}")]
             #[must_use]
             pub fn $change(id: u64) -> u64 {
@@ -556,7 +556,7 @@ pub mod corners {
 
     /// A trait whose objects can be part of a key.
     pub trait Measured: Sync {
-        /// How long it is.
+        /// Returns the length.
         fn length(&self) -> usize;
     }
 
@@ -566,7 +566,7 @@ pub mod corners {
         }
     }
 
-    /// A body that consumes what the key is made of.
+    /// A body that consumes the arguments of the key.
     #[cached(key = "consumed:{id}:{pair.0}:{user.id}", tags = ["consumed:{id}"])]
     pub async fn consumes(id: String, pair: (String, u8), user: User) -> Parsed<(String, u8, u64)> {
         std::future::ready(()).await;
@@ -574,7 +574,7 @@ pub mod corners {
         Ok((id + &pair.0, pair.1, user.id))
     }
 
-    /// A mutator that consumes what its targets are made of.
+    /// A mutator that consumes the arguments of its targets.
     #[cache_evict(key = "consumed:{id}")]
     #[cache_evict(consumes(id.clone(), (String::new(), 1), User { id: 1 }))]
     pub async fn consumes_and_evicts(id: String, cell: Cell<u8>) -> Option<String> {
@@ -606,7 +606,7 @@ mod tests {
     use super::relations::{Author, Saved, first};
     use super::{Db, Failed, User};
 
-    // The tests share the default cache, and some clear it: none asks what is cached there.
+    // The tests share the default cache, and some clear it, so none checks what is cached there.
 
     fn send<T: Send>(value: T) -> T {
         value

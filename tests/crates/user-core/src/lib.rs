@@ -1,4 +1,4 @@
-//! The runtime and the attributes without the facade, beside a module that is called `larder`.
+//! The runtime and the attributes without the facade, next to a module that is called `larder`.
 #![deny(warnings, clippy::pedantic)]
 #![cfg(test)]
 
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cache_core::CachedCell;
 use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 
-/// None of ours.
+/// Not the crate `larder`.
 #[allow(dead_code)]
 mod larder {}
 
@@ -34,7 +34,7 @@ async fn refreshed(id: u64) -> u64 {
     loaded(id)
 }
 
-// Goes behind an attribute that is not known to be inert.
+// `#[cached]` moves itself behind an attribute that it does not know to be inert.
 #[cached]
 #[cfg_attr(all(), inline)]
 fn fib(n: u64) -> u64 {

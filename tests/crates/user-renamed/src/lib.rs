@@ -1,4 +1,4 @@
-//! larder under another name, beside a module that is called `larder`.
+//! larder under another name, next to a module that is called `larder`.
 #![deny(warnings, clippy::pedantic)]
 #![cfg(test)]
 
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cupboard::{CachedCell, cache_evict, cache_put, cached, cached_property, call};
 
-/// None of ours.
+/// Not the crate `larder`.
 #[allow(dead_code)]
 mod larder {}
 
@@ -33,7 +33,7 @@ async fn refreshed(id: u64) -> u64 {
     loaded(id)
 }
 
-// Goes behind an attribute that is not known to be inert.
+// `#[cached]` moves itself behind an attribute that it does not know to be inert.
 #[cached]
 #[cfg_attr(all(), inline)]
 fn fib(n: u64) -> u64 {
