@@ -1,8 +1,10 @@
-//! The attributes of larder: [`macro@cached`], [`macro@cached_property`], [`macro@cache_evict`], [`macro@cache_put`], and [`call!`].
+//! The attributes of larder: [`macro@cached`], [`macro@cached_property`], [`macro@cache_evict`],
+//! [`macro@cache_put`], and the macro [`call!`].
 //!
-//! Use them through `larder`. Each is parsed (`args`), validated (`model`) and written (`expand`, which cannot fail); all mistakes
-//! of one attribute are reported together. An expansion builds a key and calls one function of `larder::__private`: what it
-//! does is ordinary code over there.
+//! Use them through `larder`. Each attribute is parsed (`args`), validated (`model`) and expanded
+//! (`expand`, which cannot fail); all mistakes in one attribute are reported together. An expansion
+//! builds a key and calls one function of `larder::__private`, which contains the behaviour as
+//! ordinary code.
 #![forbid(unsafe_code)]
 
 mod cache_evict;
@@ -31,7 +33,7 @@ mod tests;
 
 use proc_macro::TokenStream;
 
-/// Serves a function from the cache: its body runs only when there is no entry for its arguments.
+/// Caches a function: its body runs only if there is no entry for its arguments.
 ///
 /// ```
 /// # use larder::cached;
@@ -50,69 +52,73 @@ use proc_macro::TokenStream;
 /// assert_eq!(fib(50), 12_586_269_025);
 /// ```
 ///
-/// An async function returns `larder::Call` afterwards: a future of the same output that can be told to refresh, to evict
-/// and so on before it is awaited. A sync function keeps its type, uses the memory tier only, and [`call!`] gives its `Call`.
+/// An async function then returns a `larder::Call`: a future of the same output that takes
+/// directions (refresh, evict and others) before it is awaited. A sync function keeps its return
+/// type and uses only the memory tier; [`call!`] returns its `Call`.
 ///
 /// # Options
 ///
-/// A duration is `"250ms"`, `"90s"`, `"1h 30m"`, `"2d"`, or an integer: seconds. Each option of the first two tables is the twin
-/// of a setter of `larder::Policy`, which tells more of it. What cannot be (a soft timeout above the hard one, a window without
-/// a `ttl`, a duration of zero) does not compile.
+/// A duration is `"250ms"`, `"90s"`, `"1h 30m"`, `"2d"`, or an integer in seconds. Each option of
+/// the first two tables corresponds to a setter of `larder::Policy`, which documents it in more
+/// detail. An invalid combination (a soft timeout above the hard one, a window without a `ttl`, a
+/// duration of zero) does not compile.
 ///
-/// How long a value lives:
+/// The lifetime of a value:
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
 /// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire |
-/// | `tti = "1m"` | none | time to idle: an entry is fresh for so long after it was last read, and no longer than `ttl` |
-/// | `jitter = 0.1` or `"10%"` | 0 | each `ttl` is shortened by a random part of up to this fraction, so that entries that were written together do not expire together |
-/// | `none_ttl = "30s"` | as `ttl` | how long `None` is cached, where the value is an `Option`; `0`: not at all |
-/// | `err_ttl = "2s"` | not cached | how long an `Err` is cached (in memory), where the error is `Clone` |
+/// | `tti = "1m"` | none | time to idle: an entry is fresh for this time after its last read, and no longer than `ttl` |
+/// | `jitter = 0.1` or `"10%"` | 0 | shortens each `ttl` by a random part of up to this fraction, so that entries that were written together do not expire together |
+/// | `none_ttl = "30s"` | as `ttl` | how long `None` is cached, if the value is an `Option`; `0`: not at all |
+/// | `err_ttl = "2s"` | not cached | how long an `Err` is cached (in memory), if the error is `Clone` |
 ///
-/// What happens when it is old, and while it is loaded:
+/// Old values, and loads:
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `stale = "1m"` ᵇ | none | for so long after `ttl`, serve the old value and refresh it once in the background |
-/// | `stale_if_error = "1h"` | none | for so long after `ttl`, serve the old value if the load fails or takes longer than its timeouts |
-/// | `throttle = "5s"` | `"1s"` | how long a failed load is not tried again while an old value is served |
-/// | `early_refresh` or `= 1.5` ᵇ | none | before `ttl` ends, refresh in the background with a probability that grows with time and with the cost of the load; the number is the beta of XFetch, 1 if left out |
+/// | `stale = "1m"` ᵇ | none | for this time after `ttl`, serve the old value and refresh it once in the background |
+/// | `stale_if_error = "1h"` | none | for this time after `ttl`, serve the old value if the load fails or exceeds its timeouts |
+/// | `throttle = "5s"` | `"1s"` | the pause after a failed load before the next one, while an old value is served |
+/// | `early_refresh` or `= 1.5` ᵇ | none | before `ttl` ends, refresh in the background with a probability that increases with time and with the duration of the load; the number is the beta of XFetch, 1 if omitted |
 /// | `soft_timeout = "100ms"` ᵇ | none | how long to wait for a load before the old value is served (needs `stale_if_error` or `stale`); the load goes on |
 /// | `hard_timeout = "2s"` ᵇ | none | how long to wait in any case; without an old value the function then returns its error, which must be `From<larder::TimedOut>`; the load goes on |
-/// | `stampede = "fleet"` | `"fleet"` | how far one load per key reaches: all processes of a remote tier, `"process"`, or `"off"` |
-/// | `lease = "30s"` | `"10s"` | after how long a load counts as hung, so that one of those who wait takes over |
-/// | `on_error = "fail"` ʳ | `"bypass"` | what a failing cache is (the remote tier can't be asked, or no cache of the function's name is installed): `"bypass"`: a load, and nothing that the caller could see; `"fail"`: the caller's error, which must be `From<larder::Error>`. Then nothing is loaded. What memory has is served all the same, and so is an old value within `stale_if_error` |
+/// | `stampede = "fleet"` | `"fleet"` | where one load for each key applies: in all processes that share a remote tier, in one `"process"`, or nowhere (`"off"`) |
+/// | `lease = "30s"` | `"10s"` | after this time a load counts as hung, and one of the waiters takes over |
+/// | `on_error = "fail"` ʳ | `"bypass"` | what happens if the cache fails (the remote tier is unreachable, or the cache that `cache` names is not installed). `"bypass"`: the function loads, and the caller notices nothing. `"fail"`: nothing is loaded, and the caller gets an error, which must be `From<larder::Error>`. Entries in memory are served all the same, and so is an old value within `stale_if_error` |
 ///
-/// ᵇ The load may go on in the background: async functions only. Borrowed arguments are cloned for it when it does: `&T` needs
-/// `T: Clone` (`&str`, `&[T]` and `&Path` do as well), also inside an `Option`, a `Vec` or a slice. `&mut` is refused, and so is a
-/// type that borrows in another way (`Cow<'_, str>`). ʳ Async functions only, and not with `local`: memory does not fail.
+/// ᵇ For async functions only, because the load may go on in the background. Borrowed arguments are
+/// cloned for such a load: `&T` needs `T: Clone` (`&str`, `&[T]` and `&Path` are supported), also
+/// inside an `Option`, a `Vec` or a slice. `&mut` is refused, and so are types that borrow in
+/// another way (`Cow<'_, str>`). ʳ For async functions only, and not with `local`, because memory
+/// does not fail.
 ///
-/// Whether the cache is used at all:
+/// Conditions:
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `cache_if = \|user\| user.active` | always | store a value only if this is true. It takes the value by reference: the `T` of a `Result<T, E>`, else what the function returns. A closure that captures nothing, or a path |
+/// | `cache_if = \|user\| user.active` | always | store a value only if this is true. Takes a reference to the value: the `T` of a `Result<T, E>`, otherwise the whole output. A closure that captures nothing, or a path |
 /// | `unless = Vec::is_empty` | never | do not store a value if this is true |
-/// | `skip_if = page > 100` | never | neither read nor write the cache: a condition on the arguments, by their names |
+/// | `skip_if = page > 100` | never | neither read nor write the cache if this is true: a condition on the arguments, by their names |
 ///
-/// And where:
+/// Keys, tags and caches:
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
 /// | `policy = SHARED` | `Policy::new()` | a constant `larder::Policy`, which the other options override; see below |
-/// | `key = "user:{id}"` | automatic | the whole key below the cache's namespace. Must mention every argument that isn't skipped |
-/// | `key_with = make_key` | automatic | a text in the place of the arguments, behind the function's path: anything with `Display`, escaped as an argument would be. A function or a closure (`\|query, page\| ..`) is given all arguments that are not skipped, by reference, `self` first. Any other expression is over the arguments by their names: `make_key(&query, page)`; **one that it forgets cannot be noticed**, and calls that differ in it share an entry. The types of `impl Trait` arguments are part of the key unless they are in `skip(..)` |
-/// | `key_prefix = "users"` | none | text in front of the key, whichever kind, and a `:` unless it ends in `:` or `/` |
-/// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` find all versions |
-/// | `model = "user", op = "get"` | none | which operation of which model this is; see [below](#models-and-events) |
-/// | `skip(db, self)` | none | arguments that the value does not depend on |
-/// | `tags = ["users", "user:{id}", PRODUCTS]` | none | names under which entries can be evicted together: templates, or constants (`const PRODUCTS: &str`). The function reads only entries that carry all of them: see [below](#tags) |
-/// | `invalidate_on = [UserSaved]` | none | types of events that make the entries old; see [below](#models-and-events) |
-/// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that gives a `larder::Cache`, or what can be dereferenced to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
-/// | `local` | all tiers | the memory tier only; the value then needs no serde |
-/// | `call = cached_config` | the function's name | under which name [`call!`] finds a sync function whose own name is a module's, too |
-/// | `each = "id in ids"` | | the function takes a list and is cached for each item of it; see [Batches](#batches) |
-/// | `crate = path` | found | where larder is, for crates that re-export it |
+/// | `key = "user:{id}"` | automatic | the whole key in the cache's namespace. Must mention every argument that is not skipped |
+/// | `key_with = make_key` | automatic | a text instead of the arguments, after the function's path: anything with `Display`, escaped like an argument. A function or a closure (`\|query, page\| ..`) gets all arguments that are not skipped, by reference, `self` first. Any other expression uses the arguments by their names: `make_key(&query, page)`; **larder cannot detect an argument that it omits**, and calls that differ only in that argument share an entry. The types of `impl Trait` arguments are part of the key unless they are in `skip(..)` |
+/// | `key_prefix = "users"` | none | a text before the key of any kind, followed by a `:` unless it ends in `:` or `/` |
+/// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` match all versions |
+/// | `model = "user", op = "get"` | none | the model, and the operation of it, that this function is; see [below](#models-and-events) |
+/// | `skip(db, self)` | none | arguments that do not affect the value |
+/// | `tags = ["users", "user:{id}", PRODUCTS]` | none | names that evict entries together: templates, or constants (`const PRODUCTS: &str`). The function reads only entries that carry all of them: see [below](#tags) |
+/// | `invalidate_on = [UserSaved]` | none | types of events that evict the entries; see [below](#models-and-events) |
+/// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that returns a `larder::Cache`, or a type that dereferences to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
+/// | `local` | all tiers | uses the memory tier only; the value then needs no serde |
+/// | `call = cached_config` | the function's name | the name by which [`call!`] finds a sync function, if a module has the function's own name |
+/// | `each = "id in ids"` | none | caches each item of a list argument separately; see [Batches](#batches) |
+/// | `crate = path` | found automatically | the path to larder, for crates that re-export it |
 ///
 /// ```
 /// # use larder::{TimedOut, cached};
@@ -133,9 +139,9 @@ use proc_macro::TokenStream;
 ///
 /// #[cached(
 ///     ttl = "5m", tti = "1m", jitter = "10%",               // fresh for 4.5 to 5 minutes, if it is read every minute
-///     stale = "1m", stale_if_error = "1h", throttle = "5s", // old values: while one is loaded, and while that fails
+///     stale = "1m", stale_if_error = "1h", throttle = "5s", // old values: during a load, and after it fails
 ///     soft_timeout = "100ms", hard_timeout = "2s",          // how long a caller waits
-///     none_ttl = "30s", err_ttl = "1s",                     // what is cached of a load that found nothing, or failed
+///     none_ttl = "30s", err_ttl = "1s",                     // how long `None` and errors are cached
 ///     skip_if = id == 0, skip(db)
 /// )]
 /// async fn get_user(db: &Db, id: u64) -> Result<Option<String>, DbError> {
@@ -162,68 +168,88 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// Whether all of it together can be is checked at compile time, too. `tags` are added to those of the policy; `stale = 0`,
-/// `stale_if_error = 0`, `early_refresh = 0` and `jitter = 0` take away what it has.
+/// Invalid combinations of the policy and the options do not compile, either. `tags` are added to
+/// the tags of the policy; `stale = 0`, `stale_if_error = 0`, `early_refresh = 0` and `jitter = 0`
+/// remove the policy's setting.
 ///
-/// The policy may let a load go on in the background, so that an async function has to meet the demands of ᵇ for it. One with
-/// a `&mut` argument and a sync function cannot: of the policy they leave out `stale`, `early_refresh` and the timeouts. `none_ttl`,
-/// `err_ttl`, `hard_timeout` and `on_error` of the policy hold for outputs that they are made for, and are left out for others; in the attribute
-/// itself they are errors there. `policy` cannot name `Self`.
+/// Since the policy may let a load go on in the background, an async function must meet the
+/// requirements of ᵇ to use these settings. A function with a `&mut` argument and a sync function
+/// ignore the policy's `stale`, `early_refresh` and timeouts. The policy's `none_ttl`, `err_ttl`,
+/// `hard_timeout` and `on_error` apply to outputs of a suitable type, and are ignored for others;
+/// as options of the attribute they are errors there. `policy` cannot name `Self`.
 ///
 /// # Keys
 ///
-/// Every argument is part of the key unless it is skipped, and `self` is an argument like the others. In an automatic key
-/// an argument is serialized (`serde::Serialize`): a `HashMap` or a `HashSet` gives the same key for the same content, wherever it
-/// is in it, a map or a list that has an order gives one for each order, and floats are told by their bits. (A hash map behind
-/// `flatten`, or in a type of your own that serializes as one, is not recognized: equal ones may have several keys.) A key of more than 256 bytes ends in a SHA-256 of the whole. Type parameters,
-/// and for methods the type, are part of it too. In a template a placeholder is an argument or a field of one (`{id}`,
-/// `{self.tenant}`, `{pair.0}`) that is written by `Display` and escaped; an `Option` is written as what is in it, or as `!none`.
-/// `{{` and `}}` are the braces themselves. `r#type` may be written `{type}`. Two placeholders need a separator such as `:` between them.
+/// Every argument that is not skipped is part of the key, including `self`.
 ///
-/// An argument that is a pattern, such as `Path(id): Path<u64>`, stands in keys and options as the names in the pattern: `{id}`,
-/// `skip(id)`. What the pattern leaves out (`..`, `_`) is not in the key, since the body cannot see it. This needs a pattern without
-/// `ref`, of an argument that borrows nothing or is a reference as a whole. A `#[cfg(..)]` on an argument holds for its part of the key,
-/// and for its name in `skip`.
+/// An automatic key serializes each argument (`serde::Serialize`). A `HashMap` or a `HashSet` gives
+/// the same key for the same content, even inside another value; an ordered map or a list gives one
+/// key for each order; floats are compared by their bits. (A hash map behind `flatten`, or inside a
+/// type of your own that serializes as one, is not recognized: equal ones may have several keys.) A
+/// key of more than 256 bytes ends in a SHA-256 of the whole key. The type parameters and, for
+/// methods, the type are part of the key, too.
 ///
-/// The type and constant parameters of a generic function are treated as arguments: a template must mention them (`{T}` is the name
-/// of the type, `{N}` the number) unless they are in `skip(T)`, because two instances may be two functions. A parameter that occurs
-/// only in the types of skipped arguments is skipped with them. An automatic key also
-/// has the parameters of the `impl` block or trait around the function, which the attribute cannot see.
+/// A placeholder in a template is an argument or a field of one (`{id}`, `{self.tenant}`,
+/// `{pair.0}`). It is written with `Display` and escaped; an `Option` is written as its content, or
+/// as `!none`. `{{` and `}}` stand for the braces themselves. `r#type` may be written `{type}`. Two
+/// placeholders need a separator such as `:` between them.
 ///
-/// A template is the whole key, and functions with equal templates share entries. Only where a template cannot tell calls apart,
-/// larder adds a type behind its text, as in `by-id:7<shop%3A%3ARepo%3Cshop%3A%3AUser%3E>`:
+/// For an argument that is a pattern, such as `Path(id): Path<u64>`, keys and options use the names
+/// in the pattern: `{id}`, `skip(id)`. Parts that the pattern ignores (`..`, `_`) are not in the
+/// key, since the body cannot see them. The pattern must have no `ref`, and its argument must
+/// borrow nothing or be a reference as a whole. A `#[cfg(..)]` on an argument also applies to its
+/// part of the key, and to its name in `skip`.
 ///
-/// - for a method of a generic `impl` block and for a default method of a trait: the type (and the trait, if that is generic),
-///   because the attribute does not see their parameters. Name the type yourself (`{Self}`), or say with `skip(Self)` that
-///   all instances share entries, and nothing is added.
-/// - for an argument that is `impl Trait`: its type, because `{T}` cannot name it. `skip(..)` with the argument leaves it out.
+/// The type and constant parameters of a generic function are treated as arguments: a template must
+/// mention them (`{T}` is the name of the type, `{N}` the number) unless they are in `skip(T)`,
+/// because two instances may be two functions. A parameter that occurs only in the types of skipped
+/// arguments is skipped with them. An automatic key also contains the parameters of the surrounding
+/// `impl` block or trait, which the attribute cannot see.
 ///
-/// `Key::builder().text("by-id:").value(7).of::<Repo<User>>()` writes such a key by hand. `#[cache_evict(key = "by-id:{id}")]` evicts it
-/// from a method of the same type. Elsewhere, and for an `impl Trait`, the bare text names another entry: evict by the call
+/// A template is the whole key, and functions with equal templates share entries. Only if a
+/// template cannot distinguish calls, larder appends a type to it, as in
+/// `by-id:7<shop%3A%3ARepo%3Cshop%3A%3AUser%3E>`:
+///
+/// - for a method of a generic `impl` block and for a default method of a trait: the type (and the
+///   trait, if that is generic), because the attribute does not see their parameters. If you name
+///   the type yourself (`{Self}`), or state with `skip(Self)` that all instances share entries,
+///   larder appends nothing.
+/// - for an argument that is `impl Trait`: its type, because `{T}` cannot name it. `skip(..)` with
+///   the argument omits it.
+///
+/// `Key::builder().text("by-id:").value(7).of::<Repo<User>>()` builds such a key by hand.
+/// `#[cache_evict(key = "by-id:{id}")]` evicts it from a method of the same type. Elsewhere, and
+/// for an `impl Trait`, the bare text names another entry: evict by the call
 /// (`#[cache_evict(users.get(id))]`), by a tag, or by a pattern (`by-id:7*`).
 ///
-/// Templates that are not equal may have keys in common: `users:{name}` called with `all` has the key of `users:all`, and
-/// `{kind}:{id}` has that of `secret:{id}`. Such a function is not given the other one's values: in each cache the first of them
-/// that is called is cached, the other one runs uncached, and the reason is told once, with both places. (What `key_with` writes is not
-/// compared; it stands behind the function's path.) Templates cannot overlap if each begins with a text of its own that ends in a
-/// separator (`user:{id}`, `users-named:{name}`), or if they differ in the number of separators. A `version` or a
-/// `key_prefix` separates them, too. An argument at the head of a key is no tenant: its leading `@` is escaped.
+/// Different templates may have keys in common: `users:{name}` called with `all` has the key of
+/// `users:all`, and `{kind}:{id}` may have that of `secret:{id}`. Such functions do not get each
+/// other's values: in each cache, the first of them that is called is cached, and the other one
+/// runs uncached. Larder logs the reason once, with both places. (The text of `key_with` is not
+/// compared; it follows the function's path.) Templates cannot overlap if each begins with its own
+/// text that ends in a separator (`user:{id}`, `users-named:{name}`), or if they differ in the
+/// number of separators. A `version` or a `key_prefix` separates them, too. An argument at the
+/// start of a key is not a tenant: its leading `@` is escaped.
 ///
-/// Functions with equal templates have to cache one type. If they do not (a batch with `none_ttl` caches `Option`s, a function beside it
-/// does not), each finds the other one's value, loads, and replaces it: that is told once, and counted (`Stats::mistyped`).
+/// Functions with equal templates must cache the same type. Otherwise (a batch with `none_ttl`
+/// caches `Option`s, a function for one id does not) each one finds the other one's value, loads,
+/// and replaces it. Larder logs this once, and counts it (`Stats::mistyped`).
 ///
-/// What a type shows of itself is all that a key has of it. Values that `Display` writes alike share an entry of a template: a secret that
-/// redacts itself, a number that rounds. So do those that serde writes alike in an automatic key: a field with `#[serde(skip)]` or a
-/// lossy `with`, structs of equal fields and tuples of equal elements under `untagged`, a tuple struct with
-/// `skip_serializing_if`. Use `key_with` for such values.
+/// A key contains only the text that a type writes of itself. Values that `Display` writes alike
+/// share an entry of a template: a secret that redacts itself, a number that rounds. Values that
+/// serde writes alike share an entry of an automatic key: a field with `#[serde(skip)]` or a lossy
+/// `with`, structs of equal fields and tuples of equal elements under `untagged`, a tuple struct
+/// with `skip_serializing_if`. Use `key_with` for such values.
 ///
-/// A function in the body of another one may not be the only one of its name there, so that its automatic key has its position: the
-/// line, the column and a hash of its text. The key changes when the source does. Give such a function a `key`, or a
-/// `model` and an `op`, if another build is to find its entries, or to evict them.
+/// The body of a function may contain several functions of one name, so the automatic key of a
+/// function in a body contains its position: the line, the column and a hash of its text. This key
+/// changes with the source. Give such a function a `key`, or a `model` and an `op`, if another
+/// build must find its entries or evict them.
 ///
-/// Two types in bodies may have one name, too, and nothing tells them apart in a key. The first one in this process is cached. Calls with the
-/// other one run uncached in every cache, and the reason is told once. *Processes that use different ones share
-/// the entry in their remote tier*: give types that are in keys names of their own.
+/// Two types in bodies may also have the same name, and a key cannot distinguish them. The first
+/// one in a process is cached. Calls with the other one run uncached in every cache, and larder
+/// logs the reason once. *Processes that use different ones share the entry in their remote tier*:
+/// give types in keys unique names.
 ///
 /// ```
 /// # use larder::cached;
@@ -247,18 +273,20 @@ use proc_macro::TokenStream;
 ///
 /// # Tags
 ///
-/// A function's tags bind what it stores and what it reads. An entry that lacks one of them is a miss for this function, wherever the
-/// entry comes from: `Cache::insert` by the key's text, another function with the same template, or a previous release of the
-/// program, also through Redis. Evicting the tag would not end such an entry. An entry with more tags than those is a hit. So a value that
-/// is inserted by hand for a tagged function needs its tags: `insert_with` and `Policy::tags`, or the function's own
-/// `get_user(db, 7).put(user)`.
+/// A function's tags apply to what it stores and to what it reads. An entry that lacks one of them
+/// is a miss for this function, whatever wrote the entry: `Cache::insert` by the key's text,
+/// another function with the same template, or a previous release of the program, also through
+/// Redis. Evicting the tag would not evict such an entry. An entry with more tags is a hit. So a
+/// value that is inserted by hand for a tagged function needs its tags: use `insert_with` and
+/// `Policy::tags`, or the function's own `get_user(db, 7).put(user)`.
 ///
-/// A constant is written by its path (`PRODUCTS`, `crate::tags::PRODUCTS`, `Self::TAG`), so that a mutator and a function cannot
-/// differ by a misspelt text. When a tag is evicted that no function and no entry of the process has declared, larder warns once.
+/// A constant is written by its path (`PRODUCTS`, `crate::tags::PRODUCTS`, `Self::TAG`), so that a
+/// mutator and a function cannot differ by a spelling mistake. When a tag is evicted that no
+/// function and no entry of the process has declared, larder logs a warning once.
 ///
 /// # Batches
 ///
-/// A function over a list of ids that gives values by id is cached for each id:
+/// A function that takes a list of ids and returns values by id can be cached for each id:
 ///
 /// ```
 /// # use std::collections::HashMap;
@@ -278,57 +306,67 @@ use proc_macro::TokenStream;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let db = Db;
 /// let first = names(&db, &[1, 2, 3]).await?;           // the body runs for 1, 2 and 3
-/// let next = names(&db, &[2, 3, 4]).await?;            // and now for 4
+/// let next = names(&db, &[2, 3, 4]).await?;            // the body runs for 4
 /// assert_eq!((first.len(), &next[&4][..]), (3, "user 4"));
-/// names(&db, &[2]).evict().await?;                     // directions are for all ids of a call
+/// names(&db, &[2]).evict().await?;                     // a direction applies to all ids of a call
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// It returns a `larder::Batch`. The list is a slice, `Vec`, `HashSet` or `BTreeSet`, by value or by reference; the values
-/// come in a `HashMap`, a `BTreeMap` or a `Vec` of pairs, or in a `Result` of that. Keys and tags
-/// are written with the item (`{id}`), `skip_if` and `cache` with the list. The remote tier is asked once for all ids; the
-/// body runs once for those that miss, each with a flight, a ticket and a lease of its own. What somebody else is loading
-/// already is waited for, and loaded in a second run of the body if that fails: so owned arguments must be `Clone`, and the
-/// function async. Remote tiers without leases store all values in one request, those with them each value under its lease. (Of
-/// very many ids, a thousand are read or stored in one request, and 128 leases are asked for at a time.)
+/// It returns a `larder::Batch`. The list is a slice, `Vec`, `HashSet` or `BTreeSet`, by value or
+/// by reference; the output is a `HashMap`, a `BTreeMap` or a `Vec` of pairs, or a `Result` of one
+/// of these. Keys and tags use the item (`{id}`), `skip_if` and `cache` use the list. One request
+/// reads all ids from the remote tier. The body runs once for all ids that miss; each of them has
+/// its own flight, ticket and lease. The batch waits for ids that another caller is already
+/// loading, and loads them in a second run of the body if that load fails: so owned arguments must
+/// be `Clone`, and the function must be async. A remote tier without leases gets all values in one
+/// request, one with leases gets each value under its lease. (Large batches read or store a
+/// thousand ids in one request, and acquire 128 leases at a time.)
 ///
-/// An id is cached as the value it has in the result, so that it shares its entry with a function of one id that has the same
-/// key and returns that type. An id that the result lacks is not cached; with `none_ttl` it is, and all are cached as `Option`s. If
-/// the load fails, the call does, unless an old value serves for each id that was to be loaded. With `#[cache_put(names(db, &ids))]`
-/// a mutator's values become the cached ones, and ids that it has no value for are forgotten.
+/// The cached value of an id is its value in the output. So a function of one id with the same key
+/// and that type of value shares the entries. An id without a value in the output is not cached;
+/// with `none_ttl` it is, and all values are cached as `Option`s. If the load fails, the call
+/// fails, unless every id that was to be loaded has an old value. With `#[cache_put(names(db,
+/// &ids))]` the values of a mutator are cached, and ids without a value are evicted.
 ///
 /// # One load
 ///
-/// Calls for a key that is being loaded wait for that load and get its value. If it fails, they get its error, too: a clone
-/// where the error is `Clone`; an error of the same text where it can be made from any error (`Box<dyn Error>`,
-/// `anyhow::Error`, and what is `From<larder::SharedError>` and `Display`). An error that is neither can be had by its own
-/// caller only: then those who waited load one after the other, until one brings a value for all; who has waited for the time
-/// of a `lease` like that loads at once.
+/// Calls for a key that is being loaded wait for that load and get its value. If the load fails,
+/// they get its error, too: a clone if the error is `Clone`; an error with the same text if the
+/// error type can be made from any error (`Box<dyn Error>`, `anyhow::Error`, and types that are
+/// `From<larder::SharedError>` and `Display`). Any other error goes to its own caller only. The
+/// waiters then load one after the other, until one of them loads a value for all; a caller that
+/// has waited so for the time of a `lease` loads immediately.
 ///
-/// A load whose caller goes away or panics is begun again by one of those who wait; so is one that hangs for longer than its
-/// `lease`, and one whose caller does not poll it (a call that `select!` or a `buffered` stream has put aside) 50 to 100 ms
-/// after it could have gone on.
+/// If the caller of a load is dropped or panics, one of the waiters starts the load again. The same
+/// happens if a load hangs for longer than its `lease`, and if its caller does not poll it (for
+/// example in a `select!` or a `buffered` stream), 50 to 100 ms after the load could have
+/// continued.
 ///
-/// A body may call its own function, or functions that call it in turn. Where such a call asks for a key that is being loaded
-/// by a load it is a part of, or by one that waits for that load in another task, it runs its body without the cache, and a
-/// warning says so once. A task that the body spawns belongs to the load if it runs in a `larder::TransactionScope` taken
-/// in the body; else it waits for the load, for the `lease` at most.
+/// A body may call its own function, or functions that call it in turn. If such a call requests a
+/// key whose load it is a part of, or whose load waits in another task for the load that it is a
+/// part of, it runs its body without the cache, and larder logs a warning once. A task that the
+/// body spawns belongs to the load if it runs in a `larder::TransactionScope` taken in the body;
+/// otherwise it waits for the load, at most for the `lease`.
 ///
-/// The caller has the value once it is in memory. Its way to the remote tier is not waited for; evictions of the key
-/// and `Cache::close` wait for it. (A refresh, and a load of a cache without a memory tier, do wait.)
+/// The caller gets the value when it is in memory, and does not wait for the write to the remote
+/// tier; evictions of the key and `Cache::close` do. (A refresh, and a load of a cache without a
+/// memory tier, also wait for it.)
 ///
 /// # Models and events
 ///
-/// `model` and `op` stand in the place of the function's path: keys are `user:get:7,` with the arguments of an automatic key, or
-/// `user:get:` and whatever `key` or `key_with` gives. Two functions of one model and one operation share entries, as two functions
-/// with one template do. All entries carry the tags `model:user` and `model:user:get`, by which mutators
-/// (`#[cache_evict(model = "user")]`, and `op` for one operation) and lists (`larder::Invalidation::model`, `operation`) evict them.
+/// `model` and `op` replace the function's path in the key: keys are `user:get:7,` with the
+/// arguments of an automatic key, or `user:get:` followed by the text of `key` or `key_with`. Two
+/// functions with the same model and operation share entries, like two functions with the same
+/// template. All entries carry the tags `model:user` and `model:user:get`, by which mutators
+/// (`#[cache_evict(model = "user")]`, with `op` for one operation) and lists
+/// (`larder::Invalidation::model`, `operation`) evict them.
 ///
-/// `invalidate_on` names events by their types: whatever `Cache::emit` is given. When one is emitted, or evicted by
-/// `#[cache_evict(events = [..])]`, all entries that name it are old, in every process, whether or not this one has read them. An
-/// event is for one cache, the one that emits it. (Events are tags by the name of their type, so that processes have to agree about
-/// that, and the list is one for all instances of a generic function.)
+/// `invalidate_on` names events by their types: the type of the argument of `Cache::emit`. When an
+/// event is emitted, or evicted by `#[cache_evict(events = [..])]`, all entries that name it are
+/// evicted, in every process, whether or not this one has read them. An event applies to the cache
+/// that emits it. (An event is a tag with the name of its type, so all processes must use the same
+/// name, and the list is the same for all instances of a generic function.)
 ///
 /// ```
 /// # use larder::{Cache, Error, cache_evict, cached};
@@ -353,44 +391,49 @@ use proc_macro::TokenStream;
 ///     Ok(())
 /// }
 ///
-/// #[cache_evict(model = "user")] // all of it
+/// #[cache_evict(model = "user")] // all operations
 /// async fn import_users() {}
 ///
 /// # async fn by_hand(cache: &Cache) -> Result<(), Error> {
-/// cache.emit(&Saved::<User> { id: 7, what: Default::default() }).await?; // runs the rules of `Cache::on`, too
+/// cache.emit(&Saved::<User> { id: 7, what: Default::default() }).await?; // also runs the rules of `Cache::on`
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// # Sync functions and methods
 ///
-/// A sync function takes all options but those marked ᵇ or ʳ.
+/// A sync function takes all options except those marked ᵇ or ʳ.
 ///
-/// Beside a sync function or a sync method with a visibility stands a hidden one, which gives [`call!`] its `Call`. So that `use
-/// module::function` is enough for [`call!`], a hidden type has the function's name. A module of that name may stand beside it; then
-/// the module is what the name means, and `call = other_name` gives [`call!`] another one. A crate of that name is hidden in the
-/// function's module: write `::name` for it, or use `call` too. A function with the name of a primitive type (`str`, `u8`) has no
-/// such type: `call!(module::str(1))` needs the path, or the function's own module. A method without a visibility may be a trait's, where there is no room for a second function, and so has
-/// none: write `pub(self)` where you want it. A sync associated function without `self` must name `Self` somewhere, if only in
-/// `skip(Self)`, to be known for one.
+/// A sync function, and a sync method with a visibility, also generates a hidden function, which
+/// returns the `Call` for [`call!`]. So that `use module::function` is enough for [`call!`], a free
+/// function also generates a hidden type with its name. If a module has the same name, the name
+/// means the module, and `call = other_name` sets another name for [`call!`]. A crate of the same
+/// name is hidden in the function's module: write `::name` for the crate, or use `call`. A function
+/// with the name of a primitive type (`str`, `u8`) has no such type: `call!(module::str(1))` needs
+/// the path, or the function's own module. A method without a visibility may belong to a trait
+/// impl, which has no room for a second function, so it generates none: write `pub(self)` to get
+/// one. A sync associated function without `self` must name `Self` somewhere, if only in
+/// `skip(Self)`, so that the attribute recognizes it.
 ///
 /// # Traits and futures
 ///
-/// | written | what a call gives |
+/// | written | a call returns |
 /// | --- | --- |
 /// | `async fn` | a `larder::Call` |
 /// | `fn .. -> impl Future<Output = T> + Send` | a `Call`, which is `Send` as promised |
-/// | `fn .. -> Pin<Box<dyn Future<Output = T> + Send + '_>>`, and `#[async_trait]` | that box: a trait may demand it. Evict by key, pattern or tag |
+/// | `fn .. -> Pin<Box<dyn Future<Output = T> + Send + '_>>`, and `#[async_trait]` | that box, which a trait may require. Evict by key, pattern or tag |
 /// | `fn .. -> T` | the value |
 ///
-/// In the implementation of a trait a `Call` refines what the trait says: calls through the type itself take directions, through a
-/// bound (`impl Find`, `T: Find`) or `dyn` they are the futures that the trait declares. A default method is declared
-/// with its `Call`, so that calls through a bound take directions, too; whoever overrides it has to use `#[cached]` as well, with
-/// `skip_if = true` where nothing is to be cached. In a template of a default, name the type: `{Self}`.
+/// In the implementation of a trait, a `Call` refines the trait's return type: calls through the
+/// type itself take directions; calls through a bound (`impl Find`, `T: Find`) or `dyn` return the
+/// futures that the trait declares. A default method is declared with its `Call`, so calls through
+/// a bound take directions, too; an implementation that overrides it must use `#[cached]` as well,
+/// with `skip_if = true` to cache nothing. In a template of a default method, name the type:
+/// `{Self}`.
 ///
-/// A call is `Send` if its load is; its error need not be. An error may borrow from the arguments (`Result<u64, ParseError<'a>>`):
-/// it is returned to its own caller, and those who wait for the same load try for themselves. Such a function has no options that
-/// leave the load to the background.
+/// A call is `Send` if its load is; its error need not be. An error may borrow from the arguments
+/// (`Result<u64, ParseError<'a>>`): it goes to its own caller, and the waiters for the same load
+/// retry themselves. Such a function cannot have options that let the load go on in the background.
 ///
 /// ```
 /// # use larder::cached;
@@ -416,19 +459,20 @@ use proc_macro::TokenStream;
 ///
 /// # What cannot be cached
 ///
-/// `const fn`, `extern` and `unsafe` functions (put the attribute on one that calls them), functions that return nothing, and
-/// values without a name for their type (`impl Trait`).
+/// `const fn`, `extern` and `unsafe` functions (put the attribute on a function that calls them),
+/// functions that return nothing, and values whose type has no name (`impl Trait`).
 ///
 /// # Other attributes
 ///
-/// Those that rewrite a function (`#[tracing::instrument]`) see it as it was written, whether they stand above or below: what they
-/// add is around the load, and a hit has none of it. All others stay on the function that users call.
+/// Attributes that rewrite a function (`#[tracing::instrument]`) get it as it was written, whether
+/// they are above or below: their additions wrap the load, and a hit runs none of them. All other
+/// attributes stay on the function that users call.
 #[proc_macro_attribute]
 pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
     cached::expand(args.into(), item.into()).into()
 }
 
-/// Caches a value of an instance: [`macro@cached`] for a method that takes `&self` and nothing else.
+/// Caches a value of an instance: [`macro@cached`] for a method whose only argument is `&self`.
 ///
 /// ```
 /// # use larder::cached_property;
@@ -436,23 +480,24 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// impl Tenant {
 ///     #[cached_property(ttl = "1m", key = "tenant:{self.id}:users", skip_if = self.id == 0)]
 ///     async fn user_count(&self) -> u64 {
-///         self.id + 1 // what a database says
+///         self.id + 1 // a database query
 ///     }
 /// }
 /// ```
 ///
-/// What tells the instances apart is required: a `key` (or `key_with`) that uses `self`, or a cell in the instance. The other
-/// options are those of [`macro@cached`] with their defaults, without `skip` and `each`.
+/// The instances must be distinguished by a `key` (or `key_with`) that uses `self`, or by a cell in
+/// the instance. The other options are those of [`macro@cached`] with the same defaults, without
+/// `skip` and `each`.
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `key = "tenant:{self.id}:users"` | this, `key_with` or `cell` is required | the whole key below the cache's namespace; has to mention a field of `self` |
-/// | `key_with = self.id` | | a text behind the function's path, as for [`macro@cached`] |
-/// | `cell = self.books` | | the value lies in the instance itself, see [below](#in-a-cell) |
+/// | `key = "tenant:{self.id}:users"` | this, `key_with` or `cell` is required | the whole key in the cache's namespace; must mention a field of `self` |
+/// | `key_with = self.id` | | a text after the function's path, as for [`macro@cached`] |
+/// | `cell = self.books` | | stores the value in the instance, see [below](#in-a-cell) |
 ///
 /// # In a cell
 ///
-/// `cell = self.books` keeps the value with the instance itself, which then needs no key:
+/// `cell = self.books` stores the value in the instance itself, which then needs no key:
 ///
 /// ```
 /// # use larder::{CachedCell, Error, cached_property};
@@ -464,7 +509,7 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// impl Author {
 ///     #[cached_property(cell = self.relations, ttl = "5m", tags = ["books"])]
 ///     async fn books(&self) -> Vec<String> {
-///         vec![format!("a book by {}", self.id)] // what a database says
+///         vec![format!("a book by {}", self.id)] // a database query
 ///     }
 ///
 ///     #[cached_property(cell = self.relations, ttl = "1h")]
@@ -476,26 +521,28 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let author = Author { id: 7, relations: CachedCell::new() };
-/// assert_eq!(author.books().await, ["a book by 7"]); // loads, and from then on it is a hit
+/// assert_eq!(author.books().await, ["a book by 7"]); // loads; later calls are hits
 /// author.books().evict().await?;                     // this value
 /// author.relations.clear();                          // all values of this author
 /// larder::default_cache().evict_tag("books").await?; // the books of all authors
-/// drop(author);                                      // the values go, too
+/// drop(author);                                      // drops the values, too
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// `cell` takes any expression over `self` that is a `larder::CachedCell`, or a pointer to one. A cell can serve one method or
-/// all of an instance: each has a value of its own. The values lie in the memory tier and never in a remote one, so that they
-/// need no serde, and other processes know nothing of them. `stale` and the other options that may leave a load to the
-/// background need an instance that can be cloned; the clone's cell is a new one. `key`, `key_with`, `key_prefix`, `version` and
-/// `local` have nothing to say beside `cell`.
+/// `cell` takes any expression over `self` that is a `larder::CachedCell`, or a pointer to one. A
+/// cell can serve one method, or all methods of an instance: each method has its own value. The
+/// values are only in the memory tier, so they need no serde, and other processes do not know them.
+/// `stale` and the other options that let a load go on in the background need an instance that can
+/// be cloned; the clone has a new cell. `key`, `key_with`, `key_prefix`, `version` and `local`
+/// cannot be combined with `cell`.
 #[proc_macro_attribute]
 pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
     cached_property::expand(args.into(), item.into()).into()
 }
 
-/// Evicts what a function makes old: after its body, whatever the outcome, also when it panics or its future is dropped.
+/// Evicts entries after a function has run, whatever its outcome, also if it panics or its future
+/// is dropped.
 ///
 /// ```
 /// # use larder::{cache_evict, cached};
@@ -504,10 +551,10 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # impl Db { async fn rename(&self, _: u64, name: &str) -> Result<String, String> { Ok(name.into()) } }
 /// #[cached(key = "user:{id}", skip(db))]
 /// async fn get_user(db: &Db, id: u64) -> Result<String, String> {
-///     db.rename(id, "Ada").await // what a database says
+///     db.rename(id, "Ada").await // a database query
 /// }
 ///
-/// #[cache_evict(get_user(db, id))] // the read itself, checked by the compiler
+/// #[cache_evict(get_user(db, id))] // the call itself, checked by the compiler
 /// #[cache_evict(tags = ["users"], pattern = "users:page:*")]
 /// async fn rename_user(db: &Db, id: u64, name: &str) -> Result<String, String> {
 ///     db.rename(id, name).await
@@ -522,39 +569,43 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # }
 /// ```
 ///
-/// The function keeps its signature, and attributes can be stacked. A function that returns `impl Future` or a box of one
-/// counts as async, as an `async fn` does. An async function holds its output while it evicts, so that its future is `Send` if the
-/// output is. At least one target is needed:
+/// The function keeps its signature, and attributes can be stacked. A function that returns `impl
+/// Future` or a box of one counts as async, like an `async fn`. An async function holds its output
+/// while it evicts, so its future is `Send` if the output is. At least one target is required:
 ///
 /// | target | evicts |
 /// | --- | --- |
 /// | `get_user(db, id)`, `self.get(id)`, `call!(fib(n))` | the entry of that call; any number of them |
 /// | `key = "user:{id}"`, `keys = ["user:{id}", "users"]` | entries by key |
-/// | `pattern = "users:page:*"` | entries whose key matches; `*` is the wildcard, text of arguments never is |
+/// | `pattern = "users:page:*"` | entries whose key matches; `*` is the wildcard, but never in the text of an argument |
 /// | `tags = ["users", "user:{id}", PRODUCTS]` | entries with any of the tags: templates, or constants |
-/// | `model = "user"`, and `op = "list"` | all reads of the model, or those of one operation: see [`macro@cached`](macro@cached#models-and-events) |
-/// | `events = [UserSaved, Saved<User>]` | what names one of the events in its `invalidate_on`. (Rules of `Cache::on` need the event itself, and run when it is emitted) |
+/// | `model = "user"`, and `op = "list"` | all reads of the model, or of one operation: see [`macro@cached`](macro@cached#models-and-events) |
+/// | `events = [UserSaved, Saved<User>]` | entries that name one of the events in `invalidate_on`. (Rules of `Cache::on` need the event itself, and run when it is emitted) |
 /// | `all` | everything in the cache |
 ///
-/// Targets may use `result`, what the function returned (the `T` of a `Result<T, E>`), as in `key = "user:{result.id}"`. Such a
-/// target is known only after the body: an `Err`, a panic or a dropped future leaves it out, and the other targets of the attribute
-/// are evicted all the same. If an argument is called `result`, that argument is meant. Targets are otherwise evaluated before the
-/// body, by reference where you write `&`.
+/// Targets may use `result`, the function's output (the `T` of a `Result<T, E>`), as in `key =
+/// "user:{result.id}"`. Such a target is known only after the body: after an `Err`, a panic or a
+/// dropped future it is left out, and the other targets of the attribute are evicted all the same.
+/// If an argument is called `result`, the name means that argument. All other targets are evaluated
+/// before the body, by reference where you write `&`.
 ///
-/// Beside `result`, and in `when`, arguments are what they were before the body, which may consume them: a template writes its
-/// part of them beforehand, for anything else an argument taken by value is cloned (but not `self`: a body that consumes it leaves nothing). (What is borrowed with `&mut` is used as the
-/// body has left it. A name that such an expression binds anew counts as the argument of that name: choose another.)
+/// In targets with `result`, and in `when`, arguments have their values from before the body, which
+/// may consume them: a template writes its part of them beforehand; any other expression gets a
+/// clone of an argument that is taken by value (but not of `self`: it is not available after a body
+/// that consumes it). (An argument that is borrowed with `&mut` has its value after the body. If
+/// such an expression binds the name of an argument again, the name still counts as the argument:
+/// choose another one.)
 ///
 /// A target may take a direction, as in `get_user(db, id).tenant(tenant)`. Inside a `larder::transaction` the evictions wait
 /// for the commit.
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `before` | after | evict before the body runs |
-/// | `on = "ok"` | `"always"` | evict only if the body returns, and no `Err`: a panic, a dropped future and an `Err` leave the entries. What a body did before it failed is then served from the cache as it was. An output that is no `Result` counts as `Ok` |
-/// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, asked after the body. A panic or a dropped future leaves nothing to ask: then it evicts, unless `on = "ok"` |
-/// | `cache = "people"` | the default cache | where all targets but calls apply: a name or a handle. Calls know their own |
-/// | `crate = path` | found | where larder is |
+/// | `before` | after | evicts before the body runs |
+/// | `on = "ok"` | `"always"` | evicts only if the body returns something other than an `Err`: an `Err`, a panic and a dropped future leave the entries. If the body changed something before it failed, the cache serves the old value. An output that is not a `Result` counts as `Ok` |
+/// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, evaluated after the body. After a panic or a dropped future it cannot be evaluated: the attribute then evicts, unless `on = "ok"` |
+/// | `cache = "people"` | the default cache | the cache for all targets except calls, which know their own: a name or a handle |
+/// | `crate = path` | found automatically | the path to larder |
 ///
 /// ```
 /// # use larder::{cache_evict, cached};
@@ -565,7 +616,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     format!("user {id}")
 /// }
 ///
-/// #[cache_evict(get_user(result.id), key = "team:{user.team}:{result.id}")] // what has just got its id
+/// #[cache_evict(get_user(result.id), key = "team:{user.team}:{result.id}")] // the new id
 /// #[cache_evict(pattern = "users:page:*", on = "ok", when = matches!(result, Ok(new) if new.is_public()))]
 /// async fn create(user: User) -> Result<User, String> {
 ///     Ok(User { id: 7, ..user })
@@ -576,7 +627,8 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_evict::expand(args.into(), item.into()).into()
 }
 
-/// Writes what a function returns into the entry of another: the next read is a hit on the new value.
+/// Stores a function's output in the entry of another function: the next read is a hit with the new
+/// value.
 ///
 /// ```
 /// # use larder::{cache_put, cached};
@@ -597,16 +649,18 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # }
 /// ```
 ///
-/// It takes one call of a cached function, evaluated before the body, or after it if the call uses `result`
-/// (`get_user(db, result.id)`; then an `Err`, a panic or a dropped future leaves everything as it is, for there is no such call).
-/// Of a `Result` the `Ok` value is stored. An `Err`, a panic or a dropped future evicts the entry: the function may have written.
-/// Inside a `larder::transaction` it is stored at the commit. The function keeps its signature, and attributes can be stacked.
+/// The attribute takes one call of a cached function. It is evaluated before the body, or after it
+/// if the call uses `result` (`get_user(db, result.id)`; an `Err`, a panic or a dropped future then
+/// changes no entry, because there is no such call). For a `Result`, the `Ok` value is stored. An
+/// `Err`, a panic or a dropped future evicts the entry, because the function may have changed the
+/// data. Inside a `larder::transaction` the value is stored at the commit. The function keeps its
+/// signature, and attributes can be stacked.
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `on = "ok"` | `"always"` | leave the entry as it is on an `Err`, a panic or a dropped future |
-/// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, asked after the body. If it is false the value is not stored, and the entry that it has made old is evicted |
-/// | `crate = path` | found | where larder is |
+/// | `on = "ok"` | `"always"` | an `Err`, a panic or a dropped future leaves the entry unchanged |
+/// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, evaluated after the body. If it is false the value is not stored, and the entry is evicted, because it is old |
+/// | `crate = path` | found automatically | the path to larder |
 ///
 /// ```
 /// # use larder::{cache_put, cached};
@@ -625,7 +679,7 @@ pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_put::expand(args.into(), item.into()).into()
 }
 
-/// The `larder::Call` behind a call of a cached sync function.
+/// Returns the `larder::Call` of a call of a cached sync function.
 ///
 /// ```
 /// use larder::{call, cached};
@@ -659,9 +713,11 @@ pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # }
 /// ```
 ///
-/// A method has one if it has a visibility; `pub(self)` is enough. Methods of traits have none.
+/// A method supports this if it has a visibility; `pub(self)` is enough. Methods of traits do not.
 ///
-/// A function is called by its name, or by that of its `call` option. A path whose last part but one begins with a capital letter is taken for a method, any other for a function.
+/// A function is called by its name, or by the name in its `call` option. In a path, a
+/// second-to-last segment that begins with a capital letter means a method, any other path means a
+/// function.
 #[proc_macro]
 pub fn call(input: TokenStream) -> TokenStream {
     call::expand(input.into()).into()
