@@ -1,4 +1,4 @@
-//! Where the runtime is found: the facade if the user depends on it, else `cache-core`.
+//! The path to the runtime: the facade if the user depends on it, otherwise `cache-core`.
 
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -8,7 +8,7 @@ use syn::{Expr, Path};
 use crate::errors::Errors;
 use crate::options::Options;
 
-/// The path that expansions start from, and the part of it that is theirs alone.
+/// The path to the facade, and the path to its private part.
 #[derive(Clone)]
 pub(crate) struct Root {
     /// `::larder`
@@ -18,7 +18,7 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Takes `crate = path` from the options, or asks the user's Cargo.toml.
+    /// Takes `crate = path` from the options, or reads the user's Cargo.toml.
     pub(crate) fn take(options: &mut Options, errors: &mut Errors) -> Self {
         let larder = match options.assigned("crate", errors) {
             Some((_, expr)) => given(&expr, errors).unwrap_or_else(found),
@@ -33,7 +33,7 @@ impl Root {
     }
 }
 
-/// The attributes, if the user depends on them without the facade.
+/// The path to the attributes, if the user depends on them without the facade.
 pub(crate) fn macros() -> Option<TokenStream> {
     named("larder").or_else(|| named("cache-macros"))
 }
@@ -50,7 +50,8 @@ fn given(expr: &Expr, errors: &mut Errors) -> Option<TokenStream> {
 }
 
 fn found() -> TokenStream {
-    // The facade's own tests and examples see it as an extern crate, so `Itself` is no different for us.
+    // The facade's own tests and examples use it as an external crate, so `Itself` needs no special
+    // case.
     named("larder").or_else(|| named("cache-core")).unwrap_or_else(|| quote!(::larder))
 }
 

@@ -1,4 +1,4 @@
-//! Durations as they are written in options (`"5m"`, `"1h 30m"`, `300`) and as they are emitted.
+//! Parses durations in options (`"5m"`, `"1h 30m"`, `300`), and emits them.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const UNITS: [(&str, u64); 7] = [
     ("d", 86_400_000_000_000),
 ];
 
-/// Reads the value of the option `name`; a mistake is recorded at the value.
+/// Parses the value of the option `name`. A mistake is recorded at the value.
 pub(crate) fn read(name: &str, value: &Expr, errors: &mut Errors) -> Option<Duration> {
     let read = match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse(&text.value()),
@@ -43,7 +43,7 @@ fn seconds(number: &syn::LitInt) -> Result<Duration, String> {
     }
 }
 
-/// Reads `1h 30m`: numbers with units, from left to right, blanks allowed anywhere between them.
+/// Parses `1h 30m`: numbers with units, from left to right, with optional whitespace between them.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     let mut nanos: u64 = 0;
@@ -84,7 +84,7 @@ pub(crate) fn emit(duration: Duration) -> TokenStream {
     let nanos = duration.as_nanos();
     let whole = nanos.is_multiple_of(1_000_000);
     let count = u64::try_from(if whole { nanos / 1_000_000 } else { nanos }).unwrap_or(u64::MAX);
-    // Pedantic clippy wants groups of digits in a literal that it takes for the user's.
+    // Clippy's pedantic lints require groups of digits in a literal that looks like the user's.
     let literal: TokenStream = grouped(count).parse().unwrap_or_else(|_| quote!(#count));
     match whole {
         true => quote!(::core::time::Duration::from_millis(#literal)),

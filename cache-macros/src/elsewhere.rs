@@ -1,17 +1,18 @@
-//! A body in another place than its function: in a closure, `self` is an argument like the others, and no lifetime of the
-//! function's can be named.
+//! Moves a body into a closure. There `self` is an ordinary argument, and the function's lifetimes
+//! have no name.
 
 use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, ExprPath, Item, Lifetime, Macro, Signature};
 
-/// What `self` is called there.
+/// The name of `self` in the closure.
 pub(crate) fn this(span: Span) -> Ident {
-    // At the place of each `self`, for that is hygienic too. So it is no name of ours, and has to be one that nobody chooses.
+    // It has the span of the replaced `self`, because that is hygienic, too. So this name is
+    // visible to the user, and must be one that no user chooses.
     Ident::new("__larder_self", span)
 }
 
-/// `block` as it stands in a closure that takes the arguments of `sig`.
+/// `block` for a closure that takes the arguments of `sig`.
 pub(crate) fn moved(block: &Block, sig: &Signature) -> Block {
     let lifetimes = sig.generics.lifetimes().map(|param| param.lifetime.ident.clone()).collect();
     let mut block = block.clone();
@@ -20,7 +21,7 @@ pub(crate) fn moved(block: &Block, sig: &Signature) -> Block {
 }
 
 struct Mover {
-    /// Those that the function declares.
+    /// The lifetimes that the function declares.
     lifetimes: Vec<Ident>,
 }
 
@@ -40,7 +41,7 @@ impl VisitMut for Mover {
         }
     }
 
-    // `for<'a>` and labels name what is not the function's.
+    // `for<'a>` and labels declare names of their own.
     fn visit_bound_lifetimes_mut(&mut self, _: &mut syn::BoundLifetimes) {}
     fn visit_label_mut(&mut self, _: &mut syn::Label) {}
     fn visit_expr_break_mut(&mut self, expr: &mut syn::ExprBreak) {
@@ -52,14 +53,14 @@ impl VisitMut for Mover {
         mac.tokens = tokens(mac.tokens.clone());
     }
 
-    // A `self` in there is another one.
+    // `self` in a nested item is another one.
     fn visit_item_mut(&mut self, item: &mut Item) {
         if let Item::Macro(item) = item {
             self.visit_macro_mut(&mut item.mac);
         }
     }
 
-    // What syn does not know it does not look into.
+    // syn does not visit expressions that it does not know.
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Verbatim(verbatim) => *verbatim = tokens(verbatim.clone()),
@@ -68,7 +69,7 @@ impl VisitMut for Mover {
     }
 }
 
-/// The arguments of a macro with `self` replaced, which may also stand in a format such as `"{self}"`.
+/// Replaces `self` in the arguments of a macro, including format strings such as `"{self}"`.
 fn tokens(input: TokenStream) -> TokenStream {
     if defines_functions(input.clone()) {
         return input;
@@ -92,13 +93,14 @@ fn tokens(input: TokenStream) -> TokenStream {
     output
 }
 
-/// What stands behind a `self` that is no value: of the path `self::name`, of the field `self = ..` in a span of `tracing`.
+/// Whether the token after `self` shows that it is not a value: the path `self::name`, or the field
+/// `self = ..` in a span of `tracing`.
 fn is_name(token: &TokenTree) -> bool {
     let TokenTree::Punct(punct) = token else { return false };
     punct.as_char() == ':' || (punct.as_char() == '=' && punct.spacing() == Spacing::Alone)
 }
 
-/// A `self` beside `fn` is that function's.
+/// Whether the tokens define a function, whose `self` is its own.
 fn defines_functions(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == "fn",
@@ -107,7 +109,7 @@ fn defines_functions(tokens: TokenStream) -> bool {
     })
 }
 
-/// The format with the new name, if it has `{self}`.
+/// The format string with the new name, if it contains `{self}`.
 fn format_of(literal: &proc_macro2::Literal) -> Option<TokenTree> {
     let text = literal.to_string();
     if !text.contains("{self}") && !text.contains("{self:") {

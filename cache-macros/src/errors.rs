@@ -1,4 +1,4 @@
-//! Collects every mistake of one attribute, so that all of them are reported by one compilation.
+//! Collects all mistakes in one attribute, so that one compilation reports all of them.
 
 use std::fmt::Display;
 
@@ -19,7 +19,7 @@ impl Errors {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// Records an error that a parser made.
+    /// Records an error of a parser.
     pub(crate) fn push(&mut self, error: syn::Error) {
         match &mut self.0 {
             Some(all) => all.combine(error),
@@ -27,12 +27,13 @@ impl Errors {
         }
     }
 
-    /// Whether nothing was recorded yet: what is missing may be what was just refused.
+    /// Whether nothing is recorded yet. If something is, a missing option may be the one that was
+    /// refused.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The value if nothing was recorded, otherwise everything that was.
+    /// Returns the value if nothing was recorded, otherwise all errors.
     pub(crate) fn check<T>(self, value: T) -> syn::Result<T> {
         match self.0 {
             Some(all) => Err(all),
@@ -40,7 +41,8 @@ impl Errors {
         }
     }
 
-    /// As [`Errors::check`], for a value that could not be made: its absence was recorded where it was noticed.
+    /// Like [`Errors::check`], for a value that may be missing: the reason was recorded where it
+    /// was found.
     pub(crate) fn check_some<T>(self, value: Option<T>) -> syn::Result<T> {
         match (self.0, value) {
             (Some(all), _) => Err(all),
@@ -64,7 +66,7 @@ pub(crate) fn list<T: Display>(names: &[T]) -> String {
     }
 }
 
-/// "; did you mean `x`?" for the name closest to `wrong`, or nothing when none is close.
+/// "; did you mean `x`?" for the name closest to `wrong`, or nothing if none is close.
 pub(crate) fn did_you_mean<T: Display>(wrong: &str, names: &[T]) -> String {
     let limit = if wrong.chars().count() < 4 { 1 } else { 2 };
     let closest = names
@@ -75,7 +77,8 @@ pub(crate) fn did_you_mean<T: Display>(wrong: &str, names: &[T]) -> String {
     closest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
 }
 
-/// Edit distance in which swapping two neighbours is one edit: that is the commonest slip.
+/// Edit distance that counts a swap of two neighbours as one edit, because that is the most common
+/// typing mistake.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![vec![0_usize; b.len() + 1]; a.len() + 1];

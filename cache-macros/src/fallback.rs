@@ -1,19 +1,19 @@
-//! What is emitted when an attribute is wrong: its errors, and the user's item as it was written (or, for wrong options of
-//! `#[cached]`, as it would be without them).
+//! The output for an invalid attribute: its errors, and the user's item as it was written (or, for
+//! invalid options of `#[cached]`, expanded without options).
 //!
-//! Keeping the item means that one mistake gives one message, not one more for every use of the function.
+//! Since the item is kept, one mistake gives one message, and uses of the function give no others.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Item, ItemFn};
 
-/// `item` beside the errors.
+/// The errors, followed by `item`.
 pub(crate) fn keep(error: &syn::Error, item: TokenStream) -> TokenStream {
     let errors = error.to_compile_error();
     quote! { #errors #item }
 }
 
-/// The function that the attribute `name` was put on.
+/// Parses the function that has the attribute `name`.
 pub(crate) fn function(name: &str, item: TokenStream) -> syn::Result<ItemFn> {
     let error = match syn::parse2::<ItemFn>(item.clone()) {
         Ok(function) => return Ok(function),

@@ -1,4 +1,4 @@
-//! Arguments that are used behind the body, which may have consumed them by then.
+//! Arguments that are used after the body, which may have consumed them.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
@@ -9,15 +9,15 @@ use crate::mixed::{mixed, shown_at};
 use crate::signature::{Argument, Function, Held, held};
 use crate::target::mentions;
 
-/// The arguments that have to be cloned before the body.
+/// The arguments that must be cloned before the body.
 pub(crate) struct Kept {
     args: Vec<Argument>,
-    /// Whether nothing else of the body's is used behind it.
+    /// Whether the later expressions use nothing else that the body may have consumed.
     pub(crate) complete: bool,
 }
 
 impl Kept {
-    /// What the expressions `used` need of `function`.
+    /// The arguments of `function` that the expressions `used` need.
     pub(crate) fn new(function: &Function, used: &[TokenStream]) -> Self {
         let uses = |name: &str| used.iter().any(|tokens| mentions(name, tokens.clone()));
         let (mut args, mut complete) = (Vec::new(), true);
@@ -26,7 +26,7 @@ impl Kept {
         }
         for arg in function.inputs() {
             match arg.reference() {
-                // The names in a pattern are not known here.
+                // The names in a pattern are unknown here.
                 _ if arg.pattern.is_some() => complete &= used.is_empty(),
                 _ if !uses(&arg.ident.to_string()) => {}
                 // A body that moves a shared reference moves a copy of it.
@@ -37,12 +37,12 @@ impl Kept {
         Self { args, complete }
     }
 
-    /// The statements in front of the body.
+    /// The statements before the body.
     pub(crate) fn before(&self, root: &Root) -> TokenStream {
         let private = &root.private;
         let clones = self.args.iter().map(|arg| {
             let (ident, kept) = (&arg.ident, name(arg));
-            // What rustc says of a type that isn't `Clone` is shown at the argument.
+            // rustc shows its error about a type that is not `Clone` at the argument.
             let clone = shown_at(ident.span(), &mixed!(#private::kept));
             let argument = shown_at(ident.span(), &mixed!(&));
             mixed!(let #kept = #clone(#argument #ident);)
@@ -50,7 +50,7 @@ impl Kept {
         clones.collect()
     }
 
-    /// The statements behind the body, in front of what uses the arguments.
+    /// The statements after the body, before the expressions that use the arguments.
     pub(crate) fn after(&self) -> TokenStream {
         let names = self.args.iter().map(|arg| {
             let (ident, kept) = (&arg.ident, name(arg));

@@ -1,7 +1,8 @@
-//! Gives names to the lifetimes that a signature leaves out.
+//! Names the lifetimes that a signature elides.
 //!
-//! A cached function isn't `async` any more after expansion: it returns an opaque type, which (on edition 2021) holds only
-//! the lifetimes that its bounds mention, and to be mentioned they need names.
+//! After expansion a cached function is not `async` any more: it returns an opaque type, which (in
+//! edition 2021) captures only the lifetimes that its bounds mention. To be mentioned, they need
+//! names.
 
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt as _;
@@ -15,12 +16,12 @@ use crate::mixed::mixed;
 /// A signature in which every lifetime has a name.
 pub(crate) struct Named {
     pub(crate) sig: Signature,
-    /// Declared and new ones together.
+    /// The declared and the new lifetimes.
     lifetimes: Vec<Lifetime>,
 }
 
 impl Named {
-    /// `sig` as it is.
+    /// `sig` unchanged.
     pub(crate) fn as_written(sig: Signature) -> Self {
         Self { sig, lifetimes: Vec::new() }
     }
@@ -55,19 +56,21 @@ impl Named {
         Self { sig, lifetimes }
     }
 
-    /// ` + Captures<(&'a (), ..., Self)>`, or nothing where nothing is borrowed.
+    /// ` + Captures<(&'a (), ..., Self)>`, or nothing if nothing is borrowed.
     pub(crate) fn captures(&self, private: &TokenStream, mentions_self: bool) -> TokenStream {
         if self.lifetimes.is_empty() && !mentions_self {
             return TokenStream::new();
         }
         let lifetimes = &self.lifetimes;
-        // `Self` is last because only the last member of a tuple may be unsized, as `Self` is in a trait.
+        // `Self` is last, because only the last member of a tuple may be unsized, as `Self` is in a
+        // trait.
         let this = mentions_self.then(|| mixed!(Self,));
         mixed!(+ #private::Captures<(#(&#lifetimes (),)* #this)>)
     }
 }
 
-/// The lifetime that elided ones of the output stand for when there is no `&self`: the only one of the arguments.
+/// The meaning of elided lifetimes in the output without a `&self`: the only lifetime of the
+/// arguments.
 fn only(namer: &Namer) -> Option<Lifetime> {
     match namer.used.as_slice() {
         [only] => Some(only.clone()),
@@ -75,7 +78,7 @@ fn only(namer: &Namer) -> Option<Lifetime> {
     }
 }
 
-/// What the lifetimes of an argument are called after.
+/// The name on which the lifetimes of an argument are based.
 fn name_of(pattern: &Pat) -> String {
     match pattern {
         Pat::Ident(pat) => pat.ident.unraw().to_string(),
@@ -107,20 +110,20 @@ fn name_receiver(receiver: &mut syn::Receiver, namer: &mut Namer) -> Option<Life
 #[derive(Default)]
 struct Namer {
     made: Vec<Lifetime>,
-    /// Every lifetime seen, made or written.
+    /// Every lifetime so far, new or written.
     used: Vec<Lifetime>,
-    /// The argument that is looked at.
+    /// The current argument.
     of: String,
 }
 
 impl Namer {
-    /// What follows is the type of the argument `name`.
+    /// Begins with the argument `name`.
     fn of(&mut self, name: &str) {
         name.clone_into(&mut self.of);
     }
 
-    /// A lifetime with the name of its argument, which is what rustc's messages are about. A plain `'db` could be one that an
-    /// `impl` block around the function declares.
+    /// A lifetime named after its argument, so that rustc's messages are clear. A plain `'db` could
+    /// collide with a lifetime of the surrounding `impl` block.
     fn fresh(&mut self) -> Lifetime {
         let named = |count: usize| match count {
             0 => format!("'of_{}", self.of),
@@ -158,7 +161,7 @@ impl VisitMut for Namer {
     }
 }
 
-/// Replaces what is elided in the output.
+/// Replaces the elided lifetimes of the output.
 struct Output(Lifetime);
 
 impl VisitMut for Output {
@@ -187,7 +190,7 @@ impl VisitMut for Output {
     }
 }
 
-/// The type behind the invisible groups and parentheses that macros wrap types in.
+/// The type inside the invisible groups and parentheses that macros add.
 pub(crate) fn plain(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => plain(&group.elem),

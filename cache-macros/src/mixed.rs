@@ -1,8 +1,9 @@
-//! Hygiene of what we emit.
+//! Hygiene of the generated code.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 
-/// Our `tokens` as they resolve, but shown at `span`: what rustc says of them is then said there.
+/// `tokens` with their own name resolution, but shown at `span`: rustc shows errors about them
+/// there.
 pub(crate) fn shown_at(span: Span, tokens: &TokenStream) -> TokenStream {
     let shown = |token: TokenTree| {
         let mut token = match token {
@@ -17,7 +18,8 @@ pub(crate) fn shown_at(span: Span, tokens: &TokenStream) -> TokenStream {
     tokens.clone().into_iter().map(shown).collect()
 }
 
-/// `quote!` whose own local variables cannot collide with the user's. Interpolated tokens keep their spans.
+/// `quote!` whose local variables cannot collide with the user's. Interpolated tokens keep their
+/// spans.
 macro_rules! mixed {
     ($($tokens:tt)*) => {
         ::quote::quote_spanned! { ::proc_macro2::Span::mixed_site() => $($tokens)* }

@@ -1,4 +1,5 @@
-//! What `#[cache_evict]` and `#[cache_put]` share: a function that keeps its signature and whose body runs in the middle.
+//! The shared part of `#[cache_evict]` and `#[cache_put]`: a function that keeps its signature,
+//! with additional code around its body.
 
 use proc_macro2::TokenStream;
 use syn::Type;
@@ -10,7 +11,7 @@ use crate::mixed::mixed;
 use crate::returns::{Returns, is_opaque};
 use crate::signature::Function;
 
-/// Records what neither attribute can go on.
+/// Records functions that cannot have either attribute.
 pub(crate) fn check(name: &str, function: &Function, errors: &mut Errors) {
     if let Some(token) = &function.sig.constness {
         errors.on(
@@ -20,7 +21,7 @@ pub(crate) fn check(name: &str, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// The function with `inside` for its body.
+/// The function with the body `inside`.
 pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
     let Function { attrs, vis, sig, .. } = function;
     let inside = match function.returns {
@@ -37,10 +38,11 @@ pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
     }
 }
 
-/// An expression that runs the user's body, `return` and `?` included, and yields its output.
+/// An expression that runs the user's body, including `return` and `?`, and yields its output.
 ///
-/// With `keeps_arguments` the body takes only what it consumes, so that later expressions can use the rest. Otherwise it takes
-/// all: a borrow would make the future `!Send` for arguments that are `Send` but not `Sync`.
+/// With `keeps_arguments` the body captures only the arguments that it consumes, so that later
+/// expressions can use the rest. Otherwise it captures all by value: a borrow would make the future
+/// `!Send` for arguments that are `Send` but not `Sync`.
 pub(crate) fn run_body(function: &Function, root: &Root, keeps_arguments: bool) -> TokenStream {
     let private = &root.private;
     let block = function.returns.awaited(private, &function.body());
@@ -60,7 +62,7 @@ pub(crate) fn run_body(function: &Function, root: &Root, keeps_arguments: bool) 
     mixed!(async #capture { #hint #block }.await)
 }
 
-/// The output, unless it cannot be written down in a body.
+/// The output type, unless a body cannot name it.
 pub(crate) fn nameable(function: &Function) -> Option<Type> {
     let output = function.output();
     let named = !is_opaque(&output) && !matches!(plain(&output), Type::Never(_));

@@ -1,7 +1,9 @@
-//! The grammar that all attributes share: `flag`, `name = value`, `name(list)`, and (for some) bare expressions.
+//! The grammar of all attributes: `flag`, `name = value`, `name(list)`, and (for some) expressions
+//! alone.
 //!
-//! Nothing is validated here except that every option is known and given once. A part that can't be parsed is reported and
-//! skipped up to the next comma, so that the parts behind it are still checked.
+//! This module validates only that every option is known and given once. A part that cannot be
+//! parsed is reported and skipped up to the next comma, so that the parts after it are still
+//! checked.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
@@ -10,11 +12,11 @@ use syn::{Expr, Ident, Token, Type, token};
 
 use crate::errors::{Errors, did_you_mean, list};
 
-/// What an attribute accepts.
+/// The options that an attribute accepts.
 pub(crate) struct Grammar {
-    /// The options it knows.
+    /// Their names.
     pub(crate) known: &'static [&'static str],
-    /// Whether bare expressions (targets) may stand among the options.
+    /// Whether the attribute also accepts expressions (targets).
     pub(crate) targets: bool,
 }
 
@@ -30,14 +32,14 @@ enum Value {
     Types(Vec<Type>),
 }
 
-/// The options whose value is a list of types, which is no expression.
+/// The options whose value is a list of types, which is not an expression.
 const OF_TYPES: [&str; 2] = ["invalidate_on", "events"];
 
-/// The parsed inside of an attribute.
+/// The parsed content of an attribute.
 #[derive(Default)]
 pub(crate) struct Options {
     given: Vec<Opt>,
-    /// The bare expressions, in order.
+    /// The expressions, in order.
     pub(crate) targets: Vec<Expr>,
 }
 
@@ -107,7 +109,7 @@ impl Options {
         Some((name, value?))
     }
 
-    /// Takes `name = value`; one that has no value, which is recorded, was given even so.
+    /// Takes `name = value`. An option without a value, which is recorded, still counts as given.
     pub(crate) fn given(
         &mut self,
         name: &str,
@@ -121,7 +123,7 @@ impl Options {
         Some((name, None))
     }
 
-    /// Takes `name`, which may have a value.
+    /// Takes `name`, with or without a value.
     pub(crate) fn flag_or_assigned(
         &mut self,
         name: &str,
@@ -141,7 +143,7 @@ impl Options {
         }
     }
 
-    /// Takes the bare option `name`.
+    /// Takes `name` without a value.
     pub(crate) fn flag(&mut self, name: &str, errors: &mut Errors) -> Option<Ident> {
         let Opt { name, value } = self.take(name)?;
         if !matches!(value, Value::Flag) {
@@ -184,7 +186,7 @@ fn starts_option(input: ParseStream<'_>) -> bool {
     let Ok(name) = fork.call(Ident::parse_any) else {
         return false;
     };
-    // A bare `Self` or `self` can only begin a call.
+    // `Self` or `self` alone can only begin a call.
     let alone = fork.is_empty() || fork.peek(Token![,]);
     (fork.peek(Token![=]) && !fork.peek(Token![==])) || (alone && name != "self" && name != "Self")
 }
@@ -259,7 +261,7 @@ fn what_there_is(grammar: &Grammar) -> String {
     options + calls
 }
 
-/// What a `macro_rules!` fragment such as `$ttl:literal` stands for: it comes in an invisible group.
+/// Unwraps a `macro_rules!` fragment such as `$ttl:literal` from its invisible group.
 fn ungrouped(expr: Expr) -> Expr {
     match expr {
         Expr::Group(group) => ungrouped(*group.expr),

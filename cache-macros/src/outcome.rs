@@ -1,4 +1,4 @@
-//! `on` and `when`: what the outcome of the body decides.
+//! `on` and `when`: conditions on the outcome of the body.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens as _;
@@ -11,10 +11,10 @@ use crate::options::Options;
 use crate::signature::Function;
 use crate::target::{result_ident, result_is_free};
 
-/// The conditions that were given.
+/// The given conditions.
 #[derive(Default)]
 pub(crate) struct Outcome {
-    /// `on = "ok"`, where it was written.
+    /// `on = "ok"`, if given.
     on_ok: Option<Expr>,
     when: Option<(Ident, Expr)>,
 }
@@ -26,7 +26,7 @@ impl Outcome {
         Self { on_ok, when: when(options, errors) }
     }
 
-    /// Records conditions on an output that `function` doesn't have.
+    /// Records conditions on an output that `function` does not have.
     pub(crate) fn check(&self, before: bool, function: &Function, errors: &mut Errors) {
         if let Some(value) = &self.on_ok {
             if before {
@@ -49,12 +49,12 @@ impl Outcome {
         self.on_ok.is_some()
     }
 
-    /// What `when` is made of, for the arguments in it.
+    /// The tokens of `when`, to find the arguments in them.
     pub(crate) fn used(&self) -> Option<TokenStream> {
         self.when.as_ref().map(|(_, when)| when.to_token_stream())
     }
 
-    /// `when` as a `bool`, behind the body.
+    /// `when` as a `bool`, after the body.
     pub(crate) fn wanted(&self, function: &Function) -> Option<TokenStream> {
         let (_, when) = self.when.as_ref()?;
         let result = result_is_free(function).then(|| {

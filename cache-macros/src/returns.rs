@@ -1,4 +1,4 @@
-//! What a call of the user's function gives: a value, or a future of one, in whichever way it is written.
+//! The result of a call of the user's function: a value, or a future of one, in each form.
 
 use proc_macro2::{Span, TokenStream};
 use syn::punctuated::Punctuated;
@@ -12,7 +12,7 @@ use syn::{
 use crate::lifetimes::plain;
 use crate::mixed::mixed;
 
-/// How a function gives its output.
+/// The form in which a function returns its output.
 pub(crate) enum Returns {
     /// A sync function.
     Value,
@@ -20,16 +20,17 @@ pub(crate) enum Returns {
     Async,
     /// `-> impl Future<Output = T> + Send`.
     Opaque(Opaque),
-    /// `-> Pin<Box<dyn Future<Output = T> + Send>>`, which is also what `#[async_trait]` makes of an `async fn`.
+    /// `-> Pin<Box<dyn Future<Output = T> + Send>>`, also the result of `#[async_trait]` for an
+    /// `async fn`.
     Boxed(Boxed),
 }
 
 /// An `impl Future`.
 pub(crate) struct Opaque {
     output: Type,
-    /// `Future<Output = T>`, as it is called where the function stands.
+    /// `Future<Output = T>`, as the user's module names it.
     future: TypeParamBound,
-    /// What else it promises, such as `Send`.
+    /// Other bounds, such as `Send`.
     promises: Vec<TypeParamBound>,
 }
 
@@ -40,7 +41,7 @@ pub(crate) struct Boxed {
 }
 
 impl Returns {
-    /// Reads it off `sig`.
+    /// Reads the form from `sig`.
     pub(crate) fn new(sig: &Signature) -> Self {
         let ReturnType::Type(_, ty) = &sig.output else {
             return if sig.asyncness.is_some() { Self::Async } else { Self::Value };
@@ -62,12 +63,12 @@ impl Returns {
         }
     }
 
-    /// Whether it is a future, so that whoever wants the output waits for it.
+    /// Whether the function returns a future.
     pub(crate) fn is_future(&self) -> bool {
         !matches!(self, Self::Value)
     }
 
-    /// What an `impl Future` promises beside its output: ` + Send + 'a`.
+    /// The other bounds of an `impl Future`: ` + Send + 'a`.
     pub(crate) fn promises(&self) -> TokenStream {
         match self {
             Self::Opaque(Opaque { promises, .. }) => {
@@ -94,7 +95,8 @@ impl Returns {
     }
 }
 
-/// What a function gives in the end: `T` of `T`, `impl Future<Output = T>` or a box of one; `()` where nothing is written.
+/// The output of a function: `T` of `T`, `impl Future<Output = T>` or a box of one; `()` if there
+/// is no return type.
 pub(crate) fn output(sig: &Signature) -> Type {
     match (Returns::new(sig), &sig.output) {
         (Returns::Opaque(Opaque { output, .. }) | Returns::Boxed(Boxed { output, .. }), _) => {
@@ -105,7 +107,7 @@ pub(crate) fn output(sig: &Signature) -> Type {
     }
 }
 
-/// The bound `Future<Output = T>`, and its `T`.
+/// The bound `Future<Output = T>` and its `T`.
 fn future_in(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<(&TypeParamBound, Type)> {
     bounds.iter().find_map(|bound| {
         let future = trait_of(bound).filter(|last| last.ident == "Future")?;
@@ -126,7 +128,8 @@ fn trait_of(bound: &TypeParamBound) -> Option<&PathSegment> {
     }
 }
 
-/// Whether a bound is to be kept: our own type captures all that `use<..>` could name.
+/// Whether a bound is kept. `use<..>` is not: the generated type captures everything that it could
+/// name.
 fn is_promise(bound: &TypeParamBound) -> bool {
     match bound {
         TypeParamBound::Lifetime(_) => true,
@@ -162,7 +165,7 @@ fn arguments(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
     arguments.into_iter().flatten()
 }
 
-/// The one type among the arguments of a path.
+/// The type argument of a path, if there is exactly one.
 fn only_type(segment: &PathSegment) -> Option<&Type> {
     let mut types = arguments(segment).filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
@@ -171,7 +174,8 @@ fn only_type(segment: &PathSegment) -> Option<&Type> {
     types.next().filter(|_| types.next().is_none())
 }
 
-/// `ty` with no lifetime named: a load in the background borrows for less time than its caller does.
+/// `ty` with anonymous lifetimes: a load in the background borrows for a shorter time than its
+/// caller.
 fn anywhere(ty: &Type) -> Type {
     struct Anywhere;
     impl VisitMut for Anywhere {
@@ -180,7 +184,7 @@ fn anywhere(ty: &Type) -> Type {
                 *lifetime = Lifetime::new("'_", Span::mixed_site());
             }
         }
-        // The output is what it is.
+        // The output type is unchanged.
         fn visit_assoc_type_mut(&mut self, _: &mut AssocType) {}
     }
     let mut ty = ty.clone();
@@ -188,7 +192,7 @@ fn anywhere(ty: &Type) -> Type {
     ty
 }
 
-/// Whether an `impl Trait` is in `ty`, which then cannot be written down elsewhere.
+/// Whether `ty` contains an `impl Trait`, which cannot be written elsewhere.
 pub(crate) fn is_opaque(ty: &Type) -> bool {
     struct Opaque(bool);
     impl<'ast> Visit<'ast> for Opaque {

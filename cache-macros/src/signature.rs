@@ -1,4 +1,4 @@
-//! What all attributes need to know of the function that they are on.
+//! The parts of a function that all attributes need.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -16,22 +16,22 @@ use crate::mixed::mixed;
 use crate::returns::{self, Returns};
 use crate::target::mentions;
 
-/// One argument, the receiver apart.
+/// An argument other than the receiver.
 #[derive(Clone)]
 pub(crate) struct Argument {
-    /// Its name; a fresh one where the user wrote a pattern.
+    /// Its name; a generated one if the user wrote a pattern.
     pub(crate) ident: Ident,
-    /// The user's pattern, where it's no plain name.
+    /// The user's pattern, if it is not a plain name.
     pub(crate) pattern: Option<Pat>,
-    /// The names in a pattern that is taken apart in front of everything else, so that keys and options can use them. All that
-    /// the body knows of such an argument is in them.
+    /// The names in a pattern that is destructured first, so that keys and options can use them.
+    /// The body sees only these parts of the argument.
     pub(crate) bindings: Option<Vec<Binding>>,
-    /// `mut`, in front of a plain name.
+    /// `mut` before a plain name.
     pub(crate) mutability: Option<syn::Token![mut]>,
     pub(crate) ty: Type,
     /// For messages.
     pub(crate) span: TokenStream,
-    /// Whether it stands for one item of a list (`each`).
+    /// Whether this is one item of a list (`each`).
     pub(crate) item: bool,
 }
 
@@ -43,13 +43,13 @@ pub(crate) struct Binding {
 }
 
 impl Argument {
-    /// What keys are made of: the argument, or all that its pattern names.
+    /// The inputs of a key: the argument, or all names in its pattern.
     pub(crate) fn inputs(&self) -> Vec<Argument> {
         let Some(bindings) = &self.bindings else { return vec![self.clone()] };
         bindings.iter().map(Binding::input).collect()
     }
 
-    /// `&T` or `&mut T`.
+    /// The type, if it is `&T` or `&mut T`.
     pub(crate) fn reference(&self) -> Option<&syn::TypeReference> {
         match plain(&self.ty) {
             Type::Reference(reference) => Some(reference),
@@ -59,7 +59,7 @@ impl Argument {
 }
 
 impl Binding {
-    /// It as an argument, whose type nobody has written.
+    /// The name as an argument of unknown type.
     fn input(&self) -> Argument {
         Argument {
             ident: self.ident.clone(),
@@ -81,12 +81,12 @@ pub(crate) struct Function {
     pub(crate) block: Block,
     pub(crate) args: Vec<Argument>,
     pub(crate) returns: Returns,
-    /// Whether it certainly stands in an impl block or trait: it has a receiver or names `Self`.
+    /// Whether it certainly belongs to an impl block or trait: it has a receiver or names `Self`.
     pub(crate) associated: bool,
 }
 
 impl Function {
-    /// Takes `item` apart.
+    /// Splits `item` into its parts.
     pub(crate) fn new(item: ItemFn) -> Self {
         let associated = item.sig.receiver().is_some() || names_self_type(&item);
         let ItemFn { attrs, vis, sig, block, .. } = item;
@@ -96,33 +96,33 @@ impl Function {
         Self { attrs, vis, sig, block: *block, args, returns, associated }
     }
 
-    /// What keys are made of, beside the receiver.
+    /// The inputs of a key, without the receiver.
     pub(crate) fn inputs(&self) -> Vec<Argument> {
         self.args.iter().flat_map(Argument::inputs).collect()
     }
 
-    /// The receiver, if there's one.
+    /// The receiver, if there is one.
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
         self.sig.receiver()
     }
 
-    /// Whether a call of it is awaited.
+    /// Whether a call of the function is awaited.
     pub(crate) fn is_async(&self) -> bool {
         self.returns.is_future()
     }
 
-    /// What it gives in the end, `()` where nothing is written.
+    /// The output type; `()` if none is written.
     pub(crate) fn output(&self) -> Type {
         returns::output(&self.sig)
     }
 
-    /// Whether something of the function's name is called in its body.
+    /// Whether the body calls something with the function's name.
     pub(crate) fn calls_itself(&self) -> bool {
         calls(&self.sig.ident, self.block.to_token_stream())
     }
 
-    /// A use of all arguments that the body mentions. Where the body has a mistake, rustc takes what a closure captures for
-    /// unused, and warns of it.
+    /// A use of all arguments that the body mentions. If the body has an error, rustc considers the
+    /// captures of its closure unused, and would warn about them.
     pub(crate) fn uses(&self) -> TokenStream {
         let body = self.block.to_token_stream();
         let this = self.receiver().map(|receiver| receiver.self_token.to_token_stream());
@@ -133,30 +133,34 @@ impl Function {
         used.map(|name| mixed!(let _ = &#name;)).collect()
     }
 
-    /// `tokens` in the user's braces: an item is the user's, for lints such as `dead_code`, if its first and last tokens are.
+    /// `tokens` in the user's braces. Lints such as `dead_code` treat an item as the user's if its
+    /// first and last tokens are.
     pub(crate) fn block_of(&self, tokens: &TokenStream) -> TokenStream {
         let mut block = TokenStream::new();
         self.block.brace_token.surround(&mut block, |inside| inside.extend(tokens.clone()));
         block
     }
 
-    /// The body as a block of ours: the user's braces around one expression would be linted as needless inside others.
+    /// The body in generated braces: the user's braces around one expression would trigger a lint
+    /// for needless braces.
     pub(crate) fn body(&self) -> TokenStream {
         self.body_of(&self.block.stmts)
     }
 
-    /// `statements` in the place of the user's.
+    /// `statements` instead of the user's.
     pub(crate) fn body_of(&self, statements: &[syn::Stmt]) -> TokenStream {
         self.ours(&mixed!(#(#statements)*))
     }
 
-    /// `inside` as a block of ours, shown where the user's is: what rustc says of a body without a value is said there.
+    /// `inside` in generated braces, shown at the user's block: rustc shows its error about a body
+    /// without a value there.
     pub(crate) fn ours(&self, inside: &TokenStream) -> TokenStream {
         let shown = Span::mixed_site().located_at(self.block.brace_token.span.join());
         quote_spanned!(shown=> { #inside })
     }
 
-    /// A hash of its text (FNV-1a), the same in each build: it tells apart what one call of a `macro_rules!` macro makes.
+    /// A hash of the function's text (FNV-1a), the same in each build. It distinguishes the
+    /// functions that one call of a `macro_rules!` macro creates.
     pub(crate) fn fingerprint(&self) -> u64 {
         let (sig, block) = (&self.sig, &self.block);
         let text = quote::quote!(#sig #block).to_string();
@@ -165,7 +169,7 @@ impl Function {
         })
     }
 
-    /// `self` and the arguments that have a name.
+    /// `self` and the arguments with a name.
     pub(crate) fn names(&self) -> Names {
         let this = self.receiver().map(|receiver| Ident::new("self", receiver.self_token.span));
         let args = self.inputs().into_iter().filter(|arg| arg.pattern.is_none());
@@ -186,20 +190,20 @@ impl Function {
 pub(crate) struct Names {
     /// `self` and the arguments.
     pub(crate) all: Vec<Ident>,
-    /// The parameters that tell instances of a generic function apart.
+    /// The parameters that distinguish the instances of a generic function.
     pub(crate) consts: Vec<Ident>,
     pub(crate) types: Vec<Ident>,
-    /// `Self`. What its parameters are is not known, so that nothing more can be asked of it.
+    /// `Self`. Its parameters are unknown, so no more than its name is used.
     pub(crate) this: Option<Ident>,
-    /// The list that `each` goes through, and its item, which stands for it.
+    /// The list of `each` and its item, which replaces it.
     pub(crate) each: Option<(Ident, Ident)>,
 }
 
-/// The type that a method belongs to, as templates and `skip` know it.
+/// The name of a method's type in templates and `skip`.
 pub(crate) const SELF_TYPE: &str = "Self";
 
 impl Names {
-    /// What is wrong with `name`, which is none of these.
+    /// The error for `name`, which is not one of these names.
     pub(crate) fn unknown(&self, name: &str) -> String {
         if let Some((list, item)) = &self.each
             && list == name
@@ -228,7 +232,7 @@ impl Names {
         self.types.iter().chain(&self.this).find(|ident| is(ident, name))
     }
 
-    /// The generic parameters, lifetimes apart.
+    /// The generic parameters without the lifetimes.
     pub(crate) fn generics(&self) -> impl Iterator<Item = &Ident> {
         self.types.iter().chain(&self.consts)
     }
@@ -239,7 +243,7 @@ fn is(ident: &Ident, name: &str) -> bool {
     ident == name || ident.unraw() == name
 }
 
-/// `#![attr]` at the head of a body must become `#[attr]`, since the body moves elsewhere.
+/// Turns `#![attr]` at the start of a body into `#[attr]`, because the body moves.
 fn outer(mut attr: Attribute) -> Attribute {
     attr.style = AttrStyle::Outer;
     attr
@@ -265,8 +269,8 @@ fn argument((at, input): (usize, &FnArg)) -> Option<Argument> {
     })
 }
 
-/// The names in `pattern`, if an argument of type `ty` can be taken apart in front of the body: what it borrows must be its
-/// caller's, and a load in the background must be able to have it.
+/// The names in `pattern`, if an argument of type `ty` can be destructured before the body: its
+/// borrows must belong to the caller, and a load in the background must be able to own it.
 fn bindings(pattern: &Pat, ty: &Type) -> Option<Vec<Binding>> {
     #[derive(Default)]
     struct Bindings {
@@ -276,7 +280,7 @@ fn bindings(pattern: &Pat, ty: &Type) -> Option<Vec<Binding>> {
     impl<'ast> Visit<'ast> for Bindings {
         fn visit_pat_ident(&mut self, pat: &'ast syn::PatIdent) {
             self.unclear |= pat.by_ref.is_some();
-            // A constant or a unit struct is no name of anything.
+            // A constant or a unit struct is not a binding.
             let named = !pat.ident.unraw().to_string().starts_with(char::is_uppercase);
             if named && !self.found.iter().any(|found| found.ident == pat.ident) {
                 let (ident, mutability) = (pat.ident.clone(), pat.mutability);
@@ -297,7 +301,7 @@ fn bindings(pattern: &Pat, ty: &Type) -> Option<Vec<Binding>> {
     (!bindings.unclear).then_some(bindings.found)
 }
 
-/// Whether `Self` stands somewhere in `tokens`.
+/// Whether `tokens` contain `Self`.
 pub(crate) fn mentions_self_type(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == "Self",
@@ -307,7 +311,7 @@ pub(crate) fn mentions_self_type(tokens: TokenStream) -> bool {
     })
 }
 
-/// Whether `name` stands somewhere in `tokens`, as whatever it may be.
+/// Whether `tokens` contain the identifier `name`, in any role.
 pub(crate) fn occurs(name: &Ident, tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == *name,
@@ -316,7 +320,7 @@ pub(crate) fn occurs(name: &Ident, tokens: TokenStream) -> bool {
     })
 }
 
-/// Whether `name(..)` or `name::<..>(..)` stands somewhere in `tokens`.
+/// Whether `tokens` contain `name(..)` or `name::<..>(..)`.
 fn calls(name: &Ident, tokens: TokenStream) -> bool {
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -336,7 +340,7 @@ fn calls(name: &Ident, tokens: TokenStream) -> bool {
     false
 }
 
-/// Whether `function` names the type that it belongs to. Items in its body have a `Self` of their own.
+/// Whether `function` names its own type. Items in its body have their own `Self`.
 fn names_self_type(function: &ItemFn) -> bool {
     struct SelfType(bool);
     impl<'ast> Visit<'ast> for SelfType {
@@ -353,7 +357,7 @@ fn names_self_type(function: &ItemFn) -> bool {
     found.0
 }
 
-/// Puts names in the place of patterns; `keep_mut` leaves `mut` where the body follows.
+/// Replaces patterns by names. `keep_mut` keeps `mut`, for a function with the body.
 pub(crate) fn with_names(sig: &Signature, args: &[Argument], keep_mut: bool) -> Signature {
     let mut sig = sig.clone();
     let mut args = args.iter();
@@ -373,7 +377,7 @@ pub(crate) fn with_names(sig: &Signature, args: &[Argument], keep_mut: bool) -> 
     sig
 }
 
-/// The inputs of `function` that are borrowed for writing: those that cannot be cloned.
+/// The inputs of `function` that are borrowed mutably, and cannot be cloned.
 pub(crate) fn mutable_borrows(function: &Function) -> Vec<TokenStream> {
     let this = function.receiver().filter(|receiver| matches!(held(receiver), Held::Mutable));
     let args = function.args.iter().filter_map(Argument::reference);

@@ -1,5 +1,5 @@
-//! `model` and `op`: what a function is about. A read is one operation of a model, which stand at the head of its keys and are its
-//! tags; a mutator makes a model old, or one operation of it.
+//! `model` and `op`: the subject of a function. A read is one operation of a model; both begin its
+//! keys and are its tags. A mutator evicts a model, or one operation of it.
 
 use proc_macro2::Ident;
 use syn::{Expr, ExprLit, Lit, LitStr};
@@ -8,7 +8,7 @@ use crate::errors::Errors;
 use crate::options::Options;
 use crate::template::{Template, is_separator};
 
-/// A model, and perhaps an operation of it.
+/// A model, with or without an operation.
 pub(crate) struct Subject {
     /// The option `model`, for messages.
     option: Ident,
@@ -37,7 +37,8 @@ impl Subject {
         Some(Self { option, model: model?, op })
     }
 
-    /// Records that a read is not told by its model alone.
+    /// Records a read without an operation, because the model alone does not distinguish it from
+    /// others.
     pub(crate) fn check_read(&self, errors: &mut Errors) {
         if self.op.is_none() {
             let message = "`model` needs an `op`, which tells this function from others of the model, such as `op = \"get\"`: functions \
@@ -46,22 +47,22 @@ impl Subject {
         }
     }
 
-    /// What stands in front of the arguments in a key.
+    /// The text before the arguments in a key.
     pub(crate) fn head(&self) -> String {
         let op = self.op.as_ref().map(LitStr::value).unwrap_or_default();
         format!("{}:{op}:", self.model.value())
     }
 
-    /// All that a read can be evicted by.
+    /// The tags of a read.
     pub(crate) fn tags(&self) -> Vec<Template> {
         let operation = self.op.is_some().then(|| self.narrowest());
         std::iter::once(self.whole()).chain(operation).collect()
     }
 
-    /// What a mutator evicts by: the operation, or the whole model where there is none.
+    /// The tag that a mutator evicts: the operation, or the whole model if there is none.
     pub(crate) fn narrowest(&self) -> Template {
         match &self.op {
-            // As `larder::Invalidation::operation` writes it.
+            // `larder::Invalidation::operation` uses the same text.
             Some(op) => {
                 Template::plain(format!("model:{}:{}", self.model.value(), op.value()), op.clone())
             }
@@ -69,13 +70,13 @@ impl Subject {
         }
     }
 
-    /// As `larder::Invalidation::model` writes it.
+    /// `larder::Invalidation::model` uses the same text.
     fn whole(&self) -> Template {
         Template::plain(format!("model:{}", self.model.value()), self.model.clone())
     }
 }
 
-/// A part of a key, which no part of another can run into.
+/// Parses a name that can be a part of a key: it contains no separator.
 fn name(option: &str, value: Option<Expr>, errors: &mut Errors) -> Option<LitStr> {
     let value = value?;
     let Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) = &value else {

@@ -1,4 +1,4 @@
-//! Typed targets: the very call whose entry is meant, so that an eviction can't drift from the read.
+//! Typed targets: the call itself names the entry, so an eviction always matches its read.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -7,10 +7,10 @@ use syn::Expr;
 use crate::errors::Errors;
 use crate::signature::{Function, Names};
 
-/// The name by which targets use what the function returned.
+/// The name of the function's output in targets.
 pub(crate) const RESULT: &str = "result";
 
-/// A call expression, and whether it needs the result.
+/// A call expression, and whether it uses the output.
 pub(crate) struct Target {
     pub(crate) expr: Expr,
     pub(crate) uses_result: bool,
@@ -45,7 +45,7 @@ fn ungroup(expr: Expr) -> Expr {
     }
 }
 
-/// The arguments of `function` and `result`.
+/// The arguments of `function`, and `result`.
 pub(crate) fn names(function: &Function) -> Names {
     let mut names = function.names();
     if result_is_free(function) {
@@ -54,18 +54,18 @@ pub(crate) fn names(function: &Function) -> Names {
     names
 }
 
-/// `result`, as the user's tokens resolve it.
+/// `result` with the name resolution of the user's tokens.
 pub(crate) fn result_ident() -> Ident {
     Ident::new(RESULT, Span::call_site())
 }
 
-/// An argument of that name is what its author means by it.
+/// Whether `result` means the output: an argument of that name takes precedence.
 pub(crate) fn result_is_free(function: &Function) -> bool {
     function.names().find(RESULT).is_none()
 }
 
-/// Whether `name` occurs as a value: not as a field (`x.name`), a method or a path (`name::get`). The text of a macro such as
-/// `format!("{name}")` counts.
+/// Whether `name` occurs as a value: not as a field (`x.name`), a method or a path (`name::get`).
+/// Format strings such as `format!("{name}")` count.
 pub(crate) fn mentions(name: &str, tokens: TokenStream) -> bool {
     let mut after_dot = false;
     let mut tokens = tokens.into_iter().peekable();
@@ -90,7 +90,7 @@ pub(crate) fn mentions(name: &str, tokens: TokenStream) -> bool {
     false
 }
 
-/// Behind the first part of a path, or the name of a field.
+/// Whether the token before belongs to a path or is the name of a field.
 fn is_colon(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':')
 }

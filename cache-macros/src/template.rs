@@ -1,4 +1,4 @@
-//! Templates: literal text with `{place}` in it, as in `key = "user:{id}"`.
+//! Templates: text with places such as `{id}`, as in `key = "user:{id}"`.
 
 mod check;
 mod emit;
@@ -11,10 +11,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident};
 use syn::{ExprPath, LitStr};
 
-/// A template all of whose placeholders are known.
+/// A template whose placeholders are all known.
 pub(crate) struct Template {
     parts: Vec<Part>,
-    /// Where its mistakes are shown, also those that rustc finds.
+    /// Where its mistakes are shown, including those that rustc finds.
     literal: LitStr,
 }
 
@@ -22,11 +22,11 @@ pub(crate) struct Template {
 enum Part {
     Text(String),
     Place(Place),
-    /// `{T}`: the name of what a type parameter stands for.
+    /// `{T}`: the name of the type parameter's type.
     Type(Ident),
-    /// A place that was written before the body, into this variable.
+    /// A place whose text was written into this variable before the body.
     Piece(Ident),
-    /// A constant that is the whole of a tag.
+    /// A constant that is a whole tag.
     Const(Constant),
 }
 
@@ -38,7 +38,7 @@ struct Constant {
     fixed: bool,
 }
 
-/// A place of a template on its own.
+/// One place of a template.
 pub(crate) struct Piece {
     name: Ident,
     place: Place,
@@ -60,7 +60,7 @@ enum Field {
 }
 
 impl Template {
-    /// Text without placeholders, which is known to be good.
+    /// A valid text without placeholders.
     pub(crate) fn plain(text: String, literal: LitStr) -> Self {
         Self { parts: vec![Part::Text(text)], literal }
     }
@@ -76,7 +76,8 @@ impl Template {
         self.places().any(|place| place.root == "self" && !place.fields.is_empty())
     }
 
-    /// The text as an expression of a `static`, if it is the same for all calls of all instances of the function.
+    /// The text as an expression for a `static`, if it is the same for all calls of all instances
+    /// of the function.
     pub(crate) fn constant(&self, private: &TokenStream) -> Option<TokenStream> {
         match self.parts.as_slice() {
             [Part::Text(text)] => Some(text.to_token_stream()),
@@ -85,7 +86,8 @@ impl Template {
         }
     }
 
-    /// The text with `*` in the place of what differs from call to call; none for a constant, whose text is not known.
+    /// The text with `*` for every part that depends on the call; `None` for a constant, whose text
+    /// is unknown.
     pub(crate) fn pattern(&self) -> Option<String> {
         let part = |part: &Part| match part {
             Part::Text(text) => Some(text.clone()),
@@ -103,12 +105,12 @@ impl Template {
         }
     }
 
-    /// Where it was written.
+    /// The literal in the source.
     pub(crate) fn literal(&self) -> &LitStr {
         &self.literal
     }
 
-    /// Moves all places but those of `late` into `pieces`, to be written earlier than the rest.
+    /// Moves all places except those of `late` into `pieces`, which are written earlier.
     pub(crate) fn set_apart(&mut self, late: &str, pieces: &mut Vec<Piece>) {
         for part in &mut self.parts {
             if let Part::Place(place) = part

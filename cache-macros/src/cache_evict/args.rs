@@ -1,4 +1,4 @@
-//! The options as they are written.
+//! Parses the options.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, Type};
@@ -18,7 +18,7 @@ const GRAMMAR: Grammar = Grammar {
     targets: true,
 };
 
-/// Every option that was given.
+/// The options of the attribute.
 pub(crate) struct Args {
     pub(crate) root: Root,
     pub(crate) calls: Vec<Expr>,
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Parses the inside of the attribute.
+    /// Parses the content of the attribute.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Options::parse(tokens, &GRAMMAR, errors);
         Self {
@@ -54,7 +54,7 @@ impl Args {
         }
     }
 
-    /// Whether no target was written, right or wrong.
+    /// Whether no target was given, valid or not.
     pub(crate) fn is_empty(&self) -> bool {
         let named = [&self.key, &self.keys, &self.pattern, &self.tags];
         let typed = self.subject.is_some() || !self.events.is_empty();

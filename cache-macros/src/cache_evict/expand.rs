@@ -1,4 +1,4 @@
-//! Writes the expansion; nothing here can fail.
+//! Generates the code; this step cannot fail.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
@@ -10,7 +10,7 @@ use crate::mixed::mixed;
 use crate::mutator::{run_body, wrap};
 use crate::target::result_ident;
 
-/// The function around whose body the evictions happen.
+/// The function, which evicts before or after its body.
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let start = match &model.cache {
@@ -68,7 +68,7 @@ fn after(model: &Model) -> TokenStream {
     }
 }
 
-/// The expressions that are evaluated behind the body.
+/// The expressions that are evaluated after the body.
 fn used(model: &Model) -> Vec<TokenStream> {
     let calls = model.late.iter().filter_map(|target| match target {
         Evict::Call(call) => Some(call.expr.to_token_stream()),
@@ -77,7 +77,7 @@ fn used(model: &Model) -> Vec<TokenStream> {
     calls.chain(model.outcome.used()).collect()
 }
 
-/// The list that is carried out, now that there is an output.
+/// The final list of evictions, built from the output.
 fn decide(model: &Model, kept: &Kept) -> Option<TokenStream> {
     let wanted = model.outcome.wanted(&model.function);
     if model.late.is_empty() && wanted.is_none() && !model.outcome.on_ok() {
@@ -108,7 +108,7 @@ fn guarded(wanted: Option<&TokenStream>, list: &TokenStream) -> TokenStream {
     mixed!(match #wanted { true => #list, false => __larder_evictions.none() })
 }
 
-/// `list` where there is a value. Where there is none (an `Err`), there is nothing that late targets could name.
+/// `list` if there is a value. Without a value (an `Err`) the late targets do not exist.
 fn with_value(model: &Model, list: &TokenStream) -> TokenStream {
     let private = &model.root.private;
     let shape = shape(private, &model.function.output());
@@ -133,7 +133,8 @@ fn step(model: &Model, target: &Evict) -> TokenStream {
         }
         Evict::Key(template) => {
             let key = template.key_buf(private);
-            // What is cached in a generic block has its type in the key, also if the template does not name it.
+            // An entry that is cached in a generic block has its type in the key, even if the
+            // template does not name it.
             mixed!(.key_around::<__LarderHere, _>(#key, || {}))
         }
         Evict::Pattern(template) => {

@@ -1,4 +1,4 @@
-//! `#[cache_evict]`: forget what a mutator makes old.
+//! `#[cache_evict]`: evicts the entries that a mutator makes old.
 
 mod args;
 mod expand;
@@ -13,7 +13,7 @@ use args::Args;
 
 const NAME: &str = "cache_evict";
 
-/// The attribute as a function of its tokens.
+/// Expands the attribute.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     try_expand(args, item.clone()).unwrap_or_else(|error| fallback::keep(&error, item))
 }

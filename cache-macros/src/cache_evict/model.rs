@@ -14,7 +14,7 @@ use crate::signature::{Function, Names};
 use crate::target::{self, RESULT, Target, result_is_free};
 use crate::template::{self, Kind, Piece, Template};
 
-/// One thing to forget.
+/// A target.
 pub(crate) enum Evict {
     Call(Target),
     Key(Template),
@@ -24,18 +24,19 @@ pub(crate) enum Evict {
     All,
 }
 
-/// A function and what it makes old.
+/// A function and its targets.
 pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) root: Root,
     pub(crate) cache: CacheChoice,
     pub(crate) before: bool,
     pub(crate) outcome: Outcome,
-    /// Those that are known before the body runs.
+    /// The targets that are known before the body runs.
     pub(crate) early: Vec<Evict>,
-    /// Those that need its result.
+    /// The targets that need the function's result.
     pub(crate) late: Vec<Evict>,
-    /// What the late ones name of the arguments, which the body may consume.
+    /// The arguments in the late templates, written before the body, which may consume the
+    /// arguments.
     pub(crate) pieces: Vec<Piece>,
 }
 

@@ -1,4 +1,4 @@
-//! The options as they are written.
+//! Parses the options.
 
 use proc_macro2::TokenStream;
 use syn::Expr;
@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 
 const GRAMMAR: Grammar = Grammar { known: &["on", "when", "crate"], targets: true };
 
-/// Every option that was given.
+/// The options of the attribute.
 pub(crate) struct Args {
     pub(crate) root: Root,
     pub(crate) targets: Vec<Expr>,
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Parses the inside of the attribute.
+    /// Parses the content of the attribute.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Options::parse(tokens, &GRAMMAR, errors);
         let root = Root::take(&mut options, errors);

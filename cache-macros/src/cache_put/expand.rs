@@ -1,4 +1,4 @@
-//! Writes the expansion; nothing here can fail.
+//! Generates the code; this step cannot fail.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
@@ -10,7 +10,7 @@ use crate::mixed::mixed;
 use crate::mutator::{run_body, wrap};
 use crate::target::result_ident;
 
-/// The function behind whose body the value is stored.
+/// The function, which stores its value after its body.
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let shape = shape(&model.root.private, &model.output);
     let inside = if model.target.uses_result { late(model) } else { early(model) };

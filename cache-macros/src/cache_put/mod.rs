@@ -1,4 +1,4 @@
-//! `#[cache_put]`: what the function returns becomes what a cached function would return.
+//! `#[cache_put]`: stores a function's output in the entry of a cached function.
 
 mod args;
 mod expand;
@@ -13,7 +13,7 @@ use args::Args;
 
 const NAME: &str = "cache_put";
 
-/// The attribute as a function of its tokens.
+/// Expands the attribute.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     try_expand(args, item.clone()).unwrap_or_else(|error| fallback::keep(&error, item))
 }

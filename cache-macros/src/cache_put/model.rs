@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::signature::Function;
 use crate::target::Target;
 
-/// A function and the call that its output is stored for.
+/// A function and the call whose entry it writes.
 pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) root: Root,

@@ -1,4 +1,4 @@
-//! The options as they are written.
+//! Parses the options.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, ExprLit, Lit, Type};
@@ -11,7 +11,7 @@ use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::options::{Grammar, Options};
 
-/// Each option with the name that it was given under, for messages.
+/// Each option with its name, for messages.
 pub(crate) struct Args {
     pub(crate) root: Root,
     pub(crate) policy: Policy,
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Parses the inside of the attribute.
+    /// Parses the content of the attribute.
     pub(crate) fn parse(tokens: TokenStream, grammar: &Grammar, errors: &mut Errors) -> Self {
         let mut options = Options::parse(tokens, grammar, errors);
         Self {
@@ -89,7 +89,8 @@ pub(crate) fn cache_choice(options: &mut Options, errors: &mut Errors) -> CacheC
     }
 }
 
-/// What cannot give a handle, though it is an expression: the key and the cache are found before anything is awaited.
+/// The error for an expression that cannot give a handle: the key and the cache are determined
+/// before anything is awaited.
 fn no_handle(handle: &Expr) -> Option<&'static str> {
     match handle {
         Expr::Closure(_) => Some(

@@ -1,4 +1,4 @@
-//! Which of the user's attributes go where, when one function becomes two items.
+//! Assigns the user's attributes to the items that replace the function.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -6,7 +6,7 @@ use syn::Attribute;
 
 use crate::target::mentions;
 
-/// Lints that our form of the function would trip and the user's would not.
+/// Lints that the generated function would trigger and the user's function would not.
 pub(crate) fn allowed() -> TokenStream {
     quote! {
         #[allow(
@@ -21,7 +21,7 @@ pub(crate) fn allowed() -> TokenStream {
     }
 }
 
-/// The same for a hidden item that has no counterpart in the user's code.
+/// The same for a hidden item without a counterpart in the user's code.
 pub(crate) fn allowed_hidden() -> TokenStream {
     quote! {
         #[doc(hidden)]
@@ -36,8 +36,8 @@ pub(crate) fn allowed_hidden() -> TokenStream {
     }
 }
 
-/// Attributes for the hidden item that holds the body: conditions and lint levels, and leave to call deprecated items,
-/// which the body of a deprecated function has.
+/// Attributes for the hidden item that contains the body: conditions, lint levels, and permission
+/// to call deprecated items if the function is deprecated.
 pub(crate) fn for_body(attrs: &[Attribute]) -> TokenStream {
     let mut out = TokenStream::new();
     for attr in attrs.iter().filter(|attr| !expects_dead_code(attr)) {
@@ -49,31 +49,31 @@ pub(crate) fn for_body(attrs: &[Attribute]) -> TokenStream {
     out
 }
 
-/// Attributes for an item that only hands its arguments on to the body's.
+/// Attributes for an item that only passes its arguments to the item with the body.
 pub(crate) fn for_forwarding(attrs: &[Attribute]) -> TokenStream {
     let lints = attrs.iter().filter(|attr| is(attr, &["cfg_attr", "allow"]));
     let leave = leave(attrs);
     quote!(#(#lints)* #leave)
 }
 
-/// Leave to call deprecated items.
+/// Permission to call deprecated items.
 fn leave(attrs: &[Attribute]) -> Option<TokenStream> {
     attrs.iter().any(|attr| is(attr, &["deprecated"])).then(|| quote!(#[allow(deprecated)]))
 }
 
-/// Attributes for an item without a body of its own.
+/// Attributes for an item without a body.
 pub(crate) fn conditions(attrs: &[Attribute]) -> TokenStream {
     attrs.iter().filter(|attr| is(attr, &["cfg"])).map(|attr| quote!(#attr)).collect()
 }
 
-/// Attributes for the item that users call, when its body is elsewhere: an expected lint is found where the body is, but for
-/// that nobody uses the function.
+/// Attributes for the item that users call, if its body is in another item: an expected lint occurs
+/// in the body, except that the function is never used.
 pub(crate) fn for_wrapper(attrs: &[Attribute]) -> TokenStream {
     let stays = |attr: &&Attribute| !is(attr, &["expect"]) || expects_dead_code(attr);
     attrs.iter().filter(stays).map(|attr| quote!(#attr)).collect()
 }
 
-/// Whether the user knows that nobody uses the function.
+/// Whether the user expects the function to be unused.
 pub(crate) fn expect_dead_code(attrs: &[Attribute]) -> bool {
     attrs.iter().any(expects_dead_code)
 }

@@ -1,4 +1,4 @@
-//! What can't be cached, whatever the options say.
+//! Functions that cannot be cached, whatever their options.
 
 use syn::visit::{self, Visit};
 use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Safety, Type, TypeReference};
@@ -8,7 +8,7 @@ use crate::errors::Errors;
 use crate::lifetimes::plain;
 use crate::signature::{Function, Held, held};
 
-/// Records what is wrong with the function itself.
+/// Records the mistakes of the function itself.
 pub(crate) fn signature(flavor: Flavor, function: &Function, errors: &mut Errors) {
     qualifiers(flavor, function, errors);
     output(function, errors);
@@ -59,7 +59,8 @@ fn output(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Records a value that the remote tier cannot give back: a text of the program is at no place of its own there.
+/// Records a value that cannot be read from the remote tier: a `&'static` reference points into the
+/// program.
 pub(super) fn can_be_read_back(function: &Function, errors: &mut Errors) {
     let message = "what the remote tier has cannot be read as a `&'static` reference: return an owned value (`String` for `&str`), or keep \
                    the value in memory with `local`";
@@ -70,7 +71,7 @@ pub(super) fn can_be_read_back(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// What is cached of an output: `T` of `Result<T, E>`, as far as its spelling shows.
+/// The cached part of an output: `T` of `Result<T, E>`, as far as the tokens show.
 fn value(output: &Type) -> &Type {
     match last_segment(output).filter(|last| last.ident == "Result") {
         Some(last) => arguments(last).next().unwrap_or(output),
@@ -78,7 +79,8 @@ fn value(output: &Type) -> &Type {
     }
 }
 
-/// The references in a type and in what is known to hold its arguments: any other type may be an alias of something else.
+/// The references in a type and in the arguments of known containers. Any other type may be an
+/// alias.
 fn references_in(ty: &Type) -> Vec<&TypeReference> {
     const HOLDERS: [&str; 4] = ["Arc", "Box", "Option", "Vec"];
     match plain(ty) {

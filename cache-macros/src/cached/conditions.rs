@@ -9,7 +9,7 @@ use crate::mixed::mixed;
 use crate::options::Options;
 use crate::signature::Names;
 
-/// The conditions that were given.
+/// The given conditions.
 #[derive(Default)]
 pub(crate) struct Conditions {
     cache_if: Option<Expr>,
@@ -18,7 +18,7 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    /// Takes all of them from the options.
+    /// Takes the conditions from the options.
     pub(crate) fn take(options: &mut Options, errors: &mut Errors) -> Self {
         Self {
             cache_if: on_value("cache_if", options, errors),
@@ -27,7 +27,7 @@ impl Conditions {
         }
     }
 
-    /// Records conditions on the value that ask for arguments, which they cannot see.
+    /// Records conditions on the value that use arguments, which they cannot see.
     pub(crate) fn check(&self, names: &Names, errors: &mut Errors) {
         for (option, condition) in [("cache_if", &self.cache_if), ("unless", &self.unless)] {
             for capture in condition.iter().flat_map(|condition| captures(condition, names)) {
@@ -39,20 +39,21 @@ impl Conditions {
         }
     }
 
-    /// The part of `Rules` that they are. An argument type of theirs is inferred: the setters take function pointers.
+    /// The conditions as setters of `Rules`. These take function pointers, so that rustc infers the
+    /// argument types.
     pub(crate) fn rules(&self) -> TokenStream {
         let keeps = self.cache_if.as_ref().map(|keeps| mixed!(.keeps(#keeps)));
         let unless = self.unless.as_ref().map(|unless| mixed!(.unless(#unless)));
         mixed!(#keeps #unless)
     }
 
-    /// The part of `Fetch` that they are.
+    /// The condition as a setter of `Fetch`.
     pub(crate) fn fetch(&self) -> Option<TokenStream> {
         self.skip_if.as_ref().map(|skip| mixed!(.skip_if(#skip)))
     }
 }
 
-/// A function of the value. It is evaluated at every call, so that it must be nothing that costs something or captures.
+/// A function of the value. It is evaluated at every call, so it must be cheap and capture nothing.
 fn on_value(name: &str, options: &mut Options, errors: &mut Errors) -> Option<Expr> {
     let (_, value) = options.assigned(name, errors)?;
     match &value {
@@ -79,7 +80,7 @@ fn takes_one(closure: &ExprClosure) -> bool {
     closure.inputs.len() == 1 && closure.asyncness.is_none()
 }
 
-/// A `bool` made of the arguments.
+/// A `bool` expression over the arguments.
 fn on_arguments(options: &mut Options, errors: &mut Errors) -> Option<Expr> {
     let (_, value) = options.assigned("skip_if", errors)?;
     if let Expr::Closure(_) = value {
@@ -91,7 +92,8 @@ fn on_arguments(options: &mut Options, errors: &mut Errors) -> Option<Expr> {
     Some(value)
 }
 
-/// The arguments that a closure names. Inside of macros, and where a name is bound anew, it is left to rustc to tell.
+/// The arguments that a closure names. Inside macros, and for a name that is bound again, rustc
+/// reports the mistake.
 fn captures<'ast>(condition: &'ast Expr, names: &Names) -> Vec<&'ast Ident> {
     let Expr::Closure(closure) = condition else {
         return Vec::new();

@@ -1,7 +1,9 @@
-//! Loads that may go on in the background (refreshes, timeouts): such a load may run after the caller is gone, so the body
-//! becomes a closure that either the caller's arguments or clones of them are given to.
+//! Loads that may go on in the background (refreshes, timeouts). Such a load may outlive its
+//! caller, so the body becomes a closure that takes either the caller's arguments or clones of
+//! them.
 //!
-//! A closure and no function beside the user's: the implementation of a trait has no room for one.
+//! It is a closure and not a second function, because the implementation of a trait has no room for
+//! one.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident};
@@ -41,7 +43,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     shell.function(model, &load, &call)
 }
 
-/// `let load`: a closure that holds nothing, so that both uses can have it.
+/// `let load`: a closure that captures nothing, so that both uses can share it.
 pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStream {
     let (private, output) = (&model.root.private, &shell.output);
     let (params, known, same) = (&members.params, &members.known, &members.same);
@@ -50,7 +52,7 @@ pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStre
     let statements = moved(&model.function.block, &model.function.sig).stmts;
     let block = model.function.returns.awaited(private, &model.function.body_of(&statements));
     let body = model.function.ours(&mixed!(#(#same)* #patterns #block));
-    // An argument that only the key or the cache uses is used.
+    // Arguments that only the key or the cache uses count as used.
     mixed! {
         #(#known)*
         #[allow(unused_variables)]
@@ -58,21 +60,22 @@ pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStre
     }
 }
 
-/// How each argument goes from the function to its load.
+/// How the arguments get from the function to its load.
 #[derive(Default)]
 pub(super) struct Members {
-    /// What the function has of it.
+    /// The arguments in the function.
     given: Vec<TokenStream>,
-    /// Its name inside the closures.
+    /// Their names in the closures.
     pub(super) names: Vec<TokenStream>,
-    /// It as an argument of the load.
+    /// The parameters of the load.
     params: Vec<TokenStream>,
-    /// Statements in front of the load and in it: what the type of an `impl Trait` is, which closures have no word for.
+    /// Statements before and inside the load that fix the type of an `impl Trait`, which closures
+    /// cannot name.
     pub(super) known: Vec<TokenStream>,
     same: Vec<TokenStream>,
-    /// The statements that make borrowed ones owned.
+    /// The statements that clone borrowed arguments.
     pub(super) clones: Vec<TokenStream>,
-    /// The owned ones, borrowed again where the load wants a reference.
+    /// The clones, borrowed again if the load takes a reference.
     pub(super) passed: Vec<TokenStream>,
 }
 
@@ -90,7 +93,7 @@ impl Members {
             members.given.push(receiver.self_token.to_token_stream());
             members.push(&name, owning);
         }
-        // What a pattern takes out of an owned argument is owned, and what it takes out of a reference is not.
+        // A pattern takes owned values out of an owned argument, but not out of a reference.
         let args = model.function.args.iter().flat_map(|arg| match arg.reference() {
             Some(_) => vec![arg.clone()],
             None => arg.inputs(),
@@ -127,7 +130,7 @@ impl Members {
     }
 }
 
-/// `&Self` of `&self`.
+/// The type of the receiver: `&Self` for `&self`.
 fn receiver_type(receiver: &Receiver) -> Type {
     match &receiver.kind {
         ReceiverKind::Reference(and, _, mutability) => parse_quote!(#and #mutability Self),
@@ -136,7 +139,7 @@ fn receiver_type(receiver: &Receiver) -> Type {
     }
 }
 
-/// A tuple of any length, one included.
+/// A tuple of any length, including one.
 pub(super) fn tuple(members: &[TokenStream]) -> TokenStream {
     mixed!((#(#members,)*))
 }

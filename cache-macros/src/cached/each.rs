@@ -1,4 +1,4 @@
-//! `each = "id in ids"`: a function over a list, cached for each item of it.
+//! `each = "id in ids"`: a function over a list, cached for each item.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
@@ -18,16 +18,16 @@ use crate::lifetimes::plain;
 use crate::mixed::{mixed, shown_at};
 use crate::signature::{Argument, Function, Names, mutable_borrows};
 
-/// Which argument, and what one of its items is called.
+/// The argument, and the name of its items.
 pub(crate) struct Each {
     item: Ident,
-    /// Among the arguments, the receiver apart.
+    /// The index of the argument, without the receiver.
     at: usize,
     literal: LitStr,
 }
 
 impl Each {
-    /// Reads `"id in ids"`.
+    /// Parses `"id in ids"`.
     pub(crate) fn new(value: &Expr, function: &Function, errors: &mut Errors) -> Option<Self> {
         let Some((item, from, literal)) = read(value) else {
             errors.on(
@@ -55,7 +55,7 @@ impl Each {
         Some(Self { item, at, literal })
     }
 
-    /// What keys and tags are made of: the item stands for the list.
+    /// The names that keys and tags can use: the item replaces the list.
     pub(crate) fn names(&self, mut names: Names) -> Names {
         if let Some(whole) = names.all.iter_mut().filter(|name| *name != "self").nth(self.at) {
             let list = std::mem::replace(whole, self.item.clone());
@@ -90,7 +90,7 @@ fn read(value: &Expr) -> Option<(Ident, Ident, LitStr)> {
     Some((item, list, literal.clone()))
 }
 
-/// The body may run more than once in one call.
+/// Records a function that cannot be repeated: the body may run more than once in one call.
 fn can_be_repeated(function: &Function, errors: &mut Errors) {
     if !function.is_async() {
         errors.at(
@@ -115,7 +115,7 @@ fn can_be_repeated(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// A function that returns a `Batch`.
+/// The function, which returns a `Batch`.
 pub(super) fn expand(model: &Model, each: &Each) -> TokenStream {
     let shell = Shell::new(model, false);
     let (larder, private) = (&model.root.larder, &model.root.private);
@@ -150,7 +150,7 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let name = &model.function.args[each.at].ident;
     let whole = if by_reference(each, shell).is_some() { mixed!(#name) } else { mixed!(&#name) };
     let ids = ids(private, each, shell);
-    // An item that is neither in the key nor in the tags has been reported.
+    // The validation has reported an item that is neither in the key nor in the tags.
     mixed! {
         let mut __larder_batch = #batch;
         for #item in #ids::each(#whole) {
@@ -163,7 +163,7 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     }
 }
 
-/// `let rules`, of one item.
+/// `let rules` for one item.
 fn rules_of(model: &Model, shell: &Shell) -> TokenStream {
     let private = &model.root.private;
     let whole = prologue::shape(private, &shell.output);
@@ -176,7 +176,7 @@ fn rules_of(model: &Model, shell: &Shell) -> TokenStream {
     mixed!(#shape #rules)
 }
 
-/// What rustc says of these is shown at the return type.
+/// rustc shows its errors about `tokens` at the return type.
 fn at_output(model: &Model, tokens: &TokenStream) -> TokenStream {
     shown_at(model.function.output().span(), tokens)
 }
@@ -230,7 +230,7 @@ fn call(model: &Model, each: &Each, shell: &Shell, members: Members) -> TokenStr
     }
 }
 
-/// What rustc says of an owned argument that isn't `Clone` is shown at the argument.
+/// rustc shows its error about an owned argument that is not `Clone` at the argument.
 fn demands(model: &Model, each: &Each) -> TokenStream {
     let private = &model.root.private;
     let others = model.function.args.iter().enumerate().filter(|(index, _)| *index != each.at);
@@ -250,7 +250,7 @@ fn ids(private: &TokenStream, each: &Each, shell: &Shell) -> TokenStream {
     quote_spanned!(shown=> <#ty as #private::Ids>)
 }
 
-/// The list, where a reference to it is taken.
+/// The list type, if the function takes a reference to it.
 fn by_reference<'a>(each: &Each, shell: &'a Shell) -> Option<&'a Type> {
     match plain(shell.type_of(each.at)) {
         Type::Reference(reference) => Some(&reference.elem),

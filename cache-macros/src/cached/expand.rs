@@ -1,4 +1,4 @@
-//! Writes the expansion; nothing here can fail.
+//! Generates the code; this step cannot fail.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::visit_mut::{self, VisitMut};
@@ -38,9 +38,9 @@ fn asynchronous(model: &Model) -> TokenStream {
 pub(crate) struct Shell {
     named: Named,
     returns: Returns,
-    /// What the user's function gives in the end.
+    /// The output of the user's function.
     pub(crate) output: Type,
-    /// Whether the user's body has its arguments from it, which may have to be `mut` then.
+    /// Whether the user's body uses the parameters directly, which may then need `mut`.
     holds_body: bool,
 }
 
@@ -50,7 +50,7 @@ impl Shell {
         let function = &model.function;
         let sig = with_names(&function.sig, &function.args, holds_body);
         match function.returns {
-            // A box is what it was before: a trait may say so.
+            // A box keeps its type, because a trait may require it.
             Returns::Boxed(_) => Self::of(Named::as_written(sig), holds_body),
             _ => Self::of(Named::new(sig), holds_body),
         }
@@ -67,7 +67,7 @@ impl Shell {
         Self { named, returns, output, holds_body }
     }
 
-    /// The function with `call` at its end, which follows `before` and the usual locals.
+    /// The function: `before` and the usual locals, followed by `call`.
     pub(crate) fn function(
         &self,
         model: &Model,
@@ -102,7 +102,7 @@ impl Shell {
         self.head_of(model, name, &mixed!(#larder::Call), &load)
     }
 
-    /// The same for another future than a `Call`: `fn name(..) -> future<impl load + ..>`
+    /// The same for another future than `Call`: `fn name(..) -> future<impl load + ..>`
     pub(crate) fn head_of(
         &self,
         model: &Model,
@@ -117,7 +117,8 @@ impl Shell {
         }
         let promises = self.returns.promises();
         let captures = self.named.captures(&model.root.private, model.function.associated);
-        // What may go on in the background is `Send`, and rustc does not look for that in a type which it is about to make.
+        // A load that may go on in the background is `Send`. In a recursive function rustc cannot
+        // infer that from the type that it is still computing.
         let recursive = model.policy.detaches(&model.function) && model.function.calls_itself();
         let promises = match recursive {
             true => mixed!(#promises + ::core::marker::Send),
@@ -129,7 +130,7 @@ impl Shell {
         }
     }
 
-    /// The type of the argument at `at`, the receiver apart.
+    /// The type of the argument at `at`, not counting the receiver.
     pub(crate) fn type_of(&self, at: usize) -> &Type {
         let typed = self.named.sig.inputs.iter().filter_map(|input| match input {
             syn::FnArg::Typed(typed) => Some(&*typed.ty),
@@ -138,7 +139,7 @@ impl Shell {
         typed.into_iter().nth(at).unwrap_or(&self.output)
     }
 
-    /// The user's body, told what type it has so that `?` and literals are inferred as in the function.
+    /// The user's body with a type hint, so that `?` and literals are inferred as in the function.
     pub(crate) fn body(&self, model: &Model) -> TokenStream {
         let (private, output) = (&model.root.private, &self.output);
         let patterns = patterns(model.function.args.iter().filter(|arg| arg.bindings.is_none()));
@@ -153,7 +154,7 @@ impl Shell {
     }
 }
 
-/// Takes apart the arguments that were written as patterns and whose names keys and options can use.
+/// The statements that destructure arguments whose names keys and options can use.
 pub(crate) fn apart(args: &[signature::Argument], holds_body: bool) -> TokenStream {
     let apart = args.iter().filter(|arg| arg.bindings.is_some()).cloned();
     apart
@@ -161,7 +162,7 @@ pub(crate) fn apart(args: &[signature::Argument], holds_body: bool) -> TokenStre
             if holds_body {
                 return patterns([&arg]);
             }
-            // The load has names of its own.
+            // The load has its own bindings.
             arg.pattern.iter_mut().for_each(|pattern| Unchanged.visit_pat_mut(pattern));
             let pattern = patterns([&arg]);
             mixed!(#[allow(unused_variables)] #pattern)
@@ -169,7 +170,7 @@ pub(crate) fn apart(args: &[signature::Argument], holds_body: bool) -> TokenStre
         .collect()
 }
 
-/// Takes `mut` from the names in a pattern.
+/// Removes `mut` from the names in a pattern.
 struct Unchanged;
 
 impl VisitMut for Unchanged {
@@ -179,7 +180,7 @@ impl VisitMut for Unchanged {
     }
 }
 
-/// Takes apart the arguments that were written as patterns.
+/// The statements that destructure arguments that are patterns.
 pub(crate) fn patterns<'a>(args: impl IntoIterator<Item = &'a signature::Argument>) -> TokenStream {
     let lets = args.into_iter().filter_map(|arg| {
         let (pattern, ident) = (arg.pattern.as_ref()?, &arg.ident);

@@ -1,4 +1,4 @@
-//! Which arguments make the key. No argument may be forgotten: that is how wrong values get served.
+//! The arguments in the key. None may be forgotten, because that leads to wrong values.
 
 use proc_macro2::Ident;
 use quote::ToTokens as _;
@@ -12,20 +12,20 @@ use crate::errors::Errors;
 use crate::signature::{Argument, Function, Names, occurs};
 use crate::template::{self, Kind, Template};
 
-/// What the key is made of.
+/// The content of the key.
 pub(crate) enum Key {
-    /// The function's path and these arguments and generic parameters.
+    /// The function's path, and these arguments and generic parameters.
     Automatic { args: Vec<Ident>, generics: Vec<Ident> },
-    /// The function's path, its generic parameters and a text of the user's, which is an expression. Of the arguments that are
-    /// not skipped the types may be parameters.
+    /// The function's path, its generic parameters, and a text from the user's expression. `args`
+    /// are the arguments that are not skipped, whose types may be generic parameters.
     Custom { text: Box<Expr>, args: Vec<Ident>, generics: Vec<Ident> },
     /// A cell of the instance.
     Cell(Box<Expr>),
-    /// The template and nothing else.
+    /// Only the template.
     Template(Template),
 }
 
-/// Validates `key` and `skip`. `inputs` are what makes the key, beside `self`.
+/// Validates `key` and `skip`. `inputs` are the arguments in the key, without `self`.
 pub(crate) fn build(
     flavor: Flavor,
     args: &Args,
@@ -99,7 +99,7 @@ fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {
     }
 }
 
-/// An item is what tells entries apart.
+/// Records a skipped item: only the item distinguishes the entries.
 fn no_item_skipped(skip: &[Ident], inputs: &[Argument], errors: &mut Errors) {
     for ident in skip {
         if inputs.iter().any(|arg| arg.item && arg.ident == *ident) {
@@ -159,8 +159,8 @@ fn no_generics_forgotten(
     }
 }
 
-/// Whether the generic parameter `name` is the type of skipped arguments and of nothing else, which the body doesn't ask for what
-/// it is either: the value depends on it no more than on them.
+/// Whether the generic parameter `name` occurs only in the types of skipped arguments, and not in
+/// the body or the output. The value then depends on it no more than on these arguments.
 fn is_of_skipped(name: &Ident, skip: &[Ident], function: &Function) -> bool {
     let of = |arg: &&Argument| occurs(name, arg.ty.to_token_stream());
     let mut args = function.args.iter().filter(of).peekable();

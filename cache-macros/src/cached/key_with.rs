@@ -1,5 +1,5 @@
-//! `key_with`: a text of the user's in the place of the arguments. An expression names the arguments that it uses; a function or a
-//! closure is given all that are not skipped.
+//! `key_with`: a text from the user's expression instead of the arguments. An expression names the
+//! arguments that it uses; a function or a closure gets all that are not skipped.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
@@ -15,7 +15,7 @@ use crate::returns::is_opaque;
 use crate::signature::{Argument, Function, Held, Names, held};
 use crate::target::mentions;
 
-/// Validates `key_with` and what stands beside it.
+/// Validates `key_with`, and the options that exclude it.
 pub(super) fn build(
     flavor: Flavor,
     (name, value): (&Ident, &Expr),
@@ -32,7 +32,7 @@ pub(super) fn build(
     let text = match value {
         Expr::Closure(closure) => by_closure(closure, &given, args, errors)?,
         Expr::Path(path) if !path.path.get_ident().is_some_and(|ident| is_value(names, ident)) => {
-            // What rustc says of the arguments is shown at the function.
+            // rustc shows its errors about the arguments at the function.
             let given = given.iter().map(|(_, reference)| shown_at(path.span(), reference));
             Expr::Verbatim(mixed!(#path(#(#given),*)))
         }
@@ -58,7 +58,7 @@ fn is_value(names: &Names, ident: &Ident) -> bool {
     names.value(&ident.to_string()).is_some()
 }
 
-/// Whether the argument called `name` is an `impl Trait`, which is a type parameter.
+/// Whether the argument `name` is an `impl Trait`, which is a type parameter.
 fn is_generic(inputs: &[Argument], name: &Ident) -> bool {
     inputs.iter().any(|arg| arg.ident == *name && is_opaque(&arg.ty))
 }
@@ -81,8 +81,8 @@ fn by_expression(
     }
 }
 
-/// The call of a closure. Its arguments are one tuple for it: rustc infers their types from a function's argument, and not from
-/// those of a call.
+/// The call of a closure. The closure takes its arguments as one tuple, because rustc infers their
+/// types for the argument of a function, and not for the arguments of a call.
 fn by_closure(
     closure: &ExprClosure,
     given: &[(String, TokenStream)],
@@ -134,7 +134,7 @@ fn given(function: &Function, inputs: &[Argument], skip: &[Ident]) -> Vec<(Strin
         (arg.ident.to_string(), arg.ident.to_token_stream(), held)
     });
     let kept = |(name, ..): &(String, TokenStream, Held)| !skip.iter().any(|ident| ident == name);
-    // What is a reference already is given as it is, so that functions over `&str` take it.
+    // A reference is passed as it is, so that functions over `&str` accept it.
     let reference = |(name, place, held)| {
         let reference = match held {
             Held::Shared => place,

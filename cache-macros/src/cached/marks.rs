@@ -1,25 +1,26 @@
-//! What one expansion of the attribute tells the next one, at the head of the options.
+//! Marks at the start of the options, by which one expansion of the attribute informs the next one.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse as _, ParseStream, Parser as _};
 use syn::{Token, parenthesized};
 
-/// Says that there is nothing more to go behind: not every attribute that we don't know is a macro.
+/// Marks the last expansion: not every unknown attribute is a macro, so the attribute must not move
+/// again.
 const LAST: &str = "__larder_last";
 /// Lists the arguments that a `#[cfg]` has removed.
 const WITHOUT: &str = "__larder_without";
 
-/// The marks that were found.
+/// The marks of an attribute.
 #[derive(Default)]
 pub(super) struct Marks {
     pub(super) last: bool,
-    /// The names of arguments that are not there in this configuration.
+    /// The names of the arguments that do not exist in this configuration.
     pub(super) without: Vec<Ident>,
 }
 
 impl Marks {
-    /// The marks, and the options without them.
+    /// Splits the tokens into the marks and the options.
     pub(super) fn take(args: TokenStream) -> (Self, TokenStream) {
         let parser = |input: ParseStream<'_>| {
             let mut marks = Self::default();

@@ -1,4 +1,4 @@
-//! `#[cached]`: serve a function from the cache. `#[cached_property]` shares all of it.
+//! `#[cached]`: caches a function. `#[cached_property]` shares all of this.
 
 mod affixes;
 mod args;
@@ -34,7 +34,7 @@ pub(crate) use model::{CacheChoice, tag_templates};
 pub(crate) use owning::borrows;
 pub(crate) use prologue::{shape, with_handle};
 
-/// The options in the order of the docs.
+/// The options in the order of the documentation.
 const KNOWN: [&str; 32] = [
     "ttl",
     "tti",
@@ -70,7 +70,8 @@ const KNOWN: [&str; 32] = [
     "call",
 ];
 
-/// A property has one argument, so that there is nothing to `skip` and no list, and an instance, which may have a `cell`.
+/// The options of a property. It has one argument, so there is no `skip` and no list; it has an
+/// instance, which may have a `cell`.
 const OF_PROPERTY: [&str; KNOWN.len() - 2] = {
     let mut known = ["cell"; KNOWN.len() - 2];
     let mut at = 0;
@@ -81,7 +82,8 @@ const OF_PROPERTY: [&str; KNOWN.len() - 2] = {
     known
 };
 
-/// Which attribute is expanded: they differ in what they demand of the function and of the key.
+/// The attribute that is expanded. The two differ in their requirements for the function and the
+/// key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavor {
     Function,
@@ -105,12 +107,12 @@ impl Flavor {
     }
 }
 
-/// The attribute as a function of its tokens.
+/// Expands `#[cached]`.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     expand_as(Flavor::Function, args, item)
 }
 
-/// Either attribute.
+/// Expands either attribute.
 pub(crate) fn expand_as(flavor: Flavor, args: TokenStream, item: TokenStream) -> TokenStream {
     let (marks, args) = Marks::take(args);
     if let Some(variants) = variants::of_configurations(flavor, &marks, &args, &item) {
@@ -128,8 +130,9 @@ pub(crate) fn expand_as(flavor: Flavor, args: TokenStream, item: TokenStream) ->
     })
 }
 
-/// The function as if its attribute had no options, if only they are wrong: what uses the function
-/// as a cached one (`get(1).refresh()`, `call!(fib(7))`) then has no errors of its own.
+/// The function with an attribute without options, if only the options are wrong. Code that uses
+/// the function as a cached one (`get(1).refresh()`, `call!(fib(7))`) then causes no further
+/// errors.
 fn plain(flavor: Flavor, args: TokenStream, item: TokenStream) -> Option<TokenStream> {
     let function = Function::new(fallback::function(flavor.name(), item).ok()?);
     let mut errors = Errors::default();
@@ -141,7 +144,7 @@ fn plain(flavor: Flavor, args: TokenStream, item: TokenStream) -> Option<TokenSt
     Some(expand::expand(&model::plain(function, root)))
 }
 
-/// `without` names arguments that are not there in this configuration.
+/// `without` names the arguments that do not exist in this configuration.
 fn try_expand(
     flavor: Flavor,
     args: TokenStream,

@@ -1,4 +1,4 @@
-//! The validated attribute: everything in here can be expanded without a further question.
+//! The validated attribute, which can be expanded without further checks.
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens as _;
@@ -19,7 +19,7 @@ use crate::subject::Subject;
 use crate::target::mentions;
 use crate::template::{self, Template};
 
-/// Which cache serves the function.
+/// The cache of the function.
 pub(crate) enum CacheChoice {
     Default,
     Named(LitStr),
@@ -27,7 +27,7 @@ pub(crate) enum CacheChoice {
     Handle(Box<Expr>),
 }
 
-/// A function and how to cache it.
+/// A function and its options.
 pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) root: Root,
@@ -35,11 +35,11 @@ pub(crate) struct Model {
     pub(crate) conditions: Conditions,
     pub(crate) local: bool,
     pub(crate) key: Key,
-    /// `skip(Self)`: types of one generic `impl` block may share entries.
+    /// `skip(Self)`: all types of a generic `impl` block share entries.
     pub(crate) every_type: bool,
     pub(crate) affixes: Affixes,
     pub(crate) tags: Vec<Template>,
-    /// The types of the events that make its entries old.
+    /// The types of the events that evict its entries.
     pub(crate) invalidate_on: Vec<Type>,
     pub(crate) cache: CacheChoice,
     /// The argument that the function is cached for each item of.
@@ -63,7 +63,7 @@ pub(crate) fn build(
     let local = args.local.as_ref().or(args.cell.as_ref().map(|(name, _)| name));
     args.policy.check(&function, local, errors);
     args.conditions.check(&whole, errors);
-    // Of a list's items only what is not their id is stored.
+    // The return type of a batch is not stored as a whole.
     if function.is_async() && local.is_none() && args.each.is_none() {
         check::can_be_read_back(&function, errors);
     }
@@ -74,7 +74,7 @@ pub(crate) fn build(
     if args.each.is_some() && each.is_none() {
         return None;
     }
-    // A key is one item's: it sees that, and not the list.
+    // A key belongs to one item: it sees the item, and not the list.
     let (names, inputs) = match &each {
         Some(each) => (each.names(whole), each.inputs(&function)),
         None => (whole, function.inputs()),
@@ -105,7 +105,7 @@ pub(crate) fn build(
     })
 }
 
-/// Only free sync functions are looked for by a name in the place of types.
+/// Records `call` on a function that is not a free sync function: only these are found by a type.
 fn can_be_found(option: &Ident, function: &Function, errors: &mut Errors) {
     let why = match (function.is_async(), function.associated) {
         (true, _) => "a call of an async function is a `Call` already: remove it",
@@ -116,7 +116,8 @@ fn can_be_found(option: &Ident, function: &Function, errors: &mut Errors) {
     errors.at(option.span(), message);
 }
 
-/// Events are the function's, and not those of one instance of it.
+/// Records events that use generic parameters: the events belong to the function, and not to one
+/// instance of it.
 fn one_for_all(events: &[Type], names: &Names, errors: &mut Errors) {
     let this = Ident::new("Self", Span::call_site());
     for event in events {
@@ -131,7 +132,7 @@ fn one_for_all(events: &[Type], names: &Names, errors: &mut Errors) {
     }
 }
 
-/// `function` without any option, and with nothing in its key that its types may not allow.
+/// `function` without options, and with an empty key, because its types may not allow one.
 pub(crate) fn plain(function: Function, root: Root) -> Model {
     Model {
         root,
@@ -150,7 +151,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
     }
 }
 
-/// Reads `tags = ["a", "user:{id}"]`.
+/// Parses `tags = ["a", "user:{id}"]`.
 pub(crate) fn tag_templates(value: &Expr, names: &Names, errors: &mut Errors) -> Vec<Template> {
     let Expr::Array(array) = value else {
         errors.on(value, "`tags` takes a list: `tags = [\"users\", \"user:{id}\"]`");

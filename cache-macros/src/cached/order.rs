@@ -1,5 +1,6 @@
-//! Attributes of others: those that rewrite the function (`#[tracing::instrument]`, `#[async_recursion]`) are to see it as it
-//! was written, wherever they stand. So `#[cached]` goes behind them, where what they made is its body.
+//! Other attributes that rewrite the function (`#[tracing::instrument]`, `#[async_recursion]`) must
+//! get it as it was written, wherever they are. So `#[cached]` moves behind them, and their result
+//! is its body.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -11,7 +12,7 @@ use super::marks::Marks;
 use crate::crate_path;
 use crate::errors::Errors;
 
-/// The item with the attribute behind all others, if it has to go there.
+/// The item with the attribute after all others, if it must move.
 pub(crate) fn behind_others(
     flavor: Flavor,
     marks: Marks,
@@ -33,14 +34,14 @@ pub(crate) fn behind_others(
     })
 }
 
-/// The crate with the attribute, for another expansion of it.
+/// The crate that exports the attribute, for another expansion of it.
 pub(super) fn macros(flavor: Flavor, args: &TokenStream) -> TokenStream {
-    // Its mistakes are reported when it is its turn.
+    // The next expansion reports the mistakes.
     let root = Args::parse(args.clone(), &flavor.grammar(), &mut Errors::default()).root;
     crate_path::macros().unwrap_or(root.larder)
 }
 
-/// What rustc itself knows and what belongs to tools.
+/// Whether an attribute belongs to rustc or to a tool.
 fn is_inert(attr: &Attribute) -> bool {
     const OF_RUSTC: [&str; 16] = [
         "allow",

@@ -1,7 +1,7 @@
-//! Arguments that borrow, as a load in the background has them: owned copies, lent to the body again.
+//! Borrowed arguments for a load in the background: owned copies, which the body borrows again.
 //!
-//! What a type borrows is read off its tokens. A reference, and one inside an `Option`, a `Vec` or a slice, can be followed;
-//! of other types nobody can say here how to make them own what they have.
+//! The tokens show what a type borrows. A reference, also inside an `Option`, a `Vec` or a slice,
+//! can be copied to an owned value; for other types the macro does not know how.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
@@ -13,7 +13,7 @@ use crate::lifetimes::plain;
 use crate::mixed::{mixed, shown_at};
 use crate::signature::Function;
 
-/// Where in a type something is borrowed.
+/// Where a type contains a borrow.
 enum Borrow<'a> {
     Nowhere,
     Whole(&'a Type),
@@ -46,7 +46,7 @@ fn borrow(ty: &Type) -> Borrow<'_> {
     }
 }
 
-/// Whether `ty` shows that it borrows, for less than the program's life.
+/// Whether the tokens of `ty` show a borrow that is shorter than `'static`.
 pub(crate) fn borrows(ty: &Type) -> bool {
     struct Borrows(bool);
     impl<'ast> Visit<'ast> for Borrows {
@@ -57,7 +57,7 @@ pub(crate) fn borrows(ty: &Type) -> bool {
         fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
             self.0 |= lifetime.ident != "static";
         }
-        // Their references are those of a call that is yet to come.
+        // Their references belong to a future call.
         fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
         fn visit_parenthesized_generic_arguments(
             &mut self,
@@ -70,7 +70,8 @@ pub(crate) fn borrows(ty: &Type) -> bool {
     borrows.0
 }
 
-/// The arguments of which no copy can be made that owns all it has. (Those that are `&mut` have been told apart.)
+/// The arguments that cannot be copied to owned values. (Does not report `&mut`, which has its own
+/// error.)
 pub(crate) fn bound(function: &Function) -> Vec<&Type> {
     let mutable = |ty: &Type| matches!(plain(ty), Type::Reference(it) if it.mutability.is_some());
     let types = function.args.iter().filter(|arg| !arg.item).map(|arg| &arg.ty);
@@ -79,7 +80,7 @@ pub(crate) fn bound(function: &Function) -> Vec<&Type> {
 
 fn can_be_owned(ty: &Type) -> bool {
     match borrow(ty) {
-        // What is made anew to be lent can be lent as a whole, but not from within something else.
+        // A new value can be borrowed as a whole, but not from inside another value.
         Borrow::Whole(inner) => can_be_owned_inside(inner),
         _ => can_be_owned_inside(ty),
     }
@@ -96,14 +97,14 @@ fn can_be_owned_inside(ty: &Type) -> bool {
 
 /// How an argument gets into a load in the background.
 pub(super) struct Owning {
-    /// The statement that makes it owned; nothing where it is already.
+    /// The statement that makes it owned; empty if it already is.
     pub(super) copy: TokenStream,
-    /// It as the body wants it.
+    /// The argument as the body takes it.
     pub(super) lent: TokenStream,
 }
 
 impl Owning {
-    /// Of a `name` of type `ty`.
+    /// For an argument `name` of type `ty`.
     pub(super) fn new(private: &TokenStream, name: &Ident, ty: &Type) -> Self {
         let makers = Makers { private, span: name.span() };
         let (made, lent) = match borrow(ty) {
@@ -119,7 +120,7 @@ impl Owning {
         Self { copy: quote_spanned!(shown=> let #name = #made;), lent }
     }
 
-    /// What is owned already.
+    /// For an argument that is already owned.
     pub(super) fn as_it_is(name: &Ident) -> Self {
         Self { copy: TokenStream::new(), lent: name.to_token_stream() }
     }
@@ -131,8 +132,8 @@ struct Makers<'a> {
 }
 
 impl Makers<'_> {
-    /// A copy of what `place`, a reference to a `ty`, leads to. What rustc says of a type that isn't `Clone` is shown at the
-    /// argument.
+    /// An owned copy of the value behind `place`, a reference to a `ty`. rustc shows its error
+    /// about a type that is not `Clone` at the argument.
     fn made(&self, ty: &Type, place: &TokenStream) -> TokenStream {
         let private = self.private;
         match borrow(ty) {
@@ -153,7 +154,7 @@ impl Makers<'_> {
         }
     }
 
-    /// A `ty` made of what `place`, a reference to its copy, leads to.
+    /// A `ty` that borrows from the copy behind `place`.
     fn lent(&self, ty: &Type, place: &TokenStream) -> TokenStream {
         let private = self.private;
         match borrow(ty) {
@@ -171,7 +172,7 @@ impl Makers<'_> {
     }
 }
 
-/// `ty`, with any lifetimes in place of the function's own: those of what is lent.
+/// `ty` with anonymous lifetimes instead of the function's own.
 pub(super) fn anonymous(ty: &Type) -> Type {
     struct Anonymous;
     impl VisitMut for Anonymous {

@@ -1,4 +1,4 @@
-//! The head of every expansion: the site, the key, the tags, the shape of the output.
+//! The start of every expansion: the site, the key, the tags, the shape of the output.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -16,7 +16,7 @@ use crate::returns::is_opaque;
 use crate::signature::SELF_TYPE;
 use crate::template::Template;
 
-/// `static SITE`: the function's policy, made at compile time.
+/// `static SITE`: the function's policy, built at compile time.
 pub(crate) fn site(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let path = format!("::{}", model.function.sig.ident.unraw());
@@ -42,7 +42,7 @@ pub(crate) fn site(model: &Model) -> TokenStream {
     }
 }
 
-/// The keys that the function's template makes, to be compared with those of other functions.
+/// The parts of the function's template, to be compared with other functions.
 fn template(model: &Model) -> Option<TokenStream> {
     let private = &model.root.private;
     let text = |text: &String| mixed!(#private::Part::Text(#text));
@@ -73,7 +73,7 @@ fn template(model: &Model) -> Option<TokenStream> {
     })
 }
 
-/// Which tiers, and the tags that all entries carry.
+/// The tiers, and the tags of all entries.
 fn reach(model: &Model) -> TokenStream {
     let local = model.local.then(|| mixed!(.local()));
     let private = &model.root.private;
@@ -83,7 +83,8 @@ fn reach(model: &Model) -> TokenStream {
     mixed!(#local #tags)
 }
 
-/// Whether `tag` is given call by call: because it has placeholders, or because the tags of `policy` are to stay beside it.
+/// Whether each call computes `tag`: because it has placeholders, or because the tags of `policy`
+/// must be kept.
 fn of_call(model: &Model, tag: &Template) -> bool {
     tag.constant(&model.root.private).is_none() || model.policy.base.is_some()
 }
@@ -93,7 +94,7 @@ pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
     let private = &model.root.private;
     let key = key(model);
     let cell = cell(model).map(|cell| {
-        // What rustc says of what is no cell is shown at the expression.
+        // rustc shows its error about an expression that is not a cell at the expression.
         let of = shown_at(cell.span(), &mixed!(#private::cell_of));
         let cell = borrowed(cell);
         mixed!(let __larder_cell = #of(#cell);)
@@ -117,7 +118,7 @@ pub(crate) fn key(model: &Model) -> TokenStream {
             template.key_buf_with(private, &model.affixes, &told_apart(model, Some(template)))
         }
         Key::Automatic { args, generics } => {
-            // What rustc says of a type that isn't `Serialize` is shown at the argument.
+            // rustc shows its error about a type that is not `Serialize` at the argument.
             let args = args.iter().map(|arg| {
                 let shown = Span::mixed_site().located_at(arg.span());
                 quote_spanned!(shown=> __larder_key.arg(&#arg);)
@@ -125,7 +126,7 @@ pub(crate) fn key(model: &Model) -> TokenStream {
             automatic(model, generics, &args.collect())
         }
         Key::Custom { text, generics, .. } => {
-            // And of a text that isn't `Display`, at the expression.
+            // rustc shows its error about a text that is not `Display` at the expression.
             let shown = Span::mixed_site().located_at(text.span());
             let text = borrowed(text);
             automatic(model, generics, &quote_spanned!(shown=> __larder_key.text(#text);))
@@ -134,9 +135,10 @@ pub(crate) fn key(model: &Model) -> TokenStream {
     }
 }
 
-/// What kind of output this is, asked of traits: a `Result` under any alias is a `Result`.
+/// The kind of the output, determined by traits: a `Result` under any alias is a `Result`.
 pub(crate) fn shape(private: &TokenStream, output: &Type) -> TokenStream {
-    // An error that borrows belongs to its caller. rustc can't tell that by traits, which look the same for all lifetimes.
+    // An error that borrows belongs to its caller. Traits cannot express that, because they are the
+    // same for all lifetimes.
     let shared = (!borrows(output)).then(|| mixed!(use #private::ShapeShared as _;));
     mixed! {
         {
@@ -154,7 +156,7 @@ fn cell(model: &Model) -> Option<&syn::Expr> {
     }
 }
 
-/// `Fetch::new(..)` up to the call that decides on the load.
+/// `Fetch::new(..)` up to the call with the load.
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let tags =
@@ -164,9 +166,9 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
     on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE, __larder_key) #tags #cell #skip))
 }
 
-/// What a key without the function's path needs so that no two instances of the function share entries: the parameters of the
-/// `impl` block or trait around it, which the attribute cannot see, and the types of the arguments that are `impl Trait`,
-/// which have no name.
+/// The part that distinguishes instances in a key without the function's path: the parameters of
+/// the surrounding `impl` block or trait, which the attribute cannot see, and the types of `impl
+/// Trait` arguments, which have no name.
 fn told_apart(model: &Model, template: Option<&Template>) -> TokenStream {
     let instance = instance(model, template);
     let opaque =
@@ -174,24 +176,26 @@ fn told_apart(model: &Model, template: Option<&Template>) -> TokenStream {
     mixed!(#instance #opaque)
 }
 
-/// The statement that writes the instance into the key, unless it is there or the user has said that all may share entries.
+/// The statement that writes the instance into the key, unless the key already has it or the user
+/// has allowed all instances to share entries.
 fn instance(model: &Model, template: Option<&Template>) -> Option<TokenStream> {
     let function = &model.function;
-    // A sync function that is certainly no method is none: its twin would not be allowed there.
+    // A sync function without `Self` is a free function: if it were a method, its twin would not
+    // compile.
     let free = !function.is_async() && !function.associated;
     if free || model.every_type {
         return None;
     }
     let names_type = match template {
         Some(template) => template.mentions(SELF_TYPE),
-        // As `automatic` does.
+        // `automatic` writes the type.
         None => function.associated,
     };
     let generic = function.names().generics().next().is_some()
         || function.args.iter().any(|arg| is_opaque(&arg.ty));
     let write = match (names_type, generic) {
         (true, _) => mixed!(instance_of_trait),
-        // What its own generics are, the user has decided.
+        // The user has decided about the function's own generics.
         (false, true) => mixed!(instance_around),
         (false, false) => mixed!(instance),
     };
@@ -204,7 +208,7 @@ fn instance(model: &Model, template: Option<&Template>) -> Option<TokenStream> {
     })
 }
 
-/// `fetch`, which takes a handle where one was given.
+/// `fetch`, with the handle if one is given.
 pub(crate) fn on_cache(model: &Model, fetch: &TokenStream) -> TokenStream {
     match &model.cache {
         CacheChoice::Handle(handle) => with_handle(handle, |handle| mixed!(#fetch.cache(#handle))),
@@ -212,26 +216,27 @@ pub(crate) fn on_cache(model: &Model, fetch: &TokenStream) -> TokenStream {
     }
 }
 
-/// `then`, which uses the user's `handle` by reference. Nothing is expected of its type in advance, so that whatever can be
-/// dereferenced to a cache is one, and what it was borrowed from (a lock) is let go at once.
+/// `then` with a reference to the user's `handle`. Its type is not constrained in advance, so any
+/// type that dereferences to a cache works. A temporary that it borrows from (a lock guard) ends
+/// with the expression.
 pub(crate) fn with_handle(
     handle: &syn::Expr,
     then: impl FnOnce(&Ident) -> TokenStream,
 ) -> TokenStream {
-    // What rustc says of its type is shown at the expression.
+    // rustc shows its error about the type at the expression.
     let name = Ident::new("__larder_handle", Span::mixed_site().located_at(handle.span()));
     let (handle, then) = (borrowed(handle), then(&name));
     mixed!(match #handle { #name => #then })
 }
 
-/// `&expr`, with parentheses where `expr` needs them.
+/// `&expr`, in parentheses if `expr` needs them.
 pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
     if let syn::Expr::Reference(_) = expr {
         return expr.to_token_stream();
     }
     let reference = ExprReference {
         attrs: Vec::new(),
-        // What rustc says of the reference is shown at the expression.
+        // rustc shows its error about the reference at the expression.
         and_token: syn::Token![&](Span::mixed_site().located_at(expr.span())),
         mutability: None,
         expr: Box::new(expr.clone()),
@@ -264,7 +269,7 @@ pub(crate) fn tags(model: &Model) -> Option<TokenStream> {
 fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
     let private = &model.root.private;
     let name = model.function.sig.ident.unraw().to_string();
-    // Model and operation are the place.
+    // The model and the operation replace the path.
     let named = model.affixes.subject.is_some();
     let place = match named {
         true => {
@@ -303,8 +308,8 @@ fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
     }
 }
 
-/// The key of what is in a cell: short, since the cell alone is unique. What tells apart the functions that share one is a
-/// hash of all types that they can differ by.
+/// The key of a value in a cell. It is short, because the cell is unique. A hash of all types that
+/// may differ distinguishes the functions that share a cell.
 fn in_cell(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let sig = &model.function.sig;
@@ -329,10 +334,12 @@ fn in_cell(model: &Model) -> TokenStream {
     }
 }
 
-/// Module path and name don't tell apart `A::get` from `B::get`, nor two functions nested in others, nor two instances of
-/// an impl block with generics, which the attribute cannot see: the name that the compiler gives a closure in the function
-/// does. For a function of a module that name is what is expected, and the test is constant. The compiler does not name blocks, so that
-/// two functions in blocks of one function need their positions, and two made by one `macro_rules!` call the hash of their text.
+/// The place of the function. Module path and name do not distinguish `A::get` from `B::get`,
+/// functions nested in others, or instances of a generic impl block, which the attribute cannot
+/// see. The name that rustc gives to a closure in the function does. For a free function of a
+/// module that name is the expected one, and the comparison is constant. rustc does not name
+/// blocks, so two functions in blocks of one function need their positions, and two functions from
+/// one `macro_rules!` call need the hash of their text.
 fn place(model: &Model, name: &str) -> TokenStream {
     let private = &model.root.private;
     // The key of a sync function is written in its twin.
@@ -359,7 +366,7 @@ fn place(model: &Model, name: &str) -> TokenStream {
     }
 }
 
-/// The function's own generics. The arguments that are `impl Trait` are some, too.
+/// The function's own generics, including the types of `impl Trait` arguments.
 fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
     let params = model.function.sig.generics.params.iter().map(|param| match param {
         GenericParam::Type(param) if kept.contains(&param.ident) => {
@@ -378,7 +385,7 @@ fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
     params.chain([types(opaque(model, |name| args.contains(name)))]).collect()
 }
 
-/// Those arguments that are `impl Trait`.
+/// The `impl Trait` arguments that are kept.
 fn opaque<'a>(
     model: &'a Model,
     is_kept: impl Fn(&Ident) -> bool + 'a,
@@ -388,7 +395,7 @@ fn opaque<'a>(
     args.map(|arg| arg.ident).filter(move |ident| is_kept(ident))
 }
 
-/// Statements that write their types.
+/// Statements that write the types of `args`.
 fn types(args: impl Iterator<Item = Ident>) -> TokenStream {
     args.map(|ident| mixed!(__larder_key.generic_of(&#ident);)).collect()
 }

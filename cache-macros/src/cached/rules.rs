@@ -1,4 +1,4 @@
-//! The rules that depend on types: what the output must be for the options that were given.
+//! The rules that depend on types: requirements of the given options for the output.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::spanned::Spanned as _;
@@ -8,7 +8,7 @@ use super::owning::borrows;
 use super::policy::Given;
 use crate::mixed::{mixed, shown_at};
 
-/// `let rules`, behind what only has to hold.
+/// `let rules`, after the requirements that need no value.
 pub(crate) fn statements(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let demands = model.policy.err_ttl.as_ref().map(|given| {
@@ -33,7 +33,7 @@ pub(crate) fn rules(model: &Model) -> Ident {
     at_output(model, "__larder_rules")
 }
 
-/// What counts as `None`.
+/// The rule for `None`.
 fn absent(model: &Model) -> Option<TokenStream> {
     let (policy, private) = (&model.policy, &model.root.private);
     let absent = match &policy.none_ttl {
@@ -49,7 +49,7 @@ fn absent(model: &Model) -> Option<TokenStream> {
     Some(mixed!(.absent(#absent)))
 }
 
-/// What a caller gets whose time ran out. Sync functions have no timeouts.
+/// The rule for a caller whose timeout expires. Sync functions have no timeouts.
 fn timed_out(model: &Model) -> Option<TokenStream> {
     let (policy, private) = (&model.policy, &model.root.private);
     let timed_out = match &policy.hard_timeout {
@@ -65,7 +65,7 @@ fn timed_out(model: &Model) -> Option<TokenStream> {
     Some(mixed!(.timed_out(#timed_out)))
 }
 
-/// What a caller gets whose cache failed. Memory does not fail.
+/// The rule for a caller whose cache fails. Memory does not fail.
 fn refused(model: &Model) -> Option<TokenStream> {
     let (policy, private) = (&model.policy, &model.root.private);
     let refused = match policy.fails() {
@@ -87,7 +87,8 @@ fn refused(model: &Model) -> Option<TokenStream> {
     Some(mixed!(.refused(#refused)))
 }
 
-/// `question(shape)`. What rustc says of an output that can't is shown at the return type, as the demand of the option.
+/// `question(shape)`. rustc shows its error about an unsuitable output at the return type, as a
+/// requirement of the option.
 fn asked<T>(model: &Model, given: &Given<T>, question: &str) -> TokenStream {
     asked_as(model, &given.name, question)
 }
@@ -100,7 +101,8 @@ fn asked_as(model: &Model, option: &Ident, question: &str) -> TokenStream {
     mixed!(#question(#shape))
 }
 
-/// The variable `name` of ours, shown at the return type: that is where rustc then points if the value lacks what a call demands.
+/// The local variable `name`, shown at the return type: rustc points there if the value lacks a
+/// required trait.
 fn at_output(model: &Model, name: &str) -> Ident {
     Ident::new(name, Span::mixed_site().located_at(model.function.output().span()))
 }

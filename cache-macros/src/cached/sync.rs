@@ -1,5 +1,5 @@
-//! Sync functions: the user's function waits for a `Call`. Where there is room for it, a hidden twin makes the `Call`, so that
-//! `call!` can have it.
+//! Sync functions: the user's function waits for a `Call`. Where it is possible, a hidden twin
+//! returns that `Call`, which `call!` uses.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident};
@@ -14,24 +14,26 @@ use crate::call::{hidden_method, hidden_name, is_primitive};
 use crate::mixed::mixed;
 use crate::signature::with_names;
 
-/// The function, and its twin.
+/// The function and its twin.
 pub(crate) fn expand(model: &Model) -> TokenStream {
     match (model.function.associated, &model.function.vis) {
         (false, _) => free(model),
-        // Perhaps a trait's method: the implementation of a trait has no room for a second function.
+        // This may be a method of a trait, and the implementation of a trait has no room for a
+        // second function.
         (true, Visibility::Inherited) => alone(model),
         (true, _) => method(model),
     }
 }
 
-/// The twin stands beside the function. `call!` finds it through an empty type with the function's name, so that an import of
-/// the function brings it, too.
+/// A free function and its twin. `call!` finds the twin through an empty type with the function's
+/// name, so that an import of the function also imports the type.
 fn free(model: &Model) -> TokenStream {
     let function = &model.function;
     let twin_name = hidden_name(&function.sig.ident);
     let name = model.call.as_ref().unwrap_or(&function.sig.ident);
     let used = used(model, &function.sig.ident.to_token_stream());
-    // A type of that name would be another `str` for its whole module. `call!` knows these names.
+    // A type with the name of a primitive would hide that in the whole module. `call!` knows these
+    // names.
     let (found, twin) = match is_primitive(name) {
         true => (TokenStream::new(), twin(model, &twin_name, used.as_ref())),
         false => (found_as(model, name, &twin_name, used.as_ref()), twin(model, &twin_name, None)),
@@ -44,7 +46,8 @@ fn free(model: &Model) -> TokenStream {
     }
 }
 
-/// The type called `name`. It is imported by `*`: a module of that name, which would otherwise be defined twice, comes first.
+/// The type called `name`. It is imported by `*`, so that a module of that name takes precedence
+/// instead of being a second definition.
 fn found_as(model: &Model, name: &Ident, twin: &Ident, used: Option<&TokenStream>) -> TokenStream {
     let function = &model.function;
     let shell = Shell::new(model, false);
@@ -98,7 +101,7 @@ fn method(model: &Model) -> TokenStream {
     }
 }
 
-/// The function with all of it inside.
+/// The function without a twin.
 fn alone(model: &Model) -> TokenStream {
     let function = &model.function;
     let (attributes, allowed) = (&function.attrs, attrs::allowed());
@@ -113,8 +116,8 @@ fn alone(model: &Model) -> TokenStream {
     }
 }
 
-/// The function that makes the `Call`. rustc does not tell of dead names that begin with `_`, so that it tells only of the user's
-/// function.
+/// The twin, which returns the `Call`. rustc does not report unused names that begin with `_`, so
+/// it reports only the user's function.
 fn twin(model: &Model, name: &Ident, used: Option<&TokenStream>) -> TokenStream {
     let shell = Shell::new(model, true);
     let (for_body, hidden, allowed) =
@@ -133,7 +136,7 @@ fn twin(model: &Model, name: &Ident, used: Option<&TokenStream>) -> TokenStream 
     }
 }
 
-/// A use of `function` for what only `call!` uses: the function is not dead then.
+/// A use of `function`, so that a function that only `call!` uses is not reported as unused.
 fn used(model: &Model, function: &TokenStream) -> Option<TokenStream> {
     let (turbofish, args) = (turbofish(model), forwarded(model));
     (!attrs::expect_dead_code(&model.function.attrs)).then(|| {
@@ -147,7 +150,7 @@ fn used(model: &Model, function: &TokenStream) -> Option<TokenStream> {
     })
 }
 
-/// The expression that is the `Call`, and the statements before it.
+/// The statements before the `Call`, and the expression of the `Call`.
 fn call(model: &Model, shell: &Shell) -> (TokenStream, TokenStream) {
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, rules) = (prologue::fetch(model), rules(model));
@@ -173,7 +176,7 @@ fn wrapper(model: &Model, twin: &TokenStream) -> TokenStream {
     }
 }
 
-/// The arguments as they are handed on, the receiver first.
+/// The arguments to pass on, the receiver first.
 pub(crate) fn forwarded(model: &Model) -> Vec<TokenStream> {
     let this = model.function.receiver().map(|receiver| receiver.self_token.to_token_stream());
     this.into_iter()
@@ -181,7 +184,7 @@ pub(crate) fn forwarded(model: &Model) -> Vec<TokenStream> {
         .collect()
 }
 
-/// `::<T, N>` for what has to be said when one function calls another with the same generics.
+/// `::<T, N>`, for the call of another function with the same generics.
 fn turbofish(model: &Model) -> TokenStream {
     let named = model.function.sig.generics.params.iter().filter_map(|param| match param {
         GenericParam::Type(param) => Some(&param.ident),

@@ -1,5 +1,5 @@
-//! `#[cfg]` on an argument: rustc leaves it to the attribute. There are two functions then, of which the compiler takes one, each
-//! with an attribute of its own.
+//! `#[cfg]` on an argument, which rustc does not evaluate before the attribute. The attribute
+//! generates two functions with an attribute each, and rustc takes one of them.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -10,7 +10,7 @@ use super::Flavor;
 use super::marks::Marks;
 use super::order::macros;
 
-/// The function with and without the first argument that depends on the configuration.
+/// The function with and without the first argument that has a `#[cfg]`.
 pub(super) fn of_configurations(
     flavor: Flavor,
     marks: &Marks,
@@ -55,7 +55,7 @@ fn condition(input: &FnArg) -> Option<&Attribute> {
     }
 }
 
-/// The predicate, which the argument loses.
+/// Removes the predicate from the argument, and returns it.
 fn take_condition(input: &mut FnArg) -> Option<TokenStream> {
     let FnArg::Typed(PatType { attrs, .. }) = input else { return None };
     let at = attrs.iter().position(is_condition)?;

@@ -1,4 +1,4 @@
-//! `cell = self.posts`: the value is kept with the instance, and nothing else names it.
+//! `cell = self.posts`: stores the value in the instance.
 
 use proc_macro2::Ident;
 use quote::ToTokens as _;
@@ -8,7 +8,7 @@ use crate::cached::{Args, Key};
 use crate::errors::Errors;
 use crate::target::mentions;
 
-/// Validates `cell` and what stands beside it.
+/// Validates `cell`, and the options that exclude it.
 pub(crate) fn build(name: &Ident, value: &Expr, args: &Args, errors: &mut Errors) -> Key {
     for (other, _) in args.key.iter().chain(&args.key_with) {
         let message =

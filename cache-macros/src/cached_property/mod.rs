@@ -1,5 +1,5 @@
-//! `#[cached_property]`: `#[cached]` for a value of an instance, whose key must therefore name the instance, or which lies in a
-//! cell of it.
+//! `#[cached_property]`: `#[cached]` for a value of an instance. Its key must name the instance, or
+//! the value is in a cell of the instance.
 
 pub(crate) mod cell;
 
@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 
 use crate::cached::{self, Flavor};
 
-/// The attribute as a function of its tokens.
+/// Expands the attribute.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     cached::expand_as(Flavor::Property, args, item)
 }

@@ -1,27 +1,27 @@
-//! `call!(fib(40))`: the `Call` behind a call of a cached sync function.
+//! `call!(fib(40))`: the `Call` of a cached sync function.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt as _;
 use syn::{Expr, ExprCall, ExprMethodCall, ExprPath, Ident, PathSegment};
 
-/// The method of an empty type through which a free function is found.
+/// The method of the empty type that returns the `Call` of a free function.
 pub(crate) const FOUND: &str = "__larder_call";
 
-/// The types that no module has to import: no type of ours can have their names.
+/// Types that need no import: the generated type must not have such a name.
 const PRIMITIVE: [&str; 19] = [
     "bool", "char", "f128", "f16", "f32", "f64", "i128", "i16", "i32", "i64", "i8", "isize", "str",
     "u128", "u16", "u32", "u64", "u8", "usize",
 ];
 
-/// Whether a type of this name is known everywhere.
+/// Whether every module knows a type of this name.
 pub(crate) fn is_primitive(name: &Ident) -> bool {
     PRIMITIVE.iter().any(|primitive| name == primitive)
 }
 
 const FORM: &str = "`call!` takes one call of a cached sync function, such as `call!(fib(40))` or `call!(report.total(7))`";
 
-/// The macro as a function of its tokens.
+/// Expands the macro.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     try_expand(input).unwrap_or_else(|error| error.to_compile_error())
 }
@@ -44,7 +44,7 @@ fn try_expand(input: TokenStream) -> syn::Result<TokenStream> {
     }
 }
 
-/// An expression that went through another macro is in an invisible group.
+/// Removes the invisible groups that other macros add, and parentheses.
 fn strip(expr: Expr) -> Expr {
     match expr {
         Expr::Group(group) => strip(*group.expr),
@@ -77,18 +77,20 @@ fn twin(mut path: ExprPath) -> ExprPath {
     path
 }
 
-/// Types begin with a capital letter and modules don't: all that a macro can go by.
+/// Whether the second-to-last segment is a type. Types begin with a capital letter and modules do
+/// not; a macro has no other information.
 fn owner_is_type(path: &ExprPath) -> bool {
     let owner = path.path.segments.iter().rev().nth(1);
     owner.is_some_and(|segment| segment.ident.unraw().to_string().starts_with(char::is_uppercase))
 }
 
-/// The same of a method. rustc shows the name where a private method has none, so that it says what to do.
+/// The name of the twin of a method. rustc shows this name if the method has no twin, so the name
+/// says what to do.
 pub(crate) fn hidden_method(name: &Ident) -> Ident {
     format_ident!("__larder_call_needs_pub_self_on_{}", name.unraw(), span = name.span())
 }
 
-/// The name of the function beside `name` that makes its `Call`.
+/// The name of the twin of a free function.
 pub(crate) fn hidden_name(name: &Ident) -> Ident {
     format_ident!("__larder_call_{}", name.unraw(), span = name.span())
 }

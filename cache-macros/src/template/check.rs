@@ -1,10 +1,10 @@
-//! What a template must not be, though it can be read: each rule keeps two entries apart that must not be one.
+//! Invalid templates that can be parsed: each rule prevents two entries from sharing a key.
 
 use super::parse::{Kind, Reader};
 use super::{Field, Part, Place};
 
 impl Reader<'_> {
-    /// Records what is wrong with `parts`.
+    /// Records the mistakes of `parts`.
     pub(super) fn check(&mut self, parts: &[Part]) {
         let kind = self.kind.name();
         if self.good && parts.is_empty() {
@@ -32,8 +32,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `{a}{b}` gives one text for ("1", "23") and ("12", "3"). A separator cannot occur in an escaped argument, which may have
-    /// a `%`.
+    /// Records places without a separator between them: `{a}{b}` gives one text for ("1", "23") and
+    /// ("12", "3"). An escaped argument contains no separator except `%`.
     fn check_neighbours(&mut self, parts: &[Part]) {
         let mut last: Option<String> = None;
         let mut separated = false;
@@ -75,7 +75,7 @@ fn stray_glob(kind: Kind, c: char) -> String {
     }
 }
 
-/// Whether `c` never occurs in an argument's text.
+/// Whether the text of an argument never contains `c`.
 pub(crate) fn is_separator(c: char) -> bool {
     c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._~@+".contains(c)
 }

@@ -1,4 +1,4 @@
-//! From templates to the statements that build keys and tags.
+//! Generates the statements that build keys and tags.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -14,12 +14,12 @@ impl Template {
         self.key_buf_with(private, &Affixes::default(), &TokenStream::new())
     }
 
-    /// The same for a tag, which may begin with whatever an argument has.
+    /// The same for a tag, which may begin with any text of an argument.
     pub(crate) fn tag_buf(&self, private: &TokenStream) -> TokenStream {
         self.buf(private, &Affixes::default(), &TokenStream::new())
     }
 
-    /// The key with what stands around it, and with `more` behind its own text.
+    /// The key with the texts around it, and with `more` after its own text.
     pub(crate) fn key_buf_with(
         &self,
         private: &TokenStream,
@@ -50,24 +50,26 @@ impl Template {
         }
     }
 
-    /// Its parts, for the comparison with other templates.
+    /// The parts, for the comparison with other templates.
     pub(crate) fn parts(&self, private: &TokenStream) -> Vec<TokenStream> {
         let parts = self.parts.iter().map(|part| match part {
             Part::Text(text) => mixed!(#private::Part::Text(#text)),
-            // A constant stands in tags only.
+            // Constants occur only in tags.
             Part::Place(_) | Part::Piece(_) | Part::Const(_) => mixed!(#private::Part::Value),
             Part::Type(_) => mixed!(#private::Part::Type),
         });
         parts.collect()
     }
 
-    /// The imports that [`Template::pushes`] needs. They belong in a block of ours: the user's body must not see them.
+    /// The imports that [`Template::pushes`] needs. They belong in a generated block, because the
+    /// user's body must not see them.
     pub(crate) fn traits(&self, private: &TokenStream) -> Option<TokenStream> {
         let needed = self.places().next().is_some();
         needed.then(|| mixed!(use #private::{PushDisplay as _, PushExact as _};))
     }
 
-    /// Statements that write the template: `buffer` takes method calls, `borrowed` is the same as an argument.
+    /// Statements that write the template. `buffer` takes method calls, `borrowed` is the same
+    /// buffer as an argument.
     pub(crate) fn pushes(
         &self,
         private: &TokenStream,
@@ -92,7 +94,7 @@ impl Template {
 }
 
 impl Constant {
-    /// The text, which rustc has found to be one that can be a tag. What it says of another one is shown at the path.
+    /// The text, after rustc has checked that it is a valid tag. rustc shows an error at the path.
     pub(super) fn checked(&self, private: &TokenStream) -> TokenStream {
         let path = &self.path;
         let shown = Span::mixed_site().located_at(path.span());
@@ -101,7 +103,7 @@ impl Constant {
 }
 
 impl Piece {
-    /// The statement that writes it.
+    /// The statement that writes the place.
     pub(crate) fn statement(&self, private: &TokenStream) -> TokenStream {
         let (name, key) = (&self.name, Ident::new("__larder_key", Span::mixed_site()));
         let push = self.place.push(self.literal.span(), private, &mixed!(&mut #key));
@@ -117,14 +119,15 @@ impl Piece {
 }
 
 impl Place {
-    /// The statement that writes it. What rustc says of a type that isn't `Display` is shown at the template.
+    /// The statement that writes the place. rustc shows its error about a type that is not
+    /// `Display` at the template.
     fn push(&self, shown: Span, private: &TokenStream, borrowed: &TokenStream) -> TokenStream {
         let place = self.expr(shown);
         let shown = Span::mixed_site().located_at(shown);
         quote_spanned!(shown=> (&#private::Field(&#place)).push(#borrowed);)
     }
 
-    /// The place as an expression that resolves as the argument does, and is shown at the template when it is wrong.
+    /// The place as an expression with the argument's name resolution, shown at the template.
     fn expr(&self, shown: Span) -> TokenStream {
         let mut expr = shown_ident(&self.root, shown).to_token_stream();
         for field in &self.fields {
@@ -142,7 +145,7 @@ impl Place {
     }
 }
 
-/// `ident` as it resolves, shown where the template stands.
+/// `ident` with its own name resolution, shown at the template.
 fn shown_ident(ident: &Ident, shown: Span) -> Ident {
     let mut ident = ident.clone();
     ident.set_span(shown.resolved_at(ident.span()));

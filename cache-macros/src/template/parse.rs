@@ -1,4 +1,4 @@
-//! Reads a template and checks it against the arguments of the function.
+//! Parses a template, and checks it against the arguments of the function.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
@@ -10,7 +10,7 @@ use super::{Constant, Field, Part, Place, Template};
 use crate::errors::Errors;
 use crate::signature::Names;
 
-/// What a template is for.
+/// The use of a template.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Key,
@@ -29,7 +29,7 @@ impl Kind {
     }
 }
 
-/// Reads the template that `value` has to be; its mistakes are recorded at the literal.
+/// Parses `value` as a template. Mistakes are recorded at the literal.
 pub(crate) fn parse(
     kind: Kind,
     value: &Expr,
@@ -55,7 +55,7 @@ pub(crate) fn parse(
     reader.good.then(|| Template { parts, literal: literal.clone() })
 }
 
-/// Reads a tag: a template, or a constant.
+/// Parses a tag: a template, or a constant.
 pub(crate) fn tag(value: &Expr, names: &Names, errors: &mut Errors) -> Option<Template> {
     let Expr::Path(path) = value else {
         return parse(Kind::Tag, value, names, errors);
@@ -72,8 +72,8 @@ pub(crate) fn tag(value: &Expr, names: &Names, errors: &mut Errors) -> Option<Te
     Some(Template { parts: vec![part], literal: LitStr::new("", path.span()) })
 }
 
-/// Whether a path certainly leads to an item of a module. `T::TAG` may be a constant of a type parameter, which an `impl` block
-/// around the function may have.
+/// Whether a path certainly leads to an item of a module. `T::TAG` may be a constant of a type
+/// parameter, which may belong to a surrounding `impl` block.
 fn is_of_module(path: &ExprPath, names: &Names) -> bool {
     if path.path.leading_colon.is_some() {
         return true;
@@ -87,7 +87,7 @@ fn is_of_module(path: &ExprPath, names: &Names) -> bool {
     }
 }
 
-/// Reads text without placeholders that stands in keys, what `option` is.
+/// Parses the text of `option`, which is a part of keys and has no placeholders.
 pub(crate) fn plain_text(option: &str, value: &Expr, errors: &mut Errors) -> Option<String> {
     let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = value else {
         errors.on(value, format!("`{option}` is a text such as \"users\""));
@@ -146,7 +146,7 @@ impl Reader<'_> {
         parts
     }
 
-    /// What stands behind `brace` up to its partner, and the rest.
+    /// The text between `brace` and its partner, and the rest.
     fn inside<'t>(&mut self, brace: &str, rest: &'t str) -> Option<(&'t str, &'t str)> {
         let inside =
             rest.split_once('}').filter(|(inside, _)| brace == "{" && !inside.contains('{'));

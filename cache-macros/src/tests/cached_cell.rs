@@ -1,4 +1,4 @@
-//! `cell`: a property that is kept with its instance.
+//! `cell`: a property that is stored in its instance.
 
 use super::{check_method, expect, fails, quote};
 use crate::cached_property::expand;

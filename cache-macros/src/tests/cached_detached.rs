@@ -1,4 +1,4 @@
-//! `stale`: the body as a load of its own.
+//! `stale`: the body as a separate load.
 
 use super::{check, check_method, expect, quote};
 use crate::cached::expand;

@@ -1,4 +1,4 @@
-//! The options of a policy, conditions, and what they ask of the output.
+//! The options of a policy, conditions, and their requirements for the output.
 
 use super::{check, check_method, expect, quote};
 use crate::cached::expand;

@@ -1,4 +1,4 @@
-//! What `#[cached]` and `#[cached_property]` refuse.
+//! Mistakes that `#[cached]` and `#[cached_property]` refuse.
 
 use proc_macro2::TokenStream;
 

@@ -1,4 +1,4 @@
-//! What `#[cache_evict]` and `#[cache_put]` refuse.
+//! Mistakes that `#[cache_evict]` and `#[cache_put]` refuse.
 
 use proc_macro2::TokenStream;
 

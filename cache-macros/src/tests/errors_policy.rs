@@ -1,4 +1,4 @@
-//! What the options of a policy and the conditions refuse.
+//! Mistakes in the options of a policy and in conditions.
 
 use proc_macro2::TokenStream;
 
@@ -24,7 +24,7 @@ fn sync(args: TokenStream, parts: &[&str]) {
     fails(expand, args, function, parts);
 }
 
-/// Asserts that `args` have nothing that could be refused.
+/// Asserts that `args` are valid.
 fn passes(args: TokenStream) {
     let function = quote!(
         async fn get(id: u64) -> u64 {
@@ -89,7 +89,7 @@ fn options_that_count_from_a_ttl() {
     cached(quote!(ttl = "never", #all), &[&a, &b, &c, &d]);
     cached(quote!(policy = P, ttl = "never", #all), &[&a, &b, &c, &d]);
     passes(quote!(policy = P, #all));
-    // A `ttl` that is wrong by itself was given.
+    // An invalid `ttl` still counts as given.
     cached(quote!(ttl = "5 weeks", #all), &["`weeks` is not a unit"]);
     cached(quote!(ttl, #all), &["`ttl` needs a value"]);
 }
@@ -153,7 +153,7 @@ fn conditions() {
         quote!(unless = |value| *value == id),
         &["`unless` sees the cached value only, and `id` is an argument"],
     );
-    // None of these is the argument.
+    // None of these names the argument.
     passes(quote!(cache_if = |id| *id > 3));
     passes(quote!(cache_if = |value| value.id.id() == User { id: 3 }.of::<Id>(id::ID)));
     passes(quote!(cache_if = |value| value.iter().any(|id| *id > 3)));

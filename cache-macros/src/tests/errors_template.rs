@@ -1,4 +1,4 @@
-//! What templates refuse.
+//! Mistakes in templates.
 
 use super::{fails, quote};
 use crate::cached::expand;
@@ -43,7 +43,7 @@ fn neighbours() {
         "{user}{id}",
         "`{user}` and `{id}` run into each other: put a separator such as `:` between them",
     );
-    // An argument's text has `%` for what it escapes.
+    // The text of an argument contains `%` before escaped characters.
     key("{user}%{id}", "`{user}` and `{id}` run into each other");
     key("{user}-x-{id}", "`{user}` and `{id}` run into each other");
 }

@@ -1,5 +1,5 @@
-//! Our locals are not the user's: they're made at `mixed_site`, which only the real compiler honours, so that all that is
-//! tested here is that users' names come out as they went in.
+//! Generated variables do not collide with the user's: they have the span `mixed_site`, which only
+//! rustc honours. So these tests check only that the user's names stay unchanged.
 
 use super::{pretty, quote};
 use crate::cached::expand;

@@ -24,7 +24,7 @@ pub(crate) use quote::quote;
 /// An attribute as a function.
 type Attribute = fn(TokenStream, TokenStream) -> TokenStream;
 
-/// Compares the expansion, as a person would write it, to `expected`.
+/// Compares the formatted expansion with `expected`.
 fn check(attribute: Attribute, args: TokenStream, item: TokenStream, expected: &Expect) {
     expected.assert_eq(&pretty(attribute(args, item)));
 }
@@ -42,7 +42,8 @@ fn pretty(tokens: TokenStream) -> String {
     }
 }
 
-/// The messages of an expansion that failed. Behind them stands the item, as it was written or expanded without options.
+/// The messages of a failed expansion. The item follows them, as it was written or expanded without
+/// options.
 fn messages(attribute: Attribute, args: TokenStream, item: TokenStream) -> Vec<String> {
     let expansion = attribute(args, item.clone());
     let failed = expansion.to_string();
@@ -69,7 +70,7 @@ fn found(tokens: &TokenStream) -> Vec<String> {
     out
 }
 
-/// Asserts that there are exactly these errors, each told by a part of its text.
+/// Asserts that there are exactly these errors, each identified by a part of its text.
 fn fails(attribute: Attribute, args: TokenStream, item: TokenStream, parts: &[&str]) {
     let messages = messages(attribute, args, item);
     assert_eq!(messages.len(), parts.len(), "{messages:#?}");

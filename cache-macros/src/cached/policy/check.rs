@@ -1,6 +1,8 @@
-//! What options demand of each other and of the function; a mistake is recorded at the option's own name.
+//! Requirements of options for each other and for the function. A mistake is recorded at the
+//! option's name.
 //!
-//! With `policy = PATH` only the compiler knows the other half: `larder::Policy::check` then decides, at compile time.
+//! With `policy = PATH` only rustc knows the other options: `larder::Policy::check` validates them
+//! at compile time.
 
 use proc_macro2::Ident;
 
@@ -10,7 +12,7 @@ use crate::errors::{Errors, list};
 use crate::signature::{Function, mutable_borrows};
 
 impl Policy {
-    /// Records what can't be.
+    /// Records invalid combinations.
     pub(crate) fn check(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
         self.counts_from_a_ttl(errors);
         self.has_an_old_value_to_serve(errors);
@@ -19,7 +21,7 @@ impl Policy {
         self.can_fail(function, local, errors);
     }
 
-    /// Memory does not fail.
+    /// Records `on_error = "fail"` without a remote tier: memory does not fail.
     fn can_fail(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
         let Some(name) = self.fails() else { return };
         let why = match local {
@@ -32,7 +34,8 @@ impl Policy {
         errors.at(name.span(), format!("`{name} = \"fail\"` is about a remote tier, {why}"));
     }
 
-    /// An entry that does not expire has no time after its `ttl`, and none before.
+    /// Records windows without a `ttl`: an entry that does not expire has no time before or after
+    /// its expiry.
     fn counts_from_a_ttl(&self, errors: &mut Errors) {
         let fix = match &self.ttl {
             Some(Given { value: Some(Ttl::Never), .. }) => "a `ttl` that ends",
@@ -85,7 +88,8 @@ impl Policy {
         }
     }
 
-    /// A load that outlives its call needs owned inputs and a task.
+    /// Records functions whose load cannot go on in the background: that requires owned inputs and
+    /// a task.
     fn can_go_on_in_the_background(&self, function: &Function, errors: &mut Errors) {
         let options = self.background();
         if options.is_empty() {

@@ -1,4 +1,4 @@
-//! Writes the policy as a constant expression.
+//! Generates the policy as a constant expression.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use syn::spanned::Spanned as _;
@@ -9,14 +9,15 @@ use crate::duration;
 use crate::mixed::{mixed, shown_at};
 
 impl Policy {
-    /// What stands before the site: the base by name, so that what rustc says of its type is said of it alone.
+    /// The items before the site: the base as a constant, so that rustc reports an error of its
+    /// type alone.
     pub(crate) fn items(&self, root: &Root) -> Option<TokenStream> {
         let (base, larder) = (self.base.as_ref()?, &root.larder);
         Some(mixed!(const __LARDER_POLICY: #larder::Policy = #base;))
     }
 
-    /// The policy, with the setters `more` behind its own. If there is a base, whether all of it can be is found out when the
-    /// site is made, and shown at the base.
+    /// The policy, with the setters `more` after its own. If there is a base, rustc validates the
+    /// whole policy when it evaluates the site, and shows an error at the base.
     pub(crate) fn expr(&self, root: &Root, more: &TokenStream) -> TokenStream {
         let (larder, private) = (&root.larder, &root.private);
         let setters = self.setters(root);

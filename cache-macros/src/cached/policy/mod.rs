@@ -1,4 +1,5 @@
-//! The options that say how long a value lives and how it is loaded: each is the twin of a setter of `larder::Policy`.
+//! The options for the life of a value and for its load. Each corresponds to a setter of
+//! `larder::Policy`.
 
 mod check;
 mod emit;
@@ -15,31 +16,31 @@ use crate::options::Options;
 use crate::signature::{Function, mutable_borrows};
 use read::Zero;
 
-/// The texts that `stampede` takes, and the variants of `larder::Stampede` that they stand for.
+/// The texts of `stampede`, and the variants of `larder::Stampede`.
 const STAMPEDES: [(&str, &str); 3] = [("fleet", "Fleet"), ("process", "Process"), ("off", "Off")];
 
-/// The texts that `on_error` takes, and the variants of `larder::OnError`.
+/// The texts of `on_error`, and the variants of `larder::OnError`.
 const ON_ERROR: [(&str, &str); 2] = [("bypass", "Bypass"), ("fail", "Fail")];
 
-/// An option that was given.
+/// A given option.
 pub(crate) struct Given<T> {
-    /// Where, for messages.
+    /// The option's name, for messages.
     pub(crate) name: Ident,
-    /// Its value, unless that was refused (which is recorded already).
+    /// Its value; `None` if that is invalid (which is already recorded).
     value: Option<T>,
 }
 
-/// Where the time to live comes from.
+/// The time to live.
 #[derive(Clone, Copy)]
 enum Ttl {
     For(Duration),
     Never,
 }
 
-/// What was given of a policy.
+/// The given options of a policy.
 #[derive(Default)]
 pub(crate) struct Policy {
-    /// `policy = PATH`: what the other options override.
+    /// `policy = PATH`, which the other options override.
     pub(crate) base: Option<Expr>,
     ttl: Option<Given<Ttl>>,
     tti: Option<Given<Duration>>,
@@ -60,10 +61,10 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Takes all of them from the options.
+    /// Takes the options.
     pub(crate) fn take(options: &mut Options, errors: &mut Errors) -> Self {
         let base = read::base(options, errors);
-        // Zero takes away what the base has; without one there is nothing to take away.
+        // Zero removes the setting of the base; without a base there is nothing to remove.
         let window = if base.is_some() { Zero::Allowed } else { Zero::Refused("none") };
         let none = Zero::Refused("none");
         let mut span = |name, zero| read::span(name, zero, options, errors);
@@ -86,8 +87,8 @@ impl Policy {
         }
     }
 
-    /// Whether the load has to be one that can go on in the background. A base may ask for that, which only the compiler
-    /// knows: then it is done wherever it can be.
+    /// Whether the load must be able to go on in the background. Only rustc knows whether a base
+    /// requires that, so with a base it is done whenever it is possible.
     pub(crate) fn detaches(&self, function: &Function) -> bool {
         let can = function.is_async()
             && mutable_borrows(function).is_empty()
@@ -96,7 +97,7 @@ impl Policy {
         !self.background().is_empty() || (self.base.is_some() && can)
     }
 
-    /// `on_error`, where it is given.
+    /// `on_error`, if it is given.
     pub(crate) fn on_error(&self) -> Option<&Ident> {
         self.on_error.as_ref().map(|given| &given.name)
     }
@@ -107,14 +108,14 @@ impl Policy {
             .filter(|_| self.on_error.as_ref().and_then(|given| given.value) == Some("Fail"))
     }
 
-    /// The options that need a load which can go on in the background.
+    /// The options that need a load that can go on in the background.
     fn background(&self) -> Vec<&Ident> {
         let spans = [&self.stale, &self.soft_timeout, &self.hard_timeout];
         spans.into_iter().filter_map(asked).chain(asked(&self.early_refresh)).collect()
     }
 }
 
-/// The name of an option that asks for something: zero only takes away what the base has.
+/// The name of an option that is set. Zero does not count: it only removes the setting of the base.
 fn asked<T: Default + PartialEq>(given: &Option<Given<T>>) -> Option<&Ident> {
     let given = given.as_ref().filter(|given| given.value != Some(T::default()))?;
     Some(&given.name)

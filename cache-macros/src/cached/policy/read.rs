@@ -1,4 +1,4 @@
-//! Reads each option by itself; a mistake is recorded at the value.
+//! Parses each option. A mistake is recorded at the value.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::signature::mentions_self_type;
 #[derive(Clone, Copy)]
 pub(super) enum Zero {
     Allowed,
-    /// No: leaving the option out stands for this.
+    /// No; the text describes the effect of omitting the option.
     Refused(&'static str),
 }
 
@@ -74,7 +74,7 @@ pub(super) fn jitter(options: &mut Options, errors: &mut Errors) -> Option<Given
     })
 }
 
-/// Takes `early_refresh`, bare or with its beta.
+/// Takes `early_refresh`, alone or with its beta.
 pub(super) fn early_refresh(
     zero: Zero,
     options: &mut Options,
@@ -104,7 +104,7 @@ pub(super) fn on_error(options: &mut Options, errors: &mut Errors) -> Option<Giv
     choice("on_error", ON_ERROR, message, options, errors)
 }
 
-/// Takes an option that is one of a few texts; gives what stands for it.
+/// Takes an option that is one of several texts, and returns the text's variant.
 fn choice<const N: usize>(
     name: &str,
     choices: [(&'static str, &'static str); N],
@@ -120,7 +120,8 @@ fn choice<const N: usize>(
     })
 }
 
-/// Takes `name = value`. An option whose value is refused was given all the same: what needs it is not to complain.
+/// Takes `name = value`. An option with an invalid value still counts as given, so that options
+/// that need it cause no further errors.
 fn take<T>(
     name: &str,
     options: &mut Options,
