@@ -1,4 +1,4 @@
-//! All that expansions of the attributes call. Not covered by any promise of stability.
+//! The functions and types that expansions of the attributes use. No promise of stability.
 
 pub use crate::api::{Evictions, WriteThrough};
 pub use crate::base::{
@@ -20,7 +20,8 @@ pub use crate::key::{Field, KeyBuf, Part, Place, PushDisplay, PushExact};
 pub use crate::tags::Tags;
 pub use crate::tags::event_tag;
 
-/// Not called by expansions: compiler messages name these, and without a path through `larder` they would name the crate behind it.
+/// Not used by expansions: compiler messages name these, and need a path through `larder`, or they would name
+/// another crate.
 mod named {
     pub use crate::base::{AnyResult, ErasedResult, Plain, SharedResult};
     pub use crate::call::{Asked, Found};
@@ -36,10 +37,10 @@ pub fn typed<T>() -> T {
     unreachable!("only named for its type")
 }
 
-/// A constant that is a tag.
+/// Checks a constant tag.
 ///
 /// # Panics
-/// It is empty, or has a control character; at compile time only.
+/// If it is empty or has a control character; at compile time only.
 #[must_use]
 #[track_caller]
 pub const fn tag(text: &'static str) -> &'static str {
@@ -56,12 +57,12 @@ pub const fn tag(text: &'static str) -> &'static str {
     text
 }
 
-/// For a closure in `key_with`: its text.
+/// Calls a closure in `key_with` with the arguments.
 pub fn text_of<A, T>(args: A, make: impl FnOnce(A) -> T) -> T {
     make(args)
 }
 
-/// What an argument needs that is used behind a body, which may consume it.
+/// The bound on an argument that is used after a body that may consume it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has to be `Clone`: this argument is used after the body, which may have consumed it",
     label = "used by `when`, or by a target beside `result`",
@@ -70,12 +71,12 @@ pub fn text_of<A, T>(args: A, make: impl FnOnce(A) -> T) -> T {
 pub trait Keep: Clone {}
 impl<T: Clone> Keep for T {}
 
-/// A clone for what comes after the body.
+/// Clones an argument for use after the body.
 pub fn kept<T: Keep>(argument: &T) -> T {
     argument.clone()
 }
 
-/// `policy`, if it can be. In a `static` the answer is the compiler's.
+/// Returns `policy` if it is valid. In a `static` the compiler evaluates this.
 ///
 /// # Panics
 /// With the field and the message of [`Policy::check`], at compile time only.
@@ -96,7 +97,7 @@ pub const fn possible(policy: Policy) -> Policy {
     policy
 }
 
-/// Writes as much of `more` behind `at` as there is room for; says where it ends.
+/// Appends as much of `more` at `at` as fits; returns the end.
 const fn append(text: &mut [u8], at: usize, more: &str) -> usize {
     let mut written = 0;
     while written < more.len() && at + written < text.len() {

@@ -1,4 +1,5 @@
-//! Bytes can't make the process set aside more than they are worth: whatever lengths they promise.
+//! Untrusted bytes cannot make the process allocate much more than their own size, whatever lengths they
+//! claim.
 #![allow(clippy::unwrap_used)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -38,10 +39,10 @@ static ALLOCATOR: Counting = Counting;
 
 const PLACE: (&str, &str) = ("ns", "key");
 
-/// The most that is set aside at once while a payload with the right sum is read as a `T`.
+/// The peak of allocated bytes while a payload with the right checksum is read as a `T`.
 fn peak<T: RemoteValue>(forged: &Forged<'_>) -> usize {
     let bytes = forge::<T>(PLACE, forged);
-    // The type's schema is found out before.
+    // Computes the type's schema before the measurement.
     read::<T>(PLACE, &bytes);
     let before = NOW.get();
     PEAK.set(before);
@@ -53,7 +54,7 @@ fn plain(codec: Codec, payload: &[u8]) -> Forged<'_> {
     Forged { codec, compression: 0, length: payload.len() as u64, payload }
 }
 
-/// A mebibyte is what serde sets aside for a list at most before it has seen its elements.
+/// Serde allocates at most a mebibyte for a list before it has seen its elements.
 const LEVEL: usize = 1 << 20;
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -70,7 +71,7 @@ fn lengths_are_not_believed() {
     assert!(peak::<Vec<u64>>(&plain(Codec::MessagePack, &many)) < 4096);
     let text = [0xdb, 0xff, 0xff, 0xff, 0xff, b'x'];
     assert!(peak::<String>(&plain(Codec::MessagePack, &text)) < 4096);
-    // As many as could be there, at every level once more, as far as that goes.
+    // A list at every level, each with the greatest length that its bytes allow.
     let nested = [0xff, 0xff, 0x03, 0x00].repeat(1 << 10);
     assert!(peak::<Tree>(&plain(Codec::Postcard, &nested)) <= 128 * LEVEL);
 }
@@ -83,14 +84,14 @@ fn bombs_do_not_go_off() {
     assert!(zstd.len() < 16 << 10);
     let few = [lz4_flex::block::compress(b"few"), zstd::bulk::compress(b"few", 3).unwrap()];
     for (compression, payload, few) in [(1, &lz4, &few[0]), (2, &zstd, &few[1])] {
-        // It becomes far more than it says.
+        // It decompresses to far more than it claims.
         let forged = Forged { codec: Codec::Postcard, compression, length: 1000, payload };
         assert!(peak::<Vec<u8>>(&forged) < LEVEL, "{compression}");
-        // It says far more than it becomes.
+        // It claims far more than it decompresses to.
         let length = 60 << 20;
         let forged = Forged { codec: Codec::Postcard, compression, length, payload: few };
         assert!(peak::<Vec<u8>>(&forged) < LEVEL, "{compression}");
-        // More than any value may have.
+        // It claims more than any value may have.
         let forged = Forged { codec: Codec::Postcard, compression, length: u64::MAX, payload };
         assert!(peak::<Vec<u8>>(&forged) < 4096, "{compression}");
     }
@@ -113,7 +114,7 @@ proptest! {
         }
     }
 
-    /// Bytes in front of what was meant, so that lengths come to stand where others were.
+    /// Bytes before the value, so that lengths are read at other positions.
     #[test]
     fn what_is_set_aside_for_shifted_values_is_bounded(
         value in prop::collection::btree_map(any::<String>(), any::<Vec<u64>>(), 0..4),

@@ -12,7 +12,7 @@ const LAYERS: [&str; 13] = [
     "registry", "call", "api",
 ];
 
-/// Those that may use every layer, and that no layer uses.
+/// Modules that may use every layer, and that no layer uses.
 const OUTSIDE: [&str; 3] = ["lib", "__private", "testing"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -25,13 +25,13 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The module at the top that a file belongs to.
+/// The top-level module to which a file belongs.
 fn layer(source: &Path, root: &Path) -> String {
     let first = source.strip_prefix(root).unwrap().iter().next().unwrap();
     first.to_str().unwrap().trim_end_matches(".rs").to_owned()
 }
 
-/// The modules that `code` names behind `crate::`, one by one or in a group.
+/// The modules that `code` names after `crate::`, one by one or in a group.
 fn imports(code: &str) -> BTreeSet<&str> {
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     let mut found = BTreeSet::new();

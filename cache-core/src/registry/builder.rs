@@ -1,4 +1,4 @@
-//! Builds a cache, and holds the rules for its settings: a configuration asks this builder for them, too.
+//! Builds caches, and defines the rules for their settings; configurations are checked by the same builder.
 
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock, Weak};
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        // What a program's set-up builds in a test kit goes by the kit's clock.
+        // Caches that a program's setup builds inside a test kit use the kit's clock.
         Self::at(world::current().map(|world| world.clock.clone()).unwrap_or_default())
     }
 
@@ -81,116 +81,119 @@ impl Builder {
         }
     }
 
-    /// The name under which [`install`](Cache::install) makes it known. Default: none, and then it
-    /// is installed as the process's default cache. Caches with different names have different
-    /// [namespaces](Self::namespace) unless they are given.
+    /// Sets the name under which [`install`](Cache::install) registers the cache. Default: none; then
+    /// `install` makes it the process's default cache. Caches with different names have different
+    /// [namespaces](Self::namespace) by default.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The prefix of all keys in the remote tier; caches that share a remote tier and a namespace
-    /// share their entries. Letters, digits, `-`, `_`, `.` and `/`. Default: `larder` for a cache without a name, `larder/people` for
-    /// the cache `people`, as in configuration.
+    /// Sets the prefix of all keys in the remote tier; caches that share a remote tier and a namespace share
+    /// their entries. Letters, digits, `-`, `_`, `.` and `/`. Default: `larder` for a cache without a name,
+    /// `larder/people` for the cache `people`, as in configuration.
     ///
-    /// A process has one name for a namespace of a store: see [`build`](Self::build).
+    /// Within a process, a namespace of a store belongs to one cache name: see [`build`](Self::build).
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
         self
     }
 
-    /// The memory tier. Default: 10,000 entries.
+    /// Sets the memory tier. Default: 10,000 entries.
     pub fn memory(mut self, memory: Memory) -> Self {
         self.memory = Some(memory);
         self
     }
 
-    /// No memory tier: every read asks the remote tier.
+    /// Removes the memory tier: every read asks the remote tier.
     pub fn no_memory(mut self) -> Self {
         self.memory = None;
         self
     }
 
-    /// The remote tier. Default: none.
+    /// Sets the remote tier. Default: none.
     pub fn remote(mut self, backend: impl Backend) -> Self {
         self.remote = Some(Arc::new(backend));
         self
     }
 
-    /// The time to live of entries whose policy names none. Default: they do not expire.
+    /// Sets the time to live of entries whose policy has none. Default: they do not expire.
     pub fn default_ttl(mut self, ttl: Duration) -> Self {
         self.default_ttl = Some(ttl);
         self
     }
 
-    /// The format of values in the remote tier. Default: [`Codec::Postcard`].
+    /// Sets the format of values in the remote tier. Default: [`Codec::Postcard`].
     ///
-    /// It may be changed at any time: entries name the codec they were written with.
+    /// You can change it at any time: entries name their codec.
     pub fn codec(mut self, codec: Codec) -> Self {
         self.wire.codec = codec;
         self
     }
 
-    /// Whether values are compressed in the remote tier. Default: they are not.
+    /// Sets the compression of values in the remote tier. Default: none.
     ///
-    /// It may be changed at any time: entries name the algorithm they were compressed by.
+    /// You can change it at any time: entries name their algorithm.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.wire.compression = compression;
         self
     }
 
-    /// Encrypts values in the remote tier. Default: they lie there in the clear, with a sum against damage.
+    /// Encrypts values in the remote tier. Default: values are not encrypted, and have a checksum against
+    /// damage.
     ///
-    /// A cache that encrypts takes what is in the clear for a miss, and one that does not takes what is
-    /// encrypted for one, so that the change costs a load per key. [`Keys`] tells how keys are rotated, and what
-    /// stays readable.
+    /// A cache with encryption treats unencrypted values as misses, and the other way round, so turning it on
+    /// or off costs one load per key. [`Keys`] explains how to rotate keys, and what stays readable.
     #[cfg(feature = "encryption")]
     pub fn encryption(mut self, keys: Keys) -> Self {
         self.wire.seal = Seal::Encryption(keys);
         self
     }
 
-    /// The most bytes that an encoded value may have, before it is compressed. Default: 64 MiB.
+    /// Sets the maximum size of an encoded value before compression, in bytes. Default: 64 MiB.
     ///
-    /// A larger one is not stored in the remote tier ([`Error::Encode`] where it is stored by hand), and one
-    /// that is found there is a counted miss. It bounds what bytes from the remote tier can make this
-    /// process set aside.
+    /// A larger value is not stored in the remote tier ([`Error::Encode`] if it is stored by hand), and one
+    /// that is found there is a counted miss. The limit bounds the memory that bytes from the remote tier can
+    /// make this process allocate.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.wire.limit = bytes;
         self
     }
 
-    /// Who is told what leaves memory, and of changes of state. Default: nobody; a second one replaces the first.
+    /// Sets the listener for entries that leave memory and for changes of state. Default: none; a second
+    /// listener replaces the first.
     ///
-    /// A closure over [`Signal`](crate::Signal) is one, too. See [`CacheListener`] for when and where it is called.
+    /// A closure over [`Signal`](crate::Signal) is a listener. See [`CacheListener`] for when and where it is
+    /// called.
     pub fn listener(mut self, listener: impl CacheListener) -> Self {
         self.listener = Some(Box::new(listener));
         self
     }
 
-    /// After so many failures in a row the remote tier is left alone for a while: its breaker opens, and a
-    /// read then costs what it costs without a remote tier. Default: 3. Only a tier that can't be reached or
-    /// does not answer in time has failed; one that refuses has answered.
+    /// Sets the number of consecutive failures after which the breaker of the remote tier opens: reads then
+    /// behave as without a remote tier. Default: 3. Only unreachable tiers and timeouts count as failures; a
+    /// refusal is an answer.
     pub fn breaker_threshold(mut self, failures: u32) -> Self {
         self.breaker.threshold = failures;
         self
     }
 
-    /// For how long the remote tier is left alone after it failed repeatedly; then one operation tries it
-    /// again. Default: 1 second; the least is 1 ms.
+    /// Sets how long the breaker stays open; after that, one operation tries the remote tier again. Default:
+    /// 1 second; minimum: 1 ms.
     pub fn breaker_cool_down(mut self, time: Duration) -> Self {
         self.breaker.cool_down = time;
         self
     }
 
-    /// For how long the generations of tags, once they were read from the remote tier, are taken for the current ones. Default:
-    /// zero, they are read with every value that is read there.
+    /// Sets how long the generations of tags from the remote tier are trusted, that is, used without reading
+    /// them again. Default: zero, so they are read together with every value.
     ///
-    /// A read then asks the remote tier for its value alone, of one node of a cluster instead of several, and goes on for
-    /// so long while the node of a tag's generation is away. In return an eviction of a tag (or [`Cache::clear`]) by
-    /// *another* process is followed by reads of the remote tier as it is by memory: when the bus brings it. Should a message
-    /// be lost without a trace, it is noticed after this time at the latest; while the link of the bus is down, generations are
-    /// read as ever. This process's own evictions, and those of keys, hold at once in any case.
+    /// With trust, a read asks the remote tier for its value only (one node of a cluster instead of several),
+    /// and keeps working for this long while the node of a tag's generation is unreachable. In return, reads
+    /// of the remote tier notice an eviction of a tag (or [`Cache::clear`]) by *another* process as memory
+    /// does: when the message arrives on the bus. If a message is lost without a trace, the eviction is
+    /// noticed after this time at the latest; while the bus is disconnected, generations are always read.
+    /// Evictions by this process, and evictions of keys, always take effect immediately.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -211,51 +214,52 @@ impl Builder {
         self
     }
 
-    /// A file for evictions that the remote tier missed, so that they outlive the process. Default: none, and then they
-    /// are lost if the process ends before the tier is back: other processes read the old values until these expire.
+    /// Sets a file for pending evictions, so that they outlive the process. Default: none; then pending
+    /// evictions are lost if the process ends before the tier is back, and other processes read the old
+    /// values until these expire.
     ///
-    /// An eviction is written to the file when an attempt has failed. A cache that is built with the file of a process that
-    /// has ended carries out what is pending there before it reads or writes the tier. The file holds keys, patterns and
-    /// tags, and no values. It has 4 MiB at most: where that is too little for what is pending, all of the namespace is
-    /// evicted in its place. Damaged lines are left out, with a warning.
+    /// An eviction is written to the file when an attempt has failed. A cache that is built with the file of
+    /// an ended process carries out the evictions in it before it reads or writes the tier. The file contains
+    /// keys, patterns and tags, but no values. It has at most 4 MiB: if the pending evictions need more, one
+    /// eviction of the whole namespace replaces them. Damaged lines are skipped, with a warning.
     ///
-    /// Every cache needs a file of its own; it is locked (by a file beside it, `.lock` at the end of its name) for as long
-    /// as the cache lives. Lines are not waited for until they are on the disk, except by [`close`](Cache::close): they
-    /// outlive the process, however that ends, but the last ones may be missing if the machine stops. An eviction that is
-    /// under way for the first time when the process is killed is in no file.
+    /// Every cache needs its own file, which is locked while the cache lives (through a second file, with
+    /// `.lock` appended to the name). Lines are not synced to disk, except by [`close`](Cache::close): they
+    /// survive the end of the process, but the last ones may be missing if the machine stops. If the process
+    /// is killed during the first attempt of an eviction, the file does not contain it.
     ///
-    /// Without a remote tier it does nothing.
+    /// Has no effect without a remote tier.
     pub fn retry_log(mut self, path: impl Into<PathBuf>) -> Self {
         self.retry_log = Some(path.into());
         self
     }
 
-    /// The clock that freshness is measured by. Default: the system's; in a test kit the kit's.
+    /// Sets the clock that decides freshness. Default: the system's; in a test kit, the kit's.
     #[cfg(feature = "testing")]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Where the cache's random numbers begin (jitter, early refresh), for tests that are to go the
-    /// same way each time. Default: anywhere.
+    /// Sets the seed of the cache's random numbers (jitter, early refresh), for reproducible tests. Default:
+    /// random.
     #[cfg(feature = "testing")]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The cache. With a remote tier that several processes share it subscribes to the bus, for
-    /// which it must be called within a tokio runtime.
+    /// Builds the cache. With a remote tier that several processes share it subscribes to the bus, and must
+    /// then be called within a Tokio runtime.
     ///
-    /// Two caches with different names in one namespace of one store would read and clear each other's entries: the second one is
-    /// refused while the first one is in use. Caches with the same name (or without one) may share a namespace, as
-    /// those of several processes do, so that a cache can be built again, and a test can stand for several processes. A store is known by
-    /// [`Backend::store`].
+    /// Two caches with different names in one namespace of one store would read and clear each other's
+    /// entries: the second one is refused while the first one is in use. Caches with the same name (or
+    /// without one) may share a namespace, like those of several processes, so that you can rebuild a cache,
+    /// and a test can simulate several processes. [`Backend::store`] identifies a store.
     ///
     /// # Errors
-    /// [`Error::Config`], naming the field (also if the [retry log](Self::retry_log) can't be used), or the backend's
-    /// refusal of the subscription.
+    /// [`Error::Config`] with the field (also if the [retry log](Self::retry_log) cannot be used), or the
+    /// backend's error if it refuses the subscription.
     pub fn build(mut self) -> Result<Cache, Error> {
         if let Some(wrong) = self.check().into_iter().next() {
             return Err(wrong);
@@ -326,8 +330,8 @@ impl Builder {
         self.namespace.clone().unwrap_or_else(|| namespaces::of(self.name.as_deref()))
     }
 
-    /// Every setting that [`build`](Self::build) refuses, as an [`Error::Config`] each; none if all are accepted. It does
-    /// not open the retry log and does not subscribe to the bus.
+    /// Returns an [`Error::Config`] for every setting that [`build`](Self::build) refuses; none if all are
+    /// accepted. Does not open the retry log and does not subscribe to the bus.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -354,7 +358,7 @@ impl Builder {
         rules.into_iter().filter_map(Result::err).collect()
     }
 
-    /// Whether a cache without a memory tier has a remote one.
+    /// Checks that a cache without a memory tier has a remote one.
     fn some_tier(&self) -> Result<(), Error> {
         if self.remote.is_some() {
             return Ok(());
@@ -373,17 +377,17 @@ fn named(name: &str) -> Result<(), Error> {
 }
 
 impl Cache {
-    /// The cache that needs no set-up.
+    /// The default cache of a program that installs none.
     pub(crate) fn embedded() -> Self {
         let builder = Builder::new();
-        // Needs no check: `build` accepts the defaults.
+        // No check needed: `build` accepts the defaults.
         let signals = Arc::new(Signals::new(None, None));
         let memory = builder.memory.as_ref().map(|memory| MemoryTier::new(memory, &signals));
         builder.assemble(memory, None, signals, 0)
     }
 
-    /// Subscribes to the bus: until it is connected, memory is not trusted. Without a memory tier too:
-    /// evictions end the loads that others would wait for.
+    /// Subscribes to the bus. Until it is connected, memory is not trusted. A cache without a memory tier
+    /// subscribes, too, because evictions end the loads for which other callers would wait.
     fn listen(&self, backend: &Arc<dyn Backend>, instance: u64) -> Result<(), Error> {
         let Some(remote) = &self.engine.remote else { return Ok(()) };
         self.engine.generations.link(false);

@@ -1,4 +1,4 @@
-//! The process's caches: the default one, which needs no set-up, and named ones. A test kit has its own.
+//! The process's caches: the default one, which needs no setup, and named ones. A test kit has its own.
 
 mod builder;
 
@@ -9,12 +9,12 @@ use std::sync::{Arc, PoisonError};
 use crate::base::Error;
 use crate::engine::{Cache, Engine, default_slot, known, named, named_slot};
 
-/// The process's default cache: the one last installed, or an embedded one.
+/// Returns the process's default cache: the last one that was installed without a name, or an embedded one.
 ///
-/// The embedded one is made at first use: a memory tier of 10,000 entries, no remote tier, no
-/// default time to live, namespace `larder`.
+/// The embedded one is created at first use: a memory tier of 10,000 entries, no remote tier, no default time
+/// to live, namespace `larder`.
 ///
-/// In a test kit (`testing::Kit`) it is the kit's own.
+/// In a test kit (`testing::Kit`), returns the kit's default cache.
 pub fn default_cache() -> Cache {
     if let Some(world) = crate::engine::current() {
         return world.default();
@@ -25,7 +25,7 @@ pub fn default_cache() -> Cache {
     }
     let embedded = Cache::embedded();
     let none: Option<Arc<Engine>> = None;
-    // Two threads may come here at once: the first one's stays.
+    // Two threads may race here: the first one's cache stays.
     slot.current.compare_and_swap(&none, Some(Arc::clone(&embedded.engine)));
     match slot.current.load_full() {
         Some(engine) => Cache::from(engine),
@@ -34,10 +34,10 @@ pub fn default_cache() -> Cache {
 }
 
 impl Cache {
-    /// Makes this the cache that functions find: under its name, or as the default if it has none.
-    /// It replaces what was installed there; calls that are under way end on the former one.
+    /// Installs this cache for functions: under its name, or as the default if it has none. It replaces the
+    /// cache that was installed there; calls in progress finish on the old one.
     ///
-    /// In a test kit (`testing::Kit`) it is installed for those who run in the kit.
+    /// In a test kit (`testing::Kit`), it is installed for code that runs in the kit.
     pub fn install(&self) {
         if let Some(world) = crate::engine::current() {
             return world.install(self);
@@ -49,10 +49,10 @@ impl Cache {
         slot.current.store(Some(Arc::clone(&self.engine)));
     }
 
-    /// The cache installed under `name`. In a test kit (`testing::Kit`) every name has a cache.
+    /// Returns the cache installed under `name`. In a test kit (`testing::Kit`) every name has a cache.
     ///
     /// # Errors
-    /// [`Error::UnknownCache`], which lists the names there are.
+    /// [`Error::UnknownCache`], which lists the installed names.
     pub fn named(name: &str) -> Result<Self, Error> {
         if let Some(world) = crate::engine::current() {
             return world.find(Some(name));

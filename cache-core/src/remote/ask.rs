@@ -1,18 +1,18 @@
-//! What a process asks the remote tier for before it loads.
+//! The request for a lease that precedes a load.
 
 use std::time::Duration;
 
 use crate::backend::MARK;
 use crate::base::Timestamp;
 
-/// How a lease is asked for.
+/// The request for a lease.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
-    /// The mark of the value that is to be replaced.
+    /// The mark of the value to be replaced.
     pub(crate) seen: Option<[u8; MARK]>,
-    /// The newest generation that the load is judged by.
+    /// The newest generation that decides whether the load's value is valid.
     pub(crate) generation: u64,
-    /// Whether to take it from another holder.
+    /// Whether to take the lease from another holder.
     pub(crate) steal: bool,
     /// How long to wait for other holders.
     pub(crate) until: Timestamp,

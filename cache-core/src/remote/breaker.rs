@@ -1,5 +1,5 @@
-//! A breaker around the remote tier: after some failures in a row it is left alone for a moment,
-//! so that a dead tier costs its callers nothing.
+//! The circuit breaker of the remote tier: after some consecutive failures it blocks calls for a moment, so
+//! that callers do not wait for a dead tier.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::{Clock, Error, Timestamp, duration};
 use crate::stats::{BreakerState, Change};
 
-/// When it opens, and for how long.
+/// When the breaker opens, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BreakerLimits {
     pub(crate) threshold: u32,
@@ -34,7 +34,7 @@ impl BreakerLimits {
     }
 }
 
-/// Closed below the threshold; open until the cool-down is over; then one call tries.
+/// Closed below the threshold; open until the cool-down ends; then half open: one call tries.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     failures: AtomicU32,
@@ -53,7 +53,7 @@ impl Breaker {
         Self { limits, ..self }
     }
 
-    /// Whether a call may go through. While the breaker is half open, one may: whoever moves the
+    /// Whether a call may go through. While the breaker is half open, one call may: the one that moves the
     /// end of the cool-down on.
     pub(crate) fn admits(&self) -> bool {
         if self.is_closed() {
@@ -63,13 +63,14 @@ impl Breaker {
         now.0 >= until && self.claim(until, now)
     }
 
-    /// Whether a call might go through now; unlike [`admits`](Self::admits) it takes nobody's place.
+    /// Whether a call might go through now. Unlike [`admits`](Self::admits), it does not take the half-open
+    /// slot.
     pub(crate) fn may_admit(&self) -> bool {
         self.is_closed() || self.clock.now().0 >= self.open_until.load(Ordering::Relaxed)
     }
 
-    /// Whether it is open and somebody goes on trying the tier: each attempt moves the end of the cool-down on, so an
-    /// end that passed more than `grace` ago shows that nobody tries.
+    /// Whether the breaker is open and a task keeps trying the tier: each attempt moves the end of the
+    /// cool-down, so an end more than `grace` ago shows that no task tries.
     pub(crate) fn is_tended(&self, now: Timestamp, grace: Duration) -> bool {
         self.opens(now).is_some_and(|until| now < until.after(grace))
     }
@@ -84,9 +85,10 @@ impl Breaker {
         self.failures.load(Ordering::Relaxed) < self.limits.threshold
     }
 
-    /// Unless it is closed: from when on a call may try. After `now`, it is open; else half open.
+    /// When a call may try; `None` if the breaker is closed. It is open if that moment is after `now`,
+    /// otherwise half open.
     pub(crate) fn opens(&self, now: Timestamp) -> Option<Timestamp> {
-        // Whoever counted the last failure may not have set the end yet.
+        // The thread that counted the last failure may not have set the end yet.
         let until = Timestamp(self.open_until.load(Ordering::Relaxed));
         (!self.is_closed()).then(|| until.min(now.after(self.limits.cool_down)))
     }
@@ -96,7 +98,7 @@ impl Breaker {
         self.failures.load(Ordering::Relaxed) > 0
     }
 
-    /// Says what is different now.
+    /// Records the end of a call; returns the changes of state.
     pub(crate) fn record(&self, success: bool) -> impl Iterator<Item = Change> + use<> {
         let (before, after) = match success {
             true => (self.failures.swap(0, Ordering::Relaxed), 0),
@@ -123,7 +125,7 @@ impl Breaker {
         }
     }
 
-    /// The rest of the cool-down, while it is open.
+    /// The rest of the cool-down, while the breaker is open.
     pub(crate) fn remaining(&self, now: Timestamp) -> Option<Duration> {
         self.opens(now)?.since(now).filter(|rest| !rest.is_zero())
     }

@@ -1,12 +1,12 @@
-//! The bus: what one process evicts, the memory tiers of the others forget.
+//! The bus: the memory tiers of other processes forget what one process evicts.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Notice;
 
-/// What is told. A message of a later format is not understood, and then nothing in memory is
-/// trusted any more.
+/// A message. A process that receives a message of a later format does not understand it, and distrusts its
+/// whole memory tier.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum BusMessage {
     Keys(Vec<String>),
@@ -24,7 +24,8 @@ pub(crate) struct BusEnvelope {
 
 pub(crate) fn notice(channel: &str, sender: u64, message: BusMessage) -> Notice {
     let letter = BusEnvelope { sender, message };
-    // Encoding into memory does not fail for these types; an empty letter would distrust memory.
+    // Encoding into memory does not fail for these types. (An empty letter would make receivers distrust
+    // memory.)
     let message = Bytes::from(postcard::to_stdvec(&letter).unwrap_or_default());
     Notice { channel: channel.to_owned(), message }
 }

@@ -1,4 +1,4 @@
-//! How the remote tier is: what its operations, its bus and its backend tell of it.
+//! The health of the remote tier, derived from its operations, its bus and its backend.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::base::{BackendError, BackendErrorKind};
 use crate::stats::{RemoteHealth, Status, WallTimestamp};
 
 impl Remote {
-    /// An operation has ended.
+    /// Records the end of an operation.
     pub(super) fn ended<T>(&self, result: &Result<T, BackendError>) {
         match result {
             Ok(_) if self.record().succeeded() => self.look(),
@@ -21,7 +21,7 @@ impl Remote {
 
     #[cold]
     fn fault(&self, error: &BackendError) {
-        // A question that the backend can't be asked is no failure of the store.
+        // An unsupported operation is not a failure of the store.
         if error.kind() == BackendErrorKind::Unsupported {
             return;
         }
@@ -35,7 +35,7 @@ impl Remote {
         }
     }
 
-    /// Looks at all that is known, and notes what follows from it.
+    /// Derives the health from the current state, and records it.
     fn look(&self) {
         self.judge(&self.backend().state(), WallTimestamp::now(self.clock()));
     }
@@ -49,7 +49,7 @@ impl Remote {
         self.record().judge(now, down, wrong, || self.owed_evictions());
     }
 
-    /// What is known now, without asking the store.
+    /// The current health, without a request to the store.
     pub(crate) fn health(&self, now: WallTimestamp) -> RemoteHealth {
         let servers = self.backend().state();
         self.judge(&servers, now);
@@ -68,19 +68,20 @@ impl Remote {
         }
     }
 
-    /// Pings, whatever the breaker says, and says how long the answer took. What is owed is then carried out.
+    /// Pings, even if the breaker is open, and returns the round-trip time. Then carries out pending
+    /// evictions.
     pub(crate) async fn probe(self: &Arc<Self>, limit: Duration) -> Option<Duration> {
         let (began, until) = (Instant::now(), self.clock().now().after(limit));
         let Ok(answer) = self.clock().timeout_at(until, self.backend().ping()).await else {
             let message = format!("no answer within {limit:?}");
-            // It may be the limit that is too short: the breaker is not to open for that.
+            // The limit itself may be too short, so this does not open the breaker.
             self.ended::<()>(&Err(BackendError::new(BackendErrorKind::TimedOut, "ping", message)));
             return None;
         };
         let round_trip = began.elapsed();
         self.weigh(&answer);
         answer.ok()?;
-        // Others may read what this process should have evicted, while it has nothing to do.
+        // Otherwise other processes may read evicted values while this process is idle.
         let _ = self.clock().timeout_at(until, self.settle_owed()).await;
         Some(round_trip)
     }

@@ -1,9 +1,11 @@
-//! Pending evictions: those that the remote tier has not carried out yet.
+//! Pending evictions, which the remote tier has not carried out yet.
 //!
-//! An [`Attempt`] adds its eviction to the list if it fails or is dropped half-way. The process repeats what is on the list before it
-//! reads the tier again. A process that is killed during the first attempt leaves nothing on the list.
+//! An [`Attempt`] adds its eviction to the list if it fails or is dropped half-way. The process repeats the
+//! evictions on the list before it reads the tier again. If the process is killed during the first attempt,
+//! the list does not contain it.
 //!
-//! If only a part of the store is unreachable, the evictions of its keys and all patterns stay pending, and every other key can be
+//! If only a part of the store is unreachable, the evictions of its keys and all patterns stay pending, and
+//! every other key can be read. A pending eviction of a tag or of the namespace affects all keys.
 //! read. A pending generation affects all keys.
 
 use std::collections::{HashMap, HashSet};
@@ -15,13 +17,13 @@ use super::settler::RetryTask;
 use crate::base::Pattern;
 use crate::memory::RevokedFence;
 
-/// Above this many, one eviction of the whole namespace takes their place.
+/// Above this number, one eviction of the whole namespace replaces the list.
 const LIMIT: usize = 10_000;
 
-/// The same of patterns: each costs going through all keys of the store.
+/// The limit for patterns: each one searches all keys of the store.
 const PATTERNS: usize = 100;
 
-/// So many keys are tried together: one round trip, well within a backend's time-out.
+/// How many keys are tried together: one round trip, well within a backend's timeout.
 const TOGETHER: usize = 1_000;
 
 /// An eviction in the remote tier.
@@ -34,8 +36,9 @@ pub(crate) enum RemoteEviction {
 }
 
 impl RemoteEviction {
-    /// Whether an operation may meet it. A tag may be on what was stored with more tags than the reader knows of, and
-    /// where its generation can't be written it can't be read either.
+    /// Whether an operation may be affected by the eviction. A tag affects every operation: a stored value
+    /// may have more tags than the reader knows, and while the tag's generation cannot be written, it cannot
+    /// be read either.
     fn concerns(&self, concern: Affected<'_>) -> bool {
         match (self, concern) {
             (Self::Pattern(pattern, _), Affected::Keys(keys)) => {
@@ -46,14 +49,14 @@ impl RemoteEviction {
     }
 }
 
-/// What an operation is about.
+/// The keys of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Affected<'a> {
     Keys(&'a [&'a str]),
     Everything,
 }
 
-/// An eviction that is owed, and the writes that were under way when it was made: these end first.
+/// A pending eviction, and the writes that were in progress when it was made: these must end first.
 #[derive(Debug)]
 struct Pending {
     undone: RemoteEviction,
@@ -70,25 +73,25 @@ pub(crate) struct PendingEvictions {
 struct List {
     keys: HashMap<String, Vec<RevokedFence>>,
     wide: Vec<Pending>,
-    /// What was taken from the list and is being tried: not yet done.
+    /// Evictions that were taken from the list and are being tried.
     taken_keys: HashSet<String>,
     taken_wide: Vec<RemoteEviction>,
-    /// How often what is owed of more than keys has come or gone.
+    /// Incremented when an eviction becomes pending, and when a taken tag, pattern or namespace is released.
     changes: u64,
-    /// When it was last tried, what is left was owed to a part of the store that is away.
+    /// Whether the last attempt left only evictions for an unreachable part of the store.
     parted: bool,
-    /// Where it is written down, so that it outlives the process.
+    /// Where the list is written, so that it outlives the process.
     log: Option<RetryLog>,
 }
 
-/// An eviction that is being tried; if it is dropped unsettled, it is owed.
+/// An eviction that is being tried. If it is dropped without being settled, it becomes pending.
 pub(crate) struct Attempt<'a> {
     owed: &'a PendingEvictions,
     debt: Option<Pending>,
     taken: Taken,
 }
 
-/// What was on the list before.
+/// The part of the list that an attempt has taken.
 enum Taken {
     Nothing,
     Keys(Vec<String>),
@@ -96,12 +99,12 @@ enum Taken {
 }
 
 impl PendingEvictions {
-    /// A list that `settler` works off.
+    /// A list that `settler` carries out.
     pub(super) fn settled_by(settler: RetryTask) -> Self {
         Self { list: Mutex::default(), settler }
     }
 
-    /// Writes down what is owed, which begins with what was `pending` when the log was last written.
+    /// Records pending evictions in `log` from now on, and adds those that were `pending` in it.
     pub(super) fn logged(&self, log: RetryLog, pending: Vec<RemoteEviction>) {
         let mut list = self.list();
         pending
@@ -110,14 +113,14 @@ impl PendingEvictions {
         list.log = Some(log);
     }
 
-    /// Waits until the disk has what was written down.
+    /// Waits until the log is on disk.
     pub(super) fn flush(&self) {
         if let Some(log) = &mut self.list().log {
             log.flush();
         }
     }
 
-    /// Starts the background task, if something is owed.
+    /// Starts the background task, if an eviction is pending.
     pub(super) fn wake_settler(&self) {
         if !self.is_empty() {
             self.settler.wake();
@@ -142,7 +145,7 @@ impl PendingEvictions {
         list.keys.is_empty() && list.wide.is_empty()
     }
 
-    /// Whether an operation may meet what is owed.
+    /// Whether a pending eviction affects an operation.
     pub(super) fn concerns(&self, concern: Affected<'_>) -> bool {
         self.list().concerns(concern)
     }
@@ -153,20 +156,22 @@ impl PendingEvictions {
         list.keys.len() + list.wide.len() + taken
     }
 
-    /// Whether what is owed is to be tried before an operation.
+    /// Whether pending evictions must be tried before an operation.
     pub(super) fn hinders(&self, concern: Affected<'_>) -> bool {
         let list = self.list();
-        // The settler tries again what is owed to the part that is away.
+        // The settler repeats the evictions of the unreachable part.
         list.concerns(if list.parted { concern } else { Affected::Everything })
     }
 
-    /// Whether it is owed to a part of the store that is away, and costs too much to be tried before each operation.
+    /// Whether the pending evictions belong to an unreachable part of the store and cost too much to be tried
+    /// before each operation.
     pub(super) fn is_left_to_the_settler(&self, concern: Affected<'_>) -> bool {
         let list = self.list();
         list.parted && list.wide_concerns(concern)
     }
 
-    /// Another answer than before: a generation that was read in between may have moved on.
+    /// The number of changes. If it differs from an earlier one, a generation that was read in between may be
+    /// old.
     pub(super) fn changes(&self) -> u64 {
         self.list().changes
     }
@@ -175,7 +180,7 @@ impl PendingEvictions {
         self.list().parted = parted;
     }
 
-    /// Keys that are owed, to be tried now.
+    /// Takes pending keys, to be tried now.
     pub(super) fn next_keys(&self) -> Option<Attempt<'_>> {
         let mut list = self.list();
         let keys: Vec<String> = list.keys.keys().take(TOGETHER).cloned().collect();
@@ -192,7 +197,7 @@ impl PendingEvictions {
         })
     }
 
-    /// Another eviction that is owed, to be tried now.
+    /// Takes another pending eviction, to be tried now.
     pub(super) fn next_wide(&self) -> Option<Attempt<'_>> {
         let mut list = self.list();
         let debt = list.wide.pop()?;
@@ -223,7 +228,7 @@ impl List {
         self.keys.contains_key(key) || self.taken_keys.contains(key)
     }
 
-    /// `new`: it was not on the list before, so the log does not have it.
+    /// Adds an eviction. `new`: the log does not contain it yet.
     fn push(&mut self, Pending { undone, mut writers }: Pending, new: bool) {
         self.changes += 1;
         if let Some(log) = self.log.as_mut().filter(|_| new) {
@@ -231,7 +236,7 @@ impl List {
         }
         match undone {
             RemoteEviction::Keys(keys) => {
-                // Any of them may be the one that a writer is about: it is waited for once.
+                // The writer may be writing any of the keys; it is waited for once.
                 for key in keys {
                     self.keys.entry(key).or_default().append(&mut writers);
                 }
@@ -270,7 +275,7 @@ impl List {
             && self.taken_wide.is_empty()
     }
 
-    /// What was taken is done, or on the list again.
+    /// Releases the evictions that an attempt took: they are done, or on the list again.
     fn give_back(&mut self, taken: &Taken) {
         match taken {
             Taken::Nothing => {}
@@ -299,26 +304,26 @@ impl Attempt<'_> {
         self.debt.as_ref().map(|debt| &debt.undone)
     }
 
-    /// A write that is to end before it is carried out.
+    /// A write that must end before the eviction.
     pub(crate) fn writer(&self) -> Option<&RevokedFence> {
         self.debt.as_ref()?.writers.last()
     }
 
-    /// That write has been waited for: once is enough, also if the eviction then fails.
+    /// Records that this write was waited for: once is enough, even if the eviction then fails.
     pub(crate) fn waited(&mut self) {
         if let Some(debt) = &mut self.debt {
             debt.writers.pop();
         }
     }
 
-    /// One more write that is to end first.
+    /// Adds a write that must end first.
     pub(crate) fn after(&mut self, writer: RevokedFence) {
         if let Some(debt) = &mut self.debt {
             debt.writers.push(writer);
         }
     }
 
-    /// Of its keys only these are still to be evicted.
+    /// Reduces the eviction to these keys.
     pub(super) fn left(&mut self, keys: Vec<String>) {
         if let Some(debt) = &mut self.debt {
             debt.undone = RemoteEviction::Keys(keys);
@@ -332,7 +337,8 @@ impl Attempt<'_> {
     fn end(&mut self, owed: bool) {
         let Some(debt) = self.debt.take() else { return };
         let mut list = self.owed.list();
-        // In one step: nobody sees it neither tried nor owed.
+        // One step under the lock: otherwise another thread could see the eviction neither as tried nor as
+        // pending.
         if owed {
             list.push(debt, matches!(self.taken, Taken::Nothing));
         }

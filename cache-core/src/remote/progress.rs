@@ -1,20 +1,20 @@
-//! The progress of the eviction of a pattern.
+//! The progress of a pattern's eviction.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// How far a [`PatternEviction`](crate::PatternEviction) has come.
+/// The progress of a [`PatternEviction`](crate::PatternEviction).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EvictionProgress {
-    /// How many keys are gone so far.
+    /// The number of keys removed so far.
     pub removed: u64,
-    /// How many requests have gone through a part of the remote tier's keys, first for leases and then for
-    /// values. Redis looks at about 1,000 keys for each, whether or not they match, so that the last count is about
-    /// the number of all its keys divided by 500.
+    /// The number of requests that have searched a part of the remote tier's keys, first for leases and then
+    /// for values. Redis searches about 1,000 keys in each, matching or not, so the final number is about the
+    /// number of all its keys divided by 500.
     pub pages: u64,
 }
 
-/// The steps of an eviction that were not passed on yet.
+/// The steps of an eviction that were not reported yet.
 #[derive(Debug, Default)]
 pub(crate) struct StepQueue(Mutex<Pending>);
 
@@ -27,7 +27,7 @@ struct Pending {
 }
 
 impl StepQueue {
-    /// A sink for this queue.
+    /// Makes a sink for this queue.
     pub(crate) fn sink(self: &Arc<Self>) -> StepSink {
         StepSink(Arc::downgrade(self))
     }
@@ -45,9 +45,10 @@ impl StepQueue {
     }
 }
 
-/// Where an eviction reports its steps. Without a listener, or after its [`PatternEviction`] is dropped, nothing is kept.
+/// The sink to which an eviction reports its steps. Without a listener, or after its [`PatternEviction`] is
+/// dropped, steps are not kept.
 ///
-/// It does not tell one eviction from another: all are equal.
+/// All sinks are equal, so that equal evictions with different sinks are equal.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StepSink(Weak<StepQueue>);
 
@@ -60,17 +61,17 @@ impl PartialEq for StepSink {
 impl Eq for StepSink {}
 
 impl StepSink {
-    /// Memory has forgotten so many keys.
+    /// Reports that memory has forgotten `keys` keys.
     pub(crate) fn forgot(&self, keys: u64) {
         self.add(|pending| pending.in_memory += keys);
     }
 
-    /// The remote tier has removed so many keys.
+    /// Reports that the remote tier has removed `keys` keys.
     pub(crate) fn removed(&self, keys: u64) {
         self.add(|pending| pending.remotely += keys);
     }
 
-    /// A page of the remote tier's keys was searched.
+    /// Reports that a page of the remote tier's keys was searched.
     pub(crate) fn searched(&self) {
         self.add(|pending| pending.pages += 1);
     }

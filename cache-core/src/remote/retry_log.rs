@@ -1,13 +1,14 @@
 //! Pending evictions in a small file, so that they outlive the process.
 //!
-//! The file is lines. A line is 16 hexadecimal digits of the SHA-256 of its contents, and the contents, in hexadecimal
-//! digits too: so a damaged line spoils no other. The first one names the namespace. Lines are appended when an eviction
-//! becomes pending, and the file is cut back to its first line once nothing is pending any more. What was carried out
-//! in between is still there: to carry it out again costs a load at most. A file beside it, with `.lock` at the end of
-//! its name, is locked for as long as the log is used: the log itself may be replaced by another file.
+//! The file consists of lines. A line is 16 hexadecimal digits of the SHA-256 of its content, then the
+//! content, also in hexadecimal digits, so a damaged line affects no other line. The first line names the
+//! namespace. A line is appended when an eviction becomes pending, and the file is truncated to its first
+//! line when nothing is pending. Evictions that were carried out in between stay in the file: repeating them
+//! costs at most a load. A second file, with `.lock` appended to its name, is locked while the log is used,
+//! because the log itself may be replaced by another file.
 //!
-//! A line is in the hands of the system when [`RetryLog::add`] returns, so that it outlives the process, however that
-//! ends. It is not waited for until it is on the disk: if the machine stops, the last lines may be missing.
+//! When [`RetryLog::add`] returns, the operating system has the line, so it survives the end of the process.
+//! It does not wait for the disk: if the machine stops, the last lines may be missing.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -21,10 +22,10 @@ use super::owed::RemoteEviction;
 use super::progress::StepSink;
 use crate::base::{Error, Pattern};
 
-/// A file above this is written anew with what is pending still.
+/// A file above this size is rewritten with the evictions that are still pending.
 const MOST: u64 = 4 << 20;
 
-/// How many digits of a line are its sum.
+/// How many digits of a line are its checksum.
 const SUM: usize = 16;
 
 #[derive(Serialize, Deserialize)]
@@ -37,7 +38,7 @@ enum Record {
     Space,
 }
 
-/// The file, which nobody else writes to while it is open.
+/// The open file. No other process writes to it.
 #[derive(Debug)]
 pub(crate) struct RetryLog {
     path: PathBuf,
@@ -45,12 +46,12 @@ pub(crate) struct RetryLog {
     _lock: File,
     first: String,
     bytes: u64,
-    /// The last attempt to write failed.
+    /// Whether the last attempt to write failed.
     fails: bool,
 }
 
 impl RetryLog {
-    /// Opens the file, or makes it, and says what was pending when it was last written.
+    /// Opens or creates the file, and returns the evictions that were pending in it.
     pub(crate) fn open(path: &Path, namespace: &str) -> Result<(Self, Vec<RemoteEviction>), Error> {
         let shown = path.display();
         let failed = |error: std::io::Error| {
@@ -60,7 +61,8 @@ impl RetryLog {
         let mut file = appending(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let mut contents = Vec::new();
-        // A file of ours is hardly longer than `MOST`. What is behind that is not known.
+        // The file is hardly longer than `MOST`. The content after the limit is unknown, so it counts as the
+        // whole namespace.
         (&mut file).take(2 * MOST).read_to_end(&mut contents).map_err(failed)?;
         let mut pending = read(&contents, namespace, path)?;
         if length > 2 * MOST {
@@ -69,12 +71,12 @@ impl RetryLog {
         let first = line(&Record::Namespace(namespace.to_owned()));
         let path = path.to_owned();
         let mut log = Self { path, file, _lock: lock, first, bytes: length, fails: false };
-        // Without what is damaged, such as a last line without an end, which the next one would be added to.
+        // Drops damaged lines. A last line without an end would damage the next one.
         log.rewrite(&pending).map_err(failed)?;
         Ok((log, pending))
     }
 
-    /// An eviction is pending.
+    /// Records that an eviction is pending.
     pub(super) fn add(&mut self, undone: &RemoteEviction) {
         let line = line(&record(undone));
         self.bytes += line.len() as u64;
@@ -82,12 +84,13 @@ impl RetryLog {
         self.note(written);
     }
 
-    /// Whether the file is to be written anew.
+    /// Whether the file must be rewritten.
     pub(super) fn is_long(&self) -> bool {
         self.bytes > MOST
     }
 
-    /// Nothing else is pending. If that is too long for the file, all of the namespace is evicted in its place.
+    /// Replaces the content by `pending`. If that is too long for the file, one eviction of the whole
+    /// namespace replaces it.
     pub(super) fn replace(&mut self, pending: &[RemoteEviction]) {
         let length: usize = pending.iter().map(|undone| line(&record(undone)).len()).sum();
         let written = match length as u64 > MOST / 2 {
@@ -97,13 +100,13 @@ impl RetryLog {
         self.note(written);
     }
 
-    /// Waits until the disk has it.
+    /// Waits until the disk has the file.
     pub(super) fn flush(&mut self) {
         let flushed = self.file.sync_data();
         self.note(flushed);
     }
 
-    /// Nothing is pending.
+    /// Records that nothing is pending.
     pub(super) fn clear(&mut self) {
         let first = self.first.len() as u64;
         if self.bytes > first {
@@ -115,7 +118,7 @@ impl RetryLog {
         }
     }
 
-    /// In one step: the process may be killed at any moment.
+    /// Atomic: the process may be killed at any moment.
     fn rewrite(&mut self, pending: &[RemoteEviction]) -> std::io::Result<()> {
         let mut text = self.first.clone();
         pending.iter().for_each(|undone| text += &line(&record(undone)));
@@ -127,7 +130,7 @@ impl RetryLog {
         Ok(())
     }
 
-    /// Says once that the file can't be written, and once that it can again.
+    /// Logs once that the file cannot be written, and once that it can again.
     fn note(&mut self, written: std::io::Result<()>) {
         let failed = std::mem::replace(&mut self.fails, written.is_err());
         let path = self.path.display();
@@ -157,7 +160,7 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The lock, which ends with the file that is returned.
+/// Takes the lock, which ends when the returned file is dropped.
 fn locked(path: &Path) -> Result<File, Error> {
     let lock = beside(path, ".lock");
     let shown = path.display();
@@ -185,7 +188,7 @@ fn record(undone: &RemoteEviction) -> Record {
 }
 
 fn line(record: &Record) -> String {
-    // Encoding into memory does not fail for this type; an empty line is a damaged one.
+    // Encoding into memory does not fail for this type; an empty line counts as damaged.
     let contents = hex(&postcard::to_stdvec(record).unwrap_or_default());
     sum(&contents) + &contents + "\n"
 }
@@ -201,7 +204,7 @@ fn sum(contents: &str) -> String {
     hex(&Sha256::digest(contents.as_bytes())[..SUM / 2])
 }
 
-/// What the file says is pending. Lines that are damaged are left out.
+/// Parses the pending evictions. Damaged lines are skipped.
 fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<RemoteEviction>, Error> {
     let (mut pending, mut damaged) = (Vec::new(), 0_u64);
     for line in contents.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {

@@ -1,5 +1,5 @@
-//! The background task of an outage. It tries a tier whose breaker is open, so that no read has to; and it carries out
-//! what is owed though nobody asks the tier for anything any more: other processes go on reading what is old there.
+//! The background task of an outage. It tries a tier whose breaker is open, so that reads need not. It also
+//! carries out pending evictions when no operation does: other processes still read the old values.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::requests::Remote;
 use crate::base::spawn_boxed;
 
-/// Between two attempts to carry out what is owed, while the breaker is closed.
+/// The pause between two attempts to carry out pending evictions, while the breaker is closed.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs while the breaker is open or something is owed.
+/// Starts the task. It runs while the breaker is open or an eviction is pending.
 #[derive(Debug, Default)]
 pub(crate) struct RetryTask {
     remote: Weak<Remote>,
@@ -23,7 +23,7 @@ impl RetryTask {
         Self { remote, running: Arc::default() }
     }
 
-    /// There is something to do.
+    /// Starts the task, unless it runs.
     pub(super) fn wake(&self) {
         if self.remote.strong_count() > 0 && !self.running.swap(true, Ordering::SeqCst) {
             spawn_boxed(Box::pin(run(self.remote.clone(), Running(Arc::clone(&self.running)))));
@@ -31,7 +31,7 @@ impl RetryTask {
     }
 }
 
-/// However the task ends, also with its runtime, the next reason starts another one.
+/// Marks the task as ended, even if its runtime ends, so that the next wake-up starts another one.
 struct Running(Arc<AtomicBool>);
 
 impl Drop for Running {
@@ -41,7 +41,7 @@ impl Drop for Running {
 }
 
 async fn run(remote: Weak<Remote>, running: Running) {
-    // The cache may be dropped meanwhile.
+    // The cache may be dropped during the sleep.
     while let Some((clock, at)) = remote.upgrade().map(|it| (it.clock().clone(), it.next_attempt()))
     {
         clock.sleep_until(at).await;
@@ -50,7 +50,7 @@ async fn run(remote: Weak<Remote>, running: Running) {
         remote.tell_changes();
         if recovered.is_ok() {
             drop(running);
-            // What came between the last look and the line above has started no other task.
+            // Work that came after the last look and before the line above has started no other task.
             return remote.wake_if_needed();
         }
     }

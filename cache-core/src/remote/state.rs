@@ -1,7 +1,7 @@
-//! How the remote tier and its bus are, since when, and what went wrong last.
+//! The state of the remote tier and its bus, since when, and the last error.
 //!
-//! Operations tell of their ends here, the bus of its link. Every change of a status passes
-//! [`HealthTracker::changed`], which is where it is told of.
+//! Operations report their ends here, the bus its link. Every change of a status passes
+//! [`HealthTracker::changed`], which reports it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,52 +10,52 @@ use std::time::Duration;
 use crate::base::{BackendError, BackendErrorKind, Clock};
 use crate::stats::{BusHealth, LastError, Since, Status, WallTimestamp};
 
-/// So long nothing may fail before the tier counts as up again: where one of several servers is
-/// away, or writes alone are refused, good and bad answers alternate.
+/// How long no operation may fail before the tier counts as up again. If one of several servers is
+/// unreachable, or only writes are refused, successes and failures alternate.
 const QUIET: Duration = Duration::from_secs(5);
-/// While the tier is in trouble, successes make no closer look more often than this.
+/// While the tier is in trouble, successes trigger a closer look at most this often.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a change of the remote tier's state tells of the outage.
+/// Numbers that a message about a changed state contains.
 struct Counts {
-    /// How many operations failed since it was last up.
+    /// The number of failed operations since the tier was last up.
     failures: u64,
-    /// How many evictions are still to be carried out.
+    /// The number of pending evictions.
     pending: usize,
 }
 
-/// What changes.
+/// The component whose state changes.
 #[derive(Clone, Copy, Debug)]
 enum Component {
     Remote,
     Bus,
 }
 
-/// What is known of the remote tier and its bus.
+/// The state of the remote tier and its bus.
 pub(crate) struct HealthTracker {
     clock: Clock,
     namespace: String,
     backend: String,
     /// Whether the last operation failed.
     fails: AtomicBool,
-    /// Whether the tier is anything but up: only then a success is news.
+    /// Whether the tier is not up. Only then a success matters.
     troubled: AtomicBool,
-    /// Successes before this moment say nothing new.
+    /// Successes before this moment are ignored.
     look_at: AtomicU64,
-    /// Whether the tier has answered, in any way: until then nobody knows whether it is there.
+    /// Whether the tier has ever answered. Until then it is unknown whether it exists.
     reached: AtomicBool,
     known: Mutex<Known>,
 }
 
-/// What is new about the bus.
+/// A change of the bus link.
 pub(crate) enum LinkChange {
-    /// It is there for the first time: that is no recovery.
+    /// The first connection, which is not a recovery.
     First,
     Back,
     Lost,
 }
 
-/// What is known, as it is told.
+/// A copy of the state, for reports.
 pub(crate) struct HealthSnapshot {
     pub(super) status: Status,
     pub(super) since: Since,
@@ -68,13 +68,13 @@ struct Known {
     since: WallTimestamp,
     /// Whether the tier counts as reached.
     reached: bool,
-    /// How many operations failed since it was last up.
+    /// The number of failed operations since the tier was last up.
     failures: u64,
     last_error: Option<(BackendErrorKind, String, WallTimestamp)>,
     supported: bool,
     linked: bool,
     linked_since: WallTimestamp,
-    /// Whether the link stood before.
+    /// Whether the link was ever up.
     was_linked: bool,
 }
 
@@ -108,7 +108,7 @@ impl HealthTracker {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An operation failed. Says how the tier was taken to be until now.
+    /// Records a failed operation. Returns the status from before it.
     pub(super) fn failed(&self, error: &BackendError) -> Status {
         let (kind, message) = LastError::of(error);
         let mut known = self.known();
@@ -119,7 +119,7 @@ impl HealthTracker {
         known.status
     }
 
-    /// What is said to those who come while the tier is left alone.
+    /// The error message of operations while the breaker is open.
     pub(super) fn left_alone(&self) -> String {
         let said = "left alone for a moment after repeated failures";
         match &self.known().last_error {
@@ -128,7 +128,7 @@ impl HealthTracker {
         }
     }
 
-    /// One succeeded. Says whether that may change anything.
+    /// Records a success. Returns whether it may change the status.
     pub(super) fn succeeded(&self) -> bool {
         if !self.troubled.load(Ordering::Relaxed) {
             return false;
@@ -138,13 +138,13 @@ impl HealthTracker {
         self.clock.now().millis() >= self.look_at.load(Ordering::Relaxed)
     }
 
-    /// The tier has answered.
+    /// Records that the tier has answered.
     pub(super) fn reach(&self) {
         self.reached.store(true, Ordering::Relaxed);
     }
 
-    /// Notes how the tier is, given whether it is out of order, whether something is wrong about it, and how many evictions
-    /// are pending.
+    /// Derives and records the status: `down` is whether the tier is out of service, `wrong` whether there is
+    /// any other problem, with the number of pending evictions.
     pub(super) fn judge(
         &self,
         now: WallTimestamp,
@@ -152,7 +152,7 @@ impl HealthTracker {
         wrong: impl Fn() -> bool,
         pending: impl Fn() -> usize,
     ) {
-        // Under the lock: an operation that fails meanwhile is seen here, or sees what is noted here.
+        // Under the lock: a concurrent failure is either seen here, or sees the values stored here.
         let mut known = self.known();
         let failed_at = known.last_error.as_ref().map(|(_, _, at)| at.at.after(QUIET));
         let restless = failed_at.is_some_and(|quiet_from| now.at < quiet_from);
@@ -192,7 +192,7 @@ impl HealthTracker {
         self.changed(Component::Remote, before, status, reason.as_deref(), Some(counts));
     }
 
-    /// What is known.
+    /// Copies the state.
     pub(super) fn told(&self, now: WallTimestamp) -> HealthSnapshot {
         let known = self.known();
         let last_error = known.last_error.clone();
@@ -212,18 +212,18 @@ impl HealthTracker {
         }
     }
 
-    /// There is no bus, because none is needed.
+    /// Records that there is no bus, because none is needed.
     pub(crate) fn needs_no_bus(&self) {
         self.known().supported = false;
         self.link(true);
     }
 
-    /// Whether the backend brings what other processes say.
+    /// Whether the backend delivers messages of other processes.
     pub(super) fn has_bus(&self) -> bool {
         self.known().supported
     }
 
-    /// The bus is there, or is lost.
+    /// Records that the bus link is up or lost, and reports it.
     pub(crate) fn link(&self, up: bool) {
         match self.note_link(up) {
             None => {}
@@ -239,7 +239,7 @@ impl HealthTracker {
         }
     }
 
-    /// Notes it, and says what is new about it.
+    /// Records the link, and returns the change.
     pub(crate) fn note_link(&self, up: bool) -> Option<LinkChange> {
         let mut known = self.known();
         if std::mem::replace(&mut known.linked, up) == up {
@@ -257,7 +257,7 @@ impl HealthTracker {
         })
     }
 
-    /// Whom every change of a status is told to; no lock is held. What there is not is no field.
+    /// Reports a change of status to the log and the listeners; under no lock. Missing values are omitted.
     fn changed(
         &self,
         part: Component,
@@ -273,7 +273,7 @@ impl HealthTracker {
         let Self { namespace, backend, .. } = self;
         let failures = counts.as_ref().map(|counts| counts.failures);
         let pending_evictions = counts.map(|counts| counts.pending as u64);
-        // A level is no value at run time, so that the two differ in nothing else.
+        // `tracing` needs the level at compile time, so the two calls differ only in it.
         if after > before {
             tracing::warn!(
                 target: "larder::health",

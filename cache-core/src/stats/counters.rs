@@ -1,4 +1,4 @@
-//! Counters that many threads bump without sharing a cache line.
+//! Counters that many threads increment without sharing a cache line.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +11,9 @@ use super::snapshot::{Counts, Stats, counted};
 
 const STRIPES: usize = 16;
 
-/// What a tier or a caller does often is counted in stripes, one for each thread (or few), added up when read. What
-/// waits for a store or a load anyway is counted in one place.
+/// Frequent events of a tier or a caller are counted in stripes, one for each thread (or for a few threads),
+/// which are summed when they are read. Events that wait for a store or a load anyway are counted in one
+/// place.
 macro_rules! tally {
     (often: [$($often:ident)*], else: [$($rare:ident)*]) => {
         #[derive(Default)]
@@ -25,14 +26,14 @@ macro_rules! tally {
             $($rare: AtomicU64,)*
         }
 
-        /// What is counted for one function on one cache, or for all that is no function's.
+        /// The counters of one function in one cache, or of everything without a function.
         pub(crate) struct Tally {
             pub(crate) site: Option<&'static dyn Function>,
             stripes: Box<[CachePadded<Stripe>]>,
             rare: Rare,
             pub(crate) load_time: Histogram,
             pub(crate) response_time: Histogram,
-            /// What was counted when the statistics were last reset.
+            /// The counts at the last reset of the statistics.
             baseline: Mutex<Option<Box<Stats>>>,
         }
 
@@ -80,12 +81,12 @@ impl Tally {
     fn stripe(&self) -> &Stripe {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         thread_local!(static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
-        // A thread that is ending has no number any more; any stripe will do.
+        // A thread that is ending has no number; any stripe will do.
         let index = MINE.try_with(|mine| *mine).unwrap_or(0);
         &self.stripes[index]
     }
 
-    /// All that was ever counted.
+    /// All counts since the cache was built.
     pub(crate) fn total(&self) -> Stats {
         Stats {
             load_time: self.load_time.snapshot(),
@@ -94,7 +95,7 @@ impl Tally {
         }
     }
 
-    /// What was counted since the last reset.
+    /// The counts since the last reset.
     pub(crate) fn since_reset(&self) -> Stats {
         let total = self.total();
         match &*self.baseline.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -109,13 +110,13 @@ impl Tally {
     }
 }
 
-/// What was published so far, by function (none: by hand) and for what is the cache's.
+/// The last published counts, by function (`None`: by hand) and for the cache itself.
 #[cfg(feature = "metrics")]
 type Published = std::sync::Mutex<(std::collections::BTreeMap<Option<&'static str>, Stats>, Stats)>;
 
-/// One cache's counters.
+/// The counters of one cache.
 pub(crate) struct Counters {
-    /// For what is done by hand, without a function.
+    /// The counters of operations by hand, without a function.
     pub(crate) direct: Tally,
     pub(super) functions: Functions,
     #[cfg(feature = "metrics")]
@@ -137,7 +138,7 @@ impl Counters {
         self.functions.iter().filter_map(|tally| tally.site)
     }
 
-    /// The function's own, or those of what is done by hand.
+    /// The counters of a function, or of operations by hand.
     #[inline]
     pub(crate) fn of<F: Function>(&self, site: Option<&'static F>) -> &Tally {
         match site {

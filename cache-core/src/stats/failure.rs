@@ -1,13 +1,13 @@
-//! What failed for one operation, in the log.
+//! Logs the failure of one operation.
 
 use crate::base::{BackendErrorKind, Discreet, Error};
 
-/// Says what was not done, and why. A failure of the remote tier is one line, the change of the tier's state: of each
-/// operation that meets it only `DEBUG` tells.
+/// Logs an omitted action and the reason. A failure of the remote tier has one log line, for the change of
+/// the tier's state; the operations that it affects are only logged at `DEBUG`.
 pub(crate) fn log_failure(consequence: &'static str, error: &Error) {
     let told = is_change_of_state(error);
     let error = Discreet(error);
-    // A level is no value at run time.
+    // `tracing` needs the level at compile time.
     if told {
         tracing::debug!(target: "larder::remote", %error, "larder: {consequence}");
     } else {

@@ -1,17 +1,18 @@
-//! Where a cache's counters of each function lie: found by the function's number, made when it is first needed.
+//! The table of a cache's counters by function: found by the function's number, created at first use.
 
 use std::sync::OnceLock;
 
 use super::counters::Tally;
 use crate::base::Policy;
 
-/// The first block has so many places, each further one twice as many as the one before.
+/// The first block has this many places; each further block has twice as many as the one before.
 const FIRST: usize = 32;
 const BLOCKS: usize = 24;
 
 type Block = Box<[OnceLock<Box<Tally>>]>;
 
-/// Blocks are never moved, so that a hit needs no lock and counts no reference. Bounded by the functions of the program.
+/// Blocks never move, so a hit needs neither a lock nor a reference count. The size is bounded by the number
+/// of functions in the program.
 #[derive(Default)]
 pub(crate) struct Functions {
     blocks: [OnceLock<Block>; BLOCKS],
@@ -20,7 +21,7 @@ pub(crate) struct Functions {
 fn place(number: usize) -> (usize, usize) {
     let at = number + FIRST;
     let block = (at.ilog2() - FIRST.ilog2()) as usize;
-    // More functions than there are places for would share the last one.
+    // If there were more functions than places, they would share the last one.
     match block < BLOCKS {
         true => (block, at - (FIRST << block)),
         false => (BLOCKS - 1, 0),
@@ -29,12 +30,12 @@ fn place(number: usize) -> (usize, usize) {
 
 /// A function whose calls are counted.
 pub(crate) trait Function: std::fmt::Debug + Sync {
-    /// Its number among the functions that were called, from zero on.
+    /// Its number among the called functions, from zero.
     fn number(&self) -> usize;
-    /// How statistics call it.
+    /// Its name in statistics.
     fn path(&self) -> &str;
     fn policy(&self) -> &Policy;
-    /// Whether entries of it may carry `tag`.
+    /// Whether its entries may carry `tag`.
     fn declares(&self, tag: &str) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! How a cache is: what [`Cache::health`](crate::engine::Cache::health) tells, as plain data.
+//! The health of a cache as plain data, for [`Cache::health`](crate::engine::Cache::health).
 
 mod moment;
 mod plain;
@@ -15,114 +15,116 @@ use crate::backend::BackendState;
 use crate::base::{BackendError, BackendErrorKind};
 use plain::{micros, millis, some_millis, unix_millis, without_logins};
 
-/// How a tier, or a whole cache, is.
+/// The status of a tier, or of a whole cache.
 ///
-/// They are ordered: what is worse is greater.
+/// The order is by severity: a worse status is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It works.
+    /// Everything works.
     Up,
-    /// It works with a loss: some operations fail, or memory has to be checked before it is used.
+    /// It works with restrictions: some operations fail, or entries in memory must be verified before use.
     Degraded,
-    /// It does nothing: every read is a load. The functions answer all the same.
+    /// It does not work: every read is a load. The functions still return their values.
     Down,
 }
 
-/// How a cache is, at one moment: see [`Cache::health`](crate::engine::Cache::health).
+/// The health of a cache at one moment; see [`Cache::health`](crate::engine::Cache::health).
 ///
-/// It is plain data, for logs (`Display`) and for endpoints (serde: moments as milliseconds since 1970, spans as
-/// milliseconds). It has no user, password, key or value in it.
+/// Plain data, for logs (`Display`) and for endpoints (serde: moments as milliseconds since 1970, spans as
+/// milliseconds). It contains no user name, password, key or value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
-    /// The cache's name; the default cache has none.
+    /// The cache's name; `None` for the default cache.
     pub cache: Option<String>,
     /// The prefix of its keys.
     pub namespace: String,
-    /// How it is, all in all: see [`Cache::health`](crate::engine::Cache::health) for the rule.
+    /// The overall status; see [`Cache::health`](crate::engine::Cache::health) for the rule.
     pub status: Status,
     /// Whether caching is on: see [`Cache::disable`](crate::engine::Cache::disable).
     pub enabled: bool,
-    /// Whether it was [closed](crate::engine::Cache::close).
+    /// Whether the cache was [closed](crate::engine::Cache::close).
     pub closed: bool,
-    /// When this was told, by the cache's clock.
+    /// The time of this report, by the cache's clock.
     #[serde(rename = "at_unix_ms", serialize_with = "unix_millis")]
     pub at: SystemTime,
-    /// The memory tier, if it has one.
+    /// The memory tier, if the cache has one.
     pub memory: Option<MemoryHealth>,
-    /// The remote tier, if it has one.
+    /// The remote tier, if the cache has one.
     pub remote: Option<RemoteHealth>,
 }
 
-/// How the memory tier is.
+/// The health of the memory tier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MemoryHealth {
-    /// `Degraded` while the bus is not linked: other processes' evictions may be missed, so that its entries are not
-    /// used before the remote tier was asked. Otherwise `Up`.
+    /// `Degraded` while the bus is not connected: the process may miss evictions by other processes, so
+    /// entries are only used after a request to the remote tier. Otherwise `Up`.
     pub status: Status,
-    /// Since when.
+    /// How long the status has lasted.
     #[serde(flatten)]
     pub since: Since,
-    /// Its entries, expired ones that were not yet reclaimed included.
+    /// The number of entries, including expired ones that were not reclaimed yet.
     pub entries: u64,
-    /// What they weigh, in bytes.
+    /// The total weight of the entries, in bytes.
     pub bytes: u64,
 }
 
-/// How the remote tier is.
+/// The health of the remote tier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RemoteHealth {
-    /// What it is: `redis`.
+    /// The kind of backend: `redis`.
     pub backend: String,
-    /// `Down` while the breaker is not closed, or no server can be reached. `Degraded` from a failed operation until one
-    /// succeeded and none failed for five seconds, while a part of several servers can't be reached, while evictions are owed, and until the tier has answered for the first time: an operation, or its bus. Otherwise `Up`.
+    /// `Down` while the breaker is not closed, or no server is reachable. `Degraded` after a failed
+    /// operation, until one succeeded and none failed for five seconds; while a part of several servers is
+    /// unreachable; while evictions are pending; and until the tier has answered for the first time, to an
+    /// operation or through its bus. Otherwise `Up`.
     pub status: Status,
-    /// Since when.
+    /// How long the status has lasted.
     #[serde(flatten)]
     pub since: Since,
-    /// The failure that came last, however long ago.
+    /// The last failure, no matter how old.
     pub last_error: Option<LastError>,
-    /// Whether operations go through to it.
+    /// Whether operations go through to the tier.
     pub breaker: BreakerState,
     /// The time until the breaker lets an operation through; `None` unless it is open.
     #[serde(rename = "retry_in_ms", serialize_with = "some_millis")]
     pub retry_in: Option<Duration>,
-    /// Evictions that it missed, and that are made before it is read or written again.
+    /// The number of pending evictions, which are carried out before the tier is read or written again.
     pub owed_evictions: usize,
-    /// How other processes' evictions are heard.
+    /// The bus, through which evictions by other processes arrive.
     pub bus: BusHealth,
-    /// The servers behind it, as far as the backend tells of them.
+    /// The servers of the tier, as far as the backend reports them.
     pub servers: BackendState,
-    /// How long a ping took; only of [`Cache::check`](crate::engine::Cache::check), and only if it was answered. Of a cluster it is
-    /// that of the slowest master.
+    /// The duration of a ping; only from [`Cache::check`](crate::engine::Cache::check), and only if it was
+    /// answered. For a cluster, the duration for the slowest master.
     #[serde(rename = "round_trip_us", serialize_with = "micros")]
     pub round_trip: Option<Duration>,
 }
 
-/// The link that brings other processes' evictions.
+/// The state of the bus, through which evictions by other processes arrive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BusHealth {
-    /// Whether the backend has one. One that only this process can see needs none.
+    /// Whether the backend has a bus. A backend that only this process can reach needs none.
     pub supported: bool,
-    /// Whether messages arrive; always, where none is needed.
+    /// Whether messages arrive; always true if no bus is needed.
     pub linked: bool,
-    /// Since when.
+    /// How long the state has lasted.
     #[serde(flatten)]
     pub since: Since,
 }
 
-/// When something began, and how long ago that is.
+/// When a state began, and how long it has lasted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Since {
-    /// The moment, as the system's clock told it then.
+    /// The start, by the system's clock at that time.
     #[serde(rename = "since_unix_ms", serialize_with = "unix_millis")]
     pub at: SystemTime,
-    /// How long it lasts; changes of the system's clock do not matter to it.
+    /// The duration, which changes of the system's clock do not affect.
     #[serde(rename = "for_ms", serialize_with = "millis")]
     pub lasting: Duration,
 }
@@ -131,17 +133,17 @@ pub struct Since {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LastError {
-    /// What kind it was of.
+    /// The kind of failure.
     pub kind: BackendErrorKind,
-    /// What the backend said, without credentials.
+    /// The backend's message, without credentials.
     pub message: String,
-    /// When it was.
+    /// When it happened.
     #[serde(flatten)]
     pub since: Since,
 }
 
 impl Health {
-    /// Whether nothing is wrong.
+    /// Whether the status is [`Up`](Status::Up).
     pub fn is_up(&self) -> bool {
         self.status == Status::Up
     }

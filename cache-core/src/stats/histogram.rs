@@ -1,7 +1,8 @@
-//! How long things took, in buckets that grow with the value: bounded memory, a bounded error, no lock.
+//! Histograms of durations, in buckets that grow with the value: bounded memory, a bounded error, no lock.
 //!
-//! Each power of two has eight buckets, from a microsecond to 38 hours, so that a percentile is at most 6.25 % off.
-//! The buckets are not striped: what is measured takes microseconds at least, and hits are not measured.
+//! Each power of two has eight buckets, from a microsecond to 38 hours, so a percentile is at most 6.25 %
+//! off. The buckets are not striped: the measured operations take microseconds at least, and hits are not
+//! measured.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// So many buckets for each power of two, as a power of two.
+/// The number of buckets for each power of two, as a power of two.
 const FINE: u32 = 3;
-/// Longer times count as this one, in microseconds as a power of two.
+/// The longest time, in microseconds as a power of two. Longer times count as this one.
 const LONGEST: u32 = 37;
 const BUCKETS: usize = ((LONGEST - FINE + 1) << FINE) as usize;
 
@@ -26,29 +27,29 @@ fn bucket(micros: u64) -> usize {
     if power < FINE {
         return usize::try_from(micros).unwrap_or(0);
     }
-    // The highest bit and the three behind it.
+    // The highest bit and the next three.
     let leading = micros >> (power - FINE);
     let index = u64::from((power - FINE) << FINE) + leading;
     usize::try_from(index).unwrap_or(BUCKETS - 1)
 }
 
-/// The first time of a bucket, in microseconds.
+/// The lower bound of a bucket, in microseconds.
 fn floor(bucket: usize) -> u64 {
     let (bucket, fine) = (bucket as u64, u64::from(FINE));
     let power = (bucket >> fine).saturating_sub(1);
     (bucket - (power << fine)) << power
 }
 
-/// The time that stands for a bucket: its middle.
+/// The time that represents a bucket: its middle.
 fn middle(bucket: usize) -> u64 {
     let (from, to) = (floor(bucket), floor(bucket + 1));
     from + (to - from) / 2
 }
 
-/// Many threads write, whoever wants reads.
+/// Can be written and read by many threads at the same time.
 #[derive(Default)]
 pub(crate) struct Histogram {
-    /// Made by the first time that is noted.
+    /// Created by the first recorded time.
     buckets: OnceLock<Box<[AtomicU64]>>,
     micros: AtomicU64,
 }
@@ -72,10 +73,11 @@ impl Histogram {
     }
 }
 
-/// How long something took each time: how often, on average, and at each percentile.
+/// A distribution of durations: count, average, percentiles.
 ///
-/// A percentile is the middle of a bucket: at most 6.25 % off, or half a microsecond. With serde it is written as
-/// counts, total, average, p50 and p99 in microseconds, and its buckets, from which alone it is read back.
+/// A percentile is the middle of a bucket: at most 6.25 % off, or half a microsecond. The serde form has
+/// counts, total, average, p50 and p99 in microseconds, and the buckets; only the total and the buckets are
+/// read back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Written", from = "Written")]
 pub struct Timing {
@@ -85,33 +87,33 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// How many times were measured.
+    /// Returns the number of measurements.
     pub fn count(&self) -> u64 {
         self.buckets.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// The sum of all times, to the microsecond.
+    /// Returns the sum of all durations, to the microsecond.
     pub fn total(&self) -> Duration {
         Duration::from_micros(self.micros)
     }
 
-    /// The average; `None` if nothing was measured.
+    /// Returns the average; `None` if nothing was measured.
     pub fn average(&self) -> Option<Duration> {
         Some(Duration::from_micros(self.micros.checked_div(self.count())?))
     }
 
-    /// Half of the times were not longer; `None` if nothing was measured.
+    /// Returns the median: half of the durations were not longer. `None` if nothing was measured.
     pub fn p50(&self) -> Option<Duration> {
         self.quantile(0.5)
     }
 
-    /// 99 of 100 times were not longer; `None` if nothing was measured.
+    /// Returns the 99th percentile: 99 of 100 durations were not longer. `None` if nothing was measured.
     pub fn p99(&self) -> Option<Duration> {
         self.quantile(0.99)
     }
 
-    /// The time that the share `quantile` (from 0 to 1; what is outside counts as the nearest) did not exceed;
-    /// `None` if nothing was measured.
+    /// Returns the duration that the fraction `quantile` of the measurements did not exceed (from 0 to 1;
+    /// other values count as the nearest); `None` if nothing was measured.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
         let rank = (quantile.clamp(0.0, 1.0) * self.count() as f64).ceil().max(1.0) as u64;
@@ -123,7 +125,7 @@ impl Timing {
         reached.map(|(bucket, _)| Duration::from_micros(middle(*bucket)))
     }
 
-    /// What was measured since `earlier` was taken.
+    /// The measurements since `earlier` was taken.
     pub(super) fn since(&self, earlier: &Self) -> Self {
         let before = |bucket: &usize| {
             let found = earlier.buckets.binary_search_by_key(bucket, |(bucket, _)| *bucket);
@@ -134,7 +136,7 @@ impl Timing {
         Self { micros: self.micros.saturating_sub(earlier.micros), buckets }
     }
 
-    /// Both together.
+    /// Adds the measurements of `other`.
     pub(super) fn add(&mut self, other: &Self) {
         self.micros = self.micros.saturating_add(other.micros);
         for (bucket, count) in &other.buckets {
@@ -146,7 +148,7 @@ impl Timing {
     }
 }
 
-/// A [`Timing`] as it is written, in microseconds.
+/// The serde form of a [`Timing`], in microseconds.
 #[derive(Serialize, Deserialize)]
 struct Written {
     count: u64,
@@ -154,7 +156,7 @@ struct Written {
     average: Option<u64>,
     p50: Option<u64>,
     p99: Option<u64>,
-    /// The first time of each bucket, and how many lie in it.
+    /// The lower bound of each bucket, and its count.
     buckets: Vec<(u64, u64)>,
 }
 
@@ -173,7 +175,7 @@ impl From<Timing> for Written {
 }
 
 impl From<Written> for Timing {
-    /// Whatever was written is some timing: one that was tampered with is wrong, but no danger.
+    /// Every input is a valid timing: a forged one is wrong, but harmless.
     fn from(written: Written) -> Self {
         let mut timing = Self { micros: written.total, buckets: Vec::new() };
         for (from, count) in written.buckets.into_iter().filter(|(_, count)| *count > 0) {

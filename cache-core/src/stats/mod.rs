@@ -1,15 +1,15 @@
-//! What the cache counts, measures and tells.
+//! Statistics, health and events of a cache.
 //!
-//! | file | idea |
+//! | file | content |
 //! | --- | --- |
-//! | `snapshot` | the counters' names, and what they say at one moment |
-//! | `counters` | striped by thread, for each function |
-//! | `functions` | where a function's counters are found |
-//! | `histogram` | how long things took |
+//! | `snapshot` | the names of the counters, and their values at one moment |
+//! | `counters` | counters, striped by thread, for each function |
+//! | `functions` | the table of counters by function |
+//! | `histogram` | distributions of durations |
 //! | `table` | statistics as text |
-//! | `signal` | what left memory, and changes of state |
-//! | `failure` | what failed for one operation, in the log |
-//! | `health` | how the cache is |
+//! | `signal` | events: entries that left memory, and changes of state |
+//! | `failure` | the log of failed operations |
+//! | `health` | the health of a cache |
 
 mod counters;
 mod failure;

@@ -1,4 +1,4 @@
-//! What a cache tells those who listen: entries that left memory, and changes of state.
+//! Events for listeners: entries that left memory, and changes of state.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,26 +9,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// There was no room: for it, or for a newer one.
+    /// There was no room for the entry, or for a newer one.
     Capacity,
     /// It expired and was reclaimed.
     Expired,
-    /// A tag of it was evicted, or everything was, and it was reclaimed.
+    /// One of its tags was evicted, or the cache was cleared, and it was reclaimed.
     Tag,
-    /// Its key was evicted in this process, or the instance ended that it belonged to.
+    /// Its key was evicted in this process, or the instance to which it belonged ended.
     Key,
-    /// A pattern that it matches was evicted in this process.
+    /// A matching pattern was evicted in this process.
     Pattern,
-    /// [`Cache::clear`](crate::engine::Cache::clear).
+    /// [`Cache::clear`](crate::engine::Cache::clear) was called.
     Cleared,
     /// Another process evicted or replaced it.
     Elsewhere,
-    /// A newer value took its place. (Told, but not counted: see [`Stats::stores`](super::snapshot::Stats::stores).)
+    /// A newer value replaced it. (Signalled but not counted: see
+    /// [`Stats::stores`](super::snapshot::Stats::stores).)
     Replaced,
 }
 
 impl Cause {
-    /// Those that are counted.
+    /// The causes that are counted.
     pub(crate) const ALL: [Self; 7] = [
         Self::Capacity,
         Self::Expired,
@@ -39,7 +40,7 @@ impl Cause {
         Self::Elsewhere,
     ];
 
-    /// Its name in metrics and events.
+    /// Returns the name in metrics and events.
     pub fn name(self) -> &'static str {
         match self {
             Self::Capacity => "capacity",
@@ -54,57 +55,57 @@ impl Cause {
     }
 }
 
-/// What a [`CacheListener`] is told.
+/// An event for a [`CacheListener`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Signal<'a> {
     /// An entry left the memory tier. Entries that expired, or whose tag was evicted, leave it when they are
     /// reclaimed: some time after they were last served.
     Removed {
-        /// The whole key, below the namespace.
+        /// The whole key, without the namespace.
         key: &'a str,
-        /// Why.
+        /// Why it left.
         cause: Cause,
     },
-    /// A load returned an error, or the value was not taken because of one.
+    /// A load returned an error.
     LoadFailed {
-        /// The whole key, below the namespace.
+        /// The whole key, without the namespace.
         key: &'a str,
         /// The function's path; `None` for loads by hand.
         function: Option<&'a str>,
     },
-    /// The remote tier failed for the first time after it had answered (`up` is false), or answered again.
+    /// The remote tier failed for the first time after a success (`up` is false), or succeeded again.
     Remote {
-        /// Whether it answers.
+        /// Whether it works.
         up: bool,
     },
-    /// After several failures the remote tier is left alone (`open`), or it is used again.
+    /// The breaker of the remote tier opened after several failures, or closed again.
     Breaker {
-        /// Whether it is left alone.
+        /// Whether it is open.
         open: bool,
     },
-    /// The remote tier could not carry out an eviction, that of `#[cache_evict]` and `#[cache_put]` included. It is
-    /// pending: it is tried again in the background, and before the tier is read.
+    /// The remote tier could not carry out an eviction, including one by `#[cache_evict]` or `#[cache_put]`.
+    /// The eviction is pending: it is tried again in the background, and before the tier is read.
     EvictionPending {
-        /// How many are pending, this one included.
+        /// The number of pending evictions, including this one.
         pending: usize,
     },
-    /// Other processes' evictions arrive from now on, or do not.
+    /// The bus connected or disconnected: evictions by other processes arrive from now on, or not.
     Bus {
-        /// Whether they do.
+        /// Whether it is connected.
         connected: bool,
     },
 }
 
-/// Is told what happens in a cache; given to [`Builder::listener`](crate::registry::Builder::listener).
+/// Receives the events of a cache; set it with [`Builder::listener`](crate::registry::Builder::listener).
 ///
-/// It is called on the thread on which it happened, in the middle of it: the thread of whoever stores or evicts, a
-/// runtime's worker, larder's sweeper, or the backend's own task. No lock of the cache's is held, so it may use the
-/// cache. (What it stores may push out something, of which it is told in turn: see to it that there is an end.) It should
-/// return at once; send what takes longer through a channel. Hits never call it, and a panic in it is logged and ends
-/// nothing.
+/// The listener is called synchronously on the thread of the event: the thread that stores or evicts, a
+/// runtime's worker, larder's sweeper, or the backend's own task. No lock of the cache is held, so the
+/// listener may use the cache. (A store in it may evict another entry and call it again: make sure that this
+/// ends.) It should return quickly; send longer work through a channel. Hits never call it. A panic in it is
+/// logged and ends nothing.
 ///
-/// Signals of one key may come in another order than what they tell of if two threads change it at the same time.
+/// If two threads change one key at the same time, the events may come in another order than the changes.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -126,7 +127,7 @@ pub enum Signal<'a> {
 /// # }
 /// ```
 pub trait CacheListener: Send + Sync + 'static {
-    /// Something happened.
+    /// Handles an event.
     fn on_signal(&self, signal: &Signal<'_>);
 }
 
@@ -142,15 +143,15 @@ impl<L: CacheListener> CacheListener for Arc<L> {
     }
 }
 
-/// One cache's listener, and its counts of what left memory.
+/// The listener of one cache, and its counts of entries that left memory.
 pub(crate) struct Signals {
-    /// How the cache is called in signals of all kinds.
+    /// The name of the cache in all events.
     pub(crate) cache: String,
     listener: Option<Box<dyn CacheListener>>,
     left: [AtomicU64; Cause::ALL.len()],
-    /// What `left` said when the statistics were last reset, and what capacity had cost by then.
+    /// The values of `left` at the last reset of the statistics, and the evictions for capacity at that time.
     baseline: Mutex<[u64; Cause::ALL.len()]>,
-    /// Changes of state that were seen where an async lock may be held, to be told behind it.
+    /// Changes of state that were seen while an async lock may be held, to be reported after it.
     pending: Mutex<Vec<Change>>,
 }
 
@@ -175,7 +176,7 @@ impl Signals {
         Self { cache, listener, left, baseline, pending: Mutex::default() }
     }
 
-    /// Whether somebody listens: else keys need not be kept to be told.
+    /// Whether there is a listener; otherwise keys need not be kept for events.
     pub(crate) fn is_heard(&self) -> bool {
         self.listener.is_some()
             || tracing::enabled!(target: "larder::memory", tracing::Level::TRACE)
@@ -188,7 +189,8 @@ impl Signals {
         }
     }
 
-    /// Entries left the memory tier: so many, and these if somebody listens. Called under no lock.
+    /// Reports that entries left the memory tier: their number, and their keys if there is a listener. Called
+    /// under no lock.
     pub(crate) fn left<'a>(
         &self,
         cause: Cause,
@@ -207,7 +209,7 @@ impl Signals {
         }
     }
 
-    /// How many left for this cause. (What capacity costs, the engines count.)
+    /// How many entries left for this cause. (The engines count evictions for capacity.)
     pub(crate) fn count(&self, cause: Cause) -> u64 {
         self.left.get(cause as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
@@ -218,17 +220,17 @@ impl Signals {
         *self.baseline.lock().unwrap_or_else(PoisonError::into_inner) = baseline;
     }
 
-    /// What is to be subtracted.
+    /// The counts at the last reset, which must be subtracted.
     pub(crate) fn baseline(&self) -> impl Fn(Cause) -> u64 + use<> {
         let baseline = *self.baseline.lock().unwrap_or_else(PoisonError::into_inner);
         move |cause| baseline.get(cause as usize).copied().unwrap_or(0)
     }
 
-    /// Takes note of a change, to be [told](Self::told_changes) behind all locks.
+    /// Records a change, to be [reported](Self::tell_changes) after all locks are released.
     pub(crate) fn note(&self, change: Change) {
         let cache = &*self.cache;
         match change {
-            // Told as a change of the tier's state: that is where an operator looks, and one line is enough.
+            // Reported as a change of the tier's state, where an operator looks; one line is enough.
             Change::Remote { .. } => {}
             Change::Pending { evictions } => {
                 tracing::debug!(target: "larder::eviction", cache, evictions, "larder: an eviction is pending");

@@ -1,11 +1,11 @@
-//! What the counters say at one moment.
+//! The values of the counters at one moment.
 
 use serde::{Deserialize, Serialize};
 
 use super::histogram::Timing;
 use super::signal::Cause;
 
-/// Names all counters to the macro `$then`: those that are counted often, and the others.
+/// Passes all counters to the macro `$then`: the frequent ones, and the others.
 macro_rules! counted {
     ($then:ident) => {
         $then! {
@@ -29,7 +29,7 @@ macro_rules! counts {
         ]);
     };
     ([$($often:ident)*], [$($rare:ident)*], [$($cause:ident $left:ident),*]) => {
-        /// One function's counters, added up over threads.
+        /// The counters of one function, summed over threads.
         #[derive(Default)]
         pub(super) struct Counts {
             $(pub(super) $often: u64,)*
@@ -43,7 +43,7 @@ macro_rules! counts {
         }
 
         impl Stats {
-            /// Each counter of the two, the first one to be changed.
+            /// Pairs each counter of `self`, to be changed, with that of `other`.
             fn pairs<'a>(&'a mut self, other: &Self) -> Vec<(&'a mut u64, u64)> {
                 vec![
                     $((&mut self.$often, other.$often),)*
@@ -52,7 +52,8 @@ macro_rules! counts {
                 ]
             }
 
-            /// Entries that left the memory tier for this cause. None are counted for [`Cause::Replaced`].
+            /// Returns the number of entries that left the memory tier for this cause; 0 for
+            /// [`Cause::Replaced`].
             pub fn evicted_by(&self, cause: Cause) -> u64 {
                 match cause {
                     $(Cause::$cause => self.$left,)*
@@ -64,8 +65,8 @@ macro_rules! counts {
 }
 counted!(counts);
 
-/// A cache's statistics, or one function's: what was counted since the cache was built (or since
-/// [`Cache::reset_stats`](crate::engine::Cache::reset_stats)), and how things stand now. One moment's copy.
+/// Statistics of a cache or of one function: the counts since the cache was built (or since
+/// [`Cache::reset_stats`](crate::engine::Cache::reset_stats)), and the current sizes. A copy from one moment.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -84,39 +85,39 @@ counted!(counts);
 /// # }
 /// ```
 ///
-/// Reads are counted once each: as one of the hits or as a miss. What is read again in the background is no read. The
-/// counters are bumped one by one, so a copy that is taken while others read may be ahead by a call here or there.
+/// Each read counts once, as a hit of some kind or as a miss. Background refreshes are not reads. The
+/// counters are incremented one by one, so a copy that is taken during other reads may be off by a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Reads answered by the memory tier with a fresh value.
+    /// Reads that the memory tier answered with a fresh value.
     pub memory_hits: u64,
-    /// Reads answered by the remote tier.
+    /// Reads that the remote tier answered.
     pub remote_hits: u64,
-    /// Reads answered with a stale value while a refresh runs.
+    /// Reads that were answered with a stale value while a refresh runs.
     pub stale_hits: u64,
-    /// Reads answered with an old value because the load failed or took too long.
+    /// Reads that were answered with an old value because the load failed or took too long.
     pub fail_safe_hits: u64,
-    /// Reads that waited for another's load and took its result.
+    /// Reads that waited for another caller's load and took its result.
     pub coalesced: u64,
-    /// Reads that found nothing.
+    /// Reads that found no value.
     pub misses: u64,
-    /// Loads that were started. (A batch's load counts once for each item that it is for.)
+    /// Loads that were started. (A batch's load counts once for each of its items.)
     pub loads: u64,
     /// Loads that returned an error.
     pub load_failures: u64,
-    /// Reads whose hard timeout ended with nothing to serve. They are among the misses.
+    /// Reads whose hard timeout ended without a value to serve. The misses include them.
     pub timed_out: u64,
-    /// Refreshes that were started before the ttl was over.
+    /// Refreshes that were started before the ttl ended.
     pub early_refreshes: u64,
     /// Values stored: loaded, inserted or put.
     pub stores: u64,
-    /// Keys evicted one by one, whether there was a value or not.
+    /// Keys evicted one by one, with or without a value.
     pub removals: u64,
     /// Loaded values that were not stored, because an eviction came during the load.
     pub fenced: u64,
-    /// Reads for which the remote tier was asked and had nothing of use.
+    /// Reads that asked the remote tier and found no usable value.
     pub remote_misses: u64,
     /// Values written to the remote tier.
     pub remote_stores: u64,
@@ -125,65 +126,66 @@ pub struct Stats {
     /// Values that were not stored in the remote tier because no codec can represent them, or because they are larger
     /// than [`max_value_bytes`](crate::registry::Builder::max_value_bytes).
     pub refused: u64,
-    /// Bytes in the remote tier that were not this type's value, for whatever reason.
+    /// Values in the remote tier that were not readable as this type, for any reason.
     pub foreign: u64,
-    /// Of [`foreign`](Self::foreign) those that another version of the type has written: whole, and of another
-    /// schema. They are what is to be expected after a release; the others are damage.
+    /// The part of [`foreign`](Self::foreign) that another version of the type has written: intact, but of
+    /// another schema. Expected after a release; the rest is damage.
     pub schema_misses: u64,
-    /// Reads that found a value of another type in memory. Two functions with one key replace each other's
-    /// values then, and the log says which.
+    /// Reads that found a value of another type in memory. Two functions with one key then replace each
+    /// other's values; the log names them.
     pub mistyped: u64,
-    /// Entries that left the memory tier, or were not kept by it, for want of room. This, the causes that follow and
-    /// [`removals`](Self::removals) are the cache's: a function's own statistics have none.
+    /// Entries that left the memory tier, or were not kept, because it was full. This counter, the following
+    /// causes and [`removals`](Self::removals) belong to the cache: they are zero in a function's statistics.
     pub evicted_capacity: u64,
-    /// Entries of the memory tier that were reclaimed after they expired. (Those that were replaced or pushed out
-    /// first are not among them.)
+    /// Entries of the memory tier that were reclaimed after they expired. (Not those that were replaced or
+    /// evicted before.)
     pub expired: u64,
-    /// Entries of the memory tier that were reclaimed after a tag of theirs was evicted, or everything was.
+    /// Entries of the memory tier that were reclaimed after one of their tags was evicted, or the cache was
+    /// cleared.
     pub evicted_tags: u64,
-    /// Entries of the memory tier that were evicted by their key.
+    /// Entries of the memory tier that were evicted by key.
     pub evicted_keys: u64,
-    /// Entries of the memory tier that were evicted by a pattern.
+    /// Entries of the memory tier that were evicted by pattern.
     pub evicted_patterns: u64,
-    /// Entries of the memory tier that [`Cache::clear`](crate::engine::Cache::clear) found.
+    /// Entries of the memory tier that [`Cache::clear`](crate::engine::Cache::clear) removed.
     pub evicted_cleared: u64,
     /// Entries of the memory tier that another process evicted or replaced.
     pub evicted_elsewhere: u64,
-    /// Entries in the memory tier now, expired ones that were not yet reclaimed included.
+    /// The current number of entries in the memory tier, including expired ones that were not reclaimed yet.
     pub entries: u64,
-    /// What these entries weigh, in bytes, as
-    /// [`Memory::max_bytes`](crate::memory::Memory::max_bytes) counts them. In a tier that is bounded
-    /// by entries it is a sum kept beside the entries: right when nobody writes, nearly
-    /// right while somebody does.
+    /// The current weight of these entries, in bytes, by the rule of
+    /// [`Memory::max_bytes`](crate::memory::Memory::max_bytes). In a tier that is bounded by entries this is
+    /// a separate sum: exact while nothing is written, approximate during writes.
     pub bytes: u64,
-    /// Keys with a load, a look at the remote tier or a write in progress now.
+    /// Keys with a load, a read of the remote tier or a write in progress.
     pub in_flight: u64,
-    /// Whether the remote tier is left alone now, after failures.
+    /// The current state of the remote tier's breaker.
     pub breaker: BreakerState,
-    /// How long loads took that came to an end, failed ones included.
+    /// Durations of completed loads, including failed ones.
     pub load_time: Timing,
-    /// How long reads took that memory could not answer at once: those that asked the remote tier, waited or loaded.
-    /// Those that memory answered are not measured: reading a precise clock would cost a hit more than the hit
-    /// itself. What was read by hand without a load
-    /// ([`Cache::get`](crate::engine::Cache::get), [`peek`](crate::call::Call::peek)) is not measured.
+    /// Durations of reads that memory could not answer immediately: they asked the remote tier, waited or
+    /// loaded. Reads that memory answered are not measured, because reading a precise clock would cost more
+    /// than the hit itself. Reads by hand without a load ([`Cache::get`](crate::engine::Cache::get),
+    /// [`peek`](crate::call::Call::peek)) are not measured.
     pub response_time: Timing,
 }
 
-/// The state of the breaker in front of the remote tier.
+/// The state of the remote tier's circuit breaker.
 ///
-/// The breaker opens after [`breaker_threshold`](crate::registry::Builder::breaker_threshold) failures in a row: no connection, or no
-/// answer in time. After each [`breaker_cool_down`](crate::registry::Builder::breaker_cool_down) it lets one operation through; the first
-/// success closes it.
+/// The breaker opens after [`breaker_threshold`](crate::registry::Builder::breaker_threshold) consecutive
+/// failures (no connection, or no answer in time). After each
+/// [`breaker_cool_down`](crate::registry::Builder::breaker_cool_down) it lets one operation through; the
+/// first success closes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BreakerState {
-    /// Every operation goes through. A cache without a remote tier has this state.
+    /// Every operation goes through. Also the state of a cache without a remote tier.
     #[default]
     Closed,
     /// No operation goes through.
     Open,
-    /// The cool-down is over: one operation goes through and decides.
+    /// The cool-down has ended: one operation goes through and decides.
     HalfOpen,
 }
 
@@ -191,19 +193,19 @@ pub enum BreakerState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TierStats {
-    /// Reads that it answered, old values included.
+    /// Reads that it answered, including those with old values.
     pub hits: u64,
-    /// Reads that it was asked for and could not answer.
+    /// Reads that it could not answer.
     pub misses: u64,
     /// Values that were written to it.
     pub stores: u64,
-    /// Operations that failed. None in memory.
+    /// Operations that failed. Zero in memory.
     pub errors: u64,
-    /// Entries that left it for whatever cause. Those of the remote tier are not known here.
+    /// Entries that left it for any cause. Unknown, and zero, for the remote tier.
     pub evictions: u64,
 }
 
-/// Statistics that were read from somewhere may hold anything.
+/// Adds up; saturates, because statistics that were deserialized may contain anything.
 fn sum<const N: usize>(parts: [u64; N]) -> u64 {
     parts.into_iter().fold(0, u64::saturating_add)
 }
@@ -214,19 +216,19 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 impl TierStats {
-    /// How often it was read.
+    /// Returns the number of reads.
     pub fn requests(&self) -> u64 {
         self.hits.saturating_add(self.misses)
     }
 
-    /// Hits per read, from 0 to 1; 0 before the first read.
+    /// Returns the hits per read, from 0 to 1; 0 before the first read.
     pub fn hit_rate(&self) -> f64 {
         share(self.hits, self.requests())
     }
 }
 
 impl Stats {
-    /// All reads that were answered from a tier, or by another's load.
+    /// Returns the number of reads that a tier or another caller's load answered.
     pub fn hits(&self) -> u64 {
         sum([
             self.memory_hits,
@@ -237,27 +239,29 @@ impl Stats {
         ])
     }
 
-    /// All reads.
+    /// Returns the number of reads.
     pub fn requests(&self) -> u64 {
         sum([self.hits(), self.misses])
     }
 
-    /// Hits per read, from 0 to 1; 0 before the first read.
+    /// Returns the hits per read, from 0 to 1; 0 before the first read.
     pub fn hit_rate(&self) -> f64 {
         share(self.hits(), self.requests())
     }
 
-    /// Misses per read, from 0 to 1; 0 before the first read.
+    /// Returns the misses per read, from 0 to 1; 0 before the first read.
     pub fn miss_rate(&self) -> f64 {
         share(self.misses, self.requests())
     }
 
-    /// Entries that left the memory tier, whatever the cause, but not those that a newer value replaced.
+    /// Returns the number of entries that left the memory tier for any cause, except those that a newer value
+    /// replaced.
     pub fn evictions(&self) -> u64 {
         sum(Cause::ALL.map(|cause| self.evicted_by(cause)))
     }
 
-    /// The memory tier's part. Stale and old values count as its hits, wherever they came from first.
+    /// Returns the memory tier's part. Stale and old values count as its hits, even if they first came from
+    /// the remote tier.
     pub fn memory(&self) -> TierStats {
         let hits = sum([self.memory_hits, self.stale_hits, self.fail_safe_hits]);
         TierStats {
@@ -269,7 +273,7 @@ impl Stats {
         }
     }
 
-    /// The remote tier's part; all zero without one.
+    /// Returns the remote tier's part; all zero if there is none.
     pub fn remote(&self) -> TierStats {
         TierStats {
             hits: self.remote_hits,
@@ -280,8 +284,8 @@ impl Stats {
         }
     }
 
-    /// What was counted and measured since `earlier` was taken from the same cache. How things stand now (entries,
-    /// bytes, what is in flight, the breaker) is as in `self`.
+    /// Returns the counts and durations since `earlier` was taken from the same cache. Current values
+    /// (entries, bytes, keys in flight, the breaker) are those of `self`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut since = self.clone();
@@ -291,7 +295,7 @@ impl Stats {
         since
     }
 
-    /// With the entries that left the memory tier, by cause.
+    /// Sets the numbers of entries that left the memory tier, by cause.
     pub(crate) fn with_causes(mut self, left: impl Fn(Cause) -> u64) -> Self {
         self.evicted_capacity = left(Cause::Capacity);
         self.expired = left(Cause::Expired);
@@ -303,7 +307,7 @@ impl Stats {
         self
     }
 
-    /// Both together: counts and times; how things stand is as in `self`.
+    /// Adds the counts and durations of `other`. Current values stay.
     pub(crate) fn add(&mut self, other: &Self) {
         self.pairs(other).into_iter().for_each(|(sum, more)| *sum = sum.saturating_add(more));
         self.load_time.add(&other.load_time);

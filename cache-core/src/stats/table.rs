@@ -1,4 +1,4 @@
-//! Statistics as text.
+//! Formats statistics as text.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn time(f: &mut fmt::Formatter<'_>, name: &str, timing: &Timing) -> fmt::Result 
     writeln!(f, "{name:<11} average {average}, p50 {p50}, p99 {p99} of {}", timing.count())
 }
 
-/// A table of some ten lines, for logs and terminals. Its form may change; to be read by programs there is serde.
+/// A table of about ten lines, for logs and terminals. Its form may change; programs should use serde.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |rate: f64| rate * 100.0;

@@ -1,4 +1,4 @@
-//! Evictions in the remote tier: tried at once, and added to the pending evictions if that fails.
+//! Evictions in the remote tier: tried immediately, and pending if that fails.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::remote::owed::{Attempt, RemoteEviction};
 use crate::remote::progress::StepSink;
 use crate::stats::Change;
 
-/// What several failures say of the tier: one that is not of a part of it, if there is any.
+/// The most serious of several failures: one of the whole tier, if there is any.
 pub(crate) fn worst<'a>(
     failures: impl Iterator<Item = &'a BackendError> + Clone,
 ) -> Option<BackendError> {
@@ -19,12 +19,12 @@ pub(crate) fn worst<'a>(
 }
 
 impl Remote {
-    /// An eviction of `key` that is owed unless it is settled.
+    /// An eviction of `key` that becomes pending unless it is settled.
     pub(crate) fn owing(&self, key: &str) -> Attempt<'_> {
         self.owed.trying(RemoteEviction::Keys(vec![key.to_owned()]), Vec::new())
     }
 
-    /// Carries an eviction out, or leaves it owed.
+    /// Carries out an eviction. If that fails, or if the future is dropped, the eviction becomes pending.
     pub(crate) async fn evict(
         &self,
         undone: RemoteEviction,
@@ -43,8 +43,8 @@ impl Remote {
         done
     }
 
-    /// As [`evict`](Self::evict), but does `instead`. If that fails, or nobody waits for its end, it is the
-    /// eviction that is owed.
+    /// Like [`evict`](Self::evict), but carries out `instead`. If that fails, or the future is dropped, the
+    /// eviction becomes pending.
     pub(crate) async fn evict_or<T>(
         &self,
         undone: RemoteEviction,
@@ -58,8 +58,9 @@ impl Remote {
         Ok(done)
     }
 
-    /// As [`evict`](Self::evict), of what is dead already and only takes up room: what a part of the store has
-    /// that is away is not owed. It would keep the rest from being used, and go with its ttl.
+    /// Like [`evict`](Self::evict), for values that are already dead and only take up space. Evictions for an
+    /// unreachable part of the store do not become pending: they would block the rest, and the values expire
+    /// by their ttl.
     pub(crate) async fn sweep(
         &self,
         pattern: Pattern,
@@ -86,7 +87,8 @@ impl Remote {
         done
     }
 
-    /// Waits for writes in progress that were allowed before the eviction: what they write is then removed.
+    /// Carries out an eviction after the writes that were permitted before it, so that it removes their
+    /// values.
     pub(super) async fn carry_out(
         &self,
         trying: &mut Attempt<'_>,
@@ -98,13 +100,13 @@ impl Remote {
 
     async fn let_write(&self, trying: &mut Attempt<'_>, until: Timestamp) {
         while let Some(writer) = trying.writer() {
-            // A write that does not end in time sees to its own trace when it ends: see `Unsure`.
+            // A write that does not end in time removes its own value when it ends: see `Unsure`.
             let _ = self.clock.timeout_at(until, writer.settled()).await;
             trying.waited();
         }
     }
 
-    /// Waits for a write in progress, for a time.
+    /// Waits for a write in progress, for a limited time.
     pub(crate) async fn after(&self, writer: Option<RevokedFence>) {
         let until = self.clock.now().after(PATIENCE);
         if let Some(writer) = writer {
@@ -133,7 +135,7 @@ impl Remote {
         }
     }
 
-    /// Removes keys; those that could not be removed are what is left to be tried.
+    /// Removes keys. The keys that could not be removed stay in `trying`.
     async fn remove_now(
         &self,
         mut keys: Vec<String>,
@@ -154,7 +156,8 @@ impl Remote {
         Err(error)
     }
 
-    /// The new generation. This process hears of it in no other way: what the bus tells of its own evictions it ignores.
+    /// Increments a generation and returns it. This process learns it only here: it ignores bus messages
+    /// about its own evictions.
     async fn bump_now(
         &self,
         place: &str,

@@ -10,7 +10,7 @@ use crate::remote::ask::Ask;
 use crate::remote::owed::Affected;
 
 impl Remote {
-    /// Whether loads are fenced by the store.
+    /// Whether the store fences loads.
     pub(crate) fn has_leases(&self) -> bool {
         self.backend.leases().is_some()
     }

@@ -1,5 +1,5 @@
-//! The remote tier: a backend under a namespace. Reads and writes go through
-//! [`Remote::guarded`]: what is owed first, then the operation, each past the breaker.
+//! The remote tier: a backend under a namespace. Reads and writes go through [`Remote::guarded`], which
+//! carries out pending evictions first, then the operation, both through the breaker.
 
 mod evict;
 mod lease;
@@ -28,24 +28,24 @@ use crate::tags::Generations;
 pub(crate) struct Remote {
     backend: Arc<dyn Backend>,
     namespace: String,
-    /// This cache among those that share the namespace.
+    /// Identifies this cache among the caches of the namespace.
     instance: u64,
     owed: PendingEvictions,
     breaker: Breaker,
     record: HealthTracker,
     settling: tokio::sync::Mutex<()>,
-    /// For how long generations that were read are taken for current.
+    /// How long a generation that was read counts as current.
     trusts: Duration,
-    /// So many bytes of a value are read at most.
+    /// The maximum number of bytes of a value that are read.
     most: usize,
-    /// The cache's own: evictions that are carried out later move them on, too.
+    /// The cache's generations. Evictions that are carried out later change them, too.
     generations: Arc<Generations>,
     clock: Clock,
     signals: Arc<Signals>,
 }
 
-/// How long one caller waits for what another has begun: backends answer within their own time-outs, but
-/// nobody may be driving the runtime that the other one runs in.
+/// How long one caller waits for an operation that another has begun. Backends answer within their own
+/// timeouts, but the other caller's runtime may be blocked.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl std::fmt::Debug for Remote {
@@ -83,22 +83,22 @@ impl Remote {
         self
     }
 
-    /// Generations that were read are taken for current so long.
+    /// Sets how long generations that were read count as current.
     pub(crate) fn trusting(self, time: Duration) -> Self {
         Self { trusts: time, ..self }
     }
 
-    /// Of values that are longer no more is read than shows that they are.
+    /// Sets the maximum size of a value. Of a longer value only so much is read as shows that it is longer.
     pub(crate) fn reading_at_most(self, most: usize) -> Self {
         Self { most, ..self }
     }
 
-    /// The generations of the cache, which learn what its evictions make of them.
+    /// Sets the cache's generations, which learn the results of evictions.
     pub(crate) fn teaching(self, generations: &Arc<Generations>) -> Self {
         Self { generations: Arc::clone(generations), ..self }
     }
 
-    /// Shared from now on: what it owes is carried out in the background, too.
+    /// Makes the tier shared. From now on its pending evictions are also carried out in the background.
     pub(crate) fn shared(self) -> Arc<Self> {
         let owed =
             |this: &Weak<Self>| PendingEvictions::settled_by(RetryTask::of(Weak::clone(this)));
@@ -121,12 +121,12 @@ impl Remote {
         &self.clock
     }
 
-    /// Where a value lies. A namespace has no `:`, so no two namespaces share a key.
+    /// The key of a value. A namespace has no `:`, so no two namespaces share a key.
     fn value_key(&self, key: &str) -> String {
         format!("{}:{key}", self.namespace)
     }
 
-    /// Where a generation lies. A namespace has no `~`, so no value lies there.
+    /// The key of a generation. A namespace has no `~`, so no value has such a key.
     fn tag_key(&self, tag: &str) -> String {
         format!("{}~tag:{tag}", self.namespace)
     }
@@ -148,7 +148,7 @@ impl Remote {
         BackendError::new(BackendErrorKind::Unreachable, "breaker", message)
     }
 
-    /// Tells the other processes, if there can be any that hear it.
+    /// Publishes a message, if there can be other processes.
     async fn tell(&self, message: BusMessage) -> Result<(), BackendError> {
         match self.backend.publish(&self.notice(message)).await {
             Err(error)
@@ -172,12 +172,12 @@ impl Remote {
         result
     }
 
-    /// What an operation's end says of the tier.
+    /// Records the end of an operation in the breaker and in the health.
     pub(super) fn weigh<T>(&self, result: &Result<T, BackendError>) {
         let failed = result.as_ref().is_err_and(|error| {
             matches!(error.kind(), BackendErrorKind::Unreachable | BackendErrorKind::TimedOut)
         });
-        // That a part of it is away says nothing of the rest.
+        // A failure of one part of the store does not count against the rest.
         if !result.as_ref().is_err_and(BackendError::is_of_a_part) {
             self.breaker.record(!failed).for_each(|change| self.signals.note(change));
         }
@@ -187,14 +187,16 @@ impl Remote {
         }
     }
 
-    /// Whether a read that memory can answer does without the tier: its breaker is open, and the background task tries
-    /// it. Where that task does not run, because its runtime is blocked or has ended, reads ask again after a while.
+    /// Whether a read that memory can answer does not ask the tier: its breaker is open, and the background
+    /// task tries it. If that task does not run, because its runtime is blocked or has ended, reads ask again
+    /// after a while.
     #[cold]
     pub(crate) fn is_left_alone(&self, now: Timestamp) -> bool {
         self.breaker.is_tended(now, PATIENCE)
     }
 
-    /// Tries what is owed first: until that is done, what it concerns is not to be read or written.
+    /// Runs an operation after the pending evictions that affect it: until those are done, the affected keys
+    /// must be neither read nor written.
     async fn guarded<T>(
         self: &Arc<Self>,
         concern: Affected<'_>,
@@ -208,7 +210,7 @@ impl Remote {
         result
     }
 
-    /// Tells what has changed; under no lock.
+    /// Reports changes to the listeners; under no lock.
     pub(super) fn tell_changes(&self) {
         self.signals.tell_changes();
     }
@@ -217,7 +219,7 @@ impl Remote {
         self.breaker.state(self.clock.now())
     }
 
-    /// Whether it failed when it was last asked.
+    /// Whether the last operation failed.
     pub(crate) fn fails(&self) -> bool {
         self.breaker.fails()
     }

@@ -1,4 +1,4 @@
-//! What goes through the keys: the evictions of patterns, and listings.
+//! Searches through all keys: evictions of patterns, and listings.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::remote::owed::Affected;
 use crate::remote::progress::StepSink;
 
 impl Remote {
-    /// Leases first, then values: a load that is alive at the start is then fenced off, or what it
-    /// stored is found.
+    /// Leases first, then values: a load in progress at the start either loses its lease, or its value is
+    /// found.
     pub(super) async fn remove_matching_now(
         &self,
         pattern: &Pattern,
@@ -25,7 +25,7 @@ impl Remote {
         if let Some(sealed) = &sealed {
             removed += self.remove_found(sealed, |key| pattern.covers(key), progress).await?;
         }
-        // Last: a memory tier that forgets earlier could take an old value up again.
+        // Last: a memory tier that forgets earlier could read an old value again.
         let literals = pattern.literals().to_vec();
         self.tell(BusMessage::Pattern(literals)).await?;
         Ok(removed)
@@ -70,7 +70,7 @@ impl Remote {
         Ok(removed)
     }
 
-    /// A page of the keys that match, without the namespace, and where the next one begins.
+    /// A page of the matching keys, without the namespace, and the cursor of the next page.
     pub(crate) async fn keys(
         self: &Arc<Self>,
         pattern: &Pattern,

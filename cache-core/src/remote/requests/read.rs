@@ -1,4 +1,4 @@
-//! Reading values, each with the generations that it has to be compared with.
+//! Reads values together with the generations by which they are judged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,16 @@ use crate::base::{BackendError, Timestamp};
 use crate::remote::owed::Affected;
 use crate::tags::Generations;
 
-/// A value as it came from the store.
+/// A value that came from the store.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
     pub(crate) read: Read,
-    /// The moment before it was asked for. What is left of its life is counted from there: the answer takes its time.
+    /// The moment before the request. The remaining life of the value counts from there, because the answer
+    /// takes time.
     pub(crate) asked: Timestamp,
 }
 
-/// What a read found, with the generations of the moment before.
+/// The result of a read, with the generations from before it.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) value: Option<Arrived>,
@@ -26,8 +27,8 @@ pub(crate) struct Found {
 }
 
 impl Remote {
-    /// The fleet's generations of the namespace and of `tags`, also taken into `generations`. Those that are minted are
-    /// kept for `keep`.
+    /// Reads the fleet's generations of the namespace and of `tags`, and records them in `generations`. New
+    /// generations are kept for `keep`.
     pub(crate) async fn learn(
         self: &Arc<Self>,
         tags: &[&str],
@@ -57,12 +58,13 @@ impl Remote {
         Ok(Found { value: None, space, tags: found })
     }
 
-    /// Whether a read may have come without the fleet's generations of this moment.
+    /// Whether a read may use generations that were read earlier.
     pub(crate) fn trusts_tags(&self) -> bool {
         !self.trusts.is_zero()
     }
 
-    /// The same, for a value that is about to be read: what was read a moment ago may do.
+    /// Like [`learn`](Self::learn), for a value that is about to be read: generations that are still trusted
+    /// are not read.
     async fn known_now(
         &self,
         tags: &[&str],
@@ -80,7 +82,7 @@ impl Remote {
         }
     }
 
-    /// The value's bytes, and the generations as they were before it was read.
+    /// Reads the value's bytes, and the generations from before it.
     pub(crate) async fn read(
         self: &Arc<Self>,
         key: &str,
@@ -92,7 +94,7 @@ impl Remote {
             let place = self.value_key(key);
             let keys = [place.as_str()];
             let asked = self.clock.now();
-            // Sent together; both are answered in the order they were sent.
+            // Sent together; the store answers both in this order.
             let (found, read) = tokio::join!(
                 self.known_now(tags, keep, generations),
                 self.backend.get_many(&keys, self.most)
@@ -105,7 +107,8 @@ impl Remote {
         .await
     }
 
-    /// As [`read`](Self::read), of many: one request for all values, and one for the generations of all tags.
+    /// Like [`read`](Self::read), for many keys: one request for all values, and one for the generations of
+    /// all tags.
     pub(crate) async fn read_each(
         self: &Arc<Self>,
         wanted: &[(&str, &[String])],
@@ -143,8 +146,8 @@ impl Remote {
         Ok(found.collect())
     }
 
-    /// Many values. Of those that a part of the store has which is away, and of those that may not
-    /// be read: none. An error if that is all of them.
+    /// Reads many values. Keys on an unreachable part of the store, and keys that are not `readable`, have
+    /// none. An error if that is every key.
     async fn within_reach(
         &self,
         places: &[&str],

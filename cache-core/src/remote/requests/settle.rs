@@ -1,4 +1,4 @@
-//! What is owed comes first: before an operation that may meet it, and by itself (`settler`).
+//! Carries out pending evictions: before an operation that they affect, and in the background (`settler`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +18,18 @@ pub(super) fn no_answer(limit: Duration) -> BackendError {
     BackendError::new(BackendErrorKind::TimedOut, "ping", format!("no answer within {limit:?}"))
 }
 
-/// The least pause between two attempts, however short the cool-down is.
+/// The minimum pause between two attempts, for short cool-downs.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Remote {
-    /// Carries out what is owed, if anything is.
+    /// Carries out the pending evictions.
     pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
         let settled = self.settled(Affected::Everything).await;
         self.signals.tell_changes();
         settled
     }
 
-    /// Carries out what is owed; where that fails, again and again until `until`.
+    /// Carries out the pending evictions, and repeats that until `until` if it fails.
     pub(crate) async fn settle_until(
         self: &Arc<Self>,
         until: Timestamp,
@@ -43,12 +43,12 @@ impl Remote {
         }
     }
 
-    /// Tries what is owed; an error if an operation may still meet it.
+    /// Tries the pending evictions; an error if an operation may still be affected.
     pub(super) async fn settled(
         self: &Arc<Self>,
         concern: Affected<'_>,
     ) -> Result<(), BackendError> {
-        // Before the list is looked at: while the tier is left alone, a caller pays nothing for what is owed.
+        // Before the list is read: while the breaker is open, a caller pays nothing for pending evictions.
         if !self.breaker.may_admit() {
             return Err(self.left_alone());
         }
@@ -66,8 +66,8 @@ impl Remote {
         }
     }
 
-    /// While the breaker is half open, one caller pings before it takes what is owed from the list: an attempt that is
-    /// bound to fail would go through all of it.
+    /// While the breaker is half open, one caller pings before it takes evictions from the list: an attempt
+    /// in an outage would try all of them in vain.
     async fn reached(&self) -> Result<(), BackendError> {
         if self.breaker.is_closed() {
             return Ok(());
@@ -78,7 +78,7 @@ impl Remote {
         Box::pin(self.tried(ping)).await
     }
 
-    /// When the background task is to try again.
+    /// When the background task tries again.
     pub(in crate::remote) fn next_attempt(&self) -> Timestamp {
         let now = self.clock.now();
         match self.breaker.opens(now) {
@@ -87,13 +87,14 @@ impl Remote {
         }
     }
 
-    /// What the background task does: tries the tier if the breaker is open, then carries out what is owed.
+    /// The work of the background task: tries the tier if the breaker is open, then carries out pending
+    /// evictions.
     pub(in crate::remote) async fn recover(&self) -> Result<(), BackendError> {
         self.reached().await?;
         if self.owed.is_empty() { Ok(()) } else { self.settle_now().await }
     }
 
-    /// Which of these keys may be read and written: those of which no eviction is owed. An error if none may.
+    /// Which of these keys have no pending eviction and may be read and written. An error if none may.
     pub(super) async fn free(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
         let Err(error) = self.settled(Affected::Keys(keys)).await else {
             return Ok(vec![true; keys.len()]);
@@ -106,8 +107,7 @@ impl Remote {
         if readable.contains(&true) { Ok(readable) } else { Err(error) }
     }
 
-    /// In a task of its own, where there is a runtime: whoever waits for it must not depend on a caller
-    /// who may stop polling.
+    /// In its own task, if there is a runtime: the waiters must not depend on a caller that may stop polling.
     #[cold]
     async fn settle(self: &Arc<Self>) -> Result<(), BackendError> {
         let this = Arc::clone(self);
@@ -119,8 +119,8 @@ impl Remote {
     }
 
     pub(crate) async fn settle_now(&self) -> Result<(), BackendError> {
-        // One at a time: who comes second finds nothing owed any more, and not a list that another
-        // has taken but not yet worked off.
+        // One at a time: otherwise a second caller would find an empty list while the first has taken
+        // evictions and not yet carried them out.
         let until = self.clock.now().after(PATIENCE);
         let turn = self.clock.timeout_at(until, self.settling.lock()).await;
         let _turn = turn.map_err(|_| unsettled())?;
@@ -141,7 +141,8 @@ impl Remote {
         outcome
     }
 
-    /// All of a kind; what a part of the store has which is away is kept aside until the others were tried.
+    /// Carries out all evictions of a kind. Those of an unreachable part of the store are set aside until the
+    /// others were tried.
     async fn settle_each<'a>(
         &'a self,
         next: impl Fn(&'a PendingEvictions) -> Option<Attempt<'a>>,
@@ -168,7 +169,7 @@ impl Remote {
         outcome
     }
 
-    /// Starts the background task again, if there is something to do for it.
+    /// Starts the background task again, if there is work for it.
     pub(in crate::remote) fn wake_if_needed(&self) {
         if self.breaker.is_closed() {
             self.owed.wake_settler();
@@ -177,13 +178,14 @@ impl Remote {
         }
     }
 
-    /// Writes pending evictions down in `log`, which says what was `pending` when the last process ended.
+    /// Records pending evictions in `log`, which contains those that were `pending` when the last process
+    /// ended.
     pub(crate) fn with_retry_log(&self, log: RetryLog, pending: Vec<RemoteEviction>) {
         self.owed.logged(log, pending);
         self.owed.wake_settler();
     }
 
-    /// Waits until the disk has what the retry log says.
+    /// Waits until the retry log is on disk.
     pub(crate) fn flush_retry_log(&self) {
         self.owed.flush();
     }

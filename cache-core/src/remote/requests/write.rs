@@ -1,4 +1,4 @@
-//! Changing values one by one: storing, replacing, removing.
+//! Changes single values: stores, replaces, removes them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,34 +11,35 @@ use crate::codec::Envelope;
 use crate::remote::bus::BusMessage;
 use crate::remote::owed::Affected;
 
-/// What is to be stored.
+/// A value to be stored.
 pub(crate) struct Writing {
     pub(crate) bytes: Vec<u8>,
     pub(crate) ttl: Option<Duration>,
-    /// Whether other processes are to forget what they have of it in memory.
+    /// Whether other processes must forget their entry of it in memory.
     pub(crate) announce: bool,
-    /// The generations that it depends on, by where they lie.
+    /// The generations on which it depends, by their keys.
     pub(crate) depends: Vec<(String, u64)>,
 }
 
 impl Remote {
-    /// Carries out what is owed, for a write of `key` that has not taken its turn yet.
+    /// Carries out pending evictions, before a write of `key` takes its turn.
     ///
-    /// The order of waits is: what is owed, then the turn to write a key, then the store. What is owed waits for the
-    /// writes that have their turn; a write that waited for it in its turn would close a circle.
+    /// The order of waits is: pending evictions, then the turn to write a key, then the store. Pending
+    /// evictions wait for writes that have their turn, so a write that waited for them in its turn would
+    /// deadlock.
     pub(crate) async fn before_write(self: &Arc<Self>, key: &str) -> Result<(), BackendError> {
         let settled = self.settled(Affected::Keys(&[key])).await;
         self.signals.tell_changes();
         settled
     }
 
-    /// Whether a write of `key` would have to wait for what is owed.
+    /// Whether a write of `key` would have to wait for pending evictions.
     pub(crate) fn hinders_write(&self, key: &str) -> bool {
         self.owed.hinders(Affected::Keys(&[key]))
     }
 
-    /// Stores a value; under a lease only if that still holds. Says whether it was stored. Called in the key's turn,
-    /// after [`before_write`](Self::before_write).
+    /// Stores a value; under a lease only if that still holds. Returns whether it stored. Called in the key's
+    /// turn, after [`before_write`](Self::before_write).
     pub(crate) async fn write(
         self: &Arc<Self>,
         key: &str,
@@ -62,14 +63,14 @@ impl Remote {
         written
     }
 
-    /// The generations that an entry depends on, by where they lie.
+    /// The generations on which an entry depends, by their keys.
     pub(crate) fn depends(&self, envelope: &Envelope) -> Vec<(String, u64)> {
         let tags = envelope.tags.iter().map(|(tag, seen)| (self.tag_key(tag), *seen));
         std::iter::once((self.space_key(), envelope.space)).chain(tags).collect()
     }
 
-    /// Generations are kept for as long as what depends on them. If that fails, the entry is a miss once they are gone:
-    /// nothing is wrong then but the time it takes to load it again.
+    /// Keeps generations as long as the entry that depends on them. If that fails, the entry becomes a miss
+    /// when they are gone, which only costs a load.
     async fn prolong(&self, depends: &[(String, u64)], keep: Option<Duration>) {
         let seen: Vec<(&str, u64)> =
             depends.iter().map(|(at, seen)| (at.as_str(), *seen)).collect();
@@ -80,7 +81,7 @@ impl Remote {
         }
     }
 
-    /// As [`write`](Self::write) without leases, of many in one request: what came of each.
+    /// Like [`write`](Self::write) without leases, for many values in one request; one result each.
     pub(crate) async fn write_each(
         &self,
         writes: Vec<(String, Writing)>,
@@ -113,7 +114,7 @@ impl Remote {
         }
     }
 
-    /// Stores a value in the place of the one with the mark `seen`, if that is there. Says whether it was.
+    /// Replaces the value with the mark `seen`, if it is still there. Returns whether it was.
     pub(crate) async fn replace(
         self: &Arc<Self>,
         key: &str,
@@ -127,7 +128,7 @@ impl Remote {
         self.guarded(Affected::Keys(&[key]), replacing).await
     }
 
-    /// Removes a key's value at once, and ends its lease.
+    /// Removes a key's value immediately, and ends its lease.
     pub(crate) async fn remove(self: &Arc<Self>, key: &str) -> Result<u64, BackendError> {
         let place = self.value_key(key);
         let notice = self.notice(BusMessage::Keys(vec![key.to_owned()]));

@@ -1,21 +1,21 @@
-//! Moments, spans and errors as plain data.
+//! Serializes moments, spans and errors as plain data.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-/// No longer than this: some servers answer with pages.
+/// The maximum length of a shown message, because some servers answer with pages.
 const LONGEST: usize = 500;
 
-/// The text without what stands before the `@` of URLs. Backends keep credentials out of their errors; one of a user's own
-/// may forget to.
+/// Removes the text before the `@` of URLs. Backends keep credentials out of their errors; a user's own
+/// backend may not.
 pub(crate) fn without_logins(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         shown.push_str(before);
-        // A password may hold any character, so what counts is the last `@` before a blank.
+        // A password may contain any character, so the last `@` before a blank counts.
         let end = after.find(char::is_whitespace).unwrap_or(after.len());
         rest = match after[..end].rfind('@') {
             Some(login) => {

@@ -1,4 +1,4 @@
-//! A cache's health in one line.
+//! Formats a cache's health as one line.
 
 use std::fmt;
 
