@@ -46,9 +46,9 @@ pub use crate::api::{
     warm,
 };
 pub use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, GENERATION_KEPT, KEPT, Leases,
-    Listener, MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Read, Removed, Revoked,
-    Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, GENERATION_KEPT, KEPT, LeaseCommit,
+    Leases, Listener, MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Read, Removed,
+    Revoked, Subscription, Write,
 };
 pub use crate::base::{
     BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, OnError, Pattern,

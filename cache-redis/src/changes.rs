@@ -74,7 +74,8 @@ impl Redis {
         notice: Option<&Notice>,
     ) -> Vec<Result<(), BackendError>> {
         let storing = "set";
-        let chunks: Vec<&[Write]> = chunked(entries, self.together(CHUNK)).collect();
+        let size = |entry: &Write| entry.key.len() + entry.value.len();
+        let chunks: Vec<&[Write]> = chunked(entries, self.together(CHUNK), size).collect();
         let changes = self.stores(chunks.clone(), notice);
         match self.change_each(storing, OnBreak::Fail, changes, notice).await {
             Ok(replies) => {
@@ -198,12 +199,16 @@ impl Redis {
 }
 
 /// Splits entries by number and size. An entry above the size limit forms a chunk alone.
-fn chunked(mut entries: &[Write], most: usize) -> impl Iterator<Item = &[Write]> {
+pub(crate) fn chunked<T>(
+    mut entries: &[T],
+    most: usize,
+    size: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let mut size = 0;
-        let fits = |entry: &&Write| {
-            size += entry.key.len() + entry.value.len();
-            size <= CHUNK_BYTES
+        let mut total = 0;
+        let fits = |entry: &&T| {
+            total += size(entry);
+            total <= CHUNK_BYTES
         };
         let fitting = entries.iter().take(most).take_while(fits).count();
         let (chunk, rest) = entries.split_at(fitting.max(1).min(entries.len()));
@@ -245,8 +250,9 @@ mod tests {
             value: Bytes::from(vec![0; size]),
             ttl: None,
         };
+        let size = |entry: &Write| entry.key.len() + entry.value.len();
         let lengths =
-            |entries: &[Write]| chunked(entries, CHUNK).map(<[_]>::len).collect::<Vec<_>>();
+            |entries: &[Write]| chunked(entries, CHUNK, size).map(<[_]>::len).collect::<Vec<_>>();
         assert_eq!(lengths(&vec![write(1); 600]), [256, 256, 88]);
         assert_eq!(lengths(&vec![write(600 << 10); 3]), [1, 1, 1]);
         assert_eq!(lengths(&vec![write(2 << 20); 2]), [1, 1]);

@@ -1,21 +1,22 @@
 //! The lease operations.
 //!
-//! Each is one script, and one round trip, over a value and its lease; only `revoke` scans the
-//! whole key space. All may be sent twice if the connection breaks: a token that has lost its lease
-//! changes nothing.
+//! Each is one script, and one round trip, over values and their leases; on a cluster, it is one script for each value. Only
+//! `revoke` scans the whole key space. All may be sent twice if the connection breaks: a token that has lost its lease changes
+//! nothing.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Acquire, Acquired, BackendError, BackendResult, KEPT, Leases, MARK, Notice, Pattern, Revoked,
-    Write,
+    Acquire, Acquired, BackendError, BackendResult, BoxFuture, KEPT, LeaseCommit, Leases, MARK,
+    Notice, Pattern, Revoked, Write,
 };
 use redis::Value;
 
 use crate::Redis;
-use crate::changes::{CHUNK, expiry, with_leases};
-use crate::connection::{OnBreak, Request};
+use crate::changes::{CHUNK, chunked, expiry, with_leases};
+use crate::connection::{OnBreak, Reply, Request};
+use crate::errors::Fault;
 use crate::keys::{lease_glob, lease_key, value_key};
 use crate::replay::What;
 use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, RENEW};
@@ -23,11 +24,14 @@ use crate::values::{command, count, last_byte, read};
 
 impl Leases for Redis {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
-        Box::pin(async move {
-            self.connection().asks_for(1, request.most);
-            let reply = self.call("acquire", acquisition(request)).await?;
-            acquired(reply).ok_or_else(|| self.unexpected("acquire"))
-        })
+        Box::pin(async move { self.one(self.acquire_now(&[request]).await, "acquire") })
+    }
+
+    fn acquire_each<'a>(
+        &'a self,
+        requests: &'a [Acquire<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Acquired, BackendError>>> {
+        Box::pin(self.acquire_now(requests))
     }
 
     /// If the connection breaks before the reply, the request is sent once more. The result is then
@@ -39,36 +43,38 @@ impl Leases for Redis {
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, bool> {
         Box::pin(async move {
-            let keys = with_leases([write.key.as_str()].into_iter());
-            let args = [text(token), write.value.clone(), expiry(write.ttl)];
-            let args = args.into_iter().chain(self.told(notice)).collect();
-            let before = self.takeovers();
-            let reply = self.call("commit", Call::new(&COMMIT, keys, args)).await?;
-            let stored = count(reply).ok_or_else(|| self.unexpected("commit"))? == 1;
-            if stored && notice.is_some() {
-                // The value replaced one that other processes may hold. A failover that loses this
-                // write brings the old value back.
-                let replaced = What::changed([write.key.as_str()].into_iter(), notice);
-                self.remember(before, replaced).await?;
-            }
-            Ok(stored)
+            let commit = LeaseCommit { token, entry: write, notice };
+            self.one(self.commit_now(&[commit]).await, "commit")
         })
+    }
+
+    fn commit_each<'a>(
+        &'a self,
+        commits: &'a [LeaseCommit<'a>],
+    ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
+        Box::pin(self.commit_now(commits))
     }
 
     fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool> {
-        Box::pin(async move {
-            let [ttl, px] = times(ttl);
-            let args = vec![text(token), ttl, px];
-            let reply = self.call("renew", Call::new(&RENEW, vec![lease_key(key)], args)).await?;
-            Ok(count(reply).ok_or_else(|| self.unexpected("renew"))? == 1)
-        })
+        Box::pin(async move { self.one(self.renew_now(&[(key, token, ttl)]).await, "renew") })
+    }
+
+    fn renew_each<'a>(
+        &'a self,
+        leases: &'a [(&'a str, u64, Duration)],
+    ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
+        Box::pin(self.renew_now(leases))
     }
 
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
-        Box::pin(async move {
-            let script = Call::new(&ABORT, vec![lease_key(key)], vec![text(token)]);
-            self.call("abort", script).await.map(|_| ())
-        })
+        Box::pin(async move { self.one(self.abort_now(&[(key, token)]).await, "abort") })
+    }
+
+    fn abort_each<'a>(
+        &'a self,
+        leases: &'a [(&'a str, u64)],
+    ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
+        Box::pin(self.abort_now(leases))
     }
 
     fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
@@ -83,6 +89,112 @@ impl Leases for Redis {
 }
 
 impl Redis {
+    async fn acquire_now(&self, requests: &[Acquire<'_>]) -> Vec<Result<Acquired, BackendError>> {
+        let at_once = self.together(CHUNK);
+        let most = requests.iter().map(|request| request.most).max().unwrap_or_default();
+        self.connection().asks_for(at_once.min(requests.len()), most);
+        let chunks = requests.chunks(at_once);
+        self.each("acquire", chunks, acquisition, acquired).await
+    }
+
+    async fn commit_now(&self, commits: &[LeaseCommit<'_>]) -> Vec<Result<bool, BackendError>> {
+        let before = self.takeovers();
+        let size = |commit: &LeaseCommit<'_>| commit.entry.key.len() + commit.entry.value.len();
+        let chunks = chunked(commits, self.together(CHUNK), size);
+        let script = |chunk: &[LeaseCommit<'_>]| self.committing(chunk);
+        let mut stored = self.each("commit", chunks, script, flag).await;
+        for (commit, stored) in commits.iter().zip(&mut stored) {
+            let LeaseCommit { entry, notice, .. } = commit;
+            if matches!(stored, Ok(true)) && notice.is_some() {
+                // The value replaced one that other processes may hold. A failover that loses this
+                // write brings the old value back.
+                let replaced = What::changed([entry.key.as_str()].into_iter(), *notice);
+                *stored = self.remember(before, replaced).await.map(|()| true);
+            }
+        }
+        stored
+    }
+
+    fn committing(&self, commits: &[LeaseCommit<'_>]) -> Call {
+        let keys = with_leases(commits.iter().map(|commit| commit.entry.key.as_str()));
+        let args = commits.iter().flat_map(|LeaseCommit { token, entry, notice }| {
+            let mut told = self.told(*notice);
+            let told = [told.next(), told.next()].map(Option::unwrap_or_default);
+            [text(*token), entry.value.clone(), expiry(entry.ttl)].into_iter().chain(told)
+        });
+        Call::new(&COMMIT, keys, args.collect())
+    }
+
+    async fn renew_now(&self, leases: &[(&str, u64, Duration)]) -> Vec<Result<bool, BackendError>> {
+        let script = |leases: &[(&str, u64, Duration)]| {
+            let args = leases.iter().flat_map(|(_, token, ttl)| {
+                let [ttl, px] = times(*ttl);
+                [text(*token), ttl, px]
+            });
+            let keys = leases.iter().map(|(key, ..)| lease_key(key));
+            Call::new(&RENEW, keys.collect(), args.collect())
+        };
+        self.each("renew", leases.chunks(self.together(CHUNK)), script, flag).await
+    }
+
+    async fn abort_now(&self, leases: &[(&str, u64)]) -> Vec<Result<(), BackendError>> {
+        let script = |leases: &[(&str, u64)]| {
+            let args = leases.iter().map(|(_, token)| text(*token)).collect();
+            Call::new(&ABORT, leases.iter().map(|(key, _)| lease_key(key)).collect(), args)
+        };
+        let chunks: Vec<_> = leases.chunks(self.together(CHUNK)).collect();
+        let requests = chunks.iter().map(|chunk| Request::script(script(chunk))).collect();
+        let replies = match self.run("abort", OnBreak::Repeat, requests).await {
+            Ok(replies) => replies,
+            Err(error) => return vec![Err(error); leases.len()],
+        };
+        let ended = |(chunk, reply): (&[_], Reply)| {
+            vec![self.accept("abort", reply).map(drop); chunk.len()]
+        };
+        chunks.into_iter().zip(replies).flat_map(ended).collect()
+    }
+
+    /// Sends a script for each chunk of items. A script returns a list with one element for each item; a text is the reason why
+    /// a full server refused the item.
+    async fn each<'i, I: 'i, T: Clone>(
+        &self,
+        operation: &'static str,
+        chunks: impl Iterator<Item = &'i [I]>,
+        script: impl Fn(&[I]) -> Call,
+        answer: fn(Value) -> Option<T>,
+    ) -> Vec<Result<T, BackendError>> {
+        let chunks: Vec<&[I]> = chunks.collect();
+        let requests = chunks.iter().map(|chunk| Request::script(script(chunk))).collect();
+        let replies = match self.run(operation, OnBreak::Repeat, requests).await {
+            Ok(replies) => replies,
+            Err(error) => return vec![Err(error); chunks.iter().map(|chunk| chunk.len()).sum()],
+        };
+        let one = |item: Value| match item {
+            Value::BulkString(why) => {
+                let why = String::from_utf8_lossy(&why);
+                Err(Fault::refused(&why, self.connection().endpoint()).of(operation))
+            }
+            item => answer(item).ok_or_else(|| self.unexpected(operation)),
+        };
+        let all = |(chunk, reply): (&[I], Reply)| match self.accept(operation, reply) {
+            Ok(Value::Array(items)) if items.len() == chunk.len() => {
+                items.into_iter().map(one).collect()
+            }
+            Ok(_) => vec![Err(self.unexpected(operation)); chunk.len()],
+            Err(error) => vec![Err(error); chunk.len()],
+        };
+        chunks.into_iter().zip(replies).flat_map(all).collect()
+    }
+
+    /// The result of the only item.
+    fn one<T>(
+        &self,
+        results: Vec<Result<T, BackendError>>,
+        operation: &'static str,
+    ) -> Result<T, BackendError> {
+        results.into_iter().next().unwrap_or_else(|| Err(self.unexpected(operation)))
+    }
+
     async fn end(&self, leases: &[&str]) -> Result<u64, BackendError> {
         let unlink = |leases: &[&str]| Request::of(leases[0], command("UNLINK", leases));
         let requests = leases.chunks(self.together(CHUNK)).map(unlink).collect();
@@ -92,16 +204,18 @@ impl Redis {
     }
 }
 
-fn acquisition(request: Acquire<'_>) -> Call {
-    let Acquire { key, token, ttl, seen, generation, steal, most } = request;
-    // With leading zeros, the texts compare as the numbers do.
-    let generation = format!("{generation:020}").into();
-    let seen = seen.map(|mark| Bytes::copy_from_slice(&mark)).unwrap_or_default();
-    let steal = Bytes::from_static(if steal { b"steal" } else { b"" });
-    let [ttl, px] = times(ttl);
-    let args =
-        vec![text(token), generation, ttl, px, text(MARK as u64), seen, steal, last_byte(most)];
-    Call::new(&ACQUIRE, with_leases([key].into_iter()), args)
+fn acquisition(requests: &[Acquire<'_>]) -> Call {
+    let keys = with_leases(requests.iter().map(|request| request.key));
+    let args = requests.iter().flat_map(|request| {
+        let Acquire { token, ttl, seen, generation, steal, most, .. } = *request;
+        // With leading zeros, the texts compare as the numbers do.
+        let generation = format!("{generation:020}").into();
+        let seen = seen.map(|mark| Bytes::copy_from_slice(&mark)).unwrap_or_default();
+        let steal = Bytes::from_static(if steal { b"steal" } else { b"" });
+        let [ttl, px] = times(ttl);
+        [text(token), generation, ttl, px, seen, steal, last_byte(most)]
+    });
+    Call::new(&ACQUIRE, keys, [text(MARK as u64)].into_iter().chain(args).collect())
 }
 
 fn acquired(reply: Value) -> Option<Acquired> {
@@ -118,6 +232,10 @@ fn acquired(reply: Value) -> Option<Acquired> {
         }
         reply => Some(Acquired::Wait(Duration::from_millis(count(reply)?))),
     }
+}
+
+fn flag(reply: Value) -> Option<bool> {
+    Some(count(reply)? == 1)
 }
 
 /// How long the lease excludes other holders, and after how long Redis removes its key.

@@ -47,19 +47,20 @@ pub(crate) static REMOVE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REMOVE_BOD
 /// Replaces a value if it is still the one that the caller saw, and ends its lease.
 pub(crate) static REPLACE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REPLACE_BODY]));
 
-/// Requests a lease. Returns the remaining time and the value if there is a value; a list with the
-/// number of takeovers if the lease is granted; or the remaining milliseconds of another holder's
-/// lease.
+/// Requests leases. Returns for each: the remaining time and the value if there is a value; a list
+/// with the number of takeovers if the lease is granted; the remaining milliseconds of another
+/// holder's lease; or a text with the reason if a full server refuses the lease.
 pub(crate) static ACQUIRE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(&[RANGE, LEASE, ACQUIRE_BODY]));
 
-/// Stores a value and ends its lease, if the token holds the lease.
+/// Stores each value whose lease its token holds, and ends that lease. Returns for each whether it
+/// was stored, or a text with the reason if a full server refuses it.
 pub(crate) static COMMIT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, COMMIT_BODY]));
 
-/// Renews a lease from now on, if the token holds it.
+/// Renews each lease that its token holds, from now on. Returns for each whether the token holds it.
 pub(crate) static RENEW: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, RENEW_BODY]));
 
-/// Ends a lease, if the token holds it.
+/// Ends each lease that its token holds.
 pub(crate) static ABORT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, ABORT_BODY]));
 
 /// Returns the stored generation of each key, or creates one.
@@ -180,68 +181,98 @@ local function milliseconds()
     local clock = redis.call('TIME')
     return tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 end
+-- Returns the number of takeovers, or the refusal.
 local function hold(key, token, generation, takeovers, ends, px)
     takeovers = math.min(tonumber(takeovers), 4294967295)
     local lease = string.format('%s:%s:%.0f:%.0f', token, generation, takeovers, ends)
-    redis.call('SET', key, lease, 'PX', px)
+    local reply = redis.pcall('SET', key, lease, 'PX', px)
+    if reply.err then return nil, reply end
     return takeovers
+end
+-- Returns what `one` returns for each item. Where a full server refuses an item, the text of the refusal. Any other refusal
+-- fails the whole script, so that the client recognises a server that has lost its role.
+local function each(items, one)
+    local answers = {}
+    for index = 1, items do
+        local answer, refusal = one(index)
+        if refusal and not refusal.err:find('OOM', 1, true) then return refusal end
+        answers[index] = refusal and refusal.err or answer
+    end
+    return answers
 end
 ";
 
 // A lease lasts no longer than its key. A lease whose key has no expiry is foreign: every lease of
 // larder has one.
 const ACQUIRE_BODY: &str = r"
-local token, generation, ttl, px, mark_length, seen, steal, last = unpack(ARGV)
-if steal == '' then
-    local mark, refusal = range(KEYS[1], -mark_length, -1)
-    if refusal then return refusal end
-    local left = redis.call('PTTL', KEYS[1])
-    if mark and left ~= -2 and (#mark < tonumber(mark_length) or mark ~= seen) then
-        return {left, redis.call('GETRANGE', KEYS[1], 0, last)}
+local count, mark_length = #KEYS / 2, ARGV[1]
+return each(count, function(index)
+    local key, lease = KEYS[index], KEYS[count + index]
+    local token, generation, ttl, px, seen, steal, last = unpack(ARGV, 7 * index - 5, 7 * index + 1)
+    if steal == '' then
+        local mark, refusal = range(key, -mark_length, -1)
+        if refusal then return nil, refusal end
+        local left = redis.call('PTTL', key)
+        if mark and left ~= -2 and (#mark < tonumber(mark_length) or mark ~= seen) then
+            return {left, redis.call('GETRANGE', key, 0, last)}
+        end
     end
-end
-local now, takeovers = milliseconds(), 0
-local other, older, before, ends = holder(KEYS[2])
-if other == token then
-    takeovers = before
-elseif other and steal == '' and older >= generation then
-    local left = tonumber(ends) - now
-    if left > 0 then
-        left = math.min(left, redis.call('PTTL', KEYS[2]))
-        if left >= 0 then return math.max(left, 1) end
-    else
-        takeovers = tonumber(before) + 1
+    local now, takeovers = milliseconds(), 0
+    local other, older, before, ends = holder(lease)
+    if other == token then
+        takeovers = before
+    elseif other and steal == '' and older >= generation then
+        local left = tonumber(ends) - now
+        if left > 0 then
+            left = math.min(left, redis.call('PTTL', lease))
+            if left >= 0 then return math.max(left, 1) end
+        else
+            takeovers = tonumber(before) + 1
+        end
     end
-end
-return {hold(KEYS[2], token, generation, takeovers, now + tonumber(ttl), px)}
+    local held, refusal = hold(lease, token, generation, takeovers, now + tonumber(ttl), px)
+    if refusal then return nil, refusal end
+    return {held}
+end)
 ";
 
 const COMMIT_BODY: &str = r"
-local token, value, px, channel, message = unpack(ARGV)
-if holder(KEYS[2]) ~= token then return 0 end
-if px == '' then
-    redis.call('SET', KEYS[1], value)
-else
-    redis.call('SET', KEYS[1], value, 'PX', px)
-end
-redis.call('UNLINK', KEYS[2])
-if channel then redis.call('PUBLISH', channel, message) end
-return 1
+local count = #KEYS / 2
+return each(count, function(index)
+    local key, lease = KEYS[index], KEYS[count + index]
+    local token, value, px, channel, message = unpack(ARGV, 5 * index - 4, 5 * index)
+    if holder(lease) ~= token then return 0 end
+    local reply
+    if px == '' then
+        reply = redis.pcall('SET', key, value)
+    else
+        reply = redis.pcall('SET', key, value, 'PX', px)
+    end
+    if reply.err then return nil, reply end
+    redis.call('UNLINK', lease)
+    if message ~= '' then redis.call('PUBLISH', channel, message) end
+    return 1
+end)
 ";
 
 // A full Redis refuses the writes of a script only until the first one that it allows. `PEXPIRE`
 // has no other purpose here.
 const RENEW_BODY: &str = r"
-local token, ttl, px = unpack(ARGV)
-local other, generation, takeovers = holder(KEYS[1])
-if other ~= token then return 0 end
-redis.call('PEXPIRE', KEYS[1], px)
-hold(KEYS[1], token, generation, takeovers, milliseconds() + tonumber(ttl), px)
-return 1
+return each(#KEYS, function(index)
+    local key = KEYS[index]
+    local token, ttl, px = unpack(ARGV, 3 * index - 2, 3 * index)
+    local other, generation, takeovers = holder(key)
+    if other ~= token then return 0 end
+    redis.call('PEXPIRE', key, px)
+    local _, refusal = hold(key, token, generation, takeovers, milliseconds() + tonumber(ttl), px)
+    return 1, refusal
+end)
 ";
 
 const ABORT_BODY: &str = r"
-if holder(KEYS[1]) == ARGV[1] then redis.call('UNLINK', KEYS[1]) end
+for index, key in ipairs(KEYS) do
+    if holder(key) == ARGV[index] then redis.call('UNLINK', key) end
+end
 return 0
 ";
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Acquire, Acquired, Backend, BackendErrorKind, KEPT, Leases, MARK, Notice, Pattern, Read, Write,
+    Acquire, Acquired, Backend, BackendErrorKind, KEPT, LeaseCommit, Leases, MARK, Notice, Pattern,
+    Read, Write,
 };
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually};
@@ -371,6 +372,79 @@ async fn one_round_trip_each() {
     assert_eq!((calls(&server, "evalsha"), calls(&server, "eval")), (6, 0));
     assert_eq!(calls(&server, "set"), 1 + 1 + 1 + 256);
     assert_eq!(calls(&server, "publish"), 2);
+}
+
+/// Up to 256 items are one script; more are a script for each 256, in one pipeline.
+#[tokio::test]
+async fn many_leases_are_one_script() {
+    let (server, redis) = redis().await;
+    let keys: Vec<String> = (0..256).map(|n| format!("s:{n}")).collect();
+    let requests: Vec<_> = keys.iter().map(|key| request(key, 1)).collect();
+    let entries: Vec<_> = keys.iter().map(|key| write(key, b"a value with a mark")).collect();
+    let notice = Notice { channel: "bus".to_owned(), message: Bytes::new() };
+    let commits: Vec<_> = entries
+        .iter()
+        .map(|entry| LeaseCommit {
+            token: 1,
+            entry,
+            notice: (entry.key != "s:7").then_some(&notice),
+        })
+        .collect();
+    let renewals: Vec<_> = keys.iter().map(|key| (key.as_str(), 1, LONG)).collect();
+    let aborts: Vec<_> = keys.iter().map(|key| (key.as_str(), 1)).collect();
+    // The scripts are known from here on.
+    redis.abort("s:0", 1).await.unwrap();
+    lead(&redis, "s:0", 1).await;
+    redis.renew("s:0", 1, LONG).await.unwrap();
+    redis.commit(2, &entries[0], None).await.unwrap();
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    let led = redis.acquire_each(&requests).await;
+    assert!(led.into_iter().all(|led| led.unwrap() == LEAD));
+    assert!(redis.renew_each(&renewals).await.into_iter().all(Result::unwrap));
+    redis.abort_each(&aborts[..128]).await.into_iter().for_each(Result::unwrap);
+    let stored = redis.commit_each(&commits).await;
+    assert!(stored.into_iter().enumerate().all(|(at, stored)| stored.unwrap() == (at >= 128)));
+    assert_eq!((calls(&server, "evalsha"), calls(&server, "eval")), (4, 0));
+    assert_eq!(calls(&server, "publish"), 128);
+    let found = redis.acquire_each(&requests).await;
+    let values = found.iter().filter(|found| matches!(found, Ok(Acquired::Value(_))));
+    assert_eq!(values.count(), 128);
+    redis.abort_each(&aborts).await.into_iter().for_each(Result::unwrap);
+
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    let keys: Vec<String> = (0..1000).map(|n| format!("s:more:{n}")).collect();
+    let requests: Vec<_> = keys.iter().map(|key| request(key, 1)).collect();
+    assert!(redis.acquire_each(&requests).await.into_iter().all(|led| led.unwrap() == LEAD));
+    assert_eq!(calls(&server, "evalsha"), 4);
+    assert!(redis.acquire_each(&[]).await.is_empty());
+    assert!(redis.commit_each(&[]).await.is_empty());
+}
+
+/// What needs no room is answered as ever.
+#[tokio::test]
+async fn a_full_redis_refuses_lease_by_lease() {
+    let (server, redis) = redis().await;
+    redis.set(&[write("s:valued", b"v")], None).await.unwrap();
+    lead(&redis, "s:held", 9).await;
+    lead(&redis, "s:mine", 1).await;
+    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    let asked = ["s:free", "s:valued", "s:held", "s:free-too"].map(|key| request(key, 1));
+    let answers = redis.acquire_each(&asked).await;
+    for full in [&answers[0], &answers[3]] {
+        let error = full.as_ref().unwrap_err();
+        assert_eq!(error.kind(), BackendErrorKind::Refused);
+        assert!(error.to_string().contains("OOM"), "{error}");
+    }
+    assert!(matches!(answers[1], Ok(Acquired::Value(_))), "{:?}", answers[1]);
+    assert!(matches!(answers[2], Ok(Acquired::Wait(_))), "{:?}", answers[2]);
+    let entries = [write("s:held", b"h"), write("s:mine", b"m")];
+    let commits: Vec<_> =
+        entries.iter().map(|entry| LeaseCommit { token: 1, entry, notice: None }).collect();
+    let stored = redis.commit_each(&commits).await;
+    assert!(matches!(stored[0], Ok(false)), "{:?}", stored[0]);
+    assert!(stored[1].as_ref().unwrap_err().to_string().contains("OOM"), "{:?}", stored[1]);
+    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert!(redis.commit(1, &entries[1], None).await.unwrap(), "the lease is its holder's still");
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use larder::testing::{RuleSet, rules};
 use larder::{
     Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Bytes,
-    Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Read, Revoked, Subscription,
-    Write,
+    LeaseCommit, Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Read, Revoked,
+    Subscription, Write,
 };
 use tokio::task::yield_now;
 
@@ -74,6 +74,12 @@ enum Defect {
     LateLeasesAreNotAborted,
     CountsNoTakeovers,
     ForgetsNoTakeovers,
+    AcquiresEachInReverse,
+    AcquiresTheLastOfDuplicates,
+    CommitsAllOrNone,
+    TellsOfAllCommits,
+    RenewsAllOrNone,
+    AcquiresTheFirst500,
 }
 
 use Defect as D;
@@ -139,6 +145,12 @@ const BROKEN: &[(&str, Defect)] = &[
     ("late_lease_ends_as_one_in_time", D::LateLeasesAreNotAborted),
     ("counts_takeovers_for_the_holder", D::CountsNoTakeovers),
     ("forgets_takeovers", D::ForgetsNoTakeovers),
+    ("acquires_each_by_itself", D::AcquiresEachInReverse),
+    ("acquires_the_first_of_duplicates", D::AcquiresTheLastOfDuplicates),
+    ("commits_each_for_its_holder_only", D::CommitsAllOrNone),
+    ("commits_tell_of_each_that_was_stored", D::TellsOfAllCommits),
+    ("renews_and_aborts_each_by_itself", D::RenewsAllOrNone),
+    ("takes_many_leases_at_once", D::AcquiresTheFirst500),
     ("has_no_bus", D::None),
     ("takes_notices_without_a_bus", D::None),
     ("has_no_leases", D::None),
@@ -613,6 +625,70 @@ impl Backend for Broken {
 impl Leases for Broken {
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
         Box::pin(self.acquired(request))
+    }
+
+    fn acquire_each<'a>(
+        &'a self,
+        requests: &'a [Acquire<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Acquired, BackendError>>> {
+        Box::pin(async move {
+            let backwards = self.is(D::AcquiresTheLastOfDuplicates);
+            let order =
+                (0..requests.len()).map(|at| if backwards { requests.len() - 1 - at } else { at });
+            let mut answers = BTreeMap::new();
+            for at in order {
+                let answer = match self.defect {
+                    D::AcquiresTheFirst500 if at >= 500 => Ok(Acquired::Wait(requests[at].ttl)),
+                    _ => self.acquired(requests[at]).await,
+                };
+                answers.insert(at, answer);
+            }
+            let mut answers: Vec<_> = answers.into_values().collect();
+            if self.is(D::AcquiresEachInReverse) {
+                answers.reverse();
+            }
+            answers
+        })
+    }
+
+    fn commit_each<'a>(
+        &'a self,
+        commits: &'a [LeaseCommit<'a>],
+    ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
+        Box::pin(async move {
+            let mut stored = Vec::new();
+            let mut refused = false;
+            for LeaseCommit { token, entry, notice } in commits {
+                let commits = !(refused && self.is(D::CommitsAllOrNone));
+                let done =
+                    if commits { self.commit(*token, entry, *notice).await } else { Ok(false) };
+                refused |= matches!(done, Ok(false));
+                if let (Some(notice), true, Ok(false)) =
+                    (notice, self.is(D::TellsOfAllCommits), &done)
+                {
+                    self.publish(notice).await.unwrap();
+                }
+                stored.push(done);
+            }
+            stored
+        })
+    }
+
+    fn renew_each<'a>(
+        &'a self,
+        leases: &'a [(&'a str, u64, Duration)],
+    ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
+        Box::pin(async move {
+            let mut renewed = Vec::new();
+            for (key, token, ttl) in leases {
+                renewed.push(self.renew(key, *token, *ttl).await);
+            }
+            let all = renewed.iter().all(|held| matches!(held, Ok(true)));
+            if !all && self.is(D::RenewsAllOrNone) {
+                renewed.fill(Ok(false));
+            }
+            renewed
+        })
     }
 
     fn commit<'a>(

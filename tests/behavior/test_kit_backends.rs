@@ -5,7 +5,10 @@ use std::time::Duration;
 use larder::testing::{
     At, Damage, Faulty, Kit, Log, Operation, Outcome, Recorded, Recording, Weather, conformance,
 };
-use larder::{Backend, BackendErrorKind, Cache, Clock, Error, MemoryBackend, Policy, cached};
+use larder::{
+    Acquire, Acquired, Backend, BackendErrorKind, Bytes, Cache, Clock, Error, LeaseCommit,
+    MemoryBackend, Policy, Write, cached,
+};
 
 use crate::origin::{pass, soon, turns};
 
@@ -89,6 +92,45 @@ async fn what_fails_and_what_is_dropped_is_recorded() {
     hangs.abort();
     assert!(soon(hangs).await.is_err());
     assert_eq!(log.all()[0].outcome, Outcome::Dropped);
+}
+
+/// An operation on many leases is one line, and each of its items fails by itself.
+#[tokio::test]
+async fn an_operation_on_many_leases_is_one_request_with_faults_for_each_item() {
+    let broken = Faulty::new(MemoryBackend::new());
+    let faults = broken.faults();
+    let backend = Recording::new(broken);
+    let (leases, log) = (backend.leases().unwrap(), backend.log());
+    let request = |key, token| Acquire {
+        key,
+        token,
+        ttl: SECOND,
+        seen: None,
+        generation: 0,
+        steal: false,
+        most: usize::MAX,
+    };
+    faults.fail_every(Operation::Acquire, 2);
+    leases.acquire_each(&[request("a", 1), request("b", 1), request("a", 2)]).await;
+    let outcome = [Outcome::Lead, Outcome::Failed(BackendErrorKind::Unreachable), Outcome::Wait];
+    assert_eq!(log.take()[0].outcome, Outcome::Each(outcome.into()));
+    assert_eq!(faults.calls(Operation::Acquire), 3);
+    faults.heal();
+    // Without effect: nobody has it.
+    leases.acquire_each(&[request("b", 2)]).await;
+    assert_eq!(log.take()[0].outcome, Outcome::Each([Outcome::Lead].into()));
+    let entry = |key: &str| Write { key: key.to_owned(), value: Bytes::from("v"), ttl: None };
+    let entries = [entry("a"), entry("b")];
+    let commit = |entry| LeaseCommit { token: 1, entry, notice: None };
+    leases.commit_each(&[commit(&entries[0]), commit(&entries[1])]).await;
+    let expected = Outcome::Each([Outcome::Held(true), Outcome::Held(false)].into());
+    assert_eq!(
+        (log.keys(Operation::Commit), &log.all()[0].outcome),
+        (vec!["a".into(), "b".into()], &expected)
+    );
+    faults.damage(Damage::Emptied);
+    let damaged = leases.acquire_each(&[request("a", 3)]).await.remove(0).unwrap();
+    assert!(matches!(damaged, Acquired::Value(read) if read.value.is_empty()));
 }
 
 #[tokio::test]

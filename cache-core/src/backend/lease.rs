@@ -5,8 +5,13 @@
 
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
+
 use super::{BackendResult, Notice, Read, Write};
-use crate::base::Pattern;
+use crate::base::{BackendError, BoxFuture, Pattern};
+
+/// The number of requests that a default method on many leases sends at the same time.
+const AT_ONCE: usize = 128;
 
 /// The number of bytes at the end of a value that identify it.
 pub const MARK: usize = 16;
@@ -49,6 +54,17 @@ pub enum Acquired {
     Wait(Duration),
 }
 
+/// One entry that is stored under a lease: see [`Leases::commit_each`].
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseCommit<'a> {
+    /// The token that holds the lease of the entry's key.
+    pub token: u64,
+    /// The entry to store.
+    pub entry: &'a Write,
+    /// The notice to publish if the entry is stored.
+    pub notice: Option<&'a Notice>,
+}
+
 /// The result of one page of [`Leases::revoke`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Revoked {
@@ -67,7 +83,12 @@ pub struct Revoked {
 /// - An expired lease still exists: any caller may take it. Until one does, its holder may renew it and
 ///   commit. (So a slow load is stored if no caller took over and no eviction came.) A store may forget the
 ///   lease [`KEPT`] after it expired.
-/// - Each operation is atomic. All are safe to repeat.
+/// - Each operation on one lease is atomic. All are safe to repeat.
+/// - An operation on many leases (`acquire_each` and related methods) does for each item, in order, what the
+///   operation on one lease does. It is not atomic over several items. It returns as many results as items, in
+///   their order, and a failed item does not affect the others. larder passes at most 1,000 items. The
+///   default methods run the operation on one lease for each item, 128 at a time. A store that can process many
+///   items in one request should override them.
 pub trait Leases: Send + Sync {
     /// Asks for the lease of a key.
     ///
@@ -81,6 +102,14 @@ pub trait Leases: Send + Sync {
     /// - Otherwise the answer is how long the holder's lease lasts.
     fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired>;
 
+    /// Requests the leases of many keys: [`acquire`](Self::acquire) for each.
+    fn acquire_each<'a>(
+        &'a self,
+        requests: &'a [Acquire<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Acquired, BackendError>>> {
+        some_at_once(requests.iter().map(|request| self.acquire(*request)))
+    }
+
     /// Stores the entry and ends its key's lease if the token still holds the lease, expired or not;
     /// otherwise stores nothing. Returns whether it stored. Publishes `notice` if it stored.
     fn commit<'a>(
@@ -90,11 +119,36 @@ pub trait Leases: Send + Sync {
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, bool>;
 
+    /// Stores many entries under their leases: [`commit`](Self::commit) for each.
+    fn commit_each<'a>(
+        &'a self,
+        commits: &'a [LeaseCommit<'a>],
+    ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
+        let commit = |LeaseCommit { token, entry, notice }| self.commit(token, entry, notice);
+        some_at_once(commits.iter().copied().map(commit))
+    }
+
     /// Extends the lease to `ttl` from now, if the token still holds it. Returns whether it does.
     fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool>;
 
+    /// Extends many leases: [`renew`](Self::renew) for each key, token and `ttl`.
+    fn renew_each<'a>(
+        &'a self,
+        leases: &'a [(&'a str, u64, Duration)],
+    ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
+        some_at_once(leases.iter().map(|(key, token, ttl)| self.renew(key, *token, *ttl)))
+    }
+
     /// Ends the lease if the token holds it.
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()>;
+
+    /// Ends many leases: [`abort`](Self::abort) for each key and token.
+    fn abort_each<'a>(
+        &'a self,
+        leases: &'a [(&'a str, u64)],
+    ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
+        some_at_once(leases.iter().map(|(key, token)| self.abort(key, *token)))
+    }
 
     /// Ends one page of the leases whose keys match, including leases of keys without a value. `cursor` is 0
     /// for the first page.
@@ -103,4 +157,12 @@ pub trait Leases: Send + Sync {
     /// - Every lease that exists from the first page to the last is ended; pages before the last may be
     ///   empty.
     fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked>;
+}
+
+/// Runs some operations at a time. Returns their results in order.
+fn some_at_once<'a, T: Send + 'a>(
+    operations: impl Iterator<Item = BackendResult<'a, T>>,
+) -> BoxFuture<'a, Vec<Result<T, BackendError>>> {
+    let operations: Vec<_> = operations.collect();
+    Box::pin(stream::iter(operations).buffered(AT_ONCE).collect())
 }

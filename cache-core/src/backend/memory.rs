@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::lease::{Acquire, Acquired, KEPT, Leases, MARK, Revoked};
+use super::lease::{Acquire, Acquired, KEPT, LeaseCommit, Leases, MARK, Revoked};
 use super::{
     Backend, BackendResult, GENERATION_KEPT, Listener, Notice, Page, Read, Subscription, Write,
 };
-use crate::base::{BackendError, Clock, Pattern, Timestamp};
+use crate::base::{BackendError, BoxFuture, Clock, Pattern, Timestamp};
 
 /// A [`Backend`] that stores its bytes in this process. Clones share the store, so several caches over clones
 /// of one backend behave like several processes over one Redis.
@@ -356,49 +356,62 @@ impl Leases for MemoryBackend {
         })
     }
 
+    fn acquire_each<'a>(
+        &'a self,
+        requests: &'a [Acquire<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Acquired, BackendError>>> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            requests.iter().map(|request| Ok(store.acquire(*request, now))).collect()
+        })
+    }
+
     fn commit<'a>(
         &'a self,
         token: u64,
         write: &'a Write,
         notice: Option<&'a Notice>,
     ) -> BackendResult<'a, bool> {
-        Box::pin(async move {
-            let now = self.clock.now();
-            let mut store = lock(&self.shared.store);
-            let holds = store.holds(&write.key, token);
-            if holds {
-                store.leases.remove(&write.key);
-                store.write(write, now);
-            }
-            drop(store);
-            if holds {
-                self.shared.tell(notice);
-            }
-            Ok(holds)
-        })
+        Box::pin(async move { Ok(self.commit_now(LeaseCommit { token, entry: write, notice })) })
+    }
+
+    fn commit_each<'a>(
+        &'a self,
+        commits: &'a [LeaseCommit<'a>],
+    ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
+        Box::pin(async move { commits.iter().map(|commit| Ok(self.commit_now(*commit))).collect() })
     }
 
     fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool> {
+        Box::pin(async move { Ok(self.renew_now(key, token, ttl)) })
+    }
+
+    fn renew_each<'a>(
+        &'a self,
+        leases: &'a [(&'a str, u64, Duration)],
+    ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
         Box::pin(async move {
-            let now = self.clock.now();
-            let mut store = lock(&self.shared.store);
-            if !store.holds(key, token) {
-                return Ok(false);
-            }
-            if let Some(lease) = store.leases.get_mut(key) {
-                lease.until = now.after(ttl);
-            }
-            Ok(true)
+            let renew =
+                |(key, token, ttl): &(&str, u64, Duration)| Ok(self.renew_now(key, *token, *ttl));
+            leases.iter().map(renew).collect()
         })
     }
 
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
         Box::pin(async move {
-            let mut store = lock(&self.shared.store);
-            if store.holds(key, token) {
-                store.leases.remove(key);
-            }
+            self.abort_now(key, token);
             Ok(())
+        })
+    }
+
+    fn abort_each<'a>(
+        &'a self,
+        leases: &'a [(&'a str, u64)],
+    ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
+        Box::pin(async move {
+            leases.iter().for_each(|(key, token)| self.abort_now(key, *token));
+            vec![Ok(()); leases.len()]
         })
     }
 
@@ -411,5 +424,39 @@ impl Leases for MemoryBackend {
             store.leases.retain(|key, _| !pattern.matches(key));
             Ok(Revoked { count: (before - store.leases.len()) as u64, next: None })
         })
+    }
+}
+
+impl MemoryBackend {
+    fn commit_now(&self, LeaseCommit { token, entry: write, notice }: LeaseCommit<'_>) -> bool {
+        let now = self.clock.now();
+        let mut store = lock(&self.shared.store);
+        let holds = store.holds(&write.key, token);
+        if holds {
+            store.leases.remove(&write.key);
+            store.write(write, now);
+        }
+        drop(store);
+        if holds {
+            self.shared.tell(notice);
+        }
+        holds
+    }
+
+    fn renew_now(&self, key: &str, token: u64, ttl: Duration) -> bool {
+        let now = self.clock.now();
+        let mut store = lock(&self.shared.store);
+        let holds = store.holds(key, token);
+        if let Some(lease) = store.leases.get_mut(key).filter(|_| holds) {
+            lease.until = now.after(ttl);
+        }
+        holds
+    }
+
+    fn abort_now(&self, key: &str, token: u64) {
+        let mut store = lock(&self.shared.store);
+        if store.holds(key, token) {
+            store.leases.remove(key);
+        }
     }
 }

@@ -7,7 +7,7 @@ mod memory;
 mod state;
 mod wrappers;
 
-pub use lease::{Acquire, Acquired, KEPT, Leases, MARK, Revoked};
+pub use lease::{Acquire, Acquired, KEPT, LeaseCommit, Leases, MARK, Revoked};
 pub use memory::MemoryBackend;
 pub use state::{BackendState, NodeLink, NodeState};
 

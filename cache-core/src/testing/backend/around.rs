@@ -1,6 +1,13 @@
 //! A backend around another one: each operation goes through one method of the type's own.
 
-use crate::base::{BackendError, BackendErrorKind};
+use crate::backend::Leases;
+use crate::base::{BackendError, BackendErrorKind, BoxFuture};
+
+/// What an operation on each of many items returns.
+pub(crate) type EachResult<'a, T> = BoxFuture<'a, Vec<Result<T, BackendError>>>;
+
+/// An operation on many leases.
+pub(crate) type EachLease<I, T> = for<'a> fn(&'a dyn Leases, &'a [I]) -> EachResult<'a, T>;
 
 pub(crate) fn owned(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()
@@ -23,6 +30,7 @@ pub(crate) fn each_of<T>(
 /// `Backend` and `Leases` for a type that has `backend`, and these methods:
 ///
 /// - `around(operation, keys, does)`, which may do whatever it likes with the future `does`;
+/// - `around_each(operation, keys, leases, items, does)`, the same for an operation on many leases;
 /// - `listen(channel, listener)`, which subscribes;
 /// - `lends()`, the backend's leases.
 macro_rules! around {
@@ -148,11 +156,33 @@ macro_rules! around {
                     None => Box::pin(std::future::ready(Err(unsupported(operation.name())))),
                 }
             }
+
+            /// A lease operation on many items.
+            fn lease_each<'a, I: Copy + Send + Sync + 'a, T: Answer + 'a>(
+                &'a self,
+                operation: Operation,
+                items: &'a [I],
+                key: impl Fn(&I) -> &str,
+                does: EachLease<I, T>,
+            ) -> EachResult<'a, T> {
+                let keys = items.iter().map(|item| key(item).to_owned()).collect();
+                match self.lends() {
+                    Some(leases) => self.around_each(operation, keys, leases, items, does),
+                    None => {
+                        let none = items.iter().map(|_| Err(unsupported(operation.name())));
+                        Box::pin(std::future::ready(none.collect()))
+                    }
+                }
+            }
         }
 
         impl<B: Backend> Leases for $name<B> {
             fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
                 self.lease(Operation::Acquire, request.key, |leases| leases.acquire(request))
+            }
+            fn acquire_each<'a>(&'a self, requests: &'a [Acquire<'a>]) -> EachResult<'a, Acquired> {
+                let acquire: EachLease<_, _> = |leases, requests| leases.acquire_each(requests);
+                self.lease_each(Operation::Acquire, requests, |request| request.key, acquire)
             }
             fn commit<'a>(
                 &'a self,
@@ -163,6 +193,10 @@ macro_rules! around {
                 let commit = |leases: &'a dyn Leases| leases.commit(token, write, notice);
                 self.lease(Operation::Commit, &write.key, commit)
             }
+            fn commit_each<'a>(&'a self, commits: &'a [LeaseCommit<'a>]) -> EachResult<'a, bool> {
+                let commit: EachLease<_, _> = |leases, commits| leases.commit_each(commits);
+                self.lease_each(Operation::Commit, commits, |commit| &commit.entry.key, commit)
+            }
             fn renew<'a>(
                 &'a self,
                 key: &'a str,
@@ -171,8 +205,19 @@ macro_rules! around {
             ) -> BackendResult<'a, bool> {
                 self.lease(Operation::Renew, key, |leases| leases.renew(key, token, ttl))
             }
+            fn renew_each<'a>(
+                &'a self,
+                renewals: &'a [(&'a str, u64, Duration)],
+            ) -> EachResult<'a, bool> {
+                let renew: EachLease<_, _> = |leases, renewals| leases.renew_each(renewals);
+                self.lease_each(Operation::Renew, renewals, |renewal| renewal.0, renew)
+            }
             fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
                 self.lease(Operation::Abort, key, |leases| leases.abort(key, token))
+            }
+            fn abort_each<'a>(&'a self, aborts: &'a [(&'a str, u64)]) -> EachResult<'a, ()> {
+                let abort: EachLease<_, _> = |leases, aborts| leases.abort_each(aborts);
+                self.lease_each(Operation::Abort, aborts, |abort| abort.0, abort)
             }
             fn revoke<'a>(
                 &'a self,

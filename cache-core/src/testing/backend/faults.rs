@@ -15,7 +15,8 @@ use crate::base::{BackendError, BackendErrorKind};
 
 /// The switches of a [`Faulty`](super::faulty::Faulty) backend. Clones are the same switches.
 ///
-/// Everything is off at first, and stays as it is set. Where an operation may be given, `None` stands for every one.
+/// Everything is off at first, and stays as it is set. Of an operation on many leases (`acquire_each`), each item has faults of
+/// its own, as if it came alone. Where an operation may be given, `None` stands for every one.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Shared>);
 
@@ -176,7 +177,8 @@ impl Faults {
         }
     }
 
-    /// How often an operation was begun, since the backend was made, or chaos began.
+    /// How often an operation was begun, since the backend was made, or chaos began. Of an operation on many leases, each
+    /// item counts.
     pub fn calls(&self, operation: Operation) -> u64 {
         self.set().calls.get(&operation).copied().unwrap_or_default()
     }

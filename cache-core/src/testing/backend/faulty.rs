@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::Answer;
-use super::around::{around, each_of, owned, unsupported};
+use super::around::{EachLease, EachResult, around, each_of, owned, unsupported};
+use super::chaos::Fate;
 use super::faults::Faults;
 use super::gate::At;
 use super::operation::Operation;
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, Leases, Listener, MARK, Notice, Page,
-    Read, Revoked, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, LeaseCommit, Leases, Listener, MARK,
+    Notice, Page, Read, Revoked, Subscription, Write,
 };
 use crate::base::{BackendError, BoxFuture, Clock, Pattern};
 
@@ -117,6 +118,48 @@ impl<B: Backend> Faulty<B> {
                 answer.alter(&damaged);
             }
             done
+        })
+    }
+
+    /// The faults of each item by itself: of one request some items may fail, and others not.
+    fn around_each<'a, I: Copy + Send + Sync + 'a, T: Answer + 'a>(
+        &'a self,
+        operation: Operation,
+        _keys: Vec<String>,
+        leases: &'a dyn Leases,
+        items: &'a [I],
+        does: EachLease<I, T>,
+    ) -> EachResult<'a, T> {
+        Box::pin(async move {
+            let faults = &self.faults;
+            let fates: Vec<Fate> = items.iter().map(|_| faults.begin(operation)).collect();
+            let delay = fates.iter().map(|fate| fate.delay).max().unwrap_or_default();
+            if !delay.is_zero() {
+                self.clock.sleep(delay).await;
+            }
+            let up = items.iter().zip(&fates).filter(|(_, fate)| !fate.down);
+            let up: Vec<I> = up.map(|(item, _)| *item).collect();
+            let mut done = Vec::new().into_iter();
+            if !up.is_empty() {
+                faults.pass(At::Before(operation)).await;
+                done = does(leases, &up).await.into_iter();
+                faults.pass(At::After(operation)).await;
+            }
+            let loses = faults.loses();
+            let one = |fate: Fate| {
+                if fate.down {
+                    return Err(faults.error(operation, "the backend is down, as its test says"));
+                }
+                let mut done = done.next().unwrap_or_else(|| Err(unsupported(operation.name())));
+                if fate.lost || loses {
+                    return Err(faults.error(operation, "the answer was lost, as its test says"));
+                }
+                if let (Ok(answer), Some(damaged)) = (&mut done, faults.damaged(fate)) {
+                    answer.alter(&damaged);
+                }
+                done
+            };
+            fates.into_iter().map(one).collect()
         })
     }
 

@@ -38,10 +38,10 @@ operations! {
     Subscribe = "subscribe", "`subscribe`";
     Info = "info", "`info`";
     Ping = "ping", "`ping`";
-    Acquire = "acquire", "`acquire`";
-    Commit = "commit", "`commit`";
-    Renew = "renew", "`renew`";
-    Abort = "abort", "`abort`";
+    Acquire = "acquire", "`acquire` or `acquire_each`: whichever larder uses.";
+    Commit = "commit", "`commit` or `commit_each`: whichever larder uses.";
+    Renew = "renew", "`renew` or `renew_each`: whichever larder uses.";
+    Abort = "abort", "`abort` or `abort_each`: whichever larder uses.";
     Revoke = "revoke", "`revoke`";
 }
 

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::Answer;
-use super::around::{around, each_of, owned, unsupported};
+use super::around::{EachLease, EachResult, around, each_of, owned, unsupported};
 use super::operation::Operation;
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, Leases, Listener, MARK, Notice, Page,
-    Read, Revoked, Subscription, Write,
+    Acquire, Acquired, Backend, BackendResult, BackendState, LeaseCommit, Leases, Listener, MARK,
+    Notice, Page, Read, Revoked, Subscription, Write,
 };
 use crate::base::{BackendError, BackendErrorKind, BoxFuture, Pattern};
 
@@ -80,6 +80,8 @@ pub enum Outcome {
     Wait,
     /// Whether the lease still held, or the value was the same: of a commit and a replacement, whether it was stored.
     Held(bool),
+    /// Of an operation on many leases: the outcome of each, in the order of the keys.
+    Each(Vec<Outcome>),
 }
 
 impl fmt::Display for Recorded {
@@ -168,6 +170,13 @@ impl Drop for Line {
     }
 }
 
+fn outcome<T: Answer>(done: &Result<T, BackendError>) -> Outcome {
+    match done {
+        Ok(answer) => answer.outcome(),
+        Err(error) => Outcome::Failed(error.kind()),
+    }
+}
+
 impl<B: Backend> Recording<B> {
     /// Around `backend`.
     pub fn new(backend: B) -> Self {
@@ -188,10 +197,23 @@ impl<B: Backend> Recording<B> {
         Box::pin(async move {
             let mut line = self.log.begin(operation, keys);
             let done = does.await;
-            line.end(match &done {
-                Ok(answer) => answer.outcome(),
-                Err(error) => Outcome::Failed(error.kind()),
-            });
+            line.end(outcome(&done));
+            done
+        })
+    }
+
+    fn around_each<'a, I: Copy + Send + Sync + 'a, T: Answer + 'a>(
+        &'a self,
+        operation: Operation,
+        keys: Vec<String>,
+        leases: &'a dyn Leases,
+        items: &'a [I],
+        does: EachLease<I, T>,
+    ) -> EachResult<'a, T> {
+        Box::pin(async move {
+            let mut line = self.log.begin(operation, keys);
+            let done = does(leases, items).await;
+            line.end(Outcome::Each(done.iter().map(outcome).collect()));
             done
         })
     }

@@ -171,6 +171,12 @@ macro_rules! __larder_rules {
             late_lease_ends_as_one_in_time
             counts_takeovers_for_the_holder
             forgets_takeovers
+            acquires_each_by_itself
+            acquires_the_first_of_duplicates
+            commits_each_for_its_holder_only
+            commits_tell_of_each_that_was_stored
+            renews_and_aborts_each_by_itself
+            takes_many_leases_at_once
         }
     };
     (no_leases => $($then:tt)*) => {

@@ -2,6 +2,7 @@
 
 mod acquire;
 mod commit;
+mod each;
 mod end;
 mod hold;
 mod late;
