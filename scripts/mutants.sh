@@ -416,6 +416,6 @@ exit $failed
 # - `trust-ends-with-an-eviction`: no history of 1,000 seeds has it, nor `tests/behavior/trusted_tags.rs`. This process's own
 #   eviction and the news of another's bring the new generation with them; the count matters where the store did not
 #   hear of the eviction, which is then owed, and what is owed ends the trust as well.
-# - `trust-ends-with-the-link`: `trusted_tags::without_the_bus_each_read_asks` finds it, the simulation does not.
+# - `trust-ends-with-the-link`: `trusted_tags::without_the_bus_each_read_requests_the_generations` finds it, the simulation does not.
 # - `again-clear`: what follows in a `clear` empties memory and ends the loads as well; it matters where the remote half
 #   fails, and then the owed eviction is carried out before the tier is asked again. Not tried with a test.

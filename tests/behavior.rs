@@ -1,5 +1,5 @@
-//! What a user sees, over the public API only: with real Redis servers, real processes, and a
-//! proxy that breaks the network.
+//! The behaviour that users see, through the public API only: with real Redis servers, real processes, and a proxy that
+//! breaks the network.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "behavior/bad_input.rs"]
@@ -78,12 +78,12 @@ mod origin;
 mod outage;
 #[path = "behavior/outage_logs.rs"]
 mod outage_logs;
-#[path = "behavior/owed_evictions.rs"]
-mod owed_evictions;
 #[path = "behavior/pattern_progress.rs"]
 mod pattern_progress;
 #[path = "behavior/peeks.rs"]
 mod peeks;
+#[path = "behavior/pending_evictions.rs"]
+mod pending_evictions;
 #[path = "support/process.rs"]
 mod process;
 #[path = "behavior/schedule.rs"]

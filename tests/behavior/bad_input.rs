@@ -1,4 +1,4 @@
-//! What can't be is refused, and the message says which field it is and what to write instead.
+//! Invalid input is rejected, and the message names the field and a fix.
 
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ async fn on_a_missing_cache(id: u64) -> Result<u64, String> {
     Ok(id)
 }
 
-/// A function on a cache that nobody installed runs uncached; only what speaks of the cache fails.
+/// A function on a cache that is not installed runs uncached; only operations on the cache itself fail.
 #[tokio::test]
 async fn a_function_on_a_cache_that_is_not_installed() {
     let read = on_a_missing_cache(7).traced().await;
@@ -117,7 +117,7 @@ async fn a_function_on_a_cache_that_is_not_installed() {
     assert_eq!(on_a_missing_cache(7).cache("bad-input-other").await, Ok(7));
 }
 
-/// A cache that is installed later is found by functions that already ran without it.
+/// Functions that already ran without the cache find it when it is installed later.
 #[tokio::test]
 async fn a_cache_that_is_installed_late() {
     #[cached(key = "late", cache = "bad-input-late")]
@@ -130,7 +130,7 @@ async fn a_cache_that_is_installed_late() {
     assert_eq!(late().traced().await.source, larder::Source::Memory);
 }
 
-/// A remote tier needs a runtime for its connection: said, not panicked.
+/// A remote tier needs a runtime for its connection; without one `build` returns an error and does not panic.
 #[test]
 fn a_redis_outside_of_a_runtime() {
     let redis = Redis::lazy("redis://127.0.0.1").unwrap();

@@ -1,4 +1,4 @@
-//! The conformance suite finds what it is for: for each rule a backend that breaks it, and little else.
+//! The conformance suite detects what it tests: for each rule there is a backend that breaks it, and little else.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use larder::{
 };
 use tokio::task::yield_now;
 
-/// What is wrong with a backend.
+/// A defect of a backend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Defect {
     None,
@@ -84,7 +84,7 @@ enum Defect {
 
 use Defect as D;
 
-/// Each rule, and who breaks it.
+/// Each rule, and a defect that breaks it.
 const BROKEN: &[(&str, Defect)] = &[
     ("has_a_name", D::Nameless),
     ("answers_a_ping", D::PingFails),
@@ -156,7 +156,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("has_no_leases", D::None),
 ];
 
-/// Whether the backend keeps the rule; else what it says.
+/// Checks the rule; the error is the message of the rule.
 async fn holds(rule: &str, defect: Defect) -> Result<(), String> {
     let rule = *rules().iter().find(|known| known.name == rule).unwrap();
     let backend = Broken::new(defect);
@@ -167,7 +167,7 @@ async fn holds(rule: &str, defect: Defect) -> Result<(), String> {
     })
 }
 
-/// A panic without its text on standard error: fifty of them are expected.
+/// Suppresses the output of panics, because fifty are expected.
 fn quietly() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -186,8 +186,8 @@ async fn each_rule_is_one_that_a_backend_can_break() {
     quietly();
     let all: BTreeSet<_> = rules().iter().map(|rule| rule.name).collect();
     let broken: BTreeSet<_> = BROKEN.iter().map(|(rule, _)| *rule).collect();
-    assert_eq!(all, broken, "a new rule needs somebody who breaks it");
-    // Side by side: some wait for five seconds.
+    assert_eq!(all, broken, "a new rule needs a defect that breaks it");
+    // The rules run concurrently: some wait for five seconds.
     let tried: Vec<_> = BROKEN
         .iter()
         .map(|(rule, defect)| (rule, defect, tokio::spawn(holds(rule, *defect))))
@@ -199,7 +199,7 @@ async fn each_rule_is_one_that_a_backend_can_break() {
     }
 }
 
-/// Then it is the defect that the rules find.
+/// Without the defect all rules hold, so the rules above detect the defect.
 #[tokio::test]
 async fn the_same_backend_without_its_defect_keeps_all() {
     quietly();
@@ -220,7 +220,7 @@ struct Broken {
 
 #[derive(Default)]
 struct State {
-    /// What the defects remember, by key.
+    /// State of the defects, by key.
     values: Mutex<HashMap<String, Option<Read>>>,
     ttls: Mutex<HashMap<String, Option<Duration>>>,
     numbers: Mutex<BTreeMap<String, u64>>,
@@ -247,7 +247,7 @@ impl Broken {
         if self.is(D::FoldsCase) { key.to_lowercase() } else { key.to_owned() }
     }
 
-    /// What the defect makes of an entry.
+    /// Applies the defect to an entry.
     fn write(&self, write: &Write) -> Write {
         let mut write = Write { key: self.key(&write.key), ..write.clone() };
         match self.defect {
@@ -335,7 +335,7 @@ impl Broken {
     }
 }
 
-/// Marks the store as busy, until the operation has ended: not if it is dropped before.
+/// Marks the store as busy until the operation ends. If the operation is dropped, the store stays busy.
 struct Busy<'a>(&'a Broken);
 
 impl Busy<'_> {
@@ -463,7 +463,7 @@ impl Backend for Broken {
     ) -> BackendResult<'a, bool> {
         Box::pin(async move {
             let mut replaced = match self.defect {
-                // Says so, and leaves lease and value as they are.
+                // Reports success, and leaves the lease and the value unchanged.
                 D::ReplacesBesideTheLease => {
                     let found = self.store.get_many(&[&write.key], usize::MAX).await?;
                     found.iter().flatten().any(|read| read.value.last_chunk() == Some(&seen))
@@ -752,7 +752,7 @@ impl Leases for Broken {
     }
 }
 
-/// Brings each second message before the one before it.
+/// Delivers every second message before the one before it.
 struct Swapping {
     listener: Arc<dyn Listener>,
     kept: Mutex<Option<Vec<u8>>>,

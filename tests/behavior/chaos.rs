@@ -1,5 +1,5 @@
-//! Readers, a writer that evicts in every way, and a network that comes and goes: whoever reads
-//! after an eviction reads what is new, or newer.
+//! Readers, a writer that evicts in every way, and a network that fails from time to time: a read after an eviction
+//! returns the new value, or a newer one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,9 +11,9 @@ use larder::{Cache, MemoryBackend, Policy, cache_evict, cached};
 use crate::support::{Proxy, Server, eventually};
 
 const LASTS: Duration = Duration::from_secs(1);
-/// On a busy machine it lasts until enough has happened.
+/// On a busy machine the test lasts until enough has happened.
 const AT_MOST: Duration = Duration::from_secs(60);
-/// How often each reader has to read, and how many loads and hits there have to be.
+/// The required number of reads per reader, of loads, and of hits.
 const ENOUGH: u64 = 10;
 
 #[derive(Clone, Default)]
@@ -21,12 +21,12 @@ struct Origin(Arc<Versions>);
 
 #[derive(Default)]
 struct Versions {
-    /// What the source says.
+    /// The current value of the origin.
     current: AtomicU64,
-    /// What every reader is owed: evictions of all that is older have returned.
+    /// Evictions of all older values have returned, so no reader may read one.
     floor: AtomicU64,
     ended: AtomicBool,
-    /// What each reader has read so far.
+    /// How often each reader has read so far.
     reads: [AtomicU64; READERS],
 }
 
@@ -45,7 +45,7 @@ impl Origin {
 #[cached(key = "version", tags = ["versions"], ttl = "1h", cache = cache, skip(cache, origin))]
 async fn version(cache: &Cache, origin: &Origin) -> u64 {
     let seen = origin.0.current.load(Ordering::SeqCst);
-    // Evictions come between what was read and what is stored.
+    // Evictions run between the read of the origin and the store.
     tokio::time::sleep(Duration::from_micros(seen % 5 * 200)).await;
     seen
 }
@@ -96,14 +96,14 @@ async fn read(cache: Cache, origin: Origin, reader: usize) {
     }
 }
 
-/// Runs it, while `disturb` is called again and again.
+/// Runs readers and a writer while calling `disturb` again and again.
 async fn run(cache: Cache, mut disturb: impl AsyncFnMut(u64)) {
     let origin = Origin::default();
     let readers: Vec<_> = (0..READERS)
         .map(|reader| tokio::spawn(read(cache.clone(), origin.clone(), reader)))
         .collect();
     let writer = tokio::spawn(write(cache.clone(), origin.clone()));
-    // It is a cache all the while.
+    // The cache has loads and hits all the time.
     let enough = || {
         let stats = cache.stats();
         let reads = origin.0.reads.iter().all(|reads| reads.load(Ordering::SeqCst) > ENOUGH);
@@ -120,7 +120,7 @@ async fn run(cache: Cache, mut disturb: impl AsyncFnMut(u64)) {
         reader.await.unwrap();
     }
     writer.await.unwrap();
-    // The last value may be on its way to the remote tier still: no caller waits for that.
+    // The last value may still be on its way to the remote tier, because callers do not wait for that.
     eventually("nothing is under way", async || cache.stats().in_flight == 0).await;
 }
 
@@ -212,7 +212,7 @@ async fn while_redis_loses_everything() {
     }
 }
 
-/// Many more threads than processors: they are interrupted anywhere.
+/// Many more threads than processors, so that threads are interrupted anywhere.
 #[tokio::test(flavor = "multi_thread", worker_threads = 16)]
 async fn while_threads_are_interrupted_anywhere() {
     const TAGGED: Policy = Policy::new().tags(&["versions"]);

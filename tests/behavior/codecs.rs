@@ -1,5 +1,5 @@
-//! What a cache's codec writes comes back, from any cache that has the codec; what a codec can't represent is
-//! written by another one, and what none can is refused with what to do instead.
+//! A value that a cache writes with its codec comes back from any cache that knows the codec. If the codec cannot
+//! represent a value, another codec writes it; if no codec can, an error names a fix.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -42,7 +42,7 @@ async fn round<T: RemoteValue + PartialEq + Debug>(codec: Codec, value: T) {
 }
 
 #[tokio::test]
-async fn values_come_back_as_they_went() {
+async fn values_survive_a_round_trip() {
     for codec in ALL {
         round(codec, ()).await;
         round(codec, "naïve 🦀 \0 \r\n \"".to_owned()).await;
@@ -104,7 +104,7 @@ fn loose(either: Either, tagged: Tagged) -> Loose {
 }
 
 #[tokio::test]
-async fn self_describing_codecs_carry_what_asks_what_comes_next() {
+async fn self_describing_codecs_represent_types_that_need_them() {
     for codec in DESCRIBING {
         let address = IpAddr::from([127, 0, 0, 1]);
         round(codec, loose(Either::Number(1), Tagged::Nothing)).await;
@@ -113,7 +113,7 @@ async fn self_describing_codecs_carry_what_asks_what_comes_next() {
     }
 }
 
-/// Nothing is stored, and the error says all of `words`.
+/// Nothing is stored, and the error contains all of `words`.
 async fn refused<T: RemoteValue>(codec: Codec, value: T, words: &[&str]) {
     let store = Store::default();
     let cache = store.cache(|builder| builder.codec(codec));
@@ -126,7 +126,7 @@ async fn refused<T: RemoteValue>(codec: Codec, value: T, words: &[&str]) {
     assert_eq!(cache.stats().refused, 1);
 }
 
-/// The codec can't represent it and says all of `words`; the cache stores it by another codec.
+/// The codec cannot represent the value and its error contains all of `words`; the cache stores it with another codec.
 async fn carried_by_another<T: RemoteValue + PartialEq + Debug>(
     codec: Codec,
     value: T,
@@ -140,7 +140,7 @@ async fn carried_by_another<T: RemoteValue + PartialEq + Debug>(
 }
 
 #[tokio::test]
-async fn what_postcard_cannot_carry_goes_by_another_codec() {
+async fn types_that_postcard_cannot_represent_use_another_codec() {
     let codec = Codec::Postcard;
     carried_by_another(codec, Either::Number(1), &["untagged"]).await;
     carried_by_another(codec, Tagged::Nothing, &["tag = "]).await;
@@ -160,7 +160,7 @@ async fn what_postcard_cannot_carry_goes_by_another_codec() {
 }
 
 #[tokio::test]
-async fn what_would_come_back_as_something_else_goes_by_another_codec() {
+async fn values_that_would_change_use_another_codec() {
     for codec in DESCRIBING {
         carried_by_another(codec, Some(None::<u8>), &["Some(None)"]).await;
         carried_by_another(codec, vec![Some(())], &["Some(())"]).await;
@@ -171,9 +171,9 @@ async fn what_would_come_back_as_something_else_goes_by_another_codec() {
     carried_by_another(Codec::Json, lists, &["key must be a string"]).await;
 }
 
-/// A map with numbers for keys, within what serde buffers: in JSON the keys would stay texts.
+/// A map with number keys inside serde's buffer: in JSON the keys would remain strings.
 #[tokio::test]
-async fn number_keys_of_what_is_tagged_or_flattened() {
+async fn number_keys_in_tagged_and_flattened_types() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Flat {
         name: String,
@@ -191,10 +191,10 @@ async fn number_keys_of_what_is_tagged_or_flattened() {
     }
 }
 
-/// Serde's buffer holds no numbers of 128 bits, so no codec can represent them there. The error comes from
-/// `insert`; a function answers, and counts.
+/// Serde's buffer holds no 128-bit numbers, so no codec can represent them there. `insert` returns the error; a
+/// function returns its value, and the cache counts it.
 #[tokio::test]
-async fn what_no_codec_can_represent() {
+async fn values_that_no_codec_can_represent() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(tag = "type")]
     enum Tagged {
@@ -226,9 +226,9 @@ struct Chain(Option<Box<Chain>>);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Tree(Vec<Tree>);
 
-/// What is stored is read back, up to a depth; what is deeper is refused at once, not found out later.
+/// A value up to the depth limit can be read back; a deeper one is rejected when it is written, not when it is read.
 #[tokio::test]
-async fn depth_is_bounded_on_both_ways() {
+async fn depth_is_bounded_for_writes_and_reads() {
     let tree = |depth: u32| (1..depth).fold(Tree(vec![]), |tree, _| Tree(vec![tree]));
     let chain = |depth: u32| (1..depth).fold(Chain(None), |chain, _| Chain(Some(chain.into())));
     for codec in ALL {
@@ -242,7 +242,7 @@ async fn depth_is_bounded_on_both_ways() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_and_never_read() {
+async fn values_that_are_too_large_are_rejected_and_never_read() {
     let store = Store::default();
     let [small, large] =
         [1_000, 10_000].map(|bytes| store.cache(|builder| builder.max_value_bytes(bytes)));
@@ -263,9 +263,9 @@ async fn either(cache: &Cache, id: u64) -> Either {
     Either::Number(id)
 }
 
-/// A cached function never fails for its cache: what can't be carried stays in memory.
+/// A cached function never fails because of its cache: a value that its codec cannot represent is still returned.
 #[tokio::test]
-async fn a_function_whose_value_cannot_be_carried_answers() {
+async fn a_function_whose_value_its_codec_cannot_represent_answers() {
     let server = Server::start();
     let build = |codec| {
         let url = server.url();
@@ -288,7 +288,7 @@ async fn strange(cache: &Cache, id: u64) -> (u64, Option<Option<f64>>, Either) {
     (id, Some(None), Either::Number(id))
 }
 
-/// A cached function never fails for its cache: what no codec can represent stays in memory.
+/// A cached function never fails because of its cache: a value that no codec can represent is still returned.
 #[tokio::test]
 async fn a_function_whose_value_no_codec_can_represent_answers() {
     let server = Server::start();
@@ -302,7 +302,7 @@ async fn a_function_whose_value_no_codec_can_represent_answers() {
     assert_eq!((stats.refused, stats.stores, stats.remote_stores), (1, 1, 0));
 }
 
-/// A `Deserialize` that panics over what it finds takes nobody down.
+/// A `Deserialize` that panics on some values is a miss for them.
 #[tokio::test]
 async fn a_deserialize_that_panics_is_a_miss() {
     static PANICS: AtomicBool = AtomicBool::new(false);
@@ -323,6 +323,6 @@ async fn a_deserialize_that_panics_is_a_miss() {
     PANICS.store(true, Ordering::Relaxed);
     assert_eq!(cache.get::<Even>("two").await.unwrap().map(|even| even.0), Some(2));
     assert!(is_foreign::<Even>(&cache, "three").await);
-    // With the test kit, and in debug builds, it is not even stored.
+    // With the test kit, and in debug builds, the value is not even stored.
     cache.insert("five", Even(5)).await.expect_err("it can't be read back");
 }

@@ -1,5 +1,5 @@
-//! Values are stored smaller where that pays, and whatever a header promises, no more is set aside than
-//! was allowed.
+//! Values are compressed if that saves space. A cache never allocates more memory than its limit, whatever length a
+//! header claims.
 
 use larder::{Cache, Codec, Compression};
 
@@ -9,7 +9,7 @@ fn text() -> String {
     "all work and no play makes jack a dull boy; ".repeat(100)
 }
 
-/// Bytes without a pattern that a compressor could find.
+/// Bytes that no compressor can shrink.
 fn noise(length: u32) -> Vec<u8> {
     let hash = |number: u32| {
         number.wrapping_mul(0x9e37_79b9) ^ number.wrapping_mul(0x85eb_ca6b).rotate_left(13)
@@ -24,7 +24,7 @@ fn cache(store: &Store, compression: Compression) -> Cache {
 }
 
 #[tokio::test]
-async fn what_one_algorithm_wrote_every_cache_reads() {
+async fn every_cache_reads_every_algorithm() {
     for writer in ALL {
         let store = Store::default();
         cache(&store, writer).insert("value", text()).await.unwrap();
@@ -41,7 +41,7 @@ async fn what_one_algorithm_wrote_every_cache_reads() {
 }
 
 #[tokio::test]
-async fn what_is_short_or_does_not_shrink_is_stored_as_it_is() {
+async fn short_or_incompressible_values_are_stored_uncompressed() {
     for compression in [Compression::lz4(), Compression::zstd(19)] {
         let store = Store::default();
         let plain = cache(&store, Compression::none());
@@ -68,9 +68,9 @@ async fn every_codec_can_be_compressed() {
     }
 }
 
-/// A few bytes that would become many are a miss for whoever allows fewer.
+/// A few bytes that would decompress to too many are a miss for a cache with a lower limit.
 #[tokio::test]
-async fn what_would_become_too_large_is_a_miss() {
+async fn values_that_would_become_too_large_are_a_miss() {
     for compression in [Compression::lz4(), Compression::zstd(3)] {
         let store = Store::default();
         cache(&store, compression).insert("value", vec![0u8; 8 << 20]).await.unwrap();

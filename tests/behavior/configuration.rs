@@ -1,4 +1,4 @@
-//! Configuration from code, files and the environment, on top of each other; and the caches it makes.
+//! Configuration from code, files and the environment, in layers; and the caches that it builds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn nothing_is_the_default() {
 }
 
 #[test]
-fn redis_url_is_the_simple_case_and_the_weaker_one() {
+fn redis_url_is_the_simple_form_and_has_less_priority() {
     let url = |config: Config| config.default.redis.url.map(|url| url.expose().to_owned());
     assert_eq!(url(env(&[("REDIS_URL", "redis://a")])).as_deref(), Some("redis://a"));
     for pairs in [
@@ -70,7 +70,7 @@ fn the_environment_wins_over_the_file_and_code_over_both() {
 }
 
 #[test]
-fn the_three_languages_say_the_same() {
+fn the_three_formats_are_equivalent() {
     let expected = Config::new(
         CacheConfig::default()
             .default_ttl(Duration::from_secs(300))
@@ -107,7 +107,7 @@ fn the_three_languages_say_the_same() {
     }
 }
 
-/// A program's own configuration has it as a part.
+/// A program can embed the configuration in its own.
 #[test]
 fn it_is_an_ordinary_serde_type() {
     #[derive(serde::Deserialize)]
@@ -121,7 +121,7 @@ fn it_is_an_ordinary_serde_type() {
     let expected = Config::new(CacheConfig::default().default_ttl(Duration::from_secs(300)))
         .cache("a", CacheConfig::default().enabled(false));
     assert_eq!((program.port, program.cache), (80, expected));
-    // A text may stand for any kind, as in our own sources; what is no whole number is none.
+    // A string may represent any kind, as in larder's own sources; a number with a fraction is not a whole number.
     let text = r#"{"redis": {"connections": "2", "tracking": "true"}, "codec": "msgpack"}"#;
     let redis = RedisConfig::default().connections(2u32).tracking(true);
     let expected = Config::new(CacheConfig::default().redis(redis).codec(Codec::MessagePack));
@@ -144,7 +144,7 @@ fn it_is_an_ordinary_serde_type() {
 }
 
 #[tokio::test]
-async fn a_named_cache_takes_over_what_it_does_not_say() {
+async fn a_named_cache_inherits_the_fields_that_it_does_not_set() {
     let config = toml(
         "namespace = 'shop'\ndefault_ttl = '5m'\n[caches.sessions]\n[caches.pages]\nnamespace = 'web'\n\
          default_ttl = 'never'\nenabled = false",
@@ -176,7 +176,7 @@ async fn number(n: u64) -> u64 {
     n
 }
 
-/// In a test kit, so that the default cache of the other tests stays what it is.
+/// In a test kit, so that the default cache of other tests stays unchanged.
 #[tokio::test]
 async fn every_tier_is_as_configured() {
     larder::testing::isolated(tiers_as_configured()).await;
@@ -229,13 +229,13 @@ async fn caches_with_the_same_redis_share_its_connections() {
     let alone = connections("").await;
     let both = connections("[caches.a]").await;
     let apart = connections("[caches.a.redis]\nconnections = 2").await;
-    // A cache more is a subscription more, but not a connection for operations.
+    // Another cache needs another subscription, but no other connection for operations.
     assert_eq!((alone, both), (2, 3));
     assert!(apart > both, "{apart}");
 }
 
 #[tokio::test]
-async fn where_one_can_not_be_built_none_is_installed() {
+async fn if_one_cache_cannot_be_built_none_is_installed() {
     let server = Server::start();
     let text = format!(
         "[redis]\nurl = '{}'\nconnect = 'strict'\n[caches.half-installed]\n\
@@ -249,7 +249,7 @@ async fn where_one_can_not_be_built_none_is_installed() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_told_without_them() {
+async fn errors_about_credentials_do_not_contain_them() {
     let server = Server::with_args(&["--requirepass", "right-one"]);
     let url = server.url().replace("redis://", "redis://:wrong-one@");
     let config = Config::new(
@@ -264,10 +264,10 @@ async fn wrong_credentials_are_told_without_them() {
 
 #[tokio::test]
 async fn a_cache_from_the_environment_is_the_default_one() {
-    // The variables of this process, whatever they are: there are none of ours, or the test would not run.
+    // Reads the variables of this process. None of them is larder's, or the test would not run.
     let cache = Cache::from_env().await.unwrap();
     assert_eq!((cache.name(), cache.namespace()), (None, "larder"));
-    // It is not installed: who wants that asks for `install_from_env`.
+    // The cache is not installed; `install_from_env` does that.
     cache.insert("of-the-environment", 1u64).await.unwrap();
     assert_eq!(larder::default_cache().get::<u64>("of-the-environment").await.unwrap(), None);
 }
@@ -339,7 +339,7 @@ fn caches() -> impl Strategy<Value = CacheConfig> {
     })
 }
 
-/// The same as environment variables.
+/// The same configuration as environment variables.
 fn variables(value: &serde_json::Value, name: String, into: &mut BTreeMap<String, String>) {
     match value {
         serde_json::Value::Object(fields) => {
@@ -360,11 +360,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_written_is_read_again(
+    fn a_configuration_survives_a_round_trip(
         default in caches(),
         named in prop::collection::btree_map("[a-c]{1,2}", caches(), 0..3),
     ) {
-        // Mistakes that depend on several fields are none here: they are made to be other namespaces.
+        // Avoids mistakes that depend on several fields: every cache gets a separate namespace.
         let named = named.into_iter().map(|(name, cache)| {
             let namespace = format!("own/{name}");
             (name, cache.namespace(namespace))
@@ -379,7 +379,7 @@ proptest! {
         let mut pairs = BTreeMap::new();
         variables(&serde_json::to_value(&config).unwrap(), String::new(), &mut pairs);
         let read = Config::layers().env_from(pairs.clone()).load();
-        // A table without fields can't be said there.
+        // Environment variables cannot express a table without fields.
         config.caches.retain(|_, cache| *cache != CacheConfig::default());
         prop_assert_eq!(read.as_ref(), Ok(&config), "{:?}", pairs);
     }

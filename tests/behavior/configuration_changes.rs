@@ -1,4 +1,4 @@
-//! What of a cache can be changed while it runs, and what needs a restart.
+//! Which settings of a cache can change while it runs, and which need a restart.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn fill(cache: &Cache, count: usize) {
 }
 
 #[tokio::test]
-async fn a_smaller_bound_holds_at_once_and_a_larger_one_from_then_on() {
+async fn a_smaller_bound_applies_immediately_and_a_larger_one_from_then_on() {
     for eviction in [Eviction::Auto, Eviction::Ttl] {
         let memory = Memory::max_entries(4_096).policy(eviction);
         let cache = Cache::builder().memory(memory).build().unwrap();
@@ -57,7 +57,10 @@ async fn a_smaller_bound_holds_at_once_and_a_larger_one_from_then_on() {
         assert_eq!(told, Some(Capacity::Entries(1_000)));
         let gone = before.entries - small.entries;
         assert_eq!(small.evicted_capacity - before.evicted_capacity, gone, "{eviction:?}");
-        assert!(small.bytes < before.bytes / 3, "{eviction:?}: what went is not counted any more");
+        assert!(
+            small.bytes < before.bytes / 3,
+            "{eviction:?}: removed entries are no longer counted"
+        );
 
         fill(&cache, 2_000).await;
         assert!(cache.stats().entries <= 1_000, "{eviction:?}: it stays within its bound");
@@ -68,7 +71,7 @@ async fn a_smaller_bound_holds_at_once_and_a_larger_one_from_then_on() {
 }
 
 #[tokio::test]
-async fn bytes_as_well() {
+async fn bounds_in_bytes_change_too() {
     for eviction in [Eviction::Auto, Eviction::Ttl] {
         let memory = Memory::max_bytes(32 << 20).policy(eviction).weigher(|_: &usize| 16 << 10);
         let cache = Cache::builder().memory(memory).build().unwrap();
@@ -80,9 +83,9 @@ async fn bytes_as_well() {
     }
 }
 
-/// What has to go is dropped under no lock: its `Drop` may use the cache.
+/// Removed values are dropped without a lock, so their `Drop` may use the cache.
 #[tokio::test]
-async fn what_goes_may_use_the_cache() {
+async fn removed_values_may_use_the_cache() {
     #[derive(Clone)]
     struct Nosy(Cache);
     impl Drop for Nosy {
@@ -115,7 +118,7 @@ async fn what_goes_may_use_the_cache() {
 }
 
 #[tokio::test]
-async fn what_a_tier_can_not_do_is_refused_and_changes_nothing() {
+async fn unsupported_changes_are_rejected_and_change_nothing() {
     let cache = |memory: Memory| Cache::builder().memory(memory).build().unwrap();
     let entries = cache(Memory::max_entries(100));
     assert_eq!(
@@ -146,7 +149,7 @@ async fn what_a_tier_can_not_do_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_was_read_anew_is_applied_as_far_as_that_is_safe() {
+async fn a_reloaded_configuration_is_applied_as_far_as_that_is_safe() {
     let before = "default_ttl = '5m'\n[memory]\nmax_entries = 4096\n[caches.a]\n[caches.b]\n[caches.b.memory]\n\
                   eviction = 'lru'\n[caches.gone]";
     let caches = toml(before).build().await.unwrap();
@@ -180,10 +183,10 @@ async fn a_configuration_that_was_read_anew_is_applied_as_far_as_that_is_safe() 
     let a = caches.get("a").unwrap();
     assert_eq!((a.default_ttl(), a.is_enabled()), (None, false));
 
-    // What was applied holds; what needs a restart is told again.
+    // The applied settings stay; settings that need a restart are reported again.
     let again = caches.apply(&toml(after)).unwrap();
     assert_eq!((again.applied.len(), again.needs_restart), (0, changes.needs_restart));
-    // And back. The bound is the default one, where none is given.
+    // Changes back. Without a bound in the configuration, the default bound applies.
     let changes = caches
         .apply(&toml("[caches.a]\n[caches.b.memory]\neviction = 'lru'\n[caches.gone]"))
         .unwrap();
@@ -203,7 +206,7 @@ async fn a_wrong_configuration_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_breaker_opens_when_it_is_told_to_and_for_as_long() {
+async fn the_breaker_opens_after_its_threshold_for_its_cool_down() {
     let clock = Clock::manual();
     let cache = Cache::builder()
         .clock(clock.clone())
@@ -226,7 +229,7 @@ async fn the_breaker_opens_when_it_is_told_to_and_for_as_long() {
 }
 
 #[test]
-fn a_breaker_that_can_not_be_is_refused() {
+fn an_invalid_breaker_is_rejected() {
     let refused = |builder: larder::Builder| builder.build().unwrap_err().to_string();
     assert_eq!(
         refused(Cache::builder().breaker_threshold(0)),

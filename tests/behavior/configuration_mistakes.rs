@@ -1,4 +1,4 @@
-//! Every mistake in a configuration has a message of its own, with path, source and fix.
+//! Every mistake in a configuration has a separate message, with path, source and fix.
 
 use larder::config::{CacheConfig, Config, Format, MemoryConfig, RedisConfig};
 
@@ -6,7 +6,7 @@ fn toml(text: &str) -> String {
     told(Config::layers().text(Format::Toml, "larder.toml", text).load().map(drop))
 }
 
-/// The mistakes, one a line, without what stands before them.
+/// The mistakes, one per line, without the introduction.
 fn told(result: Result<(), larder::config::ConfigError>) -> String {
     let error = result.expect_err("a mistake");
     assert_eq!(format!("{error:?}"), error.to_string());
@@ -22,7 +22,7 @@ fn each(cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn fields_that_are_not_there() {
+fn unknown_fields() {
     each(&[
         (
             "defaultttl = 5",
@@ -91,7 +91,7 @@ fn values_of_another_kind() {
         ("compression.algorithm = 'gzip'", "compression.algorithm (larder.toml): found `gzip`; wanted one of `none`, `lz4`, `zstd`".to_owned()),
     ] {
         if text.contains("1e9") {
-            // Environment variables have only text, so a number may be one.
+            // Environment variables contain only text, so a text may represent a number.
             assert!(Config::layers().text(Format::Toml, "larder.toml", text).load().is_ok());
             continue;
         }
@@ -101,7 +101,7 @@ fn values_of_another_kind() {
 }
 
 #[test]
-fn values_that_can_not_be() {
+fn invalid_values() {
     each(&[
         (
             "default_ttl = 0",
@@ -294,7 +294,7 @@ fn certificates_go_with_keys_and_with_tls() {
 }
 
 #[test]
-fn secrets_are_not_printed_and_what_was_dumped_is_not_read() {
+fn secrets_are_not_printed_and_a_dump_without_them_is_rejected() {
     let redis = RedisConfig::default().url("rediss://user:hunter2@host:6380/1");
     let config = Config::new(CacheConfig::default().redis(redis));
     assert!(!format!("{config:?}").contains("hunter2"));
@@ -308,7 +308,7 @@ fn secrets_are_not_printed_and_what_was_dumped_is_not_read() {
 }
 
 #[test]
-fn all_mistakes_of_all_layers_are_told_together() {
+fn all_mistakes_of_all_layers_are_reported_together() {
     let text = "default_ttl = '5 minutes'\nnamespace = 'a b'\n[memory]\nmax_entrys = 5\nsweep_every = 0\n\
                 [caches.a]\ncodec = 'xml'\n[caches.a.redis]\nurl = 1\nconnections = 0";
     let error = Config::layers()
@@ -342,7 +342,7 @@ fn all_mistakes_of_all_layers_are_told_together() {
 }
 
 #[test]
-fn files_that_can_not_be_read() {
+fn files_that_cannot_be_read() {
     let file = |path: &str| told(Config::layers().file(path).load().map(drop));
     assert_eq!(
         file("no/such/larder.toml"),
@@ -401,7 +401,7 @@ fn numbers_that_are_too_large_for_their_file() {
 }
 
 #[test]
-fn times_that_are_as_good_as_none() {
+fn times_that_are_too_short_or_too_long() {
     each(&[
         (
             "memory.sweep_every = 1e-6",
@@ -423,7 +423,7 @@ fn times_that_are_as_good_as_none() {
 }
 
 #[test]
-fn a_mistake_is_told_once() {
+fn a_mistake_is_reported_once() {
     each(&[(
         "redis = { url = 'redis://host', connections = 2000 }",
         "redis.connections (larder.toml): found `2000`; wanted a number from 1 to 1024",
@@ -431,7 +431,7 @@ fn a_mistake_is_told_once() {
 }
 
 #[test]
-fn tables_in_which_nothing_stands() {
+fn empty_tables() {
     each(&[
         ("namespace = {}", "namespace (larder.toml): found a table; wanted a text"),
         (
@@ -475,7 +475,7 @@ fn one_database_under_two_names() {
 }
 
 #[test]
-fn what_is_made_in_code_is_checked_too() {
+fn configurations_from_code_are_checked_too() {
     let memory = MemoryConfig::default().max_entries(0u64);
     let config = Config::default().cache("sessions", CacheConfig::default().memory(memory));
     assert_eq!(
@@ -485,9 +485,9 @@ fn what_is_made_in_code_is_checked_too() {
     );
 }
 
-/// The rules of the builders, asked for each cache, with what a cache inherits.
+/// The rules of the builders are checked for each cache, including inherited fields.
 #[test]
-fn an_inherited_mistake_is_told_where_the_field_is_set() {
+fn an_inherited_mistake_is_reported_where_the_field_is_set() {
     each(&[
         (
             "breaker.threshold = 0\n[caches.a]\ndefault_ttl = 1\n[caches.b.breaker]\ncool_down = 1",

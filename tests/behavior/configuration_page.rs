@@ -1,4 +1,4 @@
-//! The page and the example have every field, and no other.
+//! The documentation page and the example list every field and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use larder::Capacity;
 const PAGE: &str = include_str!("../../docs/configuration.md");
 const EXAMPLE: &str = include_str!("../../examples/larder.toml");
 
-/// A value in every field. No `..` here: a new field is to be noticed.
+/// A value in every field. There is no `..` here, so that a new field causes a compile error.
 fn full() -> CacheConfig {
     let second = Some(Duration::from_secs(1));
     let key = KeyConfig {
@@ -100,7 +100,7 @@ fn the_page_has_every_field_with_its_variable_and_no_other() {
         let variable = format!("`LARDER_{}`", field.to_uppercase().replace('.', "__"));
         assert!(cells[1].starts_with(&variable), "{field}: {}", cells[1]);
         assert!(cells.len() == 5 && cells.iter().all(|cell| !cell.is_empty()), "{cells:?}");
-        // The variable is one: a value of no kind is a mistake at this very field.
+        // The variable exists: an invalid value is a mistake at exactly this field.
         let name = variable.trim_matches('`').to_owned();
         let read = Config::layers().env_from([(name, "\u{1}***")]).load();
         let told = read.map(drop).map_err(|error| error.mistakes()[0].path().to_owned());
@@ -127,7 +127,7 @@ fn the_example_has_every_field_and_is_right() {
 }
 
 #[tokio::test]
-async fn the_example_makes_the_caches_that_it_says() {
+async fn the_example_builds_the_described_caches() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/larder.toml");
     let config = Config::layers().file(path).load().unwrap();
     let caches = config.build().await.unwrap();

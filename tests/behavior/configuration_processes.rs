@@ -1,4 +1,4 @@
-//! A program that knows only its environment, as processes: the example itself, run by this test binary.
+//! Processes configured by environment variables only: the example, run by this test binary.
 
 use std::process::Command;
 
@@ -8,12 +8,12 @@ use crate::support::Server;
 #[path = "../../examples/from_env.rs"]
 mod from_env;
 
-/// Says that this process is to be the example.
+/// The variable that makes this process run the example.
 const ROLE: &str = "BE_THE_EXAMPLE";
 const BEGIN: &str = "-- begin";
 const END: &str = "-- end";
 
-/// What the second process runs; as a test of its own it does nothing.
+/// The code that the second process runs. As a test of its own it does nothing.
 #[test]
 fn the_example() {
     if std::env::var_os(ROLE).is_none() {
@@ -26,7 +26,7 @@ fn the_example() {
     println!("{END}");
 }
 
-/// What the example prints in this environment, and no other variables of ours.
+/// Returns the output of the example in this environment, without larder's other variables.
 fn run(environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     for (name, _) in std::env::vars_os() {
@@ -54,7 +54,7 @@ computing the square of 13
 square(13) = 169 from Loaded
 ";
 
-/// Memory is not asked alone before the bus is connected, which may take a moment.
+/// Checks only the beginning: memory is not served alone before the bus is connected, which may take a moment.
 #[track_caller]
 fn assert_begins(said: &str, beginning: &str) {
     assert!(said.starts_with(beginning), "{said}");
@@ -77,20 +77,20 @@ square(12) = 144 from Remote
 square(13) = 169 from Remote
 ";
     assert_begins(&run(&[redis]), warm);
-    // Another namespace is another cache, and a switch is a switch.
+    // Another namespace is another cache, and `LARDER_ENABLED` disables caching.
     assert_begins(&run(&[redis, ("LARDER_NAMESPACE", "elsewhere")]), COLD);
     assert_begins(&run(&[redis, ("LARDER_REDIS__ENABLED", "false")]), COLD);
     assert_eq!(server.cli(&["EXISTS", "larder:square:12", "elsewhere:square:12"]), "2");
 }
 
 #[test]
-fn all_else_has_a_variable_too() {
+fn every_other_field_has_a_variable_too() {
     let said = run(&[("LARDER_DEFAULT_TTL", "1h 30m")]);
     assert!(said.starts_with("default time to live: Some(5400s)"), "{said}");
 }
 
 #[test]
-fn an_unreachable_redis_stops_nobody_unless_it_is_strict() {
+fn an_unreachable_redis_is_an_error_only_if_it_is_strict() {
     let url = "redis://:se%2Fcret@127.0.0.1:1";
     assert_begins(&run(&[("REDIS_URL", url)]), COLD);
     let said = run(&[("REDIS_URL", url), ("LARDER_REDIS__CONNECT", "strict")]);
@@ -122,7 +122,7 @@ fn a_key_comes_from_a_variable() {
     ];
     assert_begins(&run(&environment), COLD);
     assert!(run(&environment).contains("square(12) = 144 from Remote"));
-    // Without the key what is stored is a miss.
+    // Without the key the stored value is a miss.
     assert!(run(&environment[..1]).contains("square(12) = 144 from Loaded"));
     let said = run(&environment[..2]);
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Kubernetes tells every pod of the services of its namespace, in variables. One called `larder` keeps no pod from
-//! starting.
+//! Kubernetes sets variables for the services of a pod's namespace. A service called `larder` must not prevent pods
+//! from starting.
 
 use larder::config::Config;
 
@@ -7,7 +7,7 @@ fn load(pairs: &[(String, &str)]) -> Result<Config, larder::config::ConfigError>
     Config::layers().env_from(pairs.iter().map(|(name, text)| (name.as_str(), *text))).load()
 }
 
-/// What Kubernetes sets for a service of this name with two ports.
+/// The variables that Kubernetes sets for a service with this name and two ports.
 fn links(service: &str) -> Vec<(String, &'static str)> {
     let name = |end: &str| format!("{service}_{end}");
     vec![
@@ -41,9 +41,9 @@ fn service_links_are_ignored() {
     }
 }
 
-/// What only resembles one is a mistake as before.
+/// A variable that only resembles a service link is still a mistake.
 #[test]
-fn what_is_no_service_link_is_reported() {
+fn other_variables_are_reported() {
     for (name, text) in [
         ("LARDER_PORT", "6379"),
         ("LARDER_PORT", "redis://10.0.0.11"),

@@ -1,4 +1,4 @@
-//! Environment variables that can't be, and what is said of them.
+//! Invalid environment variables and the messages about them.
 
 use larder::config::Config;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ fn two_underscores_stand_for_the_dot() {
         let end = format!("({variable}): there is no such field; did you mean `{meant}`?");
         assert!(told.ends_with(&end), "{told}\nwanted: {end}");
     }
-    // What was suggested is a field.
+    // The suggested name is a field.
     let right =
         [("LARDER_CACHES__MY_PAGES__DEFAULT_TTL", "1m"), ("LARDER_REDIS__URL", "redis://h")];
     let config = Config::layers().env_from(right).load().unwrap();
@@ -32,7 +32,7 @@ fn two_underscores_stand_for_the_dot() {
 }
 
 #[test]
-fn names_that_are_no_fields() {
+fn names_of_unknown_fields() {
     for variable in ["LARDER_", "LARDER__", "LARDER_XYZ", "LARDER_PORT_6379_TCP"] {
         let told = told([(variable, "1")]);
         assert!(told.contains(variable) && told.contains("there is no such field"), "{told}");
@@ -61,7 +61,7 @@ fn two_variables_for_one_field() {
             "enabled (LARDER_enabled): `LARDER_ENABLED` sets it, too; unset one of the two"
         );
     }
-    // The simple form is the weaker one, in whatever order.
+    // The simple form has less priority, in any order.
     for pairs in [
         [("REDIS_URL", "redis://a"), ("LARDER_REDIS__URL", "redis://b")],
         [("LARDER_REDIS__URL", "redis://b"), ("REDIS_URL", "redis://a")],
@@ -73,7 +73,7 @@ fn two_variables_for_one_field() {
 
 #[cfg(unix)]
 #[test]
-fn variables_that_are_no_text() {
+fn variables_that_are_not_utf8() {
     use std::os::unix::ffi::OsStringExt;
     let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The conformance suite over every backend there is, bare and behind every wrapper.
+//! The conformance suite over every backend, bare and behind every wrapper.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ async fn of_the_memory_backend() {
     over_every_wrapper(MemoryBackend::new()).await;
 }
 
-/// As an author of a backend writes it; the expression may wait.
+/// As the author of a backend writes it. The expression may be async.
 mod as_a_macro {
     use larder::MemoryBackend;
     use larder::testing::{Faulty, conformance};
@@ -61,9 +61,9 @@ mod as_a_macro {
     }
 }
 
-/// An option that says what is not so is found out.
+/// The suite detects an option that denies an existing capability.
 #[test]
-fn options_cannot_hide_what_is_there() {
+fn options_cannot_hide_a_capability() {
     use larder::testing::{Faulty, check};
     let says = |rule: &'static str, backend: fn() -> Faulty<MemoryBackend>| {
         let panic = std::panic::catch_unwind(|| check(rule, async { backend() })).unwrap_err();

@@ -1,4 +1,4 @@
-//! `early_refresh`: before a value expires, one of its readers refreshes it, and waits for nothing.
+//! `early_refresh`: one of the readers refreshes a value before it expires, and no reader waits.
 
 use std::time::Duration;
 
@@ -15,8 +15,7 @@ async fn row(cache: &Cache, origin: &Origin, id: u64) -> u64 {
     origin.read().await
 }
 
-/// With loads of ten seconds, how many of a thousand entries their next reader refreshes so long before
-/// they expire.
+/// How many of a thousand entries, whose loads take ten seconds, are refreshed by a reader `left` before their expiry.
 async fn refreshed(left: Duration, by_hand: bool) -> u64 {
     let clock = Clock::manual();
     let memory = larder::Memory::max_entries(10_000);
@@ -24,7 +23,7 @@ async fn refreshed(left: Duration, by_hand: bool) -> u64 {
     let origin = Origin::at(&clock);
     let policy = Policy::new().ttl(seconds(100)).early_refresh(1.0);
     for id in 0..1_000 {
-        // Each in a cache of its own time: the clock moves on with every load.
+        // Each entry has its own times: the clock advances with every load.
         origin.take(seconds(10));
         let read = async || match by_hand {
             true => {
@@ -85,7 +84,7 @@ async fn no_reader_waits_and_one_refresh_runs() {
     origin.release(1);
     landed(&cache).await;
     assert_eq!((origin.reads(), cache.stats().early_refreshes), (2, 1));
-    // The refresh cost nothing, so nobody hurries to repeat it.
+    // The refresh cost nothing, so no reader refreshes early again.
     for _ in 0..20 {
         assert_eq!(soon(eager(&cache, &origin)).await, Ok(2));
     }

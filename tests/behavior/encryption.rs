@@ -1,4 +1,4 @@
-//! What is encrypted can't be read, changed or moved; keys are rotated without a cold cache.
+//! Encrypted values cannot be read, changed or moved; keys can be rotated without a cold cache.
 
 use larder::{Cache, Codec, Compression, Keys, MemoryBackend, Policy, Source, cached};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,10 @@ async fn nothing_of_the_value_can_be_read() {
     store_patient(&store.plain()).await;
     let clear = store.bytes("ns:patient:7").await;
     let secrets = ["Erika", "secret", "oncology"];
-    assert!(secrets.iter().all(|secret| contains(&clear, secret)), "in the clear all is there");
+    assert!(
+        secrets.iter().all(|secret| contains(&clear, secret)),
+        "the unencrypted bytes contain every secret"
+    );
     for codec in [Codec::Postcard, Codec::Json, Codec::MessagePack] {
         for compression in [Compression::none(), Compression::lz4(), Compression::zstd(3)] {
             let cache = store.cache(|builder| {
@@ -52,7 +55,7 @@ async fn nothing_of_the_value_can_be_read() {
     }
 }
 
-/// A nonce that is used twice would give the contents away.
+/// Using a nonce twice would reveal the contents.
 #[tokio::test]
 async fn the_same_value_is_never_the_same_bytes() {
     let store = Store::default();
@@ -61,7 +64,7 @@ async fn the_same_value_is_never_the_same_bytes() {
     for _ in 0..100 {
         cache.insert("value", 7u8).await.unwrap();
         let bytes = store.bytes("ns:value").await;
-        // Behind format and key id.
+        // The bytes after the format and the key id.
         assert!(seen.insert(bytes[9..33].to_vec()), "a nonce came twice");
     }
 }
@@ -91,7 +94,7 @@ async fn every_truncation_and_every_flipped_bit_is_a_miss() {
 }
 
 #[tokio::test]
-async fn a_value_that_was_copied_elsewhere_is_a_miss() {
+async fn a_value_copied_to_another_key_is_a_miss() {
     let store = Store::default();
     let cache = encrypting(&store, Keys::new(1, OLD));
     store_patient(&cache).await;
@@ -104,9 +107,9 @@ async fn a_value_that_was_copied_elsewhere_is_a_miss() {
     assert!(!is_foreign::<Patient>(&cache, "patient:7").await);
 }
 
-/// In the clear too: a value belongs to its namespace and key.
+/// Unencrypted values too belong to their namespace and key.
 #[tokio::test]
-async fn a_sum_covers_the_place_as_well() {
+async fn the_checksum_covers_namespace_and_key() {
     let store = Store::default();
     let cache = store.plain();
     store_patient(&cache).await;
@@ -119,7 +122,7 @@ async fn a_sum_covers_the_place_as_well() {
 }
 
 #[tokio::test]
-async fn clear_and_encrypted_caches_do_not_take_each_others_values() {
+async fn plain_and_encrypted_caches_do_not_read_each_others_values() {
     let store = Store::default();
     let (clear, sealed) = (store.plain(), encrypting(&store, Keys::new(1, OLD)));
     store_patient(&clear).await;
@@ -136,7 +139,7 @@ async fn keys_are_rotated_in_three_steps() {
     let first = encrypting(&store, Keys::new(1, OLD).also(2, NEW));
     let second = encrypting(&store, Keys::new(2, NEW).also(1, OLD));
     let third = encrypting(&store, Keys::new(2, NEW));
-    // Each step runs beside the one before it.
+    // During each step, processes of the previous step still run.
     for (one, two) in [(&before, &first), (&first, &second)] {
         for (writer, reader) in [(one, two), (two, one)] {
             store_patient(writer).await;
@@ -147,7 +150,7 @@ async fn keys_are_rotated_in_three_steps() {
     assert!(!is_foreign::<Patient>(&third, "patient:7").await);
     store_patient(&before).await;
     assert!(is_foreign::<Patient>(&third, "patient:7").await, "the old key is forgotten");
-    // The same id, another key.
+    // The same id with another key.
     let wrong = encrypting(&store, Keys::new(1, NEW));
     assert!(is_foreign::<Patient>(&wrong, "patient:7").await);
 }
@@ -178,7 +181,7 @@ async fn get_patient(cache: &Cache, id: u64) -> Patient {
     patient()
 }
 
-/// Tags, clearing and eviction work as ever: what they need is in the sealed header.
+/// Tags, clearing and eviction work as usual: the sealed header contains what they need.
 #[tokio::test]
 async fn functions_over_an_encrypting_cache() {
     let store = Store::default();

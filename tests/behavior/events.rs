@@ -1,4 +1,4 @@
-//! Events: rules say what is old, and live as long as their handles.
+//! Events: rules select what to evict, and live as long as their handles.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ async fn a_rule_ends_with_its_handle_unless_it_is_kept() {
     assert_eq!(keys(&cache).await, ["a:2", "b:1", "b:2"]);
 }
 
-/// What a rule owns goes with it, and a kept one goes with the cache.
+/// A rule owns nothing after it ends; a kept rule ends with the cache.
 #[tokio::test]
 async fn a_rule_keeps_no_cache_alive() {
     let witness = Arc::new(());
@@ -109,7 +109,7 @@ async fn a_rule_that_panics_loses_nothing_of_the_others() {
 }
 
 #[tokio::test]
-async fn in_a_transaction_it_waits_for_the_commit() {
+async fn in_a_transaction_an_event_waits_for_the_commit() {
     let cache = filled().await;
     let _rule = cache.on(key_of_a);
     for commits in [false, true] {

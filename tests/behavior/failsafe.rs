@@ -1,4 +1,4 @@
-//! `stale_if_error`: the last good value while loads fail, for as long as its window is open.
+//! `stale_if_error`: the last good value while loads fail, until its window ends.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn memory(clock: &Clock) -> Cache {
 }
 
 #[tokio::test]
-async fn a_failing_load_is_answered_with_the_old_value_and_rests() {
+async fn a_failing_load_returns_the_old_value_and_is_throttled() {
     let clock = Clock::manual();
     let (cache, origin) = (memory(&clock), Origin::at(&clock));
     assert_eq!(row(&cache, &origin).await, Ok(1));
@@ -33,7 +33,7 @@ async fn a_failing_load_is_answered_with_the_old_value_and_rests() {
         let read = row(&cache, &origin).traced().await;
         assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
         assert_eq!(origin.reads(), load);
-        // Until the throttle's time is over nobody tries again.
+        // No call retries before the throttle has passed.
         clock.advance(seconds(5) - JUST);
         for _ in 0..10 {
             assert_eq!(row(&cache, &origin).await, Ok(1));
@@ -43,7 +43,7 @@ async fn a_failing_load_is_answered_with_the_old_value_and_rests() {
     }
     let stats = cache.stats();
     assert_eq!((stats.load_failures, stats.fail_safe_hits), (4, 44), "{stats:?}");
-    // Back again: the next load that is tried brings the new value.
+    // The origin works again: the next load that runs returns the new value.
     origin.fail(false);
     origin.set(2);
     let read = row(&cache, &origin).traced().await;
@@ -62,7 +62,7 @@ async fn the_old_value_is_not_renewed_without_end() {
         assert_eq!(row(&cache, &origin).await, Ok(1));
         clock.advance(seconds(1));
     }
-    // 70 seconds after it was loaded its window is over, however often it was served.
+    // 70 seconds after its load the window has ended, however often the value was served.
     assert_eq!(row(&cache, &origin).await, Err(1));
     assert_eq!(row(&cache, &origin).await, Err(1), "and without it nothing is throttled");
     assert_eq!(origin.reads(), 1 + 12 + 2);
@@ -78,7 +78,7 @@ async fn a_refresh_by_hand_says_that_it_failed() {
     assert_eq!(row(&cache, &origin).traced().await.source, Source::Memory, "what was there stays");
 }
 
-/// The old value does not come back to the remote tier as a fresh one.
+/// The old value does not return to the remote tier as a fresh one.
 #[tokio::test]
 async fn another_process_never_sees_the_old_value_as_fresh() {
     let clock = Clock::manual();
@@ -92,20 +92,20 @@ async fn another_process_never_sees_the_old_value_as_fresh() {
     assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
     turns().await;
     assert_eq!(row(&two, &origin).peek().await.unwrap(), None);
-    // It tries for itself, and falls back on what the remote tier still has.
+    // The other process loads, and falls back on the old value in the remote tier.
     let reads = origin.reads();
     let read = soon(row(&two, &origin).traced()).await;
     assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
     assert_eq!(origin.reads(), reads + 1);
     assert_eq!(read.age, seconds(10));
-    // And that ends when it ends.
+    // Its window ends at the same time.
     pass(&clock, seconds(60)).await;
     assert_eq!(soon(row(&two, &origin)).await, Err(1));
     turns().await;
     assert_eq!(soon(row(&one, &origin)).await, Err(1));
 }
 
-/// A process that has just started has nothing in memory, and perhaps no memory tier at all.
+/// A new process has nothing in memory, and perhaps no memory tier.
 #[tokio::test]
 async fn a_fresh_process_falls_back_on_the_remote_tiers_old_value() {
     for memory in [true, false] {
@@ -122,12 +122,12 @@ async fn a_fresh_process_falls_back_on_the_remote_tiers_old_value() {
             assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe), "memory: {memory}");
             turns().await;
         }
-        // Where the old value is kept in memory, its load rests.
+        // If memory keeps the old value, its load is throttled.
         assert_eq!(origin.reads(), if memory { 2 } else { 4 }, "memory: {memory}");
     }
 }
 
-/// Those who wait for the load that fails get the old value as well.
+/// The waiters of a failed load get the old value too.
 #[tokio::test]
 async fn waiters_get_the_old_value_too() {
     let clock = Clock::manual();
@@ -152,7 +152,7 @@ async fn waiters_get_the_old_value_too() {
     assert_eq!(origin.reads(), 2);
 }
 
-/// A sync function has a fail-safe as well.
+/// A sync function has a fail-safe too.
 #[test]
 fn a_sync_function_serves_the_old_value_too() {
     #[cached(key = "row", ttl = "10s", stale_if_error = "60s", cache = cache, skip(cache, ok))]
@@ -183,10 +183,9 @@ async fn of_two_old_values_the_newer_one_is_served() {
     assert_eq!(soon(row(&one, &origin)).await, Ok(2));
 }
 
-/// An outage takes the store and the bus together: what is in memory can't be verified, and is all there
-/// is.
+/// An outage affects the store and the bus together: the value in memory cannot be verified, but there is no other one.
 #[tokio::test]
-async fn the_throttle_holds_while_the_remote_tier_is_away() {
+async fn the_throttle_applies_while_the_remote_tier_is_down() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let (cache, origin) = (gated.cache(&clock), Origin::at(&clock));
@@ -201,10 +200,10 @@ async fn the_throttle_holds_while_the_remote_tier_is_away() {
     assert_eq!(origin.reads(), 2);
 }
 
-/// After the bus was away for a moment memory does not trust its copy; the old value that is read from
-/// the store is the one that rests.
+/// After a short loss of the bus, memory does not trust its copy. The old value from the store is served, and throttles
+/// loads.
 #[tokio::test]
-async fn the_throttle_holds_after_the_bus_was_away() {
+async fn the_throttle_applies_after_the_bus_was_down() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let (cache, origin) = (gated.cache(&clock), Origin::at(&clock));

@@ -1,4 +1,4 @@
-//! Whatever lies in Redis under a key: the function answers, the miss is counted, nothing panics.
+//! Any bytes in Redis under a key: the function returns its value, the miss is counted, and nothing panics.
 
 use larder::redis::Redis;
 use larder::{Cache, Policy, Source, cached};
@@ -22,7 +22,7 @@ async fn get_user(cache: &Cache, id: u64) -> Result<User, String> {
     Ok(user(id))
 }
 
-/// Reads Redis each time, so that nothing hides what lies there.
+/// Reads Redis every time, without a memory tier.
 async fn without_memory(server: &Server) -> Cache {
     let redis = Redis::connect(server.url()).await.unwrap();
     Cache::builder().namespace("ns").no_memory().remote(redis).build().unwrap()
@@ -36,7 +36,7 @@ async fn load(cache: &Cache) -> Source {
     read.source
 }
 
-/// The bytes are not read as a value, and are replaced by the load's.
+/// Checks that the bytes are not read as a value, and that the load replaces them.
 async fn foreign(server: &Server, cache: &Cache, bytes: &[u8]) {
     let before = cache.stats();
     server.set_bytes(KEY, bytes);
@@ -49,7 +49,7 @@ async fn foreign(server: &Server, cache: &Cache, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn somebody_elses_bytes() {
+async fn bytes_of_another_program() {
     let server = Server::start();
     let cache = without_memory(&server).await;
     let mega = vec![0xff; 1 << 20];
@@ -85,14 +85,14 @@ async fn bytes_that_something_was_added_to() {
     }
 }
 
-/// A length that promises more than there is must not be believed.
+/// A length that exceeds the available bytes must not be trusted.
 #[tokio::test]
-async fn a_length_beyond_all_measure() {
+async fn a_length_that_is_far_too_large() {
     let server = Server::start();
     let cache = without_memory(&server).await;
     load(&cache).await;
     let whole = server.bytes(KEY).unwrap();
-    // Before the sum of 16 bytes stand the scores: their number, and three times 7.
+    // Before the 16-byte checksum are the scores: their number, and three times 7.
     let (head, scores) = whole[..whole.len() - 16].split_at(whole.len() - 20);
     assert_eq!(scores, [3, 7, 7, 7]);
     for length in [&[0xff, 0xff, 0xff, 0xff, 0x0f][..], &[0xff; 9], &[0x80; 40]] {
@@ -101,7 +101,7 @@ async fn a_length_beyond_all_measure() {
     }
 }
 
-/// A changed byte anywhere is a foreign value: no panic, no error, and not a wrong value.
+/// A change of any byte makes the value foreign: no panic, no error, and no wrong value.
 #[tokio::test]
 async fn bytes_that_were_tampered_with() {
     let server = Server::start();
@@ -148,13 +148,13 @@ async fn a_value_of_another_type_is_a_miss_with_memory_too() {
     assert_eq!(cache.get::<i64>("user:7").await.unwrap(), None);
     assert_eq!(cache.get::<u64>("user:7").await.unwrap(), Some(7));
     assert_eq!(load(&cache).await, Source::Loaded);
-    // A caller does not wait for the write of what it loaded, and there the old value is until then.
+    // A caller does not wait for the write of the value that it loaded; until then Redis has the old value.
     eventually("it is stored", async || cache.stats().in_flight == 0).await;
     assert_eq!(cache.get::<u64>("user:7").await.unwrap(), None);
     assert_eq!(load(&cache).await, Source::Memory);
 }
 
-/// Two types of one name, as before and after a release that added a field.
+/// Two types with the same name, as before and after a release that added a field.
 #[tokio::test]
 async fn an_older_struct_is_a_miss() {
     let server = Server::start();
@@ -193,7 +193,7 @@ async fn another_kind_of_redis_value_is_a_miss() {
     assert_eq!(cache.stats().remote_errors, 0);
 }
 
-/// The generations, too, lie in a store that others can write to.
+/// Other programs can write to the store of the generations too.
 #[tokio::test]
 async fn foreign_generations_are_replaced() {
     let server = Server::start();
@@ -221,7 +221,7 @@ async fn foreign_generations_are_replaced() {
     assert_eq!(cache.stats().remote_errors, 0);
 }
 
-/// Somebody empties Redis: values are gone, and nothing that memory holds outlives its tag.
+/// Redis is flushed: values are gone, and no value in memory outlives its tag.
 #[tokio::test]
 async fn a_flushed_redis_is_an_empty_one() {
     let server = Server::start();
@@ -235,7 +235,7 @@ async fn a_flushed_redis_is_an_empty_one() {
     assert_eq!(cache.stats().remote_errors, 0);
 }
 
-/// What is said on the bus by somebody else is not trusted, and hurts nobody.
+/// Messages of other programs on the bus are ignored and have no effect.
 #[tokio::test]
 async fn junk_on_the_bus() {
     let server = Server::start();

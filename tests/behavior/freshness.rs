@@ -1,4 +1,4 @@
-//! How long a value is fresh: idle time, jitter, lives of single entries, and policies that can't be.
+//! How long a value is fresh: idle time, jitter, changed lives of single entries, and invalid policies.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn a_read_extends_the_idle_time_but_never_the_ttl() {
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let origin = Origin::at(&clock);
     idle(&cache, &origin).await;
-    // Read every nine seconds it stays, until the minute is over.
+    // Read every nine seconds, the value stays until the minute has passed.
     for _ in 0..6 {
         clock.advance(seconds(9));
         assert_eq!(idle(&cache, &origin).traced().await.source, Source::Memory);
@@ -33,7 +33,7 @@ async fn a_read_extends_the_idle_time_but_never_the_ttl() {
     assert_eq!(idle(&cache, &origin).traced().await.source, Source::Memory);
     clock.advance(JUST);
     assert_eq!(idle(&cache, &origin).traced().await.source, Source::Loaded);
-    // Left alone it goes after ten seconds.
+    // Without reads it expires after ten seconds.
     clock.advance(seconds(10) - JUST);
     assert_eq!(idle(&cache, &origin).traced().await.source, Source::Memory);
     clock.advance(seconds(10));
@@ -66,18 +66,18 @@ async fn in_the_remote_tier_idle_time_counts_from_the_store() {
     let (one, two, origin) = (build(), build(), Origin::at(&clock));
     idle(&one, &origin).await;
     clock.advance(seconds(9));
-    // Read here, so it lives on here.
+    // The read extends the idle time in this memory.
     assert_eq!(idle(&one, &origin).traced().await.source, Source::Memory);
     assert_eq!(idle(&two, &origin).traced().await.source, Source::Remote);
     clock.advance(seconds(1));
     assert_eq!(idle(&one, &origin).traced().await.source, Source::Memory);
-    // There too: that one has it in memory since then.
+    // Also in the other memory, which has had the value since its read.
     assert_eq!(idle(&two, &origin).traced().await.source, Source::Memory);
     let third = build();
     assert_eq!(idle(&third, &origin).peek().await.unwrap(), None);
 }
 
-/// When each of many entries that were stored together ends.
+/// When each of many entries that were stored together expires.
 async fn ends(jitter: f64, seed: u64) -> Vec<u64> {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).seed(seed).build().unwrap();
@@ -145,7 +145,7 @@ async fn an_entry_may_outlive_the_default_ttl() {
 }
 
 #[tokio::test]
-async fn a_policy_that_cannot_be_is_refused_by_field_and_loads_run_uncached() {
+async fn an_invalid_policy_is_rejected_by_field_and_loads_run_uncached() {
     let cache = Cache::builder().build().unwrap();
     let new = Policy::new;
     let impossible = [
@@ -175,8 +175,8 @@ async fn a_policy_that_cannot_be_is_refused_by_field_and_loads_run_uncached() {
     assert_eq!((stats.entries, stats.stores), (0, 0), "nothing was stored: {stats:?}");
 }
 
-/// As another process has it, also after the bus was away for a moment (then memory's copy is not trusted),
-/// and where there is no memory tier: nobody waits for the load.
+/// A stale value from the remote tier: in another process, after a short loss of the bus (memory does not trust its
+/// copy), and without a memory tier. No caller waits for the load.
 #[tokio::test]
 async fn a_stale_value_of_the_remote_tier_is_served_and_renewed() {
     let clock = Clock::manual();
@@ -208,7 +208,7 @@ async fn stale(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
     origin.try_read().await
 }
 
-/// `stampede = "off"` lets callers load for themselves; a refresh is nobody's.
+/// `stampede = "off"` lets every caller load, but only one refresh runs.
 #[tokio::test]
 async fn one_refresh_runs_also_without_stampede_protection() {
     #[cached(key = "row", ttl = "1s", stale = "60s", stampede = "off", cache = cache, skip(cache, origin))]
@@ -228,7 +228,7 @@ async fn one_refresh_runs_also_without_stampede_protection() {
     assert_eq!(origin.reads(), 2);
 }
 
-/// It can't load in the background, so `stale` has no effect, for the first caller or those who wait.
+/// This method cannot load in the background, so `stale` has no effect, for the first caller or for waiters.
 #[tokio::test]
 async fn get_or_load_with_serves_no_stale_value() {
     let clock = Clock::manual();
@@ -253,7 +253,7 @@ async fn get_or_load_with_serves_no_stale_value() {
     }
 }
 
-/// Reads are counted from its arrival in memory on.
+/// The idle time counts from the arrival of the value in memory.
 #[tokio::test]
 async fn a_promoted_value_lives_for_as_long_as_it_is_read() {
     let clock = Clock::manual();

@@ -1,4 +1,4 @@
-//! How a cache says that it is: by a store that fails when told to, and a clock that the tests turn.
+//! The health of a cache, with a store that fails on demand and a clock that tests advance.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -61,7 +61,7 @@ async fn a_tier_goes_down_and_comes_back() {
     let built = remote(&cache).since.at;
     assert_eq!((cache.health().status, remote(&cache).last_error), (Status::Up, None));
 
-    // One failure: something is wrong.
+    // One failure: the tier is degraded.
     clock.advance(60 * SECOND);
     store.set_down(true);
     reads(&cache, 1).await;
@@ -72,7 +72,7 @@ async fn a_tier_goes_down_and_comes_back() {
     assert_eq!((error.kind, error.since.at), (BackendErrorKind::Unreachable, built + 60 * SECOND));
     assert!(error.message.contains("down"), "{}", error.message);
 
-    // Three in a row: the breaker opens, and an eviction stays owed.
+    // Three failures in a row: the breaker opens, and an eviction stays pending.
     clock.advance(SECOND);
     reads(&cache, 2).await;
     assert!(cache.remove("key").await.is_err());
@@ -88,7 +88,7 @@ async fn a_tier_goes_down_and_comes_back() {
     assert_eq!((found.retry_in, cache.stats().breaker), (None, BreakerState::HalfOpen));
     assert_eq!((found.since.at, found.since.lasting), (built + 61 * SECOND, SECOND));
 
-    // It is back; for a while nothing more may fail.
+    // The store works again; the tier is up after a while without failures.
     store.set_down(false);
     reads(&cache, 1).await;
     let found = remote(&cache);
@@ -100,12 +100,16 @@ async fn a_tier_goes_down_and_comes_back() {
     clock.advance(Duration::from_millis(1));
     let found = remote(&cache);
     assert_eq!((found.status, found.since.lasting), (Status::Up, Duration::ZERO));
-    assert_eq!(found.last_error.unwrap().since.lasting, 5 * SECOND, "what was is still told");
+    assert_eq!(
+        found.last_error.unwrap().since.lasting,
+        5 * SECOND,
+        "the last error is still reported"
+    );
     assert_eq!(cache.health().status, Status::Up);
 }
 
 #[tokio::test]
-async fn health_asks_nobody() {
+async fn health_sends_no_request() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
     let before = store.calls("*");
@@ -223,7 +227,7 @@ async fn a_check_pings() {
     assert!(health.is_up() && health.remote.unwrap().round_trip.is_some());
     assert_eq!(store.calls("ping"), 1);
 
-    // While the breaker is open it is what finds out that the store is back, and makes up for the rest.
+    // While the breaker is open, a check detects that the store works again and carries out pending evictions.
     cache.insert("key", 7u64).await.unwrap();
     store.set_down(true);
     assert!(cache.remove("key").await.is_err());
@@ -258,7 +262,7 @@ async fn a_check_is_bounded() {
         let error = found.last_error.unwrap();
         assert_eq!(error.kind, BackendErrorKind::TimedOut);
         assert!(error.message.contains("no answer within 1s"), "{}", error.message);
-        // The limit may be too short: the cache goes on asking.
+        // The limit may be too short, so the breaker stays closed.
         assert_eq!(found.breaker, BreakerState::Closed);
     }
 }
@@ -300,7 +304,7 @@ async fn it_is_plain_data() {
     assert_eq!(remote["since_unix_ms"].as_u64().unwrap(), at - 500);
 }
 
-/// Writes down what changed, as `remote up degraded`, and counts all warnings.
+/// Records changes, as `remote up degraded`, and counts all warnings.
 #[derive(Clone, Default)]
 struct Changes(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>);
 

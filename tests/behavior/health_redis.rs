@@ -1,4 +1,4 @@
-//! How a cache over a real Redis says that it is, while that is killed, stopped, and started again.
+//! The health of a cache over a real Redis that is killed, stopped, and started again.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn remote(health: &Health) -> &RemoteHealth {
     health.remote.as_ref().unwrap()
 }
 
-/// Checks until the remote tier is like this.
+/// Checks until the remote tier has this status.
 async fn comes_to(cache: &Cache, status: Status) -> Health {
     let mut found = cache.health();
     eventually("the remote tier's status", async || {
@@ -60,13 +60,13 @@ async fn falls_and_rises(
         !remote(&health).bus.linked && health.memory.unwrap().status == Status::Degraded
     })
     .await;
-    // It costs nothing to ask, and nothing was asked.
+    // `health` is cheap and sends no request.
     let began = Instant::now();
     for _ in 0..1_000 {
         assert_eq!(cache.health().status, Status::Degraded);
     }
     assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
-    // A second eviction comes on top of the first.
+    // A second eviction becomes pending in addition to the first.
     for key in ["one", "two"] {
         assert!(cache.remove(key).await.is_err());
     }
@@ -81,7 +81,7 @@ async fn falls_and_rises(
     rose(server);
     let health = comes_to(&cache, Status::Degraded).await;
     assert_eq!(remote(&health).breaker, BreakerState::Closed);
-    eventually("what is owed is made up for", async || {
+    eventually("pending evictions are carried out", async || {
         remote(&cache.check(SECOND).await).owed_evictions == 0
     })
     .await;
@@ -120,7 +120,7 @@ async fn a_redis_that_was_never_there() {
     let redis = Redis::lazy(format!("redis://127.0.0.1:{}", free_port())).unwrap();
     assert_eq!(redis.state().nodes[0].link, NodeLink::Idle);
     let cache = Cache::builder().namespace("never").remote(redis).build().unwrap();
-    // It has never answered.
+    // The server has never answered.
     assert_eq!(remote(&cache.health()).status, Status::Degraded);
     assert_eq!(cache.health().memory.unwrap().status, Status::Degraded, "no bus");
     let health = cache.check(SECOND).await;
@@ -162,7 +162,7 @@ async fn no_password_gets_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_tells_of_itself() {
+async fn redis_reports_information() {
     let server = Server::with_args(&["--maxmemory", "64mb"]);
     let redis = Redis::connect(server.url()).await.unwrap();
     let info = redis.info().await.unwrap();

@@ -1,4 +1,4 @@
-//! The default policy finds out what suits the keys: it does not get stuck where LRU or TinyLFU would.
+//! The default policy adapts to the keys: it does not get stuck on traces on which LRU or TinyLFU would.
 //!
 //! The figures of the policies over more traces: `cargo run --release -p benches --bin hitrate`.
 
@@ -8,7 +8,7 @@ fn cache(entries: u64) -> Cache {
     Cache::builder().memory(Memory::max_entries(entries)).build().unwrap()
 }
 
-/// Reads so many keys in order, so many times; says how many of a hundred reads were hits.
+/// Reads `keys` keys in order, `passes` times, and returns the hits in percent.
 async fn passes(cache: &Cache, set: &str, keys: u32, passes: u32) -> u32 {
     let mut hits = 0;
     for _ in 0..passes {
@@ -24,7 +24,7 @@ async fn passes(cache: &Cache, set: &str, keys: u32, passes: u32) -> u32 {
     hits * 100 / (keys * passes)
 }
 
-/// A loop that fits is served from the second pass on, also by a tier that is full of another loop's keys.
+/// A loop that fits has hits from the second pass on, even if the tier is full of another loop's keys.
 #[tokio::test]
 async fn loops_that_fit_one_after_the_other() {
     let large = cache(10_000);
@@ -37,20 +37,20 @@ async fn loops_that_fit_one_after_the_other() {
     }
 }
 
-/// Of a loop that does not fit a part is kept, where LRU has no hit at all.
+/// A part of a loop that does not fit is kept. LRU would have no hit at all.
 #[tokio::test]
 async fn a_loop_that_does_not_fit() {
     let cache = cache(10_000);
     let _ = passes(&cache, "a", 12_000, 5).await;
     let hits = passes(&cache, "a", 12_000, 10).await;
-    // A process may choose so few of the keys for the shadow that they fit into it. That is rare. Then the tier changes its
-    // mode back and forth, and has about half of the hits.
+    // A process rarely selects so few of the keys for the shadow that they fit into it. Then the tier switches its mode
+    // back and forth, and has about half of the hits.
     assert!(hits >= 40, "{hits} %");
 }
 
-/// Keys that are read once do not push out those that are read again and again.
+/// Keys that are read once do not displace keys that are read again and again.
 #[tokio::test]
-async fn a_scan_leaves_what_is_popular() {
+async fn a_scan_does_not_displace_popular_keys() {
     let cache = cache(1_000);
     let _ = passes(&cache, "hot", 500, 10).await;
     for scan in 0..20 {
@@ -62,7 +62,7 @@ async fn a_scan_leaves_what_is_popular() {
     assert!(hits >= 75, "{hits} % after a scan");
 }
 
-/// Unlike under `Lfu`, a value that was just inserted is there.
+/// Unlike with `Lfu`, a value that was just inserted is kept.
 #[tokio::test]
 async fn an_inserted_value_is_kept_for_a_while() {
     let cache = cache(1_000);

@@ -1,4 +1,4 @@
-//! Bytes from somebody who wishes ill: no panic, no overflow, no hang, and never a wrong value.
+//! Malicious bytes: no panic, no overflow, no hang, and never a wrong value.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ struct Chain(Option<Box<Chain>>);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Tree(Vec<Tree>);
 
-/// Wide frames: what a level of the stack costs.
+/// A type with wide stack frames, to measure the cost of one level.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Wide {
     numbers: [u64; 32],
@@ -121,15 +121,15 @@ proptest! {
         });
     }
 
-    /// With the right sum: it is the header that has to be seen through.
+    /// With a correct checksum: the header must be rejected.
     #[test]
-    fn any_header_is_borne(contents: Vec<u8>) {
+    fn any_header_is_handled(contents: Vec<u8>) {
         read::<Shape>(PLACE, &resum(PLACE, &contents));
     }
 
-    /// With the right header, too: it is the codec that has to bear it.
+    /// With a correct header too: the codec must handle the payload.
     #[test]
-    fn any_payload_is_borne(
+    fn any_payload_is_handled(
         payload: Vec<u8>,
         codec in prop::sample::select(CODECS.to_vec()),
         compression in 0u8..4,
@@ -152,9 +152,9 @@ proptest! {
         }
     }
 
-    /// As above, but near what a value looks like.
+    /// As above, but close to a real value.
     #[test]
-    fn a_changed_payload_is_borne(
+    fn a_changed_payload_is_handled(
         shape in shapes(),
         codec in prop::sample::select(CODECS.to_vec()),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
@@ -173,17 +173,17 @@ proptest! {
     }
 }
 
-/// Whether a payload with the right sum is read as a `T`.
+/// Whether a payload with a correct checksum is read as a `T`.
 fn is_read<T: RemoteValue>(codec: Codec, payload: &[u8]) -> bool {
     let forged = Forged { codec, compression: 0, length: payload.len() as u64, payload };
-    // A hit clones it and drops it.
+    // A hit clones the value and drops it.
     read::<T>(PLACE, &forge::<T>(PLACE, &forged)).is_some_and(|value| {
         drop(value.clone());
         true
     })
 }
 
-/// Half of what the main thread has on Windows, and a quarter of what a worker of tokio has.
+/// Half of the main thread's stack on Windows, and a quarter of the stack of a tokio worker.
 fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(512 << 10).spawn(work).unwrap().join().unwrap();
 }
@@ -205,7 +205,7 @@ fn nesting_without_end_is_a_miss() {
     });
 }
 
-/// What is read fits on a small stack, even where its frames are wide: a deeper value is a miss.
+/// Every value that can be read fits on a small stack, even with wide frames: a deeper value is a miss.
 #[test]
 fn the_deepest_value_fits_on_a_small_stack() {
     let text = String::new;
@@ -231,7 +231,7 @@ fn the_deepest_value_fits_on_a_small_stack() {
     }
 }
 
-/// What has no wide frames is read as deep as it may be written.
+/// A value without wide frames is read up to the depth to which it can be written.
 #[test]
 fn a_deep_value_is_read_on_a_small_stack() {
     let chain = (1..100).fold(Chain(None), |chain, _| Chain(Some(chain.into())));
@@ -248,15 +248,18 @@ fn a_deep_value_is_read_on_a_small_stack() {
     });
 }
 
-/// Nothing, as often as the bytes say: they could say it without end.
+/// A list of empty elements: the bytes may claim any number of them.
 #[test]
 fn a_list_of_nothing_ends() {
     let begun = Instant::now();
     assert!(!is_read::<Vec<()>>(Codec::Postcard, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
     assert!(!is_read::<Vec<[(); 8]>>(Codec::Postcard, b"\xff\xff\xff\xff\x0f"));
     assert!(begun.elapsed() < Duration::from_secs(5));
-    assert!(is_read::<Vec<()>>(Codec::Postcard, b"\xe8\x07"), "a thousand are no harm");
-    assert!(encode(Codec::Postcard, &vec![(); 1 << 20]).is_err(), "and so are no more written");
+    assert!(is_read::<Vec<()>>(Codec::Postcard, b"\xe8\x07"), "a thousand are allowed");
+    assert!(
+        encode(Codec::Postcard, &vec![(); 1 << 20]).is_err(),
+        "a million cannot be written either"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A list of what to evict, as a value of its own.
+//! A list of evictions as a value.
 
 use larder::{Cache, Error, Invalidation, Policy, cached};
 
@@ -27,7 +27,7 @@ async fn keys(cache: &Cache) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn it_evicts_what_it_lists_and_nothing_before_it_runs() {
+async fn it_evicts_its_targets_only_when_it_runs() {
     let cache = filled().await;
     let list = Invalidation::new()
         .cache(&cache)
@@ -40,7 +40,7 @@ async fn it_evicts_what_it_lists_and_nothing_before_it_runs() {
     list.clone().run().await.unwrap();
     assert_eq!(keys(&cache).await, ["kept"]);
 
-    // A copy can be run again; a copy that is dropped evicts nothing.
+    // A clone can be run again; a clone that is dropped evicts nothing.
     cache.insert("user:7", 2u64).await.unwrap();
     drop(list.clone());
     assert_eq!(keys(&cache).await, ["kept", "user:7"]);

@@ -1,4 +1,4 @@
-//! Keys that are put together by hand are those that the attributes make.
+//! Keys from the builder are the keys that the attributes use.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ fn build(key: KeyBuilder) -> Key {
     key.build().unwrap()
 }
 
-/// The one key that a call stores under.
+/// Returns the only key in the cache.
 async fn only(cache: &Cache) -> String {
     let keys = cache.keys("*").await.unwrap();
     assert_eq!(keys.len(), 1, "{keys:?}");
@@ -139,7 +139,7 @@ async fn patterns_of_what_there_is() {
 }
 
 #[test]
-fn the_part_that_cannot_be_is_named() {
+fn an_invalid_part_is_named() {
     let key = Key::builder;
     let refused = [
         (key(), "key"),
@@ -179,7 +179,7 @@ fn a_key_is_a_value() {
     assert_ne!(Key::escape("%3A"), Key::escape(":"));
 }
 
-/// Neither serde nor `Display` has to say what a value is.
+/// Neither serde nor `Display` can represent this value.
 #[derive(Clone)]
 struct Mute(u64);
 
@@ -207,7 +207,7 @@ async fn mute_template(cache: &Cache, mute: Mute) -> u64 {
 }
 
 #[tokio::test]
-async fn arguments_that_cannot_be_written_share_nothing() {
+async fn arguments_that_cannot_be_serialized_share_nothing() {
     let builder = || Cache::builder().remote(larder::MemoryBackend::new());
     for cache in [builder().build().unwrap(), builder().no_memory().build().unwrap()] {
         for value in [1, 2, 1] {

@@ -1,4 +1,4 @@
-//! The names by which a cache is managed, over every tiering: one body, four caches.
+//! The management methods of a cache, over every tiering: one body, four caches.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ pub(crate) struct Tierings {
     pub(crate) server: Server,
 }
 
-/// Memory, memory over bytes in this process, Redis, memory over Redis.
+/// Memory, memory over a store in this process, Redis, memory over Redis.
 pub(crate) async fn tierings() -> Tierings {
     let server = Server::start();
     let redis = async || Redis::connect(server.url()).await.unwrap();
@@ -36,7 +36,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const FOR_AN_HOUR: Policy = Policy::new().ttl(HOUR);
 const KEPT: Policy = FOR_AN_HOUR.stale(HOUR).stale_if_error(HOUR).tags(&["kept"]);
 
-/// Whether that much is left, or a little less.
+/// Checks that the expiry is `ttl` or a little less.
 #[track_caller]
 fn about(expiry: Option<Expiry>, ttl: Duration) {
     let left = expiry.and_then(Expiry::left);
@@ -74,7 +74,7 @@ async fn how_long_an_entry_lives() {
 }
 
 #[tokio::test]
-async fn another_life() {
+async fn expire_changes_the_life() {
     for (name, cache) in tierings().await.caches {
         assert!(!cache.expire("absent", HOUR).await.unwrap(), "{name}");
         assert!(!cache.persist("absent").await.unwrap(), "{name}");
@@ -113,12 +113,16 @@ async fn windows_follow_the_life() {
         assert!(cache.expire("k", Duration::from_millis(40)).await.unwrap(), "{name}");
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}");
-        assert_eq!(load(&cache, "k", KEPT, Err(())).await, Ok(1), "{name}: for want of a better");
+        assert_eq!(
+            load(&cache, "k", KEPT, Err(())).await,
+            Ok(1),
+            "{name}: the old value, as the load fails"
+        );
     }
 }
 
 #[tokio::test]
-async fn old_but_kept() {
+async fn mark_stale_keeps_the_old_value() {
     for (name, cache) in tierings().await.caches {
         assert!(!cache.mark_stale("absent").await.unwrap(), "{name}");
         cache.insert_with("k", 1u64, KEPT).await.unwrap();
@@ -140,9 +144,9 @@ async fn old_but_kept() {
     }
 }
 
-/// A `stale` window would let the next read have the old value while it is refreshed.
+/// Even with a `stale` window, the next read does not return a value that was marked stale.
 #[tokio::test]
-async fn what_was_said_to_be_old_is_not_served_while_it_is_refreshed() {
+async fn a_value_marked_stale_is_not_served_while_it_is_refreshed() {
     for (name, cache) in tierings().await.caches {
         cache.insert_with("k", 1u64, KEPT).await.unwrap();
         cache.mark_stale("k").await.unwrap();
@@ -176,9 +180,9 @@ async fn many_at_once() {
     }
 }
 
-/// A value that its codec can't carry keeps none of the others from being stored.
+/// A value that its codec cannot represent does not prevent the others from being stored.
 #[tokio::test]
-async fn of_many_those_that_fail_are_named() {
+async fn of_many_values_the_failed_ones_are_named() {
     #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
     struct Even(u64);
     impl serde::Serialize for Even {
@@ -220,7 +224,7 @@ async fn many_are_loaded_together() {
         cache.insert("n:1", 100u64).await.unwrap();
         let keys = ["n:1", "n:2", "n:3", "n:none", "n:2"];
         for loaded in [1, 2] {
-            // What has no value is asked for again.
+            // A key without a value is loaded again.
             let found = cache.get_or_load_many(keys, &load).await.unwrap();
             let expected = [("n:1", 100), ("n:2", 2), ("n:3", 3)];
             assert_eq!(found, expected.map(|(key, n)| (key.to_owned(), n)).into(), "{name}");
@@ -252,7 +256,7 @@ async fn keys_one_after_the_other() {
     }
 }
 
-/// One request each, however many there are.
+/// One request each, however many keys there are.
 #[tokio::test]
 async fn many_are_one_request() {
     let server = Server::start();
@@ -268,7 +272,7 @@ async fn many_are_one_request() {
     let before = scripts().await;
     cache.insert_many(keys.iter().map(|key| (key, 7u64))).await.unwrap();
     assert_eq!(cache.remove_many(&keys).await.unwrap(), 100);
-    // The commands within a script count: 100 SET and the UNLINK and PUBLISH of each request.
+    // Commands within a script count: 100 SET, and the UNLINK and PUBLISH of each request.
     let commands = scripts().await - before;
     assert!(commands < 100 + 20, "{commands} commands");
 }
@@ -305,7 +309,7 @@ async fn closing(cache: &Cache, loads: &AtomicU64, id: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn after_the_end_functions_answer() {
+async fn functions_answer_after_the_cache_is_closed() {
     for (name, cache) in tierings().await.caches {
         let loads = AtomicU64::new(0);
         let every =
@@ -347,7 +351,7 @@ async fn many_with_a_policy() {
         for key in ["a", "b", "c"] {
             about(cache.ttl(key).await.unwrap(), HOUR);
         }
-        // Keys of whatever kind.
+        // Keys of any type.
         let named = ["a", "c"].map(|key| Key::builder().text(key).build().unwrap());
         assert_eq!(cache.get_many::<u64>(&named).await.unwrap(), [Some(1), Some(3)], "{name}");
         assert_eq!(cache.get_many::<u64>(vec!["b".to_owned()]).await.unwrap(), [Some(2)], "{name}");
@@ -362,14 +366,11 @@ async fn contains_is_about_a_type() {
         cache.insert("k", 1u32).await.unwrap();
         assert!(cache.contains::<u32>("k").await.unwrap(), "{name}");
         assert!(!cache.contains::<String>("k").await.unwrap(), "{name}");
-        assert!(
-            cache.ttl("k").await.unwrap().is_some(),
-            "{name}: there is an entry, of whatever type"
-        );
+        assert!(cache.ttl("k").await.unwrap().is_some(), "{name}: the entry has another type");
     }
 }
 
-/// What operators' pages show is written as all else is: small letters, and spans in milliseconds.
+/// Fields that operators' pages show have the usual form: lower case, and durations in milliseconds.
 #[tokio::test]
 async fn info_and_statistics_are_plain_data() {
     let cache = Cache::builder().default_ttl(HOUR).build().unwrap();

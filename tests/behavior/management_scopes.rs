@@ -1,4 +1,4 @@
-//! What changes a life, in transactions, for tenants, and as other processes see it.
+//! Changes of an entry's life in transactions, for tenants, and as other processes see them.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn a_transaction_holds_them_until_its_commit() {
             assert!(!cache.mark_stale("k").await?, "{name}: not known yet");
             assert_eq!(cache.get::<u64>("k").await?, None, "{name}: old for the scope itself");
             let outside = tokio::spawn(async move { other.get::<u64>("k").await });
-            assert_eq!(outside.await.unwrap()?, Some(2), "{name}: and for nobody else");
+            assert_eq!(outside.await.unwrap()?, Some(2), "{name}: and for no other caller");
             Ok::<_, Error>(())
         });
         in_scope.await.unwrap();
@@ -66,7 +66,7 @@ async fn a_rollback_drops_them() {
     }
 }
 
-/// What comes later counts, as without a transaction.
+/// Operations take effect in order, as without a transaction.
 #[tokio::test]
 async fn they_are_carried_out_in_order() {
     for (name, cache) in tierings().await.caches {
@@ -97,7 +97,7 @@ async fn they_are_carried_out_in_order() {
     }
 }
 
-/// Nobody knows whether it was committed: what is shorter is safe, and nothing is shorter than gone.
+/// The outcome of the transaction is unknown. An earlier expiry is safe, and an eviction is the earliest.
 #[tokio::test]
 async fn a_transaction_that_is_cancelled_evicts_what_it_holds() {
     let cache = Cache::builder().build().unwrap();
@@ -135,14 +135,14 @@ async fn other_processes_see_them() {
     eventually("the value is old", async || two.get::<u64>("k").await.unwrap().is_none()).await;
     assert_eq!(old(&two).await, Ok(1), "but kept");
     let found = two.get_or_load("k", async || Ok::<_, ()>(2u64)).await;
-    assert_eq!(found, Ok(1), "a load that failed a moment ago is not tried at once");
+    assert_eq!(found, Ok(1), "a load that failed a moment ago is throttled");
 }
 
-/// Values that memory alone has, beside a remote tier.
+/// Values that only memory has, next to a remote tier.
 #[tokio::test]
 async fn local_values() {
     let cache = Cache::builder().remote(MemoryBackend::new()).build().unwrap();
-    // The namespace's generation becomes known.
+    // Makes the generation of the namespace known.
     cache.insert("shared", 1u64).await.unwrap();
     cache.insert_with("k", 1u64, KEPT.local()).await.unwrap();
     assert!(cache.expire("k", HOUR / 2).await.unwrap());
@@ -152,9 +152,9 @@ async fn local_values() {
     assert_eq!(old(&cache).await, Ok(1));
 }
 
-/// The end waits for what is under way, and carries out what is owed.
+/// `close` waits for writes under way and carries out pending evictions.
 #[tokio::test]
-async fn an_end_in_order() {
+async fn close_waits_for_writes_and_pending_evictions() {
     let gated = Gated::new();
     let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     gated.set_down(true);
@@ -177,18 +177,18 @@ async fn an_end_in_order() {
     assert_eq!(soon(load).await.unwrap(), Ok(1));
     let other = Cache::builder().remote(gated.another().backend).build().unwrap();
     assert_eq!(other.get::<u64>("k").await.unwrap(), Some(1), "it was written");
-    assert_eq!(gated.calls("remove"), 2, "the one that failed, and the one that was owed");
+    assert_eq!(gated.calls("remove"), 2, "the one that failed, and its retry");
 }
 
 #[tokio::test]
-async fn an_end_that_owes_says_so() {
+async fn close_reports_pending_evictions() {
     let gated = Gated::new();
     let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
     cache.insert("k", 1u64).await.unwrap();
     gated.set_down(true);
     cache.remove("k").await.unwrap_err();
     cache.evict_pattern("x*").await.unwrap_err();
-    // It tries again for some seconds, and then says how many remain.
+    // `close` retries for some seconds, and then returns the number of pending evictions.
     let closed = soon(cache.close()).await;
     assert!(matches!(closed, Err(Error::Pending { evictions: 2, .. })), "{closed:?}");
     assert!(closed.unwrap_err().to_string().starts_with("2 evictions are still pending: "));
@@ -199,7 +199,7 @@ async fn an_end_that_owes_says_so() {
 }
 
 #[tokio::test]
-async fn an_end_waits_for_the_tier_to_come_back() {
+async fn close_waits_for_the_tier_to_come_back() {
     let clock = Clock::manual();
     let gated = Gated::new();
     let cache = gated.cache(&clock);

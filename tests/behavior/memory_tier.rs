@@ -1,4 +1,4 @@
-//! The memory tier under each strategy: what goes first, what it is bounded by, what is reclaimed.
+//! The memory tier with each policy: which entry is removed first, what the bound is, and what is reclaimed.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ impl Wake for Unpark {
     }
 }
 
-/// A cache without a remote tier needs no runtime; within a `Drop` there can be none.
+/// Runs a future without a runtime. A cache without a remote tier needs none, and in a `Drop` there may be none.
 fn now<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -85,7 +85,7 @@ fn lru_evicts_the_least_recently_used() {
     assert_eq!(keys(&cache), ["a", "c", "d", "e"]);
     insert(&cache, "f", 1);
     assert_eq!(keys(&cache), ["a", "c", "e", "f"]);
-    // Replaced is used.
+    // Replacing an entry counts as a use.
     insert(&cache, "a", 2);
     insert(&cache, "g", 1);
     insert(&cache, "h", 1);
@@ -143,7 +143,7 @@ fn ttl_keeps_what_lives_longest() {
     (0..100).for_each(|_| assert!(get(&cache, "minute").is_some()));
     insert_for(&cache, "day", 86_400);
     assert_eq!(keys(&cache), ["day", "forever", "hour"]);
-    // The new one is kept, even if it is the first to expire.
+    // A new entry is kept, even if it is the first to expire.
     insert_for(&cache, "second", 1);
     assert_eq!(keys(&cache), ["day", "forever", "second"]);
     insert(&cache, "forever 2", 1);
@@ -154,7 +154,7 @@ fn ttl_keeps_what_lives_longest() {
     assert_eq!(cache.stats().evicted_capacity, 5);
 }
 
-/// The sum of the weights is never above the bound, whatever the sizes.
+/// The sum of the weights never exceeds the bound, whatever the sizes are.
 #[test]
 fn a_bound_in_bytes_is_kept() {
     const BOUND: u64 = 64 * 1024;
@@ -199,7 +199,7 @@ fn a_bound_in_bytes_is_kept_at_every_moment() {
     }
 }
 
-/// A large tier has shards, but they are not small.
+/// A large tier has shards, but large ones.
 #[test]
 fn a_large_value_fits_into_a_larger_tier() {
     for eviction in ALL {
@@ -218,7 +218,7 @@ fn a_value_heavier_than_the_bound_is_not_kept() {
         (0..10).for_each(|id| insert_blob(&cache, &format!("k{id}"), 1_000));
         insert_blob(&cache, "heavy", 70_000);
         assert!(!has_blob(&cache, "heavy"), "{eviction:?}");
-        // In the place of a lighter one: that one's time is over, too.
+        // A heavy value replaces a lighter one: the lighter one is outdated too.
         drop(now(blob("k0", 70_000).cache(&cache).refresh()));
         assert!(!has_blob(&cache, "k0"), "{eviction:?}");
         (1..10).for_each(|id| assert!(has_blob(&cache, &format!("k{id}")), "{eviction:?} {id}"));
@@ -226,7 +226,7 @@ fn a_value_heavier_than_the_bound_is_not_kept() {
     }
 }
 
-/// What is counted: the value, its key, its tags, what the weigher says.
+/// The weight of an entry: the value, its key, its tags, and the result of the weigher.
 #[test]
 fn what_an_entry_weighs() {
     for eviction in ALL {
@@ -289,7 +289,7 @@ fn entries_and_bytes_are_reported() {
 #[test]
 fn many_keys_leave_no_more_than_the_bound() {
     let many = |eviction| {
-        // The default engine all of them; the others are slower.
+        // All keys for the default engine; the other engines are slower.
         let keys = if eviction == Eviction::Auto { 1_000_000 } else { 200_000 };
         let cache = build(Memory::max_entries(1_001).policy(eviction));
         for id in 0..keys {
@@ -310,7 +310,7 @@ fn on(clock: &Clock, memory: Memory) -> Builder {
 }
 
 #[test]
-fn what_is_dead_is_reclaimed_without_a_read() {
+fn expired_entries_are_reclaimed_without_a_read() {
     for eviction in ALL {
         let clock = Clock::manual();
         let cache = on(&clock, Memory::max_entries(1_000).policy(eviction)).build().unwrap();
@@ -333,7 +333,7 @@ fn what_is_dead_is_reclaimed_without_a_read() {
     }
 }
 
-/// What may still be served stale is not dead.
+/// An entry that may still be served stale is not dead.
 #[test]
 fn stale_entries_stay_as_long_as_they_are_of_use() {
     for eviction in ALL {
@@ -385,7 +385,7 @@ fn the_sweeper_reclaims_by_itself() {
     }
 }
 
-/// The sweeper holds nothing: a cache that is dropped is gone.
+/// The sweeper holds no reference: a cache that is dropped is freed.
 #[test]
 fn the_sweeper_keeps_no_cache_alive() {
     static DROPPED: AtomicBool = AtomicBool::new(false);
@@ -408,7 +408,7 @@ fn the_sweeper_keeps_no_cache_alive() {
     comes_true("the entry went with its cache", || DROPPED.load(Ordering::SeqCst));
 }
 
-/// An entry that comes while its dead predecessor is reclaimed stays.
+/// An entry that replaces a dead one stays, even while the dead one is reclaimed.
 #[test]
 fn reclaiming_never_takes_a_newer_entry() {
     for eviction in ALL {
@@ -439,7 +439,7 @@ async fn newest(round: u64) -> u64 {
     round
 }
 
-/// A value whose end uses the cache that it was in.
+/// A value whose `Drop` uses the cache that contained it.
 #[derive(Clone)]
 struct Nosy {
     cache: Cache,
@@ -463,7 +463,7 @@ async fn nosy(cache: &Cache, id: u64) -> Arc<Nosy> {
     Arc::new(Nosy { cache: cache.clone(), id })
 }
 
-/// Pushed out, replaced, evicted or reclaimed: no lock is held while a value is dropped.
+/// The tier drops displaced, replaced, evicted and reclaimed values without a lock.
 #[test]
 fn a_value_whose_drop_uses_the_cache() {
     let (done, finished) = mpsc::channel();
@@ -516,7 +516,7 @@ fn refused(memory: Memory, field: &str, pieces: &[&str]) {
 }
 
 #[test]
-fn what_can_not_be_is_refused() {
+fn invalid_bounds_are_rejected() {
     for eviction in ALL {
         let fix = ["found zero", "1 at least", "no_memory()"];
         refused(Memory::max_entries(0).policy(eviction), "max_entries", &fix);

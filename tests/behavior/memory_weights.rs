@@ -1,4 +1,4 @@
-//! A bound in bytes counts what values hold on the heap, without a weigher.
+//! A bound in bytes counts the heap memory of values, without a weigher.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ enum Part {
     Link { to: String },
 }
 
-/// Inserts 64 MiB in values of some 64 KiB each; says how much of it the tier still holds.
+/// Inserts 64 MiB in values of about 64 KiB each, and returns how much of it the tier still has.
 async fn kept<V>(value: V, heap: u64) -> u64
 where
     V: Clone + Send + Sync + Serialize + DeserializeOwned + 'static,

@@ -1,4 +1,4 @@
-//! Checks with thresholds, by a clock that the tests turn.
+//! Checks with thresholds, by a clock that tests advance.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::telling::Telling;
 const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What was told, as `raised hit_rate_below`.
+/// Records alerts, as `raised hit_rate_below`.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<Alert>>>);
 
@@ -31,7 +31,7 @@ impl Told {
     }
 }
 
-/// Lets everything that can run do so.
+/// Lets every task run as far as it can.
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -65,10 +65,10 @@ async fn read(cache: &Cache, hits: usize, misses: usize) {
 }
 
 #[tokio::test]
-async fn a_low_hit_rate_is_told_once_and_its_end_once() {
+async fn a_low_hit_rate_is_reported_once_and_its_end_once() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
-    // What was before does not count.
+    // Reads from before the monitor started do not count.
     read(&cache, 0, 50).await;
     let (told, _monitoring) = begin(&cache, Monitor::every(MINUTE).hit_rate_below(0.5, 10));
     read(&cache, 8, 2).await;
@@ -95,13 +95,13 @@ async fn a_low_hit_rate_is_told_once_and_its_end_once() {
     }
     assert!(told.take().is_empty(), "told once");
 
-    // Good, bad, good, too few to judge: that is not two in a row.
+    // Good, bad, good, too few reads to judge: these are not two good rounds in a row.
     for (hits, misses) in [(9, 1), (1, 9), (9, 1), (1, 3)] {
         read(&cache, hits, misses).await;
         rounds(&clock, 1).await;
     }
     assert!(told.take().is_empty());
-    // The four from before are judged with these: six of ten.
+    // The four reads from before count with these: six of ten.
     read(&cache, 5, 1).await;
     rounds(&clock, 1).await;
     let alerts = told.take();
@@ -146,7 +146,7 @@ async fn an_outage_is_noticed_while_nobody_reads() {
     rounds(&clock, 2).await;
     store.set_down(true);
     rounds(&clock, 2).await;
-    // Degraded since the first of them; the third failure in a row is a minute away.
+    // Degraded since the first failed check; the third failure in a row is a minute away.
     assert_eq!(told.names(), ["raised remote_degraded_for"]);
     rounds(&clock, 1).await;
     assert_eq!(cache.health().remote.unwrap().status, Status::Down);
@@ -171,7 +171,7 @@ async fn an_outage_is_noticed_while_nobody_reads() {
     assert!(cache.health().is_up());
 }
 
-/// Thresholds of a program on what a Redis reports: a part, a growth, two bounds, a text.
+/// Thresholds on Redis fields: a ratio, a growth, two bounds, a text.
 fn of_redis(monitor: Monitor) -> Monitor {
     monitor
         .when_info("memory", |server| {
@@ -198,7 +198,7 @@ fn of_redis(monitor: Monitor) -> Monitor {
 }
 
 #[tokio::test]
-async fn what_the_store_tells_of_itself() {
+async fn thresholds_on_fields_of_the_store() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
     let monitor = of_redis(Monitor::every(MINUTE));
@@ -207,7 +207,7 @@ async fn what_the_store_tells_of_itself() {
         fields.iter().for_each(|(field, value)| store.set_info(field, value));
     };
     rounds(&clock, 1).await;
-    assert!(told.names().is_empty(), "nothing is told, nothing is judged");
+    assert!(told.names().is_empty(), "without fields no threshold is crossed");
     set(&[("used_memory", "95"), ("maxmemory", "0"), ("evicted_keys", "1000")]);
     set(&[("connected_clients", "100"), ("connected_slaves", "1"), ("master_link_status", "up")]);
     rounds(&clock, 2).await;
@@ -229,24 +229,24 @@ async fn what_the_store_tells_of_itself() {
     let shown = "memory raised for larder: 0.950 of maxmemory is used";
     assert_eq!((alerts[0].to_string().as_str(), &alerts[0].server), (shown, &None));
 
-    // A store that is away says nothing: that ends no alert.
+    // A store that is down reports nothing, which clears no alert.
     store.set_down(true);
     rounds(&clock, 5).await;
     assert!(told.names().is_empty());
     store.set_down(false);
-    // Started again: the count is less, and no growth.
+    // After a restart the counter is lower, which is no growth.
     set(&[("maxmemory", "1000"), ("evicted_keys", "3"), ("connected_clients", "1")]);
     set(&[("connected_slaves", "2"), ("master_link_status", "up")]);
     rounds(&clock, 3).await;
     let alerts = told.take();
     assert_eq!(alerts.len(), 5, "{alerts:?}");
     assert!(alerts.iter().all(|alert| alert.state == AlertState::Cleared), "{alerts:?}");
-    // A cleared alert repeats what raised it.
+    // A cleared alert repeats the message that raised it.
     assert_eq!(alerts[0].message, "0.950 of maxmemory is used");
 }
 
 #[tokio::test]
-async fn of_several_servers_each_that_crosses_is_named() {
+async fn each_server_that_crosses_a_threshold_is_named() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
     let monitor = of_redis(Monitor::every(MINUTE)).when_info("address", |server| {
@@ -258,7 +258,7 @@ async fn of_several_servers_each_that_crosses_is_named() {
         store.set_info(&format!("{server}/maxmemory"), "100");
         store.set_info(&format!("{server}/connected_slaves"), replicas);
         store.set_info(&format!("{server}/evicted_keys"), used);
-        // Another field, though its name ends alike.
+        // Another field, although its name has the same end.
         store.set_info(&format!("{server}/min_connected_slaves"), "0");
     }
     rounds(&clock, 1).await;
@@ -273,7 +273,7 @@ async fn of_several_servers_each_that_crosses_is_named() {
         pair("c:1", "c:1: c:1"),
     ];
     assert_eq!(found(&told.take()), wanted);
-    // A counter grows on its own server.
+    // The growth of a counter is computed per server.
     store.set_info("b:1/evicted_keys", "102");
     rounds(&clock, 1).await;
     assert_eq!(found(&told.take()), [pair("b:1", "b:1: 3 keys were evicted")]);
@@ -294,7 +294,7 @@ async fn it_stops_with_its_handle_and_with_the_cache() {
     rounds(&clock, 2).await;
     assert_eq!(*checks.lock().unwrap(), 2);
     clock.advance(MINUTE);
-    // Its time has come, and it is stopped all the same.
+    // The next check is due, but the handle is dropped first.
     drop(monitoring);
     settle().await;
     rounds(&clock, 3).await;
@@ -306,7 +306,7 @@ async fn it_stops_with_its_handle_and_with_the_cache() {
     drop(cache);
     rounds(&clock, 3).await;
     assert_eq!(*checks.lock().unwrap(), 4);
-    // Whoever was to be told has been let go.
+    // The callback has been dropped.
     assert_eq!(Arc::strong_count(&checks), 1);
 
     let cache = store.cache(&clock);
@@ -336,7 +336,7 @@ async fn a_panic_ends_nothing() {
     assert_eq!(told.names(), ["raised hit_rate_below", "cleared hit_rate_below"]);
 }
 
-/// A threshold that panics is not crossed; the others are judged.
+/// A threshold that panics is not crossed; the others are checked.
 #[tokio::test]
 async fn a_panic_in_a_threshold_ends_nothing() {
     let (store, clock) = (Telling::new(), Clock::manual());
@@ -368,7 +368,7 @@ async fn a_store_that_hangs_holds_no_check_up() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_is_refused_with_the_method() {
+async fn invalid_settings_are_rejected_with_the_method() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let both = store.cache(&clock);
     let memory = Cache::builder().build().unwrap();
@@ -398,7 +398,7 @@ async fn what_can_not_be_is_refused_with_the_method() {
         ("remote_degraded_for", every().remote_degraded_for(zero)),
         ("bus_down_for", every().bus_down_for(zero)),
         ("when_info", every().when_info(" ", |_| None)),
-        // The good ones before it do not hide it.
+        // The valid settings before it do not hide it.
         ("memory_above", every().hit_rate_below(0.5, 9).memory_above(0)),
     ] {
         assert_eq!(refused(&both, monitor), field);
@@ -429,7 +429,7 @@ fn without_a_runtime_too() {
     let monitoring = cache.monitor(monitor).unwrap();
     assert_eq!(told.recv_timeout(10 * SECOND), Ok(true));
     drop(monitoring);
-    // Its end is the end of its callback.
+    // The channel is disconnected when the callback is dropped.
     while told.recv_timeout(10 * SECOND).is_ok() {}
     assert_eq!(told.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected));
 }

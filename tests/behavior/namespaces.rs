@@ -1,4 +1,4 @@
-//! Caches with different names share nothing, though they share a store.
+//! Caches with different names share no entries, even in one store.
 
 use larder::{Cache, Error, MemoryBackend};
 
@@ -10,7 +10,7 @@ fn named(name: &str, store: &MemoryBackend) -> Result<Cache, Error> {
 async fn a_name_is_a_namespace_of_its_own() {
     let store = MemoryBackend::new();
     let default = Cache::builder().remote(store.clone()).build().unwrap();
-    // Each of the last three would be another one but for its escape.
+    // Without escapes, each of the last three would equal another one.
     let names =
         ["people", "orders", "a_b", "a b", "/a", "a/b", "a_20_b", "é", "é x", "é_20_x", "/_e9_"];
     let mut caches: Vec<Cache> = names.iter().map(|name| named(name, &store).unwrap()).collect();
@@ -45,14 +45,14 @@ async fn two_names_in_one_namespace_of_one_store_are_refused() {
             assert!(error.contains(text), "{error}");
         }
     }
-    // The same name is the same cache, as in another process.
+    // The same name means the same cache, as in another process.
     let again = build(Some("people")).unwrap();
     people.insert("k", 1u64).await.unwrap();
     assert_eq!(again.get::<u64>("k").await.unwrap(), Some(1));
-    // Another store is another matter.
+    // In another store the namespace is free.
     let other = Cache::builder().name("orders").namespace("shop").remote(MemoryBackend::new());
     drop(other.build().unwrap());
-    // A derived namespace counts, too.
+    // A derived namespace counts too.
     let derived = named("people", &store).unwrap();
     let taken = Cache::builder().namespace("larder/people").remote(store.clone()).build();
     assert!(taken.is_err());

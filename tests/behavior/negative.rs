@@ -1,5 +1,4 @@
-//! What is not there, what failed, and what is not to be kept: `none_ttl`, `err_ttl`, `cache_if`,
-//! `unless`, `skip_if`.
+//! Absent values, failures, and values that are not cached: `none_ttl`, `err_ttl`, `cache_if`, `unless`, `skip_if`.
 
 use std::time::Duration;
 
@@ -22,13 +21,13 @@ fn caches(clock: &Clock) -> [Cache; 3] {
     ]
 }
 
-/// Zero is nothing.
+/// Returns `None` for zero.
 async fn some(origin: &Origin) -> Option<u64> {
     Some(origin.read().await).filter(|value| *value != 0)
 }
 
 #[tokio::test]
-async fn none_is_a_value_unless_it_has_a_ttl_of_its_own() {
+async fn none_is_a_value_unless_none_ttl_is_set() {
     #[cached(key = "plain", ttl = "60s", cache = cache, skip(cache, origin))]
     async fn plain(cache: &Cache, origin: &Origin) -> Option<u64> {
         some(origin).await
@@ -62,7 +61,7 @@ async fn none_is_a_value_unless_it_has_a_ttl_of_its_own() {
         assert_eq!(read(&origin).await, (None, Some(1), Some(1)));
         clock.advance(seconds(55));
         assert_eq!(read(&origin).await, (Some(1), Some(1), Some(1)));
-        // What is there lives for its ttl.
+        // A present value lives for its ttl.
         let reads = origin.reads();
         clock.advance(seconds(4));
         assert_eq!(read(&origin).await, (Some(1), Some(1), Some(1)));
@@ -88,7 +87,7 @@ async fn an_error_is_kept_for_its_ttl_in_memory() {
         let read = row(&cache, &origin).traced().await;
         assert_eq!((read.value, read.source), (Err(1), Source::Memory));
         assert_eq!(read.age, seconds(5) - Duration::from_millis(1));
-        // It is no value.
+        // The kept error is not a value.
         assert_eq!(row(&cache, &origin).peek().await.unwrap(), None);
         assert_eq!(cache.get::<u64>("row").await.unwrap(), None);
         clock.advance(Duration::from_millis(1));
@@ -99,7 +98,7 @@ async fn an_error_is_kept_for_its_ttl_in_memory() {
 }
 
 #[tokio::test]
-async fn a_refresh_does_not_take_a_kept_error_for_an_answer() {
+async fn a_refresh_does_not_return_a_kept_error() {
     #[cached(key = "row", err_ttl = "1h", cache = cache, skip(cache, origin))]
     async fn row(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
         origin.try_read().await
@@ -114,9 +113,9 @@ async fn a_refresh_does_not_take_a_kept_error_for_an_answer() {
     assert_eq!(origin.reads(), 2);
 }
 
-/// An old value goes before an error.
+/// An old value is preferred to an error.
 #[tokio::test]
-async fn an_old_value_goes_before_a_kept_error() {
+async fn an_old_value_is_preferred_to_a_kept_error() {
     #[cached(key = "row", ttl = "10s", stale_if_error = "60s", err_ttl = "5s", throttle = "1s", cache = cache, skip(cache, origin))]
     async fn row(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
         origin.try_read().await
@@ -148,9 +147,9 @@ async fn not_odd(cache: &Cache, origin: &Origin) -> u64 {
     origin.read().await
 }
 
-/// What is refused is newer than what is cached, so that goes, in every process.
+/// A rejected value is newer than the cached one, so the cached one is evicted in every process.
 #[tokio::test]
-async fn a_refresh_whose_value_is_refused_evicts_the_old_one() {
+async fn a_refresh_whose_value_is_rejected_evicts_the_old_one() {
     let clock = Clock::manual();
     for refused_by_unless in [false, true] {
         for cache in caches(&clock) {
@@ -172,7 +171,7 @@ async fn a_refresh_whose_value_is_refused_evicts_the_old_one() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_still_one_load_for_those_who_wait() {
+async fn a_rejected_value_is_still_one_load_for_all_waiters() {
     let (cache, origin) = (Cache::builder().build().unwrap(), Origin::new());
     origin.hold(1);
     let reads: Vec<_> = (0..10)
@@ -192,7 +191,7 @@ async fn what_is_refused_is_still_one_load_for_those_who_wait() {
 }
 
 #[tokio::test]
-async fn what_is_skipped_neither_reads_nor_writes() {
+async fn a_skipped_call_neither_reads_nor_writes() {
     #[cached(key = "row", skip_if = *skipped, cache = cache, skip(cache, origin, skipped))]
     async fn row(cache: &Cache, origin: &Origin, skipped: &bool) -> u64 {
         origin.read().await
@@ -207,7 +206,7 @@ async fn what_is_skipped_neither_reads_nor_writes() {
     assert_eq!(row(&cache, &origin, &false).await, 1);
 }
 
-/// Memory keeps it, and while the remote tier is away there is nobody to ask whether it was evicted.
+/// Memory keeps the error. During an outage of the remote tier, the cache cannot ask whether it was evicted.
 #[tokio::test]
 async fn an_error_is_kept_while_the_remote_tier_is_away() {
     let clock = Clock::manual();
@@ -227,9 +226,9 @@ async fn number(cache: &Cache, origin: &Origin) -> Result<u64, u64> {
     origin.try_read().await
 }
 
-/// Two functions that share a key and not a type have each its own value, and its own failures.
+/// Two functions that share a key but not a type have separate values and separate failures.
 #[tokio::test]
-async fn a_kept_error_of_another_type_is_nobodys() {
+async fn a_kept_error_of_another_type_is_not_returned() {
     #[cached(key = "shared", err_ttl = "60s", cache = cache, skip(cache))]
     async fn word(cache: &Cache) -> Result<String, u64> {
         Ok("word".to_owned())
@@ -240,9 +239,9 @@ async fn a_kept_error_of_another_type_is_nobodys() {
     assert_eq!(word(&cache).await, Ok("word".to_owned()));
 }
 
-/// A put is kept as if it had been loaded now.
+/// A put follows the same rules as a load.
 #[tokio::test]
-async fn a_put_of_what_no_load_would_keep_is_not_kept() {
+async fn a_put_that_a_load_would_not_store_is_not_stored() {
     #[cached(key = "none", none_ttl = 0, cache = cache, skip(cache, origin))]
     async fn never(cache: &Cache, origin: &Origin) -> Option<u64> {
         some(origin).await
@@ -254,9 +253,9 @@ async fn a_put_of_what_no_load_would_keep_is_not_kept() {
     assert_eq!(cache.get::<u64>("even").await.unwrap(), None);
 }
 
-/// `none_ttl` and `err_ttl` are the whole life of such an entry: no window follows them.
+/// `none_ttl` and `err_ttl` are the whole life of such an entry: there is no window after it.
 #[tokio::test]
-async fn what_is_absent_or_failed_has_no_windows() {
+async fn absent_values_and_errors_have_no_windows() {
     #[cached(key = "absent", ttl = "60s", none_ttl = "10s", stale = "60s", stale_if_error = "1h", tti = "5s", cache = cache, skip(cache, origin))]
     async fn absent(cache: &Cache, origin: &Origin) -> Result<Option<u64>, u64> {
         Ok(Some(origin.try_read().await?).filter(|value| *value != 0))
@@ -298,7 +297,7 @@ async fn what_is_absent_or_failed_has_no_windows() {
         turns().await;
         clock.advance(seconds(11));
         origin.fail(true);
-        // There is nothing to fall back on.
+        // There is no old value to fall back on.
         assert!(soon(absent(&cache, &origin)).await.is_err());
         assert!(soon(failed(&cache, &origin)).await.is_err());
         turns().await;

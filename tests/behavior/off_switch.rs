@@ -1,6 +1,6 @@
-//! Caching switched off: globally, for one cache, in a scope. The program stays right.
+//! Caching switched off: globally, for one cache, in a scope. The program still returns correct values.
 //!
-//! The process's switch is every test's, so what turns it is a process of its own: see `off_process`.
+//! All tests of a process share its switch, so the test that changes it runs in a separate process: see `off_process`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,7 +58,7 @@ async fn reads_neither_read_nor_fill() {
     }
 }
 
-/// All that makes a value old.
+/// Makes the cached value outdated in one of several ways.
 async fn make_old(how: usize, cache: &Cache) {
     match how {
         0 => cache.insert("off:1", 2u64).await.unwrap(),
@@ -130,7 +130,7 @@ fn a_sync_scope_is_off_for_sync_functions() {
     assert_eq!(counted(1), 0);
 }
 
-/// Started by `the_process_can_be_switched_off`, as a process of its own.
+/// `the_process_can_be_switched_off` starts this test in a separate process.
 #[tokio::test]
 #[ignore = "turns a switch that all tests of a process share"]
 async fn off_process() {

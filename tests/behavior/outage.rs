@@ -1,4 +1,4 @@
-//! Redis fails, in every way there is: the functions do not.
+//! Redis fails in every possible way, but functions do not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use larder::{Cache, Source, cache_evict, cache_put, cached};
 
 use crate::support::{Proxy, Server, eventually, free_port};
 
-/// What one call may take while Redis is away. A call that loads asks twice: before and after.
+/// The longest time for one call during an outage. A call that loads uses Redis twice: before and after the load.
 const BOUND: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Default)]
@@ -42,7 +42,7 @@ async fn save(name: &str, origin: &Origin, id: u64) -> Result<u64, String> {
     Ok(id * 10)
 }
 
-/// A cache under a name, and one beside it that never meets the fault.
+/// A cache with a name, and another one that never meets the fault.
 struct Shop {
     server: Server,
     proxy: Proxy,
@@ -62,7 +62,7 @@ impl Shop {
         Self { server, proxy, name, cache, origin: Origin::default() }
     }
 
-    /// One call: its value is right, and it comes in time.
+    /// One call: checks its value and its duration.
     async fn call(&self, id: u64) -> Source {
         let began = Instant::now();
         let read = item(&self.origin, id).cache(self.name).traced().await;
@@ -81,7 +81,7 @@ impl Shop {
         assert_eq!(self.origin.loads(), 5);
     }
 
-    /// While Redis is away.
+    /// The checks during an outage.
     async fn survive(&self) {
         let began = Instant::now();
         for id in 100..120 {
@@ -95,7 +95,7 @@ impl Shop {
         let took = began.elapsed();
         assert!(took < Duration::from_secs(10), "140 calls took {took:?}: no breaker?");
 
-        // Many at once are no worse.
+        // Many concurrent calls are no slower.
         let began = Instant::now();
         let calls = (200..300).map(|id| {
             let (origin, name) = (self.origin.clone(), self.name);
@@ -106,7 +106,7 @@ impl Shop {
         }
         assert!(began.elapsed() < BOUND, "100 callers took {:?}", began.elapsed());
 
-        // And one load for all who want the same.
+        // Callers of the same key share one load.
         let before = self.origin.loads();
         let calls = (0..100).map(|_| {
             let (origin, name) = (self.origin.clone(), self.name);
@@ -117,19 +117,19 @@ impl Shop {
         }
         assert_eq!(self.origin.loads(), before + 1);
 
-        // Mutators return what they return.
+        // Mutators return their results.
         let began = Instant::now();
         assert_eq!(change(self.name, &self.origin, 1).await, Ok("changed"));
-        assert_eq!(self.call(1).await, Source::Loaded, "evicted from memory all the same");
+        assert_eq!(self.call(1).await, Source::Loaded, "evicted from memory anyway");
         assert_eq!(save(self.name, &self.origin, 2).await, Ok(20));
         assert_eq!(change_all(&self.cache).await, Ok("changed"));
-        assert_eq!(self.call(0).await, Source::Loaded, "evicted from memory all the same");
+        assert_eq!(self.call(0).await, Source::Loaded, "evicted from memory anyway");
         assert!(began.elapsed() < 3 * BOUND, "three mutators took {:?}", began.elapsed());
         assert!(self.cache.stats().remote_errors > 0);
     }
 
-    /// Redis is back, and used again: what another process puts there is found, and what is
-    /// loaded here is there.
+    /// The checks after Redis is back: this cache reads values of another process, and the other process reads values
+    /// that are loaded here.
     async fn recover(&self) {
         let redis = Redis::connect(self.server.url()).await.unwrap();
         let builder = Cache::builder().no_memory().namespace(self.name);
@@ -146,7 +146,7 @@ impl Shop {
         assert_eq!(item(&self.origin, 2_000).cache(&other).traced().await.source, Source::Remote);
         assert!(self.cache.keys("item:*").await.unwrap().contains(&"item:2000".to_owned()));
         self.cache.ping().await.unwrap();
-        // And the bus.
+        // The bus works too.
         eventually("the bus is connected", async || self.cache.is_linked()).await;
         eventually("a hit in memory", async || self.call(2_000).await == Source::Memory).await;
         assert!(other.remove("item:2000").await.unwrap());
@@ -185,7 +185,7 @@ async fn behind_a_black_hole() {
     shop.recover().await;
 }
 
-/// The connections there are stay open and silent; new ones would work.
+/// Present connections stay open and silent; new ones would work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_open() {
     let shop = Shop::open("outage-half-open").await;
@@ -208,7 +208,7 @@ async fn refusing_connections() {
     shop.recover().await;
 }
 
-/// A connection that breaks for a moment is not even noticed.
+/// A connection that breaks for a moment has no visible effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cut_once() {
     let shop = Shop::open("outage-cut").await;
@@ -236,7 +236,7 @@ async fn out_of_memory() {
     shop.recover().await;
 }
 
-/// Redis wants a password all of a sudden.
+/// Redis suddenly requires a password.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn locked_out() {
     let shop = Shop::open("outage-locked-out").await;
@@ -251,7 +251,7 @@ async fn locked_out() {
     shop.recover().await;
 }
 
-/// Redis was never there: a lazy connection, and the program starts all the same.
+/// Redis was never up: with a lazy connection the program starts anyway.
 #[tokio::test]
 async fn never_there() {
     let redis = Redis::lazy(format!("redis://127.0.0.1:{}", free_port())).unwrap();

@@ -1,4 +1,4 @@
-//! What an outage of the remote tier logs: a line for each change of the tier's state, not one for each call.
+//! The log lines of an outage of the remote tier: one per change of the tier's state, not one per call.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -39,7 +39,7 @@ impl Visit for Line {
     }
 }
 
-/// Keeps all events of this thread that are ours.
+/// Records all of larder's events on this thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<Line>>>);
 
@@ -138,9 +138,9 @@ async fn one_line_for_each_change() {
     assert!(told.count() <= 5, "{lines:?}");
 }
 
-/// A listener hears what became of a mutator's eviction.
+/// A listener learns that the eviction of a mutator is pending.
 #[tokio::test]
-async fn a_mutators_eviction_that_is_pending_is_told() {
+async fn a_pending_eviction_of_a_mutator_is_reported() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let told = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&told);
@@ -160,7 +160,7 @@ async fn a_mutators_eviction_that_is_pending_is_told() {
     assert_eq!(*told.lock().unwrap(), [1, 2, 3], "a tag, a pattern and a key");
 }
 
-/// Nobody knows whether a tier is there that has never answered.
+/// The state of a tier that has never answered is unknown.
 #[tokio::test]
 async fn a_tier_that_was_never_reached_is_not_up() {
     let url = format!("redis://127.0.0.1:{}", free_port());
@@ -171,7 +171,7 @@ async fn a_tier_that_was_never_reached_is_not_up() {
 
     let server = Server::start();
     let cache = Cache::builder().remote(Redis::lazy(server.url()).unwrap()).build().unwrap();
-    // (It may have been reached already: the bus connects at once.)
+    // (The tier may have answered already, because the bus connects immediately.)
     assert_ne!(cache.health().remote.unwrap().status, Status::Down);
     eventually("the tier answers", async || cache.health().remote.unwrap().status == Status::Up)
         .await;

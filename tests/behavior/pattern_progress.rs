@@ -1,4 +1,4 @@
-//! The eviction of a pattern tells how far it has come.
+//! The eviction of a pattern reports its progress.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -14,7 +14,7 @@ async fn fill(cache: &Cache, count: u64) {
     cache.insert("other", 1u64).await.unwrap();
 }
 
-/// What it told, and what came of it.
+/// Returns the reported progress and the result.
 async fn told(cache: &Cache, pattern: impl Into<Pattern>) -> (Vec<EvictionProgress>, u64) {
     let mut told = Vec::new();
     let eviction = cache.evict_pattern(pattern).on_progress(|progress| told.push(*progress));
@@ -23,7 +23,7 @@ async fn told(cache: &Cache, pattern: impl Into<Pattern>) -> (Vec<EvictionProgre
 }
 
 #[tokio::test]
-async fn it_is_told_in_small_steps() {
+async fn progress_is_reported_in_small_steps() {
     for (name, cache) in tierings().await.caches {
         fill(&cache, 3_000).await;
         let (told, removed) = told(&cache, "user:*").await;
@@ -42,7 +42,7 @@ async fn it_is_told_in_small_steps() {
 }
 
 #[tokio::test]
-async fn patterns_are_typed_as_ever() {
+async fn patterns_are_given_in_the_usual_forms() {
     for (name, cache) in tierings().await.caches {
         for key in ["a*b:1", "a-b:1", "a*b:2"] {
             cache.insert(key, 1u64).await.unwrap();
@@ -63,7 +63,7 @@ async fn patterns_are_typed_as_ever() {
     }
 }
 
-/// It may use the cache, and whoever polls is who is told.
+/// The callback may use the cache, and runs in the task that polls the eviction.
 #[tokio::test]
 async fn no_lock_is_held() {
     for (name, cache) in tierings().await.caches {
@@ -83,7 +83,7 @@ async fn no_lock_is_held() {
 }
 
 #[tokio::test]
-async fn a_panic_ends_the_telling_and_not_the_eviction() {
+async fn a_panic_ends_the_reports_and_not_the_eviction() {
     for (name, cache) in tierings().await.caches {
         fill(&cache, 1_200).await;
         let calls = AtomicU64::new(0);
@@ -97,9 +97,9 @@ async fn a_panic_ends_the_telling_and_not_the_eviction() {
     }
 }
 
-/// Dropped at its first step, it is done all the same.
+/// Dropped at its first step, the eviction is still completed.
 #[tokio::test]
-async fn dropped_half_way_it_is_not_lost() {
+async fn an_eviction_dropped_half_way_is_not_lost() {
     let server = Server::start();
     let redis = async || Redis::connect(server.url()).await.unwrap();
     let cache = Cache::builder().remote(redis().await).build().unwrap();
@@ -108,7 +108,7 @@ async fn dropped_half_way_it_is_not_lost() {
     let stop = tokio::sync::Notify::new();
     let dropped = AtomicBool::new(false);
     let eviction = cache.evict_pattern("user:*").on_progress(|progress| {
-        assert!(!dropped.load(Ordering::Relaxed), "nobody is told of what goes on behind");
+        assert!(!dropped.load(Ordering::Relaxed), "the callback is not called after the drop");
         if progress.removed > 0 && progress.pages > 0 {
             stop.notify_one();
         }
@@ -125,9 +125,9 @@ async fn dropped_half_way_it_is_not_lost() {
         .await;
 }
 
-/// A transaction holds it until the commit; there is nobody to tell then.
+/// A transaction defers the eviction until the commit, when there is no caller to report to.
 #[tokio::test]
-async fn in_a_transaction_nothing_is_told() {
+async fn in_a_transaction_no_progress_is_reported() {
     for (name, cache) in tierings().await.caches {
         fill(&cache, 10).await;
         transaction(async {

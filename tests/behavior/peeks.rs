@@ -1,4 +1,4 @@
-//! A look that is no read leaves no trace: it is not counted, begins no time to idle anew, and keeps no entry in memory.
+//! A peek leaves no trace: it is not counted, does not restart the idle time, and does not keep an entry in memory.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn rows(cache: &Cache, ids: &[u64]) -> Vec<(u64, u64)> {
 
 const LOOKS: usize = 7;
 
-/// Looks at row 1; says whether it is there.
+/// Peeks at row 1 and returns whether it is there.
 async fn look(how: usize, cache: &Cache) -> bool {
     match how {
         0 => row(cache, 1).peek().await.unwrap().is_some(),
@@ -29,7 +29,7 @@ async fn look(how: usize, cache: &Cache) -> bool {
         4 => cache.keys("row:1").await.unwrap() == ["row:1"],
         5 => cache.info().await.memory.is_some_and(|memory| memory.entries > 0),
         _ => {
-            // A tenant and a model have looks of their own.
+            // A tenant and a model have peeks of their own.
             let acme = cache.tenant("acme").unwrap();
             let users = cache.typed::<u64, u64>("user").unwrap();
             let absent = (acme.contains::<u64>("k").await, users.contains(&7).await);
@@ -39,7 +39,7 @@ async fn look(how: usize, cache: &Cache) -> bool {
 }
 
 #[tokio::test]
-async fn a_look_is_not_counted() {
+async fn a_peek_is_not_counted() {
     let clock = Clock::manual();
     for how in 0..LOOKS {
         for remote in [false, true] {
@@ -69,7 +69,7 @@ async fn a_look_is_not_counted() {
 }
 
 #[tokio::test]
-async fn a_look_begins_no_time_to_idle_anew() {
+async fn a_peek_does_not_restart_the_idle_time() {
     let clock = Clock::manual();
     for how in 0..4 {
         let cache = Cache::builder().clock(clock.clone()).build().unwrap();
@@ -91,7 +91,7 @@ async fn a_look_begins_no_time_to_idle_anew() {
 }
 
 #[tokio::test]
-async fn a_look_keeps_no_entry_in_memory() {
+async fn a_peek_does_not_keep_an_entry_in_memory() {
     for how in 0..5 {
         let memory = Memory::max_entries(3).policy(Eviction::Lru);
         let cache = Cache::builder().memory(memory).build().unwrap();
@@ -110,9 +110,9 @@ async fn a_look_keeps_no_entry_in_memory() {
     }
 }
 
-/// What only the remote tier has stays there: taking it to memory would push another entry out.
+/// A value that only the remote tier has stays there: promoting it would remove another entry from memory.
 #[tokio::test]
-async fn a_look_takes_nothing_to_memory() {
+async fn a_peek_does_not_promote() {
     let clock = Clock::manual();
     let store = MemoryBackend::with_clock(clock.clone());
     let process = || {
@@ -128,9 +128,9 @@ async fn a_look_takes_nothing_to_memory() {
     }
 }
 
-/// While the remote tier is away, memory is looked at in another way.
+/// During an outage of the remote tier, memory is read on another path.
 #[tokio::test]
-async fn a_look_in_an_outage_leaves_no_trace() {
+async fn a_peek_in_an_outage_leaves_no_trace() {
     let clock = Clock::manual();
     for how in 0..4 {
         let gated = Gated::leased(&clock);
@@ -151,14 +151,14 @@ async fn a_look_in_an_outage_leaves_no_trace() {
         assert_eq!((before.memory_hits, before.misses), (after.memory_hits, after.misses), "{how}");
         row(&cache, 4).await;
         assert_eq!(row(&cache, 2).peek().await.unwrap(), Some(2), "{how}");
-        // The least recently read one makes room.
+        // The least recently read entry makes room.
         assert!(row(&cache, 1).peek().await.is_err(), "{how}");
     }
 }
 
-/// A look sees what was evicted as little as a read does, in every engine.
+/// Like a read, a peek does not see evicted entries, in every engine.
 #[tokio::test]
-async fn a_look_finds_nothing_that_was_evicted() {
+async fn a_peek_does_not_find_evicted_entries() {
     for eviction in [Eviction::Lru, Eviction::Lfu, Eviction::Ttl] {
         let memory = Memory::max_entries(100).policy(eviction);
         let cache = Cache::builder().memory(memory).build().unwrap();

@@ -1,4 +1,4 @@
-//! Evictions on a schedule, by a clock that the tests turn.
+//! Scheduled evictions, by a clock that tests advance.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn keys(cache: &Cache) -> Vec<String> {
     cache.keys("*").await.unwrap()
 }
 
-/// Lets everything that can run do so.
+/// Lets every task run as far as it can.
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -59,7 +59,7 @@ async fn it_stops_with_its_handle() {
     let schedule = cache.every(MINUTE, list()).unwrap();
     settle().await;
     clock.advance(MINUTE);
-    // Its time has come, and it is stopped all the same.
+    // The next eviction is due, but the handle is dropped first.
     drop(schedule);
     settle().await;
     clock.advance(10 * MINUTE);
@@ -68,7 +68,7 @@ async fn it_stops_with_its_handle() {
 }
 
 #[tokio::test]
-async fn kept_it_goes_on_until_the_cache_is_gone() {
+async fn a_kept_schedule_runs_until_the_cache_is_dropped() {
     let clock = Clock::manual();
     let (cache, other) = (cache(&clock), cache(&clock));
     let both = list().cache(&cache).key("own").cache(&other).key("other");
@@ -92,7 +92,7 @@ async fn kept_it_goes_on_until_the_cache_is_gone() {
 }
 
 #[tokio::test]
-async fn a_transaction_does_not_hold_it() {
+async fn a_transaction_does_not_defer_it() {
     let clock = Clock::manual();
     let cache = cache(&clock);
     fill(&cache).await;
@@ -109,7 +109,7 @@ async fn a_transaction_does_not_hold_it() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_is_refused_with_the_field() {
+async fn invalid_schedules_are_rejected_with_the_field() {
     let cache = Cache::builder().build().unwrap();
     let refused = |interval, list| match cache.every(interval, list) {
         Err(Error::Config { field, .. }) => field,

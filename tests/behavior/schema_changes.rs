@@ -1,5 +1,5 @@
-//! An entry that was written before a release changed its type is a counted miss after it, whatever the
-//! change and the codec.
+//! An entry from before a release that changed its type is a counted miss after it, whatever the change and the codec
+//! are.
 
 use larder::{Cache, Codec, RemoteValue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::stored::{Store, is_foreign};
 
 const ALL: [Codec; 3] = [Codec::Postcard, Codec::Json, Codec::MessagePack];
-/// The codecs for types that ask the bytes what comes next.
+/// The codecs for types that need a self-describing format.
 const DESCRIBING: [Codec; 2] = [Codec::Json, Codec::MessagePack];
 
-/// What `Before` wrote is no value of `After`; and what `After` writes is none of `Before`.
+/// `After` cannot read an entry of `Before`, and `Before` cannot read one of `After`.
 async fn seen<Before: RemoteValue, After: RemoteValue>(
     codecs: &[Codec],
     before: Before,
@@ -178,7 +178,7 @@ changes! {
             = Value { a: 1, b: Inner { y: 1 } };
 }
 
-/// Bytes, as `serde_bytes` has them.
+/// Bytes, as `serde_bytes` serializes them.
 #[derive(Clone, Debug)]
 struct Octets(Vec<u8>);
 
@@ -217,7 +217,7 @@ impl<'de> Deserialize<'de> for Octets {
     }
 }
 
-/// From 1 to 100: a type that looks at what it reads.
+/// A percentage from 1 to 100, whose `Deserialize` rejects other numbers.
 #[derive(Clone, Debug)]
 struct Percent(i64);
 
@@ -227,7 +227,7 @@ impl Percent {
     }
 }
 
-/// A type made from another, with a look at it.
+/// A type made from another one with a check.
 macro_rules! made_from {
     ($module:ident, $from:ty) => {
         mod $module {
@@ -252,13 +252,13 @@ macro_rules! made_from {
 }
 
 #[tokio::test]
-async fn what_a_type_is_made_from() {
+async fn the_type_that_a_value_is_made_from() {
     made_from!(before, u16);
     made_from!(after, i16);
     seen(&ALL, before::Value(Percent(7)), after::Value(Percent(7))).await;
 }
 
-/// What the tests above rest on: it is the change that is seen, not where the type stands.
+/// The tests above depend on this: the cache detects the change of the type and not its module.
 #[tokio::test]
 async fn a_type_that_moved_is_the_same() {
     mod here {
@@ -296,9 +296,9 @@ async fn a_type_that_moved_is_the_same() {
     }
 }
 
-/// No made-up value passes: then the path, size and alignment are what tells types apart.
+/// The type rejects every made-up value, so only the path, size and alignment distinguish it.
 #[tokio::test]
-async fn a_type_that_refuses_all_that_is_made_up() {
+async fn a_type_that_rejects_every_made_up_value() {
     #[derive(Clone, Debug, PartialEq, Serialize)]
     struct Word(String);
     impl<'de> Deserialize<'de> for Word {
@@ -332,7 +332,7 @@ async fn a_type_that_refuses_all_that_is_made_up() {
     seen(&ALL, before, after).await;
 }
 
-/// It refuses all that is made up, and panics on top of it.
+/// Rejects every made-up value by a panic.
 #[derive(Clone, Debug)]
 struct Wordy;
 

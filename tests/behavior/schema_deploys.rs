@@ -1,5 +1,5 @@
-//! A release changes a type of which a part refuses every made-up value. Both forms have one name, one path, one size
-//! and one alignment, as in two builds of one program: what the old one stored is never read as something else.
+//! A release changes a type, and one of its fields rejects every made-up value. Both forms have the same name, path,
+//! size and alignment, as in two builds of one program: an entry of the old build is never read as another value.
 
 use std::any::type_name;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::stored::Store;
 
-/// Only its own service makes these: `usr_` and a number.
+/// Deserializes only ids with the prefix of its own service: `usr_` and a number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 struct Id(String);
 
@@ -27,7 +27,7 @@ fn id() -> Id {
     Id("usr_7".to_owned())
 }
 
-/// As it is written, and as a `Deserialize` by hand refuses it.
+/// A derived `Serialize` with a `Deserialize` that rejects most values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "u16")]
 struct Year(u16);
@@ -39,7 +39,7 @@ impl TryFrom<u16> for Year {
     }
 }
 
-/// What the old build stored is a miss in the new one, or the same text.
+/// An entry of the old build is a miss in the new one, or reads as the same text.
 async fn deployed<Old: RemoteValue + Debug, New: RemoteValue + Debug>(old: Old, new: New) {
     assert_eq!(type_name::<Old>(), type_name::<New>());
     assert_eq!((size_of::<Old>(), align_of::<Old>()), (size_of::<New>(), align_of::<New>()));
@@ -62,14 +62,14 @@ async fn read_elsewhere<Old: RemoteValue + Debug, New: RemoteValue + Debug>(
     }
 }
 
-/// What it holds, wherever its fields stand.
+/// The contents of a value, whatever the order of its fields is.
 fn text<T: Debug>(value: &T) -> Vec<u8> {
     let mut text: Vec<u8> = format!("{value:?}").into();
     text.sort_unstable();
     text
 }
 
-/// Two forms of the types of one function: the compiler gives both the same names.
+/// Two forms of types that are declared in one function, so the compiler gives both the same names.
 macro_rules! deploys {
     ($($(#[$doc:meta])* $name:ident: { $($old:item)* } = $was:expr, { $($new:item)* } = $is:expr;)*) => { $(
         $(#[$doc])*
@@ -136,7 +136,7 @@ deploys! {
             = Order { buyer: Some(id()), state: State::Open },
         { struct Order { buyer: Option<Id>, state: State } enum State { Paid, Open } }
             = Order { buyer: Some(id()), state: State::Open };
-    /// The schema of what stands behind a key, or in a tuple, stays unknown: a codec with names has to do.
+    /// The schema behind a key or in a tuple stays unknown, so a codec with names must be used.
     behind_a_key:
         { struct Roles { by_id: HashMap<Id, Role> } enum Role { Guest, Admin } }
             = Roles { by_id: [(id(), Role::Guest)].into() },
@@ -155,7 +155,7 @@ deploys! {
             = Member(id(), Limits { high: 22, low: 1 });
 }
 
-/// A schema that is known in spite of what refuses needs no other codec.
+/// A schema that is known in spite of the rejecting field needs no other codec.
 #[tokio::test]
 async fn the_fast_codec_is_kept() {
     #[derive(Clone, Debug, Serialize, Deserialize)]

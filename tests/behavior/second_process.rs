@@ -1,4 +1,4 @@
-//! A real second process over the same Redis: this very test binary, run once more.
+//! A real second process over the same Redis: this test binary, started again.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn number(origin: u64, id: u64) -> u64 {
 #[cache_evict(number(0, id))]
 async fn change(id: u64) {}
 
-/// What the second process runs; as a test of its own it does nothing.
+/// The code that the second process runs. As a test of its own it does nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_the_second_process() {
     let Some(url) = role() else { return };
@@ -69,13 +69,13 @@ async fn two_processes_follow_each_other() {
     let mut second = start(&server);
     let get = async |key: &str| cache.get::<u64>(key).await.unwrap();
 
-    // There and back.
+    // Each process reads the other's values.
     assert_eq!(second.ask("insert a 1"), "Ok(())");
     assert_eq!(get("a").await, Some(1));
     cache.insert("b", 2u64).await.unwrap();
     assert_eq!(second.ask("get b"), "Ok(Some(2))");
 
-    // What the second evicts, the first's memory forgets.
+    // Evictions of the second process reach the first one's memory.
     for (evict, answer) in [
         ("remove a", "Ok(true)"),
         ("pattern a*", "Ok(1)"),
@@ -99,7 +99,7 @@ async fn two_processes_follow_each_other() {
     assert!(cache.remove("a").await.unwrap());
     until(&mut second, "get a", "Ok(None)").await;
 
-    // Functions: the automatic key is the same in both.
+    // Functions: the automatic key is the same in both processes.
     assert_eq!(number(1000, 7).await, 1007);
     assert_eq!(second.ask("number 7"), "1007 Remote");
     assert_eq!(second.ask("number 7"), "1007 Memory");
@@ -110,14 +110,14 @@ async fn two_processes_follow_each_other() {
     within(DELAY, "the new number", async || number(1000, 7).await == 1007).await;
 }
 
-/// What is killed half-way leaves nothing behind that hinders the others.
+/// A process that is killed half-way leaves nothing that blocks the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_values_of_a_killed_process_stay() {
     let server = Server::start();
     let mut second = start(&server);
     assert_eq!(second.ask("insert a 1"), "Ok(())");
     assert_eq!(second.ask("number 7"), "2007 Loaded");
-    // A load does not wait for its value's way to the store: here it has arrived.
+    // A load does not wait for the write of its value; this read shows that it has arrived.
     let mut observer = start(&server);
     assert_eq!(observer.ask("number 7"), "2007 Remote");
     drop((second, observer));

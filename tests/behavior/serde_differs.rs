@@ -1,4 +1,4 @@
-//! Types that serialize and deserialize differently: never a wrong value, and an error that names the remedy.
+//! Types that serialize and deserialize differently: never a wrong value, and an error that names a fix.
 
 use std::fmt::Debug;
 
@@ -11,7 +11,7 @@ use crate::stored::Store;
 
 const ALL: [Codec; 3] = [Codec::Postcard, Codec::Json, Codec::MessagePack];
 
-/// As a release build writes it: what is written is read back as the same value, and what is not is an error.
+/// As in a release build: an encoded value decodes as the same value, or encoding fails.
 fn is_honest<T: RemoteValue + PartialEq + Debug>(value: &T) {
     for codec in ALL {
         if let Ok(payload) = encode(codec, value) {
@@ -24,7 +24,7 @@ fn is_honest<T: RemoteValue + PartialEq + Debug>(value: &T) {
     }
 }
 
-/// What is stored comes back, whatever codec had to represent it.
+/// A stored value comes back, whatever codec represents it.
 async fn kept<T: RemoteValue + PartialEq + Debug>(value: T) {
     is_honest(&value);
     for codec in ALL {
@@ -35,7 +35,7 @@ async fn kept<T: RemoteValue + PartialEq + Debug>(value: T) {
     }
 }
 
-/// Nothing is stored, and the error says all of `words`.
+/// Nothing is stored, and the error contains all of `words`.
 async fn refused<T: RemoteValue + PartialEq + Debug>(value: T, words: &[&str]) {
     is_honest(&value);
     for codec in ALL {
@@ -52,7 +52,7 @@ async fn refused<T: RemoteValue + PartialEq + Debug>(value: T, words: &[&str]) {
     }
 }
 
-/// Serde numbers the variants that it writes with the skipped ones, and those that it reads without them.
+/// Serde includes skipped variants in the numbers that it writes, and excludes them from those that it reads.
 #[tokio::test]
 async fn a_variant_is_skipped() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ async fn a_variant_is_skipped() {
 }
 
 #[tokio::test]
-async fn fields_are_written_that_are_not_read_and_the_other_way_round() {
+async fn fields_that_are_only_written_or_only_read() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Row {
         #[serde(skip_deserializing)]
@@ -132,9 +132,9 @@ async fn fields_are_written_that_are_not_read_and_the_other_way_round() {
     refused(Pair(1, 2, 3), &["`Pair`"]).await;
 }
 
-/// What is written by hand, or by another type than it is read by.
+/// Fields written by hand, or by another type than the one that reads them.
 #[tokio::test]
-async fn other_fields_are_written() {
+async fn other_fields_are_written_than_read() {
     #[derive(Clone, Debug, PartialEq, Deserialize)]
     struct Swapped {
         a: u8,
@@ -163,7 +163,7 @@ async fn other_fields_are_written() {
     fn as_signed<S: serde::Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_i64(i64::try_from(*number).unwrap())
     }
-    /// A signed number is read as another unsigned one.
+    /// A signed number is read as an unsigned one.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Signed {
         #[serde(serialize_with = "as_signed")]
@@ -172,9 +172,9 @@ async fn other_fields_are_written() {
     kept(Signed { number: 12 }).await;
 }
 
-/// What looks different and is not.
+/// Types that look different but are not.
 #[tokio::test]
-async fn what_comes_back_is_kept() {
+async fn values_that_survive_a_round_trip_are_stored() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Aliased {
         #[serde(alias = "identifier", alias = "aa")]
@@ -235,7 +235,7 @@ async fn what_comes_back_is_kept() {
     kept(Into(1, "a".to_owned())).await;
 }
 
-/// The names differ and the order is the same: only a codec with names can't represent it.
+/// The names differ but the order is the same, so only a codec with names cannot represent the value.
 #[tokio::test]
 async fn a_field_has_another_name_when_it_is_read() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -247,7 +247,7 @@ async fn a_field_has_another_name_when_it_is_read() {
     kept(Account { id: 7, name: "a".to_owned() }).await;
 }
 
-/// What the bytes don't show, the test kit's assertion does.
+/// The test kit's assertion detects differences that the bytes do not show.
 #[test]
 fn the_assertion_compares_values() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! The example's backend keeps every rule, and what rests on them holds over it.
+//! The example's backend keeps every rule, and the guarantees of a cache hold with it.
 
 #[path = "../../examples/custom_backend/sqlite.rs"]
 mod backend;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use backend::Sqlite;
 use larder::Cache;
 
-/// A file of the test's own, removed with what SQLite puts beside it.
+/// A temporary directory with the database and the other files of SQLite.
 struct Dir(PathBuf);
 
 impl Dir {
@@ -33,7 +33,7 @@ impl Drop for Dir {
     }
 }
 
-/// One file for all rules, which run side by side; each has a connection of its own.
+/// One file for all rules, which run concurrently; each rule has a separate connection.
 mod conforms {
     use std::path::Path;
     use std::sync::Once;
@@ -53,7 +53,7 @@ mod conforms {
     larder::testing::conformance!(open());
 }
 
-/// Two connections, as two processes have them.
+/// Two connections, as in two processes.
 async fn two_caches(dir: &Dir) -> [Cache; 2] {
     let cache = || Cache::builder().remote(dir.open()).build().unwrap();
     let both = [cache(), cache()];

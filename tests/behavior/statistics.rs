@@ -1,4 +1,4 @@
-//! What the counters say: each read is a hit or a miss, and only reads are.
+//! The meaning of the counters: each read is a hit or a miss, and only reads are counted.
 
 use std::time::Duration;
 
@@ -28,20 +28,20 @@ async fn two_reads(policy: Policy) -> larder::Stats {
 }
 
 #[tokio::test]
-async fn a_refresh_in_the_background_is_no_read() {
+async fn a_refresh_in_the_background_is_not_counted_as_a_read() {
     let stats = two_reads(Policy::new().stale(seconds(60))).await;
     assert_eq!((stats.misses, stats.stale_hits, stats.hits()), (1, 1, 1), "{stats:?}");
     assert_eq!(stats.load_failures, 1, "{stats:?}");
 }
 
 #[tokio::test]
-async fn a_read_that_falls_back_on_an_old_value_is_a_hit_and_no_miss() {
+async fn a_read_that_falls_back_on_an_old_value_is_a_hit_and_not_a_miss() {
     let stats = two_reads(Policy::new().stale_if_error(seconds(60))).await;
     assert_eq!((stats.misses, stats.fail_safe_hits, stats.hits()), (1, 1, 1), "{stats:?}");
 }
 
 #[tokio::test]
-async fn a_kept_error_is_no_key() {
+async fn a_kept_error_is_not_listed_as_a_key() {
     #[cached(key = "row", err_ttl = "1m", cache = cache, skip(cache))]
     async fn row(cache: &Cache) -> Result<u64, String> {
         Err("down".to_owned())

@@ -1,4 +1,4 @@
-//! Tenants share nothing, whatever they are called.
+//! Tenants share nothing, whatever their names are.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use larder::{
 
 use crate::support::eventually;
 
-/// Names that would meet if they were not escaped, or not cut with care.
+/// Names that would collide without escapes or after careless cuts.
 fn nasty() -> Vec<String> {
     let mut names: Vec<String> = [
         "a", "b", "a:b", "a%", "a%3A", "a%3Ab", "*", "a*", "?", "a/", "a/b", "/", "@a", "@", "#",
@@ -45,7 +45,7 @@ fn tenants(cache: &Cache) -> Vec<Cache> {
     nasty().iter().map(|name| cache.tenant(name).unwrap()).collect()
 }
 
-/// Every key of every tenant, with a value that is nobody else's.
+/// Stores every key of every tenant with a distinct value.
 async fn fill(tenants: &[Cache]) {
     for (t, tenant) in tenants.iter().enumerate() {
         for (k, key) in keys().iter().enumerate() {
@@ -72,7 +72,7 @@ async fn check(tenants: &[Cache], except: usize, expected: &[bool]) {
 }
 
 #[tokio::test]
-async fn no_two_have_an_entry_in_common() {
+async fn no_two_tenants_share_an_entry() {
     for cache in caches() {
         let tenants = tenants(&cache);
         fill(&tenants).await;
@@ -82,7 +82,7 @@ async fn no_two_have_an_entry_in_common() {
 }
 
 #[tokio::test]
-async fn one_is_cleared_and_nobody_else() {
+async fn clearing_one_tenant_does_not_affect_others() {
     for cache in caches() {
         let tenants = tenants(&cache);
         for (t, tenant) in tenants.iter().enumerate() {
@@ -107,7 +107,7 @@ async fn patterns_and_listings_reach_one_only() {
             all.retain(|key| !key.contains("longlong"));
             assert_eq!(listed, all, "{tenant:?}");
             assert_eq!(tenant.keys("k*").await.unwrap(), ["k", "k*"]);
-            // The last key is long: an eviction rather takes it along where it can't tell.
+            // The last key is long and cut: an eviction removes it if it cannot tell whether it matches.
             assert_eq!(tenant.evict_pattern("k*").await.unwrap(), 2);
             let mut left = [true; 10];
             (left[0], left[8]) = (false, false);
@@ -133,7 +133,7 @@ async fn the_other_methods_are_the_tenants_own() {
         assert_eq!(two.get::<u64>("k").await.unwrap(), Some(2));
         assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "nor is it the cache's");
 
-        // Tags of a policy are the cache's.
+        // Tags of a policy belong to the whole cache.
         let policy = Policy::new().tags(&["plans"]);
         one.insert_with("tagged", 1u64, policy).await.unwrap();
         let load = async || Ok::<_, ()>(2u64);
@@ -159,7 +159,7 @@ async fn a_load_that_began_before_the_clearing_stores_nothing() {
 }
 
 #[tokio::test]
-async fn every_process_follows() {
+async fn a_clear_reaches_every_process() {
     let backend = MemoryBackend::new();
     let build = || Cache::builder().remote(backend.clone()).build().unwrap();
     let (here, there) = (build(), build());
@@ -215,14 +215,14 @@ async fn a_function_has_an_entry_for_each() {
             let read = plan(&cache, 99, 1).tenant(name).traced().await;
             assert_eq!(read.value, t as u64, "{name:?}");
             assert!(matches!(read.source, Source::Memory | Source::Remote));
-            // It is what the view has under the function's key.
+            // The tenant's view has the same entry under the function's key.
             let view = cache.tenant(name).unwrap();
             assert_eq!(view.get::<u64>("plan:1").await.unwrap(), Some(t as u64));
         }
         cache.tenant("a").unwrap().clear().await.unwrap();
         assert_eq!((peek(&cache, "a").await, peek(&cache, "b").await), (None, Some(1)));
         cache.evict_tag("plans").await.unwrap();
-        assert_eq!(peek(&cache, "b").await, None, "its own tags are there as well");
+        assert_eq!(peek(&cache, "b").await, None, "the tags of the function apply too");
     }
 }
 
@@ -236,7 +236,7 @@ async fn attributes_write_and_evict_the_tenants_own() {
         assert_eq!((peek(&cache, "a").await, peek(&cache, "b").await), (None, Some(6)));
         Invalidation::new().call(plan(&cache, 0, 1).tenant("b")).run().await.unwrap();
         assert_eq!(peek(&cache, "b").await, None);
-        // Held as well.
+        // A transaction defers it too.
         save(&cache, "b", 1, 7).await;
         let _: Result<(), ()> = transaction(async {
             cache.tenant("b").unwrap().clear().await.unwrap();
@@ -256,14 +256,14 @@ async fn the_order_of_directions_does_not_matter_and_the_last_tenant_counts() {
     plan(&cache, 3, 1).tenant("a").tenant("c").cache(&other).await;
     assert_eq!(cache.keys("*").await.unwrap(), ["@a/own", "@b/own"]);
     assert_eq!(other.keys("*").await.unwrap(), ["@c/plan:1"]);
-    // A long key is the same one by hand and by a function.
+    // A long key is the same for a tenant's method and for a function.
     let long = "long".repeat(100);
     plan(&cache, 4, 1).key(&long).tenant("d").await;
     assert_eq!(cache.tenant("d").unwrap().get::<u64>(&long).await.unwrap(), Some(4));
 }
 
 #[tokio::test]
-async fn a_call_without_a_name_is_cached_nowhere() {
+async fn a_call_with_an_empty_name_is_not_cached() {
     let [cache, ..] = caches();
     for value in [1, 2] {
         let read = plan(&cache, value, 1).tenant("").cache(&cache).traced().await;
@@ -303,7 +303,7 @@ async fn many_keys_of_a_tenant() {
     }
 }
 
-/// What a cache has by key, a tenant has: a model's view, rules, schedules, lists.
+/// Everything a cache does by key works for a tenant: a model's view, rules, schedules, lists.
 #[tokio::test]
 async fn a_view_of_a_model_is_the_tenants_own() {
     for cache in caches() {
@@ -323,7 +323,7 @@ async fn a_view_of_a_model_is_the_tenants_own() {
         assert!(umbrella.remove(&7).await.unwrap());
         assert_eq!(umbrella.get_many(&[7, 8]).await.unwrap(), [None, Some(3)]);
         assert_eq!(acme.get(&7).await.unwrap(), Some(1));
-        // The key of the view is one of the tenant's handle.
+        // The key of the view works with the tenant's handle.
         let key = acme.key(&7);
         assert_eq!(acme.cache().get::<u64>(&key).await.unwrap(), Some(1));
         cache.tenant("acme").unwrap().clear().await.unwrap();
@@ -375,7 +375,7 @@ async fn a_schedule_of_a_tenant_evicts_its_own_and_keeps_no_cache_alive() {
     one.insert_many([("k", 1u64), ("other", 1)]).await.unwrap();
     two.insert_many([("k", 2u64), ("other", 2)]).await.unwrap();
     let second = std::time::Duration::from_secs(1);
-    // A target without a cache is the tenant's; one that names a handle of this very cache is not to keep it.
+    // A target without a cache belongs to the tenant; a target with a handle of this cache must not keep it alive.
     let list = Invalidation::new().pattern("k*").cache(&one).key("other");
     let schedule = one.every(second, list).unwrap();
     tokio::task::yield_now().await;
@@ -395,7 +395,7 @@ async fn rows(cache: &Cache, value: u64, ids: &[u64]) -> Vec<(u64, u64)> {
     ids.iter().map(|id| (*id, value)).collect()
 }
 
-/// A function that is given a tenant's handle keeps the tenant's own entries, as if the call named the tenant.
+/// A function that gets a tenant's handle uses the tenant's entries, as if the call named the tenant.
 #[tokio::test]
 async fn a_function_over_a_tenants_handle() {
     for cache in caches() {

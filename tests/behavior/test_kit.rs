@@ -1,4 +1,4 @@
-//! Caches of a test's own: what is in a kit, what is not, and what is left of it.
+//! Caches for one test: what a kit contains, what it does not, and what remains of it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Barrier;
@@ -9,7 +9,7 @@ use larder::{Cache, Error, MemoryBackend, cache_evict, cached, call, default_cac
 
 use crate::origin::soon;
 
-/// Every test calls it, with values of its own.
+/// Every test calls it, with different values.
 #[cached(key = "test-kit:answer", skip(value))]
 async fn answer(value: u64) -> u64 {
     value
@@ -28,7 +28,7 @@ async fn named_answer(value: u64) -> u64 {
 #[cache_evict(answer(0))]
 async fn change() {}
 
-/// What the process's own caches have: nothing, unless a kit leaks.
+/// Returns the entry of the process's default cache, which is absent unless a kit leaks.
 async fn outside() -> Option<u64> {
     default_cache().get::<u64>("test-kit:answer").await.unwrap()
 }
@@ -38,7 +38,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn tests_that_run_side_by_side_share_nothing() {
+fn concurrent_tests_share_nothing() {
     const THREADS: u64 = 16;
     let barrier = Barrier::new(THREADS as usize);
     std::thread::scope(|scope| {
@@ -50,7 +50,7 @@ fn tests_that_run_side_by_side_share_nothing() {
                 runtime().block_on(kit.run(async {
                     for turn in 0..50 {
                         let expected = value * 1000 + turn;
-                        assert_eq!(answer(expected).await, expected, "nobody else's");
+                        assert_eq!(answer(expected).await, expected, "the value of no other test");
                         assert_eq!(answer(0).await, expected, "a hit");
                         assert_eq!(sync_answer(expected), expected);
                         assert_eq!(sync_answer(0), expected);
@@ -106,7 +106,7 @@ async fn what_the_process_has_is_not_seen() {
 }
 
 #[tokio::test]
-async fn tasks_see_it_where_it_is_brought_along() {
+async fn tasks_see_the_kit_if_it_is_carried_along() {
     let kit = Kit::new();
     kit.run(async {
         assert_eq!(answer(1).await, 1);
@@ -124,7 +124,7 @@ async fn tasks_see_it_where_it_is_brought_along() {
 }
 
 #[test]
-fn threads_see_it_where_it_is_brought_along() {
+fn threads_see_the_kit_if_it_is_carried_along() {
     let kit = Kit::new();
     kit.run_sync(|| {
         assert_eq!(sync_answer(1), 1);
@@ -189,7 +189,7 @@ async fn futures_catch<T>(work: impl Future<Output = T>) -> Result<T, ()> {
 }
 
 #[tokio::test]
-async fn a_future_that_is_dropped_ends_it() {
+async fn dropping_the_future_ends_the_kit() {
     let outer = Kit::new();
     outer
         .run(async {
@@ -207,7 +207,7 @@ async fn a_future_that_is_dropped_ends_it() {
 }
 
 #[tokio::test]
-async fn names_need_no_installation_and_are_of_the_kit() {
+async fn named_caches_need_no_installation_and_belong_to_the_kit() {
     let kit = Kit::new();
     kit.run(async {
         assert_eq!(named_answer(1).await, 1);
@@ -223,7 +223,7 @@ async fn names_need_no_installation_and_are_of_the_kit() {
     assert!(matches!(outside, Err(Error::UnknownCache { .. })), "{outside:?}");
 }
 
-/// A program's own set-up.
+/// The set-up code of a program.
 fn set_up() -> Result<(), Error> {
     Cache::builder().default_ttl(Duration::from_secs(60)).build()?.install();
     Cache::builder().name("test-kit-set-up").build()?.install();
@@ -231,7 +231,7 @@ fn set_up() -> Result<(), Error> {
 }
 
 #[tokio::test]
-async fn a_programs_set_up_runs_in_it() {
+async fn the_set_up_of_a_program_runs_in_a_kit() {
     let kit = Kit::manual();
     kit.run(async {
         assert_eq!(answer(1).await, 1);
@@ -267,7 +267,7 @@ async fn the_off_switch_is_the_kits_own() {
 }
 
 #[tokio::test]
-async fn caches_are_made_as_it_says() {
+async fn caches_are_built_by_the_kits_settings() {
     let store = MemoryBackend::new();
     let kit = || {
         let store = store.clone();
@@ -290,7 +290,7 @@ async fn caches_are_made_as_it_says() {
 
 #[test]
 #[should_panic(expected = "the kit's default cache can't be built: namespace: ``")]
-fn a_default_cache_that_cannot_be_is_told_at_once() {
+fn an_invalid_default_cache_is_reported_immediately() {
     let _ = Kit::builder().caches(|_, builder| builder.namespace("")).build();
 }
 
@@ -300,9 +300,9 @@ fn real_time_cannot_be_moved() {
     Kit::new().advance(Duration::from_secs(1));
 }
 
-/// While kits come and go, others find the process's caches.
+/// While other kits start and end, code without a kit uses the process's caches.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_runs_in_no_kit_is_not_disturbed() {
+async fn code_without_a_kit_is_not_affected() {
     #[cached(key = "test-kit:undisturbed")]
     async fn undisturbed() -> u64 {
         static LOADS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

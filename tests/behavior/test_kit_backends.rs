@@ -1,4 +1,4 @@
-//! Backends that record and that fail on command.
+//! Backends that record operations, and that fail on command.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn cache(backend: impl Backend) -> Cache {
     Cache::builder().remote(backend).build().unwrap()
 }
 
-/// A cache without memory over a faulty store.
+/// A cache without a memory tier over a faulty store.
 fn faulty(clock: &Clock) -> (Cache, larder::testing::Faults) {
     let backend = Faulty::with_clock(MemoryBackend::with_clock(clock.clone()), clock.clone());
     let faults = backend.faults();
@@ -36,7 +36,7 @@ async fn get(cache: &Cache) -> Result<Option<u64>, Error> {
 }
 
 #[tokio::test]
-async fn around_a_good_backend_they_are_good_backends() {
+async fn wrapping_a_correct_backend_they_are_correct_backends() {
     conformance(&Recording::new(MemoryBackend::new())).await;
     conformance(&Faulty::new(MemoryBackend::new())).await;
     conformance(&Faulty::new(MemoryBackend::new()).without_leases()).await;
@@ -73,7 +73,7 @@ async fn every_operation_is_recorded_with_its_keys_and_outcome() {
 }
 
 #[tokio::test]
-async fn what_fails_and_what_is_dropped_is_recorded() {
+async fn failed_and_dropped_operations_are_recorded() {
     let broken = Faulty::new(MemoryBackend::new());
     let faults = broken.faults();
     let backend = Recording::new(broken);
@@ -155,7 +155,7 @@ async fn lost_answers_took_effect() {
         faults.lose_answers(false);
         backend.generations(&["k"], std::time::Duration::from_secs(60)).await.unwrap()[0]
     });
-    assert!(new > old, "it was bumped all the same");
+    assert!(new > old, "the increment took effect");
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn the_next_ones_and_every_nth_fail() {
     faults.fail_next(Operation::Bump, 2);
     let mut failed = Vec::new();
     for _ in 0..4 {
-        assert!(backend.ping().await.is_ok(), "another operation is not concerned");
+        assert!(backend.ping().await.is_ok(), "another operation does not fail");
         failed.push(backend.bump("k").await.is_err());
     }
     assert_eq!(failed, [true, true, false, false]);
@@ -210,7 +210,7 @@ async fn damaged_values_are_counted_misses() {
     }
 }
 
-/// Two processes; the second one's link is the faulty one.
+/// Two processes; the link of the second one is faulty.
 async fn two() -> (Cache, Cache, larder::testing::Faults) {
     let store = MemoryBackend::new();
     let far = Faulty::new(store.clone());
@@ -234,7 +234,7 @@ async fn dropped_messages_are_missed_in_silence() {
 }
 
 #[tokio::test]
-async fn a_cut_link_is_known() {
+async fn a_cut_link_is_noticed() {
     let (one, two, faults) = two().await;
     faults.set_linked(false);
     assert!(!two.is_linked());
@@ -279,11 +279,11 @@ async fn gates_hold_before_and_after_the_store() {
         );
         gate.open();
         assert!(soon(held).await.unwrap().is_ok());
-        assert!(backend.bump("k").await.is_ok(), "who comes later passes");
+        assert!(backend.bump("k").await.is_ok(), "later operations pass");
     }
 }
 
-/// What becomes of some operations under a seed.
+/// The outcomes of some operations with a seed.
 async fn history(seed: u64, weather: Weather) -> Vec<bool> {
     let backend = Faulty::with_clock(MemoryBackend::new(), Clock::coarse());
     backend.faults().chaos(seed, weather);
@@ -291,7 +291,7 @@ async fn history(seed: u64, weather: Weather) -> Vec<bool> {
     for turn in 0..200u64 {
         fates.push(backend.bump("k").await.is_ok());
         if turn % 3 == seed % 3 {
-            // Others in between change nothing.
+            // Other operations in between change nothing.
             let _ = backend.ping().await;
         }
     }
@@ -311,7 +311,7 @@ async fn chaos_is_the_same_for_the_same_seed() {
     assert!(history(1, storm).await.into_iter().all(|ok| !ok));
 }
 
-/// In whatever weather: no call fails, and no value is older than its key's last eviction that returned.
+/// With any faults: no call fails, and no value is older than the last eviction of its key that returned.
 #[tokio::test]
 async fn functions_answer_in_any_weather() {
     for seed in 0..20 {

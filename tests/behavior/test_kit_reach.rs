@@ -1,4 +1,4 @@
-//! What a kit reaches: all that larder does for those who run in it, in the background too.
+//! What belongs to a kit: everything that larder does for code that runs in it, including background work.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::origin::{Origin, landed, pass, soon};
 
 type Loads = Arc<AtomicU64>;
 
-/// Called by others' loads, wherever they run. The value tells how often it ran.
+/// Called by other loads, on any task. The value is the number of its runs.
 #[cached(key = "reach:part", ttl = "1s", skip(loads))]
 async fn part(loads: &Loads) -> u64 {
     loads.fetch_add(1, Ordering::SeqCst) + 1
@@ -26,7 +26,7 @@ async fn whole(loads: &Loads) -> u64 {
     part(loads).await
 }
 
-/// What the process's default cache knows of these tests.
+/// The keys of these tests in the process's default cache.
 async fn leaked() -> Vec<String> {
     default_cache().keys("reach:*").await.unwrap()
 }
@@ -65,7 +65,7 @@ async fn late(origin: Origin, loads: &Loads) -> Result<u64, Late> {
 }
 
 #[tokio::test]
-async fn loads_that_are_late_stay_in_it() {
+async fn late_loads_stay_in_it() {
     let (kit, origin, loads) = (Kit::manual(), Origin::new(), Loads::default());
     origin.hold(1);
     let caller = kit.spawn({
@@ -158,7 +158,7 @@ async fn transactions_hold_evictions_in_it() {
             let scope = TransactionScope::current().unwrap();
             let carried = larder::testing::carried(async { user(2, "beside").await });
             let beside = tokio::spawn(scope.run(carried)).await.unwrap();
-            assert_eq!(beside, "beside", "what is held is read beside the cache");
+            assert_eq!(beside, "beside", "a key with a deferred eviction bypasses the cache");
             Ok::<_, Error>(())
         });
         scope.await.unwrap();
@@ -233,9 +233,9 @@ async fn cells_tenants_and_warming_stay_in_it() {
     assert!(leaked().await.is_empty(), "{:?}", leaked().await);
 }
 
-/// A handle is another cache by intent.
+/// A handle always means its own cache.
 #[tokio::test]
-async fn handles_are_what_they_are() {
+async fn a_handle_means_its_own_cache() {
     #[cached(key = "handled", cache = cache, skip(cache, value))]
     async fn handled(cache: &Cache, value: u64) -> u64 {
         value
@@ -255,11 +255,11 @@ fn background_work_without_a_runtime_stays_in_it() {
     kit.advance(Duration::from_secs(11));
     assert_eq!(block_on(&mut call), 1);
     pollster_block_on(kit.settled());
-    assert_eq!(block_on(&mut call), 2, "refreshed by a thread of larder's");
+    assert_eq!(block_on(&mut call), 2, "refreshed by a thread of larder");
     kit.expect().loads(4).stale_hits(1);
 }
 
-/// An executor that is no tokio.
+/// An executor other than tokio.
 fn pollster_block_on<T>(work: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {

@@ -1,5 +1,4 @@
-//! One scenario, three caches: memory, Redis, memory + Redis. What differs between them is a line
-//! of the builder.
+//! One scenario, three caches: memory, Redis, memory + Redis. They differ in one line of the builder.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -42,7 +41,7 @@ async fn in_both(server: &Server) -> Cache {
     linked(Cache::builder().remote(redis).build().unwrap()).await
 }
 
-/// What the scenario counts, wherever the hits came from.
+/// The counters that are the same in every tiering.
 fn counts(stats: &Stats) -> [u64; 5] {
     [stats.hits(), stats.misses, stats.loads, stats.stores, stats.removals]
 }
@@ -56,7 +55,7 @@ async fn scenario(cache: &Cache) {
     cache.insert("jar:1", jar(1)).await.unwrap();
     assert_eq!(cache.get::<Jar>("jar:1").await.unwrap(), Some(jar(1)));
     assert!(cache.contains::<Jar>("jar:1").await.unwrap());
-    // `contains` is no read.
+    // `contains` is not a read.
     assert_eq!(counts(&cache.stats()), [1, 1, 0, 1, 0]);
 
     let loads = AtomicU64::new(0);
@@ -147,7 +146,7 @@ async fn memory_and_redis() {
     scenario(&cache).await;
     let stats = cache.stats();
     assert_eq!((stats.remote_hits, stats.memory_hits), (0, stats.hits()), "{stats:?}");
-    // What is in memory is in Redis too.
+    // Entries in memory are in Redis too.
     assert_eq!(in_redis(&server).await.get::<Jar>("jar:3").await.unwrap(), Some(jar(33)));
 }
 
@@ -196,7 +195,7 @@ impl Pantry {
         Ok(Jar { id, ..jar(self.row.fetch_add(1, Ordering::Relaxed) + 1) })
     }
 
-    /// What is read twice: the row, loaded at most once.
+    /// Reads the row twice: it is loaded at most once.
     async fn check(&self, row: u64, loads: u64) {
         for _ in 0..2 {
             assert_eq!(self.read(7).await.unwrap(), Jar { id: 7, ..jar(row) });
@@ -207,7 +206,7 @@ impl Pantry {
 
 async fn attributes(cache: &Cache, hit: Source) {
     let pantry = Pantry::new(cache);
-    // A template is the whole key: what is put by hand with the function's tags is what the function finds.
+    // A template is the whole key: the function finds an entry that was inserted under it with the function's tags.
     cache.insert_with("pantry:1", jar(100), Policy::new().tags(&["pantry"])).await.unwrap();
     assert_eq!(pantry.read(1).await, Ok(jar(100)));
     assert!(cache.remove("pantry:1").await.unwrap());

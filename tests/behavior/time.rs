@@ -1,4 +1,4 @@
-//! Time, driven by hand: expiry, stale windows, and lives that no promotion lengthens.
+//! Time, advanced by hand: expiry, stale windows, and lives that a promotion does not extend.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ const fn seconds(seconds: u64) -> Duration {
 
 const JUST: Duration = Duration::from_millis(1);
 
-/// The three tierings over one clock.
+/// The three tierings with one clock.
 fn caches(clock: &Clock, default_ttl: Option<Duration>) -> [Cache; 3] {
     let builder = || {
         let builder = Cache::builder().clock(clock.clone());
@@ -56,7 +56,7 @@ async fn a_value_expires_after_its_ttl_and_not_before() {
 }
 
 #[tokio::test]
-async fn the_default_ttl_is_for_those_who_name_none() {
+async fn the_default_ttl_applies_to_functions_without_a_ttl() {
     let clock = Clock::manual();
     for cache in caches(&clock, Some(seconds(5))) {
         cache.insert("default", 1u64).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_call_may_have_a_ttl_of_its_own() {
         assert_eq!(alive().await, "1 3 4");
         clock.advance(seconds(5));
         assert_eq!(alive().await, "1 3", "text that is no duration changes nothing");
-        // Whoever reads does not change the life of what is there.
+        // A read does not change the life of an entry.
         timed(&cache, 1).ttl("1h").await;
         clock.advance(seconds(50));
         assert_eq!(alive().await, "3");
@@ -113,7 +113,7 @@ async fn a_call_may_have_a_ttl_of_its_own() {
     }
 }
 
-/// What the source says now, and how often it was asked.
+/// The current value of the origin, and how often it was read.
 #[derive(Clone, Default)]
 struct Origin {
     loads: Arc<AtomicU64>,
@@ -128,7 +128,7 @@ impl Origin {
 
 #[cached(key = "stale", ttl = "10s", stale = "60s", cache = cache, skip(cache, origin))]
 async fn stale(cache: &Cache, origin: &Origin) -> Result<u64, String> {
-    // A moment, so that readers come while it runs.
+    // Takes a moment, so that readers arrive while it runs.
     tokio::time::sleep(Duration::from_millis(20)).await;
     let loads = origin.loads.fetch_add(1, Ordering::SeqCst) + 1;
     if origin.failing.load(Ordering::SeqCst) == 1 { Err("down".into()) } else { Ok(loads) }
@@ -154,7 +154,7 @@ async fn a_stale_value_is_served_while_one_refresh_runs() {
         assert_eq!(stale(&cache, &origin).await, Ok(2));
         assert_eq!(origin.loads(), 2);
         assert!(cache.stats().stale_hits >= 20);
-        // It is as fresh as any.
+        // The new value is as fresh as any.
         clock.advance(seconds(10) - JUST);
         assert_eq!(stale(&cache, &origin).traced().await.source, Source::Memory);
         clock.advance(JUST);
@@ -206,13 +206,13 @@ async fn a_refresh_that_fails_leaves_the_stale_value() {
                 origin.loads() == loads && cache.stats().in_flight == 0
             })
             .await;
-            // For a second the origin is left in peace.
+            // The origin is not called for a second.
             let again = stale(&cache, &origin).traced().await;
             assert_eq!((again.value, again.source), (Ok(1), Source::Stale));
             assert_eq!((origin.loads(), cache.stats().in_flight), (loads, 0));
             clock.advance(seconds(2));
         }
-        // Not renewed: the window ends when it would have ended.
+        // The window was not renewed: it ends at its original time.
         clock.advance(seconds(40));
         assert_eq!(stale(&cache, &origin).await, Err("down".to_owned()));
         assert_eq!(cache.stats().load_failures, 3);
@@ -232,8 +232,8 @@ async fn an_evicted_value_is_not_served_stale() {
     }
 }
 
-/// Two caches over one backend; the backend keeps everything for ever if `lasting`, so that only
-/// what the entry says of itself can end it.
+/// Two caches over one backend. If `lasting`, the backend keeps entries for ever, so that only the entry's own expiry
+/// ends it.
 fn pair(clock: &Clock, lasting: bool) -> (Cache, Cache) {
     let backend = match lasting {
         true => MemoryBackend::with_clock(Clock::manual()),
@@ -244,7 +244,7 @@ fn pair(clock: &Clock, lasting: bool) -> (Cache, Cache) {
 }
 
 #[tokio::test]
-async fn a_promotion_does_not_lengthen_a_life() {
+async fn a_promotion_does_not_extend_a_life() {
     for lasting in [false, true] {
         let clock = Clock::manual();
         let (one, two) = pair(&clock, lasting);
@@ -263,7 +263,7 @@ async fn a_promotion_does_not_lengthen_a_life() {
 }
 
 #[tokio::test]
-async fn nor_does_one_by_get_or_get_many_with_another_default() {
+async fn get_and_get_many_with_another_default_do_not_extend_a_life() {
     for lasting in [false, true] {
         let clock = Clock::manual();
         let backend = if lasting {

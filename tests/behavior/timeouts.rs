@@ -1,5 +1,5 @@
-//! How long a caller waits: `soft_timeout` with an old value at hand, `hard_timeout` in any case. The
-//! load goes on in the background.
+//! How long a caller waits: `soft_timeout` if there is an old value, `hard_timeout` in any case. The load continues in
+//! the background.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn after_the_soft_timeout_the_old_value_is_served_and_the_late_load_fills(
         let read = soon(read).await.unwrap();
         assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
     }
-    // For the throttle's time nobody waits again; later ones wait for the same load.
+    // During the throttle no call waits; later calls wait for the same load.
     let read = soon(world.read()).await.unwrap();
     assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
     world.advance(seconds(1)).await;
@@ -119,9 +119,9 @@ async fn without_an_old_value_only_the_hard_timeout_counts() {
     assert_eq!(world.origin.reads(), 1);
 }
 
-/// Patience begins with the call, not with the load it happens to meet.
+/// The timeout counts from the start of the call, not from the start of the load that it joins.
 #[tokio::test]
-async fn each_caller_has_the_same_patience() {
+async fn the_timeouts_count_from_the_start_of_each_call() {
     let world = World::new();
     world.origin.hold(1);
     let early = world.read();
@@ -155,7 +155,7 @@ async fn a_late_failure_stays_in_the_background() {
     assert_eq!(world.cache.stats().load_failures, 2);
 }
 
-/// With the cache's own method nobody can make the error: without an old value it waits on.
+/// `get_or_refresh` cannot construct the caller's error: without an old value it waits on.
 #[tokio::test]
 async fn get_or_refresh_has_a_soft_timeout() {
     let clock = Clock::manual();
@@ -193,7 +193,7 @@ async fn get_or_refresh_has_a_soft_timeout() {
     assert_eq!(soon(read()).await.unwrap(), Ok(2));
 }
 
-/// A look at the remote tier is part of the wait.
+/// The request to the remote tier counts towards the timeout.
 #[tokio::test]
 async fn the_hard_timeout_covers_a_slow_answer_of_the_remote_tier() {
     let clock = Clock::manual();
@@ -206,7 +206,7 @@ async fn the_hard_timeout_covers_a_slow_answer_of_the_remote_tier() {
     assert_eq!(soon(read).await.unwrap().value, Err(Failed::Late));
 }
 
-/// The load is over, and only the store takes its time: what was loaded is at hand.
+/// The load has ended and only the store hangs: the loaded value is returned.
 #[tokio::test]
 async fn a_load_that_is_done_is_served_though_its_store_hangs() {
     let clock = Clock::manual();
@@ -220,10 +220,10 @@ async fn a_load_that_is_done_is_served_though_its_store_hangs() {
     assert_eq!(soon(read).await.unwrap().value, Ok(1));
 }
 
-/// What a failing load would be answered with, a late one is too, though nobody can be asked whether it
-/// was evicted.
+/// A late load returns the same old value as a failing load would, although the cache cannot ask whether it was
+/// evicted.
 #[tokio::test]
-async fn the_soft_timeout_holds_while_the_remote_tier_is_away() {
+async fn the_soft_timeout_applies_while_the_remote_tier_is_down() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let (cache, origin) = (gated.cache(&clock), Origin::at(&clock));
@@ -239,10 +239,9 @@ async fn the_soft_timeout_holds_while_the_remote_tier_is_away() {
     assert_eq!((read.value, read.source), (Ok(1), Source::FailSafe));
 }
 
-/// An error that can't be cloned: those who waited for it try for themselves, a few at a time, and the
-/// others wait for their turn; each within its own patience.
+/// An error that cannot be cloned: waiters load one after the other, each within its own timeout.
 #[tokio::test]
-async fn the_hard_timeout_holds_for_those_who_wait_to_retry() {
+async fn the_hard_timeout_applies_to_waiters_that_retry() {
     #[derive(Debug, PartialEq)]
     enum Unshared {
         Late,

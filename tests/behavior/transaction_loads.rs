@@ -1,4 +1,4 @@
-//! What a read inside a transaction loads is the transaction's own until it commits.
+//! A value that is loaded inside a transaction stays private to it until it commits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +38,7 @@ async fn rows(cache: &Cache, origin: &Origin, ids: &[u64]) -> Vec<(u64, u64)> {
     ids.iter().map(|id| (*id, value)).collect()
 }
 
-/// What somebody outside the scope finds.
+/// Reads the key from outside the scope.
 async fn outside(cache: &Cache, key: &'static str) -> Option<u64> {
     let cache = cache.clone();
     tokio::spawn(async move { cache.get(key).await }).await.unwrap().unwrap()
@@ -53,7 +53,7 @@ impl From<Error> for Fail {
     }
 }
 
-/// One of each kind of load of row 7, which sees 5.
+/// Loads row 7 in one of several ways; the value is 5.
 async fn load(how: usize, cache: &Cache, origin: &Origin) -> u64 {
     let plain = || async { Ok::<_, Error>(origin.read().await) };
     let policy = Policy::new().ttl(Duration::from_secs(60)).tags(&["rows"]);
@@ -76,7 +76,7 @@ async fn load(how: usize, cache: &Cache, origin: &Origin) -> u64 {
 const WAYS: usize = 5;
 
 #[tokio::test]
-async fn a_load_is_seen_by_nobody_else_and_does_not_survive_a_rollback() {
+async fn a_load_is_private_and_does_not_survive_a_rollback() {
     let clock = Clock::manual();
     for how in 0..WAYS {
         for cache in caches(&clock) {
@@ -86,7 +86,7 @@ async fn a_load_is_seen_by_nobody_else_and_does_not_survive_a_rollback() {
                 assert_eq!(soon(load(how, &cache, &origin)).await, 5);
                 turns().await;
                 assert_eq!(outside(&cache, "row:7").await, None, "{how}");
-                // Its own reads see it, without another load.
+                // Its own reads get the value without another load.
                 assert_eq!(soon(load(how, &cache, &origin)).await, 5);
                 assert_eq!(cache.get::<u64>("row:7").await.unwrap(), Some(5));
                 assert!(cache.contains::<u64>("row:7").await.unwrap());
@@ -106,7 +106,7 @@ async fn a_load_is_seen_by_nobody_else_and_does_not_survive_a_rollback() {
 }
 
 #[tokio::test]
-async fn a_commit_publishes_what_nothing_has_evicted() {
+async fn a_commit_publishes_loads_that_were_not_evicted() {
     let clock = Clock::manual();
     for how in 0..WAYS {
         for (index, cache) in caches(&clock).into_iter().enumerate() {
@@ -118,7 +118,7 @@ async fn a_commit_publishes_what_nothing_has_evicted() {
             })
             .await
             .unwrap();
-            // Without a memory tier there is nowhere to publish it.
+            // Without a memory tier the value cannot be published.
             let published = (index != 1).then_some(5);
             assert_eq!(outside(&cache, "row:7").await, published, "{how}");
         }
@@ -146,7 +146,7 @@ async fn a_commit_publishes_nothing_that_was_evicted_meanwhile() {
                     tokio::spawn(evicting).await.unwrap();
                 };
                 transaction(async {
-                    // The database shows the transaction how things were at its begin.
+                    // The database shows the transaction the state at its start.
                     if before {
                         evict().await;
                     }
@@ -167,7 +167,7 @@ async fn a_commit_publishes_nothing_that_was_evicted_meanwhile() {
 }
 
 #[tokio::test]
-async fn what_the_transaction_evicts_is_not_published() {
+async fn loads_that_the_transaction_evicts_are_not_published() {
     let clock = Clock::manual();
     for how in 0..4 {
         for cache in caches(&clock) {
@@ -197,7 +197,7 @@ async fn what_the_transaction_evicts_is_not_published() {
 }
 
 #[tokio::test]
-async fn a_read_after_a_put_sees_what_was_put() {
+async fn a_read_after_a_put_returns_the_put_value() {
     let clock = Clock::manual();
     for cache in caches(&clock) {
         let origin = Origin::at(&clock);
@@ -208,7 +208,7 @@ async fn a_read_after_a_put_sees_what_was_put() {
             assert_eq!(cache.get_many::<u64>(["row:7"]).await?, [Some(2)]);
             let load = || async { Ok::<_, Error>(9u64) };
             assert_eq!(cache.get_or_load("row:7", load).await?, 2);
-            // Of another type it is a miss, as anywhere.
+            // As another type the entry is a miss, as usual.
             assert_eq!(cache.get::<String>("row:7").await?, None);
             assert_eq!(outside(&cache, "row:7").await, Some(1));
             row(&cache, &origin, 7).put(3).await?;
@@ -235,7 +235,7 @@ async fn a_read_after_a_put_sees_what_was_put() {
 }
 
 #[tokio::test]
-async fn what_was_cached_before_is_served_and_not_refreshed() {
+async fn an_entry_from_before_is_served_and_not_refreshed() {
     let clock = Clock::manual();
     for cache in caches(&clock) {
         let origin = Origin::at(&clock);
@@ -246,7 +246,7 @@ async fn what_was_cached_before_is_served_and_not_refreshed() {
             assert_eq!(soon(row(&cache, &origin, 7)).await, Ok(1));
             assert_eq!(origin.reads(), 1);
             clock.advance(Duration::from_secs(61));
-            // Stale: a refresh in the background could see and store uncommitted data.
+            // The entry is stale, but a refresh in the background could see and store uncommitted data.
             assert_eq!(soon(row(&cache, &origin, 7)).await, Ok(2));
             turns().await;
             assert_eq!(origin.reads(), 2);
@@ -292,7 +292,7 @@ async fn a_load_inside_is_not_joined_from_outside_nor_the_other_way_round() {
         };
         origin.held().await;
         origin.set(6);
-        // The transaction may hold the lock that the other one waits for.
+        // The transaction may hold the lock that the other load waits for.
         let own = Transaction::new().run(row(&cache, &origin, 8)).await;
         assert_eq!(own, Ok(6));
         origin.release(1);
@@ -337,9 +337,9 @@ async fn nested_transactions_hand_on_what_they_loaded() {
     }
 }
 
-/// A load that goes on without its caller still sees the transaction's data, and so do the calls in its body.
+/// A load that continues without its caller still sees the transaction's data, as do the calls in its body.
 #[tokio::test]
-async fn a_load_that_is_left_to_the_background_stays_inside() {
+async fn a_load_that_continues_in_the_background_stays_inside() {
     #[cached(key = "slow", ttl = "1s", stale_if_error = "1h", soft_timeout = "10ms", cache = cache, skip(cache, origin, reads))]
     async fn slow(cache: Cache, origin: Origin, reads: Arc<AtomicU64>) -> Result<u64, u64> {
         reads.fetch_add(1, Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! Random transactions over a database with savepoints: whoever reads, inside or outside, finds what
-//! the database would say.
+//! Random transactions over a database with savepoints: every read, inside or outside, returns the value that the
+//! database would return.
 
 use larder::{Cache, Invalidation, MemoryBackend, Policy, Transaction};
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ enum Op {
     Drop {
         kept: bool,
     },
-    /// A write, and what makes the cache follow; with reads through the cache between the two.
+    /// A write and the eviction or put that follows it, with reads through the cache between the two.
     Write {
         key: usize,
         how: usize,
@@ -56,7 +56,7 @@ fn policy(key: usize) -> Policy {
 
 struct World {
     cache: Cache,
-    /// What is committed, and above it what each open scope sees.
+    /// The committed state, followed by the view of each open scope.
     views: Vec<[u64; KEYS]>,
     scopes: Vec<Transaction>,
     last: u64,
@@ -95,7 +95,7 @@ impl World {
         self.last += 1;
         let value = self.last;
         self.views.last_mut().unwrap()[key] = value;
-        // Before the eviction they may find the old value; what they load must not stay.
+        // Before the eviction, these reads may return the old value; the values that they load must not stay.
         let view = *self.views.last().unwrap();
         if matches!(between, 1 | 2 | 4) {
             self.inside(self.read(key, &view)).await;
@@ -124,7 +124,7 @@ impl World {
         self.inside(follow).await;
     }
 
-    /// Ends the innermost scope; `kept` is what the database does.
+    /// Ends the innermost scope; `kept` tells whether the database keeps its writes.
     fn pop(&mut self, kept: bool) -> Option<Transaction> {
         let scope = self.scopes.pop()?;
         let view = self.views.pop().unwrap();
@@ -180,7 +180,7 @@ async fn play(cache: Cache, ops: &[Op]) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..<_>::default() })]
     #[test]
-    fn everybody_finds_what_the_database_says(ops in prop::collection::vec(op(), 1..40)) {
+    fn every_read_returns_the_value_of_the_database(ops in prop::collection::vec(op(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let builder = Cache::builder;

@@ -1,5 +1,5 @@
-//! Transactions against readers on other threads: nobody sees uncommitted data, and whoever reads after
-//! a commit sees what was committed.
+//! Transactions concurrent with readers on other threads: no reader sees uncommitted data, and a read after a commit
+//! returns the committed value.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use larder::{Cache, MemoryBackend, TransactionScope, cache_evict, cached, transaction};
 
-/// A table with one row, locked by whoever writes. Uncommitted values are odd.
+/// A table with one row, which writers lock. Uncommitted values are odd.
 #[derive(Clone, Default)]
 struct Table {
     committed: Arc<AtomicU64>,
-    /// The least that a read may find which begins now.
+    /// The lowest value that a read that begins now may return.
     promised: Arc<AtomicU64>,
     writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 tokio::task_local! {
-    /// What the transaction itself has written, as its connection would show it.
+    /// The value that the transaction itself has written, as its connection would return it.
     static OWN: u64;
 }
 
@@ -30,7 +30,7 @@ impl Table {
 #[cached(key = "raced", tags = ["raced"], cache = cache, skip(cache, table))]
 async fn row(cache: &Cache, table: &Table) -> u64 {
     let value = table.read();
-    // A load takes a while: evictions come in between.
+    // A load takes a while, so that evictions run during it.
     tokio::task::yield_now().await;
     value
 }
@@ -41,8 +41,8 @@ async fn touch(cache: &Cache, table: &Table) {
     tokio::task::yield_now().await;
 }
 
-/// One transaction; `how` is its end: committed, rolled back, or cancelled before or after the
-/// database's own commit.
+/// Runs one transaction. `how` selects its end: committed, rolled back, or cancelled before or after the commit of the
+/// database.
 async fn write(cache: &Cache, table: &Table, how: u64) {
     let _row = table.writing.lock().await;
     let old = table.committed.load(Ordering::SeqCst);
@@ -96,7 +96,7 @@ async fn race(cache: Cache) {
             let (cache, table) = (cache.clone(), table.clone());
             tokio::spawn(async move {
                 for turn in 0..150u64 {
-                    // Mostly commits, now and then each of the other ends.
+                    // Usually commits, and sometimes one of the other ends.
                     write(&cache, &table, (turn * 7 + seed) % 11).await;
                     tokio::task::yield_now().await;
                 }

@@ -1,4 +1,4 @@
-//! Evictions that wait for a commit: held, nested, rolled back, cancelled, carried into tasks.
+//! Evictions that are deferred until a commit: nested, rolled back, cancelled, carried into tasks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use larder::{
 
 use crate::support::{Proxy, Server, eventually};
 
-/// The user's table: what it says, and how often it was asked.
+/// The user's table: its value, and how often it was read.
 #[derive(Clone, Default)]
 struct Table {
     value: Arc<AtomicU64>,
@@ -75,7 +75,7 @@ async fn peeks(cache: &Cache) -> [Option<u64>; 3] {
     [peek(cache, 1).await, peek(cache, 2).await, peek(cache, 3).await]
 }
 
-/// What somebody outside the scope finds.
+/// Reads from outside the scope.
 async fn outside(cache: &Cache) -> [Option<u64>; 3] {
     let cache = cache.clone();
     tokio::spawn(async move { peeks(&cache).await }).await.unwrap()
@@ -83,7 +83,7 @@ async fn outside(cache: &Cache) -> [Option<u64>; 3] {
 
 const OLD: [Option<u64>; 3] = [Some(1); 3];
 
-/// One of each kind of eviction, all of which end row 2.
+/// Runs one of several kinds of eviction, all of which evict row 2.
 async fn evict(how: usize, cache: &Cache, table: &Table) {
     match how {
         0 => assert!(!cache.remove("row:2").await.unwrap(), "nothing was forgotten yet"),
@@ -105,7 +105,7 @@ async fn evict(how: usize, cache: &Cache, table: &Table) {
     }
 }
 
-/// From here on the ways put a value.
+/// From this number on the operations put a value.
 const PUTS: usize = 8;
 const WAYS: usize = 12;
 const REFRESH: usize = 11;
@@ -146,8 +146,8 @@ async fn and_are_dropped_by_a_rollback() {
 }
 
 #[tokio::test]
-async fn the_scope_reads_what_it_made_old_beside_the_cache() {
-    // What it has put it reads: see `transaction_loads`.
+async fn keys_that_the_scope_evicts_bypass_the_cache() {
+    // The scope reads the values that it has put: see `transaction_loads`.
     for how in (0..PUTS).chain([REFRESH]) {
         for cache in caches() {
             let table = filled(&cache).await;
@@ -161,9 +161,9 @@ async fn the_scope_reads_what_it_made_old_beside_the_cache() {
                 assert_eq!(cache.get_many::<u64>(&["row:2"]).await.unwrap(), [None]);
                 let loaded = cache.get_or_load("row:2", async || Ok::<_, ()>(8u64)).await;
                 assert_eq!(loaded, Ok(8), "{how}");
-                // Not stored: nobody else sees what may be uncommitted.
+                // Not stored, because the value may be uncommitted.
                 assert_eq!(outside(&cache).await, OLD, "{how}");
-                // Other keys go on as usual.
+                // Other keys work as usual.
                 let other = row(&cache, &table, 1).traced().await;
                 assert_eq!(other.source == Source::Bypassed, how == 3, "{how}");
                 Ok(())
@@ -205,7 +205,7 @@ async fn write_then_read(cache: &Cache, table: &Table, value: u64) -> Result<u64
 }
 
 #[tokio::test]
-async fn what_it_loaded_before_it_evicted_does_not_survive_a_rollback() {
+async fn a_load_from_before_its_eviction_does_not_survive_a_rollback() {
     for cache in caches() {
         let table = Table::default();
         table.set(1);
@@ -222,7 +222,7 @@ async fn what_it_loaded_before_it_evicted_does_not_survive_a_rollback() {
 }
 
 #[tokio::test]
-async fn a_hit_inside_is_no_load() {
+async fn a_hit_inside_is_not_a_load() {
     for cache in &caches()[..1] {
         let table = filled(cache).await;
         let failed: Result<(), ()> = transaction(async {
@@ -305,7 +305,7 @@ async fn the_order_is_kept() {
 }
 
 #[tokio::test]
-async fn dropped_half_way_it_evicts() {
+async fn a_transaction_dropped_half_way_evicts() {
     for cache in caches() {
         let table = filled(&cache).await;
         let cancelled = transaction(async {
@@ -319,7 +319,7 @@ async fn dropped_half_way_it_evicts() {
     }
 }
 
-/// Dropped while a mutator inside it is under way: that one evicts in its own drop.
+/// Dropped while a mutator inside it is under way: the mutator evicts in its own drop.
 #[cache_evict(row(cache, table, 1))]
 async fn hangs(cache: &Cache, table: &Table) {
     let _ = (cache, table);
@@ -327,7 +327,7 @@ async fn hangs(cache: &Cache, table: &Table) {
 }
 
 #[tokio::test]
-async fn dropped_within_a_mutator_it_evicts() {
+async fn a_transaction_dropped_within_a_mutator_evicts() {
     for cache in caches() {
         let table = filled(&cache).await;
         let cancelled = transaction(async {
@@ -340,7 +340,7 @@ async fn dropped_within_a_mutator_it_evicts() {
 }
 
 #[tokio::test]
-async fn an_inner_one_that_is_cancelled_is_left_to_the_outer_one() {
+async fn a_cancelled_inner_transaction_belongs_to_the_outer_one() {
     for outer_commits in [true, false] {
         let [cache, ..] = caches();
         let table = filled(&cache).await;
@@ -394,7 +394,7 @@ async fn two_caches_are_two() {
 }
 
 #[tokio::test]
-async fn a_spawned_task_is_outside_unless_it_is_taken_along() {
+async fn a_spawned_task_is_outside_unless_the_scope_is_carried_along() {
     let [cache, ..] = caches();
     let table = filled(&cache).await;
     assert!(TransactionScope::current().is_none());
@@ -435,13 +435,13 @@ async fn a_task_that_outlives_the_transaction_evicts_at_once() {
                 assert_eq!(peek(&cache, 1).await, None);
             })
             .await;
-        // A value that a rolled back transaction computed is nobody's.
+        // A value that a rolled back transaction computed is not stored.
         assert_eq!(peeks(&cache).await, [None, commits.then_some(6), Some(1)]);
     }
 }
 
 #[tokio::test]
-async fn a_late_eviction_of_an_inner_scope_is_the_outer_ones() {
+async fn a_late_eviction_of_an_inner_scope_belongs_to_the_outer_one() {
     let [cache, ..] = caches();
     let table = filled(&cache).await;
     let failed: Result<(), ()> = transaction(async {
@@ -458,7 +458,7 @@ async fn a_late_eviction_of_an_inner_scope_is_the_outer_ones() {
 }
 
 #[tokio::test]
-async fn by_hand_it_is_committed_rolled_back_or_dropped() {
+async fn a_transaction_is_committed_rolled_back_or_dropped_by_hand() {
     for cache in caches() {
         let table = filled(&cache).await;
         let run = async || {
@@ -535,7 +535,7 @@ async fn a_long_list_becomes_everything() {
 }
 
 #[tokio::test]
-async fn switched_off_inside_a_put_is_a_held_eviction() {
+async fn without_caching_a_put_inside_is_a_deferred_eviction() {
     let [cache, ..] = caches();
     filled(&cache).await;
     let done: Result<(), larder::Error> = transaction(async {
@@ -567,9 +567,9 @@ async fn tags_of_insertions_count_in_every_tiering() {
     }
 }
 
-/// What an ended inner scope loaded is evicted early all the same, when its task evicts it.
+/// A value that was loaded with the scope of an ended inner transaction is still evicted when its task evicts it.
 #[tokio::test]
-async fn a_late_load_of_an_inner_scope_is_the_outer_ones() {
+async fn a_late_load_of_an_inner_scope_belongs_to_the_outer_one() {
     let [cache, ..] = caches();
     let table = Table::default();
     table.set(1);
@@ -620,7 +620,7 @@ async fn many_keys_of_several_caches_go_together() {
     );
 }
 
-/// The remote tier is gone at the commit: what was held stays owed, and memory has forgotten.
+/// The remote tier is down at the commit: the evictions stay pending, and memory has evicted.
 #[tokio::test]
 async fn a_commit_during_an_outage_loses_nothing() {
     let server = Server::start();
@@ -644,14 +644,14 @@ async fn a_commit_during_an_outage_loses_nothing() {
     proxy.up();
     let new = [None, None, Some(1)];
     eventually("carried out", async || {
-        // What is owed is carried out before the tier is used again.
+        // Pending evictions are carried out before the tier is used again.
         let _ = here.get::<u64>("row:1").await;
         outside(&there).await == new && outside(&here).await == new
     })
     .await;
 }
 
-/// It may still hold the connection whose writes were rolled back.
+/// The task may still have the connection whose writes were rolled back.
 #[tokio::test]
 async fn a_task_that_outlives_a_rollback_stores_nothing() {
     let [cache, ..] = caches();

@@ -1,5 +1,5 @@
-//! Generations that are taken for current for some time: what that saves, and that nothing is served by it which an
-//! eviction has ended.
+//! `trust_tags`: generations count as current for some time. Tests the saved requests, and that no evicted value is
+//! served.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use larder::{Cache, Clock, Error, MemoryBackend, Policy};
 const SECOND: Duration = Duration::from_secs(1);
 const TAGGED: Policy = Policy::new().tags(&["rows"]);
 
-/// A cache without memory, and what is wrong with its way to a store that others share.
+/// A cache without a memory tier, and the faults of its connection to a shared store.
 struct Scene {
     clock: Clock,
     faults: Faults,
@@ -32,13 +32,13 @@ impl Scene {
         scene
     }
 
-    /// 1 is what is stored at the begin, 9 what is loaded.
+    /// Returns 1 from the store, or 9 from a load.
     async fn read(&self) -> u64 {
         let load = || async { Ok::<_, Error>(9u64) };
         self.cache.get_or_load_with("row", TAGGED, load).await.unwrap()
     }
 
-    /// How often generations were asked for while the value was read so often.
+    /// How often generations were read during this many reads of the value.
     async fn asked(&self, reads: usize) -> u64 {
         let before = self.faults.calls(Operation::Generations);
         for _ in 0..reads {
@@ -49,13 +49,13 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_read_asks_for_its_value_alone() {
+async fn a_read_requests_only_its_value() {
     assert_eq!(Scene::new(Duration::ZERO).await.asked(3).await, 3, "as a rule each read asks");
     let scene = Scene::new(2 * SECOND).await;
     assert_eq!(scene.asked(3).await, 0);
     scene.clock.advance(2 * SECOND);
     assert_eq!(scene.asked(3).await, 1);
-    // What follows may be a load.
+    // The next read may be a load.
     let before = scene.faults.calls(Operation::Generations);
     scene.other.remove("row").await.unwrap();
     assert_eq!(scene.read().await, 9);
@@ -63,7 +63,7 @@ async fn a_read_asks_for_its_value_alone() {
 }
 
 #[tokio::test]
-async fn reads_go_on_while_generations_are_away() {
+async fn reads_hit_while_generations_cannot_be_read() {
     for (trusts, found) in [(Duration::ZERO, 9), (2 * SECOND, 1)] {
         let scene = Scene::new(trusts).await;
         scene.faults.fail_every(Operation::Generations, 1);
@@ -86,7 +86,7 @@ async fn evictions_hold() {
         evict(&scene.other).await.unwrap();
         assert_eq!(scene.read().await, 9, "another's, as the bus tells it");
 
-        // It reads nothing before what it owes is done; then it asks.
+        // The cache carries out pending evictions before it reads, and then reads the generation.
         let scene = Scene::new(3_600 * SECOND).await;
         scene.faults.set_down(true);
         evict(&scene.cache).await.unwrap_err();
@@ -97,15 +97,15 @@ async fn evictions_hold() {
 }
 
 #[tokio::test]
-async fn without_the_bus_each_read_asks() {
+async fn without_the_bus_each_read_requests_the_generations() {
     let scene = Scene::new(3_600 * SECOND).await;
     scene.faults.set_linked(false);
     assert_eq!(scene.asked(3).await, 3);
     scene.faults.set_linked(true);
-    assert_eq!(scene.asked(3).await, 1, "what was missed has to be found out once");
+    assert_eq!(scene.asked(3).await, 1, "one request detects missed evictions");
 }
 
-/// What a bus loses without a trace is found out when the time is over.
+/// A message that the bus loses without notice is compensated when the time is over.
 #[tokio::test]
 async fn the_time_is_a_bound() {
     let scene = Scene::new(2 * SECOND).await;

@@ -1,4 +1,4 @@
-//! Two caches over one Redis, as two processes have them: what one does, the other follows.
+//! Two caches over one Redis, as in two processes: each follows the changes of the other.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use larder::{Cache, Policy, Source, cached};
 
 use crate::support::{Proxy, Server, eventually, within};
 
-/// The bus delay that is allowed for.
+/// The tolerated delay of the bus.
 const DELAY: Duration = Duration::from_secs(2);
 
 const TAGGED: Policy = Policy::new().ttl(Duration::from_secs(600)).tags(&["rows"]);
 
-/// A cache with a connection of its own.
+/// A cache with a separate connection.
 async fn cache(server: &Server, namespace: &str) -> Cache {
     let redis = Redis::connect(server.url()).await.unwrap();
     let cache = Cache::builder().namespace(namespace).remote(redis).build().unwrap();
@@ -38,7 +38,7 @@ async fn values_of_one_are_seen_by_the_other() {
     let server = Server::start();
     let (one, two) = two(&server).await;
     one.insert("a", 1u64).await.unwrap();
-    // The news of the insert may come behind the first read: then the second asks once more.
+    // The notice of the insert may arrive after the first read: then the second read also uses Redis.
     eventually("it is in memory", async || {
         assert_eq!(get(&two, "a").await, Some(1));
         two.stats().memory_hits == 1
@@ -56,12 +56,12 @@ async fn values_of_one_are_seen_by_the_other() {
     assert_eq!(two.keys("*").await.unwrap(), ["a", "row:7"]);
 }
 
-/// Both have 1 in memory; the first acts; the second's memory follows.
+/// Both have 1 in memory; the first one acts, and the second one's memory follows.
 async fn follows(what: &str, act: impl AsyncFn(&Cache), then: Option<u64>) {
     let server = Server::start();
     let (one, two) = two(&server).await;
     one.insert_with("k:1", 1u64, TAGGED).await.unwrap();
-    // What the insertion itself announces must not be taken for what `act` does.
+    // The notice of the insertion must not be mistaken for the effect of `act`.
     within(DELAY, "a hit in memory", async || {
         let before = two.stats().memory_hits;
         assert_eq!(get(&two, "k:1").await, Some(1));
@@ -72,7 +72,7 @@ async fn follows(what: &str, act: impl AsyncFn(&Cache), then: Option<u64>) {
     assert_eq!(get(&two, "k:1").await, Some(1));
 
     act(&one).await;
-    assert_eq!(get(&one, "k:1").await, then, "{what}: at once where it was done");
+    assert_eq!(get(&one, "k:1").await, then, "{what}: immediately in the acting cache");
     within(DELAY, what, async || get(&two, "k:1").await == then).await;
     assert_eq!(get(&one, "k:1").await, then, "{what}: and for good");
 }
@@ -144,7 +144,7 @@ async fn an_eviction_leaves_the_others_alone() {
 #[tokio::test]
 async fn namespaces_do_not_see_each_other() {
     let server = Server::start();
-    // One is the other's prefix, and one would be if names were globs.
+    // One is a prefix of another, and one would match another if names were globs.
     let namespaces = ["shop", "shop2", "shop/eu", "sh.p"];
     let mut caches = Vec::new();
     for namespace in namespaces {
@@ -166,7 +166,7 @@ async fn namespaces_do_not_see_each_other() {
     assert!(caches[0].remove("k").await.unwrap());
     all([None, Some(1), Some(2), Some(3)]).await;
     caches[1].evict_tag("rows").await.unwrap();
-    // A tag moves a generation on; the bytes stay until they expire. So: give the room back.
+    // The eviction of a tag increments a generation, and the bytes stay until they expire. This frees them.
     caches[1].evict_pattern("*").await.unwrap();
     all([None, None, Some(2), Some(3)]).await;
     caches[3].evict_pattern("*").await.unwrap();
@@ -189,7 +189,7 @@ async fn a_clear_leaves_the_rest_of_redis_alone() {
 }
 
 #[tokio::test]
-async fn a_third_that_comes_later_sees_no_evicted_value() {
+async fn a_cache_that_starts_later_sees_no_evicted_value() {
     let server = Server::start();
     let (one, two) = two(&server).await;
     one.insert_with("tagged", 1u64, TAGGED).await.unwrap();
@@ -202,7 +202,7 @@ async fn a_third_that_comes_later_sees_no_evicted_value() {
     assert_eq!(get(&later, "kept").await, None);
 }
 
-/// One behind a proxy and one that is not.
+/// One cache behind a proxy and one without.
 async fn one_behind_a_proxy(server: &Server, proxy: &Proxy) -> (Cache, Cache) {
     let redis = Redis::connect(proxy.url()).await.unwrap();
     let one = Cache::builder().namespace("shop").remote(redis).build().unwrap();
@@ -211,7 +211,7 @@ async fn one_behind_a_proxy(server: &Server, proxy: &Proxy) -> (Cache, Cache) {
 }
 
 #[tokio::test]
-async fn what_was_missed_while_the_link_was_down_is_caught_up_with() {
+async fn evictions_missed_while_the_link_was_down_are_caught_up_with() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     let (one, two) = one_behind_a_proxy(&server, &proxy).await;
@@ -237,9 +237,9 @@ async fn what_was_missed_while_the_link_was_down_is_caught_up_with() {
     assert!(one.is_linked());
 }
 
-/// Everything was cleared meanwhile, and Redis started anew.
+/// Everything was cleared meanwhile, and Redis restarted.
 #[tokio::test]
-async fn what_was_lost_while_the_link_was_down_is_not_served() {
+async fn values_lost_while_the_link_was_down_are_not_served() {
     let mut server = Server::start();
     let (one, two) = two(&server).await;
     one.insert_with("tagged", 1u64, TAGGED).await.unwrap();
@@ -255,7 +255,7 @@ async fn what_was_lost_while_the_link_was_down_is_not_served() {
     eventually("used again", async || get(&two, "tagged").await == Some(3)).await;
 }
 
-/// The link looks alive, and nothing comes.
+/// The link looks alive, but delivers nothing.
 #[tokio::test]
 async fn an_eviction_behind_a_silent_link_is_followed_in_bounded_time() {
     let server = Server::start();
@@ -264,6 +264,6 @@ async fn an_eviction_behind_a_silent_link_is_followed_in_bounded_time() {
     one.insert("k", 1u64).await.unwrap();
     proxy.freeze();
     assert!(two.remove("k").await.unwrap());
-    // Heartbeat, time-outs of the old connection, the breaker's pause.
+    // The heartbeat, the timeouts of the old connection, and the pause of the breaker.
     within(Duration::from_secs(8), "k is gone", async || get(&one, "k").await.is_none()).await;
 }

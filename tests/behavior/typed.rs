@@ -57,7 +57,7 @@ async fn values_by_id() {
 }
 
 #[tokio::test]
-async fn a_policy_of_its_own() {
+async fn a_view_with_a_separate_policy() {
     for (name, cache) in tierings().await.caches {
         let minute = Policy::new().ttl(Duration::from_secs(60)).tags(&["people"]);
         let users = users(&cache).policy(minute);
@@ -73,7 +73,7 @@ async fn a_policy_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_changes_follows_or_goes() {
+async fn an_update_replaces_or_evicts() {
     for (name, cache) in tierings().await.caches {
         let follows = users(&cache);
         let goes = follows.clone().on_update(OnUpdate::Evict);
@@ -150,7 +150,7 @@ async fn functions_and_views_of_a_model_share_entries() {
         assert_eq!(users.get(&7).await.unwrap(), Some(user("Ada")), "{name}: another operation");
         shop.order(7).await;
 
-        // The view clears what functions have stored, and the other way.
+        // Clearing the view removes entries of functions, and the other way round.
         users.clear().await.unwrap();
         assert_eq!(shop.user(7).await, Ok(user("7 of the database")), "{name}");
         assert_eq!(by_mail.get("a:b@c.d").await.unwrap(), None, "{name}: the whole model");
@@ -175,7 +175,7 @@ async fn free(cache: &Cache, id: u64) -> User {
 }
 
 #[tokio::test]
-async fn so_do_free_functions() {
+async fn free_functions_and_views_share_entries() {
     for (name, cache) in tierings().await.caches {
         let users = users(&cache);
         users.insert(&7, user("Ada")).await.unwrap();
@@ -187,17 +187,17 @@ async fn so_do_free_functions() {
 }
 
 #[tokio::test]
-async fn ids_are_read_back_as_they_were_written() {
+async fn ids_survive_a_round_trip() {
     let cache = Cache::builder().build().unwrap();
     let names = cache.typed::<String, u64>("names").unwrap();
     let ids = ["ada", "a:b*c%", "7", "", "ключ", "'", "!t", &"long".repeat(100)];
     names.insert_many(ids.map(|id| (id.to_owned(), 1))).await.unwrap();
     let found: BTreeSet<String> = names.ids().await.unwrap().into_iter().collect();
     let short = ids.iter().filter(|id| id.len() < 100).map(|id| (*id).to_owned());
-    assert_eq!(found, short.collect(), "but for the one that is cut to a hash");
+    assert_eq!(found, short.collect(), "all except the one that is cut to a hash");
     assert_eq!(names.get(&"long".repeat(100)).await.unwrap(), Some(1));
 
-    // Another view of the model has no part in it, nor has another type of ids.
+    // Another view of the model does not include it, nor does one with another id type.
     let numbers = cache.typed::<u64, u64>("names").unwrap();
     numbers.insert(&7, 2).await.unwrap();
     assert_eq!(numbers.ids().await.unwrap(), [7]);
@@ -208,7 +208,7 @@ async fn ids_are_read_back_as_they_were_written() {
 }
 
 #[test]
-fn names_that_are_none() {
+fn invalid_names() {
     let cache = Cache::builder().build().unwrap();
     for name in ["", "a:b", "user*", "a b"] {
         let error = cache.typed::<u64, u64>(name).unwrap_err();
@@ -219,7 +219,7 @@ fn names_that_are_none() {
 }
 
 #[tokio::test]
-async fn an_id_s_life_is_changed_as_a_key_s() {
+async fn the_life_of_an_id_can_be_changed() {
     let minute = Duration::from_secs(60);
     for (name, cache) in tierings().await.caches {
         let users = users(&cache);
@@ -253,9 +253,9 @@ async fn a_stale_window_needs_a_load_that_owns_its_inputs() {
     assert_eq!((borrowed, cache.stats().stale_hits), (user("Eve"), 1), "loaded at once");
 }
 
-/// serde refuses some values: paths that are no UTF-8, times before 1970.
+/// serde rejects some values: paths that are not UTF-8, times before 1970.
 #[tokio::test]
-async fn ids_that_serde_refuses_share_nothing() {
+async fn ids_that_serde_rejects_share_nothing() {
     #[derive(Clone, PartialEq)]
     struct Refused(u64);
     impl Serialize for Refused {
@@ -272,6 +272,6 @@ async fn ids_that_serde_refuses_share_nothing() {
             assert_eq!(view.get_or_load(&id, load).await, Ok(id.0), "{name}: its own");
         }
         let stored = cache.stats().remote_stores;
-        assert_eq!(stored, 0, "{name}: nobody could find it there");
+        assert_eq!(stored, 0, "{name}: no read could find it there");
     }
 }

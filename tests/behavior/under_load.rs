@@ -1,4 +1,4 @@
-//! Management while many use the cache: its end, a listener that uses it, listings, callers who go away.
+//! Management while many tasks use the cache: closing it, a listener that uses it, listings, cancelled callers.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -65,9 +65,9 @@ async fn a_cache_is_closed_while_it_is_used() {
         assert_eq!(cache.stats().entries, 0);
         using.await.unwrap();
         at_rest(&cache).await;
-        assert_eq!(cache.stats().entries, 0, "what was under way has stored nothing");
+        assert_eq!(cache.stats().entries, 0, "loads under way have stored nothing");
 
-        // It goes on as if it were switched off, and nothing brings it back.
+        // The cache then works as if it were switched off, permanently.
         cache.enable();
         cache.insert("row:1", 1u64).await.unwrap();
         assert_eq!(cache.get::<u64>("row:1").await.unwrap(), None);
@@ -76,7 +76,7 @@ async fn a_cache_is_closed_while_it_is_used() {
     }
 }
 
-/// The future's value, if it has it at once.
+/// Returns the future's value if it is ready on the first poll.
 fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
     match std::pin::pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
@@ -93,7 +93,7 @@ async fn a_listener_uses_the_cache_that_it_listens_to() {
             let Some(cache) = own.get() else { return };
             let _ = (cache.health(), cache.stats(), cache.stats_by_function(), cache.reclaim());
             let _ = at_once(cache.keys("*").next());
-            // (To read again what found no room would push out the next one, without an end.)
+            // (Reading an entry again that was removed for room would remove the next one, without end.)
             if let Signal::Removed { key, cause } = signal
                 && *cause != Cause::Capacity
             {
@@ -111,7 +111,7 @@ async fn a_listener_uses_the_cache_that_it_listens_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_listing_has_all_that_stays_meanwhile() {
+async fn a_listing_contains_every_key_that_stays() {
     for builder in [Cache::builder(), Cache::builder().remote(MemoryBackend::new())] {
         let cache = builder.build().unwrap();
         cache.insert_many((0..2_000).map(|n| (format!("stays:{n}"), n))).await.unwrap();
@@ -129,9 +129,9 @@ async fn a_listing_has_all_that_stays_meanwhile() {
     }
 }
 
-/// Whatever is done by hand may be given up half-way, over a store that fails by chance.
+/// Any operation may be dropped half-way, over a store that fails at random.
 #[tokio::test]
-async fn whoever_goes_away_leaves_nothing_behind() {
+async fn a_cancelled_caller_leaves_nothing_behind() {
     type Work = Pin<Box<dyn Future<Output = ()>>>;
     fn work(cache: Cache, kind: u64, key: String) -> Work {
         const SECOND: Duration = Duration::from_secs(1);

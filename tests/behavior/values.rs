@@ -1,4 +1,4 @@
-//! Values of many types come back from Redis as they went.
+//! Values of many types survive a round trip through Redis.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -28,7 +28,7 @@ async fn round<T: RemoteValue + PartialEq + Debug>(cache: &Cache, value: T) {
 }
 
 #[tokio::test]
-async fn come_back_as_they_went() {
+async fn survive_a_round_trip() {
     let server = Server::start();
     let redis = Redis::connect(server.url()).await.unwrap();
     let cache = Cache::builder().no_memory().remote(redis).build().unwrap();
@@ -56,7 +56,7 @@ async fn come_back_as_they_went() {
 }
 
 #[tokio::test]
-async fn lie_under_any_key() {
+async fn can_have_any_key() {
     let server = Server::start();
     let redis = Redis::connect(server.url()).await.unwrap();
     let cache = Cache::builder().no_memory().remote(redis).build().unwrap();
@@ -76,9 +76,9 @@ async fn lie_under_any_key() {
     }
 }
 
-/// Nothing was written, and that is what is said.
+/// Nothing was written, and the error says so.
 #[tokio::test]
-async fn a_value_whose_encoding_panics_is_refused() {
+async fn a_value_whose_encoding_panics_is_rejected() {
     #[derive(Clone, Deserialize)]
     struct Fragile;
     impl Serialize for Fragile {

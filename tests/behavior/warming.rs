@@ -1,4 +1,4 @@
-//! Many calls at once: bounded, told, reported, and stopped with the future.
+//! Many concurrent calls: bounded, with progress and a report, and stopped with the future.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use larder::{Cache, Error, Progress, Source, cached, warm};
 
-/// Counts loads, and how many there were at once.
+/// Counts loads, and the largest number of concurrent ones.
 #[derive(Clone, Default)]
 struct Origin {
     loads: Arc<AtomicU64>,
@@ -32,7 +32,7 @@ impl Origin {
     }
 }
 
-/// A load that is dropped does not run any more.
+/// Ends with its load, even if the load is dropped.
 struct Running<'a>(&'a AtomicU64);
 
 impl Drop for Running<'_> {
@@ -53,7 +53,7 @@ async fn plain(cache: &Cache, origin: &Origin, id: u64) -> u64 {
     id
 }
 
-/// An error that can't be shown.
+/// An error without `Debug` and `Display`.
 struct Mute;
 
 #[cached(key = "mute:{id}", cache = cache, skip(cache))]
@@ -71,7 +71,7 @@ fn cache() -> Cache {
 }
 
 #[tokio::test]
-async fn never_more_than_asked_for_are_loaded_at_once() {
+async fn concurrency_is_bounded() {
     for concurrency in [1, 8, 5_000] {
         let (cache, origin) = (cache(), Origin::default());
         let calls = (0..1_000).map(|id| plain(&cache, &origin, id));
@@ -86,7 +86,7 @@ async fn never_more_than_asked_for_are_loaded_at_once() {
 }
 
 #[tokio::test]
-async fn failures_are_told_and_stop_nothing() {
+async fn failures_are_reported_and_stop_nothing() {
     let (cache, origin) = (cache(), Origin::default());
     let calls = (0..1_000).map(|id| user(&cache, &origin, id));
     let report = warm(calls).concurrency(8).run().await.unwrap();
@@ -98,14 +98,14 @@ async fn failures_are_told_and_stop_nothing() {
     assert_eq!(failed[0], ("user:113".to_owned(), "no user 113".to_owned()));
     assert!(report.elapsed > Duration::ZERO);
 
-    // What failed is not cached: a second run loads it again, and nothing else.
+    // Failures are not cached: a second run loads only these ids again.
     let again = warm((0..1_000).map(|id| user(&cache, &origin, id))).run().await.unwrap();
     assert_eq!((again.loaded, again.hits, again.failures), (0, 990, 10));
     assert_eq!(origin.loads(), 1_010);
 }
 
 #[tokio::test]
-async fn only_so_many_failures_are_told_one_by_one() {
+async fn a_limited_number_of_failures_is_listed() {
     let (cache, origin) = (cache(), Origin::default());
     let calls = (0..250).map(|id| user(&cache, &origin, id * 100 + 13));
     let report = warm(calls).run().await.unwrap();
@@ -113,7 +113,7 @@ async fn only_so_many_failures_are_told_one_by_one() {
 }
 
 #[tokio::test]
-async fn an_error_without_words_fails_too() {
+async fn an_error_without_a_text_is_reported_too() {
     let cache = cache();
     let report = warm((0..3).map(|id| mute(&cache, id))).run().await.unwrap();
     assert_eq!((report.loaded, report.failures), (2, 1));
@@ -128,7 +128,7 @@ async fn the_same_call_twice_is_one_load() {
 }
 
 #[tokio::test]
-async fn progress_is_told_after_each_call() {
+async fn progress_is_reported_after_each_call() {
     let (cache, origin) = (cache(), Origin::default());
     let mut told: Vec<Progress> = Vec::new();
     let calls: Vec<_> = (0..200).map(|id| user(&cache, &origin, id)).collect();
@@ -156,7 +156,7 @@ async fn without_a_known_length_there_is_no_total() {
 }
 
 #[tokio::test]
-async fn dropped_it_stops() {
+async fn dropping_the_future_stops_it() {
     let (cache, origin) = (cache(), Origin::default());
     let taken = AtomicU64::new(0);
     let calls = (0..1_000_000).map(|id| {
@@ -199,7 +199,7 @@ async fn directions_count() {
 }
 
 #[tokio::test]
-async fn no_concurrency_is_refused_and_nothing_is_no_trouble() {
+async fn zero_concurrency_is_rejected_and_an_empty_list_is_allowed() {
     let (cache, origin) = (cache(), Origin::default());
     let refused = warm([plain(&cache, &origin, 1)]).concurrency(0).run().await;
     assert!(matches!(refused, Err(Error::Config { field: "concurrency", .. })), "{refused:?}");
@@ -211,7 +211,7 @@ async fn no_concurrency_is_refused_and_nothing_is_no_trouble() {
     assert_eq!(twice.run().await.unwrap().hits, 0);
 }
 
-/// It goes where a task goes.
+/// The future is `Send`.
 #[tokio::test]
 async fn it_can_be_spawned() {
     let (cache, origin) = (cache(), Origin::default());

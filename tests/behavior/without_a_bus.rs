@@ -1,4 +1,4 @@
-//! A backend without a bus: nobody else can see its store, so that `publish` has nobody to tell.
+//! A backend without a bus: no other process can see its store, so `publish` has no receiver.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use larder::{
     Page, Pattern, Policy, Read, Subscription, Write,
 };
 
-/// `publish` is `Unsupported`, and `subscribe` unless it hears.
+/// `publish` is `Unsupported`, and so is `subscribe` unless `hears` is set.
 #[derive(Clone)]
 struct Mute {
     store: MemoryBackend,
@@ -78,7 +78,7 @@ mod rules {
 }
 
 #[tokio::test]
-async fn evictions_need_nobody_to_tell() {
+async fn evictions_need_no_bus() {
     for memory in [true, false] {
         let builder = Cache::builder().remote(Mute::new(false));
         let builder = if memory { builder } else { builder.no_memory() };
@@ -104,13 +104,13 @@ async fn evictions_need_nobody_to_tell() {
     }
 }
 
-/// Such a question is no fault of the store.
+/// An unsupported operation is not a failure of the store.
 #[tokio::test]
-async fn what_is_unsupported_is_no_failure() {
+async fn an_unsupported_operation_is_not_a_failure() {
     let cache = Cache::builder().remote(Mute::new(false)).build().unwrap();
     cache.insert("row:1", 1u64).await.unwrap();
     cache.evict_pattern("other:*").await.unwrap();
-    // `replace` is unsupported, too: the entry is evicted instead.
+    // `replace` is unsupported too: the entry is evicted instead.
     cache.expire("row:1", Duration::from_secs(60)).await.unwrap();
     assert_eq!(cache.get::<u64>("row:1").await.unwrap(), None);
     let health = cache.health();
@@ -119,9 +119,9 @@ async fn what_is_unsupported_is_no_failure() {
     assert!(remote.bus.linked && !remote.bus.supported, "{health:?}");
 }
 
-/// Where there are subscribers, an eviction of which they are not told has failed.
+/// If there are subscribers, an eviction that cannot be published has failed.
 #[tokio::test]
-async fn with_a_bus_what_can_not_be_told_is_an_error() {
+async fn with_a_bus_an_eviction_that_cannot_be_published_is_an_error() {
     let cache = Cache::builder().remote(Mute::new(true)).build().unwrap();
     cache.insert("row:1", 1u64).await.unwrap();
     assert!(cache.evict_pattern("row:*").await.is_err());

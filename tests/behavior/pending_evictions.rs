@@ -1,4 +1,4 @@
-//! An eviction made while Redis is away is carried out before Redis is read again.
+//! An eviction during an outage of Redis is carried out before Redis is read again.
 
 use larder::redis::Redis;
 use larder::{Cache, Policy, cache_evict, cache_put, cached};
@@ -10,14 +10,14 @@ const TAGGED: Policy = Policy::new().tags(&["rows"]);
 struct Scene {
     server: Server,
     proxy: Proxy,
-    /// Loses its connection.
+    /// The cache whose connection breaks.
     cache: Cache,
-    /// Another process, which does not.
+    /// Another process, whose connection does not break.
     other: Cache,
 }
 
 impl Scene {
-    /// 1 is in Redis under `row`, and in the first cache's memory if it has one.
+    /// Stores 1 under `row` in Redis, and in the memory of the first cache if it has one.
     async fn new(memory: bool) -> Self {
         let server = Server::start();
         let proxy = Proxy::start(server.port());
@@ -31,7 +31,7 @@ impl Scene {
         Self { server, proxy, cache, other }
     }
 
-    /// Redis is away while `act` acts; afterwards nobody here reads 1.
+    /// Redis is unreachable while `act` runs; afterwards neither cache reads 1.
     async fn play(&self, what: &str, act: impl AsyncFn(&Cache)) {
         self.proxy.down();
         act(&self.cache).await;
@@ -46,7 +46,7 @@ impl Scene {
             Err(_) => false,
         })
         .await;
-        // With a value of its own in memory it asks Redis only once it knows of the broken link.
+        // If the cache has a newer value in memory, it uses Redis only after it has noticed the broken link.
         eventually(&format!("{what}: for the others"), async || {
             assert_ne!(self.cache.get::<u64>("row").await.unwrap_or(None), Some(1), "{what}");
             self.other.get::<u64>("row").await.unwrap() != Some(1)
@@ -55,7 +55,7 @@ impl Scene {
     }
 }
 
-async fn owed(what: &str, act: impl AsyncFn(&Cache)) {
+async fn pending(what: &str, act: impl AsyncFn(&Cache)) {
     for memory in [true, false] {
         Scene::new(memory).await.play(&format!("{what}, memory: {memory}"), &act).await;
     }
@@ -63,22 +63,23 @@ async fn owed(what: &str, act: impl AsyncFn(&Cache)) {
 
 #[tokio::test]
 async fn a_removal() {
-    owed("remove", async |cache| drop(cache.remove("row").await.unwrap_err())).await;
+    pending("remove", async |cache| drop(cache.remove("row").await.unwrap_err())).await;
 }
 
 #[tokio::test]
 async fn a_pattern() {
-    owed("evict_pattern", async |cache| drop(cache.evict_pattern("r*").await.unwrap_err())).await;
+    pending("evict_pattern", async |cache| drop(cache.evict_pattern("r*").await.unwrap_err()))
+        .await;
 }
 
 #[tokio::test]
 async fn a_tag() {
-    owed("evict_tag", async |cache| drop(cache.evict_tag("rows").await.unwrap_err())).await;
+    pending("evict_tag", async |cache| drop(cache.evict_tag("rows").await.unwrap_err())).await;
 }
 
 #[tokio::test]
 async fn a_clear() {
-    owed("clear", async |cache| drop(cache.clear().await.unwrap_err())).await;
+    pending("clear", async |cache| drop(cache.clear().await.unwrap_err())).await;
 }
 
 #[cached(key = "row", cache = cache, skip(cache, value))]
@@ -99,30 +100,30 @@ async fn save(cache: &Cache, value: u64) -> u64 {
     value
 }
 
-/// What is written in vain still makes the former value old.
+/// A write that fails still makes the former value outdated.
 #[tokio::test]
 async fn an_insertion() {
-    owed("insert", async |cache| drop(cache.insert("row", 2u64).await.unwrap_err())).await;
+    pending("insert", async |cache| drop(cache.insert("row", 2u64).await.unwrap_err())).await;
 }
 
 #[tokio::test]
 async fn a_put() {
-    owed("put", async |cache| drop(row(cache, 0).put(2).await.unwrap_err())).await;
+    pending("put", async |cache| drop(row(cache, 0).put(2).await.unwrap_err())).await;
 }
 
 #[tokio::test]
 async fn a_refresh() {
-    owed("refresh", async |cache| assert_eq!(row(cache, 2).refresh().await, 2)).await;
+    pending("refresh", async |cache| assert_eq!(row(cache, 2).refresh().await, 2)).await;
 }
 
 #[tokio::test]
 async fn a_mutators_eviction() {
-    owed("#[cache_evict]", async |cache| change(cache).await).await;
+    pending("#[cache_evict]", async |cache| change(cache).await).await;
 }
 
 #[tokio::test]
 async fn a_mutators_write_through() {
-    owed("#[cache_put]", async |cache| assert_eq!(save(cache, 2).await, 2)).await;
+    pending("#[cache_put]", async |cache| assert_eq!(save(cache, 2).await, 2)).await;
 }
 
 #[tokio::test]
@@ -132,10 +133,10 @@ async fn a_panicking_mutators_eviction() {
         let panicked = tokio::spawn(async move { change_and_panic(&cache).await }).await;
         assert!(panicked.unwrap_err().is_panic());
     };
-    owed("a panicking #[cache_evict]", act).await;
+    pending("a panicking #[cache_evict]", act).await;
 }
 
-/// A mutator that is dropped half-way: the eviction is made, also that of a silent Redis.
+/// A mutator that is dropped half-way still evicts, even if Redis is silent.
 #[tokio::test]
 async fn a_dropped_mutators_eviction() {
     #[cache_evict(row(cache, 0))]
@@ -145,13 +146,13 @@ async fn a_dropped_mutators_eviction() {
     let act = async |cache: &Cache| {
         let short = std::time::Duration::from_millis(20);
         tokio::time::timeout(short, change_for_ever(cache)).await.unwrap_err();
-        // The background half runs into the wall.
+        // The retry in the background fails too.
         tokio::time::sleep(short).await;
     };
-    owed("a dropped #[cache_evict]", act).await;
+    pending("a dropped #[cache_evict]", act).await;
 }
 
-/// Redis may have got them, or not: no answer came.
+/// Redis may have received them or not: no answer arrived.
 #[tokio::test]
 async fn those_that_timed_out() {
     for memory in [true, false] {
@@ -174,7 +175,7 @@ async fn those_that_timed_out() {
     }
 }
 
-/// The first to read after the outage may be a function: it loads.
+/// The first read after the outage may be that of a function: it loads.
 #[tokio::test]
 async fn a_function_reads_first() {
     for memory in [true, false] {
@@ -193,9 +194,9 @@ async fn a_function_reads_first() {
     }
 }
 
-/// Who evicted asks Redis for nothing any more: the others are not to read the old value for ever.
+/// The evicting process sends no other request, and other processes must not read the old value for ever.
 #[tokio::test]
-async fn nobody_reads() {
+async fn without_a_read() {
     for memory in [true, false] {
         let scene = Scene::new(memory).await;
         scene.proxy.down();
@@ -208,7 +209,7 @@ async fn nobody_reads() {
     }
 }
 
-/// Many evictions are owed at once, and what was not evicted stays.
+/// Many evictions are pending, and entries that were not evicted stay.
 #[tokio::test]
 async fn many_at_once() {
     let scene = Scene::new(false).await;
@@ -234,9 +235,9 @@ async fn many_at_once() {
     assert_eq!(scene.server.cli(&["dbsize"]), "53", "50, the row, two generations");
 }
 
-/// More keys than are owed one by one: everything in the namespace is evicted once.
+/// More keys than are kept one by one: everything in the namespace is evicted once.
 #[tokio::test]
-async fn more_than_are_kept() {
+async fn more_evictions_than_are_kept() {
     let scene = Scene::new(false).await;
     scene.other.insert("untouched", 1u64).await.unwrap();
     scene.proxy.down();
