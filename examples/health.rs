@@ -14,7 +14,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{Router, get};
 use larder::redis::Redis;
-use larder::{Cache, Health, Monitor, Status, cached};
+use larder::{
+    Cache, cached,
+    health::{Health, Monitor, Status},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Expiry, Key, OnUpdate, Policy, cached};
+use larder::{Cache, Expiry, Key, Policy, UpdateMode, cached};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok::<_, String>(loaded.collect::<HashMap<_, _>>())
     };
     println!("{} users", users.get_or_load_many(&[7, 8, 9], load).await?.len());
-    users.clone().on_update(OnUpdate::Evict).updated(&8, User { name: "Bob".to_owned() }).await?;
+    users.clone().on_update(UpdateMode::Evict).updated(&8, User { name: "Bob".to_owned() }).await?;
 
     // Which there are, one after the other; and the key of one, by hand.
     let mut keys = cache.keys("users:*");

@@ -1,22 +1,54 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(feature = "encryption")]
-pub use cache_core::Keys;
+pub use cache_core::EncryptionKeys;
 pub use cache_core::{
-    Acquire, Acquired, Alert, AlertState, Backend, BackendError, BackendErrorKind, BackendResult,
-    BackendState, Batch, BoxFuture, BreakerState, Builder, BusHealth, Bytes, Cache, CacheListener,
-    CacheValue, Cached, CachedCell, Call, Capacity, Cause, Clock, Codec, Compression, Error, Evict,
-    EvictEach, EvictTarget, Eviction, EvictionProgress, Expiry, FunctionStats, GENERATION_KEPT,
-    Health, Info, IntoCache, IntoTtl, Invalidation, KEPT, Key, KeyBuilder, KeyStream, LastError,
-    LeaseCommit, Leases, Listener, MARK, Memory, MemoryBackend, MemoryHealth, MemoryInfo, Monitor,
-    Monitoring, NodeLink, NodeState, Notice, OnError, OnUpdate, Page, Pattern, PatternEviction,
-    Peek, PeekEach, Policy, PolicyError, Progress, Put, PutEach, Read, RemoteHealth, RemoteInfo,
-    RemoteValue, Removed, Report, Revoked, Rule, Schedule, ServerInfo, SharedError, Signal, Since,
-    Source, Stampede, Stats, Status, Subscription, TierStats, TimedOut, Timestamp, Timing, Traced,
-    TracedBatch, Transaction, TransactionScope, Typed, Warming, Write, default_cache, disable,
-    enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
+    Batch, Builder, Cache, CacheValue, Cached, CachedCell, Call, Capacity, Clock, Codec,
+    Compression, Error, EventHandler, Eviction, Expiry, Invalidation, Key, KeyBuilder, Memory,
+    ModelCache, OnError, Pattern, Policy, PolicyError, RemoteValue, ScheduleGuard, SharedError,
+    Source, Stampede, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode,
+    default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
+    without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
+
+/// How to write a remote tier of your own: the trait [`Backend`](backend::Backend), whose docs are its specification, and
+/// what its operations take and return. `MemoryBackend` is one in this process.
+pub mod backend {
+    pub use cache_core::{
+        Backend, BackendError, BackendErrorKind, BackendResult, BackendState, BoxFuture, Bytes,
+        GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases,
+        MemoryBackend, Message, MessageHandler, NodeLink, NodeState, RemoveOutcome, RevokePage,
+        ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
+    };
+}
+
+/// The futures that calls and caches return, what they report, and the traits of their arguments.
+pub mod future {
+    pub use cache_core::{
+        Evict, EvictEach, EvictTarget, EvictionProgress, IntoCache, IntoTtl, KeyStream,
+        PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch, Warm, WarmProgress,
+        WarmReport,
+    };
+}
+
+/// Whether a cache works: the answer of [`Cache::health`], and a monitor that raises alerts. See
+/// [the guide](guide::health).
+pub mod health {
+    pub use cache_core::{
+        Alert, AlertState, BreakerState, BusHealth, Health, LastError, MemoryHealth, Monitor,
+        MonitorGuard, RemoteHealth, ServerInfo, Since, Status,
+    };
+}
+
+/// What a cache counts and reports: [`Cache::stats`], [`Cache::info`], and a listener for events. See
+/// [the guide](guide::monitoring).
+pub mod stats {
+    pub use cache_core::{
+        CacheEvent, CacheListener, FunctionStats, Info, LatencyStats, MemoryInfo, RemoteInfo,
+        RemovalCause, Stats, TierStats,
+    };
+}
 
 /// Pages that are read from beginning to end.
 pub mod guide {
@@ -40,9 +72,10 @@ pub mod guide {
 #[cfg(feature = "config")]
 pub mod config {
     pub use cache_config::{
-        Algorithm, BreakerConfig, CacheConfig, Caches, Changes, Codec, CompressionConfig, Config,
-        ConfigError, Connect, EncryptionConfig, Eviction, Format, FromEnv, KeyConfig, Layers,
-        MemoryConfig, Mistake, RedisConfig, Secret, Ttl, install_from_env, install_from_file,
+        Algorithm, BreakerConfig, CacheConfig, Caches, Codec, CompressionConfig, Config,
+        ConfigError, ConfigIssue, ConfigLoader, ConnectMode, EncryptionConfig, Eviction, Format,
+        FromEnv, KeyConfig, MemoryConfig, RedisConfig, ReloadReport, Secret, Ttl, install_from_env,
+        install_from_file,
     };
 }
 
@@ -57,8 +90,9 @@ pub mod redis {
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use cache_core::testing::{
-        At, Counts, Damage, Expect, Faults, Faulty, Gate, Kit, KitBuilder, Log, Operation, Outcome,
-        Recorded, Recording, Weather, assert_round_trip, carried, conformance, isolated,
+        Corruption, Counts, Expect, FaultRates, Faults, Faulty, Gate, HoldPoint, Kit, KitBuilder,
+        Operation, OperationLog, OperationOutcome, Recorded, Recording, assert_round_trip,
+        conformance, isolated, with_current_kit,
     };
     #[doc(hidden)]
     pub use cache_core::testing::{RuleSet, bytes, check, rules};

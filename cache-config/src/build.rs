@@ -5,7 +5,7 @@ use cache_core::{Builder, Cache, Compression, Error, Memory, MemoryBackend};
 use crate::caches::Caches;
 use crate::check::{Fault, path_of};
 use crate::fields::{Algorithm, CacheConfig, CompressionConfig, MemoryConfig, RedisConfig};
-use crate::mistakes::{ConfigError, Mistake};
+use crate::mistakes::{ConfigError, ConfigIssue};
 use crate::model::Config;
 use crate::{fields, keys, remote};
 
@@ -37,7 +37,7 @@ impl Config {
                 }
                 Err((field, message)) => {
                     let path = format!("{}{field}", path_of(name));
-                    mistakes.push(Mistake::new(path.trim_end_matches('.'), message));
+                    mistakes.push(ConfigIssue::new(path.trim_end_matches('.'), message));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Changes running caches to a new configuration.
+//! ReloadReport running caches to a new configuration.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ struct Running {
 /// What [`Caches::apply`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Changes {
+pub struct ReloadReport {
     /// The fields that were changed.
     pub applied: Vec<String>,
     /// The fields that differ but need a restart of the program.
@@ -67,9 +67,9 @@ impl Caches {
     ///
     /// # Errors
     /// `config` has mistakes; nothing was changed.
-    pub fn apply(&self, config: &Config) -> Result<Changes, ConfigError> {
+    pub fn apply(&self, config: &Config) -> Result<ReloadReport, ConfigError> {
         config.check()?;
-        let mut changes = Changes::default();
+        let mut changes = ReloadReport::default();
         let mut missing: Vec<&Running> = self.running.iter().collect();
         for (name, wanted) in config.effective() {
             let Some(at) = missing.iter().position(|running| running.name.as_deref() == name)
@@ -88,7 +88,7 @@ impl Caches {
 }
 
 impl Running {
-    fn apply(&self, wanted: &CacheConfig, changes: &mut Changes) {
+    fn apply(&self, wanted: &CacheConfig, changes: &mut ReloadReport) {
         let mut held = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         for field in held.differing(wanted) {
             let path = format!("{}{field}", path_of(self.name.as_deref()));
@@ -99,7 +99,7 @@ impl Running {
         }
     }
 
-    /// Changes one field, if a running cache can change it.
+    /// ReloadReport one field, if a running cache can change it.
     fn change(&self, field: &str, held: &mut CacheConfig, wanted: &CacheConfig) -> bool {
         match field {
             "enabled" => {

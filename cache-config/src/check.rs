@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::fields::CacheConfig;
-use crate::mistakes::{ConfigError, Mistake};
+use crate::mistakes::{ConfigError, ConfigIssue};
 use crate::model::{CACHES, Config, NAMESPACE};
 use crate::suggest::shown;
 use crate::{build, remote};
@@ -24,7 +24,7 @@ impl Config {
 }
 
 /// `whole` says that every field could be read. Rules that depend on several fields apply only then.
-pub(crate) fn mistakes_of(config: &Config, whole: bool) -> Vec<Mistake> {
+pub(crate) fn mistakes_of(config: &Config, whole: bool) -> Vec<ConfigIssue> {
     let mut found = names(config);
     let of_default = faults(&config.default, whole);
     for (name, mut cache) in config.effective() {
@@ -38,7 +38,8 @@ pub(crate) fn mistakes_of(config: &Config, whole: bool) -> Vec<Mistake> {
             name.is_some() && !own && of_default.contains(fault)
         };
         let faults = faults(&cache, whole).into_iter().filter(|fault| !inherited(fault));
-        let place = |(field, message)| Mistake::new(format!("{}{field}", path_of(name)), message);
+        let place =
+            |(field, message)| ConfigIssue::new(format!("{}{field}", path_of(name)), message);
         found.extend(faults.map(place));
     }
     if whole {
@@ -63,7 +64,7 @@ fn faults(cache: &CacheConfig, whole: bool) -> Vec<Fault> {
     faults
 }
 
-fn names(config: &Config) -> Vec<Mistake> {
+fn names(config: &Config) -> Vec<ConfigIssue> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut found = Vec::new();
@@ -79,13 +80,13 @@ fn names(config: &Config) -> Vec<Mistake> {
         } else {
             continue;
         };
-        found.push(Mistake::new(format!("{CACHES}.{name}"), message));
+        found.push(ConfigIssue::new(format!("{CACHES}.{name}"), message));
     }
     found
 }
 
 /// Refuses two caches in one namespace of one Redis: they would be one cache there, with two policies.
-fn shared(config: &Config) -> Vec<Mistake> {
+fn shared(config: &Config) -> Vec<ConfigIssue> {
     let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
     let mut found = Vec::new();
     for (name, cache) in config.effective() {
@@ -96,7 +97,7 @@ fn shared(config: &Config) -> Vec<Mistake> {
             let message = format!(
                 "`{namespace}` is that of `{other}`, too, on the same Redis, so that they would share their entries; give one another"
             );
-            found.push(Mistake::new(path, message));
+            found.push(ConfigIssue::new(path, message));
         } else {
             seen.insert((store, namespace), path);
         }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use config::{Map, Value, ValueKind};
 
-use crate::mistakes::Mistake;
+use crate::mistakes::ConfigIssue;
 use crate::service_links::is_service_link;
 
 const PREFIX: &str = "LARDER_";
@@ -17,7 +17,7 @@ const REDIS_URL: &str = "REDIS_URL";
 /// are not Unicode (which may be secrets), and it takes either of two variables that exclude each other.
 pub(crate) fn read(
     pairs: impl IntoIterator<Item = (OsString, OsString)>,
-    mistakes: &mut Vec<Mistake>,
+    mistakes: &mut Vec<ConfigIssue>,
 ) -> Map<String, Value> {
     let mut fields = Vec::new();
     for (name, text) in pairs {
@@ -33,12 +33,12 @@ pub(crate) fn read(
         }
         let Some(name) = name.to_str() else {
             let message = "the variable's name has bytes that are no UTF-8; wanted `LARDER_` and a field's path";
-            mistakes.push(Mistake::new("", message).from(Some(shown)));
+            mistakes.push(ConfigIssue::new("", message).from(Some(shown)));
             continue;
         };
         let Ok(text) = text.into_string() else {
             let message = "found bytes that are no UTF-8; wanted a text";
-            mistakes.push(Mistake::new(path, message).from(Some(name)));
+            mistakes.push(ConfigIssue::new(path, message).from(Some(name)));
             continue;
         };
         if name.strip_prefix(PREFIX).is_some_and(|below| is_service_link(below, &text)) {
@@ -57,19 +57,19 @@ pub(crate) fn read(
 }
 
 /// Reports two variables for one field: their names differ only in case, or one has a dot and the other `__`.
-fn doubled(fields: &[(String, Value)], mistakes: &mut Vec<Mistake>) {
+fn doubled(fields: &[(String, Value)], mistakes: &mut Vec<ConfigIssue>) {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for (path, value) in fields {
         let Some(name) = value.origin().filter(|name| *name != REDIS_URL) else { continue };
         if let Some(other) = seen.insert(path, name) {
             let message = format!("`{other}` sets it, too; unset one of the two");
-            mistakes.push(Mistake::new(path.clone(), message).from(Some(name)));
+            mistakes.push(ConfigIssue::new(path.clone(), message).from(Some(name)));
         }
     }
 }
 
 /// Reports a variable that sets a field to a text while another sets a field in it.
-fn exclusive(fields: &mut Vec<(String, Value)>, mistakes: &mut Vec<Mistake>) {
+fn exclusive(fields: &mut Vec<(String, Value)>, mistakes: &mut Vec<ConfigIssue>) {
     let paths: Vec<String> = fields.iter().map(|(path, _)| format!("{path}.")).collect();
     fields.retain(|(path, value)| {
         let own = format!("{path}.");
@@ -81,7 +81,7 @@ fn exclusive(fields: &mut Vec<(String, Value)>, mistakes: &mut Vec<Mistake>) {
             "found a text, and `{}` beside it; wanted the one or the other",
             variable(below.trim_end_matches('.'))
         );
-        mistakes.push(Mistake::new(path.clone(), message).from(value.origin()));
+        mistakes.push(ConfigIssue::new(path.clone(), message).from(value.origin()));
         false
     });
 }

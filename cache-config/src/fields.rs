@@ -73,7 +73,7 @@ section! {
         /// `redis-cluster://`, with credentials and options. Default: none, and the cache has no remote tier.
         url: Secret,
         /// Whether building the cache waits for an answer of Redis. Default: lazy.
-        connect: Connect,
+        connect: ConnectMode,
         /// The time limit of an operation, including all of its round trips. Default: 500 ms.
         #[serde(serialize_with = "write_duration")]
         operation_timeout: Duration,
@@ -182,7 +182,7 @@ pub enum Eviction {
 /// Whether Redis has to answer before a cache is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Connect {
+pub enum ConnectMode {
     /// No: it is used once it is there. Wrong credentials, too, are noticed only then, in `tracing` events.
     Lazy,
     /// Yes: without an answer building fails.
@@ -213,7 +213,7 @@ macro_rules! choices {
     )* };
 }
 
-choices!(Codec, Eviction, Connect, Algorithm);
+choices!(Codec, Eviction, ConnectMode, Algorithm);
 
 impl CacheConfig {
     /// A named cache with the fields that it inherits from the default cache.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use config::{FileFormat, Format as _, Map, Value};
 
-use crate::mistakes::Mistake;
+use crate::mistakes::ConfigIssue;
 
 /// The language of a configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +69,12 @@ impl Format {
 }
 
 /// The fields that `text` sets; `name` is their source.
-pub(crate) fn parse(format: Format, name: &str, text: &str) -> Result<Map<String, Value>, Mistake> {
-    let wrong = |message: String| Mistake::new("", message).from(Some(name));
+pub(crate) fn parse(
+    format: Format,
+    name: &str,
+    text: &str,
+) -> Result<Map<String, Value>, ConfigIssue> {
+    let wrong = |message: String| ConfigIssue::new("", message).from(Some(name));
     // Some editors write a byte order mark, and not all parsers accept it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     #[cfg(feature = "json-files")]
@@ -80,7 +84,7 @@ pub(crate) fn parse(format: Format, name: &str, text: &str) -> Result<Map<String
     format.parser().parse(Some(&name.to_owned()), text).map_err(|error| {
         #[cfg(feature = "toml")]
         if let Some((path, message)) = numbers::too_large(format, text) {
-            return Mistake::new(path, message).from(Some(name));
+            return ConfigIssue::new(path, message).from(Some(name));
         }
         wrong(told(&*error, format, text))
     })

@@ -52,7 +52,7 @@ fn missing(encryption: &EncryptionConfig) -> Option<(&'static str, String)> {
 mod with_keys {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
-    use cache_core::{Builder, Keys};
+    use cache_core::{Builder, EncryptionKeys};
     use zeroize::Zeroizing;
 
     use super::Fault;
@@ -76,7 +76,7 @@ mod with_keys {
     }
 
     /// Reads the keys; there is one at least.
-    fn load(encryption: &EncryptionConfig) -> Result<Keys, Vec<Fault>> {
+    fn load(encryption: &EncryptionConfig) -> Result<EncryptionKeys, Vec<Fault>> {
         let configured = encryption.keys.iter().flatten();
         let (mut keys, mut wrong) = (Vec::new(), Vec::new());
         for (id, key) in configured {
@@ -107,8 +107,9 @@ mod with_keys {
             return Err(vec![("encryption.write_with".to_owned(), message)]);
         };
         let (id, key) = keys.swap_remove(at);
-        let with = |keys: Keys, (id, key): (u32, Zeroizing<[u8; BYTES]>)| keys.also(id, *key);
-        Ok(keys.into_iter().fold(Keys::new(id, *key), with))
+        let with =
+            |keys: EncryptionKeys, (id, key): (u32, Zeroizing<[u8; BYTES]>)| keys.also(id, *key);
+        Ok(keys.into_iter().fold(EncryptionKeys::new(id, *key), with))
     }
 
     /// Reads one key; the error names the field in it.

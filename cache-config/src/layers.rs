@@ -7,7 +7,7 @@ use config::{Map, Source, Value, ValueKind};
 
 use crate::check::mistakes_of;
 use crate::files::{self, Format};
-use crate::mistakes::{ConfigError, Mistake};
+use crate::mistakes::{ConfigError, ConfigIssue};
 use crate::model::Config;
 use crate::read::Table;
 use crate::{environment, read};
@@ -25,9 +25,9 @@ use crate::{environment, read};
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "layers do nothing until they are loaded"]
-pub struct Layers {
+pub struct ConfigLoader {
     layers: Vec<Layer>,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<ConfigIssue>,
 }
 
 /// The fields of one source.
@@ -53,14 +53,14 @@ impl Source for Layer {
 
 impl Config {
     /// Starts without a source: all fields have their defaults.
-    pub fn layers() -> Layers {
-        Layers::default()
+    pub fn layers() -> ConfigLoader {
+        ConfigLoader::default()
     }
 
     /// Reads the environment: `REDIS_URL` and `LARDER_..`.
     ///
     /// # Errors
-    /// As [`Layers::load`].
+    /// As [`ConfigLoader::load`].
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::layers().env().load()
     }
@@ -68,13 +68,13 @@ impl Config {
     /// Reads a file. Variables of the environment override its fields.
     ///
     /// # Errors
-    /// As [`Layers::load`].
+    /// As [`ConfigLoader::load`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         Self::layers().file(path).env().load()
     }
 }
 
-impl Layers {
+impl ConfigLoader {
     /// Adds a file, which must exist. Its extension names its format.
     pub fn file(self, path: impl AsRef<Path>) -> Self {
         self.read(path.as_ref(), true)
@@ -96,7 +96,7 @@ impl Layers {
         match Format::of(path).and_then(|format| Ok((format, text?))) {
             Ok((format, text)) => self.text(format, name, &text),
             Err(message) => {
-                self.mistakes.push(Mistake::new("", message).from(Some(name)));
+                self.mistakes.push(ConfigIssue::new("", message).from(Some(name)));
                 self
             }
         }
@@ -138,7 +138,7 @@ impl Layers {
         let mut tree = Value::new(None, ValueKind::Table(Map::new()));
         for layer in &self.layers {
             if let Err(error) = layer.collect_to(&mut tree) {
-                mistakes.push(Mistake::new("", error.to_string()));
+                mistakes.push(ConfigIssue::new("", error.to_string()));
             }
         }
         let (config, unread) = read::read::<Config>(tree.clone());
@@ -158,7 +158,7 @@ impl Layers {
 }
 
 /// The mistake with the source of its field, unless it has one.
-fn placed(mistake: Mistake, fields: &Table) -> Mistake {
+fn placed(mistake: ConfigIssue, fields: &Table) -> ConfigIssue {
     if mistake.origin().is_some() {
         return mistake;
     }

@@ -36,14 +36,14 @@ use std::path::Path;
 
 use cache_core::Cache;
 
-pub use caches::{Caches, Changes};
+pub use caches::{Caches, ReloadReport};
 pub use fields::{
-    Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, Connect, EncryptionConfig,
+    Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, ConnectMode, EncryptionConfig,
     Eviction, KeyConfig, MemoryConfig, RedisConfig,
 };
 pub use files::Format;
-pub use layers::Layers;
-pub use mistakes::{ConfigError, Mistake};
+pub use layers::ConfigLoader;
+pub use mistakes::{ConfigError, ConfigIssue};
 pub use model::Config;
 pub use secret::Secret;
 pub use units::Ttl;
@@ -96,7 +96,7 @@ impl FromEnv for Cache {
         caches
             .get(None)
             .cloned()
-            .ok_or_else(|| Mistake::new("", "there is no default cache").into())
+            .ok_or_else(|| ConfigIssue::new("", "there is no default cache").into())
     }
 }
 

@@ -4,13 +4,13 @@ use std::fmt;
 
 /// One mistake in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ConfigIssue {
     path: String,
     origin: Option<String>,
     message: String,
 }
 
-impl Mistake {
+impl ConfigIssue {
     pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), origin: None, message: message.into() }
     }
@@ -36,7 +36,7 @@ impl Mistake {
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for ConfigIssue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&*self.path, &self.origin) {
             ("", None) => {}
@@ -51,22 +51,22 @@ impl fmt::Display for Mistake {
 /// The configuration has mistakes, or its caches could not be built. Nothing was installed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<ConfigIssue>,
 }
 
 impl ConfigError {
     /// All mistakes; there is one at least.
-    pub fn mistakes(&self) -> &[Mistake] {
+    pub fn mistakes(&self) -> &[ConfigIssue] {
         &self.mistakes
     }
 
-    pub(crate) fn unless_none(mistakes: Vec<Mistake>) -> Result<(), Self> {
+    pub(crate) fn unless_none(mistakes: Vec<ConfigIssue>) -> Result<(), Self> {
         if mistakes.is_empty() { Ok(()) } else { Err(Self { mistakes }) }
     }
 }
 
-impl From<Mistake> for ConfigError {
-    fn from(mistake: Mistake) -> Self {
+impl From<ConfigIssue> for ConfigError {
+    fn from(mistake: ConfigIssue) -> Self {
         Self { mistakes: vec![mistake] }
     }
 }

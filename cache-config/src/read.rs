@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use config::{Map, Value, ValueKind};
 
-use crate::mistakes::{ConfigError, Mistake};
+use crate::mistakes::{ConfigError, ConfigIssue};
 use crate::suggest;
 
 /// Values by their names.
@@ -58,7 +58,7 @@ impl<S: Section> Field for BTreeMap<String, S> {
 #[derive(Default)]
 pub(crate) struct Reader {
     path: Vec<String>,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<ConfigIssue>,
 }
 
 impl Reader {
@@ -105,12 +105,12 @@ impl Reader {
     }
 
     fn note(&mut self, message: String, origin: Option<&str>) {
-        self.mistakes.push(Mistake::new(self.path.join("."), message).from(origin));
+        self.mistakes.push(ConfigIssue::new(self.path.join("."), message).from(origin));
     }
 }
 
 /// Reads all fields that have no mistake. The mistakes are in the order of their paths.
-pub(crate) fn read<S: Section>(value: Value) -> (S, Vec<Mistake>) {
+pub(crate) fn read<S: Section>(value: Value) -> (S, Vec<ConfigIssue>) {
     let mut reader = Reader::default();
     let read = reader.table(value).map(|fields| S::read(fields, &mut reader)).unwrap_or_default();
     reader.mistakes.sort_by(|one, other| one.path().cmp(other.path()));

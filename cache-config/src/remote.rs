@@ -42,7 +42,7 @@ mod with_redis {
 
     use super::is_on;
     use crate::check::Fault;
-    use crate::fields::{Connect, RedisConfig};
+    use crate::fields::{ConnectMode, RedisConfig};
 
     /// What the builder refuses, by the fields of the configuration.
     pub(super) fn faults(redis: &RedisConfig, whole: bool) -> Vec<Fault> {
@@ -162,8 +162,8 @@ mod with_redis {
             return Err(fault);
         }
         let built = match redis.connect {
-            Some(Connect::Strict) => builder.connect().await.map_err(|error| error.to_string()),
-            Some(Connect::Lazy) | None => {
+            Some(ConnectMode::Strict) => builder.connect().await.map_err(|error| error.to_string()),
+            Some(ConnectMode::Lazy) | None => {
                 builder.build_lazy().map_err(|error| error.message().to_owned())
             }
         };

@@ -12,9 +12,9 @@
 )))]
 #![allow(clippy::unwrap_used)]
 
-use cache_config::{Config, Layers};
+use cache_config::{Config, ConfigLoader};
 
-fn told(layers: Layers) -> String {
+fn told(layers: ConfigLoader) -> String {
     layers.load().unwrap_err().mistakes()[0].to_string()
 }
 

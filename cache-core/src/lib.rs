@@ -41,14 +41,14 @@ mod tags;
 pub mod testing;
 
 pub use crate::api::{
-    Alert, AlertState, FunctionStats, Info, Invalidation, KeyStream, MemoryInfo, Monitor,
-    Monitoring, OnUpdate, Progress, RemoteInfo, Report, Rule, Schedule, ServerInfo, Typed, Warming,
-    warm,
+    Alert, AlertState, EventHandler, FunctionStats, Info, Invalidation, KeyStream, MemoryInfo,
+    ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard, ServerInfo, UpdateMode, Warm,
+    WarmProgress, WarmReport, warm,
 };
 pub use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, GENERATION_KEPT, KEPT, LeaseCommit,
-    Leases, Listener, MARK, MemoryBackend, NodeLink, NodeState, Notice, Page, Read, Removed,
-    Revoked, Subscription, Write,
+    Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
+    LeaseRequest, Leases, MemoryBackend, Message, MessageHandler, NodeLink, NodeState,
+    RemoveOutcome, RevokePage, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
 pub use crate::base::{
     BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, OnError, Pattern,
@@ -59,7 +59,7 @@ pub use crate::call::{
     Traced, TracedBatch,
 };
 #[cfg(feature = "encryption")]
-pub use crate::codec::Keys;
+pub use crate::codec::EncryptionKeys;
 pub use crate::codec::{Codec, Compression, RemoteValue};
 pub use crate::engine::{
     Cache, CachedCell, Expiry, PatternEviction, Transaction, TransactionScope, disable, enable,
@@ -70,7 +70,7 @@ pub use crate::memory::{Capacity, Eviction, Memory};
 pub use crate::registry::{Builder, default_cache};
 pub use crate::remote::EvictionProgress;
 pub use crate::stats::{
-    BreakerState, BusHealth, CacheListener, Cause, Health, LastError, MemoryHealth, RemoteHealth,
-    Signal, Since, Stats, Status, TierStats, Timing,
+    BreakerState, BusHealth, CacheEvent, CacheListener, Health, LastError, LatencyStats,
+    MemoryHealth, RemoteHealth, RemovalCause, Since, Stats, Status, TierStats,
 };
 pub use bytes::Bytes;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::{
     Backend, BackendError, BackendErrorKind, BackendResult, BackendState, BoxFuture,
-    GENERATION_KEPT, Leases, Listener, MARK, Notice, Page, Pattern, Read, Removed, Subscription,
-    Write,
+    GENERATION_TTL, Leases, Message, MessageHandler, Pattern, RemoveOutcome, ScanPage, SetEntry,
+    StoredValue, Subscription, VERSION_LEN,
 };
 use redis::Value;
 
@@ -38,7 +38,7 @@ impl Backend for Redis {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         Box::pin(async move { self.get_each(keys, most).await.into_iter().collect() })
     }
 
@@ -46,7 +46,7 @@ impl Backend for Redis {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
+    ) -> BoxFuture<'a, Vec<Result<Option<StoredValue>, BackendError>>> {
         Box::pin(async move {
             let at_once = self.together(CHUNK);
             self.connection().asks_for(at_once.min(keys.len()), most);
@@ -64,16 +64,16 @@ impl Backend for Redis {
 
     fn set<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, ()> {
         Box::pin(async move { self.set_each(entries, notice).await.into_iter().collect() })
     }
 
     fn set_each<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
         Box::pin(async move {
             let before = self.takeovers();
@@ -94,9 +94,9 @@ impl Backend for Redis {
     /// `false` even if the first copy stored the entry.
     fn replace<'a>(
         &'a self,
-        seen: [u8; MARK],
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        seen: [u8; VERSION_LEN],
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         Box::pin(async move {
             let key = write.key.as_str();
@@ -116,7 +116,7 @@ impl Backend for Redis {
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64> {
         Box::pin(async move {
             let before = self.takeovers();
@@ -129,15 +129,15 @@ impl Backend for Redis {
     fn remove_each<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
-    ) -> BoxFuture<'a, Removed> {
+        notice: Option<&'a Message>,
+    ) -> BoxFuture<'a, RemoveOutcome> {
         Box::pin(async move {
             let before = self.takeovers();
             let removed = self.remove_each_now(keys, notice).await;
             let Some(done) = done(keys, &removed) else { return removed };
             match self.remember(before, What::changed(done.into_iter(), notice)).await {
                 Ok(()) => removed,
-                Err(error) => Removed::none(keys.len(), &error),
+                Err(error) => RemoveOutcome::none(keys.len(), &error),
             }
         })
     }
@@ -200,11 +200,11 @@ impl Backend for Redis {
         })
     }
 
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         Box::pin(async move { self.page("scan", &pattern.to_redis_glob(), cursor).await })
     }
 
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         Box::pin(async move {
             let publish = vec![self.publication(notice)];
             self.ask("publish", OnBreak::Repeat, publish).await.map(|_| ())
@@ -214,7 +214,7 @@ impl Backend for Redis {
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         let runtime = self.connection().runtime().map_err(|fault| fault.of("subscribe"))?;
         let (connection, sender) = (self.inner.connection.clone(), Arc::clone(&self.inner.sender));
@@ -244,7 +244,7 @@ impl Backend for Redis {
 
 impl Redis {
     /// Decodes the reply to a read script that asked for `count` values.
-    fn found(&self, count: usize, reply: Reply) -> Vec<Result<Option<Read>, BackendError>> {
+    fn found(&self, count: usize, reply: Reply) -> Vec<Result<Option<StoredValue>, BackendError>> {
         let error = match reply {
             Ok(Value::Array(values)) => match reads(values, count) {
                 Some(reads) => return reads.into_iter().map(Ok).collect(),
@@ -295,7 +295,7 @@ impl Redis {
     }
 
     pub(crate) async fn bump_now(&self, key: &str) -> Result<u64, BackendError> {
-        let bump = Call::new(&BUMP, owned(&[key]), vec![expiry(Some(GENERATION_KEPT))]);
+        let bump = Call::new(&BUMP, owned(&[key]), vec![expiry(Some(GENERATION_TTL))]);
         let reply = self.call("bump", bump).await?;
         number(reply).ok_or_else(|| self.unexpected("bump"))
     }
@@ -310,7 +310,7 @@ fn generation(value: &[u8]) -> Option<u64> {
 }
 
 /// The keys that were removed; `None` if there are none.
-fn done<'a>(keys: &[&'a str], removed: &Removed) -> Option<Vec<&'a str>> {
+fn done<'a>(keys: &[&'a str], removed: &RemoveOutcome) -> Option<Vec<&'a str>> {
     // `failed` is in the order of the keys.
     let mut failed = removed.failed.iter().map(|(place, _)| *place).peekable();
     let done =

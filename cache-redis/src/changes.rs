@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{BackendError, Notice, Removed, Write};
+use cache_core::{BackendError, Message, RemoveOutcome, SetEntry};
 use redis::{Value, cmd};
 
 use crate::Redis;
@@ -39,28 +39,32 @@ impl Redis {
     pub(crate) async fn remove_now(
         &self,
         keys: &[&str],
-        notice: Option<&Notice>,
+        notice: Option<&Message>,
     ) -> Result<u64, BackendError> {
-        let Removed { count, failed } = self.remove_each_now(keys, notice).await;
+        let RemoveOutcome { count, failed } = self.remove_each_now(keys, notice).await;
         failed.into_iter().next().map_or(Ok(count), |(_, error)| Err(error))
     }
 
     /// Removes as many keys as possible: each key separately on a cluster, all or none elsewhere.
-    pub(crate) async fn remove_each_now(&self, keys: &[&str], notice: Option<&Notice>) -> Removed {
+    pub(crate) async fn remove_each_now(
+        &self,
+        keys: &[&str],
+        notice: Option<&Message>,
+    ) -> RemoveOutcome {
         let removal = "remove";
         let changes = self.removals(keys, notice);
         let each = changes.requests.len() == keys.len();
         let replies = match self.change_each(removal, OnBreak::Repeat, changes, notice).await {
             Ok(replies) => replies,
-            Err(error) => return Removed::none(keys.len(), &error),
+            Err(error) => return RemoveOutcome::none(keys.len(), &error),
         };
-        let mut removed = Removed::default();
+        let mut removed = RemoveOutcome::default();
         for (place, reply) in replies.into_iter().enumerate() {
             let answer = self.accept(removal, reply);
             match answer.and_then(|value| count(value).ok_or_else(|| self.unexpected(removal))) {
                 Ok(count) => removed.count += count,
                 Err(error) if each => removed.failed.push((place, error)),
-                Err(error) => return Removed::none(keys.len(), &error),
+                Err(error) => return RemoveOutcome::none(keys.len(), &error),
             }
         }
         removed
@@ -70,16 +74,16 @@ impl Redis {
     /// a cluster each entry has its own request.
     pub(crate) async fn set_each_now(
         &self,
-        entries: &[Write],
-        notice: Option<&Notice>,
+        entries: &[SetEntry],
+        notice: Option<&Message>,
     ) -> Vec<Result<(), BackendError>> {
         let storing = "set";
-        let size = |entry: &Write| entry.key.len() + entry.value.len();
-        let chunks: Vec<&[Write]> = chunked(entries, self.together(CHUNK), size).collect();
+        let size = |entry: &SetEntry| entry.key.len() + entry.value.len();
+        let chunks: Vec<&[SetEntry]> = chunked(entries, self.together(CHUNK), size).collect();
         let changes = self.stores(chunks.clone(), notice);
         match self.change_each(storing, OnBreak::Fail, changes, notice).await {
             Ok(replies) => {
-                let stored = |(chunk, reply): (&[Write], Reply)| {
+                let stored = |(chunk, reply): (&[SetEntry], Reply)| {
                     let stored = self.accept(storing, reply);
                     let stored = stored.and_then(|value| self.stored(storing, chunk.len(), value));
                     stored.unwrap_or_else(|error| vec![Err(error); chunk.len()])
@@ -111,14 +115,14 @@ impl Redis {
     }
 
     /// The last arguments of a script that publishes the notice.
-    pub(crate) fn told(&self, notice: Option<&Notice>) -> impl Iterator<Item = Bytes> {
-        let told = |Notice { channel, message }: &Notice| {
+    pub(crate) fn told(&self, notice: Option<&Message>) -> impl Iterator<Item = Bytes> {
+        let told = |Message { channel, message }: &Message| {
             [channel.clone().into(), self.inner.sender.message(channel, message)]
         };
         notice.map(told).into_iter().flatten()
     }
 
-    pub(crate) fn publication(&self, Notice { channel, message }: &Notice) -> Request {
+    pub(crate) fn publication(&self, Message { channel, message }: &Message) -> Request {
         let mut publish = cmd("PUBLISH");
         publish.arg(channel).arg(&self.inner.sender.message(channel, message)[..]);
         Request::anywhere(publish)
@@ -132,7 +136,7 @@ impl Redis {
         operation: &'static str,
         on_break: OnBreak,
         Changes { mut requests, told }: Changes,
-        notice: Option<&Notice>,
+        notice: Option<&Message>,
     ) -> Result<Vec<Reply>, BackendError> {
         let changes = requests.len();
         if let Some(notice) = notice.filter(|_| !told && changes > 0) {
@@ -151,7 +155,7 @@ impl Redis {
     }
 
     /// The entries in chunks; the last chunk carries the notice.
-    fn stores(&self, chunks: Vec<&[Write]>, notice: Option<&Notice>) -> Changes {
+    fn stores(&self, chunks: Vec<&[SetEntry]>, notice: Option<&Message>) -> Changes {
         self.changes(chunks, notice, |chunk, notice| {
             let keys = with_leases(chunk.iter().map(|entry| entry.key.as_str()));
             let values = chunk.iter().flat_map(|entry| [entry.value.clone(), expiry(entry.ttl)]);
@@ -160,7 +164,7 @@ impl Redis {
     }
 
     /// Removals in chunks. The last chunk carries the notice, so no notice precedes its removal.
-    fn removals(&self, keys: &[&str], notice: Option<&Notice>) -> Changes {
+    fn removals(&self, keys: &[&str], notice: Option<&Message>) -> Changes {
         let most = self.together(CHUNK);
         let chunks = match notice {
             // The keys of the last chunk and the notice are one step, as long as that takes little
@@ -184,8 +188,8 @@ impl Redis {
     fn changes<T: ?Sized>(
         &self,
         chunks: Vec<&T>,
-        notice: Option<&Notice>,
-        script: impl Fn(&T, Option<&Notice>) -> Call,
+        notice: Option<&Message>,
+        script: impl Fn(&T, Option<&Message>) -> Call,
     ) -> Changes {
         let in_order = self.inner.connection.cluster().is_none() || chunks.len() == 1;
         let told = in_order && !chunks.is_empty();
@@ -245,14 +249,15 @@ mod tests {
 
     #[test]
     fn writes_are_chunked_by_number_and_size() {
-        let write = |size: usize| Write {
+        let write = |size: usize| SetEntry {
             key: "k".to_owned(),
             value: Bytes::from(vec![0; size]),
             ttl: None,
         };
-        let size = |entry: &Write| entry.key.len() + entry.value.len();
-        let lengths =
-            |entries: &[Write]| chunked(entries, CHUNK, size).map(<[_]>::len).collect::<Vec<_>>();
+        let size = |entry: &SetEntry| entry.key.len() + entry.value.len();
+        let lengths = |entries: &[SetEntry]| {
+            chunked(entries, CHUNK, size).map(<[_]>::len).collect::<Vec<_>>()
+        };
         assert_eq!(lengths(&vec![write(1); 600]), [256, 256, 88]);
         assert_eq!(lengths(&vec![write(600 << 10); 3]), [1, 1, 1]);
         assert_eq!(lengths(&vec![write(2 << 20); 2]), [1, 1]);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Acquire, Acquired, BackendError, BackendResult, BoxFuture, KEPT, LeaseCommit, Leases, MARK,
-    Notice, Pattern, Revoked, Write,
+    BackendError, BackendResult, BoxFuture, LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest,
+    Leases, Message, Pattern, RevokePage, SetEntry, VERSION_LEN,
 };
 use redis::Value;
 
@@ -23,14 +23,14 @@ use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, RENEW};
 use crate::values::{command, count, last_byte, read};
 
 impl Leases for Redis {
-    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+    fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
         Box::pin(async move { self.one(self.acquire_now(&[request]).await, "acquire") })
     }
 
     fn acquire_each<'a>(
         &'a self,
-        requests: &'a [Acquire<'a>],
-    ) -> BoxFuture<'a, Vec<Result<Acquired, BackendError>>> {
+        requests: &'a [LeaseRequest<'a>],
+    ) -> BoxFuture<'a, Vec<Result<LeaseOutcome, BackendError>>> {
         Box::pin(self.acquire_now(requests))
     }
 
@@ -39,8 +39,8 @@ impl Leases for Redis {
     fn commit<'a>(
         &'a self,
         token: u64,
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         Box::pin(async move {
             let commit = LeaseCommit { token, entry: write, notice };
@@ -77,19 +77,22 @@ impl Leases for Redis {
         Box::pin(self.abort_now(leases))
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, RevokePage> {
         Box::pin(async move {
             let page = self.page("revoke", &lease_glob(pattern), cursor).await?;
             let matches =
                 |lease: &&String| value_key(lease).is_some_and(|key| pattern.matches(&key));
             let leases: Vec<_> = page.keys.iter().filter(matches).map(String::as_str).collect();
-            Ok(Revoked { count: self.end(&leases).await?, next: page.next })
+            Ok(RevokePage { count: self.end(&leases).await?, next: page.next })
         })
     }
 }
 
 impl Redis {
-    async fn acquire_now(&self, requests: &[Acquire<'_>]) -> Vec<Result<Acquired, BackendError>> {
+    async fn acquire_now(
+        &self,
+        requests: &[LeaseRequest<'_>],
+    ) -> Vec<Result<LeaseOutcome, BackendError>> {
         let at_once = self.together(CHUNK);
         let most = requests.iter().map(|request| request.most).max().unwrap_or_default();
         self.connection().asks_for(at_once.min(requests.len()), most);
@@ -204,10 +207,10 @@ impl Redis {
     }
 }
 
-fn acquisition(requests: &[Acquire<'_>]) -> Call {
+fn acquisition(requests: &[LeaseRequest<'_>]) -> Call {
     let keys = with_leases(requests.iter().map(|request| request.key));
     let args = requests.iter().flat_map(|request| {
-        let Acquire { token, ttl, seen, generation, steal, most, .. } = *request;
+        let LeaseRequest { token, ttl, seen, generation, steal, most, .. } = *request;
         // With leading zeros, the texts compare as the numbers do.
         let generation = format!("{generation:020}").into();
         let seen = seen.map(|mark| Bytes::copy_from_slice(&mark)).unwrap_or_default();
@@ -215,22 +218,22 @@ fn acquisition(requests: &[Acquire<'_>]) -> Call {
         let [ttl, px] = times(ttl);
         [text(token), generation, ttl, px, seen, steal, last_byte(most)]
     });
-    Call::new(&ACQUIRE, keys, [text(MARK as u64)].into_iter().chain(args).collect())
+    Call::new(&ACQUIRE, keys, [text(VERSION_LEN as u64)].into_iter().chain(args).collect())
 }
 
-fn acquired(reply: Value) -> Option<Acquired> {
+fn acquired(reply: Value) -> Option<LeaseOutcome> {
     match reply {
         Value::Array(answer) => {
             let mut answer = answer.into_iter();
             match (answer.next()?, answer.next()) {
-                (left, Some(value)) => Some(Acquired::Value(read(left, value)?)),
+                (left, Some(value)) => Some(LeaseOutcome::Value(read(left, value)?)),
                 (takeovers, None) => {
                     let takeovers = count(takeovers)?.try_into().ok()?;
-                    Some(Acquired::Lead { takeovers })
+                    Some(LeaseOutcome::Lead { takeovers })
                 }
             }
         }
-        reply => Some(Acquired::Wait(Duration::from_millis(count(reply)?))),
+        reply => Some(LeaseOutcome::Wait(Duration::from_millis(count(reply)?))),
     }
 }
 
@@ -240,7 +243,7 @@ fn flag(reply: Value) -> Option<bool> {
 
 /// How long the lease excludes other holders, and after how long Redis removes its key.
 fn times(ttl: Duration) -> [Bytes; 2] {
-    [expiry(Some(ttl)), expiry(Some(ttl.saturating_add(KEPT)))]
+    [expiry(Some(ttl)), expiry(Some(ttl.saturating_add(LEASE_GRACE)))]
 }
 
 /// A number as an argument of a script. Tokens stay text in the script: Lua's numbers have 53 bits.

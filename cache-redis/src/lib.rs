@@ -11,10 +11,10 @@
 //! # mod larder { pub use cache_core::*; pub mod redis { pub use cache_redis::*; } }
 //! use std::time::Duration;
 //!
-//! use larder::Backend;
+//! use larder::backend::Backend;
 //! use larder::redis::Redis;
 //!
-//! # async fn example() -> Result<(), larder::BackendError> {
+//! # async fn example() -> Result<(), larder::backend::BackendError> {
 //! // Fails if Redis is unreachable or refuses the credentials.
 //! let redis = Redis::connect("redis://localhost:6379").await?;
 //!

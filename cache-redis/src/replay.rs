@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use cache_core::{BackendError, Notice};
+use cache_core::{BackendError, Message};
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
@@ -41,7 +41,7 @@ struct Eviction {
 /// An acknowledged eviction.
 #[derive(Clone)]
 pub(crate) enum What {
-    Keys(Arc<[String]>, Option<Notice>),
+    Keys(Arc<[String]>, Option<Message>),
     Generation(Arc<str>),
 }
 
@@ -49,7 +49,7 @@ impl What {
     /// These keys were removed, or got a newer value.
     pub(crate) fn changed<'a>(
         keys: impl Iterator<Item = &'a str>,
-        notice: Option<&Notice>,
+        notice: Option<&Message>,
     ) -> Self {
         Self::Keys(keys.map(str::to_owned).collect(), notice.cloned())
     }

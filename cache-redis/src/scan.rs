@@ -1,6 +1,6 @@
 //! Scans all keys, page by page; on a cluster master by master.
 
-use cache_core::{BackendError, Page};
+use cache_core::{BackendError, ScanPage};
 use redis::{Value, cmd};
 
 use crate::Redis;
@@ -17,7 +17,7 @@ impl Redis {
         operation: &'static str,
         glob: &str,
         cursor: u64,
-    ) -> Result<Page, BackendError> {
+    ) -> Result<ScanPage, BackendError> {
         let scan = |cursor: u64| {
             let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(glob).arg("COUNT").arg(COUNT);
@@ -25,7 +25,7 @@ impl Redis {
         };
         let Some(cluster) = self.connection().cluster() else {
             let (keys, next) = self.read(operation, Request::anywhere(scan(cursor))).await?;
-            return Ok(Page { keys, next: (next != 0).then_some(next) });
+            return Ok(ScanPage { keys, next: (next != 0).then_some(next) });
         };
         let this = std::sync::Arc::clone(cluster);
         let looking = async move { this.look_at(Pass::read(cursor)).await };
@@ -34,7 +34,7 @@ impl Redis {
         let this = std::sync::Arc::clone(cluster);
         let going_on = async move { this.after(pass, next).await };
         let next = self.connection().on_runtime(operation, going_on).await?;
-        Ok(Page { keys, next: next.map(Pass::cursor) })
+        Ok(ScanPage { keys, next: next.map(Pass::cursor) })
     }
 
     async fn read(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::Read;
+use cache_core::StoredValue;
 use redis::{Cmd, Value, cmd};
 
 pub(crate) fn command(name: &str, keys: &[&str]) -> Cmd {
@@ -29,7 +29,7 @@ pub(crate) fn last_byte(most: usize) -> Bytes {
 
 /// Decodes the reply of a read script over `count` keys: for each key that exists its position
 /// (from 1), its remaining milliseconds (-1 means without limit), and its bytes.
-pub(crate) fn reads(values: Vec<Value>, count: usize) -> Option<Vec<Option<Read>>> {
+pub(crate) fn reads(values: Vec<Value>, count: usize) -> Option<Vec<Option<StoredValue>>> {
     let mut found = vec![None; count];
     let mut values = values.into_iter();
     while let Some(place) = values.next() {
@@ -40,10 +40,10 @@ pub(crate) fn reads(values: Vec<Value>, count: usize) -> Option<Vec<Option<Read>
 }
 
 /// A value with its remaining milliseconds.
-pub(crate) fn read(left: Value, value: Value) -> Option<Read> {
+pub(crate) fn read(left: Value, value: Value) -> Option<StoredValue> {
     let Value::Int(left) = left else { return None };
     let left = u64::try_from(left).ok().map(Duration::from_millis);
-    Some(Read { value: bytes(value)?, left })
+    Some(StoredValue { value: bytes(value)?, left })
 }
 
 pub(crate) fn text(value: Value) -> Option<String> {

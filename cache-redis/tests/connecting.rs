@@ -150,7 +150,7 @@ async fn permissions_that_are_missing_are_told() {
     assert_eq!(server.cli(&user), "OK");
     let url = |user: &str| format!("redis://{user}:pw@127.0.0.1:{}", server.port());
     let redis = Redis::connect(url("few")).await.unwrap();
-    let notice = cache_core::Notice { channel: "bus".to_owned(), message: "x".into() };
+    let notice = cache_core::Message { channel: "bus".to_owned(), message: "x".into() };
     let errors = [
         redis.remove(&["a"], Some(&notice)).await.unwrap_err(),
         redis.publish(&notice).await.unwrap_err(),
@@ -290,7 +290,7 @@ async fn closing_does_not_wait_for_ever() {
 
 struct Deaf;
 
-impl cache_core::Listener for Deaf {
+impl cache_core::MessageHandler for Deaf {
     fn connected(&self) {}
     fn disconnected(&self) {}
     fn message(&self, _: &[u8]) {}

@@ -8,14 +8,14 @@ mod common;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cache_core::{Backend, BackendErrorKind, Read, Write};
+use cache_core::{Backend, BackendErrorKind, SetEntry, StoredValue};
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually, free_port};
 
 /// Larger than every value.
 const ALL: usize = usize::MAX;
 
-fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
+fn values(found: Vec<Option<StoredValue>>) -> Vec<Option<Bytes>> {
     found.into_iter().map(|read| Some(read?.value)).collect()
 }
 
@@ -32,8 +32,8 @@ fn impatient(url: String) -> Redis {
         .unwrap()
 }
 
-fn write(key: &str) -> [Write; 1] {
-    [Write { key: key.to_owned(), value: Bytes::from("1"), ttl: None }]
+fn write(key: &str) -> [SetEntry; 1] {
+    [SetEntry { key: key.to_owned(), value: Bytes::from("1"), ttl: None }]
 }
 
 async fn kind_and_time(redis: &Redis) -> (Option<BackendErrorKind>, Duration) {

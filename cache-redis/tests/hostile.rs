@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cache_core::{Backend, Listener};
+use cache_core::{Backend, MessageHandler};
 use cache_redis::Redis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -109,7 +109,7 @@ async fn an_answer_beyond_all_bounds_ends_the_connection() {
 
 struct Counting(AtomicUsize);
 
-impl Listener for Counting {
+impl MessageHandler for Counting {
     fn connected(&self) {}
     fn disconnected(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);

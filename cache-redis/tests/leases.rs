@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Acquire, Acquired, Backend, BackendErrorKind, KEPT, LeaseCommit, Leases, MARK, Notice, Pattern,
-    Read, Write,
+    Backend, BackendErrorKind, LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases,
+    Message, Pattern, SetEntry, StoredValue, VERSION_LEN,
 };
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually};
@@ -19,14 +19,14 @@ use common::{Proxy, Server, eventually};
 /// Larger than every value.
 const ALL: usize = usize::MAX;
 
-fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
+fn values(found: Vec<Option<StoredValue>>) -> Vec<Option<Bytes>> {
     found.into_iter().map(|read| Some(read?.value)).collect()
 }
 
 const LONG: Duration = Duration::from_secs(60);
 const BRIEF: Duration = Duration::from_millis(50);
 
-const LEAD: Acquired = Acquired::Lead { takeovers: 0 };
+const LEAD: LeaseOutcome = LeaseOutcome::Lead { takeovers: 0 };
 
 async fn redis() -> (Server, Redis) {
     let server = Server::start();
@@ -34,12 +34,12 @@ async fn redis() -> (Server, Redis) {
     (server, redis)
 }
 
-fn write(key: &str, value: &'static [u8]) -> Write {
-    Write { key: key.to_owned(), value: Bytes::from_static(value), ttl: None }
+fn write(key: &str, value: &'static [u8]) -> SetEntry {
+    SetEntry { key: key.to_owned(), value: Bytes::from_static(value), ttl: None }
 }
 
-fn request(key: &str, token: u64) -> Acquire<'_> {
-    Acquire { key, token, ttl: LONG, seen: None, generation: 0, steal: false, most: ALL }
+fn request(key: &str, token: u64) -> LeaseRequest<'_> {
+    LeaseRequest { key, token, ttl: LONG, seen: None, generation: 0, steal: false, most: ALL }
 }
 
 /// The number of leases that a pattern ended.
@@ -58,7 +58,7 @@ async fn lead(redis: &Redis, key: &str, token: u64) {
 
 /// Acquires the lease whether or not there is a value.
 async fn steal(redis: &Redis, key: &str, token: u64) {
-    let steal = Acquire { steal: true, ..request(key, token) };
+    let steal = LeaseRequest { steal: true, ..request(key, token) };
     assert_eq!(redis.acquire(steal).await.unwrap(), LEAD, "{key}");
 }
 
@@ -83,7 +83,7 @@ async fn every_operation_survives_a_flush_of_the_scripts() {
     assert!(redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
     flush();
     let found = redis.acquire(request("s:a", 2)).await.unwrap();
-    assert_eq!(found, Acquired::Value(Read { value: Bytes::from("a"), left: None }));
+    assert_eq!(found, LeaseOutcome::Value(StoredValue { value: Bytes::from("a"), left: None }));
     flush();
     lead(&redis, "s:b", 1).await;
     flush();
@@ -112,7 +112,7 @@ async fn of_many_over_several_connections_one_leads() {
         for task in tasks {
             match task.await.unwrap() {
                 (token, Ok(LEAD)) => leaders.push(token),
-                (_, Ok(Acquired::Wait(left))) => assert!(left <= LONG),
+                (_, Ok(LeaseOutcome::Wait(left))) => assert!(left <= LONG),
                 other => panic!("{other:?}"),
             }
         }
@@ -141,10 +141,10 @@ async fn an_eviction_over_another_connection_fences_the_load() {
     assert!(!loader.commit(3, &write("s:b", b"old"), None).await.unwrap());
 }
 
-/// Checks that Redis keeps the lease for about `ttl` plus `KEPT`, and returns its key.
+/// Checks that Redis keeps the lease for about `ttl` plus `LEASE_GRACE`, and returns its key.
 fn kept(server: &Server, ttl: Duration) -> String {
     let key = server.cli(&["KEYS", "s~lease{*"]);
-    let (end, pttl) = (ttl + KEPT, server.cli(&["PTTL", &key]));
+    let (end, pttl) = (ttl + LEASE_GRACE, server.cli(&["PTTL", &key]));
     let left = Duration::from_millis(pttl.parse().unwrap());
     assert!(left <= end && left + Duration::from_secs(10) > end, "{key}: {left:?} of {end:?}");
     key
@@ -153,7 +153,7 @@ fn kept(server: &Server, ttl: Duration) -> String {
 #[tokio::test]
 async fn a_lease_is_kept_for_some_time_after_its_own() {
     let (server, redis) = redis().await;
-    let brief = Acquire { ttl: BRIEF, ..request("s:a", 1) };
+    let brief = LeaseRequest { ttl: BRIEF, ..request("s:a", 1) };
     assert_eq!(redis.acquire(brief).await.unwrap(), LEAD);
     kept(&server, BRIEF);
     tokio::time::sleep(2 * BRIEF).await;
@@ -163,7 +163,7 @@ async fn a_lease_is_kept_for_some_time_after_its_own() {
     kept(&server, BRIEF);
     tokio::time::sleep(2 * BRIEF).await;
     let taken = redis.acquire(request("s:a", 2)).await.unwrap();
-    assert_eq!(taken, Acquired::Lead { takeovers: 1 });
+    assert_eq!(taken, LeaseOutcome::Lead { takeovers: 1 });
     kept(&server, LONG);
     steal(&redis, "s:a", 3).await;
     let key = kept(&server, LONG);
@@ -178,7 +178,7 @@ async fn a_lease_is_kept_for_some_time_after_its_own() {
 async fn nothing_is_left_of_a_lease_whose_time_is_over() {
     let (server, redis) = redis().await;
     let late = async || {
-        let brief = Acquire { ttl: Duration::from_millis(1), ..request("s:a", 1) };
+        let brief = LeaseRequest { ttl: Duration::from_millis(1), ..request("s:a", 1) };
         assert_eq!(redis.acquire(brief).await.unwrap(), LEAD);
         tokio::time::sleep(Duration::from_millis(10)).await;
         kept(&server, Duration::from_millis(1));
@@ -217,12 +217,12 @@ async fn steps_of_the_servers_clock_move_the_end_only() {
         server.cli(&["SET", &key, &lease, "PX", &px.to_string()]);
     };
     step(30);
-    let Acquired::Wait(left) = redis.acquire(request("s:a", 2)).await.unwrap() else {
+    let LeaseOutcome::Wait(left) = redis.acquire(request("s:a", 2)).await.unwrap() else {
         panic!("the holder has it to itself")
     };
     assert!(left > LONG && left <= LONG + Duration::from_secs(30), "{left:?}");
     assert!(redis.renew("s:a", 1, LONG).await.unwrap());
-    let Acquired::Wait(left) = redis.acquire(request("s:a", 2)).await.unwrap() else {
+    let LeaseOutcome::Wait(left) = redis.acquire(request("s:a", 2)).await.unwrap() else {
         panic!("the holder has it to itself")
     };
     assert!(left <= LONG, "a renewal puts it right: {left:?}");
@@ -230,7 +230,7 @@ async fn steps_of_the_servers_clock_move_the_end_only() {
     assert!(redis.renew("s:a", 1, LONG).await.unwrap(), "no other token took it");
     step(-90);
     let taken = redis.acquire(request("s:a", 2)).await.unwrap();
-    assert_eq!(taken, Acquired::Lead { takeovers: 1 });
+    assert_eq!(taken, LeaseOutcome::Lead { takeovers: 1 });
     assert!(!redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
 }
 
@@ -245,7 +245,7 @@ async fn nothing_is_left_behind() {
     assert_eq!(redis.remove(&["s:a"], None).await.unwrap(), 0);
     assert_eq!(keys(), "");
     lead(&redis, "s:a", 1).await;
-    let notice = Notice { channel: "bus".to_owned(), message: Bytes::new() };
+    let notice = Message { channel: "bus".to_owned(), message: Bytes::new() };
     assert_eq!(redis.remove(&["s:a"], Some(&notice)).await.unwrap(), 0);
     assert_eq!(keys(), "");
     lead(&redis, "s:a", 1).await;
@@ -264,22 +264,22 @@ async fn nothing_is_left_behind() {
 async fn a_commit_stores_bytes_and_time_to_live() {
     let (server, redis) = redis().await;
     let value: Vec<u8> = (0..=255).chain([0, 0, 13, 10, 0, 255]).collect();
-    let mark: [u8; MARK] = *value.last_chunk().unwrap();
+    let mark: [u8; VERSION_LEN] = *value.last_chunk().unwrap();
     let ttl = Some(Duration::from_secs(100));
-    let entry = Write { key: "s:a".to_owned(), value: Bytes::from(value.clone()), ttl };
+    let entry = SetEntry { key: "s:a".to_owned(), value: Bytes::from(value.clone()), ttl };
     lead(&redis, "s:a", u64::MAX).await;
     assert!(redis.commit(u64::MAX, &entry, None).await.unwrap());
     assert_eq!(server.bytes("s:a").unwrap(), value);
     assert!((99_000..=100_000).contains(&server.cli(&["PTTL", "s:a"]).parse::<i64>().unwrap()));
     let found = redis.acquire(request("s:a", 1)).await.unwrap();
-    let Acquired::Value(Read { value: stored, left: Some(left) }) = found else {
+    let LeaseOutcome::Value(StoredValue { value: stored, left: Some(left) }) = found else {
         panic!("a value with some time left: {found:?}")
     };
     assert_eq!(stored, value);
     assert!(left <= Duration::from_secs(100) && left > Duration::from_secs(50), "{left:?}");
-    let seen = Acquire { seen: Some(mark), ..request("s:a", 1) };
+    let seen = LeaseRequest { seen: Some(mark), ..request("s:a", 1) };
     assert_eq!(redis.acquire(seen).await.unwrap(), LEAD);
-    assert!(redis.commit(1, &Write { ttl: None, ..entry }, None).await.unwrap());
+    assert!(redis.commit(1, &SetEntry { ttl: None, ..entry }, None).await.unwrap());
     assert_eq!(server.cli(&["PTTL", "s:a"]), "-1");
 }
 
@@ -314,7 +314,7 @@ async fn foreign_values_are_in_nobodys_way() {
     let many = "9".repeat(400);
     for takeovers in ["4294967294", "4294967295", "4294967296", &many] {
         put(&format!("3:G:{takeovers}:1"));
-        let most = Acquired::Lead { takeovers: u32::MAX };
+        let most = LeaseOutcome::Lead { takeovers: u32::MAX };
         for token in [4, 4] {
             assert_eq!(redis.acquire(request("s:b", token)).await.unwrap(), most, "{takeovers}");
         }
@@ -322,7 +322,7 @@ async fn foreign_values_are_in_nobodys_way() {
     }
     let end = format!("3:G:0:{many}").replace('G', &generation);
     server.cli(&["SET", &lease, &end, "PX", "60000"]);
-    let Acquired::Wait(left) = redis.acquire(request("s:b", 4)).await.unwrap() else {
+    let LeaseOutcome::Wait(left) = redis.acquire(request("s:b", 4)).await.unwrap() else {
         panic!("held while its key is there")
     };
     assert!(left <= LONG, "{left:?}");
@@ -364,7 +364,7 @@ async fn one_round_trip_each() {
     redis.renew("s:a", 1, LONG).await.unwrap();
     redis.commit(1, &write("s:a", b"a"), None).await.unwrap();
     redis.abort("s:a", 1).await.unwrap();
-    let notice = Notice { channel: "bus".to_owned(), message: Bytes::new() };
+    let notice = Message { channel: "bus".to_owned(), message: Bytes::new() };
     let entries: Vec<_> = (0..256).map(|n| write(&format!("s:{n}"), b"x")).collect();
     redis.set(&entries, Some(&notice)).await.unwrap();
     let keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
@@ -381,7 +381,7 @@ async fn many_leases_are_one_script() {
     let keys: Vec<String> = (0..256).map(|n| format!("s:{n}")).collect();
     let requests: Vec<_> = keys.iter().map(|key| request(key, 1)).collect();
     let entries: Vec<_> = keys.iter().map(|key| write(key, b"a value with a mark")).collect();
-    let notice = Notice { channel: "bus".to_owned(), message: Bytes::new() };
+    let notice = Message { channel: "bus".to_owned(), message: Bytes::new() };
     let commits: Vec<_> = entries
         .iter()
         .map(|entry| LeaseCommit {
@@ -407,7 +407,7 @@ async fn many_leases_are_one_script() {
     assert_eq!((calls(&server, "evalsha"), calls(&server, "eval")), (4, 0));
     assert_eq!(calls(&server, "publish"), 128);
     let found = redis.acquire_each(&requests).await;
-    let values = found.iter().filter(|found| matches!(found, Ok(Acquired::Value(_))));
+    let values = found.iter().filter(|found| matches!(found, Ok(LeaseOutcome::Value(_))));
     assert_eq!(values.count(), 128);
     redis.abort_each(&aborts).await.into_iter().for_each(Result::unwrap);
 
@@ -435,8 +435,8 @@ async fn a_full_redis_refuses_lease_by_lease() {
         assert_eq!(error.kind(), BackendErrorKind::Refused);
         assert!(error.to_string().contains("OOM"), "{error}");
     }
-    assert!(matches!(answers[1], Ok(Acquired::Value(_))), "{:?}", answers[1]);
-    assert!(matches!(answers[2], Ok(Acquired::Wait(_))), "{:?}", answers[2]);
+    assert!(matches!(answers[1], Ok(LeaseOutcome::Value(_))), "{:?}", answers[1]);
+    assert!(matches!(answers[2], Ok(LeaseOutcome::Wait(_))), "{:?}", answers[2]);
     let entries = [write("s:held", b"h"), write("s:mine", b"m")];
     let commits: Vec<_> =
         entries.iter().map(|entry| LeaseCommit { token: 1, entry, notice: None }).collect();

@@ -9,14 +9,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use cache_core::{Backend, BackendErrorKind, Listener, Notice, Pattern, Read, Write};
+use cache_core::{
+    Backend, BackendErrorKind, Message, MessageHandler, Pattern, SetEntry, StoredValue,
+};
 use cache_redis::Redis;
 use common::{Server, eventually};
 
 /// Larger than every value.
 const ALL: usize = usize::MAX;
 
-fn values(found: Vec<Option<Read>>) -> Vec<Option<Bytes>> {
+fn values(found: Vec<Option<StoredValue>>) -> Vec<Option<Bytes>> {
     found.into_iter().map(|read| Some(read?.value)).collect()
 }
 
@@ -28,12 +30,12 @@ async fn redis() -> (Server, Redis) {
     (server, redis)
 }
 
-fn write(key: &str, value: &str) -> Write {
-    Write { key: key.to_owned(), value: Bytes::copy_from_slice(value.as_bytes()), ttl: None }
+fn write(key: &str, value: &str) -> SetEntry {
+    SetEntry { key: key.to_owned(), value: Bytes::copy_from_slice(value.as_bytes()), ttl: None }
 }
 
-fn notice(message: &str) -> Notice {
-    Notice { channel: "bus".to_owned(), message: Bytes::copy_from_slice(message.as_bytes()) }
+fn notice(message: &str) -> Message {
+    Message { channel: "bus".to_owned(), message: Bytes::copy_from_slice(message.as_bytes()) }
 }
 
 fn micros() -> u64 {
@@ -48,7 +50,7 @@ struct Witness {
     connected: Mutex<bool>,
 }
 
-impl Listener for Witness {
+impl MessageHandler for Witness {
     fn connected(&self) {
         *self.connected.lock().unwrap() = true;
     }
@@ -111,7 +113,7 @@ async fn large_values_pass() {
     let (_server, redis) = redis().await;
     let large = Bytes::from(vec![7u8; 3 << 20]);
     let entries =
-        ["x", "y"].map(|key| Write { key: key.to_owned(), value: large.clone(), ttl: None });
+        ["x", "y"].map(|key| SetEntry { key: key.to_owned(), value: large.clone(), ttl: None });
     redis.set(&entries, None).await.unwrap();
     assert_eq!(
         values(redis.get_many(&["x", "y"], ALL).await.unwrap()),
@@ -122,7 +124,7 @@ async fn large_values_pass() {
 #[tokio::test]
 async fn set_replaces_value_and_time_to_live() {
     let (server, redis) = redis().await;
-    let with = |ttl| Write { ttl: Some(ttl), ..write("a", "1") };
+    let with = |ttl| SetEntry { ttl: Some(ttl), ..write("a", "1") };
     redis.set(&[with(Duration::from_secs(100))], None).await.unwrap();
     assert!((99_000..=100_000).contains(&server.cli(&["PTTL", "a"]).parse::<i64>().unwrap()));
     redis.set(&[write("a", "2")], None).await.unwrap();
@@ -156,8 +158,9 @@ async fn each_entry_that_is_refused_is_named() {
     let most = used.trim().parse::<u64>().unwrap() + (4 << 20);
     server.cli(&["CONFIG", "SET", "maxmemory", &most.to_string()]);
     let large = Bytes::from(vec![7u8; 600 << 10]);
-    let entries: Vec<_> =
-        (0..20).map(|n| Write { key: format!("k{n}"), value: large.clone(), ttl: None }).collect();
+    let entries: Vec<_> = (0..20)
+        .map(|n| SetEntry { key: format!("k{n}"), value: large.clone(), ttl: None })
+        .collect();
     let stored = redis.set_each(&entries, None).await;
     assert_eq!(stored.len(), 20);
     let (fine, refused) = stored.iter().partition::<Vec<_>, _>(|stored| stored.is_ok());
@@ -211,7 +214,7 @@ async fn notices_come_after_what_they_tell_of() {
     assert_eq!(order, (0..20).map(|n| n.to_string()).collect::<Vec<_>>());
 
     // Messages of another channel do not arrive.
-    let other = Notice { channel: "other".to_owned(), message: Bytes::from("x") };
+    let other = Message { channel: "other".to_owned(), message: Bytes::from("x") };
     redis.publish(&other).await.unwrap();
     drop(subscription);
     eventually("unsubscribed", async || server.cli(&["PUBSUB", "CHANNELS"]).is_empty()).await;
@@ -394,7 +397,7 @@ fn without_any_runtime_it_is_an_error() {
         other => panic!("{other:?}"),
     }
     struct Deaf;
-    impl Listener for Deaf {
+    impl MessageHandler for Deaf {
         fn connected(&self) {}
         fn disconnected(&self) {}
         fn message(&self, _: &[u8]) {}

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cache_core::{Backend, Listener, Notice};
+use cache_core::{Backend, Message, MessageHandler};
 use cache_redis::Redis;
 use common::{Proxy, Server, eventually, lasting};
 
@@ -37,7 +37,7 @@ impl Log {
     }
 }
 
-impl Listener for Log {
+impl MessageHandler for Log {
     fn connected(&self) {
         self.add("connected");
     }
@@ -49,8 +49,8 @@ impl Listener for Log {
     }
 }
 
-fn notice(message: &'static str) -> Notice {
-    Notice { channel: "bus".to_owned(), message: Bytes::from(message) }
+fn notice(message: &'static str) -> Message {
+    Message { channel: "bus".to_owned(), message: Bytes::from(message) }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use cache_core::{Backend, BackendErrorKind, Read, Write};
+use cache_core::{Backend, BackendErrorKind, SetEntry, StoredValue};
 use cache_redis::client::{ClientTlsConfig, TlsCertificates};
 use cache_redis::{Redis, RedisBuilder};
 use common::{Server, eventually, free_port, redis_server};
@@ -18,13 +18,13 @@ use common::{Server, eventually, free_port, redis_server};
 /// Larger than every value.
 const ALL: usize = usize::MAX;
 
-fn values(found: Vec<Option<Read>>) -> Vec<Option<bytes::Bytes>> {
+fn values(found: Vec<Option<StoredValue>>) -> Vec<Option<bytes::Bytes>> {
     found.into_iter().map(|read| Some(read?.value)).collect()
 }
 
 struct Deaf;
 
-impl cache_core::Listener for Deaf {
+impl cache_core::MessageHandler for Deaf {
     fn connected(&self) {}
     fn disconnected(&self) {}
     fn message(&self, _: &[u8]) {}
@@ -151,7 +151,7 @@ async fn a_cluster_is_over_tls() {
     let redis = authority.known(&format!("rediss-cluster://127.0.0.1:{port}"));
     let redis = redis.build_lazy().unwrap();
     let writes =
-        ["a", "b", "c"].map(|key| Write { key: key.to_owned(), value: key.into(), ttl: None });
+        ["a", "b", "c"].map(|key| SetEntry { key: key.to_owned(), value: key.into(), ttl: None });
     eventually("the cluster is there", async || redis.set(&writes, None).await.is_ok()).await;
     assert_eq!(values(redis.get_many(&["a", "x"], ALL).await.unwrap()), [Some("a".into()), None]);
     assert_eq!(redis.remove(&["a", "b", "c"], None).await.unwrap(), 3);

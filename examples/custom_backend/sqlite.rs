@@ -9,8 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder::{
-    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, Bytes, Leases,
-    Listener, MARK, Notice, Page, Pattern, Read, Revoked, Subscription, Write,
+    Pattern,
+    backend::{
+        Backend, BackendError, BackendErrorKind, BackendResult, Bytes, LeaseOutcome, LeaseRequest,
+        Leases, Message, MessageHandler, RevokePage, ScanPage, SetEntry, StoredValue, Subscription,
+        VERSION_LEN,
+    },
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
@@ -119,20 +123,20 @@ fn owned(keys: &[&str]) -> Vec<String> {
 // --- the steps, inside a transaction -----------------------------------------------------------
 
 /// A value, or as much of it as is taken, and a byte; with the time that it has left.
-fn read(db: &Transaction<'_>, key: &str, most: usize) -> rusqlite::Result<Option<Read>> {
+fn read(db: &Transaction<'_>, key: &str, most: usize) -> rusqlite::Result<Option<StoredValue>> {
     let sql = "SELECT coalesce(substr(value, 1, ?3), x''), until FROM entries WHERE key = ?1 AND (until IS NULL OR until > ?2)";
     let mut statement = db.prepare_cached(sql)?;
     let (now, first) = (now(), i64::try_from(most).unwrap_or(MOST).min(MOST) + 1);
     let read = |row: &rusqlite::Row<'_>| {
         let left = |until: i64| Duration::from_millis((until - now).max(0).cast_unsigned());
         let until: Option<i64> = row.get(1)?;
-        Ok(Read { value: Bytes::from(row.get::<_, Vec<u8>>(0)?), left: until.map(left) })
+        Ok(StoredValue { value: Bytes::from(row.get::<_, Vec<u8>>(0)?), left: until.map(left) })
     };
     statement.query_row((key, now, first), read).optional()
 }
 
 /// The entry keeps its number, so that a scan that goes by numbers does not miss it.
-fn store(db: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
+fn store(db: &Transaction<'_>, write: &SetEntry) -> rusqlite::Result<()> {
     let sql = "INSERT INTO entries (key, value, until) VALUES (?1, ?2, ?3)
                ON CONFLICT (key) DO UPDATE SET value = excluded.value, until = excluded.until";
     let until = write.ttl.map(until);
@@ -143,8 +147,8 @@ fn end_lease(db: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM leases WHERE key = ?1")?.execute([key]).map(drop)
 }
 
-fn tell(db: &Transaction<'_>, notice: Option<&Notice>) -> rusqlite::Result<()> {
-    let Some(Notice { channel, message }) = notice else { return Ok(()) };
+fn tell(db: &Transaction<'_>, notice: Option<&Message>) -> rusqlite::Result<()> {
+    let Some(Message { channel, message }) = notice else { return Ok(()) };
     let sql = "INSERT INTO news (channel, message, at) VALUES (?1, ?2, ?3)";
     db.prepare_cached(sql)?.execute((channel, &message[..], now()))?;
     let old = now().saturating_sub(i64::try_from(NEWS_KEPT.as_millis()).unwrap_or(i64::MAX));
@@ -194,23 +198,23 @@ fn holds(db: &Transaction<'_>, key: &str, token: u64) -> rusqlite::Result<bool> 
     Ok(held(db, key)?.is_some_and(|lease| lease.token == token))
 }
 
-/// An [`Acquire`] with a key of its own.
+/// An [`LeaseRequest`] with a key of its own.
 struct Asked {
     key: String,
     token: u64,
     ttl: Duration,
-    seen: Option<[u8; MARK]>,
+    seen: Option<[u8; VERSION_LEN]>,
     generation: u64,
     steal: bool,
 }
 
-fn acquire(db: &Transaction<'_>, asked: &Asked) -> rusqlite::Result<Acquired> {
+fn acquire(db: &Transaction<'_>, asked: &Asked) -> rusqlite::Result<LeaseOutcome> {
     if !asked.steal
         && let Some(found) = read(db, &asked.key, usize::MAX)?
     {
-        let mark = found.value.last_chunk::<MARK>().copied();
+        let mark = found.value.last_chunk::<VERSION_LEN>().copied();
         if mark.is_none() || mark != asked.seen {
-            return Ok(Acquired::Value(found));
+            return Ok(LeaseOutcome::Value(found));
         }
     }
     let takeovers = match held(db, &asked.key)? {
@@ -219,7 +223,7 @@ fn acquire(db: &Transaction<'_>, asked: &Asked) -> rusqlite::Result<Acquired> {
         Some(lease) if asked.steal || lease.generation < asked.generation => 0,
         Some(lease) if lease.until > now() => {
             let left = u64::try_from(lease.until - now()).unwrap_or_default().max(1);
-            return Ok(Acquired::Wait(Duration::from_millis(left)));
+            return Ok(LeaseOutcome::Wait(Duration::from_millis(left)));
         }
         Some(lease) => lease.takeovers.saturating_add(1),
     };
@@ -231,7 +235,7 @@ fn acquire(db: &Transaction<'_>, asked: &Asked) -> rusqlite::Result<Acquired> {
         takeovers,
         until(asked.ttl),
     ))?;
-    Ok(Acquired::Lead { takeovers })
+    Ok(LeaseOutcome::Lead { takeovers })
 }
 
 // --- the backend -------------------------------------------------------------------------------
@@ -245,15 +249,15 @@ impl Backend for Sqlite {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         let keys = owned(keys);
         self.step("get_many", move |db| keys.iter().map(|key| read(db, key, most)).collect())
     }
 
     fn set<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, ()> {
         let (entries, notice) = (entries.to_vec(), notice.cloned());
         self.step("set", move |db| {
@@ -267,9 +271,9 @@ impl Backend for Sqlite {
 
     fn replace<'a>(
         &'a self,
-        seen: [u8; MARK],
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        seen: [u8; VERSION_LEN],
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         let (write, notice) = (write.clone(), notice.cloned());
         self.step("replace", move |db| {
@@ -287,7 +291,7 @@ impl Backend for Sqlite {
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64> {
         let (keys, notice) = (owned(keys), notice.cloned());
         self.step("remove", move |db| {
@@ -313,7 +317,7 @@ impl Backend for Sqlite {
         self.step("bump", move |db| mint(db, &key))
     }
 
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         let pattern = pattern.clone();
         self.step("scan", move |db| {
             let sql = "SELECT id, key FROM entries WHERE id > ?1 AND (until IS NULL OR until > ?2)
@@ -328,11 +332,11 @@ impl Backend for Sqlite {
                 .filter(|_| rows.len() == PAGE as usize)
                 .map(|(id, _)| id.cast_unsigned());
             let keys = rows.into_iter().map(|(_, key)| key).filter(|key| pattern.matches(key));
-            Ok(Page { keys: keys.collect(), next })
+            Ok(ScanPage { keys: keys.collect(), next })
         })
     }
 
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         let notice = notice.clone();
         self.step("publish", move |db| tell(db, Some(&notice)))
     }
@@ -340,7 +344,7 @@ impl Backend for Sqlite {
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         let ended = Arc::new(AtomicBool::new(false));
         let ear = Ear { path: self.path.clone(), channel: channel.to_owned(), listener };
@@ -364,8 +368,8 @@ impl Backend for Sqlite {
 }
 
 impl Leases for Sqlite {
-    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
-        let Acquire { key, token, ttl, seen, generation, steal, .. } = request;
+    fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
+        let LeaseRequest { key, token, ttl, seen, generation, steal, .. } = request;
         let asked = Asked { key: key.to_owned(), token, ttl, seen, generation, steal };
         self.step("acquire", move |db| acquire(db, &asked))
     }
@@ -373,8 +377,8 @@ impl Leases for Sqlite {
     fn commit<'a>(
         &'a self,
         token: u64,
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         let (write, notice) = (write.clone(), notice.cloned());
         self.step("commit", move |db| {
@@ -406,7 +410,7 @@ impl Leases for Sqlite {
         })
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, Revoked> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, RevokePage> {
         let pattern = pattern.clone();
         self.step("revoke", move |db| {
             let mut statement = db.prepare_cached("SELECT key FROM leases")?;
@@ -417,7 +421,7 @@ impl Leases for Sqlite {
                 end_lease(db, key)?;
                 count += 1;
             }
-            Ok(Revoked { count, next: None })
+            Ok(RevokePage { count, next: None })
         })
     }
 }
@@ -428,7 +432,7 @@ impl Leases for Sqlite {
 struct Ear {
     path: PathBuf,
     channel: String,
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn MessageHandler>,
 }
 
 struct Stop(Arc<AtomicBool>);

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{BackendErrorKind, Builder, Cache, Error, Memory, MemoryBackend, cached};
+use larder::{
+    Builder, Cache, Error, Memory,
+    backend::{BackendErrorKind, MemoryBackend},
+    cached,
+};
 
 use crate::support::free_port;
 

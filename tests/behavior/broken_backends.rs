@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use larder::testing::{RuleSet, rules};
 use larder::{
-    Acquire, Acquired, Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Bytes,
-    LeaseCommit, Leases, Listener, MARK, MemoryBackend, Notice, Page, Pattern, Read, Revoked,
-    Subscription, Write,
+    Pattern,
+    backend::{
+        Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Bytes, LeaseCommit,
+        LeaseOutcome, LeaseRequest, Leases, MemoryBackend, Message, MessageHandler, RevokePage,
+        ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
+    },
 };
 use tokio::task::yield_now;
 
@@ -221,7 +224,7 @@ struct Broken {
 #[derive(Default)]
 struct State {
     /// State of the defects, by key.
-    values: Mutex<HashMap<String, Option<Read>>>,
+    values: Mutex<HashMap<String, Option<StoredValue>>>,
     ttls: Mutex<HashMap<String, Option<Duration>>>,
     numbers: Mutex<BTreeMap<String, u64>>,
     leased: Mutex<HashMap<String, Instant>>,
@@ -248,8 +251,8 @@ impl Broken {
     }
 
     /// Applies the defect to an entry.
-    fn write(&self, write: &Write) -> Write {
-        let mut write = Write { key: self.key(&write.key), ..write.clone() };
+    fn write(&self, write: &SetEntry) -> SetEntry {
+        let mut write = SetEntry { key: self.key(&write.key), ..write.clone() };
         match self.defect {
             D::CutsAtZero => {
                 let end = write.value.iter().position(|byte| *byte == 0);
@@ -296,7 +299,7 @@ impl Broken {
         self.state.leased.lock().unwrap().insert(key.to_owned(), until);
     }
 
-    async fn acquired(&self, mut request: Acquire<'_>) -> Result<Acquired, BackendError> {
+    async fn acquired(&self, mut request: LeaseRequest<'_>) -> Result<LeaseOutcome, BackendError> {
         match self.defect {
             D::EverybodyLeads => request.steal = true,
             D::NeverSteals => request.steal = false,
@@ -305,7 +308,7 @@ impl Broken {
             D::LeasesNeverEnd => request.ttl = Duration::MAX,
             D::LeadsOverShortValues => {
                 let found = self.store.get_many(&[request.key], usize::MAX).await?;
-                request.steal |= found.iter().flatten().any(|read| read.value.len() < MARK);
+                request.steal |= found.iter().flatten().any(|read| read.value.len() < VERSION_LEN);
             }
             D::LooksAndThenLeads => {
                 let free = !self.state.leased.lock().unwrap().contains_key(request.key);
@@ -318,7 +321,7 @@ impl Broken {
             _ => {}
         }
         let mut answer = self.lessor().acquire(request).await?;
-        if let Acquired::Lead { takeovers } = &mut answer {
+        if let LeaseOutcome::Lead { takeovers } = &mut answer {
             self.leased(request.key, request.ttl);
             match self.defect {
                 D::CountsNoTakeovers => *takeovers = 0,
@@ -363,7 +366,7 @@ impl Backend for Broken {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         Box::pin(async move {
             let busy = Busy::enter(self).await?;
             let folded: Vec<_> = keys.iter().map(|key| self.key(key)).collect();
@@ -389,7 +392,7 @@ impl Backend for Broken {
                     let leased = self.state.leased.lock().unwrap();
                     for (key, found) in keys.iter().zip(&mut found) {
                         let lease = leased.contains_key(*key);
-                        let lease = lease.then(|| Read { value: Bytes::new(), left: None });
+                        let lease = lease.then(|| StoredValue { value: Bytes::new(), left: None });
                         *found = found.take().or(lease);
                     }
                 }
@@ -403,7 +406,7 @@ impl Backend for Broken {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
+    ) -> BoxFuture<'a, Vec<Result<Option<StoredValue>, BackendError>>> {
         Box::pin(async move {
             let mut each = self.store.get_each(keys, most).await;
             if self.is(D::AnswersEachInReverse) {
@@ -415,8 +418,8 @@ impl Backend for Broken {
 
     fn set<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, ()> {
         Box::pin(async move {
             let busy = Busy::enter(self).await?;
@@ -445,8 +448,8 @@ impl Backend for Broken {
 
     fn set_each<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
         Box::pin(async move {
             let last = entries.len().saturating_sub(usize::from(self.is(D::StoresEachButTheLast)));
@@ -457,9 +460,9 @@ impl Backend for Broken {
 
     fn replace<'a>(
         &'a self,
-        seen: [u8; MARK],
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        seen: [u8; VERSION_LEN],
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         Box::pin(async move {
             let mut replaced = match self.defect {
@@ -469,7 +472,7 @@ impl Backend for Broken {
                     found.iter().flatten().any(|read| read.value.last_chunk() == Some(&seen))
                 }
                 D::ReplacesForEver => {
-                    let write = Write { ttl: None, ..write.clone() };
+                    let write = SetEntry { ttl: None, ..write.clone() };
                     self.store.replace(seen, &write, None).await?
                 }
                 _ => self.store.replace(seen, write, None).await?,
@@ -489,7 +492,7 @@ impl Backend for Broken {
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64> {
         Box::pin(async move {
             if self.is(D::RemovesLater) {
@@ -568,7 +571,7 @@ impl Backend for Broken {
         })
     }
 
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         Box::pin(async move {
             let special = |c: char| "*?[\\".contains(c);
             let begins = pattern.literals()[0].split(special).next().unwrap_or_default();
@@ -582,10 +585,10 @@ impl Backend for Broken {
         })
     }
 
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         Box::pin(async move {
             let channel = if self.is(D::HasOneChannel) { "one" } else { &notice.channel };
-            let notice = Notice { channel: channel.to_owned(), message: notice.message.clone() };
+            let notice = Message { channel: channel.to_owned(), message: notice.message.clone() };
             self.store.publish(&notice).await
         })
     }
@@ -593,7 +596,7 @@ impl Backend for Broken {
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         let channel = if self.is(D::HasOneChannel) { "one" } else { channel };
         match self.defect {
@@ -623,14 +626,14 @@ impl Backend for Broken {
 }
 
 impl Leases for Broken {
-    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+    fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
         Box::pin(self.acquired(request))
     }
 
     fn acquire_each<'a>(
         &'a self,
-        requests: &'a [Acquire<'a>],
-    ) -> BoxFuture<'a, Vec<Result<Acquired, BackendError>>> {
+        requests: &'a [LeaseRequest<'a>],
+    ) -> BoxFuture<'a, Vec<Result<LeaseOutcome, BackendError>>> {
         Box::pin(async move {
             let backwards = self.is(D::AcquiresTheLastOfDuplicates);
             let order =
@@ -638,7 +641,7 @@ impl Leases for Broken {
             let mut answers = BTreeMap::new();
             for at in order {
                 let answer = match self.defect {
-                    D::AcquiresTheFirst500 if at >= 500 => Ok(Acquired::Wait(requests[at].ttl)),
+                    D::AcquiresTheFirst500 if at >= 500 => Ok(LeaseOutcome::Wait(requests[at].ttl)),
                     _ => self.acquired(requests[at]).await,
                 };
                 answers.insert(at, answer);
@@ -694,15 +697,15 @@ impl Leases for Broken {
     fn commit<'a>(
         &'a self,
         token: u64,
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         Box::pin(async move {
             if self.is(D::LeasesEndByThemselves) && self.is_late(&write.key) {
                 return Ok(false);
             }
             let ttl = write.ttl.filter(|_| !self.is(D::CommitsForEver));
-            let write = Write { ttl, ..write.clone() };
+            let write = SetEntry { ttl, ..write.clone() };
             let mut stored = self.lessor().commit(token, &write, None).await?;
             if self.is(D::CommitsForAll) || (stored && self.is(D::HasLeasesElsewhere)) {
                 self.store.set(std::slice::from_ref(&write), None).await?;
@@ -742,10 +745,10 @@ impl Leases for Broken {
         })
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, RevokePage> {
         Box::pin(async move {
             match self.defect {
-                D::RevokesNothing => Ok(Revoked::default()),
+                D::RevokesNothing => Ok(RevokePage::default()),
                 _ => self.lessor().revoke(pattern, cursor).await,
             }
         })
@@ -754,11 +757,11 @@ impl Leases for Broken {
 
 /// Delivers every second message before the one before it.
 struct Swapping {
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn MessageHandler>,
     kept: Mutex<Option<Vec<u8>>>,
 }
 
-impl Listener for Swapping {
+impl MessageHandler for Swapping {
     fn connected(&self) {
         self.listener.connected();
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use larder::redis::Redis;
-use larder::{Cache, MemoryBackend, Policy, cache_evict, cached};
+use larder::{Cache, Policy, backend::MemoryBackend, cache_evict, cached};
 
 use crate::support::{Proxy, Server, eventually};
 

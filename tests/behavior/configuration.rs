@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use larder::config::{
-    Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, Config, Connect, Eviction,
+    Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, Config, ConnectMode, Eviction,
     Format, FromEnv, MemoryConfig, RedisConfig, Ttl,
 };
 use larder::{Cache, Capacity, cached};
@@ -253,7 +253,7 @@ async fn errors_about_credentials_do_not_contain_them() {
     let server = Server::with_args(&["--requirepass", "right-one"]);
     let url = server.url().replace("redis://", "redis://:wrong-one@");
     let config = Config::new(
-        CacheConfig::default().redis(RedisConfig::default().url(url).connect(Connect::Strict)),
+        CacheConfig::default().redis(RedisConfig::default().url(url).connect(ConnectMode::Strict)),
     );
     let error = config.build().await.unwrap_err().to_string();
     assert!(

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use larder::config::{Changes, Config, Format};
+use larder::config::{Config, Format, ReloadReport};
 use larder::redis::Redis;
-use larder::{Cache, Capacity, Clock, Error, Eviction, Memory, MemoryBackend};
+use larder::{Cache, Capacity, Clock, Error, Eviction, Memory, backend::MemoryBackend};
 
 fn toml(text: &str) -> Config {
     Config::layers().text(Format::Toml, "larder.toml", text).load().unwrap()
@@ -153,7 +153,7 @@ async fn a_reloaded_configuration_is_applied_as_far_as_that_is_safe() {
     let before = "default_ttl = '5m'\n[memory]\nmax_entries = 4096\n[caches.a]\n[caches.b]\n[caches.b.memory]\n\
                   eviction = 'lru'\n[caches.gone]";
     let caches = toml(before).build().await.unwrap();
-    assert_eq!(caches.apply(&toml(before)).unwrap(), Changes::default());
+    assert_eq!(caches.apply(&toml(before)).unwrap(), ReloadReport::default());
     let default = caches.get(None).unwrap();
     fill(default, 4_000).await;
 

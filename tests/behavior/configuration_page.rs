@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use larder::config::{
-    Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, Config, Connect,
+    Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, Config, ConnectMode,
     EncryptionConfig, Eviction, KeyConfig, MemoryConfig, RedisConfig, Secret, Ttl,
 };
 
@@ -38,7 +38,7 @@ fn full() -> CacheConfig {
         redis: RedisConfig {
             enabled: Some(true),
             url: Some(Secret::from("redis://host")),
-            connect: Some(Connect::Lazy),
+            connect: Some(ConnectMode::Lazy),
             operation_timeout: second,
             connect_timeout: second,
             connections: Some(1),

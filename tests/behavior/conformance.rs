@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use larder::backend::{Backend, MemoryBackend};
 use larder::redis::Redis;
 use larder::testing::conformance;
-use larder::{Backend, MemoryBackend};
 
 use crate::support::{Proxy, Server};
 
@@ -27,12 +27,12 @@ async fn of_the_memory_backend() {
 
 /// As the author of a backend writes it. The expression may be async.
 mod as_a_macro {
-    use larder::MemoryBackend;
+    use larder::backend::MemoryBackend;
     use larder::testing::{Faulty, conformance};
 
     mod of_all {
-        async fn open() -> Result<larder::MemoryBackend, String> {
-            Ok(larder::MemoryBackend::new())
+        async fn open() -> Result<larder::backend::MemoryBackend, String> {
+            Ok(larder::backend::MemoryBackend::new())
         }
         larder::testing::conformance!(open().await.unwrap());
     }

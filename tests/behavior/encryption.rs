@@ -1,6 +1,8 @@
 //! Encrypted values cannot be read, changed or moved; keys can be rotated without a cold cache.
 
-use larder::{Cache, Codec, Compression, Keys, MemoryBackend, Policy, Source, cached};
+use larder::{
+    Cache, Codec, Compression, EncryptionKeys, Policy, Source, backend::MemoryBackend, cached,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::stored::{Store, is_foreign};
@@ -18,7 +20,7 @@ fn patient() -> Patient {
 const OLD: [u8; 32] = [0x0d; 32];
 const NEW: [u8; 32] = [0x4e; 32];
 
-fn encrypting(store: &Store, keys: Keys) -> Cache {
+fn encrypting(store: &Store, keys: EncryptionKeys) -> Cache {
     store.cache(|builder| builder.encryption(keys))
 }
 
@@ -45,7 +47,10 @@ async fn nothing_of_the_value_can_be_read() {
         for compression in [Compression::none(), Compression::lz4(), Compression::zstd(3)] {
             let cache = store.cache(|builder| {
                 let compression = compression.threshold(0);
-                builder.codec(codec).compression(compression).encryption(Keys::new(1, OLD))
+                builder
+                    .codec(codec)
+                    .compression(compression)
+                    .encryption(EncryptionKeys::new(1, OLD))
             });
             store_patient(&cache).await;
             let bytes = store.bytes("ns:patient:7").await;
@@ -59,7 +64,7 @@ async fn nothing_of_the_value_can_be_read() {
 #[tokio::test]
 async fn the_same_value_is_never_the_same_bytes() {
     let store = Store::default();
-    let cache = encrypting(&store, Keys::new(1, OLD));
+    let cache = encrypting(&store, EncryptionKeys::new(1, OLD));
     let mut seen = std::collections::HashSet::new();
     for _ in 0..100 {
         cache.insert("value", 7u8).await.unwrap();
@@ -72,7 +77,7 @@ async fn the_same_value_is_never_the_same_bytes() {
 #[tokio::test]
 async fn every_truncation_and_every_flipped_bit_is_a_miss() {
     let store = Store::default();
-    let cache = encrypting(&store, Keys::new(1, OLD).also(0, NEW));
+    let cache = encrypting(&store, EncryptionKeys::new(1, OLD).also(0, NEW));
     store_patient(&cache).await;
     let whole = store.bytes("ns:patient:7").await;
     for length in 0..whole.len() {
@@ -96,13 +101,14 @@ async fn every_truncation_and_every_flipped_bit_is_a_miss() {
 #[tokio::test]
 async fn a_value_copied_to_another_key_is_a_miss() {
     let store = Store::default();
-    let cache = encrypting(&store, Keys::new(1, OLD));
+    let cache = encrypting(&store, EncryptionKeys::new(1, OLD));
     store_patient(&cache).await;
     let bytes = store.bytes("ns:patient:7").await;
     store.put("ns:patient:8", &bytes).await;
     assert!(is_foreign::<Patient>(&cache, "patient:8").await);
     store.put("other:patient:7", &bytes).await;
-    let other = store.cache(|builder| builder.namespace("other").encryption(Keys::new(1, OLD)));
+    let other =
+        store.cache(|builder| builder.namespace("other").encryption(EncryptionKeys::new(1, OLD)));
     assert!(is_foreign::<Patient>(&other, "patient:7").await);
     assert!(!is_foreign::<Patient>(&cache, "patient:7").await);
 }
@@ -124,7 +130,7 @@ async fn the_checksum_covers_namespace_and_key() {
 #[tokio::test]
 async fn plain_and_encrypted_caches_do_not_read_each_others_values() {
     let store = Store::default();
-    let (clear, sealed) = (store.plain(), encrypting(&store, Keys::new(1, OLD)));
+    let (clear, sealed) = (store.plain(), encrypting(&store, EncryptionKeys::new(1, OLD)));
     store_patient(&clear).await;
     assert!(is_foreign::<Patient>(&sealed, "patient:7").await);
     store_patient(&sealed).await;
@@ -135,10 +141,10 @@ async fn plain_and_encrypted_caches_do_not_read_each_others_values() {
 #[tokio::test]
 async fn keys_are_rotated_in_three_steps() {
     let store = Store::default();
-    let before = encrypting(&store, Keys::new(1, OLD));
-    let first = encrypting(&store, Keys::new(1, OLD).also(2, NEW));
-    let second = encrypting(&store, Keys::new(2, NEW).also(1, OLD));
-    let third = encrypting(&store, Keys::new(2, NEW));
+    let before = encrypting(&store, EncryptionKeys::new(1, OLD));
+    let first = encrypting(&store, EncryptionKeys::new(1, OLD).also(2, NEW));
+    let second = encrypting(&store, EncryptionKeys::new(2, NEW).also(1, OLD));
+    let third = encrypting(&store, EncryptionKeys::new(2, NEW));
     // During each step, processes of the previous step still run.
     for (one, two) in [(&before, &first), (&first, &second)] {
         for (writer, reader) in [(one, two), (two, one)] {
@@ -151,14 +157,14 @@ async fn keys_are_rotated_in_three_steps() {
     store_patient(&before).await;
     assert!(is_foreign::<Patient>(&third, "patient:7").await, "the old key is forgotten");
     // The same id with another key.
-    let wrong = encrypting(&store, Keys::new(1, NEW));
+    let wrong = encrypting(&store, EncryptionKeys::new(1, NEW));
     assert!(is_foreign::<Patient>(&wrong, "patient:7").await);
 }
 
 #[test]
 fn keys_show_their_ids_only() {
-    let keys = Keys::new(7, [0xab; 32]).also(3, [0xcd; 32]);
-    assert_eq!(format!("{keys:?}"), "Keys([7, 3])");
+    let keys = EncryptionKeys::new(7, [0xab; 32]).also(3, [0xcd; 32]);
+    assert_eq!(format!("{keys:?}"), "EncryptionKeys([7, 3])");
     let builder = Cache::builder().remote(MemoryBackend::new()).encryption(keys);
     let cache = builder.build().unwrap();
     let shown = format!("{cache:?}");
@@ -169,7 +175,7 @@ fn keys_show_their_ids_only() {
 
 #[test]
 fn two_keys_of_one_id_are_refused() {
-    let keys = Keys::new(1, OLD).also(2, NEW).also(1, NEW);
+    let keys = EncryptionKeys::new(1, OLD).also(2, NEW).also(1, NEW);
     let error = Cache::builder().encryption(keys).build().expect_err("which one is it?");
     let words = "encryption: two keys have the id 1; give each its own";
     assert_eq!(error.to_string(), words);
@@ -185,7 +191,7 @@ async fn get_patient(cache: &Cache, id: u64) -> Patient {
 #[tokio::test]
 async fn functions_over_an_encrypting_cache() {
     let store = Store::default();
-    let [here, there] = [1, 2].map(|_| encrypting(&store, Keys::new(1, OLD)));
+    let [here, there] = [1, 2].map(|_| encrypting(&store, EncryptionKeys::new(1, OLD)));
     assert_eq!(get_patient(&here, 7).traced().await.source, Source::Loaded);
     assert_eq!(get_patient(&there, 7).traced().await.source, Source::Remote);
     here.evict_tag("oncology").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, MemoryBackend, Policy, Source, cached};
+use larder::{Cache, Clock, Error, Policy, Source, backend::MemoryBackend, cached};
 
 use crate::gated::Gated;
 use crate::origin::{Origin, landed, soon, turns};

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use larder::{
-    Backend, BackendErrorKind, BackendState, BreakerState, Cache, Clock, Health, NodeLink,
-    NodeState, RemoteHealth, Status,
+    Cache, Clock,
+    backend::{Backend, BackendErrorKind, BackendState, NodeLink, NodeState},
+    health::{BreakerState, Health, RemoteHealth, Status},
 };
 use tracing::field::{Field, Visit};
 use tracing::span;

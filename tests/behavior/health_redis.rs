@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use larder::redis::Redis;
 use larder::{
-    Backend, BackendErrorKind, BreakerState, Cache, Health, NodeLink, RemoteHealth, Status,
+    Cache,
+    backend::{Backend, BackendErrorKind, NodeLink},
+    health::{BreakerState, Health, RemoteHealth, Status},
 };
 
 use crate::support::{Proxy, Server, eventually, free_port};
@@ -180,7 +182,7 @@ async fn a_monitor_sees_a_full_redis() {
     let server = Server::with_args(&["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"]);
     let cache = connected(&server.url(), "full").await;
     let (send, told) = std::sync::mpsc::channel();
-    let monitor = larder::Monitor::every(Duration::from_millis(50))
+    let monitor = larder::health::Monitor::every(Duration::from_millis(50))
         .when_info("evictions", |server| {
             server.growth("evicted_keys").filter(|keys| *keys > 0.0).map(|keys| keys.to_string())
         })
@@ -201,13 +203,13 @@ async fn a_monitor_sees_a_full_redis() {
     let mut alerts = Vec::new();
     eventually("both alerts", async || {
         alerts.extend(told.try_iter());
-        let raised = |name| alerts.contains(&(larder::AlertState::Raised, name));
+        let raised = |name| alerts.contains(&(larder::health::AlertState::Raised, name));
         raised("evictions") && raised("memory")
     })
     .await;
     eventually("the growth ends", async || {
         alerts.extend(told.try_iter());
-        alerts.contains(&(larder::AlertState::Cleared, "evictions"))
+        alerts.contains(&(larder::health::AlertState::Cleared, "evictions"))
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use larder::testing::bytes::{Forged, encode, forge, read, resum};
-use larder::{Builder, Cache, Codec, Compression, Keys, RemoteValue};
+use larder::{Builder, Cache, Codec, Compression, EncryptionKeys, RemoteValue};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -69,13 +69,13 @@ fn wires() -> impl Strategy<Value = fn(Builder) -> Builder> {
         |builder| builder.codec(Codec::MessagePack),
         |builder| builder.compression(Compression::lz4().threshold(0)),
         |builder| builder.codec(Codec::Json).compression(Compression::zstd(1).threshold(0)),
-        |builder| builder.encryption(Keys::new(1, [7; 32])),
+        |builder| builder.encryption(EncryptionKeys::new(1, [7; 32])),
         |builder| {
             let compression = Compression::lz4().threshold(0);
             builder
                 .codec(Codec::MessagePack)
                 .compression(compression)
-                .encryption(Keys::new(1, [7; 32]))
+                .encryption(EncryptionKeys::new(1, [7; 32]))
         },
     ])
 }

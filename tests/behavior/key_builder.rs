@@ -208,7 +208,7 @@ async fn mute_template(cache: &Cache, mute: Mute) -> u64 {
 
 #[tokio::test]
 async fn arguments_that_cannot_be_serialized_share_nothing() {
-    let builder = || Cache::builder().remote(larder::MemoryBackend::new());
+    let builder = || Cache::builder().remote(larder::backend::MemoryBackend::new());
     for cache in [builder().build().unwrap(), builder().no_memory().build().unwrap()] {
         for value in [1, 2, 1] {
             assert_eq!(mute_automatic(&cache, Mute(value)).await, value);

@@ -5,7 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Backend, Cache, Error, Expiry, Invalidation, Key, MemoryBackend, Policy, cached};
+use larder::{
+    Cache, Error, Expiry, Invalidation, Key, Policy,
+    backend::{Backend, MemoryBackend},
+    cached,
+};
 
 use crate::support::{Server, eventually};
 

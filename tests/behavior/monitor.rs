@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder::{Alert, AlertState, Cache, Clock, Error, Memory, Monitor, Monitoring, Status};
+use larder::{
+    Cache, Clock, Error, Memory,
+    health::{Alert, AlertState, Monitor, MonitorGuard, Status},
+};
 
 use crate::support::eventually;
 use crate::telling::Telling;
@@ -45,7 +48,7 @@ async fn rounds(clock: &Clock, count: usize) {
     }
 }
 
-fn begin(cache: &Cache, monitor: Monitor) -> (Told, Monitoring) {
+fn begin(cache: &Cache, monitor: Monitor) -> (Told, MonitorGuard) {
     let told = Told::default();
     let monitoring = cache.monitor(told.listen(monitor)).unwrap();
     assert_eq!(monitoring.interval(), MINUTE);

@@ -1,6 +1,6 @@
 //! Caches with different names share no entries, even in one store.
 
-use larder::{Cache, Error, MemoryBackend};
+use larder::{Cache, Error, backend::MemoryBackend};
 
 fn named(name: &str, store: &MemoryBackend) -> Result<Cache, Error> {
     Cache::builder().name(name).remote(store.clone()).build()

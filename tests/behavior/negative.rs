@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, MemoryBackend, Source, cached};
+use larder::{Cache, Clock, Source, backend::MemoryBackend, cached};
 
 use crate::gated::Gated;
 use crate::origin::{Origin, soon, turns};

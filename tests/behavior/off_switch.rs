@@ -4,7 +4,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use larder::{Cache, MemoryBackend, Source, cache_evict, cache_put, cached, without_cache};
+use larder::{
+    Cache, Source, backend::MemoryBackend, cache_evict, cache_put, cached, without_cache,
+};
 
 #[cached(key = "off:{id}", cache = cache, skip(cache, now))]
 async fn read(cache: &Cache, now: u64, id: u64) -> u64 {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Cache, Clock, Signal, Status, cache_evict, cache_put, cached};
+use larder::{Cache, Clock, cache_evict, cache_put, cached, health::Status, stats::CacheEvent};
 use tracing::field::{Field, Visit};
 use tracing::{Level, span};
 
@@ -146,8 +146,8 @@ async fn a_pending_eviction_of_a_mutator_is_reported() {
     let hears = Arc::clone(&told);
     let builder = Cache::builder().remote(store.clone()).clock(clock.clone());
     let cache = builder
-        .listener(move |signal: &Signal<'_>| {
-            if let Signal::EvictionPending { pending } = signal {
+        .listener(move |signal: &CacheEvent<'_>| {
+            if let CacheEvent::EvictionPending { pending } = signal {
                 hears.lock().unwrap().push(*pending);
             }
         })

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use larder::redis::Redis;
-use larder::{Cache, EvictionProgress, Pattern, transaction};
+use larder::{Cache, Pattern, future::EvictionProgress, transaction};
 
 use crate::management::tierings;
 use crate::support::{Server, eventually};

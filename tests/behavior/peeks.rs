@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Eviction, Memory, MemoryBackend, Policy, cached};
+use larder::{Cache, Clock, Eviction, Memory, Policy, backend::MemoryBackend, cached};
 
 use crate::gated::Gated;
 use crate::origin::turns;

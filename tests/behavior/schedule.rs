@@ -96,7 +96,7 @@ async fn a_transaction_does_not_defer_it() {
     let clock = Clock::manual();
     let cache = cache(&clock);
     fill(&cache).await;
-    let begun: Result<larder::Schedule, ()> = larder::transaction(async {
+    let begun: Result<larder::ScheduleGuard, ()> = larder::transaction(async {
         let schedule = cache.every(MINUTE, list()).unwrap();
         settle().await;
         clock.advance(MINUTE);

@@ -11,7 +11,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 /// One read that loads, and one after the ttl, while the origin is down.
-async fn two_reads(policy: Policy) -> larder::Stats {
+async fn two_reads(policy: Policy) -> larder::stats::Stats {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let origin = Origin::at(&clock);

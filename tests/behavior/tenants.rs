@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use larder::{
-    Backend, Cache, Error, Invalidation, MemoryBackend, Policy, Source, cache_evict, cache_put,
-    cached, transaction,
+    Cache, Error, Invalidation, Policy, Source,
+    backend::{Backend, MemoryBackend},
+    cache_evict, cache_put, cached, transaction,
 };
 
 use crate::support::eventually;

@@ -4,8 +4,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use larder::testing::{Kit, carried, isolated};
-use larder::{Cache, Error, MemoryBackend, cache_evict, cached, call, default_cache};
+use larder::testing::{Kit, isolated, with_current_kit};
+use larder::{Cache, Error, backend::MemoryBackend, cache_evict, cached, call, default_cache};
 
 use crate::origin::soon;
 
@@ -112,15 +112,15 @@ async fn tasks_see_the_kit_if_it_is_carried_along() {
         assert_eq!(answer(1).await, 1);
         let look = async || default_cache().get::<u64>("test-kit:answer").await.unwrap();
         assert_eq!(tokio::spawn(look()).await.unwrap(), None, "a task of its own does not");
-        assert_eq!(tokio::spawn(carried(look())).await.unwrap(), Some(1));
+        assert_eq!(tokio::spawn(with_current_kit(look())).await.unwrap(), Some(1));
         assert_eq!(kit.spawn(look()).await.unwrap(), Some(1));
         let inner = kit.clone();
-        let twice = async move { inner.spawn(carried(look())).await.unwrap() };
+        let twice = async move { inner.spawn(with_current_kit(look())).await.unwrap() };
         assert_eq!(tokio::spawn(twice).await.unwrap(), Some(1));
     })
     .await;
-    let bare = tokio::spawn(carried(async { outside().await }));
-    assert_eq!(bare.await.unwrap(), None, "without a kit nothing is carried");
+    let bare = tokio::spawn(with_current_kit(async { outside().await }));
+    assert_eq!(bare.await.unwrap(), None, "without a kit nothing is with_current_kit");
 }
 
 #[test]

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use larder::testing::{
-    At, Damage, Faulty, Kit, Log, Operation, Outcome, Recorded, Recording, Weather, conformance,
+    Corruption, FaultRates, Faulty, HoldPoint, Kit, Operation, OperationLog, OperationOutcome,
+    Recorded, Recording, conformance,
 };
 use larder::{
-    Acquire, Acquired, Backend, BackendErrorKind, Bytes, Cache, Clock, Error, LeaseCommit,
-    MemoryBackend, Policy, Write, cached,
+    Cache, Clock, Error, Policy,
+    backend::{
+        Backend, BackendErrorKind, Bytes, LeaseCommit, LeaseOutcome, LeaseRequest, MemoryBackend,
+        SetEntry,
+    },
+    cached,
 };
 
 use crate::origin::{pass, soon, turns};
@@ -54,9 +59,9 @@ async fn every_operation_is_recorded_with_its_keys_and_outcome() {
     let find = |operation| log.of(operation).into_iter().next_back().unwrap();
     assert_eq!(
         (find(Operation::Acquire).keys, find(Operation::Acquire).outcome),
-        (key.map(String::from).into(), Outcome::Lead)
+        (key.map(String::from).into(), OperationOutcome::Lead)
     );
-    assert_eq!(find(Operation::Commit).outcome, Outcome::Held(true));
+    assert_eq!(find(Operation::Commit).outcome, OperationOutcome::Held(true));
     assert_eq!(log.keys(Operation::Commit), key);
     let order: Vec<_> = log.about("larder:user:7").iter().map(|line| line.operation).collect();
     let expected = [Operation::Get, Operation::Acquire, Operation::Commit];
@@ -65,7 +70,7 @@ async fn every_operation_is_recorded_with_its_keys_and_outcome() {
     kit.run(async { user(7).evict().await }).await.unwrap();
     let removed = log.of(Operation::Remove);
     assert!(
-        matches!(&removed[..], [Recorded { outcome: Outcome::Numbers(n), .. }] if n == &[1]),
+        matches!(&removed[..], [Recorded { outcome: OperationOutcome::Numbers(n), .. }] if n == &[1]),
         "{log}"
     );
     assert_eq!(log.to_string(), "remove [\"larder:user:7\"]: Numbers([1])\n");
@@ -77,21 +82,21 @@ async fn failed_and_dropped_operations_are_recorded() {
     let broken = Faulty::new(MemoryBackend::new());
     let faults = broken.faults();
     let backend = Recording::new(broken);
-    let log: Log = backend.log();
+    let log: OperationLog = backend.log();
     faults.fail_next(Operation::Ping, 1);
     faults.fail_as(BackendErrorKind::Refused);
     assert!(backend.ping().await.is_err());
-    assert_eq!(log.take()[0].outcome, Outcome::Failed(BackendErrorKind::Refused));
-    let gate = faults.hold(At::After(Operation::Bump));
+    assert_eq!(log.take()[0].outcome, OperationOutcome::Failed(BackendErrorKind::Refused));
+    let gate = faults.hold(HoldPoint::After(Operation::Bump));
     let hangs = tokio::spawn({
         let backend = backend.clone();
         async move { backend.bump("k").await }
     });
     gate.arrived().await;
-    assert_eq!(log.all()[0].outcome, Outcome::Running);
+    assert_eq!(log.all()[0].outcome, OperationOutcome::Running);
     hangs.abort();
     assert!(soon(hangs).await.is_err());
-    assert_eq!(log.all()[0].outcome, Outcome::Dropped);
+    assert_eq!(log.all()[0].outcome, OperationOutcome::Dropped);
 }
 
 /// An operation on many leases is one line, and each of its items fails by itself.
@@ -101,7 +106,7 @@ async fn an_operation_on_many_leases_is_one_request_with_faults_for_each_item() 
     let faults = broken.faults();
     let backend = Recording::new(broken);
     let (leases, log) = (backend.leases().unwrap(), backend.log());
-    let request = |key, token| Acquire {
+    let request = |key, token| LeaseRequest {
         key,
         token,
         ttl: SECOND,
@@ -112,25 +117,31 @@ async fn an_operation_on_many_leases_is_one_request_with_faults_for_each_item() 
     };
     faults.fail_every(Operation::Acquire, 2);
     leases.acquire_each(&[request("a", 1), request("b", 1), request("a", 2)]).await;
-    let outcome = [Outcome::Lead, Outcome::Failed(BackendErrorKind::Unreachable), Outcome::Wait];
-    assert_eq!(log.take()[0].outcome, Outcome::Each(outcome.into()));
+    let outcome = [
+        OperationOutcome::Lead,
+        OperationOutcome::Failed(BackendErrorKind::Unreachable),
+        OperationOutcome::Wait,
+    ];
+    assert_eq!(log.take()[0].outcome, OperationOutcome::Each(outcome.into()));
     assert_eq!(faults.calls(Operation::Acquire), 3);
     faults.heal();
     // Without effect: nobody has it.
     leases.acquire_each(&[request("b", 2)]).await;
-    assert_eq!(log.take()[0].outcome, Outcome::Each([Outcome::Lead].into()));
-    let entry = |key: &str| Write { key: key.to_owned(), value: Bytes::from("v"), ttl: None };
+    assert_eq!(log.take()[0].outcome, OperationOutcome::Each([OperationOutcome::Lead].into()));
+    let entry = |key: &str| SetEntry { key: key.to_owned(), value: Bytes::from("v"), ttl: None };
     let entries = [entry("a"), entry("b")];
     let commit = |entry| LeaseCommit { token: 1, entry, notice: None };
     leases.commit_each(&[commit(&entries[0]), commit(&entries[1])]).await;
-    let expected = Outcome::Each([Outcome::Held(true), Outcome::Held(false)].into());
+    let expected = OperationOutcome::Each(
+        [OperationOutcome::Held(true), OperationOutcome::Held(false)].into(),
+    );
     assert_eq!(
         (log.keys(Operation::Commit), &log.all()[0].outcome),
         (vec!["a".into(), "b".into()], &expected)
     );
-    faults.damage(Damage::Emptied);
+    faults.damage(Corruption::Emptied);
     let damaged = leases.acquire_each(&[request("a", 3)]).await.remove(0).unwrap();
-    assert!(matches!(damaged, Acquired::Value(read) if read.value.is_empty()));
+    assert!(matches!(damaged, LeaseOutcome::Value(read) if read.value.is_empty()));
 }
 
 #[tokio::test]
@@ -199,7 +210,7 @@ async fn slowness_goes_by_the_clock() {
 
 #[tokio::test]
 async fn damaged_values_are_counted_misses() {
-    for damage in [Damage::Flipped, Damage::Truncated, Damage::Emptied] {
+    for damage in [Corruption::Flipped, Corruption::Truncated, Corruption::Emptied] {
         let (cache, faults) = faulty(&Clock::manual());
         cache.insert("k", 1u64).await.unwrap();
         faults.damage(damage);
@@ -260,7 +271,9 @@ async fn an_outage_is_both_and_healed_at_once() {
 
 #[tokio::test]
 async fn gates_hold_before_and_after_the_store() {
-    for (at, stored) in [(At::Before(Operation::Bump), false), (At::After(Operation::Bump), true)] {
+    for (at, stored) in
+        [(HoldPoint::Before(Operation::Bump), false), (HoldPoint::After(Operation::Bump), true)]
+    {
         let store = MemoryBackend::new();
         let backend = Faulty::new(store.clone());
         let gate = backend.faults().hold(at);
@@ -284,7 +297,7 @@ async fn gates_hold_before_and_after_the_store() {
 }
 
 /// The outcomes of some operations with a seed.
-async fn history(seed: u64, weather: Weather) -> Vec<bool> {
+async fn history(seed: u64, weather: FaultRates) -> Vec<bool> {
     let backend = Faulty::with_clock(MemoryBackend::new(), Clock::coarse());
     backend.faults().chaos(seed, weather);
     let mut fates = Vec::new();
@@ -300,14 +313,14 @@ async fn history(seed: u64, weather: Weather) -> Vec<bool> {
 
 #[tokio::test]
 async fn chaos_is_the_same_for_the_same_seed() {
-    let weather = Weather { down: 0.2, lost: 0.1, ..Weather::default() };
+    let weather = FaultRates { down: 0.2, lost: 0.1, ..FaultRates::default() };
     let one = history(1, weather).await;
     assert_eq!(one, history(1, weather).await);
     assert_ne!(one, history(2, weather).await);
     let failed = one.iter().filter(|ok| !**ok).count();
     assert!((30..90).contains(&failed), "about 28 in a hundred fail: {failed} of 200");
-    assert!(history(1, Weather::default()).await.into_iter().all(|ok| ok));
-    let storm = Weather { down: 1.0, ..Weather::default() };
+    assert!(history(1, FaultRates::default()).await.into_iter().all(|ok| ok));
+    let storm = FaultRates { down: 1.0, ..FaultRates::default() };
     assert!(history(1, storm).await.into_iter().all(|ok| !ok));
 }
 
@@ -317,9 +330,10 @@ async fn functions_answer_in_any_weather() {
     for seed in 0..20 {
         let clock = Clock::manual();
         let backend = Faulty::with_clock(MemoryBackend::with_clock(clock.clone()), clock.clone());
-        backend
-            .faults()
-            .chaos(seed, Weather { down: 0.1, lost: 0.1, damaged: 0.1, ..Weather::default() });
+        backend.faults().chaos(
+            seed,
+            FaultRates { down: 0.1, lost: 0.1, damaged: 0.1, ..FaultRates::default() },
+        );
         let cache = Cache::builder().remote(backend).clock(clock.clone()).build().unwrap();
         const MINUTE: Policy = Policy::new().ttl(Duration::from_secs(60));
         for version in 0..100u64 {

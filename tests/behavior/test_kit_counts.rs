@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::testing::{Counts, Kit};
-use larder::{MemoryBackend, Source, cached, call, default_cache};
+use larder::{Source, backend::MemoryBackend, cached, call, default_cache};
 
 const SECOND: Duration = Duration::from_secs(1);
 

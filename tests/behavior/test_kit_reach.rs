@@ -156,7 +156,7 @@ async fn transactions_hold_evictions_in_it() {
         let scope = transaction(async {
             rename(2).await;
             let scope = TransactionScope::current().unwrap();
-            let carried = larder::testing::carried(async { user(2, "beside").await });
+            let carried = larder::testing::with_current_kit(async { user(2, "beside").await });
             let beside = tokio::spawn(scope.run(carried)).await.unwrap();
             assert_eq!(beside, "beside", "a key with a deferred eviction bypasses the cache");
             Ok::<_, Error>(())

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Cache, Policy, Source, Stats, cache_evict, cache_put, cached};
+use larder::{Cache, Policy, Source, cache_evict, cache_put, cached, stats::Stats};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{Server, eventually};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, Error, MemoryBackend, Policy, Source, Transaction, TransactionScope, cached,
-    transaction,
+    Cache, Clock, Error, Policy, Source, Transaction, TransactionScope, backend::MemoryBackend,
+    cached, transaction,
 };
 
 use crate::origin::{Origin, soon, turns};

@@ -1,7 +1,7 @@
 //! Random transactions over a database with savepoints: every read, inside or outside, returns the value that the
 //! database would return.
 
-use larder::{Cache, Invalidation, MemoryBackend, Policy, Transaction};
+use larder::{Cache, Invalidation, Policy, Transaction, backend::MemoryBackend};
 use proptest::prelude::*;
 
 const KEYS: usize = 4;

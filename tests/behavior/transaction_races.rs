@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, MemoryBackend, TransactionScope, cache_evict, cached, transaction};
+use larder::{Cache, TransactionScope, backend::MemoryBackend, cache_evict, cached, transaction};
 
 /// A table with one row, which writers lock. Uncommitted values are odd.
 #[derive(Clone, Default)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use larder::redis::Redis;
 use larder::{
-    Cache, Invalidation, MemoryBackend, Policy, Source, Transaction, TransactionScope, cache_evict,
-    cache_put, cached, transaction,
+    Cache, Invalidation, Policy, Source, Transaction, TransactionScope, backend::MemoryBackend,
+    cache_evict, cache_put, cached, transaction,
 };
 
 use crate::support::{Proxy, Server, eventually};

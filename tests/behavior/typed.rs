@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Error, Expiry, Invalidation, OnUpdate, Policy, Typed, cache_evict, cached};
+use larder::{
+    Cache, Error, Expiry, Invalidation, ModelCache, Policy, UpdateMode, cache_evict, cached,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::management::tierings;
@@ -18,7 +20,7 @@ fn user(name: &str) -> User {
     User { name: name.to_owned() }
 }
 
-fn users(cache: &Cache) -> Typed<u64, User> {
+fn users(cache: &Cache) -> ModelCache<u64, User> {
     cache.typed("users").unwrap()
 }
 
@@ -76,7 +78,7 @@ async fn a_view_with_a_separate_policy() {
 async fn an_update_replaces_or_evicts() {
     for (name, cache) in tierings().await.caches {
         let follows = users(&cache);
-        let goes = follows.clone().on_update(OnUpdate::Evict);
+        let goes = follows.clone().on_update(UpdateMode::Evict);
         follows.updated(&7, user("Ada")).await.unwrap();
         assert_eq!(follows.get(&7).await.unwrap(), Some(user("Ada")), "{name}");
         goes.updated(&7, user("Ada II")).await.unwrap();

@@ -7,8 +7,13 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use larder::testing::{Faulty, Weather};
-use larder::{Cache, Cause, Memory, MemoryBackend, Signal, Status};
+use larder::testing::{FaultRates, Faulty};
+use larder::{
+    Cache, Memory,
+    backend::MemoryBackend,
+    health::Status,
+    stats::{CacheEvent, RemovalCause},
+};
 
 use crate::origin::soon;
 use crate::support::eventually;
@@ -89,13 +94,13 @@ async fn a_listener_uses_the_cache_that_it_listens_to() {
     let own: Arc<OnceLock<Cache>> = Arc::default();
     let listener = {
         let own = Arc::clone(&own);
-        move |signal: &Signal<'_>| {
+        move |signal: &CacheEvent<'_>| {
             let Some(cache) = own.get() else { return };
             let _ = (cache.health(), cache.stats(), cache.stats_by_function(), cache.reclaim());
             let _ = at_once(cache.keys("*").next());
             // (Reading an entry again that was removed for room would remove the next one, without end.)
-            if let Signal::Removed { key, cause } = signal
-                && *cause != Cause::Capacity
+            if let CacheEvent::Removed { key, cause } = signal
+                && *cause != RemovalCause::Capacity
             {
                 let _ = at_once(cache.get::<u64>(*key));
                 let _ = at_once(cache.remove(format!("of:{key}")));
@@ -165,7 +170,10 @@ async fn a_cancelled_caller_leaves_nothing_behind() {
     for seed in 0..30 {
         let backend = Faulty::new(MemoryBackend::new());
         let faults = backend.faults();
-        faults.chaos(seed, Weather { down: 0.1, lost: 0.1, damaged: 0.05, ..Weather::default() });
+        faults.chaos(
+            seed,
+            FaultRates { down: 0.1, lost: 0.1, damaged: 0.05, ..FaultRates::default() },
+        );
         let cache = Cache::builder().remote(backend).breaker_threshold(1_000).build().unwrap();
         for turn in 0..64 {
             let mut work = work(cache.clone(), (seed + turn * 7) % 16, format!("{}", turn % 3));

@@ -86,7 +86,7 @@ async fn a_value_whose_encoding_panics_is_rejected() {
             panic!("the encoding panics")
         }
     }
-    let cache = Cache::builder().remote(larder::MemoryBackend::new()).build().unwrap();
+    let cache = Cache::builder().remote(larder::backend::MemoryBackend::new()).build().unwrap();
     let refused = cache.insert("value", Fragile).await;
     assert!(matches!(refused, Err(larder::Error::Encode { .. })), "{refused:?}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Error, Progress, Source, cached, warm};
+use larder::{Cache, Error, Source, cached, future::WarmProgress, warm};
 
 /// Counts loads, and the largest number of concurrent ones.
 #[derive(Clone, Default)]
@@ -130,7 +130,7 @@ async fn the_same_call_twice_is_one_load() {
 #[tokio::test]
 async fn progress_is_reported_after_each_call() {
     let (cache, origin) = (cache(), Origin::default());
-    let mut told: Vec<Progress> = Vec::new();
+    let mut told: Vec<WarmProgress> = Vec::new();
     let calls: Vec<_> = (0..200).map(|id| user(&cache, &origin, id)).collect();
     let mut warming = warm(calls).on_progress(|progress| told.push(*progress));
     warming.run().await.unwrap();

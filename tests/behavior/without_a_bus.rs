@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{
-    Backend, BackendError, BackendErrorKind, BackendResult, Cache, Listener, MemoryBackend, Notice,
-    Page, Pattern, Policy, Read, Subscription, Write,
+    Cache, Pattern, Policy,
+    backend::{
+        Backend, BackendError, BackendErrorKind, BackendResult, MemoryBackend, Message,
+        MessageHandler, ScanPage, SetEntry, StoredValue, Subscription,
+    },
 };
 
 /// `publish` is `Unsupported`, and so is `subscribe` unless `hears` is set.
@@ -33,13 +36,13 @@ impl Backend for Mute {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         self.store.get_many(keys, most)
     }
-    fn set<'a>(&'a self, entries: &'a [Write], _: Option<&'a Notice>) -> BackendResult<'a, ()> {
+    fn set<'a>(&'a self, entries: &'a [SetEntry], _: Option<&'a Message>) -> BackendResult<'a, ()> {
         self.store.set(entries, None)
     }
-    fn remove<'a>(&'a self, keys: &'a [&'a str], _: Option<&'a Notice>) -> BackendResult<'a, u64> {
+    fn remove<'a>(&'a self, keys: &'a [&'a str], _: Option<&'a Message>) -> BackendResult<'a, u64> {
         self.store.remove(keys, None)
     }
     fn generations<'a>(
@@ -52,16 +55,16 @@ impl Backend for Mute {
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         self.store.bump(key)
     }
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         self.store.scan(pattern, cursor)
     }
-    fn publish<'a>(&'a self, _: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, _: &'a Message) -> BackendResult<'a, ()> {
         Box::pin(async { Err(unsupported("publish")) })
     }
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         match self.hears {
             true => self.store.subscribe(channel, listener),

@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, MemoryBackend, Source, cache_evict, cache_put, cached, cached_property, call,
+    Cache, Clock, Source, backend::MemoryBackend, cache_evict, cache_put, cached, cached_property,
+    call,
 };
 
 use crate::{Loads, install};
@@ -164,7 +165,7 @@ async fn a_cache_is_chosen_by_functions_of_the_arguments() {
     fn forget_both(context: &Context, region: &str, id: u64) {
         let _ = (context, region, id);
     }
-    fn by_reference_call(context: &Context, region: &str, id: u64) -> larder::Evict {
+    fn by_reference_call(context: &Context, region: &str, id: u64) -> larder::future::Evict {
         call!(by_reference(context, region, id)).evict()
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Cached, Clock, MemoryBackend, Source, cached};
+use larder::{Cache, Cached, Clock, Source, backend::MemoryBackend, cached};
 
 use crate::{Loads, install};
 

@@ -1,7 +1,8 @@
 //! Models, their operations, and the evictions that events cause.
 
 use larder::{
-    Cache, Error, Invalidation, MemoryBackend, Policy, cache_evict, cached, cached_property, call,
+    Cache, Error, Invalidation, Policy, backend::MemoryBackend, cache_evict, cached,
+    cached_property, call,
 };
 
 use crate::{Loads, install};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Cause, Clock, Eviction, Memory, MemoryBackend, Policy};
+use larder::{Cache, Clock, Eviction, Memory, Policy, backend::MemoryBackend, stats::RemovalCause};
 
 const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Ttl, Eviction::Lru, Eviction::Lfu];
 
@@ -33,7 +33,13 @@ async fn each_entry_leaves_for_one_cause() {
         fill(&cache, "rest", 6, Policy::new()).await;
         cache.clear().await.unwrap();
         let stats = cache.stats();
-        let by = [Cause::Expired, Cause::Tag, Cause::Key, Cause::Pattern, Cause::Cleared];
+        let by = [
+            RemovalCause::Expired,
+            RemovalCause::Tag,
+            RemovalCause::Key,
+            RemovalCause::Pattern,
+            RemovalCause::Cleared,
+        ];
         assert_eq!(
             by.map(|cause| stats.evicted_by(cause)),
             [3, 4, 1, 5, 6],
@@ -45,7 +51,7 @@ async fn each_entry_leaves_for_one_cause() {
         fill(&cache, "many", 150, Policy::new()).await;
         let stats = cache.stats();
         assert_eq!(
-            stats.entries + stats.evicted_by(Cause::Capacity),
+            stats.entries + stats.evicted_by(RemovalCause::Capacity),
             150,
             "{eviction:?}: {stats:?}"
         );

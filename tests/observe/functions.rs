@@ -1,6 +1,6 @@
 //! Statistics of each function, and of each model.
 
-use larder::{Cache, FunctionStats, MemoryBackend, cache_put, cached};
+use larder::{Cache, backend::MemoryBackend, cache_put, cached, stats::FunctionStats};
 
 #[cached(key = "user:{id}", cache = cache, skip(cache))]
 async fn user(cache: &Cache, id: u64) -> Result<u64, String> {
@@ -95,7 +95,7 @@ async fn each_function_has_its_own() {
     assert_eq!(cache.stats_by_function().len(), 3, "only those that were called");
 
     let whole = cache.stats();
-    let sum = |of: fn(&larder::Stats) -> u64| -> u64 {
+    let sum = |of: fn(&larder::stats::Stats) -> u64| -> u64 {
         cache.stats_by_function().iter().map(|function| of(&function.stats)).sum()
     };
     assert_eq!(whole.misses, sum(|stats| stats.misses));

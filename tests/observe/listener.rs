@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use larder::{
-    Cache, CacheListener, Cause, Clock, Eviction, Memory, MemoryBackend, Policy, Signal, cached,
+    Cache, Clock, Eviction, Memory, Policy,
+    backend::MemoryBackend,
+    cached,
+    stats::{CacheEvent, CacheListener, RemovalCause},
 };
 
 use crate::gated::Gated;
@@ -17,10 +20,10 @@ const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Ttl, Eviction::Lru, Evicti
 struct Heard(Arc<Mutex<Vec<String>>>);
 
 impl CacheListener for Heard {
-    fn on_signal(&self, signal: &Signal<'_>) {
+    fn on_signal(&self, signal: &CacheEvent<'_>) {
         let text = match signal {
-            Signal::Removed { key, cause } => format!("{key} {}", cause.name()),
-            Signal::LoadFailed { key, function } => format!("{key} failed in {function:?}"),
+            CacheEvent::Removed { key, cause } => format!("{key} {}", cause.name()),
+            CacheEvent::LoadFailed { key, function } => format!("{key} failed in {function:?}"),
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().push(text);
@@ -201,15 +204,15 @@ async fn it_may_use_the_cache() {
         let inside = Arc::clone(&place);
         let heard = Heard::default();
         let told = heard.clone();
-        let use_it = move |signal: &Signal<'_>| {
+        let use_it = move |signal: &CacheEvent<'_>| {
             told.on_signal(signal);
-            let (Some(cache), Signal::Removed { key, cause }) = (inside.get(), signal) else {
+            let (Some(cache), CacheEvent::Removed { key, cause }) = (inside.get(), signal) else {
                 return;
             };
-            if !key.starts_with("echo") && *cause != Cause::Replaced {
+            if !key.starts_with("echo") && *cause != RemovalCause::Replaced {
                 let echo = format!("echo:{key}");
                 now(cache.get::<u64>(*key)).unwrap();
-                if *cause != Cause::Capacity {
+                if *cause != RemovalCause::Capacity {
                     // (The value stored after a removal for room would remove the next one.)
                     now(cache.insert(echo.clone(), 1_u64)).unwrap();
                     now(cache.insert(*key, 2_u64)).unwrap();
@@ -258,7 +261,7 @@ async fn it_may_use_the_remote_tier() {
     let place: Arc<OnceLock<Cache>> = Arc::default();
     let (inside, heard) = (Arc::clone(&place), Heard::default());
     let told = heard.clone();
-    let use_it = move |signal: &Signal<'_>| {
+    let use_it = move |signal: &CacheEvent<'_>| {
         told.on_signal(signal);
         let enough = told.0.lock().unwrap().len() > 20;
         if let (Some(cache), false) = (inside.get(), enough) {
@@ -296,7 +299,7 @@ async fn a_panic_in_it_ends_nothing() {
     for eviction in ALL {
         let memory = Memory::max_entries(10).policy(eviction);
         let builder =
-            Cache::builder().memory(memory).listener(|_: &Signal<'_>| panic!("on purpose"));
+            Cache::builder().memory(memory).listener(|_: &CacheEvent<'_>| panic!("on purpose"));
         let cache = builder.build().unwrap();
         for id in 0..30_u64 {
             cache.insert(format!("k{id}"), id).await.unwrap();

@@ -1,6 +1,6 @@
 //! Statistics as values: differences, resets, serde, text.
 
-use larder::{Cache, Stats, cached};
+use larder::{Cache, cached, stats::Stats};
 
 #[cached(key = "n:{n}", cache = cache, skip(cache))]
 async fn twice(cache: &Cache, n: u64) -> u64 {
@@ -70,7 +70,10 @@ async fn they_survive_a_round_trip_through_json() {
     assert_eq!(serde_json::from_value::<Stats>(json).unwrap(), stats);
     let functions = cache.stats_by_function();
     let json = serde_json::to_string(&functions).unwrap();
-    assert_eq!(serde_json::from_str::<Vec<larder::FunctionStats>>(&json).unwrap(), functions);
+    assert_eq!(
+        serde_json::from_str::<Vec<larder::stats::FunctionStats>>(&json).unwrap(),
+        functions
+    );
     // Written by a version with fewer counters, or by another program.
     let older: Stats = serde_json::from_str(r#"{"misses": 3, "unknown": 1}"#).unwrap();
     assert_eq!((older.misses, older.requests()), (3, 3));

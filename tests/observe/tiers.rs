@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{BreakerState, Cache, Clock, MemoryBackend, Policy};
+use larder::{Cache, Clock, Policy, backend::MemoryBackend, health::BreakerState};
 use serde::{Deserialize, Serialize};
 
 use crate::gated::Gated;
@@ -32,7 +32,7 @@ async fn without_a_remote_tier_its_counters_are_zero() {
     let cache = Cache::builder().build().unwrap();
     cache.get::<u64>("a").await.unwrap();
     cache.get_many::<u64>(&["a", "b"]).await.unwrap();
-    assert_eq!(cache.stats().remote(), larder::TierStats::default());
+    assert_eq!(cache.stats().remote(), larder::stats::TierStats::default());
     assert_eq!(cache.stats().misses, 3);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, Signal, cached};
+use larder::{Cache, Clock, Policy, cached, stats::CacheEvent};
 use serde::{Deserialize, Serialize, Serializer};
 use tracing::Level;
 
@@ -100,7 +100,7 @@ impl Serialize for Talks {
 async fn events_at_info_and_above_contain_no_keys_and_no_values() {
     let (log, _guard) = Log::listen();
     let (store, clock) = (Gated::new(), Clock::manual());
-    let quiet = |_: &Signal<'_>| panic!("on purpose");
+    let quiet = |_: &CacheEvent<'_>| panic!("on purpose");
     let builder = Cache::builder().remote(store.backend.clone()).clock(clock.clone());
     let cache = builder.name("told").listener(quiet).build().unwrap();
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use larder::testing::{At, Faulty, Operation};
-use larder::{Cache, Clock, MemoryBackend, Policy, Source, cached};
+use larder::testing::{Faulty, HoldPoint, Operation};
+use larder::{Cache, Clock, Policy, Source, backend::MemoryBackend, cached};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -197,7 +197,7 @@ async fn the_latency_of_an_answer_counts_towards_its_age() {
     let writer = builder().remote(store).build().unwrap();
     let reader = builder().remote(slow).build().unwrap();
     rate(&writer, 1, 10).await.unwrap();
-    let held = faults.hold(At::After(Operation::Get));
+    let held = faults.hold(HoldPoint::After(Operation::Get));
     let reading = tokio::spawn({
         let reader = reader.clone();
         async move { rate(&reader, 1, 20).traced().await.source }

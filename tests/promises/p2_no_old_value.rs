@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, MemoryBackend, Policy, Source, cached};
+use larder::{Cache, Clock, Policy, Source, backend::MemoryBackend, cached};
 
 use crate::origin::{Origin, landed};
 use crate::tiers::{self, Tiers};

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, Error, Invalidation, Key, MemoryBackend, Policy, Source, cache_evict, cached,
+    Cache, Clock, Error, Invalidation, Key, Policy, Source, backend::MemoryBackend, cache_evict,
+    cached,
 };
 
 use crate::gated::Gated;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, MemoryBackend, Policy, cached};
+use larder::{Cache, Clock, Policy, backend::MemoryBackend, cached};
 
 use crate::gated::At::Before;
 use crate::gated::Gated;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
-use larder::{Cache, Clock, MemoryBackend, Policy, Source, cache_evict, cache_put, cached};
+use larder::{
+    Cache, Clock, Policy, Source, backend::MemoryBackend, cache_evict, cache_put, cached,
+};
 
 use crate::origin::{landed, soon, soon_at, turns};
 use crate::yielding::Yielding;

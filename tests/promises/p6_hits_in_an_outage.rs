@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use larder::testing::Operation;
-use larder::{BreakerState, Cache, Clock, Source, cached};
+use larder::{Cache, Clock, Source, cached, health::BreakerState};
 
 use crate::gated::At::Before;
 use crate::gated::Gated;

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::testing::{At, Faulty, Operation};
-use larder::{Cache, Clock, Memory, MemoryBackend, Source, cached};
+use larder::testing::{Faulty, HoldPoint, Operation};
+use larder::{Cache, Clock, Memory, Source, backend::MemoryBackend, cached};
 use tokio::time::Instant;
 
 const REQUEST: Duration = Duration::from_millis(50);
@@ -81,7 +81,7 @@ async fn a_read_during_the_write_does_not_load_again() {
     let small = world.builder().memory(Memory::max_entries(1)).build().unwrap();
     let bare = world.builder().no_memory().build().unwrap();
     for (id, cache) in [(1, &unlinked), (2, &small), (3, &bare)] {
-        let commit = world.backend.faults().hold(At::Before(Operation::Commit));
+        let commit = world.backend.faults().hold(HoldPoint::Before(Operation::Commit));
         // Without its bus a cache does not trust its memory.
         world.backend.faults().set_linked(id != 1);
         if id < 3 {

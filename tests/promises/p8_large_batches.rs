@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use larder::testing::{At, Faults, Faulty, Log, Operation, Recording};
-use larder::{Cache, Clock, Invalidation, MemoryBackend, cache_evict, cache_put, cached};
+use larder::testing::{Faults, Faulty, HoldPoint, Operation, OperationLog, Recording};
+use larder::{Cache, Clock, Invalidation, backend::MemoryBackend, cache_evict, cache_put, cached};
 
 use crate::origin::{landed, soon, turns};
 
@@ -21,7 +21,7 @@ async fn rows(cache: &Cache, runs: &AtomicU64, ids: &[u64]) -> HashMap<u64, u64>
     ids.iter().map(|id| (*id, *id)).collect()
 }
 
-fn world(leases: bool) -> (Cache, Log, Faults) {
+fn world(leases: bool) -> (Cache, OperationLog, Faults) {
     let clock = Clock::manual();
     let backend = Faulty::with_clock(MemoryBackend::with_clock(clock.clone()), clock.clone());
     let backend = if leases { backend } else { backend.without_leases() };
@@ -32,7 +32,7 @@ fn world(leases: bool) -> (Cache, Log, Faults) {
     (cache, log, faults)
 }
 
-fn most_keys(log: &Log, operation: Operation) -> usize {
+fn most_keys(log: &OperationLog, operation: Operation) -> usize {
     log.of(operation).iter().map(|done| done.keys.len()).max().unwrap_or_default()
 }
 
@@ -41,7 +41,7 @@ async fn held(refresh: bool, operation: Operation) {
     let (cache, log, faults) = world(true);
     let runs = AtomicU64::new(0);
     let ids: Vec<u64> = (0..IDS).collect();
-    let gate = faults.hold(At::Before(operation));
+    let gate = faults.hold(HoldPoint::Before(operation));
     let batch = async {
         let batch = rows(&cache, &runs, &ids);
         let batch = if refresh { batch.refresh() } else { batch };

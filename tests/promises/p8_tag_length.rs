@@ -2,7 +2,7 @@
 //! differ remain different.
 
 use larder::testing::{Operation, Recording};
-use larder::{Cache, Error, MemoryBackend, Policy, cache_evict, cached};
+use larder::{Cache, Error, Policy, backend::MemoryBackend, cache_evict, cached};
 
 use crate::origin::turns;
 

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{
-    Acquire, Acquired, Backend, BackendError, BackendResult, Leases, Listener, MemoryBackend,
-    Notice, Page, Pattern, Read, Revoked, Subscription, Write,
+    Pattern,
+    backend::{
+        Backend, BackendError, BackendResult, LeaseOutcome, LeaseRequest, Leases, MemoryBackend,
+        Message, MessageHandler, RevokePage, ScanPage, SetEntry, StoredValue, Subscription,
+    },
 };
 
 #[derive(Clone)]
@@ -37,20 +40,20 @@ impl Backend for Yielding {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         late!(self.0.get_many(keys, most))
     }
     fn set<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, ()> {
         late!(self.0.set(entries, notice))
     }
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64> {
         late!(self.0.remove(keys, notice))
     }
@@ -67,16 +70,16 @@ impl Backend for Yielding {
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         late!(self.0.bump(key))
     }
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         late!(self.0.scan(pattern, cursor))
     }
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         late!(self.0.publish(notice))
     }
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         self.0.subscribe(channel, listener)
     }
@@ -89,14 +92,14 @@ impl Backend for Yielding {
 }
 
 impl Leases for Yielding {
-    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+    fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
         late!(Leases::acquire(&self.0, request))
     }
     fn commit<'a>(
         &'a self,
         token: u64,
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         late!(self.0.commit(token, write, notice))
     }
@@ -106,7 +109,7 @@ impl Leases for Yielding {
     fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
         late!(self.0.abort(key, token))
     }
-    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, RevokePage> {
         late!(self.0.revoke(pattern, cursor))
     }
 }

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use larder::redis::Redis;
 use larder::{
-    Backend, BackendError, BackendResult, Leases, Listener, Notice, Page, Pattern, Read, Source,
-    Subscription, Write,
+    Pattern, Source,
+    backend::{
+        Backend, BackendError, BackendResult, Leases, Message, MessageHandler, ScanPage, SetEntry,
+        StoredValue, Subscription,
+    },
 };
 
 use crate::load::{Load, item};
@@ -33,20 +36,20 @@ impl Backend for TwoWays {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         self.asks.get_many(keys, most)
     }
     fn set<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, ()> {
         self.asks.set(entries, notice)
     }
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64> {
         self.asks.remove(keys, notice)
     }
@@ -63,16 +66,16 @@ impl Backend for TwoWays {
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         self.asks.bump(key)
     }
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         self.asks.scan(pattern, cursor)
     }
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         self.asks.publish(notice)
     }
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         self.hears.subscribe(channel, listener)
     }

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use larder::redis::Redis;
 use larder::testing::conformance;
-use larder::{Backend, BackendErrorKind, Bytes, Cache, Error, Listener, Notice, Pattern, Write};
+use larder::{
+    Cache, Error, Pattern,
+    backend::{Backend, BackendErrorKind, Bytes, Message, MessageHandler, SetEntry},
+};
 
 use crate::cluster::Cluster;
 use crate::support::{cli, eventually};
@@ -19,7 +22,7 @@ impl Log {
     }
 }
 
-impl Listener for Log {
+impl MessageHandler for Log {
     fn connected(&self) {
         self.message(b"connected");
     }
@@ -31,8 +34,8 @@ impl Listener for Log {
     }
 }
 
-fn write(key: &str, size: usize) -> Write {
-    Write { key: key.to_owned(), value: Bytes::from(vec![b'x'; size]), ttl: None }
+fn write(key: &str, size: usize) -> SetEntry {
+    SetEntry { key: key.to_owned(), value: Bytes::from(vec![b'x'; size]), ttl: None }
 }
 
 /// One cluster for all tests that leave it intact, because a start takes a while.
@@ -51,7 +54,7 @@ async fn everything_works_across_the_nodes() {
 
 /// Three chunks for each node, and more bytes than fit into one.
 async fn batches_reach_every_node(cluster: &Cluster, redis: &Redis) {
-    let writes: Vec<Write> = (0..2000).map(|id| write(&format!("batch:{id}"), 2000)).collect();
+    let writes: Vec<SetEntry> = (0..2000).map(|id| write(&format!("batch:{id}"), 2000)).collect();
     let calls = |server: &crate::support::Server| -> u64 {
         let stats = server.cli(&["info", "stats"]);
         let line = stats.lines().find_map(|line| line.strip_prefix("total_reads_processed:"));
@@ -73,7 +76,7 @@ async fn batches_reach_every_node(cluster: &Cluster, redis: &Redis) {
 }
 
 async fn patterns_reach_every_node(cluster: &Cluster, redis: &Redis) {
-    let writes: Vec<Write> = (0..3000).map(|id| write(&format!("page:{id}"), 1)).collect();
+    let writes: Vec<SetEntry> = (0..3000).map(|id| write(&format!("page:{id}"), 1)).collect();
     redis.set(&writes, None).await.unwrap();
     let (mut cursor, mut found) = (0, std::collections::BTreeSet::new());
     loop {
@@ -118,7 +121,7 @@ async fn notices_come_from_every_node(cluster: &Cluster, redis: &Redis) {
     let keys: Vec<String> = (0..50).map(|id| format!("told:{id}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let message = Bytes::from("all of them");
-    redis.remove(&keys, Some(&Notice { channel: "bus".to_owned(), message })).await.unwrap();
+    redis.remove(&keys, Some(&Message { channel: "bus".to_owned(), message })).await.unwrap();
     eventually("heard", async || log.has("all of them")).await;
     assert!(!log.has("disconnected"));
 }
@@ -127,7 +130,7 @@ async fn scripts_are_loaded_where_they_are_missing(cluster: &Cluster, redis: &Re
     for server in &cluster.servers {
         server.cli(&["script", "flush"]);
     }
-    let writes: Vec<Write> = (0..300).map(|id| write(&format!("flushed:{id}"), 1)).collect();
+    let writes: Vec<SetEntry> = (0..300).map(|id| write(&format!("flushed:{id}"), 1)).collect();
     redis.set(&writes, None).await.unwrap();
     let keys: Vec<&str> = writes.iter().map(|write| write.key.as_str()).collect();
     assert_eq!(redis.remove(&keys, None).await.unwrap(), 300);
@@ -190,7 +193,7 @@ async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster)
     let failed: Vec<&str> = removed.failed.iter().map(|(place, _)| keys[*place]).collect();
     assert_eq!(failed, on_it, "the others are removed");
     assert_eq!(removed.count, elsewhere.len() as u64);
-    let writes: Vec<Write> = keys.iter().map(|key| write(key, 1)).collect();
+    let writes: Vec<SetEntry> = keys.iter().map(|key| write(key, 1)).collect();
     for (key, stored) in keys.iter().zip(redis.set_each(&writes, None).await) {
         assert_eq!(stored.is_ok(), elsewhere.contains(key), "the others are stored: {key}");
     }

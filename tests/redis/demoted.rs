@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use larder::backend::{Backend, BackendErrorKind, Bytes, SetEntry};
 use larder::redis::Redis;
-use larder::{Backend, BackendErrorKind, Bytes, Write};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::support::{Proxy, Server, eventually, free_port};
@@ -21,8 +21,8 @@ impl<S: tracing::Subscriber> Layer<S> for Warnings {
     }
 }
 
-fn write() -> Write {
-    Write { key: "a".to_owned(), value: Bytes::from("1"), ttl: None }
+fn write() -> SetEntry {
+    SetEntry { key: "a".to_owned(), value: Bytes::from("1"), ttl: None }
 }
 
 #[tokio::test]

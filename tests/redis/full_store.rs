@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Backend, BackendErrorKind, Cache, Error, Policy};
+use larder::{
+    Cache, Error, Policy,
+    backend::{Backend, BackendErrorKind},
+};
 
 use crate::support::{Server, eventually};
 

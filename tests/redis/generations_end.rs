@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Backend, Cache, GENERATION_KEPT, Policy, Source, cached};
+use larder::{
+    Cache, Policy, Source,
+    backend::{Backend, GENERATION_TTL},
+    cached,
+};
 
 use crate::support::Server;
 
@@ -50,7 +54,7 @@ async fn every_generation_expires() {
     let generations = generations(&server);
     assert!(generations.len() > 50, "{generations:?}");
     for (key, left) in generations.iter().filter(|(key, _)| key.contains("row:")) {
-        let most = i64::try_from((LEASE + GENERATION_KEPT).as_millis()).unwrap();
+        let most = i64::try_from((LEASE + GENERATION_TTL).as_millis()).unwrap();
         assert!((0..=most).contains(left), "{key}: {left}");
     }
     for (key, left) in generations {

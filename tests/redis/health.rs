@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Backend, Cache, Health, Monitor, NodeLink, Status};
+use larder::{
+    Cache,
+    backend::{Backend, NodeLink},
+    health::{Health, Monitor, Status},
+};
 
 use crate::cluster::Cluster;
 use crate::sentinel::Watched;

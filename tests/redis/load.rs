@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use larder::redis::Redis;
-use larder::{Backend, Cache, cached};
+use larder::{Cache, backend::Backend, cached};
 
 use crate::support::eventually;
 

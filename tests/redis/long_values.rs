@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Acquire, Acquired, Backend, Cache, Leases, Source, cached};
+use larder::{
+    Cache, Source,
+    backend::{Backend, LeaseOutcome, LeaseRequest, Leases},
+    cached,
+};
 
 use crate::support::Server;
 
@@ -54,8 +58,10 @@ async fn a_lease_brings_no_long_value() {
     let before = sent(&server);
     let (ttl, most) = (Duration::from_secs(10), 1 << 20);
     let request =
-        Acquire { key: "k", token: 1, ttl, seen: None, generation: 0, steal: false, most };
-    let Acquired::Value(found) = redis.acquire(request).await.unwrap() else { panic!("a value") };
+        LeaseRequest { key: "k", token: 1, ttl, seen: None, generation: 0, steal: false, most };
+    let LeaseOutcome::Value(found) = redis.acquire(request).await.unwrap() else {
+        panic!("a value")
+    };
     assert_eq!((found.value.len(), found.left), (most + 1, None));
     let found = redis.get_many(&["k"], most).await.unwrap();
     assert_eq!(found[0].as_ref().unwrap().value.len(), most + 1);

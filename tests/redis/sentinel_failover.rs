@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use larder::redis::Redis;
-use larder::{
-    Acquire, Acquired, Backend, BackendErrorKind, Bytes, Leases, Listener, Notice, Write,
+use larder::backend::{
+    Backend, BackendErrorKind, Bytes, LeaseOutcome, LeaseRequest, Leases, Message, MessageHandler,
+    SetEntry,
 };
+use larder::redis::Redis;
 
 use crate::load::Load;
 use crate::sentinel::{MASTER, Sentinel, Watched, until};
@@ -210,9 +211,9 @@ async fn evictions_that_the_new_master_has_missed_are_repeated() {
     keys.iter().for_each(|key| new.set_bytes(key, b"old"));
     new.cli(&["set", "shop~tag:t", "5"]);
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let notice = Notice { channel: "bus".to_owned(), message: Bytes::from("gone") };
+    let notice = Message { channel: "bus".to_owned(), message: Bytes::from("gone") };
     redis.remove(&keys[..299], Some(&notice)).await.unwrap();
-    let put = Write { key: keys[299].to_owned(), value: Bytes::from("new"), ttl: None };
+    let put = SetEntry { key: keys[299].to_owned(), value: Bytes::from("new"), ttl: None };
     redis.set(&[put], None).await.unwrap();
     redis.bump("shop~tag:t").await.unwrap();
     eventually("heard", async || heard.count("gone") == 1).await;
@@ -229,7 +230,7 @@ async fn evictions_that_the_new_master_has_missed_are_repeated() {
         .await;
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     redis
-        .publish(&Notice { channel: "bus".to_owned(), message: Bytes::from("here") })
+        .publish(&Message { channel: "bus".to_owned(), message: Bytes::from("here") })
         .await
         .unwrap();
     eventually("heard", async || heard.count("here") == 1).await;
@@ -256,7 +257,7 @@ async fn the_last_evictions_are_repeated_before_the_new_master_is_used() {
     let tag = redis.bump("shop~tag:t").await.unwrap();
     // A refresh that replaced a value that other caches may have.
     new.set_bytes("shop:refreshed", b"old");
-    let lease = Acquire {
+    let lease = LeaseRequest {
         key: "shop:refreshed",
         token: 1,
         ttl: minute,
@@ -265,9 +266,9 @@ async fn the_last_evictions_are_repeated_before_the_new_master_is_used() {
         steal: true,
         most: usize::MAX,
     };
-    assert_eq!(redis.acquire(lease).await.unwrap(), Acquired::Lead { takeovers: 0 });
-    let write = Write { key: lease.key.to_owned(), value: Bytes::from("new"), ttl: None };
-    let notice = Notice { channel: "bus".to_owned(), message: Bytes::from("refreshed") };
+    assert_eq!(redis.acquire(lease).await.unwrap(), LeaseOutcome::Lead { takeovers: 0 });
+    let write = SetEntry { key: lease.key.to_owned(), value: Bytes::from("new"), ttl: None };
+    let notice = Message { channel: "bus".to_owned(), message: Bytes::from("refreshed") };
     assert!(redis.commit(1, &write, Some(&notice)).await.unwrap());
 
     watched.name(&new);
@@ -308,7 +309,7 @@ impl Heard {
     }
 }
 
-impl Listener for Heard {
+impl MessageHandler for Heard {
     fn connected(&self) {
         self.message(b"connected");
     }

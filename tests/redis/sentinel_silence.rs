@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use larder::backend::{Backend, BackendError, Bytes, NodeLink};
 use larder::redis::Redis;
-use larder::{Backend, BackendError, Bytes, NodeLink};
 
 use crate::scripted::{Says, Scripted};
 use crate::sentinel::MASTER;

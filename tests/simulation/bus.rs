@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use larder::{Bytes, Listener};
+use larder::backend::{Bytes, MessageHandler};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -25,7 +25,7 @@ struct Letter {
 pub(crate) struct Ear {
     node: Node,
     link: Arc<Link>,
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn MessageHandler>,
     /// Odd while the link is up: every loss and every return increments it.
     subscription: AtomicU64,
     /// One channel per sender, so that the messages of a sender arrive in order.
@@ -51,7 +51,7 @@ impl Bus {
         link: &Arc<Link>,
         nodes: usize,
         chance: &Arc<Chance>,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) {
         let node = link.node;
         let ear = Arc::new_cyclic(|ear: &std::sync::Weak<Ear>| {

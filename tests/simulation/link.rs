@@ -1,7 +1,7 @@
 //! A node's link to the remote tier: requests are delayed, get lost, or are applied without an answer; the link stalls,
 //! fails and is cut.
 //!
-//! The link keeps the rules of [`Backend`](larder::Backend). Requests are applied in the order in which they were sent,
+//! The link keeps the rules of [`Backend`](larder::backend::Backend). Requests are applied in the order in which they were sent,
 //! or (depending on the weather) concurrent requests overtake each other. A request that timed out was applied before
 //! the timeout or is never applied; a request whose future was dropped may still be applied.
 
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use larder::{BackendError, BackendErrorKind};
+use larder::backend::{BackendError, BackendErrorKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 

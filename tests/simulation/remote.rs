@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{
-    Acquire, Acquired, Backend, BackendError, BackendResult, Leases, Listener, MARK, MemoryBackend,
-    Notice, Page, Pattern, Read, Revoked, Subscription, Write,
+    Pattern,
+    backend::{
+        Backend, BackendError, BackendResult, LeaseOutcome, LeaseRequest, Leases, MemoryBackend,
+        Message, MessageHandler, RevokePage, ScanPage, SetEntry, StoredValue, Subscription,
+        VERSION_LEN,
+    },
 };
 
 use super::bus::Bus;
@@ -32,7 +36,7 @@ fn borrowed(keys: &[String]) -> Vec<&str> {
 }
 
 impl Remote {
-    fn publish(&self, notice: Option<&Notice>) {
+    fn publish(&self, notice: Option<&Message>) {
         if let Some(notice) = notice {
             self.bus.publish(self.link.node, &self.chance, &notice.message);
         }
@@ -62,15 +66,15 @@ impl Backend for Remote {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         let keys = owned(keys);
         self.ask("get", move |at| async move { at.store.get_many(&borrowed(&keys), most).await })
     }
 
     fn set<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, ()> {
         let (at, entries, notice) = (self.clone(), entries.to_vec(), notice.cloned());
         let value = entries.first().and_then(|write| stored_value(&write.value));
@@ -83,9 +87,9 @@ impl Backend for Remote {
 
     fn replace<'a>(
         &'a self,
-        seen: [u8; MARK],
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        seen: [u8; VERSION_LEN],
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         let (at, write, notice) = (self.clone(), write.clone(), notice.cloned());
         Box::pin(self.link.send("replace", async move {
@@ -101,7 +105,7 @@ impl Backend for Remote {
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64> {
         let (keys, notice) = (owned(keys), notice.cloned());
         self.ask("remove", |at| async move {
@@ -137,12 +141,12 @@ impl Backend for Remote {
         self.ask("bump", |at| async move { at.store.bump(&key).await })
     }
 
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         let pattern = pattern.clone();
         self.ask("scan", move |at| async move { at.store.scan(&pattern, cursor).await })
     }
 
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         let notice = notice.clone();
         self.ask("publish", |at| async move {
             at.publish(Some(&notice));
@@ -153,7 +157,7 @@ impl Backend for Remote {
     fn subscribe(
         &self,
         _: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         self.bus.subscribe(&self.link, self.nodes, &self.chance, listener);
         Ok(Subscription::new(()))
@@ -169,11 +173,11 @@ impl Backend for Remote {
 }
 
 impl Leases for Remote {
-    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
-        let Acquire { token, ttl, seen, generation, steal, most, .. } = request;
+    fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
+        let LeaseRequest { token, ttl, seen, generation, steal, most, .. } = request;
         let key = request.key.to_owned();
         self.ask("acquire", move |at| async move {
-            let request = Acquire { key: &key, token, ttl, seen, generation, steal, most };
+            let request = LeaseRequest { key: &key, token, ttl, seen, generation, steal, most };
             at.store.acquire(request).await
         })
     }
@@ -181,8 +185,8 @@ impl Leases for Remote {
     fn commit<'a>(
         &'a self,
         token: u64,
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         let (at, write, notice) = (self.clone(), write.clone(), notice.cloned());
         Box::pin(self.link.send("commit", async move {
@@ -205,7 +209,7 @@ impl Leases for Remote {
         self.ask("abort", move |at| async move { at.store.abort(&key, token).await })
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, RevokePage> {
         let pattern = pattern.clone();
         self.ask("revoke", move |at| async move { at.store.revoke(&pattern, cursor).await })
     }

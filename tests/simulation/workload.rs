@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Backend, MemoryBackend};
+use larder::backend::{Backend, MemoryBackend};
 use tokio::time::{sleep, timeout};
 
 use super::bus::Bus;

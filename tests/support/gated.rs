@@ -4,7 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use larder::testing::{self, Faults, Faulty, Operation};
-use larder::{Cache, Clock, MemoryBackend};
+use larder::{Cache, Clock, backend::MemoryBackend};
 
 pub(crate) use larder::testing::Gate;
 
@@ -21,7 +21,7 @@ fn operation(name: &str) -> Operation {
     *Operation::ALL.iter().find(|known| known.name() == name).unwrap()
 }
 
-impl From<At> for testing::At {
+impl From<At> for testing::HoldPoint {
     fn from(at: At) -> Self {
         match at {
             At::Before(name) => Self::Before(operation(name)),

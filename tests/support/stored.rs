@@ -2,7 +2,10 @@
 
 #![allow(dead_code)]
 
-use larder::{Backend, Builder, Cache, MemoryBackend, RemoteValue, Write};
+use larder::{
+    Builder, Cache, RemoteValue,
+    backend::{Backend, MemoryBackend, SetEntry},
+};
 
 #[derive(Default)]
 pub(crate) struct Store {
@@ -31,7 +34,7 @@ impl Store {
     }
 
     pub(crate) async fn put(&self, place: &str, bytes: &[u8]) {
-        let write = Write { key: place.to_owned(), value: bytes.to_vec().into(), ttl: None };
+        let write = SetEntry { key: place.to_owned(), value: bytes.to_vec().into(), ttl: None };
         self.backend.set(&[write], None).await.unwrap();
     }
 }

@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use larder::{
-    Backend, BackendError, BackendErrorKind, BackendResult, BackendState, Cache, Clock, Listener,
-    MemoryBackend, Notice, Page, Pattern, Read, Subscription, Write,
+    Cache, Clock, Pattern,
+    backend::{
+        Backend, BackendError, BackendErrorKind, BackendResult, BackendState, MemoryBackend,
+        Message, MessageHandler, ScanPage, SetEntry, StoredValue, Subscription,
+    },
 };
 
 #[derive(Clone)]
@@ -21,7 +24,7 @@ struct Told {
     silent: bool,
     alone: bool,
     calls: Vec<&'static str>,
-    ears: Vec<Arc<dyn Listener>>,
+    ears: Vec<Arc<dyn MessageHandler>>,
     state: BackendState,
     info: BTreeMap<String, String>,
 }
@@ -121,20 +124,20 @@ impl Backend for Telling {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         self.through("get", self.store.get_many(keys, most))
     }
     fn set<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, ()> {
         self.through("set", self.store.set(entries, notice))
     }
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64> {
         self.through("remove", self.store.remove(keys, notice))
     }
@@ -151,16 +154,16 @@ impl Backend for Telling {
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         self.through("bump", self.store.bump(key))
     }
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         self.through("scan", self.store.scan(pattern, cursor))
     }
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         self.through("publish", self.store.publish(notice))
     }
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         if self.told().alone {
             let kind = BackendErrorKind::Unsupported;

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
-use super::invalidation::Schedule;
+use super::invalidation::ScheduleGuard;
 use crate::base::Error;
 use crate::engine::{Cache, Engine, LOAD, RESPONSE, labels};
-use crate::stats::{BreakerState, Cause, Function, RemoteHealth, Stats, Status, WallTimestamp};
+use crate::stats::{
+    BreakerState, Function, RemoteHealth, RemovalCause, Stats, Status, WallTimestamp,
+};
 
 /// What there is of one function, with a label each where there is one.
 type Counter =
@@ -197,7 +199,7 @@ impl Cache {
         let total = engine.counters.direct.total().with_causes(|cause| engine.left(cause));
         let new = total.since(whole);
         counter!(REMOVALS.0, [cache()].iter()).increment(new.removals);
-        for cause in Cause::ALL {
+        for cause in RemovalCause::ALL {
             let labels = [cache(), Label::from_static_parts("cause", cause.name())];
             counter!(EVICTIONS.0, labels.iter()).increment(new.evicted_by(cause));
         }
@@ -214,9 +216,9 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::Config`]: `interval` is below a millisecond.
-    pub fn publish_metrics_every(&self, interval: Duration) -> Result<Schedule, Error> {
+    pub fn publish_metrics_every(&self, interval: Duration) -> Result<ScheduleGuard, Error> {
         let cache = Arc::downgrade(&self.engine);
-        Schedule::begin(&self.engine.clock, interval, move || {
+        ScheduleGuard::begin(&self.engine.clock, interval, move || {
             let engine = cache.upgrade();
             std::future::ready(engine.map(|engine| Self::from(engine).publish_metrics()).is_some())
         })

@@ -24,8 +24,8 @@ mod typed;
 mod warm;
 
 pub use cache::{Info, KeyStream, MemoryInfo, RemoteInfo};
-pub use invalidation::{Evictions, Invalidation, Rule, Schedule, WriteThrough};
-pub use monitor::{Alert, AlertState, Monitor, Monitoring, ServerInfo};
+pub use invalidation::{EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough};
+pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};
 pub use report::FunctionStats;
-pub use typed::{OnUpdate, Typed};
-pub use warm::{Progress, Report, Warming, warm};
+pub use typed::{ModelCache, UpdateMode};
+pub use warm::{Warm, WarmProgress, WarmReport, warm};

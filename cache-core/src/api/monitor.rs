@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::invalidation::Schedule;
+use super::invalidation::ScheduleGuard;
 use crate::base::Error;
 use crate::engine::Cache;
 use crate::stats::Health;
@@ -37,8 +37,8 @@ type Callback<T> = Arc<dyn Fn(&T) + Send + Sync>;
 /// The guard of checks that [`Cache::monitor`] started. Dropping it stops them.
 #[must_use = "the checks stop when this is dropped; `keep()` lets them go on as long as the cache"]
 #[derive(Debug)]
-pub struct Monitoring {
-    checks: Schedule,
+pub struct MonitorGuard {
+    checks: ScheduleGuard,
 }
 
 impl Monitor {
@@ -142,7 +142,7 @@ impl Monitor {
     }
 }
 
-impl Monitoring {
+impl MonitorGuard {
     /// The time between two checks.
     pub fn interval(&self) -> Duration {
         self.checks.interval()
@@ -191,16 +191,16 @@ impl Cache {
     /// # Errors
     /// [`Error::Config`], which names the method: an interval, a timeout or a span below a millisecond, an invalid limit, a
     /// threshold for a tier that the cache does not have, or neither a threshold nor `on_check`.
-    pub fn monitor(&self, monitor: Monitor) -> Result<Monitoring, Error> {
+    pub fn monitor(&self, monitor: Monitor) -> Result<MonitorGuard, Error> {
         monitor.check(self)?;
         let interval = monitor.interval;
         // One check at a time: the next begins when the one before has ended.
         let rounds = Arc::new(Mutex::new(Rounds::new(self, monitor)));
-        let checks = Schedule::begin(&self.engine.clock, interval, move || {
+        let checks = ScheduleGuard::begin(&self.engine.clock, interval, move || {
             let turn = Arc::clone(&rounds).lock_owned();
             async move { turn.await.next().await }
         })?;
-        Ok(Monitoring { checks })
+        Ok(MonitorGuard { checks })
     }
 }
 

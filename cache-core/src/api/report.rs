@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Cache, Engine};
-use crate::stats::{Cause, Function, Stats};
+use crate::stats::{Function, RemovalCause, Stats};
 
 /// One function's statistics on one cache; made by [`Cache::stats_by_function`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +40,10 @@ impl FunctionStats {
 
 impl Engine {
     /// How many entries ever left memory for this cause.
-    pub(super) fn left(&self, cause: Cause) -> u64 {
+    pub(super) fn left(&self, cause: RemovalCause) -> u64 {
         match cause {
             // What does not find room, the engines know.
-            Cause::Capacity => self.memory.as_ref().map_or(0, |memory| memory.evictions()),
+            RemovalCause::Capacity => self.memory.as_ref().map_or(0, |memory| memory.evictions()),
             cause => self.signals.count(cause),
         }
     }

@@ -7,29 +7,29 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::{BackendResult, Notice, Read, Write};
+use super::{BackendResult, Message, SetEntry, StoredValue};
 use crate::base::{BackendError, BoxFuture, Pattern};
 
 /// The number of requests that a default method on many leases sends at the same time.
 const AT_ONCE: usize = 128;
 
 /// The number of bytes at the end of a value that identify it.
-pub const MARK: usize = 16;
+pub const VERSION_LEN: usize = 16;
 
 /// How long a store keeps an expired lease that no caller has taken.
-pub const KEPT: Duration = Duration::from_secs(600);
+pub const LEASE_GRACE: Duration = Duration::from_secs(600);
 
 /// A request of [`Leases::acquire`].
 #[derive(Clone, Copy, Debug)]
-pub struct Acquire<'a> {
+pub struct LeaseRequest<'a> {
     /// The value's key, namespace included.
     pub key: &'a str,
     /// Identifies this attempt; never zero.
     pub token: u64,
     /// How long the lease belongs to the caller exclusively, if it is neither renewed nor returned.
     pub ttl: Duration,
-    /// The last [`MARK`] bytes of the value that the caller knows and wants to replace.
-    pub seen: Option<[u8; MARK]>,
+    /// The last [`VERSION_LEN`] bytes of the value that the caller knows and wants to replace.
+    pub seen: Option<[u8; VERSION_LEN]>,
     /// The newest generation that the caller has read for the entry. A value that was loaded under an older
     /// generation is useless to a caller that knows a newer one, so such a caller need not wait for it.
     pub generation: u64,
@@ -42,9 +42,9 @@ pub struct Acquire<'a> {
 
 /// The answer of [`Leases::acquire`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Acquired {
+pub enum LeaseOutcome {
     /// There is a value other than the one the caller has seen.
-    Value(Read),
+    Value(StoredValue),
     /// The caller has the lease.
     Lead {
         /// How many times in a row the lease was taken from a holder whose time was over.
@@ -60,14 +60,14 @@ pub struct LeaseCommit<'a> {
     /// The token that holds the lease of the entry's key.
     pub token: u64,
     /// The entry to store.
-    pub entry: &'a Write,
+    pub entry: &'a SetEntry,
     /// The notice to publish if the entry is stored.
-    pub notice: Option<&'a Notice>,
+    pub notice: Option<&'a Message>,
 }
 
 /// The result of one page of [`Leases::revoke`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Revoked {
+pub struct RevokePage {
     /// The number of leases that ended.
     pub count: u64,
     /// The cursor of the next page; `None`: this was the last page.
@@ -82,7 +82,7 @@ pub struct Revoked {
 ///   their keys in the step that changes the value, even if there is no value.
 /// - An expired lease still exists: any caller may take it. Until one does, its holder may renew it and
 ///   commit. (So a slow load is stored if no caller took over and no eviction came.) A store may forget the
-///   lease [`KEPT`] after it expired.
+///   lease [`LEASE_GRACE`] after it expired.
 /// - Each operation on one lease is atomic. All are safe to repeat.
 /// - An operation on many leases (`acquire_each` and related methods) does for each item, in order, what the
 ///   operation on one lease does. It is not atomic over several items. It returns as many results as items, in
@@ -94,19 +94,19 @@ pub trait Leases: Send + Sync {
     ///
     /// # Behaviour
     /// - Without `steal`: if there is a value whose mark differs from `seen`, the value is returned and no
-    ///   lease is given. A value shorter than [`MARK`] has no mark, and is returned.
+    ///   lease is given. A value shorter than [`VERSION_LEN`] has no mark, and is returned.
     /// - Otherwise the token gets the lease for `ttl` if there is no holder, the token holds it already, it
     ///   has expired, it was given under a smaller `generation`, or it is stolen. The number of takeovers
     ///   grows by one if the lease had expired, stays the same if the token held it already, and is zero
     ///   otherwise.
     /// - Otherwise the answer is how long the holder's lease lasts.
-    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired>;
+    fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome>;
 
     /// Requests the leases of many keys: [`acquire`](Self::acquire) for each.
     fn acquire_each<'a>(
         &'a self,
-        requests: &'a [Acquire<'a>],
-    ) -> BoxFuture<'a, Vec<Result<Acquired, BackendError>>> {
+        requests: &'a [LeaseRequest<'a>],
+    ) -> BoxFuture<'a, Vec<Result<LeaseOutcome, BackendError>>> {
         some_at_once(requests.iter().map(|request| self.acquire(*request)))
     }
 
@@ -115,8 +115,8 @@ pub trait Leases: Send + Sync {
     fn commit<'a>(
         &'a self,
         token: u64,
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool>;
 
     /// Stores many entries under their leases: [`commit`](Self::commit) for each.
@@ -156,7 +156,7 @@ pub trait Leases: Send + Sync {
     /// # Behaviour
     /// - Every lease that exists from the first page to the last is ended; pages before the last may be
     ///   empty.
-    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Revoked>;
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, RevokePage>;
 }
 
 /// Runs some operations at a time. Returns their results in order.

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::lease::{Acquire, Acquired, KEPT, LeaseCommit, Leases, MARK, Revoked};
+use super::lease::{
+    LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases, RevokePage, VERSION_LEN,
+};
 use super::{
-    Backend, BackendResult, GENERATION_KEPT, Listener, Notice, Page, Read, Subscription, Write,
+    Backend, BackendResult, GENERATION_TTL, Message, MessageHandler, ScanPage, SetEntry,
+    StoredValue, Subscription,
 };
 use crate::base::{BackendError, BoxFuture, Clock, Pattern, Timestamp};
 
@@ -45,7 +48,7 @@ struct Lease {
 }
 
 /// A channel and its listener.
-type Subscriber = (String, Arc<dyn Listener>);
+type Subscriber = (String, Arc<dyn MessageHandler>);
 
 struct Held {
     value: Stored,
@@ -69,10 +72,10 @@ impl Store {
         }
     }
 
-    fn read(&self, key: &str, now: Timestamp) -> Option<Read> {
+    fn read(&self, key: &str, now: Timestamp) -> Option<StoredValue> {
         let value = self.value(key, now)?.clone();
         let left = self.entries.get(key)?.until.since(now);
-        Some(Read { value, left })
+        Some(StoredValue { value, left })
     }
 
     /// The generation under a key, and when it expires.
@@ -90,7 +93,7 @@ impl Store {
         self.entries.insert(key.to_owned(), Held { value, until });
     }
 
-    fn write(&mut self, write: &Write, now: Timestamp) {
+    fn write(&mut self, write: &SetEntry, now: Timestamp) {
         let until = write.ttl.map_or(Timestamp::NEVER, |ttl| now.after(ttl));
         let value = Stored::Bytes(write.value.clone());
         self.entries.insert(write.key.clone(), Held { value, until });
@@ -101,21 +104,21 @@ impl Store {
     }
 
     fn forget_expired_leases(&mut self, now: Timestamp) {
-        self.leases.retain(|_, lease| now < lease.until.after(KEPT));
+        self.leases.retain(|_, lease| now < lease.until.after(LEASE_GRACE));
     }
 
-    fn acquire(&mut self, request: Acquire<'_>, now: Timestamp) -> Acquired {
-        let Acquire { key, token, ttl, seen, generation, steal, .. } = request;
-        let mark = |read: &Read| read.value.last_chunk::<MARK>().copied();
+    fn acquire(&mut self, request: LeaseRequest<'_>, now: Timestamp) -> LeaseOutcome {
+        let LeaseRequest { key, token, ttl, seen, generation, steal, .. } = request;
+        let mark = |read: &StoredValue| read.value.last_chunk::<VERSION_LEN>().copied();
         let other = self.read(key, now).filter(|read| mark(read).is_none() || mark(read) != seen);
         if let Some(read) = other.filter(|_| !steal) {
-            return Acquired::Value(read);
+            return LeaseOutcome::Value(read);
         }
         let takeovers = match self.leases.get(key) {
             Some(lease) if lease.token == token => lease.takeovers,
             Some(lease) if steal || lease.generation < generation => 0,
             Some(lease) if now < lease.until => {
-                return Acquired::Wait(lease.until.since(now).unwrap_or(ttl));
+                return LeaseOutcome::Wait(lease.until.since(now).unwrap_or(ttl));
             }
             Some(lease) => lease.takeovers.saturating_add(1),
             None => 0,
@@ -126,7 +129,7 @@ impl Store {
         }
         self.leases
             .insert(key.to_owned(), Lease { token, generation, takeovers, until: now.after(ttl) });
-        Acquired::Lead { takeovers }
+        LeaseOutcome::Lead { takeovers }
     }
 }
 
@@ -135,7 +138,7 @@ impl Shared {
         self.next.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn tell(&self, notice: Option<&Notice>) {
+    fn tell(&self, notice: Option<&Message>) {
         let Some(notice) = notice else { return };
         // Cloned so that the lock is released: a listener may use the backend.
         let heard: Vec<_> = lock(&self.listeners)
@@ -183,7 +186,7 @@ impl Backend for MemoryBackend {
         &'a self,
         keys: &'a [&'a str],
         _: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>> {
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
         Box::pin(async move {
             let now = self.clock.now();
             let store = lock(&self.shared.store);
@@ -193,8 +196,8 @@ impl Backend for MemoryBackend {
 
     fn set<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, ()> {
         Box::pin(async move {
             let now = self.clock.now();
@@ -211,15 +214,15 @@ impl Backend for MemoryBackend {
 
     fn replace<'a>(
         &'a self,
-        seen: [u8; MARK],
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        seen: [u8; VERSION_LEN],
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         Box::pin(async move {
             let now = self.clock.now();
             let mut store = lock(&self.shared.store);
             let value = store.value(&write.key, now);
-            let same = value.and_then(|value| value.last_chunk::<MARK>()) == Some(&seen);
+            let same = value.and_then(|value| value.last_chunk::<VERSION_LEN>()) == Some(&seen);
             if same {
                 store.leases.remove(&write.key);
                 store.write(write, now);
@@ -235,7 +238,7 @@ impl Backend for MemoryBackend {
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64> {
         Box::pin(async move {
             let now = self.clock.now();
@@ -293,12 +296,12 @@ impl Backend for MemoryBackend {
             let mut store = lock(&self.shared.store);
             let kept = store.generation(key, now).map_or(now, |(_, until)| until);
             let generation = self.shared.mint();
-            store.keep_generation(key, generation, kept.max(now.after(GENERATION_KEPT)));
+            store.keep_generation(key, generation, kept.max(now.after(GENERATION_TTL)));
             Ok(generation)
         })
     }
 
-    fn scan<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, Page> {
+    fn scan<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, ScanPage> {
         Box::pin(async move {
             let now = self.clock.now();
             let held = &lock(&self.shared.store).entries;
@@ -308,11 +311,11 @@ impl Backend for MemoryBackend {
                 .filter(|(key, entry)| now < entry.until && pattern.matches(key))
                 .map(|(key, _)| key.clone())
                 .collect();
-            Ok(Page { keys, next: None })
+            Ok(ScanPage { keys, next: None })
         })
     }
 
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         Box::pin(async move {
             self.shared.tell(Some(notice));
             Ok(())
@@ -322,7 +325,7 @@ impl Backend for MemoryBackend {
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         struct Stop(Weak<Shared>, u64);
         impl Drop for Stop {
@@ -349,7 +352,7 @@ impl Backend for MemoryBackend {
 }
 
 impl Leases for MemoryBackend {
-    fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+    fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
         Box::pin(async move {
             let now = self.clock.now();
             Ok(lock(&self.shared.store).acquire(request, now))
@@ -358,8 +361,8 @@ impl Leases for MemoryBackend {
 
     fn acquire_each<'a>(
         &'a self,
-        requests: &'a [Acquire<'a>],
-    ) -> BoxFuture<'a, Vec<Result<Acquired, BackendError>>> {
+        requests: &'a [LeaseRequest<'a>],
+    ) -> BoxFuture<'a, Vec<Result<LeaseOutcome, BackendError>>> {
         Box::pin(async move {
             let now = self.clock.now();
             let mut store = lock(&self.shared.store);
@@ -370,8 +373,8 @@ impl Leases for MemoryBackend {
     fn commit<'a>(
         &'a self,
         token: u64,
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         Box::pin(async move { Ok(self.commit_now(LeaseCommit { token, entry: write, notice })) })
     }
@@ -415,14 +418,14 @@ impl Leases for MemoryBackend {
         })
     }
 
-    fn revoke<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, Revoked> {
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, _: u64) -> BackendResult<'a, RevokePage> {
         Box::pin(async move {
             let now = self.clock.now();
             let mut store = lock(&self.shared.store);
             store.forget_expired_leases(now);
             let before = store.leases.len();
             store.leases.retain(|key, _| !pattern.matches(key));
-            Ok(Revoked { count: (before - store.leases.len()) as u64, next: None })
+            Ok(RevokePage { count: (before - store.leases.len()) as u64, next: None })
         })
     }
 }

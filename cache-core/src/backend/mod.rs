@@ -7,7 +7,9 @@ mod memory;
 mod state;
 mod wrappers;
 
-pub use lease::{Acquire, Acquired, KEPT, LeaseCommit, Leases, MARK, Revoked};
+pub use lease::{
+    LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases, RevokePage, VERSION_LEN,
+};
 pub use memory::MemoryBackend;
 pub use state::{BackendState, NodeLink, NodeState};
 
@@ -24,7 +26,7 @@ pub type BackendResult<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
 
 /// One entry to store.
 #[derive(Clone, Debug)]
-pub struct Write {
+pub struct SetEntry {
     /// The whole key, namespace included.
     pub key: String,
     /// The bytes to store.
@@ -35,7 +37,7 @@ pub struct Write {
 
 /// A value that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Read {
+pub struct StoredValue {
     /// The bytes. If the value is longer than the reader's limit: at least one byte more than the limit, from
     /// the start.
     pub value: Bytes,
@@ -47,12 +49,12 @@ pub struct Read {
 }
 
 /// The minimum time for which a store keeps a generation that it has created or incremented: as long as a
-/// late load may still store its value under it ([`KEPT`]).
-pub const GENERATION_KEPT: Duration = KEPT;
+/// late load may still store its value under it ([`LEASE_GRACE`]).
+pub const GENERATION_TTL: Duration = LEASE_GRACE;
 
 /// A message for every process that shares the store, sent together with the operation that it reports.
 #[derive(Clone, Debug)]
-pub struct Notice {
+pub struct Message {
     /// The channel, one per namespace.
     pub channel: String,
     /// The message; opaque to the backend.
@@ -61,14 +63,14 @@ pub struct Notice {
 
 /// The result of removing many keys.
 #[derive(Clone, Debug, Default)]
-pub struct Removed {
+pub struct RemoveOutcome {
     /// The number of keys that existed.
     pub count: u64,
     /// The positions of the keys that were not removed, or may not have been, with the errors.
     pub failed: Vec<(usize, BackendError)>,
 }
 
-impl Removed {
+impl RemoveOutcome {
     /// A result in which none of `keys` keys was removed.
     pub fn none(keys: usize, error: &BackendError) -> Self {
         Self { count: 0, failed: (0..keys).map(|place| (place, error.clone())).collect() }
@@ -77,7 +79,7 @@ impl Removed {
 
 /// A page of keys.
 #[derive(Clone, Debug, Default)]
-pub struct Page {
+pub struct ScanPage {
     /// The keys found.
     pub keys: Vec<String>,
     /// The cursor of the next page; `None`: this was the last page.
@@ -85,7 +87,7 @@ pub struct Page {
 }
 
 /// Receives what [`Backend::subscribe`] delivers. Called on the backend's own task, so it must not block.
-pub trait Listener: Send + Sync + 'static {
+pub trait MessageHandler: Send + Sync + 'static {
     /// The subscription is active: every message published from now on arrives.
     fn connected(&self);
     /// The link is lost: messages may be missed until the next [`connected`](Self::connected).
@@ -145,7 +147,7 @@ pub trait Backend: Send + Sync + 'static {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BackendResult<'a, Vec<Option<Read>>>;
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>>;
 
     /// Returns the values of `keys`, with one result for each key: if only a part of the store is
     /// unreachable, the other keys have values.
@@ -157,7 +159,7 @@ pub trait Backend: Send + Sync + 'static {
         &'a self,
         keys: &'a [&'a str],
         most: usize,
-    ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
+    ) -> BoxFuture<'a, Vec<Result<Option<StoredValue>, BackendError>>> {
         Box::pin(async move {
             match self.get_many(keys, most).await {
                 Ok(found) => found.into_iter().map(Ok).collect(),
@@ -174,8 +176,11 @@ pub trait Backend: Send + Sync + 'static {
     /// - Not atomic over several entries; each one is stored completely or not at all.
     /// - The leases of the keys end.
     /// - `notice` is published after the entries are stored.
-    fn set<'a>(&'a self, entries: &'a [Write], notice: Option<&'a Notice>)
-    -> BackendResult<'a, ()>;
+    fn set<'a>(
+        &'a self,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
+    ) -> BackendResult<'a, ()>;
 
     /// Stores the entries, with one result for each entry: an entry that cannot be stored does not prevent
     /// the others.
@@ -187,8 +192,8 @@ pub trait Backend: Send + Sync + 'static {
     ///   entries count as failed.
     fn set_each<'a>(
         &'a self,
-        entries: &'a [Write],
-        notice: Option<&'a Notice>,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
     ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
         Box::pin(async move {
             let stored = self.set(entries, notice).await;
@@ -196,7 +201,7 @@ pub trait Backend: Send + Sync + 'static {
         })
     }
 
-    /// Replaces a value with the entry, if the last [`MARK`] bytes of the value are `seen`; otherwise changes
+    /// Replaces a value with the entry, if the last [`VERSION_LEN`] bytes of the value are `seen`; otherwise changes
     /// nothing. Returns whether it replaced the value. Used to change a lifetime (`expire`, `mark_stale`).
     ///
     /// A store that cannot do this safely omits it: the default returns
@@ -206,12 +211,12 @@ pub trait Backend: Send + Sync + 'static {
     /// # Behaviour
     /// - Atomic: no other change comes between the comparison and the write.
     /// - If it stores, the key's lease ends, and `notice` is published. If not, neither happens.
-    /// - A value that is absent, expired or shorter than [`MARK`] is not replaced.
+    /// - A value that is absent, expired or shorter than [`VERSION_LEN`] is not replaced.
     fn replace<'a>(
         &'a self,
-        seen: [u8; MARK],
-        write: &'a Write,
-        notice: Option<&'a Notice>,
+        seen: [u8; VERSION_LEN],
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         let _ = (seen, write, notice);
         let message = "this backend can't replace a value only if it is still the same";
@@ -229,7 +234,7 @@ pub trait Backend: Send + Sync + 'static {
     fn remove<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
+        notice: Option<&'a Message>,
     ) -> BackendResult<'a, u64>;
 
     /// Removes `keys`, with an error for each key that failed: if only a part of the store is unreachable,
@@ -243,12 +248,12 @@ pub trait Backend: Send + Sync + 'static {
     fn remove_each<'a>(
         &'a self,
         keys: &'a [&'a str],
-        notice: Option<&'a Notice>,
-    ) -> BoxFuture<'a, Removed> {
+        notice: Option<&'a Message>,
+    ) -> BoxFuture<'a, RemoveOutcome> {
         Box::pin(async move {
             match self.remove(keys, notice).await {
-                Ok(count) => Removed { count, failed: Vec::new() },
-                Err(error) => Removed::none(keys.len(), &error),
+                Ok(count) => RemoveOutcome { count, failed: Vec::new() },
+                Err(error) => RemoveOutcome::none(keys.len(), &error),
             }
         })
     }
@@ -287,7 +292,7 @@ pub trait Backend: Send + Sync + 'static {
     /// - Atomic: two concurrent calls return different numbers.
     /// - It succeeds in a full store: an eviction must not wait for space.
     /// - The new generation is kept for at least the remaining time of the old one, and for at least
-    ///   [`GENERATION_KEPT`].
+    ///   [`GENERATION_TTL`].
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64>;
 
     /// Returns a page of the keys that match. `cursor` is 0 for the first page.
@@ -296,7 +301,7 @@ pub trait Backend: Send + Sync + 'static {
     /// - Every key that exists from the first page to the last is returned at least once; keys may come
     ///   twice, and pages before the last may be empty.
     /// - It does not block the store for other clients for more than some milliseconds.
-    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page>;
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage>;
 
     /// Sends a notice to every subscriber of its channel.
     ///
@@ -304,20 +309,20 @@ pub trait Backend: Send + Sync + 'static {
     /// - A backend whose [`subscribe`](Self::subscribe) returns `Unsupported` has no subscribers: it returns
     ///   `Ok`, or `Unsupported`, which counts as success. Its other operations ignore their notices.
     /// - A backend with subscribers never returns `Unsupported`: other processes would keep evicted values.
-    fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()>;
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()>;
 
     /// Subscribes to the channel until the subscription is dropped, and reconnects without limit.
     ///
     /// # Behaviour
-    /// - Returns immediately. [`Listener::connected`] is called when the subscription is active, and again
-    ///   after each reconnection; until the first call, [`Listener::disconnected`] is assumed.
+    /// - Returns immediately. [`MessageHandler::connected`] is called when the subscription is active, and again
+    ///   after each reconnection; until the first call, [`MessageHandler::disconnected`] is assumed.
     /// - Messages of one sender arrive in order, including the process's own.
     /// - A backend that only this process can reach may return `Unsupported`: then no other process is
     ///   expected to change anything.
     fn subscribe(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError>;
 
     /// Returns the lease operations, if the backend has them. Without them single flight works within each

@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lease::{Leases, MARK};
+use super::lease::{Leases, VERSION_LEN};
 use super::state::BackendState;
-use super::{Backend, BackendResult, Listener, Notice, Page, Read, Removed, Subscription, Write};
+use super::{
+    Backend, BackendResult, Message, MessageHandler, RemoveOutcome, ScanPage, SetEntry,
+    StoredValue, Subscription,
+};
 use crate::base::{BackendError, BoxFuture, Pattern};
 
 macro_rules! forward {
@@ -22,50 +25,50 @@ macro_rules! forward {
                 &'a self,
                 keys: &'a [&'a str],
                 most: usize,
-            ) -> BackendResult<'a, Vec<Option<Read>>> {
+            ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
                 (**self).get_many(keys, most)
             }
             fn get_each<'a>(
                 &'a self,
                 keys: &'a [&'a str],
                 most: usize,
-            ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
+            ) -> BoxFuture<'a, Vec<Result<Option<StoredValue>, BackendError>>> {
                 (**self).get_each(keys, most)
             }
             fn set<'a>(
                 &'a self,
-                entries: &'a [Write],
-                notice: Option<&'a Notice>,
+                entries: &'a [SetEntry],
+                notice: Option<&'a Message>,
             ) -> BackendResult<'a, ()> {
                 (**self).set(entries, notice)
             }
             fn set_each<'a>(
                 &'a self,
-                entries: &'a [Write],
-                notice: Option<&'a Notice>,
+                entries: &'a [SetEntry],
+                notice: Option<&'a Message>,
             ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
                 (**self).set_each(entries, notice)
             }
             fn replace<'a>(
                 &'a self,
-                seen: [u8; MARK],
-                write: &'a Write,
-                notice: Option<&'a Notice>,
+                seen: [u8; VERSION_LEN],
+                write: &'a SetEntry,
+                notice: Option<&'a Message>,
             ) -> BackendResult<'a, bool> {
                 (**self).replace(seen, write, notice)
             }
             fn remove<'a>(
                 &'a self,
                 keys: &'a [&'a str],
-                notice: Option<&'a Notice>,
+                notice: Option<&'a Message>,
             ) -> BackendResult<'a, u64> {
                 (**self).remove(keys, notice)
             }
             fn remove_each<'a>(
                 &'a self,
                 keys: &'a [&'a str],
-                notice: Option<&'a Notice>,
-            ) -> BoxFuture<'a, Removed> {
+                notice: Option<&'a Message>,
+            ) -> BoxFuture<'a, RemoveOutcome> {
                 (**self).remove_each(keys, notice)
             }
             fn generations<'a>(
@@ -85,16 +88,16 @@ macro_rules! forward {
             fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
                 (**self).bump(key)
             }
-            fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+            fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
                 (**self).scan(pattern, cursor)
             }
-            fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+            fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
                 (**self).publish(notice)
             }
             fn subscribe(
                 &self,
                 channel: &str,
-                listener: Arc<dyn Listener>,
+                listener: Arc<dyn MessageHandler>,
             ) -> Result<Subscription, BackendError> {
                 (**self).subscribe(channel, listener)
             }

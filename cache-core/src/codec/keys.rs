@@ -15,9 +15,9 @@ use crate::base::Error;
 /// Every key has an id, which stored values name. The first key encrypts; all keys decrypt. So you can change
 /// the key and keep the cache warm, in three steps, each rolled out to all processes before the next:
 ///
-/// 1. add the new key: `Keys::new(1, old).also(2, new)`
-/// 2. write with it: `Keys::new(2, new).also(1, old)`
-/// 3. once the longest time to live has passed, remove the old one: `Keys::new(2, new)`
+/// 1. add the new key: `EncryptionKeys::new(1, old).also(2, new)`
+/// 2. write with it: `EncryptionKeys::new(2, new).also(1, old)`
+/// 3. once the longest time to live has passed, remove the old one: `EncryptionKeys::new(2, new)`
 ///
 /// A value under a key that a process does not have is a counted miss there.
 ///
@@ -45,7 +45,7 @@ use crate::base::Error;
 ///   that resets that time makes the value young again; only the process that wrote it also checks its own
 ///   clock.
 /// - The schema of its type, and the id of the encryption key: a value under a key that was removed from
-///   `Keys` is a miss.
+///   `EncryptionKeys` is a miss.
 ///
 /// Nothing in Redis can show that a value was replaced or removed **by its key** since: a version next to it
 /// could be restored together with it. If that matters, give the values a tag of their own and evict that,
@@ -53,32 +53,32 @@ use crate::base::Error;
 ///
 /// ```
 /// # use cache_core as larder;
-/// use larder::{Cache, Keys, MemoryBackend};
+/// use larder::{Cache, EncryptionKeys, MemoryBackend};
 ///
 /// # fn key_of_the_vault(_: u32) -> [u8; 32] { [7; 32] }
 /// # fn main() -> Result<(), larder::Error> {
-/// let keys = Keys::new(2, key_of_the_vault(2)).also(1, key_of_the_vault(1));
-/// assert_eq!(format!("{keys:?}"), "Keys([2, 1])");
+/// let keys = EncryptionKeys::new(2, key_of_the_vault(2)).also(1, key_of_the_vault(1));
+/// assert_eq!(format!("{keys:?}"), "EncryptionKeys([2, 1])");
 /// let cache = Cache::builder().remote(MemoryBackend::new()).encryption(keys).build()?;
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Keys {
+pub struct EncryptionKeys {
     first: (u32, Arc<XChaCha20Poly1305>),
     others: Vec<(u32, Arc<XChaCha20Poly1305>)>,
 }
 
-impl fmt::Debug for Keys {
+impl fmt::Debug for EncryptionKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<u32> = self.ids().collect();
-        write!(f, "Keys({ids:?})")
+        write!(f, "EncryptionKeys({ids:?})")
     }
 }
 
 pub(crate) const NONCE: usize = 24;
 
-impl Keys {
+impl EncryptionKeys {
     /// Creates keys from the one that encrypts and its id.
     pub fn new(id: u32, key: [u8; 32]) -> Self {
         Self { first: (id, cipher(key)), others: Vec::new() }

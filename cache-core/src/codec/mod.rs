@@ -33,7 +33,7 @@ pub(crate) use envelope::Envelope;
 pub use forge::Forged;
 pub use format::Codec;
 #[cfg(feature = "encryption")]
-pub use keys::Keys;
+pub use keys::EncryptionKeys;
 #[cfg(feature = "encryption")]
 pub(crate) use seal::Seal;
 pub(crate) use wire::{Foreign, Wire};

@@ -17,7 +17,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::base::Error;
 
 #[cfg(feature = "encryption")]
-use super::keys::{Keys, NONCE};
+use super::keys::{EncryptionKeys, NONCE};
 
 #[cfg(feature = "encryption")]
 use super::keys;
@@ -35,7 +35,7 @@ pub(crate) enum Seal {
     #[default]
     Sum,
     #[cfg(feature = "encryption")]
-    Encryption(Keys),
+    Encryption(EncryptionKeys),
 }
 
 impl Seal {

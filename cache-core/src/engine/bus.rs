@@ -3,12 +3,12 @@
 use std::sync::Weak;
 
 use super::handle::Engine;
-use crate::backend::Listener;
+use crate::backend::MessageHandler;
 use crate::base::Pattern;
 use crate::key::KeyId;
 use crate::memory::FenceScope;
 use crate::remote::{BusEnvelope, BusMessage};
-use crate::stats::{Cause, Signal};
+use crate::stats::{CacheEvent, RemovalCause};
 
 /// The cache's ear. It holds the cache weakly: the cache owns the subscription.
 pub(crate) struct Bus {
@@ -16,18 +16,18 @@ pub(crate) struct Bus {
     pub(crate) instance: u64,
 }
 
-impl Listener for Bus {
+impl MessageHandler for Bus {
     fn connected(&self) {
         if let Some(engine) = self.cache.upgrade() {
             engine.link(true);
-            engine.signals.tell(&Signal::Bus { connected: true });
+            engine.signals.tell(&CacheEvent::Bus { connected: true });
         }
     }
 
     fn disconnected(&self) {
         if let Some(engine) = self.cache.upgrade() {
             engine.link(false);
-            engine.signals.tell(&Signal::Bus { connected: false });
+            engine.signals.tell(&CacheEvent::Bus { connected: false });
         }
     }
 
@@ -47,7 +47,7 @@ impl Listener for Bus {
         let Some(engine) = self.cache.upgrade() else { return };
         let value = key.strip_prefix(&*engine.namespace).and_then(|key| key.strip_prefix(':'));
         if let Some(key) = value {
-            let _ = engine.forget(KeyId::of(key), FenceScope::Loads, Cause::Elsewhere);
+            let _ = engine.forget(KeyId::of(key), FenceScope::Loads, RemovalCause::Elsewhere);
         }
     }
 }
@@ -58,12 +58,13 @@ impl Engine {
         match message {
             BusMessage::Keys(keys) => {
                 for key in keys {
-                    let _ = self.forget(KeyId::of(&key), FenceScope::Loads, Cause::Elsewhere);
+                    let _ =
+                        self.forget(KeyId::of(&key), FenceScope::Loads, RemovalCause::Elsewhere);
                 }
             }
             BusMessage::Pattern(literals) => {
                 let pattern = Pattern::from_literals(literals);
-                let _ = self.forget_matching(&pattern, FenceScope::Loads, Cause::Elsewhere);
+                let _ = self.forget_matching(&pattern, FenceScope::Loads, RemovalCause::Elsewhere);
             }
             BusMessage::Tag(name, generation) => self.generations.heed_tag(&name, generation),
             BusMessage::Space(generation) => self.generations.heed_space(generation),

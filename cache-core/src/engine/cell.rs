@@ -13,7 +13,7 @@ use super::spawn::start_now;
 use super::what::{What, report};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::FenceScope;
-use crate::stats::Cause;
+use crate::stats::RemovalCause;
 
 /// Where an instance keeps what its `#[cached_property(cell = ..)]` methods cache.
 ///
@@ -184,7 +184,7 @@ impl Drop for Contents {
         let entries = self.entries.get_mut().unwrap_or_else(PoisonError::into_inner);
         for place in entries.drain(..) {
             if let Some(cache) = place.cache.upgrade() {
-                let _ = cache.forget(place.id, FenceScope::All, Cause::Key);
+                let _ = cache.forget(place.id, FenceScope::All, RemovalCause::Key);
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::base::{Error, Pattern};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::{FenceScope, RevokedFence};
 use crate::remote::{Attempt, RemoteEviction, StepSink};
-use crate::stats::Cause;
+use crate::stats::RemovalCause;
 use crate::tags::TagSnapshot;
 
 impl Engine {
@@ -15,7 +15,7 @@ impl Engine {
         &self,
         id: KeyId,
         reach: FenceScope,
-        cause: Cause,
+        cause: RemovalCause,
     ) -> (bool, Option<RevokedFence>) {
         let (gone, killed) = self.fences.kill(id, reach, self.memory.as_ref());
         if let Some(memory) = &self.memory {
@@ -42,7 +42,7 @@ impl Engine {
         &self,
         pattern: &Pattern,
         reach: FenceScope,
-        cause: Cause,
+        cause: RemovalCause,
     ) -> (u64, Vec<RevokedFence>) {
         let killed = self.fences.kill_matching(reach, &|key| pattern.covers(key));
         let (mut removed, mut keys) = (0, Vec::new());
@@ -83,7 +83,7 @@ impl Engine {
         keys.iter().for_each(|_| self.counters.direct.removals());
         let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
         let forgotten: Vec<_> =
-            ids.iter().map(|id| self.forget(*id, FenceScope::All, Cause::Key)).collect();
+            ids.iter().map(|id| self.forget(*id, FenceScope::All, RemovalCause::Key)).collect();
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;
         let shared = keys.iter().filter(|key| !key.is_here());
         let shared: Vec<String> = shared.map(|key| key.as_str().to_owned()).collect();
@@ -91,7 +91,7 @@ impl Engine {
             return Ok(in_memory);
         };
         let undone = RemoteEviction::Keys(shared);
-        let forget = |id: &KeyId| drop(self.forget(*id, FenceScope::Loads, Cause::Key));
+        let forget = |id: &KeyId| drop(self.forget(*id, FenceScope::Loads, RemovalCause::Key));
         let again = Defer(|| ids.iter().for_each(forget));
         // Owed from here on, so that a caller who goes away while it waits loses nothing.
         let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
@@ -107,7 +107,8 @@ impl Engine {
     pub(crate) async fn evict_replaced(&self, key: &str) -> Result<(), Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         // Memory last: until then a read may take the old value from the remote tier.
-        let again = Defer(|| drop(self.forget(KeyId::of(key), FenceScope::Loads, Cause::Key)));
+        let again =
+            Defer(|| drop(self.forget(KeyId::of(key), FenceScope::Loads, RemovalCause::Key)));
         // Not after writes that are under way: one of a newer put would be removed.
         let evicted = remote.evict(RemoteEviction::Keys(vec![key.to_owned()]), None).await;
         drop(again);
@@ -116,12 +117,13 @@ impl Engine {
     }
 
     async fn evict_matching(&self, pattern: &Pattern, progress: &StepSink) -> Result<u64, Error> {
-        let (in_memory, killed) = self.forget_matching(pattern, FenceScope::All, Cause::Pattern);
+        let (in_memory, killed) =
+            self.forget_matching(pattern, FenceScope::All, RemovalCause::Pattern);
         progress.forgot(in_memory);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
         let undone = RemoteEviction::Pattern(pattern.clone(), progress.clone());
         let again =
-            Defer(|| drop(self.forget_matching(pattern, FenceScope::Loads, Cause::Pattern)));
+            Defer(|| drop(self.forget_matching(pattern, FenceScope::Loads, RemovalCause::Pattern)));
         let removed = remote.evict(undone, killed).await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
@@ -147,7 +149,7 @@ impl Engine {
             bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         }
         // From here on nobody reads an old entry; what remains is to give the room back.
-        let (_, killed) = self.forget_matching(&everything, FenceScope::All, Cause::Cleared);
+        let (_, killed) = self.forget_matching(&everything, FenceScope::All, RemovalCause::Cleared);
         if let Some(remote) = &self.remote {
             remote.sweep(everything, killed).await?;
         }
@@ -174,7 +176,7 @@ impl EvictOnDrop<'_> {
 impl Drop for EvictOnDrop<'_> {
     fn drop(&mut self) {
         if !self.settled {
-            let (_, killed) = self.engine.forget(self.id, FenceScope::All, Cause::Key);
+            let (_, killed) = self.engine.forget(self.id, FenceScope::All, RemovalCause::Key);
             if let (Some(owing), Some(killed)) = (&mut self.owing, killed) {
                 owing.after(killed);
             }

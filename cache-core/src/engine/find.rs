@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::flight::{FlightLeader, FlightResult};
 use super::lookup::promote;
 use super::read_context::ReadContext;
-use crate::backend::MARK;
+use crate::backend::VERSION_LEN;
 use crate::base::{BackendError, CacheValue, Cached, Shape, Source, Timestamp, boxed};
 use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
@@ -35,7 +35,7 @@ pub(crate) struct Miss {
     /// An old value of the remote tier.
     pub(super) old: Option<Stored>,
     /// Tells it from the value that another process may store meanwhile.
-    pub(super) mark: Option<[u8; MARK]>,
+    pub(super) mark: Option<[u8; VERSION_LEN]>,
     /// There are bytes that can only be overwritten.
     pub(super) unmarked: bool,
     /// Why the remote tier could not be asked.

@@ -11,7 +11,7 @@ use tokio::sync::SemaphorePermit;
 use super::handle::Engine;
 use super::spawn::start_now;
 use super::table::Turns;
-use crate::backend::Acquired;
+use crate::backend::LeaseOutcome;
 use crate::base::{BackendError, Timestamp};
 use crate::remote::{Arrived, Ask};
 
@@ -79,15 +79,15 @@ impl Lease {
                 (engine.clock.now(), remote.acquire(key, token, term, &ask).await?)
             };
             match acquired {
-                Acquired::Lead { takeovers } => {
+                LeaseOutcome::Lead { takeovers } => {
                     lease.takeovers = takeovers;
                     return Ok(Leased::Lead(lease));
                 }
-                Acquired::Value(read) => {
+                LeaseOutcome::Value(read) => {
                     lease.held = false;
                     return Ok(Leased::Value(Arrived { read, asked }));
                 }
-                Acquired::Wait(left) => {
+                LeaseOutcome::Wait(left) => {
                     lease.waited = true;
                     let now = engine.clock.now();
                     if now >= ask.until {

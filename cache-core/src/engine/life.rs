@@ -16,14 +16,14 @@ use bytes::Bytes;
 use super::evict::Defer;
 use super::failsafe::Failure;
 use super::handle::Engine;
-use crate::backend::{GENERATION_KEPT, MARK};
+use crate::backend::{GENERATION_TTL, VERSION_LEN};
 use crate::base::{BackendError, BackendErrorKind, Error, Timestamp};
 use crate::codec::Envelope;
 use crate::entry::{Erased, Freshness, Lifetime};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::{FenceScope, RevokedFence};
 use crate::remote::{Remote, RemoteEviction, Writing};
-use crate::stats::Cause;
+use crate::stats::RemovalCause;
 use crate::tags::{Declared, TagSnapshot};
 
 /// A value that is replaced by others all the time is evicted after so many attempts.
@@ -32,7 +32,7 @@ const ATTEMPTS: usize = 5;
 /// A value of the remote tier that is neither evicted nor expired, of whatever type.
 pub(crate) struct RemoteEntry {
     bytes: Bytes,
-    mark: [u8; MARK],
+    mark: [u8; VERSION_LEN],
     envelope: Envelope,
     pub(crate) life: Lifetime,
 }
@@ -80,7 +80,7 @@ impl Engine {
         match changed {
             Changed::Yes => {
                 // Promoted meanwhile, or from before: with the former life.
-                drop(self.forget(id, FenceScope::Loads, Cause::Key));
+                drop(self.forget(id, FenceScope::Loads, RemovalCause::Key));
                 Ok(true)
             }
             Changed::Nothing => Ok(self.expire_here(id, until)),
@@ -136,7 +136,7 @@ impl Engine {
             (Some((entry, again)), Some(memory)) => {
                 (there, self.fences.kill_leaving(id, FenceScope::All, memory, (entry, &again)))
             }
-            _ => (there, self.forget(id, FenceScope::All, Cause::Key).1),
+            _ => (there, self.forget(id, FenceScope::All, RemovalCause::Key).1),
         }
     }
 
@@ -221,17 +221,17 @@ impl Engine {
         remote: &Arc<Remote>,
         key: &str,
     ) -> Result<Option<RemoteEntry>, BackendError> {
-        let found = remote.read(key, &[], GENERATION_KEPT, &self.generations).await?;
+        let found = remote.read(key, &[], GENERATION_TTL, &self.generations).await?;
         let Some(value) = found.value else { return Ok(None) };
         let bytes = value.read.value.clone();
-        let Some(mark) = bytes.last_chunk::<MARK>().copied() else { return Ok(None) };
+        let Some(mark) = bytes.last_chunk::<VERSION_LEN>().copied() else { return Ok(None) };
         let Some(envelope) = self.wire.envelope((&self.namespace, key), &bytes) else {
             return Ok(None);
         };
         let tags: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
         let current = match tags.is_empty() {
             true => Vec::new(),
-            false => remote.learn(&tags, GENERATION_KEPT, &self.generations).await?.tags,
+            false => remote.learn(&tags, GENERATION_TTL, &self.generations).await?.tags,
         };
         let Some(life) = self.life_of(&envelope, &value) else { return Ok(None) };
         let usable = envelope.space == found.space

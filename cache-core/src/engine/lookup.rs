@@ -10,7 +10,7 @@ use super::request::{Mode, Request};
 use super::scope;
 use super::site::{Site, tell_types};
 use super::table::Seat;
-use crate::backend::MARK;
+use crate::backend::VERSION_LEN;
 use crate::base::{BackendError, CacheValue, Cached, Policy, Source, Timestamp, millis};
 use crate::codec;
 use crate::codec::{Coder, EntryHeader, Foreign};
@@ -39,7 +39,7 @@ pub(crate) struct Found {
     /// Whole, of the right type, not evicted and not expired; perhaps stale.
     pub(crate) entry: Option<Stored>,
     /// Tells the bytes that were found from later ones.
-    pub(crate) mark: Option<[u8; MARK]>,
+    pub(crate) mark: Option<[u8; VERSION_LEN]>,
     /// Bytes were found that are too short for a mark: no value of ours.
     pub(crate) unmarked: bool,
 }
@@ -274,7 +274,7 @@ impl Engine {
         let bytes = &value.read.value[..];
         // Of a value that is too long the end is missing, which the mark is.
         let is_whole = bytes.len() <= self.wire.most();
-        let mark = bytes.last_chunk::<MARK>().copied().filter(|_| is_whole);
+        let mark = bytes.last_chunk::<VERSION_LEN>().copied().filter(|_| is_whole);
         let unmarked = mark.is_none();
         let nothing = Found { entry: None, mark, unmarked };
         let place = (self.namespace.as_str(), request.key.as_str());

@@ -11,7 +11,7 @@ use super::scope;
 use super::scope::Seen;
 use super::site::Site;
 use super::table::TOGETHER;
-use crate::backend::GENERATION_KEPT;
+use crate::backend::GENERATION_TTL;
 use crate::base::{CacheValue, Error, PLAIN, Pattern, Source};
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
@@ -127,7 +127,7 @@ impl Engine {
         let wanted = missing.iter().zip(&tags);
         let wanted: Vec<_> =
             wanted.map(|((_, request, ..), tags)| (request.key.as_str(), &tags[..])).collect();
-        let found = match remote.read_each(&wanted, GENERATION_KEPT, &self.generations).await {
+        let found = match remote.read_each(&wanted, GENERATION_TTL, &self.generations).await {
             Ok(found) => found,
             Err(error) => {
                 self.counters.direct.remote_errors();

@@ -8,7 +8,7 @@ use super::handle::Engine;
 use super::request::Request;
 use super::store::WriteOptions;
 use super::table::Seat;
-use crate::backend::GENERATION_KEPT;
+use crate::backend::GENERATION_TTL;
 use crate::base::{CacheValue, Error};
 use crate::codec::Coder;
 use crate::memory::Ticket;
@@ -60,7 +60,7 @@ impl Engine {
         let mut tags: Vec<&str> = shared().flat_map(|begun| begun.request.tags()).collect();
         tags.sort_unstable();
         tags.dedup();
-        let learned = match remote.learn(&tags, GENERATION_KEPT, &self.generations).await {
+        let learned = match remote.learn(&tags, GENERATION_TTL, &self.generations).await {
             Ok(learned) => learned,
             Err(_) => return self.counters.direct.remote_errors(),
         };

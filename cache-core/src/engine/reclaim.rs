@@ -6,15 +6,15 @@ use super::handle::Engine;
 use crate::base::Timestamp;
 use crate::entry::{Erased, Freshness};
 use crate::memory::Sweep;
-use crate::stats::Cause;
+use crate::stats::RemovalCause;
 
 impl Engine {
     /// Why nobody may be given the entry any more, whatever happens.
-    fn is_dead(&self, entry: &Erased, now: Timestamp) -> Option<Cause> {
+    fn is_dead(&self, entry: &Erased, now: Timestamp) -> Option<RemovalCause> {
         if entry.at(now) == Freshness::Expired {
-            return Some(Cause::Expired);
+            return Some(RemovalCause::Expired);
         }
-        (!self.generations.current(&entry.stamps)).then_some(Cause::Tag)
+        (!self.generations.current(&entry.stamps)).then_some(RemovalCause::Tag)
     }
 
     /// Removes all dead entries; says how many.

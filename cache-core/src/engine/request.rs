@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::cell::Contents;
 use super::handle::Engine;
 use super::site::Site;
-use crate::backend::GENERATION_KEPT;
+use crate::backend::GENERATION_TTL;
 use crate::base::PolicyRef;
 use crate::codec::Coder;
 use crate::key::{KeyBuf, KeyId};
@@ -81,7 +81,7 @@ impl Request {
     /// How long a generation is kept that is minted for its load: for as long as that may take, and be late. What is
     /// stored prolongs it.
     pub(crate) fn keeps_generations(&self) -> Duration {
-        self.policy.lease.saturating_add(GENERATION_KEPT)
+        self.policy.lease.saturating_add(GENERATION_TTL)
     }
 
     /// The path of the function that it is a call of.

@@ -9,7 +9,7 @@ use tracing::field::Empty;
 use super::handle::Engine;
 use super::request::Request;
 use super::site::Site;
-use crate::stats::Signal;
+use crate::stats::CacheEvent;
 
 /// What is called a function where there is none.
 pub(crate) const DIRECT: &str = "direct";
@@ -64,6 +64,6 @@ impl Engine {
         self.counters.of(request.site).load_failures();
         let (cache, key) = (&*self.signals.cache, request.key.as_str());
         tracing::debug!(target: "larder::load", cache, key, "larder: a load failed");
-        self.signals.tell(&Signal::LoadFailed { key, function: request.function() });
+        self.signals.tell(&CacheEvent::LoadFailed { key, function: request.function() });
     }
 }

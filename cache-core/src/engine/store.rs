@@ -19,7 +19,7 @@ use crate::entry::{Lifetime, Stored};
 use crate::key::KeyId;
 use crate::memory::{Committed, FenceScope, Superseded, Ticket};
 use crate::remote::{Attempt, Remote, RemoteEviction, Writing};
-use crate::stats::{Cause, log_failure};
+use crate::stats::{RemovalCause, log_failure};
 
 /// The longest time for which the remote tier is told to keep an entry.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -190,7 +190,7 @@ impl Engine {
             // A read may have taken the value that was to be replaced from the remote tier while this ran: if an
             // eviction came, which may not be over yet, or if the end of an earlier one, or the news of one,
             // took the entry out of memory.
-            drop(self.forget(KeyId::of(&entry.key), FenceScope::Loads, Cause::Key));
+            drop(self.forget(KeyId::of(&entry.key), FenceScope::Loads, RemovalCause::Key));
         }
         match written {
             Some(Err(error)) => {
@@ -280,7 +280,7 @@ impl Engine {
         if let Some(memory) = &self.memory
             && self.fences.reclaim(KeyId::of(&entry.key), entry, memory)
         {
-            self.signals.left(Cause::Elsewhere, 1, [&*entry.key]);
+            self.signals.left(RemovalCause::Elsewhere, 1, [&*entry.key]);
         }
     }
 

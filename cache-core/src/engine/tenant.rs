@@ -27,7 +27,7 @@ impl Cache {
     /// tenant's own entries; [`Call::tenant`](crate::call::Call::tenant) does the same without a handle.
     ///
     /// Everything else is the whole cache's: its configuration, statistics, health, bound, switch and end, and tags:
-    /// [`evict_tag`](Self::evict_tag), a model's [`clear`](crate::api::Typed::clear) and events reach the entries of all tenants. A
+    /// [`evict_tag`](Self::evict_tag), a model's [`clear`](crate::api::ModelCache::clear) and events reach the entries of all tenants. A
     /// handle that is [installed](Self::install) installs the whole cache.
     ///
     /// Nothing is kept for a tenant: a handle can be made for every request. Patterns and listings of the whole cache see

@@ -21,7 +21,7 @@ use super::removed::Removed;
 use crate::base::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
-use crate::stats::Cause;
+use crate::stats::RemovalCause;
 use crate::tags::{Evicted, TagSnapshot};
 
 const SHARDS: usize = 64;
@@ -226,7 +226,7 @@ impl Fences {
                 memory.note(again);
                 memory.tell_exchange(&gone, again);
             }
-            false => memory.tell_removal(&gone, Cause::Key),
+            false => memory.tell_removal(&gone, RemovalCause::Key),
         }
         drop((gone, held));
         fence.map(RevokedFence)
@@ -249,7 +249,7 @@ impl Fences {
         let gone = held.as_ref().filter(|held| goes(held)).map(|_| memory.remove(id));
         drop(shard);
         if let Some(gone) = &gone {
-            memory.tell_removal(gone, Cause::Key);
+            memory.tell_removal(gone, RemovalCause::Key);
         }
         drop((gone, held));
     }

@@ -35,7 +35,7 @@ use crate::base::Timestamp;
 use crate::codec::Coder;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
-use crate::stats::{Cause, Signals};
+use crate::stats::{RemovalCause, Signals};
 use fence::InsertPermit;
 use removed::Removed;
 
@@ -238,7 +238,7 @@ impl MemoryTier {
 
     fn tell_of(&self, gone: &Removed, entry: &Stored, replaced: bool) {
         let tell = |cause, key: &str| {
-            if replaced || cause != Cause::Replaced || *key != *entry.key {
+            if replaced || cause != RemovalCause::Replaced || *key != *entry.key {
                 self.signals.left(cause, 0, [key]);
             }
         };
@@ -253,12 +253,12 @@ impl MemoryTier {
         }
         for old in gone.iter() {
             let own = old.key == entry.key && !Arc::ptr_eq(old, entry);
-            tell(if own { Cause::Replaced } else { Cause::Capacity }, &old.key);
+            tell(if own { RemovalCause::Replaced } else { RemovalCause::Capacity }, &old.key);
         }
     }
 
     /// Counts and reports the removal of a key's entry, if there was one. Called under no lock.
-    pub(crate) fn tell_removal(&self, gone: &Removed, cause: Cause) {
+    pub(crate) fn tell_removal(&self, gone: &Removed, cause: RemovalCause) {
         if gone.found {
             self.signals.left(cause, 1, gone.own_key());
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use ::moka::notification::RemovalCause;
+use ::moka::notification::RemovalCause as MokaCause;
 use ::moka::policy::EvictionPolicy;
 use ::moka::sync::Cache;
 
@@ -15,7 +15,7 @@ use super::removed::Removed;
 use super::tier_counters::TierCounters;
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
-use crate::stats::{Cause, Signals};
+use crate::stats::{RemovalCause, Signals};
 
 /// The engine's overhead for each entry, in bytes. Measured from 250 to 280, and 33 to 75 for the index.
 pub(crate) const OVERHEAD: u64 = 310;
@@ -70,7 +70,7 @@ impl Index {
 /// The keys that `moka` dropped, with the causes. Reported when `moka` holds no lock.
 #[derive(Default)]
 struct RemovalLog {
-    keys: Mutex<Vec<(Cause, Box<str>)>>,
+    keys: Mutex<Vec<(RemovalCause, Box<str>)>>,
 }
 
 /// `moka` counts an entry's weight in 32 bits.
@@ -96,7 +96,7 @@ impl Moka {
                     indexed.remove_same(*id, entry);
                 }
                 log.left(held.weight);
-                log.evicted(u64::from(cause == RemovalCause::Size));
+                log.evicted(u64::from(cause == MokaCause::Size));
                 if signals.is_heard() {
                     told.note(cause, &held);
                 }
@@ -119,7 +119,7 @@ impl Moka {
     }
 
     /// The entries that left since the last call.
-    pub(super) fn left(&self) -> Vec<(Cause, Box<str>)> {
+    pub(super) fn left(&self) -> Vec<(RemovalCause, Box<str>)> {
         std::mem::take(&mut *self.left.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -130,12 +130,12 @@ impl Moka {
 }
 
 impl RemovalLog {
-    fn note(&self, cause: RemovalCause, held: &Held) {
+    fn note(&self, cause: MokaCause, held: &Held) {
         let cause = match cause {
-            RemovalCause::Size => Cause::Capacity,
-            RemovalCause::Replaced => Cause::Replaced,
+            MokaCause::Size => RemovalCause::Capacity,
+            MokaCause::Replaced => RemovalCause::Replaced,
             // The code that removed the entry reports it.
-            RemovalCause::Explicit | RemovalCause::Expired => return,
+            MokaCause::Explicit | MokaCause::Expired => return,
         };
         let key = held.entry().map(|entry| (cause, entry.key.clone()));
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).extend(key);
@@ -176,7 +176,7 @@ impl Engine for Moka {
         collecting(|| {
             if self.is_too_heavy(weight) {
                 let mut gone = self.removed(id);
-                let key = (Cause::Capacity, entry.key.clone());
+                let key = (RemovalCause::Capacity, entry.key.clone());
                 self.left.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
                 gone.add(entry);
                 self.ledger.evicted(1);

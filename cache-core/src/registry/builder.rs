@@ -17,7 +17,7 @@ use crate::remote::{BreakerLimits, Remote, RetryLog};
 use crate::stats::{CacheListener, Counters, Signals, WallTimestamp};
 
 #[cfg(feature = "encryption")]
-use crate::codec::{Keys, Seal};
+use crate::codec::{EncryptionKeys, Seal};
 
 /// Builds a [`Cache`].
 ///
@@ -143,9 +143,9 @@ impl Builder {
     /// damage.
     ///
     /// A cache with encryption treats unencrypted values as misses, and the other way round, so turning it on
-    /// or off costs one load per key. [`Keys`] explains how to rotate keys, and what stays readable.
+    /// or off costs one load per key. [`EncryptionKeys`] explains how to rotate keys, and what stays readable.
     #[cfg(feature = "encryption")]
-    pub fn encryption(mut self, keys: Keys) -> Self {
+    pub fn encryption(mut self, keys: EncryptionKeys) -> Self {
         self.wire.seal = Seal::Encryption(keys);
         self
     }
@@ -163,7 +163,7 @@ impl Builder {
     /// Sets the listener for entries that leave memory and for changes of state. Default: none; a second
     /// listener replaces the first.
     ///
-    /// A closure over [`Signal`](crate::Signal) is a listener. See [`CacheListener`] for when and where it is
+    /// A closure over [`CacheEvent`](crate::CacheEvent) is a listener. See [`CacheListener`] for when and where it is
     /// called.
     pub fn listener(mut self, listener: impl CacheListener) -> Self {
         self.listener = Some(Box::new(listener));

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::backend::MARK;
+use crate::backend::VERSION_LEN;
 use crate::base::Timestamp;
 
 /// The request for a lease.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
     /// The mark of the value to be replaced.
-    pub(crate) seen: Option<[u8; MARK]>,
+    pub(crate) seen: Option<[u8; VERSION_LEN]>,
     /// The newest generation that decides whether the load's value is valid.
     pub(crate) generation: u64,
     /// Whether to take the lease from another holder.

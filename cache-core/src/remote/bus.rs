@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Notice;
+use crate::backend::Message;
 
 /// A message. A process that receives a message of a later format does not understand it, and distrusts its
 /// whole memory tier.
@@ -22,10 +22,10 @@ pub(crate) struct BusEnvelope {
     pub(crate) message: BusMessage,
 }
 
-pub(crate) fn notice(channel: &str, sender: u64, message: BusMessage) -> Notice {
+pub(crate) fn notice(channel: &str, sender: u64, message: BusMessage) -> Message {
     let letter = BusEnvelope { sender, message };
     // Encoding into memory does not fail for these types. (An empty letter would make receivers distrust
     // memory.)
     let message = Bytes::from(postcard::to_stdvec(&letter).unwrap_or_default());
-    Notice { channel: channel.to_owned(), message }
+    Message { channel: channel.to_owned(), message }
 }

@@ -65,11 +65,11 @@ impl Histogram {
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    pub(crate) fn snapshot(&self) -> Timing {
-        let Some(buckets) = self.buckets.get() else { return Timing::default() };
+    pub(crate) fn snapshot(&self) -> LatencyStats {
+        let Some(buckets) = self.buckets.get() else { return LatencyStats::default() };
         let counts = buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
         let buckets = counts.enumerate().filter(|(_, count)| *count > 0);
-        Timing { micros: self.micros.load(Ordering::Relaxed), buckets: buckets.collect() }
+        LatencyStats { micros: self.micros.load(Ordering::Relaxed), buckets: buckets.collect() }
     }
 }
 
@@ -80,13 +80,13 @@ impl Histogram {
 /// read back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Written", from = "Written")]
-pub struct Timing {
+pub struct LatencyStats {
     micros: u64,
     /// Buckets that are not empty, in order, with their counts.
     buckets: Vec<(usize, u64)>,
 }
 
-impl Timing {
+impl LatencyStats {
     /// Returns the number of measurements.
     pub fn count(&self) -> u64 {
         self.buckets.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
@@ -148,7 +148,7 @@ impl Timing {
     }
 }
 
-/// The serde form of a [`Timing`], in microseconds.
+/// The serde form of a [`LatencyStats`], in microseconds.
 #[derive(Serialize, Deserialize)]
 struct Written {
     count: u64,
@@ -160,8 +160,8 @@ struct Written {
     buckets: Vec<(u64, u64)>,
 }
 
-impl From<Timing> for Written {
-    fn from(timing: Timing) -> Self {
+impl From<LatencyStats> for Written {
+    fn from(timing: LatencyStats) -> Self {
         let of = |span: Option<Duration>| span.map(micros);
         Self {
             count: timing.count(),
@@ -174,7 +174,7 @@ impl From<Timing> for Written {
     }
 }
 
-impl From<Written> for Timing {
+impl From<Written> for LatencyStats {
     /// Every input is a valid timing: a forged one is wrong, but harmless.
     fn from(written: Written) -> Self {
         let mut timing = Self { micros: written.total, buckets: Vec::new() };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Why an entry left the memory tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum RemovalCause {
     /// There was no room for the entry, or for a newer one.
     Capacity,
     /// It expired and was reclaimed.
@@ -28,7 +28,7 @@ pub enum Cause {
     Replaced,
 }
 
-impl Cause {
+impl RemovalCause {
     /// The causes that are counted.
     pub(crate) const ALL: [Self; 7] = [
         Self::Capacity,
@@ -58,14 +58,14 @@ impl Cause {
 /// An event for a [`CacheListener`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Signal<'a> {
+pub enum CacheEvent<'a> {
     /// An entry left the memory tier. Entries that expired, or whose tag was evicted, leave it when they are
     /// reclaimed: some time after they were last served.
     Removed {
         /// The whole key, without the namespace.
         key: &'a str,
         /// Why it left.
-        cause: Cause,
+        cause: RemovalCause,
     },
     /// A load returned an error.
     LoadFailed {
@@ -109,13 +109,13 @@ pub enum Signal<'a> {
 ///
 /// ```
 /// # use cache_core as larder;
-/// # use larder::{Cache, Error, Signal};
+/// # use larder::{Cache, Error, CacheEvent};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let (told, signals) = std::sync::mpsc::channel();
 /// let cache = Cache::builder()
-///     .listener(move |signal: &Signal<'_>| {
-///         if let Signal::Removed { key, cause } = signal {
+///     .listener(move |signal: &CacheEvent<'_>| {
+///         if let CacheEvent::Removed { key, cause } = signal {
 ///             told.send(format!("{key}: {}", cause.name())).ok();
 ///         }
 ///     })
@@ -128,17 +128,17 @@ pub enum Signal<'a> {
 /// ```
 pub trait CacheListener: Send + Sync + 'static {
     /// Handles an event.
-    fn on_signal(&self, signal: &Signal<'_>);
+    fn on_signal(&self, signal: &CacheEvent<'_>);
 }
 
-impl<F: Fn(&Signal<'_>) + Send + Sync + 'static> CacheListener for F {
-    fn on_signal(&self, signal: &Signal<'_>) {
+impl<F: Fn(&CacheEvent<'_>) + Send + Sync + 'static> CacheListener for F {
+    fn on_signal(&self, signal: &CacheEvent<'_>) {
         self(signal);
     }
 }
 
 impl<L: CacheListener> CacheListener for Arc<L> {
-    fn on_signal(&self, signal: &Signal<'_>) {
+    fn on_signal(&self, signal: &CacheEvent<'_>) {
         (**self).on_signal(signal);
     }
 }
@@ -148,9 +148,9 @@ pub(crate) struct Signals {
     /// The name of the cache in all events.
     pub(crate) cache: String,
     listener: Option<Box<dyn CacheListener>>,
-    left: [AtomicU64; Cause::ALL.len()],
+    left: [AtomicU64; RemovalCause::ALL.len()],
     /// The values of `left` at the last reset of the statistics, and the evictions for capacity at that time.
-    baseline: Mutex<[u64; Cause::ALL.len()]>,
+    baseline: Mutex<[u64; RemovalCause::ALL.len()]>,
     /// Changes of state that were seen while an async lock may be held, to be reported after it.
     pending: Mutex<Vec<Change>>,
 }
@@ -182,7 +182,7 @@ impl Signals {
             || tracing::enabled!(target: "larder::memory", tracing::Level::TRACE)
     }
 
-    pub(crate) fn tell(&self, signal: &Signal<'_>) {
+    pub(crate) fn tell(&self, signal: &CacheEvent<'_>) {
         let Some(listener) = &self.listener else { return };
         if catch_unwind(AssertUnwindSafe(|| listener.on_signal(signal))).is_err() {
             tracing::error!(target: "larder::listener", cache = self.cache, "larder: the listener panicked");
@@ -193,7 +193,7 @@ impl Signals {
     /// under no lock.
     pub(crate) fn left<'a>(
         &self,
-        cause: Cause,
+        cause: RemovalCause,
         entries: u64,
         keys: impl IntoIterator<Item = &'a str>,
     ) {
@@ -204,24 +204,24 @@ impl Signals {
             for key in keys {
                 let (cache, why) = (&*self.cache, cause.name());
                 tracing::trace!(target: "larder::memory", cache, key, cause = why, "larder: an entry left memory");
-                self.tell(&Signal::Removed { key, cause });
+                self.tell(&CacheEvent::Removed { key, cause });
             }
         }
     }
 
     /// How many entries left for this cause. (The engines count evictions for capacity.)
-    pub(crate) fn count(&self, cause: Cause) -> u64 {
+    pub(crate) fn count(&self, cause: RemovalCause) -> u64 {
         self.left.get(cause as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     pub(crate) fn reset(&self, evicted_capacity: u64) {
-        let mut baseline = Cause::ALL.map(|cause| self.count(cause));
-        baseline[Cause::Capacity as usize] = evicted_capacity;
+        let mut baseline = RemovalCause::ALL.map(|cause| self.count(cause));
+        baseline[RemovalCause::Capacity as usize] = evicted_capacity;
         *self.baseline.lock().unwrap_or_else(PoisonError::into_inner) = baseline;
     }
 
     /// The counts at the last reset, which must be subtracted.
-    pub(crate) fn baseline(&self) -> impl Fn(Cause) -> u64 + use<> {
+    pub(crate) fn baseline(&self) -> impl Fn(RemovalCause) -> u64 + use<> {
         let baseline = *self.baseline.lock().unwrap_or_else(PoisonError::into_inner);
         move |cause| baseline.get(cause as usize).copied().unwrap_or(0)
     }
@@ -259,9 +259,9 @@ impl Signals {
             || std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
         for change in pending() {
             self.tell(&match change {
-                Change::Remote { up } => Signal::Remote { up },
-                Change::Breaker { open } => Signal::Breaker { open },
-                Change::Pending { evictions } => Signal::EvictionPending { pending: evictions },
+                Change::Remote { up } => CacheEvent::Remote { up },
+                Change::Breaker { open } => CacheEvent::Breaker { open },
+                Change::Pending { evictions } => CacheEvent::EvictionPending { pending: evictions },
             });
         }
     }

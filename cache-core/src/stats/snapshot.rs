@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::histogram::Timing;
-use super::signal::Cause;
+use super::histogram::LatencyStats;
+use super::signal::RemovalCause;
 
 /// Passes all counters to the macro `$then`: the frequent ones, and the others.
 macro_rules! counted {
@@ -53,11 +53,11 @@ macro_rules! counts {
             }
 
             /// Returns the number of entries that left the memory tier for this cause; 0 for
-            /// [`Cause::Replaced`].
-            pub fn evicted_by(&self, cause: Cause) -> u64 {
+            /// [`RemovalCause::Replaced`].
+            pub fn evicted_by(&self, cause: RemovalCause) -> u64 {
                 match cause {
-                    $(Cause::$cause => self.$left,)*
-                    Cause::Replaced => 0,
+                    $(RemovalCause::$cause => self.$left,)*
+                    RemovalCause::Replaced => 0,
                 }
             }
         }
@@ -162,12 +162,12 @@ pub struct Stats {
     /// The current state of the remote tier's breaker.
     pub breaker: BreakerState,
     /// Durations of completed loads, including failed ones.
-    pub load_time: Timing,
+    pub load_time: LatencyStats,
     /// Durations of reads that memory could not answer immediately: they asked the remote tier, waited or
     /// loaded. Reads that memory answered are not measured, because reading a precise clock would cost more
     /// than the hit itself. Reads by hand without a load ([`Cache::get`](crate::engine::Cache::get),
     /// [`peek`](crate::call::Call::peek)) are not measured.
-    pub response_time: Timing,
+    pub response_time: LatencyStats,
 }
 
 /// The state of the remote tier's circuit breaker.
@@ -257,7 +257,7 @@ impl Stats {
     /// Returns the number of entries that left the memory tier for any cause, except those that a newer value
     /// replaced.
     pub fn evictions(&self) -> u64 {
-        sum(Cause::ALL.map(|cause| self.evicted_by(cause)))
+        sum(RemovalCause::ALL.map(|cause| self.evicted_by(cause)))
     }
 
     /// Returns the memory tier's part. Stale and old values count as its hits, even if they first came from
@@ -296,14 +296,14 @@ impl Stats {
     }
 
     /// Sets the numbers of entries that left the memory tier, by cause.
-    pub(crate) fn with_causes(mut self, left: impl Fn(Cause) -> u64) -> Self {
-        self.evicted_capacity = left(Cause::Capacity);
-        self.expired = left(Cause::Expired);
-        self.evicted_tags = left(Cause::Tag);
-        self.evicted_keys = left(Cause::Key);
-        self.evicted_patterns = left(Cause::Pattern);
-        self.evicted_cleared = left(Cause::Cleared);
-        self.evicted_elsewhere = left(Cause::Elsewhere);
+    pub(crate) fn with_causes(mut self, left: impl Fn(RemovalCause) -> u64) -> Self {
+        self.evicted_capacity = left(RemovalCause::Capacity);
+        self.expired = left(RemovalCause::Expired);
+        self.evicted_tags = left(RemovalCause::Tag);
+        self.evicted_keys = left(RemovalCause::Key);
+        self.evicted_patterns = left(RemovalCause::Pattern);
+        self.evicted_cleared = left(RemovalCause::Cleared);
+        self.evicted_elsewhere = left(RemovalCause::Elsewhere);
         self
     }
 

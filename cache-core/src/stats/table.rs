@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::histogram::Timing;
-use super::signal::Cause;
+use super::histogram::LatencyStats;
+use super::signal::RemovalCause;
 use super::snapshot::{BreakerState, Stats};
 
-fn time(f: &mut fmt::Formatter<'_>, name: &str, timing: &Timing) -> fmt::Result {
+fn time(f: &mut fmt::Formatter<'_>, name: &str, timing: &LatencyStats) -> fmt::Result {
     let show = |span: Option<Duration>| span.map_or("-".to_owned(), |span| format!("{span:.1?}"));
     let (average, p50, p99) = (show(timing.average()), show(timing.p50()), show(timing.p99()));
     writeln!(f, "{name:<11} average {average}, p50 {p50}, p99 {p99} of {}", timing.count())
@@ -47,7 +47,7 @@ impl fmt::Display for Stats {
             "stores", self.stores, self.remote_stores, self.fenced, self.removals
         )?;
         write!(f, "{:<11} {}", "evictions", self.evictions())?;
-        for cause in Cause::ALL.into_iter().filter(|cause| self.evicted_by(*cause) > 0) {
+        for cause in RemovalCause::ALL.into_iter().filter(|cause| self.evicted_by(*cause) > 0) {
             write!(f, ", {} {}", self.evicted_by(cause), cause.name())?;
         }
         writeln!(f)?;

@@ -19,10 +19,11 @@ mod round_trip;
 #[doc(inline)]
 pub use crate::conformance;
 pub use backend::{
-    At, Damage, Faults, Faulty, Gate, Log, Operation, Outcome, Recorded, Recording, Weather,
+    Corruption, FaultRates, Faults, Faulty, Gate, HoldPoint, Operation, OperationLog,
+    OperationOutcome, Recorded, Recording,
 };
 pub use conformance::conformance;
 #[doc(hidden)]
 pub use conformance::{Rule, RuleSet, check, rules};
-pub use kit::{Counts, Expect, Kit, KitBuilder, carried, isolated};
+pub use kit::{Counts, Expect, Kit, KitBuilder, isolated, with_current_kit};
 pub use round_trip::assert_round_trip;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use cache_core::Listener;
+use cache_core::MessageHandler;
 use futures_core::Stream;
 use redis::aio::PubSubStream;
 use tokio::time::Instant;
@@ -19,10 +19,10 @@ const ECHO: Duration = Duration::from_secs(1);
 
 /// An established subscription. When it is dropped, for whatever reason (including the end of the
 /// task's runtime), the listener is told that it disconnected.
-struct Standing<'a>(&'a dyn Listener);
+struct Standing<'a>(&'a dyn MessageHandler);
 
 impl<'a> Standing<'a> {
-    fn begin(listener: &'a dyn Listener) -> Self {
+    fn begin(listener: &'a dyn MessageHandler) -> Self {
         listener.connected();
         Self(listener)
     }
@@ -58,7 +58,7 @@ pub(super) struct Ear<'a> {
 impl<'a> Ear<'a> {
     /// Passes messages to `listener`. `own` is our name, `next` the number that we send next.
     pub(super) fn new(
-        listener: &'a dyn Listener,
+        listener: &'a dyn MessageHandler,
         (messages, tracker): (PubSubStream, Option<Tracker>),
         mut gaps: Gaps,
         (own, next): (u64, u64),

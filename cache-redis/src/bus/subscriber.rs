@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use cache_core::{Listener, Subscription};
+use cache_core::{MessageHandler, Subscription};
 use redis::Value;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use tokio::runtime::Handle;
@@ -39,7 +39,7 @@ pub(crate) fn spawn(
     connection: Connection,
     sender: Arc<Sender>,
     channel: &str,
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn MessageHandler>,
 ) -> std::io::Result<Subscription> {
     let channel = channel.to_owned();
     let subscriber = Subscriber { home, connection, sender, channel, listener };
@@ -77,7 +77,7 @@ struct Subscriber {
     connection: Connection,
     sender: Arc<Sender>,
     channel: String,
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn MessageHandler>,
 }
 
 impl Subscriber {

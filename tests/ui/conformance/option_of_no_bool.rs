@@ -1,3 +1,3 @@
-larder::testing::conformance!(larder::MemoryBackend::new(), bus = no, leases = true);
+larder::testing::conformance!(larder::backend::MemoryBackend::new(), bus = no, leases = true);
 
 fn main() {}

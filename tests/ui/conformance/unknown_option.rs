@@ -1,3 +1,3 @@
-larder::testing::conformance!(larder::MemoryBackend::new(), lease = false);
+larder::testing::conformance!(larder::backend::MemoryBackend::new(), lease = false);
 
 fn main() {}

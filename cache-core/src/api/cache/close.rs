@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::{Error, Pattern};
 use crate::engine::Cache;
 use crate::memory::FenceScope;
-use crate::stats::Cause;
+use crate::stats::RemovalCause;
 
 /// How long what is under way may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -63,7 +63,7 @@ impl Cache {
         if let Some(remote) = &engine.remote {
             remote.flush_retry_log();
         }
-        drop(engine.forget_matching(&Pattern::new("*"), FenceScope::Loads, Cause::Cleared));
+        drop(engine.forget_matching(&Pattern::new("*"), FenceScope::Loads, RemovalCause::Cleared));
         let pending = engine.remote.as_ref().map_or(0, |remote| remote.owed_evictions());
         match settled {
             Err(error) if pending > 0 => Err(Error::Pending { evictions: pending, error }),

@@ -17,27 +17,27 @@ struct Run(Box<Lists>);
 
 /// A rule that [`Cache::on`] added. Dropped, it removes the rule.
 #[must_use = "the rule ends when this is dropped; `keep()` lets it live as long as the cache"]
-pub struct Rule {
+pub struct EventHandler {
     cache: Weak<Engine>,
     event: TypeId,
     name: &'static str,
     id: u64,
 }
 
-impl fmt::Debug for Rule {
+impl fmt::Debug for EventHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rule").field("event", &self.name).finish_non_exhaustive()
+        f.debug_struct("EventHandler").field("event", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Rule {
+impl EventHandler {
     /// Keeps the rule as long as the cache.
     pub fn keep(mut self) {
         self.cache = Weak::new();
     }
 }
 
-impl Drop for Rule {
+impl Drop for EventHandler {
     fn drop(&mut self) {
         if let Some(cache) = self.cache.upgrade() {
             drop(cache.events.remove(self.event, self.id));
@@ -75,7 +75,7 @@ impl Cache {
     pub fn on<E: 'static>(
         &self,
         rule: impl Fn(&E) -> Invalidation + Send + Sync + 'static,
-    ) -> Rule {
+    ) -> EventHandler {
         // The rule must not keep its cache alive: only the tenant's prefix is kept.
         let tenant = self.prefix().cloned();
         let run = move |event: &dyn Any| {
@@ -84,7 +84,7 @@ impl Cache {
         };
         let event = TypeId::of::<E>();
         let id = self.engine.events.add(event, Arc::new(Run(Box::new(run))));
-        Rule { cache: Arc::downgrade(&self.engine), event, name: type_name::<E>(), id }
+        EventHandler { cache: Arc::downgrade(&self.engine), event, name: type_name::<E>(), id }
     }
 
     /// Evicts what functions with `#[cached(invalidate_on = [E])]` have in this cache, runs all rules for

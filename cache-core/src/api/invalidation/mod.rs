@@ -6,8 +6,8 @@ mod list;
 mod schedule;
 mod write_through;
 
-pub use events::Rule;
+pub use events::EventHandler;
 pub use evictions::Evictions;
 pub use list::Invalidation;
-pub use schedule::Schedule;
+pub use schedule::ScheduleGuard;
 pub use write_through::WriteThrough;

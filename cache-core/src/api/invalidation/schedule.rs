@@ -13,16 +13,16 @@ use crate::engine::{Cache, Engine, spawn};
 /// What happens again and again in the background, such as [`Cache::every`] begins. Dropped, it stops.
 #[must_use = "the schedule stops when this is dropped; `keep()` lets it live as long as the cache"]
 #[derive(Debug)]
-pub struct Schedule {
+pub struct ScheduleGuard {
     stop: oneshot::Sender<Forever>,
     interval: Duration,
 }
 
-/// Said by [`Schedule::keep`]; an end without it means stop.
+/// Said by [`ScheduleGuard::keep`]; an end without it means stop.
 #[derive(Debug)]
 struct Forever;
 
-impl Schedule {
+impl ScheduleGuard {
     /// Begins to call `turn` every `interval`, until it says false.
     pub(crate) fn begin<F>(
         clock: &Clock,
@@ -93,14 +93,16 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::Config`]: `interval` is below a millisecond, or `list` is empty.
-    pub fn every(&self, interval: Duration, list: Invalidation) -> Result<Schedule, Error> {
+    pub fn every(&self, interval: Duration, list: Invalidation) -> Result<ScheduleGuard, Error> {
         if list.is_empty() {
             let message = "names nothing to evict; add a key, a pattern, a tag, a call or `all()`";
             return Err(Error::config("list", message));
         }
         let cache = Arc::downgrade(&self.engine);
         let list = list.kept_by(self);
-        Schedule::begin(&self.engine.clock, interval, move || evict(cache.clone(), list.clone()))
+        ScheduleGuard::begin(&self.engine.clock, interval, move || {
+            evict(cache.clone(), list.clone())
+        })
     }
 }
 

@@ -7,14 +7,14 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::Typed;
-use crate::api::invalidation::{Invalidation, Rule};
+use super::ModelCache;
+use crate::api::invalidation::{EventHandler, Invalidation};
 use crate::base::Error;
 use crate::codec::RemoteValue;
 use crate::engine::Trace;
 use crate::key::{KeyBuf, unescaped};
 
-impl<K: Serialize, V: RemoteValue> Typed<K, V> {
+impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
     /// As [`Cache::get_many`](crate::engine::Cache::get_many).
     ///
     /// # Errors
@@ -78,7 +78,7 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
     }
 
     /// Evicts an id's entry whenever an event is emitted: `id` tells which, if any. As [`Cache::on`](crate::engine::Cache::on), it holds
-    /// until the [`Rule`] is dropped.
+    /// until the [`EventHandler`] is dropped.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -99,7 +99,10 @@ impl<K: Serialize, V: RemoteValue> Typed<K, V> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn evict_on<E: 'static>(&self, id: impl Fn(&E) -> Option<K> + Send + Sync + 'static) -> Rule
+    pub fn evict_on<E: 'static>(
+        &self,
+        id: impl Fn(&E) -> Option<K> + Send + Sync + 'static,
+    ) -> EventHandler
     where
         K: 'static,
     {

@@ -24,7 +24,7 @@ use crate::tags::tag as subject_tag;
 ///
 /// ```
 /// # use cache_core as larder;
-/// # use larder::{Cache, Error, OnUpdate, Policy};
+/// # use larder::{Cache, Error, UpdateMode, Policy};
 /// # use std::time::Duration;
 /// #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 /// struct User {
@@ -37,7 +37,7 @@ use crate::tags::tag as subject_tag;
 /// let users = cache
 ///     .typed::<u64, User>("users")?
 ///     .policy(Policy::new().ttl(Duration::from_secs(300)))
-///     .on_update(OnUpdate::Evict);
+///     .on_update(UpdateMode::Evict);
 ///
 /// let ada = User { name: "Ada".to_owned() };
 /// let loaded = users.get_or_load(&7, || async { Ok::<_, Error>(ada.clone()) }).await?;
@@ -53,11 +53,11 @@ use crate::tags::tag as subject_tag;
 ///
 /// Cheap to clone and to make anew: nothing is kept for it. The methods are those of [`Cache`], with their errors and their
 /// cancel-safety. An id that serde can't write has no entry: nothing is found under it. An id of several parts is a tuple; that of a function with several arguments is none.
-pub struct Typed<K: ?Sized, V> {
+pub struct ModelCache<K: ?Sized, V> {
     cache: Cache,
     names: Arc<Names>,
     policy: Arc<Policy>,
-    on_update: OnUpdate,
+    on_update: UpdateMode,
     of: PhantomData<fn(&K) -> V>,
 }
 
@@ -87,10 +87,10 @@ impl Names {
     }
 }
 
-/// What [`Typed::updated`] does with what is cached.
+/// What [`ModelCache::updated`] does with what is cached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum OnUpdate {
+pub enum UpdateMode {
     /// The new value takes the old one's place.
     #[default]
     Refresh,
@@ -99,26 +99,26 @@ pub enum OnUpdate {
 }
 
 impl Cache {
-    /// The entries of a model, as [`Typed`] tells.
+    /// The entries of a model, as [`ModelCache`] tells.
     ///
     /// # Errors
     /// [`Error::Config`]: the name is empty, or has other characters than letters, digits and `-._~@+`.
     pub fn typed<K: Serialize + ?Sized, V: RemoteValue>(
         &self,
         model: &str,
-    ) -> Result<Typed<K, V>, Error> {
-        Typed {
+    ) -> Result<ModelCache<K, V>, Error> {
+        ModelCache {
             cache: self.clone(),
             names: Names::new(model, "get", ""),
             policy: Arc::default(),
-            on_update: OnUpdate::default(),
+            on_update: UpdateMode::default(),
             of: PhantomData,
         }
         .checked()
     }
 }
 
-impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
+impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     fn checked(self) -> Result<Self, Error> {
         let Names { model, operation, .. } = &*self.names;
         Key::builder().model(model).operation(operation).build()?;
@@ -150,9 +150,9 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
         self
     }
 
-    /// What [`updated`](Self::updated) does. Default: [`OnUpdate::Refresh`].
+    /// What [`updated`](Self::updated) does. Default: [`UpdateMode::Refresh`].
     #[must_use]
-    pub fn on_update(mut self, on_update: OnUpdate) -> Self {
+    pub fn on_update(mut self, on_update: UpdateMode) -> Self {
         self.on_update = on_update;
         self
     }
@@ -295,8 +295,8 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     /// As [`insert`](Self::insert) and [`remove`](Self::remove).
     pub async fn updated(&self, id: &K, value: V) -> Result<(), Error> {
         match self.on_update {
-            OnUpdate::Refresh => self.insert(id, value).await,
-            OnUpdate::Evict => self.remove(id).await.map(drop),
+            UpdateMode::Refresh => self.insert(id, value).await,
+            UpdateMode::Evict => self.remove(id).await.map(drop),
         }
     }
 
@@ -312,7 +312,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> Typed<K, V> {
     }
 }
 
-impl<K: ?Sized, V> Clone for Typed<K, V> {
+impl<K: ?Sized, V> Clone for ModelCache<K, V> {
     fn clone(&self) -> Self {
         Self {
             cache: self.cache.clone(),
@@ -324,9 +324,9 @@ impl<K: ?Sized, V> Clone for Typed<K, V> {
     }
 }
 
-impl<K: ?Sized, V> fmt::Debug for Typed<K, V> {
+impl<K: ?Sized, V> fmt::Debug for ModelCache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Typed")
+        f.debug_struct("ModelCache")
             .field("model", &self.names.model)
             .field("operation", &self.names.operation)
             .finish_non_exhaustive()

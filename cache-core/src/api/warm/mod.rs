@@ -1,11 +1,11 @@
-//! Warming: many calls at once, a bounded number of them in progress.
+//! Warm: many calls at once, a bounded number of them in progress.
 
 mod one;
 mod progress;
 mod report;
 
-pub use progress::Progress;
-pub use report::Report;
+pub use progress::WarmProgress;
+pub use report::WarmReport;
 
 use std::fmt;
 use std::fmt::Display;
@@ -25,15 +25,15 @@ const CONCURRENCY: usize = 16;
 /// After so many calls that may all have been hits, other tasks get a turn.
 const TURN: u64 = 128;
 
-type OnProgress<'a> = Box<dyn FnMut(&Progress) + Send + 'a>;
+type OnProgress<'a> = Box<dyn FnMut(&WarmProgress) + Send + 'a>;
 /// Why an output counts as failed, if it does.
 type Failed<O> = fn(O) -> Option<String>;
 
-/// Warms the cache: carries out all calls, 16 at a time unless [`concurrency`](Warming::concurrency) says
+/// Warms the cache: carries out all calls, 16 at a time unless [`concurrency`](Warm::concurrency) says
 /// otherwise, and reports. What is cached already is a hit and not loaded again.
 ///
 /// Calls are taken from the iterator as room becomes free, so it may be long and lazy. Nothing happens
-/// before [`run`](Warming::run) is polled. Everything runs in that future: dropped, it stops, and loads
+/// before [`run`](Warm::run) is polled. Everything runs in that future: dropped, it stops, and loads
 /// under way are cancelled as any dropped call is. A call that fails does not stop the
 /// others; one that panics does.
 ///
@@ -62,57 +62,55 @@ type Failed<O> = fn(O) -> Option<String>;
 /// # Ok(())
 /// # }
 /// ```
-pub fn warm<'a, L, I>(calls: I) -> Warming<'a, I::IntoIter>
+pub fn warm<'a, L, I>(calls: I) -> Warm<'a, I::IntoIter>
 where
     L: Load,
     I: IntoIterator<Item = Call<L>>,
 {
-    Warming::new(calls.into_iter(), None)
+    Warm::new(calls.into_iter(), None)
 }
 
 impl Cache {
     /// [`warm`] of this cache, whatever the functions' own is.
-    pub fn warm<'a, L, I>(&self, calls: I) -> Warming<'a, I::IntoIter>
+    pub fn warm<'a, L, I>(&self, calls: I) -> Warm<'a, I::IntoIter>
     where
         L: Load,
         I: IntoIterator<Item = Call<L>>,
     {
-        Warming::new(calls.into_iter(), Some(self.clone()))
+        Warm::new(calls.into_iter(), Some(self.clone()))
     }
 }
 
 /// A warming that has not begun; made by [`warm`].
 #[must_use = "nothing is warmed before `run()` is awaited"]
-pub struct Warming<'a, I> {
-    whole: WarmingInner<'a, I>,
+pub struct Warm<'a, I> {
+    whole: WarmInner<'a, I>,
 }
 
-/// What [`Warming`]s of functions with any output have in common; see there.
-pub struct WarmingInner<'a, I> {
+/// What [`Warm`]s of functions with any output have in common; see there.
+pub struct WarmInner<'a, I> {
     calls: Option<I>,
     cache: Option<Cache>,
     concurrency: usize,
     on_progress: Option<OnProgress<'a>>,
 }
 
-impl<I> fmt::Debug for Warming<'_, I> {
+impl<I> fmt::Debug for Warm<'_, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Warming").field("concurrency", &self.concurrency).finish_non_exhaustive()
+        f.debug_struct("Warm").field("concurrency", &self.concurrency).finish_non_exhaustive()
     }
 }
 
-impl<I> fmt::Debug for WarmingInner<'_, I> {
+impl<I> fmt::Debug for WarmInner<'_, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WarmingInner")
-            .field("concurrency", &self.concurrency)
-            .finish_non_exhaustive()
+        f.debug_struct("WarmInner").field("concurrency", &self.concurrency).finish_non_exhaustive()
     }
 }
 
-impl<'a, I> Warming<'a, I> {
+impl<'a, I> Warm<'a, I> {
     fn new(calls: I, cache: Option<Cache>) -> Self {
         let concurrency = CONCURRENCY;
-        Self { whole: WarmingInner { calls: Some(calls), cache, concurrency, on_progress: None } }
+        Self { whole: WarmInner { calls: Some(calls), cache, concurrency, on_progress: None } }
     }
 
     /// How many calls are in progress at once. Default: 16. Zero is refused by [`run`](Self::run).
@@ -122,13 +120,13 @@ impl<'a, I> Warming<'a, I> {
     }
 
     /// Told after each call. It runs between the calls, so it should be short.
-    pub fn on_progress(mut self, told: impl FnMut(&Progress) + Send + 'a) -> Self {
+    pub fn on_progress(mut self, told: impl FnMut(&WarmProgress) + Send + 'a) -> Self {
         self.whole.on_progress = Some(Box::new(told));
         self
     }
 }
 
-impl<'a, L, T, E, I> Warming<'a, I>
+impl<'a, L, T, E, I> Warm<'a, I>
 where
     L: Load<Output = Result<T, E>>,
     E: Display,
@@ -138,29 +136,29 @@ where
     ///
     /// # Errors
     /// [`Error::Config`]: the concurrency is zero. Calls that fail are in the report.
-    pub fn run(&mut self) -> impl Future<Output = Result<Report, Error>> + use<'a, L, T, E, I> {
+    pub fn run(&mut self) -> impl Future<Output = Result<WarmReport, Error>> + use<'a, L, T, E, I> {
         self.whole.run_with(|output| output.err().map(|error| error.to_string()))
     }
 }
 
-impl<'a, L, I> WarmingInner<'a, I>
+impl<'a, L, I> WarmInner<'a, I>
 where
     L: Load,
     I: Iterator<Item = Call<L>>,
 {
-    /// [`Warming::run`] for outputs that are no `Result`, or whose error has no `Display` and so no
+    /// [`Warm::run`] for outputs that are no `Result`, or whose error has no `Display` and so no
     /// message.
     ///
     /// # Errors
     /// As there.
-    pub fn run(&mut self) -> impl Future<Output = Result<Report, Error>> + use<'a, L, I> {
+    pub fn run(&mut self) -> impl Future<Output = Result<WarmReport, Error>> + use<'a, L, I> {
         self.run_with(|output| L::is_failure(output).then(|| "the load failed".to_owned()))
     }
 
     fn run_with(
         &mut self,
         failed: Failed<L::Output>,
-    ) -> impl Future<Output = Result<Report, Error>> + use<'a, L, I> {
+    ) -> impl Future<Output = Result<WarmReport, Error>> + use<'a, L, I> {
         let (calls, cache) = (self.calls.take(), self.cache.clone());
         let (concurrency, on_progress) = (self.concurrency, self.on_progress.take());
         async move {
@@ -180,14 +178,14 @@ where
 }
 
 /// For outputs that are no `Result`, `run` is found here.
-impl<'a, I> Deref for Warming<'a, I> {
-    type Target = WarmingInner<'a, I>;
-    fn deref(&self) -> &WarmingInner<'a, I> {
+impl<'a, I> Deref for Warm<'a, I> {
+    type Target = WarmInner<'a, I>;
+    fn deref(&self) -> &WarmInner<'a, I> {
         &self.whole
     }
 }
 
-impl<I> DerefMut for Warming<'_, I> {
+impl<I> DerefMut for Warm<'_, I> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.whole
     }
@@ -199,7 +197,7 @@ async fn carry_out<L: Load>(
     mut tally: Tally,
     mut on_progress: Option<OnProgress<'_>>,
     failed: Failed<L::Output>,
-) -> Report {
+) -> WarmReport {
     let mut running = FuturesUnordered::new();
     loop {
         while running.len() < concurrency

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How far a warming is; told after each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct WarmProgress {
     /// Calls that have ended, failed ones included.
     pub done: u64,
     /// Those of them that failed.
@@ -16,7 +16,7 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
-impl Progress {
+impl WarmProgress {
     /// Calls a second, on average since the beginning; zero while no time has passed.
     #[allow(clippy::cast_precision_loss)]
     pub fn rate(&self) -> f64 {
@@ -38,8 +38,8 @@ impl Progress {
 mod tests {
     use super::*;
 
-    fn progress(done: u64, total: Option<u64>, seconds: u64) -> Progress {
-        Progress { done, failed: 0, total, elapsed: Duration::from_secs(seconds) }
+    fn progress(done: u64, total: Option<u64>, seconds: u64) -> WarmProgress {
+        WarmProgress { done, failed: 0, total, elapsed: Duration::from_secs(seconds) }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::progress::Progress;
+use super::progress::WarmProgress;
 use crate::base::Source;
 
 /// Failures that are told one by one.
@@ -11,7 +11,7 @@ const TOLD: usize = 100;
 /// What came of a warming.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct WarmReport {
     /// Calls that loaded a value. (While caching is off they all do, and nothing is stored.)
     pub loaded: u64,
     /// Calls that found one: in a tier, or in the load of another call.
@@ -27,7 +27,7 @@ pub struct Report {
 /// A report in the making.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    report: Report,
+    report: WarmReport,
     total: Option<u64>,
     begun: Instant,
 }
@@ -36,7 +36,7 @@ impl Tally {
     pub(super) fn new((least, most): (usize, Option<usize>)) -> Self {
         let (elapsed, failed) = (Duration::ZERO, Vec::new());
         Self {
-            report: Report { loaded: 0, hits: 0, failures: 0, failed, elapsed },
+            report: WarmReport { loaded: 0, hits: 0, failures: 0, failed, elapsed },
             total: most.filter(|most| *most == least).map(|total| total as u64),
             begun: Instant::now(),
         }
@@ -64,8 +64,8 @@ impl Tally {
         self.done().is_multiple_of(every)
     }
 
-    pub(super) fn progress(&self) -> Progress {
-        Progress {
+    pub(super) fn progress(&self) -> WarmProgress {
+        WarmProgress {
             done: self.done(),
             failed: self.report.failures,
             total: self.total,
@@ -73,7 +73,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn report(mut self) -> Report {
+    pub(super) fn report(mut self) -> WarmReport {
         self.report.elapsed = self.begun.elapsed();
         self.report
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{PATIENCE, Remote};
-use crate::backend::Removed;
+use crate::backend::RemoveOutcome;
 use crate::base::{BackendError, Pattern, Timestamp};
 use crate::memory::RevokedFence;
 use crate::remote::bus::BusMessage;
@@ -144,7 +144,8 @@ impl Remote {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
         let notice = self.notice(BusMessage::Keys(keys.clone()));
-        let Removed { count, failed } = self.backend.remove_each(&places, Some(&notice)).await;
+        let RemoveOutcome { count, failed } =
+            self.backend.remove_each(&places, Some(&notice)).await;
         let Some(error) = worst(failed.iter().map(|(_, error)| error)) else { return Ok(count) };
         let mut place = 0;
         let failed: HashSet<usize> = failed.into_iter().map(|(place, _)| place).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Remote;
-use crate::backend::{Acquire, Acquired, Leases};
+use crate::backend::{LeaseOutcome, LeaseRequest, Leases};
 use crate::base::{BackendError, BackendErrorKind};
 use crate::remote::ask::Ask;
 use crate::remote::owed::Affected;
@@ -26,10 +26,11 @@ impl Remote {
         token: u64,
         ttl: Duration,
         ask: &Ask,
-    ) -> Result<Acquired, BackendError> {
+    ) -> Result<LeaseOutcome, BackendError> {
         let place = self.value_key(key);
         let Ask { seen, generation, steal, .. } = *ask;
-        let request = Acquire { key: &place, token, ttl, seen, generation, steal, most: self.most };
+        let request =
+            LeaseRequest { key: &place, token, ttl, seen, generation, steal, most: self.most };
         self.guarded(Affected::Keys(&[key]), self.leases()?.acquire(request)).await
     }
 

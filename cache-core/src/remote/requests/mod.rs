@@ -20,7 +20,7 @@ use super::bus::BusMessage;
 use super::owed::{Affected, PendingEvictions};
 use super::settler::RetryTask;
 use super::state::HealthTracker;
-use crate::backend::{Backend, Notice};
+use crate::backend::{Backend, Message};
 use crate::base::{BackendError, BackendErrorKind, Clock, Timestamp};
 use crate::stats::{BreakerState, Signals};
 use crate::tags::Generations;
@@ -139,7 +139,7 @@ impl Remote {
         format!("{}~bus", self.namespace)
     }
 
-    fn notice(&self, message: BusMessage) -> Notice {
+    fn notice(&self, message: BusMessage) -> Message {
         bus::notice(&self.channel(), self.instance, message)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Remote;
-use crate::backend::{GENERATION_KEPT, Read};
+use crate::backend::{GENERATION_TTL, StoredValue};
 use crate::base::{BackendError, Timestamp};
 use crate::remote::owed::Affected;
 use crate::tags::Generations;
@@ -12,7 +12,7 @@ use crate::tags::Generations;
 /// A value that came from the store.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
-    pub(crate) read: Read,
+    pub(crate) read: StoredValue,
     /// The moment before the request. The remaining life of the value counts from there, because the answer
     /// takes time.
     pub(crate) asked: Timestamp,
@@ -48,7 +48,7 @@ impl Remote {
         places.extend(tags.iter().map(|tag| self.tag_key(tag)));
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
         let asked = generations.asking(tags, self.clock.now(), self.owed.changes());
-        let found = self.backend.generations(&places, keep.max(GENERATION_KEPT)).await?;
+        let found = self.backend.generations(&places, keep.max(GENERATION_TTL)).await?;
         let (space, found) = found.split_first().map_or((0, Vec::new()), |(s, t)| (*s, t.to_vec()));
         generations.learn_space(space);
         for (tag, generation) in tags.iter().zip(&found) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Remote;
 use super::evict::worst;
-use crate::backend::{MARK, Write};
+use crate::backend::{SetEntry, VERSION_LEN};
 use crate::base::BackendError;
 use crate::codec::Envelope;
 use crate::remote::bus::BusMessage;
@@ -47,7 +47,7 @@ impl Remote {
         lease: Option<u64>,
     ) -> Result<bool, BackendError> {
         let Writing { bytes, ttl, announce, depends } = write;
-        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let write = SetEntry { key: self.value_key(key), value: bytes.into(), ttl };
         let notice = announce.then(|| self.notice(BusMessage::Keys(vec![key.to_owned()])));
         let notice = notice.as_ref();
         let writes = std::slice::from_ref(&write);
@@ -94,12 +94,12 @@ impl Remote {
         depends.sort_unstable();
         depends.dedup();
         let notice = (!announced.is_empty()).then(|| self.notice(BusMessage::Keys(announced)));
-        let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| Write {
+        let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| SetEntry {
             key: self.value_key(&key),
             value: bytes.into(),
             ttl,
         };
-        let writes: Vec<Write> = writes.into_iter().map(write).collect();
+        let writes: Vec<SetEntry> = writes.into_iter().map(write).collect();
         let mut outcome = Vec::new();
         let storing = async {
             let set = self.backend.set_each(&writes, notice.as_ref());
@@ -118,10 +118,10 @@ impl Remote {
     pub(crate) async fn replace(
         self: &Arc<Self>,
         key: &str,
-        seen: [u8; MARK],
+        seen: [u8; VERSION_LEN],
         Writing { bytes, ttl, depends, .. }: Writing,
     ) -> Result<bool, BackendError> {
-        let write = Write { key: self.value_key(key), value: bytes.into(), ttl };
+        let write = SetEntry { key: self.value_key(key), value: bytes.into(), ttl };
         let notice = self.notice(BusMessage::Keys(vec![key.to_owned()]));
         let replacing = self.backend.replace(seen, &write, Some(&notice));
         let replacing = async { tokio::join!(replacing, self.prolong(&depends, ttl)).0 };

@@ -4,74 +4,76 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::recording::Outcome;
-use crate::backend::{Acquired, Page, Read, Revoked};
+use super::recording::OperationOutcome;
+use crate::backend::{LeaseOutcome, RevokePage, ScanPage, StoredValue};
 use crate::base::{BackendError, BackendErrorKind};
 
 pub(crate) trait Answer: Send {
-    fn outcome(&self) -> Outcome;
+    fn outcome(&self) -> OperationOutcome;
     /// Replaces the values in it.
     fn alter(&mut self, _alter: &dyn Fn(&Bytes) -> Bytes) {}
 }
 
 impl Answer for () {
-    fn outcome(&self) -> Outcome {
-        Outcome::Done
+    fn outcome(&self) -> OperationOutcome {
+        OperationOutcome::Done
     }
 }
 
 impl Answer for BTreeMap<String, String> {
-    fn outcome(&self) -> Outcome {
-        Outcome::Done
+    fn outcome(&self) -> OperationOutcome {
+        OperationOutcome::Done
     }
 }
 
 impl Answer for bool {
-    fn outcome(&self) -> Outcome {
-        Outcome::Held(*self)
+    fn outcome(&self) -> OperationOutcome {
+        OperationOutcome::Held(*self)
     }
 }
 
 impl Answer for u64 {
-    fn outcome(&self) -> Outcome {
-        Outcome::Numbers(vec![*self])
+    fn outcome(&self) -> OperationOutcome {
+        OperationOutcome::Numbers(vec![*self])
     }
 }
 
 impl Answer for Vec<u64> {
-    fn outcome(&self) -> Outcome {
-        Outcome::Numbers(self.clone())
+    fn outcome(&self) -> OperationOutcome {
+        OperationOutcome::Numbers(self.clone())
     }
 }
 
-impl Answer for Revoked {
-    fn outcome(&self) -> Outcome {
-        Outcome::Numbers(vec![self.count])
+impl Answer for RevokePage {
+    fn outcome(&self) -> OperationOutcome {
+        OperationOutcome::Numbers(vec![self.count])
     }
 }
 
-impl Answer for Page {
-    fn outcome(&self) -> Outcome {
-        Outcome::Keys(self.keys.clone())
+impl Answer for ScanPage {
+    fn outcome(&self) -> OperationOutcome {
+        OperationOutcome::Keys(self.keys.clone())
     }
 }
 
-impl Answer for Vec<Option<Read>> {
-    fn outcome(&self) -> Outcome {
-        Outcome::Found(self.iter().map(Option::is_some).collect())
+impl Answer for Vec<Option<StoredValue>> {
+    fn outcome(&self) -> OperationOutcome {
+        OperationOutcome::Found(self.iter().map(Option::is_some).collect())
     }
     fn alter(&mut self, alter: &dyn Fn(&Bytes) -> Bytes) {
         self.iter_mut().flatten().for_each(|read| read.value = alter(&read.value));
     }
 }
 
-impl Answer for Vec<Result<Option<Read>, BackendError>> {
-    fn outcome(&self) -> Outcome {
+impl Answer for Vec<Result<Option<StoredValue>, BackendError>> {
+    fn outcome(&self) -> OperationOutcome {
         let failed: Option<BackendErrorKind> =
             self.iter().find_map(|one| Some(one.as_ref().err()?.kind()));
         match failed {
-            Some(kind) => Outcome::Failed(kind),
-            None => Outcome::Found(self.iter().map(|one| matches!(one, Ok(Some(_)))).collect()),
+            Some(kind) => OperationOutcome::Failed(kind),
+            None => {
+                OperationOutcome::Found(self.iter().map(|one| matches!(one, Ok(Some(_)))).collect())
+            }
         }
     }
     fn alter(&mut self, alter: &dyn Fn(&Bytes) -> Bytes) {
@@ -81,18 +83,18 @@ impl Answer for Vec<Result<Option<Read>, BackendError>> {
 }
 
 impl Answer for Vec<Result<(), BackendError>> {
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> OperationOutcome {
         let failed = self.iter().find_map(|one| Some(one.as_ref().err()?.kind()));
-        failed.map_or(Outcome::Done, Outcome::Failed)
+        failed.map_or(OperationOutcome::Done, OperationOutcome::Failed)
     }
 }
 
-impl Answer for Acquired {
-    fn outcome(&self) -> Outcome {
+impl Answer for LeaseOutcome {
+    fn outcome(&self) -> OperationOutcome {
         match self {
-            Self::Value(_) => Outcome::Found(vec![true]),
-            Self::Lead { .. } => Outcome::Lead,
-            Self::Wait(_) => Outcome::Wait,
+            Self::Value(_) => OperationOutcome::Found(vec![true]),
+            Self::Lead { .. } => OperationOutcome::Lead,
+            Self::Wait(_) => OperationOutcome::Wait,
         }
     }
     fn alter(&mut self, alter: &dyn Fn(&Bytes) -> Bytes) {

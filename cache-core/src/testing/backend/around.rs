@@ -46,14 +46,14 @@ macro_rules! around {
                 &'a self,
                 keys: &'a [&'a str],
                 most: usize,
-            ) -> BackendResult<'a, Vec<Option<Read>>> {
+            ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
                 self.around(Operation::Get, owned(keys), self.backend.get_many(keys, most))
             }
             fn get_each<'a>(
                 &'a self,
                 keys: &'a [&'a str],
                 most: usize,
-            ) -> BoxFuture<'a, Vec<Result<Option<Read>, BackendError>>> {
+            ) -> BoxFuture<'a, Vec<Result<Option<StoredValue>, BackendError>>> {
                 let each = self.backend.get_each(keys, most);
                 let each = Box::pin(async move { Ok(each.await) });
                 let done = self.around(Operation::Get, owned(keys), each);
@@ -61,16 +61,16 @@ macro_rules! around {
             }
             fn set<'a>(
                 &'a self,
-                entries: &'a [Write],
-                notice: Option<&'a Notice>,
+                entries: &'a [SetEntry],
+                notice: Option<&'a Message>,
             ) -> BackendResult<'a, ()> {
                 let keys = entries.iter().map(|write| write.key.clone()).collect();
                 self.around(Operation::Set, keys, self.backend.set(entries, notice))
             }
             fn set_each<'a>(
                 &'a self,
-                entries: &'a [Write],
-                notice: Option<&'a Notice>,
+                entries: &'a [SetEntry],
+                notice: Option<&'a Message>,
             ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
                 let keys = entries.iter().map(|write| write.key.clone()).collect();
                 let each = self.backend.set_each(entries, notice);
@@ -80,9 +80,9 @@ macro_rules! around {
             }
             fn replace<'a>(
                 &'a self,
-                seen: [u8; MARK],
-                write: &'a Write,
-                notice: Option<&'a Notice>,
+                seen: [u8; VERSION_LEN],
+                write: &'a SetEntry,
+                notice: Option<&'a Message>,
             ) -> BackendResult<'a, bool> {
                 let keys = vec![write.key.clone()];
                 self.around(Operation::Replace, keys, self.backend.replace(seen, write, notice))
@@ -90,7 +90,7 @@ macro_rules! around {
             fn remove<'a>(
                 &'a self,
                 keys: &'a [&'a str],
-                notice: Option<&'a Notice>,
+                notice: Option<&'a Message>,
             ) -> BackendResult<'a, u64> {
                 self.around(Operation::Remove, owned(keys), self.backend.remove(keys, notice))
             }
@@ -113,18 +113,22 @@ macro_rules! around {
             fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
                 self.around(Operation::Bump, owned(&[key]), self.backend.bump(key))
             }
-            fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, Page> {
+            fn scan<'a>(
+                &'a self,
+                pattern: &'a Pattern,
+                cursor: u64,
+            ) -> BackendResult<'a, ScanPage> {
                 let keys = vec![pattern.to_string()];
                 self.around(Operation::Scan, keys, self.backend.scan(pattern, cursor))
             }
-            fn publish<'a>(&'a self, notice: &'a Notice) -> BackendResult<'a, ()> {
+            fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
                 let keys = vec![notice.channel.clone()];
                 self.around(Operation::Publish, keys, self.backend.publish(notice))
             }
             fn subscribe(
                 &self,
                 channel: &str,
-                listener: Arc<dyn Listener>,
+                listener: Arc<dyn MessageHandler>,
             ) -> Result<Subscription, BackendError> {
                 self.listen(channel, listener)
             }
@@ -177,18 +181,21 @@ macro_rules! around {
         }
 
         impl<B: Backend> Leases for $name<B> {
-            fn acquire<'a>(&'a self, request: Acquire<'a>) -> BackendResult<'a, Acquired> {
+            fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
                 self.lease(Operation::Acquire, request.key, |leases| leases.acquire(request))
             }
-            fn acquire_each<'a>(&'a self, requests: &'a [Acquire<'a>]) -> EachResult<'a, Acquired> {
+            fn acquire_each<'a>(
+                &'a self,
+                requests: &'a [LeaseRequest<'a>],
+            ) -> EachResult<'a, LeaseOutcome> {
                 let acquire: EachLease<_, _> = |leases, requests| leases.acquire_each(requests);
                 self.lease_each(Operation::Acquire, requests, |request| request.key, acquire)
             }
             fn commit<'a>(
                 &'a self,
                 token: u64,
-                write: &'a Write,
-                notice: Option<&'a Notice>,
+                write: &'a SetEntry,
+                notice: Option<&'a Message>,
             ) -> BackendResult<'a, bool> {
                 let commit = |leases: &'a dyn Leases| leases.commit(token, write, notice);
                 self.lease(Operation::Commit, &write.key, commit)
@@ -223,7 +230,7 @@ macro_rules! around {
                 &'a self,
                 pattern: &'a Pattern,
                 cursor: u64,
-            ) -> BackendResult<'a, Revoked> {
+            ) -> BackendResult<'a, RevokePage> {
                 let keys = pattern.to_string();
                 self.lease(Operation::Revoke, &keys, |leases| leases.revoke(pattern, cursor))
             }

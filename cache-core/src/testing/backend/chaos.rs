@@ -9,13 +9,13 @@ use super::operation::Operation;
 ///
 /// ```
 /// # use cache_core as larder;
-/// use larder::testing::Weather;
+/// use larder::testing::FaultRates;
 ///
-/// let weather = Weather { down: 0.1, lost: 0.05, ..Weather::default() };
+/// let weather = FaultRates { down: 0.1, lost: 0.05, ..FaultRates::default() };
 /// assert_eq!(weather.damaged, 0.0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Weather {
+pub struct FaultRates {
     /// Fails before it took effect.
     pub down: f64,
     /// Takes effect, and its answer is lost.
@@ -43,11 +43,11 @@ pub(crate) struct Fate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chaos {
     seed: u64,
-    weather: Weather,
+    weather: FaultRates,
 }
 
 impl Chaos {
-    pub(super) fn new(seed: u64, weather: Weather) -> Self {
+    pub(super) fn new(seed: u64, weather: FaultRates) -> Self {
         Self { seed, weather }
     }
 

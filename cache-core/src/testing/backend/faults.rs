@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::chaos::{Chaos, Fate, Weather};
-use super::gate::{At, Gate};
+use super::chaos::{Chaos, Fate, FaultRates};
+use super::gate::{Gate, HoldPoint};
 use super::link::Wires;
 use super::operation::Operation;
 use crate::base::{BackendError, BackendErrorKind};
@@ -33,7 +33,7 @@ struct Set {
     unlinked: bool,
     silent: bool,
     slow: Duration,
-    damage: Option<Damage>,
+    damage: Option<Corruption>,
     kind: Option<BackendErrorKind>,
     next: Vec<(Option<Operation>, u64)>,
     every: Vec<(Option<Operation>, u64)>,
@@ -47,7 +47,7 @@ struct Set {
 /// What becomes of the values that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Damage {
+pub enum Corruption {
     /// One bit in the middle is another one.
     Flipped,
     /// The second half is missing.
@@ -56,7 +56,7 @@ pub enum Damage {
     Emptied,
 }
 
-impl Damage {
+impl Corruption {
     fn to(self, value: &Bytes) -> Bytes {
         let middle = value.len() / 2;
         match self {
@@ -138,7 +138,7 @@ impl Faults {
     }
 
     /// Values that are read from now on are damaged; `None`: they are not. What is stored stays whole.
-    pub fn damage(&self, damage: impl Into<Option<Damage>>) {
+    pub fn damage(&self, damage: impl Into<Option<Corruption>>) {
         self.set().damage = damage.into();
     }
 
@@ -148,7 +148,7 @@ impl Faults {
     }
 
     /// Holds an operation from now on, until the gate is opened.
-    pub fn hold(&self, at: At) -> Gate {
+    pub fn hold(&self, at: HoldPoint) -> Gate {
         let gate = Gate::new(at);
         self.set().gates.push(gate.clone());
         gate
@@ -156,7 +156,7 @@ impl Faults {
 
     /// Faults by chance from now on. The same seed brings the same: what becomes of an operation depends on the seed and
     /// on how many of its kind there were before it, since chaos began.
-    pub fn chaos(&self, seed: u64, weather: Weather) {
+    pub fn chaos(&self, seed: u64, weather: FaultRates) {
         let mut set = self.set();
         set.chaos = Some(Chaos::new(seed, weather));
         set.calls.clear();
@@ -219,7 +219,7 @@ impl Faults {
         fate
     }
 
-    pub(super) async fn pass(&self, at: At) {
+    pub(super) async fn pass(&self, at: HoldPoint) {
         let held: Vec<Gate> =
             self.set().gates.iter().filter(|gate| gate.is_at(at)).cloned().collect();
         for gate in held {
@@ -234,7 +234,7 @@ impl Faults {
 
     /// What becomes of a value that was read.
     pub(super) fn damaged(&self, fate: Fate) -> Option<impl Fn(&Bytes) -> Bytes> {
-        let damage = self.set().damage.or(fate.damaged.then_some(Damage::Flipped))?;
+        let damage = self.set().damage.or(fate.damaged.then_some(Corruption::Flipped))?;
         Some(move |value: &Bytes| damage.to(value))
     }
 

@@ -8,11 +8,11 @@ use super::answer::Answer;
 use super::around::{EachLease, EachResult, around, each_of, owned, unsupported};
 use super::chaos::Fate;
 use super::faults::Faults;
-use super::gate::At;
+use super::gate::HoldPoint;
 use super::operation::Operation;
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, LeaseCommit, Leases, Listener, MARK,
-    Notice, Page, Read, Revoked, Subscription, Write,
+    Backend, BackendResult, BackendState, LeaseCommit, LeaseOutcome, LeaseRequest, Leases, Message,
+    MessageHandler, RevokePage, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
 use crate::base::{BackendError, BoxFuture, Clock, Pattern};
 
@@ -108,9 +108,9 @@ impl<B: Backend> Faulty<B> {
             if fate.down {
                 return Err(faults.error(operation, "the backend is down, as its test says"));
             }
-            faults.pass(At::Before(operation)).await;
+            faults.pass(HoldPoint::Before(operation)).await;
             let mut done = does.await;
-            faults.pass(At::After(operation)).await;
+            faults.pass(HoldPoint::After(operation)).await;
             if fate.lost || faults.loses() {
                 return Err(faults.error(operation, "the answer was lost, as its test says"));
             }
@@ -141,9 +141,9 @@ impl<B: Backend> Faulty<B> {
             let up: Vec<I> = up.map(|(item, _)| *item).collect();
             let mut done = Vec::new().into_iter();
             if !up.is_empty() {
-                faults.pass(At::Before(operation)).await;
+                faults.pass(HoldPoint::Before(operation)).await;
                 done = does(leases, &up).await.into_iter();
-                faults.pass(At::After(operation)).await;
+                faults.pass(HoldPoint::After(operation)).await;
             }
             let loses = faults.loses();
             let one = |fate: Fate| {
@@ -166,7 +166,7 @@ impl<B: Backend> Faulty<B> {
     fn listen(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         if !self.has_bus {
             return Err(unsupported("subscribe"));

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where an operation is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
+pub enum HoldPoint {
     /// It has not reached the store yet.
     Before(Operation),
     /// It took effect, and its answer is under way.
@@ -26,17 +26,17 @@ pub struct Gate(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    at: At,
+    at: HoldPoint,
     open: Semaphore,
     arrived: Semaphore,
 }
 
 impl Gate {
-    pub(super) fn new(at: At) -> Self {
+    pub(super) fn new(at: HoldPoint) -> Self {
         Self(Arc::new(State { at, open: Semaphore::new(0), arrived: Semaphore::new(0) }))
     }
 
-    pub(super) fn is_at(&self, at: At) -> bool {
+    pub(super) fn is_at(&self, at: HoldPoint) -> bool {
         self.0.at == at
     }
 

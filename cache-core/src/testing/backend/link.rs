@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::faults::Faults;
-use crate::backend::Listener;
+use crate::backend::MessageHandler;
 
 /// Stands before a listener: what it hears is what passes.
 pub(super) struct Wire {
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn MessageHandler>,
     /// Whether the store's own side of the link stands.
     connected: AtomicBool,
     faults: Faults,
@@ -19,7 +19,7 @@ pub(super) struct Wire {
 pub(crate) struct Wires(Mutex<Vec<Weak<Wire>>>);
 
 impl Wires {
-    pub(super) fn add(&self, listener: Arc<dyn Listener>, faults: &Faults) -> Arc<Wire> {
+    pub(super) fn add(&self, listener: Arc<dyn MessageHandler>, faults: &Faults) -> Arc<Wire> {
         let wire = Wire { listener, connected: AtomicBool::new(false), faults: faults.clone() };
         let wire = Arc::new(wire);
         let mut wires = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +39,7 @@ impl Wires {
     }
 }
 
-impl Listener for Wire {
+impl MessageHandler for Wire {
     fn connected(&self) {
         self.connected.store(true, Ordering::SeqCst);
         if self.faults.is_linked() {

@@ -10,9 +10,9 @@ mod link;
 mod operation;
 mod recording;
 
-pub use chaos::Weather;
-pub use faults::{Damage, Faults};
+pub use chaos::FaultRates;
+pub use faults::{Corruption, Faults};
 pub use faulty::Faulty;
-pub use gate::{At, Gate};
+pub use gate::{Gate, HoldPoint};
 pub use operation::Operation;
-pub use recording::{Log, Outcome, Recorded, Recording};
+pub use recording::{OperationLog, OperationOutcome, Recorded, Recording};

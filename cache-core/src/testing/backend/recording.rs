@@ -9,12 +9,12 @@ use super::answer::Answer;
 use super::around::{EachLease, EachResult, around, each_of, owned, unsupported};
 use super::operation::Operation;
 use crate::backend::{
-    Acquire, Acquired, Backend, BackendResult, BackendState, LeaseCommit, Leases, Listener, MARK,
-    Notice, Page, Read, Revoked, Subscription, Write,
+    Backend, BackendResult, BackendState, LeaseCommit, LeaseOutcome, LeaseRequest, Leases, Message,
+    MessageHandler, RevokePage, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
 use crate::base::{BackendError, BackendErrorKind, BoxFuture, Pattern};
 
-/// A backend that writes down every operation of the one it stands around: see [`Log`]. Clones share the log.
+/// A backend that writes down every operation of the one it stands around: see [`OperationLog`]. Clones share the log.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -36,13 +36,13 @@ use crate::base::{BackendError, BackendErrorKind, BoxFuture, Pattern};
 #[derive(Clone, Debug)]
 pub struct Recording<B> {
     backend: B,
-    log: Log,
+    log: OperationLog,
 }
 
 /// What was asked of a [`Recording`] backend, in the order in which it was begun. Clones share it. Displayed, it is a line
 /// for each operation.
 #[derive(Clone, Debug, Default)]
-pub struct Log(Arc<Mutex<Vec<Recorded>>>);
+pub struct OperationLog(Arc<Mutex<Vec<Recorded>>>);
 
 /// One operation. Values are not written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,13 +53,13 @@ pub struct Recorded {
     /// Its keys, with namespace; a pattern, or a channel, of those that take one.
     pub keys: Vec<String>,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: OperationOutcome,
 }
 
 /// What came of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum OperationOutcome {
     /// It has not been answered yet.
     Running,
     /// Its caller went away before the answer; it may have taken effect.
@@ -81,7 +81,7 @@ pub enum Outcome {
     /// Whether the lease still held, or the value was the same: of a commit and a replacement, whether it was stored.
     Held(bool),
     /// Of an operation on many leases: the outcome of each, in the order of the keys.
-    Each(Vec<Outcome>),
+    Each(Vec<OperationOutcome>),
 }
 
 impl fmt::Display for Recorded {
@@ -90,13 +90,13 @@ impl fmt::Display for Recorded {
     }
 }
 
-impl fmt::Display for Log {
+impl fmt::Display for OperationLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lock().iter().try_for_each(|recorded| writeln!(f, "{recorded}"))
     }
 }
 
-impl Log {
+impl OperationLog {
     fn lock(&self) -> MutexGuard<'_, Vec<Recorded>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,27 +134,27 @@ impl Log {
 
     fn begin(&self, operation: Operation, keys: Vec<String>) -> Line {
         let mut recorded = self.lock();
-        recorded.push(Recorded { operation, keys, outcome: Outcome::Running });
+        recorded.push(Recorded { operation, keys, outcome: OperationOutcome::Running });
         Line { log: self.clone(), number: recorded.len() - 1, operation, ended: false }
     }
 }
 
 /// An operation that is under way, and the number of its line.
 struct Line {
-    log: Log,
+    log: OperationLog,
     number: usize,
     operation: Operation,
     ended: bool,
 }
 
 impl Line {
-    fn end(&mut self, outcome: Outcome) {
+    fn end(&mut self, outcome: OperationOutcome) {
         self.ended = true;
         // The log may have been taken meanwhile.
         let mut recorded = self.log.lock();
         let line = recorded.get_mut(self.number);
         let running = |line: &&mut Recorded| {
-            line.operation == self.operation && line.outcome == Outcome::Running
+            line.operation == self.operation && line.outcome == OperationOutcome::Running
         };
         if let Some(line) = line.filter(running) {
             line.outcome = outcome;
@@ -165,26 +165,26 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         if !self.ended {
-            self.end(Outcome::Dropped);
+            self.end(OperationOutcome::Dropped);
         }
     }
 }
 
-fn outcome<T: Answer>(done: &Result<T, BackendError>) -> Outcome {
+fn outcome<T: Answer>(done: &Result<T, BackendError>) -> OperationOutcome {
     match done {
         Ok(answer) => answer.outcome(),
-        Err(error) => Outcome::Failed(error.kind()),
+        Err(error) => OperationOutcome::Failed(error.kind()),
     }
 }
 
 impl<B: Backend> Recording<B> {
     /// Around `backend`.
     pub fn new(backend: B) -> Self {
-        Self { backend, log: Log::default() }
+        Self { backend, log: OperationLog::default() }
     }
 
     /// What was asked of it.
-    pub fn log(&self) -> Log {
+    pub fn log(&self) -> OperationLog {
         self.log.clone()
     }
 
@@ -213,7 +213,7 @@ impl<B: Backend> Recording<B> {
         Box::pin(async move {
             let mut line = self.log.begin(operation, keys);
             let done = does(leases, items).await;
-            line.end(Outcome::Each(done.iter().map(outcome).collect()));
+            line.end(OperationOutcome::Each(done.iter().map(outcome).collect()));
             done
         })
     }
@@ -221,13 +221,13 @@ impl<B: Backend> Recording<B> {
     fn listen(
         &self,
         channel: &str,
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn MessageHandler>,
     ) -> Result<Subscription, BackendError> {
         let mut line = self.log.begin(Operation::Subscribe, owned(&[channel]));
         let done = self.backend.subscribe(channel, listener);
         line.end(match &done {
-            Ok(_) => Outcome::Done,
-            Err(error) => Outcome::Failed(error.kind()),
+            Ok(_) => OperationOutcome::Done,
+            Err(error) => OperationOutcome::Failed(error.kind()),
         });
         done
     }

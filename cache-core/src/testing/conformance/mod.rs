@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::backend::{Backend, Read, Write};
+use crate::backend::{Backend, SetEntry, StoredValue};
 use crate::key::random;
 
 pub use rules::{Rule, RuleSet, check, rules};
@@ -67,7 +67,8 @@ impl<'a> Suite<'a> {
     }
 
     async fn set(&self, key: &str, value: &'static str, ttl: Option<Duration>) {
-        let write = Write { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl };
+        let write =
+            SetEntry { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl };
         self.backend.set(&[write], None).await.expect("set");
     }
 }
@@ -75,7 +76,7 @@ impl<'a> Suite<'a> {
 /// No value is longer.
 const ALL: usize = usize::MAX;
 
-fn bytes(read: Option<Read>) -> Option<Bytes> {
+fn bytes(read: Option<StoredValue>) -> Option<Bytes> {
     read.map(|read| read.value)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Suite;
-use crate::backend::{Listener, Notice, Subscription, Write};
+use crate::backend::{Message, MessageHandler, SetEntry, Subscription};
 use crate::base::BackendErrorKind;
 
 /// How long a notice may take.
@@ -20,9 +20,9 @@ impl Suite<'_> {
 
     pub(super) async fn takes_notices_without_a_bus(&self) {
         self.has_no_bus().await;
-        let notice = Notice { channel: self.key("nobody"), message: Bytes::from_static(b"told") };
+        let notice = Message { channel: self.key("nobody"), message: Bytes::from_static(b"told") };
         let key = self.key("told");
-        let write = Write { key: key.clone(), value: Bytes::from_static(b"value"), ttl: None };
+        let write = SetEntry { key: key.clone(), value: Bytes::from_static(b"value"), ttl: None };
         self.backend.set(&[write], Some(&notice)).await.expect("set with a notice");
         self.backend.remove(&[&key], Some(&notice)).await.expect("remove with a notice");
         match self.backend.publish(&notice).await {
@@ -36,7 +36,7 @@ impl Suite<'_> {
         let ear = self.ear("ordered").await;
         self.backend.publish(&ear.notice("1")).await.expect("publish");
         self.backend.remove(&[&self.key("absent")], Some(&ear.notice("2"))).await.expect("remove");
-        let write = Write { key: self.key("told"), value: Bytes::new(), ttl: None };
+        let write = SetEntry { key: self.key("told"), value: Bytes::new(), ttl: None };
         self.backend.set(&[write], Some(&ear.notice("3"))).await.expect("set");
         self.backend.publish(&ear.notice("4")).await.expect("publish");
         ear.hears(&["1", "2", "3", "4"], "all in their order, whatever they were sent with").await;
@@ -63,8 +63,11 @@ impl Suite<'_> {
         let (ear, key) = (self.ear("stored").await, self.key("told-of"));
         for (text, each) in [("1", false), ("2", true), ("3", false)] {
             let before = ear.count();
-            let write =
-                Write { key: key.clone(), value: Bytes::from_static(text.as_bytes()), ttl: None };
+            let write = SetEntry {
+                key: key.clone(),
+                value: Bytes::from_static(text.as_bytes()),
+                ttl: None,
+            };
             let (writes, notice) = ([write], ear.notice(text));
             // Without a pause: what is told too early is to be caught.
             let told = async {
@@ -142,8 +145,8 @@ pub(super) struct Ear {
 }
 
 impl Ear {
-    pub(super) fn notice(&self, text: &'static str) -> Notice {
-        Notice { channel: self.channel.clone(), message: Bytes::from_static(text.as_bytes()) }
+    pub(super) fn notice(&self, text: &'static str) -> Message {
+        Message { channel: self.channel.clone(), message: Bytes::from_static(text.as_bytes()) }
     }
 
     /// Ends the subscription.
@@ -189,7 +192,7 @@ impl Heard {
     }
 }
 
-impl Listener for Heard {
+impl MessageHandler for Heard {
     fn connected(&self) {
         self.log().connected = true;
     }

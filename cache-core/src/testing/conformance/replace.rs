@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Suite;
-use crate::backend::{MARK, Notice, Write};
+use crate::backend::{Message, SetEntry, VERSION_LEN};
 use crate::base::BackendErrorKind;
 
-const SEEN: [u8; MARK] = *b"0123456789abcdef";
-const OTHER: [u8; MARK] = *b"fedcba9876543210";
+const SEEN: [u8; VERSION_LEN] = *b"0123456789abcdef";
+const OTHER: [u8; VERSION_LEN] = *b"fedcba9876543210";
 const FIRST: &str = "first   0123456789abcdef";
 const SECOND: &str = "second  fedcba9876543210";
 
@@ -17,9 +17,9 @@ impl Suite<'_> {
     /// Whether it stored; `None` if the backend has no such operation.
     pub(super) async fn replace(
         &self,
-        seen: [u8; MARK],
-        write: &Write,
-        notice: Option<&Notice>,
+        seen: [u8; VERSION_LEN],
+        write: &SetEntry,
+        notice: Option<&Message>,
     ) -> Option<bool> {
         match self.backend.replace(seen, write, notice).await {
             Err(error) if error.kind() == BackendErrorKind::Unsupported => None,
@@ -27,7 +27,7 @@ impl Suite<'_> {
         }
     }
 
-    async fn replaces(&self, seen: [u8; MARK], write: &Write) -> bool {
+    async fn replaces(&self, seen: [u8; VERSION_LEN], write: &SetEntry) -> bool {
         self.replace(seen, write, None).await == Some(true)
     }
 
@@ -71,6 +71,6 @@ impl Suite<'_> {
     }
 }
 
-fn write(key: &str, value: &'static str, ttl: Option<Duration>) -> Write {
-    Write { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl }
+fn write(key: &str, value: &'static str, ttl: Option<Duration>) -> SetEntry {
+    SetEntry { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl }
 }

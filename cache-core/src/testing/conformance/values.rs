@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{ALL, Suite, bytes};
-use crate::backend::{BackendResult, Read, Write};
+use crate::backend::{BackendResult, SetEntry, StoredValue};
 use crate::base::Pattern;
 
 impl Suite<'_> {
@@ -54,7 +54,7 @@ impl Suite<'_> {
     }
 
     pub(super) async fn stores_each_entry_by_itself(&self) {
-        let write = |name: &str, value: &'static str| Write {
+        let write = |name: &str, value: &'static str| SetEntry {
             key: self.key(name),
             value: Bytes::from_static(value.as_bytes()),
             ttl: None,
@@ -63,7 +63,7 @@ impl Suite<'_> {
         let writes = [write("a", "one"), write("b", "two"), write("c", "three")];
         let stored = self.backend.set_each(&writes, None).await;
         assert_eq!(stored.len(), 3, "as many results as entries");
-        for (Write { key, value, .. }, stored) in writes.iter().zip(stored) {
+        for (SetEntry { key, value, .. }, stored) in writes.iter().zip(stored) {
             stored.expect("set_each");
             assert_eq!(self.get(key).await.as_ref(), Some(value), "each entry is stored");
         }
@@ -74,7 +74,7 @@ impl Suite<'_> {
         let odd = ["odd \u{1F980} * ? [x] \\ {y} \"z\"", "'; --", "%_", "\n\0\t", "A", "a"];
         for name in odd {
             let key = self.key(name);
-            let write = Write { key: key.clone(), value: Bytes::from(name), ttl: None };
+            let write = SetEntry { key: key.clone(), value: Bytes::from(name), ttl: None };
             self.backend.set(&[write], None).await.expect("set");
         }
         for name in odd {
@@ -90,15 +90,19 @@ impl Suite<'_> {
         let every: Vec<u8> = (0..=255).collect();
         for (name, value) in [("empty", vec![]), ("bytes", every), ("large", vec![7; 1 << 20])] {
             let (key, value) = (self.key(name), Bytes::from(value));
-            let write = Write { key: key.clone(), value: value.clone(), ttl: None };
+            let write = SetEntry { key: key.clone(), value: value.clone(), ttl: None };
             self.backend.set(&[write], None).await.expect("set");
             assert!(self.get(&key).await == Some(value), "each byte is stored: {name}");
         }
     }
 
     pub(super) async fn takes_many_entries_at_once(&self) {
-        let many: Vec<Write> = (0..600)
-            .map(|n| Write { key: self.key(&format!("m{n}")), value: vec![7; n].into(), ttl: None })
+        let many: Vec<SetEntry> = (0..600)
+            .map(|n| SetEntry {
+                key: self.key(&format!("m{n}")),
+                value: vec![7; n].into(),
+                ttl: None,
+            })
             .collect();
         self.backend.set(&many, None).await.expect("many entries");
         self.backend.set(&[], None).await.expect("no entries");
@@ -122,7 +126,7 @@ impl Suite<'_> {
         let key = self.key("last");
         for n in 0..100u64 {
             let value = Bytes::from(n.to_string());
-            let write = Write { key: key.clone(), value: value.clone(), ttl: None };
+            let write = SetEntry { key: key.clone(), value: value.clone(), ttl: None };
             self.backend.set(&[write], None).await.expect("set");
             let found = self.get(&key).await;
             assert_eq!(found, Some(value), "never an older value than the last set that returned");
@@ -156,7 +160,8 @@ impl Suite<'_> {
         let ttl = Duration::from_secs(60);
         self.set(&brief, "brief", Some(ttl)).await;
         self.set(&endless, "endless", None).await;
-        let read = |found: Vec<Option<Read>>| found.into_iter().map(|read| read.expect("stored"));
+        let read =
+            |found: Vec<Option<StoredValue>>| found.into_iter().map(|read| read.expect("stored"));
         let found = self.backend.get_many(&[&brief, &endless], ALL).await.expect("get_many");
         let left: Vec<_> = read(found).map(|read| read.left).collect();
         let first = left[0].expect("a value with a time to live has some time left");
@@ -220,7 +225,8 @@ impl Suite<'_> {
     pub(super) async fn survives_cancellation(&self) {
         let (key, backend) = (self.key("cancelled"), self.backend);
         for polls in 0..5 {
-            let write = Write { key: self.key("any"), value: Bytes::from_static(b"x"), ttl: None };
+            let write =
+                SetEntry { key: self.key("any"), value: Bytes::from_static(b"x"), ttl: None };
             dropped_after(polls, backend.get_many(&[&key], ALL)).await;
             dropped_after(polls, backend.set(&[write], None)).await;
             dropped_after(polls, backend.remove(&[&key], None)).await;
@@ -257,10 +263,10 @@ impl Suite<'_> {
 
     pub(super) async fn scans_every_key(&self) {
         let prefix = self.key("scanned");
-        let write = |key: String| Write { key, value: Bytes::from_static(b"x"), ttl: None };
+        let write = |key: String| SetEntry { key, value: Bytes::from_static(b"x"), ttl: None };
         let stays: Vec<String> = (0..1500).map(|n| format!("{prefix}:stays-{n:04}")).collect();
         let goes: Vec<String> = (0..500).map(|n| format!("{prefix}:goes-{n}")).collect();
-        let all: Vec<Write> = stays.iter().chain(&goes).cloned().map(write).collect();
+        let all: Vec<SetEntry> = stays.iter().chain(&goes).cloned().map(write).collect();
         self.backend.set(&all, None).await.expect("set");
         let (pattern, mut cursor, mut found) = (Pattern::prefix(&format!("{prefix}:")), 0, vec![]);
         for page in 0.. {

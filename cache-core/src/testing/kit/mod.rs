@@ -50,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// - All that `work` itself awaits, and what larder goes on with in the background: refreshes, loads whose
 ///   callers timed out, batches, scheduled evictions.
 /// - Not the tasks and threads that `work` starts by itself: there its caches are the process's, unless the kit is
-///   brought along ([`spawn`](Self::spawn), [`carried`], [`run_sync`](Self::run_sync)).
+///   brought along ([`spawn`](Self::spawn), [`with_current_kit`], [`run_sync`](Self::run_sync)).
 /// - Not functions that were given a handle (`cache = self.cache`): that is another cache by intent. Such a handle
 ///   can be built in the kit.
 ///
@@ -197,18 +197,18 @@ pub fn isolated<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
 ///
 /// ```
 /// # use cache_core as larder;
-/// use larder::{default_cache, testing::{Kit, carried}};
+/// use larder::{default_cache, testing::{Kit, with_current_kit}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let kit = Kit::new();
 /// let spawned = kit.run(async {
-///     tokio::spawn(carried(async { default_cache().insert("k", 1u64).await }))
+///     tokio::spawn(with_current_kit(async { default_cache().insert("k", 1u64).await }))
 /// });
 /// spawned.await.await.unwrap().unwrap();
 /// assert_eq!(kit.cache().get::<u64>("k").await.unwrap(), Some(1));
 /// # }
 /// ```
-pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+pub fn with_current_kit<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     world::carried(world::current(), work)
 }

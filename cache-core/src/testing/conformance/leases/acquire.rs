@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark, value};
-use crate::backend::{Acquire, Acquired, MARK};
+use crate::backend::{LeaseOutcome, LeaseRequest, VERSION_LEN};
 use crate::base::Pattern;
 use crate::testing::conformance::{ALL, together};
 
@@ -13,7 +13,7 @@ impl Leasing<'_> {
     pub(crate) async fn lease_has_one_holder(&self) {
         let (key, second) = (self.key("one"), self.key("second"));
         self.lead(&key, ONE).await;
-        let Acquired::Wait(left) = self.acquire(&key, OTHER).await else {
+        let LeaseOutcome::Wait(left) = self.acquire(&key, OTHER).await else {
             panic!("a key has one lease at a time");
         };
         assert!(!left.is_zero() && left <= LONG, "how long the lease lasts: {left:?}");
@@ -27,7 +27,7 @@ impl Leasing<'_> {
     pub(crate) async fn lease_goes_to_one_of_many(&self) {
         let key = self.key("raced");
         let ask = |token| {
-            self.leases.acquire(Acquire {
+            self.leases.acquire(LeaseRequest {
                 key: &key,
                 token,
                 ttl: LONG,
@@ -38,9 +38,10 @@ impl Leasing<'_> {
             })
         };
         let answers = together((1..=50).map(ask).collect()).await;
-        let lead =
-            |answer: &&Result<Acquired, _>| matches!(answer, Ok(Acquired::Lead { takeovers: 0 }));
-        let wait = |answer: &&Result<Acquired, _>| matches!(answer, Ok(Acquired::Wait(_)));
+        let lead = |answer: &&Result<LeaseOutcome, _>| {
+            matches!(answer, Ok(LeaseOutcome::Lead { takeovers: 0 }))
+        };
+        let wait = |answer: &&Result<LeaseOutcome, _>| matches!(answer, Ok(LeaseOutcome::Wait(_)));
         assert_eq!(answers.iter().filter(lead).count(), 1, "one of many leads: {answers:?}");
         assert_eq!(answers.iter().filter(wait).count(), 49, "the others wait: {answers:?}");
     }
@@ -49,7 +50,7 @@ impl Leasing<'_> {
         let key = self.key("seen");
         self.put(&key, MARKED).await;
         let hit = value(Bytes::from_static(MARKED));
-        let ask = |token, seen| Acquire {
+        let ask = |token, seen| LeaseRequest {
             key: &key,
             token,
             ttl: LONG,
@@ -61,7 +62,7 @@ impl Leasing<'_> {
         assert_eq!(self.acquire(&key, ONE).await, hit, "a value is a hit");
         assert!(!self.holds(&key, ONE).await, "a hit gives no lease");
         let mut almost = mark(MARKED);
-        almost[MARK - 1] ^= 1;
+        almost[VERSION_LEN - 1] ^= 1;
         assert_eq!(self.ask(ask(ONE, Some(almost))).await, hit, "another value than was seen");
         almost = mark(MARKED);
         almost[0] ^= 1;
@@ -69,7 +70,7 @@ impl Leasing<'_> {
         let seen = Some(mark(MARKED));
         assert_eq!(self.ask(ask(ONE, seen)).await, LEAD, "the value that was seen");
         assert!(
-            matches!(self.ask(ask(OTHER, seen)).await, Acquired::Wait(_)),
+            matches!(self.ask(ask(OTHER, seen)).await, LeaseOutcome::Wait(_)),
             "who has seen the value waits for the holder"
         );
         assert_eq!(self.acquire(&key, OTHER).await, hit, "who has not seen it needs no lease");
@@ -80,10 +81,10 @@ impl Leasing<'_> {
 
     pub(crate) async fn acquire_returns_values_without_a_mark(&self) {
         let key = self.key("short");
-        for short in [&b""[..], b"\0", &MARKED[..MARK - 1]] {
+        for short in [&b""[..], b"\0", &MARKED[..VERSION_LEN - 1]] {
             self.put(&key, short).await;
-            for seen in [None, Some([0; MARK]), Some(mark(MARKED))] {
-                let request = Acquire {
+            for seen in [None, Some([0; VERSION_LEN]), Some(mark(MARKED))] {
+                let request = LeaseRequest {
                     key: &key,
                     token: ONE,
                     ttl: LONG,
@@ -96,10 +97,10 @@ impl Leasing<'_> {
                 assert_eq!(self.ask(request).await, hit, "a short value has no mark");
             }
         }
-        let value = &MARKED[..MARK];
+        let value = &MARKED[..VERSION_LEN];
         self.put(&key, value).await;
         let seen = Some(mark(value));
-        let request = Acquire {
+        let request = LeaseRequest {
             key: &key,
             token: ONE,
             ttl: LONG,
@@ -118,7 +119,7 @@ impl Leasing<'_> {
         let found = self.suite.scan(&Pattern::new(&key)).await;
         assert!(found.is_empty(), "a lease is not found among the values: {found:?}");
         assert!(self.commit(&key, ONE, MARKED).await);
-        let request = Acquire {
+        let request = LeaseRequest {
             key: &key,
             token: ONE,
             ttl: LONG,
@@ -136,7 +137,7 @@ impl Leasing<'_> {
 
     pub(crate) async fn acquire_steals(&self) {
         let key = self.key("stolen");
-        let steal = |token| Acquire {
+        let steal = |token| LeaseRequest {
             key: &key,
             token,
             ttl: LONG,
@@ -159,29 +160,37 @@ impl Leasing<'_> {
         let key = self.key("outdated");
         let ask = |token, generation| {
             let (seen, steal) = (None, false);
-            self.ask(Acquire { key: &key, token, ttl: LONG, seen, generation, steal, most: ALL })
+            self.ask(LeaseRequest {
+                key: &key,
+                token,
+                ttl: LONG,
+                seen,
+                generation,
+                steal,
+                most: ALL,
+            })
         };
         assert_eq!(ask(ONE, 99).await, LEAD);
         let same = ask(OTHER, 99).await;
-        assert!(matches!(same, Acquired::Wait(_)), "of the same generation");
+        assert!(matches!(same, LeaseOutcome::Wait(_)), "of the same generation");
         let older = ask(OTHER, 7).await;
-        assert!(matches!(older, Acquired::Wait(_)), "an older generation waits: {older:?}");
+        assert!(matches!(older, LeaseOutcome::Wait(_)), "an older generation waits: {older:?}");
         assert!(self.holds(&key, ONE).await);
         let same = ask(OTHER, 99).await;
-        assert!(matches!(same, Acquired::Wait(_)), "a renewal leaves the generation: {same:?}");
+        assert!(matches!(same, LeaseOutcome::Wait(_)), "a renewal leaves the generation: {same:?}");
         assert_eq!(ask(ONE, 100).await, LEAD, "the holder has learnt of a newer one");
         let same = ask(OTHER, 100).await;
-        assert!(matches!(same, Acquired::Wait(_)), "so its lease is of that one: {same:?}");
+        assert!(matches!(same, LeaseOutcome::Wait(_)), "so its lease is of that one: {same:?}");
         assert_eq!(ask(OTHER, 101).await, LEAD, "a newer one does not wait");
         self.refuses(&key, ONE, "what was loaded under an older generation").await;
         assert_eq!(ask(ONE, u64::MAX).await, LEAD, "any number counts");
         let below = ask(OTHER, u64::MAX - 1).await;
-        assert!(matches!(below, Acquired::Wait(_)), "exactly: {below:?}");
+        assert!(matches!(below, LeaseOutcome::Wait(_)), "exactly: {below:?}");
     }
 
     pub(crate) async fn lease_takes_any_key_and_time(&self) {
         let key = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\" } {");
-        let ask = |ttl| Acquire {
+        let ask = |ttl| LeaseRequest {
             key: &key,
             token: 1,
             ttl,
@@ -193,7 +202,7 @@ impl Leasing<'_> {
         assert_eq!(self.ask(ask(Duration::MAX)).await, LEAD, "an immense ttl");
         assert!(self.leases.renew(&key, 1, Duration::MAX).await.expect("renew"));
         let other = self.acquire(&key, 2).await;
-        assert!(matches!(other, Acquired::Wait(_)), "an immense ttl is no error: {other:?}");
+        assert!(matches!(other, LeaseOutcome::Wait(_)), "an immense ttl is no error: {other:?}");
         assert!(self.commit(&key, 1, b"odd").await, "keys are opaque");
         assert_eq!(self.remove(&[&key], None).await, 1);
         assert_eq!(self.ask(ask(Duration::from_nanos(1))).await, LEAD, "a minute ttl");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
-use crate::backend::{Acquire, Write};
+use crate::backend::{LeaseRequest, SetEntry};
 use crate::testing::conformance::ALL;
 
 impl Leasing<'_> {
@@ -20,7 +20,7 @@ impl Leasing<'_> {
         assert!(!self.holds(&key, ONE).await, "a commit ends the lease");
         self.refuses(&key, ONE, "the second time").await;
         let seen = Some(mark(MARKED));
-        let request = Acquire {
+        let request = LeaseRequest {
             key: &key,
             token: OTHER,
             ttl: LONG,
@@ -34,9 +34,9 @@ impl Leasing<'_> {
 
     pub(crate) async fn commits_for_a_time(&self) {
         let key = self.key("for-a-time");
-        let write = |ttl| Write { key: key.clone(), value: Bytes::from_static(MARKED), ttl };
+        let write = |ttl| SetEntry { key: key.clone(), value: Bytes::from_static(MARKED), ttl };
         let commit = async |ttl| {
-            let steal = Acquire {
+            let steal = LeaseRequest {
                 key: &key,
                 token: ONE,
                 ttl: LONG,
@@ -71,7 +71,7 @@ impl Leasing<'_> {
     pub(crate) async fn commit_tells_of_what_was_stored(&self) {
         let Some(ear) = self.suite.try_ear("lease-channel").await else { return };
         let key = self.key("told");
-        let write = Write { key: key.clone(), value: Bytes::from_static(MARKED), ttl: None };
+        let write = SetEntry { key: key.clone(), value: Bytes::from_static(MARKED), ttl: None };
         let commit = async |token, text| {
             let notice = ear.notice(text);
             self.leases.commit(token, &write, Some(&notice)).await.expect("commit")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark, value};
-use crate::backend::{Acquire, Acquired, LeaseCommit, Notice, Write};
+use crate::backend::{LeaseCommit, LeaseOutcome, LeaseRequest, Message, SetEntry};
 use crate::base::BackendError;
 use crate::testing::conformance::ALL;
 
@@ -17,23 +17,23 @@ fn all<T>(results: Vec<Result<T, BackendError>>, wanted: usize) -> Vec<T> {
     results.into_iter().map(|result| result.expect("an item succeeds")).collect()
 }
 
-fn request(key: &str, token: u64) -> Acquire<'_> {
-    Acquire { key, token, ttl: LONG, seen: None, generation: 0, steal: false, most: ALL }
+fn request(key: &str, token: u64) -> LeaseRequest<'_> {
+    LeaseRequest { key, token, ttl: LONG, seen: None, generation: 0, steal: false, most: ALL }
 }
 
 impl Leasing<'_> {
-    async fn acquire_each(&self, requests: &[Acquire<'_>]) -> Vec<Acquired> {
+    async fn acquire_each(&self, requests: &[LeaseRequest<'_>]) -> Vec<LeaseOutcome> {
         all(self.leases.acquire_each(requests).await, requests.len())
     }
 
     /// Commits the same value under each of these keys and tokens; `told` is published for each.
-    async fn commit_each(&self, items: &[(&str, u64)], told: Option<&[Notice]>) -> Vec<bool> {
-        let entry = |(key, _): &(&str, u64)| Write {
+    async fn commit_each(&self, items: &[(&str, u64)], told: Option<&[Message]>) -> Vec<bool> {
+        let entry = |(key, _): &(&str, u64)| SetEntry {
             key: (*key).to_owned(),
             value: Bytes::from_static(MARKED),
             ttl: Some(LONG),
         };
-        let entries: Vec<Write> = items.iter().map(entry).collect();
+        let entries: Vec<SetEntry> = items.iter().map(entry).collect();
         let commit = |(place, entry): (usize, _)| LeaseCommit {
             token: items[place].1,
             entry,
@@ -57,12 +57,12 @@ impl Leasing<'_> {
             request(held, ONE),
             request(valued, ONE),
             request(free, ONE),
-            Acquire { seen: Some(mark(MARKED)), ..request(seen, ONE) },
-            Acquire { steal: true, ..request(stolen, ONE) },
-            Acquire { generation: 1, ..request(newer, ONE) },
+            LeaseRequest { seen: Some(mark(MARKED)), ..request(seen, ONE) },
+            LeaseRequest { steal: true, ..request(stolen, ONE) },
+            LeaseRequest { generation: 1, ..request(newer, ONE) },
         ];
         let answers = self.acquire_each(&requests).await;
-        assert!(matches!(answers[0], Acquired::Wait(left) if left <= LONG), "{:?}", answers[0]);
+        assert!(matches!(answers[0], LeaseOutcome::Wait(left) if left <= LONG), "{:?}", answers[0]);
         assert_eq!(answers[1], value(Bytes::from_static(MARKED)), "each key has its own answer");
         assert_eq!(
             answers[2..],
@@ -88,7 +88,7 @@ impl Leasing<'_> {
         let answers = self.acquire_each(&requests).await;
         assert_eq!((&answers[1], &answers[3]), (&LEAD, &LEAD), "safe to repeat");
         assert_eq!(answers[0], LEAD, "the first of two tokens leads");
-        assert!(matches!(answers[2], Acquired::Wait(_)), "the second waits: {:?}", answers[2]);
+        assert!(matches!(answers[2], LeaseOutcome::Wait(_)), "the second waits: {:?}", answers[2]);
         assert!(self.holds(&twice, ONE).await && self.holds(&raced, ONE).await);
     }
 
@@ -154,8 +154,7 @@ impl Leasing<'_> {
         let items: Vec<_> = keys.iter().map(|key| (key.as_str(), ONE)).collect();
         assert!(self.commit_each(&items, None).await.iter().all(|stored| *stored));
         let answers = self.acquire_each(&requests).await;
-        let hit =
-            |answer: &Acquired| matches!(answer, Acquired::Value(read) if read.value == MARKED);
+        let hit = |answer: &LeaseOutcome| matches!(answer, LeaseOutcome::Value(read) if read.value == MARKED);
         assert!(answers.iter().all(hit), "all were stored");
         all(self.leases.abort_each(&items).await, MANY);
     }

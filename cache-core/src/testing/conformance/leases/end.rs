@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark};
-use crate::backend::{Acquire, Notice, Write};
+use crate::backend::{LeaseRequest, Message, SetEntry};
 use crate::base::Pattern;
 use crate::testing::conformance::ALL;
 
@@ -14,7 +14,7 @@ impl Leasing<'_> {
         for key in some {
             self.lead(key, ONE).await;
         }
-        let write = |key: &String| Write { key: key.clone(), value: "set".into(), ttl: None };
+        let write = |key: &String| SetEntry { key: key.clone(), value: "set".into(), ttl: None };
         let writes: Vec<_> = keys.iter().map(write).collect();
         let (together, each) = writes.split_at(300);
         self.suite.backend.set(together, None).await.expect("set");
@@ -32,10 +32,18 @@ impl Leasing<'_> {
         let key = self.key("replaced");
         self.put(&key, MARKED).await;
         let (ttl, seen) = (LONG, Some(mark(MARKED)));
-        let request =
-            Acquire { key: &key, token: ONE, ttl, seen, generation: 0, steal: false, most: ALL };
+        let request = LeaseRequest {
+            key: &key,
+            token: ONE,
+            ttl,
+            seen,
+            generation: 0,
+            steal: false,
+            most: ALL,
+        };
         assert_eq!(self.ask(request).await, LEAD);
-        let write = Write { key: key.clone(), value: "another one, and longer".into(), ttl: None };
+        let write =
+            SetEntry { key: key.clone(), value: "another one, and longer".into(), ttl: None };
         let other = b"of yet another..";
         let Some(replaced) = self.suite.replace(*other, &write, None).await else { return };
         assert!(!replaced);
@@ -45,11 +53,11 @@ impl Leasing<'_> {
     }
 
     pub(crate) async fn lease_ends_with_a_removal(&self) {
-        let notice = Notice { channel: self.key("nobody"), message: Bytes::new() };
+        let notice = Message { channel: self.key("nobody"), message: Bytes::new() };
         for notice in [None, Some(&notice)] {
             let (there, absent) = (self.key("removed"), self.key("never-there"));
             self.put(&there, MARKED).await;
-            let steal = Acquire {
+            let steal = LeaseRequest {
                 key: &there,
                 token: ONE,
                 ttl: LONG,
@@ -79,7 +87,7 @@ impl Leasing<'_> {
             self.lead(key, ONE).await;
         }
         self.put(&valued, MARKED).await;
-        let steal = Acquire {
+        let steal = LeaseRequest {
             key: &valued,
             token: ONE,
             ttl: LONG,

@@ -1,7 +1,7 @@
 //! How long a lease lasts.
 
 use super::{LONG, LONGER_THAN_SHORT, Leasing, ONE, OTHER, SHORT};
-use crate::backend::Acquired;
+use crate::backend::LeaseOutcome;
 
 impl Leasing<'_> {
     pub(crate) async fn renews_for_the_holder_only(&self) {
@@ -14,7 +14,7 @@ impl Leasing<'_> {
             assert!(renewed, "the holder renews, again and again");
         }
         assert!(!self.holds(&key, ONE).await, "another's lease is not renewed");
-        let Acquired::Wait(left) = self.acquire(&key, ONE).await else {
+        let LeaseOutcome::Wait(left) = self.acquire(&key, ONE).await else {
             panic!("a renewed lease holds");
         };
         assert!(left > LONG && left <= much, "it lasts as long as it was renewed for: {left:?}");

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{LEAD, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark, value};
-use crate::backend::{Acquire, Acquired};
+use crate::backend::{LeaseOutcome, LeaseRequest};
 use crate::base::Pattern;
 use crate::testing::conformance::ALL;
 
@@ -12,7 +12,7 @@ const THIRD: u64 = 1;
 
 impl Leasing<'_> {
     /// Asks for a lease, and lets its time pass.
-    async fn is_late(&self, key: &str, token: u64) -> Acquired {
+    async fn is_late(&self, key: &str, token: u64) -> LeaseOutcome {
         let answer = self.ask(brief(key, token)).await;
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         answer
@@ -21,7 +21,7 @@ impl Leasing<'_> {
     pub(crate) async fn late_lease_is_taken(&self) {
         let key = self.key("taken");
         for (token, takeovers) in [(ONE, 0), (OTHER, 1), (ONE, 2), (THIRD, 3)] {
-            assert_eq!(self.is_late(&key, token).await, Acquired::Lead { takeovers });
+            assert_eq!(self.is_late(&key, token).await, LeaseOutcome::Lead { takeovers });
         }
         self.takes_over(&key, OTHER, 4).await;
         for late in [ONE, THIRD] {
@@ -29,7 +29,7 @@ impl Leasing<'_> {
             assert!(!self.holds(&key, late).await, "nor is the lease renewed");
             self.leases.abort(&key, late).await.expect("abort");
             let answer = self.acquire(&key, late).await;
-            assert!(matches!(answer, Acquired::Wait(_)), "and who was late waits: {answer:?}");
+            assert!(matches!(answer, LeaseOutcome::Wait(_)), "and who was late waits: {answer:?}");
         }
         assert!(self.holds(&key, OTHER).await, "the lease is the new holder's");
         assert!(self.commit(&key, OTHER, MARKED).await, "who commits");
@@ -44,14 +44,14 @@ impl Leasing<'_> {
         self.leases.abort(&key, OTHER).await.expect("abort");
         assert!(self.holds(&key, ONE).await, "a late holder renews");
         let answer = self.acquire(&key, OTHER).await;
-        assert!(matches!(answer, Acquired::Wait(_)), "and has the lease to itself: {answer:?}");
+        assert!(matches!(answer, LeaseOutcome::Wait(_)), "and has the lease to itself: {answer:?}");
         assert!(self.leases.renew(&key, ONE, SHORT).await.expect("renew"));
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         assert!(self.commit(&key, ONE, MARKED).await, "a late holder commits");
         assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)));
         self.refuses(&key, ONE, "the second time").await;
         assert!(!self.holds(&key, ONE).await, "a late commit ends the lease");
-        let seen = Acquire { seen: Some(mark(MARKED)), ..brief(&key, ONE) };
+        let seen = LeaseRequest { seen: Some(mark(MARKED)), ..brief(&key, ONE) };
         assert_eq!(self.ask(seen).await, LEAD, "the value that was seen");
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         let hit = value(Bytes::from_static(MARKED));
@@ -83,13 +83,21 @@ impl Leasing<'_> {
         self.takes_over(&key, OTHER, 1).await;
         self.takes_over(&key, OTHER, 1).await;
         let request = brief(&key, OTHER);
-        let once = Acquired::Lead { takeovers: 1 };
-        assert_eq!(self.ask(Acquire { steal: true, ..request }).await, once, "stolen from itself");
-        assert_eq!(self.ask(Acquire { generation: 9, ..request }).await, once, "with news");
+        let once = LeaseOutcome::Lead { takeovers: 1 };
+        assert_eq!(
+            self.ask(LeaseRequest { steal: true, ..request }).await,
+            once,
+            "stolen from itself"
+        );
+        assert_eq!(self.ask(LeaseRequest { generation: 9, ..request }).await, once, "with news");
         assert!(self.holds(&key, OTHER).await);
         assert!(self.leases.renew(&key, OTHER, SHORT).await.expect("renew"));
         tokio::time::sleep(LONGER_THAN_SHORT).await;
-        assert_eq!(self.ask(Acquire { generation: 9, ..request }).await, once, "its own, and late");
+        assert_eq!(
+            self.ask(LeaseRequest { generation: 9, ..request }).await,
+            once,
+            "its own, and late"
+        );
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         self.takes_over(&key, THIRD, 2).await;
     }
@@ -114,28 +122,32 @@ impl Leasing<'_> {
         assert_eq!(self.remove(&[remove], None).await, 0);
         assert_eq!(self.revoke(&Pattern::new(revoke)).await, 1);
         let seen = Some(mark(MARKED));
-        let ask = |key| Acquire { seen, ..brief(key, OTHER) };
+        let ask = |key| LeaseRequest { seen, ..brief(key, OTHER) };
         for key in [commit, abort, set, remove, revoke] {
             assert_eq!(self.ask(ask(key)).await, LEAD, "a new lease was never taken: {key}");
         }
         let [late_steal, late_generation] = &late;
         // Whether or not its time is over: that is not why it was taken.
         for key in [steal, late_steal] {
-            let ask = Acquire { steal: true, ..brief(key, THIRD) };
+            let ask = LeaseRequest { steal: true, ..brief(key, THIRD) };
             assert_eq!(self.ask(ask).await, LEAD, "a lease that was stolen: {key}");
         }
         for key in [generation, late_generation] {
-            let ask = Acquire { generation: 1, ..brief(key, THIRD) };
+            let ask = LeaseRequest { generation: 1, ..brief(key, THIRD) };
             assert_eq!(self.ask(ask).await, LEAD, "a lease of an older generation: {key}");
         }
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         for key in taken.iter().chain(&late) {
-            let once = Acquired::Lead { takeovers: 1 };
-            assert_eq!(self.ask(Acquire { token: ONE, ..ask(key) }).await, once, "anew: {key}");
+            let once = LeaseOutcome::Lead { takeovers: 1 };
+            assert_eq!(
+                self.ask(LeaseRequest { token: ONE, ..ask(key) }).await,
+                once,
+                "anew: {key}"
+            );
         }
     }
 }
 
-fn brief(key: &str, token: u64) -> Acquire<'_> {
-    Acquire { key, token, ttl: SHORT, seen: None, generation: 0, steal: false, most: ALL }
+fn brief(key: &str, token: u64) -> LeaseRequest<'_> {
+    LeaseRequest { key, token, ttl: SHORT, seen: None, generation: 0, steal: false, most: ALL }
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{ALL, Suite};
-use crate::backend::{Acquire, Acquired, Leases, MARK, Notice, Read, Write};
+use crate::backend::{
+    LeaseOutcome, LeaseRequest, Leases, Message, SetEntry, StoredValue, VERSION_LEN,
+};
 use crate::base::Pattern;
 
 /// Two tokens that are one number to whoever counts in doubles.
@@ -25,16 +27,16 @@ const SHORT: Duration = Duration::from_millis(30);
 const LONGER_THAN_SHORT: Duration = Duration::from_millis(60);
 
 /// The lease is given, and was not taken from a holder whose time was over.
-const LEAD: Acquired = Acquired::Lead { takeovers: 0 };
+const LEAD: LeaseOutcome = LeaseOutcome::Lead { takeovers: 0 };
 
 /// A value with a mark of bytes that text functions stumble over.
 const MARKED: &[u8] = b"value\0with\xff\0\r\n%*[]\\\x80\xfe\0";
 
-fn value(value: Bytes) -> Acquired {
-    Acquired::Value(Read { value, left: None })
+fn value(value: Bytes) -> LeaseOutcome {
+    LeaseOutcome::Value(StoredValue { value, left: None })
 }
 
-fn mark(value: &[u8]) -> [u8; MARK] {
+fn mark(value: &[u8]) -> [u8; VERSION_LEN] {
     *value.last_chunk().expect("a value with a mark")
 }
 
@@ -62,12 +64,12 @@ impl Leasing<'_> {
         self.suite.key(&format!("lease:{name}"))
     }
 
-    async fn ask(&self, request: Acquire<'_>) -> Acquired {
+    async fn ask(&self, request: LeaseRequest<'_>) -> LeaseOutcome {
         self.leases.acquire(request).await.expect("acquire")
     }
 
-    async fn acquire(&self, key: &str, token: u64) -> Acquired {
-        self.ask(Acquire {
+    async fn acquire(&self, key: &str, token: u64) -> LeaseOutcome {
+        self.ask(LeaseRequest {
             key,
             token,
             ttl: LONG,
@@ -85,7 +87,7 @@ impl Leasing<'_> {
 
     /// A lease that another had, whose time is over.
     async fn takes_over(&self, key: &str, token: u64, takeovers: u32) {
-        let taken = Acquired::Lead { takeovers };
+        let taken = LeaseOutcome::Lead { takeovers };
         assert_eq!(self.acquire(key, token).await, taken, "a late lease is granted to another");
     }
 
@@ -94,12 +96,12 @@ impl Leasing<'_> {
     }
 
     async fn commit(&self, key: &str, token: u64, value: &'static [u8]) -> bool {
-        let write = Write { key: key.to_owned(), value: Bytes::from_static(value), ttl: None };
+        let write = SetEntry { key: key.to_owned(), value: Bytes::from_static(value), ttl: None };
         self.leases.commit(token, &write, None).await.expect("commit")
     }
 
     async fn put(&self, key: &str, value: &'static [u8]) {
-        let write = Write { key: key.to_owned(), value: Bytes::from_static(value), ttl: None };
+        let write = SetEntry { key: key.to_owned(), value: Bytes::from_static(value), ttl: None };
         self.suite.backend.set(&[write], None).await.expect("set");
     }
 
@@ -110,7 +112,7 @@ impl Leasing<'_> {
         assert_eq!(self.suite.get(key).await, before, "a refused commit stores nothing: {why}");
     }
 
-    async fn remove(&self, keys: &[&str], notice: Option<&Notice>) -> u64 {
+    async fn remove(&self, keys: &[&str], notice: Option<&Message>) -> u64 {
         self.suite.backend.remove(keys, notice).await.expect("remove")
     }
 
