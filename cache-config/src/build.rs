@@ -145,8 +145,7 @@ fn memory(config: &MemoryConfig, faults: &mut Vec<Fault>) -> Memory {
         (None, Some(bytes)) => Memory::max_bytes(bytes),
         (None, None) => Memory::default(),
         (Some(entries), Some(_)) => {
-            let message =
-                "found beside `max_entries`; wanted one bound: remove the one or the other";
+            let message = "found together with `max_entries`; wanted one bound: remove one of them";
             fault(faults, "memory.max_bytes", message);
             Memory::max_entries(entries)
         }

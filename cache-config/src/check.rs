@@ -72,10 +72,10 @@ fn names(config: &Config) -> Vec<ConfigIssue> {
         let message = if name.is_empty() || !name.chars().all(plain) {
             format!("{} can't be a name; use letters, digits, `-` and `_`", shown(name))
         } else if name == "default" {
-            "the default cache's fields stand at the top level; move them there".to_owned()
+            "the fields of the default cache are at the top level; move them there".to_owned()
         } else if let Some(other) = seen.insert(name.to_lowercase(), name) {
             format!(
-                "`{other}` differs from it in capital letters only, which the environment does not have; rename one"
+                "`{other}` differs from it only in case, which environment variables do not preserve; rename one"
             )
         } else {
             continue;
@@ -95,7 +95,7 @@ fn shared(config: &Config) -> Vec<ConfigIssue> {
         let path = format!("{}namespace", path_of(name));
         if let Some(other) = seen.get(&(store.clone(), namespace.clone())) {
             let message = format!(
-                "`{namespace}` is that of `{other}`, too, on the same Redis, so that they would share their entries; give one another"
+                "`{namespace}` is also the value of `{other}` on the same Redis, so the caches would share entries; change one of them"
             );
             found.push(ConfigIssue::new(path, message));
         } else {

@@ -32,12 +32,13 @@ pub(crate) fn read(
             continue;
         }
         let Some(name) = name.to_str() else {
-            let message = "the variable's name has bytes that are no UTF-8; wanted `LARDER_` and a field's path";
+            let message =
+                "the variable's name is not valid UTF-8; wanted `LARDER_` and a field's path";
             mistakes.push(ConfigIssue::new("", message).from(Some(shown)));
             continue;
         };
         let Ok(text) = text.into_string() else {
-            let message = "found bytes that are no UTF-8; wanted a text";
+            let message = "found bytes that are not valid UTF-8; wanted a text";
             mistakes.push(ConfigIssue::new(path, message).from(Some(name)));
             continue;
         };
@@ -78,7 +79,7 @@ fn exclusive(fields: &mut Vec<(String, Value)>, mistakes: &mut Vec<ConfigIssue>)
             return true;
         };
         let message = format!(
-            "found a text, and `{}` beside it; wanted the one or the other",
+            "found a text, but `{}` is set too; wanted only one of them",
             variable(below.trim_end_matches('.'))
         );
         mistakes.push(ConfigIssue::new(path.clone(), message).from(value.origin()));

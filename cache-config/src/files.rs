@@ -38,7 +38,7 @@ impl Format {
             "yaml" | "yml" => "config-yaml",
             _ => {
                 return Err(
-                    "the file's name has to end in `.toml`, `.json`, `.yaml` or `.yml`".to_owned()
+                    "the file name must end in `.toml`, `.json`, `.yaml` or `.yml`".to_owned()
                 );
             }
         };
@@ -102,14 +102,14 @@ fn told(
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let message = error.message().replace('\n', ", ");
-        return format!("it is no TOML: {message} at line {line} column {column}");
+        return format!("invalid TOML: {message} at line {line} column {column}");
     }
     let _ = text;
     // The file is not a table. The parser's own message quotes its value.
     if error.is::<config::ConfigError>() || error.is::<Box<config::ConfigError>>() {
         return "found no table; wanted a table of fields".to_owned();
     }
-    format!("it is no {}: {error}", format.name())
+    format!("invalid {}: {error}", format.name())
 }
 
 /// Finds numbers that are too large: the parser's error does not name their field.

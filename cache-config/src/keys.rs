@@ -149,6 +149,6 @@ mod with_keys {
     }
 
     fn wrong() -> String {
-        format!("holds no key; wanted {BYTES} bytes in base64 (`openssl rand -base64 {BYTES}`)")
+        format!("contains no key; wanted {BYTES} bytes in base64 (`openssl rand -base64 {BYTES}`)")
     }
 }

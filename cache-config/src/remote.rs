@@ -122,8 +122,8 @@ mod with_redis {
         let key = file("key_file", &redis.key_file);
         let root_cert = file("ca_file", &redis.ca_file);
         match (&redis.cert_file, &redis.key_file) {
-            (Some(_), None) => fault("cert_file", "needs `key_file` beside it".to_owned()),
-            (None, Some(_)) => fault("key_file", "needs `cert_file` beside it".to_owned()),
+            (Some(_), None) => fault("cert_file", "needs `key_file` too".to_owned()),
+            (None, Some(_)) => fault("key_file", "needs `cert_file` too".to_owned()),
             _ => {}
         }
         let client_tls = cert

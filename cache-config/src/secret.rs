@@ -64,7 +64,7 @@ impl Kind for Secret {
     fn read(value: &ValueKind) -> Result<Self, String> {
         let text = String::read(value)?;
         if text.contains("***") {
-            let message = "found `***`, which stands for a secret that was left out; wanted the secret itself";
+            let message = "found `***`, the placeholder for a secret; wanted the secret itself";
             return Err(message.to_owned());
         }
         Ok(Self(text))

@@ -24,7 +24,7 @@ pub(crate) fn field(
         }
         None => match nearest(name, &known) {
             Some(near) => near.to_owned(),
-            None => return format!("there is no such field; there are {}", known.join(", ")),
+            None => return format!("there is no such field; the fields are {}", known.join(", ")),
         },
     };
     // A variable was set: name a variable.
@@ -73,7 +73,7 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 /// A text as messages show it. URLs and long texts are not shown: they may hold passwords or keys.
 pub(crate) fn shown(text: &str) -> String {
     if text.len() > 32 || text.contains(['@', '/', '=']) {
-        return "a text that is not shown, as it may be a secret".to_owned();
+        return "a text (hidden, because it may be a secret)".to_owned();
     }
     format!("`{}`", text.escape_debug())
 }

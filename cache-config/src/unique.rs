@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for Names<'_> {
             let path =
                 if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
             if !seen.insert(name) {
-                return Err(A::Error::custom(format_args!("`{path}` stands there twice")));
+                return Err(A::Error::custom(format_args!("`{path}` is defined twice")));
             }
             fields.next_value_seed(Names { path: &path })?;
         }

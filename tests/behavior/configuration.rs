@@ -132,7 +132,7 @@ fn it_is_an_ordinary_serde_type() {
     for message in [
         "memory.max_entries: found `1.5`; wanted a whole number",
         "memory.sweep: there is no such field; did you mean `sweep_every`?",
-        "redis: found a text that is not shown, as it may be a secret; wanted a table of fields",
+        "redis: found a text (hidden, because it may be a secret); wanted a table of fields",
     ] {
         assert!(wrong.contains(message), "{wrong}");
     }

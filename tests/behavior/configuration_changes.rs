@@ -15,7 +15,7 @@ fn refused(result: Result<(), Error>) -> String {
 }
 
 #[tokio::test]
-async fn the_default_time_to_live_holds_for_what_is_stored_from_then_on() {
+async fn the_default_time_to_live_applies_to_later_entries() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).remote(MemoryBackend::new()).build().unwrap();
     assert_eq!(cache.default_ttl(), None);

@@ -50,11 +50,11 @@ fn unknown_fields() {
         ),
         (
             "[breaker]\nxyz = 1",
-            "breaker.xyz (larder.toml): there is no such field; there are threshold, cool_down",
+            "breaker.xyz (larder.toml): there is no such field; the fields are threshold, cool_down",
         ),
         (
             "[caches.a.caches.b]\nenabled = true",
-            "caches.a.caches (larder.toml): there is no such field; there are enabled, namespace, \
+            "caches.a.caches (larder.toml): there is no such field; the fields are enabled, namespace, \
              default_ttl, codec, max_value_bytes, trust_tags, memory, redis, breaker, compression, encryption",
         ),
     ]);
@@ -80,7 +80,7 @@ fn values_of_another_kind() {
         ("redis.connections = -4", "redis.connections (larder.toml): found `-4`; wanted a whole number".to_owned()),
         ("redis.tracking = 'yes'", "redis.tracking (larder.toml): found `yes`; wanted `true` or `false`".to_owned()),
         ("namespace = 5", "namespace (larder.toml): found `5`; wanted a text".to_owned()),
-        ("redis = 'redis://:secret@host'", "redis (larder.toml): found a text that is not shown, as it may be a secret; wanted a table of fields".to_owned()),
+        ("redis = 'redis://:secret@host'", "redis (larder.toml): found a text (hidden, because it may be a secret); wanted a table of fields".to_owned()),
         ("redis.url = 5", "redis.url (larder.toml): found `5`; wanted a text".to_owned()),
         ("caches = []", "caches (larder.toml): found a list; wanted a table of fields".to_owned()),
         ("caches.a = 1", "caches.a (larder.toml): found `1`; wanted a table of fields".to_owned()),
@@ -137,7 +137,7 @@ fn invalid_values() {
         ),
         (
             "memory = { max_entries = 1, max_bytes = 1 }",
-            "memory.max_bytes (larder.toml): found beside `max_entries`; wanted one bound: remove the one or the other",
+            "memory.max_bytes (larder.toml): found together with `max_entries`; wanted one bound: remove one of them",
         ),
         (
             "memory.enabled = false",
@@ -201,7 +201,7 @@ fn invalid_values() {
         ),
         (
             "encryption.keys.1 = { base64 = 'hunter2' }",
-            "encryption.keys.1.base64 (larder.toml): it holds no key; wanted 32 bytes in base64 (`openssl rand -base64 32`)",
+            "encryption.keys.1.base64 (larder.toml): it contains no key; wanted 32 bytes in base64 (`openssl rand -base64 32`)",
         ),
         (
             "encryption.keys.1 = { file = '/no/such/file' }",
@@ -217,7 +217,7 @@ fn invalid_values() {
         ),
         (
             "caches.default.enabled = true",
-            "caches.default (larder.toml): the default cache's fields stand at the top level; move them there",
+            "caches.default (larder.toml): the fields of the default cache are at the top level; move them there",
         ),
         (
             "caches.'a b'.enabled = true",
@@ -225,11 +225,11 @@ fn invalid_values() {
         ),
         (
             "caches.Sessions.enabled = true\ncaches.sessions.enabled = true",
-            "caches.sessions (larder.toml): `Sessions` differs from it in capital letters only, which the environment does not have; rename one",
+            "caches.sessions (larder.toml): `Sessions` differs from it only in case, which environment variables do not preserve; rename one",
         ),
         (
             "redis.url = 'redis://host'\ncaches.a.namespace = 'larder'",
-            "caches.a.namespace (larder.toml): `larder` is that of `namespace`, too, on the same Redis, so that they would share their entries; give one another",
+            "caches.a.namespace (larder.toml): `larder` is also the value of `namespace` on the same Redis, so the caches would share entries; change one of them",
         ),
     ]);
 }
@@ -277,11 +277,11 @@ fn certificates_go_with_keys_and_with_tls() {
     let with = |url: &str, fields: &str| toml(&format!("[redis]\nurl = '{url}'\n{fields}"));
     assert_eq!(
         with("rediss://host", &format!("cert_file = '{manifest}'")),
-        "redis.cert_file (larder.toml): needs `key_file` beside it"
+        "redis.cert_file (larder.toml): needs `key_file` too"
     );
     assert_eq!(
         with("rediss://host", &format!("key_file = '{manifest}'")),
-        "redis.key_file (larder.toml): needs `cert_file` beside it"
+        "redis.key_file (larder.toml): needs `cert_file` too"
     );
     assert_eq!(
         with("rediss://host", "ca_file = '/no/such/file'"),
@@ -303,7 +303,7 @@ fn secrets_are_not_printed_and_a_dump_without_them_is_rejected() {
     let read = Config::layers().text(Format::Json, "dump.json", &dumped).load();
     assert_eq!(
         told(read.map(drop)),
-        "redis.url (dump.json): found `***`, which stands for a secret that was left out; wanted the secret itself"
+        "redis.url (dump.json): found `***`, the placeholder for a secret; wanted the secret itself"
     );
 }
 
@@ -350,7 +350,7 @@ fn files_that_cannot_be_read() {
     );
     assert_eq!(
         file("Cargo.lock"),
-        "Cargo.lock: the file's name has to end in `.toml`, `.json`, `.yaml` or `.yml`"
+        "Cargo.lock: the file name must end in `.toml`, `.json`, `.yaml` or `.yml`"
     );
     assert!(Config::layers().file_if_there("no/such/larder.toml").load().is_ok());
 }
@@ -360,19 +360,19 @@ fn texts_that_do_not_parse() {
     let text = |format, text| told(Config::layers().text(format, "larder", text).load().map(drop));
     assert_eq!(
         text(Format::Toml, "namespace = 'a'\ndefault_ttl = = 5"),
-        "larder: it is no TOML: extra `=`, expected nothing at line 2 column 15"
+        "larder: invalid TOML: extra `=`, expected nothing at line 2 column 15"
     );
     assert_eq!(
         text(Format::Toml, "namespace = 'a'\nnamespace = 'b'"),
-        "larder: it is no TOML: duplicate key at line 2 column 1"
+        "larder: invalid TOML: duplicate key at line 2 column 1"
     );
     assert_eq!(
         text(Format::Json, "{\"namespace\": }"),
-        "larder: it is no JSON: expected value at line 1 column 15"
+        "larder: invalid JSON: expected value at line 1 column 15"
     );
     assert_eq!(
         text(Format::Json, r#"{"caches": {"a": {}, "b": {}, "a": {}}}"#),
-        "larder: `caches.a` stands there twice at line 1 column 33"
+        "larder: `caches.a` is defined twice at line 1 column 33"
     );
     assert_eq!(
         text(Format::Json, "\"hunter2\""),
@@ -380,7 +380,7 @@ fn texts_that_do_not_parse() {
     );
     assert_eq!(text(Format::Yaml, "- hunter2"), "larder: found no table; wanted a table of fields");
     let told = text(Format::Yaml, "namespace: a\nnamespace: b");
-    assert!(told.starts_with("larder: it is no YAML: "), "{told}");
+    assert!(told.starts_with("larder: invalid YAML: "), "{told}");
     assert!(told.contains("line 2"), "{told}");
     assert!(Config::layers().text(Format::Json, "larder", "\u{feff}{}").load().is_ok());
 }
@@ -466,8 +466,8 @@ fn one_database_under_two_names() {
         );
         assert_eq!(
             toml(&text),
-            "caches.a.namespace (larder.toml): `larder` is that of `namespace`, too, on the same Redis, \
-             so that they would share their entries; give one another"
+            "caches.a.namespace (larder.toml): `larder` is also the value of `namespace` on the same Redis, \
+             so the caches would share entries; change one of them"
         );
         let apart = text.replace(other, "redis://host/1");
         assert!(Config::layers().text(Format::Toml, "larder.toml", &apart).load().is_ok());

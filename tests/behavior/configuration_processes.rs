@@ -61,14 +61,14 @@ fn assert_begins(said: &str, beginning: &str) {
 }
 
 #[test]
-fn without_a_redis_each_process_has_a_memory_of_its_own() {
+fn without_a_redis_each_process_has_separate_memory() {
     for _ in 0..2 {
         assert_eq!(run(&[]), format!("{COLD}square(12) = 144 from Memory"));
     }
 }
 
 #[test]
-fn with_a_redis_url_the_second_process_finds_what_the_first_loaded() {
+fn with_a_redis_url_the_second_process_reads_the_values_of_the_first() {
     let server = Server::start();
     let redis = ("REDIS_URL", &*server.url());
     assert_begins(&run(&[redis]), COLD);
@@ -134,6 +134,6 @@ fn a_key_comes_from_a_variable() {
     assert_eq!(
         said,
         "the cache configuration is wrong: encryption.keys.1.env (LARDER_ENCRYPTION__KEYS__1__ENV): \
-         the environment variable `SHOP_KEY` holds no key; wanted 32 bytes in base64 (`openssl rand -base64 32`)"
+         the environment variable `SHOP_KEY` contains no key; wanted 32 bytes in base64 (`openssl rand -base64 32`)"
     );
 }

@@ -46,7 +46,7 @@ fn names_of_unknown_fields() {
 fn variables_that_exclude_each_other() {
     assert_eq!(
         told([("LARDER_REDIS", "redis://:hunter2@host"), ("LARDER_REDIS__CONNECTIONS", "2")]),
-        "redis (LARDER_REDIS): found a text, and `LARDER_REDIS__CONNECTIONS` beside it; wanted the one or the other"
+        "redis (LARDER_REDIS): found a text, but `LARDER_REDIS__CONNECTIONS` is set too; wanted only one of them"
     );
 }
 
@@ -78,11 +78,11 @@ fn variables_that_are_not_utf8() {
     let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
     assert_eq!(
         told([(bytes(b"REDIS_URL"), bytes(b"redis://:hunter2@\xff"))]),
-        "redis.url (REDIS_URL): found bytes that are no UTF-8; wanted a text"
+        "redis.url (REDIS_URL): found bytes that are not valid UTF-8; wanted a text"
     );
     assert_eq!(
         told([(bytes(b"LARDER_EN\xffABLED"), bytes(b"false"))]),
-        "LARDER_EN\u{fffd}ABLED: the variable's name has bytes that are no UTF-8; wanted `LARDER_` and a field's path"
+        "LARDER_EN\u{fffd}ABLED: the variable's name is not valid UTF-8; wanted `LARDER_` and a field's path"
     );
     let others = [(bytes(b"OTHER\xff"), bytes(b"\xff"))];
     assert!(Config::layers().env_from(others).load().is_ok());

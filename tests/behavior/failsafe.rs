@@ -75,7 +75,7 @@ async fn a_refresh_by_hand_says_that_it_failed() {
     assert_eq!(row(&cache, &origin).await, Ok(1));
     origin.fail(true);
     assert_eq!(row(&cache, &origin).refresh().await, Err(1));
-    assert_eq!(row(&cache, &origin).traced().await.source, Source::Memory, "what was there stays");
+    assert_eq!(row(&cache, &origin).traced().await.source, Source::Memory, "the old entry stays");
 }
 
 /// The old value does not return to the remote tier as a fresh one.

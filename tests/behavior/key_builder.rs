@@ -122,7 +122,7 @@ async fn an_entry_is_found_and_evicted_by_hand() {
 }
 
 #[tokio::test]
-async fn patterns_of_what_there_is() {
+async fn patterns_match_entries_of_functions() {
     let cache = Cache::builder().build().unwrap();
     let shop = Shop { cache: cache.clone() };
     shop.user(7).await;

@@ -138,7 +138,11 @@ async fn mark_stale_keeps_the_old_value() {
         assert!(!cache.persist("k").await.unwrap(), "{name}");
         assert_eq!(load(&cache, "k", KEPT, Err(())).await, Ok(1), "{name}: but kept");
         assert!(cache.mark_stale("k").await.unwrap(), "{name}: twice is the same");
-        assert_eq!(load(&cache, "k", KEPT, Ok(2)).await, Ok(2), "{name}: which loads at once");
+        assert_eq!(
+            load(&cache, "k", KEPT, Ok(2)).await,
+            Ok(2),
+            "{name}: the read loads immediately"
+        );
         assert_eq!(cache.get::<u64>("k").await.unwrap(), Some(2), "{name}: the next load stores");
 
         cache.insert_with("bare", 1u64, FOR_AN_HOUR).await.unwrap();
@@ -254,7 +258,7 @@ async fn keys_one_after_the_other() {
         found.sort();
         found.dedup();
         assert_eq!(found.len(), 500, "{name}");
-        assert_eq!(cache.keys("user:*").await.unwrap(), found, "{name}: all at once");
+        assert_eq!(cache.keys("user:*").await.unwrap(), found, "{name}: all in one call");
         let streamed: Vec<_> = futures_util::StreamExt::collect(cache.keys("page:*")).await;
         assert_eq!(streamed.len(), 1, "{name}: a stream");
     }
@@ -284,7 +288,7 @@ async fn many_are_one_request() {
 // --- what the cache is made of, and its end --------------------------------------------------------
 
 #[tokio::test]
-async fn what_a_cache_is_made_of() {
+async fn info_describes_the_tiers() {
     let all = tierings().await;
     for (name, cache) in &all.caches {
         cache.insert("k", 1u64).await.unwrap();

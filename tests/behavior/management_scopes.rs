@@ -99,7 +99,7 @@ async fn they_are_carried_out_in_order() {
 
 /// The outcome of the transaction is unknown. An earlier expiry is safe, and an eviction is the earliest.
 #[tokio::test]
-async fn a_transaction_that_is_cancelled_evicts_what_it_holds() {
+async fn a_cancelled_transaction_evicts_its_deferred_changes() {
     let cache = Cache::builder().build().unwrap();
     cache.insert_with("k", 1u64, KEPT).await.unwrap();
     let inside = cache.clone();
@@ -238,6 +238,6 @@ async fn tenants_have_their_own() {
         assert_eq!(two.get::<u64>("k").await.unwrap(), Some(1), "{name}");
         two.insert("l", 1u64).await.unwrap();
         assert_eq!(two.remove_many(["k", "l"]).await.unwrap(), 2, "{name}");
-        assert_eq!(ttl(&cache).await, None, "{name}: nobody's");
+        assert_eq!(ttl(&cache).await, None, "{name}: not an entry of the cache itself");
     }
 }

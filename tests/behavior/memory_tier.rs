@@ -134,7 +134,7 @@ fn lfu_keeps_the_frequently_used_over_a_scan() {
 }
 
 #[test]
-fn ttl_keeps_what_lives_longest() {
+fn ttl_keeps_the_entries_that_live_longest() {
     let cache = build(Memory::max_entries(3).policy(Eviction::Ttl));
     insert_for(&cache, "minute", 60);
     insert(&cache, "forever", 1);
@@ -228,7 +228,7 @@ fn a_value_heavier_than_the_bound_is_not_kept() {
 
 /// The weight of an entry: the value, its key, its tags, and the result of the weigher.
 #[test]
-fn what_an_entry_weighs() {
+fn the_weight_of_an_entry() {
     for eviction in ALL {
         let weight = |key: &str, size: usize, policy: Policy| {
             let cache = blobs(1 << 20, eviction);

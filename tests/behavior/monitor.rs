@@ -96,7 +96,7 @@ async fn a_low_hit_rate_is_reported_once_and_its_end_once() {
         read(&cache, 2, 8).await;
         rounds(&clock, 1).await;
     }
-    assert!(told.take().is_empty(), "told once");
+    assert!(told.take().is_empty(), "reported once");
 
     // Good, bad, good, too few reads to judge: these are not two good rounds in a row.
     for (hits, misses) in [(9, 1), (1, 9), (9, 1), (1, 3)] {
@@ -138,7 +138,7 @@ async fn a_full_memory_tier() {
 }
 
 #[tokio::test]
-async fn an_outage_is_noticed_while_nobody_reads() {
+async fn an_outage_is_noticed_without_reads() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
     let monitor = Monitor::every(MINUTE)

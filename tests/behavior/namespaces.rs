@@ -7,7 +7,7 @@ fn named(name: &str, store: &MemoryBackend) -> Result<Cache, Error> {
 }
 
 #[tokio::test]
-async fn a_name_is_a_namespace_of_its_own() {
+async fn each_name_is_a_separate_namespace() {
     let store = MemoryBackend::new();
     let default = Cache::builder().remote(store.clone()).build().unwrap();
     // Without escapes, each of the last three would equal another one.

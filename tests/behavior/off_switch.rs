@@ -94,7 +94,7 @@ async fn one_cache_is_off_and_the_other_is_not() {
     one.disable();
     assert_eq!((read(&one, 2, 1).await, read(&two, 2, 1).await), (2, 1));
     one.enable();
-    assert_eq!(read(&one, 3, 1).await, 1, "off twice is on again at once");
+    assert_eq!(read(&one, 3, 1).await, 1, "one `enable` ends two `disable`");
 }
 
 #[tokio::test]

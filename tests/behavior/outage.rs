@@ -89,7 +89,7 @@ impl Shop {
                 assert_eq!(self.call(warm).await, Source::Memory, "memory keeps serving");
             }
             assert_eq!(self.call(id).await, Source::Loaded);
-            assert_eq!(self.call(id).await, Source::Memory, "what was loaded is kept");
+            assert_eq!(self.call(id).await, Source::Memory, "the loaded value is kept");
         }
         assert_eq!(self.origin.loads(), 25);
         let took = began.elapsed();
@@ -150,7 +150,7 @@ impl Shop {
         eventually("the bus is connected", async || self.cache.is_linked()).await;
         eventually("a hit in memory", async || self.call(2_000).await == Source::Memory).await;
         assert!(other.remove("item:2000").await.unwrap());
-        eventually("an eviction is heard", async || self.call(2_000).await == Source::Loaded).await;
+        eventually("an eviction arrives", async || self.call(2_000).await == Source::Loaded).await;
     }
 }
 

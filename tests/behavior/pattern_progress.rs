@@ -59,7 +59,7 @@ async fn patterns_are_given_in_the_usual_forms() {
         let mut steps = 0;
         assert_eq!(acme.evict_pattern("a*").on_progress(|_| steps += 1).await.unwrap(), 1);
         assert!(steps > 0, "{name}");
-        assert_eq!(cache.keys("*").await.unwrap(), ["a-b:1"], "{name}: nobody else's");
+        assert_eq!(cache.keys("*").await.unwrap(), ["a-b:1"], "{name}: only the tenant's own");
     }
 }
 
@@ -120,7 +120,7 @@ async fn an_eviction_dropped_half_way_is_not_lost() {
     }
     dropped.store(true, Ordering::Relaxed);
     assert_ne!(server.cli(&["dbsize"]), "2", "it was half-way");
-    assert_eq!(cache.get::<u64>("user:4999").await.unwrap(), None, "it holds here at once");
+    assert_eq!(cache.get::<u64>("user:4999").await.unwrap(), None, "it applies here immediately");
     eventually("it is done for the others", async || other.keys("*").await.unwrap() == ["other"])
         .await;
 }

@@ -76,7 +76,7 @@ async fn a_fleet_over_one_file_loads_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_eviction_is_followed_by_every_memory_tier() {
+async fn an_eviction_reaches_every_memory_tier() {
     let dir = Dir::new();
     let [one, two] = two_caches(&dir).await;
     one.insert("k", 1u64).await.unwrap();

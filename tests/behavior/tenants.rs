@@ -176,7 +176,7 @@ async fn a_clear_reaches_every_process() {
 }
 
 #[test]
-fn a_name_can_not_be_empty() {
+fn a_name_must_not_be_empty() {
     let cache = Cache::builder().build().unwrap();
     let refused = cache.tenant("").unwrap_err();
     assert!(matches!(&refused, Error::Config { field: "tenant", .. }), "{refused}");

@@ -96,7 +96,7 @@ async fn nothing_is_left_when_it_ends() {
 }
 
 #[tokio::test]
-async fn what_the_process_has_is_not_seen() {
+async fn entries_of_the_process_are_not_seen() {
     default_cache().insert("test-kit:process", 7u64).await.unwrap();
     let seen = isolated(async { default_cache().get::<u64>("test-kit:process").await }).await;
     assert_eq!(seen.unwrap(), None);

@@ -217,7 +217,7 @@ async fn damaged_values_are_counted_misses() {
         assert_eq!(get(&cache).await.unwrap(), None, "{damage:?}");
         assert_eq!(cache.stats().foreign, 1, "{damage:?}");
         faults.damage(None);
-        assert_eq!(get(&cache).await.unwrap(), Some(1), "what is stored is whole");
+        assert_eq!(get(&cache).await.unwrap(), Some(1), "the stored bytes are undamaged");
     }
 }
 
@@ -238,7 +238,7 @@ async fn dropped_messages_are_missed_in_silence() {
     faults.drop_messages(true);
     one.remove("k").await.unwrap();
     assert!(two.is_linked());
-    assert_eq!(get(&two).await.unwrap(), Some(1), "nobody told it");
+    assert_eq!(get(&two).await.unwrap(), Some(1), "the message was dropped");
     faults.drop_messages(false);
     one.remove("k").await.unwrap();
     assert_eq!(get(&two).await.unwrap(), None);
@@ -266,7 +266,7 @@ async fn an_outage_is_both_and_healed_at_once() {
     faults.heal();
     assert!(two.is_linked() && two.ping().await.is_ok());
     one.remove("k").await.unwrap();
-    assert_eq!(get(&two).await.unwrap(), None, "and it hears again");
+    assert_eq!(get(&two).await.unwrap(), None, "and messages arrive again");
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ async fn scenario(cache: &Cache) {
     assert_eq!(cache.get::<Jar>("jar:4").await.unwrap(), Some(jar(4)));
     cache.evict_tag("jars").await.unwrap();
     let found = cache.get_many::<Jar>(&["jar:4", "jar:5", "jar:3"]).await.unwrap();
-    assert_eq!(found, [None, None, Some(jar(3))], "what has no tag stays");
+    assert_eq!(found, [None, None, Some(jar(3))], "an entry without the tag stays");
     cache.insert_with("jar:4", jar(44), LABELLED).await.unwrap();
     assert_eq!(cache.get::<Jar>("jar:4").await.unwrap(), Some(jar(44)), "the tag lives on");
 

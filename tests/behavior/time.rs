@@ -176,7 +176,7 @@ async fn past_the_stale_window_it_is_loaded() {
 }
 
 #[tokio::test]
-async fn a_stale_value_is_not_what_get_and_peek_find() {
+async fn get_and_peek_do_not_return_a_stale_value() {
     let clock = Clock::manual();
     for cache in caches(&clock, None) {
         let origin = Origin::default();

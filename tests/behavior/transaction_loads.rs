@@ -314,7 +314,7 @@ async fn a_failure_inside_is_not_kept_for_others() {
 }
 
 #[tokio::test]
-async fn nested_transactions_hand_on_what_they_loaded() {
+async fn nested_transactions_pass_on_their_loads() {
     let clock = Clock::manual();
     let origin = Origin::at(&clock);
     for (inner_commits, outer_commits) in [(true, true), (true, false), (false, true)] {

@@ -402,7 +402,7 @@ async fn a_spawned_task_is_outside_unless_the_scope_is_carried_along() {
         let (own, there) = (cache.clone(), table.clone());
         let alone = tokio::spawn(async move { update(&own, &there, 1, 5).await });
         alone.await.unwrap().unwrap();
-        assert_eq!(outside(&cache).await, [None, Some(1), Some(1)], "at once");
+        assert_eq!(outside(&cache).await, [None, Some(1), Some(1)], "immediately");
         let scope = TransactionScope::current().unwrap();
         let (own, there) = (cache.clone(), table.clone());
         let along = tokio::spawn(scope.run(async move { update(&own, &there, 2, 5).await }));

@@ -92,7 +92,7 @@ async fn evictions_hold() {
         evict(&scene.cache).await.unwrap_err();
         scene.faults.set_down(false);
         scene.clock.advance(SECOND);
-        assert_eq!(scene.read().await, 9, "one that was owed");
+        assert_eq!(scene.read().await, 9, "one that was pending");
     }
 }
 

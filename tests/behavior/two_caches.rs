@@ -257,7 +257,7 @@ async fn values_lost_while_the_link_was_down_are_not_served() {
 
 /// The link looks alive, but delivers nothing.
 #[tokio::test]
-async fn an_eviction_behind_a_silent_link_is_followed_in_bounded_time() {
+async fn an_eviction_behind_a_silent_link_is_noticed_in_bounded_time() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     let (one, two) = one_behind_a_proxy(&server, &proxy).await;

@@ -252,7 +252,7 @@ async fn a_stale_window_needs_a_load_that_owns_its_inputs() {
     .await;
     clock.advance(2 * second);
     let borrowed = users.get_or_load(&7, || async { Ok::<_, ()>(user("Eve")) }).await.unwrap();
-    assert_eq!((borrowed, cache.stats().stale_hits), (user("Eve"), 1), "loaded at once");
+    assert_eq!((borrowed, cache.stats().stale_hits), (user("Eve"), 1), "loaded immediately");
 }
 
 /// serde rejects some values: paths that are not UTF-8, times before 1970.

@@ -20,7 +20,7 @@ struct Paging {
 struct App;
 
 #[tokio::test]
-async fn a_template_names_what_is_in_a_pattern() {
+async fn a_template_names_bindings_of_a_pattern() {
     static LOADS: Loads = Loads::new();
 
     #[cached(key = "user:{id}", skip(_app), cache = "patterns")]
@@ -36,7 +36,7 @@ async fn a_template_names_what_is_in_a_pattern() {
 }
 
 #[tokio::test]
-async fn an_automatic_key_has_what_is_in_a_pattern() {
+async fn an_automatic_key_contains_bindings_of_a_pattern() {
     static LOADS: Loads = Loads::new();
 
     #[cached(skip(_app))]
@@ -57,7 +57,7 @@ async fn an_automatic_key_has_what_is_in_a_pattern() {
 }
 
 #[tokio::test]
-async fn options_name_what_is_in_a_pattern() {
+async fn options_name_bindings_of_a_pattern() {
     static LOADS: Loads = Loads::new();
 
     #[cached(key_with = format!("p:{page}"), skip_if = page > 100, tags = ["page:{page}"], cache = "pattern-options")]

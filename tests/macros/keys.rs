@@ -26,7 +26,7 @@ async fn an_automatic_key_has_every_argument() {
 }
 
 #[tokio::test]
-async fn an_automatic_key_distinguishes_what_serde_distinguishes() {
+async fn an_automatic_key_distinguishes_values_as_serde_does() {
     static LOADS: Loads = Loads::new();
 
     #[derive(serde::Serialize)]
@@ -233,7 +233,7 @@ async fn a_placeholder_takes_every_type_with_display() {
 }
 
 #[tokio::test]
-async fn patterns_and_mut_arguments_stay_what_they_were() {
+async fn patterns_and_mut_arguments_stay_unchanged() {
     #[cached(cache = "keys-patterns")]
     async fn load((a, _): (u64, u64), [b, ..]: [u64; 3], mut text: String) -> String {
         text.push('!');

@@ -15,7 +15,7 @@ async fn calls(cache: &Cache, calls: u64) {
 }
 
 #[tokio::test]
-async fn the_difference_is_what_happened_between() {
+async fn the_difference_counts_the_events_in_between() {
     let cache = Cache::builder().build().unwrap();
     calls(&cache, 5).await;
     let before = cache.stats();

@@ -72,7 +72,7 @@ async fn another_schema_is_counted_separately_from_damage() {
     assert!(cache.get::<After>("a").await.unwrap().is_none());
     let stats = cache.stats();
     assert_eq!((stats.foreign, stats.schema_misses), (1, 1), "{stats:?}");
-    store.put("ns:a", b"what nobody here wrote").await;
+    store.put("ns:a", b"bytes of another program").await;
     assert!(cache.get::<After>("a").await.unwrap().is_none());
     let stats = cache.stats();
     assert_eq!((stats.foreign, stats.schema_misses), (2, 1), "{stats:?}");

@@ -221,7 +221,7 @@ async fn a_template_of_a_function_with_one_instance_is_the_whole_key() {
 
 /// A default method of a trait is a separate function for each type, and in a generic trait for each set of parameters.
 #[tokio::test]
-async fn defaults_and_generic_traits_are_told_apart() {
+async fn defaults_and_generic_traits_have_separate_entries() {
     trait Named {
         const NAME: &'static str;
         fn cache(&self) -> &Cache;

@@ -327,7 +327,7 @@ async fn an_entry_of_memory_is_replaced_only_by_itself() {
         soon(changing(how, &cache)).await.unwrap().unwrap();
         let found = cache.get::<Hooked>("row").await.unwrap().map(|value| value.number);
         match (how, evict) {
-            (How::Expire, false) => assert_eq!(found, Some(2), "what is newer stays"),
+            (How::Expire, false) => assert_eq!(found, Some(2), "the newer value stays"),
             _ => assert_eq!(found, None, "{how:?}, evicted: {evict}"),
         }
         if how == How::Expire && !evict {

@@ -350,7 +350,7 @@ async fn a_load_that_begins_during_a_put_loses() {
 /// A read may promote the old value while the eviction is on its way to the remote tier. Memory removes the value
 /// again, even if the eviction's caller is dropped there.
 #[tokio::test]
-async fn memory_forgets_what_was_promoted_during_an_eviction() {
+async fn memory_removes_a_value_promoted_during_an_eviction() {
     for (cancelled, pattern) in [(false, false), (true, false), (false, true), (true, true)] {
         let gated = Gated::new();
         let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
@@ -383,7 +383,7 @@ async fn memory_forgets_what_was_promoted_during_an_eviction() {
 
 /// The same for a tag that is new to this process.
 #[tokio::test]
-async fn memory_forgets_what_was_promoted_while_a_tag_was_bumped() {
+async fn memory_removes_a_value_promoted_during_the_eviction_of_a_tag() {
     for cancelled in [false, true] {
         let gated = Gated::new();
         let tagged = larder::Policy::new().tags(&["rows"]);

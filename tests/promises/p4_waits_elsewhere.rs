@@ -52,7 +52,7 @@ async fn evict(cache: &Cache, how: &str) {
 async fn a_load_after_a_wait_with_an_eviction_is_stored() {
     for how in ["key", "pattern", "tag", "clear"] {
         for by_the_waiter in [false, true] {
-            let what = format!("{how}, by the one who waits: {by_the_waiter}");
+            let what = format!("{how}, by the waiter: {by_the_waiter}");
             let clock = Clock::manual();
             let gated = Gated::leased(&clock);
             let (one, two) = (gated.cache(&clock), gated.another().cache(&clock));

@@ -192,7 +192,7 @@ async fn in_order(what: &str, world: &World, least: u64) {
     for read in reads {
         soon_at(&world.clock, read).await.unwrap();
     }
-    assert_eq!(world.most.load(Ordering::SeqCst), 1, "{what}: loads at once");
+    assert_eq!(world.most.load(Ordering::SeqCst), 1, "{what}: concurrent loads");
     landed(cache).await;
 }
 

@@ -259,7 +259,7 @@ async fn a_hung_leader_of_another_process_loses_its_lease() {
     origin.held().await;
     origin.set(2);
     pass(&clock, LEASE + LEASE / 2).await;
-    assert_eq!(soon(row(&two, &origin)).await, 2, "it leads at once");
+    assert_eq!(soon(row(&two, &origin)).await, 2, "it leads immediately");
     turns().await;
     origin.release(1);
     assert_eq!(soon(hung).await.unwrap().value, 1);

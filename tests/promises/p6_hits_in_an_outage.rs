@@ -83,7 +83,7 @@ async fn a_hit_is_no_probe() {
         turns().await;
         hit(&cache, second % 10);
     }
-    assert!(store.calls("ping") > 0, "nobody probes");
+    assert!(store.calls("ping") > 0, "the background task does not probe");
     drop(holes);
 }
 

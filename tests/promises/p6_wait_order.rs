@@ -78,7 +78,7 @@ async fn no_call_waits_for_ever(gated: Gated, clock: &Clock, write: Write, evict
     let unrelated = soon(cache.get::<u64>("unrelated")).await;
     assert_eq!(unrelated.unwrap(), None, "{what}");
     let left = soon(cache.get::<u64>("row")).await.unwrap();
-    assert_ne!(left, Some(1), "{what}: what was evicted is gone");
+    assert_ne!(left, Some(1), "{what}: the evicted value is gone");
 }
 
 #[tokio::test]

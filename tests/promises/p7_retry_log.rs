@@ -58,7 +58,11 @@ async fn evictions_of_every_kind_outlive_the_process() {
             other.insert_with(key, 1u64, TAGGED).await.unwrap();
         }
         process(&store, &clock, &folder.log(), async |cache| pending(cache, kind).await).await;
-        assert_eq!(other.get::<u64>("row:1").await.unwrap(), Some(1), "{kind}: it was not told");
+        assert_eq!(
+            other.get::<u64>("row:1").await.unwrap(),
+            Some(1),
+            "{kind}: it has received no notice"
+        );
 
         // The next process does not read the evicted value, and sends the notices even if it reads nothing.
         let next = store.another();

@@ -51,7 +51,7 @@ async fn held(refresh: bool, operation: Operation) {
         gate.arrived().await;
         turns().await;
         let begun = faults.calls(operation);
-        assert!(begun <= AT_ONCE, "{begun} requests at once");
+        assert!(begun <= AT_ONCE, "{begun} concurrent requests");
         gate.open();
     };
     soon(async { tokio::join!(batch, opened) }).await;

@@ -27,7 +27,7 @@ fn cache(store: &MemoryBackend) -> Cache {
 }
 
 #[tokio::test]
-async fn long_tags_are_told_apart_in_every_process() {
+async fn long_tags_stay_distinct_in_every_process() {
     for (text, another) in texts() {
         let store = MemoryBackend::new();
         let caches = [cache(&store), cache(&store)];

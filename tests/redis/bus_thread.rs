@@ -63,7 +63,7 @@ fn of_a_cache_whose_runtime_stands_still() {
             })
             .await;
             eventually("the news of a pattern", async || row(&cache, 2) == 2).await;
-            assert!(cache.is_linked(), "it still hears");
+            assert!(cache.is_linked(), "it still receives evictions");
         });
         drop(go_on);
     });
@@ -83,6 +83,6 @@ fn of_a_cache_whose_runtime_has_ended() {
             other.remove("row").await.unwrap();
             eventually("the news", async || row(&cache, value) == value).await;
         }
-        assert!(cache.is_linked(), "it still hears");
+        assert!(cache.is_linked(), "it still receives evictions");
     });
 }

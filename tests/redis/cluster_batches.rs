@@ -182,12 +182,12 @@ async fn a_node_that_stands_still_does_not_hold_up_the_others(cluster: &Cluster)
     for key in &elsewhere {
         redis.bump(key).await.expect("another node's key");
     }
-    redis.bump(on_it[0]).await.expect_err("nobody is there");
+    redis.bump(on_it[0]).await.expect_err("the node does not answer");
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     for (key, found) in keys.iter().zip(redis.get_each(&keys, usize::MAX).await) {
         assert_eq!(found.is_ok(), elsewhere.contains(key), "each has an answer of its own: {key}");
     }
-    let error = redis.get_many(&keys, usize::MAX).await.expect_err("not all can be told");
+    let error = redis.get_many(&keys, usize::MAX).await.expect_err("one node does not answer");
     assert!(error.is_of_a_part(), "{error}");
     let removed = redis.remove_each(&keys, None).await;
     let failed: Vec<&str> = removed.failed.iter().map(|(place, _)| keys[*place]).collect();

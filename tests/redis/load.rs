@@ -230,7 +230,7 @@ impl Load {
                 self.caches[2].remove(&name).await.is_ok()
             })
             .await;
-            eventually("the others hear of it", async || {
+            eventually("the others learn of it", async || {
                 self.caches[1].get::<u64>(&name).await.unwrap().is_none()
             })
             .await;

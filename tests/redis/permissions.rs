@@ -43,7 +43,7 @@ async fn the_user_of_the_guide_is_enough() {
             2 => one.evict_tag("rows").await.unwrap(),
             _ => one.clear().await.unwrap(),
         }
-        eventually("the other hears of it", async || {
+        eventually("the other one learns of it", async || {
             // `peek` does not load.
             row(&other, 1).peek().await.unwrap().is_none()
         })

@@ -226,8 +226,7 @@ async fn evictions_that_the_new_master_has_missed_are_repeated() {
         new.cli(&["keys", "shop:*"]).is_empty() && new.cli(&["get", "shop~tag:t"]) != "5"
     })
     .await;
-    eventually("messages are heard where they go now", async || heard.count("connected") == 2)
-        .await;
+    eventually("messages of the new master arrive", async || heard.count("connected") == 2).await;
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     redis
         .publish(&Message { channel: "bus".to_owned(), message: Bytes::from("here") })

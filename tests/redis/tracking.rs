@@ -42,13 +42,14 @@ async fn keys_that_others_remove_are_removed_from_memory() {
         settled(&other, id).await;
     }
     server.cli(&["del", "rows:row:1"]);
-    eventually("it is loaded anew", async || source(&tracking, 1).await == Source::Loaded).await;
+    eventually("it is loaded again", async || source(&tracking, 1).await == Source::Loaded).await;
     assert_eq!(source(&tracking, 2).await, Source::Memory, "only that one");
     assert_eq!(source(&other, 2).await, Source::Memory, "a cache without tracking gets no report");
 
     server.cli(&["flushall"]);
     assert_eq!(source(&other, 2).await, Source::Memory, "a cache without tracking gets no report");
-    eventually("all is loaded anew", async || source(&tracking, 2).await == Source::Loaded).await;
+    eventually("everything is loaded again", async || source(&tracking, 2).await == Source::Loaded)
+        .await;
 }
 
 /// A change while tracking is disconnected is noticed too.
@@ -63,7 +64,7 @@ async fn a_tracker_that_was_away_trusts_nothing() {
         settled(&cache, id).await;
         fault(&proxy);
         server.cli(&["del", &format!("rows:row:{id}")]);
-        eventually("it is loaded anew", async || source(&cache, id).await == Source::Loaded).await;
+        eventually("it is loaded again", async || source(&cache, id).await == Source::Loaded).await;
         settled(&cache, id).await;
         server.cli(&["del", &format!("rows:row:{id}")]);
         eventually("and is tracked again", async || source(&cache, id).await == Source::Loaded)

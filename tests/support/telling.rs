@@ -167,7 +167,7 @@ impl Backend for Telling {
     ) -> Result<Subscription, BackendError> {
         if self.told().alone {
             let kind = BackendErrorKind::Unsupported;
-            return Err(BackendError::new(kind, "subscribe", "nobody else can see it"));
+            return Err(BackendError::new(kind, "subscribe", "no other process can see it"));
         }
         self.told().ears.push(Arc::clone(&listener));
         self.store.subscribe(channel, listener)

@@ -179,7 +179,7 @@ async fn a_panicking_load_does_not_block_waiters() {
     #[cached(each = "id in ids", key = "value:{id}", cache = db.cache(), skip(db, panics))]
     async fn values(db: &Db, ids: &[u64], panics: bool) -> Result<HashMap<u64, u64>, String> {
         let loaded = db.fetch(ids).await;
-        assert!(!panics, "as it was told");
+        assert!(!panics, "on purpose");
         loaded
     }
 

@@ -158,7 +158,7 @@ async fn templates_tell_them_apart() {
 }
 
 #[tokio::test]
-async fn names_in_blocks_functions_and_implementations_are_told_apart() {
+async fn names_in_blocks_functions_and_implementations_are_distinct() {
     static LOADS: Loads = Loads::new();
     mod inner {
         #[larder::cached(local, cache = "instances-places")]
