@@ -1,8 +1,9 @@
-//! What cached functions cost at compile time: 200 plain ones, the same under `#[cached]` of larder, and under that of its
-//! most used peer. Each kind is a crate of its own, whose dependencies are built before the clock starts.
+//! The compile time of cached functions: 200 plain functions, the same functions with larder's
+//! `#[cached]`, and with the attribute of its most popular peer. Each kind is a separate crate,
+//! whose dependencies are built before the measurement.
 //!
-//! What a library costs by itself (to link, and in the binary) is apart from what each function adds to it: each kind is
-//! built with a few functions as well, and the difference counts.
+//! The fixed cost of a library (linking, the binary) is separate from the cost of each function:
+//! each kind is also built with a few functions, and the difference counts.
 //!
 //! ```text
 //! cargo run --release -p benches --bin compile              three rounds, the median of each kind
@@ -64,7 +65,7 @@ fn main() {
     }
 }
 
-/// So many functions of a kind, built.
+/// The measurements of one build.
 struct Build {
     seconds: f64,
     bytes: f64,
@@ -133,7 +134,7 @@ fn build(project: &Path, target: &Path, profile: &str) -> Duration {
         .args(["build", "--quiet", "--profile", profile])
         .current_dir(project)
         .env("CARGO_TARGET_DIR", target.join("target"))
-        // Whole builds: what an incremental one saves depends on what was changed.
+        // Whole builds, because the time of an incremental build depends on the change.
         .env("CARGO_INCREMENTAL", "0")
         .status()
         .unwrap();

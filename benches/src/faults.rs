@@ -1,15 +1,16 @@
-//! What callers wait for while Redis has a fault, and what becomes of evictions: a real server, a cache under
-//! load, one fault after the other.
+//! How long callers wait while Redis has a fault, and the fate of evictions: a real server, a cache
+//! under load, one fault after the other.
 //!
 //! ```text
 //! cargo run --release -p benches --bin faults             20 seconds each, time-outs of 500 ms
 //! cargo run --release -p benches --bin faults -- 5 200    seconds, milliseconds
 //! ```
 //!
-//! Milliseconds that a call waits beyond its load: of all calls during the fault, and from its third second on
-//! (`settled`). `owed`: evictions that Redis did not acknowledge at once. `old`: calls that saw what had been
-//! evicted before they began. `back`, `cleared`: after the fault, until Redis and the bus are used again, and
-//! until nothing evicted is left.
+//! Columns: the milliseconds that a call waits in addition to its load, for all calls during the
+//! fault, and from its third second on (`settled`). `owed`: evictions that Redis did not
+//! acknowledge immediately. `old`: calls that returned a value that was evicted before they began.
+//! `back`, `cleared`: the time after the fault until Redis and the bus are used again, and until no
+//! evicted value is left.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../tests/support/mod.rs"]

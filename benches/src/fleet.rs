@@ -1,12 +1,13 @@
-//! How soon the memory tiers of other processes follow an eviction, over a real Redis on this machine.
+//! The delay until the memory tiers of other processes follow an eviction, with a real Redis on
+//! this machine.
 //!
 //! ```text
 //! cargo run --release -p benches --bin fleet              500 evictions, four processes
 //! cargo run --release -p benches --bin fleet -- 2000 8    evictions, processes
 //! ```
 //!
-//! The delay is that of each memory tier, from the moment before the eviction is begun; all processes share
-//! the machine, and each follower looks every 50 us.
+//! The delay of each memory tier is measured from the moment before the eviction begins. All
+//! processes share the machine, and each follower looks every 50 us.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../tests/support/fleet.rs"]

@@ -1,6 +1,6 @@
-//! A memory hit: larder, its peers and what it is made of, in one run.
+//! A memory hit: larder, its peers and its own parts, in one run.
 //!
-//! `cargo run --release -p benches --bin hit`. Medians of rounds that take turns; read the ratios, not
+//! `cargo run --release -p benches --bin hit`. Medians of alternating rounds. Read the ratios, not
 //! the nanoseconds: machines are shared and noisy.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use larder::{Cache, cached};
 const CALLS: u64 = 200_000;
 const ROUNDS: usize = 15;
 
-/// Keys cycle through so many entries.
+/// The number of entries that the keys cycle through.
 const KEYS: u64 = 1_000;
 
 #[cached(key = "user:{id}", ttl = "1h")]
@@ -99,7 +99,7 @@ fn contenders<'a>(
     ]
 }
 
-/// Nanoseconds a call on each of `threads`.
+/// Nanoseconds for a call on each of `threads`.
 fn round(work: &(dyn Fn(u64) -> u64 + Sync), threads: u64) -> f64 {
     let start = Instant::now();
     std::thread::scope(|scope| {

@@ -1,14 +1,14 @@
-//! Hit rates of the memory tier's policies, of quick_cache, and of the best that is possible.
+//! Hit rates of the memory tier's policies, of quick_cache, and of the optimal policy.
 //!
-//! `cargo run --release -p benches --bin hitrate`. Every trace is generated with a fixed seed. A read
-//! that misses inserts its key. `best` is Belady's algorithm, which knows the future. The identities of
-//! keys are seeded per process, so the figures of larder move by a few tenths from run to run.
+//! `cargo run --release -p benches --bin hitrate`. Every trace is generated with a fixed seed. A
+//! read that misses inserts its key. `best` is Belady's algorithm, which knows the future. Larder
+//! seeds the identities of keys for each process, so its figures vary by a few tenths.
 
 use std::collections::{BTreeSet, HashMap};
 
 use larder::{Cache, Eviction, Memory};
 
-/// A generator of well mixed numbers (SplitMix64).
+/// A random number generator (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -17,7 +17,7 @@ impl Random {
         mix(self.0)
     }
 
-    /// Between 0 and 1.
+    /// A number between 0 and 1.
     #[allow(clippy::cast_precision_loss)]
     fn part(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
@@ -31,7 +31,7 @@ fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Draws ranks whose frequency falls with a power of the rank.
+/// Draws ranks whose frequency is a power of the rank.
 struct Zipf(Vec<f64>);
 
 impl Zipf {
@@ -59,10 +59,10 @@ struct Trace {
 }
 
 const LENGTH: usize = 1_000_000;
-/// Keys of different sets are so far apart.
+/// The distance between the keys of different sets.
 const APART: u64 = 1 << 40;
 
-/// Each of several sets of keys in turn, read in order again and again.
+/// Several sets of keys in turn; each is read in order several times.
 fn loops(keys: u64, sets: u64, passes: u64) -> Vec<u64> {
     let pass = |set: u64| (0..keys).map(move |key| key + set * APART);
     (0..sets).flat_map(|set| (0..passes).flat_map(move |_| pass(set))).collect()
@@ -142,7 +142,7 @@ fn quick(trace: &Trace) -> f64 {
     })
 }
 
-/// Evicts what is asked for last.
+/// Evicts the key whose next read is the latest.
 fn belady(trace: &Trace) -> f64 {
     let mut next = vec![usize::MAX; trace.keys.len()];
     let mut seen = HashMap::new();

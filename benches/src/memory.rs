@@ -1,8 +1,10 @@
-//! The memory tier's engines, moka and quick_cache in one run: what a hit takes, and how many bytes an entry.
+//! The engines of the memory tier, moka and quick_cache in one run: the time of a hit, and the
+//! bytes of an entry.
 //!
-//! `cargo run --release -p benches --bin memory`. Each holds `u64` values under texts such as `user:123`, without a ttl. Bytes are
-//! those that were asked of the allocator, without what it rounds up; tables double as they grow, so they are an
-//! average over a doubling. "counted" is what larder counts for an entry where a tier is bounded by bytes.
+//! `cargo run --release -p benches --bin memory`. Each one holds `u64` values under texts such as
+//! `user:123`, without a ttl. Bytes are the requests to the allocator, without its rounding. Tables
+//! double as they grow, so the figure is an average over a doubling. "counted" is larder's own
+//! count for an entry of a tier that is bounded by bytes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write as _;
@@ -16,7 +18,7 @@ struct Counting;
 
 static LIVE: AtomicU64 = AtomicU64::new(0);
 
-// SAFETY: every call goes to the system allocator unchanged.
+// SAFETY: every call is passed to the system allocator unchanged.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -34,12 +36,12 @@ static ALLOCATOR: Counting = Counting;
 
 const ROUNDS: usize = 15;
 const CALLS: u64 = 200_000;
-/// Entries while hits are measured.
+/// The number of entries while hits are measured.
 const ENTRIES: u64 = 10_000;
-/// Entries while bytes are measured: from here to the double of it, in steps.
+/// The number of entries while bytes are measured: from this to its double, in steps.
 const FROM: u64 = 60_000;
 const STEPS: u64 = 10;
-/// So many that nothing has to make room, and that no engine is less than a third full.
+/// A capacity that needs no evictions, and leaves no engine less than a third full.
 const ROOM: u64 = 150_000;
 
 #[cached(key = "user:{id}", cache = cache, skip(cache))]
@@ -50,7 +52,7 @@ async fn user(cache: &Cache, id: u64) -> u64 {
 trait Engine: Sync {
     fn read(&self, id: u64) -> u64;
     fn store(&self, id: u64);
-    /// Finishes what the engine does behind.
+    /// Finishes the engine's background work.
     fn settle(&self) {}
     fn counted(&self) -> Option<u64> {
         None
@@ -93,7 +95,7 @@ impl Engine for quick_cache::sync::Cache<String, u64> {
     }
 }
 
-/// Looks a key up that is written without an allocation, as larder's are.
+/// Looks up a key that is written without an allocation, like larder's keys.
 fn written<R>(id: u64, look: impl FnOnce(&str) -> R) -> R {
     thread_local!(static KEY: std::cell::Cell<String> = const { std::cell::Cell::new(String::new()) });
     let mut key = KEY.take();
@@ -129,7 +131,7 @@ fn engines() -> Vec<(&'static str, Make)> {
     ]
 }
 
-/// Nanoseconds a call on each of `threads`.
+/// Nanoseconds for a call on each of `threads`.
 #[allow(clippy::cast_precision_loss)]
 fn round(engine: &dyn Engine, threads: u64) -> f64 {
     let start = Instant::now();
@@ -137,7 +139,7 @@ fn round(engine: &dyn Engine, threads: u64) -> f64 {
         for thread in 0..threads {
             scope.spawn(move || {
                 for call in 0..CALLS {
-                    // A step without a pattern that a processor could see.
+                    // A step that the processor cannot predict.
                     let id = (call + thread).wrapping_mul(7919) % ENTRIES;
                     black_box(engine.read(black_box(id)));
                 }
@@ -166,7 +168,7 @@ fn hits(threads: u64) -> Vec<f64> {
     times.into_iter().map(median).collect()
 }
 
-/// Bytes for each entry: those that are allocated, and those that larder counts.
+/// The bytes of each entry: allocated bytes, and larder's count.
 fn bytes(make: &Make) -> (u64, Option<u64>) {
     let before = LIVE.load(Ordering::Relaxed);
     let engine = make();

@@ -1,7 +1,7 @@
-//! A stampede: ten thousand tasks ask for one cold key whose load takes 50 ms. How much longer than the
-//! load do they wait, until the last one has its value?
+//! A stampede: ten thousand tasks request one cold key whose load takes 50 ms. How much longer than
+//! the load does the last task wait for its value?
 //!
-//! `cargo run --release -p benches --bin stampede`. Medians of rounds that take turns; machines are
+//! `cargo run --release -p benches --bin stampede`. Medians of alternating rounds; machines are
 //! shared and noisy.
 
 use std::pin::Pin;
@@ -53,7 +53,7 @@ fn contenders() -> Vec<Contender> {
     ]
 }
 
-/// Milliseconds from the first task to the last, beyond the load's own, and how many loads there were.
+/// The milliseconds from the first task to the last, without the load, and the number of loads.
 async fn round(work: &dyn Fn(u64) -> Work, id: u64) -> (f64, u64) {
     LOADS.store(0, Ordering::Relaxed);
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! What the targets have in common.
+//! The common part of the targets.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use cache_core::testing::bytes::{Forged, encode, forge, read};
 use cache_core::{Codec, RemoteValue};
 use serde::{Deserialize, Serialize};
 
-/// Where the values lie.
+/// The namespace and key of the values.
 pub const PLACE: (&str, &str) = ("fuzz", "key");
 
-/// Some of everything that serde knows.
+/// Examples of all data types of serde.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Shape {
     Nothing,
@@ -24,11 +24,11 @@ pub enum Shape {
     Outcome(Result<u8, String>),
 }
 
-/// A type that holds itself with nothing between.
+/// A type that contains itself directly.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Chain(Option<Box<Chain>>);
 
-/// Types that ask the bytes what they are.
+/// A type that serde reads by its content.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Either {
@@ -38,7 +38,7 @@ pub enum Either {
     Tagged(Tagged),
 }
 
-/// As above.
+/// Another such type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum Tagged {
@@ -57,7 +57,7 @@ pub fn payload(codec: Codec, payload: &[u8]) {
     }
 }
 
-/// What was read and can be written comes back as the same.
+/// A value that can be read and written must be the same when it is read again.
 fn settled<T: RemoteValue>(codec: Codec, payload: &[u8]) {
     let reading = |payload: &[u8]| {
         let forged = Forged { codec, compression: 0, length: payload.len() as u64, payload };
@@ -65,6 +65,6 @@ fn settled<T: RemoteValue>(codec: Codec, payload: &[u8]) {
     };
     let Some(value) = reading(payload) else { return };
     let Ok(written) = encode(codec, &value) else { return };
-    let again = reading(&written).expect("what was written is read");
-    assert_eq!(encode(codec, &again), Ok(written), "and is the same");
+    let again = reading(&written).expect("a written value can be read");
+    assert_eq!(encode(codec, &again), Ok(written), "the value changed");
 }
