@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need (redis-server, and openssl for certificates), then checks everything that has to hold.
+# Installs the requirements of the tests (redis-server, and openssl for certificates), then runs all checks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,14 +45,14 @@ run() {
 run cargo fmt --all -- --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
-# Without features the compiler warns of other things.
+# Without features the compiler reports other warnings.
 run cargo clippy -p cache-core --no-default-features -- -D warnings
 run cargo check -p larder --no-default-features
 run cargo check -p larder --no-default-features --features config
 run cargo test --workspace --all-features
-# What a build without them says.
+# The messages of a build without features.
 run cargo test -p cache-config --no-default-features --test not_compiled_in
-# Threads interleaved in many ways; in a directory of its own, as every dependency is built anew.
+# Many interleavings of threads; in a separate target directory, because every dependency is built with other flags.
 RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle" \
     run cargo test -p cache-core --lib interleavings
 run cargo run --quiet --example quickstart
