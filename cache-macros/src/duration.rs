@@ -26,9 +26,9 @@ pub(crate) fn read(name: &str, value: &Expr, errors: &mut Errors) -> Option<Dura
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse(&text.value()),
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => seconds(number),
         Expr::Lit(_) | Expr::Unary(_) => Err(FORM.to_owned()),
-        _ => Err(format!(
-            "{FORM}; what code computes stands in a `larder::Policy`, which is given as `policy = PATH`"
-        )),
+        _ => {
+            Err(format!("{FORM}; for a computed duration use a `larder::Policy`: `policy = PATH`"))
+        }
     };
     read.inspect_err(|message| errors.on(value, format!("`{name}`: {message}"))).ok()
 }

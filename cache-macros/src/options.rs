@@ -257,7 +257,8 @@ fn what_there_is(grammar: &Grammar) -> String {
         [only] => format!("The only option is `{only}`"),
         known => format!("The options are {}", list(known)),
     };
-    let calls = if grammar.targets { ", beside a call such as `get_user(db, id)`" } else { "" };
+    let calls =
+        if grammar.targets { ", in addition to a call such as `get_user(db, id)`" } else { "" };
     options + calls
 }
 

@@ -209,7 +209,7 @@ impl Names {
             && list == name
         {
             return format!(
-                "with `each` an item stands for its list: there is `{item}`, and no `{list}`"
+                "with `each`, name the item instead of the list: there is `{item}`, and no `{list}`"
             );
         }
         let known = if self.all.is_empty() { "it has none".to_owned() } else { list(&self.all) };

@@ -95,7 +95,7 @@ impl Fault {
         }
         // The client's text contains some bytes that it could not parse.
         let (text, advice) = match error.kind() {
-            ErrorKind::Parse => ("what answers is no Redis".to_owned(), what_to_check(endpoint)),
+            ErrorKind::Parse => ("the server is not a Redis".to_owned(), what_to_check(endpoint)),
             _ => (text, what_to_check(endpoint)),
         };
         let message = format!("can't connect to Redis at {address} ({text}): {advice}");
@@ -134,7 +134,7 @@ impl Fault {
     pub(crate) fn not_replayed(endpoint: &Endpoint) -> Self {
         let address = &endpoint.address;
         let message = format!(
-            "after a failover of Redis at {address} the last evictions are still being made again"
+            "after a failover of Redis at {address} the last evictions are still being repeated"
         );
         Self::before_sending(BackendErrorKind::Unreachable, message)
     }
@@ -156,7 +156,7 @@ impl Fault {
             Some(_) if text.contains("unknown command") => (
                 refused,
                 format!(
-                    "what answers at {address} is no Sentinel ({text}): for a server write \
+                    "the server at {address} is not a Sentinel ({text}): for a server write \
                      `redis://` in the URL"
                 ),
             ),
@@ -191,7 +191,7 @@ impl Fault {
     /// The Sentinels that reply name a master that was replaced.
     pub(crate) fn behind(master: &str, endpoint: &Endpoint) -> Self {
         let message = format!(
-            "the Sentinels of {} that answer have yet to hear of the last failover of `{master}`",
+            "the Sentinels of {} that reply do not know of the last failover of `{master}` yet",
             endpoint.address
         );
         Self::before_sending(BackendErrorKind::Unreachable, message)
@@ -210,7 +210,7 @@ impl Fault {
     /// No node reports which node serves which slot.
     pub(crate) fn no_cluster(endpoint: &Endpoint) -> Self {
         let message = format!(
-            "no node of {} tells of its cluster: check that they run with `cluster-enabled yes`",
+            "no node of {} reports its cluster: check that they run with `cluster-enabled yes`",
             endpoint.address
         );
         Self::before_sending(BackendErrorKind::Unreachable, message)
@@ -279,12 +279,12 @@ impl Fault {
 
 fn what_to_check(endpoint: &Endpoint) -> &'static str {
     if endpoint.tls {
-        "check that the server runs, that host and port are right, that it takes TLS there (without \
-         TLS it is `redis://`) and that the certificates are each other's, and that no firewall is \
-         between"
+        "check that the server runs, that host and port are right, that the port uses TLS (without \
+         TLS it is `redis://`), that client and server trust each other's certificates, and that no \
+         firewall blocks the connection"
     } else {
-        "check that the server runs, that host and port are right, that it does not want TLS there \
-         (that is `rediss://`), and that no firewall is between"
+        "check that the server runs, that host and port are right, that the port does not use TLS \
+         (that is `rediss://`), and that no firewall blocks the connection"
     }
 }
 

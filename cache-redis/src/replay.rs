@@ -129,11 +129,11 @@ impl Replaying {
                 // Keys on an unreachable node cannot be read from any other node either.
                 Err(error) if !error.is_of_a_part() => {
                     failures += 1;
-                    tracing::debug!(target: "larder::redis", %error, failures, "redis: evictions are not yet made again");
+                    tracing::debug!(target: "larder::redis", %error, failures, "redis: evictions are not replayed yet");
                 }
                 _ => {
                     takeovers.replayed(count);
-                    tracing::debug!(target: "larder::redis", evictions = made_again, "redis: evictions made again");
+                    tracing::debug!(target: "larder::redis", evictions = made_again, "redis: evictions replayed");
                     return;
                 }
             }

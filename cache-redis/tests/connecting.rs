@@ -106,7 +106,7 @@ async fn the_wrong_kind_of_url_is_told() {
     let server = Server::start();
     let at = format!("127.0.0.1:{}", server.port());
     for (url, says) in [
-        (format!("redis-sentinel://{at}/main"), "is no Sentinel"),
+        (format!("redis-sentinel://{at}/main"), "is not a Sentinel"),
         (format!("redis-sentinel://{at}/main"), "for a server write `redis://`"),
         (format!("redis-cluster://{at}"), "it is a single server, write `redis://` in the URL"),
         (format!("redis://{at}/?db=3"), "here write `redis://user:pass@host/db`"),
@@ -140,7 +140,7 @@ async fn what_is_no_redis_is_told() {
     });
     let error = Redis::connect(format!("redis://127.0.0.1:{port}")).await.unwrap_err();
     assert_eq!(error.kind(), BackendErrorKind::Unreachable);
-    assert!(error.to_string().contains("what answers is no Redis"), "{error}");
+    assert!(error.to_string().contains("the server is not a Redis"), "{error}");
 }
 
 #[tokio::test]

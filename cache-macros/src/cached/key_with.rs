@@ -72,7 +72,7 @@ fn by_expression(
 ) {
     for ident in skip.iter().filter(|ident| names.find(&ident.to_string()).is_some()) {
         let message = format!(
-            "an expression in `key_with` uses the arguments that it names: `skip({ident})` says nothing beside it"
+            "an expression in `key_with` uses only the arguments that it names: remove `skip({ident})`"
         );
         errors.at(ident.span(), message);
     }

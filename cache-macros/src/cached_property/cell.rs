@@ -16,13 +16,10 @@ pub(crate) fn build(name: &Ident, value: &Expr, args: &Args, errors: &mut Errors
         errors.at(other.span(), message);
     }
     for other in args.affixes.names() {
-        errors.at(
-            other.span(),
-            format!("what is in a cell has no key that others could share: remove `{other}`"),
-        );
+        errors.at(other.span(), format!("a value in a cell has no key: remove `{other}`"));
     }
     if let Some(local) = &args.local {
-        errors.at(local.span(), "what is in a cell is never anywhere else: remove `local`");
+        errors.at(local.span(), "a value in a cell is always local: remove `local`");
     }
     if !mentions("self", value.to_token_stream()) {
         errors.on(value, "this cell is in no instance, so that all would share one value: name a field of `self`, such as `cell = self.posts`");

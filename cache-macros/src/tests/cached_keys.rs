@@ -442,7 +442,7 @@ fn wrong_texts_for_arguments() {
         &[
             "a key is either `key` or `key_with`",
             "a key is either `key` or `key_with`",
-            "`skip(id)` says nothing beside it",
+            "remove `skip(id)`",
         ],
     );
     fails(

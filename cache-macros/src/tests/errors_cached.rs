@@ -135,7 +135,7 @@ fn arguments_forgotten_by_the_key() {
                 a
             }
         ),
-        &["what this pattern borrows cannot be named"],
+        &["`key` cannot use the names in this pattern"],
     );
 }
 
