@@ -1,4 +1,4 @@
-//! What of a cache can be changed while it runs.
+//! Settings that can be changed while a cache is in use.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::engine::{Cache, DefaultTtl};
 use crate::memory::Capacity;
 
 impl Cache {
-    /// The time to live of entries whose policy names none; `None` if they do not expire.
+    /// Returns the time to live of entries whose policy has none; `None` if they do not expire.
     pub fn default_ttl(&self) -> Option<Duration> {
         self.engine.default_ttl.get()
     }
 
-    /// Changes the [default time to live](crate::registry::Builder::default_ttl) of what is stored from now on; `None`
-    /// for entries that do not expire. What is stored keeps the end that it was given, in every tier.
+    /// Changes the [default time to live](crate::registry::Builder::default_ttl) of entries that are stored
+    /// from now on; `None` disables expiry. Stored entries keep their end, in every tier.
     ///
     /// # Errors
     /// [`Error::Config`] for zero.
@@ -24,14 +24,14 @@ impl Cache {
         Ok(())
     }
 
-    /// Changes the bound of the memory tier. If it holds more, the surplus goes before this returns, by the tier's
-    /// own policy. The tier keeps the parts that it was split into when it was built: after it has become smaller,
-    /// so has the heaviest entry that a tier bounded by bytes can keep.
+    /// Changes the bound of the memory tier. If the tier holds more, this evicts the surplus before it
+    /// returns, by the tier's own policy. The tier keeps the parts into which it was split when it was built:
+    /// if a tier bounded by bytes becomes smaller, so does the heaviest entry that it can keep.
     ///
     /// # Errors
-    /// [`Error::Config`], and nothing was changed: there is no memory tier, it is bounded by the other kind, the
-    /// bound is less than one for each of its parts, or the engine is `moka` (`Eviction::Lru`, `Eviction::Lfu`),
-    /// whose bound can't be changed.
+    /// [`Error::Config`] if there is no memory tier, its bound is of the other kind, the new bound is less
+    /// than one for each of its parts, or its engine is `moka` (`Eviction::Lru`, `Eviction::Lfu`), whose
+    /// bound is fixed. Nothing is changed then.
     pub fn set_capacity(&self, capacity: Capacity) -> Result<(), Error> {
         let Some(memory) = &self.engine.memory else {
             return Err(Error::config(
@@ -39,7 +39,7 @@ impl Cache {
                 "this cache has no memory tier; build it with one",
             ));
         };
-        // What went is dropped here, under no lock.
+        // The removed entries are dropped here, under no lock.
         memory
             .resize(capacity)
             .map(drop)

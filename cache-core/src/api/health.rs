@@ -1,4 +1,4 @@
-//! Asking a cache how it is.
+//! Methods that report the health of a cache.
 
 use std::time::Duration;
 
@@ -6,17 +6,20 @@ use crate::engine::Cache;
 use crate::stats::{Health, MemoryHealth, Status, WallTimestamp};
 
 impl Cache {
-    /// How the cache is, as far as its operations have found out. It asks nobody and waits for nobody: for every request
-    /// of a readiness endpoint, if need be.
+    /// Returns the health of the cache, as far as its operations have found out. It sends no request and does
+    /// not wait, so a readiness endpoint can call it for every request.
     ///
-    /// The rule for [`status`](Health::status):
+    /// The [`status`](Health::status) is:
     ///
-    /// - Memory alone is always `Up`.
-    /// - With both tiers it is `Up` if both are, else `Degraded`: memory still answers, or at least shares the loads of a process.
-    /// - A closed cache is `Down`; one that is switched off is as its tiers are.
-    /// - With a remote tier alone it is as that is: `Down` says that every call is a load. The functions answer even then.
+    /// - Memory tier only: always `Up`.
+    /// - Both tiers: `Up` if both are, otherwise `Degraded`, because memory still answers, or at least shares
+    ///   the loads of a process.
+    /// - A closed cache is `Down`; a cache that is switched off has the status of its tiers.
+    /// - Remote tier only: the status of that tier. `Down` means that every call is a load; the functions
+    ///   still return values.
     ///
-    /// For how the tiers are see [`MemoryHealth::status`] and [`RemoteHealth::status`](crate::stats::RemoteHealth::status).
+    /// For the status of each tier see [`MemoryHealth::status`] and
+    /// [`RemoteHealth::status`](crate::stats::RemoteHealth::status).
     ///
     /// ```
     /// # use cache_core as larder;
@@ -59,14 +62,14 @@ impl Cache {
         }
     }
 
-    /// [`health`](Self::health), after the remote tier was pinged, for no longer than `timeout`: its
-    /// [`round_trip`](crate::stats::RemoteHealth::round_trip) says how long the answer took. Without a remote tier nothing is asked.
+    /// Pings the remote tier for at most `timeout`, then returns the [`health`](Self::health). The duration
+    /// of the ping is in [`round_trip`](crate::stats::RemoteHealth::round_trip). Without a remote tier no
+    /// request is sent.
     ///
-    /// The ping is an operation like others: it is sent even while the breaker is open, closes it if it is answered, and
-    /// counts as a failure if it fails. Without an answer within `timeout` it counts for the health, but
-    /// not for the breaker: the timeout may be too short. If the tier answers, the evictions that it is
-    /// owed are carried out in the time that remains. Cancel-safe.
-    ///
+    /// The ping counts as an operation: it is sent even while the breaker is open, a success closes the
+    /// breaker, and a failure counts as one. If no answer comes within `timeout`, that counts for the health
+    /// but not for the breaker, because the timeout may be too short. If the tier answers, pending evictions
+    /// are carried out in the remaining time. Cancel-safe.
     /// ```
     /// # use cache_core as larder;
     /// # use larder::{Cache, Error, MemoryBackend};

@@ -1,4 +1,4 @@
-//! Promises P2, P4 and P5 under threads that are interleaved in many ways, by shuttle.
+//! Tests promises P2, P4 and P5 under many thread interleavings, with shuttle.
 //!
 //! `RUSTFLAGS="--cfg shuttle" cargo test -p cache-core --lib interleavings`
 #![allow(clippy::unwrap_used)]
@@ -47,14 +47,14 @@ impl World {
         let load = || async {
             self.loads.fetch_add(1, Ordering::SeqCst);
             let seen = self.current.load(Ordering::SeqCst);
-            // Others go on between what was seen and what is stored.
+            // Other threads continue between the read and the store.
             shuttle::future::yield_now().await;
             Ok::<_, ()>(seen)
         };
         self.cache.get_or_load_with("row", TAGGED, load).await.unwrap()
     }
 
-    /// Changes the value, and makes the cache forget the old one.
+    /// Changes the value, and evicts the old one.
     async fn change(&self, how: How) {
         let new = self.current.fetch_add(1, Ordering::SeqCst) + 1;
         match how {
@@ -67,18 +67,18 @@ impl World {
     }
 }
 
-/// Runs `test` under many schedules: at random, and with few switches of threads (Burckhardt et al.,
-/// "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
+/// Runs `test` under many schedules: random ones, and ones with few thread switches (Burckhardt et al., "A
+/// Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
 fn interleaved(test: impl Fn() + Clone + Send + Sync + 'static) {
-    // The engine's frames are large in a build without optimisation.
+    // The engine's stack frames are large without optimisation.
     let mut config = Config::new();
     config.stack_size = 1 << 20;
     Runner::new(RandomScheduler::new(RUNS), config.clone()).run(test.clone());
     Runner::new(PctScheduler::new(3, RUNS), config).run(test);
 }
 
-/// Readers come and go while one thread changes the value; whoever begins after its eviction returned
-/// reads what is new.
+/// Readers come and go while one thread changes the value. A read that begins after the eviction returned
+/// gets the new value.
 #[test]
 fn no_old_value_after_an_eviction() {
     for how in EVERY {
@@ -110,7 +110,7 @@ fn no_old_value_after_an_eviction() {
     }
 }
 
-/// Two evictions at once, each followed by a read.
+/// Two concurrent evictions, each followed by a read.
 #[test]
 fn no_old_value_after_either_of_two_evictions() {
     for how in EVERY {
@@ -121,7 +121,7 @@ fn no_old_value_after_either_of_two_evictions() {
                 .map(|how| {
                     let world = Arc::clone(&world);
                     thread::spawn(move || {
-                        // What an insert writes may be older than what the other one has changed.
+                        // An insert may write a value that is older than the other thread's change.
                         let how = if matches!(how, How::Insert) { How::Clear } else { how };
                         block_on(world.change(how));
                         let least = world.current.load(Ordering::SeqCst).min(1);
@@ -141,7 +141,7 @@ fn no_old_value_after_either_of_two_evictions() {
     }
 }
 
-/// Whoever reads a key nobody evicts: one load.
+/// Concurrent readers of a key without evictions share one load.
 #[test]
 fn one_load_however_many_come() {
     interleaved(|| {
@@ -159,8 +159,8 @@ fn one_load_however_many_come() {
     });
 }
 
-/// A leader that goes away in the middle of its load leaves nobody waiting. (A waiter that missed the
-/// news would be a deadlock, which shuttle reports.)
+/// A leader that is dropped during its load leaves no waiter behind. (A waiter that missed the wake-up would
+/// be a deadlock, which shuttle reports.)
 #[test]
 fn a_dropped_leader_strands_nobody() {
     interleaved(|| {
@@ -188,7 +188,7 @@ fn a_dropped_leader_strands_nobody() {
     });
 }
 
-/// A load that began before a put returned, and saw what was before it, does not replace what was put.
+/// A load that began before a put returned, and saw the old value, does not replace the put value.
 #[test]
 fn what_is_put_stays_put() {
     interleaved(|| {

@@ -1,4 +1,4 @@
-//! Many keys at once, by hand.
+//! Operations on many keys, by hand.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -12,8 +12,8 @@ use crate::engine::{Cache, Engine, Request, Rules, Seat, TOGETHER, Table};
 use crate::key::KeyBuf;
 
 impl Cache {
-    /// Stores many values, as [`insert`](Self::insert) does one: in one request to the remote tier (for each thousand). Of a
-    /// key that is given twice, the last value counts.
+    /// Stores many values, as [`insert`](Self::insert) stores one, with one request to the remote tier for
+    /// each thousand. If a key is given twice, the last value counts.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -28,9 +28,9 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Several`] with the keys that failed, and why: a value that can't be encoded, or that the remote tier refused
-    /// or could not take, keeps none of the others from being stored. What the remote tier did not take is in the
-    /// memory tier even so.
+    /// [`Error::Several`] with the keys that failed and their errors. A value that cannot be encoded, or that
+    /// the remote tier refused or could not store, does not prevent the others. A value that the remote tier
+    /// did not store is in the memory tier nevertheless.
     pub async fn insert_many<K: Into<KeyBuf>, T: RemoteValue>(
         &self,
         entries: impl IntoIterator<Item = (K, T)>,
@@ -39,7 +39,8 @@ impl Cache {
         self.engine.put_many(entries.collect()).await
     }
 
-    /// [`insert_many`](Self::insert_many) with a policy for all of them: time to live, stale window, tags.
+    /// Stores many values with one policy (time to live, stale window, tags), like
+    /// [`insert_many`](Self::insert_many).
     ///
     /// # Errors
     /// As [`insert_many`](Self::insert_many).
@@ -54,12 +55,13 @@ impl Cache {
         self.engine.put_many(entries.collect()).await
     }
 
-    /// The values of many keys, where those that are not cached are loaded together: `load` gets their keys, and
-    /// gives the values that there are, which are stored. Each key has a flight of its own, as with
-    /// [`get_or_load`](Self::get_or_load): what somebody else is loading is waited for. If that one fails, `load` is
-    /// called again for it.
+    /// Returns the values of many keys, and loads the missing ones together: `load` gets their keys, and
+    /// returns the values that exist, which are stored. Each key has its own flight, as with
+    /// [`get_or_load`](Self::get_or_load): a key that another caller is loading is waited for. If that load
+    /// fails, `load` is called again for the key.
     ///
-    /// Keys without a value are left out, and not remembered. A failing cache is never the caller's trouble.
+    /// Keys without a value are omitted, and not remembered. If the cache fails, the values are loaded; the
+    /// caller never gets an error of the cache.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -81,7 +83,7 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The load's own; then none of the values is given, but those that were cached stay so.
+    /// The load's own; then no value is returned, but cached values stay cached.
     pub async fn get_or_load_many<K, T, E, F, Fut>(
         &self,
         keys: impl IntoIterator<Item = K>,
@@ -98,8 +100,8 @@ impl Cache {
         self.load_many(keys, |key| self.plain::<T>(key), load).await
     }
 
-    /// [`get_or_load_many`](Self::get_or_load_many) with a policy for all of them. The load is not run in the background, as with
-    /// [`get_or_load_with`](Self::get_or_load_with).
+    /// Returns the values of many keys with one policy, like [`get_or_load_many`](Self::get_or_load_many).
+    /// The load does not run in the background, as with [`get_or_load_with`](Self::get_or_load_with).
     ///
     /// # Errors
     /// As [`get_or_load_many`](Self::get_or_load_many).
@@ -121,7 +123,7 @@ impl Cache {
         self.load_many(keys, |key| self.request::<T>(key, policy.clone()), load).await
     }
 
-    /// As [`get_or_load_many`](Self::get_or_load_many), of ids with a request for each.
+    /// Loads the values of ids, each with its own request, like [`get_or_load_many`](Self::get_or_load_many).
     pub(crate) async fn load_many<I, T, E, F, Fut>(
         &self,
         mut ids: Vec<I>,
@@ -150,12 +152,12 @@ impl Cache {
 }
 
 impl Engine {
-    /// The gate of many puts: those that nothing holds go together.
+    /// Puts many values: those that no transaction holds go together.
     pub(crate) async fn put_many<T: CacheValue>(
         self: &Arc<Self>,
         mut entries: Vec<(Request, T)>,
     ) -> Result<(), Error> {
-        // The last one of a key counts: they are gone through from the end.
+        // The last value of a key counts, so the list is reversed for the search.
         let mut known = HashSet::new();
         entries.reverse();
         entries.retain(|(request, _)| known.insert(request.key.id()));

@@ -1,8 +1,9 @@
-//! The statistics through the [`metrics`](::metrics) facade.
+//! Publishes statistics through the [`metrics`](::metrics) facade.
 //!
-//! Counters and gauges are published from the statistics, at scrape time or on a schedule, so that hits are as cheap as
-//! without. Counters are incremented by what came since the last time: not all recorders can set them. Durations can't be published afterwards (the facade has no histogram to add to): they are recorded when a load or a
-//! read that memory could not answer ends.
+//! Counters and gauges are published from the statistics, at scrape time or on a schedule, so hits cost
+//! nothing extra. Counters are incremented by the difference since the last time, because not all recorders
+//! can set them. Durations cannot be published afterwards (the facade has no histogram to which to add): they
+//! are recorded when a load, or a read that memory could not answer, ends.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -17,11 +18,11 @@ use crate::stats::{
     BreakerState, Function, RemoteHealth, RemovalCause, Stats, Status, WallTimestamp,
 };
 
-/// What there is of one function, with a label each where there is one.
+/// A metric of each function, with an optional label.
 type Counter =
     (&'static str, &'static str, Option<(&'static str, &'static str)>, fn(&Stats) -> u64);
 
-/// Name, meaning, label, and the counter that it is.
+/// Name, description, label, and the counter.
 const COUNTERS: &[Counter] = &[
     ("larder_requests_total", REQUESTS, Some(("result", "memory_hit")), |stats| stats.memory_hits),
     ("larder_requests_total", REQUESTS, Some(("result", "remote_hit")), |stats| stats.remote_hits),
@@ -88,7 +89,7 @@ const REMOVALS: (&str, &str) = ("larder_removals_total", "Keys evicted one by on
 const EVICTIONS: (&str, &str) =
     ("larder_evictions_total", "Entries that left the memory tier, by cause");
 
-/// Name, unit, meaning, and what it is.
+/// Name, unit, description, and the value.
 type Standing = (&'static str, Unit, &'static str, fn(&Engine, &Stats) -> f64);
 
 #[allow(clippy::cast_precision_loss)]
@@ -131,12 +132,12 @@ const GAUGES: &[Standing] = &[
     ),
 ];
 
-/// How the remote tier is, as far as is known: nobody is asked.
+/// The known health of the remote tier, without a request.
 fn remote(engine: &Engine) -> Option<RemoteHealth> {
     Some(engine.remote.as_ref()?.health(WallTimestamp::now(&engine.clock)))
 }
 
-/// A recorder may be installed at any time, and forgets nothing that it is told twice.
+/// A recorder may be installed at any time, and ignores repeated descriptions.
 fn describe() {
     for (name, meaning, ..) in COUNTERS {
         describe_counter!(*name, Unit::Count, *meaning);
@@ -155,7 +156,7 @@ fn describe() {
     );
 }
 
-/// The totals of each function, those of one path added up.
+/// The totals of each function; functions with the same path are summed.
 fn by_path(engine: &Engine) -> BTreeMap<Option<&'static str>, Stats> {
     let mut functions: BTreeMap<_, Stats> = BTreeMap::new();
     for tally in engine.counters.all() {
@@ -173,20 +174,22 @@ fn publish_function(labels: &[Label], new: &Stats) {
 }
 
 impl Cache {
-    /// Publishes the cache's counters and gauges to the recorder of the [`metrics`](https://docs.rs/metrics) facade that is
-    /// installed. To be called when metrics are scraped, or on a [schedule](Self::publish_metrics_every).
+    /// Publishes the cache's counters and gauges to the installed recorder of the
+    /// [`metrics`](https://docs.rs/metrics) facade. Call it when metrics are scraped, or on a
+    /// [schedule](Self::publish_metrics_every).
     ///
-    /// Counters grow by what was counted since the last time, the first time since the cache was built, whatever was reset:
-    /// install the recorder first. All names begin with `larder_`; labels are the cache's name (`default` if it has none), the
-    /// function's path (`direct` for what is done by hand), a result, a tier, a reason or a cause: never a key or a value. Caches
-    /// of one name are told apart by nothing, so give names to those whose metrics you want. The page
-    /// `larder::guide::monitoring` lists them all.
+    /// Counters grow by the counts since the last call (for the first call: since the cache was built),
+    /// regardless of resets, so install the recorder first. All names begin with `larder_`. Labels are the
+    /// cache's name (`default` if it has none), the function's path (`direct` for operations by hand), a
+    /// result, a tier, a reason or a cause; never a key or a value. Metrics of caches with the same name are
+    /// indistinguishable, so name the caches whose metrics you want. The page `larder::guide::monitoring`
+    /// lists all metrics.
     ///
-    /// Durations are recorded without this, when a load or a read that memory could not answer ends.
+    /// Durations are recorded without this, when a load, or a read that memory could not answer, ends.
     pub fn publish_metrics(&self) {
         let engine = &*self.engine;
         describe();
-        // Held to the end: what two publish at once is published once.
+        // Held to the end, so that two concurrent calls do not publish the same counts twice.
         let mut published =
             engine.counters.published.lock().unwrap_or_else(PoisonError::into_inner);
         let (functions, whole) = &mut *published;
@@ -210,9 +213,9 @@ impl Cache {
         }
     }
 
-    /// [`publish_metrics`](Self::publish_metrics) every `interval`, until the handle is dropped or the cache is gone: for
-    /// recorders that push. It runs in the background: on the current tokio runtime (and ends with that), or on a thread of its
-    /// own where there is none.
+    /// Calls [`publish_metrics`](Self::publish_metrics) every `interval`, until the handle or the cache is
+    /// dropped: for recorders that push. It runs in the background: on the current Tokio runtime (and ends
+    /// with it), or on its own thread if there is none.
     ///
     /// # Errors
     /// [`Error::Config`]: `interval` is below a millisecond.

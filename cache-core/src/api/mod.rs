@@ -1,12 +1,12 @@
-//! What users call by hand: methods of [`Cache`](crate::Cache), and the values that they take and give.
+//! What users call by hand: methods of [`Cache`](crate::Cache), with their arguments and results.
 //!
-//! | file | idea |
+//! | file | content |
 //! | --- | --- |
-//! | `cache`, `many` | values by key, one and many |
-//! | `typed` | a model's entries by id |
-//! | `invalidation` | lists of evictions, rules for events, schedules, writing through |
-//! | `warm` | many calls at once |
-//! | `adjust` | what can be changed while a cache runs |
+//! | `cache`, `many` | operations on one key and on many keys |
+//! | `typed` | the entries of a model by id |
+//! | `invalidation` | lists of evictions, rules for events, schedules, write-through |
+//! | `warm` | warming with many calls |
+//! | `adjust` | settings that can be changed while a cache is in use |
 //! | `report`, `health`, `monitor`, `metrics` | statistics, health, checks with thresholds, metrics |
 
 mod adjust;

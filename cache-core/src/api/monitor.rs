@@ -194,7 +194,7 @@ impl Cache {
     pub fn monitor(&self, monitor: Monitor) -> Result<MonitorGuard, Error> {
         monitor.check(self)?;
         let interval = monitor.interval;
-        // One check at a time: the next begins when the one before has ended.
+        // One check at a time: the next one begins after the previous one has ended.
         let rounds = Arc::new(Mutex::new(Rounds::new(self, monitor)));
         let checks = ScheduleGuard::begin(&self.engine.clock, interval, move || {
             let turn = Arc::clone(&rounds).lock_owned();

@@ -1,4 +1,4 @@
-//! What users ask a cache for.
+//! Statistics of a cache, its functions and its models.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,20 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Cache, Engine};
 use crate::stats::{Function, RemovalCause, Stats};
 
-/// One function's statistics on one cache; made by [`Cache::stats_by_function`].
+/// The statistics of one function in one cache; made by [`Cache::stats_by_function`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct FunctionStats {
-    /// Its path, as in `shop::users::get_user` or, where the type is known, `shop::users::Users::get`.
+    /// The function's path, as in `shop::users::get_user` or, if the type is known,
+    /// `shop::users::Users::get`.
     pub function: String,
-    /// The model that it is about, if it has one (`#[cached(model = "user", op = "get")]`).
+    /// The function's model, if it has one (`#[cached(model = "user", op = "get")]`).
     pub model: Option<String>,
-    /// The operation of the model that it is.
+    /// The function's operation of the model.
     pub operation: Option<String>,
-    /// Its part of the cache's statistics. What is no function's is zero here: how things stand, the keys that were
-    /// evicted, and what left memory.
+    /// The function's part of the cache's statistics. Numbers that belong to the cache are zero here: entries
+    /// and bytes, evicted keys, and entries that left memory.
     pub stats: Stats,
 }
 
@@ -27,7 +28,7 @@ impl FunctionStats {
     fn of(site: &dyn Function) -> Self {
         let subjects = site.policy().tags.iter().filter_map(|tag| tag.strip_prefix("model:"));
         let mut this = Self { function: site.path().to_owned(), ..Self::default() };
-        // The tags that the attribute makes of `model` and `op`; neither name has a `:`.
+        // The tags that the attribute makes from `model` and `op`; neither name has a `:`.
         for subject in subjects {
             match subject.split_once(':') {
                 Some((_, operation)) => this.operation = Some(operation.to_owned()),
@@ -39,16 +40,16 @@ impl FunctionStats {
 }
 
 impl Engine {
-    /// How many entries ever left memory for this cause.
+    /// The number of entries that ever left memory for this cause.
     pub(super) fn left(&self, cause: RemovalCause) -> u64 {
         match cause {
-            // What does not find room, the engines know.
+            // The engines count evictions for capacity.
             RemovalCause::Capacity => self.memory.as_ref().map_or(0, |memory| memory.evictions()),
             cause => self.signals.count(cause),
         }
     }
 
-    /// How things stand now, and what left memory.
+    /// Adds the current sizes, and the entries that left memory.
     fn standing(&self, stats: Stats) -> Stats {
         let memory = self.memory.as_ref();
         let baseline = self.signals.baseline();
@@ -64,16 +65,16 @@ impl Engine {
 }
 
 impl Cache {
-    /// What was counted since the cache was built, or since its statistics were [reset](Self::reset_stats), and how
-    /// things stand now. It adds up some counters for each function and looks at no entry.
+    /// Returns the counts since the cache was built, or since its statistics were [reset](Self::reset_stats),
+    /// and the current sizes. It sums some counters for each function and visits no entry.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats::default();
         self.engine.counters.all().for_each(|tally| stats.add(&tally.since_reset()));
         self.engine.standing(stats)
     }
 
-    /// The statistics of each function that was called on this cache, sorted by its path. What is done by hand
-    /// ([`get`](Self::get), [`insert`](Self::insert) and their like) is in [`stats`](Self::stats) only.
+    /// Returns the statistics of each function that was called in this cache, sorted by path. Operations by
+    /// hand ([`get`](Self::get), [`insert`](Self::insert) and similar) are only in [`stats`](Self::stats).
     ///
     /// ```
     /// # use cache_core as larder;
@@ -82,9 +83,9 @@ impl Cache {
     /// }
     /// ```
     ///
-    /// A function has some kilobytes of counters on each cache that it was called on. Instances of a generic function
-    /// are counted together, and so are methods of one name in one module where nothing tells their types (a key
-    /// template with `{Self}` or `skip(Self)`).
+    /// A function has some kilobytes of counters in each cache in which it was called. Instances of a generic
+    /// function are counted together, and so are methods of one name in one module if their types are unknown
+    /// (a key template with `{Self}` or `skip(Self)`).
     pub fn stats_by_function(&self) -> Vec<FunctionStats> {
         let mut functions: BTreeMap<String, FunctionStats> = BTreeMap::new();
         for tally in self.engine.counters.all() {
@@ -96,8 +97,8 @@ impl Cache {
         functions.into_values().collect()
     }
 
-    /// The statistics of each model: those of all functions that are about it
-    /// (`#[cached(model = "user", op = "get")]`), added up.
+    /// Returns the statistics of each model: the sum over all functions of the model (`#[cached(model =
+    /// "user", op = "get")]`).
     pub fn stats_by_model(&self) -> BTreeMap<String, Stats> {
         let mut models: BTreeMap<String, Stats> = BTreeMap::new();
         for function in self.stats_by_function() {
@@ -108,11 +109,11 @@ impl Cache {
         models
     }
 
-    /// From now on the statistics count from zero, of this cache and all of its functions, for all handles. How
-    /// things stand (entries, bytes, what is in flight, the breaker) is not changed.
+    /// Resets the statistics of this cache and of all its functions, for all handles. Current values
+    /// (entries, bytes, keys in flight, the breaker) do not change.
     ///
-    /// The counters themselves only grow: what they said is kept and subtracted, so that no call is lost that is
-    /// counted meanwhile, and exported metrics do not jump. To look at a span of time without a word to others, use
+    /// The counters themselves only grow: their values are stored and subtracted, so concurrent calls are not
+    /// lost, and exported metrics do not jump. To measure a span of time without affecting other readers, use
     /// [`Stats::since`].
     pub fn reset_stats(&self) {
         self.engine.counters.all().for_each(crate::stats::Tally::reset);

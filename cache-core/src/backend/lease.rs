@@ -93,8 +93,8 @@ pub trait Leases: Send + Sync {
     /// Asks for the lease of a key.
     ///
     /// # Behaviour
-    /// - Without `steal`: if there is a value whose mark differs from `seen`, the value is returned and no
-    ///   lease is given. A value shorter than [`VERSION_LEN`] has no mark, and is returned.
+    /// - Without `steal`: if there is a value whose last [`VERSION_LEN`] bytes differ from `seen`, the value is
+    ///   returned and no lease is given. A shorter value is always returned.
     /// - Otherwise the token gets the lease for `ttl` if there is no holder, the token holds it already, it
     ///   has expired, it was given under a smaller `generation`, or it is stolen. The number of takeovers
     ///   grows by one if the lease had expired, stays the same if the token held it already, and is zero

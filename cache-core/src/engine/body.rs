@@ -1,4 +1,4 @@
-//! A function's body during a read: all of the slow path that is compiled for each function.
+//! A function's body during a read. This is all of the slow path that is compiled for each function.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,31 +9,31 @@ use super::table::Seat;
 use super::work::Work;
 use crate::base::{BoxFuture, boxed};
 
-/// What a read needs of the body, which is not pinned in place: what runs is boxed.
+/// A function's body for a read. It is not pinned in place, because the running load is boxed.
 pub(crate) trait Body<O> {
-    /// Whether the load can be had with inputs of its own.
+    /// Whether the load can run with its own inputs.
     fn detaches(&self) -> bool;
     /// Its place among the items of a batch, if it is one.
     fn seat(&self) -> Option<Arc<Seat>>;
-    /// Begins the load, if it has not begun; such that it can go on `along` with nobody.
+    /// Begins the load, if it has not begun. With `along`, the load can continue without the caller.
     fn start(&mut self, along: bool);
-    /// What the load that is under way came to. It is not polled again then.
+    /// Polls the running load. Must not be called again after it is ready.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<O>;
-    /// The load for the background, if it has not begun.
+    /// Takes the load for the background, if it has not begun.
     fn behind(&mut self) -> Option<BoxFuture<'static, O>>;
-    /// What can go on without the caller, of a load that is under way.
+    /// Takes the running load, if it can continue without the caller.
     fn left(&mut self) -> Option<BoxFuture<'static, O>>;
 }
 
-/// A body and how far it is.
+/// A body and its state.
 pub(crate) enum Doing<O, W: Work<O>> {
     /// The load has not begun.
     Not(W),
-    /// It is under way in the caller's task.
+    /// The load runs in the caller's task.
     Here(Pin<Box<W::Load>>),
-    /// The same; it goes on without the caller.
+    /// The same, but it can continue without the caller.
     Along(BoxFuture<'static, O>),
-    /// It has ended, or goes on elsewhere.
+    /// The load has ended, or continues elsewhere.
     Done,
 }
 

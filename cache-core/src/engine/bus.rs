@@ -1,4 +1,4 @@
-//! What a cache does when it hears of other processes.
+//! Applies the messages of other processes to a cache.
 
 use std::sync::Weak;
 
@@ -10,7 +10,7 @@ use crate::memory::FenceScope;
 use crate::remote::{BusEnvelope, BusMessage};
 use crate::stats::{CacheEvent, RemovalCause};
 
-/// The cache's ear. It holds the cache weakly: the cache owns the subscription.
+/// The cache's listener. It holds the cache weakly, because the cache owns the subscription.
 pub(crate) struct Bus {
     pub(crate) cache: Weak<Engine>,
     pub(crate) instance: u64,
@@ -37,7 +37,7 @@ impl MessageHandler for Bus {
             Ok(letter) if letter.sender == self.instance => {}
             Ok(letter) => engine.heed(letter.message),
             Err(_) => {
-                // Somebody said something that this version does not know.
+                // The message is of a kind that this version does not know.
                 engine.generations.distrust();
             }
         }
@@ -53,7 +53,7 @@ impl MessageHandler for Bus {
 }
 
 impl Engine {
-    /// Follows another process's eviction in this one's memory.
+    /// Applies another process's eviction to this process's memory.
     fn heed(&self, message: BusMessage) {
         match message {
             BusMessage::Keys(keys) => {
@@ -73,7 +73,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// The bus is there, or is lost: then memory is not trusted.
+    /// Records that the bus link is up or lost. While it is lost, memory is not trusted.
     pub(crate) fn link(&self, up: bool) {
         self.generations.link(up);
         if let Some(remote) = &self.remote {
@@ -81,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// Nothing is heard any more, because the cache was closed: that is no fault to tell of.
+    /// Records the end of the link because the cache was closed: that is not a fault to report.
     pub(crate) fn unlink_for_good(&self) {
         self.generations.link(false);
         if let Some(remote) = &self.remote {
@@ -89,7 +89,7 @@ impl Engine {
         }
     }
 
-    /// The backend has no bus, because only this process can see it.
+    /// Records that the backend has no bus, because only this process can reach it.
     pub(crate) fn needs_no_bus(&self) {
         self.generations.link(true);
         if let Some(remote) = &self.remote {

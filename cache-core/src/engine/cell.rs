@@ -1,8 +1,9 @@
 //! Cells: values that belong to an instance and end with it.
 //!
-//! A cell holds no value. It has a number that no other cell of the process gets, which is in the keys of
-//! its values, and it knows where these lie; when nobody can ask for them any more, they go. So a value in
-//! a cell is an entry like any other: one path, one bound, one fence, tags, transactions.
+//! A cell holds no value. Its number, which no other cell of the process gets, is part of the keys of its
+//! values, and the cell knows in which caches these are. When the last user of the cell is gone, the values
+//! are removed. So a value in a cell is an entry like any other, with the same bound, fences, tags and
+//! transactions.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,41 +16,42 @@ use crate::key::{KeyBuf, KeyId};
 use crate::memory::FenceScope;
 use crate::stats::RemovalCause;
 
-/// Where an instance keeps what its `#[cached_property(cell = ..)]` methods cache.
+/// The storage of an instance's `#[cached_property(cell = ..)]` methods.
 ///
 /// The attribute's page has an example.
 ///
-/// One cell can serve one method or all methods of the instance: each has a value of its own in it. The
-/// values lie in the memory tier of the methods' cache, count towards its bound and may be evicted when
-/// it is full; tags, transactions and the off switch are as for any other entry. They never go to a remote
-/// tier, and other processes know nothing of them, so that the value needs no serde.
+/// One cell can serve one method or all methods of the instance: each method has its own value in it. The
+/// values are in the memory tier of the methods' cache, count towards its bound and may be evicted when it is
+/// full; tags, transactions and the off switch apply as to any other entry. They never go to a remote tier,
+/// and other processes do not know them, so the value needs no serde.
 ///
-/// The values go when the cell is dropped (or, if a refresh in the background still runs then, when that ends).
+/// The values are removed when the cell is dropped (or when a background refresh that still runs then has
+/// ended).
 ///
-/// A **clone** is a new cell with nothing in it: a cloned instance may be changed, and what was cached for
-/// the one is then wrong for the other. To share what is cached, share the instance or put the cell into an
-/// `Arc`. Two cells are always **equal**, since what is cached is no part of what an instance is; for serde,
-/// `#[serde(skip)]` the field. An instance that is changed in place has to [`clear`](Self::clear) its cell.
+/// A **clone** is a new, empty cell: a cloned instance may be changed, and a cached value of one would be
+/// wrong for the other. To share cached values, share the instance or put the cell into an `Arc`. Two cells
+/// are always **equal**, because cached values are not part of an instance's identity; for serde,
+/// `#[serde(skip)]` the field. An instance that is changed in place must [`clear`](Self::clear) its cell.
 ///
 /// An empty cell takes 16 bytes and allocates nothing.
 #[derive(Default)]
 pub struct CachedCell(OnceLock<Arc<Contents>>);
 
-/// What a cell knows of its values. Kept by all who may still store one of them, so that the last one to
-/// go can remove them all.
+/// The places of a cell's values. Every load that may still store one holds a reference, so the last holder
+/// removes them all.
 pub(crate) struct Contents {
     number: u64,
     entries: Mutex<Vec<Place>>,
 }
 
-/// Where a value may lie.
+/// A place where a value may be stored.
 struct Place {
     cache: Weak<Engine>,
     id: KeyId,
     key: Box<str>,
 }
 
-/// What `cell = ..` takes.
+/// The requirement on `cell = ..`.
 #[diagnostic::on_unimplemented(
     message = "`cell` has to be a `larder::CachedCell` of the instance, and this is `{Self}`",
     label = "not a cell",
@@ -78,27 +80,28 @@ macro_rules! pointers {
 
 pointers!(&C, Box<C>, Arc<C>);
 
-/// For `cell`: the cell itself.
+/// For `cell`: returns the cell.
 pub fn cell_of(cell: &(impl HasCell + ?Sized)) -> &CachedCell {
     cell.cell()
 }
 
 impl CachedCell {
-    /// An empty cell.
+    /// Creates an empty cell.
     pub const fn new() -> Self {
         Self(OnceLock::new())
     }
 
-    /// Forgets everything in the cell, and beats the loads of it that have begun: once this returns, no
-    /// read that starts gets what was cached before. Inside a [`transaction`](crate::transaction()) it
-    /// waits for the commit.
+    /// Removes all values of the cell, and revokes the loads that have begun: reads that start after this
+    /// returns do not get the earlier values. Inside a [`transaction`](crate::transaction()) this waits for
+    /// the commit.
     ///
-    /// One value is forgotten by [`evict`](crate::call::Call::evict), those of many instances by a tag.
+    /// To remove one value use [`evict`](crate::call::Call::evict); to remove the values of many instances
+    /// use a tag.
     pub fn clear(&self) {
         let Some(contents) = self.0.get() else { return };
-        // A copy: no eviction is made under the lock.
+        // A copy, so that nothing is evicted under the lock.
         for (cache, key) in contents.keys() {
-            // There is no remote tier to wait for, so that it is done when this returns.
+            // There is no remote tier to wait for, so this is complete when `start_now` returns.
             start_now(async move { report(&cache.invalidate(What::Key(key)).await.map(drop)) });
         }
     }
@@ -113,7 +116,7 @@ impl CachedCell {
 }
 
 impl Clone for CachedCell {
-    /// A new cell: what is cached for one instance is not for its copy.
+    /// Creates a new cell: a value that is cached for one instance is not valid for its copy.
     fn clone(&self) -> Self {
         Self::new()
     }
@@ -144,7 +147,7 @@ impl fmt::Debug for Contents {
 }
 
 impl KeyBuf {
-    /// A property's cell, in the place of arguments.
+    /// Writes the cell of a property instead of arguments.
     pub fn cell(&mut self, cell: &CachedCell) {
         self.of_cell(cell.contents().number);
     }
@@ -155,7 +158,8 @@ impl Contents {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a value may come to lie under this key. Bounded by the properties that use the cell.
+    /// Records that a value may be stored under this key. The list is bounded by the properties that use the
+    /// cell.
     pub(crate) fn enlist(&self, cache: &Arc<Engine>, id: KeyId, key: &str) {
         let mut entries = self.lock();
         let here = |place: &Place| {
@@ -179,7 +183,7 @@ impl Contents {
 }
 
 impl Drop for Contents {
-    /// Nobody is left who could read the values, or store one.
+    /// No reader is left that could use the values, and no load that could store one.
     fn drop(&mut self) {
         let entries = self.entries.get_mut().unwrap_or_else(PoisonError::into_inner);
         for place in entries.drain(..) {

@@ -1,11 +1,11 @@
-//! The time to live of entries whose policy names none.
+//! The time to live of entries whose policy has none.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::base::Error;
 
-/// The time to live of entries whose policy names none, in nanoseconds; all bits for "they do not expire".
+/// The time to live of entries whose policy has none, in nanoseconds; `u64::MAX` for no expiry.
 #[derive(Debug)]
 pub(crate) struct DefaultTtl(AtomicU64);
 
@@ -35,7 +35,7 @@ impl DefaultTtl {
     }
 }
 
-/// 584 years are as good as for ever.
+/// 584 years count as no expiry.
 pub(crate) fn nanos(ttl: Option<Duration>) -> u64 {
     ttl.map_or(u64::MAX, |ttl| u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX))
 }

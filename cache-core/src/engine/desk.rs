@@ -1,8 +1,8 @@
-//! Where the engine asks for a load, and its caller brings what came of it.
+//! The exchange between the engine, which requests a load, and the caller, which brings the result.
 //!
-//! The engine (`read` and all that it calls) knows values only. The function's body, its arguments and its output stay
-//! in the caller's own future ([`call`](super::reading::reading)), so that the engine is compiled once for each type of value, and a
-//! call is `Send` if its body is.
+//! The engine (`read` and everything that it calls) knows values only. The function's body, its arguments and
+//! its output stay in the caller's own future ([`reading`](super::reading::reading)), so the engine is
+//! compiled once for each type of value, and a call is `Send` if its body is.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,25 +16,25 @@ use super::pulse::Pulse;
 use super::table::Seat;
 use crate::base::BoxFuture;
 
-/// What the engine wants of its caller.
+/// The engine's request to its caller.
 pub(crate) enum Wanted<O> {
-    /// The load, in the caller's task.
+    /// Run the load in the caller's task.
     Load(Nesting),
-    /// The load with inputs of its own, in the caller's task as long as there is one, and then in the background.
+    /// Run the load with its own inputs, in the caller's task while there is one, and then in the background.
     Along(Nesting),
-    /// The same in the background from the beginning.
+    /// Hand over the load, to run in the background from the start.
     Behind(oneshot::Sender<BoxFuture<'static, O>>),
 }
 
-/// One read's desk.
+/// The desk of one read.
 pub(crate) struct Desk<O>(Arc<Mutex<State<O>>>);
 
 struct State<O> {
     wanted: Option<Wanted<O>>,
     brought: Option<O>,
-    /// The load itself, from a caller who has gone before it was asked for.
+    /// The load itself, from a caller that left before the engine requested it.
     left: Option<BoxFuture<'static, O>>,
-    /// Of what waits for it in the background.
+    /// The waker of a part of the engine that waits in the background.
     waker: Option<Waker>,
 }
 
@@ -57,12 +57,12 @@ impl<O> Desk<O> {
         self.state().wanted.take()
     }
 
-    /// Lays the output down for the engine, which is polled next.
+    /// Brings the output to the engine, which is polled next.
     pub(super) fn bring(&self, output: O) {
         self.state().brought = Some(output);
     }
 
-    /// The same for a part of the engine that goes on in a task of its own.
+    /// Brings the output to a part of the engine that continues in its own task.
     pub(super) fn bring_to_task(&self, output: O) {
         let mut state = self.state();
         state.brought = Some(output);
@@ -71,12 +71,12 @@ impl<O> Desk<O> {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether a part of the engine goes on in a task of its own.
+    /// Whether a part of the engine continues in its own task.
     pub(super) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// Leaves that part the load, for when it asks.
+    /// Leaves the load to that part, for when it requests one.
     pub(super) fn leave(&self, load: BoxFuture<'static, O>) {
         let mut state = self.state();
         state.left = Some(load);
@@ -94,7 +94,7 @@ impl<O> Desk<O> {
 /// The engine's side: a load that has not begun.
 pub(crate) struct Ask<O> {
     pub(super) desk: Desk<O>,
-    /// Whether it can be had with inputs of its own.
+    /// Whether the load can run with its own inputs.
     pub(super) detaches: bool,
     pub(super) seat: Option<Arc<Seat>>,
     /// Tells whether the caller is polled.
@@ -111,31 +111,32 @@ impl<O: Send + 'static> Ask<O> {
         self.seat.clone()
     }
 
-    /// The load in the caller's task, as one of those in `inside`.
+    /// Requests the load in the caller's task, inside the loads of `nesting`.
     pub(super) fn start(self, nesting: Nesting) -> Brought<O> {
         self.desk.want(Wanted::Load(nesting))
     }
 
-    /// The load in the caller's task, but so that it goes on without it: only if it [`detaches`](Self::detaches).
+    /// Requests the load in the caller's task, but so that it can continue without the caller. Only if it
+    /// [`detaches`](Self::detaches).
     pub(super) fn along(self, nesting: Nesting) -> Brought<O> {
         self.desk.want(Wanted::Along(nesting))
     }
 
-    /// The load for the background: only if it [`detaches`](Self::detaches).
+    /// Requests the load for the background. Only if it [`detaches`](Self::detaches).
     pub(super) fn behind(self) -> BoxFuture<'static, O> {
         let (give, given) = oneshot::channel();
         self.desk.state().wanted = Some(Wanted::Behind(give));
         Box::pin(async move {
             match given.await {
                 Ok(load) => load.await,
-                // The caller's `Clone` panicked: this ends like it, and the flight is abandoned.
+                // The caller's `Clone` panicked: this panics, too, and the flight is abandoned.
                 Err(_) => std::panic::resume_unwind(Box::new("a load could not be detached")),
             }
         })
     }
 }
 
-/// What the caller brings, or has left.
+/// The output that the caller brings, or the load that it has left.
 pub(super) struct Brought<O> {
     desk: Desk<O>,
     left: Option<BoxFuture<'static, O>>,

@@ -1,4 +1,4 @@
-//! How long loads and reads took, for the metrics facade: recorded when they end.
+//! Records the durations of loads and reads in the metrics facade, when they end.
 
 use std::time::Duration;
 

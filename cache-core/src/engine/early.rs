@@ -1,8 +1,8 @@
-//! Probabilistic early refresh, and the chance that it and jitter take.
+//! Probabilistic early refresh, and random numbers for it and for jitter.
 //!
-//! "XFetch", from Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic Cache Stampede Prevention"
-//! (VLDB 2015): an entry is refreshed when `now - cost * beta * ln(rand) >= expiry`. Each reader decides
-//! for itself, so that no coordination is needed, and most probably one of them does so in time.
+//! "XFetch", from Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic Cache Stampede Prevention" (VLDB
+//! 2015): an entry is refreshed when `now - cost * beta * ln(rand) >= expiry`. Each reader decides
+//! independently, so no coordination is needed, and most probably one of them refreshes in time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,8 +10,7 @@ use std::time::Duration;
 use crate::base::Timestamp;
 use crate::entry::Lifetime;
 
-/// Random numbers: SplitMix64 (Steele, Lea, Flood, 2014), one sequence for all threads. Not for
-/// secrets.
+/// Random numbers from SplitMix64 (Steele, Lea, Flood, 2014), one sequence for all threads. Not for secrets.
 #[derive(Debug)]
 pub(crate) struct RandomSource(AtomicU64);
 
@@ -28,18 +27,18 @@ impl RandomSource {
         mixed ^ (mixed >> 31)
     }
 
-    /// From above 0 to 1.
+    /// A number greater than 0 and at most 1.
     #[allow(clippy::cast_precision_loss)]
     pub(crate) fn fraction(&self) -> f64 {
         ((self.number() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 }
 
-/// Beyond so many times `cost * beta` before the expiry the probability is below 10^-17: nothing a
-/// reader should spend a random number on.
+/// Earlier than this many times `cost * beta` before the expiry the probability is below 10^-17, so readers
+/// draw no random number.
 const HORIZON: f64 = 40.0;
 
-/// Whether a reader of a fresh entry is to refresh it now.
+/// Whether a reader of a fresh entry must refresh it now.
 pub(crate) fn is_early(life: &Lifetime, now: Timestamp, beta: f64, chance: &RandomSource) -> bool {
     if beta <= 0.0 || life.cost.is_zero() {
         return false;
@@ -50,12 +49,12 @@ pub(crate) fn is_early(life: &Lifetime, now: Timestamp, beta: f64, chance: &Rand
     left <= scale * HORIZON && -chance.fraction().ln() * scale >= left
 }
 
-/// A time to live, shortened by up to `jitter` of it.
+/// A time to live, shortened by a random fraction of up to `jitter`.
 pub(crate) fn jittered(ttl: Duration, jitter: f64, chance: &RandomSource) -> Duration {
     if jitter <= 0.0 {
         return ttl;
     }
-    // Never to nothing: an entry lives for a millisecond at least.
+    // At least a millisecond.
     let kept = 1.0 - jitter.min(1.0) * chance.fraction();
     let shortened = Duration::try_from_secs_f64(ttl.as_secs_f64() * kept).unwrap_or(ttl);
     shortened.min(ttl).max(Duration::from_millis(1))

@@ -1,4 +1,4 @@
-//! The rules of a cache, by the type of their event. What a rule is, the layer above says.
+//! The rules of a cache, by the type of their event. The layer above defines rules.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -30,8 +30,8 @@ impl Events {
         id
     }
 
-    /// Gives the rule back: what its closure owns may use the cache when it is dropped, so that does
-    /// not happen under the lock.
+    /// Removes a rule and returns it. The drop of its closure may use the cache, so the caller drops it after
+    /// the lock is released.
     pub(crate) fn remove(&self, event: TypeId, id: u64) -> Option<Arc<Rule>> {
         let mut rules = self.lock();
         let of_type = rules.by_type.get_mut(&event)?;
@@ -43,7 +43,7 @@ impl Events {
         Some(run)
     }
 
-    /// In the order they were added.
+    /// The rules of an event's type, in the order in which they were added.
     pub(crate) fn of(&self, event: TypeId) -> Vec<Arc<Rule>> {
         let rules = self.lock();
         let of_type = rules.by_type.get(&event).into_iter().flatten();

@@ -1,4 +1,4 @@
-//! One eviction: beats every load of the key that has begun, in memory and in the remote tier.
+//! Evictions: they revoke every load of the key that has begun, in memory and in the remote tier.
 
 use super::handle::Engine;
 use super::what::What;
@@ -10,7 +10,7 @@ use crate::stats::RemovalCause;
 use crate::tags::TagSnapshot;
 
 impl Engine {
-    /// The memory half of an eviction, at once.
+    /// The memory half of an eviction; complete when this returns.
     pub(crate) fn forget(
         &self,
         id: KeyId,
@@ -24,20 +24,21 @@ impl Engine {
         (gone.found, killed)
     }
 
-    /// Whether the key, or one of the tags, was evicted after `moment`, as [`tick`](crate::tags::tick) counts. It may say so of a key that was
-    /// not.
+    /// Whether the key, or one of the tags, was evicted after `moment`, as [`tick`](crate::tags::tick)
+    /// counts. May be true for a key that was not evicted.
     pub(crate) fn has_evicted_since(&self, moment: u64, id: KeyId, stamps: &TagSnapshot) -> bool {
         self.fences.has_evicted_since(moment, id)
             || self.generations.has_evicted_since(moment, stamps)
     }
 
-    /// An eviction of a key, here or also `remotely`, unless it is settled.
+    /// Makes a guard that evicts a key, in memory and, if `remotely`, in the remote tier, unless it is
+    /// settled.
     pub(crate) fn evict_otherwise(&self, id: KeyId, key: &str, remotely: bool) -> EvictOnDrop<'_> {
         let owing = self.remote.as_ref().filter(|_| remotely).map(|remote| remote.owing(key));
         EvictOnDrop { engine: self, id, owing, settled: false }
     }
 
-    /// As [`forget`](Self::forget), for all keys that match; says how many entries went.
+    /// Like [`forget`](Self::forget), for all matching keys; returns the number of removed entries.
     pub(crate) fn forget_matching(
         &self,
         pattern: &Pattern,
@@ -51,7 +52,7 @@ impl Engine {
             memory.retain(|entry| {
                 let matched = pattern.covers(&entry.key);
                 removed += u64::from(matched);
-                // Told below: the engine may hold a lock here.
+                // Reported below, because the engine may hold a lock here.
                 keys.extend((matched && heard).then(|| entry.key.clone()));
                 !matched
             });
@@ -60,7 +61,7 @@ impl Engine {
         (removed, killed)
     }
 
-    /// The eviction itself, whatever scope the caller is in.
+    /// The eviction itself, regardless of the caller's transaction.
     pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
         let cache = &*self.signals.cache;
         tracing::debug!(target: "larder::eviction", cache, ?what, "larder: an eviction");
@@ -77,8 +78,8 @@ impl Engine {
         }
     }
 
-    /// Memory first, then the remote tier, then memory again: between the first two a read may
-    /// have taken the old value from the remote tier into memory.
+    /// Memory first, then the remote tier, then memory again: between the first two steps a read may have
+    /// taken the old value from the remote tier into memory.
     pub(crate) async fn evict_keys(&self, keys: &[KeyBuf]) -> Result<u64, Error> {
         keys.iter().for_each(|_| self.counters.direct.removals());
         let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
@@ -93,7 +94,7 @@ impl Engine {
         let undone = RemoteEviction::Keys(shared);
         let forget = |id: &KeyId| drop(self.forget(*id, FenceScope::Loads, RemovalCause::Key));
         let again = Defer(|| ids.iter().for_each(forget));
-        // Owed from here on, so that a caller who goes away while it waits loses nothing.
+        // From here on the eviction becomes pending if the caller is dropped.
         let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
         let removed = removed.await;
         drop(again);
@@ -101,15 +102,15 @@ impl Engine {
         Ok(removed.max(in_memory))
     }
 
-    /// What a refresh or a put was to replace and did not: the remote tier forgets it. A put that is under way
-    /// goes on. (An eviction or put of this process that came meanwhile may not have got to the remote tier yet,
-    /// and whoever calls this is about to return.)
+    /// Removes the old value from the remote tier after a refresh or a put was superseded and stored nothing.
+    /// Does not cancel concurrent puts. (The eviction or put of this process that superseded it may not have
+    /// reached the remote tier yet, and the caller of this is about to return.)
     pub(crate) async fn evict_replaced(&self, key: &str) -> Result<(), Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         // Memory last: until then a read may take the old value from the remote tier.
         let again =
             Defer(|| drop(self.forget(KeyId::of(key), FenceScope::Loads, RemovalCause::Key)));
-        // Not after writes that are under way: one of a newer put would be removed.
+        // Does not wait for writes in progress: otherwise the value of a newer put would be removed.
         let evicted = remote.evict(RemoteEviction::Keys(vec![key.to_owned()]), None).await;
         drop(again);
         evicted.inspect_err(|_| self.counters.direct.remote_errors())?;
@@ -148,7 +149,7 @@ impl Engine {
             let bumped = remote.evict(RemoteEviction::Space, None).await;
             bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         }
-        // From here on nobody reads an old entry; what remains is to give the room back.
+        // From here on no reader gets an old entry; the rest frees the space.
         let (_, killed) = self.forget_matching(&everything, FenceScope::All, RemovalCause::Cleared);
         if let Some(remote) = &self.remote {
             remote.sweep(everything, killed).await?;
@@ -157,8 +158,8 @@ impl Engine {
     }
 }
 
-/// An eviction of a key that happens when this is dropped, unless it is settled: in memory at once, in the
-/// remote tier before that is used again.
+/// Evicts a key when dropped, unless it is settled: in memory immediately, in the remote tier before that is
+/// used again.
 pub(crate) struct EvictOnDrop<'a> {
     engine: &'a Engine,
     id: KeyId,
@@ -184,7 +185,7 @@ impl Drop for EvictOnDrop<'_> {
     }
 }
 
-/// Runs at the end of its scope, also if the future it lives in is dropped.
+/// Runs at the end of its scope, even if the surrounding future is dropped.
 pub(crate) struct Defer<F: FnMut()>(pub(super) F);
 
 impl<F: FnMut()> Drop for Defer<F> {

@@ -1,4 +1,4 @@
-//! The eviction of a pattern, and its progress: a large store takes a while.
+//! The eviction of a pattern, with progress reports: in a large store it takes some time.
 
 use std::fmt;
 use std::future::Future;
@@ -14,10 +14,11 @@ use crate::remote::{EvictionProgress, StepQueue, StepSink};
 
 type OnProgress<'a> = Box<dyn FnMut(&EvictionProgress) + Send + 'a>;
 
-/// The future of [`Cache::evict_pattern`](super::handle::Cache::evict_pattern): how many keys there were.
+/// The future of [`Cache::evict_pattern`](super::handle::Cache::evict_pattern). Its output is the number of
+/// evicted keys.
 ///
-/// Nothing happens before it is polled. If it is dropped after that, memory has already forgotten the matching entries, and
-/// a background task evicts them from the remote tier, without reports of progress.
+/// Nothing happens before it is polled. If it is dropped after that, memory has already forgotten the
+/// matching entries, and a background task evicts them from the remote tier, without progress reports.
 #[must_use = "nothing is evicted before it is awaited"]
 pub struct PatternEviction<'a> {
     engine: Arc<Engine>,
@@ -39,12 +40,13 @@ impl<'a> PatternEviction<'a> {
         Self { engine, pattern, on_progress: None, steps, running: None }
     }
 
-    /// Calls `told` for each step: when memory has forgotten, and after each request that goes through some of the remote
-    /// tier's keys or removes some (500 at most). A cluster's masters are asked one after the other.
+    /// Sets a callback that is called for each step: when memory has forgotten the entries, and after each
+    /// request that searches some of the remote tier's keys or removes some (at most 500). The masters of a
+    /// cluster are asked one after the other.
     ///
-    /// The calls happen while the future is polled, under no lock, so `told` may use the cache; it should be short. If it
-    /// panics, that is logged, it is not called again, and the eviction goes on. In a transaction, which holds evictions
-    /// until its end, it is not called.
+    /// The callback runs while the future is polled, under no lock, so it may use the cache; it should be
+    /// short. If it panics, the panic is logged, the callback is not called again, and the eviction
+    /// continues. In a transaction, which holds evictions until its end, it is not called.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -70,7 +72,7 @@ impl<'a> PatternEviction<'a> {
         self
     }
 
-    /// Passes on the steps since the last call.
+    /// Reports the steps since the last call.
     fn report(&mut self) {
         for progress in self.steps.take() {
             let Some(told) = &mut self.on_progress else { return };

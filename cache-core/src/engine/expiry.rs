@@ -1,4 +1,4 @@
-//! When an entry ends to be fresh.
+//! The end of an entry's freshness.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use serde::Serialize;
 
 use crate::base::Timestamp;
 
-/// When an entry ends to be fresh; told by [`Cache::ttl`](crate::Cache::ttl).
+/// When an entry stops being fresh; returned by [`Cache::ttl`](crate::Cache::ttl).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Expiry {
-    /// When so much time has passed.
+    /// After this time.
     In(Duration),
-    /// Not by itself.
+    /// It has no expiry.
     Never,
 }
 
 impl Expiry {
-    /// The time that is left, if it ends by itself.
+    /// Returns the remaining time, if the entry expires.
     pub fn left(self) -> Option<Duration> {
         match self {
             Self::In(left) => Some(left),

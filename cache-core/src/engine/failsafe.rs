@@ -1,8 +1,7 @@
-//! Fail-safe: what is served when a load fails or takes too long, and for how long no other is tried.
+//! Fail-safe: serves old values when a load fails or takes too long, and pauses further loads.
 //!
-//! An old value is served as it lies in the memory tier (without one, as the remote tier had it). It is not
-//! stored again, so its life ends when it was to end; only a mark on the entry says that its load needs a
-//! rest.
+//! The old value is the memory tier's entry (or, without one, the remote tier's). It is not stored again, so
+//! its lifetime does not change; only a mark on the entry says that its loads pause.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -17,8 +16,8 @@ use crate::key::KeyId;
 use crate::memory::Ticket;
 use crate::tags::{Declared, Validity};
 
-/// An error that is kept for the next callers.
-/// (Of a value's type: functions that share a key and not a type do not read each other's.)
+/// An error that is cached for the next callers. (It has the value's type: functions that share a key but not
+/// a type do not read each other's errors.)
 #[derive(Clone)]
 pub(crate) struct Failure {
     error: SharedFailure,
@@ -26,13 +25,13 @@ pub(crate) struct Failure {
 }
 
 impl Engine {
-    /// Whether the remote tier failed when it was last asked.
+    /// Whether the last operation of the remote tier failed.
     pub(crate) fn remote_fails(&self) -> bool {
         self.remote.as_ref().is_some_and(|remote| remote.fails())
     }
 
-    /// The memory tier's entry, however old, if it carries the `tags` and may still be served. Where the remote tier could not be
-    /// asked, what no eviction is known against may be.
+    /// The memory tier's entry, however old, if it carries the `tags` and may still be served. If the remote
+    /// tier could not be asked, an entry without a known eviction may be served.
     pub(crate) fn fallback(
         &self,
         id: KeyId,
@@ -60,13 +59,13 @@ where
         self.engine.fallback(self.id, self.request.declared(), remote_failed)
     }
 
-    /// The entry as it is served when no load has brought a newer one.
+    /// The output for an entry that is served because no load has brought a newer one.
     pub(super) fn served(&self, entry: &Stored) -> Option<Cached<S::Output>> {
         let source = source(entry.at(self.engine.clock.now()));
         self.cached(entry, source)
     }
 
-    /// An old value for a caller whose patience ended. Its load is left in peace for the throttle's time.
+    /// An old value for a caller whose timeout ended. Its load pauses for the policy's throttle.
     pub(super) fn old_value(&self) -> Option<Cached<S::Output>> {
         if self.is_refresh() {
             return None;
@@ -78,7 +77,7 @@ where
         Some(served)
     }
 
-    /// An old value whose load failed a moment ago, while the remote tier can't be asked about it.
+    /// An old value whose load failed recently, while the remote tier cannot be asked about it.
     pub(super) fn resting(&self) -> Option<Cached<S::Value>> {
         let engine = &self.engine;
         let now = engine.clock.now();
@@ -88,16 +87,16 @@ where
         Some(Cached { value, source: source(entry.at(now)), age })
     }
 
-    /// No load is tried for a while.
+    /// Pauses the loads of the entry.
     pub(super) fn rest(&self, entry: &Stored) {
         if self.transaction.is_some() {
-            // The load of a transaction says nothing of other callers' loads.
+            // A transaction's load does not tell whether other callers' loads would fail.
             return;
         }
         entry.rest_until(self.engine.clock.now().after(self.request.policy.throttle));
     }
 
-    /// Keeps a failure for the next callers, if the policy says so.
+    /// Caches a failure for the next callers, if the policy says so.
     pub(super) fn keep_failure(&self, ticket: &Ticket, failure: Option<&SharedFailure>) {
         let (Some(ttl), Some(failure)) = (self.request.policy.err_ttl, failure) else { return };
         let life = Lifetime::new(self.engine.clock.now(), Some(ttl), &Policy::new());
@@ -111,7 +110,7 @@ where
         let _ = ticket.fill(self.engine.memory.as_ref(), &entry);
     }
 
-    /// A failure that was kept.
+    /// A cached failure.
     pub(super) fn kept_failure(&self) -> Option<Cached<S::Output>> {
         self.request.policy.err_ttl?;
         let entry = self.fallback(self.engine.remote_fails())?;

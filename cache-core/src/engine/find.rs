@@ -1,4 +1,4 @@
-//! What the leader of a flight does before it loads: looks again, and asks the remote tier.
+//! The steps of a flight's leader before it loads: a second look at memory, then the remote tier.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,29 +12,30 @@ use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
 
-/// What the leader is to bring.
+/// The purpose of a leader's read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadPurpose {
-    /// An answer; where a stale one is, that may be served while a refresh runs.
+    /// To answer a read. If `stale`, a stale value may be served while a refresh runs.
     Answer { stale: bool },
-    /// A newer value than the stale one there is, or than the fresh one made at the given moment.
+    /// To replace the stale value, or the fresh one that was made at the given moment.
     Renew { fresh: Option<Timestamp> },
 }
 
-/// A value and no output: it is held while others are waited for, and an output need not be `Send`.
+/// A value and not an output: it is held during waits, and an output need not be `Send`.
 pub(crate) enum RemoteLookup<V> {
     Hit(Cached<V>),
-    /// The remote tier has a stale value, which serves while a refresh runs. It has landed the flight.
+    /// The remote tier has a stale value, which is served while a refresh runs. The flight has landed with
+    /// it.
     Stale(Cached<V>),
     Missing(Miss),
 }
 
-/// What the leader knows when there is nothing to serve.
+/// The information for a load, if there is nothing to serve.
 #[derive(Default)]
 pub(crate) struct Miss {
     /// An old value of the remote tier.
     pub(super) old: Option<Stored>,
-    /// Tells it from the value that another process may store meanwhile.
+    /// The mark of that value, to recognise a newer one that another process may store.
     pub(super) mark: Option<[u8; VERSION_LEN]>,
     /// There are bytes that can only be overwritten.
     pub(super) unmarked: bool,
@@ -42,7 +43,7 @@ pub(crate) struct Miss {
     pub(super) remote_error: Option<BackendError>,
 }
 
-/// Two readings of one entry's age may differ by so much.
+/// Two readings of one entry's age may differ by this much.
 pub(crate) const TOLERANCE: Duration = Duration::from_millis(100);
 
 impl ReadPurpose {
@@ -50,7 +51,7 @@ impl ReadPurpose {
         matches!(self, Self::Renew { .. })
     }
 
-    /// Whether a fresh entry is what is asked for.
+    /// Whether a fresh entry serves the purpose.
     pub(super) fn takes(self, entry: &Stored) -> bool {
         match self {
             Self::Renew { fresh: Some(made) } => entry.life.created > made.after(TOLERANCE),
@@ -64,7 +65,7 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    /// Looks once more wherever a value may be. A hit has landed the flight.
+    /// Looks once more in every tier. A hit has landed the flight.
     pub(super) async fn find(
         &self,
         lead: &mut FlightLeader,
@@ -73,7 +74,7 @@ where
     ) -> RemoteLookup<S::Value> {
         let codec = self.request.remote_codec(&self.engine);
         if self.is_refresh() {
-            // It does not read, but what it stores is judged by the fleet's generations.
+            // A refresh does not read, but its value is judged by the fleet's generations.
             if codec.is_some() {
                 let _turn = self.turn().await;
                 self.engine.stamp_remotely(&self.request, ticket).await;
@@ -96,7 +97,7 @@ where
         }
     }
 
-    /// Lands the flight with an entry, if it is of the right type.
+    /// Lands the flight with an entry, if it has the right type.
     pub(super) fn hit(
         &self,
         lead: &mut FlightLeader,
@@ -106,7 +107,7 @@ where
     ) -> Option<Cached<S::Value>> {
         let hit = self.cached_value(&entry, source)?;
         match source {
-            // Nobody reads: it is a refresh that another has done.
+            // Not a read: a refresh that another process has already done.
             _ if purpose.is_renewal() => {}
             Source::Remote => self.tally().remote_hits(),
             Source::Stale => self.tally().stale_hits(),
@@ -142,13 +143,14 @@ where
         };
         let freshness = entry.at(engine.clock.now());
         if freshness == Freshness::Fresh && purpose.takes(&entry) {
-            // Landed while the ticket lives: an eviction must find the fence to end the flight by.
+            // Landed while the ticket lives: an eviction must find the fence through which it ends the
+            // flight.
             if let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Remote, purpose) {
                 promote(engine, ticket, &entry, self.request.site);
                 return RemoteLookup::Hit(hit);
             }
         } else if freshness != Freshness::Fresh {
-            // Kept in memory: to be served while it is renewed, or if it can't be.
+            // Kept in memory, to be served while it is renewed or if the renewal fails.
             promote(engine, ticket, &entry, self.request.site);
             if freshness == Freshness::Stale
                 && purpose == (ReadPurpose::Answer { stale: true })
@@ -162,7 +164,7 @@ where
         RemoteLookup::Missing(missing)
     }
 
-    /// The remote tier can't be asked: memory keeps serving.
+    /// The remote tier cannot be asked, so memory keeps serving.
     fn find_without(
         &self,
         error: BackendError,
@@ -179,8 +181,8 @@ where
         }
     }
 
-    /// Kept in memory only, there is nobody to verify a value with while the bus is down: what is there
-    /// is served. Once the bus is back, what may have missed an eviction is loaded anew.
+    /// For values in memory only: while the bus is down, no tier can verify them, so they are served. After
+    /// the bus is back, entries that may have missed an eviction are loaded again.
     fn find_unlinked(
         &self,
         lead: &mut FlightLeader,

@@ -1,17 +1,17 @@
-//! Single flight: one load per key and type at a time; whoever comes meanwhile waits for it.
+//! Single flight: one load per key and type at a time; other callers wait for it.
 //!
-//! A flight is joined only while it still counts: if an eviction came since its load began, a new
-//! flight takes its place, so no read that starts after an eviction gets the older value by
-//! waiting. A leader that is dropped or panics lands its flight as *abandoned*, and those who
-//! waited begin again, one of them as the leader.
+//! A caller joins a flight only while the flight still counts: if an eviction came since its load began, a
+//! new flight replaces it, so a read that starts after an eviction never gets the older value by waiting. If
+//! a leader is dropped or panics, its flight lands as *abandoned*, and the waiters start again, one of them
+//! as the new leader.
 //!
-//! A flight has a lease: a leader that holds it for longer counts as hung, and one of those who wait
-//! takes over. What the late leader brings is not stored: its ticket dies with the takeover. Each
-//! takeover gets twice the time, so that a load that is only slow gets done. A leader whose task does
-//! not poll it ([`Pulse`]) is replaced in the same way, and sooner.
+//! A flight has a lease: a leader that exceeds it counts as hung, and one of the waiters takes over. The
+//! result of the late leader is not stored, because the takeover ends its ticket. Each takeover gets twice
+//! the time, so a load that is only slow completes. A leader whose task does not poll it ([`Pulse`]) is
+//! replaced in the same way, but sooner.
 //!
-//! A refresh is answered by a load that began after it was asked for. So those that come while a refresh runs
-//! wait for its end, and then share the next one.
+//! A refresh is answered by a load that began after the request for it. So refreshes that are requested
+//! during a refresh wait for its end, and then share the next one.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ const SHARDS: usize = 64;
 type FlightKey = (KeyId, TypeId);
 type Shard = HashMap<FlightKey, Arc<Flight>>;
 
-/// How a flight ended.
+/// The end of a flight.
 #[derive(Clone)]
 pub(crate) enum FlightResult {
     Value(Stored),
@@ -41,13 +41,13 @@ pub(crate) enum FlightResult {
 }
 
 pub(crate) struct Flight {
-    /// What was loaded, for the leader's own caller; those who wait may have to wait until it is stored.
+    /// The loaded value, for the leader's own caller; waiters may have to wait until it is stored.
     loaded: Mutex<Option<Stored>>,
     key: FlightKey,
-    /// The table that it is in: whose cache's it is.
+    /// The table that contains the flight, which identifies the cache.
     home: usize,
-    /// The load that brings its value, once that has begun: one of a batch is for many. It is read under the lock of the table of waits
-    /// (`nesting`), where a model checker must not switch threads.
+    /// The load that brings its value, once it has begun: one load of a batch serves many flights. It is read
+    /// under the lock of the table of waits (`nesting`), where a model checker must not switch threads.
     load: std::sync::atomic::AtomicU64,
     landing: Mutex<Option<FlightResult>>,
     landed: Notify,
@@ -55,28 +55,28 @@ pub(crate) struct Flight {
     /// When its leader counts as hung.
     overdue: AtomicU64,
     takeovers: u32,
-    /// Of a refresh: when it began, in the order of [`Flights::request`].
+    /// For a refresh: when it began, in the order of [`Flights::request`].
     refresh: Option<u64>,
-    /// Tells whether its leader is polled, while that is in its caller's hands.
+    /// Tells whether the leader is polled, while its caller's task polls it.
     leader: Mutex<Option<Arc<Pulse>>>,
-    /// Held by the one of those who wait that looks at the clock for all of them.
+    /// Held by the waiter that watches the clock for all waiters.
     watch_over: Semaphore,
-    /// For those to whom its end is of no use: held by the one of them that loads.
+    /// For waiters that cannot use the result: held by the one whose turn it is to load.
     turns: Semaphore,
-    /// Whether there are turns yet: those behind a refresh come once it is stored, too.
+    /// Whether the turns have begun. After a refresh they begin when its value is stored.
     opened: AtomicU64,
-    /// What one of them brought for all.
+    /// The result of a turn that all waiters can share.
     brought: OnceLock<FlightResult>,
 }
 
-/// The flights under way. Bounded by the number of loads.
+/// The flights in progress. Bounded by the number of loads.
 pub(crate) struct Flights {
     shards: Box<[Mutex<Shard>]>,
-    /// Orders refreshes: when they were asked for, and when they began.
+    /// Orders refreshes: when they were requested, and when they began.
     requests: AtomicU64,
 }
 
-/// Who asks what to do.
+/// A caller that wants to lead or to join.
 pub(crate) struct Caller<'a> {
     pub(crate) joins: Joins<'a>,
     /// Tells whether the caller is polled.
@@ -85,30 +85,30 @@ pub(crate) struct Caller<'a> {
     pub(crate) lease: Duration,
 }
 
-/// Which flights a caller joins.
+/// The flights that a caller joins.
 #[derive(Clone, Copy)]
 pub(crate) struct Joins<'a> {
-    /// Those that still count by these generations,
+    /// Flights that still count by these generations,
     pub(crate) generations: &'a Generations,
     /// whose value carries these tags,
     pub(crate) tags: Declared<'a>,
-    /// and for a refresh, refreshes that began after the caller asked for one.
+    /// and for a refresh, refreshes that began after the caller's request.
     pub(crate) refresh: Option<u64>,
 }
 
-/// What a caller is to do.
+/// The role of a caller.
 pub(crate) enum Role {
     Lead(FlightLeader, Ticket),
     Wait(Arc<Flight>),
-    /// To wait for the end of an older refresh, whatever that comes to, and to ask again.
+    /// Waits for the end of an older refresh, ignores its result, and asks again.
     Queue(Arc<Flight>),
 }
 
-/// The turn of one of those to whom a flight was of no use; dropped, it is the next one's.
+/// The turn of a waiter that could not use the result of a flight; dropping it passes the turn on.
 pub(crate) struct Turn(Arc<Flight>);
 
 impl Turn {
-    /// Ends the turns if the load has brought something to share: that is for all.
+    /// Ends the turns if the load has a result that all waiters can share.
     pub(crate) fn brought(&self, landing: Option<&FlightResult>) {
         if let Some(landing @ (FlightResult::Value(_) | FlightResult::Failed(Some(_)))) = landing {
             let _ = self.0.brought.set(landing.clone());
@@ -123,10 +123,10 @@ impl Drop for Turn {
     }
 }
 
-/// The duty to land a flight; dropped without landing, it is abandoned.
+/// The duty to land a flight. If dropped before it lands the flight, the flight is abandoned.
 ///
-/// A flight that has landed with a value can be joined until this is dropped: the value may be on its way to the
-/// remote tier, where nobody finds it yet.
+/// A flight that has landed with a value can be joined until this is dropped: the value may be on its way to
+/// the remote tier, where readers do not find it yet.
 pub(crate) struct FlightLeader {
     flights: Arc<Flights>,
     key: FlightKey,
@@ -143,7 +143,7 @@ impl Flights {
         Arc::new(Self { shards, requests: AtomicU64::new(0) })
     }
 
-    /// Somebody asks for a refresh now.
+    /// Returns the number of a new request for a refresh.
     pub(crate) fn request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -154,13 +154,13 @@ impl Flights {
         lock(&self.shards[index])
     }
 
-    /// Tells this cache's flights from another's.
+    /// Identifies this cache's flights.
     pub(crate) fn home(self: &Arc<Self>) -> usize {
         Arc::as_ptr(self).addr()
     }
 
-    /// Joins the key's flight if it is one that the caller joins, still counts and is not overdue; else leads a new
-    /// one, with the ticket that `issue` gives.
+    /// Joins the key's flight if the caller accepts it, it still counts and is not overdue; otherwise leads a
+    /// new flight, with the ticket that `issue` returns.
     pub(crate) fn join(
         self: &Arc<Self>,
         key: FlightKey,
@@ -179,8 +179,8 @@ impl Flights {
         let takeovers = counting.map_or(0, |flight| flight.takeovers.saturating_add(1));
         let ticket = issue();
         if hung {
-            // The hung leader may still end; then it is to store nothing over what this one brings. The same where its
-            // flight does not count any more, because the bus link was lost or came back.
+            // The hung leader may still end, and must not store over the result of this one. The same applies
+            // if its flight does not count, because the bus link was lost or came back.
             ticket.outlive_others();
         }
         let overdue = now.after(doubled(lease, takeovers));
@@ -207,7 +207,7 @@ impl Flights {
 }
 
 impl Joins<'_> {
-    /// Whether the flight may bring what is asked for.
+    /// Whether the flight may bring a value that the caller accepts.
     fn counts(self, flight: &Flight) -> bool {
         (self.refresh.is_none() || flight.refresh.is_some())
             && flight.counts(self.generations, self.tags)
@@ -221,13 +221,13 @@ impl Joins<'_> {
     }
 }
 
-/// The time of a leader who replaces a hung one.
+/// The time of a leader that replaces a hung one.
 fn doubled(lease: Duration, takeovers: u32) -> Duration {
     lease.saturating_mul(1 << takeovers.min(10))
 }
 
 impl Flight {
-    /// Whether it is for this key of this cache, of whatever type.
+    /// Whether it is for this key of this cache, of any type.
     pub(super) fn is_of(&self, home: usize, id: KeyId) -> bool {
         self.home == home && self.key.0 == id
     }
@@ -246,13 +246,13 @@ impl Flight {
         Timestamp(self.overdue.load(Ordering::Acquire))
     }
 
-    /// Whether a reader with these tags may wait for it: no eviction came, and what it brings carries the tags.
+    /// Whether a reader with these tags may wait for it: no eviction came, and its value will carry the tags.
     fn counts(&self, generations: &Generations, tags: Declared<'_>) -> bool {
         let watch = lock(&self.watch);
         watch.is_alive() && generations.counts(&watch.stamps) && tags.are_carried_by(&watch.stamps)
     }
 
-    /// What was loaded, if the load is over and brought a value.
+    /// The loaded value, if the load has ended with one.
     pub(crate) fn loaded(&self) -> Option<Stored> {
         lock(&self.loaded).clone()
     }
@@ -261,7 +261,7 @@ impl Flight {
         lock(&self.landing).is_some()
     }
 
-    /// Whether it may bring a fresh value, or has.
+    /// Whether it may bring a fresh value, or has brought one.
     fn is_of_use(&self, now: Timestamp) -> bool {
         match &*lock(&self.landing) {
             Some(FlightResult::Value(entry)) => entry.at(now) == Freshness::Fresh,
@@ -269,12 +269,12 @@ impl Flight {
         }
     }
 
-    /// How it ended, if it has.
+    /// The result, if it has landed.
     pub(crate) fn landed(&self) -> Option<FlightResult> {
         lock(&self.landing).clone()
     }
 
-    /// Its leader goes on in a task of its own, which polls it.
+    /// The leader continues in its own task, which polls it.
     pub(crate) fn goes_on(&self) {
         *lock(&self.leader) = None;
     }
@@ -291,15 +291,15 @@ impl Flight {
         }
     }
 
-    /// From now on those to whom its end is of no use may load.
+    /// Begins the turns of waiters that cannot use the result.
     pub(crate) fn open_turns(&self) {
         if self.opened.swap(1, Ordering::AcqRel) == 0 {
             self.turns.add_permits(1);
         }
     }
 
-    /// For those to whom its end is of no use: waits until it is the caller's turn to load, or for what another one has
-    /// brought. Cancel-safe.
+    /// For waiters that cannot use the result: waits for the caller's turn to load, or for a result that
+    /// another waiter has brought. Cancel-safe.
     pub(crate) async fn turn(self: Arc<Self>) -> Result<Turn, Option<FlightResult>> {
         match self.turns.acquire().await {
             Ok(permit) => permit.forget(),
@@ -308,9 +308,9 @@ impl Flight {
         Ok(Turn(self))
     }
 
-    /// Waits for the end, or until the leader is overdue, or parked. Cancel-safe.
+    /// Waits for the end, or until the leader is overdue or parked. Cancel-safe.
     ///
-    /// One timer for all who wait: whoever has it passes it on, also when it goes away.
+    /// All waiters share one timer: the waiter that has it passes it on, even if it is dropped.
     pub(crate) async fn landing_or_overdue(&self, clock: &Clock) -> Option<FlightResult> {
         let mut landing = pin!(self.landing());
         let _watch = tokio::select! {
@@ -325,13 +325,13 @@ impl Flight {
                 biased;
                 landing = &mut landing => return Some(landing),
                 () = &mut parked => {
-                    // For all who wait.
+                    // For all waiters.
                     self.overdue.store(clock.now().millis(), Ordering::Release);
                     return None;
                 }
                 () = clock.sleep_until(overdue) => {}
             }
-            // The load may have begun only now, with a lease of its own.
+            // The load may have begun only now, with its own lease.
             if clock.now() >= self.overdue() {
                 return None;
             }
@@ -342,7 +342,7 @@ impl Flight {
     pub(crate) async fn landing(&self) -> FlightResult {
         loop {
             let mut landed = pin!(self.landed.notified());
-            // Enabled before the look: a landing between the look and the wait is not missed.
+            // Enabled before the check: a landing between the check and the wait is not missed.
             landed.as_mut().enable();
             if let Some(landing) = lock(&self.landing).clone() {
                 return landing;
@@ -353,20 +353,20 @@ impl Flight {
 }
 
 impl FlightLeader {
-    /// A lead without a flight: its result is nobody else's.
+    /// A leader without a flight: no other caller gets its result.
     pub(crate) fn alone(flights: &Arc<Flights>, key: FlightKey) -> Self {
         Self { flights: Arc::clone(flights), key, flight: None }
     }
 
-    /// The load is to be judged by this ticket as it is now: its generations were read anew, or it is another one.
+    /// Judges the load by the ticket's current state: its generations were read again, or it is a new ticket.
     pub(crate) fn restamp(&self, ticket: &Ticket) {
         if let Some(flight) = &self.flight {
             *lock(&flight.watch) = ticket.watch();
         }
     }
 
-    /// The load begins only now: its lease counts from here, and is as long as takeovers `elsewhere` make it, too. Says
-    /// when it is over.
+    /// Starts the lease of the load, which begins only now. The lease also counts takeovers `elsewhere`.
+    /// Returns when it ends.
     pub(crate) fn begin(&self, now: Timestamp, lease: Duration, elsewhere: u32) -> Timestamp {
         let takeovers = self.flight.as_ref().map_or(0, |flight| flight.takeovers);
         let overdue = now.after(doubled(lease, takeovers.max(elsewhere)));
@@ -376,34 +376,34 @@ impl FlightLeader {
         overdue
     }
 
-    /// The flight, unless the result is nobody else's.
+    /// The flight, unless no other caller gets the result.
     pub(crate) fn flight(&self) -> Option<Arc<Flight>> {
         self.flight.clone()
     }
 
-    /// Whether it replaces a leader that was hung.
+    /// Whether it replaces a hung leader.
     pub(crate) fn took_over(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| flight.takeovers > 0)
     }
 
-    /// The load is over.
+    /// Records the loaded value.
     pub(crate) fn loaded(&self, entry: &Stored) {
         if let Some(flight) = &self.flight {
             *lock(&flight.loaded) = Some(Arc::clone(entry));
         }
     }
 
-    /// Ends the flight; what comes after changes nothing.
+    /// Ends the flight; a second call has no effect.
     pub(crate) fn land(&mut self, landing: FlightResult) {
         let Some(flight) = self.flight.take() else { return };
-        // Off the list first: whoever hears that it was abandoned or has failed, and begins again, must not find it.
+        // Removed first: a waiter that sees an abandoned or failed flight and starts again must not find it.
         self.leave(&flight);
         flight.land(landing);
         flight.open_turns();
     }
 
-    /// Ends the flight with a value that is about to be stored remotely: until this is dropped, those behind a refresh
-    /// have no turn yet, and if it is `joinable` it can be joined.
+    /// Ends the flight with a value that will be stored remotely. Until this leader is dropped, waiters
+    /// behind a refresh get no turn, and if `joinable`, callers can join the flight.
     pub(crate) fn land_before_storing(&self, entry: &Stored, joinable: bool) {
         let Some(flight) = &self.flight else { return };
         if !joinable {
@@ -414,7 +414,7 @@ impl FlightLeader {
 
     fn leave(&self, flight: &Arc<Flight>) {
         let mut shard = self.flights.shard(&self.key);
-        // A newer flight may have taken the place.
+        // A newer flight may have replaced it.
         if shard.get(&self.key).is_some_and(|current| Arc::ptr_eq(current, flight)) {
             shard.remove(&self.key);
         }

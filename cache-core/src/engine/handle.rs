@@ -1,4 +1,4 @@
-//! The handle of a cache, and what handles share.
+//! The handle of a cache, and the state that its handles share.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,8 +21,8 @@ use crate::tags::Generations;
 
 /// A cache: a memory tier, a remote tier, or both.
 ///
-/// Cheap to clone; clones are the same cache. Everything async here is cancel-safe: a dropped
-/// future leaves nobody waiting and loses no eviction.
+/// Cheap to clone; clones are the same cache. All async methods are cancel-safe: a dropped future leaves no
+/// waiter behind and loses no eviction.
 #[derive(Clone)]
 pub struct Cache {
     pub(crate) engine: Arc<Engine>,
@@ -30,13 +30,13 @@ pub struct Cache {
 }
 
 impl From<Arc<Engine>> for Cache {
-    /// The handle for everything in the cache.
+    /// Makes a handle of the whole cache.
     fn from(engine: Arc<Engine>) -> Self {
         Self { engine, tenant: None }
     }
 }
 
-/// What the handles share.
+/// The state that the handles share.
 pub(crate) struct Engine {
     pub(crate) built: WallTimestamp,
     pub(crate) name: Option<String>,
@@ -51,9 +51,9 @@ pub(crate) struct Engine {
     pub(crate) counters: Counters,
     pub(crate) signals: Arc<Signals>,
     pub(crate) chance: RandomSource,
-    /// This cache among those that share the remote tier.
+    /// Identifies this cache among the caches of the remote tier.
     pub(crate) instance: u64,
-    /// How values are written in the remote tier.
+    /// The encoding of values in the remote tier.
     pub(crate) wire: Wire,
     pub(crate) bus: RwLock<Option<Subscription>>,
     pub(crate) switch: Switch,
@@ -91,7 +91,7 @@ impl Engine {
         }
     }
 
-    /// Keeps the subscription to the bus as long as the cache.
+    /// Keeps the subscription to the bus while the cache lives.
     pub(crate) fn hold(&self, bus: Subscription) {
         *self.bus.write().unwrap_or_else(PoisonError::into_inner) = Some(bus);
     }

@@ -1,5 +1,5 @@
-//! A lease of the remote tier in the hands of one load: renewed while the load runs, given back
-//! when it ends without a value.
+//! A lease of the remote tier during one load: renewed while the load runs, given back when the load ends
+//! without a value.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,10 +15,10 @@ use crate::backend::LeaseOutcome;
 use crate::base::{BackendError, Timestamp};
 use crate::remote::{Arrived, Ask};
 
-/// A lease is renewed at a third of its time, so that one that is lost with its holder frees the key
-/// after so long.
+/// The time of a lease. It is renewed after a third of it. If its holder is lost, the key is free after this
+/// time.
 const TERM: Duration = Duration::from_secs(3);
-/// Between two looks at a lease that another process holds.
+/// The first and the longest pause between two checks of a lease that another process holds.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -31,24 +31,24 @@ pub(crate) struct Lease {
     takeovers: u32,
     waited: bool,
     held: bool,
-    /// How long its load may take.
+    /// When its load must have ended.
     until: Timestamp,
-    /// Of the batch that its load is one of.
+    /// The turns of its batch, if the load belongs to one.
     turns: Option<Arc<Turns>>,
 }
 
-/// What came of asking for a lease.
+/// The result of asking for a lease.
 pub(crate) enum Leased {
     Lead(Lease),
     /// Another process has stored a value meanwhile.
     Value(Arrived),
-    /// Others held it for as long as there was time to wait.
+    /// Others held the lease for the whole time that could be waited.
     Refused,
 }
 
 impl Lease {
-    /// Asks for the lease of `key`, and waits while another process has it; what `aside` gives is held meanwhile. The
-    /// items of a batch ask in `turns`.
+    /// Asks for the lease of `key`, and waits while another process has it; the result of `aside` is held
+    /// meanwhile. The items of a batch ask in `turns`.
     pub(crate) async fn ask<A>(
         engine: &Arc<Engine>,
         key: &str,
@@ -59,8 +59,8 @@ impl Lease {
         let Some(remote) = &engine.remote else { return Ok(Leased::Refused) };
         let token = engine.token();
         let term = TERM.min(ask.lease);
-        // Made before it is asked for: a caller who goes away while the answer is under way may have
-        // been given the lease.
+        // Made before the request: if the caller is dropped while the answer is on its way, the lease may
+        // have been given.
         let mut lease = Lease {
             engine: Arc::clone(engine),
             key: key.to_owned(),
@@ -94,7 +94,7 @@ impl Lease {
                         lease.held = false;
                         return Ok(Leased::Refused);
                     }
-                    // Spread by half, so that waiting processes do not ask in step.
+                    // Random by half, so that waiting processes do not ask at the same time.
                     let spread = pause.mul_f64(0.5 + engine.chance.fraction());
                     let wake = now.after(spread.min(left.max(Duration::from_millis(1))));
                     let _aside = aside();
@@ -105,12 +105,12 @@ impl Lease {
         }
     }
 
-    /// How often in a row the key's load took too long.
+    /// How many times in a row the key's load took too long.
     pub(crate) fn takeovers(&self) -> u32 {
         self.takeovers
     }
 
-    /// Whether another process had it first.
+    /// Whether another process had the lease before.
     pub(crate) fn has_waited(&self) -> bool {
         self.waited
     }
@@ -119,8 +119,8 @@ impl Lease {
         self.token
     }
 
-    /// Runs the load, and renews the lease meanwhile. The lease ends at `until`, or soon after it: another process
-    /// then takes it from a load that hangs.
+    /// Runs the load, and renews the lease meanwhile. The lease ends at `until`, or soon after: then another
+    /// process can take it from a load that hangs.
     pub(crate) async fn during<T>(&mut self, until: Timestamp, load: impl Future<Output = T>) -> T {
         self.until = until;
         tokio::select! {
@@ -130,12 +130,12 @@ impl Lease {
         }
     }
 
-    /// Whether the load took longer than it may: another process may have taken over.
+    /// Whether the load took longer than allowed: another process may have taken over.
     pub(crate) fn is_late(&self) -> bool {
         self.engine.clock.now() >= self.until
     }
 
-    /// Never ends: the load does.
+    /// Never ends; the load does.
     async fn renewing(&self, until: Timestamp) -> Infallible {
         let Some(remote) = &self.engine.remote else { return std::future::pending().await };
         let third = self.term / 3;
@@ -145,8 +145,8 @@ impl Lease {
                 return std::future::pending().await;
             }
             self.engine.clock.sleep_until(next).await;
-            // A whole term could end after `until`. Then processes that asked when this load began would see a lease
-            // that is still held after they have waited for the load's whole time.
+            // A whole term could end after `until`. Processes that asked when this load began would then
+            // still see a held lease after they have waited for the load's whole time.
             let renewed = {
                 let _turn = foreground(&self.turns).await;
                 let left = until.since(self.engine.clock.now()).unwrap_or(self.term);
@@ -162,7 +162,7 @@ impl Lease {
         }
     }
 
-    /// The store has ended it, or will: nothing is left to give back.
+    /// Records that the store has ended the lease, or will: there is nothing to give back.
     pub(crate) fn spent(mut self) {
         self.held = false;
     }
@@ -177,15 +177,15 @@ async fn foreground(turns: &Option<Arc<Turns>>) -> Option<SemaphorePermit<'_>> {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // Without a runtime (it may be what is ending) the lease runs out by itself.
+        // Without a runtime (it may be ending) the lease expires.
         if !self.held || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        // Given back in the background, so that the next load need not wait for it to run out.
+        // Given back in the background, so that the next load need not wait until it expires.
         let (engine, key, token) =
             (Arc::clone(&self.engine), std::mem::take(&mut self.key), self.token);
         let turns = self.turns.take();
-        // Its first step is taken here: on one connection it then comes before the next caller's question.
+        // The first step is taken here, so that on one connection it comes before the next caller's request.
         start_now(async move {
             let _turn = match &turns {
                 Some(turns) => turns.background().await,
@@ -199,7 +199,7 @@ impl Drop for Lease {
 }
 
 impl Engine {
-    /// A number that no other attempt has: this cache's own random sequence, never zero.
+    /// A number that no other attempt has, from this cache's own random sequence; never zero.
     fn token(&self) -> u64 {
         (self.chance.number() ^ self.instance) | 1
     }

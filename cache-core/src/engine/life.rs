@@ -1,12 +1,13 @@
-//! Changing the life of an entry that is there: `expire` and `mark_stale`.
+//! Changes the lifetime of an existing entry: `expire` and `mark_stale`.
 //!
-//! Both write again what is stored already, so that neither may bring back what was evicted meanwhile, nor stand
-//! in the way of something newer. In memory the entry's place is taken under the fence's lock, and only from the
-//! very entry that was looked at; in the remote tier the value is replaced only if it still is the one that was
-//! read, and whoever can't do that ([`Backend::replace`](crate::backend::Backend::replace)) gets an eviction instead.
+//! Both write a stored value again, so neither may restore a value that was evicted meanwhile, nor block a
+//! newer one. In memory the entry is replaced under the fence's lock, and only if it is exactly the entry
+//! that was read. In the remote tier the value is replaced only if it is still the one that was read; if the
+//! backend cannot do that ([`Backend::replace`](crate::backend::Backend::replace)), the entry is evicted
+//! instead.
 //!
-//! `mark_stale` is an eviction in all but one thing: the value stays for those whose load fails. `expire` ends the loads under way,
-//! which could store the entry with its former life again.
+//! `mark_stale` is an eviction with one exception: the value stays for callers whose load fails. `expire`
+//! ends the loads in progress, which could store the entry with its old lifetime again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +27,10 @@ use crate::remote::{Remote, RemoteEviction, Writing};
 use crate::stats::RemovalCause;
 use crate::tags::{Declared, TagSnapshot};
 
-/// A value that is replaced by others all the time is evicted after so many attempts.
+/// A value that other writers keep replacing is evicted after this many attempts.
 const ATTEMPTS: usize = 5;
 
-/// A value of the remote tier that is neither evicted nor expired, of whatever type.
+/// A value of the remote tier that is neither evicted nor expired, of any type.
 pub(crate) struct RemoteEntry {
     bytes: Bytes,
     mark: [u8; VERSION_LEN],
@@ -37,28 +38,28 @@ pub(crate) struct RemoteEntry {
     pub(crate) life: Lifetime,
 }
 
-/// What becomes of an entry's life.
+/// A change of an entry's lifetime.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     /// Fresh until then, if it is fresh now.
     Until(Timestamp),
-    /// Fresh no more.
+    /// Not fresh.
     Outdated,
 }
 
-/// What came of a change in the remote tier.
+/// The result of a change in the remote tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Changed {
     Yes,
-    /// There is nothing that it could be made to.
+    /// There is no entry that can be changed.
     Nothing,
-    /// It can't be made: the value is to go.
+    /// The change is impossible: the value must be evicted.
     Evict,
 }
 
 impl Engine {
-    /// Gives the entry of a key another life from now on (`None`: without end). Says whether there is one, and it
-    /// is fresh.
+    /// Changes the lifetime of a key's entry, from now on (`None`: no expiry). Returns whether there is a
+    /// fresh entry.
     pub(crate) async fn expire(&self, key: &KeyBuf, ttl: Option<Duration>) -> Result<bool, Error> {
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
             return Ok(self.evict_keys(std::slice::from_ref(key)).await? > 0);
@@ -68,10 +69,10 @@ impl Engine {
         let Some(remote) = self.remote.as_ref().filter(|_| !key.is_here()) else {
             return Ok(self.expire_here(id, until));
         };
-        // What is loaded or promoted now has the former life. A put is newer than that, but is to end first, or
-        // there would be an old value to change.
+        // A value that is loaded or promoted now has the old lifetime. A put is newer, but must end first;
+        // otherwise the old value would be changed.
         let killed = self.fences.end(id, FenceScope::Loads);
-        // Half-way, or if it fails, nobody knows for how long it would be served.
+        // If this fails or is dropped half-way, it is unknown for how long the value would be served.
         let otherwise = self.evict_otherwise(id, key.as_str(), true);
         remote.after(killed).await;
         let changed = self.change_there(remote, key, Change::Until(until)).await;
@@ -79,7 +80,7 @@ impl Engine {
         otherwise.settled();
         match changed {
             Changed::Yes => {
-                // Promoted meanwhile, or from before: with the former life.
+                // Promoted meanwhile, or earlier, with the old lifetime.
                 drop(self.forget(id, FenceScope::Loads, RemovalCause::Key));
                 Ok(true)
             }
@@ -100,11 +101,11 @@ impl Engine {
                 return true;
             }
         }
-        // Others replace it all the time: what they store is newer than what was to be changed.
+        // Other writers keep replacing it: their values are newer than the one to be changed.
         false
     }
 
-    /// Makes a key's value one that is only served if the load fails. Says whether there was one.
+    /// Makes a key's value one that is only served if the load fails. Returns whether there was one.
     pub(crate) async fn outdate(&self, key: &KeyBuf) -> Result<bool, Error> {
         self.counters.direct.removals();
         let id = key.id();
@@ -140,7 +141,7 @@ impl Engine {
         }
     }
 
-    /// Ends loads, and what memory has if it is fresh.
+    /// Ends loads, and removes memory's entry if it is fresh.
     fn forget_fresh(&self, id: KeyId) {
         let fresh = |entry: &Erased| entry.at(self.clock.now()) == Freshness::Fresh;
         match &self.memory {
@@ -156,7 +157,7 @@ impl Engine {
     ) -> Result<bool, BackendError> {
         match self.change_there(remote, key, Change::Outdated).await? {
             Changed::Yes => Ok(true),
-            // Also where there is nothing: the loads of other processes end.
+            // Even if there is no value, this ends the loads of other processes.
             changed => {
                 remote.remove(key.as_str()).await?;
                 Ok(changed == Changed::Evict)
@@ -164,7 +165,7 @@ impl Engine {
         }
     }
 
-    /// Reads the value, and replaces it by the same one with another life.
+    /// Reads the value, and replaces it by the same value with another lifetime.
     async fn change_there(
         &self,
         remote: &Arc<Remote>,
@@ -191,7 +192,7 @@ impl Engine {
         Ok(Changed::Evict)
     }
 
-    /// The value's bytes with another life; `None` if that is over already.
+    /// The value's bytes with another lifetime; `None` if that has already ended.
     fn changed(
         &self,
         remote: &Remote,
@@ -215,7 +216,7 @@ impl Engine {
         Some(Writing { bytes, ttl: Some(self.remote_ttl(&life)), announce: true, depends })
     }
 
-    /// What the remote tier has under a key, if a read could use it.
+    /// The remote tier's value of a key, if a read could use it.
     pub(crate) async fn lying(
         &self,
         remote: &Arc<Remote>,
@@ -240,7 +241,7 @@ impl Engine {
     }
 }
 
-/// Whether it is no failure that is kept.
+/// Whether the entry is a value and not a cached failure.
 pub(crate) fn is_value(entry: &Erased) -> bool {
     entry.value::<Failure>().is_none()
 }
@@ -251,7 +252,7 @@ impl RemoteEntry {
         self.envelope.tags.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The moment from which it is not fresh any more.
+    /// The moment from which it is not fresh.
     pub(crate) fn fresh_until(&self) -> Timestamp {
         let Lifetime { created, fresh_until, idle, .. } = self.life;
         let idle_until = if idle.is_zero() { Timestamp::NEVER } else { created.after(idle) };

@@ -1,5 +1,5 @@
-//! What the leader of a flight does when there is nothing to serve: load, under a lease where the remote
-//! tier has them, and commit through the ticket.
+//! The load of a flight's leader, under a lease if the remote tier has leases, and the commit through the
+//! ticket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,27 +20,29 @@ use crate::memory::{Committed, Superseded, Ticket};
 use crate::remote::Ask;
 use crate::stats::log_failure;
 
-/// Values that another process stored but this one can't use are replaced after so many.
+/// How many values of other processes that this one cannot use are tolerated before it replaces them.
 const USELESS: usize = 2;
 
-/// So often a process asks others for a value, where evictions keep making theirs old; then it loads without regard to them.
+/// How many rounds a process asks others for a value while evictions make the others' values old. After that
+/// it loads without regard to them.
 const ROUNDS: usize = 8;
 
-/// So many times the policy's lease a process waits for others: for one whose load hangs, and for the one that takes over
-/// from it, which has twice the time.
+/// How many times the policy's lease a process waits for others: once for a process whose load hangs, and
+/// twice for the one that takes over, which has twice the time.
 const OTHERS: u32 = 3;
 
-/// A failure of the cache on its way to those who waited: each makes an error of its own of it.
+/// A failure of the cache for the waiters, each of which makes its own error from it.
 pub(crate) struct CacheUnavailable(pub(super) Error);
 
-/// What a load may do with its value in the remote tier.
+/// Whether and where a load may store its value in the remote tier.
 enum WritePermission {
     To(FillTarget),
-    /// Another process has stored a value that serves.
+    /// Another process has stored a usable value.
     Served(Stored),
 }
 
-/// An output that says that there is no value, to be made again and for those who wait; else the failed output.
+/// An output that says that there is no value, as a function that makes it again and a failure for waiters;
+/// or the failed output.
 type Absence<O> = (fn() -> O, Option<SharedFailure>);
 
 fn absence<S: Shape>(output: S::Output) -> Result<Absence<S::Output>, S::Output> {
@@ -89,7 +91,7 @@ where
         let elsewhere = fill.held().map_or(0, Lease::takeovers);
         let until = lead.begin(began, self.request.policy.lease, elsewhere);
         let nesting = Nesting::begin(lead.flight());
-        // What goes on in the background is polled here, and not by the caller.
+        // A load that continues in the background is polled here, not by the caller.
         let loading = || nesting.clone().around(start(nesting));
         let output = match fill.held_mut() {
             Some(lease) => boxed(|| lease.during(until, loading())).await,
@@ -97,7 +99,7 @@ where
         };
         self.engine.loaded_in(&self.request, stopwatch.elapsed());
         let cost = self.engine.clock.now().since(began).unwrap_or_default();
-        // From here on nothing holds the output across a wait: only the value need be `Send`.
+        // From here on the output is not held across a wait, so only the value must be `Send`.
         let value = match S::split(output) {
             Ok(value) => Ok(value),
             Err(output) => match absence::<S>(output) {
@@ -122,10 +124,11 @@ where
             return loaded(S::join(value), Source::Loaded);
         }
         let memory = self.engine.memory.as_ref();
-        // Until it lands, an eviction must find the fence to end the flight by; the ticket goes with the store.
+        // Until it lands, an eviction must find the fence through which it ends the flight; the ticket goes
+        // to the store.
         let fence = self.is_strict().then(|| self.request.ticket(&self.engine, self.id));
         let committed = match self.is_refresh() {
-            // Reads that found the old value in the remote tier are not to promote it over this one.
+            // Reads that found the old value in the remote tier must not promote it over this one.
             true => ticket.commit_over(memory, &entry),
             false => ticket.commit(memory, &entry),
         };
@@ -135,9 +138,9 @@ where
         loaded(S::join(value), Source::Loaded)
     }
 
-    /// Lands the flight and stores the value remotely. The caller does not wait for that where memory has the value:
-    /// evictions of the key and the cache's `close` do. A refresh does, so that other processes find the new value once
-    /// it is over.
+    /// Lands the flight and stores the value remotely. The caller does not wait for that if memory has the
+    /// value, but evictions of the key and the cache's `close` do. A refresh waits, so that other processes
+    /// find the new value when it returns.
     async fn store(
         &self,
         mut lead: FlightLeader,
@@ -149,35 +152,36 @@ where
             (Arc::clone(&self.engine), Arc::clone(entry), self.is_refresh());
         let about = (self.seat.clone(), self.request.site);
         let writes = fill.codec().is_some() && committed.is_ok();
-        // Without a runtime nobody else would drive it.
+        // Without a runtime no task would drive the write.
         let runtime = tokio::runtime::Handle::try_current().is_ok();
         let behind = writes && runtime && engine.memory.is_some() && !replaces;
         let together = self.seat.is_some() && fill.held().is_none();
         if self.is_strict() {
-            // Those who wait at a strict tier look again: then the value is to be there.
+            // Waiters at a strict tier look again, so the value must be stored before they do.
             let store = || engine.store(committed, fill, &entry, (replaces, false), about);
             boxed(store).await;
             lead.land(FlightResult::Value(Arc::clone(&entry)));
             return;
         }
         lead.land_before_storing(&entry, behind);
-        // The flight can be joined until the value is stored, and not once an eviction can't end it any more.
+        // Callers can join the flight until the value is stored, but not after an eviction can no longer end
+        // it.
         let committed = committed.map(|committed| committed.holding(lead));
         let storing = boxed(|| async move {
-            // A fill that replaces a value others may hold in memory tells them; a first fill does not.
+            // A fill that replaces a value in other processes' memory is announced; a first fill is not.
             engine.store(committed, fill, &entry, (replaces, behind), about).await;
         });
         match behind {
-            // Its place among the other items of the batch comes when they have their values, too.
+            // It is written with the batch's other items, when these have their values, too.
             true if together => spawn(storing),
-            // A store in this process has the value when this returns.
+            // A store inside this process has the value when this returns.
             true => start_now(storing),
             false => storing.await,
         }
     }
 
-    /// Asks the remote tier for leave to store what is about to be loaded, waiting while another
-    /// process loads.
+    /// Asks the remote tier for permission to store the value of the load, and waits while another process
+    /// loads.
     async fn leave(
         &self,
         lead: &FlightLeader,
@@ -187,7 +191,7 @@ where
     ) -> WritePermission {
         let (engine, request) = (&self.engine, &self.request);
         if self.transaction.is_some() {
-            // A lease would hold up other processes until the transaction ends.
+            // A lease would block other processes until the transaction ends.
             return WritePermission::To(FillTarget::Memory);
         }
         let (Some(codec), Some(remote)) = (request.remote_codec(engine), &engine.remote) else {
@@ -200,11 +204,11 @@ where
             return WritePermission::To(FillTarget::Failed(error.clone()));
         }
         let now = engine.clock.now();
-        // The lease may be held by a load that this one is a part of, for a value of another type.
+        // The lease may be held by a load around this one, for a value of another type.
         let own = Nesting::current().loads_key(engine.flights.home(), self.id);
         let patient = (request.policy.stampede == Stampede::Fleet || self.is_refresh()) && !own;
         let others = now.after(request.policy.lease.saturating_mul(OTHERS));
-        // Whoever waits for this flight waits for the other process too, and gives up after this one.
+        // The waiters of this flight also wait for the other process, and give up after this caller.
         lead.begin(if patient { others } else { now }, request.policy.lease, 0);
         let mut ask = Ask {
             seen: missing.mark,
@@ -221,7 +225,7 @@ where
             let value = match asked.await {
                 Ok(Leased::Lead(lease)) => {
                     if lease.has_waited() {
-                        // What is stored under old generations is worth nothing.
+                        // A value that is stored under old generations is useless.
                         self.stamp_anew(lead, ticket, missing).await;
                     }
                     let newest = ticket.stamps.newest();
@@ -238,13 +242,13 @@ where
                 }
                 Ok(Leased::Value(value)) => value,
             };
-            // It may have been stored under newer generations than those of the ticket.
+            // It may have been stored under newer generations than the ticket's.
             let overtaken = self.stamp_anew(lead, ticket, missing).await;
             let newest = ticket.stamps.newest();
             evicted |= overtaken || newest > ask.generation;
             ask.generation = newest;
             if overtaken {
-                // The value may be older than the eviction, and the new ticket would not show it.
+                // The value may be older than the eviction, and the new ticket would not show that.
                 continue;
             }
             let found = match engine.decode_late(request, codec, ticket, &value).await {
@@ -256,16 +260,16 @@ where
                 None => ask.seen = found.mark,
             }
             ask.steal |= found.unmarked;
-            // What an eviction has made old says nothing of the value that another process loads by now: that load is not
-            // to be ended.
+            // A value that an eviction made old does not count against the load that another process may run
+            // now: that load must not be ended.
             useless += usize::from(!std::mem::take(&mut evicted));
         }
         WritePermission::To(FillTarget::Memory)
     }
 
-    /// The generations as they are now, for a load that has not begun yet. An eviction that came since the ticket was
-    /// issued ends that one: nothing could be used or stored with it, so the read begins anew, with another. Says whether
-    /// that is so.
+    /// Reads the current generations, for a load that has not begun. If an eviction has ended the ticket, the
+    /// read continues with a new ticket, because nothing could be used or stored with the old one. Returns
+    /// whether that is so.
     async fn stamp_anew(
         &self,
         lead: &FlightLeader,
@@ -291,8 +295,8 @@ where
         (fresh && purpose.takes(entry)).then(|| Arc::clone(entry))
     }
 
-    /// The load failed: an old value is served where there is one, and its load has a rest; else the failure
-    /// goes to all who wait.
+    /// The load failed: serves an old value if there is one, and pauses its loads; otherwise the failure goes
+    /// to all waiters.
     fn failed(
         &self,
         mut lead: FlightLeader,
@@ -306,7 +310,7 @@ where
             return served;
         }
         let failure = S::share(&output);
-        // A transaction's failure may come of what it has not committed.
+        // A transaction's failure may result from its uncommitted data.
         if !self.is_refresh() && self.transaction.is_none() {
             self.keep_failure(ticket, failure.as_ref());
         }
@@ -314,8 +318,8 @@ where
         loaded(output, Source::Loaded)
     }
 
-    /// The cache failed, and nothing is loaded without it: an old value is served where there is one, else all who
-    /// wait are told.
+    /// The cache failed, and the policy forbids a load without it: serves an old value if there is one;
+    /// otherwise all waiters get the error.
     fn refused(
         &self,
         mut lead: FlightLeader,
@@ -350,7 +354,7 @@ where
         Some(served)
     }
 
-    /// The memory tier's old value, or where that keeps none the remote tier's.
+    /// The memory tier's old value, or the remote tier's if memory has none.
     fn old(&self, ticket: &Ticket, missing: &Miss) -> Option<Stored> {
         let now = self.engine.clock.now();
         let held = missing.old.as_ref().filter(|entry| {
@@ -363,7 +367,7 @@ where
         kept.or_else(|| held.cloned())
     }
 
-    /// A value that is not to be stored.
+    /// Returns a value that is not stored.
     async fn pass_on(
         &self,
         mut lead: FlightLeader,
@@ -379,7 +383,7 @@ where
         loaded(S::join(value), Source::Loaded)
     }
 
-    /// The load went well and brought no value for this item of a batch.
+    /// Ends a load that succeeded without a value for this item of a batch.
     async fn without(
         &self,
         mut lead: FlightLeader,
@@ -391,17 +395,17 @@ where
         self.forget_older(ticket, missing).await;
     }
 
-    /// Nothing was stored: what is older must not outlive the knowledge of it.
+    /// Removes older values after a load that stored nothing.
     async fn forget_older(&self, ticket: Ticket, missing: &Miss) {
         if self.transaction.is_some() {
-            // What others are served says nothing of the transaction's own data.
+            // Other callers' values do not depend on the transaction's own data.
             return;
         }
         let engine = &self.engine;
         let older = self.is_refresh()
             || missing.mark.is_some()
             || engine.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
-        // What came meanwhile is newer than this load.
+        // A value that came meanwhile is newer than this load.
         let older = older && ticket.is_alive();
         drop(ticket);
         let key = std::slice::from_ref(&self.request.key);

@@ -1,4 +1,4 @@
-//! Asking the tiers: the memory tier at once, the remote tier with a ticket in hand.
+//! Looks in the tiers: in the memory tier immediately, in the remote tier with a ticket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,31 +20,31 @@ use crate::memory::Ticket;
 use crate::remote::Arrived;
 use crate::tags::{Declared, TagSnapshot, Validity};
 
-/// What the memory tier has.
+/// The result of a look at the memory tier.
 pub(crate) enum Lookup<V> {
-    /// To be served.
+    /// A value to serve.
     Hit(Cached<V>),
-    /// To be served while a refresh runs.
+    /// A value to serve while a refresh runs.
     Renew(Cached<V>),
-    /// There is an entry, but evictions may have been missed: the remote tier is to be asked.
+    /// There is an entry, but evictions may have been missed: the remote tier must be asked.
     Unverified,
     /// There is an entry of this other type.
     Mistyped(&'static str),
     Nothing,
 }
 
-/// What the remote tier has.
+/// The result of a look at the remote tier.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// Whole, of the right type, not evicted and not expired; perhaps stale.
+    /// Intact, of the right type, neither evicted nor expired; maybe stale.
     pub(crate) entry: Option<Stored>,
-    /// Tells the bytes that were found from later ones.
+    /// Distinguishes the found bytes from later ones.
     pub(crate) mark: Option<[u8; VERSION_LEN]>,
-    /// Bytes were found that are too short for a mark: no value of ours.
+    /// The found bytes are too short for a mark, so they are not a value.
     pub(crate) unmarked: bool,
 }
 
-/// Where a served entry comes from, as its freshness tells.
+/// The source of a served entry, from its freshness.
 pub(crate) fn source(freshness: Freshness) -> Source {
     match freshness {
         Freshness::Fresh => Source::Memory,
@@ -53,16 +53,16 @@ pub(crate) fn source(freshness: Freshness) -> Source {
     }
 }
 
-/// What the first look of a read brings.
+/// The result of a read's first look.
 pub(crate) enum FirstLookup<V> {
     Hit(Cached<V>),
-    /// A fresh value that is to be refreshed early: chance has decided.
+    /// A fresh value that must be refreshed early, by random choice.
     Early,
     Nothing,
 }
 
 impl Engine {
-    /// The whole of a hit. All reads that may load begin here, whether a function, a view or a handle makes them.
+    /// The complete path of a hit. All reads that may load begin here, for functions, views and handles.
     #[inline]
     pub(crate) fn first_hit<V: CacheValue>(&self, request: &mut Request) -> Option<Cached<V>> {
         if request.mode != Mode::Normal || scope::shadowed(self, request) {
@@ -78,7 +78,8 @@ impl Engine {
         }
     }
 
-    /// One look at the memory tier, for a read of `request` under `policy` that nothing hides the cache from.
+    /// One look at the memory tier, for a read of `request` under `policy` for which no scope hides the
+    /// cache.
     #[inline]
     pub(crate) fn first_look<V: CacheValue>(
         &self,
@@ -96,9 +97,9 @@ impl Engine {
         }
     }
 
-    /// One look at the memory tier: no lock that a writer holds for long, no allocation beyond
-    /// what the value's `Clone` does. `tags`: those that the reader declares. `drawn`: it was this reader's lot to
-    /// refresh the entry early.
+    /// One look at the memory tier, without a lock that a writer holds for long, and without an allocation
+    /// except in the value's `Clone`. `tags` are those that the reader declares. `drawn`: this reader was
+    /// chosen to refresh the entry early.
     #[inline]
     pub(crate) fn look<V: CacheValue>(
         &self,
@@ -142,14 +143,14 @@ impl Engine {
         found.unwrap_or(Lookup::Nothing)
     }
 
-    /// Whether the remote tier is left alone: then memory keeps serving what is fresh, and no read waits for an attempt to
-    /// reach it.
+    /// Whether the breaker of the remote tier is open: then memory keeps serving fresh entries, and no read
+    /// waits for an attempt to reach the tier.
     #[cold]
     fn can_verify_nothing(&self, now: Timestamp) -> bool {
         self.remote.as_ref().is_some_and(|remote| remote.is_left_alone(now))
     }
 
-    /// What is to be done about an entry that is not expired.
+    /// Decides whether an entry that has not expired needs a refresh or a load.
     #[cold]
     fn wants(
         &self,
@@ -171,12 +172,12 @@ impl Engine {
         }
     }
 
-    /// The memory tier's entry, if it carries the `tags`, no eviction is known against it and it is not expired.
+    /// The memory tier's entry, if it carries the `tags`, has no known eviction and is fresh.
     pub(crate) fn unverified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
         self.still_unverified(self.memory.as_ref()?.get(id)?, tags)
     }
 
-    /// As [`unverified`](Self::unverified), but it is no use of the entry.
+    /// Like [`unverified`](Self::unverified), but does not count as a use of the entry.
     pub(crate) fn peek_unverified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
         self.still_unverified(self.memory.as_ref()?.peek(id)?, tags)
     }
@@ -188,12 +189,12 @@ impl Engine {
         usable.then_some(entry)
     }
 
-    /// The memory tier's entry, if it carries the `tags`, is fresh and no eviction is known or possible.
+    /// The memory tier's entry, if it carries the `tags`, is fresh, and no eviction is known or possible.
     pub(crate) fn verified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
         self.still_verified(self.memory.as_ref()?.get(id)?, tags)
     }
 
-    /// As [`verified`](Self::verified), but it is no use of the entry.
+    /// Like [`verified`](Self::verified), but does not count as a use of the entry.
     pub(crate) fn peek_verified(&self, id: KeyId, tags: Declared<'_>) -> Option<Stored> {
         self.still_verified(self.memory.as_ref()?.peek(id)?, tags)
     }
@@ -208,9 +209,9 @@ impl Engine {
         valid.then_some(entry)
     }
 
-    /// Asks the remote tier for the request's key, and for the generations of its tags. These replace
-    /// the ticket's stamps: a load that follows is judged by what the fleet knew before it. The items of a
-    /// batch ask together.
+    /// Reads the request's key in the remote tier, with the generations of its tags. These replace the
+    /// ticket's stamps: a load that follows is judged by the fleet's generations from before it. The items of
+    /// a batch ask together.
     pub(crate) async fn look_remote(
         &self,
         request: &Request,
@@ -237,7 +238,7 @@ impl Engine {
             None => Found::default(),
         };
         if found.entry.is_none() && remote.trusts_tags() {
-            // What follows may be a load: it is stored under what the fleet has now.
+            // A load may follow, whose value is stored under the fleet's current generations.
             let _turn = match seat {
                 Some(seat) => seat.turns().foreground().await,
                 None => None,
@@ -247,7 +248,7 @@ impl Engine {
         Ok(found)
     }
 
-    /// As [`decode`](Self::decode), for bytes that came later than the generations of the request's tags:
+    /// Like [`decode`](Self::decode), for bytes that came later than the generations of the request's tags:
     /// these are then as old as the ticket's.
     pub(crate) async fn decode_late(
         &self,
@@ -260,8 +261,8 @@ impl Engine {
         self.decode(request, codec, ticket, value, &tags, ticket.stamps.space).await
     }
 
-    /// The entry in `value`, if it is whole, of the right type, carries the request's tags, and is neither expired nor evicted. `known`
-    /// are the tags whose generations were just read.
+    /// The entry in `value`, if it is intact, has the right type, carries the request's tags, and is neither
+    /// expired nor evicted. `known` are the tags whose generations were just read.
     pub(crate) async fn decode(
         &self,
         request: &Request,
@@ -272,7 +273,7 @@ impl Engine {
         space: u64,
     ) -> Result<Found, BackendError> {
         let bytes = &value.read.value[..];
-        // Of a value that is too long the end is missing, which the mark is.
+        // A value that is too long was cut, so its mark is missing.
         let is_whole = bytes.len() <= self.wire.most();
         let mark = bytes.last_chunk::<VERSION_LEN>().copied().filter(|_| is_whole);
         let unmarked = mark.is_none();
@@ -287,8 +288,8 @@ impl Engine {
         };
         let envelope = &opened.envelope;
         let names: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
-        // Before the generations are asked for: an eviction of this process that comes meanwhile, or came
-        // since the ticket, must show even if the answer is from before it.
+        // Before the generations are read: an eviction by this process since the ticket, or during the
+        // request, must show even if the answer is older.
         let stamps = self.generations.stamp(names.iter().copied());
         if !self.generations.unmoved(&ticket.stamps) {
             return Ok(nothing);
@@ -296,8 +297,8 @@ impl Engine {
         if let Some(remote) =
             self.remote.as_ref().filter(|_| !names.iter().all(|name| known.contains(name)))
         {
-            // Written under other tags (by an older version of the function, or by another one):
-            // their generations are the fleet's to tell.
+            // Written under other tags (by an older version of the function, or by another one): their
+            // generations must be read from the store.
             remote.learn(&names, request.keeps_generations(), &self.generations).await?;
         }
         let stamps = stamps_of(stamps, envelope, ticket, names == known);
@@ -319,7 +320,7 @@ impl Engine {
         Ok(Found { entry, mark, unmarked })
     }
 
-    /// Memory has a value of the type `found` where one of another type was asked for.
+    /// Reports that memory has a value of the type `found` where another type was requested.
     #[cold]
     pub(super) fn mistyped(&self, request: &Request, found: &'static str) {
         self.counters.of(request.site).mistyped();
@@ -348,14 +349,15 @@ impl Engine {
         );
     }
 
-    /// The envelope's times in this process's time; `None` if they are over. What has passed since it was written is
-    /// what is gone of the time for which the store keeps it. A clock is asked only if the writer had the same one: those
-    /// of two machines may differ by any time. What remains in the remote tier is what the memory tier gets.
+    /// The envelope's times in this process's time; `None` if they have ended. The time since the write is
+    /// the part of the store's time to live that has passed. A clock is only used if the writer had the same
+    /// one, because clocks of two machines may differ by any amount. The memory tier gets the time that
+    /// remains in the remote tier.
     pub(crate) fn life_of(&self, envelope: &codec::Envelope, value: &Arrived) -> Option<Lifetime> {
         let Arrived { read, asked } = value;
         let passed = match read.left {
             Some(left) => envelope.stored_for.saturating_sub(millis(left)),
-            // Somebody has taken its end away, so that nobody knows its age.
+            // Another client has removed the expiry, so the age is unknown.
             None if envelope.keep_for != u64::MAX => return None,
             None => 0,
         };
@@ -375,12 +377,12 @@ impl Engine {
             idle: Duration::from_millis(envelope.idle),
             cost: Duration::from_millis(envelope.cost),
         };
-        // Reads are not counted in the remote tier: there a time to idle runs from when it was stored.
+        // The remote tier does not record reads, so a time to idle runs from the write.
         let is_idle = envelope.idle > 0 && age >= envelope.idle;
         (!is_idle && self.clock.now() < life.keep_until).then_some(life)
     }
 
-    /// The other way: the entry's times as spans from now on.
+    /// The reverse: the entry's times as spans from now.
     pub(crate) fn envelope(&self, life: &Lifetime, stamps: &TagSnapshot) -> codec::Envelope {
         let now = self.clock.now();
         let left = |end: Timestamp| end.since(now).map_or(u64::MAX, millis);
@@ -400,7 +402,7 @@ impl Engine {
     }
 }
 
-/// The generations that an entry of the remote tier was stored under, as part of this process's `stamps`.
+/// The generations under which a remote entry was stored, as part of this process's `stamps`.
 fn stamps_of(
     mut stamps: TagSnapshot,
     envelope: &codec::Envelope,
@@ -418,15 +420,15 @@ fn stamps_of(
     stamps
 }
 
-/// What is to be done about an entry.
+/// The action for an entry.
 enum RefreshDecision {
     Nothing,
     Refresh,
     Load,
 }
 
-/// Puts an entry of the remote tier into the memory tier, through the ticket that was issued before
-/// the remote tier was asked: an eviction since then wins.
+/// Puts a remote entry into the memory tier, through the ticket that was issued before the remote tier was
+/// asked: an eviction since then wins.
 pub(crate) fn promote(
     engine: &Engine,
     ticket: &Ticket,
@@ -438,7 +440,7 @@ pub(crate) fn promote(
         && held.at(engine.clock.now()) != Freshness::Expired
     {
         if held.life.created > entry.life.created.after(TOLERANCE) {
-            // A newer one, which is on its way to the remote tier, or was never to go there.
+            // A newer one, which is being written to the remote tier, or never goes there.
             return;
         }
         entry.rest_as(&held);

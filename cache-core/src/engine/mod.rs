@@ -1,23 +1,23 @@
-//! What a read, a write and an eviction are. One path for sync and async, foreground and background: [`read`] looks, joins or leads the
-//! flight of its key, and fills through a ticket.
+//! Reads, writes and evictions. Sync and async calls, foreground and background work share one path: [`read`]
+//! looks, joins or leads the flight of its key, and fills through a ticket.
 //!
-//! | files | idea |
+//! | files | content |
 //! | --- | --- |
 //! | `handle`, `tenant` | the handle of a cache, its state, and a handle for one tenant |
-//! | `request`, `rules`, `site` | what a read is to do; what its function says of values; the function |
-//! | `reading`, `body`, `desk`, `work` | the caller's side: the body stays with it, and the engine asks for its output |
+//! | `request`, `rules`, `site` | the data of a read; the rules of its function for values; the function |
+//! | `reading`, `body`, `desk`, `work` | the caller's side: the body stays with the caller, and the engine asks for its output |
 //! | `lookup`, `find` | memory, then the remote tier |
-//! | `flight`, `nesting`, `pulse` | one load for all who ask; loads inside loads; leaders that are not polled |
+//! | `flight`, `nesting`, `pulse` | one load for all callers; loads inside loads; leaders that are not polled |
 //! | `read`, `read_context`, `load`, `store` | the order of a read; the load, its outcome, and the remote half of a fill |
 //! | `lease` | one load among all processes |
-//! | `early`, `failsafe`, `timeouts` | refreshes ahead of time; old values in place of failed loads; timeouts |
-//! | `peek`, `put`, `table` | without a load; many at once |
-//! | `evict`, `evict_pattern`, `life`, `reclaim`, `what` | what ends entries, or changes when they end |
+//! | `early`, `failsafe`, `timeouts` | refreshes ahead of time; old values instead of failed loads; timeouts |
+//! | `peek`, `put`, `table` | reads without a load; writes; batches of requests |
+//! | `evict`, `evict_pattern`, `life`, `reclaim`, `what` | evictions, and changes of lifetimes |
 //! | `scope` | transactions and the off switch |
-//! | `cell`, `namespaces`, `undeclared` | values of an instance; which cache uses which namespace; tags that nothing declares |
-//! | `slot`, `test_scope` | where a cache is installed; the caches of a test kit |
-//! | `bus`, `events` | what a cache hears; the rules of an event |
-//! | `spans`, `durations`, `spawn`, `default_ttl`, `expiry` | what a load tells; background work of a caller; lives |
+//! | `cell`, `namespaces`, `undeclared` | values of an instance; the namespaces in use; tags that nothing declares |
+//! | `slot`, `test_scope` | installed caches; the caches of a test kit |
+//! | `bus`, `events` | messages of other processes; the rules of an event |
+//! | `spans`, `durations`, `spawn`, `default_ttl`, `expiry` | spans and durations of loads; background work; lifetimes |
 
 mod body;
 pub(crate) mod bus;

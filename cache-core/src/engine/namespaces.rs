@@ -1,4 +1,4 @@
-//! Which cache of the process uses which namespace of which store.
+//! Tracks which cache of the process uses which namespace of which store.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -6,7 +6,7 @@ use super::handle::Engine;
 use crate::backend::Backend;
 use crate::base::Error;
 
-/// That of the default cache.
+/// The namespace of the default cache.
 const NAMESPACE: &str = "larder";
 
 /// A cache in use.
@@ -15,7 +15,7 @@ struct Claim {
     cache: Weak<Engine>,
 }
 
-/// The namespace of a cache that is given none. No two names have the same.
+/// The default namespace of a cache with this name. No two names have the same.
 pub(crate) fn of(name: Option<&str>) -> String {
     match name {
         None => NAMESPACE.to_owned(),
@@ -24,7 +24,7 @@ pub(crate) fn of(name: Option<&str>) -> String {
     }
 }
 
-/// Refuses a text that can't be a namespace.
+/// Checks that a text is a valid namespace.
 ///
 /// # Errors
 /// [`Error::Config`].
@@ -38,13 +38,13 @@ pub(crate) fn check(text: &str) -> Result<(), Error> {
     Err(Error::config("namespace", message))
 }
 
-/// Whether a text can be a namespace.
+/// Whether a text is a valid namespace.
 fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     !text.is_empty() && text.chars().all(plain)
 }
 
-/// A name in the characters of a namespace; no two names are spelled alike.
+/// Spells a name in the characters of a namespace; different names have different spellings.
 fn spelled(name: &str) -> String {
     let mut spelled = String::with_capacity(name.len());
     for c in name.chars() {
@@ -57,14 +57,14 @@ fn spelled(name: &str) -> String {
     spelled
 }
 
-/// Notes that a cache uses its namespace, as long as it lives.
+/// Records that a cache uses its namespace, while it lives.
 ///
 /// # Errors
-/// [`Error::Config`]: one with another name does.
+/// [`Error::Config`] if a cache with another name uses it.
 pub(crate) fn claim(cache: &Arc<Engine>, backend: &dyn Backend) -> Result<(), Error> {
     static CLAIMS: Mutex<Vec<Claim>> = Mutex::new(Vec::new());
     let Some(store) = backend.store() else { return Ok(()) };
-    // Declared before the lock, dropped after it: this may be the last handle of a cache.
+    // Declared before the lock and dropped after it, because this may hold the last handle of a cache.
     let mut others = Vec::new();
     let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
     claims.retain(|claim| claim.cache.strong_count() > 0);

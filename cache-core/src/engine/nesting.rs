@@ -1,8 +1,9 @@
-//! Which loads the running code is a part of.
+//! Tracks the loads in which the running code is nested.
 //!
-//! A load that asks for its own key would wait for itself. So would two loads that ask for each other's keys. While a
-//! load's body is polled, a thread-local names the load, and the loads that this one is a part of in turn. Whoever
-//! is about to wait for a flight asks here whether that flight's load waits for the caller, directly or over others.
+//! A load that requests its own key would wait for itself. So would two loads that request each other's keys.
+//! While a load's body is polled, a thread-local names the load and the loads around it. A caller that is
+//! about to wait for a flight asks here whether that flight's load waits for the caller, directly or through
+//! others.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,11 +26,11 @@ shuttle::thread_local! {
     static CURRENT: RefCell<Nesting> = RefCell::new(Nesting(None));
 }
 
-/// The loads that some code is a part of, the innermost first.
+/// The loads around some code, the innermost first.
 #[derive(Clone, Default)]
 pub(crate) struct Nesting(Option<Arc<Running>>);
 
-/// One run of a body: for one flight, or for those of a batch.
+/// One run of a body: for one flight, or for the flights of a batch.
 struct Running {
     number: u64,
     flights: Vec<Arc<Flight>>,
@@ -43,12 +44,12 @@ impl std::fmt::Debug for Nesting {
 }
 
 impl Nesting {
-    /// What the caller is a part of.
+    /// The loads around the caller.
     pub(crate) fn current() -> Self {
         CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
     }
 
-    /// A load for `flight` that the caller begins.
+    /// Begins a load for `flight` inside the caller's loads.
     pub(super) fn begin(flight: Option<Arc<Flight>>) -> Self {
         let outer = Self::current();
         match flight {
@@ -78,24 +79,25 @@ impl Nesting {
         std::iter::successors(self.0.as_ref(), |running| running.outer.0.as_ref())
     }
 
-    /// Whether one of the loads is for this key of this cache, of whatever type.
+    /// Whether one of the loads is for this key of this cache, of any type.
     pub(super) fn loads_key(&self, home: usize, id: KeyId) -> bool {
         self.loads().flat_map(|running| &running.flights).any(|flight| flight.is_of(home, id))
     }
 
-    /// Runs `work` as a part of these loads.
+    /// Runs `work` inside these loads.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let _before = Before(replace(self.clone()));
         work()
     }
 
-    /// Polls `work` as a part of these loads, wherever it is polled.
+    /// Polls `work` inside these loads, on any thread.
     pub(crate) async fn around<F: Future>(self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| self.enter(|| work.as_mut().poll(cx))).await
     }
 
-    /// The same for a scope that another task may run: where it was taken in no load, the caller's own count.
+    /// The same for a scope that another task may run: if it was created outside loads, the caller's own
+    /// loads apply.
     pub(crate) async fn carried<F: Future>(self, work: F) -> F::Output {
         match self.0 {
             Some(_) => self.around(work).await,
@@ -113,11 +115,11 @@ impl Nesting {
 }
 
 fn replace(nesting: Nesting) -> Nesting {
-    // Where the thread ends there is nothing to note.
+    // On a thread that is ending there is nothing to record.
     CURRENT.try_with(|current| current.replace(nesting)).unwrap_or_default()
 }
 
-/// What the thread was a part of before; a panic restores it too.
+/// The previous loads of the thread; restored even after a panic.
 struct Before(Nesting);
 
 impl Drop for Before {
@@ -126,7 +128,7 @@ impl Drop for Before {
     }
 }
 
-/// Which flights each running load waits for. Only loads that ask for other keys are here.
+/// The flights for which each running load waits. Only loads that request other keys are here.
 type Waits = BTreeMap<u64, Vec<Arc<Flight>>>;
 
 fn waits() -> MutexGuard<'static, Waits> {
@@ -134,7 +136,7 @@ fn waits() -> MutexGuard<'static, Waits> {
     WAITS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The caller's loads wait for a flight, until this is dropped.
+/// Records that the caller's loads wait for a flight, until this is dropped.
 pub(super) struct Waiting {
     nesting: Nesting,
     flight: Arc<Flight>,
@@ -143,12 +145,13 @@ pub(super) struct Waiting {
 /// The flight's load is one of the caller's, or waits for one of them.
 pub(super) struct Circle;
 
-/// Says that the caller is about to wait for `flight`.
+/// Records that the caller is about to wait for `flight`.
 pub(crate) fn wait_for(flight: &Arc<Flight>) -> Result<Waiting, Circle> {
     let nesting = Nesting::current();
     let own: BTreeSet<u64> = nesting.loads().map(|running| running.number).collect();
     if !own.is_empty() {
-        // Looked at and noted in one step: of two who begin to wait for each other, the second sees the first.
+        // Checked and recorded in one step: if two loads begin to wait for each other, the second sees the
+        // first.
         let mut waits = waits();
         if leads_back(&waits, flight, &own) {
             return Err(Circle);
@@ -160,7 +163,7 @@ pub(crate) fn wait_for(flight: &Arc<Flight>) -> Result<Waiting, Circle> {
     Ok(Waiting { nesting, flight: Arc::clone(flight) })
 }
 
-/// Whether the load of `flight` is one of `own`, or waits for one of them over any number of others.
+/// Whether the load of `flight` is one of `own`, or waits for one of them through any number of others.
 fn leads_back(waits: &Waits, flight: &Arc<Flight>, own: &BTreeSet<u64>) -> bool {
     let (mut seen, mut next) = (BTreeSet::new(), vec![flight.load()]);
     while let Some(load) = next.pop() {

@@ -1,4 +1,4 @@
-//! Reading what is cached, without a load.
+//! Reads cached values without a load.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use crate::base::{CacheValue, Error, PLAIN, Pattern, Source};
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
 
-/// What a look at a value leaves behind.
+/// The side effects of looking at a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trace {
-    /// It is a read: it is counted, begins a time to idle anew, and keeps the entry in memory.
+    /// It is a read: it is counted, restarts the time to idle, and keeps the entry in memory.
     Read,
-    /// Nothing at all.
+    /// No side effects.
     Nothing,
 }
 
 impl Engine {
-    /// What is cached and fresh, without loading.
+    /// Returns the fresh cached value, without loading.
     pub(crate) async fn peek<T: CacheValue>(
         self: &Arc<Self>,
         request: &Request,
@@ -43,7 +43,8 @@ impl Engine {
         }
         let Some(codec) = request.codec.filter(|_| !request.policy.local) else { return Ok(None) };
         let mut ticket = request.ticket(self, id);
-        // Again, now that what comes ends the ticket: a put between look and ticket is not to be promoted over.
+        // Again, because the ticket now sees later changes: a value from before a put between the first look
+        // and the ticket must not be promoted over the put.
         if let Some(hit) = self.look_fresh(request, trace) {
             return Ok(Some(hit));
         }
@@ -64,8 +65,8 @@ impl Engine {
         }
     }
 
-    /// As [`peek`](Self::peek), of many: one request for what memory does not have, and one for all generations; for each
-    /// thousand.
+    /// Like [`peek`](Self::peek), for many keys. For each thousand keys: one request for the values that
+    /// memory does not have, and one for all generations.
     pub(crate) async fn peek_many<T: CacheValue>(
         self: &Arc<Self>,
         mut requests: Vec<Request>,
@@ -105,7 +106,7 @@ impl Engine {
             if value.is_none()
                 && let Some(codec) = codec
             {
-                // The ticket before the request, and the look once more after it: as for a single key.
+                // The ticket before the request, and a second look after it, as for a single key.
                 let ticket = request.ticket(self, id);
                 value = self.look_fresh::<T>(&request, trace);
                 if value.is_none() {
@@ -132,8 +133,8 @@ impl Engine {
             Err(error) => {
                 self.counters.direct.remote_errors();
                 for (index, request, ..) in &missing {
-                    // The remote tier can't be asked: memory serves what no eviction is known against, if that
-                    // is all that was missing.
+                    // The remote tier cannot be asked: memory serves entries without a known eviction, if
+                    // only the verification was missing.
                     let (id, tags) = (request.key.id(), request.declared());
                     let entry = match trace {
                         Trace::Read => self.unverified(id, tags),
@@ -178,7 +179,7 @@ impl Engine {
         entry.value::<T>().cloned()
     }
 
-    /// The value of an entry that the remote tier had, if it is fresh; it is promoted.
+    /// The value of a remote entry, if it is fresh; promotes it.
     fn take_fresh<T: CacheValue>(
         &self,
         entry: Option<Stored>,
@@ -199,7 +200,7 @@ impl Engine {
         entry.value::<T>().cloned()
     }
 
-    /// How long the request's key is fresh, without its value.
+    /// How long the request's key stays fresh, without its value.
     pub(crate) async fn expiry(
         self: &Arc<Self>,
         request: &Request,

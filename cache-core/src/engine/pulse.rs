@@ -1,9 +1,9 @@
-//! Whether the task of a leader polls it.
+//! Detects whether a leader's task polls it.
 //!
-//! A future that is not polled makes no progress, though nothing that it waits for is late: `select!` between a pinned
-//! call and another one, and streams that hold their futures back, leave a call where it is for any time. A
-//! [`Pulse`] stands between the call and its task's waker, and notes when the call was woken and whether it was
-//! polled since. A load that was not woken waits for something of its own and is left alone.
+//! A future that is not polled makes no progress, even if everything for which it waits is ready: `select!`
+//! between a pinned call and another future, and streams that hold their futures back, can leave a call
+//! unpolled for any time. A [`Pulse`] wraps the waker of the call's task, and records when the call was woken
+//! and whether it was polled since. A load that was not woken waits for its own I/O and is left alone.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,24 +15,24 @@ use tokio::sync::Notify;
 
 use crate::base::{Clock, Timestamp};
 
-/// A leader that was woken and not polled for so long counts as parked.
+/// A leader that was woken and not polled for this long counts as parked.
 const PARKED: Duration = Duration::from_millis(50);
-/// Whoever looks so late was kept waiting too: the machine is busy, and that says nothing of the leader.
+/// A check that is this late was itself delayed: the machine is busy, which says nothing about the leader.
 const LATE: Duration = Duration::from_millis(25);
 
-/// Stands between a future and its task's waker.
+/// Wraps the waker of a future's task.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     clock: Clock,
     task: Mutex<Option<Waker>>,
     polling: AtomicBool,
-    /// When it was woken, if it was not polled since; else zero.
+    /// When the future was woken, if it was not polled since; otherwise zero.
     woken: AtomicU64,
     wakes: Notify,
 }
 
-/// The future's end of a [`Pulse`]. Once it is dropped nobody is parked: what is left of the future, if anything, is
-/// polled by another task.
+/// The future's side of a [`Pulse`]. After it is dropped the leader never counts as parked: the rest of the
+/// future, if any, is polled by another task.
 #[derive(Debug)]
 pub(crate) struct Beat {
     pulse: Arc<Pulse>,
@@ -55,7 +55,7 @@ impl Beat {
         &self.pulse
     }
 
-    /// One poll of the future, which is given a waker that notes when it is woken.
+    /// Polls the future once, with a waker that records wake-ups.
     pub(crate) fn poll<T>(
         &self,
         cx: &mut Context<'_>,
@@ -68,7 +68,7 @@ impl Beat {
         let polled = poll(&mut Context::from_waker(&self.waker));
         let woken = pulse.woken.load(Ordering::Acquire) != 0;
         if woken {
-            // It was woken while it was polled: its task is late only from now on.
+            // It was woken during the poll: its task is late only from now on.
             pulse.woken.store(pulse.clock.now().millis(), Ordering::Release);
         }
         pulse.polling.store(false, Ordering::Release);
@@ -95,11 +95,11 @@ impl Pulse {
         }
         let before = task.replace(waker.clone());
         drop(task);
-        // A waker's `Drop` is the executor's own code: not under the lock.
+        // A waker's `Drop` is the executor's code: not under the lock.
         drop(before);
     }
 
-    /// Since when it is woken and not polled, if it is.
+    /// Since when it has been woken and not polled, if it is.
     fn waits_since(&self) -> Option<Timestamp> {
         let woken = self.woken.load(Ordering::Acquire);
         (woken != 0 && !self.polling.load(Ordering::Acquire)).then_some(Timestamp(woken))
@@ -109,7 +109,7 @@ impl Pulse {
     async fn woken(&self) -> Timestamp {
         loop {
             let mut wakes = pin!(self.wakes.notified());
-            // Enabled before the look: a wake between the look and the wait is not missed.
+            // Enabled before the check: a wake between the check and the wait is not missed.
             wakes.as_mut().enable();
             if let Some(since) = self.waits_since() {
                 return since;

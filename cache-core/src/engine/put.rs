@@ -1,4 +1,4 @@
-//! Writing a value that was not loaded.
+//! Writes values that were not loaded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,20 @@ use crate::base::{CacheValue, Error};
 use crate::codec::Coder;
 use crate::memory::Ticket;
 
-/// A write that has begun: it beats whatever began before, and an eviction that comes from here on beats it.
+/// A write that has begun: it overrides everything that began before, and an eviction from here on overrides
+/// it.
 pub(crate) struct Begun<'a> {
     request: &'a Request,
     ticket: Ticket,
     /// The codec, if the value goes to the remote tier.
     codec: Option<Coder>,
-    /// A caller who goes away before the value is stored has evicted; so has a weigher that panics.
+    /// Evicts the key if the caller is dropped before the value is stored, or if the weigher panics.
     otherwise: EvictOnDrop<'a>,
 }
 
 impl Engine {
-    /// Stores a value that did not come from a load. It takes a ticket all the same: an eviction
-    /// that comes while the remote tier is written wins.
+    /// Stores a value that did not come from a load. It takes a ticket like a load: an eviction during the
+    /// remote write wins.
     pub(crate) async fn write_through<T: CacheValue>(
         self: &Arc<Self>,
         request: &Request,
@@ -51,7 +52,7 @@ impl Engine {
         Ok(Begun { request, ticket, codec, otherwise })
     }
 
-    /// The generations of the writes' tags as the fleet has them: one request for all.
+    /// Reads the fleet's generations of the writes' tags, with one request for all.
     pub(crate) async fn stamp_writes(&self, begun: &mut [Begun<'_>]) {
         let shared = || begun.iter().filter(|begun| begun.codec.is_some());
         let Some(remote) = self.remote.as_ref().filter(|_| shared().next().is_some()) else {
@@ -74,7 +75,7 @@ impl Engine {
         }
     }
 
-    /// Stores the value. At a `seat`, it goes to the remote tier together with the others.
+    /// Stores the value. With a `seat`, it goes to the remote tier together with the other writes.
     pub(crate) async fn end_write<T: CacheValue>(
         self: &Arc<Self>,
         Begun { request, ticket, codec, otherwise }: Begun<'_>,
@@ -83,9 +84,9 @@ impl Engine {
     ) -> Result<(), Error> {
         let entry =
             self.entry(request, ticket.stamps.clone(), value, (&request.policy, Duration::ZERO));
-        // Beats the loads that began before, and the puts.
+        // Ends the loads and puts that began before.
         let committed = ticket.commit_over(self.memory.as_ref(), &entry);
-        // From here on the write itself sees to it.
+        // From here on the write itself removes the value if it fails.
         otherwise.settled();
         let Ok(committed) = committed else {
             // An eviction or a put of this process came.
@@ -98,7 +99,7 @@ impl Engine {
         };
         self.count_store(request.site);
         let Some(codec) = codec else { return Ok(()) };
-        // Writes of the key that were under way end first: one lock per key orders them.
+        // Writes of the key that are in progress end first: one lock per key orders them.
         let terms =
             WriteOptions { replaces: true, lease: None, seat, site: request.site, behind: false };
         self.write_remote(committed, codec, &entry, terms).await

@@ -1,4 +1,4 @@
-//! The life of a read: look, join or lead, ask the remote tier, load, commit.
+//! The steps of a read: look, join or lead, ask the remote tier, load, commit.
 
 use std::sync::Arc;
 
@@ -23,9 +23,10 @@ use crate::base::{
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
 
-/// A read with everything that may happen to it. The memory tier was not asked yet.
+/// A read with all its steps. The memory tier has not been asked yet.
 ///
-/// No `async fn`, whose future would hold what it is given twice: there may be ten thousand who wait for one load.
+/// Not an `async fn`: that would store the arguments twice per future, and 10,000 callers may wait for one
+/// load.
 pub(crate) fn read<S>(
     engine: Arc<Engine>,
     request: Request,
@@ -65,7 +66,7 @@ where
             Ok(served) => return served,
             Err(work) => work,
         };
-        // What memory answers at once does not read a precise clock.
+        // Reads that memory answers immediately do not read a precise clock.
         let stopwatch = engine.clock.stopwatch();
         let done = job.read(work).await;
         if reads {
@@ -78,36 +79,36 @@ where
     }
 }
 
-/// The load beside the cache.
+/// Loads without the cache.
 async fn beside<O: Send + 'static>(work: Ask<O>) -> Cached<O> {
     loaded(work.start(Nesting::current()).await, Source::Bypassed)
 }
 
-/// What a wait for another's load comes to.
+/// The result of waiting for another caller's load.
 enum Joined<O> {
     Done(Cached<O>),
-    /// Nothing: what is to be done is to be asked again.
+    /// None: the read decides again what to do.
     Again,
     /// The other load waits for the caller's own.
     Circle,
 }
 
-/// How another's load is waited for.
+/// How to wait for another caller's load.
 struct How {
-    /// Only its end is waited for.
+    /// Waits for its end only.
     queues: bool,
-    /// It was under way when the read began.
+    /// It was in progress when the read began.
     older: bool,
 }
 
-/// A read that waited for a load which was of no use to it.
+/// The state of a read that waited for a load whose result it could not use.
 #[derive(Default)]
 struct Failing {
     /// How long it waits for the loads of others.
     until: Option<Timestamp>,
-    /// It is this read's turn to load.
+    /// Its turn to load.
     turn: Option<Turn>,
-    /// It has waited for long enough, and loads without regard to others.
+    /// It has waited long enough, and loads without regard to others.
     alone: bool,
 }
 
@@ -116,17 +117,17 @@ where
     S: Shape<Output: Send + 'static> + 'static,
     S::Value: CacheValue,
 {
-    /// What the memory tier has, for a read that asks it.
+    /// Serves from the memory tier, if the read may use it.
     fn at_once(&self, work: Ask<S::Output>) -> Result<Cached<S::Output>, Ask<S::Output>> {
         if self.is_refresh() { Err(work) } else { self.serve(work, self.request.drawn) }
     }
 
-    /// The memory tier was asked.
+    /// The steps after the first look at the memory tier.
     async fn read(&self, mut work: Ask<S::Output>) -> Cached<S::Output> {
         let mut patience = Timeouts::new(&self.engine.clock, &self.request.policy);
         let mut failing = Failing::default();
         let mut again = false;
-        // The flight that is under way when a read begins is older than the read.
+        // A flight that is in progress when a read begins is older than the read.
         let mut older = self.is_strict();
         loop {
             if std::mem::replace(&mut again, true) && !self.is_refresh() {
@@ -160,7 +161,7 @@ where
         }
     }
 
-    /// Leads: looks once more wherever a value may be, and loads if there is none.
+    /// Leads a flight: looks once more in every tier, and loads if there is no value.
     async fn fly(
         &self,
         mut lead: FlightLeader,
@@ -177,7 +178,7 @@ where
         match found {
             RemoteLookup::Hit(hit) => hit.map(S::join),
             RemoteLookup::Stale(hit) => {
-                // It can be detached: that is what was asked for.
+                // It can be detached, because a stale value was only requested then.
                 drop((lead, ticket));
                 let _ = self.renew_behind(work, hit.source, hit.age);
                 hit.map(S::join)
@@ -188,7 +189,7 @@ where
         }
     }
 
-    /// Waits for another's load.
+    /// Waits for another caller's load.
     async fn wait(
         &self,
         flight: &Arc<Flight>,
@@ -226,9 +227,9 @@ where
         self.taken(landing)
     }
 
-    /// What was waited for is of no use to those who waited: a failure that can't be shared, or a refresh that began
-    /// before they asked for one. So they load one after the other, and the first load that brings something to share
-    /// brings it to all. Reads that have waited for the time of a lease then load at once.
+    /// The awaited result is useless for its waiters: a failure that cannot be shared, or a refresh that
+    /// began before they requested one. So they load one after the other, and the first load with a shareable
+    /// result ends the turns for all. A read that has waited for the time of a lease loads immediately.
     async fn take_turn(
         &self,
         flight: &Arc<Flight>,
@@ -251,15 +252,15 @@ where
             Ok(Ok(Err(Some(brought)))) if self.counts(&brought) => return self.taken(brought),
             Ok(Ok(Err(_))) => {}
             Ok(Ok(Ok(turn))) => failing.turn = Some(turn),
-            // The load that runs by now is to be waited for, or replaced.
+            // The load that runs by now must be waited for, or replaced.
             Ok(Err(Elapsed)) if self.is_refresh() => failing.until = None,
             Ok(Err(Elapsed)) => failing.alone = true,
         }
         Joined::Again
     }
 
-    /// Whether what another one brought is of use to this reader: it may be a cached value that lacks one of the reader's
-    /// tags, and so have outlived that tag's eviction.
+    /// Whether this reader can use another caller's result: it may be a cached value that lacks one of the
+    /// reader's tags, and so may have outlived that tag's eviction.
     fn counts(&self, brought: &FlightResult) -> bool {
         match brought {
             FlightResult::Value(entry) => self.request.declared().are_carried_by(&entry.stamps),
@@ -280,8 +281,8 @@ where
         warn_once("the inner call runs uncached", &Error::config("call", message));
     }
 
-    /// Serves what the memory tier has, and starts a refresh where it is time for one; else gives the
-    /// work back.
+    /// Serves the memory tier's value, and starts a refresh if it is time for one; otherwise returns the
+    /// work.
     fn serve(
         &self,
         mut work: Ask<S::Output>,
@@ -298,14 +299,14 @@ where
             drawn,
         ) {
             Lookup::Hit(hit) => hit,
-            // A refresh in the background could see what the transaction has not committed, and would store it.
+            // A background refresh could see the transaction's uncommitted data, and would store it.
             Lookup::Renew(hit) if self.transaction.is_some() => match hit.source {
                 Source::Memory => hit,
                 _ => return self.kept_failure().ok_or(work),
             },
             Lookup::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
                 Ok(()) => hit,
-                // Fresh, only early: served all the same.
+                // Fresh, and only early: served anyway.
                 Err(_) if hit.source == Source::Memory => hit,
                 Err(back) => {
                     work = back;
@@ -330,9 +331,10 @@ where
         Ok(hit.map(S::join))
     }
 
-    /// What this caller is to do; without protection, or `alone`, every one loads for itself.
+    /// The role of this caller. Without single flight, or if `alone`, every caller loads for itself.
     fn role(&self, alone: bool) -> Role {
-        // A transaction neither waits for others, who may wait for its locks, nor lets them have what it loads.
+        // A transaction neither waits for other callers, which may wait for its locks, nor shares its loads
+        // with them.
         let alone = alone || self.transaction.is_some();
         if self.request.policy.stampede != Stampede::Off && !alone {
             return self.join(self.pulse.clone());
@@ -342,7 +344,7 @@ where
         Role::Lead(FlightLeader::alone(&self.engine.flights, key), ticket)
     }
 
-    /// `pulse` tells whether the caller is polled, if it is the caller that leads.
+    /// `pulse` tells whether the caller is polled, if the caller leads.
     fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
         let (engine, policy) = (&self.engine, &self.request.policy);
         let key = self.request.flight::<S::Value>(self.id);
@@ -356,15 +358,15 @@ where
         engine.flights.join(key, Caller { joins, pulse, now, lease }, issue)
     }
 
-    /// Whether a read looks again after it has waited for a flight, which may be `older` than the read. Another process may
-    /// have evicted after the flight had read or loaded its value and before the read began, and the news may be under
-    /// way. All who waited look again together.
+    /// Whether a read looks again after it has waited for a flight, which may be `older` than the read.
+    /// Another process may have evicted after the flight read or loaded its value and before the read began,
+    /// and the message may be on its way. All waiters look again together.
     fn looks_again(&self, older: bool, entry: &Stored) -> bool {
         let expired = || entry.at(self.engine.clock.now()) == Freshness::Expired;
         self.is_strict() && (older && !self.engine.remote_fails() || expired())
     }
 
-    /// What a landed flight brings to those who waited.
+    /// Converts the result of a landed flight for a waiter.
     fn take(&self, landing: FlightResult) -> Option<Cached<S::Output>> {
         let taken = match landing {
             FlightResult::Value(entry) => {
@@ -376,12 +378,12 @@ where
             FlightResult::Failed(failure) => {
                 let failure = failure?;
                 if let Some(CacheUnavailable(error)) = failure.downcast_ref() {
-                    // Who may load without the cache tries for itself.
+                    // A caller that may load without the cache tries for itself.
                     let refused = self.rules.refusal(&self.request.policy)?;
                     return Some(loaded(refused(error.clone()), Source::Refused));
                 }
                 let failed = loaded(self.rules.unshare(&failure)?, Source::Coalesced);
-                // A read that brings no value is none of the hits.
+                // A read without a value is not a hit.
                 self.tally().misses();
                 return Some(failed);
             }
@@ -391,7 +393,7 @@ where
         Some(taken)
     }
 
-    /// Loads; in such a way that it can go on without this caller, if the caller's patience is bounded.
+    /// Loads, so that the load can continue without this caller if the caller has a timeout.
     async fn lead(
         &self,
         lead: FlightLeader,
@@ -412,8 +414,8 @@ where
         boxed(|| self.await_own(attempt, flight, patience)).await
     }
 
-    /// Starts the one background refresh of an entry, unless one is under way. Gives the work back if it
-    /// can't be detached.
+    /// Starts the one background refresh of an entry, unless one is in progress. Returns the work if it
+    /// cannot be detached.
     fn renew_behind(
         &self,
         work: Ask<S::Output>,

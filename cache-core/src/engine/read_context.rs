@@ -1,4 +1,4 @@
-//! One read with all that it needs to know.
+//! The state of one read.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -25,13 +25,13 @@ pub(crate) struct ReadContext<S: Shape> {
     pub(super) request: Request,
     pub(super) rules: Rules<S>,
     pub(super) id: KeyId,
-    /// Among the items of a batch, if it is one.
+    /// Its place among the items of a batch, if it is one.
     pub(super) seat: Option<Arc<Seat>>,
-    /// The transaction that it is a read of: what is loaded is seen by that one alone until it commits.
+    /// The transaction to which it belongs: until the commit only that one sees the loaded value.
     pub(super) transaction: Option<OpenTransaction>,
     /// Tells whether its caller is polled.
     pub(super) pulse: Option<Arc<Pulse>>,
-    /// Of a refresh: when it was asked for.
+    /// For a refresh: when it was requested.
     pub(super) requested: u64,
 }
 
@@ -57,12 +57,12 @@ where
         Self { engine, request, rules, id, seat, transaction: None, pulse: None, requested }
     }
 
-    /// While it waits for somebody else, the other items of its batch don't wait for it.
+    /// While the read waits for another caller, the other items of its batch do not wait for it.
     pub(super) fn aside(&self) -> Option<Aside> {
         self.seat.as_ref().map(Seat::aside)
     }
 
-    /// Before a request of its own, the turn among the items of its batch.
+    /// Waits for the turn among the items of its batch, before the item's own request.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         match &self.seat {
             Some(seat) => seat.turns().foreground().await,
@@ -70,7 +70,7 @@ where
         }
     }
 
-    /// The same read for somebody who goes on without this caller.
+    /// The same read for a part that continues without this caller.
     pub(super) fn again(&self) -> Self {
         let (engine, request, seat) =
             (Arc::clone(&self.engine), self.request.clone(), self.seat.clone());
@@ -78,7 +78,7 @@ where
         Self { transaction: self.transaction.clone(), requested: self.requested, ..job }
     }
 
-    /// The same read for nobody: a refresh in the background.
+    /// The same read without a caller: a background refresh.
     pub(super) fn for_nobody(&self) -> Self {
         let mut job = self.again();
         job.rules.timed_out = None;
@@ -94,25 +94,25 @@ where
         self.request.mode == Mode::Refresh
     }
 
-    /// Whether reads ask the store each time, so that no value may be older than what it says: there is no memory tier
-    /// that follows it by the bus.
+    /// Whether each read asks the store, so no value may be older than the store's: there is no memory tier
+    /// that follows the store through the bus.
     pub(super) fn is_strict(&self) -> bool {
         self.engine.memory.is_none() && self.request.remote_codec(&self.engine).is_some()
     }
 
-    /// The entry's value as this read's output, if it is of its type.
+    /// The entry's value as this read's output, if it has the right type.
     pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Cached<S::Output>> {
         Some(self.cached_value(entry, source)?.map(S::join))
     }
 
-    /// The entry's value, if it is of this read's type.
+    /// The entry's value, if it has this read's type.
     pub(super) fn cached_value(&self, entry: &Stored, source: Source) -> Option<Cached<S::Value>> {
         let value = entry.value::<S::Value>()?.clone();
         let age = self.engine.clock.now().since(entry.life.created).unwrap_or_default();
         Some(Cached { value, source, age })
     }
 
-    /// What the policy says of a loaded value.
+    /// The policy's decision about a loaded value.
     pub(super) fn keep(&self, value: &S::Value) -> Keep {
         match self.rules.verdict(value, &self.request.policy) {
             StoreDecision::Drop => Keep::No,
@@ -129,7 +129,8 @@ pub(crate) fn loaded<O>(value: O, source: Source) -> Cached<O> {
 }
 
 impl Engine {
-    /// An entry of the request's key for a value whose load took `cost`, with the generations that were read before it.
+    /// An entry of the request's key for a value whose load took `cost`, with the generations from before the
+    /// load.
     pub(crate) fn entry<V: CacheValue>(
         &self,
         request: &Request,
@@ -144,7 +145,7 @@ impl Engine {
         Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
     }
 
-    /// The memory tier is to know how values of this type are weighed, before it weighs one.
+    /// Tells the memory tier how to weigh values of this type, before it weighs one.
     pub(super) fn learn_weight(&self, kind: TypeId, request: &Request) {
         if let (Some(memory), Some(coder)) = (&self.memory, request.codec) {
             memory.learn(kind, coder);

@@ -1,6 +1,7 @@
-//! The caller's side of a read: the function's body and its output, beside the engine that knows values only.
+//! The caller's side of a read: the function's body and its output. The engine itself knows values only.
 //!
-//! Compiled for each type of output; what is compiled for each function is in [`body`](super::body).
+//! This is compiled for each type of output; [`body`](super::body) has the code that is compiled for each
+//! function.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -22,26 +23,26 @@ use super::spawn::spawn;
 use super::work::Work;
 use crate::base::{Bare, Bared, BoxFuture, CacheValue, Cached, Error, Fault, Shape, Source, boxed};
 
-/// Everything that may happen to a read of a value.
+/// The engine's future of a read.
 type EngineFuture<V> = BoxFuture<'static, Cached<Bared<V>>>;
 
 /// Makes an output that says that there is no value.
 type Absent<O> = Option<fn() -> O>;
 
-/// A read that the memory tier could not answer. The body is lent to each poll.
+/// A read that the memory tier could not answer. Each poll borrows the body.
 pub(crate) struct Reading<S: Shape> {
-    /// Without a cache there is none: the body runs.
+    /// `None` without a cache: then the body runs directly.
     running: Option<EngineFuture<S::Value>>,
     desk: Desk<Bared<S::Value>>,
-    /// The items of a batch are polled together, with a beat of the batch's.
+    /// `None` for the items of a batch, which are polled together, with the batch's beat.
     beat: Option<Beat>,
     rules: Rules<S>,
     spans: Option<Spans>,
-    /// What the load runs in.
+    /// The span in which the load runs.
     span: Span,
-    /// The load itself, and those that it is a part of.
+    /// The load itself, and the loads around it.
     nesting: Nesting,
-    /// How to make an output that says that there is no value, if the load said so.
+    /// How to make an output that says that there is no value, if the load returned one.
     absent: Absent<S::Output>,
 }
 
@@ -81,7 +82,7 @@ where
             None => beat.as_ref().map(|beat| Arc::clone(beat.pulse())),
         };
         let ask = Ask { desk: desk.clone(), detaches: body.detaches(), seat, pulse };
-        // The items of a batch load together, in one span of the batch's.
+        // The items of a batch load together, in the batch's span.
         let spans = ask.seat.is_none().then(|| Spans::new(&engine, request.site));
         let bare = rules.bare();
         let running: EngineFuture<S::Value> =
@@ -90,7 +91,7 @@ where
         Self { running: Some(running), desk, beat, rules, spans, span, nesting, absent }
     }
 
-    /// Without a cache: a load, unless that counts as an error.
+    /// A read without a cache: a load, unless the policy makes that an error.
     pub(crate) fn uncached(
         error: Error,
         request: &Request,
@@ -116,13 +117,13 @@ where
             let loaded = |value| Cached { value, source: Source::Bypassed, age: Duration::ZERO };
             return body.poll(cx).map(loaded);
         };
-        // A failed output is given back in the poll that brought it: it is not held across a wait, so that it need
+        // A failed output is returned in the poll that brought it. It is not held across a wait, so it need
         // not be `Send`.
         let mut own = None;
         let polled = match self.beat.take() {
             Some(beat) => {
                 let polled = beat.poll(cx, |cx| self.drive(&mut running, body, &mut own, cx));
-                // What has ended here may go on elsewhere, and is not parked.
+                // A read that has ended may continue elsewhere, and must not count as parked.
                 self.beat = Some(beat).filter(|_| polled.is_pending());
                 polled
             }
@@ -132,7 +133,7 @@ where
         polled.map(|done| done.map(|done| self.output(done, own)))
     }
 
-    /// Polls the engine, and does for it what only the caller can.
+    /// Polls the engine, and carries out its requests to the caller.
     fn drive(
         &mut self,
         running: &mut EngineFuture<S::Value>,
@@ -164,7 +165,7 @@ where
                 self.nesting = nesting;
                 self.nesting.enter(|| body.start(along));
             }
-            // Patience may end in the very poll in which a load is asked for.
+            // The timeout may end in the same poll in which a load is requested.
             if polled.is_ready() {
                 self.leave(body);
                 return polled;
@@ -175,7 +176,7 @@ where
         }
     }
 
-    /// The caller goes; a part of the engine may go on, with the load.
+    /// The caller leaves; a part of the engine may continue, with the load.
     fn leave(&mut self, body: &mut dyn Body<S::Output>) {
         if let Some(load) = body.left() {
             let desk = self.desk.clone();
@@ -187,7 +188,7 @@ where
         } else if self.desk.is_shared()
             && let Some(load) = self.behind(body)
         {
-            // Patience ended before the load was asked for: it is, by what goes on without this caller.
+            // The timeout ended before the load was requested: the continuing part requests it.
             self.desk.leave(load);
         }
     }
@@ -202,14 +203,14 @@ where
         Some(detached(load, self.span.clone()))
     }
 
-    /// The load begins now, and with it its span.
+    /// Begins the load and its span.
     fn begin(&mut self) {
         if let Some(spans) = self.spans.take() {
             self.span = spans.load(None);
         }
     }
 
-    /// What the engine hears of an output; one that failed stays here.
+    /// Converts an output for the engine; a failed output stays in `own`.
     fn brought(&mut self, output: S::Output, own: &mut Option<S::Output>) -> Bared<S::Value> {
         S::split(output).map_err(|output| {
             let fault;
@@ -219,7 +220,7 @@ where
         })
     }
 
-    /// What the function returns.
+    /// Makes the function's output.
     fn output(&self, done: Bared<S::Value>, own: Option<S::Output>) -> S::Output {
         let rules = &self.rules;
         let made = match done {
@@ -237,7 +238,7 @@ where
     }
 }
 
-/// What the engine hears of a failed output, and how to make another where it only says that there is no value.
+/// The fault of a failed output, and how to make another output if this one only says that there is no value.
 fn fault<S: Shape>(output: &S::Output) -> (Fault, Absent<S::Output>) {
     match S::absence(output) {
         Some(absent) => (Fault::Absent, Some(absent)),
@@ -251,7 +252,7 @@ pub(crate) type Detached<S> = fn(
     Span,
 ) -> BoxFuture<'static, Bared<<S as Shape>::Value>>;
 
-/// A load whose output nobody takes: a failure is kept only as far as it can be shared.
+/// Converts a load without a caller: of a failure only the shareable part is kept.
 pub(crate) fn detached<S>(
     load: BoxFuture<'static, S::Output>,
     span: Span,

@@ -1,6 +1,6 @@
-//! Giving back the memory of entries that nobody can be given any more.
+//! Frees the memory of dead entries.
 //!
-//! For the memory alone: reads know a dead entry without it.
+//! This only saves memory: reads recognise a dead entry themselves.
 
 use super::handle::Engine;
 use crate::base::Timestamp;
@@ -9,7 +9,7 @@ use crate::memory::Sweep;
 use crate::stats::RemovalCause;
 
 impl Engine {
-    /// Why nobody may be given the entry any more, whatever happens.
+    /// Why the entry can never be served again, if so.
     fn is_dead(&self, entry: &Erased, now: Timestamp) -> Option<RemovalCause> {
         if entry.at(now) == Freshness::Expired {
             return Some(RemovalCause::Expired);
@@ -17,7 +17,7 @@ impl Engine {
         (!self.generations.current(&entry.stamps)).then_some(RemovalCause::Tag)
     }
 
-    /// Removes all dead entries; says how many.
+    /// Removes all dead entries; returns how many.
     pub(crate) fn reclaim(&self) -> u64 {
         let Some(memory) = &self.memory else { return 0 };
         let now = self.clock.now();

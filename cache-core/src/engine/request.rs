@@ -1,4 +1,4 @@
-//! What a read is to do.
+//! The request of a read or a write.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::key::{KeyBuf, KeyId};
 use crate::memory::Ticket;
 use crate::tags::{Declared, Tags};
 
-/// What a read is to do: key, rules and the call's own directions.
+/// A request: the key, its policy and the call's own directions.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) key: KeyBuf,
@@ -22,13 +22,13 @@ pub(crate) struct Request {
     pub(crate) policy: PolicyRef,
     pub(crate) codec: Option<Coder>,
     pub(crate) mode: Mode,
-    /// The first look has drawn the lot to refresh early: not to be drawn again.
+    /// Whether the first look has decided to refresh early, so that the random choice is not repeated.
     pub(crate) drawn: bool,
-    /// A sync function's: its caller's thread waits.
+    /// Set for a sync function, whose caller blocks its thread while it waits.
     pub(crate) blocking: bool,
-    /// The cell that the value is to end with. Whoever may still store it holds the cell.
+    /// The cell with which the value ends. Every load that may still store the value holds the cell.
     pub(crate) cell: Option<Arc<Contents>>,
-    /// The function that it is a call of, which statistics are kept for.
+    /// The called function, for statistics.
     pub(crate) site: Option<&'static Site>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Normal,
-    /// Load now, and replace what is cached.
+    /// Loads now, and replaces the cached value.
     Refresh,
     Bypass,
 }
@@ -60,7 +60,7 @@ impl Request {
         }
     }
 
-    /// The same for another key, whose tags come beside the request's.
+    /// Changes the key. The tags of the new key are added to the request's.
     pub(crate) fn rename(&mut self, mut key: KeyBuf) {
         if let Some(of_key) = key.take_tags() {
             self.tags.add(&of_key);
@@ -68,7 +68,7 @@ impl Request {
         self.key = key;
     }
 
-    /// The tags that an entry needs to be served, and that one is stored with.
+    /// The tags that an entry needs to be served, and with which a value is stored.
     #[inline]
     pub(crate) fn declared(&self) -> Declared<'_> {
         Declared::new(self.policy.tags, &self.tags)
@@ -78,13 +78,13 @@ impl Request {
         self.declared().iter()
     }
 
-    /// How long a generation is kept that is minted for its load: for as long as that may take, and be late. What is
-    /// stored prolongs it.
+    /// How long a generation is kept that is created for the request's load: the maximum duration of the
+    /// load, plus the time for a late store. The store of a value prolongs it.
     pub(crate) fn keeps_generations(&self) -> Duration {
         self.policy.lease.saturating_add(GENERATION_TTL)
     }
 
-    /// The path of the function that it is a call of.
+    /// The path of the called function.
     pub(crate) fn function(&self) -> Option<&'static str> {
         self.site.map(Site::path)
     }
@@ -95,21 +95,22 @@ impl Request {
         self.codec.filter(|_| remote)
     }
 
-    /// Which flight the request's load is. A sync caller blocks its thread while it waits, so it never
-    /// waits for an async load, which may need that very thread.
+    /// The flight of the request's load. A sync caller blocks its thread while it waits, so it never waits
+    /// for an async load, which may need that thread.
     pub(crate) fn flight<V: 'static>(&self, id: KeyId) -> (KeyId, TypeId) {
         struct Blocking<V>(V);
         let kind = if self.blocking { TypeId::of::<Blocking<V>>() } else { TypeId::of::<V>() };
         (id, kind)
     }
 
-    /// A ticket for a load that begins now.
+    /// Issues a ticket for a load that begins now.
     pub(crate) fn ticket(&self, engine: &Arc<Engine>, id: KeyId) -> Ticket {
         self.enlist(engine, id);
         engine.fences.issue(id, self.key.as_str(), engine.generations.stamp(self.tags()))
     }
 
-    /// Tells the cell where its value may come to lie. Before the ticket, without which there is none.
+    /// Tells the cell where its value may be stored. Called before the ticket is issued: without a ticket
+    /// nothing is stored.
     pub(crate) fn enlist(&self, engine: &Arc<Engine>, id: KeyId) {
         if let Some(cell) = &self.cell {
             cell.enlist(engine, id, self.key.as_str());

@@ -1,4 +1,4 @@
-//! What is done with a load's output, where that depends on its type.
+//! The handling of a load's output, as far as it depends on types.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::reading::{Detached, detached};
 use crate::base::{Bare, Bared, CacheValue, Error, Fault, OnError, Policy, Shape, SharedFailure};
 use crate::codec::Coder;
 
-/// The rules of one function that its [`Policy`](crate::Policy) can't say, because they are about its
+/// The rules of one function that its [`Policy`](crate::Policy) cannot contain, because they depend on its
 /// types. Made by expansions.
 pub struct Rules<S: Shape, P = ()> {
     pub(crate) codec: Option<Coder>,
@@ -17,11 +17,12 @@ pub struct Rules<S: Shape, P = ()> {
     pub(crate) unless: Option<fn(&S::Value) -> bool>,
     pub(crate) timed_out: Option<fn() -> S::Output>,
     pub(crate) refused: Option<fn(Error) -> S::Output>,
-    /// Whether a failure that is shared can be an output.
+    /// Whether a shared failure can become an output.
     pub(crate) takes: fn(&SharedFailure) -> bool,
-    /// The ways of a call. What is done by hand has none.
+    /// The code paths of a call; `()` for operations by hand.
     pub(crate) paths: P,
-    /// Turns a load without a caller into what the engine hears of it. Where the output borrows, every load has its caller.
+    /// Converts a load without a caller for the engine. `None` if the output borrows, because such a load
+    /// always has its caller.
     pub(crate) detached: Option<Detached<S>>,
 }
 
@@ -44,7 +45,7 @@ where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,
 {
-    /// Every value is kept, in every tier that `codec` allows.
+    /// Keeps every value, in every tier that `codec` allows.
     pub(crate) const fn by_hand(shape: S, codec: Option<Coder>) -> Self {
         Self { detached: Some(detached::<S>), ..Self::of(shape, codec, ()) }
     }
@@ -57,13 +58,13 @@ impl<S: Shape, P: Copy> Rules<S, P> {
         Self { codec, absent, keeps, unless, timed_out, refused, takes, paths, detached: None }
     }
 
-    /// The rules for the engine, which knows no calls.
+    /// The rules for the engine, which does not know calls.
     pub(crate) const fn without_paths(self) -> Rules<S> {
         let Self { codec, absent, keeps, unless, timed_out, refused, takes, detached, .. } = self;
         Rules { codec, absent, keeps, unless, timed_out, refused, takes, paths: (), detached }
     }
 
-    /// What counts as `None` for `none_ttl`.
+    /// Sets which values count as `None` for `none_ttl`.
     #[must_use]
     pub const fn absent(mut self, absent: Option<fn(&S::Value) -> bool>) -> Self {
         self.absent = absent;
@@ -84,38 +85,39 @@ impl<S: Shape, P: Copy> Rules<S, P> {
         self
     }
 
-    /// The output of a caller who has waited for as long as `hard_timeout` allows.
+    /// Sets the output of a caller whose `hard_timeout` has ended.
     #[must_use]
     pub const fn timed_out(mut self, timed_out: Option<fn() -> S::Output>) -> Self {
         self.timed_out = timed_out;
         self
     }
 
-    /// The output of a caller whose cache failed, where the policy says so.
+    /// Sets the output of a caller whose cache failed, if the policy is
+    /// [`OnError::Fail`](crate::OnError::Fail).
     #[must_use]
     pub const fn refused(mut self, refused: Option<fn(Error) -> S::Output>) -> Self {
         self.refused = refused;
         self
     }
 
-    /// The output that a shared failure stands for, if it is one of this function's.
+    /// Makes an output from a shared failure, if the failure has this function's type.
     pub(crate) fn unshare(&self, failure: &SharedFailure) -> Option<S::Output> {
         if (self.takes)(failure) { S::unshare(failure) } else { None }
     }
 
-    /// What a failing cache means under `policy`: an output, or that the value is loaded.
+    /// How a failing cache becomes an output under `policy`; `None`: the value is loaded.
     pub(crate) fn refusal(&self, policy: &Policy) -> Option<fn(Error) -> S::Output> {
         self.refused.filter(|_| policy.on_error == OnError::Fail)
     }
 }
 
-/// What the rules say of a value.
+/// The decision of the rules about a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreDecision {
-    /// Not to be cached.
+    /// The value is not cached.
     Drop,
     Keep,
-    /// With a time to live of its own.
+    /// The value has its own time to live.
     KeepFor(Duration),
 }
 
@@ -124,7 +126,7 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    /// The rules for the engine, which knows no outputs.
+    /// The rules for the engine, which does not know outputs.
     pub(crate) fn bare(&self) -> Rules<Bare<S::Value>> {
         let Self { codec, absent, keeps, unless, takes, .. } = *self;
         let timed_out: fn() -> Bared<S::Value> = || Err(Fault::TimedOut);
@@ -148,7 +150,7 @@ impl<S: Shape, P> Rules<S, P> {
         verdict(value, policy, self.absent, self.keeps, self.unless)
     }
 
-    /// The same for who does not know the value's type.
+    /// The decision, for code that does not know the value's type.
     pub(crate) fn judge(self) -> Judge {
         if self.absent.is_none() && self.keeps.is_none() && self.unless.is_none() {
             return Judge::default();
@@ -162,7 +164,7 @@ impl<S: Shape, P> Rules<S, P> {
     }
 }
 
-/// A question about a value.
+/// A predicate on a value.
 type Asks<V> = Option<fn(&V) -> bool>;
 
 fn verdict<V>(
@@ -186,7 +188,7 @@ fn verdict<V>(
 
 type Judging = dyn Fn(&dyn Any, &Policy) -> StoreDecision + Send + Sync;
 
-/// What a function's rules say of a value that is put in its place.
+/// The rules of a function for a value that is put by another function.
 #[derive(Clone, Default)]
 pub struct Judge(Option<Arc<Judging>>);
 

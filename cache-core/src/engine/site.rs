@@ -1,4 +1,4 @@
-//! Where a cached function stands: its name, its policy and its cache.
+//! Cached functions: name, policy, cache, and place.
 
 mod claims;
 mod overlaps;
@@ -16,37 +16,38 @@ use crate::key;
 use crate::key::{KeyBuf, Part, Place, Template, Written, identity};
 use crate::stats::Function;
 
-/// A cached function, as its expansion describes it: one `static` each.
+/// A cached function, described by its expansion: one `static` each.
 #[derive(Debug)]
 pub struct Site {
     name: &'static str,
     policy: Policy,
     events: &'static [fn() -> String],
-    /// The tags that differ from call to call, with `*` in the place of arguments.
+    /// The tags that depend on the call, with `*` instead of arguments.
     tag_patterns: &'static [&'static str],
-    /// The policy with the events' tags, once they are known: names of types are made at run time.
+    /// The policy with the events' tags, made at the first use because names of types are known at run time
+    /// only.
     tagged: OnceLock<Policy>,
     cache: Option<&'static str>,
     slot: OnceLock<&'static Slot>,
-    /// Where the instance stands that was called first.
+    /// The place of the instance that was called first.
     stand: OnceLock<Stand>,
-    /// The parts of its template, up to the instance and behind it. There are none if its keys cannot be compared.
+    /// The parts of its template, before the instance and after it. Empty if its keys cannot be compared.
     template: [&'static [Part]; 2],
     /// File and line.
     at: &'static str,
-    /// Whether its template was compared with those of the functions that were called before.
+    /// Whether its template was compared with those of the functions called before.
     listed: AtomicBool,
     /// Whether another function's template has keys in common with it.
     contested: AtomicBool,
-    /// The type of the values that it was first seen to cache.
+    /// The type of its first cached value.
     value: OnceLock<&'static str>,
-    /// Its number among the functions that were called, from one on.
+    /// Its number among the called functions, from 1; 0 before the first call.
     number: AtomicUsize,
     path: OnceLock<String>,
 }
 
 impl Site {
-    /// The function `name` (its full path) with its policy, on the default cache.
+    /// Creates a site for the function `name` (its full path) with its policy, in the default cache.
     pub const fn new(name: &'static str, policy: Policy) -> Self {
         Self {
             name,
@@ -67,14 +68,15 @@ impl Site {
         }
     }
 
-    /// On the named cache.
+    /// Sets the named cache.
     #[must_use]
     pub const fn cache(mut self, name: &'static str) -> Self {
         self.cache = Some(name);
         self
     }
 
-    /// Its keys are of this template, whose instance (if it has any) stands before `tail`. It was written `at` a file and line.
+    /// Sets the template of its keys; the instance (if any) comes between `head` and `tail`. `at` is the
+    /// attribute's file and line.
     #[must_use]
     pub const fn template(
         mut self,
@@ -87,26 +89,26 @@ impl Site {
         self
     }
 
-    /// Entries end when one of these events happens.
+    /// Ends entries when one of these events happens.
     #[must_use]
     pub const fn events(mut self, events: &'static [fn() -> String]) -> Self {
         self.events = events;
         self
     }
 
-    /// The tags that differ from call to call, with `*` in the place of arguments: `user:*`.
+    /// Sets the tags that depend on the call, with `*` instead of arguments: `user:*`.
     #[must_use]
     pub const fn tag_patterns(mut self, patterns: &'static [&'static str]) -> Self {
         self.tag_patterns = patterns;
         self
     }
 
-    /// The function's full path.
+    /// Returns the function's full path.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Its number among the functions that were called, from zero on.
+    /// Its number among the called functions, from zero.
     #[inline]
     pub(crate) fn number(&self) -> usize {
         match self.number.load(Ordering::Relaxed) {
@@ -123,7 +125,7 @@ impl Site {
         former.err().unwrap_or(new) - 1
     }
 
-    /// How statistics call the function: its path, with its type where that is known, as in `shop::Repo::get`.
+    /// The function's name in statistics: its path, with its type if that is known, as in `shop::Repo::get`.
     pub(crate) fn path(&self) -> &str {
         self.path.get_or_init(|| {
             // Known since the first call.
@@ -131,9 +133,9 @@ impl Site {
             let Some(place) = place else {
                 return self.name.to_owned();
             };
-            // Around a function in another one's body.
+            // The closures of an enclosing function's body.
             let path = key::without_generics(place).replace("::{{closure}}", "");
-            // A sync function is called by a hidden one beside it, which is the one that is known.
+            // A sync function is called by a hidden function next to it, and the name of that one is known.
             let own = self.name.rsplit("::").next().unwrap_or(self.name);
             match path.rsplit_once("::").filter(|(_, name)| name.starts_with("__larder_call_")) {
                 Some((around, _)) => format!("{around}::{own}"),
@@ -151,12 +153,12 @@ impl Site {
         self.tagged.get_or_init(|| {
             let of_events = self.events.iter().map(|tag| &*tag().leak());
             let tags: Vec<&str> = self.policy.tags.iter().copied().chain(of_events).collect();
-            // Once for each function of the program.
+            // Leaked once for each function of the program.
             self.policy.tags(tags.leak())
         })
     }
 
-    /// Writes where the function stands into an automatic key. The closure stands in the function, in this instance of it.
+    /// Writes the function's place into an automatic key. The closure is in this instance of the function.
     #[inline]
     pub fn place<C: Fn()>(&'static self, key: &mut KeyBuf, place: &Place, _closure: C) {
         let name = type_name::<C>();
@@ -164,8 +166,9 @@ impl Site {
         self.stand::<C>(key, stand);
     }
 
-    /// Writes the instance of a function that is generic by what stands around it: an `impl` block or a trait. Its
-    /// template does not tell instances apart. `H` is an item in the function, which has none of the parameters.
+    /// Writes the instance of a function whose enclosing `impl` block or trait is generic, because its
+    /// template does not distinguish instances. `H` is an item in the function, which has none of the generic
+    /// parameters.
     #[inline]
     pub fn instance<H, C: Fn()>(&'static self, key: &mut KeyBuf, _closure: C) {
         let (name, item) = (type_name::<C>(), type_name::<H>());
@@ -179,7 +182,7 @@ impl Site {
         self.stand::<C>(key, stand);
     }
 
-    /// The same for a function with parameters of its own, about which the user has decided.
+    /// The same for a function with its own generic parameters, for which the user has decided.
     #[inline]
     pub fn instance_around<H, C: Fn()>(&'static self, key: &mut KeyBuf, _closure: C) {
         let (name, item) = (type_name::<C>(), type_name::<H>());
@@ -190,7 +193,7 @@ impl Site {
         });
     }
 
-    /// The same where the key has the type, so that a generic trait is all that can be missing.
+    /// The same if the key has the type, so that only a generic trait can be missing.
     #[inline]
     pub fn instance_of_trait<H, C: Fn()>(&'static self, key: &mut KeyBuf, _closure: C) {
         let (name, item) = (type_name::<C>(), type_name::<H>());
@@ -210,7 +213,7 @@ impl Site {
         }
     }
 
-    /// Its template, now that it was called: whether it has instances is known by then.
+    /// Its template. Called after the first call, when it is known whether the function has instances.
     fn keys(&self) -> Template {
         let [head, tail] = self.template;
         let generic = self.stand.get().is_some_and(|stand| stand.written.around.is_some());
@@ -219,7 +222,7 @@ impl Site {
         Template::new(head.iter().copied().chain(instance).chain(tail.iter().copied()))
     }
 
-    /// Notes the type of the values that it caches.
+    /// Records the type of the values that it caches.
     pub(crate) fn caches<V>(&self) {
         self.value.get_or_init(type_name::<V>);
     }
@@ -231,7 +234,7 @@ impl Site {
         })
     }
 
-    /// The name of its cache, if that is not the default one.
+    /// The name of its cache; `None` for the default cache.
     pub(crate) fn cache_name(&self) -> Option<&'static str> {
         self.cache
     }
@@ -262,33 +265,33 @@ impl Function for Site {
     }
 }
 
-/// Where one instance of a function stands.
+/// The place of one instance of a function.
 #[derive(Debug)]
 struct Stand {
-    /// Of a closure in it: no other function and no other instance has the same.
+    /// The type of a closure in it, which no other function and no other instance has.
     id: TypeId,
     /// The compiler's name of the closure.
     name: &'static str,
-    /// What keys have of it.
+    /// The part of the place that is in keys.
     written: Written,
-    /// Why it runs uncached: another one is written in the same way, and was there first.
+    /// Why it runs uncached: another function or instance has the same written place, and was called first.
     refused: Option<Arc<Error>>,
 }
 
 impl Stand {
-    /// One that needs nothing in keys.
+    /// A place that needs nothing in keys.
     fn alone(id: TypeId, name: &'static str) -> Self {
         Self { id, name, written: Written::default(), refused: None }
     }
 
-    /// One whose keys begin with its place.
+    /// The place of a function whose keys begin with it.
     fn of_function(id: TypeId, name: &'static str, written: Written) -> Self {
         let refused =
             (!claims::is_first(id, (name, written.position))).then(|| two_functions(name));
         Self { id, name, written, refused }
     }
 
-    /// One of several whose keys are of one template.
+    /// The place of one of several instances with one template.
     fn of_instance(id: TypeId, name: &'static str, written: Written) -> Self {
         let refused = (!claims::is_first(id, (name, "template"))).then(|| two_instances(name));
         Self { id, name, written, refused }

@@ -1,4 +1,4 @@
-//! Where a cache is installed.
+//! The slots in which caches are installed.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use super::handle::Engine;
 use super::test_scope as world;
 
-/// Where a cache is installed. Slots live as long as the process: one per name.
+/// The slot of a name. Slots live as long as the process.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     pub(crate) current: ArcSwapOption<Engine>,
@@ -45,7 +45,8 @@ pub(crate) fn known() -> String {
 }
 
 impl Slot {
-    /// A look without counting a reference, which all threads would count on one cache line. `name` is the slot's own.
+    /// Looks at the cache without counting a reference, which all threads would count on one cache line.
+    /// `name` is the slot's own.
     #[inline]
     pub(crate) fn with<R>(
         &self,

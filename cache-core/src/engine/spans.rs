@@ -1,4 +1,4 @@
-//! One load: its span, its time, its failure.
+//! Records one load: its span, its duration, its failure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::request::Request;
 use super::site::Site;
 use crate::stats::CacheEvent;
 
-/// What is called a function where there is none.
+/// The name in place of a function's, for operations by hand.
 pub(crate) const DIRECT: &str = "direct";
 
-/// Makes the spans that a function's body runs in, once it runs. They name the function, never a key: spans go to
+/// Makes the span in which a function's body runs. Spans name the function, never a key, because they go to
 /// other systems.
 #[derive(Clone)]
 pub(crate) struct Spans {
@@ -27,7 +27,7 @@ impl Spans {
         Self { engine: Arc::clone(engine), site }
     }
 
-    /// For the load of one value, or of so many items of a batch.
+    /// The span of a load: of one value, or of `items` items of a batch.
     pub(crate) fn load(&self, items: Option<usize>) -> Span {
         let span = tracing::debug_span!(
             target: "larder",
@@ -36,7 +36,7 @@ impl Spans {
             function = Empty,
             items,
         );
-        // The name is made only where somebody listens.
+        // The name is only made if there is a subscriber.
         if !span.is_disabled() {
             span.record("function", self.site.map_or(DIRECT, Site::path));
         }
@@ -45,21 +45,21 @@ impl Spans {
 }
 
 impl Engine {
-    /// A load came to an end.
+    /// Records the end of a load.
     pub(crate) fn loaded_in(&self, request: &Request, took: Duration) {
         self.counters.of(request.site).load_time.note(took);
         #[cfg(feature = "metrics")]
         super::durations::load_duration(self, request, took);
     }
 
-    /// A read that memory could not answer at once came to an end.
+    /// Records the end of a read that memory could not answer immediately.
     pub(crate) fn answered_in(&self, request: &Request, took: Duration) {
         self.counters.of(request.site).response_time.note(took);
         #[cfg(feature = "metrics")]
         super::durations::response_duration(self, request, took);
     }
 
-    /// A load came to nothing.
+    /// Records a failed load.
     pub(crate) fn load_failed(&self, request: &Request) {
         self.counters.of(request.site).load_failures();
         let (cache, key) = (&*self.signals.cache, request.key.as_str());

@@ -1,4 +1,4 @@
-//! Background work, with a runtime or without.
+//! Background work, with or without a runtime.
 
 use std::future::Future;
 use std::task::{Context, Waker};
@@ -7,11 +7,11 @@ use super::scope::TransactionScope;
 use super::test_scope as world;
 use crate::base::{BoxFuture, spawn_boxed};
 
-/// Runs `work` in the background: on the current tokio runtime, or on a thread of its own where
-/// there is none (sync functions of a program without a runtime). It stays in its caller's test kit and transaction.
+/// Runs `work` in the background: on the current Tokio runtime, or on a new thread if there is none (sync
+/// functions of a program without a runtime). It stays in its caller's test kit and transaction.
 pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     let work: BoxFuture<'static, ()> = match TransactionScope::current() {
-        // A load that is left to the background may still see what the transaction has not committed.
+        // A load that continues in the background may still see uncommitted data of the transaction.
         Some(transaction) => Box::pin(transaction.run(work)),
         None => Box::pin(work),
     };
@@ -21,8 +21,7 @@ pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-/// Polls `work` once here, and runs what remains in the background: its first step has happened
-/// when this returns.
+/// Polls `work` once here, and runs the rest in the background: its first step is done when this returns.
 pub(crate) fn start_now(work: impl Future<Output = ()> + Send + 'static) {
     let mut work = Box::pin(work);
     let mut nobody = Context::from_waker(Waker::noop());

@@ -21,34 +21,34 @@ use crate::memory::{Committed, FenceScope, Superseded, Ticket};
 use crate::remote::{Attempt, Remote, RemoteEviction, Writing};
 use crate::stats::{RemovalCause, log_failure};
 
-/// The longest time for which the remote tier is told to keep an entry.
+/// The longest time to live that the remote tier is given.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Where a loaded value may go.
+/// The tiers to which a loaded value may go.
 pub(crate) enum FillTarget {
     Memory,
-    /// Nowhere else: the remote tier failed, or could not be asked for leave.
+    /// Memory only, because the remote tier failed or could not be asked for permission.
     Failed(BackendError),
-    /// To a remote tier without leases.
+    /// A remote tier without leases.
     Plain(Coder),
     Leased(Coder, Lease),
 }
 
-/// How a value may be written to the remote tier.
+/// The options of a write to the remote tier.
 pub(crate) struct WriteOptions {
-    /// Whether it replaces what others may hold in memory.
+    /// Whether it replaces a value that other processes may have in memory.
     pub(crate) replaces: bool,
     pub(crate) lease: Option<Lease>,
-    /// Among the items of a batch, if it is one: they are written together.
+    /// The place among the items of a batch, which are written together.
     pub(crate) seat: Option<Arc<Seat>>,
-    /// The function whose value it is.
+    /// The function of the value.
     pub(crate) site: Option<&'static Site>,
-    /// The caller has gone on, and the write runs in a task of its own already.
+    /// Whether the caller has continued, and the write already runs in its own task.
     pub(crate) behind: bool,
 }
 
 impl Engine {
-    /// Stores in the remote tier what was committed in memory.
+    /// Stores a value that was committed in memory in the remote tier.
     pub(super) async fn store(
         self: &Arc<Self>,
         committed: Result<Committed, Superseded>,
@@ -58,14 +58,15 @@ impl Engine {
         (seat, site): (Option<Arc<Seat>>, Option<&'static Site>),
     ) {
         if let (FillTarget::Failed(_), true, Some(remote)) = (&fill, replaces, &self.remote) {
-            // What was to be replaced is there still.
+            // The value to be replaced is still there.
             drop(remote.owing(&entry.key));
         }
         let committed = match committed {
             Ok(committed) => committed,
             Err(overtaken) => {
                 self.fenced(site, &entry.key);
-                // What overtook a refresh may have been older than it: the news of an earlier one elsewhere.
+                // The event that overtook a refresh may be older than it: a late message about an earlier
+                // eviction elsewhere.
                 if !overtaken.here
                     && fill.codec().is_some()
                     && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
@@ -80,20 +81,20 @@ impl Engine {
         let terms = WriteOptions { replaces, lease, seat, site, behind };
         let written = boxed(|| self.write_remote(committed, codec, entry, terms)).await;
         match written {
-            // Said already, once for each type.
+            // Already reported, once for each type.
             Ok(()) | Err(crate::base::Error::Encode { .. }) => {}
             Err(error) => log_failure("a loaded value was not stored remotely", &error),
         }
     }
 
-    /// Counts a value as stored in memory. Without memory only what can be encoded is stored.
+    /// Counts a stored value. Without memory, only values that can be encoded are stored.
     pub(crate) fn count_store(&self, site: Option<&'static Site>) {
         if self.memory.is_some() {
             self.counters.of(site).stores();
         }
     }
 
-    /// The generations of the request's tags as the fleet has them, for a load that is about to begin.
+    /// Reads the fleet's generations of the request's tags, for a load that is about to begin.
     pub(crate) async fn stamp_remotely(&self, request: &Request, ticket: &mut Ticket) {
         let Some(remote) = &self.remote else { return };
         let tags: Vec<&str> = request.tags().collect();
@@ -103,8 +104,8 @@ impl Engine {
         }
     }
 
-    /// Writes to the remote tier, in a task of its own where there is a runtime: an eviction waits for
-    /// the writes under way (for a time), so these are not to depend on a caller who may stop polling.
+    /// Writes to the remote tier, in a separate task if there is a runtime: an eviction waits for writes in
+    /// progress (for a limited time), so these must not depend on a caller that may stop polling.
     pub(crate) async fn write_remote(
         self: &Arc<Self>,
         committed: Committed,
@@ -115,7 +116,7 @@ impl Engine {
         let (engine, entry, site) = (Arc::clone(self), Arc::clone(entry), terms.site);
         let key = entry.key.to_string();
         let behind = terms.behind;
-        // A value's `Serialize` may call cached functions: it stays in its caller's test kit.
+        // A value's `Serialize` may call cached functions, so it stays in its caller's test kit.
         let writing = async move { engine.write_now(committed, codec, &entry, terms).await };
         let panicked = || Err(self.unencodable(site, &key, "its `Serialize` panicked".to_owned()));
         if behind {
@@ -124,7 +125,7 @@ impl Engine {
         }
         let writing = carried(world::current(), writing);
         match tokio::runtime::Handle::try_current() {
-            // A task that was cancelled with its runtime has dropped its guard: the eviction is owed.
+            // A task that was cancelled with its runtime has dropped its guard, so the eviction is pending.
             Ok(runtime) => match runtime.spawn(writing).await {
                 Ok(written) => written,
                 Err(error) if error.is_panic() => panicked(),
@@ -146,7 +147,7 @@ impl Engine {
         let mut unsure = UncertainWrite { committed: &committed, replaces, owing };
         let aside = || seat.as_ref().map(Seat::aside);
         let ready = self.before_write(remote, &entry.key, aside).await;
-        // After that wait: the store is told how much is left of the value's life.
+        // Made after that wait: the envelope has the remaining lifetime.
         let envelope = self.envelope(&entry.life, committed.stamps());
         let place = (self.namespace.as_str(), &*entry.key);
         let bytes = match self.wire.write(codec, place, &envelope, entry.any()) {
@@ -162,7 +163,7 @@ impl Engine {
         let writing = Writing { bytes, ttl, announce: replaces, depends };
         let writing = async {
             let stored = match &seat {
-                // Leases are each key's own, and so are the writes under them.
+                // Leases belong to single keys, so writes under them are separate.
                 Some(seat) if token.is_none() => seat.write(&entry.key, writing).await,
                 seat => {
                     seat.iter().for_each(|seat| seat.waits());
@@ -187,16 +188,16 @@ impl Engine {
         };
         drop(seat);
         if replaces && !(committed.is_alive() && self.holds_no_other(entry)) {
-            // A read may have taken the value that was to be replaced from the remote tier while this ran: if an
-            // eviction came, which may not be over yet, or if the end of an earlier one, or the news of one,
-            // took the entry out of memory.
+            // A read may have taken the old value from the remote tier during the write, if the entry was
+            // removed from memory: by an eviction that may still be in progress, by the end of an earlier
+            // one, or by a message about one.
             drop(self.forget(KeyId::of(&entry.key), FenceScope::Loads, RemovalCause::Key));
         }
         match written {
             Some(Err(error)) => {
                 self.counters.of(site).remote_errors();
                 if lease.as_ref().is_some_and(Lease::is_late) {
-                    // Another process may have taken over, and what that one stores is what the fleet has.
+                    // Another process may have taken over, and then its value is the fleet's.
                     self.refused(site, entry);
                 }
                 return Err(error.into());
@@ -208,14 +209,14 @@ impl Engine {
                 }
                 if let Some(lease) = lease {
                     lease.spent();
-                    // An eviction that had been there before would have ended the lease: it comes later, and
-                    // removes what was stored.
+                    // If an eviction had come before, it would have ended the lease. So it came later, and
+                    // removes the stored value.
                     unsure.settle();
                 }
             }
             Some(Ok((false, _))) => {
-                // The lease was lost: an eviction came in another process, or another leader. Whichever
-                // it was, what was loaded here is not what the fleet has.
+                // The lease was lost: an eviction came in another process, or another leader. In both cases
+                // the value loaded here is not the fleet's.
                 self.refused(site, entry);
                 self.replaced_in_vain(&entry.key, replaces).await?;
                 unsure.settle();
@@ -230,8 +231,8 @@ impl Engine {
         Ok(())
     }
 
-    /// What is owed comes first: while the write has its turn, an eviction that is owed may wait for it. What `aside`
-    /// gives is held meanwhile: another item of the batch may have its turn.
+    /// Carries out pending evictions first: while the write has its turn, a pending eviction may wait for it.
+    /// The result of `aside` is held meanwhile, because another item of the batch may have its turn.
     async fn before_write<A>(
         &self,
         remote: &Arc<Remote>,
@@ -245,13 +246,14 @@ impl Engine {
         remote.before_write(key).await
     }
 
-    /// A change came while a value was stored without a lease: the value goes. The write still has its turn, or this could
-    /// remove what the next one stores. Says whether it is done.
+    /// Removes the value, because an eviction or a put came while it was stored without a lease. The write
+    /// still has its turn; otherwise this could remove the value of the next one. Returns whether it
+    /// succeeded.
     async fn take_back(&self, remote: &Remote, key: &str) -> bool {
         remote.evict(RemoteEviction::Keys(vec![key.to_owned()]), None).await.is_ok()
     }
 
-    /// No codec can represent the value. (What type that is, and why, is said once: see `codec::schema`.)
+    /// No codec can represent the value. (The type and the reason are reported once: see `codec::schema`.)
     fn unencodable(
         &self,
         site: Option<&'static Site>,
@@ -268,13 +270,13 @@ impl Engine {
         crate::base::Error::Encode { key: key.to_owned(), message }
     }
 
-    /// What was loaded is not stored: an eviction came.
+    /// Counts a loaded value that is not stored because an eviction came.
     pub(crate) fn fenced(&self, site: Option<&'static Site>, key: &str) {
         self.counters.of(site).fenced();
         tracing::debug!(target: "larder::remote", cache = self.signals.cache, key, "larder: an eviction came: not stored");
     }
 
-    /// The store has not taken what was loaded, or may not have: memory does not keep it either.
+    /// The store has not accepted the loaded value, or may not have: removes it from memory, too.
     fn refused(&self, site: Option<&'static Site>, entry: &Stored) {
         self.fenced(site, &entry.key);
         if let Some(memory) = &self.memory
@@ -284,13 +286,13 @@ impl Engine {
         }
     }
 
-    /// Whether memory has the entry, or nothing, under its key.
+    /// Whether memory has this entry, or none, under its key.
     fn holds_no_other(&self, entry: &Stored) -> bool {
         let held = self.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)));
         held.is_none_or(|held| Arc::ptr_eq(&held, entry))
     }
 
-    /// Nothing was stored: what was to be replaced may be there still.
+    /// Nothing was stored, so the value to be replaced may still be there: removes it.
     async fn replaced_in_vain(&self, key: &str, replaces: bool) -> Result<(), crate::base::Error> {
         match replaces {
             true => self.evict_replaced(key).await,
@@ -298,8 +300,9 @@ impl Engine {
         }
     }
 
-    /// How long the remote tier keeps an entry: to the last moment it can be of use. What has no end gets one, a
-    /// hundred years away, because readers tell an entry's age by the time that it has left.
+    /// How long the remote tier keeps an entry: until the last moment at which it can be of use. An entry
+    /// that never expires gets a hundred years, because readers compute an entry's age from its remaining
+    /// time.
     pub(crate) fn remote_ttl(&self, life: &Lifetime) -> Duration {
         let kept = life.keep_until.since(self.clock.now()).unwrap_or(LONGEST);
         let idle = if life.idle.is_zero() { LONGEST } else { life.idle };
@@ -308,7 +311,7 @@ impl Engine {
 }
 
 impl FillTarget {
-    /// Why the remote tier is left out.
+    /// Why the remote tier is not used.
     pub(super) fn error(&self) -> Option<&BackendError> {
         match self {
             Self::Failed(error) => Some(error),
@@ -323,7 +326,7 @@ impl FillTarget {
         }
     }
 
-    /// The lease that it is held by.
+    /// The lease of the fill.
     pub(super) fn held(&self) -> Option<&Lease> {
         match self {
             Self::Leased(_, lease) => Some(lease),
@@ -346,10 +349,10 @@ impl FillTarget {
     }
 }
 
-/// A write to the remote tier whose outcome is not known. Dropped, it leaves the key's eviction owed:
+/// A write to the remote tier with an unknown outcome. Dropping it makes the key's eviction pending:
 ///
-/// - if an eviction came while it ran, because the old value may arrive after that one's removal;
-/// - if it was to replace a value and is not known to have done so.
+/// - if an eviction came during the write, because the old value may arrive after the removal;
+/// - if the write was to replace a value and may not have done so.
 struct UncertainWrite<'a> {
     committed: &'a Committed,
     replaces: bool,

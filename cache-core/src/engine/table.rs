@@ -1,5 +1,5 @@
-//! Where the items of one batch meet. Each reads alone, with its own flight and ticket, but they ask the remote tier
-//! together, and load together once nobody is left who may yet have to.
+//! The coordination of the items of one batch. Each item is a read with its own flight and ticket, but the
+//! items ask the remote tier together, and load together as soon as no further item may need a load.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -17,19 +17,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is done in the background once nobody is coming.
+/// The action in the background when no item is coming any more.
 type Then = Arc<dyn Fn() + Send + Sync>;
 
-/// So many values are read or written in one request: more would take longer than one operation may.
+/// How many values are read or written in one request. More would take longer than the timeout of one
+/// operation.
 pub(crate) const TOGETHER: usize = 1_000;
-/// So many requests of one batch are under way at once, where each item has its own (leases).
+/// How many requests of one batch are in progress at a time, if each item has its own (leases).
 const AT_ONCE: usize = 128;
 
-/// The turns of the items' own requests. Nobody holds one longer than a request takes.
+/// The turns of the items' own requests. An item holds its turn only during a request.
 pub(crate) struct Turns {
-    /// Of those that the batch's task polls.
+    /// Turns of items that the batch's task polls.
     foreground: Semaphore,
-    /// Of those in tasks of their own: these do not depend on whether the batch is polled.
+    /// Turns of items in their own tasks, which do not depend on whether the batch is polled.
     background: Semaphore,
 }
 
@@ -43,7 +44,7 @@ impl Turns {
     }
 }
 
-/// What the items of one batch share.
+/// The state that the items of one batch share.
 pub(crate) struct Table {
     engine: Arc<Engine>,
     state: Mutex<State>,
@@ -54,20 +55,20 @@ pub(crate) struct Table {
 
 #[derive(Default)]
 struct State {
-    /// Items that may ask for a read or for their load any moment.
+    /// Items that may request a read or a load at any moment.
     coming: usize,
     reads: Vec<Reading>,
     writes: Vec<Storing>,
-    /// Who loads in the foreground.
+    /// The waker of the task that loads in the foreground.
     driver: Option<Waker>,
     then: Option<Then>,
 }
 
-/// An item that wants to know what the remote tier has.
+/// An item that asks for the remote tier's value.
 struct Reading {
     key: String,
     tags: Vec<String>,
-    /// How long generations are kept that are minted for its load.
+    /// How long generations are kept that are created for its load.
     keep: Duration,
     answer: oneshot::Sender<Reply>,
     seat: Arc<Seat>,
@@ -80,7 +81,7 @@ struct Storing {
     answer: oneshot::Sender<Result<(), BackendError>>,
 }
 
-/// What a read of the remote tier came to.
+/// The result of a read of the remote tier.
 pub(crate) type Reply = Result<Found, BackendError>;
 
 impl Table {
@@ -95,8 +96,8 @@ impl Table {
         Arc::new(Self { engine: Arc::clone(engine), state: Mutex::default(), turns, pulse })
     }
 
-    /// Whether all items that are to load have asked for it: the others have their value, or wait for somebody
-    /// else. If not, `driver` is woken when it is so.
+    /// Whether all items that need a load have requested it: the others have their values, or wait for other
+    /// callers. If not, `driver` is woken when that is so.
     pub(crate) fn is_complete(&self, driver: &Waker) -> bool {
         let mut state = lock(&self.state);
         if state.coming == 0 {
@@ -108,7 +109,7 @@ impl Table {
         false
     }
 
-    /// Says what is done whenever nobody is coming any more.
+    /// Sets the action to run whenever no item is coming any more.
     pub(crate) fn then(&self, then: Then) {
         lock(&self.state).then = Some(then);
     }
@@ -128,7 +129,7 @@ impl Table {
             spawn(write(Arc::clone(&self.engine), writes));
         }
         let reads = std::mem::take(&mut state.reads);
-        // They come again, with what they read.
+        // They come again, with the values that they read.
         state.coming = reads.len();
         if reads.is_empty() {
             let (then, driver) = (state.then.clone(), state.driver.take());
@@ -143,7 +144,7 @@ impl Table {
     }
 }
 
-/// As few requests for all of them as can be.
+/// Reads in as few requests as possible.
 async fn read(engine: Arc<Engine>, mut reads: Vec<Reading>) {
     while !reads.is_empty() {
         let rest = reads.split_off(reads.len().min(TOGETHER));
@@ -170,7 +171,7 @@ async fn read_together(engine: &Engine, reads: Vec<Reading>) {
     }
 }
 
-/// The same.
+/// Writes in as few requests as possible.
 async fn write(engine: Arc<Engine>, mut writes: Vec<Storing>) {
     while !writes.is_empty() {
         let rest = writes.split_off(writes.len().min(TOGETHER));
@@ -191,7 +192,7 @@ async fn write_together(engine: &Engine, writes: Vec<Storing>) {
     }
 }
 
-/// One item's place at the table, until it asks for its load or needs none.
+/// The place of one item at the table, until it requests its load or needs none.
 pub(crate) struct Seat {
     table: Arc<Table>,
     coming: Mutex<bool>,
@@ -213,7 +214,7 @@ impl Seat {
         self.table.pulse.clone()
     }
 
-    /// The item waits for what the others do together, and has said so in their list.
+    /// The item waits for a joint operation, and is already in its list.
     pub(crate) fn waits(&self) {
         let was_coming = std::mem::take(&mut *lock(&self.coming));
         if was_coming {
@@ -221,7 +222,7 @@ impl Seat {
         }
     }
 
-    /// The item has its value, which it may yet have to write.
+    /// The item has its value, which it may still have to write.
     pub(crate) fn comes(&self) {
         let was_coming = std::mem::replace(&mut *lock(&self.coming), true);
         if !was_coming {
@@ -229,15 +230,15 @@ impl Seat {
         }
     }
 
-    /// The item waits for somebody else, who may be waiting for this batch: until the guard drops, its load
-    /// is not waited for.
+    /// The item waits for another caller, who may wait for this batch: until the guard drops, the batch does
+    /// not wait for the item's load.
     pub(crate) fn aside(self: &Arc<Self>) -> Aside {
         let was_coming = *lock(&self.coming);
         self.waits();
         Aside { seat: Arc::clone(self), was_coming }
     }
 
-    /// What the remote tier has of a key, asked together with the others. Nobody answers where the runtime ends.
+    /// Reads the remote tier's value of a key together with the other items. `None` if the runtime ends.
     pub(crate) async fn read(
         self: &Arc<Self>,
         key: &str,
@@ -252,7 +253,7 @@ impl Seat {
         answered.await.ok()
     }
 
-    /// Stores a value in the remote tier together with the others'.
+    /// Stores a value in the remote tier together with the other items' values.
     pub(crate) async fn write(&self, key: &str, writing: Writing) -> Result<bool, BackendError> {
         let (answer, answered) = oneshot::channel();
         let storing = Storing { key: key.to_owned(), writing, answer };
@@ -270,7 +271,7 @@ impl Drop for Seat {
     }
 }
 
-/// An item that waits for somebody else.
+/// An item that waits for another caller.
 pub(crate) struct Aside {
     seat: Arc<Seat>,
     was_coming: bool,

@@ -1,4 +1,4 @@
-//! Tenants: a cache's entries below a prefix.
+//! Tenants: entries under a prefix of a cache's keys.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::codec::{RemoteValue, coder};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::tags::bounded;
 
-/// The tenant that a handle is for.
+/// The tenant of a handle.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     name: String,
@@ -18,20 +18,23 @@ pub(crate) struct Tenant {
 }
 
 impl Cache {
-    /// The cache as one tenant has it: a handle like this one, whose entries are the tenant's own.
+    /// Returns a handle of this cache for one tenant, whose entries are separate.
     ///
-    /// The same key of two tenants is two entries, whatever characters names and keys have. All that takes or gives keys
-    /// (values, listings, patterns, [`typed`](Self::typed) views, the lists of [rules](Self::on) and [schedules](Self::every))
-    /// sees the tenant's entries, by keys without the prefix. [`clear`](Self::clear) ends them, and nothing of anybody
-    /// else's. A cached function that is given the handle (`cache = ..`, [`Call::cache`](crate::call::Call::cache)) keeps the
-    /// tenant's own entries; [`Call::tenant`](crate::call::Call::tenant) does the same without a handle.
+    /// The same key has a separate entry for each tenant, whatever characters names and keys contain. All
+    /// methods that take or return keys (values, listings, patterns, [`typed`](Self::typed) views, the lists
+    /// of [rules](Self::on) and [schedules](Self::every)) use the tenant's entries, with keys without the
+    /// prefix. [`clear`](Self::clear) ends the tenant's entries and no others. A cached function that is
+    /// given the handle (`cache = ..`, [`Call::cache`](crate::call::Call::cache)) uses the tenant's entries;
+    /// [`Call::tenant`](crate::call::Call::tenant) does the same without a handle.
     ///
-    /// Everything else is the whole cache's: its configuration, statistics, health, bound, switch and end, and tags:
-    /// [`evict_tag`](Self::evict_tag), a model's [`clear`](crate::api::ModelCache::clear) and events reach the entries of all tenants. A
-    /// handle that is [installed](Self::install) installs the whole cache.
+    /// Everything else belongs to the whole cache: its configuration, statistics, health, bound, switch and
+    /// closing. So do tags: [`evict_tag`](Self::evict_tag), a model's [`clear`](crate::api::ModelCache::clear) and
+    /// events reach the entries of all tenants. [Installing](Self::install) a tenant's handle installs the
+    /// whole cache.
     ///
-    /// Nothing is kept for a tenant: a handle can be made for every request. Patterns and listings of the whole cache see
-    /// tenants' keys with a prefix, `@name/`. A tenant may have tenants of its own, which its `clear` ends, too.
+    /// Tenants have no state, so you can create a handle for every request. Patterns and listings of the
+    /// whole cache see tenants' keys with a prefix, `@name/`. A tenant may have its own tenants, whose
+    /// entries its `clear` ends, too.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -60,23 +63,23 @@ impl Cache {
         Ok(Self { engine: Arc::clone(&self.engine), tenant })
     }
 
-    /// The name of the tenant that the handle is for, if it is for one.
+    /// Returns the name of the handle's tenant, if it has one.
     pub fn tenant_name(&self) -> Option<&str> {
         self.tenant.as_ref().map(|tenant| &*tenant.name)
     }
 
-    /// The handle for everything in the cache.
+    /// The handle of the whole cache.
     pub(crate) fn whole(&self) -> Self {
         Self::from(Arc::clone(&self.engine))
     }
 
-    /// What the handle's keys begin with.
+    /// The prefix of the handle's keys.
     #[inline]
     pub(crate) fn prefix(&self) -> Option<&TenantPrefix> {
         self.tenant.as_ref().map(|tenant| &tenant.prefix)
     }
 
-    /// The key of the whole cache that a key of this handle is.
+    /// Converts a key of this handle to the whole cache's key.
     pub(crate) fn own(&self, key: impl Into<KeyBuf>) -> KeyBuf {
         let key = key.into();
         match self.prefix() {
@@ -85,13 +88,13 @@ impl Cache {
         }
     }
 
-    /// The pattern of the whole cache that a pattern of this handle is.
+    /// Converts a pattern of this handle to the whole cache's pattern.
     pub(crate) fn own_pattern(&self, pattern: impl Into<Pattern>) -> Pattern {
         let pattern = pattern.into();
         self.prefix().map_or(pattern.clone(), |prefix| prefix.pattern(&pattern))
     }
 
-    /// What a value that a user names by key is read and stored by.
+    /// The request of a value that a user names by key.
     pub(crate) fn request<T: RemoteValue>(
         &self,
         key: impl Into<KeyBuf>,
@@ -104,14 +107,14 @@ impl Cache {
         request
     }
 
-    /// The same under the policy of those who give none.
+    /// The same with the default policy.
     pub(crate) fn plain<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Request {
         self.request::<T>(key, PolicyRef::Static(&PLAIN))
     }
 }
 
 impl TenantPrefix {
-    /// Makes what a request is for the tenant's.
+    /// Restricts a request to the tenant.
     pub(crate) fn apply(&self, request: &mut Request) {
         request.key = self.own(std::mem::take(&mut request.key));
         for tag in self.tags() {
@@ -120,7 +123,7 @@ impl TenantPrefix {
         }
     }
 
-    /// What an eviction by the tenant ends, of the whole cache.
+    /// Converts a tenant's eviction to one of the whole cache.
     pub(crate) fn narrow(&self, what: What) -> What {
         match what {
             What::Key(key) => What::Key(self.key(key)),

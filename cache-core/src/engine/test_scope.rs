@@ -1,7 +1,7 @@
-//! Caches for a while: what the process's caches are, for those who run in a test kit.
+//! The caches of a test kit, for code that runs in it.
 //!
-//! Who resolves a cache asks here first. Without the feature `testing` that is nothing; with it, one relaxed load
-//! while no scope is in force anywhere in the process ([`no_active_scope`]).
+//! Code that resolves a cache asks here first. Without the feature `testing` this costs nothing; with it, one
+//! relaxed load while no scope is active anywhere in the process ([`no_active_scope`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,13 +19,13 @@ tokio::task_local! {
 /// Makes the cache of a name, or the default one.
 pub(crate) type MakeCache = Box<dyn Fn(Option<&str>) -> Result<Cache, Error> + Send + Sync>;
 
-/// The caches of one test: made when they are first asked for.
+/// The caches of one test, created at first use.
 pub(crate) struct TestScope {
     pub(crate) clock: Clock,
     make: MakeCache,
-    /// What the default cache is if it cannot be made.
+    /// The default cache if it cannot be made.
     embedded: fn() -> Cache,
-    /// The off switch, in the process's place.
+    /// The off switch, which replaces the process's.
     pub(crate) switch: Switch,
     caches: Mutex<Caches>,
     _live: ActiveScope,
@@ -33,11 +33,11 @@ pub(crate) struct TestScope {
 
 #[derive(Default)]
 struct Caches {
-    /// The default one has no name.
+    /// The default cache has an empty name.
     slots: BTreeMap<String, Cache>,
-    /// With those that were replaced: what they counted stays counted.
+    /// Includes replaced caches, because their counts stay.
     all: Vec<Cache>,
-    /// What had been counted when counting began.
+    /// The counts at the last restart of the counting.
     begun: Vec<Stats>,
 }
 
@@ -47,7 +47,7 @@ impl fmt::Debug for TestScope {
     }
 }
 
-/// The world that the caller runs in.
+/// The test scope in which the caller runs.
 #[inline]
 pub(crate) fn current() -> Option<Arc<TestScope>> {
     if !cfg!(feature = "testing") || no_active_scope() {
@@ -61,7 +61,7 @@ fn current_slowly() -> Option<Arc<TestScope>> {
     CURRENT.try_with(Arc::clone).ok()
 }
 
-/// `work` in the world of whoever calls this, wherever it is polled.
+/// Runs `work` in the given test scope, on any thread.
 pub(crate) async fn carried<T>(world: Option<Arc<TestScope>>, work: impl Future<Output = T>) -> T {
     match world {
         Some(world) => CURRENT.scope(world, work).await,
@@ -72,7 +72,7 @@ pub(crate) async fn carried<T>(world: Option<Arc<TestScope>>, work: impl Future<
 #[cfg_attr(not(feature = "testing"), allow(dead_code))]
 impl TestScope {
     /// # Errors
-    /// What the builder of the default cache says.
+    /// The error of the default cache's builder.
     pub(crate) fn new(
         clock: Clock,
         make: MakeCache,
@@ -105,7 +105,7 @@ impl TestScope {
         CURRENT.sync_scope(Arc::clone(self), work)
     }
 
-    /// The cache of that name, made if there is none yet.
+    /// The cache of that name; created at first use.
     pub(crate) fn find(&self, name: Option<&str>) -> Result<Cache, Error> {
         if name == Some("") {
             let message = "a name can't be empty; ask for the default cache instead";
@@ -115,7 +115,7 @@ impl TestScope {
         if let Some(cache) = self.lock().slots.get(slot) {
             return Ok(cache.clone());
         }
-        // Not under the lock: the user's code takes part in it.
+        // Not under the lock, because this runs the user's code.
         let made = (self.make)(name)?;
         let mut caches = self.lock();
         let first = caches.slots.entry(slot.to_owned()).or_insert_with(|| made.clone()).clone();
@@ -125,7 +125,8 @@ impl TestScope {
         Ok(first)
     }
 
-    /// The default cache. What furnishes it was tried when the world was made, so that it can hardly fail.
+    /// The default cache. Its configuration was tried when the test scope was created, so this hardly ever
+    /// fails.
     pub(crate) fn default(&self) -> Cache {
         self.find(None).unwrap_or_else(|error| {
             crate::base::warn_once("a test kit's default cache is an embedded one", &error);
@@ -141,18 +142,18 @@ impl TestScope {
             caches.add(cache.clone());
         }
         drop(caches);
-        // A cache that nobody holds any more drops its values, whose `Drop` may come here.
+        // Dropping the last handle of a cache drops its values, whose `Drop` may come here.
         drop(before);
     }
 
-    /// What each cache had counted when counting began, and what it counts now.
+    /// The counts of each cache at the last restart of the counting, and now.
     pub(crate) fn counted(&self) -> Vec<(Cache, Stats, Stats)> {
         let caches = self.lock();
         let each = caches.all.iter().zip(&caches.begun);
         each.map(|(cache, begun)| (cache.clone(), begun.clone(), cache.stats())).collect()
     }
 
-    /// Begins to count anew.
+    /// Restarts the counting.
     pub(crate) fn recount(&self) {
         let mut caches = self.lock();
         caches.begun = caches.all.iter().map(Cache::stats).collect();

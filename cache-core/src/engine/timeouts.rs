@@ -1,5 +1,5 @@
-//! How long a caller waits: for a load of its own, which then goes on in the background, or for
-//! another's.
+//! How long a caller waits: for its own load, which then continues in the background, or for another
+//! caller's.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use super::read_context::ReadContext;
 use super::spawn::spawn;
 use crate::base::{CacheValue, Cached, Clock, Policy, Shape, Source, Timestamp};
 
-/// When a caller's patience ends: with an old value at hand, and in any case.
+/// When a caller stops waiting: if an old value is available, and in any case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
     soft: Timestamp,
     hard: Timestamp,
 }
 
-/// What a wait for another's load came to.
+/// The result of waiting for another caller's load.
 pub(crate) enum WaitOutcome<O> {
     Landed(FlightResult),
     /// The leader counts as hung.
     Overdue,
-    /// Time ran out: this is served instead.
+    /// The time ran out: this is served instead.
     Instead(Cached<O>),
 }
 
@@ -43,7 +43,7 @@ impl Timeouts {
     }
 }
 
-/// A load that can go on without its caller.
+/// A load that can continue without its caller.
 pub(crate) type Attempt<O> = Pin<Box<dyn Future<Output = Cached<O>> + Send>>;
 
 impl<S> ReadContext<S>
@@ -51,14 +51,14 @@ where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,
 {
-    /// Waits for a load of one's own; it goes on in the background where patience ends first.
+    /// Waits for the caller's own load, which continues in the background if the time runs out first.
     pub(super) async fn await_own(
         &self,
         mut attempt: Attempt<S::Output>,
         flight: Option<Arc<Flight>>,
         mut patience: Timeouts,
     ) -> Cached<S::Output> {
-        // The load may be over, and only its value's way to the remote tier be long.
+        // The load may have ended, while its value is still being written to the remote tier.
         let loaded = || self.cached(&flight.as_ref()?.loaded()?, Source::Loaded);
         match self.patiently(&mut attempt, &mut patience, loaded).await {
             Ok(done) => done,
@@ -70,8 +70,8 @@ where
         }
     }
 
-    /// Waits for `work` for as long as patience lasts; then there is what is `done` already, or what is served
-    /// instead.
+    /// Waits for `work` until the time runs out; then returns the `done` value if there is one, or the
+    /// replacement.
     pub(super) async fn patiently<T>(
         &self,
         mut work: impl Future<Output = T> + Unpin,
@@ -89,7 +89,7 @@ where
         Ok(work.await)
     }
 
-    /// Waits for another's load.
+    /// Waits for another caller's load.
     pub(super) async fn await_flight(
         &self,
         flight: &Arc<Flight>,
@@ -110,7 +110,7 @@ where
         }
     }
 
-    /// What is served at the end of patience; where there is nothing, patience goes on to its next end.
+    /// The value to serve when the time runs out. If there is none, the wait continues to the next timeout.
     fn out_of_patience(&self, patience: &mut Timeouts) -> Option<Cached<S::Output>> {
         let soft = patience.soft <= patience.hard;
         if let Some(instead) = self.old_value() {

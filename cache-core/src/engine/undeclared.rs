@@ -1,19 +1,19 @@
-//! Warns of an evicted tag that no function and no entry of this process has declared: it may be misspelt, and then the
-//! eviction ends nothing.
+//! Warns of an evicted tag that no function and no entry of this process has declared: if the name is
+//! misspelt, the eviction has no effect.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::handle::Engine;
 
-/// Warnings are given for so many names; the set of names does not grow beyond that.
+/// The maximum number of names for which warnings are logged and remembered.
 const NAMES: usize = 100;
 
 impl Engine {
-    /// Warns once for each name of a tag that nothing in this cache has declared. A function has declared its tags once
-    /// it was called here, so that a process which only evicts may be warned without a reason.
+    /// Warns once for each name of a tag that nothing in this cache has declared. A function declares its
+    /// tags with its first call here, so a process that only evicts may be warned without reason.
     pub(super) fn warn_of_undeclared(&self, tag: &str) {
-        // Tenants and events need not have entries here.
+        // The entries of tenants and events may be in other processes only.
         if tag.starts_with('@') || tag.starts_with("event:") || self.generations.knows(tag) {
             return;
         }
@@ -21,7 +21,7 @@ impl Engine {
         if self.counters.sites().any(|site| site.declares(tag)) || !is_first(name) {
             return;
         }
-        // What follows the name may be a user's: warnings hold none of it.
+        // The part after the name may come from a user, so warnings omit it.
         let tag = if name.len() < tag.len() { format!("{name}:..") } else { tag.to_owned() };
         let cache = &*self.signals.cache;
         tracing::warn!(
@@ -33,8 +33,8 @@ impl Engine {
     }
 }
 
-/// What tags of one kind have in common: `row:7` and `row:8` are `row`. The names of models and operations are the
-/// programmer's.
+/// The common part of the tags of one kind: `row:7` and `row:8` are `row`. The names of models and operations
+/// are chosen by the programmer, so they stay.
 fn name(tag: &str) -> &str {
     if tag.starts_with("model:") {
         return tag;
@@ -42,7 +42,7 @@ fn name(tag: &str) -> &str {
     tag.split_once(':').map_or(tag, |(name, _)| name)
 }
 
-/// Whether nobody was warned of the name yet.
+/// Whether the name has not been reported yet.
 fn is_first(name: &str) -> bool {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);

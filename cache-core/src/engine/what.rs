@@ -1,4 +1,4 @@
-//! What one eviction ends.
+//! The target of an eviction.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use crate::key::KeyBuf;
 use crate::remote::StepSink;
 use crate::stats::log_failure;
 
-/// What one eviction ends.
+/// The target of an eviction.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     Key(KeyBuf),
     Pattern(Pattern, StepSink),
     Tag(String),
     All,
-    /// Not the value's end: it is kept for those whose load fails.
+    /// Does not end the value: it is kept for callers whose load fails.
     Stale(KeyBuf),
-    /// Nothing ends, unless the time is zero: the entry is fresh for so long, or for ever.
+    /// Ends nothing, unless the time is zero: the entry is fresh for this long, or without limit.
     Life(KeyBuf, Option<Duration>),
 }
 

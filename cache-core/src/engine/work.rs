@@ -1,4 +1,4 @@
-//! A load that has not begun: run in the foreground, or detached with inputs of its own.
+//! A load that has not begun: run in the foreground, or detached with its own inputs.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use crate::base::BoxFuture;
 pub(crate) trait Work<O>: Sized {
     /// The load in the foreground; it may borrow the arguments.
     type Load: Future<Output = O>;
-    /// Whether [`detach`](Self::detach) gives a load.
+    /// Whether [`detach`](Self::detach) succeeds.
     fn detaches(&self) -> bool;
     /// Begins the load.
     fn start(self) -> Self::Load;
-    /// The load with owned arguments, where it can have them; else the work itself.
+    /// Makes a load with owned arguments.
     ///
     /// # Errors
-    /// The work, untouched, if it can't be detached.
+    /// The work, unchanged, if it cannot be detached.
     fn detach(self) -> Result<BoxFuture<'static, O>, Self>;
     /// Its place among the items of a batch, if it is one.
     fn seat(&self) -> Option<Arc<Seat>> {
@@ -25,7 +25,7 @@ pub(crate) trait Work<O>: Sized {
     }
 }
 
-/// Work that runs in the foreground only.
+/// Work that only runs in the foreground.
 #[derive(Debug)]
 pub(crate) struct Once<M>(pub(crate) M);
 
@@ -46,8 +46,8 @@ where
     }
 }
 
-/// Work that can be detached: the arguments, and what to do with them in either place. They are
-/// cloned only when a background refresh really starts.
+/// Work that can be detached: the arguments, and the load for each case. The arguments are cloned only when a
+/// background refresh actually starts.
 #[derive(Debug)]
 pub(crate) struct Refreshing<A, M, G> {
     /// The arguments.
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// Work whose inputs are its own: it can be detached as it is.
+/// Work that owns its inputs: it can be detached as it is.
 #[derive(Debug)]
 pub(crate) struct Owned<M>(pub(crate) M);
 

@@ -1,28 +1,29 @@
-//! For fuzzing: what bytes of a remote tier meet, without a cache around it.
+//! For fuzzing: decodes and encodes stored bytes without a cache.
 
 use crate::codec::{Codec, RemoteValue, Wire};
 
 pub use crate::codec::Forged;
 
-/// Reads `bytes` as a cache does that finds them at a place: namespace and key.
+/// Reads `bytes` as a cache does, from a place (namespace and key).
 pub fn read<T: RemoteValue>(place: (&str, &str), bytes: &[u8]) -> Option<T> {
     Wire::default().read::<T>(place, bytes)
 }
 
-/// A stored value with any payload, as somebody makes it who knows the format: header and sum are right.
+/// Makes a stored value with any payload, as an attacker does who knows the format: the header and the
+/// checksum are right.
 pub fn forge<T: RemoteValue>(place: (&str, &str), forged: &Forged<'_>) -> Vec<u8> {
     Wire::default().forge::<T>(place, forged).unwrap_or_default()
 }
 
-/// Any contents, with the format's beginning and the right sum around them.
+/// Wraps any content in the format's beginning and the right checksum.
 pub fn resum(place: (&str, &str), contents: &[u8]) -> Vec<u8> {
     Wire::default().resum(place, contents).unwrap_or_default()
 }
 
-/// The bytes of a value, as `codec` writes them. As in a release build, they are read back in doubt only.
+/// Encodes a value with `codec`. As in a release build, it is read back only if in doubt.
 ///
 /// # Errors
-/// The codec can't carry the value.
+/// If the codec cannot represent the value.
 pub fn encode<T: RemoteValue>(codec: Codec, value: &T) -> Result<Vec<u8>, String> {
     codec.encode(value, false).map_err(|refused| refused.to_string())
 }

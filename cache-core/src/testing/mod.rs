@@ -1,13 +1,13 @@
 //! The test kit (feature `testing`).
 //!
-//! - [`Kit`] and [`isolated`]: caches of a test's own, for whatever cached functions it calls, with a clock that it
-//!   drives ([`Clock::manual`](crate::base::Clock::manual)) and counts that it can assert on.
-//! - [`Recording`] and [`Faulty`]: what was asked of a backend; a backend that fails on command.
-//! - [`assert_round_trip`]: whether a value comes back from a remote tier as it went.
-//! - [`conformance`](fn@conformance) and [`conformance!`](macro@conformance): whether a backend does what the docs of
-//!   [`Backend`](crate::Backend) and [`Leases`](crate::Leases) say.
+//! - [`Kit`] and [`isolated`]: isolated caches for the cached functions that a test calls, with a clock that
+//!   the test controls ([`Clock::manual`](crate::base::Clock::manual)) and counts for assertions.
+//! - [`Recording`] and [`Faulty`]: a backend that records its operations; a backend that fails on command.
+//! - [`assert_round_trip`]: checks that a value comes back from a remote tier unchanged.
+//! - [`conformance`](fn@conformance) and [`conformance!`](macro@conformance): check that a backend follows
+//!   the documentation of [`Backend`](crate::Backend) and [`Leases`](crate::Leases).
 //!
-//! The guide `larder::guide::testing` shows how they are used.
+//! The guide `larder::guide::testing` shows how to use them.
 
 mod backend;
 #[doc(hidden)]

@@ -1,14 +1,14 @@
-//! Whether a value comes back from the remote tier as it went.
+//! Checks that a value comes back from the remote tier unchanged.
 
 use std::fmt::Debug;
 
 use crate::codec::{Codec, RemoteValue, round_trip};
 
-/// Asserts that a remote tier gives back what is stored there, whatever the cache's [`Codec`] is.
+/// Asserts that a remote tier returns the stored value, for every [`Codec`].
 ///
-/// A cache compares bytes, because a cached value need not be `PartialEq`. This compares the values, so it also finds
-/// what the bytes don't show: a field with `#[serde(skip)]`, a `with` module that writes less than it gets, an
-/// `untagged` enum of which two variants are written alike.
+/// A cache compares bytes, because a cached value need not be `PartialEq`. This function compares the values,
+/// so it also finds differences that the bytes do not show: a field with `#[serde(skip)]`, a `with` module
+/// that writes less than it gets, an `untagged` enum with two variants that are written alike.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -18,7 +18,7 @@ use crate::codec::{Codec, RemoteValue, round_trip};
 /// ```
 ///
 /// # Panics
-/// No codec can represent the value, or another value comes back. The message holds both.
+/// If no codec can represent the value, or another value comes back. The message contains both values.
 #[track_caller]
 pub fn assert_round_trip<T: RemoteValue + PartialEq + Debug>(value: &T) {
     let codecs = [

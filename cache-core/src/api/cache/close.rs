@@ -1,4 +1,4 @@
-//! The end of a cache.
+//! Closing a cache.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -8,23 +8,25 @@ use crate::engine::Cache;
 use crate::memory::FenceScope;
 use crate::stats::RemovalCause;
 
-/// How long what is under way may take.
+/// How long operations in progress may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two looks at it.
+/// The pause between two checks of them.
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl Cache {
-    /// Ends this cache, for all handles to it: for a program that is about to exit, or to put another one in its place.
+    /// Closes this cache, for all handles to it: for a program that is about to exit, or to replace the
+    /// cache.
     ///
-    /// From the first poll on it is as if it were switched off for good: cached functions run their bodies each time, reads
-    /// by key find nothing, nothing is stored, and evictions are carried out still. It hears no other
-    /// processes any more, and its schedules end. Then it waits for the loads, refreshes and writes that are under way (callers do not
-    /// wait for the writes of what they loaded), carries out the pending evictions, and gives the memory tier's entries back. While
-    /// the remote tier is away it tries again. All of that takes 5 seconds at most, and the time-out of the last operation. A load
-    /// that is not done by then stores nothing in memory any more.
+    /// From the first poll on, the cache behaves as if it were switched off for good: cached functions run
+    /// their bodies each time, reads by key find nothing, nothing is stored, and evictions are still carried
+    /// out. The cache leaves the bus, and its schedules end. `close` then waits for the loads, refreshes and
+    /// writes in progress (callers do not wait for the remote writes of their loads), carries out pending
+    /// evictions, and frees the memory tier's entries. If the remote tier is unreachable, it tries again. All
+    /// of this takes at most 5 seconds plus the timeout of the last operation. A load that has not ended by
+    /// then stores nothing in memory.
     ///
-    /// Twice is the same as once. If the future is dropped half-way, the cache is closed all the same. The backend stays
-    /// as it is, since others may use it: `Redis` has a `close` of its own.
+    /// Closing twice is harmless. If the future is dropped half-way, the cache is closed nevertheless. The
+    /// backend stays open, because other caches may use it: `Redis` has its own `close`.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -42,8 +44,9 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Pending`] says how many evictions could not be carried out: until they expire, other processes may read
-    /// old values from the remote tier. The attempts go on in the background for as long as the process lives.
+    /// [`Error::Pending`] with the number of evictions that could not be carried out: other processes may
+    /// read the old values from the remote tier until they expire. The attempts continue in the background
+    /// while the process lives.
     pub async fn close(&self) -> Result<(), Error> {
         let engine = &self.engine;
         engine.switch.close();
@@ -71,7 +74,7 @@ impl Cache {
         }
     }
 
-    /// Whether [`close`](Self::close) was called.
+    /// Returns whether [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         self.engine.switch.is_closed()
     }

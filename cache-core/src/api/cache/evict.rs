@@ -1,4 +1,4 @@
-//! What ends entries.
+//! Methods that evict entries.
 
 use crate::api::invalidation::{Evictions, Invalidation};
 use crate::base::{Error, Pattern};
@@ -7,19 +7,19 @@ use crate::key::KeyBuf;
 use crate::tags::bounded;
 
 impl Cache {
-    /// Forgets the value under `key`, and beats every load of it that has begun. Says whether there
-    /// was one.
+    /// Removes the value under `key`, and revokes all loads of it that have begun. Returns whether there was
+    /// a value.
     ///
     /// # Errors
-    /// The remote tier failed; the eviction stays owed, and is carried out before the tier is read
-    /// again by this process.
+    /// The remote tier failed; the eviction is pending, and this process carries it out before it reads the
+    /// tier again.
     pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
         Ok(self.engine.invalidate(What::Key(self.own(key))).await? > 0)
     }
 
-    /// [`remove`](Self::remove) for many: one request to the remote tier. Says how many there were, as far
-    /// as the tiers can tell: where some are in memory alone and others in the remote tier alone, it is the
-    /// larger number of the two.
+    /// Removes many values with one request to the remote tier, like [`remove`](Self::remove). Returns how
+    /// many there were, as far as the tiers know: if some values are only in memory and others only in the
+    /// remote tier, the larger of the two numbers.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -35,7 +35,7 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// As [`remove`](Self::remove), for all of them.
+    /// As [`remove`](Self::remove), for all keys.
     pub async fn remove_many<K: Into<KeyBuf>>(
         &self,
         keys: impl IntoIterator<Item = K>,
@@ -46,12 +46,13 @@ impl Cache {
         self.engine.invalidate_keys(keys).await
     }
 
-    /// Forgets all keys that match (`*` is a wildcard), and beats the loads of such keys that have
-    /// begun in this process. Says how many there were, and on the way, if you like, how many are gone:
-    /// [`on_progress`](PatternEviction::on_progress).
+    /// Removes all keys that match (`*` is a wildcard), and revokes the loads of such keys that have begun in
+    /// this process. Returns how many there were; [`on_progress`](PatternEviction::on_progress) reports the
+    /// number in between.
     ///
-    /// The remote tier's keys are gone through page by page, which takes time for all of its keys, not for those that
-    /// match: some seconds for each million in Redis. A tag is evicted at once.
+    /// The search visits all keys of the remote tier page by page, so its duration depends on the number of
+    /// all keys and not of the matching ones: some seconds for each million in Redis. In contrast, evicting a
+    /// tag takes one operation.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
@@ -59,7 +60,7 @@ impl Cache {
         PatternEviction::new(&self.engine, self.own_pattern(pattern))
     }
 
-    /// Forgets all that carries the tag, in every process: one increment, however many entries.
+    /// Evicts all entries with the tag, in every process: one increment for any number of entries.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
@@ -67,7 +68,8 @@ impl Cache {
         self.engine.invalidate(What::Tag(bounded(tag).into_owned())).await.map(drop)
     }
 
-    /// [`evict_tag`](Self::evict_tag) for many. Once it is polled it holds for all, also if it is dropped.
+    /// Evicts many tags, like [`evict_tag`](Self::evict_tag). Once polled, it evicts all of them, even if the
+    /// future is dropped.
     ///
     /// # Errors
     /// The first failure, after all were tried.
@@ -79,8 +81,8 @@ impl Cache {
         Evictions::at(self, list).carry_out().await
     }
 
-    /// Forgets everything in this cache's namespace, in every process; of a [tenant](Self::tenant) what is the tenant's: one
-    /// increment, however many entries. Loads that have begun store nothing more.
+    /// Evicts everything in this cache's namespace, in every process; for a [tenant](Self::tenant), all
+    /// entries of the tenant. One increment for any number of entries. Loads that have begun store nothing.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).

@@ -1,4 +1,4 @@
-//! What a cache is made of.
+//! A description of a cache.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,23 +8,23 @@ use serde::Serialize;
 use crate::engine::Cache;
 use crate::memory::Capacity;
 
-/// What a cache is made of, as [`Cache::info`] found it. Plain data, for logs and for operators' pages (serde: spans as
-/// milliseconds).
+/// The parts and settings of a cache, from [`Cache::info`]. Plain data, for logs and operators' pages (serde:
+/// spans as milliseconds).
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Info {
-    /// The name it was built with.
+    /// The name given to the builder.
     pub name: Option<String>,
     /// The prefix of its keys in the remote tier.
     pub namespace: String,
-    /// How long entries are fresh whose policy does not say; `None`: for ever.
+    /// How long entries are fresh if their policy does not say; `None`: without limit.
     #[serde(rename = "default_ttl_ms", serialize_with = "millis")]
     pub default_ttl: Option<Duration>,
-    /// Whether it is on, and caching in the process too.
+    /// Whether caching is on, for this cache and for the process.
     pub enabled: bool,
-    /// Whether it was closed.
+    /// Whether the cache was closed.
     pub closed: bool,
-    /// Whether other processes' evictions arrive.
+    /// Whether evictions by other processes arrive.
     pub linked: bool,
     /// The memory tier.
     pub memory: Option<MemoryInfo>,
@@ -36,13 +36,13 @@ pub struct Info {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct MemoryInfo {
-    /// What goes first when it is full: `auto`, `lru`, `lfu` or `ttl`.
+    /// The eviction policy: `auto`, `lru`, `lfu` or `ttl`.
     pub eviction: String,
-    /// The most that it holds.
+    /// The bound.
     pub capacity: Capacity,
-    /// How many entries it has, expired ones that were not yet reclaimed included.
+    /// The number of entries, including expired ones that were not reclaimed yet.
     pub entries: u64,
-    /// What they weigh, in bytes.
+    /// The total weight of the entries, in bytes.
     pub bytes: u64,
 }
 
@@ -50,26 +50,26 @@ pub struct MemoryInfo {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RemoteInfo {
-    /// What it is, such as `redis`.
+    /// The kind of store, such as `redis`.
     pub kind: String,
-    /// How values are written: `postcard`, `json` or `messagepack`.
+    /// The format of values: `postcard`, `json` or `messagepack`.
     pub codec: String,
-    /// How they are compressed, and from which length on; `none`: they are not.
+    /// The compression of values, and the size from which it applies; `none` without compression.
     pub compression: String,
-    /// Whether they are encrypted.
+    /// Whether values are encrypted.
     pub encrypted: bool,
-    /// Whether it has leases: one load per key in the fleet, fenced.
+    /// Whether the store has leases: one load per key among all processes, with fencing.
     pub leases: bool,
-    /// What the store tells of itself, by its own names: for Redis, the fields of `INFO`;
-    /// of a cluster's masters each behind the server's address, as in `10.0.0.1:7000/used_memory`.
+    /// The store's own information, under its own names: for Redis, the fields of `INFO`. If there are
+    /// several masters, each name is prefixed with the server's address, as in `10.0.0.1:7000/used_memory`.
     pub details: BTreeMap<String, String>,
-    /// Why it could not be asked.
+    /// The error, if the store could not be asked.
     pub error: Option<String>,
 }
 
 impl Cache {
-    /// What the cache is made of. The remote tier is asked for what it tells of itself; if it can't be asked, that is
-    /// part of the answer.
+    /// Returns the parts and settings of the cache. Asks the remote tier for its own information; if that
+    /// fails, the error is part of the result.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -128,7 +128,7 @@ fn millis<S: serde::Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok,
     span.map(crate::base::millis).serialize(to)
 }
 
-/// A variant as configurations write it.
+/// The name of a variant as configurations write it.
 fn name_of(variant: impl std::fmt::Debug) -> String {
     format!("{variant:?}").to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! Which keys there are, page by page.
+//! Lists the keys of a cache, page by page.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,23 +13,23 @@ use crate::base::{BackendError, BoxFuture, Error, Pattern};
 use crate::engine::{Cache, Engine};
 use crate::key::{KeyId, TenantPrefix};
 
-/// Keys, as they are found; made by [`Cache::keys`].
+/// A stream of keys, made by [`Cache::keys`].
 ///
-/// It is awaited for all of them, sorted; asked for [`next`](Self::next); or used as the `Stream` that it is.
+/// Await it for all keys, sorted; call [`next`](Self::next) for one key at a time; or use it as a `Stream`.
 #[must_use = "nothing is listed before it is awaited, or asked for `next`"]
 pub struct KeyStream {
     engine: Arc<Engine>,
     pattern: Pattern,
-    /// What the handle's keys begin with, which is not listed.
+    /// The prefix of the handle's keys, which is removed from the listed keys.
     prefix: Option<TenantPrefix>,
-    /// Of the current page.
+    /// The rest of the current page.
     found: std::vec::IntoIter<String>,
-    /// Those of the memory tier, which the remote tier may have too.
+    /// The keys of the memory tier, which may also be in the remote tier.
     listed: HashSet<KeyId>,
     step: Step,
 }
 
-/// Keys, and where those that follow are.
+/// Keys, and the cursor of the next page.
 type Page = (Vec<String>, Option<u64>);
 
 enum Step {
@@ -45,10 +45,11 @@ impl fmt::Debug for KeyStream {
 }
 
 impl Cache {
-    /// The keys that match (`*` is a wildcard), of the memory and the remote tier. It goes through all keys: for
-    /// operators and tests, not for every request.
+    /// Lists the keys that match (`*` is a wildcard), of the memory tier and the remote tier. It visits all
+    /// keys, so it is meant for operators and tests, and not for every request.
     ///
-    /// Awaited, it gives all of them, sorted. One after the other, no more than the keys of the
+    /// Awaited, it returns all keys, sorted. Used as a stream, it holds only the keys of the memory tier and
+    /// one page of the remote tier's:
     /// memory tier and one page of the remote tier's are held:
     ///
     /// ```
@@ -68,9 +69,9 @@ impl Cache {
     /// # }
     /// ```
     ///
-    /// Listed is what lies in the tiers: in the remote tier also what is outdated but kept, and what a tag's
-    /// eviction has ended and nothing has removed yet. A key that comes or goes meanwhile may be listed or not; from
-    /// a store that is being resized, one may come twice.
+    /// The keys are those of stored entries. In the remote tier this includes outdated values that are kept,
+    /// and values that the eviction of a tag has ended but that are still stored. A key that comes or goes
+    /// during the listing may be listed or not; if the store is being resized, a key may come twice.
     pub fn keys(&self, pattern: impl Into<Pattern>) -> KeyStream {
         KeyStream {
             engine: Arc::clone(&self.engine),
@@ -84,15 +85,15 @@ impl Cache {
 }
 
 impl KeyStream {
-    /// The next key, in no order; `None`: that was the last one. Cancel-safe.
+    /// Returns the next key, in no order; `None` after the last one. Cancel-safe.
     ///
     /// # Errors
-    /// The remote tier failed; then there is no next one.
+    /// The remote tier failed; the stream ends then.
     pub async fn next(&mut self) -> Option<Result<String, Error>> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// All keys, sorted, each once.
+    /// Returns all keys, sorted, each once.
     ///
     /// # Errors
     /// The remote tier failed.

@@ -1,4 +1,4 @@
-//! How long entries live: asked, and changed.
+//! Methods that read and change the lifetime of entries.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::engine::{Cache, Expiry, Request, What};
 use crate::key::KeyBuf;
 
 impl Cache {
-    /// For how long the entry of a key stays fresh, whatever its type; `None` if there is no fresh one. With a
-    /// time to idle: if it is not read before that. To look does not count as reading.
+    /// Returns how long the entry of a key stays fresh, for any type; `None` if there is no fresh one. With a
+    /// time to idle: if no read comes before. This call does not count as a read.
     ///
-    /// The memory tier's entry if there is one, else the remote tier's, whose value is read from there.
-    /// To the millisecond; a cache without a clock of its own may be some milliseconds late.
+    /// Uses the memory tier's entry if there is one, otherwise reads the remote tier's. Precision:
+    /// milliseconds; with the system's clock the result may be some milliseconds late.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -32,23 +32,24 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The memory tier has nothing and the remote tier failed.
+    /// The memory tier has no entry and the remote tier failed.
     pub async fn ttl(&self, key: impl Into<KeyBuf>) -> Result<Option<Expiry>, Error> {
         self.engine.expiry(&Request::new(self.own(key), PolicyRef::Static(&PLAIN), None)).await
     }
 
-    /// Lets the fresh entry of a key live for `ttl` from now on, instead of what is left; its stale windows
-    /// follow. Says whether there is such an entry: one that is outdated already stays so. A `ttl` of zero
-    /// [removes](Self::remove) it.
+    /// Changes the lifetime of a key's fresh entry: it is fresh for `ttl` from now on, and its stale windows
+    /// follow. Returns whether there is such an entry: an outdated one stays outdated. A `ttl` of zero
+    /// [removes](Self::remove) the entry.
     ///
-    /// Other processes see it: their memory tiers forget what they have of the entry. It is the entry that is there whose life
-    /// changes, not the policy: the next load stores by its own. Loads under way of the key store
-    /// nothing any more. A time to idle goes on.
+    /// Other processes see the change: their memory tiers forget the entry. It applies to this entry only and
+    /// does not change the policy: the next load uses its own lifetime. Loads of the key that are in progress
+    /// store nothing. A time to idle keeps running.
     ///
-    /// The remote tier changes the entry only if it is still the one that was read, so that nothing is
-    /// brought back. A backend that can't do that ([`Backend::replace`](crate::backend::Backend::replace)) forgets
-    /// the entry instead, and the answer is `false`. In a [`transaction`](crate::transaction()) it waits for the commit, as
-    /// evictions do; then the answer is `false`, too. If the transaction is cancelled, the entry is evicted.
+    /// The remote tier changes the entry only if it is still the one that was read, so no removed entry is
+    /// restored. If the backend cannot do that ([`Backend::replace`](crate::backend::Backend::replace)), the
+    /// entry is removed instead, and the result is `false`. Inside a [`transaction`](crate::transaction())
+    /// the change waits for the commit, as evictions do; the result is `false` then, too. If the transaction
+    /// is cancelled, the entry is evicted.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -66,14 +67,14 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The remote tier failed. Then, and if the future is dropped half-way, the entry is evicted, as by
-    /// [`remove`](Self::remove): it is not served for longer than was asked for.
+    /// The remote tier failed. In that case, and if the future is dropped half-way, the entry is evicted, as
+    /// by [`remove`](Self::remove), so it is never served for longer than requested.
     pub async fn expire(&self, key: impl Into<KeyBuf>, ttl: Duration) -> Result<bool, Error> {
         let changed = self.engine.invalidate(What::Life(self.own(key), Some(ttl))).await?;
         Ok(changed > 0)
     }
 
-    /// [`expire`](Self::expire) without an end: from now on the entry does not end by itself.
+    /// Disables the expiry of a key's entry, like [`expire`](Self::expire) without an end.
     ///
     /// # Errors
     /// As [`expire`](Self::expire).
@@ -81,17 +82,18 @@ impl Cache {
         Ok(self.engine.invalidate(What::Life(self.own(key), None)).await? > 0)
     }
 
-    /// Makes the value of a key old without losing it: nobody is given it any more, and the next read loads.
-    /// But if that load fails or takes too long, the policy's fail-safe (`stale_if_error`, `soft_timeout`) still has a value to
-    /// serve, for as long as the window that the value was stored with, from now on. Says whether
-    /// there was a value. One without a window, or without a time to live, is [removed](Self::remove).
+    /// Makes the value of a key old but keeps it for the fail-safe: reads no longer return it, and the next
+    /// read loads. If that load fails or takes too long, the policy's fail-safe (`stale_if_error`,
+    /// `soft_timeout`) can still serve it, for as long as the value's window, from now on. Returns whether
+    /// there was a value. A value without a window, or without a time to live, is [removed](Self::remove).
     ///
-    /// It counts as an eviction: loads that began before store nothing any more, in this process and (with
-    /// leases) in others, whose memory tiers follow; and a [`transaction`](crate::transaction()) holds it until the commit.
-    /// Not even a `stale` window is used up: a value that was said to be old is served for want of a better one only.
+    /// It counts as an eviction: loads that have begun store nothing, in this process and (with leases) in
+    /// others, whose memory tiers follow; and a [`transaction`](crate::transaction()) holds it until the
+    /// commit. A `stale` window does not apply: the value is only served if there is no better one.
     ///
-    /// For many values, go through their [`keys`](Self::keys); loads of keys that have no value yet go on. There is none of it for a tag:
-    /// that is evicted by one number, which does not reach the entries, and nothing is kept.
+    /// For many values, iterate over their [`keys`](Self::keys); loads of keys without a value continue.
+    /// There is no such operation for a tag: evicting a tag increments one number and does not reach the
+    /// entries, so nothing is kept.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -112,8 +114,8 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The remote tier failed. Then, and if the future is dropped half-way, the value is evicted from there
-    /// before this process uses the tier again.
+    /// The remote tier failed. In that case, and if the future is dropped half-way, this process evicts the
+    /// value from the tier before it uses the tier again.
     pub async fn mark_stale(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
         Ok(self.engine.invalidate(What::Stale(self.own(key))).await? > 0)
     }

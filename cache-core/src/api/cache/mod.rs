@@ -1,11 +1,11 @@
-//! The cache itself: keys and values by hand, beside the attributes.
+//! The cache itself: operations by key, in addition to the attributes.
 //!
-//! | file | idea |
+//! | file | content |
 //! | --- | --- |
 //! | `read`, `write` | values by key |
-//! | `evict`, `life` | what ends them, and when they end |
-//! | `keys` | which there are |
-//! | `info`, `close` | what the cache is made of; its end |
+//! | `evict`, `life` | evictions; lifetimes |
+//! | `keys` | listing keys |
+//! | `info`, `close` | a description of the cache; closing it |
 
 mod close;
 mod evict;
@@ -26,40 +26,40 @@ use crate::engine::{Cache, FirstLookup, Request, Rules, Work, reading};
 use crate::registry::Builder;
 
 impl Cache {
-    /// Begins a cache.
+    /// Returns a builder.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// The name it was built with; the default cache has none.
+    /// Returns the name given to the builder; `None` for the default cache.
     pub fn name(&self) -> Option<&str> {
         self.engine.name.as_deref()
     }
 
-    /// Whether the two are handles of one cache.
+    /// Whether both are handles of one cache.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
     }
 
-    /// The prefix of its keys in the remote tier.
+    /// Returns the prefix of the cache's keys in the remote tier.
     pub fn namespace(&self) -> &str {
         &self.engine.namespace
     }
 
-    /// Gives back the memory of entries that nobody can be given any more: they expired, or a tag of
-    /// theirs was evicted. Says how many went. Nothing else changes: reads know such entries without
-    /// it, and a [sweep](crate::memory::Memory::sweep_every) does the same from time to time.
+    /// Frees the memory of dead entries: expired ones, and those with an evicted tag. Returns how many were
+    /// freed. Nothing else changes: reads never return such entries anyway, and a
+    /// [sweep](crate::memory::Memory::sweep_every) does the same regularly.
     ///
-    /// It looks at every entry of the memory tier, on the caller's thread; the values that go are
-    /// dropped there, too. Hits do not wait for it. Without a memory tier it is 0.
+    /// It visits every entry of the memory tier on the caller's thread, and drops the values there. Hits do
+    /// not wait for it. Returns 0 without a memory tier.
     pub fn reclaim(&self) -> u64 {
         self.engine.reclaim()
     }
 
-    /// Whether the remote tier answers; at once `Ok` without one.
+    /// Checks that the remote tier answers; immediately `Ok` without one.
     ///
     /// # Errors
-    /// What the remote tier says.
+    /// The error of the remote tier.
     pub async fn ping(&self) -> Result<(), Error> {
         match &self.engine.remote {
             Some(remote) => Ok(remote.backend().ping().await?),
@@ -67,14 +67,14 @@ impl Cache {
         }
     }
 
-    /// Whether other processes' evictions arrive. Always true without a remote tier.
+    /// Returns whether evictions by other processes arrive. Always true without a remote tier.
     pub fn is_linked(&self) -> bool {
         self.engine.generations.is_linked()
     }
 }
 
 impl Cache {
-    /// A read that may load.
+    /// Runs a read that may load.
     pub(crate) async fn run<T, E>(
         &self,
         mut request: Request,
@@ -90,7 +90,7 @@ impl Cache {
         }
     }
 
-    /// The same under a policy of the call's own, which a hit does not put on the heap.
+    /// Runs a read under the call's own policy, which a hit does not allocate.
     pub(crate) async fn run_under<T, E>(
         &self,
         mut request: Request,

@@ -1,4 +1,4 @@
-//! Values by key: reading, with a load and without.
+//! Methods that read values by key, with and without a load.
 
 use std::future::Future;
 
@@ -8,29 +8,31 @@ use crate::engine::{Cache, Once, Owned, Trace};
 use crate::key::KeyBuf;
 
 impl Cache {
-    /// The value under `key`: `None` if there is none, it is not fresh, or it is of another type.
+    /// Returns the value under `key`; `None` if there is none, it is not fresh, or it has another type.
     ///
     /// # Errors
-    /// The memory tier has nothing and the remote tier failed.
+    /// The memory tier has no value and the remote tier failed.
     pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
         self.engine.peek(&self.plain::<T>(key), Trace::Read).await
     }
 
-    /// The value under `key`, loaded if there is none: one load however many ask.
+    /// Returns the value under `key`, or loads it: one load for any number of concurrent callers.
     ///
-    /// A failing cache is never the caller's trouble: then the value is loaded.
+    /// If the cache fails, the value is loaded; the caller never gets an error of the cache.
     ///
-    /// A load that asks for its own key, directly or over other loads, runs the inner load without the cache.
+    /// If a load requests its own key, directly or through other loads, the inner load runs without the
+    /// cache.
     ///
     /// # Errors
-    /// The load's own. Those who waited get it too, without a load, if it is larder's [`Error`], a
-    /// [`SharedError`](crate::SharedError), text (`String`, `&str`), an `io::Error` or a boxed error: a clone, or one of the
-    /// same text. Any other error can be had by its own caller only: those who waited load one after the other, until one
-    /// brings a value for all. Map such an error to a [`SharedError`](crate::SharedError), and it is one load for all.
+    /// The load's own. Callers that wait for the load get its error, too, if it is larder's [`Error`], a
+    /// [`SharedError`](crate::SharedError), text (`String`, `&str`), an `io::Error` or a boxed error: a
+    /// clone, or an error with the same text. Any other error goes only to the caller whose load failed: the
+    /// waiters load one after the other, until one load succeeds for all of them. Map such an error to a
+    /// [`SharedError`](crate::SharedError) to share one load.
     ///
     /// # Cancellation
-    /// Dropped, it ends its load; one of those who wait begins it again. Once it has returned, the value is in memory,
-    /// and goes on its way to the remote tier by itself.
+    /// If the future is dropped, its load ends, and one of the waiters starts a new one. After it has
+    /// returned, the value is in memory, and is written to the remote tier in the background.
     pub async fn get_or_load<T, E, F, Fut>(&self, key: impl Into<KeyBuf>, load: F) -> Result<T, E>
     where
         T: RemoteValue,
@@ -41,10 +43,10 @@ impl Cache {
         self.run(self.plain::<T>(key), Once(load)).await
     }
 
-    /// [`get_or_load`](Self::get_or_load) with a policy.
+    /// Returns the value or loads it, like [`get_or_load`](Self::get_or_load), with a policy.
     ///
-    /// The load may borrow, so it can't go on without its caller: what needs a load in the background
-    /// (`stale`, `early_refresh`, a timeout's late load) has no effect here. See
+    /// The load may borrow, so it cannot continue without its caller: options that need a load in the
+    /// background (`stale`, `early_refresh`, the rest of a load after its timeout) have no effect here. See
     /// [`get_or_refresh`](Self::get_or_refresh).
     ///
     /// # Errors
@@ -64,8 +66,9 @@ impl Cache {
         self.run_under(self.plain::<T>(key), policy, Once(load)).await
     }
 
-    /// [`get_or_load_with`](Self::get_or_load_with) for a load that owns its inputs: it may run, or go on, in
-    /// the background, so that the policy holds with its stale window, early refresh and timeouts.
+    /// Returns the value or loads it, like [`get_or_load_with`](Self::get_or_load_with), for a load that owns
+    /// its inputs: it may run or continue in the background, so the policy's stale window, early refresh and
+    /// timeouts apply.
     ///
     /// # Errors
     /// The load's own.
@@ -84,8 +87,9 @@ impl Cache {
         self.run_under(self.plain::<T>(key), policy, Owned(load)).await
     }
 
-    /// Whether there is a fresh value of type `T` under `key`: whether [`get`](Self::get) would give one. It is no read: it is not counted, begins
-    /// no time to idle anew, and does not keep the entry in memory. [`ttl`](Self::ttl) asks for an entry of whatever type.
+    /// Returns whether there is a fresh value of type `T` under `key`, that is, whether [`get`](Self::get)
+    /// would return one. It does not count as a read: statistics, the time to idle and the order of eviction
+    /// stay the same. [`ttl`](Self::ttl) works for any type.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -93,8 +97,8 @@ impl Cache {
         Ok(self.engine.peek::<T>(&self.plain::<T>(key), Trace::Nothing).await?.is_some())
     }
 
-    /// The values under `keys`, in their order: one request for the values that memory
-    /// does not have (and one for the generations of each value's tags).
+    /// Returns the values under `keys`, in their order, with one request for the values that memory does not
+    /// have (and one for the generations of the tags of all these values).
     ///
     /// ```
     /// # use cache_core as larder;

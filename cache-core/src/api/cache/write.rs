@@ -1,4 +1,4 @@
-//! Values by key: storing.
+//! Methods that store values by key.
 
 use std::sync::Arc;
 
@@ -8,14 +8,15 @@ use crate::engine::Cache;
 use crate::key::KeyBuf;
 
 impl Cache {
-    /// Stores a value in every tier, with the cache's default time to live. Loads of the key that
-    /// began before store nothing any more.
+    /// Stores a value in every tier, with the cache's default time to live. Loads of the key that have begun
+    /// store nothing.
     ///
-    /// The value carries the tags of a [`Key`](crate::Key) that was built with a model or a tenant, and no others. A function that
-    /// declares tags does not read it unless it carries them: see [`insert_with`](Self::insert_with).
+    /// The value carries the tags of a [`Key`](crate::Key) that was built with a model or a tenant, and no
+    /// other tags. A function that declares tags treats a value without them as a miss: see
+    /// [`insert_with`](Self::insert_with).
     ///
     /// # Errors
-    /// The value can't be encoded, or the remote tier failed. It is in the memory tier even so.
+    /// The value cannot be encoded, or the remote tier failed. The value is in the memory tier nevertheless.
     pub async fn insert<T: RemoteValue>(
         &self,
         key: impl Into<KeyBuf>,
@@ -24,7 +25,7 @@ impl Cache {
         self.engine.put(&self.plain::<T>(key), value).await
     }
 
-    /// [`insert`](Self::insert) with a policy: time to live, stale window, tags.
+    /// Stores a value with a policy (time to live, stale window, tags), like [`insert`](Self::insert).
     ///
     /// # Errors
     /// As [`insert`](Self::insert).

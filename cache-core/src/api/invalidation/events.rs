@@ -1,4 +1,4 @@
-//! Events: what has happened says what is old.
+//! Events: a program emits what has happened, and rules evict the entries that became old.
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
@@ -12,10 +12,10 @@ use crate::engine::{Cache, Engine};
 
 type Lists = dyn Fn(&dyn Any) -> Invalidation + Send + Sync;
 
-/// What a rule lists for an event of its type.
+/// The function of a rule: lists the evictions for an event.
 struct Run(Box<Lists>);
 
-/// A rule that [`Cache::on`] added. Dropped, it removes the rule.
+/// A rule that [`Cache::on`] added. Dropping it removes the rule.
 #[must_use = "the rule ends when this is dropped; `keep()` lets it live as long as the cache"]
 pub struct EventHandler {
     cache: Weak<Engine>,
@@ -31,7 +31,7 @@ impl fmt::Debug for EventHandler {
 }
 
 impl EventHandler {
-    /// Keeps the rule as long as the cache.
+    /// Keeps the rule while the cache lives.
     pub fn keep(mut self) {
         self.cache = Weak::new();
     }
@@ -46,12 +46,13 @@ impl Drop for EventHandler {
 }
 
 impl Cache {
-    /// Adds a rule: what an event of type `E` makes old. Any number of rules per type; they last as
-    /// long as the returned handle.
+    /// Adds a rule that lists the evictions for an event of type `E`. There may be any number of rules per
+    /// type; a rule stays while the returned handle lives.
     ///
-    /// What only depends on the type of the event needs no rule: the function itself names it, in
-    /// `#[cached(invalidate_on = [E])]`. Targets that name no cache are in this one. (A rule that owns a handle of this cache would
-    /// keep it alive for ever.) What ran before the rule was removed is carried out.
+    /// If the evictions depend only on the type of the event, no rule is needed: name the type at the
+    /// function, with `#[cached(invalidate_on = [E])]`. Targets without a cache are in this cache. (A rule
+    /// that owns a handle of this cache would keep it alive forever.) Evictions that were listed before the
+    /// rule was removed are carried out.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -76,7 +77,7 @@ impl Cache {
         &self,
         rule: impl Fn(&E) -> Invalidation + Send + Sync + 'static,
     ) -> EventHandler {
-        // The rule must not keep its cache alive: only the tenant's prefix is kept.
+        // The rule must not keep its cache alive, so it keeps only the tenant's prefix.
         let tenant = self.prefix().cloned();
         let run = move |event: &dyn Any| {
             let list = event.downcast_ref::<E>().map(&rule).unwrap_or_default();
@@ -87,17 +88,18 @@ impl Cache {
         EventHandler { cache: Arc::downgrade(&self.engine), event, name: type_name::<E>(), id }
     }
 
-    /// Evicts what functions with `#[cached(invalidate_on = [E])]` have in this cache, runs all rules for
-    /// this type of event, in the order they were added, and carries out what they list. Inside a [`transaction`](crate::transaction()) that waits for the commit. Says how many
-    /// rules there were.
+    /// Emits an event: evicts the entries of functions with `#[cached(invalidate_on = [E])]` in this cache,
+    /// runs all rules for this type of event in the order in which they were added, and carries out their
+    /// evictions. Inside a [`transaction`](crate::transaction()) the evictions wait for the commit. Returns
+    /// the number of rules.
     ///
-    /// An event reaches this cache in this process; the evictions reach every process. Once polled,
-    /// everything listed is evicted, also if the future is dropped.
+    /// An event reaches this cache in this process; the evictions reach every process. Once polled, all
+    /// listed evictions are carried out, even if the future is dropped.
     ///
     /// # Errors
-    /// [`Error::RulePanicked`] if a rule panicked: the other rules ran, and what they list is evicted,
-    /// but what this one would have listed is not known. Else the first failure of a remote tier;
-    /// such an eviction stays owed.
+    /// [`Error::RulePanicked`] if a rule panicked: the other rules ran, and their evictions were carried out,
+    /// but the evictions of this rule are unknown. Otherwise the first failure of a remote tier; that
+    /// eviction is pending.
     pub async fn emit<E: 'static>(&self, event: &E) -> Result<usize, Error> {
         let rules = self.engine.events.of(TypeId::of::<E>());
         let mut all = Invalidation::new().event::<E>();
@@ -109,13 +111,13 @@ impl Cache {
             }
         }
         drop(rules);
-        // Everything is listed before anything is waited for: dropped half-way, nothing is lost.
+        // All rules run before anything is awaited, so no eviction is lost if the future is dropped.
         let evicted = Evictions::at(&self.whole(), all).carry_out().await;
         result.and_then(|count| evicted.map(|()| count))
     }
 }
 
-/// One rule. A rule only reads the event, so nothing is left half-done by a panic.
+/// Runs one rule. A rule only reads the event, so a panic leaves nothing half-done.
 fn run<E: 'static>(rule: &Run, event: &E) -> Result<Invalidation, Error> {
     catch_unwind(AssertUnwindSafe(|| rule.0(event))).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

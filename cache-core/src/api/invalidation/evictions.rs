@@ -1,8 +1,8 @@
-//! A list of evictions that is carried out on every way out of a mutator's body.
+//! A list of evictions that is carried out on every exit from a mutator's body.
 //!
-//! By default they come after the body whatever its outcome, because a mutator that failed or was
-//! cancelled may have committed. If the body panics, or its future is dropped, the memory half
-//! happens in `drop` and the remote half in the background.
+//! By default the evictions come after the body for every outcome, because a mutator that failed or was
+//! cancelled may have committed. If the body panics, or its future is dropped, `drop` evicts from memory, and
+//! the remote tier follows in the background.
 
 use std::any::type_name;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::call::EvictTarget;
 use crate::engine::{Cache, TOGETHER, What, report, start_now};
 use crate::key::{KeyBuf, Written};
 
-/// What a mutator makes old. Made by `#[cache_evict]`.
+/// The evictions of a mutator. Made by `#[cache_evict]`.
 #[derive(Debug)]
 #[must_use]
 pub struct Evictions {
     list: Invalidation,
     home: Option<Cache>,
-    /// Whether nothing is to be evicted unless it is [`released`](Evictions::released).
+    /// Whether nothing is evicted unless the list is [`released`](Evictions::released).
     held: bool,
 }
 
@@ -36,32 +36,32 @@ impl From<Invalidation> for Evictions {
 }
 
 impl Evictions {
-    /// On the default cache.
+    /// An empty list for the default cache.
     pub const fn new() -> Self {
         Self { list: Invalidation::new(), home: None, held: false }
     }
 
-    /// On a named cache.
+    /// An empty list for a named cache.
     pub fn named(name: &str) -> Self {
         Self::from(Invalidation::new().cache(name))
     }
 
-    /// On this cache.
+    /// An empty list for this cache.
     pub fn on(cache: &Cache) -> Self {
         Self::from(Invalidation::new().cache(cache))
     }
 
-    /// A list whose targets are in `home` where they name no cache.
+    /// A list whose targets are in `home` if they name no cache.
     pub(crate) fn at(home: &Cache, list: Invalidation) -> Self {
         Self { list: list.of(home), home: Some(home.clone()), held: false }
     }
 
-    /// A list that is carried out only if the body's output is an `Ok`.
+    /// Makes the list conditional: it is carried out only if the body's output is an `Ok`.
     pub fn held(self) -> Self {
         Self::with_hold(self, true)
     }
 
-    /// Ends [`held`](Self::held).
+    /// Reverts [`held`](Self::held).
     pub fn released(self) -> Self {
         Self::with_hold(self, false)
     }
@@ -76,18 +76,19 @@ impl Evictions {
         self
     }
 
-    /// What a call of a cached function would read, in that function's cache.
+    /// Adds the entry of a call of a cached function, in that function's cache.
     pub fn call(self, call: impl EvictTarget) -> Self {
         self.map(|list| list.call(call))
     }
 
-    /// A key.
+    /// Adds a key.
     pub fn key(self, key: KeyBuf) -> Self {
         self.map(|list| list.key(key))
     }
 
-    /// A key in a function that may stand in a generic `impl` block: the key as it is written, and the one that a cached
-    /// function of the same template has in that block. See [`Site::instance`](crate::engine::Site::instance).
+    /// Adds a key in a function that may be in a generic `impl` block: the key as written, and the key that a
+    /// cached function of the same template has in that block. See
+    /// [`Site::instance`](crate::engine::Site::instance).
     pub fn key_around<H, C: Fn()>(self, key: KeyBuf, _closure: C) -> Self {
         let written = Written::of_instance(type_name::<C>(), type_name::<H>());
         if written.around.is_none() {
@@ -98,27 +99,27 @@ impl Evictions {
         self.key(key).key(own)
     }
 
-    /// A pattern; `*` is a wildcard.
+    /// Adds a pattern; `*` is a wildcard.
     pub fn pattern(self, pattern: KeyBuf) -> Self {
         self.map(|list| list.pattern(pattern.as_str()))
     }
 
-    /// A tag.
+    /// Adds a tag.
     pub fn tag(self, tag: KeyBuf) -> Self {
         self.map(|list| list.tag(tag.as_str()))
     }
 
-    /// What an event makes old.
+    /// Adds the entries that an event makes old.
     pub fn event<E: ?Sized>(self) -> Self {
         self.map(Invalidation::event::<E>)
     }
 
-    /// Everything in the cache.
+    /// Adds everything in the cache.
     pub fn all(self) -> Self {
         self.map(Invalidation::all)
     }
 
-    /// Tries everything, in order, and gives the first failure.
+    /// Tries everything, in order, and returns the first failure.
     pub(crate) async fn carry_out(mut self) -> Result<(), Error> {
         if self.held {
             return Ok(());
@@ -131,14 +132,14 @@ impl Evictions {
                 0 | 1 => (1, evict(&place, self.home.as_ref(), what).await),
                 count => (count, evict_keys(&place, self.home.as_ref(), keys).await),
             };
-            // Removed after it was done: dropped half-way, `drop` does it again.
+            // Removed after it is done: if the future is dropped half-way, `drop` does it again.
             self.list.steps.truncate(self.list.steps.len() - count);
             result = result.and(done);
         }
         result
     }
 
-    /// The keys at the end of the list that are of one cache, which one request evicts.
+    /// The keys at the end of the list that belong to one cache, which one request evicts.
     fn keys_at_the_end(&self) -> Vec<KeyBuf> {
         let engine = |place: &Place| place.resolve(self.home.as_ref()).ok().map(|at| at.engine);
         let Some(of_last) = self.list.steps.last().and_then(|(place, _)| engine(place)) else {
@@ -152,18 +153,18 @@ impl Evictions {
         keys.take(TOGETHER).collect()
     }
 
-    /// Evicts after the body. A failure of the remote tier is logged, and the eviction stays owed.
+    /// Evicts after the body. A failure of the remote tier is logged, and the eviction is pending.
     pub async fn run(self) {
         report(&self.carry_out().await);
     }
 
-    /// A list of nothing.
+    /// Empties the list.
     pub fn none(mut self) -> Self {
         self.list.steps.clear();
         self
     }
 
-    /// Evicts nothing.
+    /// Drops the list without evicting.
     pub(crate) fn disarm(self) {
         drop(self.none());
     }
@@ -173,12 +174,12 @@ impl Evictions {
         self.run().await;
     }
 
-    /// [`run`](Self::run) for sync functions: memory at once, the remote tier in the background.
+    /// Evicts after the body of a sync function: memory immediately, the remote tier in the background.
     pub fn run_blocking(self) {
         drop(self);
     }
 
-    /// [`run_blocking`](Self::run_blocking), before the body.
+    /// Evicts before the body of a sync function, like [`run_blocking`](Self::run_blocking).
     pub fn run_before_blocking(self) {
         drop(self);
     }
@@ -193,8 +194,8 @@ async fn evict(place: &Place, home: Option<&Cache>, what: What) -> Result<(), Er
 }
 
 impl Drop for Evictions {
-    /// The first poll of each does the memory half (nothing before it waits) and writes the remote
-    /// half down as owed; what remains goes on in the background.
+    /// The first poll of each eviction evicts from memory (nothing before that waits) and records the remote
+    /// half as pending; the rest continues in the background.
     fn drop(&mut self) {
         if self.held {
             return;

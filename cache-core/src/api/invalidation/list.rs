@@ -1,4 +1,4 @@
-//! A list of what to evict, as a value: attributes, events, schedules and transactions share it.
+//! A list of evictions as a value, for attributes, events, schedules and transactions.
 
 use super::evictions::Evictions;
 use crate::base::{Error, Pattern};
@@ -9,16 +9,16 @@ use crate::registry;
 use crate::remote::StepSink;
 use crate::tags::{bounded, subject};
 
-/// Which cache an eviction is for.
+/// The cache of an eviction.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    /// Nobody said: the cache that runs the list, or else the default one.
+    /// Not given: the cache that runs the list, or else the default one.
     Home,
     At(CacheRef),
 }
 
 impl Place {
-    /// What the keys of the handle that it names begin with.
+    /// The prefix of the keys of the handle, if it names one.
     fn prefix(&self) -> Option<&TenantPrefix> {
         match self {
             Self::At(target) => target.prefix(),
@@ -35,12 +35,11 @@ impl Place {
     }
 }
 
-/// A list of what to evict: keys, patterns, tags, calls of cached functions, or everything.
+/// A list of evictions: keys, patterns, tags, calls of cached functions, or everything.
 ///
-/// It is a value and evicts nothing by itself: [`run`](Self::run) does, or the event or schedule that
-/// it is given to. Targets that stand before the first [`cache`](Self::cache) are in the cache
-/// whose rule ([`Cache::on`]) or schedule ([`Cache::every`]) it is, elsewhere in the default cache. A
-/// call knows its own.
+/// The list is a value and evicts nothing by itself: call [`run`](Self::run), or give it to an event or a
+/// schedule. Targets before the first [`cache`](Self::cache) are in the cache of the rule ([`Cache::on`]) or
+/// schedule ([`Cache::every`]), otherwise in the default cache. A call has its own cache.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -61,7 +60,7 @@ impl Place {
 #[derive(Clone, Debug)]
 pub struct Invalidation {
     place: Place,
-    /// In the order they are carried out.
+    /// In the order in which they are carried out.
     pub(super) steps: Vec<(Place, What)>,
 }
 
@@ -72,12 +71,12 @@ impl Default for Invalidation {
 }
 
 impl Invalidation {
-    /// Nothing yet.
+    /// Creates an empty list.
     pub const fn new() -> Self {
         Self { place: Place::Home, steps: Vec::new() }
     }
 
-    /// Where the targets that follow are: a handle, or a name. (A name is looked up when the list
+    /// Sets the cache of the targets that follow: a handle, or a name. (A name is looked up when the list
     /// runs.)
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
         self.place = Place::At(cache.into_choice().into());
@@ -93,12 +92,13 @@ impl Invalidation {
         self
     }
 
-    /// The list of `home`: what names no cache is in that one, and of the tenant that the handle is for.
+    /// Resolves the list for `home`: targets without a cache are in that cache, and of the tenant of the
+    /// handle.
     pub(crate) fn of(self, home: &Cache) -> Self {
         self.of_tenant(home.prefix())
     }
 
-    /// What names no cache is the tenant's.
+    /// Restricts targets without a cache to the tenant.
     pub(crate) fn of_tenant(mut self, tenant: Option<&TenantPrefix>) -> Self {
         if let Some(prefix) = tenant {
             for (place, what) in &mut self.steps {
@@ -110,47 +110,48 @@ impl Invalidation {
         self
     }
 
-    /// A key: the whole text below the namespace.
+    /// Adds a key: the whole text without the namespace.
     pub fn key(self, key: impl Into<KeyBuf>) -> Self {
         let mut key = key.into();
         key.seal();
         self.with(What::Key(key))
     }
 
-    /// All keys that match; `*` is a wildcard.
+    /// Adds all keys that match; `*` is a wildcard.
     pub fn pattern(self, pattern: impl Into<Pattern>) -> Self {
         self.with(What::Pattern(pattern.into(), StepSink::default()))
     }
 
-    /// All that carries the tag.
+    /// Adds all entries with the tag.
     pub fn tag(self, tag: impl Into<String>) -> Self {
         self.with(What::Tag(bounded(&tag.into()).into_owned()))
     }
 
-    /// All reads of a model: of the functions with `#[cached(model = "..", op = "..")]` that name it.
+    /// Adds all entries of a model: those of functions with `#[cached(model = "..", op = "..")]` that name
+    /// it.
     ///
-    /// They carry the tag `model:user`; a name that is no plain word is escaped.
+    /// They carry the tag `model:user`; a name that is not a plain word is escaped.
     pub fn model(self, model: &str) -> Self {
         self.tag(subject::tag(model, None))
     }
 
-    /// One operation of a model: the tag `model:user:list`.
+    /// Adds the entries of one operation of a model: the tag `model:user:list`.
     pub fn operation(self, model: &str, op: &str) -> Self {
         self.tag(subject::tag(model, Some(op)))
     }
 
-    /// What an event of type `E` makes old: the entries of functions with `#[cached(invalidate_on = [E])]`.
-    /// [`Cache::emit`] does this by itself, and runs the rules too, which need the event.
+    /// Adds the entries that an event of type `E` makes old: those of functions with `#[cached(invalidate_on
+    /// = [E])]`. [`Cache::emit`] includes them, and also runs the rules, which need the event.
     pub fn event<E: ?Sized>(self) -> Self {
         self.tag(subject::event_tag::<E>())
     }
 
-    /// Everything in the cache.
+    /// Adds everything in the cache.
     pub fn all(self) -> Self {
         self.with(What::All)
     }
 
-    /// What a call of a cached function would read, in that function's cache: `get_user(&db, 7)`, or
+    /// Adds the entry of a call of a cached function, in that function's cache: `get_user(&db, 7)`, or
     /// `call!(fib(40))` for a sync function. The call is not run.
     pub fn call(mut self, call: impl EvictTarget) -> Self {
         for Evict { target, mut key, .. } in call.evict_targets() {
@@ -160,39 +161,41 @@ impl Invalidation {
         self
     }
 
-    /// Everything of `other` too, behind what is here.
+    /// Appends all targets of `other`.
     pub fn and(mut self, other: Self) -> Self {
         self.steps.extend(other.steps);
         self
     }
 
-    /// How many targets there are.
+    /// Returns the number of targets.
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// Whether there is no target.
+    /// Returns whether there is no target.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Evicts all of it, in order. Inside a [`transaction`](crate::transaction()) it is held.
+    /// Evicts all targets, in order. Inside a [`transaction`](crate::transaction()) the evictions wait for
+    /// the commit.
     ///
-    /// Once polled it holds, also if it is dropped: what remains is carried out in the background.
+    /// Once polled, it is carried out completely, even if the future is dropped: the rest continues in the
+    /// background.
     ///
     /// # Errors
-    /// The first failure, after everything was tried: no cache of that name is installed, or the
-    /// remote tier failed, and then the eviction stays owed and is carried out before the tier is
-    /// read again by this process.
+    /// The first failure, after everything was tried: no cache of that name is installed, or the remote tier
+    /// failed. In the latter case the eviction is pending, and this process carries it out before it reads
+    /// the tier again.
     pub async fn run(self) -> Result<(), Error> {
         Evictions::from(self).carry_out().await
     }
 
-    /// The list for `home` to keep: targets that name this very cache by handle become its own,
-    /// because a rule or schedule must not keep its cache alive.
+    /// The list for `home` to keep: targets that name this cache by handle become its own, because a rule or
+    /// schedule must not keep its cache alive.
     pub(crate) fn kept_by(self, home: &Cache) -> Self {
         let mut kept = self.of(home);
-        // Nothing is added to it any more.
+        // The list is complete.
         kept.place = Place::Home;
         for (place, _) in &mut kept.steps {
             if matches!(place, Place::At(target) if target.is_handle_of(home)) {

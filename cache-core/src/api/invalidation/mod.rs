@@ -1,4 +1,4 @@
-//! Lists of what is to be evicted, as values: attributes, events and schedules carry them out.
+//! Lists of evictions as values, which attributes, events and schedules carry out.
 
 mod events;
 mod evictions;

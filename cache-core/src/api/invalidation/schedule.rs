@@ -10,7 +10,7 @@ use super::list::Invalidation;
 use crate::base::{BoxFuture, Clock, Error};
 use crate::engine::{Cache, Engine, spawn};
 
-/// What happens again and again in the background, such as [`Cache::every`] begins. Dropped, it stops.
+/// A repeated task in the background, for example of [`Cache::every`]. Dropping it stops the task.
 #[must_use = "the schedule stops when this is dropped; `keep()` lets it live as long as the cache"]
 #[derive(Debug)]
 pub struct ScheduleGuard {
@@ -18,12 +18,12 @@ pub struct ScheduleGuard {
     interval: Duration,
 }
 
-/// Said by [`ScheduleGuard::keep`]; an end without it means stop.
+/// Sent by [`ScheduleGuard::keep`]; if the channel closes without it, the task stops.
 #[derive(Debug)]
 struct Forever;
 
 impl ScheduleGuard {
-    /// Begins to call `turn` every `interval`, until it says false.
+    /// Calls `turn` every `interval`, until it returns false.
     pub(crate) fn begin<F>(
         clock: &Clock,
         interval: Duration,
@@ -38,13 +38,13 @@ impl ScheduleGuard {
         }
         let (stop, stopped) = oneshot::channel();
         let clock = clock.clone();
-        // The first sleep begins here, and not when the task is first polled.
+        // The first interval begins here, not when the task is first polled.
         let first: BoxFuture<'static, ()> = Box::pin(clock.sleep(interval));
         let turns = async move {
             let mut sleeping = first;
             loop {
                 sleeping.await;
-                // The next sleep begins before the turn, or intervals would grow by its time.
+                // The next interval begins before the turn; otherwise intervals would grow by its duration.
                 sleeping = Box::pin(clock.sleep(interval));
                 if !turn().await {
                     return;
@@ -55,27 +55,27 @@ impl ScheduleGuard {
         Ok(Self { stop, interval })
     }
 
-    /// How much time lies between two turns.
+    /// Returns the time between two turns.
     pub fn interval(&self) -> Duration {
         self.interval
     }
 
-    /// Keeps the schedule as long as the cache.
+    /// Keeps the schedule while the cache lives.
     pub fn keep(self) {
-        // Nobody listens any more only if the cache is gone.
+        // The receiver is gone only if the cache is.
         drop(self.stop.send(Forever));
     }
 }
 
 impl Cache {
-    /// Evicts the same list every `interval`, for the first time when one has passed, until the handle
-    /// is dropped or the cache is gone. (An eviction that has begun is carried out.)
+    /// Evicts the same list every `interval`, for the first time after one interval, until the handle or the
+    /// cache is dropped. (An eviction that has begun is carried out.)
     ///
-    /// Targets that name no cache are in this one. It runs in the background: on the current tokio
-    /// runtime (and ends with that), or on a thread of its own where there is none. Intervals are
-    /// counted from beginning to beginning; precision: some milliseconds. A remote tier that
-    /// fails is logged, the eviction stays owed, and the schedule goes on. A transaction does
-    /// not hold its evictions, wherever it was begun.
+    /// Targets without a cache are in this cache. The schedule runs in the background: on the current Tokio
+    /// runtime (and ends with it), or on its own thread if there is none. Intervals are measured from start
+    /// to start; precision: some milliseconds. A failure of the remote tier is logged, the eviction is
+    /// pending, and the schedule continues. Transactions do not hold its evictions, even if the schedule was
+    /// started inside one.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -106,7 +106,7 @@ impl Cache {
     }
 }
 
-/// One turn; false once the cache is gone or closed.
+/// One turn; false if the cache is gone or closed.
 async fn evict(cache: Weak<Engine>, list: Invalidation) -> bool {
     let Some(engine) = cache.upgrade().filter(|engine| !engine.switch.is_closed()) else {
         return false;
@@ -118,11 +118,11 @@ async fn evict(cache: Weak<Engine>, list: Invalidation) -> bool {
 async fn until_stopped(stopped: oneshot::Receiver<Forever>, turns: impl Future<Output = ()>) {
     let stop = async {
         if stopped.await.is_ok() {
-            // To be kept: from here on only the cache's end stops it.
+            // After `keep` only the end of the cache stops it.
             std::future::pending::<()>().await;
         }
     };
-    // In order: a schedule that was stopped does nothing more, even if its time has come.
+    // In this order: a schedule that was stopped does nothing more, even if its time has come.
     tokio::select! {
         biased;
         () = stop => {}

@@ -1,4 +1,4 @@
-//! Writing through: a mutator's result becomes the cached value.
+//! Write-through: a mutator's result becomes the cached value.
 
 use super::evictions::Evictions;
 use crate::base::{CacheValue, Shape};
@@ -6,10 +6,11 @@ use crate::call::{PutTarget, Write, Writing};
 use crate::engine::start_now;
 use crate::stats::log_failure;
 
-/// Where a mutator's value goes. Made by `#[cache_put]`, before the body runs; it holds none of the
-/// body's arguments.
+/// The target of a mutator's value. Made by `#[cache_put]` before the body runs; it holds none of the body's
+/// arguments.
 ///
-/// If the body fails, panics or is cancelled, the value is evicted instead: the mutator may have
+/// If the body fails, panics or is cancelled, the entry is evicted instead, because the mutator may have
+/// committed.
 /// committed.
 #[must_use]
 pub struct WriteThrough<S: Shape> {
@@ -30,7 +31,7 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    /// `call` is what the value is to answer from now on.
+    /// The value becomes the cached value of `call`.
     pub fn new(call: impl PutTarget<S::Value>, shape: S) -> Self {
         let mut otherwise = Evictions::new();
         for target in call.evict_targets() {
@@ -45,13 +46,13 @@ where
         self
     }
 
-    /// A value that isn't `wanted` is not put: the entry, which it has made old, is evicted.
+    /// Without `wanted` the value is not put, and the entry, which is now old, is evicted.
     pub fn only_if(mut self, wanted: bool) -> Self {
         self.wanted = wanted;
         self
     }
 
-    /// Takes the body's output: a value is put, a failure evicts.
+    /// Takes the body's output: puts a value, evicts after a failure.
     ///
     /// The future holds a copy of the value and does not borrow the output, which need not be `Sync`.
     pub fn finish(self, output: &S::Output) -> impl Future<Output = ()> + use<S> {
@@ -67,8 +68,8 @@ where
         }
     }
 
-    /// [`finish`](Self::finish) for sync functions: memory at once, the remote tier in the
-    /// background.
+    /// Takes the output of a sync function, like [`finish`](Self::finish): memory immediately, the remote
+    /// tier in the background.
     pub fn finish_blocking(self, output: &S::Output) {
         let Self { shape, write, otherwise, wanted } = self;
         let Some(value) = shape.value(output) else { return drop(otherwise) };
@@ -80,7 +81,7 @@ where
     }
 }
 
-/// A value that could not be written everywhere is evicted everywhere.
+/// Evicts a value everywhere if it could not be written everywhere.
 async fn finish(writing: Writing, otherwise: Evictions) {
     match writing.await {
         Ok(()) => otherwise.disarm(),

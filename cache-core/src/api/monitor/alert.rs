@@ -1,4 +1,4 @@
-//! What is told when a threshold is crossed, and when it is not any more.
+//! Alerts, which report that a threshold was crossed or no longer is.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::stats::{Health, Since};
 
-/// A threshold of a [`Monitor`](crate::Monitor) was crossed, or is not any more.
+/// A threshold of a [`Monitor`](crate::Monitor) was crossed, or no longer is.
 ///
 /// Plain data, for logs (`Display`) and for messages (serde); without credentials, keys and values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,7 +25,7 @@ pub struct Alert {
     /// When it was raised, and how long it has lasted.
     #[serde(flatten)]
     pub since: Since,
-    /// How the cache was when this was found.
+    /// The health of the cache at that time.
     pub health: Health,
 }
 
@@ -35,7 +35,7 @@ pub struct Alert {
 pub enum AlertState {
     /// The threshold was crossed.
     Raised,
-    /// It has not been crossed for two checks in a row.
+    /// The threshold was not crossed in two consecutive checks.
     Cleared,
 }
 

@@ -1,4 +1,4 @@
-//! One check after the other, and what is told of it.
+//! The sequence of checks, and their alerts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -10,7 +10,7 @@ use super::{Callback, Monitor};
 use crate::engine::{Cache, Engine};
 use crate::stats::WallTimestamp;
 
-/// So many checks in a row have to find a threshold uncrossed before its alert is cleared.
+/// How many consecutive checks must find a threshold uncrossed before its alert is cleared.
 const CALM: u32 = 2;
 
 pub(crate) struct Rounds {
@@ -28,7 +28,7 @@ impl Rounds {
         Self { cache: Arc::downgrade(&cache.engine), monitor, watches }
     }
 
-    /// One check; false once the cache is gone or closed.
+    /// One check; false if the cache is gone or closed.
     pub(super) async fn next(&mut self) -> bool {
         let engine = self.cache.upgrade().filter(|engine| !engine.switch.is_closed());
         let Some(engine) = engine else { return false };
@@ -73,7 +73,7 @@ impl Rounds {
 }
 
 impl Watch {
-    /// What a finding changes.
+    /// Updates the watch with a finding; returns an alert if it was raised or cleared.
     fn turn(&mut self, finding: Finding, facts: &Facts) -> Option<Alert> {
         if finding.crossed {
             self.calm = 0;

@@ -1,4 +1,4 @@
-//! The thresholds: which can be, and what a check says of each.
+//! Thresholds: their validation, and their evaluation in a check.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) enum Threshold {
     Info { name: &'static str, judge: Judge },
 }
 
-/// What one check has to judge by.
+/// The data of one check.
 pub(crate) struct Facts {
     pub(super) health: Health,
     pub(super) stats: Stats,
@@ -26,7 +26,7 @@ pub(crate) struct Facts {
     pub(super) now: WallTimestamp,
 }
 
-/// What a check says of one threshold.
+/// The result of one threshold in a check.
 #[derive(Clone, Default)]
 pub(crate) struct Finding {
     pub(super) crossed: bool,
@@ -34,23 +34,23 @@ pub(crate) struct Finding {
     pub(super) server: Option<String>,
 }
 
-/// A threshold, and what is remembered from check to check.
+/// A threshold, and its state between checks.
 pub(crate) struct Watch {
     pub(super) threshold: Threshold,
-    /// Since when it is raised.
+    /// When the alert was raised.
     pub(super) raised: Option<WallTimestamp>,
-    /// Checks in a row that did not find it crossed.
+    /// How many consecutive checks did not find it crossed.
     pub(super) calm: u32,
-    /// Hits and misses when the rate was judged last.
+    /// Hits and misses at the last evaluation of the rate.
     reads: (u64, u64),
-    /// The store's fields in the check before.
+    /// The store's fields in the previous check.
     before: Option<Servers>,
     /// The finding that raised the alert, for a threshold that has no message when it is not crossed.
     last: Finding,
 }
 
 impl Threshold {
-    /// The method that added it.
+    /// The method that added the threshold.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::HitRateBelow { .. } => "hit_rate_below",
@@ -62,7 +62,7 @@ impl Threshold {
         }
     }
 
-    /// Whether it needs the fields that the store reports.
+    /// Whether the threshold needs the fields that the store reports.
     pub(super) fn needs_info(&self) -> bool {
         matches!(self, Self::Info { .. })
     }
@@ -87,7 +87,7 @@ impl Threshold {
         fault.map_or(Ok(()), |message| Err(Error::config(self.method(), message)))
     }
 
-    /// Why it can't be, whatever the cache.
+    /// The reason why the threshold is invalid for every cache.
     fn fault(&self) -> Option<String> {
         match self {
             Self::HitRateBelow { rate, .. } if !(*rate > 0.0 && *rate <= 1.0) => Some(format!(
@@ -120,7 +120,7 @@ impl Watch {
         Self { threshold, raised: None, calm: 0, reads, before: None, last: Finding::default() }
     }
 
-    /// What the facts say; nothing if they are not enough.
+    /// Evaluates the facts; `None` if they are not sufficient.
     pub(super) fn judge(&mut self, facts: &Facts) -> Option<Finding> {
         let remote = facts.health.remote.as_ref();
         match &self.threshold {
@@ -171,7 +171,7 @@ impl Watch {
         self.last.clone()
     }
 
-    /// Something that counts once it has lasted, and then until it is over.
+    /// A condition that crosses the threshold after `span`, and then until it ends.
     fn lasts(&self, wrong: bool, since: &Since, span: Duration, what: &str) -> Finding {
         let Since { lasting, .. } = since;
         let crossed = wrong && (*lasting >= span || self.raised.is_some());
@@ -181,7 +181,7 @@ impl Watch {
     #[allow(clippy::cast_precision_loss)]
     fn hit_rate(&mut self, stats: &Stats, limit: f64, min_reads: u64) -> Option<Finding> {
         let now = (stats.hits(), stats.misses);
-        // Less than before: the statistics were reset.
+        // Less than before means that the statistics were reset.
         let counted = now.0.checked_sub(self.reads.0).zip(now.1.checked_sub(self.reads.1));
         let Some((hits, misses)) = counted else {
             self.reads = now;

@@ -1,4 +1,4 @@
-//! Many ids at once, and those that an event names.
+//! Operations on many ids, and on the ids that an event names.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,7 +15,7 @@ use crate::engine::Trace;
 use crate::key::{KeyBuf, unescaped};
 
 impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
-    /// As [`Cache::get_many`](crate::engine::Cache::get_many).
+    /// Reads many values; see [`Cache::get_many`](crate::engine::Cache::get_many).
     ///
     /// # Errors
     /// As there.
@@ -24,7 +24,7 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
         self.cache.engine.peek_many(requests, Trace::Read).await
     }
 
-    /// As [`Cache::insert_many`](crate::engine::Cache::insert_many).
+    /// Stores many values; see [`Cache::insert_many`](crate::engine::Cache::insert_many).
     ///
     /// # Errors
     /// As there.
@@ -33,7 +33,7 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
         self.cache.engine.put_many(values.collect()).await
     }
 
-    /// As [`Cache::remove_many`](crate::engine::Cache::remove_many).
+    /// Removes many values; see [`Cache::remove_many`](crate::engine::Cache::remove_many).
     ///
     /// # Errors
     /// As there.
@@ -41,7 +41,9 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
         self.cache.remove_many(ids.iter().map(|id| self.buf(id))).await
     }
 
-    /// As [`Cache::get_or_load_many`](crate::engine::Cache::get_or_load_many), by ids: `load` gets those that are not cached.
+    /// Reads or loads many values by id; see
+    /// [`Cache::get_or_load_many`](crate::engine::Cache::get_or_load_many). `load` gets the ids that are not
+    /// cached.
     ///
     /// # Errors
     /// The load's own.
@@ -55,10 +57,11 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
         self.cache.load_many(ids.to_vec(), |id| self.request(id), load).await
     }
 
-    /// The ids that there are entries of, as [`Cache::keys`](crate::engine::Cache::keys) finds them, in no order.
+    /// Returns the ids that have entries, as [`Cache::keys`](crate::engine::Cache::keys) finds them, in no
+    /// order.
     ///
-    /// An id is read back from the key's text by its `FromStr`, and listed only if it is written the same way again: long ids
-    /// are cut to a hash in their keys, and those of several parts are no plain text. They are left out.
+    /// An id is parsed from the key's text by its `FromStr`, and listed only if it has the same text again.
+    /// Long ids, which are cut to a hash in their keys, and ids of several parts are omitted.
     ///
     /// # Errors
     /// The remote tier failed.
@@ -77,8 +80,8 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
         Ok(ids)
     }
 
-    /// Evicts an id's entry whenever an event is emitted: `id` tells which, if any. As [`Cache::on`](crate::engine::Cache::on), it holds
-    /// until the [`EventHandler`] is dropped.
+    /// Evicts an id's entry whenever an event is emitted: `id` returns the id, if any. As with
+    /// [`Cache::on`](crate::engine::Cache::on), it applies until the [`EventHandler`] is dropped.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -106,7 +109,7 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
     where
         K: 'static,
     {
-        // The cache is not to be kept by its own rule: what is needed of the view is its prefix.
+        // The rule must not keep its cache alive, so it keeps only the view's prefix.
         let prefix = self.names.prefix.clone();
         self.cache.on::<E>(move |event| match id(event) {
             Some(id) => {

@@ -1,4 +1,4 @@
-//! The entries of one model, by id and type.
+//! The entries of one model, by id.
 
 mod many;
 
@@ -16,11 +16,13 @@ use crate::engine::{Cache, Expiry, Once, Owned, Request, Trace, What};
 use crate::key::{Key, KeyBuf};
 use crate::tags::tag as subject_tag;
 
-/// A model's entries in a cache: values of one type, by ids of one type. Made by [`Cache::typed`].
+/// The entries of a model in a cache: values of one type, by ids of one type. Made by [`Cache::typed`].
 ///
-/// The entry of an id is the one of `#[cached(model = "users", op = "get")]` with that id as its argument (all others
-/// skipped), so that functions and views of a model share it. (Methods' keys hold their type: see [`of`](Self::of).) It carries the model's tags: [`clear`](Self::clear), and a mutator with
-/// `#[cache_evict(model = "users")]`, end all entries of the model, those of its other operations included.
+/// The entry of an id is the one of `#[cached(model = "users", op = "get")]` with that id as its argument
+/// (and all other arguments skipped), so functions and views of a model share it. (The keys of methods
+/// contain their type: see [`of`](Self::of).) It carries the model's tags: [`clear`](Self::clear), and a
+/// mutator with `#[cache_evict(model = "users")]`, end all entries of the model, including those of its other
+/// operations.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -51,8 +53,9 @@ use crate::tags::tag as subject_tag;
 /// # }
 /// ```
 ///
-/// Cheap to clone and to make anew: nothing is kept for it. The methods are those of [`Cache`], with their errors and their
-/// cancel-safety. An id that serde can't write has no entry: nothing is found under it. An id of several parts is a tuple; that of a function with several arguments is none.
+/// Cheap to clone and to create: it has no state of its own. The methods are those of [`Cache`], with their
+/// errors and their cancellation safety. An id that serde cannot write has no entry. An id of several parts
+/// is a tuple; it does not match the key of a function with several arguments.
 pub struct ModelCache<K: ?Sized, V> {
     cache: Cache,
     names: Arc<Names>,
@@ -61,16 +64,16 @@ pub struct ModelCache<K: ?Sized, V> {
     of: PhantomData<fn(&K) -> V>,
 }
 
-/// What all keys and all entries of a view have in common, written once.
+/// The common parts of all keys and entries of a view, written once.
 #[derive(Clone)]
 struct Names {
     model: String,
     operation: String,
-    /// The type whose methods' entries they are, as it stands in keys.
+    /// The type whose methods' entries these are, in its key form.
     place: String,
-    /// What keys begin with.
+    /// The prefix of the keys.
     prefix: String,
-    /// What entries carry, one below the other.
+    /// The tags of the entries, separated by line breaks.
     tags: String,
 }
 
@@ -87,19 +90,19 @@ impl Names {
     }
 }
 
-/// What [`ModelCache::updated`] does with what is cached.
+/// What [`ModelCache::updated`] does with the cached entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpdateMode {
-    /// The new value takes the old one's place.
+    /// Replaces the old value by the new one.
     #[default]
     Refresh,
-    /// The old one goes, and the next read loads.
+    /// Evicts the old value; the next read loads.
     Evict,
 }
 
 impl Cache {
-    /// The entries of a model, as [`ModelCache`] tells.
+    /// Returns a view of the entries of a model; see [`ModelCache`].
     ///
     /// # Errors
     /// [`Error::Config`]: the name is empty, or has other characters than letters, digits and `-._~@+`.
@@ -125,7 +128,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self)
     }
 
-    /// Another operation than `get`, whose entries are others: users by their mail address, say.
+    /// Selects another operation than `get`, with its own entries: users by their mail address, for example.
     ///
     /// # Errors
     /// [`Error::Config`]: the name is empty, or has other characters than letters, digits and `-._~@+`.
@@ -134,7 +137,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self.checked()
     }
 
-    /// The entries of a method of `T` with `skip(self)`, instead of those of a function.
+    /// Selects the entries of a method of `T` with `skip(self)`, instead of those of a function.
     #[must_use]
     pub fn of<T: ?Sized>(mut self) -> Self {
         let mut place = KeyBuf::new();
@@ -143,36 +146,37 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self
     }
 
-    /// The policy of what is stored through this view. Default: the cache's time to live, and nothing else.
+    /// Sets the policy of values that are stored through this view. Default: the cache's time to live, no
+    /// other options.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Arc::new(policy);
         self
     }
 
-    /// What [`updated`](Self::updated) does. Default: [`UpdateMode::Refresh`].
+    /// Sets what [`updated`](Self::updated) does. Default: [`UpdateMode::Refresh`].
     #[must_use]
     pub fn on_update(mut self, on_update: UpdateMode) -> Self {
         self.on_update = on_update;
         self
     }
 
-    /// The model's name.
+    /// Returns the model's name.
     pub fn model(&self) -> &str {
         &self.names.model
     }
 
-    /// The cache it is a view of.
+    /// Returns the cache of the view.
     pub fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// The key of an id's entry.
+    /// Returns the key of an id's entry.
     pub fn key(&self, id: &K) -> Key {
         Key::of(self.buf(id).with_tags(&self.names.tags))
     }
 
-    /// The keys of all entries of the view: for [`Cache::keys`] and [`Cache::evict_pattern`].
+    /// Returns the pattern of all keys of the view, for [`Cache::keys`] and [`Cache::evict_pattern`].
     pub fn pattern(&self) -> Pattern {
         Pattern::prefix(&self.names.prefix)
     }
@@ -192,7 +196,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         request
     }
 
-    /// As [`Cache::get`].
+    /// Reads a value; see [`Cache::get`].
     ///
     /// # Errors
     /// As there.
@@ -200,7 +204,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self.cache.engine.peek(&self.request(id), Trace::Read).await
     }
 
-    /// Whether there is a fresh value.
+    /// Returns whether there is a fresh value.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -208,7 +212,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self.cache.engine.peek::<V>(&self.request(id), Trace::Nothing).await?.is_some())
     }
 
-    /// As [`Cache::ttl`].
+    /// Returns how long an entry stays fresh; see [`Cache::ttl`].
     ///
     /// # Errors
     /// As there.
@@ -216,8 +220,9 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self.cache.engine.expiry(&self.request(id)).await
     }
 
-    /// As [`Cache::get_or_load_with`], with the view's policy. (Its stale window and early refresh need a load that
-    /// can go on in the background: [`get_or_refresh`](Self::get_or_refresh).)
+    /// Reads or loads a value with the view's policy; see [`Cache::get_or_load_with`]. (The policy's stale
+    /// window and early refresh need a load that can continue in the background:
+    /// [`get_or_refresh`](Self::get_or_refresh).)
     ///
     /// # Errors
     /// The load's own.
@@ -230,7 +235,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self.cache.run(self.request(id), Once(load)).await
     }
 
-    /// As [`Cache::get_or_refresh`], with the view's policy.
+    /// Reads or loads a value with the view's policy; see [`Cache::get_or_refresh`].
     ///
     /// # Errors
     /// The load's own.
@@ -243,7 +248,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self.cache.run(self.request(id), Owned(load)).await
     }
 
-    /// As [`Cache::insert`].
+    /// Stores a value; see [`Cache::insert`].
     ///
     /// # Errors
     /// As there.
@@ -251,7 +256,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self.cache.engine.put(&self.request(id), value).await
     }
 
-    /// As [`Cache::remove`].
+    /// Removes a value; see [`Cache::remove`].
     ///
     /// # Errors
     /// As there.
@@ -259,7 +264,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self.cache.engine.invalidate(What::Key(self.cache.own(self.buf(id)))).await? > 0)
     }
 
-    /// As [`Cache::expire`].
+    /// Changes a lifetime; see [`Cache::expire`].
     ///
     /// # Errors
     /// As there.
@@ -272,7 +277,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
             > 0)
     }
 
-    /// As [`Cache::persist`].
+    /// Disables an entry's expiry; see [`Cache::persist`].
     ///
     /// # Errors
     /// As there.
@@ -280,7 +285,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self.cache.engine.invalidate(What::Life(self.cache.own(self.buf(id)), None)).await? > 0)
     }
 
-    /// As [`Cache::mark_stale`].
+    /// Makes a value old; see [`Cache::mark_stale`].
     ///
     /// # Errors
     /// As there.
@@ -288,8 +293,8 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self.cache.engine.invalidate(What::Stale(self.cache.own(self.buf(id)))).await? > 0)
     }
 
-    /// What an id stands for has become `value`, in the database: the entry follows as
-    /// [`on_update`](Self::on_update) says.
+    /// Reports that the database now has `value` for an id: the entry is refreshed or evicted, depending on
+    /// [`on_update`](Self::on_update).
     ///
     /// # Errors
     /// As [`insert`](Self::insert) and [`remove`](Self::remove).
@@ -300,8 +305,8 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         }
     }
 
-    /// Forgets all entries of the model, of whatever operation, in every process: one increment, however many
-    /// there are.
+    /// Evicts all entries of the model, of every operation, in every process: one increment for any number of
+    /// entries.
     ///
     /// # Errors
     /// As [`Cache::evict_tag`].

@@ -1,4 +1,4 @@
-//! Warm: many calls at once, a bounded number of them in progress.
+//! Warming: many calls, of which a bounded number is in progress at a time.
 
 mod one;
 mod progress;
@@ -20,22 +20,22 @@ use crate::engine::Cache;
 use one::One;
 use report::Tally;
 
-/// In progress at once unless it is said otherwise.
+/// The default concurrency.
 const CONCURRENCY: usize = 16;
-/// After so many calls that may all have been hits, other tasks get a turn.
+/// After this many calls, which may all have been hits, the task yields.
 const TURN: u64 = 128;
 
 type OnProgress<'a> = Box<dyn FnMut(&WarmProgress) + Send + 'a>;
-/// Why an output counts as failed, if it does.
+/// Returns a message if an output counts as failed.
 type Failed<O> = fn(O) -> Option<String>;
 
-/// Warms the cache: carries out all calls, 16 at a time unless [`concurrency`](Warm::concurrency) says
-/// otherwise, and reports. What is cached already is a hit and not loaded again.
+/// Warms the cache: runs all calls, 16 at a time unless [`concurrency`](Warm::concurrency) says otherwise,
+/// and returns a report. A value that is already cached is a hit and not loaded again.
 ///
-/// Calls are taken from the iterator as room becomes free, so it may be long and lazy. Nothing happens
-/// before [`run`](Warm::run) is polled. Everything runs in that future: dropped, it stops, and loads
-/// under way are cancelled as any dropped call is. A call that fails does not stop the
-/// others; one that panics does.
+/// Calls are taken from the iterator as earlier ones end, so it may be long and lazy. Nothing happens before
+/// [`run`](Warm::run) is polled. All work runs in that future: if it is dropped, it stops, and loads in
+/// progress are cancelled like any dropped call. A call that fails does not stop the others; a call that
+/// panics does.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -71,7 +71,7 @@ where
 }
 
 impl Cache {
-    /// [`warm`] of this cache, whatever the functions' own is.
+    /// Warms this cache, like [`warm`], instead of the functions' own caches.
     pub fn warm<'a, L, I>(&self, calls: I) -> Warm<'a, I::IntoIter>
     where
         L: Load,
@@ -81,13 +81,13 @@ impl Cache {
     }
 }
 
-/// A warming that has not begun; made by [`warm`].
+/// A warming that has not started; made by [`warm`].
 #[must_use = "nothing is warmed before `run()` is awaited"]
 pub struct Warm<'a, I> {
     whole: WarmInner<'a, I>,
 }
 
-/// What [`Warm`]s of functions with any output have in common; see there.
+/// The common part of [`Warm`]s, for functions with any output; see there.
 pub struct WarmInner<'a, I> {
     calls: Option<I>,
     cache: Option<Cache>,
@@ -113,13 +113,13 @@ impl<'a, I> Warm<'a, I> {
         Self { whole: WarmInner { calls: Some(calls), cache, concurrency, on_progress: None } }
     }
 
-    /// How many calls are in progress at once. Default: 16. Zero is refused by [`run`](Self::run).
+    /// Sets how many calls are in progress at a time. Default: 16. [`run`](Self::run) refuses zero.
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.whole.concurrency = calls;
         self
     }
 
-    /// Told after each call. It runs between the calls, so it should be short.
+    /// Sets a callback that is called after each call. It runs between the calls, so it should be short.
     pub fn on_progress(mut self, told: impl FnMut(&WarmProgress) + Send + 'a) -> Self {
         self.whole.on_progress = Some(Box::new(told));
         self
@@ -132,7 +132,7 @@ where
     E: Display,
     I: Iterator<Item = Call<L>>,
 {
-    /// Carries out all calls. (The warming is empty afterwards: another `run` finds nothing to do.)
+    /// Runs all calls. (The warming is empty afterwards: another `run` does nothing.)
     ///
     /// # Errors
     /// [`Error::Config`]: the concurrency is zero. Calls that fail are in the report.
@@ -146,8 +146,8 @@ where
     L: Load,
     I: Iterator<Item = Call<L>>,
 {
-    /// [`Warm::run`] for outputs that are no `Result`, or whose error has no `Display` and so no
-    /// message.
+    /// Runs all calls, like [`Warm::run`], for outputs that are not a `Result`, or whose error has no
+    /// `Display` and so no message.
     ///
     /// # Errors
     /// As there.
@@ -166,7 +166,7 @@ where
                 let message = "no call could ever begin; at least 1 is needed";
                 return Err(Error::config("concurrency", message));
             }
-            // Asked before the iterators around it, which do not know.
+            // Before the iterator adapters, which do not know the size.
             let tally = Tally::new(calls.as_ref().map_or((0, Some(0)), Iterator::size_hint));
             let calls = calls.into_iter().flatten().map(|call| match &cache {
                 Some(cache) => call.cache(cache),
@@ -177,7 +177,7 @@ where
     }
 }
 
-/// For outputs that are no `Result`, `run` is found here.
+/// Makes `run` available for outputs that are not a `Result`.
 impl<'a, I> Deref for Warm<'a, I> {
     type Target = WarmInner<'a, I>;
     fn deref(&self) -> &WarmInner<'a, I> {

@@ -1,4 +1,4 @@
-//! One call of a warming: its output, with the key it is told by.
+//! One call of a warming: its output, with the key for reports.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

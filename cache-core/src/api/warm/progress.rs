@@ -1,30 +1,30 @@
-//! How far a warming is.
+//! The progress of a warming.
 
 use std::time::Duration;
 
-/// How far a warming is; told after each call.
+/// The progress of a warming, reported after each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WarmProgress {
-    /// Calls that have ended, failed ones included.
+    /// The number of ended calls, including failed ones.
     pub done: u64,
-    /// Those of them that failed.
+    /// The number of failed calls.
     pub failed: u64,
-    /// How many there are in all, if the iterator knows.
+    /// The number of all calls, if the iterator knows it.
     pub total: Option<u64>,
-    /// Since the first call began.
+    /// The time since the first call began.
     pub elapsed: Duration,
 }
 
 impl WarmProgress {
-    /// Calls a second, on average since the beginning; zero while no time has passed.
+    /// Returns the calls per second, on average since the start; zero while no time has passed.
     #[allow(clippy::cast_precision_loss)]
     pub fn rate(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
         if seconds > 0.0 { self.done as f64 / seconds } else { 0.0 }
     }
 
-    /// How long the rest will take at this rate; `None` if the total or the rate is not known.
+    /// Returns how long the rest will take at this rate; `None` if the total or the rate is unknown.
     #[allow(clippy::cast_precision_loss)]
     pub fn left(&self) -> Option<Duration> {
         let rest = self.total?.saturating_sub(self.done);
@@ -48,7 +48,7 @@ mod tests {
         assert!((half.rate() - 5.0).abs() < 1e-9);
         assert_eq!(half.left(), Some(Duration::from_secs(10)));
         assert_eq!(progress(100, Some(100), 10).left(), Some(Duration::ZERO));
-        // An iterator that promised less than it gives.
+        // An iterator that returns more than its size hint.
         assert_eq!(progress(200, Some(100), 10).left(), Some(Duration::ZERO));
     }
 

@@ -1,30 +1,30 @@
-//! What came of a warming.
+//! The result of a warming.
 
 use std::time::{Duration, Instant};
 
 use super::progress::WarmProgress;
 use crate::base::Source;
 
-/// Failures that are told one by one.
+/// How many failures are listed one by one.
 const TOLD: usize = 100;
 
-/// What came of a warming.
+/// The result of a warming.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WarmReport {
-    /// Calls that loaded a value. (While caching is off they all do, and nothing is stored.)
+    /// Calls that loaded a value. (While caching is off all calls do, and nothing is stored.)
     pub loaded: u64,
-    /// Calls that found one: in a tier, or in the load of another call.
+    /// Calls that found a value, in a tier or in the load of another call.
     pub hits: u64,
     /// Calls that failed.
     pub failures: u64,
-    /// The first 100 that failed: key and message.
+    /// The keys and messages of the first 100 failed calls.
     pub failed: Vec<(String, String)>,
-    /// From the beginning to the end.
+    /// The time from the start to the end.
     pub elapsed: Duration,
 }
 
-/// A report in the making.
+/// A report that is being built.
 #[derive(Debug)]
 pub(crate) struct Tally {
     report: WarmReport,

@@ -1,4 +1,4 @@
-//! Where reads, evictions and puts meet scopes and switches.
+//! Applies transactions and off switches to reads, evictions and puts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::key::KeyBuf;
 use crate::memory::{FenceScope, Ticket};
 use crate::tags::TagSnapshot;
 
-/// What a read without a load meets before the cache.
+/// The scope's answer to a read without a load, before the cache is asked.
 #[inline]
 pub(crate) fn seen(engine: &Engine, request: &Request) -> Seen {
     if no_active_scope() { Seen::Through } else { seen_slowly(engine, request) }
@@ -28,15 +28,15 @@ fn seen_slowly(engine: &Engine, request: &Request) -> Seen {
     transaction::current().map_or(Seen::Through, |held| held.see(engine, request))
 }
 
-/// Whether a read is not to be answered by the cache at once: the cache is off for the caller, or its transaction made the
-/// value old or has one of its own.
+/// Whether the cache must not answer a read immediately: the cache is off for the caller, or its transaction
+/// evicted the value or has its own.
 #[inline]
 pub(crate) fn shadowed(engine: &Engine, request: &Request) -> bool {
     !no_active_scope() && !matches!(seen_slowly(engine, request), Seen::Through)
 }
 
-/// Whether an entry that the remote tier has is hidden by the tags it was stored with, which the read
-/// did not know. The load that may follow must not be stored, so its ticket dies here.
+/// Whether the transaction hides a remote entry because of tags that the read did not know. The load that may
+/// follow must not be stored, so its ticket ends here.
 #[inline]
 pub(crate) fn hides(engine: &Engine, request: &Request, stamps: &TagSnapshot) -> bool {
     !no_active_scope() && hides_slowly(engine, request, stamps)
@@ -52,24 +52,24 @@ fn hides_slowly(engine: &Engine, request: &Request, stamps: &TagSnapshot) -> boo
     hidden
 }
 
-/// How a read goes that may load.
+/// The route of a read that may load.
 pub(crate) enum ReadRoute {
-    /// As usual.
+    /// The usual one.
     Through,
-    /// It neither reads nor fills the cache, nor waits for another's load.
+    /// It neither reads nor fills the cache, and waits for no other load.
     Beside,
-    /// To a value of its transaction's own.
+    /// The transaction's own value.
     Own(Stored),
-    /// It reads the cache, and what it loads is its transaction's own.
+    /// It reads the cache, and its load's value belongs to the transaction.
     InTransaction(OpenTransaction),
 }
 
-/// The transaction that a read belongs to.
+/// The transaction to which a read belongs.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenTransaction(Arc<TransactionLog>);
 
 impl OpenTransaction {
-    /// Keeps what was loaded until the transaction ends.
+    /// Keeps the loaded value until the transaction ends.
     pub(crate) fn keep(
         &self,
         cache: &Arc<Engine>,
@@ -81,7 +81,7 @@ impl OpenTransaction {
     }
 }
 
-/// How a read goes that may load.
+/// Chooses the route of a read that may load.
 pub(crate) async fn way(engine: &Arc<Engine>, request: &Request) -> ReadRoute {
     if no_active_scope() { ReadRoute::Through } else { Box::pin(way_slowly(engine, request)).await }
 }
@@ -89,7 +89,7 @@ pub(crate) async fn way(engine: &Arc<Engine>, request: &Request) -> ReadRoute {
 async fn way_slowly(engine: &Arc<Engine>, request: &Request) -> ReadRoute {
     let held = transaction::current();
     if request.mode == Mode::Refresh && (held.is_some() || off::is_off(engine)) {
-        // What is cached is known to be old, and what replaces it must not be stored now.
+        // The cached value is known to be old, and its replacement must not be stored now.
         evict_quietly(engine, request).await;
         return ReadRoute::Beside;
     }
@@ -109,19 +109,20 @@ async fn evict_quietly(engine: &Arc<Engine>, request: &Request) {
 }
 
 impl Engine {
-    /// The gate of all evictions: held in a transaction, else carried out. Says how many entries went,
-    /// as far as that is known.
+    /// The entry point of all evictions: held in a transaction, otherwise carried out. Returns how many
+    /// entries were removed, as far as that is known.
     pub(crate) async fn invalidate(self: &Arc<Self>, what: What) -> Result<u64, Error> {
         let held = if no_active_scope() { None } else { transaction::current() };
         let Some(held) = held else { return self.carry_out(&what).await };
         match held.evict(self, what) {
             EnlistResult::Held => Ok(0),
-            // Whatever the outcome was: an eviction is always safe.
+            // For every outcome: an eviction is always safe.
             EnlistResult::Ended(_, what) => self.carry_out(&what).await,
         }
     }
 
-    /// As [`invalidate`](Self::invalidate), of many keys: those that are not held go together.
+    /// Like [`invalidate`](Self::invalidate), for many keys: keys that no transaction holds are evicted
+    /// together.
     pub(crate) async fn invalidate_keys(self: &Arc<Self>, keys: Vec<KeyBuf>) -> Result<u64, Error> {
         if no_active_scope() || transaction::current().is_none() {
             return self.evict_keys(&keys).await;
@@ -136,12 +137,13 @@ impl Engine {
         result.map(|()| evicted)
     }
 
-    /// Whether puts are written at once, neither held nor turned into evictions.
+    /// Whether puts are written immediately, neither held nor replaced by evictions.
     pub(crate) fn puts_at_once(&self) -> bool {
         no_active_scope() || (!off::is_off(self) && transaction::current().is_none())
     }
 
-    /// The gate of all puts: an eviction while the cache is off, held in a transaction, else written.
+    /// The entry point of all puts: an eviction while the cache is off, held in a transaction, otherwise
+    /// written.
     pub(crate) async fn put<T: CacheValue>(
         self: &Arc<Self>,
         request: &Request,

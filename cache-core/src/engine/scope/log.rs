@@ -1,4 +1,4 @@
-//! What a transaction holds back: evictions and puts, in order, by cache, and the values that it has loaded.
+//! The log of a transaction: held evictions and puts, in order, by cache, and loaded values.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,15 +16,15 @@ use crate::key::KeyBuf;
 use crate::memory::Ticket;
 use crate::tags::{TagSnapshot, tick};
 
-/// Steps that are held one by one; beyond, the caches concerned are cleared as a whole.
+/// How many steps are held one by one. Beyond that, all affected caches are cleared.
 const STEPS: usize = 10_000;
 
-/// Keys that are evicted in one request.
+/// How many keys are evicted in one request.
 const TOGETHER: usize = 100;
 
 type Write = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
 
-/// One thing to do in one cache.
+/// One operation in one cache.
 pub(super) enum Operation {
     Evict(What),
     Put(KeyBuf, Write),
@@ -40,7 +40,7 @@ impl fmt::Debug for Operation {
 }
 
 impl Operation {
-    /// What to evict where the value must not be written.
+    /// The eviction that replaces the operation if its value must not be written.
     fn eviction(self) -> What {
         match self {
             Self::Evict(What::Life(key, _)) => What::Key(key),
@@ -62,29 +62,29 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-/// What came of the wish to hold something.
+/// The result of an attempt to hold an operation.
 pub(crate) enum EnlistResult<T> {
     Held,
-    /// The transaction ended before; the outcome says how.
+    /// The transaction has already ended, with this outcome.
     Ended(Outcome, T),
 }
 
-/// What a read without a load meets before the cache.
+/// The scope's answer to a read without a load, before the cache is asked.
 pub(crate) enum Seen {
     /// The cache decides.
     Through,
-    /// The cache is off for the caller, or its transaction made the value old.
+    /// The cache is off for the caller, or its transaction evicted the value.
     Hidden,
-    /// A value of the transaction's own.
+    /// The transaction's own value.
     Own(Stored),
 }
 
-/// A transaction's list, shared by all who run in its scope.
+/// A transaction's log, shared by all code that runs in its scope.
 #[derive(Debug)]
 pub(crate) struct TransactionLog {
     state: Mutex<State>,
     outer: Option<Arc<TransactionLog>>,
-    /// When the outermost transaction began, among all evictions of the process.
+    /// When the outermost transaction began, in the order of all evictions of the process.
     began: u64,
     _live: ActiveScope,
 }
@@ -97,7 +97,7 @@ struct State {
     shadows: Vec<TransactionView>,
 }
 
-/// What became superfluous. A value's own `Drop` may use the cache, so it is not dropped under the lock.
+/// Values to drop. A value's own `Drop` may use the cache, so it is not dropped under the lock.
 #[derive(Default)]
 struct Superfluous {
     _steps: Steps,
@@ -122,7 +122,7 @@ impl State {
         };
         let mut superfluous = Superfluous { _own, ..Superfluous::default() };
         let is_put = matches!(step, Operation::Put(..));
-        // A second eviction adds nothing, unless it is to end a put that came between.
+        // A repeated eviction adds nothing, unless it must end a put that came between.
         if !new && !is_put && !self.puts {
             return superfluous;
         }
@@ -136,7 +136,7 @@ impl State {
         superfluous
     }
 
-    /// Bounded: rather too much is evicted than everything remembered.
+    /// Bounds the log: evicting too much is better than remembering everything.
     fn collapse(&mut self) -> (Steps, Vec<OwnValue>) {
         self.puts = false;
         let own = self.shadows.iter_mut().flat_map(TransactionView::collapse).collect();
@@ -145,15 +145,15 @@ impl State {
         (all, own)
     }
 
-    /// Keeps a value for the transaction's own reads, unless the transaction has made it old. Gives back what is
-    /// not kept.
+    /// Keeps a value for the transaction's own reads, unless the transaction has evicted it. Returns a value
+    /// that is not kept.
     fn keep(&mut self, cache: &Arc<Engine>, own: OwnValue) -> Option<OwnValue> {
         let shadow = self.shadow(cache);
         if shadow.hides(&own) { Some(own) } else { shadow.owns.keep(own) }
     }
 }
 
-/// All of each cache concerned.
+/// The eviction of everything in each affected cache.
 fn everything(steps: &Steps) -> Steps {
     let mut all = Steps::new();
     for (cache, _) in steps {
@@ -179,12 +179,12 @@ impl TransactionLog {
         std::iter::successors(Some(self), |held| held.outer.as_deref())
     }
 
-    /// How many evictions and puts are held.
+    /// The number of held evictions and puts.
     pub(super) fn len(&self) -> usize {
         self.lock().steps.len()
     }
 
-    /// Holds an eviction, here or in the first scope around that has not ended.
+    /// Holds an eviction, here or in the first enclosing scope that has not ended.
     pub(super) fn evict(&self, cache: &Arc<Engine>, what: What) -> EnlistResult<What> {
         let mut state = self.lock();
         if let Some(outcome) = state.outcome {
@@ -200,7 +200,8 @@ impl TransactionLog {
         EnlistResult::Held
     }
 
-    /// Holds a put, here or in the scope around that a commit handed the list to. `entry` is what the scope's own reads see.
+    /// Holds a put, here or in the enclosing scope to which a commit handed the log. The scope's own reads
+    /// see `entry`.
     pub(super) fn put(
         &self,
         cache: &Arc<Engine>,
@@ -223,7 +224,7 @@ impl TransactionLog {
         EnlistResult::Held
     }
 
-    /// What a read of the request meets in the scopes here, the innermost first.
+    /// The answer of these scopes to a read, the innermost first.
     pub(super) fn see(&self, engine: &Engine, request: &Request) -> Seen {
         for (depth, held) in self.chain().enumerate() {
             let state = held.lock();
@@ -233,7 +234,8 @@ impl TransactionLog {
                     let Some(shadow) = shadow else { continue };
                     if let Some(own) = shadow.owns.find(engine, request) {
                         drop(state);
-                        // A scope further in may have evicted a tag that the value has and the read does not declare.
+                        // An inner scope may have evicted a tag that the value has and the read does not
+                        // declare.
                         return match self.cover_stamps(depth, engine, &own.stamps) {
                             true => Seen::Hidden,
                             false => Seen::Own(own),
@@ -244,19 +246,19 @@ impl TransactionLog {
                     }
                 }
                 Some(Outcome::Committed) => {}
-                // A task that has outlived the transaction may still read what never came to count.
+                // A task that outlives the transaction may still read data that was never committed.
                 Some(_) => return Seen::Hidden,
             }
         }
         Seen::Through
     }
 
-    /// Whether any scope here has evicted one of the tags that an entry was stored with.
+    /// Whether any of these scopes has evicted one of the tags of an entry.
     pub(super) fn covers_stamps(&self, engine: &Engine, stamps: &TagSnapshot) -> bool {
         self.cover_stamps(usize::MAX, engine, stamps)
     }
 
-    /// As [`covers_stamps`](Self::covers_stamps), of the innermost `count` scopes.
+    /// Like [`covers_stamps`](Self::covers_stamps), for the innermost `count` scopes.
     fn cover_stamps(&self, count: usize, engine: &Engine, stamps: &TagSnapshot) -> bool {
         self.chain().take(count).any(|held| {
             let state = held.lock();
@@ -277,8 +279,8 @@ impl TransactionLog {
         around.into_iter().find(|held| held.lock().outcome.is_none()).cloned()
     }
 
-    /// Keeps what a read of the scope has loaded, for the scope's own reads, until it commits: unless it has ended meanwhile, has
-    /// evicted the value, or something else has.
+    /// Keeps a loaded value for the scope's own reads until the commit, unless the scope has ended, or the
+    /// scope or any other caller has evicted the value meanwhile.
     pub(super) fn keep(
         &self,
         cache: &Arc<Engine>,
@@ -288,20 +290,20 @@ impl TransactionLog {
     ) {
         let current = !cache.has_evicted_since(self.began, request.key.id(), &entry.stamps);
         let own = OwnValue::load(ticket, current, entry);
-        // Without a lock of this scope: those around are asked, too.
+        // Not under this scope's lock, because the enclosing scopes are asked, too.
         if !matches!(self.see(cache, request), Seen::Through) || !own.is_valid(cache) {
             return;
         }
         let mut state = self.lock();
-        // An eviction of this very scope came between.
+        // An eviction of this scope came in between.
         let hidden = state.outcome.is_some() || state.shadow(cache).covers(request);
         let unkept = if hidden { Some(own) } else { state.keep(cache, own) };
         drop(state);
         drop(unkept);
     }
 
-    /// Ends it: gives what is to be carried out, if it is this scope's to do. An inner scope hands its
-    /// list to the outer one.
+    /// Ends the scope. Returns the operations to carry out, if this is the outermost scope. An inner scope
+    /// hands its log to the outer one.
     pub(super) fn end(&self, outcome: Outcome) -> PendingOperations {
         let (steps, shadows) = {
             let mut state = self.lock();
@@ -319,7 +321,8 @@ impl TransactionLog {
         let (steps, values): (Steps, Values) = match outcome {
             Outcome::Committed => (steps, shadows.into_iter().flat_map(owned).collect()),
             Outcome::Unknown => (evictions(steps), Values::new()),
-            // A rollback leaves the outer list as it was. What was put ends here, and not under the outer scope's lock.
+            // A rollback leaves the outer log as it was. Put values are dropped here, not under the outer
+            // scope's lock.
             Outcome::RolledBack => return PendingOperations::default(),
         };
         match &self.outer {
@@ -342,7 +345,7 @@ impl TransactionLog {
                 }
                 PendingOperations::default()
             }
-            // Too late for the outer one to decide: evict where its outcome isn't a commit.
+            // The outer scope has already ended: evict unless it committed.
             Some(outcome) => {
                 drop(state);
                 let steps = match outcome {
@@ -359,17 +362,17 @@ fn evictions(steps: Steps) -> Steps {
     steps.into_iter().map(|(cache, step)| (cache, Operation::Evict(step.eviction()))).collect()
 }
 
-/// Steps whose time has come. Dropped half-way, what remains is evicted in the background.
+/// Operations to carry out. If dropped half-way, the rest is evicted in the background.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct PendingOperations {
     steps: Steps,
-    /// What the transaction has loaded: published behind its evictions, if these leave it.
+    /// The loaded values: published after the evictions, unless these end them.
     values: Values,
 }
 
 impl PendingOperations {
-    /// All of it, in order; gives the first failure.
+    /// Carries out everything, in order; returns the first failure.
     pub(super) async fn run(mut self) -> Result<(), Error> {
         let mut result = Ok(());
         while let Some((cache, step)) = self.steps.front_mut() {
@@ -390,13 +393,13 @@ impl PendingOperations {
                     let write = std::mem::replace(write, nothing());
                     let written = write().await;
                     if written.is_err() {
-                        // What could not be written everywhere must not stay anywhere.
+                        // A value that could not be written everywhere must not stay anywhere.
                         report(&cache.carry_out(&key).await.map(drop));
                     }
                     written
                 }
             };
-            // Popped after it was done: dropped half-way, `drop` evicts it.
+            // Removed after it is done: if the future is dropped half-way, `drop` evicts it.
             self.steps.pop_front();
             result = result.and(done);
         }
@@ -406,7 +409,7 @@ impl PendingOperations {
         result
     }
 
-    /// Keys of one cache that stand together: one request to the remote tier.
+    /// Consecutive keys of one cache: one request to the remote tier.
     fn leading_keys(&self, cache: &Arc<Engine>) -> Vec<KeyBuf> {
         let keys = self.steps.iter().map_while(|(other, step)| match step {
             Operation::Evict(What::Key(key)) if Arc::ptr_eq(other, cache) => Some(key.clone()),
@@ -415,7 +418,7 @@ impl PendingOperations {
         keys.take(TOGETHER).collect()
     }
 
-    /// Memory at once, the remote tier in the background.
+    /// Memory immediately, the remote tier in the background.
     pub(super) fn detach(self) {
         drop(self);
     }

@@ -1,7 +1,7 @@
-//! What changes how the cache answers for a while: transactions, and the off switch.
+//! Transactions and the off switch, which temporarily change how the cache answers.
 //!
-//! Every read and every put asks here first. While there is no transaction and nothing is switched
-//! off anywhere in the process, that costs one relaxed load ([`no_active_scope`](crate::base::no_active_scope)).
+//! Every read and every put asks here first. While no transaction and no switch is active in the process,
+//! that costs one relaxed load ([`no_active_scope`](crate::base::no_active_scope)).
 
 mod gate;
 mod log;

@@ -1,4 +1,4 @@
-//! Caching switched off in a scope: one task, or one call of a closure.
+//! Switches caching off in a scope: one task, or one call of a closure.
 
 use super::switch;
 use crate::base::ActiveScope;
@@ -8,12 +8,11 @@ tokio::task_local! {
     static WITHOUT: ();
 }
 
-/// Runs `work` as if nothing were cached: its reads neither read nor fill any cache, and its puts
-/// evict. See [`disable`](crate::disable()), which does the same for the process.
+/// Runs `work` without any cache: its reads neither read nor fill a cache, and its puts evict.
+/// [`disable`](crate::disable()) does the same for the process.
 ///
-/// It concerns what `work` itself awaits, and not the tasks it spawns. Dropping the future ends the
-/// scope. Works on any executor.
-///
+/// It applies to everything that `work` itself awaits, but not to the tasks that it spawns. Dropping the
+/// future ends the scope. Works on any executor.
 /// ```
 /// # use cache_core as larder;
 /// # use larder::{Cache, Error};
@@ -34,7 +33,7 @@ pub async fn without_cache<T>(work: impl Future<Output = T>) -> T {
     WITHOUT.scope((), work).await
 }
 
-/// [`without_cache`] for sync functions: on this thread, while `work` runs.
+/// Runs sync code without any cache, on this thread; see [`without_cache`].
 ///
 /// ```
 /// # use cache_core as larder;
@@ -45,7 +44,7 @@ pub fn without_cache_sync<T>(work: impl FnOnce() -> T) -> T {
     WITHOUT.sync_scope((), work)
 }
 
-/// Whether the caller finds this cache switched off, by whatever switch.
+/// Whether this cache is off for the caller, by any switch.
 pub(crate) fn is_off(engine: &Engine) -> bool {
     switch::process_is_off() || engine.switch.is_off() || WITHOUT.try_with(|()| ()).is_ok()
 }

@@ -1,4 +1,4 @@
-//! Values that only a transaction sees until it commits: what it puts, and what its reads load.
+//! Values that only a transaction sees until it commits: its puts, and the loads of its reads.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,10 +12,10 @@ use crate::key::KeyId;
 use crate::memory::Ticket;
 use crate::tags::TagSnapshot;
 
-/// So many values are kept for one cache; beyond, each read loads.
+/// How many values are kept for one cache. Beyond that, each read loads.
 const VALUES: usize = 10_000;
 
-/// A value of the transaction's own.
+/// A value of the transaction.
 pub(crate) struct OwnValue {
     entry: Stored,
     origin: Origin,
@@ -25,8 +25,8 @@ pub(crate) struct OwnValue {
 enum Origin {
     /// Its write is a step of the transaction.
     Put,
-    /// The ticket was issued before the load. `current`: nothing of the key was evicted between the begin of the
-    /// transaction, whose database may show how things were then, and the end of the load.
+    /// The ticket was issued before the load. `current`: the key was not evicted between the start of the
+    /// transaction, whose database may show the state of that time, and the end of the load.
     Load { ticket: Ticket, current: bool },
 }
 
@@ -60,7 +60,7 @@ impl OwnValue {
         &self.entry.stamps
     }
 
-    /// Whether it may be served: a value that was loaded only while nothing has evicted it since.
+    /// Whether it may be served: a loaded value only until something evicts it.
     pub(super) fn is_valid(&self, cache: &Engine) -> bool {
         let alive = match &self.origin {
             Origin::Put => true,
@@ -82,9 +82,9 @@ impl OwnValue {
         }
     }
 
-    /// Gives a loaded value to all callers of the process, now that the transaction has committed: unless something has evicted
-    /// it, or memory has a value already. The remote tier is left out. Without a lease, which would have held up other
-    /// processes, it cannot know whether one of these has evicted the key meanwhile.
+    /// Publishes a loaded value to all callers of the process, after the commit, unless it was evicted or
+    /// memory already has a value. The remote tier does not get it: without a lease, which would have blocked
+    /// other processes, this process cannot know whether one of them has evicted the key meanwhile.
     pub(super) fn publish(self, cache: &Arc<Engine>) {
         let Origin::Load { ticket, current: true } = self.origin else { return };
         if !cache.generations.current(&self.entry.stamps) || holds_value(cache, &self.entry) {
@@ -96,7 +96,7 @@ impl OwnValue {
     }
 }
 
-/// Whether memory has a value of the entry's key that others are served.
+/// Whether memory has a value of the entry's key that other callers are served.
 fn holds_value(cache: &Engine, entry: &Stored) -> bool {
     let held = cache.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)));
     held.is_some_and(|held| {
@@ -109,14 +109,14 @@ fn holds_value(cache: &Engine, entry: &Stored) -> bool {
 pub(crate) struct OwnValues(HashMap<KeyId, OwnValue>);
 
 impl OwnValues {
-    /// The value that a read of the request sees.
+    /// The value that a read sees.
     pub(super) fn find(&self, cache: &Engine, request: &Request) -> Option<Stored> {
         let own = self.0.get(&request.key.id())?;
         let seen = own.is_valid(cache) && request.declared().are_carried_by(&own.entry.stamps);
         seen.then(|| Arc::clone(&own.entry))
     }
 
-    /// Keeps a value; gives back what it replaces, or itself where there are too many.
+    /// Keeps a value; returns the value that it replaces, or itself if there are too many.
     pub(super) fn keep(&mut self, own: OwnValue) -> Option<OwnValue> {
         let id = KeyId::of(&own.entry.key);
         if self.0.len() >= VALUES && !self.0.contains_key(&id) {
@@ -125,7 +125,7 @@ impl OwnValues {
         self.0.insert(id, own)
     }
 
-    /// Takes out what an eviction ends.
+    /// Removes and returns the values that an eviction ends.
     pub(super) fn end(&mut self, what: &What) -> Vec<OwnValue> {
         self.0.extract_if(|_, own| own.is_ended_by(what)).map(|(_, own)| own).collect()
     }

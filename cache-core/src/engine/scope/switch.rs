@@ -1,4 +1,4 @@
-//! Caching switched off: in the whole process, or for one cache.
+//! Switches caching off in the whole process, or for one cache.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,8 +26,8 @@ impl Switch {
 
     fn set(&self, off: bool) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        // Counted before it is off and until it is on again: nobody skips the look at a switch that
-        // is off. Off twice counts once.
+        // Counted before the switch is off and until it is on again, so that no caller skips the check of a
+        // switch that is off. Switching off twice counts once.
         if off && live.is_none() {
             *live = Some(ActiveScope::new());
         }
@@ -37,7 +37,7 @@ impl Switch {
         }
     }
 
-    /// Switches off what is not to be switched on again.
+    /// Switches off for good.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.set(true);
@@ -52,7 +52,7 @@ impl Switch {
     }
 }
 
-/// The switch of the process, or of the test kit that the caller runs in.
+/// The switch of the process, or of the caller's test kit.
 fn with_process<T>(act: impl FnOnce(&Switch) -> T) -> T {
     match world::current() {
         Some(world) => act(&world.switch),
@@ -66,15 +66,15 @@ pub(crate) fn process_is_off() -> bool {
 
 /// Switches caching off in the whole process, until [`enable`].
 ///
-/// While it is off, the program is as right as ever and only slower: cached functions run their
-/// bodies each time, reads by key find nothing, and nothing is stored. What makes a value old still
-/// counts: evictions are carried out, and a put (or a refresh) evicts its key instead. So nothing
-/// old is there when caching is switched on again. A load that began before may still store its
-/// value, unless an eviction came meanwhile.
+/// While caching is off, the program stays correct and is only slower: cached functions run their bodies each
+/// time, reads by key find nothing, and nothing is stored. Evictions still count: they are carried out, and a
+/// put (or a refresh) evicts its key instead. So there is no old value when caching is switched on again. A
+/// load that began before may still store its value, unless an eviction came meanwhile.
 ///
-/// In a test kit (`testing::Kit`) it concerns those who run in the kit, and nobody else.
+/// In a test kit (`testing::Kit`) this affects only code that runs in the kit.
 ///
-/// Listings and statistics still say what is there. Takes effect for calls that begin after it returns. Twice is the same as once.
+/// Listings and statistics still show the content of the caches. Takes effect for calls that begin after this
+/// returns. Calling it twice is the same as once.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -95,20 +95,20 @@ pub fn disable() {
     with_process(|switch| switch.set(true));
 }
 
-/// Switches caching on again, after [`disable`]. Caches and scopes that are switched off by themselves
-/// stay so.
+/// Switches caching on again, after [`disable`]. Caches and scopes that were switched off separately stay
+/// off.
 pub fn enable() {
     with_process(|switch| switch.set(false));
 }
 
-/// Whether caching is on in the process. Default: yes.
+/// Returns whether caching is on in the process. Default: on.
 pub fn is_enabled() -> bool {
     !process_is_off()
 }
 
 impl Cache {
-    /// Switches this cache off for everybody who uses it in this process, as
-    /// [`disable`](crate::disable()) does all of them.
+    /// Switches this cache off for every user of it in this process, as [`disable`](crate::disable()) does
+    /// for all caches.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -128,12 +128,13 @@ impl Cache {
         self.engine.switch.set(true);
     }
 
-    /// Switches this cache on again, after [`disable`](Self::disable). One that was [closed](Self::close) stays so.
+    /// Switches this cache on again, after [`disable`](Self::disable). A [closed](Self::close) cache stays
+    /// off.
     pub fn enable(&self) {
         self.engine.switch.set(false);
     }
 
-    /// Whether this cache is on, and caching in the process too. Default: yes.
+    /// Returns whether caching is on, for this cache and for the process. Default: on.
     pub fn is_enabled(&self) -> bool {
         is_enabled() && !self.engine.switch.is_off()
     }

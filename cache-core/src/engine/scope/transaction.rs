@@ -11,15 +11,15 @@ tokio::task_local! {
     static CURRENT: Arc<TransactionLog>;
 }
 
-/// The innermost transaction that the caller runs in.
+/// The innermost transaction in which the caller runs.
 pub(crate) fn current() -> Option<Arc<TransactionLog>> {
     CURRENT.try_with(Arc::clone).ok()
 }
 
-/// Runs `work` and holds its evictions until it is known whether it counts: they are carried out, in
-/// order, if it returns `Ok`, and dropped if it returns `Err`.
+/// Runs `work` and holds its evictions until the outcome is known: they are carried out in order if it
+/// returns `Ok`, and dropped if it returns `Err`.
 ///
-/// Put the database's transaction inside, its commit included:
+/// Put the database's transaction inside, including its commit:
 ///
 /// ```
 /// # use cache_core as larder;
@@ -45,46 +45,49 @@ pub(crate) fn current() -> Option<Arc<TransactionLog>> {
 ///
 /// # What is held
 ///
-/// Every eviction (by attributes, [`Call::evict`](crate::call::Call::evict), [`Invalidation`](crate::Invalidation),
-/// events, and the methods of [`Cache`](crate::Cache)) and every value that is put, each for the cache it was made on. Inside
-/// the scope they return at once: a removal says `false`, a count says 0, because nothing was forgotten
-/// yet. Above 10,000 they are replaced by one eviction of everything in the caches concerned.
+/// Every eviction (by attributes, [`Call::evict`](crate::call::Call::evict),
+/// [`Invalidation`](crate::Invalidation), events, and the methods of [`Cache`](crate::Cache)) and every put,
+/// each for its own cache. Inside the scope they return immediately: a removal returns `false`, a count 0,
+/// because nothing is removed yet. More than 10,000 are replaced by one eviction of everything in the
+/// affected caches.
 ///
 /// # Reads inside
 ///
-/// A read sees what the transaction itself has done:
+/// A read sees the transaction's own operations:
 ///
-/// - A value that the scope has put is the answer of `get`, `peek` and cached functions, until the scope evicts it.
-/// - What the scope has evicted (by key, by a tag that the call carries, by a pattern, or everything) is read beside the cache:
-///   cached functions run their bodies each time, `get` and `peek` find nothing, and nothing is stored. So does a
-///   `refresh`, which holds the key's eviction.
-/// - Everything else may be served from the cache as it was before the transaction. A stale value is loaded anew, and no refresh runs
-///   in the background.
+/// - A value that the scope has put is returned by `get`, `peek` and cached functions, until the scope evicts
+///   it.
+/// - For a value that the scope has evicted (by key, by a tag that the call carries, by a pattern, or
+///   everything) the cache is not used: cached functions run their bodies each time, `get` and `peek` find
+///   nothing, and nothing is stored. The same applies to a `refresh`, whose eviction of the key is held.
+/// - Everything else may be served from the cache as it was before the transaction. A stale value is loaded
+///   again, and no refresh runs in the background.
 ///
-/// What a read loads may be uncommitted data, so it is the transaction's own: its later reads see it, and nobody else does. The load
-/// neither waits for another caller's load nor is waited for, and takes no lease. At the commit the value is published to the
-/// memory tier of this process, unless something of the key or of its tags was evicted since the transaction began. (Then the value
-/// may be old: databases show a transaction how things were at its begin.) The remote tier gets it with the next load
-/// outside. At a rollback, a cancellation or a panic it is dropped. Above 10,000 values in one cache, further ones are not kept.
+/// A loaded value may be uncommitted data, so it belongs to the transaction: its later reads see it, and no
+/// other caller does. The load neither waits for another caller's load nor is waited for, and takes no lease.
+/// At the commit the value is published to the memory tier of this process, unless its key or one of its tags
+/// was evicted since the transaction began. (In that case the value may be old: a database may show a
+/// transaction the state at its start.) The remote tier gets it with the next load outside. At a rollback, a
+/// cancellation or a panic it is dropped. At most 10,000 values are kept for one cache.
 ///
 /// # Cancellation and panics
 ///
-/// If the future is dropped, or `work` panics, the database's commit may have happened or not. Then
-/// the evictions are carried out (memory at once, the remote tier in the background) and what was
-/// put is evicted: an eviction is always safe, a lost one is not.
+/// If the future is dropped, or `work` panics, the database's commit may have happened or not. The evictions
+/// are then carried out (memory immediately, the remote tier in the background), and put values are evicted:
+/// an eviction is always safe, a lost one is not.
 ///
 /// # Nesting
 ///
-/// An inner transaction that succeeds hands its list and its values to the outer one; one that fails drops its own
-/// only. The scope does not reach tasks that are spawned inside, unless
-/// [`TransactionScope::run`] carries it there: a task outside publishes what it loads at once, even if its connection shows
-/// uncommitted data.
+/// An inner transaction that succeeds hands its operations and its values to the outer one; one that fails
+/// drops only its own. The scope does not include tasks that are spawned inside, unless
+/// [`TransactionScope::run`] passes it on: a task outside the scope publishes its loads immediately, even if
+/// its connection shows uncommitted data.
 ///
 /// # Errors
-/// What `work` returns. A remote tier that fails at the commit is logged, and the evictions stay owed;
-/// to learn of it use a [`Transaction`].
+/// The error of `work`. A failure of the remote tier at the commit is logged, and the evictions are pending;
+/// to get such errors use a [`Transaction`].
 pub async fn transaction<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    // Declared before the work runs: it outlives the work's own locals, whose `drop` may still evict.
+    // Declared before the work runs, so that it outlives the work's own locals, whose `drop` may still evict.
     let transaction = Transaction::new();
     let result = transaction.run(work).await;
     let outcome = if result.is_ok() { Outcome::Committed } else { Outcome::RolledBack };
@@ -92,10 +95,10 @@ pub async fn transaction<T, E>(work: impl Future<Output = Result<T, E>>) -> Resu
     result
 }
 
-/// A [`transaction`] for code that commits elsewhere: run in it, then decide.
+/// A [`transaction`] for code that commits elsewhere: run code in it, then commit or roll back.
 ///
-/// Dropped undecided it counts as cancelled: what it holds is evicted. One that is made inside
-/// another transaction is an inner one of that.
+/// If it is dropped without either, it counts as cancelled, and everything that it holds is evicted. A
+/// transaction that is created inside another one is nested in it.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -126,48 +129,50 @@ impl Default for Transaction {
 }
 
 impl Transaction {
-    /// Begins one, inside the one that the caller runs in if there is one.
+    /// Begins a transaction, nested in the one in which the caller runs, if there is one.
     pub fn new() -> Self {
         Self { held: TransactionLog::new(current()) }
     }
 
-    /// Runs `work` in it; any number of times, also at once. Dropping the future decides nothing.
+    /// Runs `work` in the transaction; any number of times, also concurrently. Dropping the future does not
+    /// end the transaction.
     pub fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
         CURRENT.scope(Arc::clone(&self.held), work)
     }
 
-    /// Runs sync code in it, on this thread.
+    /// Runs sync code in the transaction, on this thread.
     pub fn run_sync<T>(&self, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(Arc::clone(&self.held), work)
     }
 
-    /// The scope, for tasks that are spawned.
+    /// Returns the scope, for spawned tasks.
     pub fn scope(&self) -> TransactionScope {
         TransactionScope { held: Arc::clone(&self.held), nesting: Nesting::current() }
     }
 
-    /// How many evictions and puts it holds. (Evictions of the same target count once.)
+    /// Returns the number of held evictions and puts. (Evictions of the same target count once.)
     pub fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// Whether it holds nothing.
+    /// Returns whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Carries out what it holds, in order; an inner one hands it to the outer one.
+    /// Carries out the held operations, in order; a nested transaction hands them to the outer one.
     ///
-    /// Once polled it is decided. If it is dropped half-way the rest is evicted in the background.
+    /// The decision is final once this is polled. If the future is dropped half-way, the rest is evicted in
+    /// the background.
     ///
     /// # Errors
-    /// The first failure of a remote tier, after everything was tried. Evictions stay owed; a value
-    /// that could not be written everywhere is evicted.
+    /// The first failure of a remote tier, after everything was tried. The failed evictions are pending; a
+    /// value that could not be written everywhere is evicted.
     pub async fn commit(self) -> Result<(), Error> {
         self.end(Outcome::Committed).run().await
     }
 
-    /// Drops what it holds.
+    /// Drops the held operations.
     pub fn rollback(self) {
         self.end(Outcome::RolledBack).detach();
     }
@@ -179,19 +184,19 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        // Nothing is left of one that was decided.
+        // Does nothing after a commit or a rollback.
         self.end(Outcome::Unknown).detach();
     }
 }
 
-/// The scope of a transaction, to carry it into tasks that are spawned. Cheap to clone.
+/// The scope of a transaction, to be passed to spawned tasks. Cheap to clone.
 ///
-/// It decides nothing. What a task evicts after the transaction has ended is evicted at once. After any
-/// end but a commit, what it puts is evicted too, and all its reads go beside the cache: they may
-/// still see what never came to count.
+/// It cannot end the transaction. Evictions by a task after the end of the transaction are carried out
+/// immediately. After any end but a commit, the puts of the task evict, and its reads do not use the cache:
+/// they may still see uncommitted data.
 ///
-/// A scope that is taken inside a load carries the load, too: what the task asks for under the load's own key is not
-/// waited for, as in the load itself.
+/// A scope that is created inside a load includes the load: a request of the task for the load's own key does
+/// not wait, as in the load itself.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -213,12 +218,12 @@ impl Drop for Transaction {
 #[derive(Clone, Debug)]
 pub struct TransactionScope {
     held: Arc<TransactionLog>,
-    /// The loads that it was taken in.
+    /// The loads in which it was created.
     nesting: Nesting,
 }
 
 impl TransactionScope {
-    /// The innermost one that the caller runs in.
+    /// Returns the scope of the innermost transaction in which the caller runs.
     pub fn current() -> Option<Self> {
         let held = current()?;
         Some(Self { held, nesting: Nesting::current() })

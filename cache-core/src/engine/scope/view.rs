@@ -1,4 +1,5 @@
-//! What a transaction has made old in one cache, which its own reads do not see, and the values that only it sees.
+//! What a transaction has evicted in one cache, which its own reads do not see, and the values that only it
+//! sees.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub(crate) struct TransactionView {
     pub(super) cache: Arc<Engine>,
     all: bool,
     keys: HashSet<KeyId>,
-    /// Keys whose values are to be kept for those whose load fails.
+    /// Keys whose values are kept for callers whose load fails.
     stale: HashSet<KeyId>,
     tags: HashSet<String>,
     patterns: Vec<Pattern>,
@@ -42,12 +43,12 @@ impl TransactionView {
         std::ptr::eq(&raw const *self.cache, engine)
     }
 
-    /// Adds what was evicted; says whether it was new, and gives the transaction's own values that it ends.
+    /// Adds an eviction; returns whether it was new, and the transaction's own values that it ends.
     pub(super) fn add(&mut self, what: &What) -> (bool, Vec<OwnValue>) {
         let new = match what {
             What::Key(key) => self.keys.insert(key.id()),
             What::Stale(key) => !self.keys.contains(&key.id()) && self.stale.insert(key.id()),
-            // No value becomes old by it.
+            // It makes no value old.
             What::Life(..) => true,
             What::Tag(tag) => self.tags.insert(tag.clone()),
             What::Pattern(pattern, _) => {
@@ -62,7 +63,7 @@ impl TransactionView {
         (new, self.owns.end(what))
     }
 
-    /// Everything, and nothing in detail: the list became too long.
+    /// Replaces the details by "everything", because the log became too long.
     pub(super) fn collapse(&mut self) -> Vec<OwnValue> {
         self.all = true;
         self.keys = HashSet::new();
@@ -72,7 +73,7 @@ impl TransactionView {
         self.owns.take()
     }
 
-    /// Whether the scope has made a value of its own old. What it puts is newer than its evictions of the key.
+    /// Whether the scope has evicted its own value. A put is newer than the scope's evictions of the key.
     pub(super) fn hides(&self, own: &OwnValue) -> bool {
         let key = own.key();
         let covers = || {
@@ -82,11 +83,11 @@ impl TransactionView {
                 || self.patterns.iter().any(|pattern| pattern.covers(key))
                 || self.covers_stamps(own.stamps())
         };
-        // After a collapse the scope reads beside the cache.
+        // After a collapse the scope's reads do not use the cache.
         self.all || (own.is_loaded() && covers())
     }
 
-    /// Whether a read of the request would see what the scope made old.
+    /// Whether a read would see a value that the scope has evicted.
     pub(super) fn covers(&self, request: &Request) -> bool {
         self.all
             || self.keys.contains(&request.key.id())
@@ -95,7 +96,7 @@ impl TransactionView {
             || !self.tags.is_empty() && self.covers_tags_of(request)
     }
 
-    /// By the request's tags, or by those of the entry in memory: it may have been stored with others.
+    /// By the request's tags, or by those of the entry in memory, which may have been stored with others.
     fn covers_tags_of(&self, request: &Request) -> bool {
         let stored = |memory: &MemoryTier| {
             memory.with(request.key.id(), |entry| self.covers_stamps(&entry.stamps))
@@ -104,7 +105,7 @@ impl TransactionView {
             || self.cache.memory.as_ref().and_then(stored).unwrap_or(false)
     }
 
-    /// By the tags an entry was stored with.
+    /// By the tags of an entry.
     pub(super) fn covers_stamps(&self, stamps: &TagSnapshot) -> bool {
         stamps.tags.iter().any(|(tag, _)| self.tags.contains(&*tag.name))
     }

@@ -1,22 +1,23 @@
-//! Who stands where.
+//! Decides which function owns a written place.
 
 use std::any::TypeId;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// What is in keys of a place: a name and a position.
+/// The part of a place that is in keys: a name and a position.
 type Claim = (&'static str, &'static str);
 
 thread_local! {
-    /// Who was first, as this thread knows: a function of many instances is not to wait for others at each call.
+    /// The owners that this thread knows, so that a function with many instances does not take a lock for
+    /// each call.
     static KNOWN: RefCell<HashSet<TypeId>> = RefCell::default();
 }
 
-/// Whether nobody else was at this place before `id`.
+/// Whether `id` is the first to claim this place.
 pub(crate) fn is_first(id: TypeId, claim: Claim) -> bool {
     static CLAIMS: OnceLock<Mutex<HashMap<Claim, TypeId>>> = OnceLock::new();
-    // A thread that ends has no locals any more, and asks as if it knew nothing.
+    // A thread that is ending has no thread-locals, so it takes the slow path.
     if KNOWN.try_with(|known| known.borrow().contains(&id)).unwrap_or(false) {
         return true;
     }

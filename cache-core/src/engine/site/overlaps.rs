@@ -1,5 +1,5 @@
-//! Functions whose templates are not equal and have keys in common, such as `users:{name}` and `users:all`: neither may be given the
-//! other's values. In each cache the first one that is called there is cached.
+//! Finds functions whose templates differ but have keys in common, such as `users:{name}` and `users:all`:
+//! neither may get the other's values. In each cache only the function that is called first is cached.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -9,11 +9,12 @@ use super::Site;
 use crate::base::{Error, warn_once};
 use crate::key::Template;
 
-/// All functions with templates that were called.
+/// All called functions that have templates.
 static LISTED: Mutex<Vec<(&'static Site, Template)>> = Mutex::new(Vec::new());
 
 impl Site {
-    /// Compares its template with all that were called before, once: before it reads or writes anything.
+    /// Compares its template with those of all functions called before, once, before it reads or writes
+    /// anything.
     #[inline]
     pub(crate) fn enlist(&'static self) {
         let compared = self.template[0].is_empty() || self.listed.load(Ordering::Acquire);
@@ -44,15 +45,15 @@ impl Site {
     }
 }
 
-/// Which functions with templates have used a cache, and which may not.
+/// The functions with templates that have used a cache, and whether they may.
 #[derive(Debug, Default)]
 pub(crate) struct Visitors(RwLock<HashMap<usize, Result<(), Arc<Error>>>>);
 
 impl Visitors {
-    /// Whether `site` may use the cache: no other function with keys in common has done so before.
+    /// Checks that `site` may use the cache: no other function with keys in common has used it before.
     ///
     /// # Errors
-    /// Another one has.
+    /// Another function has.
     pub(crate) fn admit(&self, site: &'static Site) -> Result<(), Error> {
         if site.template[0].is_empty() {
             return Ok(());
@@ -67,7 +68,7 @@ impl Visitors {
     #[cold]
     fn admit_first(&self, site: &'static Site) -> Result<(), Arc<Error>> {
         let mut visitors = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock: whoever is listed only after this comes here later, and finds `site`.
+        // Under the lock: a function that is listed later comes here later, and finds `site`.
         let listed = LISTED.lock().unwrap_or_else(PoisonError::into_inner);
         let own = site.keys();
         let before = |other: &Site| matches!(visitors.get(&other.number()), Some(Ok(())));
@@ -93,7 +94,8 @@ fn overlapping(site: &Site, own: &Template, other: &Site, template: &Template) -
     Error::config("key", message)
 }
 
-/// Tells once that a value under a key of `site` was of the type `found`, and which functions replace each other's values.
+/// Reports once that a value under a key of `site` had the type `found`, and which functions replace each
+/// other's values.
 #[cold]
 pub(crate) fn tell_types(site: &'static Site, found: Option<&'static str>) {
     let own = site.keys();
@@ -107,7 +109,7 @@ pub(crate) fn tell_types(site: &'static Site, found: Option<&'static str>) {
     let other = equal.iter().find(written).or(equal.first());
     let message = match (other, found) {
         (Some(other), _) => {
-            // The one that was called first is named first, so that each pair is told once.
+            // The function that was called first comes first, so that each pair is reported once.
             let mut pair = [site, *other];
             pair.sort_by_key(|site| site.number());
             let [first, second] = pair
@@ -123,7 +125,7 @@ pub(crate) fn tell_types(site: &'static Site, found: Option<&'static str>) {
             site.at,
             site.caching(),
         ),
-        // Bytes of another schema: most likely another version's.
+        // Bytes of another schema: most likely from another version of the type.
         (None, None) => return,
     };
     warn_once("values of two types replace each other", &Error::config("key", message));

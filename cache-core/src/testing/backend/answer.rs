@@ -1,4 +1,4 @@
-//! What operations answer, as far as those around a backend care.
+//! Answers of operations, as the wrapping backends need them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::base::{BackendError, BackendErrorKind};
 
 pub(crate) trait Answer: Send {
     fn outcome(&self) -> OperationOutcome;
-    /// Replaces the values in it.
+    /// Replaces the values in the answer.
     fn alter(&mut self, _alter: &dyn Fn(&Bytes) -> Bytes) {}
 }
 

@@ -1,4 +1,4 @@
-//! A backend around another one: each operation goes through one method of the type's own.
+//! Wraps a backend: every operation goes through one method of the wrapping type.
 
 use crate::backend::Leases;
 use crate::base::{BackendError, BackendErrorKind, BoxFuture};
@@ -13,13 +13,13 @@ pub(crate) fn owned(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
-/// Why an operation fails that the backend does not have.
+/// The error of an operation that the backend does not support.
 pub(crate) fn unsupported(operation: &'static str) -> BackendError {
     let message = "the backend does not have it";
     BackendError::new(BackendErrorKind::Unsupported, operation, message)
 }
 
-/// What fails as a whole fails for each.
+/// Turns the failure of a whole operation into one failure for each item.
 pub(crate) fn each_of<T>(
     done: Result<Vec<Result<T, BackendError>>, BackendError>,
     count: usize,
@@ -27,12 +27,12 @@ pub(crate) fn each_of<T>(
     done.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
 }
 
-/// `Backend` and `Leases` for a type that has `backend`, and these methods:
+/// Implements `Backend` and `Leases` for a type that has a field `backend`, and these methods:
 ///
-/// - `around(operation, keys, does)`, which may do whatever it likes with the future `does`;
+/// - `around(operation, keys, does)`, which may do anything with the future `does`;
 /// - `around_each(operation, keys, leases, items, does)`, the same for an operation on many leases;
 /// - `listen(channel, listener)`, which subscribes;
-/// - `lends()`, the backend's leases.
+/// - `lends()`, which returns the backend's leases.
 macro_rules! around {
     ($name:ident) => {
         impl<B: Backend> Backend for $name<B> {
@@ -147,7 +147,7 @@ macro_rules! around {
         }
 
         impl<B: Backend> $name<B> {
-            /// A lease operation, of a backend that has them.
+            /// A lease operation of a backend that has leases.
             fn lease<'a, T: Answer + 'a>(
                 &'a self,
                 operation: Operation,

@@ -1,11 +1,11 @@
-//! Faults by chance, the same ones for the same seed.
+//! Random faults, reproducible by seed.
 
 use std::time::Duration;
 
 use super::operation::Operation;
 
-/// How often a backend fails by chance: see [`Faults::chaos`](super::faults::Faults::chaos). Each is a share of the operations,
-/// from 0.0 (never) to 1.0 (always). Default: nothing happens.
+/// The probabilities of random faults: see [`Faults::chaos`](super::faults::Faults::chaos). Each is a
+/// fraction of the operations, from 0.0 (never) to 1.0 (always). Default: no faults.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -16,22 +16,22 @@ use super::operation::Operation;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FaultRates {
-    /// Fails before it took effect.
+    /// The operation fails without effect.
     pub down: f64,
-    /// Takes effect, and its answer is lost.
+    /// The operation takes effect, but its answer is lost.
     pub lost: f64,
-    /// Takes up to [`delay`](Self::delay) longer.
+    /// The operation takes up to [`delay`](Self::delay) longer.
     pub slow: f64,
-    /// The most that a slow one takes longer, by the backend's clock.
+    /// The maximum additional time of a slow operation, by the backend's clock.
     pub delay: Duration,
-    /// The values in its answer are damaged.
+    /// The values in the answer are damaged.
     pub damaged: f64,
-    /// Of the bus' messages: lost, and nobody is told. No backend may do that, so what depends on it is delayed until
-    /// entries expire.
+    /// A message of the bus is lost without a notification. Real backends must not do that, so an effect of
+    /// the message may be delayed until entries expire.
     pub unheard: f64,
 }
 
-/// What becomes of one operation.
+/// The faults of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Fate {
     pub(super) down: bool,
@@ -51,8 +51,8 @@ impl Chaos {
         Self { seed, weather }
     }
 
-    /// What becomes of the operation's `turn`th time. It depends on nothing else, so that it is the same whatever other
-    /// operations came between.
+    /// The faults of the `turn`th call of the operation. They depend on nothing else, so other operations in
+    /// between change nothing.
     pub(super) fn fate(&self, operation: Operation, turn: u64) -> Fate {
         let mut dice = Dice(self.seed ^ (operation as u64 + 1) << 48 ^ turn);
         let weather = &self.weather;
@@ -67,7 +67,7 @@ impl Chaos {
     }
 }
 
-/// Splitmix64.
+/// The generator Splitmix64.
 struct Dice(u64);
 
 impl Dice {

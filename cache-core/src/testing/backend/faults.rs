@@ -1,4 +1,4 @@
-//! What a faulty backend does to its operations, as its test says.
+//! The faults of a backend, controlled by a test.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,10 +13,11 @@ use super::link::Wires;
 use super::operation::Operation;
 use crate::base::{BackendError, BackendErrorKind};
 
-/// The switches of a [`Faulty`](super::faulty::Faulty) backend. Clones are the same switches.
+/// Controls the faults of a [`Faulty`](super::faulty::Faulty) backend. Clones control the same backend.
 ///
-/// Everything is off at first, and stays as it is set. Of an operation on many leases (`acquire_each`), each item has faults of
-/// its own, as if it came alone. Where an operation may be given, `None` stands for every one.
+/// There are no faults at first, and each setting stays until it is changed. Each item of an operation on many
+/// leases (`acquire_each`) has its own faults, like a single operation. Where an operation can be given,
+/// `None` means every operation.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Shared>);
 
@@ -39,20 +40,20 @@ struct Set {
     every: Vec<(Option<Operation>, u64)>,
     chaos: Option<Chaos>,
     gates: Vec<Gate>,
-    /// How often each was called.
+    /// The number of calls of each operation.
     calls: BTreeMap<Operation, u64>,
     messages: u64,
 }
 
-/// What becomes of the values that are read.
+/// Damage to values that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Corruption {
-    /// One bit in the middle is another one.
+    /// One bit in the middle is flipped.
     Flipped,
     /// The second half is missing.
     Truncated,
-    /// There is nothing left.
+    /// The value is empty.
     Emptied,
 }
 
@@ -90,39 +91,42 @@ impl Faults {
         self.0.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Operations that begin from now on fail, without effect. The bus stays as it is: see [`outage`](Self::outage).
+    /// Makes operations that begin from now on fail without effect. The bus is not affected: see
+    /// [`outage`](Self::outage).
     pub fn set_down(&self, down: bool) {
         self.set().down = down;
     }
 
-    /// The answers of operations, also of those that are under way, are lost: they fail, though they took effect.
+    /// Loses the answers of operations, including operations in progress: they fail, although they took
+    /// effect.
     pub fn lose_answers(&self, lose: bool) {
         self.set().lost = lose;
     }
 
-    /// The bus' link: listeners hear that it is lost, or that it is there again. What is published meanwhile is not heard.
+    /// Sets the bus link: listeners are told that it is lost or restored. Messages that are published while
+    /// it is lost do not arrive.
     pub fn set_linked(&self, linked: bool) {
         self.set().unlinked = !linked;
         self.0.wires.tell(linked);
     }
 
-    /// As a server that is away: down, and without link. Or back again.
+    /// Simulates an unreachable server (operations fail, the bus link is lost), or its return.
     pub fn outage(&self, away: bool) {
         self.set_down(away);
         self.set_linked(!away);
     }
 
-    /// Each operation takes so much longer, by the backend's clock.
+    /// Makes each operation take this much longer, by the backend's clock.
     pub fn slow(&self, by: Duration) {
         self.set().slow = by;
     }
 
-    /// The next `times` operations fail, without effect.
+    /// Makes the next `times` operations fail without effect.
     pub fn fail_next(&self, operation: impl Into<Option<Operation>>, times: u64) {
         self.set().next.push((operation.into(), times));
     }
 
-    /// Every `nth` operation fails from now on, without effect; 1 is each, 0 is none.
+    /// Makes every `nth` operation fail without effect; 1 means each, 0 none.
     pub fn fail_every(&self, operation: impl Into<Option<Operation>>, nth: u64) {
         let operation = operation.into();
         let mut set = self.set();
@@ -132,30 +136,30 @@ impl Faults {
         }
     }
 
-    /// The kind of error that failures are. Default: [`BackendErrorKind::Unreachable`].
+    /// Sets the kind of error. Default: [`BackendErrorKind::Unreachable`].
     pub fn fail_as(&self, kind: BackendErrorKind) {
         self.set().kind = Some(kind);
     }
 
-    /// Values that are read from now on are damaged; `None`: they are not. What is stored stays whole.
+    /// Damages the values that are read from now on; `None` ends the damage. Stored values stay intact.
     pub fn damage(&self, damage: impl Into<Option<Corruption>>) {
         self.set().damage = damage.into();
     }
 
-    /// Messages of the bus are lost, and nobody is told.
+    /// Loses messages of the bus without a notification.
     pub fn drop_messages(&self, lose: bool) {
         self.set().silent = lose;
     }
 
-    /// Holds an operation from now on, until the gate is opened.
+    /// Blocks an operation from now on, until the gate is opened.
     pub fn hold(&self, at: HoldPoint) -> Gate {
         let gate = Gate::new(at);
         self.set().gates.push(gate.clone());
         gate
     }
 
-    /// Faults by chance from now on. The same seed brings the same: what becomes of an operation depends on the seed and
-    /// on how many of its kind there were before it, since chaos began.
+    /// Starts random faults. The same seed gives the same faults: those of an operation depend on the seed
+    /// and on the number of earlier operations of its kind since the start.
     pub fn chaos(&self, seed: u64, weather: FaultRates) {
         let mut set = self.set();
         set.chaos = Some(Chaos::new(seed, weather));
@@ -163,7 +167,7 @@ impl Faults {
         set.messages = 0;
     }
 
-    /// Ends all faults; gates that are closed are opened.
+    /// Ends all faults and opens all closed gates.
     pub fn heal(&self) {
         let before = {
             let mut set = self.set();
@@ -177,14 +181,14 @@ impl Faults {
         }
     }
 
-    /// How often an operation was begun, since the backend was made, or chaos began. Of an operation on many leases, each
-    /// item counts.
+    /// Returns how often an operation was begun, since the backend was created or the random faults started.
+    /// Each item of an operation on many leases counts.
     pub fn calls(&self, operation: Operation) -> u64 {
         self.set().calls.get(&operation).copied().unwrap_or_default()
     }
 }
 
-/// For those between the switches and the store.
+/// For the code between the controls and the store.
 impl Faults {
     pub(super) fn wires(&self) -> &Wires {
         &self.0.wires
@@ -202,7 +206,7 @@ impl Faults {
         !(set.unlinked || set.silent || unheard)
     }
 
-    /// An operation begins: what becomes of it.
+    /// Counts an operation that begins, and returns its faults.
     pub(super) fn begin(&self, operation: Operation) -> Fate {
         let mut set = self.set();
         let turn = set.calls.entry(operation).or_default();
@@ -227,12 +231,12 @@ impl Faults {
         }
     }
 
-    /// Whether an answer that is under way now is lost.
+    /// Whether an answer that arrives now is lost.
     pub(super) fn loses(&self) -> bool {
         self.set().lost
     }
 
-    /// What becomes of a value that was read.
+    /// The damage to a value that was read.
     pub(super) fn damaged(&self, fate: Fate) -> Option<impl Fn(&Bytes) -> Bytes> {
         let damage = self.set().damage.or(fate.damaged.then_some(Corruption::Flipped))?;
         Some(move |value: &Bytes| damage.to(value))

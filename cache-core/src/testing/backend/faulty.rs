@@ -1,4 +1,4 @@
-//! A backend that fails as its test says.
+//! A backend with faults that a test controls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::backend::{
 };
 use crate::base::{BackendError, BoxFuture, Clock, Pattern};
 
-/// A backend around another one, whose operations fail, take long, wait and lie as its [`Faults`] say. Clones share
-/// them; two of them around clones of one store are two processes' ways to it, each with faults of its own.
-///
+/// A wrapping backend whose operations fail, take long, block or return damaged values, as its [`Faults`]
+/// say. Clones share the faults. Two of these around clones of one store simulate two processes' connections
+/// to it, each with its own faults.
 /// ```
 /// # use cache_core as larder;
 /// use larder::{Cache, Error, MemoryBackend};
@@ -32,7 +32,7 @@ use crate::base::{BackendError, BoxFuture, Clock, Pattern};
 /// faults.outage(true);
 /// let load = async || Ok::<_, Error>(1u64);
 /// assert_eq!(cache.get_or_load("k", load).await?, 1, "a failing cache is not the caller's trouble");
-/// assert!(cache.remove("k").await.is_err(), "the eviction is owed");
+/// assert!(cache.remove("k").await.is_err(), "the eviction is pending");
 /// # Ok(())
 /// # }
 /// ```
@@ -47,12 +47,12 @@ pub struct Faulty<B> {
 }
 
 impl<B: Backend> Faulty<B> {
-    /// Around `backend`, in real time.
+    /// Wraps `backend`, in real time.
     pub fn new(backend: B) -> Self {
         Self::with_clock(backend, Clock::default())
     }
 
-    /// Around `backend`; what is slow is so by `clock`.
+    /// Wraps `backend`; delays use `clock`.
     pub fn with_clock(backend: B, clock: Clock) -> Self {
         Self {
             backend,
@@ -64,28 +64,28 @@ impl<B: Backend> Faulty<B> {
         }
     }
 
-    /// The same without the backend's leases.
+    /// Hides the backend's leases.
     #[must_use]
     pub fn without_leases(mut self) -> Self {
         self.has_leases = false;
         self
     }
 
-    /// The same without a bus: [`subscribe`](Backend::subscribe) is `Unsupported`.
+    /// Hides the bus: [`subscribe`](Backend::subscribe) is `Unsupported`.
     #[must_use]
     pub fn without_bus(mut self) -> Self {
         self.has_bus = false;
         self
     }
 
-    /// The same without [`replace`](Backend::replace), which is `Unsupported`.
+    /// Hides [`replace`](Backend::replace), which is `Unsupported` then.
     #[must_use]
     pub fn without_replace(mut self) -> Self {
         self.can_replace = false;
         self
     }
 
-    /// Its switches.
+    /// Returns the controls.
     pub fn faults(&self) -> Faults {
         self.faults.clone()
     }

@@ -1,4 +1,4 @@
-//! Operations that wait until a test lets them go.
+//! Gates, which block operations until a test opens them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,19 +8,20 @@ use tokio::sync::Semaphore;
 
 use super::operation::Operation;
 
-/// So long, in real time, a test waits for an operation that should come.
+/// How long, in real time, a test waits for an operation to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where an operation is held.
+/// Where an operation is blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldPoint {
-    /// It has not reached the store yet.
+    /// Before it reaches the store.
     Before(Operation),
-    /// It took effect, and its answer is under way.
+    /// After it took effect, before its answer arrives.
     After(Operation),
 }
 
-/// Whoever comes waits until it is opened: see [`Faults::hold`](super::faults::Faults::hold). Clones are the same gate.
+/// Blocks the operations that arrive until it is opened: see [`Faults::hold`](super::faults::Faults::hold).
+/// Clones are the same gate.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<State>);
 
@@ -40,10 +41,10 @@ impl Gate {
         self.0.at == at
     }
 
-    /// Waits until an operation is held that was not waited for yet.
+    /// Waits until an operation is blocked that no earlier call has waited for.
     ///
     /// # Panics
-    /// None came within ten seconds of real time.
+    /// If none arrives within ten seconds of real time.
     #[track_caller]
     pub fn arrived(&self) -> impl Future<Output = ()> + use<> {
         let (gate, place) = (Arc::clone(&self.0), std::panic::Location::caller());
@@ -51,21 +52,21 @@ impl Gate {
             let late = futures_timer::Delay::new(PATIENCE);
             tokio::select! {
                 biased;
-                // A semaphore that is never closed always gives.
+                // The semaphore is never closed, so this always gets a permit.
                 permit = gate.arrived.acquire() => if let Ok(permit) = permit { permit.forget() },
                 () = late => panic!("at {place}: nobody came to {:?} within {PATIENCE:?}", gate.at),
             }
         }
     }
 
-    /// For those who wait, and for those who come.
+    /// Opens the gate, for the blocked operations and for all later ones.
     pub fn open(&self) {
         self.0.open.add_permits(1);
     }
 
     pub(super) async fn pass(&self) {
         self.0.arrived.add_permits(1);
-        // Given back at once: the next one passes too.
+        // Returned immediately, so that the next operation passes, too.
         drop(self.0.open.acquire().await);
     }
 }

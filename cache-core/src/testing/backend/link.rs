@@ -1,4 +1,4 @@
-//! The bus between a faulty backend and who listens to it.
+//! The bus between a faulty backend and its listeners.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::faults::Faults;
 use crate::backend::MessageHandler;
 
-/// Stands before a listener: what it hears is what passes.
+/// Wraps a listener, and filters its messages.
 pub(super) struct Wire {
     listener: Arc<dyn MessageHandler>,
-    /// Whether the store's own side of the link stands.
+    /// Whether the store's own link is up.
     connected: AtomicBool,
     faults: Faults,
 }
 
-/// The wires of one backend, for as long as they are listened to.
+/// The wires of one backend, while they have listeners.
 #[derive(Default)]
 pub(crate) struct Wires(Mutex<Vec<Weak<Wire>>>);
 
@@ -28,7 +28,7 @@ impl Wires {
         wire
     }
 
-    /// Tells those whose link stands that it is there, or that it is lost.
+    /// Tells the listeners whose own link is up that the link is up or lost.
     pub(super) fn tell(&self, linked: bool) {
         let wires = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for wire in wires.iter().filter_map(Weak::upgrade) {

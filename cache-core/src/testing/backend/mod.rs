@@ -1,4 +1,4 @@
-//! Backends for tests, around any other one: one that records, one that fails on command.
+//! Backends for tests that wrap any other backend: one records, one fails on command.
 
 mod answer;
 mod around;

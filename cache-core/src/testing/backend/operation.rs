@@ -1,4 +1,4 @@
-//! What can be asked of a backend.
+//! The operations of a backend.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// All of them.
+            /// All operations.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Its name: the method's, but for [`Get`](Self::Get).
+            /// The method's name, except for [`Get`](Self::Get).
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $method,)*

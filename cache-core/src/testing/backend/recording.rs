@@ -1,4 +1,4 @@
-//! A backend that keeps book.
+//! A backend that records its operations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::backend::{
 };
 use crate::base::{BackendError, BackendErrorKind, BoxFuture, Pattern};
 
-/// A backend that writes down every operation of the one it stands around: see [`OperationLog`]. Clones share the log.
+/// A backend that records every operation of the backend that it wraps: see [`OperationLog`]. Clones share the log.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -39,46 +39,47 @@ pub struct Recording<B> {
     log: OperationLog,
 }
 
-/// What was asked of a [`Recording`] backend, in the order in which it was begun. Clones share it. Displayed, it is a line
-/// for each operation.
+/// The operations of a [`Recording`] backend, in the order in which they began. Clones share the log. Its
+/// `Display` has one line for each operation.
 #[derive(Clone, Debug, Default)]
 pub struct OperationLog(Arc<Mutex<Vec<Recorded>>>);
 
-/// One operation. Values are not written down.
+/// One operation. Values are not recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// Which one.
+    /// The operation.
     pub operation: Operation,
-    /// Its keys, with namespace; a pattern, or a channel, of those that take one.
+    /// Its keys, including the namespace; or its pattern or channel.
     pub keys: Vec<String>,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: OperationOutcome,
 }
 
-/// What came of an operation.
+/// The outcome of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OperationOutcome {
-    /// It has not been answered yet.
+    /// It has no answer yet.
     Running,
-    /// Its caller went away before the answer; it may have taken effect.
+    /// Its future was dropped before the answer; it may have taken effect.
     Dropped,
     /// It failed.
     Failed(BackendErrorKind),
-    /// It succeeded, and there is no more to say.
+    /// It succeeded without a result.
     Done,
-    /// Which of the keys had a value. (Of an `acquire`: a value, and no lease.)
+    /// Which of the keys had a value. (For an `acquire`: a value, and no lease.)
     Found(Vec<bool>),
-    /// The generations, or how many keys it concerned.
+    /// The generations, or the number of affected keys.
     Numbers(Vec<u64>),
     /// The keys of a page.
     Keys(Vec<String>),
-    /// The lease is the caller's.
+    /// The caller has the lease.
     Lead,
-    /// The lease is another's.
+    /// Another caller has the lease.
     Wait,
-    /// Whether the lease still held, or the value was the same: of a commit and a replacement, whether it was stored.
+    /// Whether the lease still held, or the value was the same; for a commit and a replacement, whether it
+    /// was stored.
     Held(bool),
     /// Of an operation on many leases: the outcome of each, in the order of the keys.
     Each(Vec<OperationOutcome>),
@@ -101,32 +102,32 @@ impl OperationLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything so far.
+    /// Returns all operations so far.
     pub fn all(&self) -> Vec<Recorded> {
         self.lock().clone()
     }
 
-    /// Everything so far, and the log is empty again.
+    /// Returns all operations so far, and empties the log.
     pub fn take(&self) -> Vec<Recorded> {
         std::mem::take(&mut *self.lock())
     }
 
-    /// The operations of one kind.
+    /// Returns the operations of one kind.
     pub fn of(&self, operation: Operation) -> Vec<Recorded> {
         self.lock().iter().filter(|recorded| recorded.operation == operation).cloned().collect()
     }
 
-    /// How many there were of one kind.
+    /// Returns the number of operations of one kind.
     pub fn count(&self, operation: Operation) -> usize {
         self.lock().iter().filter(|recorded| recorded.operation == operation).count()
     }
 
-    /// The keys of all operations of one kind, one after the other.
+    /// Returns the keys of all operations of one kind, concatenated.
     pub fn keys(&self, operation: Operation) -> Vec<String> {
         self.of(operation).into_iter().flat_map(|recorded| recorded.keys).collect()
     }
 
-    /// The operations that named this key (with its namespace).
+    /// Returns the operations on this key (including its namespace).
     pub fn about(&self, key: &str) -> Vec<Recorded> {
         let names = |recorded: &&Recorded| recorded.keys.iter().any(|named| named == key);
         self.lock().iter().filter(names).cloned().collect()
@@ -139,7 +140,7 @@ impl OperationLog {
     }
 }
 
-/// An operation that is under way, and the number of its line.
+/// An operation in progress, and the number of its line.
 struct Line {
     log: OperationLog,
     number: usize,
@@ -178,12 +179,12 @@ fn outcome<T: Answer>(done: &Result<T, BackendError>) -> OperationOutcome {
 }
 
 impl<B: Backend> Recording<B> {
-    /// Around `backend`.
+    /// Wraps `backend`.
     pub fn new(backend: B) -> Self {
         Self { backend, log: OperationLog::default() }
     }
 
-    /// What was asked of it.
+    /// Returns the log.
     pub fn log(&self) -> OperationLog {
         self.log.clone()
     }

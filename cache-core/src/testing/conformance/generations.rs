@@ -1,10 +1,10 @@
-//! Generations: minted once, and only ever moved on.
+//! Generations: created once, and only ever incremented.
 
 use std::time::Duration;
 
 use super::{Suite, together};
 
-/// So long that no generation goes by itself, however slow the machine is.
+/// Long enough that no generation expires, however slow the machine is.
 const KEEP: Duration = Duration::from_secs(60);
 
 impl Suite<'_> {
@@ -22,7 +22,7 @@ impl Suite<'_> {
         assert_eq!(first.len(), 2, "as many generations as keys");
         let again = self.backend.generations(&[&a, &b, &a], KEEP).await.expect("generations");
         let expected = [first[0], first[1], first[0]];
-        assert_eq!(again, expected, "a generation stays, and is answered in the keys' order");
+        assert_eq!(again, expected, "existing generations stay, in the keys' order");
         assert!(self.backend.generations(&[], KEEP).await.expect("no keys").is_empty());
     }
 
@@ -31,7 +31,7 @@ impl Suite<'_> {
         let before = self.generation(&other).await;
         self.bump(&moved).await;
         self.bump(&moved).await;
-        assert_eq!(self.generation(&other).await, before, "a bump is of its own key only");
+        assert_eq!(self.generation(&other).await, before, "a bump changes only its own key");
     }
 
     pub(super) async fn lost_generations_are_not_minted_again(&self) {
@@ -49,7 +49,10 @@ impl Suite<'_> {
         }
         self.backend.remove(&[&key], None).await.expect("remove");
         let bumped = self.bump(&key).await;
-        assert!(!had.contains(&bumped), "a bump mints no generation again: {bumped} of {had:?}");
+        assert!(
+            !had.contains(&bumped),
+            "a bump never creates an earlier generation again: {bumped} of {had:?}"
+        );
     }
 
     pub(super) async fn prolonged_generations_stay(&self) {
@@ -61,10 +64,14 @@ impl Suite<'_> {
         self.backend.prolong(&[(&other, other_seen)], brief).await.expect("prolong");
         self.backend.prolong(&[], KEEP).await.expect("no generations");
         tokio::time::sleep(Duration::from_millis(60)).await;
-        // It may have been gone before it was prolonged: then a new one is minted, once.
+        // It may have expired before it was prolonged: then a new one is created, once.
         let now = self.generation(&short).await;
         assert_eq!(self.generation(&short).await, now, "a generation stays");
-        assert_eq!(self.generation(&other).await, other_seen, "prolonging shortens no time");
+        assert_eq!(
+            self.generation(&other).await,
+            other_seen,
+            "`prolong` never shortens a remaining time"
+        );
     }
 
     pub(super) async fn prolonging_brings_no_generation_back(&self) {
@@ -74,18 +81,22 @@ impl Suite<'_> {
         let after = self.bump(&moved).await;
         let seen = [(gone.as_str(), old), (moved.as_str(), before)];
         self.backend.prolong(&seen, KEEP).await.expect("prolong");
-        assert_ne!(self.generation(&gone).await, old, "one that is gone stays gone");
-        assert_eq!(self.generation(&moved).await, after, "one that moved on stays as it is");
+        assert_ne!(self.generation(&gone).await, old, "an absent generation stays absent");
+        assert_eq!(
+            self.generation(&moved).await,
+            after,
+            "an incremented generation stays as it is"
+        );
     }
 
     pub(super) async fn bumps_move_on(&self) {
         let key = self.key("bumped");
         let old = self.generation(&key).await;
         let new = self.bump(&key).await;
-        assert!(new > old, "a bump moves on: {old} to {new}");
+        assert!(new > old, "a bump increments the generation: {old} to {new}");
         let newer = self.bump(&key).await;
-        assert!(newer > new, "each bump moves on: {new} to {newer}");
-        assert_eq!(self.generation(&key).await, newer, "and the new one is read");
+        assert!(newer > new, "each bump increments the generation: {new} to {newer}");
+        assert_eq!(self.generation(&key).await, newer, "the new generation is read");
     }
 
     pub(super) async fn bumps_are_atomic(&self) {
@@ -94,7 +105,11 @@ impl Suite<'_> {
         let mut bumped: Vec<u64> = bumped.into_iter().map(|new| new.expect("bump")).collect();
         bumped.sort_unstable();
         bumped.dedup();
-        assert_eq!(bumped.len(), 50, "of many concurrent bumps each returns its own number");
-        assert_eq!(Some(&self.generation(&key).await), bumped.last(), "the last one is read");
+        assert_eq!(bumped.len(), 50, "concurrent bumps return different numbers");
+        assert_eq!(
+            Some(&self.generation(&key).await),
+            bumped.last(),
+            "the greatest number is read"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The conformance suite: the `# Behaviour` lists of [`Backend`] and [`Leases`](crate::Leases) as
-//! assertions, a file for each area.
+//! The conformance suite: the `# Behaviour` lists of [`Backend`] and [`Leases`](crate::Leases) as assertions,
+//! one file for each area.
 
 mod generations;
 mod leases;
@@ -20,15 +20,15 @@ use crate::key::random;
 
 pub use rules::{Rule, RuleSet, check, rules};
 
-/// Runs the whole suite over a backend. It writes only below a random prefix, so it may run
-/// against a store that holds other things. Needs a tokio runtime with time.
+/// Runs the whole suite over a backend. It writes only below a random prefix, so the store may contain other
+/// data. Needs a Tokio runtime with time.
 ///
-/// A backend without [`leases`](Backend::leases) has nothing to prove about them, and one whose
-/// [`subscribe`](Backend::subscribe) is unsupported nothing about notices. The macro
+/// The suite skips the rules on leases if the backend has no [`leases`](Backend::leases), and the rules on
+/// notices if its [`subscribe`](Backend::subscribe) is unsupported. The macro
 /// [`conformance!`](macro@crate::conformance) makes a test of each rule instead, so that failures have names.
 ///
 /// # Panics
-/// With the behaviour that does not hold.
+/// If a rule does not hold; the message names the behaviour.
 pub async fn conformance(backend: &dyn Backend) {
     let has_leases = backend.leases().is_some();
     let has_bus = Suite::new(backend).try_ear("any").await.is_some();
@@ -45,7 +45,7 @@ pub async fn conformance(backend: &dyn Backend) {
     }
 }
 
-/// A backend, and keys in it that nobody else has.
+/// A backend, with a random prefix for keys that no other test uses.
 pub(crate) struct Suite<'a> {
     backend: &'a dyn Backend,
     prefix: String,
@@ -80,7 +80,7 @@ fn bytes(read: Option<StoredValue>) -> Option<Bytes> {
     read.map(|read| read.value)
 }
 
-/// All at once, each in its place.
+/// Runs all futures concurrently; returns the results in order.
 async fn together<T>(mut all: Vec<impl Future<Output = T> + Unpin>) -> Vec<T> {
     let mut done: Vec<Option<T>> = all.iter().map(|_| None).collect();
     poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! Notices: published with the operation that they tell of, and heard in order.
+//! Notices: published with the operation that they report, and received in order.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Suite<'_> {
     pub(super) async fn has_no_bus(&self) {
         let has = self.try_ear("any").await.is_some();
-        assert!(!has, "the backend has a bus, which is to be tested: remove `bus = false`");
+        assert!(!has, "the backend has a bus, which must be tested: remove `bus = false`");
     }
 
     pub(super) async fn takes_notices_without_a_bus(&self) {
@@ -39,7 +39,11 @@ impl Suite<'_> {
         let write = SetEntry { key: self.key("told"), value: Bytes::new(), ttl: None };
         self.backend.set(&[write], Some(&ear.notice("3"))).await.expect("set");
         self.backend.publish(&ear.notice("4")).await.expect("publish");
-        ear.hears(&["1", "2", "3", "4"], "all in their order, whatever they were sent with").await;
+        ear.hears(
+            &["1", "2", "3", "4"],
+            "all notices arrive in order, no matter which operation sent them",
+        )
+        .await;
     }
 
     pub(super) async fn notices_reach_their_channel_only(&self) {
@@ -47,8 +51,8 @@ impl Suite<'_> {
         self.backend.publish(&other.notice("other")).await.expect("publish");
         self.backend.publish(&ear.notice("mine")).await.expect("publish");
         self.backend.publish(&other.notice("another")).await.expect("publish");
-        ear.hears(&["mine"], "what is published on its channel").await;
-        other.hears(&["other", "another"], "what is published on its channel").await;
+        ear.hears(&["mine"], "a listener hears only its channel").await;
+        other.hears(&["other", "another"], "a listener hears only its channel").await;
         ear.hears(&["mine"], "nothing of another channel").await;
     }
 
@@ -69,7 +73,7 @@ impl Suite<'_> {
                 ttl: None,
             };
             let (writes, notice) = ([write], ear.notice(text));
-            // Without a pause: what is told too early is to be caught.
+            // Without a pause, so that a notice that is published too early is detected.
             let told = async {
                 while ear.count() == before {
                     tokio::task::yield_now().await;
@@ -88,8 +92,12 @@ impl Suite<'_> {
             };
             let (set, found) = tokio::join!(set, told);
             set.expect("set");
-            let found = found.expect("a set is told of within five seconds");
-            assert_eq!(found.as_deref(), Some(text.as_bytes()), "who hears of a set reads it");
+            let found = found.expect("the notice of a set arrives within five seconds");
+            assert_eq!(
+                found.as_deref(),
+                Some(text.as_bytes()),
+                "a process that hears of a set reads the value"
+            );
         }
     }
 
@@ -100,16 +108,17 @@ impl Suite<'_> {
             self.backend.remove(&[&key], Some(&ear.notice(text))).await.expect("remove");
         }
         self.backend.remove(&[], Some(&ear.notice("no keys"))).await.expect("remove");
-        ear.hears(&["there", "gone", "no keys"], "a removal is told of, whatever was there").await;
-        assert_eq!(self.get(&key).await, None, "and it removes");
+        ear.hears(&["there", "gone", "no keys"], "a removal is published, even if no key existed")
+            .await;
+        assert_eq!(self.get(&key).await, None, "the key is removed");
     }
 
     pub(super) async fn dropped_subscriptions_hear_nothing(&self) {
         let (gone, stays) = (self.ear("left").await, self.ear("left").await);
         self.backend.publish(&gone.notice("before")).await.expect("publish");
-        gone.hears(&["before"], "a subscription that stands").await;
+        gone.hears(&["before"], "an active subscription hears messages").await;
         let heard = gone.leave();
-        // What was under way may still arrive.
+        // Messages in transit may still arrive.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let before = heard.log().messages.len();
         self.backend.publish(&stays.notice("after")).await.expect("publish");
@@ -120,10 +129,12 @@ impl Suite<'_> {
 
     pub(super) async fn ear(&self, channel: &str) -> Ear {
         let ear = self.try_ear(channel).await;
-        ear.expect("the backend has no bus: write `bus = false` if nobody else can see the store")
+        ear.expect(
+            "the backend has no bus: write `bus = false` if no other process can see the store",
+        )
     }
 
-    /// Listens to a channel; `None` if the backend has nobody to tell.
+    /// Subscribes to a channel; `None` if the backend has no bus.
     pub(super) async fn try_ear(&self, channel: &str) -> Option<Ear> {
         let heard = Arc::new(Heard::default());
         let channel = self.key(channel);
@@ -137,7 +148,7 @@ impl Suite<'_> {
     }
 }
 
-/// A channel and what was heard on it.
+/// A channel and the messages that were received on it.
 pub(super) struct Ear {
     channel: String,
     heard: Arc<Heard>,
@@ -159,7 +170,7 @@ impl Ear {
         self.heard.log().messages.len()
     }
 
-    /// Waits for as many messages, which must be these.
+    /// Waits for as many messages as expected, and compares them.
     pub(super) async fn hears(&self, expected: &[&str], why: &str) {
         self.heard.until(why, |heard| heard.messages.len() >= expected.len()).await;
         let expected: Vec<_> = expected.iter().map(|text| text.as_bytes()).collect();

@@ -1,4 +1,4 @@
-//! Storing in the place of a certain value only. A backend that answers `Unsupported` has nothing to prove.
+//! Replacing a known value. A backend that returns `Unsupported` passes.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const FIRST: &str = "first   0123456789abcdef";
 const SECOND: &str = "second  fedcba9876543210";
 
 impl Suite<'_> {
-    /// Whether it stored; `None` if the backend has no such operation.
+    /// Whether it stored; `None` if the backend does not support the operation.
     pub(super) async fn replace(
         &self,
         seen: [u8; VERSION_LEN],
@@ -35,14 +35,21 @@ impl Suite<'_> {
         let key = self.key("replaceable");
         let second = write(&key, SECOND, None);
         let Some(absent) = self.replace(SEEN, &second, None).await else { return };
-        assert!(!absent, "what is absent is not replaced");
-        assert_eq!(self.get(&key).await, None, "nor stored");
+        assert!(!absent, "an absent value is not replaced");
+        assert_eq!(self.get(&key).await, None, "nothing is stored for an absent value");
         self.set(&key, FIRST, None).await;
-        assert!(!self.replaces(OTHER, &second).await, "another value was seen");
-        assert_eq!(self.get(&key).await, Some(Bytes::from_static(FIRST.as_bytes())), "it stays");
-        assert!(self.replaces(SEEN, &second).await, "this one was seen");
-        assert_eq!(self.get(&key).await, Some(second.value.clone()), "it is replaced");
-        assert!(!self.replaces(SEEN, &second).await, "once: it is another one now");
+        assert!(
+            !self.replaces(OTHER, &second).await,
+            "a value other than the seen one is not replaced"
+        );
+        assert_eq!(
+            self.get(&key).await,
+            Some(Bytes::from_static(FIRST.as_bytes())),
+            "the value stays"
+        );
+        assert!(self.replaces(SEEN, &second).await, "the seen value is replaced");
+        assert_eq!(self.get(&key).await, Some(second.value.clone()), "the new value is read");
+        assert!(!self.replaces(SEEN, &second).await, "the seen value is replaced once");
         self.set(&key, "short", None).await;
         assert!(!self.replaces(SEEN, &second).await, "a short value has no mark");
     }
@@ -54,8 +61,8 @@ impl Suite<'_> {
         let Some(replaced) = self.replace(SEEN, &brief, None).await else { return };
         assert!(replaced);
         tokio::time::sleep(Duration::from_millis(60)).await;
-        assert_eq!(self.get(&key).await, None, "it has the time to live that came with it");
-        assert!(!self.replaces(SEEN, &brief).await, "what is expired is absent");
+        assert_eq!(self.get(&key).await, None, "the new value has its own time to live");
+        assert!(!self.replaces(SEEN, &brief).await, "an expired value is absent");
     }
 
     pub(super) async fn replacements_tell_if_they_stored(&self) {
@@ -67,7 +74,7 @@ impl Suite<'_> {
         assert!(!refused);
         assert_eq!(self.replace(SEEN, &second, Some(&ear.notice("2"))).await, Some(true));
         self.backend.publish(&ear.notice("3")).await.expect("publish");
-        ear.hears(&["2", "3"], "what is not replaced is not told").await;
+        ear.hears(&["2", "3"], "a replacement that did not happen is not published").await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rules by name: the one list of them, and what makes tests of it.
+//! The list of all rules by name, and the macro that makes tests of them.
 
 use std::future::Future;
 
@@ -6,19 +6,19 @@ use super::Suite;
 use crate::backend::Backend;
 use crate::base::BoxFuture;
 
-/// Which backends a rule is for.
+/// The backends to which a rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum RuleSet {
-    /// Every one.
+    /// All backends.
     Values,
-    /// Those that bring notices.
+    /// Backends that deliver notices.
     Bus,
-    /// Those that say they do not.
+    /// Backends that declare that they do not.
     NoBus,
-    /// Those that have leases.
+    /// Backends that have leases.
     Leases,
-    /// Those that say they have none.
+    /// Backends that declare that they have none.
     NoLeases,
 }
 
@@ -26,7 +26,7 @@ pub enum RuleSet {
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct Rule {
-    /// Which backends it is for.
+    /// The backends to which it applies.
     pub set: RuleSet,
     /// Its name.
     pub name: &'static str,
@@ -34,17 +34,17 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether the backend keeps it.
+    /// Checks that the backend follows the rule.
     ///
     /// # Panics
-    /// It does not.
+    /// If it does not.
     pub async fn holds(&self, backend: &dyn Backend) {
         (self.run)(&Suite::new(backend)).await;
     }
 }
 
-/// Tests of a [`Backend`](crate::Backend) of one's own: each rule of its docs, and of those of
-/// [`Leases`](crate::Leases), as a `#[test]` named after it.
+/// Makes tests of your own [`Backend`](crate::Backend): a `#[test]` for each rule in its documentation and in
+/// that of [`Leases`](crate::Leases), named after the rule.
 ///
 /// ```
 /// mod of_my_backend {
@@ -54,19 +54,20 @@ impl Rule {
 /// }
 /// ```
 ///
-/// It takes an expression that makes the backend, which may `.await`. It is evaluated for each test, inside a tokio
-/// runtime of the test's own with one thread. All may write to one store: their keys are random.
+/// The argument is an expression that makes the backend; it may use `.await`. It is evaluated for each test,
+/// in the test's own single-threaded Tokio runtime. All tests may write to one store, because their keys are
+/// random.
 ///
 /// Options follow the expression:
 ///
-/// - `leases = false`: the backend has none ([`Backend::leases`](crate::backend::Backend::leases)), and that is tested.
-/// - `bus = false`: nobody else can see the store, [`subscribe`](crate::backend::Backend::subscribe) is `Unsupported`, and that is
-///   tested.
+/// - `leases = false`: the backend has no [`leases`](crate::backend::Backend::leases); a test checks that.
+/// - `bus = false`: no other process can see the store, so [`subscribe`](crate::backend::Backend::subscribe)
+///   is `Unsupported`; a test checks that.
 ///
-/// Twice in one module the names would meet: give each a `mod`.
+/// Two uses in one module would have conflicting names: give each its own `mod`.
 ///
-/// The rules about time wait for some dozen milliseconds of real time: a backend with a clock of its own has to follow
-/// that.
+/// The rules about time wait for some tens of milliseconds of real time: a backend with its own clock must
+/// follow real time.
 #[macro_export]
 macro_rules! conformance {
     (@options [$backend:expr] [$leases:tt] [$bus:tt]) => {
@@ -214,7 +215,7 @@ macro_rules! __larder_each_rule {
     };
 }
 
-/// All the rules there are.
+/// All rules.
 #[doc(hidden)]
 pub fn rules() -> Vec<Rule> {
     let mut rules = Vec::new();
@@ -226,10 +227,10 @@ pub fn rules() -> Vec<Rule> {
     rules
 }
 
-/// Runs one rule over a backend, in a runtime of its own.
+/// Runs one rule over a backend, in its own runtime.
 ///
 /// # Panics
-/// It does not hold.
+/// If the rule does not hold.
 #[doc(hidden)]
 pub fn check<B: Backend>(name: &str, backend: impl Future<Output = B>) {
     let rule = rules().into_iter().find(|rule| rule.name == name);

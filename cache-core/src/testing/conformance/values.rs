@@ -23,7 +23,11 @@ impl Suite<'_> {
         let key = self.key("a");
         assert_eq!(self.get(&key).await, None, "an absent key is None");
         self.set(&key, "one", None).await;
-        assert_eq!(self.get(&key).await, Some(Bytes::from_static(b"one")), "what was set is read");
+        assert_eq!(
+            self.get(&key).await,
+            Some(Bytes::from_static(b"one")),
+            "a value that was set is read"
+        );
         self.set(&key, "two", None).await;
         assert_eq!(self.get(&key).await, Some(Bytes::from_static(b"two")), "a set replaces");
     }
@@ -35,7 +39,7 @@ impl Suite<'_> {
         let found: Vec<_> = found.into_iter().map(bytes).collect();
         let one = Some(Bytes::from_static(b"one"));
         let expected = [None, one.clone(), None, one];
-        assert_eq!(found, expected, "in the keys' order, twice if asked twice");
+        assert_eq!(found, expected, "values come in the keys' order, one for each given key");
         assert_eq!(
             self.backend.get_many(&[], ALL).await.expect("no keys"),
             [],
@@ -49,7 +53,7 @@ impl Suite<'_> {
         let found = self.backend.get_many(&[&b, &a, &b, &a], ALL).await.expect("get_many");
         let each = self.backend.get_each(&[&b, &a, &b, &a], ALL).await;
         let each: Result<Vec<_>, _> = each.into_iter().collect();
-        assert_eq!(each.expect("get_each"), found, "each key by itself is answered the same");
+        assert_eq!(each.expect("get_each"), found, "`get_each` returns the same values");
         assert!(self.backend.get_each(&[], ALL).await.is_empty(), "no keys, no results");
     }
 
@@ -83,7 +87,7 @@ impl Suite<'_> {
         }
         let long = self.key(&"long".repeat(100));
         self.set(&long, "long", None).await;
-        assert!(self.get(&long).await.is_some(), "a key of some hundred bytes is a key");
+        assert!(self.get(&long).await.is_some(), "keys may have some hundred bytes");
     }
 
     pub(super) async fn takes_any_value(&self) {
@@ -117,7 +121,7 @@ impl Suite<'_> {
         assert_eq!(removed, 300, "each of many keys is removed");
         let removed = self.backend.remove_each(&keys, None).await;
         assert!(removed.failed.is_empty(), "remove_each: {:?}", removed.failed);
-        assert_eq!(removed.count, rest.len() as u64, "absent keys are no failures");
+        assert_eq!(removed.count, rest.len() as u64, "absent keys are not failures");
         let none = self.backend.remove_each(&[], None).await;
         assert!(none.count == 0 && none.failed.is_empty(), "no keys, nothing removed");
     }
@@ -142,8 +146,8 @@ impl Suite<'_> {
         self.set(&shorter, "short", brief).await;
         tokio::time::sleep(Duration::from_millis(80)).await;
         let long = Some(Bytes::from_static(b"long"));
-        assert_eq!(self.get(&longer).await, long, "set replaces the time to live");
-        assert_eq!(self.get(&shorter).await, None, "set gives a time to live");
+        assert_eq!(self.get(&longer).await, long, "`set` replaces the time to live");
+        assert_eq!(self.get(&shorter).await, None, "`set` sets the time to live");
     }
 
     pub(super) async fn entries_expire(&self) {
@@ -152,7 +156,7 @@ impl Suite<'_> {
         tokio::time::sleep(Duration::from_millis(60)).await;
         assert_eq!(self.get(&key).await, None, "an entry is absent after its ttl");
         let removed = self.backend.remove(&[&key], None).await.expect("remove");
-        assert_eq!(removed, 0, "an expired entry was not there");
+        assert_eq!(removed, 0, "an expired entry does not count as removed");
     }
 
     pub(super) async fn reads_tell_the_time_left(&self) {
@@ -166,16 +170,19 @@ impl Suite<'_> {
         let left: Vec<_> = read(found).map(|read| read.left).collect();
         let first = left[0].expect("a value with a time to live has some time left");
         let slow = Duration::from_secs(50);
-        assert!(first <= ttl && first >= ttl - slow, "as much as is left of the ttl: {first:?}");
+        assert!(
+            first <= ttl && first >= ttl - slow,
+            "the remaining time is that of the ttl: {first:?}"
+        );
         assert_eq!(left[1], None, "a value without a time to live has no end");
         tokio::time::sleep(Duration::from_millis(30)).await;
         let found = self.backend.get_many(&[&brief], ALL).await.expect("get_many");
         let second = read(found).next().and_then(|read| read.left).expect("some time is left");
-        assert!(second < first, "the time passes: {first:?}, then {second:?}");
+        assert!(second < first, "the remaining time decreases: {first:?}, then {second:?}");
         self.set(&brief, "longer", Some(ttl * 2)).await;
         let found = self.backend.get_many(&[&brief], ALL).await.expect("get_many");
         let longer = read(found).next().and_then(|read| read.left).expect("some time is left");
-        assert!(longer > ttl, "it is the value's own: {longer:?}");
+        assert!(longer > ttl, "the remaining time belongs to the value: {longer:?}");
     }
 
     pub(super) async fn long_values_are_told_from_whole_ones(&self) {
@@ -185,11 +192,11 @@ impl Suite<'_> {
         let found = self.backend.get_many(&[&fits, &long], 10).await.expect("get_many");
         let lengths: Vec<_> =
             found.iter().map(|read| read.as_ref().map_or(0, |read| read.value.len())).collect();
-        assert_eq!(lengths[0], 10, "what the reader takes is whole");
-        assert_eq!(lengths[1], 11, "of what is longer more comes than the reader takes");
+        assert_eq!(lengths[0], 10, "a value within the limit is complete");
+        assert_eq!(lengths[1], 11, "a longer value has more bytes than the limit");
         let each = self.backend.get_each(&[&fits, &long], 10).await;
         let each: Result<Vec<_>, _> = each.into_iter().collect();
-        assert_eq!(each.expect("get_each"), found, "each key by itself is answered the same");
+        assert_eq!(each.expect("get_each"), found, "`get_each` returns the same values");
     }
 
     pub(super) async fn takes_any_ttl(&self) {
@@ -205,10 +212,10 @@ impl Suite<'_> {
         let (a, b) = (self.key("gone"), self.key("never"));
         self.set(&a, "x", None).await;
         let removed = self.backend.remove(&[&a, &b], None).await.expect("absent keys are no error");
-        assert_eq!(removed, 1, "says how many were there");
+        assert_eq!(removed, 1, "`remove` returns how many keys existed");
         assert_eq!(self.get(&a).await, None, "a removed key is absent");
         let removed = self.backend.remove(&[&a], None).await.expect("twice is no error");
-        assert_eq!(removed, 0, "it is not there twice");
+        assert_eq!(removed, 0, "a removed key does not count again");
         assert_eq!(self.backend.remove(&[], None).await.expect("no keys"), 0);
     }
 
@@ -217,8 +224,12 @@ impl Suite<'_> {
         for n in 0..50 {
             self.set(&key, "there", None).await;
             let removed = self.backend.remove(&[&key], None).await.expect("remove");
-            assert_eq!(removed, 1, "what one task does one after the other happens so: {n}");
-            assert_eq!(self.get(&key).await, None, "a removal that returned has happened: {n}");
+            assert_eq!(removed, 1, "operations of one task take effect in order: {n}");
+            assert_eq!(
+                self.get(&key).await,
+                None,
+                "a removal has taken effect when it returns: {n}"
+            );
         }
     }
 
@@ -234,7 +245,7 @@ impl Suite<'_> {
                 .await;
             dropped_after(polls, backend.bump(&self.key("gen"))).await;
         }
-        // What was dropped may still take effect, also after an operation that came later.
+        // A dropped operation may still take effect, even after a later operation.
         let (after, mut found) = (Some(Bytes::from_static(b"after")), None);
         for _ in 0..200 {
             self.set(&key, "after", None).await;
@@ -274,18 +285,22 @@ impl Suite<'_> {
             found.extend(next.keys);
             let Some(next) = next.next else { break };
             cursor = next;
-            // Others come and go meanwhile.
+            // Other keys come and go meanwhile.
             let going: Vec<&str> =
                 goes.iter().skip(page * 50).take(50).map(String::as_str).collect();
             self.backend.remove(&going, None).await.expect("remove");
             let coming = write(format!("{prefix}:comes-{page}"));
             self.backend.set(&[coming], None).await.expect("set");
-            assert!(page < 100_000, "a scan comes to an end");
+            assert!(page < 100_000, "a scan ends");
         }
         found.retain(|key| key.starts_with(&format!("{prefix}:stays-")));
         found.sort();
         found.dedup();
-        assert_eq!(found.len(), stays.len(), "every key that is there all the time is found");
+        assert_eq!(
+            found.len(),
+            stays.len(),
+            "every key that exists during the whole scan is found"
+        );
     }
 
     pub(super) async fn scans_patterns_literally(&self) {
@@ -294,17 +309,21 @@ impl Suite<'_> {
             self.set(&format!("{prefix}:{name}"), "x", None).await;
         }
         let all = self.scan(&Pattern::prefix(&format!("{prefix}:"))).await;
-        assert_eq!(all.len(), 5, "a prefix finds all below it: {all:?}");
+        assert_eq!(all.len(), 5, "a prefix finds all its keys: {all:?}");
         let starred = self.scan(&Pattern::prefix(&format!("{prefix}:a*"))).await;
-        assert_eq!(starred, [format!("{prefix}:a*b")], "a literal `*` is no wildcard");
+        assert_eq!(starred, [format!("{prefix}:a*b")], "a literal `*` is not a wildcard");
         let bracket = self.scan(&Pattern::new(&format!("{prefix}:a[*"))).await;
-        assert_eq!(bracket, [format!("{prefix}:a[b]")], "a literal `[` is no class");
+        assert_eq!(
+            bracket,
+            [format!("{prefix}:a[b]")],
+            "a literal `[` does not begin a character class"
+        );
         let backslash = self.scan(&Pattern::new(&format!("{prefix}:*\\d"))).await;
         assert_eq!(backslash, [format!("{prefix}:c\\d")], "a literal `\\` escapes nothing");
     }
 }
 
-/// Polls an operation so many times, and drops it. What it answers before does not matter.
+/// Polls an operation up to `polls` times, and drops it. An answer before that is ignored.
 async fn dropped_after<T>(polls: u32, mut operation: BackendResult<'_, T>) {
     for _ in 0..polls {
         let polled = poll_fn(|cx| Poll::Ready(operation.as_mut().poll(cx))).await;

@@ -1,4 +1,4 @@
-//! What a kit's caches are made of.
+//! Configures a kit's caches.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::base::Clock;
 use crate::engine::{Cache, TestScope};
 use crate::registry::Builder;
 
-/// What is done to the builder of each new cache: by its name, or for the default one.
+/// Configures the builder of each new cache; the argument is its name, or `None` for the default cache.
 type Furnish = Box<dyn Fn(Option<&str>, Builder) -> Builder + Send + Sync>;
 
 /// Builds a [`Kit`].
@@ -45,14 +45,15 @@ impl KitBuilder {
         Self { clock: Clock::default(), furnish: Box::new(|_, builder| builder) }
     }
 
-    /// The clock of all the kit's caches. Default: the system's.
+    /// Sets the clock of all the kit's caches. Default: the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How each cache is made: from its name (the default one has none) and a builder that has name, clock and namespace
-    /// already (`larder`, and `larder/NAME` for named ones, spelled in the characters of a namespace). Default: as the builder is.
+    /// Sets how each cache is built, from its name (`None` for the default cache) and a builder that already
+    /// has a name, a clock and a namespace (`larder`; for named caches `larder/NAME`, converted to the
+    /// characters of a namespace). Default: the builder is used as it is.
     pub fn caches(
         mut self,
         furnish: impl Fn(Option<&str>, Builder) -> Builder + Send + Sync + 'static,
@@ -61,10 +62,10 @@ impl KitBuilder {
         self
     }
 
-    /// The kit.
+    /// Builds the kit.
     ///
     /// # Panics
-    /// The default cache can't be built as [`caches`](Self::caches) says.
+    /// If the default cache cannot be built with the settings of [`caches`](Self::caches).
     #[track_caller]
     pub fn build(self) -> Kit {
         let Self { clock, furnish } = self;

@@ -1,4 +1,4 @@
-//! What happened in a kit's caches.
+//! Counts of what happened in a kit's caches.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -10,7 +10,7 @@ use crate::stats::Stats;
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident = $of:expr, $one:literal, $many:literal;)*) => {
-        /// What a kit's caches counted: see [`Kit::counts`].
+        /// The counts of a kit's caches: see [`Kit::counts`].
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Counts {
@@ -36,15 +36,15 @@ macro_rules! counts {
 }
 
 counts! {
-    /// Reads that were answered from a tier, stale and old values and waiters of another's load included.
+    /// Reads that were answered by a tier or another caller's load, including stale and old values.
     hits = Stats::hits, "hit", "hits";
-    /// Those of them that were answered with a stale value, while a refresh runs.
+    /// Hits with a stale value, while a refresh runs.
     stale_hits = |stats: &Stats| stats.stale_hits, "stale hit", "stale hits";
-    /// Those of them that were answered by the remote tier.
+    /// Hits of the remote tier.
     remote_hits = |stats: &Stats| stats.remote_hits, "remote hit", "remote hits";
-    /// Those of them that waited for another's load.
+    /// Hits that waited for another caller's load.
     coalesced = |stats: &Stats| stats.coalesced, "coalesced call", "coalesced calls";
-    /// Reads that found nothing.
+    /// Reads that found no value.
     misses = |stats: &Stats| stats.misses, "miss", "misses";
     /// Loads that were started: how often functions' bodies ran for the cache.
     loads = |stats: &Stats| stats.loads, "load", "loads";
@@ -71,14 +71,15 @@ impl fmt::Display for Counts {
 }
 
 impl Kit {
-    /// What happened in all the kit's caches since it was made, or since [`recount`](Self::recount).
+    /// Returns the counts of all the kit's caches, since the kit was created or since
+    /// [`recount`](Self::recount).
     pub fn counts(&self) -> Counts {
         let mut all = Counts::default();
         self.each().for_each(|(_, counts)| all += counts);
         all
     }
 
-    /// Counts from here on.
+    /// Restarts the counts.
     pub fn recount(&self) {
         self.world.recount();
     }
@@ -91,13 +92,13 @@ impl Kit {
         })
     }
 
-    /// For messages: a line for each cache, with what it holds.
+    /// For messages: one line for each cache, with its entries.
     pub(super) fn report(&self) -> String {
         self.each().map(|(cache, counts)| format!("\n  {}", line(&cache, counts))).collect()
     }
 }
 
-/// So many keys are listed.
+/// The maximum number of listed keys.
 const LISTED: usize = 20;
 
 fn line(cache: &Cache, counts: Counts) -> String {

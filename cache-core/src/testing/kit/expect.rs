@@ -1,9 +1,9 @@
-//! What a test expects to have happened.
+//! Assertions on counts.
 
 use super::Kit;
 use super::counts::Counts;
 
-/// What a kit counted, to be asserted on: see [`Kit::expect`].
+/// The counts of a kit, for assertions: see [`Kit::expect`].
 #[derive(Clone, Debug)]
 pub struct Expect {
     counts: Counts,
@@ -11,8 +11,8 @@ pub struct Expect {
 }
 
 impl Kit {
-    /// What happened since the kit was made (or since [`recount`](Self::recount)), as it is now, to be asserted on. Each
-    /// failure lists what did happen, and what every cache holds.
+    /// Takes the current counts (since the kit was created, or since [`recount`](Self::recount)), for
+    /// assertions. Each failure message lists all counts and the content of every cache.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -43,7 +43,7 @@ macro_rules! expectations {
                 $(#[$doc])*
                 ///
                 /// # Panics
-                /// There was another number of them.
+                /// If the number differs.
                 #[track_caller]
                 #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
                 pub fn $name(self, expected: u64) -> Self {
@@ -62,24 +62,24 @@ macro_rules! expectations {
 }
 
 expectations! {
-    /// So many reads were answered from a tier: see [`Counts::hits`].
+    /// Asserts how many reads were answered by a tier or another caller's load: see [`Counts::hits`].
     hits, "hit", "hits";
-    /// So many reads were answered with a stale value.
+    /// Asserts how many reads were answered with a stale value.
     stale_hits, "stale hit", "stale hits";
-    /// So many reads were answered by a remote tier.
+    /// Asserts how many reads were answered by a remote tier.
     remote_hits, "remote hit", "remote hits";
-    /// So many reads waited for another's load.
+    /// Asserts how many reads waited for another caller's load.
     coalesced, "coalesced call", "coalesced calls";
-    /// So many reads found nothing.
+    /// Asserts how many reads found no value.
     misses, "miss", "misses";
-    /// So many loads were started.
+    /// Asserts how many loads were started.
     loads, "load", "loads";
-    /// So many loads failed.
+    /// Asserts how many loads failed.
     load_failures, "failed load", "failed loads";
-    /// So many values were stored.
+    /// Asserts how many values were stored.
     stores, "store", "stores";
-    /// So many keys were evicted one by one.
+    /// Asserts how many keys were evicted one by one.
     removals, "removal", "removals";
-    /// So many operations of a remote tier failed.
+    /// Asserts how many operations of a remote tier failed.
     remote_errors, "remote error", "remote errors";
 }

@@ -1,4 +1,4 @@
-//! Caches of a test's own.
+//! Isolated caches for a test.
 
 mod builder;
 mod counts;
@@ -16,14 +16,14 @@ pub use builder::KitBuilder;
 pub use counts::Counts;
 pub use expect::Expect;
 
-/// So long a background load may take, in real time, before a test that waits for it has failed.
+/// How long a background load may take, in real time, before a test that waits for it fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Caches of a test's own: for those who run in it, [`default_cache`](crate::default_cache()),
-/// [`Cache::named`] and every cached function find caches that nobody else knows.
+/// Isolated caches for a test: code that runs in the kit gets the kit's caches from
+/// [`default_cache`](crate::default_cache()), [`Cache::named`] and every cached function.
 ///
-/// So tests of one process run side by side without seeing each other's entries, though they call the same
-/// functions. A kit is cheap to make and to clone; clones are the same kit.
+/// So the tests of one process run in parallel and do not see each other's entries, even if they call the
+/// same functions. A kit is cheap to create and to clone; clones are the same kit.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -40,33 +40,33 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// })
 /// .await?;
 /// kit.expect().hits(1).misses(0);
-/// assert_eq!(default_cache().get::<u64>("k").await?, None, "nobody else has it");
+/// assert_eq!(default_cache().get::<u64>("k").await?, None, "other caches do not have it");
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// # What it reaches
+/// # What it covers
 ///
-/// - All that `work` itself awaits, and what larder goes on with in the background: refreshes, loads whose
-///   callers timed out, batches, scheduled evictions.
-/// - Not the tasks and threads that `work` starts by itself: there its caches are the process's, unless the kit is
-///   brought along ([`spawn`](Self::spawn), [`with_current_kit`], [`run_sync`](Self::run_sync)).
-/// - Not functions that were given a handle (`cache = self.cache`): that is another cache by intent. Such a handle
-///   can be built in the kit.
+/// - Everything that `work` itself awaits, and the background work of larder: refreshes, loads whose callers
+///   timed out, batches, scheduled evictions.
+/// - Not the tasks and threads that `work` starts itself: they use the process's caches, unless you pass the
+///   kit on ([`spawn`](Self::spawn), [`with_current_kit`], [`run_sync`](Self::run_sync)).
+/// - Not functions with an explicit handle (`cache = self.cache`): they use that cache. Such a handle can be
+///   built in the kit.
 ///
-/// In the kit, [`Cache::install`] installs for the kit only, so a program's own set-up can run in it, and
-/// [`disable`](crate::disable()) and [`enable`](crate::enable()) concern the kit only. A cache that is built in it goes by the
-/// kit's clock, unless it is given another one.
+/// In the kit, [`Cache::install`] installs for the kit only, so a program's own setup can run in it, and
+/// [`disable`](crate::disable()) and [`enable`](crate::enable()) affect the kit only. A cache that is built
+/// in the kit uses the kit's clock, unless it is given another one.
 ///
 /// # The caches
 ///
-/// Each is made when it is first asked for: a memory tier of 10,000 entries, no remote tier, no default time to live.
-/// [`KitBuilder::caches`] makes them otherwise. Named caches need not be installed.
+/// Each cache is created when it is first used: a memory tier of 10,000 entries, no remote tier, no default
+/// time to live. [`KitBuilder::caches`] changes that. Named caches need not be installed.
 ///
 /// # Its end
 ///
-/// A kit inside another one hides it, until its work has ended: by returning, by a panic, or by being dropped. The
-/// caches live as long as somebody has the kit, or runs in it.
+/// A kit inside another one hides the outer one until its work ends: by returning, by a panic, or by being
+/// dropped. The caches live while there is a handle of the kit, or work in it.
 #[derive(Clone)]
 pub struct Kit {
     world: Arc<TestScope>,
@@ -85,29 +85,30 @@ impl fmt::Debug for Kit {
 }
 
 impl Kit {
-    /// A kit in real time.
+    /// Creates a kit in real time.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// A kit whose clock stands still until [`advance`](Self::advance) moves it.
+    /// Creates a kit whose clock stands still until [`advance`](Self::advance) moves it.
     ///
-    /// Whatever larder waits for by the clock (time-outs, leases, schedules) comes when it is moved, and not before.
+    /// Everything that larder does by the clock (timeouts, leases, schedules) happens when the clock is
+    /// moved, and not before.
     pub fn manual() -> Self {
         Self::builder().clock(Clock::manual()).build()
     }
 
-    /// A kit with a clock, or caches, of one's own.
+    /// Returns a builder for a kit with your own clock or caches.
     pub fn builder() -> KitBuilder {
         KitBuilder::new()
     }
 
-    /// The innermost kit that the caller runs in.
+    /// Returns the innermost kit in which the caller runs.
     pub fn current() -> Option<Self> {
         world::current().map(|world| Self { world })
     }
 
-    /// Runs `work` in the kit. On any executor; dropping the future ends it.
+    /// Runs `work` in the kit, on any executor. Dropping the future ends it.
     pub fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         self.world.run(work)
     }
@@ -117,7 +118,7 @@ impl Kit {
         self.world.run_sync(work)
     }
 
-    /// Starts a task that runs in the kit.
+    /// Spawns a task that runs in the kit.
     ///
     /// # Panics
     /// Outside a tokio runtime, as [`tokio::spawn`] does.
@@ -129,28 +130,28 @@ impl Kit {
         tokio::spawn(self.run(work))
     }
 
-    /// The kit's default cache.
+    /// Returns the kit's default cache.
     pub fn cache(&self) -> Cache {
         self.world.default()
     }
 
-    /// The kit's cache of that name.
+    /// Returns the kit's cache of that name.
     ///
     /// # Errors
-    /// What [`KitBuilder::caches`] made of its builder can't be.
+    /// If the cache cannot be built with the settings of [`KitBuilder::caches`].
     pub fn named(&self, name: &str) -> Result<Cache, Error> {
         self.world.find(Some(name))
     }
 
-    /// The clock of the kit's caches.
+    /// Returns the clock of the kit's caches.
     pub fn clock(&self) -> &Clock {
         &self.world.clock
     }
 
-    /// Moves the kit's clock on, and wakes whoever waited for a moment that has come.
+    /// Advances the kit's clock, and wakes the tasks whose moment has come.
     ///
     /// # Panics
-    /// The clock is not a manual one.
+    /// If the clock is not a manual one.
     #[track_caller]
     pub fn advance(&self, by: Duration) {
         let is_manual = self.world.clock.is_manual();
@@ -158,11 +159,11 @@ impl Kit {
         self.world.clock.advance(by);
     }
 
-    /// Waits until no load, look or write of the kit's caches is under way: for what goes on in the background. Those
-    /// that wait for a manual clock have to be woken first.
+    /// Waits until no load, read or write of the kit's caches is in progress, for example in the background.
+    /// Advance a manual clock first if they wait for it.
     ///
     /// # Panics
-    /// Ten seconds (of real time) were not enough.
+    /// If that takes more than ten seconds of real time.
     #[track_caller]
     pub fn settled(&self) -> impl Future<Output = ()> + use<> {
         let (kit, place) = (self.clone(), std::panic::Location::caller());
@@ -177,7 +178,7 @@ impl Kit {
     }
 }
 
-/// Runs `work` with caches of its own, in real time: [`Kit::run`] in a new [`Kit`].
+/// Runs `work` with its own caches, in real time: [`Kit::run`] in a new [`Kit`].
 ///
 /// ```
 /// # use cache_core as larder;
@@ -193,7 +194,7 @@ pub fn isolated<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     Kit::new().world.run(work)
 }
 
-/// `work` in the kit that the caller runs in, for a task that is to be spawned; as it is, if the caller runs in none.
+/// Makes `work` run in the kit of the caller, for a task to be spawned. Without a kit, `work` stays as it is.
 ///
 /// ```
 /// # use cache_core as larder;

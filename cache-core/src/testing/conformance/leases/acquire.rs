@@ -1,4 +1,4 @@
-//! Who gets a lease, and who gets a value instead.
+//! Which caller gets a lease, and which gets a value instead.
 
 use std::time::Duration;
 
@@ -16,11 +16,14 @@ impl Leasing<'_> {
         let LeaseOutcome::Wait(left) = self.acquire(&key, OTHER).await else {
             panic!("a key has one lease at a time");
         };
-        assert!(!left.is_zero() && left <= LONG, "how long the lease lasts: {left:?}");
+        assert!(
+            !left.is_zero() && left <= LONG,
+            "the answer is how long the lease lasts: {left:?}"
+        );
         self.lead(&key, ONE).await;
         self.lead(&second, OTHER).await;
-        assert!(self.holds(&key, ONE).await, "asking again leaves the holder its lease");
-        assert!(!self.holds(&key, OTHER).await, "asking for another's lease gives nothing");
+        assert!(self.holds(&key, ONE).await, "a second request of the holder keeps its lease");
+        assert!(!self.holds(&key, OTHER).await, "a request for another's lease gives no lease");
         assert!(self.holds(&second, OTHER).await, "each key has a lease of its own");
     }
 
@@ -42,7 +45,11 @@ impl Leasing<'_> {
             matches!(answer, Ok(LeaseOutcome::Lead { takeovers: 0 }))
         };
         let wait = |answer: &&Result<LeaseOutcome, _>| matches!(answer, Ok(LeaseOutcome::Wait(_)));
-        assert_eq!(answers.iter().filter(lead).count(), 1, "one of many leads: {answers:?}");
+        assert_eq!(
+            answers.iter().filter(lead).count(),
+            1,
+            "one of many callers gets the lease: {answers:?}"
+        );
         assert_eq!(answers.iter().filter(wait).count(), 49, "the others wait: {answers:?}");
     }
 
@@ -63,20 +70,36 @@ impl Leasing<'_> {
         assert!(!self.holds(&key, ONE).await, "a hit gives no lease");
         let mut almost = mark(MARKED);
         almost[VERSION_LEN - 1] ^= 1;
-        assert_eq!(self.ask(ask(ONE, Some(almost))).await, hit, "another value than was seen");
+        assert_eq!(
+            self.ask(ask(ONE, Some(almost))).await,
+            hit,
+            "a value other than the seen one is a hit"
+        );
         almost = mark(MARKED);
         almost[0] ^= 1;
-        assert_eq!(self.ask(ask(ONE, Some(almost))).await, hit, "the first byte counts, too");
+        assert_eq!(
+            self.ask(ask(ONE, Some(almost))).await,
+            hit,
+            "the first byte of the mark counts, too"
+        );
         let seen = Some(mark(MARKED));
-        assert_eq!(self.ask(ask(ONE, seen)).await, LEAD, "the value that was seen");
+        assert_eq!(self.ask(ask(ONE, seen)).await, LEAD, "the seen value is not a hit");
         assert!(
             matches!(self.ask(ask(OTHER, seen)).await, LeaseOutcome::Wait(_)),
             "who has seen the value waits for the holder"
         );
-        assert_eq!(self.acquire(&key, OTHER).await, hit, "who has not seen it needs no lease");
+        assert_eq!(
+            self.acquire(&key, OTHER).await,
+            hit,
+            "a caller that has not seen the value gets it"
+        );
         assert!(self.commit(&key, ONE, b"a value that is another one").await);
         let hit = value(Bytes::from_static(b"a value that is another one"));
-        assert_eq!(self.ask(ask(OTHER, seen)).await, hit, "replaced since it was seen");
+        assert_eq!(
+            self.ask(ask(OTHER, seen)).await,
+            hit,
+            "a value that replaced the seen one is a hit"
+        );
     }
 
     pub(crate) async fn acquire_returns_values_without_a_mark(&self) {
@@ -109,13 +132,13 @@ impl Leasing<'_> {
             steal: false,
             most: ALL,
         };
-        assert_eq!(self.ask(request).await, LEAD, "a value that is nothing but its mark");
+        assert_eq!(self.ask(request).await, LEAD, "a value that consists of its mark");
     }
 
     pub(crate) async fn lease_is_independent_of_the_value(&self) {
         let key = self.key("independent");
         self.lead(&key, ONE).await;
-        assert_eq!(self.suite.get(&key).await, None, "a lease is no value");
+        assert_eq!(self.suite.get(&key).await, None, "a lease is not a value");
         let found = self.suite.scan(&Pattern::new(&key)).await;
         assert!(found.is_empty(), "a lease is not found among the values: {found:?}");
         assert!(self.commit(&key, ONE, MARKED).await);
@@ -132,7 +155,11 @@ impl Leasing<'_> {
         let value = Some(Bytes::from_static(MARKED));
         assert_eq!(self.suite.get(&key).await, value, "the value stays while a lease is held");
         self.leases.abort(&key, ONE).await.expect("abort");
-        assert_eq!(self.suite.get(&key).await, value, "and when it is given back");
+        assert_eq!(
+            self.suite.get(&key).await,
+            value,
+            "the value stays when the lease is given back"
+        );
     }
 
     pub(crate) async fn acquire_steals(&self) {
@@ -146,14 +173,14 @@ impl Leasing<'_> {
             steal: true,
             most: ALL,
         };
-        assert_eq!(self.ask(steal(ONE)).await, LEAD, "a free lease, too");
-        assert_eq!(self.ask(steal(OTHER)).await, LEAD, "whoever holds it");
-        assert_eq!(self.ask(steal(OTHER)).await, LEAD, "safe to repeat");
-        assert!(!self.holds(&key, ONE).await, "it is not the other's any more");
+        assert_eq!(self.ask(steal(ONE)).await, LEAD, "`steal` takes a free lease");
+        assert_eq!(self.ask(steal(OTHER)).await, LEAD, "`steal` takes the lease of any holder");
+        assert_eq!(self.ask(steal(OTHER)).await, LEAD, "`steal` is safe to repeat");
+        assert!(!self.holds(&key, ONE).await, "the former holder has lost the lease");
         self.refuses(&key, ONE, "after the lease was stolen").await;
-        assert!(self.commit(&key, OTHER, MARKED).await, "the thief commits");
-        assert_eq!(self.ask(steal(ONE)).await, LEAD, "whatever value is there");
-        assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)), "and it stays");
+        assert!(self.commit(&key, OTHER, MARKED).await, "the new holder commits");
+        assert_eq!(self.ask(steal(ONE)).await, LEAD, "`steal` ignores the value");
+        assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)), "the value stays");
     }
 
     pub(crate) async fn acquire_ends_leases_of_older_generations(&self) {
@@ -172,20 +199,26 @@ impl Leasing<'_> {
         };
         assert_eq!(ask(ONE, 99).await, LEAD);
         let same = ask(OTHER, 99).await;
-        assert!(matches!(same, LeaseOutcome::Wait(_)), "of the same generation");
+        assert!(matches!(same, LeaseOutcome::Wait(_)), "a request of the same generation waits");
         let older = ask(OTHER, 7).await;
         assert!(matches!(older, LeaseOutcome::Wait(_)), "an older generation waits: {older:?}");
         assert!(self.holds(&key, ONE).await);
         let same = ask(OTHER, 99).await;
         assert!(matches!(same, LeaseOutcome::Wait(_)), "a renewal leaves the generation: {same:?}");
-        assert_eq!(ask(ONE, 100).await, LEAD, "the holder has learnt of a newer one");
+        assert_eq!(ask(ONE, 100).await, LEAD, "the holder renews under a newer generation");
         let same = ask(OTHER, 100).await;
-        assert!(matches!(same, LeaseOutcome::Wait(_)), "so its lease is of that one: {same:?}");
-        assert_eq!(ask(OTHER, 101).await, LEAD, "a newer one does not wait");
-        self.refuses(&key, ONE, "what was loaded under an older generation").await;
-        assert_eq!(ask(ONE, u64::MAX).await, LEAD, "any number counts");
+        assert!(
+            matches!(same, LeaseOutcome::Wait(_)),
+            "its lease has the newer generation: {same:?}"
+        );
+        assert_eq!(ask(OTHER, 101).await, LEAD, "a request of a newer generation does not wait");
+        self.refuses(&key, ONE, "a value that was loaded under an older generation").await;
+        assert_eq!(ask(ONE, u64::MAX).await, LEAD, "every generation number counts");
         let below = ask(OTHER, u64::MAX - 1).await;
-        assert!(matches!(below, LeaseOutcome::Wait(_)), "exactly: {below:?}");
+        assert!(
+            matches!(below, LeaseOutcome::Wait(_)),
+            "generations are compared exactly: {below:?}"
+        );
     }
 
     pub(crate) async fn lease_takes_any_key_and_time(&self) {

@@ -1,4 +1,4 @@
-//! What is stored with a lease, and nothing without.
+//! A commit stores with a lease, and never without one.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Leasing<'_> {
         let value = Some(Bytes::from_static(MARKED));
         assert_eq!(self.suite.get(&key).await, value, "each byte is stored");
         assert!(!self.holds(&key, ONE).await, "a commit ends the lease");
-        self.refuses(&key, ONE, "the second time").await;
+        self.refuses(&key, ONE, "a second time").await;
         let seen = Some(mark(MARKED));
         let request = LeaseRequest {
             key: &key,
@@ -29,7 +29,7 @@ impl Leasing<'_> {
             steal: false,
             most: ALL,
         };
-        assert_eq!(self.ask(request).await, LEAD, "the next one leads");
+        assert_eq!(self.ask(request).await, LEAD, "the next caller gets the lease");
     }
 
     pub(crate) async fn commits_for_a_time(&self) {
@@ -82,6 +82,6 @@ impl Leasing<'_> {
         assert!(commit(ONE, "stored").await);
         assert!(!commit(ONE, "repeated").await);
         self.suite.backend.publish(&ear.notice("last")).await.expect("publish");
-        ear.hears(&["stored", "last"], "a commit is told of if it has stored").await;
+        ear.hears(&["stored", "last"], "a commit is published if it has stored").await;
     }
 }

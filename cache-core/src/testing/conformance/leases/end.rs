@@ -1,4 +1,4 @@
-//! What ends the leases of others: a set, a removal, `revoke`.
+//! Operations that end the leases of other callers: a set, a removal, `revoke`.
 
 use bytes::Bytes;
 
@@ -47,7 +47,7 @@ impl Leasing<'_> {
         let other = b"of yet another..";
         let Some(replaced) = self.suite.replace(*other, &write, None).await else { return };
         assert!(!replaced);
-        assert!(self.holds(&key, ONE).await, "the lease of what is not replaced goes on");
+        assert!(self.holds(&key, ONE).await, "the lease of a value that is not replaced continues");
         assert_eq!(self.suite.replace(mark(MARKED), &write, None).await, Some(true));
         self.refuses(&key, ONE, "after a replacement").await;
     }
@@ -102,13 +102,13 @@ impl Leasing<'_> {
         self.leases.abort(&gone, ONE).await.expect("abort");
 
         let starred = Pattern::prefix(&below("a*"));
-        assert_eq!(self.revoke(&starred).await, 1, "a literal `*` is no wildcard");
+        assert_eq!(self.revoke(&starred).await, 1, "a literal `*` is not a wildcard");
         self.refuses(&keys[0], ONE, "after it was revoked").await;
         assert!(self.holds(&keys[1], ONE).await, "what does not match stays");
         assert_eq!(self.revoke(&Pattern::new(&keys[7])).await, 1, "a pattern without wildcard");
         let all = Pattern::prefix(&below(""));
         let count = odd.len() as u64 - 2 + 1;
-        assert_eq!(self.revoke(&all).await, count, "those with a value and those without");
+        assert_eq!(self.revoke(&all).await, count, "leases of keys with and without a value");
         assert_eq!(self.revoke(&all).await, 0, "safe to repeat");
         for key in keys.iter().chain([&valued]) {
             self.refuses(key, ONE, "after it was revoked").await;
@@ -117,11 +117,11 @@ impl Leasing<'_> {
         assert_eq!(self.suite.get(&valued).await, value, "values are not revoked");
         assert!(self.holds(&other, ONE).await, "what does not match stays");
         let inner = Pattern::new(&format!("{}*not-revoke*", &self.suite.prefix));
-        assert_eq!(self.revoke(&inner).await, 1, "wildcards anywhere");
+        assert_eq!(self.revoke(&inner).await, 1, "wildcards may be anywhere");
         let many: Vec<_> = (0..600).map(|n| below(&n.to_string())).collect();
         for key in &many {
             self.lead(key, ONE).await;
         }
-        assert_eq!(self.revoke(&all).await, 600, "as many as there are");
+        assert_eq!(self.revoke(&all).await, 600, "every matching lease is revoked");
     }
 }

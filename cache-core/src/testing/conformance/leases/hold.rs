@@ -6,12 +6,12 @@ use crate::backend::LeaseOutcome;
 impl Leasing<'_> {
     pub(crate) async fn renews_for_the_holder_only(&self) {
         let key = self.key("renewed");
-        assert!(!self.holds(&key, ONE).await, "a lease that nobody has is not renewed");
+        assert!(!self.holds(&key, ONE).await, "a lease without a holder is not renewed");
         self.lead(&key, OTHER).await;
         let much = LONG * 2;
         for _ in 0..2 {
             let renewed = self.leases.renew(&key, OTHER, much).await.expect("renew");
-            assert!(renewed, "the holder renews, again and again");
+            assert!(renewed, "the holder renews repeatedly");
         }
         assert!(!self.holds(&key, ONE).await, "another's lease is not renewed");
         let LeaseOutcome::Wait(left) = self.acquire(&key, ONE).await else {

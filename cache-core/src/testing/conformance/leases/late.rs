@@ -1,4 +1,4 @@
-//! A lease whose time is over: free to be taken, and its holder's until it is.
+//! Expired leases: any caller may take one, and until then its holder keeps it.
 
 use bytes::Bytes;
 
@@ -7,11 +7,11 @@ use crate::backend::{LeaseOutcome, LeaseRequest};
 use crate::base::Pattern;
 use crate::testing::conformance::ALL;
 
-/// Who comes after those two.
+/// A third caller.
 const THIRD: u64 = 1;
 
 impl Leasing<'_> {
-    /// Asks for a lease, and lets its time pass.
+    /// Acquires a lease, and lets it expire.
     async fn is_late(&self, key: &str, token: u64) -> LeaseOutcome {
         let answer = self.ask(brief(key, token)).await;
         tokio::time::sleep(LONGER_THAN_SHORT).await;
@@ -26,13 +26,13 @@ impl Leasing<'_> {
         self.takes_over(&key, OTHER, 4).await;
         for late in [ONE, THIRD] {
             self.refuses(&key, late, "once another has taken the lease").await;
-            assert!(!self.holds(&key, late).await, "nor is the lease renewed");
+            assert!(!self.holds(&key, late).await, "a late holder does not renew after a takeover");
             self.leases.abort(&key, late).await.expect("abort");
             let answer = self.acquire(&key, late).await;
-            assert!(matches!(answer, LeaseOutcome::Wait(_)), "and who was late waits: {answer:?}");
+            assert!(matches!(answer, LeaseOutcome::Wait(_)), "the late holder waits: {answer:?}");
         }
-        assert!(self.holds(&key, OTHER).await, "the lease is the new holder's");
-        assert!(self.commit(&key, OTHER, MARKED).await, "who commits");
+        assert!(self.holds(&key, OTHER).await, "the new holder has the lease");
+        assert!(self.commit(&key, OTHER, MARKED).await, "the new holder commits");
         self.refuses(&key, ONE, "after the new holder's commit").await;
     }
 
@@ -40,11 +40,14 @@ impl Leasing<'_> {
         let key = self.key("late");
         self.is_late(&key, ONE).await;
         self.refuses(&key, OTHER, "of a token that did not ask for the lease").await;
-        assert!(!self.holds(&key, OTHER).await, "nor does it renew");
+        assert!(!self.holds(&key, OTHER).await, "another caller does not renew");
         self.leases.abort(&key, OTHER).await.expect("abort");
         assert!(self.holds(&key, ONE).await, "a late holder renews");
         let answer = self.acquire(&key, OTHER).await;
-        assert!(matches!(answer, LeaseOutcome::Wait(_)), "and has the lease to itself: {answer:?}");
+        assert!(
+            matches!(answer, LeaseOutcome::Wait(_)),
+            "the lease is exclusive again: {answer:?}"
+        );
         assert!(self.leases.renew(&key, ONE, SHORT).await.expect("renew"));
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         assert!(self.commit(&key, ONE, MARKED).await, "a late holder commits");
@@ -56,7 +59,7 @@ impl Leasing<'_> {
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         let hit = value(Bytes::from_static(MARKED));
         assert_eq!(self.acquire(&key, OTHER).await, hit, "a value is a hit");
-        assert!(self.commit(&key, ONE, MARKED).await, "which takes no late holder's lease");
+        assert!(self.commit(&key, ONE, MARKED).await, "the hit leaves the late holder its lease");
     }
 
     pub(crate) async fn late_lease_ends_as_one_in_time(&self) {
@@ -69,11 +72,11 @@ impl Leasing<'_> {
         let [aborted, set, removed, revoked] = &all;
         self.leases.abort(aborted, ONE).await.expect("abort");
         self.put(set, MARKED).await;
-        assert_eq!(self.remove(&[removed], None).await, 0, "a late lease is no value");
-        assert_eq!(self.revoke(&Pattern::new(revoked)).await, 1, "a late lease is not gone");
+        assert_eq!(self.remove(&[removed], None).await, 0, "an expired lease is not a value");
+        assert_eq!(self.revoke(&Pattern::new(revoked)).await, 1, "an expired lease still exists");
         for key in &all {
             self.refuses(key, ONE, "after a late lease was ended").await;
-            assert!(!self.holds(key, ONE).await, "a late lease ends as one in time: {key}");
+            assert!(!self.holds(key, ONE).await, "an expired lease ends like any other: {key}");
         }
     }
 
@@ -87,16 +90,20 @@ impl Leasing<'_> {
         assert_eq!(
             self.ask(LeaseRequest { steal: true, ..request }).await,
             once,
-            "stolen from itself"
+            "a holder may steal its own lease"
         );
-        assert_eq!(self.ask(LeaseRequest { generation: 9, ..request }).await, once, "with news");
+        assert_eq!(
+            self.ask(LeaseRequest { generation: 9, ..request }).await,
+            once,
+            "a holder may ask with a newer generation"
+        );
         assert!(self.holds(&key, OTHER).await);
         assert!(self.leases.renew(&key, OTHER, SHORT).await.expect("renew"));
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         assert_eq!(
             self.ask(LeaseRequest { generation: 9, ..request }).await,
             once,
-            "its own, and late"
+            "a holder may ask again after its lease expired"
         );
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         self.takes_over(&key, THIRD, 2).await;
@@ -124,17 +131,21 @@ impl Leasing<'_> {
         let seen = Some(mark(MARKED));
         let ask = |key| LeaseRequest { seen, ..brief(key, OTHER) };
         for key in [commit, abort, set, remove, revoke] {
-            assert_eq!(self.ask(ask(key)).await, LEAD, "a new lease was never taken: {key}");
+            assert_eq!(self.ask(ask(key)).await, LEAD, "a new lease has no takeovers: {key}");
         }
         let [late_steal, late_generation] = &late;
-        // Whether or not its time is over: that is not why it was taken.
+        // Whether or not the lease has expired: that is not why it was taken.
         for key in [steal, late_steal] {
             let ask = LeaseRequest { steal: true, ..brief(key, THIRD) };
-            assert_eq!(self.ask(ask).await, LEAD, "a lease that was stolen: {key}");
+            assert_eq!(self.ask(ask).await, LEAD, "a stolen lease has no takeovers: {key}");
         }
         for key in [generation, late_generation] {
             let ask = LeaseRequest { generation: 1, ..brief(key, THIRD) };
-            assert_eq!(self.ask(ask).await, LEAD, "a lease of an older generation: {key}");
+            assert_eq!(
+                self.ask(ask).await,
+                LEAD,
+                "a lease taken from an older generation has no takeovers: {key}"
+            );
         }
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         for key in taken.iter().chain(&late) {
@@ -142,7 +153,7 @@ impl Leasing<'_> {
             assert_eq!(
                 self.ask(LeaseRequest { token: ONE, ..ask(key) }).await,
                 once,
-                "anew: {key}"
+                "a lease that is taken over again: {key}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Leases: one at a time, and nothing is stored without.
+//! Leases: one at a time, and nothing is stored without one.
 
 mod acquire;
 mod commit;
@@ -17,19 +17,19 @@ use crate::backend::{
 };
 use crate::base::Pattern;
 
-/// Two tokens that are one number to whoever counts in doubles.
+/// Two tokens that are equal as floating-point numbers.
 const ONE: u64 = u64::MAX;
 const OTHER: u64 = u64::MAX - 1;
 
-/// So long that no lease ends by itself, however slow the machine is.
+/// Long enough that no lease expires, however slow the machine is.
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(30);
 const LONGER_THAN_SHORT: Duration = Duration::from_millis(60);
 
-/// The lease is given, and was not taken from a holder whose time was over.
+/// The lease is given, and was not taken over from an expired holder.
 const LEAD: LeaseOutcome = LeaseOutcome::Lead { takeovers: 0 };
 
-/// A value with a mark of bytes that text functions stumble over.
+/// A value whose mark has bytes that break text functions.
 const MARKED: &[u8] = b"value\0with\xff\0\r\n%*[]\\\x80\xfe\0";
 
 fn value(value: Bytes) -> LeaseOutcome {
@@ -43,14 +43,14 @@ fn mark(value: &[u8]) -> [u8; VERSION_LEN] {
 impl Suite<'_> {
     pub(super) fn leasing(&self) -> Leasing<'_> {
         let Some(leases) = self.backend.leases() else {
-            panic!("the backend has no leases: write `leases = false` if that is meant");
+            panic!("the backend has no leases: write `leases = false` if that is intended");
         };
         Leasing { suite: self, leases }
     }
 
     pub(super) async fn has_no_leases(&self) {
         let has = self.backend.leases().is_some();
-        assert!(!has, "the backend has leases, which are to be tested: remove `leases = false`");
+        assert!(!has, "the backend has leases, which must be tested: remove `leases = false`");
     }
 }
 
@@ -85,10 +85,14 @@ impl Leasing<'_> {
         assert_eq!(self.acquire(key, token).await, LEAD, "a free lease is granted");
     }
 
-    /// A lease that another had, whose time is over.
+    /// Takes over another caller's expired lease.
     async fn takes_over(&self, key: &str, token: u64, takeovers: u32) {
         let taken = LeaseOutcome::Lead { takeovers };
-        assert_eq!(self.acquire(key, token).await, taken, "a late lease is granted to another");
+        assert_eq!(
+            self.acquire(key, token).await,
+            taken,
+            "an expired lease is granted to another caller"
+        );
     }
 
     async fn holds(&self, key: &str, token: u64) -> bool {
@@ -105,7 +109,7 @@ impl Leasing<'_> {
         self.suite.backend.set(&[write], None).await.expect("set");
     }
 
-    /// The commit of a holder that has lost its lease: nothing may come of it.
+    /// A commit by a holder that has lost its lease must have no effect.
     async fn refuses(&self, key: &str, token: u64, why: &str) {
         let before = self.suite.get(key).await;
         assert!(!self.commit(key, token, b"too late").await, "a commit is refused {why}");
