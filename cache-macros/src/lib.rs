@@ -326,8 +326,9 @@ use proc_macro::TokenStream;
 /// The cached value of an id is its value in the output. So a function of one id with the same key
 /// and that type of value shares the entries. An id without a value in the output is not cached;
 /// with `none_ttl` it is, and all values are cached as `Option`s. If the load fails, the call
-/// fails, unless every id that was to be loaded has an old value. With `#[cache_put(names(db,
-/// &ids))]` the values of a mutator are cached, and ids without a value are evicted.
+/// fails, unless every id that was to be loaded has an old value. With
+/// `#[cache_put(names(db, &ids))]` the values of a mutator are cached, and ids without a value are
+/// evicted.
 ///
 /// # One load
 ///
@@ -569,9 +570,10 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # }
 /// ```
 ///
-/// The function keeps its signature, and attributes can be stacked. A function that returns `impl
-/// Future` or a box of one counts as async, like an `async fn`. An async function holds its output
-/// while it evicts, so its future is `Send` if the output is. At least one target is required:
+/// The function keeps its signature, and attributes can be stacked. A function that returns
+/// `impl Future` or a box of one counts as async, like an `async fn`. An async function holds its
+/// output while it evicts, so its future is `Send` if the output is. At least one target is
+/// required:
 ///
 /// | target | evicts |
 /// | --- | --- |
@@ -583,11 +585,11 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `events = [UserSaved, Saved<User>]` | entries that name one of the events in `invalidate_on`. (Rules of `Cache::on` need the event itself, and run when it is emitted) |
 /// | `all` | everything in the cache |
 ///
-/// Targets may use `result`, the function's output (the `T` of a `Result<T, E>`), as in `key =
-/// "user:{result.id}"`. Such a target is known only after the body: after an `Err`, a panic or a
-/// dropped future it is left out, and the other targets of the attribute are evicted all the same.
-/// If an argument is called `result`, the name means that argument. All other targets are evaluated
-/// before the body, by reference where you write `&`.
+/// Targets may use `result`, the function's output (the `T` of a `Result<T, E>`), as in
+/// `key = "user:{result.id}"`. Such a target is known only after the body: after an `Err`, a panic
+/// or a dropped future it is left out, and the other targets of the attribute are evicted all the
+/// same. If an argument is called `result`, the name means that argument. All other targets are
+/// evaluated before the body, by reference where you write `&`.
 ///
 /// In targets with `result`, and in `when`, arguments have their values from before the body, which
 /// may consume them: a template writes its part of them beforehand; any other expression gets a

@@ -167,8 +167,8 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
 }
 
 /// The part that distinguishes instances in a key without the function's path: the parameters of
-/// the surrounding `impl` block or trait, which the attribute cannot see, and the types of `impl
-/// Trait` arguments, which have no name.
+/// the surrounding `impl` block or trait, which the attribute cannot see, and the types of
+/// `impl Trait` arguments, which have no name.
 fn told_apart(model: &Model, template: Option<&Template>) -> TokenStream {
     let instance = instance(model, template);
     let opaque =
