@@ -1,12 +1,13 @@
-//! From memory to Redis by the environment alone: not a line of the program changes.
+//! From memory to Redis by the environment alone; the program does not change.
 //!
 //! ```sh
 //! cargo run --example from_env --features config                                    # memory only
 //! REDIS_URL=redis://127.0.0.1/ cargo run --example from_env --features config       # memory + Redis
 //! ```
 //!
-//! With `REDIS_URL` set, start it twice: the second process finds what the first one loaded. Everything else
-//! has a variable, too; try `LARDER_DEFAULT_TTL=5s`, or a mistake such as `LARDER_DEFAULT_TTTL=5s`.
+//! With `REDIS_URL` set, start it twice: the second process finds the values that the first one
+//! loaded. Every other setting has a variable, too; try `LARDER_DEFAULT_TTL=5s`, or a mistake such
+//! as `LARDER_DEFAULT_TTTL=5s`.
 
 use larder::config::ConfigError;
 use larder::{cached, default_cache};
@@ -17,7 +18,7 @@ async fn square(n: u64) -> u64 {
     n * n
 }
 
-/// (Public for the test that runs it.)
+/// Public for the test that runs it.
 #[tokio::main]
 pub async fn main() -> Result<(), ConfigError> {
     larder::config::install_from_env().await?;

@@ -1,8 +1,8 @@
-//! Readiness and liveness of a service with a cache: an axum endpoint, which the example itself asks while Redis dies
-//! and comes back. It ends by itself.
+//! Readiness and liveness of a service with a cache: an axum endpoint, which the example calls
+//! while Redis dies and comes back. It ends automatically.
 //!
 //! ```sh
-//! cargo run --example health        # starts a redis-server of its own; without one on the PATH: the outage only
+//! cargo run --example health        # starts its own redis-server; without one on the PATH: only the outage
 //! ```
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,8 +28,8 @@ async fn price(id: u64) -> u64 {
     id * 100
 }
 
-/// Ready unless the cache can do nothing at all. With a memory tier that never is the case: a service whose
-/// Redis is away is slower, and taking it out of service would make that worse.
+/// Ready unless the cache is down, which never happens with a memory tier: a service without Redis
+/// is slower, and taking it out of service would make that worse.
 async fn ready(State(cache): State<Cache>) -> (StatusCode, Json<Health>) {
     let health = cache.health();
     let status = match health.status {
@@ -39,7 +39,7 @@ async fn ready(State(cache): State<Cache>) -> (StatusCode, Json<Health>) {
     (status, Json(health))
 }
 
-/// Alive: a cache is never a reason to be started again.
+/// Alive: a restart never helps a cache.
 async fn live() -> &'static str {
     "alive\n"
 }
@@ -48,7 +48,7 @@ fn app(cache: Cache) -> Router {
     Router::new().route("/ready", get(ready)).route("/live", get(live)).with_state(cache)
 }
 
-/// A `redis-server` that ends with the example; none if there is none on the PATH.
+/// A `redis-server` that ends with the example; `None` if there is none on the PATH.
 fn start_redis(port: u16) -> Option<Child> {
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
@@ -62,7 +62,7 @@ fn end(redis: &mut Option<Child>) {
     }
 }
 
-/// What a probe of the orchestrator's sees: the status, and the body.
+/// The result of a probe: the status and the body.
 async fn probe(service: SocketAddr, path: &str) -> Result<(u16, String), Failure> {
     let mut stream = TcpStream::connect(service).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {service}\r\nConnection: close\r\n\r\n");
@@ -74,7 +74,7 @@ async fn probe(service: SocketAddr, path: &str) -> Result<(u16, String), Failure
     Ok((status.ok_or("no status line")?, body.to_owned()))
 }
 
-/// Probes until the cache says of itself that it is like this; the service is ready all the time.
+/// Probes until the cache reports the expected state. The service is ready all the time.
 async fn until(service: SocketAddr, wanted: &str) -> Result<(), Failure> {
     for _ in 0..150 {
         let (status, body) = probe(service, "/ready").await?;
@@ -84,7 +84,7 @@ async fn until(service: SocketAddr, wanted: &str) -> Result<(), Failure> {
             println!("GET /ready: 200, {}", summary(&health));
             return Ok(());
         }
-        // The service goes on working meanwhile.
+        // The service goes on working in the meantime.
         assert_eq!(price(7).await, 700);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -122,7 +122,8 @@ async fn story(port: u16, redis: &mut Option<Child>) -> Result<(), Failure> {
     let cache = Cache::builder().namespace("shop").remote(tier).build()?;
     cache.install();
 
-    // Checks every 200 ms (a service takes more), so that an outage is known even if nobody reads.
+    // Checks every 200 ms (a service would check less often), so that an outage is noticed even
+    // without reads.
     let monitor = Monitor::every(Duration::from_millis(200))
         .remote_down_for(Duration::from_millis(500))
         .when_info("memory nearly full", |server| {

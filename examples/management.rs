@@ -1,6 +1,7 @@
-//! Keys and values by hand: what an operator's page, a migration or a job does with a cache beside its functions.
+//! Direct use of keys and values: for an admin page, a migration or a job, next to cached
+//! functions.
 //!
-//! `cargo run --example management` needs no server; with `REDIS_URL` it does the same to Redis and memory.
+//! `cargo run --example management` needs no server; with `REDIS_URL` it uses Redis and memory.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +14,7 @@ struct User {
     name: String,
 }
 
-/// A function of the model `users`. Its entries are those of the typed view below.
+/// A function of the model `users`. Its entries are also in the typed view below.
 #[cached(model = "users", op = "get", ttl = "5m", stale_if_error = "1h", cache = cache, skip(cache))]
 async fn user(cache: &Cache, id: u64) -> Result<User, String> {
     match id {
@@ -36,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cache = open().await?;
     cache.clear().await?;
 
-    // Many at once: one request to the remote tier, where there is one.
+    // Many keys in one request to the remote tier, if there is one.
     cache
         .insert_many(
             [("page:1", "first"), ("page:2", "second")].map(|(key, text)| (key, text.to_owned())),
@@ -44,13 +45,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
     println!("pages: {:?}", cache.get_many::<String>(&["page:1", "page:2", "page:3"]).await?);
 
-    // How long something lives, and for how long it shall.
+    // Reading and changing the life of an entry.
     println!("page:1 lives {:?}", cache.ttl("page:1").await?);
     cache.expire("page:1", Duration::from_secs(60)).await?;
     let left = cache.ttl("page:1").await?.and_then(Expiry::left);
     println!("page:1 lives {left:.0?}");
 
-    // A model by id. What the view stores the function finds, and the other way.
+    // A model by id. The function finds the values that the view stores, and vice versa.
     let users =
         cache.typed::<u64, User>("users")?.policy(Policy::new().ttl(Duration::from_secs(300)));
     users.insert(&7, User { name: "Ada".to_owned() }).await?;
@@ -63,7 +64,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} users", users.get_or_load_many(&[7, 8, 9], load).await?.len());
     users.clone().on_update(UpdateMode::Evict).updated(&8, User { name: "Bob".to_owned() }).await?;
 
-    // Which there are, one after the other; and the key of one, by hand.
+    // Listing the keys, and building one by hand.
     let mut keys = cache.keys("users:*");
     while let Some(key) = keys.next().await.transpose()? {
         println!("there is {key}");
@@ -72,7 +73,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("in Redis it would be `{}`", key.in_namespace(cache.namespace()));
     assert!(cache.remove(&key).await?);
 
-    // Old, but better than nothing: kept for those whose load fails.
+    // Marking an entry stale: it is kept as a fallback for failed loads.
     user(&cache, 13).put(User { name: "Eve".to_owned() }).await?;
     cache.mark_stale(users.key(&13)).await?;
     assert_eq!(users.get(&13).await?, None);
@@ -87,7 +88,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         info.remote.map(|remote| remote.kind)
     );
 
-    // The end: what is under way is waited for, and functions go on without a cache.
+    // Closing: it waits for running operations, and functions go on without a cache.
     cache.close().await?;
     println!("closed: {:?}", user(&cache, 7).await?);
     Ok(())

@@ -1,9 +1,10 @@
-//! Spans and metrics to OpenTelemetry, over the bridges: `tracing-opentelemetry`, and a recorder of the `metrics` facade.
+//! Spans and metrics for OpenTelemetry, through the bridges `tracing-opentelemetry` and a recorder
+//! of the `metrics` facade.
 //!
 //!     cargo run --example opentelemetry
 //!
-//! The exporters keep everything in memory, so that it needs no collector and can look at what was exported; it ends by
-//! itself. A service has OTLP exporters in their place.
+//! The exporters keep everything in memory, so the example needs no collector and can inspect the
+//! exported data. It ends automatically. A service uses OTLP exporters instead.
 
 use std::error::Error;
 
@@ -31,7 +32,7 @@ fn attribute(span: &SpanData, name: &str) -> Option<String> {
     attribute.map(|attribute| attribute.value.to_string())
 }
 
-/// The last sums of a counter, by the value of one of its labels.
+/// The latest sums of a counter, by the value of one of its labels.
 fn sums(
     exporter: &InMemoryMetricExporter,
     counter: &str,
@@ -75,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Ok::<_, String>(())
     };
     handling.instrument(tracing::info_span!("request")).await?;
-    // Often enough for the exporter's interval; `publish_metrics_every` does that in a service.
+    // Once for each interval of the exporter; a service uses `publish_metrics_every`.
     cache.publish_metrics();
     cache.publish_metrics();
     tracers.force_flush()?;
@@ -91,7 +92,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             attribute(load, "function"),
             attribute(load, "cache")
         );
-        // Below the request that waited for it; and the query is below the load.
+        // The load's span is inside the span of the request that waited for it, and contains the
+        // span of the query.
         assert_eq!(load.parent_span_id, requests[0].span_context.span_id());
         assert_eq!(attribute(load, "function").as_deref(), Some("opentelemetry::get_user"));
     }

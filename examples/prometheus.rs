@@ -1,8 +1,8 @@
-//! A Prometheus endpoint, scraped by the example itself; the page is read by a parser of the format.
+//! A Prometheus endpoint, which the example scrapes itself; it parses the page.
 //!
 //!     cargo run --example prometheus
 //!
-//! It needs no server, and ends by itself.
+//! It needs no server, and ends automatically.
 
 use std::error::Error;
 
@@ -18,7 +18,7 @@ async fn get_user(id: u64) -> Result<String, String> {
     if id == 0 { Err("no such user".to_owned()) } else { Ok(format!("user {id}")) }
 }
 
-/// Where metrics go; before the first one is recorded.
+/// The recorder of the metrics; installed before the first metric is recorded.
 fn install_recorder() -> Result<PrometheusHandle, Box<dyn Error>> {
     let seconds = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
     let recorder = PrometheusBuilder::new()
@@ -29,7 +29,7 @@ fn install_recorder() -> Result<PrometheusHandle, Box<dyn Error>> {
     Ok(handle)
 }
 
-/// What answers a scrape. A service has a web framework for this.
+/// Answers a scrape. A service uses a web framework.
 async fn serve(
     listener: TcpListener,
     cache: Cache,
@@ -39,7 +39,7 @@ async fn serve(
         let (mut connection, _) = listener.accept().await?;
         let mut request = [0; 1024];
         let _ = connection.read(&mut request).await?;
-        cache.publish_metrics(); // all that larder asks for
+        cache.publish_metrics(); // the only call that larder needs
         let page = handle.render();
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",

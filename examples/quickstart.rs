@@ -1,5 +1,5 @@
-//! A catalogue in a real SQLite file, read through `#[cached]`, changed through `#[cache_evict]`
-//! and `#[cache_put]`.
+//! A catalogue in a real SQLite file, read through `#[cached]`, and changed through
+//! `#[cache_evict]` and `#[cache_put]`.
 //!
 //! ```sh
 //! cargo run --example quickstart                                   # memory only, no server
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! With `REDIS_URL` set, start it twice: the second process finds the values that the first one
-//! loaded, and each sees what the other evicts.
+//! loaded, and each process sees the evictions of the other.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ struct Product {
     stock: i64,
 }
 
-/// Cloneable, so that a failing load is shared with all who wait for it.
+/// `Clone`, so that all waiters get the error of a failed load.
 #[derive(Clone, Debug, thiserror::Error)]
 enum ShopError {
     #[error("there is no product {0}")]
@@ -41,7 +41,7 @@ impl From<rusqlite::Error> for ShopError {
     }
 }
 
-/// The database, and how many queries have reached it.
+/// The database, and the number of queries so far.
 #[derive(Clone)]
 struct Catalogue {
     connection: Arc<Mutex<Connection>>,
@@ -71,8 +71,8 @@ impl Catalogue {
         Ok(Self { connection, queries: Arc::default() })
     }
 
-    /// Runs a query off the async threads. Each counts, and takes a few milliseconds more than
-    /// SQLite needs, as a database across a network would.
+    /// Runs a query outside the async threads, and counts it. It takes some milliseconds longer
+    /// than SQLite needs, like a database across a network.
     async fn query<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
@@ -98,7 +98,7 @@ fn product(row: &rusqlite::Row<'_>) -> Result<Product, rusqlite::Error> {
 
 // --- reading ---------------------------------------------------------------------------------
 
-/// A template key: `product:7`. The database handle is no part of it.
+/// A template key: `product:7`. The database handle is not part of it.
 #[cached(ttl = "5m", key = "product:{id}", tags = ["products"], skip(db))]
 async fn get_product(db: &Catalogue, id: i64) -> Result<Product, ShopError> {
     let sql = "SELECT id, name, cents, stock FROM products WHERE id = ?1";
@@ -117,7 +117,7 @@ async fn search(db: &Catalogue, text: String, limit: u32) -> Result<Vec<Product>
     .await
 }
 
-/// Fresh for 50 ms; for ten seconds more the old value is served while one refresh runs.
+/// Fresh for 50 ms; for another ten seconds the old value is served while one refresh runs.
 #[cached(ttl = "50ms", stale = "10s", key = "cheapest", skip(db))]
 async fn cheapest(db: &Catalogue) -> Result<Product, ShopError> {
     let sql = "SELECT id, name, cents, stock FROM products ORDER BY cents, id LIMIT 1";
@@ -141,7 +141,7 @@ struct Shelf {
 }
 
 impl Shelf {
-    /// A method; what of `self` matters is in the key.
+    /// A method. The relevant part of `self` is in the key.
     #[cached(ttl = "1m", key = "shelf:{self.room}:page:{page}", tags = ["products"])]
     async fn page(&self, page: i64) -> Result<Vec<Product>, ShopError> {
         let first = self.room * 100 + page * 10;
@@ -162,7 +162,7 @@ impl Shelf {
 
 // --- changing --------------------------------------------------------------------------------
 
-/// A typed eviction: a call of the very function whose value grows old, checked by the compiler.
+/// A typed eviction: a call of the function whose value gets old, checked by the compiler.
 #[cache_evict(get_product(db, id))]
 #[cache_evict(key = "cheapest", pattern = "shelf:*", tags = ["searches"])]
 async fn set_price(db: &Catalogue, id: i64, cents: i64) -> Result<(), ShopError> {
@@ -181,14 +181,14 @@ async fn restock(db: &Catalogue, id: i64, by: i64) -> Result<Product, ShopError>
 
 // --- the tour --------------------------------------------------------------------------------
 
-/// With `REDIS_URL` the same functions are served from memory + Redis; nothing else changes.
+/// With `REDIS_URL` the same functions use memory and Redis; nothing else changes.
 async fn install() -> Result<(), Box<dyn std::error::Error>> {
     let builder = Cache::builder().namespace("quickstart");
     let cache = match std::env::var("REDIS_URL") {
         Ok(url) => builder.remote(larder::redis::Redis::connect(&url).await?).build()?,
         Err(_) => builder.build()?,
     };
-    // The memory tier trusts itself once it hears what other processes evict.
+    // The memory tier serves entries without asking Redis when the bus is connected.
     for _ in 0..200 {
         if cache.is_linked() {
             break;

@@ -1,5 +1,5 @@
-//! Relations of objects: an author's books and ratings are loaded when they are first asked for, kept with
-//! the author, and forgotten with the author.
+//! Relations of objects: an author's books and ratings are loaded at first use, kept with the
+//! author, and dropped with the author.
 //!
 //! ```sh
 //! cargo run --example relations      # an SQLite database in memory, no server
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use larder::{CachedCell, cache_evict, cached_property, default_cache};
 use rusqlite::Connection;
 
-/// Cloneable, so that a failing load is shared with all who wait for it.
+/// `Clone`, so that all waiters get the error of a failed load.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the library can't be read: {0}")]
 struct LibraryError(String);
@@ -22,7 +22,7 @@ impl From<rusqlite::Error> for LibraryError {
     }
 }
 
-/// The database, and how many queries have reached it.
+/// The database, and the number of queries so far.
 #[derive(Clone)]
 struct Library {
     connection: Arc<Mutex<Connection>>,
@@ -48,13 +48,13 @@ impl Library {
         Ok(query(&self.connection.lock().unwrap_or_else(PoisonError::into_inner))?)
     }
 
-    /// How many queries there were since this was last asked.
+    /// The number of queries since the last call.
     fn queries(&self) -> u64 {
         self.queries.swap(0, Ordering::Relaxed)
     }
 }
 
-/// One object. Its relations need no key: the cell is theirs alone.
+/// One object. Its relations need no key, because the cell belongs to this object only.
 #[derive(Clone)]
 struct Author {
     id: i64,
@@ -67,7 +67,7 @@ impl Author {
         Self { id, library: library.clone(), relations: CachedCell::new() }
     }
 
-    /// Fresh for a minute; for ten seconds more the old list is served while one refresh runs.
+    /// Fresh for a minute; for another ten seconds the old list is served while one refresh runs.
     #[cached_property(cell = self.relations, ttl = "1m", stale = "10s", tags = ["books"])]
     async fn books(&self) -> Result<Arc<Vec<String>>, LibraryError> {
         self.library.query(|db| {
@@ -78,14 +78,14 @@ impl Author {
         })
     }
 
-    /// `None`, where there is no book to rate, is a value too.
+    /// `None`, if there is no book to rate, is a value, too.
     #[cached_property(cell = self.relations, ttl = "1m", tags = ["ratings"])]
     async fn rating(&self) -> Result<Option<f64>, LibraryError> {
         let sql = "SELECT avg(stars) FROM books WHERE author = ?1";
         self.library.query(|db| db.query_row(sql, [self.id], |row| row.get(0)))
     }
 
-    /// Writes, and forgets the two relations of this author that it makes old.
+    /// Writes, and evicts the two relations of this author that it makes old.
     #[cache_evict(self.books(), self.rating())]
     async fn publish(&self, title: &str, stars: i64) -> Result<(), LibraryError> {
         let sql = "INSERT INTO books (author, title, stars) VALUES (?1, ?2, ?3)";

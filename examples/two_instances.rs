@@ -1,13 +1,13 @@
-//! Two instances of one service behind one Redis: one load for both, an eviction that the other's memory follows,
-//! and a Redis that is killed and comes back.
+//! Two instances of one service with one Redis: one load for both, an eviction that the other's
+//! memory follows, and a Redis that is killed and comes back.
 //!
 //! ```sh
-//! cargo run --example two_instances                                   # with a redis-server of its own
+//! cargo run --example two_instances                                   # with its own redis-server
 //! REDIS_URL=redis://127.0.0.1/ cargo run --example two_instances      # with yours, which is not killed
 //! ```
 //!
-//! The service answers lines over TCP: `get ID` and `rename ID NAME`. This program starts itself twice more, as
-//! the two instances, is their client, and ends by itself.
+//! The service answers lines over TCP: `get ID` and `rename ID NAME`. This program starts itself
+//! twice as the two instances, is their client, and ends automatically.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
@@ -21,7 +21,7 @@ use larder::{Cache, Memory, cache_evict, cached};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Says that this process is an instance: the URL of its Redis, and the folder of its database.
+/// Marks this process as an instance: the URL of its Redis, and the folder of its database.
 const INSTANCE: &str = "TWO_INSTANCES";
 
 #[tokio::main]
@@ -37,7 +37,7 @@ async fn main() -> Outcome<()> {
 
 // ---- The service ----
 
-/// A file for each user, and a line in `queries` for each query that reached it.
+/// A file for each user, and a line in `queries` for each query.
 #[derive(Clone)]
 struct Database(PathBuf);
 
@@ -49,7 +49,7 @@ impl Database {
             .open(self.0.join("queries"))
             .map_err(|error| error.to_string())?;
         writeln!(queries, "{id}").map_err(|error| error.to_string())?;
-        // Long enough for others to ask for the same.
+        // Long enough for another caller to request the same user.
         tokio::time::sleep(Duration::from_millis(200)).await;
         std::fs::read_to_string(self.0.join(id.to_string())).map_err(|error| error.to_string())
     }
@@ -73,12 +73,12 @@ async fn rename(db: &Database, id: u64, name: &str) -> Result<(), String> {
     db.rename(id, name)
 }
 
-/// An instance: it says where it listens, and answers until it is killed.
+/// An instance: it prints its address, and serves until it is killed.
 async fn serve(url: &str, db: Database) -> Outcome<()> {
     Cache::builder()
         .namespace("two-instances")
         .memory(Memory::max_entries(10_000))
-        // It would start without Redis, too.
+        // It would also start without Redis.
         .remote(Redis::lazy(url)?)
         .build()?
         .install();
@@ -131,7 +131,7 @@ fn play() -> Outcome<()> {
         db: Database(folder.clone()),
         a: Instance::start("A", &url, &folder)?,
         b: Instance::start("B", &url, &folder)?,
-        // One that no earlier play has left in Redis.
+        // An id that no earlier run has left in Redis.
         user: u64::from(std::process::id()),
     };
     play.one_load()?;
@@ -200,7 +200,7 @@ fn expect(holds: bool, what: &str) -> Outcome<()> {
     if holds { Ok(()) } else { Err(format!("not so: {what}").into()) }
 }
 
-/// One of the two, and the line to it.
+/// One of the two instances, and the connection to it.
 struct Instance {
     name: &'static str,
     process: Child,
@@ -236,7 +236,7 @@ impl Instance {
         self.hear()
     }
 
-    /// Asks until the answer begins as expected.
+    /// Repeats the request until the answer has the expected beginning.
     fn until(&mut self, command: &str, expected: &str) -> Outcome<()> {
         let began = Instant::now();
         while !self.ask(command)?.starts_with(expected) {
@@ -255,7 +255,7 @@ impl Drop for Instance {
     }
 }
 
-/// A redis-server on a free port, with nothing on disk.
+/// A redis-server on a free port, which stores nothing on disk.
 struct OwnRedis {
     port: u16,
     folder: PathBuf,
@@ -263,7 +263,7 @@ struct OwnRedis {
 }
 
 impl OwnRedis {
-    /// `None`: there is no such program.
+    /// `None` if there is no such program.
     fn start(folder: &Path) -> Outcome<Option<Self>> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let process = match spawn(port, folder) {

@@ -1,8 +1,9 @@
-//! A remote tier of one's own: an SQLite file that several processes share (`sqlite.rs`, the backend). What larder
-//! promises over Redis holds over it too: one load in the whole fleet, evictions that every process follows.
+//! A custom remote tier: an SQLite file that several processes share (`sqlite.rs` is the backend).
+//! Larder's promises over Redis also hold over it: one load in the whole fleet, and evictions that
+//! every process follows.
 //!
 //! ```sh
-//! cargo run --example custom_backend      # starts four more processes, and ends by itself
+//! cargo run --example custom_backend      # starts four more processes, and ends automatically
 //! ```
 
 mod sqlite;
@@ -16,7 +17,7 @@ use sqlite::Sqlite;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// What the functions load from: a file, of which every read is noted in another one.
+/// The source of the functions' data: a file. Every read of it is recorded in another file.
 #[derive(Clone)]
 struct Report {
     dir: PathBuf,
@@ -27,7 +28,7 @@ impl Report {
         std::fs::write(self.dir.join("report"), text)
     }
 
-    /// Slow, as a report over a large table would be.
+    /// Slow, like a report over a large table.
     async fn read(&self) -> Result<String, String> {
         use std::io::Write;
         let mut reads = std::fs::File::options().create(true).append(true).open(self.reads_path());
@@ -56,11 +57,11 @@ async fn change_report(report: &Report, text: &str) -> std::io::Result<()> {
     report.write(text)
 }
 
-/// Memory before the file: nothing differs from Redis but this line's backend.
+/// Memory and the file. Compared with Redis, only the backend in this line differs.
 async fn install(dir: &Path) -> Result<(), Failure> {
     let store = Sqlite::open(dir.join("cache.sqlite"))?;
     let cache = Cache::builder().namespace("reports").remote(store).build()?;
-    // The memory tier trusts itself once it hears what other processes evict.
+    // The memory tier serves entries without asking the file when the bus is connected.
     while !cache.is_linked() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -68,7 +69,7 @@ async fn install(dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One of the fleet: reads until it has seen the second report, and says what it saw.
+/// One process of the fleet: it reads until it gets the second report, and prints what it got.
 async fn serve(dir: PathBuf) -> Result<(), Failure> {
     install(&dir).await?;
     let report = Report { dir };

@@ -1,7 +1,8 @@
-//! A remote tier in an SQLite file: values, generations, leases and a bus, for all processes that open it.
+//! A remote tier in an SQLite file: values, generations, leases and a bus, for all processes that
+//! open it.
 //!
-//! Every operation is one transaction, so that a lock and its value change in one step, and a crash comes between no
-//! two of them. `cargo test --test behavior sqlite` runs the conformance suite over it.
+//! Every operation is one transaction. So a lock and its value change in one step, and a crash
+//! cannot separate them. `cargo test --test behavior sqlite` runs the conformance suite over it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,19 +19,19 @@ use larder::{
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-/// How long an operation waits for other processes' transactions.
+/// How long an operation waits for transactions of other processes.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// SQLite has no longer values.
+/// The maximum length of a value in SQLite.
 const MOST: i64 = 1 << 31;
 
-/// How often a listener looks for news.
+/// The interval at which a listener looks for messages.
 const POLL: Duration = Duration::from_millis(10);
 
-/// How long news are kept for listeners that are late.
+/// How long messages are kept for late listeners.
 const NEWS_KEPT: Duration = Duration::from_secs(60);
 
-/// Keys on a page of a scan.
+/// The number of keys on a page of a scan.
 const PAGE: u32 = 500;
 
 const SCHEMA: &str = "
@@ -55,17 +56,18 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, and makes it if there is none.
+    /// Opens the file, and creates it if it does not exist.
     ///
     /// # Errors
-    /// What SQLite says.
+    /// The error of SQLite.
     pub(crate) fn open(path: impl AsRef<Path>) -> Result<Self, BackendError> {
         let path = path.as_ref().to_owned();
         let connection = connect(&path).map_err(|error| failed("open", &error))?;
         Ok(Self { path, connection: Arc::new(Mutex::new(connection)) })
     }
 
-    /// One operation: a transaction, on a thread that may block. It goes on if its caller goes away.
+    /// Runs one operation: a transaction, on a thread that may block. It goes on if its caller is
+    /// dropped.
     fn step<'a, T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -75,7 +77,8 @@ impl Sqlite {
         Box::pin(async move {
             let step = move || {
                 let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                // Immediate: a transaction that reads first and writes then could find that another one came between.
+                // `IMMEDIATE`: otherwise another transaction could come between the read and the
+                // write.
                 let behavior = TransactionBehavior::Immediate;
                 let transaction = connection.transaction_with_behavior(behavior)?;
                 let done = work(&transaction)?;
@@ -105,13 +108,13 @@ fn failed(operation: &'static str, error: &rusqlite::Error) -> BackendError {
     BackendError::new(kind, operation, error.to_string())
 }
 
-/// Milliseconds since 1970: processes on one machine share the clock.
+/// Milliseconds since 1970. Processes on one machine share the clock.
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// When `ttl` is over; below a millisecond counts as one.
+/// The end of `ttl`; less than a millisecond counts as one.
 fn until(ttl: Duration) -> i64 {
     now().saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1))
 }
@@ -122,7 +125,7 @@ fn owned(keys: &[&str]) -> Vec<String> {
 
 // --- the steps, inside a transaction -----------------------------------------------------------
 
-/// A value, or as much of it as is taken, and a byte; with the time that it has left.
+/// A value, or its first bytes up to one more than the caller takes, and its remaining time.
 fn read(db: &Transaction<'_>, key: &str, most: usize) -> rusqlite::Result<Option<StoredValue>> {
     let sql = "SELECT coalesce(substr(value, 1, ?3), x''), until FROM entries WHERE key = ?1 AND (until IS NULL OR until > ?2)";
     let mut statement = db.prepare_cached(sql)?;
@@ -135,7 +138,7 @@ fn read(db: &Transaction<'_>, key: &str, most: usize) -> rusqlite::Result<Option
     statement.query_row((key, now, first), read).optional()
 }
 
-/// The entry keeps its number, so that a scan that goes by numbers does not miss it.
+/// The entry keeps its number, so that a scan by numbers does not miss it.
 fn store(db: &Transaction<'_>, write: &SetEntry) -> rusqlite::Result<()> {
     let sql = "INSERT INTO entries (key, value, until) VALUES (?1, ?2, ?3)
                ON CONFLICT (key) DO UPDATE SET value = excluded.value, until = excluded.until";
@@ -155,7 +158,8 @@ fn tell(db: &Transaction<'_>, notice: Option<&Message>) -> rusqlite::Result<()> 
     db.prepare_cached("DELETE FROM news WHERE at < ?1")?.execute([old]).map(drop)
 }
 
-/// A number that was never given before: beyond the last one, and beyond all of a file that was deleted.
+/// A number that was never used before: above the last one, and above all numbers of a deleted
+/// file.
 fn mint(db: &Transaction<'_>, key: &str) -> rusqlite::Result<u64> {
     let sql = "INSERT INTO minted VALUES (1, ?1)
                ON CONFLICT (one) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last";
@@ -173,7 +177,8 @@ fn generation(db: &Transaction<'_>, key: &str) -> rusqlite::Result<u64> {
     found.map_or_else(|| mint(db, key), |found| Ok(found.cast_unsigned()))
 }
 
-/// Who holds a key's lease. Numbers of 64 bits lie as SQLite's, which have a sign.
+/// The holder of a key's lease. SQLite's integers are signed, so numbers of 64 bits are stored as
+/// such.
 struct Held {
     token: u64,
     generation: u64,
@@ -198,7 +203,7 @@ fn holds(db: &Transaction<'_>, key: &str, token: u64) -> rusqlite::Result<bool> 
     Ok(held(db, key)?.is_some_and(|lease| lease.token == token))
 }
 
-/// An [`LeaseRequest`] with a key of its own.
+/// A [`LeaseRequest`] that owns its key.
 struct Asked {
     key: String,
     token: u64,
@@ -428,7 +433,7 @@ impl Leases for Sqlite {
 
 // --- the bus -----------------------------------------------------------------------------------
 
-/// A thread that reads the news of a channel.
+/// A thread that reads the messages of a channel.
 struct Ear {
     path: PathBuf,
     channel: String,
@@ -446,21 +451,22 @@ impl Drop for Stop {
 impl Ear {
     fn listen(&self, ended: &AtomicBool) {
         while !ended.load(Ordering::SeqCst) {
-            // Whatever the reason is: the link is lost, and is made again.
+            // Whatever the error is: the link is lost, and is opened again.
             let _ = self.follow(ended);
             self.listener.disconnected();
             std::thread::sleep(POLL);
         }
     }
 
-    /// Reads what is published from now on, until something may have been missed.
+    /// Reads the messages from now on, until some may have been missed.
     fn follow(&self, ended: &AtomicBool) -> rusqlite::Result<()> {
         let connection = connect(&self.path)?;
         let newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'news'";
         let mut last: i64 = connection.query_row(newest, [], |row| row.get(0))?;
         self.listener.connected();
         let mut heard_at = now();
-        // Did this thread not run for so long, then news may have been deleted unread.
+        // If this thread did not run for so long, messages may have been deleted before it read
+        // them.
         while !ended.load(Ordering::SeqCst) && now() - heard_at < NEWS_KEPT.as_millis() as i64 / 2 {
             heard_at = now();
             let sql = "SELECT id, channel, message FROM news WHERE id > ?1 ORDER BY id";
