@@ -4,7 +4,7 @@
 //! A seed decides everything (the workload, delays, losses, outages, pauses, kills), and time is virtual, so a seed
 //! always produces the same history. The nodes are whole caches, used through the public API. The remote tier is a
 //! `MemoryBackend` behind a separate link per node, which loses, delays and fails requests (`simulation/link.rs`). The
-//! checker (`simulation/checker.rs`) knows nothing of the engine.
+//! checker (`simulation/checker.rs`) does not know the engine.
 //!
 //! ```text
 //! cargo test --test simulation                                              # a thousand seeds

@@ -272,7 +272,7 @@ async fn a_cache_from_the_environment_is_the_default_one() {
     assert_eq!(larder::default_cache().get::<u64>("of-the-environment").await.unwrap(), None);
 }
 
-// --- written and read again ------------------------------------------------------------------------
+// --- round trips -----------------------------------------------------------------------------------
 
 fn times() -> impl Strategy<Value = Duration> {
     let written = prop_oneof![1u64..10_000, 1u64..1_000_000_000_000];

@@ -13,7 +13,7 @@ const ROLE: &str = "BE_THE_EXAMPLE";
 const BEGIN: &str = "-- begin";
 const END: &str = "-- end";
 
-/// The code that the second process runs. As a test of its own it does nothing.
+/// The code that the second process runs. Run as a test it does nothing.
 #[test]
 fn the_example() {
     if std::env::var_os(ROLE).is_none() {

@@ -57,7 +57,7 @@ async fn a_rule_ends_with_its_handle_unless_it_is_kept() {
     assert_eq!(keys(&cache).await, ["a:2", "b:1", "b:2"]);
 }
 
-/// A rule owns nothing after it ends; a kept rule ends with the cache.
+/// A rule drops its captured values when it ends; a kept rule ends with the cache.
 #[tokio::test]
 async fn a_rule_keeps_no_cache_alive() {
     let witness = Arc::new(());

@@ -285,7 +285,7 @@ async fn many_are_one_request() {
     assert!(commands < 100 + 20, "{commands} commands");
 }
 
-// --- what the cache is made of, and its end --------------------------------------------------------
+// --- info, and the end of a cache ------------------------------------------------------------------
 
 #[tokio::test]
 async fn info_describes_the_tiers() {

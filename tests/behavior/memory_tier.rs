@@ -199,7 +199,7 @@ fn a_bound_in_bytes_is_kept_at_every_moment() {
     }
 }
 
-/// A large tier has shards, but large ones.
+/// The shards of a large tier are not small.
 #[test]
 fn a_large_value_fits_into_a_larger_tier() {
     for eviction in ALL {

@@ -27,7 +27,7 @@ async fn number(origin: u64, id: u64) -> u64 {
 #[cache_evict(number(0, id))]
 async fn change(id: u64) {}
 
-/// The code that the second process runs. As a test of its own it does nothing.
+/// The code that the second process runs. Run as a test it does nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_the_second_process() {
     let Some(url) = role() else { return };

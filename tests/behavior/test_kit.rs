@@ -1,4 +1,4 @@
-//! Caches for one test: what a kit contains, what it does not, and what remains of it.
+//! Caches for one test: the scope of a kit, and its end.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Barrier;

@@ -1,4 +1,4 @@
-//! What a kit counts, and what its assertions say.
+//! The counters of a kit, and the messages of its assertions.
 
 use std::time::Duration;
 

@@ -283,7 +283,7 @@ async fn a_store_that_cannot_compare_evicts() {
     }
 }
 
-// --- in memory, between the look and the lock --------------------------------------------------------
+// --- in memory, between the lookup and the lock ---------------------------------------------------
 
 type Hook = Box<dyn FnOnce() + Send>;
 

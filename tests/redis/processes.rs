@@ -19,7 +19,7 @@ const NOTICED: Duration = Duration::from_secs(6);
 /// Tolerance for a busy machine.
 const SLACK: Duration = Duration::from_secs(4);
 
-/// The code that the other processes run. As a test of its own it does nothing.
+/// The code that the other processes run. Run as a test it does nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn member() {
     if let Some(role) = role() {

@@ -196,8 +196,8 @@ async fn sentinels_have_passwords_of_their_own() {
     }
 }
 
-/// Another server takes over without the last evictions, as if replication were too slow. The old one continues, and is
-/// not told either.
+/// Another server takes over without the last evictions, as if replication were too slow. The old one continues, and
+/// does not learn of the takeover.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn evictions_that_the_new_master_has_missed_are_repeated() {
     let watched = Watched::start(0);
