@@ -348,8 +348,8 @@ exit $failed
 #
 #   fence-takeover-outlives              p5_nobody_stranded::a_hung_leader_is_replaced_after_its_lease_and_not_before
 #   fence-put-outlives                   p2_overtaken_writes::a_value_read_before_a_refresh_is_not_promoted_over_it
-#   fence-replacing-outlives             p2_remote_races::a_load_that_begins_during_a_put_loses
-#   fence-write-asks-whether-alive       p2_remote_races::a_load_that_begins_during_a_put_loses
+#   fence-replacing-outlives             p2_remote_races::a_load_that_begins_during_a_put_does_not_replace_it
+#   fence-write-asks-whether-alive       p2_remote_races::a_load_that_begins_during_a_put_does_not_replace_it
 #   fence-eviction-waits-for-writes      p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
 #   reach-eviction-ends-writes           p5_dropped::an_eviction_dropped_while_a_write_is_under_way_is_not_lost
 #   reach-pattern-, reach-clear-ends-    p2_puts_under_way::an_eviction_ends_a_put_that_is_under_way
@@ -366,7 +366,7 @@ exit $failed
 #   flight-refresh-is-newer              p4_refreshes::fifty_refreshes_are_two_loads
 #   flight-refreshes-queue               p4_refreshes::fifty_refreshes_are_two_loads
 #   flight-can-be-joined-while-it-is-stored  p6_writes_behind::a_read_during_the_write_does_not_load_again
-#   flight-stored-is-fresh               p6_writes_behind::a_value_under_way_whose_time_is_over_is_not_served
+#   flight-stored-is-fresh               p6_writes_behind::an_expired_value_under_way_is_not_served
 #   batch-takes-turns, batch-reads-in-parts  p8_large_batches
 #   lease-takeover-has-twice-the-time    p5_nobody_stranded::a_takeover_from_another_process_has_twice_the_time
 #   lease-refused-forgets                p5_nobody_stranded::a_hung_leader_of_another_process_loses_its_lease

@@ -28,7 +28,7 @@ fn refused(builder: Builder, field: &str, fix: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_url_that_is_none() {
+async fn an_invalid_url() {
     for url in ["localhost:6379", "127.0.0.1", "", "http://localhost:6379", "redis:localhost"] {
         let error = Redis::connect(url).await.unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::Config);
@@ -39,7 +39,7 @@ async fn a_url_that_is_none() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there() {
+async fn an_unreachable_server() {
     let port = free_port();
     let error = Redis::connect(format!("redis://:hunter2@127.0.0.1:{port}")).await.unwrap_err();
     assert_eq!(error.kind(), BackendErrorKind::Unreachable);
@@ -80,13 +80,13 @@ fn a_ttl_of_zero() {
 }
 
 #[test]
-fn a_memory_tier_of_nothing() {
+fn an_empty_memory_tier() {
     let builder = Cache::builder().memory(Memory::max_entries(0));
     refused(builder, "max_entries", &["found zero", "1 at least", "no_memory()"]);
 }
 
 #[test]
-fn no_tier_at_all() {
+fn no_tier() {
     refused(Cache::builder().no_memory(), "memory", &["remote(..)", "no_memory()"]);
     Cache::builder().no_memory().remote(MemoryBackend::new()).build().unwrap();
 }

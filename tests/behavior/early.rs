@@ -54,7 +54,7 @@ async fn readers_refresh_with_the_probability_of_the_paper() {
 }
 
 #[tokio::test]
-async fn and_so_do_readers_of_attributed_functions() {
+async fn readers_of_attributed_functions_do_so_too() {
     for (left, expected) in [(5, 607), (10, 368), (20, 135)] {
         let found = refreshed(seconds(left), false).await;
         assert!(found.abs_diff(expected) < 50, "{left} s: {found} for {expected}");
@@ -93,7 +93,7 @@ async fn no_reader_waits_and_one_refresh_runs() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_fails_early_leaves_the_value_and_rests() {
+async fn an_early_refresh_that_fails_keeps_the_value_and_is_throttled() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let origin = Origin::at(&clock);

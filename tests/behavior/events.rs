@@ -97,7 +97,7 @@ async fn typed_targets_and_other_caches_are_reached() {
 }
 
 #[tokio::test]
-async fn a_rule_that_panics_loses_nothing_of_the_others() {
+async fn a_rule_that_panics_does_not_stop_the_others() {
     let cache = filled().await;
     let _before = cache.on(key_of_a);
     let _panics = cache.on::<Saved>(|event| panic!("no rule for {}", event.id));

@@ -52,7 +52,7 @@ async fn a_failing_load_returns_the_old_value_and_is_throttled() {
 }
 
 #[tokio::test]
-async fn the_old_value_is_not_renewed_without_end() {
+async fn the_window_of_an_old_value_is_not_renewed() {
     let clock = Clock::manual();
     let (cache, origin) = (memory(&clock), Origin::at(&clock));
     assert_eq!(row(&cache, &origin).await, Ok(1));

@@ -75,7 +75,7 @@ async fn bytes_that_were_cut_short() {
 }
 
 #[tokio::test]
-async fn bytes_that_something_was_added_to() {
+async fn bytes_with_a_suffix() {
     let server = Server::start();
     let cache = without_memory(&server).await;
     load(&cache).await;

@@ -111,7 +111,7 @@ async fn jitter_spreads_the_ends_of_entries_and_a_seed_repeats_them() {
 }
 
 #[tokio::test]
-async fn jitter_holds_for_loads_too() {
+async fn jitter_applies_to_loads_too() {
     #[cached(key = "{id}", ttl = "100s", jitter = 1.0, cache = cache, skip(cache))]
     async fn jittered(cache: &Cache, id: u64) -> u64 {
         id

@@ -119,7 +119,7 @@ async fn health_sends_no_request() {
 }
 
 #[tokio::test]
-async fn without_memory_the_remote_tier_is_all_there_is() {
+async fn without_memory_the_health_is_that_of_the_remote_tier() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache_without_memory(&clock);
     store.set_down(true);
@@ -269,7 +269,7 @@ async fn a_check_is_bounded() {
 }
 
 #[tokio::test]
-async fn no_login_gets_out() {
+async fn health_contains_no_credentials() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
     store.fail(BackendErrorKind::Refused, "redis://user:hun/ter@2@10.0.0.1:7000 says no");

@@ -118,7 +118,7 @@ async fn a_check_of_a_silent_redis_is_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_was_never_there() {
+async fn a_redis_that_was_never_up() {
     let redis = Redis::lazy(format!("redis://127.0.0.1:{}", free_port())).unwrap();
     assert_eq!(redis.state().nodes[0].link, NodeLink::Idle);
     let cache = Cache::builder().namespace("never").remote(redis).build().unwrap();
@@ -131,7 +131,7 @@ async fn a_redis_that_was_never_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_closed_redis_is_down_at_once() {
+async fn a_closed_redis_is_down_immediately() {
     let server = Server::start();
     let redis = Redis::connect(server.url()).await.unwrap();
     let cache = Cache::builder().namespace("closed").remote(redis.clone()).build().unwrap();
@@ -145,7 +145,7 @@ async fn a_closed_redis_is_down_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_password_gets_out() {
+async fn health_contains_no_password() {
     let server = Server::with_args(&["--requirepass", "right-one"]);
     for password in ["right-one", "hunter2"] {
         let url = format!("redis://:{password}@127.0.0.1:{}", server.port());

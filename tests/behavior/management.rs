@@ -111,7 +111,7 @@ async fn expire_changes_the_life() {
 }
 
 #[tokio::test]
-async fn windows_follow_the_life() {
+async fn windows_start_at_the_end_of_the_life() {
     for (name, cache) in tierings().await.caches {
         cache.insert_with("k", 1u64, KEPT).await.unwrap();
         assert!(cache.expire("k", Duration::from_millis(40)).await.unwrap(), "{name}");
@@ -164,7 +164,7 @@ async fn a_value_marked_stale_is_not_served_while_it_is_refreshed() {
 }
 
 #[tokio::test]
-async fn many_at_once() {
+async fn many_keys_in_one_call() {
     for (name, cache) in tierings().await.caches {
         let entries = (0..1_500).map(|n| (format!("k:{n}"), n));
         cache.insert_many::<_, u64>(entries).await.unwrap();
@@ -369,7 +369,7 @@ async fn many_with_a_policy() {
 }
 
 #[tokio::test]
-async fn contains_is_about_a_type() {
+async fn contains_checks_the_type() {
     for (name, cache) in tierings().await.caches {
         cache.insert("k", 1u32).await.unwrap();
         assert!(cache.contains::<u32>("k").await.unwrap(), "{name}");

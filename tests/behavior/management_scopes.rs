@@ -23,7 +23,7 @@ async fn old(cache: &Cache) -> Result<u64, ()> {
 }
 
 #[tokio::test]
-async fn a_transaction_holds_them_until_its_commit() {
+async fn a_transaction_defers_changes_until_its_commit() {
     for (name, cache) in tierings().await.caches {
         cache.insert("k", 1u64).await.unwrap();
         let in_scope = transaction(async {
@@ -51,7 +51,7 @@ async fn a_transaction_holds_them_until_its_commit() {
 }
 
 #[tokio::test]
-async fn a_rollback_drops_them() {
+async fn a_rollback_drops_deferred_changes() {
     for (name, cache) in tierings().await.caches {
         cache.insert_with("k", 1u64, KEPT).await.unwrap();
         let in_scope = transaction(async {
@@ -68,7 +68,7 @@ async fn a_rollback_drops_them() {
 
 /// Operations take effect in order, as without a transaction.
 #[tokio::test]
-async fn they_are_carried_out_in_order() {
+async fn deferred_changes_take_effect_in_order() {
     for (name, cache) in tierings().await.caches {
         for removed_first in [true, false] {
             cache.insert_with("k", 1u64, KEPT).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_cancelled_transaction_evicts_its_deferred_changes() {
 }
 
 #[tokio::test]
-async fn other_processes_see_them() {
+async fn changes_reach_other_processes() {
     let server = Server::start();
     let cache = async || {
         let redis = Redis::connect(server.url()).await.unwrap();

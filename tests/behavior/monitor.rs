@@ -352,7 +352,7 @@ async fn a_panic_in_a_threshold_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_store_that_hangs_holds_no_check_up() {
+async fn a_store_that_hangs_does_not_block_checks() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
     store.set_silent();

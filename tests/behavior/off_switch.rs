@@ -74,7 +74,7 @@ async fn make_old(how: usize, cache: &Cache) {
 }
 
 #[tokio::test]
-async fn nothing_old_comes_back() {
+async fn no_outdated_value_comes_back() {
     for cache in caches() {
         for how in 0..7 {
             assert_eq!(read(&cache, 1, 1).refresh().await, 1);

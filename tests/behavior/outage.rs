@@ -253,7 +253,7 @@ async fn locked_out() {
 
 /// Redis was never up: with a lazy connection the program starts anyway.
 #[tokio::test]
-async fn never_there() {
+async fn never_up() {
     let redis = Redis::lazy(format!("redis://127.0.0.1:{}", free_port())).unwrap();
     let cache = Cache::builder().remote(redis).build().unwrap();
     let origin = Origin::default();

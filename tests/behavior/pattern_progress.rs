@@ -65,7 +65,7 @@ async fn patterns_are_given_in_the_usual_forms() {
 
 /// The callback may use the cache, and runs in the task that polls the eviction.
 #[tokio::test]
-async fn no_lock_is_held() {
+async fn the_callback_runs_without_a_lock() {
     for (name, cache) in tierings().await.caches {
         fill(&cache, 1_200).await;
         let (inside, held) = (AtomicU64::new(0), cache.info().await.memory.is_some());

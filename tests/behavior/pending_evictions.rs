@@ -154,7 +154,7 @@ async fn a_dropped_mutators_eviction() {
 
 /// Redis may have received them or not: no answer arrived.
 #[tokio::test]
-async fn those_that_timed_out() {
+async fn evictions_that_timed_out() {
     for memory in [true, false] {
         let scene = Scene::new(memory).await;
         scene.server.stop();

@@ -41,7 +41,7 @@ async fn get(cache: &Cache) -> Result<Option<u64>, Error> {
 }
 
 #[tokio::test]
-async fn wrapping_a_correct_backend_they_are_correct_backends() {
+async fn wrappers_of_a_correct_backend_are_correct() {
     conformance(&Recording::new(MemoryBackend::new())).await;
     conformance(&Faulty::new(MemoryBackend::new())).await;
     conformance(&Faulty::new(MemoryBackend::new()).without_leases()).await;
@@ -256,7 +256,7 @@ async fn a_cut_link_is_noticed() {
 }
 
 #[tokio::test]
-async fn an_outage_is_both_and_healed_at_once() {
+async fn an_outage_cuts_store_and_bus_and_one_call_heals_it() {
     let (one, two, faults) = two().await;
     faults.outage(true);
     faults.slow(SECOND * 100);

@@ -32,7 +32,7 @@ async fn leaked() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn refreshes_in_the_background_stay_in_it() {
+async fn refreshes_in_the_background_belong_to_the_kit() {
     let (kit, loads) = (Kit::manual(), Loads::default());
     kit.run(async {
         assert_eq!(whole(&loads).await, 1);
@@ -65,7 +65,7 @@ async fn late(origin: Origin, loads: &Loads) -> Result<u64, Late> {
 }
 
 #[tokio::test]
-async fn late_loads_stay_in_it() {
+async fn late_loads_belong_to_the_kit() {
     let (kit, origin, loads) = (Kit::manual(), Origin::new(), Loads::default());
     origin.hold(1);
     let caller = kit.spawn({
@@ -92,7 +92,7 @@ async fn items(ids: &[u64], loads: &Loads) -> HashMap<u64, u64> {
 }
 
 #[tokio::test]
-async fn batches_stay_in_it() {
+async fn batches_belong_to_the_kit() {
     let (kit, loads) = (Kit::manual(), Loads::default());
     kit.run(async {
         assert_eq!(items(&[1, 2], &loads).await, HashMap::from([(1, 101), (2, 201)]));
@@ -124,7 +124,7 @@ async fn save(id: u64, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn evictions_and_puts_are_its_own() {
+async fn evictions_and_puts_belong_to_the_kit() {
     let (one, two) = (Kit::new(), Kit::new());
     two.run(async { user(1, "two").await }).await;
     one.run(async {
@@ -142,7 +142,7 @@ async fn evictions_and_puts_are_its_own() {
 }
 
 #[tokio::test]
-async fn transactions_hold_evictions_in_it() {
+async fn transactions_defer_evictions_in_the_kit() {
     let (kit, other) = (Kit::new(), Kit::new());
     other.run(async { user(2, "other's").await }).await;
     kit.run(async {
@@ -172,7 +172,7 @@ async fn transactions_hold_evictions_in_it() {
 struct Renamed(u64);
 
 #[tokio::test]
-async fn events_and_schedules_are_its_own() {
+async fn events_and_schedules_belong_to_the_kit() {
     let (kit, other) = (Kit::manual(), Kit::manual());
     other.run(async { user(3, "other's").await }).await;
     kit.run(async {
@@ -211,7 +211,7 @@ impl Shelf {
 }
 
 #[tokio::test]
-async fn cells_tenants_and_warming_stay_in_it() {
+async fn cells_tenants_and_warming_belong_to_the_kit() {
     let (one, two) = (Kit::new(), Kit::new());
     let tenant = async |kit: &Kit, value: &'static str| {
         kit.run(async { user(4, value).tenant("acme").await }).await
@@ -247,7 +247,7 @@ async fn a_handle_means_its_own_cache() {
 }
 
 #[test]
-fn background_work_without_a_runtime_stays_in_it() {
+fn background_work_without_a_runtime_belongs_to_the_kit() {
     let (kit, loads) = (Kit::manual(), Loads::default());
     let block_on = |work: &mut dyn FnMut() -> u64| kit.run_sync(work);
     let mut call = || pollster_block_on(whole(&loads));

@@ -130,7 +130,7 @@ async fn evictions_of_every_kind_wait_for_the_commit() {
 }
 
 #[tokio::test]
-async fn and_are_dropped_by_a_rollback() {
+async fn a_rollback_drops_evictions_of_every_kind() {
     for how in 0..WAYS {
         for cache in caches() {
             let table = filled(&cache).await;
@@ -377,7 +377,7 @@ async fn a_panic_evicts() {
 }
 
 #[tokio::test]
-async fn two_caches_are_two() {
+async fn evictions_in_two_caches_are_independent() {
     let [one, two, _] = caches();
     let tables = (filled(&one).await, filled(&two).await);
     let done: Result<(), String> = transaction(async {

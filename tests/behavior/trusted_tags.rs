@@ -72,7 +72,7 @@ async fn reads_hit_while_generations_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn evictions_hold() {
+async fn evictions_apply_despite_trust() {
     for all in [false, true] {
         let evict = async |cache: &Cache| match all {
             true => cache.clear().await,
@@ -107,7 +107,7 @@ async fn without_the_bus_each_read_requests_the_generations() {
 
 /// A message that the bus loses without notice is compensated when the time is over.
 #[tokio::test]
-async fn the_time_is_a_bound() {
+async fn trust_ends_after_its_time() {
     let scene = Scene::new(2 * SECOND).await;
     scene.faults.drop_messages(true);
     scene.other.evict_tag("rows").await.unwrap();

@@ -186,7 +186,7 @@ async fn a_cache_can_be_named_and_sync_functions_take_part() {
 }
 
 #[tokio::test]
-async fn directions_count() {
+async fn directions_apply() {
     let (cache, origin) = (cache(), Origin::default());
     let calls = (0..2).map(|id| plain(&cache, &origin, id).tenant("acme").ttl("1m"));
     assert_eq!(warm(calls).run().await.unwrap().loaded, 2);

@@ -58,7 +58,7 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn keys_are_made_of_model_operation_and_arguments() {
+async fn keys_consist_of_model_operation_and_arguments() {
     #[cached(model = "user", op = "get", cache = "models-keys")]
     async fn user(id: u64, name: &str) -> u64 {
         let _ = name;

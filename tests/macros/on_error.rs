@@ -176,7 +176,7 @@ async fn a_refresh_in_the_background_does_not_load_either() {
 }
 
 #[tokio::test]
-async fn a_failed_lease_counts() {
+async fn a_failed_lease_is_a_failing_cache() {
     let shop = Shop::leased();
     let gate = shop.store.hold(At::After("get"));
     let (read, ()) = tokio::join!(shop.failing(1), async {
@@ -203,7 +203,7 @@ async fn a_value_that_cannot_be_stored_is_returned() {
 }
 
 #[tokio::test]
-async fn a_missing_cache_counts() {
+async fn a_missing_cache_is_a_failing_cache() {
     #[cached(cache = "on-error-never-installed", on_error = "fail")]
     async fn orphan(id: u64) -> Result<u64, Failed> {
         Ok(id)

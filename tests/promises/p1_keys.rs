@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn automatic_keys_tell_untagged_values_apart(
+    fn automatic_keys_distinguish_untagged_values(
         a in proptest::collection::vec(bare(), 1..3),
         b in proptest::collection::vec(bare(), 1..3),
     ) {

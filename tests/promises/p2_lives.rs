@@ -271,7 +271,7 @@ async fn while_the_store_is_away_the_value_is_not_served() {
 
 /// A backend without compare-and-replace removes the value instead.
 #[tokio::test]
-async fn a_store_that_cannot_compare_evicts() {
+async fn a_store_without_replace_evicts() {
     for how in BOTH {
         let clock = Clock::manual();
         let store = Gated::leased(&clock).backend.without_replace().without_leases();

@@ -327,7 +327,7 @@ async fn an_eviction_does_not_wait_for_a_call_that_is_not_polled() {
 
 /// A load that begins while a newer value is being put does not store over it.
 #[tokio::test]
-async fn a_load_that_begins_during_a_put_loses() {
+async fn a_load_that_begins_during_a_put_does_not_replace_it() {
     let gated = Gated::new();
     let cache = Cache::builder().no_memory().remote(gated.backend.clone()).build().unwrap();
     let write = gated.hold(Before("set"));
@@ -413,7 +413,7 @@ async fn memory_removes_a_value_promoted_during_the_eviction_of_a_tag() {
 
 /// Another process evicts while this process writes: this process removes what it wrote.
 #[tokio::test]
-async fn a_write_that_another_process_overtook_is_taken_back() {
+async fn a_write_overtaken_by_another_process_is_removed() {
     let (gated, write, cache, old) = writing(true).await;
     let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
     other.remove("row").await.unwrap();

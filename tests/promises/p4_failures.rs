@@ -249,7 +249,7 @@ async fn a_batch_with_an_opaque_error_is_one_load_for_each_caller_at_most() {
 
 /// A caller that has waited for the term of a lease does not wait for the retries of others.
 #[tokio::test]
-async fn tries_that_hang_are_not_waited_for_beyond_the_lease() {
+async fn waiters_wait_for_hung_retries_for_one_lease_at_most() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let origin = Origin::at(&clock);

@@ -143,7 +143,7 @@ fn neither_a_runtime_nor_its_timers_are_needed() {
 
 /// Threads of a recursive function wait for each other's values, but never in a circle.
 #[test]
-fn threads_of_a_recursive_function_get_done() {
+fn threads_of_a_recursive_function_complete() {
     #[cached(key = "fib:{n}", cache = cache, skip(cache))]
     fn fib(cache: &Cache, n: u64) -> u64 {
         if n < 2 { n } else { fib(cache, n - 1) + fib(cache, n - 2) }

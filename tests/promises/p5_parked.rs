@@ -55,7 +55,7 @@ async fn a_select_that_goes_on_with_another_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_holds_its_calls_back() {
+async fn a_stream_that_does_not_poll_its_calls() {
     let (cache, loads) = (cache(), AtomicU64::new(0));
     let calls = futures_util::stream::iter([7, 1, 2]).map(|id| row(&cache, &loads, id)).buffered(3);
     let mut calls = pin!(calls);

@@ -52,7 +52,7 @@ async fn outage(store: &Gated, clock: &Clock) -> Cache {
 }
 
 #[tokio::test]
-async fn a_hit_asks_nothing_however_much_is_pending() {
+async fn a_hit_sends_no_request_while_evictions_are_pending() {
     let clock = Clock::manual();
     let store = Gated::leased(&clock);
     let cache = outage(&store, &clock).await;
@@ -70,7 +70,7 @@ async fn a_hit_asks_nothing_however_much_is_pending() {
 
 /// The breaker allows a probe again and again, but the tier does not answer.
 #[tokio::test]
-async fn a_hit_is_no_probe() {
+async fn a_hit_does_not_probe() {
     let clock = Clock::manual();
     let store = Gated::leased(&clock);
     let cache = outage(&store, &clock).await;

@@ -47,7 +47,7 @@ async fn requests<T>(work: impl Future<Output = T>) -> u128 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cold_call_is_over_when_memory_has_its_value() {
+async fn a_cold_call_returns_when_memory_has_its_value() {
     for (leases, before) in [(true, 2), (false, 1)] {
         let world = World::new(leases);
         let cache = world.builder().build().unwrap();
@@ -114,7 +114,7 @@ async fn short(cache: &Cache, loads: &AtomicU64, id: u64) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_under_way_whose_time_is_over_is_not_served() {
+async fn an_expired_value_under_way_is_not_served() {
     let world = World::new(true);
     let cache = world.builder().build().unwrap();
     assert_eq!(short(&cache, &world.loads, 1).await, 1);
@@ -124,7 +124,7 @@ async fn a_value_under_way_whose_time_is_over_is_not_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_is_over_when_other_processes_find_it() {
+async fn a_refresh_returns_when_other_processes_can_read_it() {
     let world = World::new(true);
     let (cache, other) = (world.builder().build().unwrap(), world.builder().build().unwrap());
     row(&cache, &world.loads, 1).await;

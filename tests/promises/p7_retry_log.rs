@@ -130,7 +130,7 @@ async fn two_caches_cannot_share_one_file() {
 
 /// A damaged line does not affect other lines.
 #[tokio::test]
-async fn damaged_lines_are_left_out() {
+async fn damaged_lines_are_skipped() {
     let (clock, folder) = (Clock::manual(), Folder::new());
     let store = Gated::leased(&clock);
     process(&store, &clock, &folder.log(), async |cache| {

@@ -63,19 +63,19 @@ async fn held(refresh: bool, operation: Operation) {
 }
 
 #[tokio::test]
-async fn leases_are_asked_for_in_turns() {
+async fn leases_are_requested_in_parts() {
     held(false, Operation::Acquire).await;
     held(true, Operation::Acquire).await;
 }
 
 #[tokio::test]
-async fn values_under_leases_are_written_in_turns() {
+async fn values_under_leases_are_written_in_parts() {
     held(false, Operation::Commit).await;
     held(true, Operation::Commit).await;
 }
 
 #[tokio::test]
-async fn generations_are_asked_for_in_turns() {
+async fn generations_are_requested_in_parts() {
     held(true, Operation::Generations).await;
 }
 
@@ -106,7 +106,7 @@ async fn save(cache: &Cache, runs: &AtomicU64, ids: &[u64]) -> HashMap<u64, u64>
 
 /// The directions and the evictions of a batch send one request for all of its ids.
 #[tokio::test]
-async fn directions_of_a_batch_ask_the_store_once() {
+async fn directions_of_a_batch_are_one_request() {
     let (cache, log, _) = world(false);
     let runs = AtomicU64::new(0);
     let ids: Vec<u64> = (0..100).collect();

@@ -26,7 +26,7 @@ fn write() -> SetEntry {
 }
 
 #[tokio::test]
-async fn a_replica_is_not_connected_to_for_each_operation() {
+async fn operations_do_not_reconnect_to_a_replica_each_time() {
     let warnings = Warnings::default();
     let subscriber = tracing_subscriber::registry().with(warnings.clone());
     let _logged = tracing::subscriber::set_default(subscriber);

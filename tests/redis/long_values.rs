@@ -51,7 +51,7 @@ async fn a_value_that_is_too_long_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_lease_brings_no_long_value() {
+async fn a_lease_request_returns_no_long_value() {
     let server = Server::start();
     let redis = Redis::connect(server.url()).await.unwrap();
     put_long(&server, "k");

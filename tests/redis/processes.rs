@@ -58,7 +58,7 @@ async fn one_load_per_key_in_the_fleet() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_memory_of_all_follows_an_eviction() {
+async fn an_eviction_reaches_the_memory_of_every_process() {
     let (server, origin) = (Server::start(), Origin::new());
     let mut members = fleet(&origin, &server, 4);
     let behind = behind(&mut members, 60).await;

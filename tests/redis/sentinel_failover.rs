@@ -71,7 +71,7 @@ async fn the_master_stands_still_under_load() {
 /// A client that began to connect before the failover reaches the old master, which continues as if it were still the
 /// master. The client has missed the messages of the Sentinels meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_master_that_was_replaced_while_it_was_connected_to_is_left() {
+async fn a_master_replaced_during_the_connection_is_disconnected() {
     let watched = Watched::start(1);
     let before = watched.master().unwrap();
     before.stop();
@@ -124,7 +124,7 @@ async fn the_master_hands_over_under_load() {
 
 /// A master that was replaced and does not know it would accept writes that are lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_master_that_was_replaced_is_left() {
+async fn a_replaced_master_is_disconnected() {
     let watched = Watched::start(1);
     let redis = Redis::connect(watched.url()).await.unwrap();
     let old = watched.master().unwrap();

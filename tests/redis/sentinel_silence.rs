@@ -94,7 +94,7 @@ async fn the_sentinel_that_leads_a_failover_names_the_new_master() {
 }
 
 #[tokio::test]
-async fn a_server_is_not_believed_after_a_silence_in_which_it_was_replaced() {
+async fn a_server_is_not_trusted_after_a_silence_in_which_it_was_replaced() {
     let pair = Pair::start();
     let sentinel = pair.sentinel();
     let redis = reading(Scripted::url(&[&sentinel])).await;
@@ -106,7 +106,7 @@ async fn a_server_is_not_believed_after_a_silence_in_which_it_was_replaced() {
 
 /// Then no Sentinel can name the master.
 #[tokio::test]
-async fn a_server_is_not_believed_after_a_silence_while_no_sentinel_answers() {
+async fn a_server_is_not_trusted_after_a_silence_while_no_sentinel_answers() {
     let pair = Pair::start();
     let way = Proxy::start(pair.sentinel().port);
     let redis = reading(format!("redis-sentinel://127.0.0.1:{}/{MASTER}", way.port())).await;
@@ -122,7 +122,7 @@ async fn a_server_is_not_believed_after_a_silence_while_no_sentinel_answers() {
 }
 
 #[tokio::test]
-async fn a_server_is_believed_after_a_silence_while_the_sentinels_name_it() {
+async fn a_server_is_trusted_after_a_silence_while_the_sentinels_name_it() {
     let pair = Pair::start();
     let sentinel = pair.sentinel();
     let redis = reading(Scripted::url(&[&sentinel])).await;

@@ -54,7 +54,7 @@ async fn keys_that_others_remove_are_removed_from_memory() {
 
 /// A change while tracking is disconnected is noticed too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tracker_that_was_away_trusts_nothing() {
+async fn memory_is_not_trusted_after_tracking_was_interrupted() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     let cache = cache(format!("{}?tracking=true", proxy.url())).await;

@@ -357,7 +357,7 @@ fn a_load_left_under_way_breaks_p5() {
 }
 
 #[test]
-fn an_eviction_that_is_forgotten_breaks_p7() {
+fn a_lost_eviction_breaks_p7() {
     let failed = |outcome| Tale::new().load(1, 1, 100).evict(0, What::Key(1), outcome);
     for outcome in [Outcome::Failed, Outcome::Cancelled] {
         failed(outcome).after(BUS_DELAY).read(1, 1, 100).keeps();

@@ -114,7 +114,7 @@ async fn an_old_value_is_served_if_the_load_fails() {
 }
 
 #[tokio::test]
-async fn a_policy_by_path_holds_for_batches() {
+async fn a_policy_by_path_applies_to_batches() {
     const SHARED: larder::Policy = larder::Policy::new().ttl(SECOND).stale(SECOND);
 
     #[cached(each = "id in ids", policy = SHARED, cache = db.cache(), skip(db))]

@@ -103,7 +103,7 @@ fn checked(id: u64) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn each_form_ends_in_its_evictions() {
+async fn each_form_evicts() {
     install("forms-mutators");
     let mut of = Of("a");
     for id in [1, 101] {
