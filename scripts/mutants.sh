@@ -158,8 +158,9 @@ mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(l
 mutant flight-abandoned-is-told $flight 's/self\.land\(FlightResult::Abandoned\);/std::mem::forget(self.flight.take());/'
 
 mutant flight-circle-is-seen $core/engine/nesting.rs 's/if leads_back\(&waits, flight, &own\) \{/if leads_back(\&waits, flight, \&own) \&\& false {/'
-mutant flight-parked-leader-is-replaced $core/engine/pulse.rs 's/if in_time && self/if in_time \&\& false \&\& self/'
-mutant flight-busy-leader-is-left-alone $core/engine/pulse.rs 's/self\.waits_since\(\) == Some\(since\)/{ let _ = since; true }/'
+mutant flight-parked-leader-is-replaced $core/engine/pulse.rs 's/looks \+= 1;/looks += 0;/'
+mutant flight-busy-leader-is-left-alone $core/engine/pulse.rs 's/if self\.waits_since\(\) != Some\(since\) \{\s+return false;\s+\}/let _ = since;/'
+mutant flight-late-leader-is-left-alone $core/engine/pulse.rs 's/LOOKS: u32 = 20/LOOKS: u32 = 1/'
 mutant flight-failure-is-told $core/base/value/erased.rs 's/Arc::new\(told\(error\)\) as SharedFailure\)/Arc::new(told(error)) as SharedFailure).filter(|_| false)/'
 mutant flight-failures-take-turns $flight 's/self\.turns\.add_permits\(1\);\s+\}\s+\}/self.turns.add_permits(100);\n        }\n    }/'
 mutant flight-turns-end-with-a-value $flight 's/self\.0\.turns\.close\(\);//'
@@ -360,6 +361,7 @@ exit $failed
 #   flight-circle-is-seen                p5_circles: all of them wait for themselves
 #   flight-parked-leader-is-replaced     p5_parked::a_pinned_call_next_to_a_second_one
 #   flight-busy-leader-is-left-alone     p5_parked::a_busy_load_is_waited_for
+#   flight-late-leader-is-left-alone     p5_parked::a_leader_that_is_polled_late_is_waited_for
 #   flight-failure-is-told               p4_failures::a_boxed_error
 #   flight-failures-take-turns           p4_failures::a_waiter_is_not_woken_before_its_turn
 #   flight-turns-end-with-a-value        p4_refreshes::fifty_refreshes_are_two_loads

@@ -24,9 +24,10 @@ fn values(found: Vec<Option<StoredValue>>) -> Vec<Option<Bytes>> {
 
 const KEEP: Duration = Duration::from_secs(60);
 
+/// A long timeout, so that no operation times out on a busy machine.
 async fn redis() -> (Server, Redis) {
     let server = Server::start();
-    let redis = Redis::connect(server.url()).await.unwrap();
+    let redis = Redis::connect(format!("{}?operation_timeout=10s", server.url())).await.unwrap();
     (server, redis)
 }
 

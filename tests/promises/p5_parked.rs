@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 const LOAD: Duration = Duration::from_millis(50);
 /// Covers the first load, the time until its leader counts as parked, and a second load. The lease is ten seconds.
-const BOUND: Duration = Duration::from_millis(300);
+const BOUND: Duration = Duration::from_millis(1200);
 
 fn cache() -> Cache {
     Cache::builder().clock(Clock::tokio()).build().unwrap()
@@ -96,6 +96,20 @@ async fn a_slow_load_is_waited_for() {
     };
     let (one, two) = tokio::join!(load(), load());
     assert_eq!((one, two), (Ok(0), Ok(0)));
+}
+
+/// A thread that waits for a processor polls its leader late. That leader is not parked.
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_polled_late_is_waited_for() {
+    let (cache, loads) = (cache(), AtomicU64::new(0));
+    let mut first = pin!(row(&cache, &loads, 1));
+    assert!(first.as_mut().now_or_never().is_none());
+    let late = async {
+        tokio::time::sleep(LOAD + Duration::from_millis(900)).await;
+        first.await
+    };
+    assert_eq!(tokio::join!(late, row(&cache, &loads, 1)), (0, 0));
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
 }
 
 /// A load that is woken and polled all the time is not parked either.
