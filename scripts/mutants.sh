@@ -347,7 +347,7 @@ exit $failed
 #
 # Only tests of the promises fail (no history of 1,000 seeds does):
 #
-#   fence-takeover-outlives              p5_nobody_stranded::a_hung_leader_is_replaced_after_its_lease_and_not_before
+#   fence-takeover-outlives              p5_failed_leaders::a_hung_leader_is_replaced_after_its_lease_and_not_before
 #   fence-put-outlives                   p2_overtaken_writes::a_value_read_before_a_refresh_is_not_promoted_over_it
 #   fence-replacing-outlives             p2_remote_races::a_load_that_begins_during_a_put_does_not_replace_it
 #   fence-write-asks-whether-alive       p2_remote_races::a_load_that_begins_during_a_put_does_not_replace_it
@@ -356,8 +356,8 @@ exit $failed
 #   reach-pattern-, reach-clear-ends-    p2_puts_under_way::an_eviction_ends_a_put_that_is_under_way
 #   reach-key-notice-spares-writes       p2_overtaken_writes::a_put_survives_the_notice_of_an_older_refresh
 #   reach-replaced-spares-writes         p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
-#   flight-hung-and-not-joined           p5_nobody_stranded::a_hung_leader_that_cannot_be_joined_is_replaced_too
-#   flight-takeover-has-twice-the-time   p5_nobody_stranded::each_takeover_has_twice_the_time
+#   flight-hung-and-not-joined           p5_failed_leaders::a_hung_leader_that_cannot_be_joined_is_replaced_too
+#   flight-takeover-has-twice-the-time   p5_failed_leaders::each_takeover_has_twice_the_time
 #   flight-circle-is-seen                p5_circles: all of them wait for themselves
 #   flight-parked-leader-is-replaced     p5_parked::a_pinned_call_next_to_a_second_one
 #   flight-busy-leader-is-left-alone     p5_parked::a_busy_load_is_waited_for
@@ -370,13 +370,13 @@ exit $failed
 #   flight-can-be-joined-while-it-is-stored  p6_writes_behind::a_read_during_the_write_does_not_load_again
 #   flight-stored-is-fresh               p6_writes_behind::an_expired_value_under_way_is_not_served
 #   batch-takes-turns, batch-reads-in-parts  p8_large_batches
-#   lease-takeover-has-twice-the-time    p5_nobody_stranded::a_takeover_from_another_process_has_twice_the_time
-#   lease-refused-forgets                p5_nobody_stranded::a_hung_leader_of_another_process_loses_its_lease
+#   lease-takeover-has-twice-the-time    p5_failed_leaders::a_takeover_from_another_process_has_twice_the_time
+#   lease-refused-forgets                p5_failed_leaders::a_hung_leader_of_another_process_loses_its_lease
 #   lease-refused-forgets-its-own        p2_overtaken_writes::a_put_survives_a_load_whose_store_is_refused
 #   lease-taken-by-a-takeover            p2_late_loads::neither_a_hung_leader_nor_its_successor_stores_anything_after_an_eviction
 #   lease-wait- and lease-not-stolen-    p4_waits_elsewhere
 #   lease-given-back                     p5: callers that wait for a lease until it runs out
-#   lease-outlasts-its-time              p5_nobody_stranded::a_load_longer_than_its_lease_is_stored_if_no_call_waits
+#   lease-outlasts-its-time              p5_failed_leaders::a_load_longer_than_its_lease_is_stored_if_no_call_waits
 #   reach-pattern-notice-spares-writes   p2_puts_under_way::a_put_survives_the_notice_of_an_older_eviction
 #   reach-again-spares-writes            p2_puts_under_way::a_put_survives_the_end_of_an_older_eviction
 #   reach-takeover-spares-writes         p2_puts_under_way::a_put_survives_a_takeover

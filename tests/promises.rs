@@ -49,12 +49,12 @@ mod p4_waits_elsewhere;
 mod p5_circles;
 #[path = "promises/p5_dropped.rs"]
 mod p5_dropped;
+#[path = "promises/p5_failed_leaders.rs"]
+mod p5_failed_leaders;
 #[path = "promises/p5_hung_elsewhere.rs"]
 mod p5_hung_elsewhere;
 #[path = "promises/p5_in_odd_runtimes.rs"]
 mod p5_in_odd_runtimes;
-#[path = "promises/p5_nobody_stranded.rs"]
-mod p5_nobody_stranded;
 #[path = "promises/p5_parked.rs"]
 mod p5_parked;
 #[path = "promises/p6_hits_in_an_outage.rs"]

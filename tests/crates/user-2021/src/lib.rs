@@ -71,7 +71,7 @@ pub mod relations {
     #[derive(Debug)]
     pub struct Saved<T>(pub T);
 
-    /// An instance with a cache and a cell of its own.
+    /// An instance with its own cache and cell.
     #[derive(Clone, Debug)]
     pub struct Author {
         /// Part of keys.
@@ -399,7 +399,7 @@ pub mod methods {
     }
 
     impl<T: Clone + Send + Sync + std::fmt::Display + 'static> Repo<T> {
-        /// A lifetime of its own, and an error that cannot be cloned.
+        /// A lifetime parameter, and an error that cannot be cloned.
         #[cached(ttl = "1s", skip(self, _label))]
         pub async fn get<'a>(
             &'a self,
@@ -606,7 +606,7 @@ mod tests {
     use super::relations::{Author, Saved, first};
     use super::{Db, Failed, User};
 
-    // The tests share the default cache, and some clear it, so none checks what is cached there.
+    // The tests share the default cache, and some clear it, so none checks its entries.
 
     fn send<T: Send>(value: T) -> T {
         value
