@@ -147,7 +147,7 @@ async fn events_at_info_and_above_contain_no_keys_and_no_values() {
         (Level::WARN, "part=\"remote\" before=up"),
         (Level::DEBUG, "left alone after repeated failures"),
         (Level::DEBUG, "is used again"),
-        (Level::INFO, "pending evictions are carried out"),
+        (Level::INFO, "evictions that were owed are done"),
         (Level::DEBUG, "a loaded value was not stored remotely"),
         (Level::ERROR, "the listener panicked"),
         (Level::DEBUG, "are no value of this type"),
