@@ -65,7 +65,7 @@ pub fn text_of<A, T>(args: A, make: impl FnOnce(A) -> T) -> T {
 /// The bound on an argument that is used after a body that may consume it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has to be `Clone`: this argument is used after the body, which may have consumed it",
-    label = "used by `when`, or by a target beside `result`",
+    label = "used by `when`, or by a target that also uses `result`",
     note = "derive `Clone`, take the argument by reference, or name what is needed of it in a template (`key = \"user:{{arg.id}}:{{result.id}}\"`)"
 )]
 pub trait Keep: Clone {}
@@ -115,17 +115,17 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "stale: is a window after the ttl; give a `ttl` too")]
-    fn a_policy_that_cannot_be_is_told_by_field_and_message() {
+    fn an_invalid_policy_is_reported_by_field_and_message() {
         let _ = possible(Policy::new().stale(Duration::from_secs(1)));
     }
 
     #[test]
-    fn a_policy_that_can_be_is_itself() {
+    fn a_valid_policy_is_unchanged() {
         assert_eq!(possible(Policy::new()), Policy::new());
     }
 
     #[test]
-    fn text_without_room_is_cut_off() {
+    fn text_that_does_not_fit_is_cut_off() {
         let mut text = [0; 4];
         let at = append(&mut text, 0, "abc");
         assert_eq!((append(&mut text, at, "def"), &text), (4, b"abcd"));

@@ -220,6 +220,6 @@ async fn arguments_that_cannot_be_serialized_share_nothing() {
     let refused = Key::builder().model("user").operation("get").param(&Mute(1)).build();
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "param: serde can't write it: it is mute; take a part of it that it can"
+        "param: serde can't write it: it is mute; use a part of it that serde can write"
     );
 }

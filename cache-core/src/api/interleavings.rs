@@ -143,7 +143,7 @@ fn no_old_value_after_either_of_two_evictions() {
 
 /// Concurrent readers of a key without evictions share one load.
 #[test]
-fn one_load_however_many_come() {
+fn concurrent_readers_share_one_load() {
     interleaved(|| {
         let world = World::new();
         let readers: Vec<_> = (0..3)
@@ -162,7 +162,7 @@ fn one_load_however_many_come() {
 /// A leader that is dropped during its load leaves no waiter behind. (A waiter that missed the wake-up would
 /// be a deadlock, which shuttle reports.)
 #[test]
-fn a_dropped_leader_strands_nobody() {
+fn a_dropped_leader_leaves_no_waiter_behind() {
     interleaved(|| {
         let world = World::new();
         let dropped = Arc::clone(&world);
@@ -190,7 +190,7 @@ fn a_dropped_leader_strands_nobody() {
 
 /// A load that began before a put returned, and saw the old value, does not replace the put value.
 #[test]
-fn what_is_put_stays_put() {
+fn a_put_value_is_not_replaced_by_an_older_load() {
     interleaved(|| {
         let world = World::new();
         let reading = Arc::clone(&world);

@@ -97,8 +97,8 @@ impl Cache {
         functions.into_values().collect()
     }
 
-    /// Returns the statistics of each model: the sum over all functions of the model (`#[cached(model =
-    /// "user", op = "get")]`).
+    /// Returns the statistics of each model: the sum over all functions of the model
+    /// (`#[cached(model = "user", op = "get")]`).
     pub fn stats_by_model(&self) -> BTreeMap<String, Stats> {
         let mut models: BTreeMap<String, Stats> = BTreeMap::new();
         for function in self.stats_by_function() {

@@ -219,7 +219,7 @@ pub trait Backend: Send + Sync + 'static {
         notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         let _ = (seen, write, notice);
-        let message = "this backend can't replace a value only if it is still the same";
+        let message = "this backend has no conditional replacement of values";
         let error =
             BackendError::new(crate::base::BackendErrorKind::Unsupported, "replace", message);
         Box::pin(async move { Err(error) })

@@ -16,7 +16,7 @@ pub(crate) fn no_active_scope() -> bool {
     LIVE.load(Ordering::Relaxed) == 0
 }
 
-/// Counts as one scope or switch while it lives.
+/// One active scope or switch, counted while it lives.
 #[derive(Debug)]
 pub(crate) struct ActiveScope(());
 

@@ -57,7 +57,7 @@ impl BackendError {
         &self.message
     }
 
-    /// Marks the failure as one of a part of the store, such as a node of a cluster.
+    /// Marks the failure as a failure of a part of the store, such as a node of a cluster.
     ///
     /// The cache then keeps asking for keys on other parts: the failure does not open the breaker for the
     /// whole tier. So a backend that marks its errors must fail fast on its own.
@@ -191,9 +191,7 @@ pub enum Error {
     },
     /// A rule of [`Cache::on`](crate::engine::Cache::on) panicked. The evictions of the other rules were
     /// carried out.
-    #[error(
-        "a rule for `{event}` panicked, and what it would have evicted is not known: {message}"
-    )]
+    #[error("a rule for `{event}` panicked, so its evictions are unknown: {message}")]
     RulePanicked {
         /// The event's type.
         event: &'static str,

@@ -9,8 +9,8 @@ use super::limits::READABLE;
 /// The options of one function's (or one call's) entries.
 ///
 /// Every option of `#[cached]` has a setter here. All setters are `const`, so a policy can be a `static`.
-/// [`check`](Self::check) refuses invalid combinations (a soft timeout above the hard one). `#[cached(policy
-/// = PATH)]` runs it at compile time, and the cache's methods run it before they store.
+/// [`check`](Self::check) refuses invalid combinations (a soft timeout above the hard one).
+/// `#[cached(policy = PATH)]` runs it at compile time, and the cache's methods run it before they store.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -44,8 +44,8 @@ pub struct Policy {
     pub(crate) local: bool,
 }
 
-/// A policy in a plan. Most plans refer to their function's policy: a small type, because calls are moved
-/// often.
+/// The policy of a request. Most requests refer to their function's policy, and a request is moved often, so
+/// this type is small.
 #[derive(Clone, Debug)]
 pub(crate) enum PolicyRef {
     Static(&'static Policy),
@@ -403,7 +403,7 @@ mod tests {
     const M: Duration = Duration::from_secs(60);
 
     #[test]
-    fn impossible_policies_are_refused_by_field() {
+    fn invalid_policies_are_refused_by_field() {
         let new = Policy::new;
         let cases = [
             (new().ttl(Duration::ZERO), "ttl"),
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn possible_policies_pass() {
+    fn valid_policies_pass() {
         let full = Policy::new()
             .ttl(M)
             .tti(S)

@@ -31,7 +31,7 @@ pub(crate) fn spare<T>(spares: &'static LocalKey<Spares<T>>) -> Vec<T> {
 
 /// Keeps a list for the next call. The caller bounds its capacity.
 pub(crate) fn keep<T>(spares: &'static LocalKey<Spares<T>>, list: &mut Vec<T>) {
-    // Before the thread's lists are borrowed: a destructor that runs here may keep a list of its own.
+    // Before the thread's lists are borrowed: a destructor that runs here may keep another list.
     list.clear();
     let _ = spares.try_with(|spares| {
         spares.with(|lists| {

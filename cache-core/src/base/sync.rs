@@ -2,7 +2,7 @@
 //! [shuttle](https://docs.rs/shuttle), which repeats a test with other thread interleavings (`--cfg shuttle`;
 //! see `api::interleavings`).
 //!
-//! `tokio::sync` is not replaced: its work between two of these operations counts as one step.
+//! `tokio::sync` is not replaced: its work between two of these operations is one step.
 
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{

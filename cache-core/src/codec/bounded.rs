@@ -43,7 +43,7 @@ fn stack() -> usize {
 }
 
 impl Limits {
-    /// Limits for `bytes` on the caller's stack. Each element takes a byte or counts as one of
+    /// Limits for `bytes` on the caller's stack. Each element takes a byte or counts towards
     /// [`WEIGHTLESS`].
     pub(super) fn of(bytes: &[u8]) -> Self {
         let elements = Cell::new(bytes.len() + WEIGHTLESS);

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_refuses_counts_up_to_there() {
+    fn a_refused_value_counts_up_to_the_refusal() {
         struct Refuses;
         impl Serialize for Refuses {
             fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {

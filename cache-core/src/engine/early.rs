@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_probability_is_the_papers() {
+    fn the_probability_matches_the_paper() {
         // P(-ln(U) >= left / (cost * beta)) = exp(-left / (cost * beta)).
         let cost = Duration::from_millis(100);
         for (left, beta) in [(50, 1.0), (100, 1.0), (300, 1.0), (100, 2.0)] {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn free_loads_and_far_expiries_are_left_alone() {
+    fn free_loads_and_far_expiries_cause_no_refresh() {
         assert_eq!(share(Duration::ZERO, Duration::from_millis(1), 1.0), 0.0);
         assert_eq!(share(Duration::from_millis(10), MINUTE, 1.0), 0.0);
         assert_eq!(share(Duration::from_millis(10), Duration::ZERO, 0.0), 0.0);

@@ -345,7 +345,7 @@ impl Engine {
             cache,
             key,
             ?foreign,
-            "larder: bytes in the remote tier are no value of this type"
+            "larder: bytes in the remote tier are not a value of this type"
         );
     }
 

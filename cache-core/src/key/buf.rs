@@ -40,9 +40,9 @@ impl<T: Serialize + ?Sized> KeyArg for T {}
 
 /// The requirement on the output of `key_with`.
 #[diagnostic::on_unimplemented(
-    message = "`key_with` has to give a text: `{Self}` has no `Display`",
-    label = "neither a text nor anything with `Display`",
-    note = "give a `String`, a number, or whatever else has `Display`"
+    message = "`key_with` must return a text: `{Self}` has no `Display`",
+    label = "has no `Display`",
+    note = "return a `String`, a number, or another type with `Display`"
 )]
 pub trait KeyText: Display {}
 impl<T: Display + ?Sized> KeyText for T {}

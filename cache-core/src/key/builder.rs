@@ -87,7 +87,7 @@ impl KeyBuilder {
         if let Err(error) = self.parts.try_arg(value) {
             self.refuse(
                 "param",
-                format!("serde can't write it: {error}; take a part of it that it can"),
+                format!("serde can't write it: {error}; use a part of it that serde can write"),
             );
         }
         self
@@ -130,7 +130,7 @@ impl KeyBuilder {
     /// [`Error::Config`], with the invalid part.
     pub fn build(mut self) -> Result<Key, Error> {
         if self.model.is_some() && self.operation.is_none() {
-            let message = "an entry of a model is told from others by its operation: add `operation(\"get\")`";
+            let message = "a key of a model needs an operation: add `operation(\"get\")`";
             self.refuse("model", message);
         }
         let tenant = self.tenant.take().map(|name| TenantPrefix::of(&name)).transpose()?;
@@ -185,7 +185,8 @@ impl KeyBuilder {
                 self.refuse("operation", "it is an operation of a model: add `model(\"user\")`");
             }
             (Some(_), _, Some(_)) => {
-                let message = "a key is a model's or a function's: remove `model` or `function`";
+                let message =
+                    "a key has either a model or a function: remove `model` or `function`";
                 self.refuse("function", message);
             }
             _ => {}

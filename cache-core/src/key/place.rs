@@ -2,8 +2,8 @@
 //! closure in the function has both.
 //!
 //! Such a name is the function's path with all its generic arguments, including those of an enclosing `impl`
-//! block or trait, which attributes cannot see: `shop::Repo<shop::User>::all::{{closure}}`, `<shop::Pg as
-//! shop::Find>::find<u8>::{{closure}}`.
+//! block or trait, which attributes cannot see: `shop::Repo<shop::User>::all::{{closure}}`,
+//! `<shop::Pg as shop::Find>::find<u8>::{{closure}}`.
 
 use super::buf::KeyBuf;
 
@@ -110,8 +110,8 @@ fn around(function: &'static str) -> &'static str {
     path.rsplit_once("::").map_or(path, |(around, _)| around)
 }
 
-/// `shop::Find<u8>` for `<shop::Pg as shop::Find<u8>>` and for `shop::far::<impl shop::Find<u8> for
-/// shop::Pg>`.
+/// `shop::Find<u8>` for `<shop::Pg as shop::Find<u8>>` and for
+/// `shop::far::<impl shop::Find<u8> for shop::Pg>`.
 fn trait_of(around: &str) -> Option<&str> {
     type_and_trait(around).1
 }
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_around_a_function() {
+    fn the_surroundings_of_a_function() {
         for (closure, around) in [
             ("shop::get::{{closure}}", "shop"),
             ("shop::get<u8, &str>::{{closure}}", "shop"),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_instances_have_in_common() {
+    fn the_common_path_of_instances() {
         for (path, short) in [
             ("shop::get", "shop::get"),
             ("shop::get<u8, &str>", "shop::get"),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_told_from_modules_and_types() {
+    fn bodies_are_distinguished_from_modules_and_types() {
         for (around, expected) in [
             ("shop::m::outer", true),
             ("shop::m::Type", false),

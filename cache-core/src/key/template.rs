@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn all_arguments_are_the_same_and_nothing_else() {
+    fn arguments_overlap_with_nothing_else() {
         let model = |text| Template::new([Part::Text(text), Part::Arguments]);
         assert_eq!(model("user:get:"), model("user:get:"));
         assert!(!model("user:get:").overlaps(&template("user:get:{}")));
@@ -219,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn long_templates_are_compared_in_good_time() {
+    fn long_templates_are_compared_quickly() {
         let many: &'static str = ("a{}".repeat(60) + &"a".repeat(60)).leak();
         let others: &'static str = ("{}a".repeat(60) + "b").leak();
         assert!(!template(many).overlaps(&template(others)));
     }
 
     #[test]
-    fn a_template_is_shown_as_it_is_written() {
+    fn a_template_is_displayed_as_it_is_written() {
         assert_eq!(template("a:{}:é{}").to_string(), "a:{}:é{}");
     }
 }

@@ -31,7 +31,8 @@ impl TenantPrefix {
     /// would share entries.
     pub(crate) fn of(name: &str) -> Result<Self, Error> {
         if name.is_empty() {
-            let message = "a tenant's name can't be empty: whoever has none would share entries";
+            let message =
+                "a tenant's name can't be empty: all callers without a tenant would share entries";
             return Err(Error::config("tenant", message));
         }
         let mut escaped = KeyBuf::new();

@@ -212,7 +212,7 @@ fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<RemoteEvict
             None => damaged += 1,
             Some(Record::Namespace(other)) if other != namespace => {
                 let path = path.display();
-                let message = format!("`{path}` is that of the namespace `{other}`");
+                let message = format!("`{path}` belongs to the namespace `{other}`");
                 return Err(Error::config("retry_log", message));
             }
             Some(Record::Namespace(_)) => {}
@@ -230,7 +230,7 @@ fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<RemoteEvict
         tracing::warn!(
             target: "larder::eviction",
             %path, lines = damaged,
-            "larder: damaged lines of the retry log are left out"
+            "larder: damaged lines of the retry log are skipped"
         );
     }
     Ok(pending)

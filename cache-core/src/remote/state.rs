@@ -121,7 +121,7 @@ impl HealthTracker {
 
     /// The error message of operations while the breaker is open.
     pub(super) fn left_alone(&self) -> String {
-        let said = "left alone for a moment after repeated failures";
+        let said = "not asked while the breaker is open after repeated failures";
         match &self.known().last_error {
             Some((_, message, _)) => format!("{said}, the last one: {message}"),
             None => said.to_owned(),

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_has_a_place_of_its_own() {
+    fn every_number_has_its_own_place() {
         let mut places: Vec<_> = (0..10_000).map(place).collect();
         assert!(places.iter().all(|(block, at)| *at < FIRST << block));
         places.dedup();

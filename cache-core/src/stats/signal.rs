@@ -239,11 +239,11 @@ impl Signals {
                 tracing::debug!(
                     target: "larder::health",
                     cache,
-                    "larder: the remote tier is left alone after repeated failures"
+                    "larder: the breaker of the remote tier is open after repeated failures"
                 );
             }
             Change::Breaker { open: false } => {
-                tracing::debug!(target: "larder::health", cache, "larder: the remote tier is used again");
+                tracing::debug!(target: "larder::health", cache, "larder: the breaker of the remote tier is closed again");
             }
         }
         if self.listener.is_some() {

@@ -140,8 +140,9 @@ impl Invalidation {
         self.tag(subject::tag(model, Some(op)))
     }
 
-    /// Adds the entries that an event of type `E` makes old: those of functions with `#[cached(invalidate_on
-    /// = [E])]`. [`Cache::emit`] includes them, and also runs the rules, which need the event.
+    /// Adds the entries that an event of type `E` makes old: those of functions with
+    /// `#[cached(invalidate_on = [E])]`. [`Cache::emit`] includes them, and also runs the rules, which need
+    /// the event.
     pub fn event<E: ?Sized>(self) -> Self {
         self.tag(subject::event_tag::<E>())
     }

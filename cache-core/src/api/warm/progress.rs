@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_said() {
+    fn unknown_values_are_none() {
         assert_eq!(progress(50, None, 10).left(), None);
         assert_eq!(progress(0, Some(100), 0).left(), None);
         assert_eq!(progress(0, Some(0), 0).left(), None);

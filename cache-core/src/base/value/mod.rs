@@ -31,7 +31,7 @@ use std::sync::Arc;
     message = "`{Self}` can't be cached: a cached value must be `Clone + Send + Sync + 'static`",
     label = "not a cacheable value",
     note = "derive `Clone`, or return an `Arc` of it; `Rc`, `RefCell` and `Cell` belong to one thread: use `Arc`, `Mutex` and atomics",
-    note = "an alias of a boxed future is not seen through: write `Pin<Box<dyn Future<Output = T> + Send>>` or `BoxFuture` as the return type"
+    note = "an alias of a boxed future is not recognised: write `Pin<Box<dyn Future<Output = T> + Send>>` or `BoxFuture` as the return type"
 )]
 pub trait CacheValue: Clone + Send + Sync + 'static {}
 impl<T: Clone + Send + Sync + 'static> CacheValue for T {}
@@ -200,7 +200,7 @@ impl<T> ShapePlain for Probe<T> {
 
 /// An output that can carry a value: `Result<T, E>` carries `T`, and every type carries itself.
 #[diagnostic::on_unimplemented(
-    message = "the mutator's value `{V}` is not what the cached function holds (`{Self}`)",
+    message = "the mutator's value `{V}` is not the value of the cached function's output `{Self}`",
     note = "`#[cache_put]` writes the mutator's result as the cached value: both must be of one type"
 )]
 pub trait Holds<V> {

@@ -31,8 +31,8 @@ pub fn absent<S: Shape<Value: Optional>>(_: S) -> Option<fn(&S::Value) -> bool> 
 
 /// An output that can fail.
 #[diagnostic::on_unimplemented(
-    message = "`hard_timeout` needs an output that can say that time ran out: a `Result` whose error is `From<larder::TimedOut>`",
-    label = "can't be made from a time-out",
+    message = "`hard_timeout` needs an output for callers whose time ran out: a `Result` whose error is `From<larder::TimedOut>`",
+    label = "can't be made from a `larder::TimedOut`",
     note = "return such a `Result`, or remove `hard_timeout`"
 )]
 pub trait Fails: Shape {
@@ -65,8 +65,8 @@ impl<T: 'static, E> Fails for AnyResult<T, E> {
 
 /// An error that can say that time ran out.
 #[diagnostic::on_unimplemented(
-    message = "`hard_timeout` needs an error that can say that time ran out, and `{Self}` can't be made from a `larder::TimedOut`",
-    label = "can't be made from a time-out",
+    message = "`hard_timeout` needs an error for callers whose time ran out, and `{Self}` can't be made from a `larder::TimedOut`",
+    label = "can't be made from a `larder::TimedOut`",
     note = "implement `From<larder::TimedOut>` for the error, or remove `hard_timeout`"
 )]
 pub trait TimesOut {
@@ -102,7 +102,7 @@ pub fn keeps_errors<S: KeepsErrors>(_: S) {}
 /// (This is `ToOwned` with its own name, and with the copy's type as a parameter: with an associated type
 /// rustc reports one mistake twice, the second time with a generic message.)
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has to be `Clone`: a load that goes on in the background needs arguments of its own",
+    message = "`{Self}` has to be `Clone`: a load that continues in the background needs its own arguments",
     label = "borrowed, and the load may outlive its caller",
     note = "derive `Clone`, put it in an `Arc`, or remove what leaves loads to the background (`stale`, `early_refresh`, \
             `soft_timeout`, `hard_timeout`)"

@@ -9,7 +9,7 @@ use crate::base::error::{Error, SharedError};
 
 /// An output that can tell of a failing cache.
 #[diagnostic::on_unimplemented(
-    message = "`on_error = \"fail\"` needs an output that can tell of a failing cache: a `Result` whose error is `From<larder::Error>`",
+    message = "`on_error = \"fail\"` needs an output for failures of the cache: a `Result` whose error is `From<larder::Error>`",
     label = "can't be made from a `larder::Error`",
     note = "return such a `Result`, or remove `on_error`: then a failing cache means a load"
 )]
@@ -40,7 +40,7 @@ tell! {
 
 /// An error that can tell of a failing cache.
 #[diagnostic::on_unimplemented(
-    message = "`on_error = \"fail\"` needs an error that can tell of a failing cache, and `{Self}` can't be made from a `larder::Error`",
+    message = "`on_error = \"fail\"` needs an error for failures of the cache, and `{Self}` can't be made from a `larder::Error`",
     label = "can't be made from a `larder::Error`",
     note = "implement `From<larder::Error>` for the error, or remove `on_error`: then a failing cache means a load"
 )]

@@ -40,7 +40,7 @@ struct User {
 }
 
 #[test]
-fn names_types_and_order_all_the_way_down() {
+fn names_types_and_order_are_recursive() {
     let text = whole::<User>();
     has(&text, "#0: struct User [\"id\", \"name\", \"status\", \"scores\"]");
     has(&text, "#0.0: u64");
@@ -79,7 +79,7 @@ struct Node {
 struct Chain(Option<Box<Chain>>);
 
 #[test]
-fn types_that_hold_themselves() {
+fn recursive_types_end() {
     let text = whole::<Expression>();
     has(&text, "#0.3.0: i64");
     has(&text, "#0.2: struct [\"name\", \"of\"]");
@@ -258,7 +258,7 @@ mod refusing {
     }
 
     #[test]
-    fn the_other_fields_are_seen() {
+    fn fields_beside_a_refused_one_are_seen() {
         let text = whole::<User>();
         has(&text, "#0.1: text");
         has(&text, "#1: enum Role [\"Guest\", \"Admin\"]");
@@ -299,7 +299,7 @@ mod refusing {
 
     /// In a tuple, behind a key, and in a type that takes no names, no order helps.
     #[test]
-    fn what_can_not_be_seen_is_known_to_be_missing() {
+    fn parts_that_cannot_be_reached_make_the_trace_incomplete() {
         assert!(!trace::<(Prefixed, Role)>(false).whole);
         assert!(!trace::<HashMap<Prefixed, Role>>(false).whole);
         assert!(trace::<(Role, Prefixed)>(false).whole);

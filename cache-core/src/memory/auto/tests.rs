@@ -144,7 +144,7 @@ fn removes_the_same_entry_only() {
 }
 
 #[test]
-fn an_entry_that_never_fits_puts_nothing_out() {
+fn an_entry_that_never_fits_evicts_nothing() {
     let auto = Auto::new(Capacity::Bytes(100));
     drop(auto.insert(KeyId::of("small"), entry("small"), 60));
     let gone = auto.insert(KeyId::of("large"), entry("large"), 101);

@@ -72,7 +72,7 @@ impl Remote {
             Err(error) if !error.is_of_a_part() => return Err(error),
             Err(error) => {
                 let cache = &*self.signals.cache;
-                tracing::info!(target: "larder::eviction", cache, %error, "larder: what was cleared is dead, but a part of it is still stored");
+                tracing::info!(target: "larder::eviction", cache, %error, "larder: a part of the store still holds cleared values, which are never read");
             }
             Ok(_) => {}
         }
@@ -100,7 +100,7 @@ impl Remote {
 
     async fn let_write(&self, trying: &mut Attempt<'_>, until: Timestamp) {
         while let Some(writer) = trying.writer() {
-            // A write that does not end in time removes its own value when it ends: see `Unsure`.
+            // A write that does not end in time removes its own value when it ends: see `UncertainWrite`.
             let _ = self.clock.timeout_at(until, writer.settled()).await;
             trying.waited();
         }

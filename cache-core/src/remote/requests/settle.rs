@@ -10,7 +10,7 @@ use crate::remote::retry_log::RetryLog;
 use crate::remote::settler::PAUSE;
 
 pub(super) fn unsettled() -> BackendError {
-    let message = "evictions that it missed are still being carried out";
+    let message = "pending evictions are still being carried out";
     BackendError::new(BackendErrorKind::TimedOut, "catching up", message)
 }
 
@@ -136,7 +136,7 @@ impl Remote {
         self.owed.set_parted(outcome.as_ref().is_err_and(BackendError::is_of_a_part));
         if done > 0 {
             let cache = &*self.signals.cache;
-            tracing::info!(target: "larder::eviction", cache, evictions = done, "larder: evictions that were owed are done");
+            tracing::info!(target: "larder::eviction", cache, evictions = done, "larder: pending evictions are carried out");
         }
         outcome
     }

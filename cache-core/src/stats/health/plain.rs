@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logins_are_left_out_of_texts() {
+    fn logins_are_removed_from_texts() {
         for (text, shown) in [
             ("get: redis://user:hun/ter@2@host:1/0 is away", "get: redis://***@host:1/0 is away"),
             ("a://b c@d http://x:y@z", "a://b c@d http://***@z"),

@@ -15,7 +15,7 @@ pub(crate) fn owned(keys: &[&str]) -> Vec<String> {
 
 /// The error of an operation that the backend does not support.
 pub(crate) fn unsupported(operation: &'static str) -> BackendError {
-    let message = "the backend does not have it";
+    let message = "the backend does not support it";
     BackendError::new(BackendErrorKind::Unsupported, operation, message)
 }
 

@@ -54,7 +54,7 @@ impl Gate {
                 biased;
                 // The semaphore is never closed, so this always gets a permit.
                 permit = gate.arrived.acquire() => if let Ok(permit) = permit { permit.forget() },
-                () = late => panic!("at {place}: nobody came to {:?} within {PATIENCE:?}", gate.at),
+                () = late => panic!("at {place}: no operation reached {:?} within {PATIENCE:?}", gate.at),
             }
         }
     }

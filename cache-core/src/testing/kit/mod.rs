@@ -171,7 +171,7 @@ impl Kit {
             let since = std::time::Instant::now();
             while kit.world.counted().iter().any(|(.., now)| now.in_flight > 0) {
                 let kept = since.elapsed() < PATIENCE;
-                assert!(kept, "at {place}: loads are still under way{}", kit.report());
+                assert!(kept, "at {place}: loads are still in progress{}", kit.report());
                 futures_timer::Delay::new(Duration::from_millis(1)).await;
             }
         }
