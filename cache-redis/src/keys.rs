@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_key_is_nobody_elses_and_can_be_read_back() {
+    fn a_lease_key_is_unique_and_can_be_parsed() {
         for key in KEYS {
             let lease = lease_key(key);
             assert_eq!(value_key(&lease).as_deref(), Some(key));

@@ -39,7 +39,7 @@ async fn zero_timeouts_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn nobody_there_names_the_address() {
+async fn an_unreachable_server_is_named_in_the_error() {
     let port = free_port();
     let url = format!("redis://:{SECRET}@127.0.0.1:{port}/1");
     let error = Redis::connect(url).await.unwrap_err();
@@ -64,7 +64,7 @@ async fn silence_ends_with_the_connect_timeout() {
 }
 
 #[tokio::test]
-async fn passwords_are_checked_and_never_told() {
+async fn passwords_are_checked_and_never_shown() {
     let server = Server::with_args(&["--requirepass", SECRET]);
     let url = |user: &str| format!("redis://{user}127.0.0.1:{}", server.port());
 
@@ -102,7 +102,7 @@ async fn passwords_are_checked_and_never_told() {
 
 /// Each message names the mistake and the correction.
 #[tokio::test]
-async fn the_wrong_kind_of_url_is_told() {
+async fn the_wrong_kind_of_url_is_named() {
     let server = Server::start();
     let at = format!("127.0.0.1:{}", server.port());
     for (url, says) in [
@@ -128,7 +128,7 @@ async fn the_wrong_kind_of_url_is_told() {
 
 /// A server of another protocol answers.
 #[tokio::test]
-async fn what_is_no_redis_is_told() {
+async fn a_server_that_is_not_redis_is_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -144,7 +144,7 @@ async fn what_is_no_redis_is_told() {
 }
 
 #[tokio::test]
-async fn permissions_that_are_missing_are_told() {
+async fn missing_permissions_are_named() {
     let server = Server::start();
     let user = ["acl", "setuser", "few", "on", ">pw", "~*", "resetchannels", "+@all"];
     assert_eq!(server.cli(&user), "OK");
@@ -184,7 +184,7 @@ async fn unix_sockets_work() {
 }
 
 #[tokio::test]
-async fn a_lazy_one_connects_once_for_all() {
+async fn a_lazy_redis_connects_once_for_all_callers() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     let redis = Redis::lazy(proxy.url()).unwrap();
@@ -234,7 +234,7 @@ async fn a_pool_has_as_many_connections_and_every_key_one() {
 }
 
 #[tokio::test]
-async fn a_client_of_ones_own_can_be_brought() {
+async fn a_given_client_can_be_used() {
     let server = Server::with_args(&["--requirepass", SECRET]);
     let url = format!("redis://:{SECRET}@127.0.0.1:{}/3", server.port());
     let client = cache_redis::client::Client::open(url).unwrap();
@@ -245,7 +245,7 @@ async fn a_client_of_ones_own_can_be_brought() {
 }
 
 #[tokio::test]
-async fn closing_waits_for_what_is_under_way_and_ends_the_rest() {
+async fn closing_waits_for_running_operations_and_ends_the_rest() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     let redis = Redis::connect(proxy.url()).await.unwrap();

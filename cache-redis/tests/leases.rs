@@ -96,7 +96,7 @@ async fn every_operation_survives_a_flush_of_the_scripts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_over_several_connections_one_leads() {
+async fn one_of_many_callers_over_several_connections_leads() {
     let (server, first) = redis().await;
     let second = Redis::connect(server.url()).await.unwrap();
     for round in 0..10 {
@@ -175,7 +175,7 @@ async fn a_lease_is_kept_for_some_time_after_its_own() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_lease_whose_time_is_over() {
+async fn an_expired_lease_leaves_nothing() {
     let (server, redis) = redis().await;
     let late = async || {
         let brief = LeaseRequest { ttl: Duration::from_millis(1), ..request("s:a", 1) };
@@ -285,7 +285,7 @@ async fn a_commit_stores_bytes_and_time_to_live() {
 
 /// Foreign values count neither as leases nor as values.
 #[tokio::test]
-async fn foreign_values_are_in_nobodys_way() {
+async fn foreign_values_count_as_missing() {
     let (server, redis) = redis().await;
     server.cli(&["RPUSH", "s:a", "x"]);
     lead(&redis, "s:a", 1).await;

@@ -140,7 +140,7 @@ async fn set_replaces_value_and_time_to_live() {
 }
 
 #[tokio::test]
-async fn set_stores_what_it_can_and_tells_of_the_rest() {
+async fn set_stores_as_much_as_possible_and_reports_the_rest() {
     let (server, redis) = redis().await;
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     let error = redis.set(&[write("a", "1")], None).await.unwrap_err();
@@ -177,7 +177,7 @@ async fn each_entry_that_is_refused_is_named() {
 }
 
 #[tokio::test]
-async fn notices_come_after_what_they_tell_of() {
+async fn notices_come_after_their_changes() {
     let (server, redis) = redis().await;
     let witness = Arc::new(Witness {
         server_port: server.port(),
@@ -253,7 +253,7 @@ async fn bump_moves_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_bumps_get_numbers_of_their_own() {
+async fn concurrent_bumps_get_different_numbers() {
     let (_server, redis) = redis().await;
     let tasks: Vec<_> = (0..50)
         .map(|_| {

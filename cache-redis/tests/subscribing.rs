@@ -177,7 +177,7 @@ fn forged(number: u64, message: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_noticed_and_what_is_late_is_put_in_order() {
+async fn missing_messages_are_noticed_and_late_ones_put_in_order() {
     let server = Server::start();
     let redis = Redis::connect(server.url()).await.unwrap();
     let log = Arc::new(Log::default());
@@ -202,7 +202,7 @@ async fn what_is_missing_is_noticed_and_what_is_late_is_put_in_order() {
 
 /// A sender without heartbeats may be unreachable.
 #[tokio::test]
-async fn heartbeats_that_stay_away_are_noticed() {
+async fn missing_heartbeats_are_noticed() {
     let server = Server::start();
     let builder = || Redis::builder(server.url()).bus_heartbeat(Duration::from_millis(300));
     let (one, other) = (builder().connect().await.unwrap(), builder().connect().await.unwrap());

@@ -78,7 +78,7 @@ fn a_cell_takes_the_place_of_the_arguments() {
 }
 
 #[test]
-fn what_has_no_meaning_beside_a_cell() {
+fn options_that_exclude_a_cell() {
     let method = || {
         quote!(
             async fn posts(&self) -> u64 {

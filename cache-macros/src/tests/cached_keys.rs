@@ -7,7 +7,7 @@ use crate::cached::expand;
 use crate::cached_property;
 
 #[test]
-fn what_stands_around_a_template() {
+fn text_around_a_template() {
     check(
         expand,
         quote!(key = "{id}", key_prefix = "shop:users", version = 2),

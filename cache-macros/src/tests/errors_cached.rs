@@ -257,7 +257,7 @@ fn items_that_are_no_functions() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_mistakes_are_reported_together() {
     let found = messages(
         expand,
         quote!(ttl = "5 weeks", nothing, stale = "1m", tags = ["{idd}"], key = "user:{usr}"),

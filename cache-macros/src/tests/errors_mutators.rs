@@ -32,7 +32,7 @@ fn evictions_of_nothing() {
 }
 
 #[test]
-fn evictions_of_what_is_no_call() {
+fn evictions_of_other_expressions() {
     evict(quote!(get_user(db, id).await), &["a target is the call alone: remove `.await`"]);
     evict(quote!(crate::KEY), &["a target is a call of a cached function"]);
     evict(quote!(al), &["unknown option `al`; did you mean `all`?"]);

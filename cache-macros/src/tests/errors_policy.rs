@@ -65,7 +65,7 @@ fn durations() {
 }
 
 #[test]
-fn zero_takes_away_what_a_policy_has() {
+fn zero_removes_a_setting_of_the_policy() {
     passes(quote!(policy = P, stale = 0, stale_if_error = 0, early_refresh = 0, jitter = 0));
     let nothing_detached = quote!(policy = P, stale = 0, early_refresh = 0);
     let function = quote!(

@@ -114,7 +114,7 @@ fn a_mutator_of_a_model() {
 }
 
 #[test]
-fn names_that_are_none() {
+fn invalid_model_names() {
     let cached = |args, part| {
         let function = quote!(
             async fn get<T>(id: u64) -> u64 {
@@ -143,7 +143,7 @@ fn names_that_are_none() {
 }
 
 #[test]
-fn targets_that_are_none() {
+fn invalid_targets() {
     let evict = |args, part| {
         let function = quote!(
             async fn save(id: u64) {}

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_told_apart() {
+    fn other_payloads_are_recognized() {
         let frame = Sender::new().message("a", b"message");
         assert_eq!(read(b"bare"), Heard::Bare(b"bare"));
         assert_eq!(read(b""), Heard::Bare(b""));

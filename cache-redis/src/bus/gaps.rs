@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_stays_away_is_a_gap_once() {
+    fn a_missing_number_is_a_gap_once() {
         let mut ear = Ear::new();
         ear.hears([40, 41, 43]);
         assert!(!ear.finds_after(LATE / 2));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn late_and_repeated_numbers_are_none() {
+    fn late_and_repeated_numbers_are_not_gaps() {
         let mut ear = Ear::new();
         ear.hears([1, 4, 2, 4, 3, 3, 5, 1]);
         assert!(!ear.finds_after(2 * LATE));

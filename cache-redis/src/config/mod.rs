@@ -258,7 +258,7 @@ mod tests {
 
     #[cfg(feature = "tls")]
     #[test]
-    fn whoever_is_found_later_is_spoken_to_over_tls_too() {
+    fn nodes_found_later_use_tls_too() {
         use crate::connection::Node;
         let found = Node { host: "found".to_owned(), port: 7 };
         let certificates = redis::TlsCertificates { client_tls: None, root_cert: None };
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_of_ones_own_keeps_its_settings() {
+    fn a_given_client_keeps_its_settings() {
         let client = redis::Client::open("redis://:hunter2@h:1/2").unwrap();
         let builder = RedisBuilder::of_client(&client);
         assert!(!format!("{builder:?}").contains("hunter2"));

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_told_by_its_head() {
+    fn a_long_reply_is_detected_by_its_head() {
         let mut answer = Answer::new();
         assert!(answer.take(b"$41\r\n", FORTY).is_err());
         assert!(Answer::new().take(b"$99999999999999999999999\r\n", FORTY).is_err());
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_may_come() {
+    fn requested_bytes_are_permitted() {
         let bound = Bound::default();
         assert_eq!(bound.most(), Most { of_one: ALWAYS, of_all: ALWAYS });
         bound.asked(4, 1 << 20);

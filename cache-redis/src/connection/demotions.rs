@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_counted_until_there_is_none_for_a_while() {
+    fn demotions_are_counted_until_none_occurs_for_a_while() {
         let (demotions, mut now) = (Demotions::default(), Instant::now());
         for count in 1..=3 {
             assert_eq!(demotions.count(now), count);

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_what_was_known_is_left_out() {
+    fn older_opinions_are_dropped() {
         let (known, now) = (Known::default(), Instant::now());
         assert_eq!(sifted(&known, &[(1, 1), (2, 2)], now), [(2, 2)]);
         assert_eq!(sifted(&known, &[(1, 1)], now), []);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_replaced_counts_again_with_the_next_failover() {
+    fn a_replaced_server_counts_again_after_the_next_failover() {
         let (known, now) = (Known::default(), Instant::now());
         assert_eq!(sifted(&known, &[(1, 1)], now), [(1, 1)]);
         known.replaced(&opinion(1, 1), now);
