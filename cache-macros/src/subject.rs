@@ -93,7 +93,7 @@ fn name(option: &str, value: Option<Expr>, errors: &mut Errors) -> Option<LitStr
     }
     if let Some(c) = text.chars().find(|c| is_separator(*c)) {
         let message = format!(
-            "`{option}` is a name, and `{}` is none of its characters: use letters, digits, `-`, `_` and `.`, as in {}",
+            "`{option}` is a name, and cannot contain `{}`: use letters, digits, `-`, `_` and `.`, as in {}",
             c.escape_debug(),
             example(option)
         );

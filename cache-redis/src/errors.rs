@@ -200,8 +200,7 @@ impl Fault {
     /// Another server took over, or may have, while a reply was under way.
     pub(crate) fn replaced(endpoint: &Endpoint) -> Self {
         let message = format!(
-            "the connection to Redis at {} was given up before the answer was believed: another \
-             server may have taken over",
+            "the answer of Redis at {} was discarded, because another server may have taken over",
             endpoint.address
         );
         Self::new(BackendErrorKind::Unreachable, message)

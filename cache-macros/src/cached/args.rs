@@ -97,7 +97,7 @@ fn no_handle(handle: &Expr) -> Option<&'static str> {
             "`cache` is an expression over the arguments, written with their names: `cache = self.cache`, or `cache = cache_from(&ctx)`",
         ),
         Expr::Await(_) | Expr::Try(_) => Some(
-            "the cache is chosen before anything runs that could wait or fail: give an expression that has the handle at once, such as a \
+            "the cache is chosen before anything runs that could wait or fail: give an expression that returns the handle immediately, such as a \
              field (`cache = self.cache`), or choose for the call: `get(id).cache(&cache).await`",
         ),
         _ => None,

@@ -62,7 +62,7 @@ fn output(function: &Function, errors: &mut Errors) {
 /// Records a value that cannot be read from the remote tier: a `&'static` reference points into the
 /// program.
 pub(super) fn can_be_read_back(function: &Function, errors: &mut Errors) {
-    let message = "what the remote tier has cannot be read as a `&'static` reference: return an owned value (`String` for `&str`), or keep \
+    let message = "a value of the remote tier cannot be read as a `&'static` reference: return an owned value (`String` for `&str`), or keep \
                    the value in memory with `local`";
     for reference in references_in(value(&function.output())) {
         if is_static(reference) {

@@ -109,7 +109,7 @@ fn can_be_repeated(function: &Function, errors: &mut Errors) {
     for borrow in mutable_borrows(function) {
         errors.on(
             &borrow,
-            "with `each` the body may run again for what somebody else did not load, and a `&mut` cannot be used twice: take `&` or \
+            "with `each` the body may run again for items that another caller did not load, and a `&mut` cannot be used twice: take `&` or \
              an owned value that is `Clone`",
         );
     }

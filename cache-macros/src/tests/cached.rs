@@ -451,7 +451,7 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
         },
         &expect![[r#"
             ::core::compile_error! {
-                "what the remote tier has cannot be read as a `&'static` reference: return an owned value (`String` for `&str`), or keep the value in memory with `local`"
+                "a value of the remote tier cannot be read as a `&'static` reference: return an owned value (`String` for `&str`), or keep the value in memory with `local`"
             }
             #[allow(
                 refining_impl_trait,

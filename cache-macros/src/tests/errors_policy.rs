@@ -127,7 +127,7 @@ fn loads_in_the_background() {
                 0
             }
         ),
-        &["`stale` and `hard_timeout` may leave the load to the background"],
+        &["`stale` and `hard_timeout` may let the load go on in the background"],
     );
 }
 

@@ -126,11 +126,8 @@ fn invalid_model_names() {
     cached(quote!(model = "user"), "`model` needs an `op`");
     cached(quote!(op = "get"), "add `model = \"user\"`, or remove `op`");
     cached(quote!(model = "", op = "get"), "`model` is empty: write a name such as \"user\"");
-    cached(
-        quote!(model = "user", op = "get:all"),
-        "`op` is a name, and `:` is none of its characters",
-    );
-    cached(quote!(model = "user*", op = "get"), "`model` is a name, and `*` is none");
+    cached(quote!(model = "user", op = "get:all"), "`op` is a name, and cannot contain `:`");
+    cached(quote!(model = "user*", op = "get"), "`model` is a name, and cannot contain `*`");
     cached(quote!(model = User, op = "get"), "`model` is a name such as \"user\"");
     cached(quote!(model, op = "get"), "`model` needs a value");
     let list = "`invalidate_on` takes a list of the events' types: `invalidate_on = [UserSaved, Saved<User>]`";

@@ -104,7 +104,7 @@ impl Policy {
         let names = list(&options);
         for borrow in mutable_borrows(function) {
             let message = format!(
-                "{names} may leave the load to the background, which needs arguments of its own, and a `&mut` cannot be cloned: take `&` \
+                "{names} may let the load go on in the background, which needs owned arguments, and a `&mut` cannot be cloned: take `&` \
                  or an owned value, or remove {names}"
             );
             errors.on(&borrow, message);
@@ -112,15 +112,15 @@ impl Policy {
         let output = function.output();
         if borrows(&output) {
             let message = format!(
-                "{names} may leave the load to the background, which ends after its caller, and this output borrows from the caller's \
-                 arguments: return an error that owns what it has, or remove {names}"
+                "{names} may let the load go on in the background after its caller has ended, and this output borrows from the caller's \
+                 arguments: return an error that owns its data, or remove {names}"
             );
             errors.on(&output, message);
         }
         for ty in bound(function) {
             let message = format!(
-                "{names} may leave the load to the background, which needs arguments of its own, and what is borrowed inside of this one \
-                 cannot be followed: take an owned value, a `&`, or one in an `Option`, `Vec` or slice, or remove {names}"
+                "{names} may let the load go on in the background, which needs owned arguments, and the borrow inside this type \
+                 cannot be cloned: take an owned value, a `&`, or one in an `Option`, `Vec` or slice, or remove {names}"
             );
             errors.on(ty, message);
         }
