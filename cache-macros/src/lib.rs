@@ -341,7 +341,7 @@ use proc_macro::TokenStream;
 ///
 /// If the caller of a load is dropped or panics, one of the waiters starts the load again. The same
 /// happens if a load hangs for longer than its `lease`, and if its caller does not poll it (for
-/// example in a `select!` or a `buffered` stream), 50 to 100 ms after the load could have
+/// example in a `select!` or a `buffered` stream), about a second after the load could have
 /// continued.
 ///
 /// A body may call its own function, or functions that call it in turn. If such a call requests a
