@@ -8,7 +8,7 @@
 //! without limit. [`operating`] describes the behaviour in production.
 //!
 //! ```no_run
-//! # mod larder { pub use cache_core::*; pub mod redis { pub use cache_redis::*; } }
+//! # mod larder { pub use cache_core as backend; pub mod redis { pub use cache_redis::*; } }
 //! use std::time::Duration;
 //!
 //! use larder::backend::Backend;
