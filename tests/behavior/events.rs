@@ -48,7 +48,7 @@ async fn all_rules_of_the_type_run_and_no_others() {
 async fn a_rule_ends_with_its_handle_unless_it_is_kept() {
     let cache = filled().await;
     let rule = cache.on(key_of_a);
-    assert_eq!(format!("{rule:?}"), "Rule { event: \"behavior::events::Saved\", .. }");
+    assert_eq!(format!("{rule:?}"), "EventHandler { event: \"behavior::events::Saved\", .. }");
     drop(rule);
     assert_eq!(cache.emit(&Saved { id: 1 }).await.unwrap(), 0);
     assert_eq!(keys(&cache).await.len(), 4);
