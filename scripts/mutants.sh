@@ -192,6 +192,8 @@ mutant trust-ends-with-what-was-owed $owed 's/self\.list\(\)\.changes/self.list(
 
 # Keys: they distinguish two functions, and two instances of one function.
 mutant key-refusal-outlives-a-direction $core/call/target.rs 's/self\.cache = cache;/self.cache = cache;\n        self.shared = None;/'
+mutant key-after-the-first-poll $core/call/load.rs 's/match &self\.begun \{/match \&None::<Box<Begun<S>>> {/'
+mutant key-is-a-cells-after-a-hit $core/call/head.rs 's/\(self\.cache, self\.cell\) = \(target\.into_handle\(\), request\.cell\);/let _ = (target.into_handle(), request.cell);/'
 mutant key-has-the-instance $core/engine/site.rs 's/Written::of_instance\(name, item\)/Written::default()/g'
 mutant key-has-the-trait $core/engine/site.rs 's/Written::of_trait\(name, item\)/Written::default()/'
 mutant key-has-the-position $core/key/place.rs 's/if in_a_body \{ self\.position \} else \{ "" \}/{ let _ = in_a_body; "" }/'
@@ -202,7 +204,7 @@ mutant key-overlapping-hits $core/call/target.rs 's/contested\.is_some_and\(\|si
 mutant key-head-is-no-tenant $core/key/buf.rs 's/if self\.text\.first\(\) == Some\(&b.@.\) \{/if false {/'
 
 # Hits: they allocate nothing.
-mutant hit-keeps-buffers $core/key/text.rs 's/if self\.0\.spilled\(\) && /if false \&\& /'
+mutant hit-keeps-buffers $core/key/text.rs 's/if CAPACITY\.contains/if false \&\& CAPACITY.contains/'
 mutant hit-keeps-lists $core/call/batch/items.rs 's/if \(1\.\.=KEPT\)/if false \&\& (1..=KEPT)/'
 
 # Promotions from the remote tier, and changes of memory in the meantime.
@@ -233,7 +235,7 @@ mutant outage-is-probed $remote/mod.rs 's/if failed && !self\.breaker\.is_closed
 mutant owed-outlives-the-process $owed 's/let Some\(log\) = self\.log\.as_mut\(\)\.filter\(\|_\| new\)/let Some(log) = self.log.as_mut().filter(|_| new \&\& false)/'
 mutant owed-is-replayed $owed 's/pending\s+\.into_iter\(\)/pending.into_iter().take(0)/'
 mutant tag-is-short-where-it-is-evicted $core/api/cache/evict.rs 's/bounded\(tag\)\.into_owned\(\)/tag.to_owned()/'
-mutant tag-is-short-where-it-is-read $core/call/fetch.rs 's/tags\.bounded\(\)/tags/'
+mutant tag-is-short-where-it-is-read $core/call/head.rs 's/request\.tags\.bound\(\);//'
 mutant owed-when-dropped $owed 's/self\.end\(true\);/self.end(false);/'
 mutant owed-while-worked-off $owed 's/list\.taken_keys\.extend\(keys\.iter\(\)\.cloned\(\)\);//'
 mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
@@ -394,6 +396,8 @@ exit $failed
 #   stale-ends-writes                    p2_lives::mark_stale_applies_to_a_put_under_way
 #   again-replaced                       p2_overtaken_writes::a_value_read_during_the_cleanup_of_a_rejected_refresh_does_not_stay
 #   key-has-the-instance and its like    p1_functions
+#   key-after-the-first-poll, key-is-a-cells-after-a-hit
+#                                        p1_written_on_demand
 #   key-overlapping-, key-head-          p1_templates
 #   hit-                                 p10_free_hits
 #   again-promoted-meanwhile             p2_overtaken_writes::an_old_value_read_during_a_put_does_not_stay

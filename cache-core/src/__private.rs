@@ -16,7 +16,7 @@ pub use crate::codec::{local, remote};
 pub use crate::engine::Site;
 pub use crate::engine::{HasCell, cell_of};
 pub use crate::engine::{Judge, Rules};
-pub use crate::key::{Field, KeyBuf, Part, Place, PushDisplay, PushExact};
+pub use crate::key::{Field, KeyBuf, KeyPart, Part, Place, PushDisplay, PushExact};
 pub use crate::tags::Tags;
 pub use crate::tags::event_tag;
 

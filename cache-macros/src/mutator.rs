@@ -29,7 +29,7 @@ pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
         Returns::Opaque(_) => mixed!(async move { #inside }),
         Returns::Boxed(_) => mixed!(::std::boxed::Box::pin(async move { #inside })),
     };
-    let uses = function.uses();
+    let uses = function.uses(|_| true);
     let block = function.block_of(&mixed!(#uses #inside));
     mixed! {
         #(#attrs)*

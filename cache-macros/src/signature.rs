@@ -123,12 +123,11 @@ impl Function {
 
     /// A use of all arguments that the body mentions. If the body has an error, rustc considers the
     /// captures of its closure unused, and would warn about them.
-    pub(crate) fn uses(&self) -> TokenStream {
+    pub(crate) fn uses(&self, of: impl Fn(&Ident) -> bool) -> TokenStream {
         let body = self.block.to_token_stream();
-        let this = self.receiver().map(|receiver| receiver.self_token.to_token_stream());
-        let args = self.inputs();
-        let args = args.iter().map(|arg| arg.ident.to_token_stream());
-        let used = this.into_iter().chain(args);
+        let this = self.receiver().map(|receiver| Ident::new("self", receiver.self_token.span));
+        let args = self.inputs().into_iter().map(|arg| arg.ident);
+        let used = this.into_iter().chain(args).filter(of);
         let used = used.filter(|name| mentions(&name.to_string(), body.clone()));
         used.map(|name| mixed!(let _ = &#name;)).collect()
     }
@@ -358,17 +357,21 @@ fn names_self_type(function: &ItemFn) -> bool {
 }
 
 /// Replaces patterns by names. `keep_mut` keeps `mut`, for a function with the body.
-pub(crate) fn with_names(sig: &Signature, args: &[Argument], keep_mut: bool) -> Signature {
+pub(crate) fn with_names(
+    sig: &Signature,
+    args: &[Argument],
+    keep_mut: impl Fn(Option<&Argument>) -> bool,
+) -> Signature {
     let mut sig = sig.clone();
     let mut args = args.iter();
     for input in &mut sig.inputs {
         match input {
-            FnArg::Receiver(receiver) if !keep_mut => receiver.mutability = None,
+            FnArg::Receiver(receiver) if !keep_mut(None) => receiver.mutability = None,
             FnArg::Receiver(_) => {}
             FnArg::Typed(typed) => {
                 let Some(arg) = args.next() else { continue };
                 let ident = &arg.ident;
-                if arg.pattern.is_some() || !keep_mut {
+                if arg.pattern.is_some() || !keep_mut(Some(arg)) {
                     *typed.pat = parse_quote!(#ident);
                 }
             }

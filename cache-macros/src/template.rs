@@ -5,6 +5,7 @@ mod emit;
 mod parse;
 
 pub(crate) use check::is_separator;
+pub(crate) use emit::Places;
 pub(crate) use parse::{Kind, parse, plain_text, tag};
 
 use proc_macro2::{Ident, Span, TokenStream};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use std::time::Duration;
 
-use larder::{Cache, CachedCell, Eviction, Memory, Policy, cached, cached_property};
+use larder::{Cache, CachedCell, Eviction, Memory, Policy, cached, cached_property, call};
 
 struct Counting;
 
@@ -141,7 +141,7 @@ fn a_hit_by_hand_allocates_nothing() {
         assert_eq!(now(accounts.get_or_load(&7, load)), Ok(7));
         assert_eq!(now(accounts.get(&7)).unwrap(), Some(7));
         assert_eq!(now(templated(9).cache(&tenant)), 9);
-        assert_eq!(now(templated(9).cache(&cache).key("other")), 9);
+        assert_eq!(now(templated(9).cache(&cache)), 9);
     };
     assert_eq!(of_a_hit(all), 0);
 }
@@ -152,6 +152,37 @@ fn a_direction_with_a_value_allocates_once() {
     assert_eq!(of_a_hit(tenant), 1);
     let ttl = || assert_eq!(now(templated(7).ttl("1m")), 7);
     assert_eq!(of_a_hit(ttl), 1);
+    let key = || assert_eq!(now(templated(7).key("other")), 7);
+    assert_eq!(of_a_hit(key), 1);
+    let all = || assert_eq!(now(templated(7).key("other").tenant("acme").ttl("1m")), 7);
+    assert_eq!(of_a_hit(all), 1);
+}
+
+#[cached(key_with = format!("{id}"))]
+async fn worded(id: u64) -> u64 {
+    id
+}
+
+#[cached(key = "shared:{id}")]
+async fn by_reference(id: &u64) -> Result<u64, String> {
+    Ok(*id)
+}
+
+/// A call is built, moved and dropped for each hit.
+#[test]
+fn a_call_holds_its_arguments_and_a_few_words() {
+    let person = Person::default();
+    let words = |size: usize, arguments: usize| (size - arguments) / size_of::<usize>();
+    let sizes = [
+        words(size_of_val(&templated(7)), 8),
+        words(size_of_val(&automatic(7, true, "text")), 32),
+        words(size_of_val(&tagged("acme", 7)), 24),
+        words(size_of_val(&by_reference(&7)), 8),
+        words(size_of_val(&call!(sync(7))), 8),
+        words(size_of_val(&person.age()), 8),
+    ];
+    println!("{sizes:?} {}", size_of_val(&worded(7)));
+    assert!(sizes.iter().all(|size| *size < 12), "{sizes:?}");
 }
 
 #[cached(key = "documents:{section}:{id}", tags = ["section:{section}"])]

@@ -1,47 +1,37 @@
 //! What expansions build a call from.
 
 use std::future::Future;
-use std::sync::Arc;
 
+use super::head::Head;
 use super::load::{Load, Loading, Paths};
-use super::target::{CacheChoice, CacheRef};
-use super::{Call, CallInner, CallState};
-use crate::base::{PolicyRef, Shape};
-use crate::engine::{Cache, CachedCell, Doing, Mode, Once, Refreshing, Request, Rules, Site, Work};
+use super::target::CacheChoice;
+use super::{Call, CallInner};
+use crate::base::Shape;
+use crate::engine::{
+    Arguments, Cache, CachedCell, Doing, Given, Mode, Refreshing, Rules, Site, Work,
+};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
-/// What an expansion starts from: site and key.
+/// What an expansion starts from: the site.
+///
+/// Its last method takes the arguments and closures. `write` writes the call's key and tags from the arguments, `rules` makes the
+/// function's rules. Both capture nothing, so a call has the size of its arguments and a few words.
 #[derive(Debug)]
-pub struct Fetch {
-    request: Request,
-    target: CacheRef,
-}
+pub struct Fetch(Head);
 
 impl Fetch {
     /// A call at `site`.
     #[inline]
-    pub fn new(site: &'static Site, mut key: KeyBuf) -> Self {
-        key.seal();
-        let mut target = CacheRef::of(site);
-        target.judge(&key);
-        let mut request = Request::new(key, PolicyRef::Static(site.policy()), None);
-        request.site = Some(site);
-        Self { request, target }
-    }
-
-    /// Tags of this call, beside the policy's.
-    #[must_use]
-    pub fn tags(mut self, tags: Tags) -> Self {
-        self.request.tags = tags.bounded();
-        self
+    pub fn new(site: &'static Site) -> Self {
+        Self(Head::new(site))
     }
 
     /// Runs beside the cache if `skip` is true.
     #[must_use]
     pub fn skip_if(mut self, skip: bool) -> Self {
         if skip {
-            self.request.mode = Mode::Bypass;
+            self.0.mode = Mode::Bypass;
         }
         self
     }
@@ -49,76 +39,86 @@ impl Fetch {
     /// The cache to use, instead of the site's.
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
-        self.target.choose(CacheChoice::Handle(cache.clone()));
+        self.0.choose(CacheChoice::Handle(cache.clone()));
         self
     }
 
-    /// The value is to end with this cell, which is in the key.
+    /// The cell that the value ends with. It is written at the end of the key.
     #[must_use]
     pub fn cell(mut self, cell: &CachedCell) -> Self {
-        self.request.cell = Some(Arc::clone(cell.contents()));
+        self.0.set_cell(cell.contents());
         self
     }
 
     /// A call whose load runs in the foreground only.
-    pub fn call<S, M, F>(
+    #[inline]
+    pub fn call<S, R, A, K, M, F>(
         self,
-        rules: Rules<S, Paths<S>>,
+        rules: R,
+        args: A,
+        write: K,
         load: M,
     ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
-        M: FnOnce() -> F,
+        R: Fn() -> Rules<S, Paths<S>>,
+        K: Fn(&A, &mut KeyBuf, &mut Tags),
+        M: FnOnce(A) -> F,
         F: Future<Output = S::Output>,
     {
-        self.work(rules, Once(load))
+        self.work(rules, write, Given { args, load })
     }
 
     /// A call whose load can be detached.
-    pub fn call_refreshing<S, A, M, F, G, H>(
+    #[inline]
+    pub fn call_refreshing<S, R, A, K, M, F, G, H>(
         self,
-        rules: Rules<S, Paths<S>>,
+        rules: R,
         args: A,
+        write: K,
         load: M,
         again: G,
     ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
+        R: Fn() -> Rules<S, Paths<S>>,
+        K: Fn(&A, &mut KeyBuf, &mut Tags),
         M: FnOnce(A) -> F,
         F: Future<Output = S::Output>,
         G: FnOnce(A) -> H,
         H: Future<Output = S::Output> + Send + 'static,
     {
-        self.work(rules, Refreshing { args, load, again })
+        self.work(rules, write, Refreshing { args, load, again })
     }
 
     /// A call of a sync function: the memory tier only.
-    pub fn call_sync<S, M>(
-        self,
-        rules: Rules<S, Paths<S>>,
+    #[inline]
+    pub fn call_sync<S, R, A, K, M>(
+        mut self,
+        rules: R,
+        args: A,
+        write: K,
         load: M,
     ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
-        M: FnOnce() -> S::Output,
+        R: Fn() -> Rules<S, Paths<S>>,
+        K: Fn(&A, &mut KeyBuf, &mut Tags),
+        M: FnOnce(A) -> S::Output,
     {
-        let mut this = self;
-        this.request.blocking = true;
-        this.work(Rules { codec: None, ..rules }, Once(move || async move { load() }))
+        self.0.blocking = true;
+        self.work(rules, write, Given { args, load: move |args| async move { load(args) } })
     }
 
-    fn work<S, W>(
-        mut self,
-        rules: Rules<S, Paths<S>>,
-        work: W,
-    ) -> Call<impl Load<Output = S::Output>>
+    #[inline]
+    fn work<S, R, K, W>(self, rules: R, write: K, work: W) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
-        W: Work<S::Output>,
+        R: Fn() -> Rules<S, Paths<S>>,
+        W: Work<S::Output> + Arguments,
+        K: Fn(&W::Args, &mut KeyBuf, &mut Tags),
     {
-        self.request.codec = rules.codec;
-        let load = Loading { rules, body: Doing::Not(work), reading: None };
-        let front = CallState { request: self.request, target: self.target, tenant: None };
-        Call { whole: CallInner { front, load, polled: false } }
+        let load = Loading { rules, write, body: Doing::Not(work), begun: None };
+        Call { whole: CallInner { head: self.0, load } }
     }
 }

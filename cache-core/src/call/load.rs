@@ -5,10 +5,12 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::CallState;
+use super::head::{CallState, Head};
 use crate::base::{CacheValue, Cached, Shape, Source};
 use crate::codec::Coder;
-use crate::engine::{Body, Doing, Engine, Judge, Reading, Rules, Work, detached};
+use crate::engine::{Arguments, Body, Doing, Engine, Judge, Reading, Rules, Work, detached};
+use crate::key::KeyBuf;
+use crate::tags::Tags;
 
 /// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
 pub trait Captures<T: ?Sized> {}
@@ -52,59 +54,112 @@ pub trait Load: Unpin {
     /// Whether the output is a failure, which is not cached.
     #[doc(hidden)]
     fn is_failure(output: Self::Output) -> bool;
-    /// The whole of a hit.
+    /// What the call asks for and where, with all directions applied.
     #[doc(hidden)]
-    fn first(&self, front: &mut CallState) -> Option<Cached<Self::Output>>;
+    fn state(&self, head: &Head) -> CallState;
     /// What the function's rules say of a value that is put.
     #[doc(hidden)]
     fn judge(&self) -> Judge;
     #[doc(hidden)]
-    fn run(&mut self, front: &CallState, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
+    fn poll(&mut self, head: &mut Head, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
 }
 
 /// The load of a call, and the read once there is no hit. What is compiled for each function hands on, to what is
 /// compiled for each type of output.
-pub(crate) struct Loading<S: Shape, W: Work<S::Output>> {
-    pub(super) rules: Rules<S, Paths<S>>,
+pub(crate) struct Loading<S: Shape, R, K, W: Work<S::Output>> {
+    /// Makes the function's rules.
+    pub(super) rules: R,
+    /// Writes the key and the tags from the arguments.
+    pub(super) write: K,
     pub(super) body: Doing<S::Output, W>,
-    pub(super) reading: Option<Box<Reading<S>>>,
+    pub(super) begun: Option<Box<Begun<S>>>,
+}
+
+/// A read that the memory tier could not answer.
+pub(crate) struct Begun<S: Shape> {
+    /// What the call asks for, for directions that come later: the body may have taken the arguments.
+    state: CallState,
+    /// There is none if the cache could not be used and the call ended with that error.
+    reading: Option<Reading<S>>,
 }
 
 // Nothing in it is pinned in place: what runs is boxed.
-impl<S: Shape, W: Work<S::Output>> Unpin for Loading<S, W> {}
+impl<S: Shape, R, K, W: Work<S::Output>> Unpin for Loading<S, R, K, W> {}
 
-impl<S: Shape, W: Work<S::Output>> Load for Loading<S, W> {
+impl<S, R, K, W> Loading<S, R, K, W>
+where
+    S: Shape,
+    K: Fn(&W::Args, &mut KeyBuf, &mut Tags),
+    W: Work<S::Output> + Arguments,
+{
+    /// Writes the key and the tags.
+    #[inline]
+    fn write(&self, key: &mut KeyBuf, tags: &mut Tags) {
+        // The body has the arguments until a read begins. Then `begun` has the key and the tags.
+        if let Some(work) = self.body.waiting() {
+            (self.write)(work.args(), key, tags);
+        }
+    }
+}
+
+impl<S, R, K, W> Load for Loading<S, R, K, W>
+where
+    S: Shape,
+    R: Fn() -> Rules<S, Paths<S>>,
+    K: Fn(&W::Args, &mut KeyBuf, &mut Tags),
+    W: Work<S::Output> + Arguments,
+{
     type Output = S::Output;
 
     fn is_failure(output: S::Output) -> bool {
         S::split(output).is_err()
     }
 
-    #[inline]
-    fn first(&self, front: &mut CallState) -> Option<Cached<S::Output>> {
-        (self.rules.paths.first)(front)
+    fn state(&self, head: &Head) -> CallState {
+        match &self.begun {
+            Some(begun) => begun.state.clone(),
+            None => head.state((self.rules)().codec, |key, tags| self.write(key, tags)),
+        }
     }
 
     fn judge(&self) -> Judge {
-        self.rules.judge()
+        (self.rules)().judge()
     }
 
-    fn run(&mut self, front: &CallState, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
-        let Self { rules, body, reading } = self;
-        (rules.paths.rest)(front, rules.without_paths(), reading, body, cx)
+    #[inline]
+    fn poll(&mut self, head: &mut Head, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
+        let rules = (self.rules)();
+        if let Some(begun) = &mut self.begun {
+            return (rules.paths.rest)(begun, &mut self.body, cx);
+        }
+        let mut state = head.lent(rules.codec, |key, tags| self.write(key, tags));
+        if let Some(hit) = (rules.paths.first)(&mut state) {
+            head.returned(state);
+            return Poll::Ready(hit);
+        }
+        head.direct_ttl(&mut state.request);
+        let Self { body, begun, .. } = self;
+        (rules.paths.begin)(state, rules.without_paths(), begun, body, cx)
     }
 }
 
 /// The ways of a call, compiled for each type of output.
 pub struct Paths<S: Shape> {
     first: fn(&mut CallState) -> Option<Cached<S::Output>>,
+    begin: Begin<S>,
     rest: Rest<S>,
 }
 
-type Rest<S> = fn(
-    &CallState,
+type Begin<S> = fn(
+    CallState,
     Rules<S>,
-    &mut Option<Box<Reading<S>>>,
+    &mut Option<Box<Begun<S>>>,
+    &mut dyn Body<<S as Shape>::Output>,
+    &mut Context<'_>,
+) -> Poll<Cached<<S as Shape>::Output>>;
+
+type Rest<S> = fn(
+    &mut Begun<S>,
     &mut dyn Body<<S as Shape>::Output>,
     &mut Context<'_>,
 ) -> Poll<Cached<<S as Shape>::Output>>;
@@ -123,7 +178,7 @@ where
     S::Value: CacheValue,
 {
     const fn new() -> Self {
-        Self { first: first::<S>, rest: rest::<S> }
+        Self { first: first::<S>, begin: begin::<S>, rest: rest::<S> }
     }
 }
 
@@ -154,22 +209,23 @@ where
 }
 
 /// One look at the memory tier, if that is what the call is to begin with.
-fn first<S>(front: &mut CallState) -> Option<Cached<S::Output>>
+#[inline]
+fn first<S>(state: &mut CallState) -> Option<Cached<S::Output>>
 where
     S: Shape,
     S::Value: CacheValue,
 {
-    let CallState { request, target, .. } = front;
+    let CallState { request, target } = state;
     let hit = target.with(|engine: &Engine| engine.first_hit::<S::Value>(request))?;
     Some(hit.map(S::join))
 }
 
-/// All that is no hit.
+/// The first poll of a call that is no hit.
 #[cold]
-fn rest<S>(
-    front: &CallState,
+fn begin<S>(
+    state: CallState,
     rules: Rules<S>,
-    reading: &mut Option<Box<Reading<S>>>,
+    begun: &mut Option<Box<Begun<S>>>,
     body: &mut dyn Body<S::Output>,
     cx: &mut Context<'_>,
 ) -> Poll<Cached<S::Output>>
@@ -177,22 +233,36 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    let reading = match reading {
-        Some(reading) => reading,
-        None => {
-            let request = front.request.clone();
-            let begun = match front.target.engine() {
-                Ok(engine) => Ok(Reading::new(engine, request, rules, body)),
-                Err(error) => Reading::uncached(error, &request, rules),
-            };
-            match begun {
-                Ok(begun) => reading.insert(Box::new(begun)),
-                Err(value) => {
-                    let (source, age) = (Source::Refused, Duration::ZERO);
-                    return Poll::Ready(Cached { value, source, age });
-                }
-            }
-        }
+    let reading = match state.target.engine() {
+        Ok(engine) => Ok(Reading::new(engine, state.request.clone(), rules, body)),
+        Err(error) => Reading::uncached(error, &state.request, rules),
     };
-    reading.poll(body, cx)
+    let (reading, refused) = match reading {
+        Ok(reading) => (Some(reading), None),
+        Err(value) => (None, Some(value)),
+    };
+    let begun = begun.insert(Box::new(Begun { state, reading }));
+    match refused {
+        Some(value) => {
+            let (source, age) = (Source::Refused, Duration::ZERO);
+            Poll::Ready(Cached { value, source, age })
+        }
+        None => rest(begun, body, cx),
+    }
+}
+
+/// The later polls.
+fn rest<S>(
+    begun: &mut Begun<S>,
+    body: &mut dyn Body<S::Output>,
+    cx: &mut Context<'_>,
+) -> Poll<Cached<S::Output>>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    match &mut begun.reading {
+        Some(reading) => reading.poll(body, cx),
+        None => Poll::Pending,
+    }
 }

@@ -4,6 +4,7 @@ mod batch;
 mod direct;
 mod evict;
 mod fetch;
+mod head;
 mod load;
 mod put_target;
 mod target;
@@ -17,6 +18,7 @@ pub(crate) use batch::{Asking, Wanted, all_begun, in_foreground};
 pub use direct::{Peek, Put};
 pub use evict::{Evict, EvictTarget};
 pub use fetch::Fetch;
+use head::{CallState, Head};
 pub use load::{Captures, Known, Load, awaited};
 pub use put_target::PutTarget;
 pub(crate) use put_target::{Write, Writing};
@@ -27,13 +29,11 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::base::{CacheValue, Cached, PolicyRef};
-use crate::engine::{Judge, Mode, Request};
+use crate::base::{CacheValue, Cached};
+use crate::engine::{Judge, Mode};
 use crate::key::KeyBuf;
-use tenant::Named;
 
 /// A call of a cached function.
 ///
@@ -58,71 +58,45 @@ pub struct Call<L> {
 
 /// What [`Call`]s of functions with any output have in common; see there.
 pub struct CallInner<L> {
-    front: CallState,
+    head: Head,
     load: L,
-    polled: bool,
 }
 
-/// What a call asks for and where, whatever its function is.
-#[derive(Debug)]
-pub struct CallState {
-    request: Request,
-    target: CacheRef,
-    /// Applied when the call is carried out, so that directions may come in any order: a key that is
-    /// given after the tenant must not leave it.
-    tenant: Named,
-}
-
-impl<L> fmt::Debug for Call<L> {
+impl<L: Load> fmt::Debug for Call<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("key", &self.whole.front.request.key.as_str())
-            .finish_non_exhaustive()
+        self.whole.fmt(f)
     }
 }
 
-impl<L> fmt::Debug for CallInner<L> {
+impl<L: Load> fmt::Debug for CallInner<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallInner")
-            .field("key", &self.front.request.key.as_str())
-            .finish_non_exhaustive()
-    }
-}
-
-impl CallState {
-    /// Where and what, with all directions applied.
-    fn directed(&self) -> (CacheRef, Request) {
-        let (mut target, mut request) = (self.target.clone(), self.request.clone());
-        tenant::enter(&self.tenant, &mut target, &mut request);
-        (target, request)
+        let key = self.state().request.key;
+        f.debug_struct("Call").field("key", &key.as_str()).finish_non_exhaustive()
     }
 }
 
 impl<L: Load> CallInner<L> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
-        let Self { front, load, polled } = self;
-        if !std::mem::replace(polled, true) {
-            tenant::enter(&front.tenant.take(), &mut front.target, &mut front.request);
-            if let Some(hit) = load.first(front) {
-                return Poll::Ready(hit);
-            }
-        }
-        load.run(front, cx)
+        self.load.poll(&mut self.head, cx)
+    }
+
+    fn state(&self) -> CallState {
+        self.load.state(&self.head)
     }
 
     fn read_as<T: CacheValue>(&self) -> Peek<T> {
-        let (target, request) = self.front.directed();
+        let CallState { request, target } = self.state();
         Peek::new(target, request)
     }
 
     fn write<T: CacheValue>(&self, value: T) -> Put {
-        let (target, request) = self.front.directed();
+        let CallState { request, target } = self.state();
         Put::new(target, request, value, self.load.judge())
     }
 
     fn forget(&self) -> Evict {
-        let (target, request) = self.front.directed();
+        let CallState { request, target } = self.state();
         Evict::new(target, request.key)
     }
 
@@ -186,12 +160,10 @@ impl<L: Load> Call<L> {
     pub(crate) fn judge(&self) -> Judge {
         self.whole.load.judge()
     }
-}
 
-impl<L> Call<L> {
-    /// Where the call reads and what, without the load.
-    pub(crate) fn into_parts(self) -> (CacheRef, Request) {
-        self.whole.front.directed()
+    /// What the call asks for and where.
+    pub(crate) fn state(&self) -> CallState {
+        self.whole.state()
     }
 }
 
@@ -201,15 +173,15 @@ impl<L: Load> Call<L> {
     /// always from a load that began after it was asked for. A call that is to bypass the cache, or whose function's `skip_if` says so, still
     /// does.
     pub fn refresh(mut self) -> Self {
-        if self.whole.front.request.mode != Mode::Bypass {
-            self.whole.front.request.mode = Mode::Refresh;
+        if self.whole.head.mode != Mode::Bypass {
+            self.whole.head.mode = Mode::Refresh;
         }
         self
     }
 
     /// Loads beside the cache: it is neither read nor written, and nobody is waited for.
     pub fn bypass(mut self) -> Self {
-        self.whole.front.request.mode = Mode::Bypass;
+        self.whole.head.mode = Mode::Bypass;
         self
     }
 
@@ -219,10 +191,7 @@ impl<L: Load> Call<L> {
     /// error).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
-            Ok(ttl) => {
-                let policy = self.whole.front.request.policy.ttl(ttl);
-                self.whole.front.request.policy = PolicyRef::Own(Arc::new(policy));
-            }
+            Ok(ttl) => self.whole.head.options().ttl = Some(ttl),
             Err(error) => crate::base::warn_once("a call keeps its function's ttl", &error),
         }
         self
@@ -230,16 +199,13 @@ impl<L: Load> Call<L> {
 
     /// Another key than the function's own: the whole text below the namespace.
     pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
-        self.whole.front.request.rename(key.into());
-        self.whole.front.target.under_another_key();
-        // What is under a name that others can have is not the cell's.
-        self.whole.front.request.cell = None;
+        self.whole.head.options().key = Some(key.into());
         self
     }
 
     /// Another cache: a handle, or a name.
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
-        self.whole.front.target.choose(cache.into_choice());
+        self.whole.head.choose(cache.into_choice());
         self
     }
 
@@ -270,13 +236,18 @@ impl<L: Load> Future for Call<L> {
 
 /// A call that tells where its value came from; made by [`Call::traced`].
 #[must_use = "a call does nothing unless it is awaited"]
-#[derive(Debug)]
 pub struct Traced<L>(Call<L>);
 
-impl<L> Traced<L> {
-    /// The key it reads; once it was polled with all directions applied.
-    pub(crate) fn key(&self) -> &str {
-        self.0.whole.front.request.key.as_str()
+impl<L: Load> fmt::Debug for Traced<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Traced").field(&self.0).finish()
+    }
+}
+
+impl<L: Load> Traced<L> {
+    /// The key it reads, with all directions applied.
+    pub(crate) fn key(&self) -> KeyBuf {
+        self.0.whole.state().request.key
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Call;
 use super::direct::Put;
 use super::evict::EvictTarget;
+use super::head::CallState;
 use super::load::Load;
 use crate::base::{BoxFuture, CacheValue, Error, Holds};
 
@@ -34,7 +35,7 @@ where
     #[allow(private_interfaces)]
     fn into_write(self) -> Write<V> {
         let judge = self.judge();
-        let (target, request) = self.into_parts();
+        let CallState { request, target } = self.state();
         Box::new(move |value| Box::pin(Put::new(target, request, value, judge)))
     }
 }

@@ -42,6 +42,15 @@ impl CacheRef {
         Self { site: Some(site), ..CacheChoice::Site(site).into() }
     }
 
+    /// The cache, if it was given by handle.
+    #[inline]
+    pub(crate) fn into_handle(self) -> Option<Cache> {
+        match self.cache {
+            CacheChoice::Handle(cache) => Some(cache),
+            _ => None,
+        }
+    }
+
     /// What the keys of the handle that it is given begin with.
     #[inline]
     pub(crate) fn prefix(&self) -> Option<&TenantPrefix> {

@@ -25,25 +25,21 @@ impl<L: Load> Call<L> {
     /// get_plan(&db).tenant("acme").evict().await?;
     /// ```
     pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
-        self.whole.front.tenant = Some(Box::new(TenantPrefix::of(name.as_ref())));
+        self.whole.head.options().tenant = Some(TenantPrefix::of(name.as_ref()));
         self
     }
 }
 
-/// What a call says of its tenant.
+/// What a batch says of its tenant.
 pub(crate) type Named = Option<Box<Result<TenantPrefix, Error>>>;
 
 /// Makes what a request is for the tenants': for the one that the call names, of the one that its cache's handle is for.
-#[inline]
-pub(crate) fn enter(tenant: &Named, target: &mut CacheRef, request: &mut Request) {
-    if tenant.is_some() || target.prefix().is_some() {
-        enter_now(tenant, target, request);
-    }
-}
-
-#[cold]
-fn enter_now(tenant: &Named, target: &mut CacheRef, request: &mut Request) {
-    match (target.prefix(), tenant.as_deref()) {
+pub(crate) fn enter(
+    tenant: Option<&Result<TenantPrefix, Error>>,
+    target: &mut CacheRef,
+    request: &mut Request,
+) {
+    match (target.prefix(), tenant) {
         // Better no cache than one that all who have no name share.
         (_, Some(Err(error))) => target.refuse(Arc::new(error.clone())),
         (Some(outer), Some(Ok(own))) => outer.of_inner(own).apply(request),

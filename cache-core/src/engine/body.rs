@@ -41,6 +41,15 @@ pub(crate) enum Doing<O, W: Work<O>> {
 impl<O, W: Work<O>> Unpin for Doing<O, W> {}
 
 impl<O, W: Work<O>> Doing<O, W> {
+    /// The work, if it has not begun.
+    #[inline]
+    pub(crate) fn waiting(&self) -> Option<&W> {
+        match self {
+            Self::Not(work) => Some(work),
+            _ => None,
+        }
+    }
+
     fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Done)
     }
@@ -48,14 +57,11 @@ impl<O, W: Work<O>> Doing<O, W> {
 
 impl<O, W: Work<O>> Body<O> for Doing<O, W> {
     fn detaches(&self) -> bool {
-        matches!(self, Self::Not(work) if work.detaches())
+        self.waiting().is_some_and(W::detaches)
     }
 
     fn seat(&self) -> Option<Arc<Seat>> {
-        match self {
-            Self::Not(work) => work.seat(),
-            _ => None,
-        }
+        self.waiting().and_then(W::seat)
     }
 
     fn start(&mut self, along: bool) {

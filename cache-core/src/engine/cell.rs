@@ -35,11 +35,11 @@ use crate::stats::RemovalCause;
 ///
 /// An empty cell takes 16 bytes and allocates nothing.
 #[derive(Default)]
-pub struct CachedCell(OnceLock<Arc<Contents>>);
+pub struct CachedCell(OnceLock<Arc<CellContents>>);
 
 /// The places of a cell's values. Every load that may still store one holds a reference, so the last holder
 /// removes them all.
-pub(crate) struct Contents {
+pub(crate) struct CellContents {
     number: u64,
     entries: Mutex<Vec<Place>>,
 }
@@ -106,11 +106,11 @@ impl CachedCell {
         }
     }
 
-    pub(crate) fn contents(&self) -> &Arc<Contents> {
+    pub(crate) fn contents(&self) -> &Arc<CellContents> {
         self.0.get_or_init(|| {
             static NUMBERS: AtomicU64 = AtomicU64::new(1);
             let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Contents { number, entries: Mutex::default() })
+            Arc::new(CellContents { number, entries: Mutex::default() })
         })
     }
 }
@@ -140,20 +140,18 @@ impl fmt::Debug for CachedCell {
     }
 }
 
-impl fmt::Debug for Contents {
+impl fmt::Debug for CellContents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Contents({})", self.number)
+        write!(f, "CellContents({})", self.number)
     }
 }
 
-impl KeyBuf {
-    /// Writes the cell of a property instead of arguments.
-    pub fn cell(&mut self, cell: &CachedCell) {
-        self.of_cell(cell.contents().number);
+impl CellContents {
+    /// Writes the cell into a key, instead of arguments.
+    pub(crate) fn write(&self, key: &mut KeyBuf) {
+        key.of_cell(self.number);
     }
-}
 
-impl Contents {
     fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,7 +180,7 @@ impl Contents {
     }
 }
 
-impl Drop for Contents {
+impl Drop for CellContents {
     /// No reader is left that could use the values, and no load that could store one.
     fn drop(&mut self) {
         let entries = self.entries.get_mut().unwrap_or_else(PoisonError::into_inner);

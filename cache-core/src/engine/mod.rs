@@ -66,6 +66,7 @@ mod work;
 
 pub(crate) use body::{Body, Doing};
 pub(crate) use bus::Bus;
+pub(crate) use cell::CellContents;
 pub use cell::{CachedCell, HasCell, cell_of};
 pub(crate) use default_ttl::DefaultTtl;
 #[cfg(feature = "metrics")]
@@ -100,4 +101,4 @@ pub(crate) use table::{Seat, TOGETHER, Table};
 pub(crate) use test_scope::TestScope;
 pub(crate) use test_scope::current;
 pub(crate) use what::{What, report};
-pub(crate) use work::{Once, Owned, Refreshing, Work};
+pub(crate) use work::{Arguments, Given, Once, Owned, Refreshing, Work};

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cell::Contents;
+use super::cell::CellContents;
 use super::handle::Engine;
 use super::site::Site;
 use crate::backend::GENERATION_TTL;
@@ -27,7 +27,7 @@ pub(crate) struct Request {
     /// Set for a sync function, whose caller blocks its thread while it waits.
     pub(crate) blocking: bool,
     /// The cell with which the value ends. Every load that may still store the value holds the cell.
-    pub(crate) cell: Option<Arc<Contents>>,
+    pub(crate) cell: Option<Arc<CellContents>>,
     /// The called function, for statistics.
     pub(crate) site: Option<&'static Site>,
 }

@@ -25,6 +25,48 @@ pub(crate) trait Work<O>: Sized {
     }
 }
 
+/// Work whose arguments can be looked at until it begins.
+pub(crate) trait Arguments {
+    /// The arguments.
+    type Args;
+    /// The arguments, which the work still has.
+    fn args(&self) -> &Self::Args;
+}
+
+/// Work with its arguments that runs in the foreground only.
+#[derive(Debug)]
+pub(crate) struct Given<A, M> {
+    /// The arguments.
+    pub(crate) args: A,
+    /// The load.
+    pub(crate) load: M,
+}
+
+impl<A, M> Arguments for Given<A, M> {
+    type Args = A;
+    #[inline]
+    fn args(&self) -> &A {
+        &self.args
+    }
+}
+
+impl<O, A, M, F> Work<O> for Given<A, M>
+where
+    M: FnOnce(A) -> F,
+    F: Future<Output = O>,
+{
+    type Load = F;
+    fn detaches(&self) -> bool {
+        false
+    }
+    fn start(self) -> F {
+        (self.load)(self.args)
+    }
+    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+        Err(self)
+    }
+}
+
 /// Work that only runs in the foreground.
 #[derive(Debug)]
 pub(crate) struct Once<M>(pub(crate) M);
@@ -56,6 +98,14 @@ pub(crate) struct Refreshing<A, M, G> {
     pub(crate) load: M,
     /// The load with owned arguments.
     pub(crate) again: G,
+}
+
+impl<A, M, G> Arguments for Refreshing<A, M, G> {
+    type Args = A;
+    #[inline]
+    fn args(&self) -> &A {
+        &self.args
+    }
 }
 
 impl<O, A, M, F, G, H> Work<O> for Refreshing<A, M, G>

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::id::KeyId;
-use super::text::Text;
+use super::text::{ShortText, Text};
 use super::{args, identity};
 use crate::base::{Error, READABLE, SEALED_HEAD};
 
@@ -27,6 +27,29 @@ pub struct KeyBuf {
     refused: Option<Arc<Error>>,
     /// The tags that entries carry if the key has a model or a tenant, separated by line breaks.
     tags: Option<Arc<str>>,
+}
+
+/// A part of a key that is made before the key: the text of `key_with`. The user's expression may have side effects, so it is evaluated
+/// once for each call.
+#[derive(Clone)]
+pub struct KeyPart {
+    text: ShortText,
+    here: bool,
+}
+
+impl KeyPart {
+    /// The text, escaped as an argument would be.
+    pub fn of<T: KeyText + ?Sized>(text: &T) -> Self {
+        let mut written = KeyBuf::new();
+        written.display(text);
+        Self { text: ShortText::from(&written.text), here: written.here }
+    }
+}
+
+impl fmt::Debug for KeyPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyPart")
+    }
 }
 
 /// The requirement on an argument of an automatic key.
@@ -55,13 +78,6 @@ impl KeyBuf {
     }
 
     /// Begins an automatic key with module path and function name.
-    pub fn function(module: &'static str, name: &'static str) -> Self {
-        let mut key = Self::new();
-        key.function_path(module, name);
-        key
-    }
-
-    /// Writes module path and function name, after other text.
     pub fn function_path(&mut self, module: &'static str, name: &'static str) {
         self.literal(module);
         self.literal("::");
@@ -139,9 +155,10 @@ impl KeyBuf {
         self.refused.as_ref()
     }
 
-    /// Writes the output of `key_with`, escaped like an argument.
-    pub fn text<T: KeyText + ?Sized>(&mut self, text: &T) {
-        self.display(text);
+    /// Writes the output of `key_with`.
+    pub fn part(&mut self, part: &KeyPart) {
+        self.text.extend(&part.text);
+        self.here |= part.here;
     }
 
     /// Writes a cell's number instead of arguments: no other process can form the same key. An argument's

@@ -16,7 +16,7 @@ mod tenant;
 mod text;
 mod unordered;
 
-pub use buf::{KeyBuf, KeyText};
+pub use buf::{KeyBuf, KeyPart, KeyText};
 pub use builder::KeyBuilder;
 pub use field::{Field, KeyDisplay, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};

@@ -20,6 +20,53 @@ thread_local!(static BUFFERS: Spares<u8> = const { Spares::new() });
 #[derive(Clone, Default)]
 pub(crate) struct Text(SmallVec<[u8; IN_PLACE]>);
 
+/// A text that a call holds, with less room in place.
+#[derive(Clone)]
+pub(super) struct ShortText(SmallVec<[u8; 24]>);
+
+impl From<&Text> for ShortText {
+    #[inline]
+    fn from(text: &Text) -> Self {
+        let mut short = SmallVec::new();
+        if text.len() > short.inline_size() {
+            short = SmallVec::from_vec(buffer(text.len()));
+        }
+        short.extend_from_slice(text);
+        Self(short)
+    }
+}
+
+impl Deref for ShortText {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for ShortText {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.spilled() {
+            give_back(&mut take(&mut self.0).into_vec());
+        }
+    }
+}
+
+/// A buffer with room for `length` bytes.
+fn buffer(length: usize) -> Vec<u8> {
+    let mut buffer = spare(&BUFFERS);
+    buffer.reserve(length.max(*CAPACITY.start()));
+    buffer
+}
+
+/// Keeps a buffer for the thread's next long text.
+fn give_back(buffer: &mut Vec<u8>) {
+    if CAPACITY.contains(&buffer.capacity()) {
+        keep(&BUFFERS, buffer);
+    }
+}
+
 impl Text {
     #[inline]
     pub(super) fn new() -> Self {
@@ -47,8 +94,7 @@ impl Text {
     #[cold]
     fn move_out(&mut self) {
         if !self.0.spilled() {
-            let mut buffer = spare(&BUFFERS);
-            buffer.reserve(*CAPACITY.start());
+            let mut buffer = buffer(self.0.len());
             buffer.extend_from_slice(&self.0);
             self.0 = SmallVec::from_vec(buffer);
         }
@@ -72,8 +118,8 @@ impl DerefMut for Text {
 impl Drop for Text {
     #[inline]
     fn drop(&mut self) {
-        if self.0.spilled() && CAPACITY.contains(&self.0.capacity()) {
-            keep(&BUFFERS, &mut take(&mut self.0).into_vec());
+        if self.0.spilled() {
+            give_back(&mut take(&mut self.0).into_vec());
         }
     }
 }

@@ -38,9 +38,18 @@ impl Tags {
     }
 
     /// Shortens each tag to the maximum length of a tag.
-    pub(crate) fn bounded(self) -> Self {
-        // The common case: all tags together are below the limit of one.
-        if self.0.len() <= READABLE { self } else { self.bounded_each() }
+    pub(crate) fn bounded(mut self) -> Self {
+        self.bound();
+        self
+    }
+
+    /// Cuts those that are longer than a tag may be.
+    #[inline]
+    pub(crate) fn bound(&mut self) {
+        // All of them together.
+        if self.0.len() > READABLE {
+            *self = std::mem::take(self).bounded_each();
+        }
     }
 
     #[cold]

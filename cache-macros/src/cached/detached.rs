@@ -14,6 +14,7 @@ use super::model::Model;
 use super::owning::{Owning, anonymous};
 use super::prologue;
 use super::rules::rules;
+use super::write::{self, tuple};
 use crate::elsewhere::{moved, this};
 use crate::lifetimes::plain;
 use crate::mixed::mixed;
@@ -26,13 +27,15 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let members = Members::new(model);
     let load = load(model, &shell, &members);
     let (fetch, rules) = (prologue::fetch(model), rules(model));
-    let args = tuple(&members.given);
+    let (args, write) = members.written(model);
     let (names, held, clones, passed) =
-        (tuple(&members.names), &members.names, &members.clones, &members.passed);
+        (members.taken(&args), &members.names, &members.clones, &members.passed);
+    let args = tuple(&args);
     let call = mixed! {
         #fetch.call_refreshing(
             #rules,
             #args,
+            #write,
             move |#names| async move { __larder_load(#(#held),*).await },
             move |#names| {
                 #(#clones)*
@@ -65,6 +68,7 @@ pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStre
 pub(super) struct Members {
     /// The arguments in the function.
     given: Vec<TokenStream>,
+    idents: Vec<Ident>,
     /// Their names in the closures.
     pub(super) names: Vec<TokenStream>,
     /// The parameters of the load.
@@ -123,7 +127,33 @@ impl Members {
         self.params.push(mixed!(#mutable #name: #ty));
     }
 
+    /// The members of the call's tuple, and the closure that writes. Members that only the key uses come last.
+    fn written(&self, model: &Model) -> (Vec<TokenStream>, TokenStream) {
+        let mut written: Vec<_> =
+            self.idents.iter().map(|name| write::written_name(model, name)).collect();
+        if write::written_receiver(model).is_some() {
+            written[0].clone_from(&self.names[0]);
+        }
+        // The load destructures a reference again. The key uses the names that the function has taken out of it.
+        let apart = model.function.args.iter().filter(|arg| arg.reference().is_some());
+        let apart = apart.filter_map(|arg| arg.bindings.as_ref().map(|_| arg.inputs()));
+        let apart = apart.flatten().filter(|input| write::is_written(model, &input.ident));
+        let apart: Vec<_> = apart.map(|input| input.ident.to_token_stream()).collect();
+        let more: Vec<_> = apart.into_iter().chain(prologue::text(model)).collect();
+        written.extend(more.iter().cloned());
+        let given = self.given.iter().cloned().chain(more).collect();
+        (given, write::write(model, &written))
+    }
+
+    /// The pattern with which a load takes a tuple of `args`.
+    fn taken(&self, args: &[TokenStream]) -> TokenStream {
+        let mut taken = self.names.clone();
+        taken.resize_with(args.len(), || mixed!(_));
+        tuple(&taken)
+    }
+
     fn push(&mut self, name: &Ident, owning: Owning) {
+        self.idents.push(name.clone());
         self.names.push(name.to_token_stream());
         self.clones.push(owning.copy);
         self.passed.push(owning.lent);
@@ -137,9 +167,4 @@ fn receiver_type(receiver: &Receiver) -> Type {
         ReceiverKind::Typed(_, ty) => (**ty).clone(),
         _ => parse_quote!(Self),
     }
-}
-
-/// A tuple of any length, including one.
-pub(super) fn tuple(members: &[TokenStream]) -> TokenStream {
-    mixed!((#(#members,)*))
 }

@@ -6,12 +6,13 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, LitStr, Token, Type};
 
-use super::detached::{Members, load, tuple};
+use super::detached::{Members, load};
 use super::expand::Shell;
 use super::model::Model;
 use super::owning::borrows;
 use super::rules::{self, rules};
 use super::sync::forwarded;
+use super::write::tuple;
 use super::{attrs, prologue};
 use crate::errors::{Errors, list};
 use crate::lifetimes::plain;
@@ -145,19 +146,25 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let skip = model.conditions.fetch();
     let batch = mixed!(#private::FetchEach::new(&__LARDER_SITE) #skip);
     let batch = prologue::on_cache(model, &batch);
-    let key = prologue::key(model);
-    let tags = prologue::tags(model).unwrap_or_else(|| mixed!(#private::Tags::new()));
+    let as_named = |ident: Ident| ident.into_token_stream();
+    let (key, tags) = (prologue::key(model, &as_named), prologue::tags(model, &as_named));
+    let (here, traits) = (prologue::here(model), prologue::traits(model));
+    let text = prologue::text_statement(model);
     let name = &model.function.args[each.at].ident;
     let whole = if by_reference(each, shell).is_some() { mixed!(#name) } else { mixed!(&#name) };
     let ids = ids(private, each, shell);
     // The validation has reported an item that is neither in the key nor in the tags.
     mixed! {
+        #here
         let mut __larder_batch = #batch;
         for #item in #ids::each(#whole) {
             if __larder_batch.is_new(#item) {
-                let __larder_key = #key;
-                let __larder_tags = #tags;
-                __larder_batch.push(#item, __larder_key, __larder_tags);
+                #text
+                __larder_batch.push(#item, |__larder_key, __larder_tags| {
+                    #traits
+                    #key
+                    #tags
+                });
             }
         }
     }

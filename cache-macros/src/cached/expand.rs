@@ -6,7 +6,8 @@ use syn::{Signature, Type};
 
 use super::model::Model;
 use super::rules::rules;
-use super::{attrs, detached, each, prologue, sync};
+use super::write::Given;
+use super::{attrs, detached, each, prologue, sync, write};
 use crate::lifetimes::Named;
 use crate::mixed::mixed;
 use crate::returns::{self, Returns};
@@ -27,11 +28,17 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 }
 
 fn asynchronous(model: &Model) -> TokenStream {
-    let shell = Shell::new(model, true);
+    let (shell, given) = (Shell::new(model, true), Given::new(model));
     let (fetch, rules) = (prologue::fetch(model), rules(model));
-    let (body, uses) = (shell.body(model), model.function.uses());
-    let load = mixed!(move || { #uses async move { #body } });
-    shell.function(model, &TokenStream::new(), &mixed!(#fetch.call(#rules, #load)))
+    let (body, captured) = (shell.body(model, &given), uses(model));
+    let Given { args, taken, uses, write, .. } = &given;
+    let load = mixed!(move |#taken| { #captured #uses async move { #body } });
+    shell.function(model, &TokenStream::new(), &mixed!(#fetch.call(#rules, #args, #write, #load)))
+}
+
+/// Uses of what the load captures.
+pub(crate) fn uses(model: &Model) -> TokenStream {
+    model.function.uses(|name| !write::is_given(model, name))
 }
 
 /// The outside of a function that returns a `Call`, or a box with one.
@@ -48,7 +55,8 @@ impl Shell {
     /// For a function whose signature changes.
     pub(crate) fn new(model: &Model, holds_body: bool) -> Self {
         let function = &model.function;
-        let sig = with_names(&function.sig, &function.args, holds_body);
+        let keeps_mut = |arg: Option<&_>| holds_body && write::keeps_mut(model, arg);
+        let sig = with_names(&function.sig, &function.args, keeps_mut);
         match function.returns {
             // A box keeps its type, because a trait may require it.
             Returns::Boxed(_) => Self::of(Named::as_written(sig), holds_body),
@@ -59,7 +67,8 @@ impl Shell {
     /// For a function that keeps its signature.
     pub(crate) fn as_written(model: &Model) -> Self {
         let function = &model.function;
-        Self::of(Named::as_written(with_names(&function.sig, &function.args, true)), true)
+        let keeps_mut = |arg: Option<&_>| write::keeps_mut(model, arg);
+        Self::of(Named::as_written(with_names(&function.sig, &function.args, keeps_mut)), true)
     }
 
     fn of(named: Named, holds_body: bool) -> Self {
@@ -78,7 +87,7 @@ impl Shell {
         let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
         let (vis, head) = (&model.function.vis, self.head(model, &model.function.sig.ident));
         let call = self.returned(call);
-        let apart = apart(&model.function.args, self.holds_body);
+        let apart = apart(model, self.holds_body);
         let block = model.function.block_of(&mixed!(#site #apart #locals #before #call));
         mixed! {
             #(#attributes)*
@@ -140,10 +149,11 @@ impl Shell {
     }
 
     /// The user's body with a type hint, so that `?` and literals are inferred as in the function.
-    pub(crate) fn body(&self, model: &Model) -> TokenStream {
+    pub(crate) fn body(&self, model: &Model, given: &Given) -> TokenStream {
         let (private, output) = (&model.root.private, &self.output);
         let patterns = patterns(model.function.args.iter().filter(|arg| arg.bindings.is_none()));
-        let block = self.returns.awaited(private, &model.function.body());
+        let body = model.function.body_of(&given.statements(model));
+        let block = self.returns.awaited(private, &body);
         mixed! {
             if false {
                 return #private::typed::<#output>();
@@ -155,11 +165,11 @@ impl Shell {
 }
 
 /// The statements that destructure arguments whose names keys and options can use.
-pub(crate) fn apart(args: &[signature::Argument], holds_body: bool) -> TokenStream {
-    let apart = args.iter().filter(|arg| arg.bindings.is_some()).cloned();
+pub(crate) fn apart(model: &Model, holds_body: bool) -> TokenStream {
+    let apart = model.function.args.iter().filter(|arg| arg.bindings.is_some()).cloned();
     apart
         .map(|mut arg| {
-            if holds_body {
+            if holds_body && write::keeps_mut(model, Some(&arg)) {
                 return patterns([&arg]);
             }
             // The load has its own bindings.

@@ -19,6 +19,7 @@ mod prologue;
 mod rules;
 mod sync;
 mod variants;
+mod write;
 
 use proc_macro2::{Ident, TokenStream};
 

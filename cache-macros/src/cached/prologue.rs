@@ -13,8 +13,8 @@ use super::rules;
 use crate::call::hidden_name;
 use crate::mixed::{mixed, shown_at};
 use crate::returns::is_opaque;
-use crate::signature::SELF_TYPE;
-use crate::template::Template;
+use crate::signature::{SELF_TYPE, occurs};
+use crate::template::{Places, Template};
 
 /// `static SITE`: the function's policy, built at compile time.
 pub(crate) fn site(model: &Model) -> TokenStream {
@@ -89,50 +89,85 @@ fn of_call(model: &Model, tag: &Template) -> bool {
     tag.constant(&model.root.private).is_none() || model.policy.base.is_some()
 }
 
-/// `let key`, `let tags`, `let shape`, `let rules`.
+/// `let here`, `let cell`, `let text` for the closure that writes; `let shape`, `let rules`.
 pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
     let private = &model.root.private;
-    let key = key(model);
+    let (here, text) = (here(model), text_statement(model));
     let cell = cell(model).map(|cell| {
         // rustc shows its error about an expression that is not a cell at the expression.
         let of = shown_at(cell.span(), &mixed!(#private::cell_of));
         let cell = borrowed(cell);
         mixed!(let __larder_cell = #of(#cell);)
     });
-    let tags = tags(model).map(|tags| mixed!(let __larder_tags = #tags;));
     let (shape, rules) = (shape(private, output), rules::statements(model));
     mixed! {
+        #here
         #cell
-        let __larder_key = #key;
-        #tags
+        #text
         let __larder_shape = #shape;
         #rules
     }
 }
 
-/// The `KeyBuf`.
-pub(crate) fn key(model: &Model) -> TokenStream {
+/// Statements that write the key to the reference `__larder_key`.
+pub(super) fn key(model: &Model, places: Places<'_>) -> TokenStream {
     let private = &model.root.private;
     match &model.key {
         Key::Template(template) => {
-            template.key_buf_with(private, &model.affixes, &told_apart(model, Some(template)))
+            let more = told_apart(model, Some(template), places);
+            template.key_statements(private, &model.affixes, places, &more)
         }
         Key::Automatic { args, generics } => {
             // rustc shows its error about a type that is not `Serialize` at the argument.
             let args = args.iter().map(|arg| {
-                let shown = Span::mixed_site().located_at(arg.span());
+                let (shown, arg) = (Span::mixed_site().located_at(arg.span()), places(arg.clone()));
                 quote_spanned!(shown=> __larder_key.arg(&#arg);)
             });
-            automatic(model, generics, &args.collect())
+            automatic(model, generics, places, &args.collect())
         }
-        Key::Custom { text, generics, .. } => {
-            // rustc shows its error about a text that is not `Display` at the expression.
-            let shown = Span::mixed_site().located_at(text.span());
-            let text = borrowed(text);
-            automatic(model, generics, &quote_spanned!(shown=> __larder_key.text(#text);))
+        Key::Custom { generics, .. } => {
+            let text = places(Ident::new("__larder_text", Span::mixed_site()));
+            automatic(model, generics, places, &mixed!(__larder_key.part(&#text);))
         }
         Key::Cell(_) => in_cell(model),
     }
+}
+
+/// The variable with the text of `key_with`, if that is given. The user's expression is evaluated once, when the function is called.
+pub(super) fn text(model: &Model) -> Option<TokenStream> {
+    matches!(model.key, Key::Custom { .. }).then(|| mixed!(__larder_text))
+}
+
+/// `let text`
+pub(super) fn text_statement(model: &Model) -> Option<TokenStream> {
+    let Key::Custom { text, .. } = &model.key else { return None };
+    let private = &model.root.private;
+    // rustc shows its error about a text that is not `Display` at the expression.
+    let of = shown_at(text.span(), &mixed!(#private::KeyPart::of));
+    let text = borrowed(text);
+    Some(mixed!(let __larder_text = #of(#text);))
+}
+
+/// The imports that the statements of key and tags need. They are in the closure that writes: the user's body must not see them.
+pub(super) fn traits(model: &Model) -> Option<TokenStream> {
+    let key = match &model.key {
+        Key::Template(template) => template.traits(&model.root.private),
+        _ => None,
+    };
+    key.or_else(|| tags_of_call(model).find_map(|tag| tag.traits(&model.root.private)))
+}
+
+/// An item and a closure in the function, if the key needs them: their names and types tell where the function is.
+pub(super) fn here(model: &Model) -> TokenStream {
+    let key = key(model, &|ident| ident.into_token_stream());
+    let mentions = |name: &str| occurs(&Ident::new(name, Span::mixed_site()), key.clone());
+    let item = mentions("__LarderHere").then(|| {
+        mixed!(
+            enum __LarderHere {}
+        )
+    });
+    let closure = mentions("__larder_here").then(|| mixed!(let __larder_here = || {};));
+    mixed!(#item #closure)
 }
 
 /// The kind of the output, determined by traits: a `Result` under any alias is a `Result`.
@@ -159,20 +194,18 @@ fn cell(model: &Model) -> Option<&syn::Expr> {
 /// `Fetch::new(..)` up to the call with the load.
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
-    let tags =
-        model.tags.iter().any(|tag| of_call(model, tag)).then(|| mixed!(.tags(__larder_tags)));
     let skip = model.conditions.fetch();
     let cell = cell(model).map(|_| mixed!(.cell(__larder_cell)));
-    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE, __larder_key) #tags #cell #skip))
+    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE) #cell #skip))
 }
 
 /// The part that distinguishes instances in a key without the function's path: the parameters of
 /// the surrounding `impl` block or trait, which the attribute cannot see, and the types of
 /// `impl Trait` arguments, which have no name.
-fn told_apart(model: &Model, template: Option<&Template>) -> TokenStream {
+fn told_apart(model: &Model, template: Option<&Template>, places: Places<'_>) -> TokenStream {
     let instance = instance(model, template);
-    let opaque =
-        template.map(|template| types(opaque(model, |name| template.mentions(&name.to_string()))));
+    let opaque = template
+        .map(|template| types(opaque(model, |name| template.mentions(&name.to_string())), places));
     mixed!(#instance #opaque)
 }
 
@@ -202,8 +235,7 @@ fn instance(model: &Model, template: Option<&Template>) -> Option<TokenStream> {
     let sole = (!names_type && generic && function.associated)
         .then(|| mixed!(__larder_key.sole::<Self>();));
     Some(mixed! {
-        enum __LarderHere {}
-        __LARDER_SITE.#write::<__LarderHere, _>(&mut __larder_key, || {});
+        __LARDER_SITE.#write::<__LarderHere, _>(__larder_key, __larder_here);
         #sole
     })
 }
@@ -244,93 +276,62 @@ pub(crate) fn borrowed(expr: &syn::Expr) -> TokenStream {
     reference.to_token_stream()
 }
 
-/// The tags of this call.
-pub(crate) fn tags(model: &Model) -> Option<TokenStream> {
-    let private = &model.root.private;
-    let tags: Vec<_> = model.tags.iter().filter(|tag| of_call(model, tag)).collect();
-    let traits = tags.iter().find_map(|tag| tag.traits(private));
-    let buffer = mixed!(__larder_tags.text());
-    let pushes = tags.iter().map(|tag| {
-        let pushes = tag.pushes(private, &buffer, &buffer);
-        mixed!(__larder_tags.begin(); #pushes)
-    });
-    (!tags.is_empty()).then(|| {
-        mixed! {
-            {
-                #traits
-                let mut __larder_tags = #private::Tags::new();
-                #(#pushes)*
-                __larder_tags
-            }
-        }
-    })
+/// The tags that differ between calls.
+pub(super) fn tags_of_call(model: &Model) -> impl Iterator<Item = &Template> {
+    model.tags.iter().filter(|tag| of_call(model, tag))
 }
 
-fn automatic(model: &Model, kept: &[Ident], rest: &TokenStream) -> TokenStream {
+/// Statements that write these tags to the reference `__larder_tags`.
+pub(super) fn tags(model: &Model, places: Places<'_>) -> TokenStream {
     let private = &model.root.private;
+    let buffer = mixed!(__larder_tags.text());
+    let tags = tags_of_call(model).map(|tag| {
+        let pushes = tag.pushes(private, places, &buffer, &buffer);
+        mixed!(__larder_tags.begin(); #pushes)
+    });
+    tags.collect()
+}
+
+fn automatic(model: &Model, kept: &[Ident], places: Places<'_>, rest: &TokenStream) -> TokenStream {
     let name = model.function.sig.ident.unraw().to_string();
     // The model and the operation replace the path.
     let named = model.affixes.subject.is_some();
     let place = match named {
         true => {
             let ty = model.function.associated.then(|| mixed!(__larder_key.generic::<Self>();));
-            let instance = told_apart(model, None);
+            let instance = told_apart(model, None, places);
             mixed!(#ty #instance)
         }
         false => place(model, &name),
     };
-    let generics = generics(model, kept);
+    let generics = generics(model, kept, places);
     let ident = Ident::new("__larder_key", Span::mixed_site());
     let (prefix, version) = (model.affixes.before(&ident), model.affixes.after(&ident));
-    let start = match &prefix {
-        None => {
-            mixed!(let mut __larder_key = #private::KeyBuf::function(::core::module_path!(), #name);)
-        }
-        Some(prefix) => {
-            let path = mixed!(__larder_key.function_path(::core::module_path!(), #name););
-            let path = (!named).then_some(path);
-            mixed! {
-                let mut __larder_key = #private::KeyBuf::new();
-                #prefix
-                #path
-            }
-        }
-    };
+    let path = (!named).then(|| mixed!(__larder_key.function_path(::core::module_path!(), #name);));
     mixed! {
-        {
-            #start
-            #place
-            #generics
-            #rest
-            #version
-            __larder_key
-        }
+        #prefix
+        #path
+        #place
+        #generics
+        #rest
+        #version
     }
 }
 
 /// The key of a value in a cell. It is short, because the cell is unique. A hash of all types that
 /// may differ distinguishes the functions that share a cell.
 fn in_cell(model: &Model) -> TokenStream {
-    let private = &model.root.private;
     let sig = &model.function.sig;
     let name = sig.ident.unraw().to_string();
     let types = sig.generics.type_params().map(|param| &param.ident);
     let consts = sig.generics.const_params().map(|param| &param.ident);
-    let start = match model.affixes.before(&Ident::new("__larder_key", Span::mixed_site())) {
-        None => {
-            mixed!(let mut __larder_key = #private::KeyBuf::function(::core::module_path!(), #name);)
-        }
-        Some(head) => mixed!(let mut __larder_key = #private::KeyBuf::new(); #head),
-    };
+    let head = model.affixes.before(&Ident::new("__larder_key", Span::mixed_site()));
+    let start =
+        head.unwrap_or_else(|| mixed!(__larder_key.function_path(::core::module_path!(), #name);));
     mixed! {
-        {
-            enum __LarderHere {}
-            #start
-            __larder_key.types::<(__LarderHere, Self, #(::core::marker::PhantomData<#types>),*)>();
-            #(__larder_key.arg(&#consts);)*
-            __larder_key.cell(__larder_cell);
-            __larder_key
-        }
+        #start
+        __larder_key.types::<(__LarderHere, Self, #(::core::marker::PhantomData<#types>),*)>();
+        #(__larder_key.arg(&#consts);)*
     }
 }
 
@@ -354,20 +355,20 @@ fn place(model: &Model, name: &str) -> TokenStream {
     let text = format!(".{:016x}", model.function.fingerprint());
     mixed! {
         __LARDER_SITE.place(
-            &mut __larder_key,
+            __larder_key,
             &#private::Place {
                 module: ::core::module_path!(),
                 around: ::core::module_path!(),
                 whole: ::core::concat!(::core::module_path!(), #whole),
                 position: ::core::concat!("@", ::core::line!(), ".", ::core::column!(), #text),
             },
-            || {},
+            __larder_here,
         );
     }
 }
 
 /// The function's own generics, including the types of `impl Trait` arguments.
-fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
+fn generics(model: &Model, kept: &[Ident], places: Places<'_>) -> TokenStream {
     let params = model.function.sig.generics.params.iter().map(|param| match param {
         GenericParam::Type(param) if kept.contains(&param.ident) => {
             let ident = &param.ident;
@@ -379,10 +380,15 @@ fn generics(model: &Model, kept: &[Ident]) -> TokenStream {
         }
         _ => TokenStream::new(),
     });
-    let (Key::Automatic { args, .. } | Key::Custom { args, .. }) = &model.key else {
-        return params.collect();
-    };
-    params.chain([types(opaque(model, |name| args.contains(name)))]).collect()
+    params.chain([types(opaque_in_key(model), places)]).collect()
+}
+
+/// The `impl Trait` arguments of a key without a template.
+pub(super) fn opaque_in_key(model: &Model) -> impl Iterator<Item = Ident> {
+    opaque(model, |name| match &model.key {
+        Key::Automatic { args, .. } | Key::Custom { args, .. } => args.contains(name),
+        _ => false,
+    })
 }
 
 /// The `impl Trait` arguments that are kept.
@@ -396,6 +402,7 @@ fn opaque<'a>(
 }
 
 /// Statements that write the types of `args`.
-fn types(args: impl Iterator<Item = Ident>) -> TokenStream {
-    args.map(|ident| mixed!(__larder_key.generic_of(&#ident);)).collect()
+fn types(args: impl Iterator<Item = Ident>, places: Places<'_>) -> TokenStream {
+    let of_type = |place| mixed!(__larder_key.generic_of(&#place););
+    args.map(|ident| of_type(places(ident))).collect()
 }

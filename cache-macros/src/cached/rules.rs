@@ -8,7 +8,8 @@ use super::owning::borrows;
 use super::policy::Given;
 use crate::mixed::{mixed, shown_at};
 
-/// `let rules`, after the requirements that need no value.
+/// `let rules`, after the requirements that need no value. For a call they are a closure, which captures nothing and so takes no room in
+/// the call. A batch has the rules themselves.
 pub(crate) fn statements(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let demands = model.policy.err_ttl.as_ref().map(|given| {
@@ -22,9 +23,11 @@ pub(crate) fn statements(model: &Model) -> TokenStream {
     let conditions = model.conditions.rules();
     let new = if borrows(&model.function.output()) { "borrowing" } else { "new" };
     let new = Ident::new(new, Span::mixed_site());
+    let on_demand = model.each.is_none().then(|| mixed!(move ||));
     mixed! {
         #demands
-        let __larder_rules = #private::Rules::#new(#shape, #codec) #absent #timed_out #refused #conditions;
+        let __larder_rules =
+            #on_demand #private::Rules::#new(#shape, #codec) #absent #timed_out #refused #conditions;
     }
 }
 

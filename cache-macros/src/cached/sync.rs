@@ -6,10 +6,11 @@ use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt as _;
 use syn::{GenericParam, Ident, Visibility};
 
-use super::expand::{Shell, apart};
+use super::expand::{Shell, apart, uses};
 use super::model::Model;
 use super::rules::rules;
-use super::{attrs, prologue};
+use super::write::Given;
+use super::{attrs, prologue, write};
 use crate::call::{hidden_method, hidden_name, is_primitive};
 use crate::mixed::mixed;
 use crate::signature::with_names;
@@ -107,7 +108,8 @@ fn alone(model: &Model) -> TokenStream {
     let (attributes, allowed) = (&function.attrs, attrs::allowed());
     let (before, call) = call(model, &Shell::as_written(model));
     let (vis, private) = (&function.vis, &model.root.private);
-    let sig = with_names(&function.sig, &function.args, true);
+    let keeps_mut = |arg: Option<&_>| write::keeps_mut(model, arg);
+    let sig = with_names(&function.sig, &function.args, keeps_mut);
     let block = function.block_of(&mixed!(#before #private::wait(#call)));
     mixed! {
         #(#attributes)*
@@ -154,18 +156,22 @@ fn used(model: &Model, function: &TokenStream) -> Option<TokenStream> {
 fn call(model: &Model, shell: &Shell) -> (TokenStream, TokenStream) {
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, rules) = (prologue::fetch(model), rules(model));
-    let (body, output, uses) = (shell.body(model), &shell.output, model.function.uses());
-    let apart = apart(&model.function.args, true);
+    let given = Given::new(model);
+    let (body, output, captured) = (shell.body(model, &given), &shell.output, uses(model));
+    let apart = apart(model, true);
+    let Given { args, taken, uses, write, .. } = &given;
     (
-        mixed!(#site #apart #locals #uses),
-        mixed!(#fetch.call_sync(#rules, move || -> #output { #body })),
+        mixed!(#site #apart #locals #captured),
+        mixed! {
+            #fetch.call_sync(#rules, #args, #write, move |#taken| -> #output { #uses #body })
+        },
     )
 }
 
 fn wrapper(model: &Model, twin: &TokenStream) -> TokenStream {
     let function = &model.function;
     let attributes = attrs::for_wrapper(&function.attrs);
-    let sig = with_names(&function.sig, &function.args, false);
+    let sig = with_names(&function.sig, &function.args, |_| false);
     let (vis, private, turbofish) = (&function.vis, &model.root.private, turbofish(model));
     let args = forwarded(model);
     let block = function.block_of(&mixed!(#private::wait(#twin #turbofish (#(#args),*))));

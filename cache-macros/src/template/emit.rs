@@ -8,43 +8,56 @@ use super::{Constant, Field, Part, Piece, Place, Template};
 use crate::cached::Affixes;
 use crate::mixed::mixed;
 
+/// How the statements of a template name an argument (or a constant parameter): the place that it is in.
+pub(crate) type Places<'a> = &'a dyn Fn(Ident) -> TokenStream;
+
+/// As the function names it.
+fn as_named(ident: Ident) -> TokenStream {
+    ident.into_token_stream()
+}
+
 impl Template {
     /// A block whose value is the `KeyBuf` of this template.
     pub(crate) fn key_buf(&self, private: &TokenStream) -> TokenStream {
-        self.key_buf_with(private, &Affixes::default(), &TokenStream::new())
+        let guard = self.guard(&Affixes::default());
+        self.buf(private, guard.as_ref())
     }
 
     /// The same for a tag, which may begin with any text of an argument.
     pub(crate) fn tag_buf(&self, private: &TokenStream) -> TokenStream {
-        self.buf(private, &Affixes::default(), &TokenStream::new())
+        self.buf(private, None)
     }
 
     /// The key with the texts around it, and with `more` after its own text.
-    pub(crate) fn key_buf_with(
+    pub(crate) fn key_statements(
         &self,
         private: &TokenStream,
         affixes: &Affixes,
+        places: Places<'_>,
         more: &TokenStream,
     ) -> TokenStream {
-        let begins_with_text = matches!(self.parts.first(), Some(Part::Text(_)));
-        let guard = (!begins_with_text && affixes.head().is_none())
-            .then(|| mixed!(__larder_key.guard_head();));
-        self.buf(private, affixes, &mixed!(#guard #more))
-    }
-
-    fn buf(&self, private: &TokenStream, affixes: &Affixes, more: &TokenStream) -> TokenStream {
         let key = Ident::new("__larder_key", Span::mixed_site());
         let (prefix, version) = (affixes.before(&key), affixes.after(&key));
+        let key = key.to_token_stream();
+        let (guard, pushes) = (self.guard(affixes), self.pushes(private, places, &key, &key));
+        mixed!(#prefix #pushes #guard #more #version)
+    }
+
+    fn guard(&self, affixes: &Affixes) -> Option<TokenStream> {
+        let begins_with_text = matches!(self.parts.first(), Some(Part::Text(_)));
+        (!begins_with_text && affixes.head().is_none()).then(|| mixed!(__larder_key.guard_head();))
+    }
+
+    fn buf(&self, private: &TokenStream, more: Option<&TokenStream>) -> TokenStream {
+        let key = mixed!(__larder_key);
         let traits = self.traits(private);
-        let pushes = self.pushes(private, &key.to_token_stream(), &mixed!(&mut #key));
+        let pushes = self.pushes(private, &as_named, &key, &mixed!(&mut #key));
         mixed! {
             {
                 #traits
                 let mut #key = #private::KeyBuf::new();
-                #prefix
                 #pushes
                 #more
-                #version
                 #key
             }
         }
@@ -73,12 +86,13 @@ impl Template {
     pub(crate) fn pushes(
         &self,
         private: &TokenStream,
+        places: Places<'_>,
         buffer: &TokenStream,
         borrowed: &TokenStream,
     ) -> TokenStream {
         let pushes = self.parts.iter().map(|part| match part {
             Part::Text(text) => mixed!(#buffer.literal(#text);),
-            Part::Place(place) => place.push(self.literal.span(), private, borrowed),
+            Part::Place(place) => place.push(self.literal.span(), private, places, borrowed),
             Part::Type(ident) => {
                 let ident = shown_ident(ident, self.literal.span());
                 mixed!(#buffer.type_name::<#ident>();)
@@ -106,7 +120,7 @@ impl Piece {
     /// The statement that writes the place.
     pub(crate) fn statement(&self, private: &TokenStream) -> TokenStream {
         let (name, key) = (&self.name, Ident::new("__larder_key", Span::mixed_site()));
-        let push = self.place.push(self.literal.span(), private, &mixed!(&mut #key));
+        let push = self.place.push(self.literal.span(), private, &as_named, &mixed!(&mut #key));
         mixed! {
             let #name = {
                 use #private::{PushDisplay as _, PushExact as _};
@@ -121,15 +135,21 @@ impl Piece {
 impl Place {
     /// The statement that writes the place. rustc shows its error about a type that is not
     /// `Display` at the template.
-    fn push(&self, shown: Span, private: &TokenStream, borrowed: &TokenStream) -> TokenStream {
-        let place = self.expr(shown);
+    fn push(
+        &self,
+        shown: Span,
+        private: &TokenStream,
+        places: Places<'_>,
+        borrowed: &TokenStream,
+    ) -> TokenStream {
+        let place = self.expr(shown, places);
         let shown = Span::mixed_site().located_at(shown);
         quote_spanned!(shown=> (&#private::Field(&#place)).push(#borrowed);)
     }
 
     /// The place as an expression with the argument's name resolution, shown at the template.
-    fn expr(&self, shown: Span) -> TokenStream {
-        let mut expr = shown_ident(&self.root, shown).to_token_stream();
+    fn expr(&self, shown: Span, places: Places<'_>) -> TokenStream {
+        let mut expr = places(shown_ident(&self.root, shown));
         for field in &self.fields {
             let field = match field {
                 Field::Named(name) => {

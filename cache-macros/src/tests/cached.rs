@@ -49,37 +49,31 @@ fn a_template_with_tags() {
                         ::core::concat!(::core::file!(), ":", ::core::line!()),
                     )
                     .tag_patterns(&["user:*"]);
-                let __larder_key = {
-                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                    __larder_key.literal("user:");
-                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                    enum __LarderHere {}
-                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                    __larder_key
-                };
-                let __larder_tags = {
-                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut __larder_tags = ::larder::__private::Tags::new();
-                    __larder_tags.begin();
-                    __larder_tags.text().literal("user:");
-                    (&::larder::__private::Field(&id)).push(__larder_tags.text());
-                    __larder_tags
-                };
+                enum __LarderHere {}
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .tags(__larder_tags)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (id,),
+                        move |(id,), __larder_key, __larder_tags| {
+                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                            __larder_key.literal("user:");
+                            (&::larder::__private::Field(&(*id))).push(__larder_key);
+                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                            __larder_tags.begin();
+                            __larder_tags.text().literal("user:");
+                            (&::larder::__private::Field(&(*id))).push(__larder_tags.text());
+                        },
+                        move |(id,)| {
                             let _ = &db;
                             let _ = &id;
                             async move {
@@ -123,47 +117,47 @@ fn an_automatic_key() {
                     ::core::concat!(::core::module_path!(), "::search"),
                     ::larder::Policy::new(),
                 );
+                #[allow(unused_variables)]
                 let (a, b) = __larder_arg1;
-                let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::function(
-                        ::core::module_path!(),
-                        "search",
-                    );
-                    __LARDER_SITE
-                        .place(
-                            &mut __larder_key,
-                            &::larder::__private::Place {
-                                module: ::core::module_path!(),
-                                around: ::core::module_path!(),
-                                whole: ::core::concat!(
-                                    ::core::module_path!(), "::search::{{closure}}"
-                                ),
-                                position: ::core::concat!(
-                                    "@", ::core::line!(), ".", ::core::column!(), ".42138a2f66572409"
-                                ),
-                            },
-                            || {},
-                        );
-                    __larder_key.generic::<T>();
-                    __larder_key.arg(&N);
-                    __larder_key.arg(&query);
-                    __larder_key.arg(&a);
-                    __larder_key.arg(&b);
-                    __larder_key
-                };
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Vec<T>>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (query, a, b),
+                        move |(query, a, b), __larder_key, __larder_tags| {
+                            __larder_key.function_path(::core::module_path!(), "search");
+                            __LARDER_SITE
+                                .place(
+                                    __larder_key,
+                                    &::larder::__private::Place {
+                                        module: ::core::module_path!(),
+                                        around: ::core::module_path!(),
+                                        whole: ::core::concat!(
+                                            ::core::module_path!(), "::search::{{closure}}"
+                                        ),
+                                        position: ::core::concat!(
+                                            "@", ::core::line!(), ".", ::core::column!(),
+                                            ".42138a2f66572409"
+                                        ),
+                                    },
+                                    __larder_here,
+                                );
+                            __larder_key.generic::<T>();
+                            __larder_key.arg(&N);
+                            __larder_key.arg(&(*query));
+                            __larder_key.arg(&(*a));
+                            __larder_key.arg(&(*b));
+                        },
+                        move |(query, a, b)| {
                             let _ = &query;
                             let _ = &a;
                             let _ = &b;
@@ -231,30 +225,32 @@ fn a_method_with_a_named_cache() {
                             &[],
                             ::core::concat!(::core::file!(), ":", ::core::line!()),
                         );
-                    let __larder_key = {
-                        use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut __larder_key = ::larder::__private::KeyBuf::new();
-                        __larder_key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                        __larder_key.literal(":");
-                        (&::larder::__private::Field(&self.pair.0)).push(&mut __larder_key);
-                        enum __LarderHere {}
-                        __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                        __larder_key
-                    };
+                    enum __LarderHere {}
+                    let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
+                    let __larder_rules = move || ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::local(),
                     );
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE)
                         .call(
                             __larder_rules,
-                            move || {
+                            (self, id),
+                            move |(__larder_self, id), __larder_key, __larder_tags| {
+                                use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                __larder_key.literal("user:");
+                                (&::larder::__private::Field(&(*id))).push(__larder_key);
+                                __larder_key.literal(":");
+                                (&::larder::__private::Field(&(*__larder_self).pair.0))
+                                    .push(__larder_key);
+                                __LARDER_SITE
+                                    .instance::<__LarderHere, _>(__larder_key, __larder_here);
+                            },
+                            move |(_, id)| {
                                 let _ = &self;
                                 let _ = &id;
                                 async move {
@@ -303,54 +299,51 @@ fn a_method_without_arguments_and_a_handle() {
                         ::core::concat!(::core::module_path!(), "::all"),
                         my::larder::Policy::new(),
                     );
-                    let __larder_key = {
-                        let mut __larder_key = my::larder::__private::KeyBuf::function(
-                            ::core::module_path!(),
-                            "all",
-                        );
-                        __LARDER_SITE
-                            .place(
-                                &mut __larder_key,
-                                &my::larder::__private::Place {
-                                    module: ::core::module_path!(),
-                                    around: ::core::module_path!(),
-                                    whole: ::core::concat!(
-                                        ::core::module_path!(), "::all::{{closure}}"
-                                    ),
-                                    position: ::core::concat!(
-                                        "@", ::core::line!(), ".", ::core::column!(),
-                                        ".1f49d4b6ec759953"
-                                    ),
-                                },
-                                || {},
-                            );
-                        __larder_key.arg(&self);
-                        __larder_key
-                    };
+                    let __larder_here = || {};
                     let __larder_shape = {
                         use my::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use my::larder::__private::ShapeShared as _;
                         (&&&my::larder::__private::Probe::<Vec<User>>::new()).shape()
                     };
-                    let __larder_rules = my::larder::__private::Rules::new(
+                    let __larder_rules = move || my::larder::__private::Rules::new(
                         __larder_shape,
                         my::larder::__private::remote(__larder_shape),
                     );
                     match &self.cache {
                         __larder_handle => {
-                            my::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                                .cache(__larder_handle)
+                            my::larder::__private::Fetch::new(&__LARDER_SITE).cache(__larder_handle)
                         }
                     }
                         .call(
                             __larder_rules,
-                            move || {
-                                let _ = &self;
+                            (self,),
+                            move |(__larder_self,), __larder_key, __larder_tags| {
+                                __larder_key.function_path(::core::module_path!(), "all");
+                                __LARDER_SITE
+                                    .place(
+                                        __larder_key,
+                                        &my::larder::__private::Place {
+                                            module: ::core::module_path!(),
+                                            around: ::core::module_path!(),
+                                            whole: ::core::concat!(
+                                                ::core::module_path!(), "::all::{{closure}}"
+                                            ),
+                                            position: ::core::concat!(
+                                                "@", ::core::line!(), ".", ::core::column!(),
+                                                ".1f49d4b6ec759953"
+                                            ),
+                                        },
+                                        __larder_here,
+                                    );
+                                __larder_key.arg(&(*__larder_self));
+                            },
+                            move |(__larder_self,)| {
+                                let _ = &__larder_self;
                                 async move {
                                     if false {
                                         return my::larder::__private::typed::<Vec<User>>();
                                     }
-                                    { self.db.all().await }
+                                    { __larder_self.db.all().await }
                                 }
                             },
                         )
@@ -401,29 +394,31 @@ fn a_property() {
                             &[],
                             ::core::concat!(::core::file!(), ":", ::core::line!()),
                         );
-                    let __larder_key = {
-                        use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut __larder_key = ::larder::__private::KeyBuf::new();
-                        __larder_key.literal("tenant:");
-                        (&::larder::__private::Field(&self.tenant)).push(&mut __larder_key);
-                        __larder_key.literal(":users");
-                        enum __LarderHere {}
-                        __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                        __larder_key
-                    };
+                    enum __LarderHere {}
+                    let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
+                    let __larder_rules = move || ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::remote(__larder_shape),
                     );
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE)
                         .call(
                             __larder_rules,
-                            move || {
+                            (self,),
+                            move |(__larder_self,), __larder_key, __larder_tags| {
+                                use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                __larder_key.literal("tenant:");
+                                (&::larder::__private::Field(&(*__larder_self).tenant))
+                                    .push(__larder_key);
+                                __larder_key.literal(":users");
+                                __LARDER_SITE
+                                    .instance::<__LarderHere, _>(__larder_key, __larder_here);
+                            },
+                            move |(_,)| {
                                 let _ = &self;
                                 async move {
                                     if false {
@@ -474,39 +469,40 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                     ::core::concat!(::core::module_path!(), "::all"),
                     ::larder::Policy::new().local(),
                 );
-                let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::function(
-                        ::core::module_path!(),
-                        "all",
-                    );
-                    __LARDER_SITE
-                        .place(
-                            &mut __larder_key,
-                            &::larder::__private::Place {
-                                module: ::core::module_path!(),
-                                around: ::core::module_path!(),
-                                whole: ::core::concat!(::core::module_path!(), "::all::{{closure}}"),
-                                position: ::core::concat!(
-                                    "@", ::core::line!(), ".", ::core::column!(), ".e8f09e77b57757ce"
-                                ),
-                            },
-                            || {},
-                        );
-                    __larder_key
-                };
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<&'static str>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::local(),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (),
+                        move |(), __larder_key, __larder_tags| {
+                            __larder_key.function_path(::core::module_path!(), "all");
+                            __LARDER_SITE
+                                .place(
+                                    __larder_key,
+                                    &::larder::__private::Place {
+                                        module: ::core::module_path!(),
+                                        around: ::core::module_path!(),
+                                        whole: ::core::concat!(
+                                            ::core::module_path!(), "::all::{{closure}}"
+                                        ),
+                                        position: ::core::concat!(
+                                            "@", ::core::line!(), ".", ::core::column!(),
+                                            ".e8f09e77b57757ce"
+                                        ),
+                                    },
+                                    __larder_here,
+                                );
+                        },
+                        move |()| {
                             async move {
                                 if false {
                                     return ::larder::__private::typed::<&'static str>();

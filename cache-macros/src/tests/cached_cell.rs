@@ -37,31 +37,27 @@ fn a_cell_takes_the_place_of_the_arguments() {
                             .ttl(::core::time::Duration::from_millis(60_000))
                             .local(),
                     );
+                    enum __LarderHere {}
                     let __larder_cell = ::larder::__private::cell_of(&self.posts);
-                    let __larder_key = {
-                        enum __LarderHere {}
-                        let mut __larder_key = ::larder::__private::KeyBuf::function(
-                            ::core::module_path!(),
-                            "posts",
-                        );
-                        __larder_key.types::<(__LarderHere, Self)>();
-                        __larder_key.cell(__larder_cell);
-                        __larder_key
-                    };
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Vec<Post>>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
+                    let __larder_rules = move || ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::local(),
                     );
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE)
                         .cell(__larder_cell)
                         .call(
                             __larder_rules,
-                            move || {
+                            (),
+                            move |(), __larder_key, __larder_tags| {
+                                __larder_key.function_path(::core::module_path!(), "posts");
+                                __larder_key.types::<(__LarderHere, Self)>();
+                            },
+                            move |()| {
                                 let _ = &self;
                                 async move {
                                     if false {

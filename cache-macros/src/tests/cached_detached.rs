@@ -40,41 +40,40 @@ fn a_free_function() {
                     ::core::concat!(::core::module_path!(), "::get_user"),
                     ::larder::Policy::new().local(),
                 );
-                let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::function(
-                        ::core::module_path!(),
-                        "get_user",
-                    );
-                    __LARDER_SITE
-                        .place(
-                            &mut __larder_key,
-                            &::larder::__private::Place {
-                                module: ::core::module_path!(),
-                                around: ::core::module_path!(),
-                                whole: ::core::concat!(
-                                    ::core::module_path!(), "::get_user::{{closure}}"
-                                ),
-                                position: ::core::concat!(
-                                    "@", ::core::line!(), ".", ::core::column!(), ".06344ee292eafbe2"
-                                ),
-                            },
-                            || {},
-                        );
-                    __larder_key
-                };
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User<T>, DbError>>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::local(),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (),
+                        move |(), __larder_key, __larder_tags| {
+                            __larder_key.function_path(::core::module_path!(), "get_user");
+                            __LARDER_SITE
+                                .place(
+                                    __larder_key,
+                                    &::larder::__private::Place {
+                                        module: ::core::module_path!(),
+                                        around: ::core::module_path!(),
+                                        whole: ::core::concat!(
+                                            ::core::module_path!(), "::get_user::{{closure}}"
+                                        ),
+                                        position: ::core::concat!(
+                                            "@", ::core::line!(), ".", ::core::column!(),
+                                            ".06344ee292eafbe2"
+                                        ),
+                                    },
+                                    __larder_here,
+                                );
+                        },
+                        move |()| {
                             let _ = &db;
                             let _ = &name;
                             let _ = &id;
@@ -139,21 +138,14 @@ fn a_method() {
                             &[],
                             ::core::concat!(::core::file!(), ":", ::core::line!()),
                         );
-                    let __larder_key = {
-                        use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut __larder_key = ::larder::__private::KeyBuf::new();
-                        __larder_key.literal("user:");
-                        (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                        enum __LarderHere {}
-                        __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                        __larder_key
-                    };
+                    enum __LarderHere {}
+                    let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
+                    let __larder_rules = move || ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::remote(__larder_shape),
                     );
@@ -161,10 +153,17 @@ fn a_method() {
                     let __larder_load = async move |__larder_self: &Self, id: u64| -> Option<User> {
                         { __larder_self.db.fetch(id).await }
                     };
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE)
                         .call_refreshing(
                             __larder_rules,
                             (self, id),
+                            move |(_, id), __larder_key, __larder_tags| {
+                                use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                __larder_key.literal("user:");
+                                (&::larder::__private::Field(&(*id))).push(__larder_key);
+                                __LARDER_SITE
+                                    .instance::<__LarderHere, _>(__larder_key, __larder_here);
+                            },
                             move |(__larder_self, id)| async move {
                                 __larder_load(__larder_self, id).await
                             },

@@ -39,29 +39,29 @@ fn text_around_a_template() {
                         &[::larder::__private::Part::Text("#2")],
                         ::core::concat!(::core::file!(), ":", ::core::line!()),
                     );
-                let __larder_key = {
-                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                    __larder_key.literal("shop:users:");
-                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                    enum __LarderHere {}
-                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                    __larder_key.literal("#2");
-                    __larder_key
-                };
+                enum __LarderHere {}
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (id,),
+                        move |(id,), __larder_key, __larder_tags| {
+                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                            __larder_key.literal("shop:users:");
+                            (&::larder::__private::Field(&(*id))).push(__larder_key);
+                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                            __larder_key.literal("#2");
+                        },
+                        move |(id,)| {
                             let _ = &id;
                             async move {
                                 if false {
@@ -104,42 +104,46 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                    __larder_key.literal("v1/");
-                    __larder_key.function_path(::core::module_path!(), "get");
-                    __LARDER_SITE
-                        .place(
-                            &mut __larder_key,
-                            &::larder::__private::Place {
-                                module: ::core::module_path!(),
-                                around: ::core::module_path!(),
-                                whole: ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
-                                position: ::core::concat!(
-                                    "@", ::core::line!(), ".", ::core::column!(), ".be378eb9200aded2"
-                                ),
-                            },
-                            || {},
-                        );
-                    __larder_key.generic::<T>();
-                    __larder_key.arg(&N);
-                    __larder_key.text(&make_key(&user, key));
-                    __larder_key.literal("#b");
-                    __larder_key
-                };
+                let __larder_here = || {};
+                let __larder_text = ::larder::__private::KeyPart::of(&make_key(&user, key));
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (__larder_text,),
+                        move |(__larder_text,), __larder_key, __larder_tags| {
+                            __larder_key.literal("v1/");
+                            __larder_key.function_path(::core::module_path!(), "get");
+                            __LARDER_SITE
+                                .place(
+                                    __larder_key,
+                                    &::larder::__private::Place {
+                                        module: ::core::module_path!(),
+                                        around: ::core::module_path!(),
+                                        whole: ::core::concat!(
+                                            ::core::module_path!(), "::get::{{closure}}"
+                                        ),
+                                        position: ::core::concat!(
+                                            "@", ::core::line!(), ".", ::core::column!(),
+                                            ".be378eb9200aded2"
+                                        ),
+                                    },
+                                    __larder_here,
+                                );
+                            __larder_key.generic::<T>();
+                            __larder_key.arg(&N);
+                            __larder_key.part(&(*__larder_text));
+                            __larder_key.literal("#b");
+                        },
+                        move |(_,)| {
                             async move {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -196,32 +200,34 @@ fn a_template_names_generic_parameters() {
                         &[],
                         ::core::concat!(::core::file!(), ":", ::core::line!()),
                     );
-                let __larder_key = {
-                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                    __larder_key.type_name::<T>();
-                    __larder_key.literal(":");
-                    (&::larder::__private::Field(&N)).push(&mut __larder_key);
-                    __larder_key.literal(":");
-                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                    __larder_key.guard_head();
-                    enum __LarderHere {}
-                    __LARDER_SITE.instance_around::<__LarderHere, _>(&mut __larder_key, || {});
-                    __larder_key
-                };
+                enum __LarderHere {}
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (id,),
+                        move |(id,), __larder_key, __larder_tags| {
+                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                            __larder_key.type_name::<T>();
+                            __larder_key.literal(":");
+                            (&::larder::__private::Field(&N)).push(__larder_key);
+                            __larder_key.literal(":");
+                            (&::larder::__private::Field(&(*id))).push(__larder_key);
+                            __larder_key.guard_head();
+                            __LARDER_SITE
+                                .instance_around::<__LarderHere, _>(__larder_key, __larder_here);
+                        },
+                        move |(id,)| {
+                            let _ = &id;
                             async move {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
@@ -298,44 +304,45 @@ fn a_text_by_a_function_and_by_a_closure() {
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::Policy::new(),
                     );
-                    let __larder_key = {
-                        let mut __larder_key = ::larder::__private::KeyBuf::function(
-                            ::core::module_path!(),
-                            "get",
-                        );
-                        __LARDER_SITE
-                            .place(
-                                &mut __larder_key,
-                                &::larder::__private::Place {
-                                    module: ::core::module_path!(),
-                                    around: ::core::module_path!(),
-                                    whole: ::core::concat!(
-                                        ::core::module_path!(), "::get::{{closure}}"
-                                    ),
-                                    position: ::core::concat!(
-                                        "@", ::core::line!(), ".", ::core::column!(),
-                                        ".93518a235745ef01"
-                                    ),
-                                },
-                                || {},
-                            );
-                        __larder_key.text(&Self::make_key(self, &id, name));
-                        __larder_key
-                    };
+                    let __larder_here = || {};
+                    let __larder_text = ::larder::__private::KeyPart::of(
+                        &Self::make_key(self, &id, name),
+                    );
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
+                    let __larder_rules = move || ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::local(),
                     );
                     ::larder::__private::wait(
-                        ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                        ::larder::__private::Fetch::new(&__LARDER_SITE)
                             .call_sync(
                                 __larder_rules,
-                                move || -> u64 {
+                                (__larder_text,),
+                                move |(__larder_text,), __larder_key, __larder_tags| {
+                                    __larder_key.function_path(::core::module_path!(), "get");
+                                    __LARDER_SITE
+                                        .place(
+                                            __larder_key,
+                                            &::larder::__private::Place {
+                                                module: ::core::module_path!(),
+                                                around: ::core::module_path!(),
+                                                whole: ::core::concat!(
+                                                    ::core::module_path!(), "::get::{{closure}}"
+                                                ),
+                                                position: ::core::concat!(
+                                                    "@", ::core::line!(), ".", ::core::column!(),
+                                                    ".93518a235745ef01"
+                                                ),
+                                            },
+                                            __larder_here,
+                                        );
+                                    __larder_key.part(&(*__larder_text));
+                                },
+                                move |(_,)| -> u64 {
                                     if false {
                                         return ::larder::__private::typed::<u64>();
                                     }
@@ -377,46 +384,47 @@ fn a_text_by_a_function_and_by_a_closure() {
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),
                 );
-                let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::function(
-                        ::core::module_path!(),
-                        "get",
-                    );
-                    __LARDER_SITE
-                        .place(
-                            &mut __larder_key,
-                            &::larder::__private::Place {
-                                module: ::core::module_path!(),
-                                around: ::core::module_path!(),
-                                whole: ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
-                                position: ::core::concat!(
-                                    "@", ::core::line!(), ".", ::core::column!(), ".ba646fbf97f46596"
-                                ),
-                            },
-                            || {},
-                        );
-                    __larder_key
-                        .text(
-                            &::larder::__private::text_of(
-                                (&*query, &page),
-                                |(query, page): (&Query, _)| -> String { query.key(page) },
-                            ),
-                        );
-                    __larder_key
-                };
+                let __larder_here = || {};
+                let __larder_text = ::larder::__private::KeyPart::of(
+                    &::larder::__private::text_of(
+                        (&*query, &page),
+                        |(query, page): (&Query, _)| -> String { query.key(page) },
+                    ),
+                );
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (__larder_text,),
+                        move |(__larder_text,), __larder_key, __larder_tags| {
+                            __larder_key.function_path(::core::module_path!(), "get");
+                            __LARDER_SITE
+                                .place(
+                                    __larder_key,
+                                    &::larder::__private::Place {
+                                        module: ::core::module_path!(),
+                                        around: ::core::module_path!(),
+                                        whole: ::core::concat!(
+                                            ::core::module_path!(), "::get::{{closure}}"
+                                        ),
+                                        position: ::core::concat!(
+                                            "@", ::core::line!(), ".", ::core::column!(),
+                                            ".ba646fbf97f46596"
+                                        ),
+                                    },
+                                    __larder_here,
+                                );
+                            __larder_key.part(&(*__larder_text));
+                        },
+                        move |(_,)| {
                             async move {
                                 if false {
                                     return ::larder::__private::typed::<u64>();

@@ -72,38 +72,39 @@ fn every_option() {
                         &[],
                         ::core::concat!(::core::file!(), ":", ::core::line!()),
                     );
-                let __larder_key = {
-                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                    __larder_key.literal("user:");
-                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                    enum __LarderHere {}
-                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                    __larder_key
-                };
+                enum __LarderHere {}
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<Option<User>, DbError>>::new()).shape()
                 };
                 ::larder::__private::keeps_errors(__larder_shape);
-                let __larder_rules = ::larder::__private::Rules::new(
-                        __larder_shape,
-                        ::larder::__private::remote(__larder_shape),
-                    )
-                    .absent(::larder::__private::absent(__larder_shape))
-                    .timed_out(::larder::__private::times_out(__larder_shape))
-                    .keeps(|user| user.is_some())
-                    .unless(Option::is_none);
+                let __larder_rules = move || {
+                    ::larder::__private::Rules::new(
+                            __larder_shape,
+                            ::larder::__private::remote(__larder_shape),
+                        )
+                        .absent(::larder::__private::absent(__larder_shape))
+                        .timed_out(::larder::__private::times_out(__larder_shape))
+                        .keeps(|user| user.is_some())
+                        .unless(Option::is_none)
+                };
                 #[allow(unused_variables)]
                 let __larder_load = async move |id: u64| -> Result<Option<User>, DbError> {
                     { fetch(id).await }
                 };
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .skip_if(id == 0)
                     .call_refreshing(
                         __larder_rules,
                         (id,),
+                        move |(id,), __larder_key, __larder_tags| {
+                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                            __larder_key.literal("user:");
+                            (&::larder::__private::Field(&(*id))).push(__larder_key);
+                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                        },
                         move |(id,)| async move { __larder_load(id).await },
                         move |(id,)| { async move { __larder_load(id).await } },
                     )
@@ -155,49 +156,41 @@ fn a_shared_policy() {
                         ::core::concat!(::core::file!(), ":", ::core::line!()),
                     )
                     .tag_patterns(&["users", "user:*"]);
-                let __larder_key = {
-                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                    __larder_key.literal("user:");
-                    (&::larder::__private::Field(&id)).push(&mut __larder_key);
-                    enum __LarderHere {}
-                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                    __larder_key
-                };
-                let __larder_tags = {
-                    use ::larder::__private::{PushDisplay as _, PushExact as _};
-                    let mut __larder_tags = ::larder::__private::Tags::new();
-                    __larder_tags.begin();
-                    __larder_tags.text().literal("users");
-                    __larder_tags.begin();
-                    __larder_tags.text().literal("user:");
-                    (&::larder::__private::Field(&id)).push(__larder_tags.text());
-                    __larder_tags
-                };
+                enum __LarderHere {}
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
-                        __larder_shape,
-                        ::larder::__private::local(),
-                    )
-                    .absent({
-                        use ::larder::__private::{AbsentNever as _, AbsentOption as _};
-                        (&&::larder::__private::value_probe(__larder_shape)).absent()
-                    })
-                    .timed_out({
-                        use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
-                        (&&::larder::__private::output_probe(__larder_shape)).times_out()
-                    });
+                let __larder_rules = move || {
+                    ::larder::__private::Rules::new(__larder_shape, ::larder::__private::local())
+                        .absent({
+                            use ::larder::__private::{AbsentNever as _, AbsentOption as _};
+                            (&&::larder::__private::value_probe(__larder_shape)).absent()
+                        })
+                        .timed_out({
+                            use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
+                            (&&::larder::__private::output_probe(__larder_shape)).times_out()
+                        })
+                };
                 #[allow(unused_variables)]
                 let __larder_load = async move |id: u64| -> Option<User> { { fetch(id).await } };
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                    .tags(__larder_tags)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call_refreshing(
                         __larder_rules,
                         (id,),
+                        move |(id,), __larder_key, __larder_tags| {
+                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                            __larder_key.literal("user:");
+                            (&::larder::__private::Field(&(*id))).push(__larder_key);
+                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                            __larder_tags.begin();
+                            __larder_tags.text().literal("users");
+                            __larder_tags.begin();
+                            __larder_tags.text().literal("user:");
+                            (&::larder::__private::Field(&(*id))).push(__larder_tags.text());
+                        },
                         move |(id,)| async move { __larder_load(id).await },
                         move |(id,)| { async move { __larder_load(id).await } },
                     )
@@ -240,61 +233,56 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                             ::larder::__private::possible(__LARDER_POLICY),
                         )
                         .tag_patterns(&["users"]);
-                    let __larder_key = {
-                        let mut __larder_key = ::larder::__private::KeyBuf::function(
-                            ::core::module_path!(),
-                            "get",
-                        );
-                        __LARDER_SITE
-                            .place(
-                                &mut __larder_key,
-                                &::larder::__private::Place {
-                                    module: ::core::module_path!(),
-                                    around: ::core::module_path!(),
-                                    whole: ::core::concat!(
-                                        ::core::module_path!(), "::get::{{closure}}"
-                                    ),
-                                    position: ::core::concat!(
-                                        "@", ::core::line!(), ".", ::core::column!(),
-                                        ".8e68ce207d2e3002"
-                                    ),
-                                },
-                                || {},
-                            );
-                        __larder_key
-                    };
-                    let __larder_tags = {
-                        let mut __larder_tags = ::larder::__private::Tags::new();
-                        __larder_tags.begin();
-                        __larder_tags.text().literal("users");
-                        __larder_tags
-                    };
+                    let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
-                            __larder_shape,
-                            ::larder::__private::remote(__larder_shape),
-                        )
-                        .absent({
-                            use ::larder::__private::{AbsentNever as _, AbsentOption as _};
-                            (&&::larder::__private::value_probe(__larder_shape)).absent()
-                        })
-                        .timed_out({
-                            use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
-                            (&&::larder::__private::output_probe(__larder_shape)).times_out()
-                        })
-                        .refused({
-                            use ::larder::__private::{RefusalError as _, RefusalNever as _};
-                            (&&::larder::__private::output_probe(__larder_shape)).refuses()
-                        });
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
-                        .tags(__larder_tags)
+                    let __larder_rules = move || {
+                        ::larder::__private::Rules::new(
+                                __larder_shape,
+                                ::larder::__private::remote(__larder_shape),
+                            )
+                            .absent({
+                                use ::larder::__private::{AbsentNever as _, AbsentOption as _};
+                                (&&::larder::__private::value_probe(__larder_shape)).absent()
+                            })
+                            .timed_out({
+                                use ::larder::__private::{TimeoutError as _, TimeoutNever as _};
+                                (&&::larder::__private::output_probe(__larder_shape)).times_out()
+                            })
+                            .refused({
+                                use ::larder::__private::{RefusalError as _, RefusalNever as _};
+                                (&&::larder::__private::output_probe(__larder_shape)).refuses()
+                            })
+                    };
+                    ::larder::__private::Fetch::new(&__LARDER_SITE)
                         .call(
                             __larder_rules,
-                            move || {
+                            (),
+                            move |(), __larder_key, __larder_tags| {
+                                __larder_key.function_path(::core::module_path!(), "get");
+                                __LARDER_SITE
+                                    .place(
+                                        __larder_key,
+                                        &::larder::__private::Place {
+                                            module: ::core::module_path!(),
+                                            around: ::core::module_path!(),
+                                            whole: ::core::concat!(
+                                                ::core::module_path!(), "::get::{{closure}}"
+                                            ),
+                                            position: ::core::concat!(
+                                                "@", ::core::line!(), ".", ::core::column!(),
+                                                ".8e68ce207d2e3002"
+                                            ),
+                                        },
+                                        __larder_here,
+                                    );
+                                __larder_tags.begin();
+                                __larder_tags.text().literal("users");
+                            },
+                            move |()| {
                                 let _ = &self;
                                 async move {
                                     if false {
@@ -409,50 +397,48 @@ fn a_sync_function() {
                             .jitter(1.0),
                     ),
                 );
-                let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::function(
-                        ::core::module_path!(),
-                        "get",
-                    );
-                    __LARDER_SITE
-                        .place(
-                            &mut __larder_key,
-                            &::larder::__private::Place {
-                                module: ::core::module_path!(),
-                                around: ::core::module_path!(),
-                                whole: ::core::concat!(
-                                    ::core::module_path!(), "::__larder_call_get::{{closure}}"
-                                ),
-                                position: ::core::concat!(
-                                    "@", ::core::line!(), ".", ::core::column!(), ".453063b4669d4031"
-                                ),
-                            },
-                            || {},
-                        );
-                    __larder_key.arg(&id);
-                    __larder_key
-                };
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
                 ::larder::__private::keeps_errors(__larder_shape);
-                let __larder_rules = ::larder::__private::Rules::new(
-                        __larder_shape,
-                        ::larder::__private::local(),
-                    )
-                    .absent({
-                        use ::larder::__private::{AbsentNever as _, AbsentOption as _};
-                        (&&::larder::__private::value_probe(__larder_shape)).absent()
-                    })
-                    .unless(|user| user.id == 0);
-                let _ = &id;
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                let __larder_rules = move || {
+                    ::larder::__private::Rules::new(__larder_shape, ::larder::__private::local())
+                        .absent({
+                            use ::larder::__private::{AbsentNever as _, AbsentOption as _};
+                            (&&::larder::__private::value_probe(__larder_shape)).absent()
+                        })
+                        .unless(|user| user.id == 0)
+                };
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .skip_if(id > 3)
                     .call_sync(
                         __larder_rules,
-                        move || -> Result<User, DbError> {
+                        (id,),
+                        move |(id,), __larder_key, __larder_tags| {
+                            __larder_key.function_path(::core::module_path!(), "get");
+                            __LARDER_SITE
+                                .place(
+                                    __larder_key,
+                                    &::larder::__private::Place {
+                                        module: ::core::module_path!(),
+                                        around: ::core::module_path!(),
+                                        whole: ::core::concat!(
+                                            ::core::module_path!(), "::__larder_call_get::{{closure}}"
+                                        ),
+                                        position: ::core::concat!(
+                                            "@", ::core::line!(), ".", ::core::column!(),
+                                            ".453063b4669d4031"
+                                        ),
+                                    },
+                                    __larder_here,
+                                );
+                            __larder_key.arg(&(*id));
+                        },
+                        move |(id,)| -> Result<User, DbError> {
+                            let _ = &id;
                             if false {
                                 return ::larder::__private::typed::<Result<User, DbError>>();
                             }
@@ -507,30 +493,34 @@ fn a_property() {
                             &[],
                             ::core::concat!(::core::file!(), ":", ::core::line!()),
                         );
-                    let __larder_key = {
-                        use ::larder::__private::{PushDisplay as _, PushExact as _};
-                        let mut __larder_key = ::larder::__private::KeyBuf::new();
-                        (&::larder::__private::Field(&self.id)).push(&mut __larder_key);
-                        __larder_key.guard_head();
-                        enum __LarderHere {}
-                        __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                        __larder_key
-                    };
+                    enum __LarderHere {}
+                    let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<Option<User>>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
-                            __larder_shape,
-                            ::larder::__private::remote(__larder_shape),
-                        )
-                        .absent(::larder::__private::absent(__larder_shape));
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    let __larder_rules = move || {
+                        ::larder::__private::Rules::new(
+                                __larder_shape,
+                                ::larder::__private::remote(__larder_shape),
+                            )
+                            .absent(::larder::__private::absent(__larder_shape))
+                    };
+                    ::larder::__private::Fetch::new(&__LARDER_SITE)
                         .skip_if(self.closed)
                         .call(
                             __larder_rules,
-                            move || {
+                            (self,),
+                            move |(__larder_self,), __larder_key, __larder_tags| {
+                                use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                (&::larder::__private::Field(&(*__larder_self).id))
+                                    .push(__larder_key);
+                                __larder_key.guard_head();
+                                __LARDER_SITE
+                                    .instance::<__LarderHere, _>(__larder_key, __larder_here);
+                            },
+                            move |(_,)| {
                                 let _ = &self;
                                 async move {
                                     if false {

@@ -100,43 +100,42 @@ fn a_free_function() {
                     ::core::concat!(::core::module_path!(), "::fib"),
                     ::larder::Policy::new(),
                 );
-                let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::function(
-                        ::core::module_path!(),
-                        "fib",
-                    );
-                    __LARDER_SITE
-                        .place(
-                            &mut __larder_key,
-                            &::larder::__private::Place {
-                                module: ::core::module_path!(),
-                                around: ::core::module_path!(),
-                                whole: ::core::concat!(
-                                    ::core::module_path!(), "::__larder_call_fib::{{closure}}"
-                                ),
-                                position: ::core::concat!(
-                                    "@", ::core::line!(), ".", ::core::column!(), ".3b301b0ab2ae5aa8"
-                                ),
-                            },
-                            || {},
-                        );
-                    __larder_key.arg(&n);
-                    __larder_key
-                };
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<u64>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::local(),
                 );
-                let _ = &n;
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call_sync(
                         __larder_rules,
-                        move || -> u64 {
+                        (n,),
+                        move |(n,), __larder_key, __larder_tags| {
+                            __larder_key.function_path(::core::module_path!(), "fib");
+                            __LARDER_SITE
+                                .place(
+                                    __larder_key,
+                                    &::larder::__private::Place {
+                                        module: ::core::module_path!(),
+                                        around: ::core::module_path!(),
+                                        whole: ::core::concat!(
+                                            ::core::module_path!(), "::__larder_call_fib::{{closure}}"
+                                        ),
+                                        position: ::core::concat!(
+                                            "@", ::core::line!(), ".", ::core::column!(),
+                                            ".3b301b0ab2ae5aa8"
+                                        ),
+                                    },
+                                    __larder_here,
+                                );
+                            __larder_key.arg(&(*n));
+                        },
+                        move |(n,)| -> u64 {
+                            let _ = &n;
                             if false {
                                 return ::larder::__private::typed::<u64>();
                             }
@@ -206,43 +205,41 @@ fn a_method() {
                         ::core::concat!(::core::module_path!(), "::total"),
                         ::larder::Policy::new().local(),
                     );
-                    let __larder_key = {
-                        let mut __larder_key = ::larder::__private::KeyBuf::function(
-                            ::core::module_path!(),
-                            "total",
-                        );
-                        __LARDER_SITE
-                            .place(
-                                &mut __larder_key,
-                                &::larder::__private::Place {
-                                    module: ::core::module_path!(),
-                                    around: ::core::module_path!(),
-                                    whole: ::core::concat!(
-                                        ::core::module_path!(), "::total::{{closure}}"
-                                    ),
-                                    position: ::core::concat!(
-                                        "@", ::core::line!(), ".", ::core::column!(),
-                                        ".b5dd0bab146c7b3d"
-                                    ),
-                                },
-                                || {},
-                            );
-                        __larder_key
-                    };
+                    let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
+                    let __larder_rules = move || ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::local(),
                     );
                     let _ = &n;
-                    ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                    ::larder::__private::Fetch::new(&__LARDER_SITE)
                         .call_sync(
                             __larder_rules,
-                            move || -> u64 {
+                            (),
+                            move |(), __larder_key, __larder_tags| {
+                                __larder_key.function_path(::core::module_path!(), "total");
+                                __LARDER_SITE
+                                    .place(
+                                        __larder_key,
+                                        &::larder::__private::Place {
+                                            module: ::core::module_path!(),
+                                            around: ::core::module_path!(),
+                                            whole: ::core::concat!(
+                                                ::core::module_path!(), "::total::{{closure}}"
+                                            ),
+                                            position: ::core::concat!(
+                                                "@", ::core::line!(), ".", ::core::column!(),
+                                                ".b5dd0bab146c7b3d"
+                                            ),
+                                        },
+                                        __larder_here,
+                                    );
+                            },
+                            move |()| -> u64 {
                                 if false {
                                     return ::larder::__private::typed::<u64>();
                                 }
@@ -290,48 +287,47 @@ fn an_associated_function() {
                         ::core::concat!(::core::module_path!(), "::total"),
                         ::larder::Policy::new().ttl(::core::time::Duration::from_millis(250)),
                     );
+                    #[allow(unused_variables)]
                     let Pair(a, b) = __larder_arg0;
-                    let __larder_key = {
-                        let mut __larder_key = ::larder::__private::KeyBuf::function(
-                            ::core::module_path!(),
-                            "total",
-                        );
-                        __LARDER_SITE
-                            .place(
-                                &mut __larder_key,
-                                &::larder::__private::Place {
-                                    module: ::core::module_path!(),
-                                    around: ::core::module_path!(),
-                                    whole: ::core::concat!(
-                                        ::core::module_path!(), "::total::{{closure}}"
-                                    ),
-                                    position: ::core::concat!(
-                                        "@", ::core::line!(), ".", ::core::column!(),
-                                        ".d178d3f92323d47b"
-                                    ),
-                                },
-                                || {},
-                            );
-                        __larder_key.arg(&a);
-                        __larder_key.arg(&b);
-                        __larder_key
-                    };
+                    let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                         use ::larder::__private::ShapeShared as _;
                         (&&&::larder::__private::Probe::<u64>::new()).shape()
                     };
-                    let __larder_rules = ::larder::__private::Rules::new(
+                    let __larder_rules = move || ::larder::__private::Rules::new(
                         __larder_shape,
                         ::larder::__private::local(),
                     );
-                    let _ = &a;
-                    let _ = &b;
                     ::larder::__private::wait(
-                        ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                        ::larder::__private::Fetch::new(&__LARDER_SITE)
                             .call_sync(
                                 __larder_rules,
-                                move || -> u64 {
+                                (a, b),
+                                move |(a, b), __larder_key, __larder_tags| {
+                                    __larder_key.function_path(::core::module_path!(), "total");
+                                    __LARDER_SITE
+                                        .place(
+                                            __larder_key,
+                                            &::larder::__private::Place {
+                                                module: ::core::module_path!(),
+                                                around: ::core::module_path!(),
+                                                whole: ::core::concat!(
+                                                    ::core::module_path!(), "::total::{{closure}}"
+                                                ),
+                                                position: ::core::concat!(
+                                                    "@", ::core::line!(), ".", ::core::column!(),
+                                                    ".d178d3f92323d47b"
+                                                ),
+                                            },
+                                            __larder_here,
+                                        );
+                                    __larder_key.arg(&(*a));
+                                    __larder_key.arg(&(*b));
+                                },
+                                move |(a, b)| -> u64 {
+                                    let _ = &a;
+                                    let _ = &b;
                                     if false {
                                         return ::larder::__private::typed::<u64>();
                                     }

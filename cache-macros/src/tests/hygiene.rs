@@ -26,7 +26,7 @@ fn raw_names_lose_their_mark_in_text_only() {
         ),
     ));
     assert!(text.contains("\"::match\""), "{text}");
-    assert!(text.contains("Field(&r#type)"), "{text}");
+    assert!(text.contains("Field(&(*r#type))"), "{text}");
     assert!(text.contains("enum r#match"), "{text}");
 }
 

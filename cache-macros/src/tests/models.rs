@@ -44,27 +44,27 @@ fn an_operation_of_a_model() {
                             ::larder::__private::event_tag::<Saved<User>>,
                         ],
                     );
-                let __larder_key = {
-                    let mut __larder_key = ::larder::__private::KeyBuf::new();
-                    __larder_key.literal("shop:user:list:");
-                    enum __LarderHere {}
-                    __LARDER_SITE.instance::<__LarderHere, _>(&mut __larder_key, || {});
-                    __larder_key.arg(&page);
-                    __larder_key
-                };
+                enum __LarderHere {}
+                let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Vec<User>>::new()).shape()
                 };
-                let __larder_rules = ::larder::__private::Rules::new(
+                let __larder_rules = move || ::larder::__private::Rules::new(
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE, __larder_key)
+                ::larder::__private::Fetch::new(&__LARDER_SITE)
                     .call(
                         __larder_rules,
-                        move || {
+                        (page,),
+                        move |(page,), __larder_key, __larder_tags| {
+                            __larder_key.literal("shop:user:list:");
+                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                            __larder_key.arg(&(*page));
+                        },
+                        move |(page,)| {
                             let _ = &page;
                             async move {
                                 if false {

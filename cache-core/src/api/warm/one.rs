@@ -17,6 +17,6 @@ impl<L: Load> One<L> {
 impl<L: Load> Future for One<L> {
     type Output = (String, Cached<L::Output>);
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|cached| (self.0.key().to_owned(), cached))
+        Pin::new(&mut self.0).poll(cx).map(|cached| (self.0.key().as_str().to_owned(), cached))
     }
 }

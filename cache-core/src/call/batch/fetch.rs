@@ -57,8 +57,10 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         self.known.insert(id.clone())
     }
 
-    /// An id with its key and tags.
-    pub fn push(&mut self, id: &I, mut key: KeyBuf, tags: Tags) {
+    /// An id. `write` writes its key and tags.
+    pub fn push(&mut self, id: &I, write: impl FnOnce(&mut KeyBuf, &mut Tags)) {
+        let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
+        write(&mut key, &mut tags);
         key.seal();
         self.target.judge(&key);
         self.items.push(Item { key, tags: tags.bounded() });

@@ -164,7 +164,7 @@ fn asking(
         request.tags = item.tags.clone();
         request.mode = like.mode;
         request.site = Some(like.site);
-        super::tenant::enter(tenant, &mut target, &mut request);
+        super::tenant::enter(tenant.as_deref(), &mut target, &mut request);
         request
     });
     let requests = requests.collect();

@@ -1,0 +1,132 @@
+//! P1: a call writes its key when it is polled, and again for each direction. It must find the same entry each time, and never
+//! that of another call.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder::backend::MemoryBackend;
+use larder::{Cache, CachedCell, cached, cached_property};
+use tokio::sync::Notify;
+
+fn cache() -> Cache {
+    Cache::builder().build().unwrap()
+}
+
+/// A name that is another one each time that it is written, as a clock would be.
+#[derive(Default)]
+struct Changing(AtomicU64);
+
+impl fmt::Display for Changing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[cached(key = "changing:{name}", tags = ["changing:{name}"], skip(answer))]
+async fn changing(name: &Changing, answer: u64) -> u64 {
+    answer
+}
+
+#[tokio::test]
+async fn a_key_that_changes_is_one_key_for_each_call() {
+    for cache in
+        [cache(), Cache::builder().no_memory().remote(MemoryBackend::new()).build().unwrap()]
+    {
+        let name = Changing::default();
+        for answer in 0..5 {
+            assert_eq!(changing(&name, answer).cache(&cache).await, answer);
+            // The value is under the key that the call looked for.
+            let keys = cache.keys("*").await.unwrap();
+            assert_eq!(keys.len() as u64, answer + 1);
+            let key = format!("changing:{}", answer * 2);
+            assert_eq!(cache.get::<u64>(key.as_str()).await.unwrap(), Some(answer));
+        }
+        let call = changing(&name, 9).cache(&cache);
+        assert_eq!(call.peek().await.unwrap(), None);
+        call.put(7).await.unwrap();
+        assert_eq!(call.peek().await.unwrap(), None);
+        assert!(!call.evict().await.unwrap());
+        assert_eq!(call.await, 9);
+    }
+}
+
+static TEXTS: AtomicU64 = AtomicU64::new(0);
+
+fn text_of(id: u64) -> String {
+    TEXTS.fetch_add(1, Ordering::Relaxed);
+    format!("a text of the id {id}, which has no room in place")
+}
+
+#[cached(key_with = text_of(id))]
+async fn worded(id: u64) -> u64 {
+    id
+}
+
+#[tokio::test]
+async fn an_expression_is_evaluated_once_for_each_call() {
+    let cache = cache();
+    let mut call = worded(7).cache(&cache);
+    assert_eq!(call.peek().await.unwrap(), None);
+    assert_eq!((&mut call).await, 7);
+    assert_eq!(call.peek().await.unwrap(), Some(7));
+    assert!(call.evict().await.unwrap());
+    assert_eq!(TEXTS.load(Ordering::Relaxed), 1);
+}
+
+#[cached(key = "consumed:{id}:{owner.0}", tags = ["of:{id}"], skip(gate))]
+async fn consumed(id: String, owner: (String,), gate: Arc<Notify>) -> String {
+    gate.notified().await;
+    id + &owner.0
+}
+
+/// The body has the arguments by then.
+#[tokio::test]
+async fn directions_may_follow_the_first_poll() {
+    let (cache, gate) = (cache(), Arc::new(Notify::new()));
+    for cache in [cache.tenant("acme").unwrap(), cache] {
+        let new = || consumed("7".to_owned(), ("me".to_owned(),), Arc::clone(&gate));
+        let mut call = new().cache(&cache);
+        assert!(futures_util::poll!(&mut call).is_pending());
+        assert!(!call.evict().await.unwrap());
+        call.put("put".to_owned()).await.unwrap();
+        assert_eq!(call.peek().await.unwrap().as_deref(), Some("put"));
+        assert_eq!(cache.get::<String>("consumed:7:me").await.unwrap().as_deref(), Some("put"));
+        gate.notify_one();
+        assert_eq!((&mut call).await, "7me");
+        assert!(call.evict().await.unwrap());
+        assert_eq!(cache.get::<String>("consumed:7:me").await.unwrap(), None);
+
+        // And a hit.
+        new().cache(&cache).put("put".to_owned()).await.unwrap();
+        let mut call = new().cache(&cache);
+        assert_eq!((&mut call).await, "put");
+        assert_eq!(call.peek().await.unwrap().as_deref(), Some("put"));
+        cache.evict_tag("of:7").await.unwrap();
+        assert_eq!(call.peek().await.unwrap(), None);
+    }
+}
+
+#[derive(Default)]
+struct Person {
+    cell: CachedCell,
+}
+
+impl Person {
+    #[cached_property(cell = self.cell)]
+    async fn age(&self) -> u64 {
+        40
+    }
+}
+
+#[tokio::test]
+async fn a_cell_is_the_same_before_and_after_a_hit() {
+    let (cache, person, other) = (cache(), Person::default(), Person::default());
+    other.age().cache(&cache).put(50).await.unwrap();
+    person.age().cache(&cache).put(41).await.unwrap();
+    let mut call = person.age().cache(&cache);
+    assert_eq!((&mut call).await, 41);
+    assert!(call.evict().await.unwrap());
+    assert_eq!(call.peek().await.unwrap(), None);
+    assert_eq!(other.age().cache(&cache).await, 50);
+}
