@@ -168,7 +168,7 @@ async fn a_flood_arrives_whole() {
     assert_eq!(log.events()[20_000], "20000");
 }
 
-/// A message as one process sends it: bytes 5 to 12 (from 0) are its name, then comes its number.
+/// A message in the wire format: bytes 5 to 12 (from 0) are the sender, followed by the number.
 fn forged(number: u64, message: &[u8]) -> Vec<u8> {
     let mut frame = b"\xf5LB1\0somebody".to_vec();
     frame.extend(number.to_be_bytes());
