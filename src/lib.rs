@@ -89,13 +89,15 @@ pub mod redis {
 /// [`guide::testing`].
 #[cfg(feature = "testing")]
 pub mod testing {
-    pub use cache_core::testing::{
-        Corruption, Counts, Expect, FaultRates, Faults, Faulty, Gate, HoldPoint, Kit, KitBuilder,
-        Operation, OperationLog, OperationOutcome, Recorded, Recording, assert_round_trip,
-        conformance, isolated, with_current_kit,
+    #[doc(hidden)]
+    pub use cache_core::__testing::bytes;
+    pub use cache_testkit::{
+        Corruption, Counts, Expect, FaultLayer, FaultRates, Faults, Faulty, Gate, HoldPoint, Kit,
+        KitBuilder, Layered, Operation, OperationLog, OperationOutcome, Recorded, Recording,
+        assert_round_trip, conformance, isolated, with_current_kit,
     };
     #[doc(hidden)]
-    pub use cache_core::testing::{RuleSet, bytes, check, rules};
+    pub use cache_testkit::{RuleSet, check, rules};
 }
 
 #[doc(hidden)]

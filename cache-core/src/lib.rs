@@ -19,11 +19,14 @@
 //! | `key` | text, identity, templates |
 //! | `base` | types of every layer: clock, error, policy, pattern |
 //!
-//! Expansions call [`__private`], and tests use `testing`. Both use every layer, and no layer uses them.
+//! Expansions call [`__private`], and the test kit calls `__testing`. Both use every layer, and no layer uses them.
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod __testing;
 mod api;
 mod backend;
 mod base;
@@ -37,8 +40,6 @@ mod registry;
 mod remote;
 mod stats;
 mod tags;
-#[cfg(feature = "testing")]
-pub mod testing;
 
 pub use crate::api::{
     Alert, AlertState, EventHandler, FunctionStats, Info, Invalidation, KeyStream, MemoryInfo,

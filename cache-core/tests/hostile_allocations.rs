@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
-use cache_core::testing::bytes::{Forged, encode, forge, read};
+use cache_core::__testing::bytes::{Forged, encode, forge, read};
 use cache_core::{Codec, RemoteValue};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};

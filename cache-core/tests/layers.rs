@@ -13,7 +13,7 @@ const LAYERS: [&str; 13] = [
 ];
 
 /// Modules that may use every layer, and that no layer uses.
-const OUTSIDE: [&str; 3] = ["lib", "__private", "testing"];
+const OUTSIDE: [&str; 3] = ["lib", "__private", "__testing"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {

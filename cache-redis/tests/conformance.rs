@@ -7,8 +7,8 @@ mod common;
 
 use std::time::Duration;
 
-use cache_core::testing::conformance;
 use cache_redis::Redis;
+use cache_testkit::conformance;
 use common::Server;
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 #![no_main]
 
 use cache_core::Codec;
-use cache_core::testing::bytes::{Forged, forge, read};
+use cache_core::__testing::bytes::{Forged, forge, read};
 use larder_fuzz::PLACE;
 
 libfuzzer_sys::fuzz_target!(|input: (u8, u32, &[u8])| {

@@ -1,6 +1,6 @@
 #![no_main]
 
-use cache_core::testing::bytes::{read, resum};
+use cache_core::__testing::bytes::{read, resum};
 use larder_fuzz::{PLACE, Shape};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cache_core::testing::bytes::{Forged, encode, forge, read};
+use cache_core::__testing::bytes::{Forged, encode, forge, read};
 use cache_core::{Codec, RemoteValue};
 use serde::{Deserialize, Serialize};
 

@@ -179,7 +179,7 @@ fn encode<V: RemoteValue>(value: &dyn Any, preferred: Codec) -> Result<Encoded, 
 
 /// Encodes and decodes a value; returns the result and the codec.
 #[cfg(feature = "testing")]
-pub(crate) fn round_trip<V: RemoteValue>(
+pub fn round_trip<V: RemoteValue>(
     value: &V,
     preferred: Codec,
 ) -> Result<(Codec, Option<V>), String> {

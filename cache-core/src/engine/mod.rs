@@ -98,7 +98,7 @@ pub(crate) use spans::Spans;
 pub(crate) use spawn::{spawn, start_now};
 pub(crate) use table::{Seat, TOGETHER, Table};
 #[cfg(feature = "testing")]
-pub(crate) use test_scope::TestScope;
+pub use test_scope::TestScope;
 pub(crate) use test_scope::current;
 pub(crate) use what::{What, report};
 pub(crate) use work::{Arguments, Given, Once, Owned, Refreshing, Work};

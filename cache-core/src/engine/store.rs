@@ -12,7 +12,7 @@ use super::request::Request;
 use super::site::Site;
 use super::table::Seat;
 use super::test_scope as world;
-use super::test_scope::carried;
+use super::test_scope::with_scope;
 use crate::base::{BackendError, boxed};
 use crate::codec::Coder;
 use crate::entry::{Lifetime, Stored};
@@ -123,7 +123,7 @@ impl Engine {
             let written = AssertUnwindSafe(writing).catch_unwind().await;
             return written.unwrap_or_else(|_| panicked());
         }
-        let writing = carried(world::current(), writing);
+        let writing = with_scope(world::current(), writing);
         match tokio::runtime::Handle::try_current() {
             // A task that was cancelled with its runtime has dropped its guard, so the eviction is pending.
             Ok(runtime) => match runtime.spawn(writing).await {

@@ -2,6 +2,7 @@
 //!
 //! Code that resolves a cache asks here first. Without the feature `testing` this costs nothing; with it, one
 //! relaxed load while no scope is active anywhere in the process ([`no_active_scope`]).
+#![cfg_attr(not(feature = "testing"), allow(dead_code, unreachable_pub))]
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,11 +18,12 @@ tokio::task_local! {
 }
 
 /// Makes the cache of a name, or the default one.
-pub(crate) type MakeCache = Box<dyn Fn(Option<&str>) -> Result<Cache, Error> + Send + Sync>;
+pub type MakeCache = Box<dyn Fn(Option<&str>) -> Result<Cache, Error> + Send + Sync>;
 
 /// The caches of one test, created at first use.
-pub(crate) struct TestScope {
-    pub(crate) clock: Clock,
+pub struct TestScope {
+    /// The clock of all its caches.
+    pub clock: Clock,
     make: MakeCache,
     /// The default cache if it cannot be made.
     embedded: fn() -> Cache,
@@ -49,7 +51,7 @@ impl fmt::Debug for TestScope {
 
 /// The test scope in which the caller runs.
 #[inline]
-pub(crate) fn current() -> Option<Arc<TestScope>> {
+pub fn current() -> Option<Arc<TestScope>> {
     if !cfg!(feature = "testing") || no_active_scope() {
         return None;
     }
@@ -62,22 +64,17 @@ fn current_slowly() -> Option<Arc<TestScope>> {
 }
 
 /// Runs `work` in the given test scope, on any thread.
-pub(crate) async fn carried<T>(world: Option<Arc<TestScope>>, work: impl Future<Output = T>) -> T {
+pub async fn with_scope<T>(world: Option<Arc<TestScope>>, work: impl Future<Output = T>) -> T {
     match world {
         Some(world) => CURRENT.scope(world, work).await,
         None => work.await,
     }
 }
 
-#[cfg_attr(not(feature = "testing"), allow(dead_code))]
 impl TestScope {
     /// # Errors
     /// The error of the default cache's builder.
-    pub(crate) fn new(
-        clock: Clock,
-        make: MakeCache,
-        embedded: fn() -> Cache,
-    ) -> Result<Arc<Self>, Error> {
+    pub fn new(clock: Clock, make: MakeCache, embedded: fn() -> Cache) -> Result<Arc<Self>, Error> {
         let world = Self {
             clock,
             make,
@@ -94,19 +91,18 @@ impl TestScope {
         self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn run<F: Future>(
-        self: &Arc<Self>,
-        work: F,
-    ) -> impl Future<Output = F::Output> + use<F> {
+    /// Runs `work` in the scope.
+    pub fn run<F: Future>(self: &Arc<Self>, work: F) -> impl Future<Output = F::Output> + use<F> {
         CURRENT.scope(Arc::clone(self), work)
     }
 
-    pub(crate) fn run_sync<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
+    /// Runs sync code in the scope, on this thread.
+    pub fn run_sync<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(Arc::clone(self), work)
     }
 
     /// The cache of that name; created at first use.
-    pub(crate) fn find(&self, name: Option<&str>) -> Result<Cache, Error> {
+    pub fn find(&self, name: Option<&str>) -> Result<Cache, Error> {
         if name == Some("") {
             let message = "a name can't be empty; ask for the default cache instead";
             return Err(Error::config("name", message));
@@ -127,7 +123,7 @@ impl TestScope {
 
     /// The default cache. Its configuration was tried when the test scope was created, so this hardly ever
     /// fails.
-    pub(crate) fn default(&self) -> Cache {
+    pub fn default(&self) -> Cache {
         self.find(None).unwrap_or_else(|error| {
             crate::base::warn_once("a test kit's default cache is an embedded one", &error);
             (self.embedded)()
@@ -147,14 +143,14 @@ impl TestScope {
     }
 
     /// The counts of each cache at the last restart of the counting, and now.
-    pub(crate) fn counted(&self) -> Vec<(Cache, Stats, Stats)> {
+    pub fn counted(&self) -> Vec<(Cache, Stats, Stats)> {
         let caches = self.lock();
         let each = caches.all.iter().zip(&caches.begun);
         each.map(|(cache, begun)| (cache.clone(), begun.clone(), cache.stats())).collect()
     }
 
     /// Restarts the counting.
-    pub(crate) fn recount(&self) {
+    pub fn recount(&self) {
         let mut caches = self.lock();
         caches.begun = caches.all.iter().map(Cache::stats).collect();
     }
