@@ -274,7 +274,7 @@ impl Policy {
 
     /// Sets how long callers wait for another caller's load. A load that takes longer counts as hung: one of
     /// the waiters takes over with twice the time, and the late result is not stored. (A load that is ready
-    /// to continue, but that its caller's task does not poll, is replaced after 50 to 100 ms.) Default: 10 s.
+    /// to continue, but that its caller's task does not poll, is replaced after about a second.) Default: 10 s.
     ///
     /// The same applies between processes if the remote tier has leases: one of the waiting processes takes
     /// over, and the others wait for it. A process waits for others at most three times this long; then it

@@ -18,7 +18,7 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
     /// Reads many values; see [`Cache::get_many`](crate::engine::Cache::get_many).
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::get_many`](crate::engine::Cache::get_many).
     pub async fn get_many(&self, ids: &[K]) -> Result<Vec<Option<V>>, Error> {
         let requests = ids.iter().map(|id| self.request(id)).collect();
         self.cache.engine.peek_many(requests, Trace::Read).await
@@ -27,7 +27,7 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
     /// Stores many values; see [`Cache::insert_many`](crate::engine::Cache::insert_many).
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::insert_many`](crate::engine::Cache::insert_many).
     pub async fn insert_many(&self, values: impl IntoIterator<Item = (K, V)>) -> Result<(), Error> {
         let values = values.into_iter().map(|(id, value)| (self.request(&id), value));
         self.cache.engine.put_many(values.collect()).await
@@ -36,7 +36,7 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
     /// Removes many values; see [`Cache::remove_many`](crate::engine::Cache::remove_many).
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::remove_many`](crate::engine::Cache::remove_many).
     pub async fn remove_many(&self, ids: &[K]) -> Result<u64, Error> {
         self.cache.remove_many(ids.iter().map(|id| self.buf(id))).await
     }

@@ -199,7 +199,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// Reads a value; see [`Cache::get`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::get`].
     pub async fn get(&self, id: &K) -> Result<Option<V>, Error> {
         self.cache.engine.peek(&self.request(id), Trace::Read).await
     }
@@ -215,7 +215,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// Returns how long an entry stays fresh; see [`Cache::ttl`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::ttl`].
     pub async fn ttl(&self, id: &K) -> Result<Option<Expiry>, Error> {
         self.cache.engine.expiry(&self.request(id)).await
     }
@@ -251,7 +251,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// Stores a value; see [`Cache::insert`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::insert`].
     pub async fn insert(&self, id: &K, value: V) -> Result<(), Error> {
         self.cache.engine.put(&self.request(id), value).await
     }
@@ -259,7 +259,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// Removes a value; see [`Cache::remove`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::remove`].
     pub async fn remove(&self, id: &K) -> Result<bool, Error> {
         Ok(self.cache.engine.invalidate(What::Key(self.cache.own(self.buf(id)))).await? > 0)
     }
@@ -267,7 +267,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// Changes a lifetime; see [`Cache::expire`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::expire`].
     pub async fn expire(&self, id: &K, ttl: Duration) -> Result<bool, Error> {
         Ok(self
             .cache
@@ -280,7 +280,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// Disables an entry's expiry; see [`Cache::persist`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::persist`].
     pub async fn persist(&self, id: &K) -> Result<bool, Error> {
         Ok(self.cache.engine.invalidate(What::Life(self.cache.own(self.buf(id)), None)).await? > 0)
     }
@@ -288,7 +288,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// Makes a value old; see [`Cache::mark_stale`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Cache::mark_stale`].
     pub async fn mark_stale(&self, id: &K) -> Result<bool, Error> {
         Ok(self.cache.engine.invalidate(What::Stale(self.cache.own(self.buf(id)))).await? > 0)
     }

@@ -153,7 +153,7 @@ where
     /// `Display` and so no message.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Warm::run`].
     pub fn run(&mut self) -> impl Future<Output = Result<WarmReport, Error>> + use<'a, L, I> {
         self.run_with(|output| L::is_failure(output).then(|| "the load failed".to_owned()))
     }
