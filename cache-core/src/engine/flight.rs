@@ -325,7 +325,7 @@ impl Flight {
                 biased;
                 landing = &mut landing => return Some(landing),
                 () = &mut parked => {
-                    // For all waiters.
+                    // Sets it for all waiters.
                     self.overdue.store(clock.now().millis(), Ordering::Release);
                     return None;
                 }
@@ -365,8 +365,8 @@ impl FlightLeader {
         }
     }
 
-    /// Starts the lease of the load, which begins only now. The lease also counts takeovers `elsewhere`.
-    /// Returns when it ends.
+    /// Starts the lease of the load, which begins only now. Takeovers double the lease, including those in other
+    /// processes (`elsewhere`). Returns when it ends.
     pub(crate) fn begin(&self, now: Timestamp, lease: Duration, elsewhere: u32) -> Timestamp {
         let takeovers = self.flight.as_ref().map_or(0, |flight| flight.takeovers);
         let overdue = now.after(doubled(lease, takeovers.max(elsewhere)));

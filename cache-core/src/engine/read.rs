@@ -178,7 +178,7 @@ where
         match found {
             RemoteLookup::Hit(hit) => hit.map(S::join),
             RemoteLookup::Stale(hit) => {
-                // It can be detached, because a stale value was only requested then.
+                // The work can be detached: otherwise `find` returns no stale value.
                 drop((lead, ticket));
                 let _ = self.renew_behind(work, hit.source, hit.age);
                 hit.map(S::join)
