@@ -1,4 +1,4 @@
-//! For `cache-testkit` and for fuzzing (feature `testing`): what they need from inside the runtime. Not for users.
+//! The internals of the runtime that `cache-testkit` and fuzzing need (feature `testing`). Not for users.
 
 pub mod bytes;
 

@@ -70,6 +70,7 @@ impl Cache {
     /// breaker, and a failure counts as one. If no answer comes within `timeout`, that counts for the health
     /// but not for the breaker, because the timeout may be too short. If the tier answers, pending evictions
     /// are carried out in the remaining time. Cancel-safe.
+    ///
     /// ```
     /// # use cache_core as larder;
     /// # use larder::{Cache, Error, MemoryBackend};

@@ -59,9 +59,9 @@ impl Monitor {
         self
     }
 
-    /// Crossed if the hit rate ([`Stats::hit_rate`](crate::stats::Stats::hit_rate)) is below `rate`, which is above 0 and at most 1. It is
-    /// judged once there were `min_reads` since the last time, over one interval or several, because a few reads say
-    /// nothing.
+    /// Crossed if the hit rate ([`Stats::hit_rate`](crate::stats::Stats::hit_rate)) is below `rate`, which is
+    /// above 0 and at most 1. The rate is judged after every `min_reads` reads, over one interval or several,
+    /// because the rate of a few reads means nothing.
     pub fn hit_rate_below(self, rate: f64, min_reads: u64) -> Self {
         self.watch(Threshold::HitRateBelow { rate, min_reads })
     }
@@ -76,8 +76,8 @@ impl Monitor {
         self.watch(Threshold::RemoteDownFor { span })
     }
 
-    /// Crossed if the remote tier has been [`Degraded`](crate::stats::Status::Degraded) or down for `span`: some of its operations
-    /// fail, one of its servers is away, or evictions are pending.
+    /// Crossed if the remote tier has been [`Degraded`](crate::stats::Status::Degraded) or down for `span`:
+    /// some of its operations fail, one of its servers is unreachable, or evictions are pending.
     pub fn remote_degraded_for(self, span: Duration) -> Self {
         self.watch(Threshold::RemoteDegradedFor { span })
     }
@@ -88,9 +88,9 @@ impl Monitor {
     }
 
     /// A threshold on what the remote tier's store reports of itself; for Redis these are the fields of
-    /// [`INFO`](https://redis.io/docs/latest/commands/info/). `judge` is called for each server in every check that the store
-    /// answers, and returns a message if the server crosses the threshold. `name` is the alert's `threshold`. A panic in `judge` is
-    /// logged, and counts as not crossed.
+    /// [`INFO`](https://redis.io/docs/latest/commands/info/). `judge` is called for each server in every
+    /// check that the store answers, and returns a message if the server crosses the threshold. `name` is the
+    /// alert's `threshold`. A panic in `judge` is logged, and counts as not crossed.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -114,8 +114,8 @@ impl Monitor {
         self.watch(Threshold::Info { name, judge: Arc::new(judge) })
     }
 
-    /// Calls `tell` with each alert, on the task of the checks, which it must not block. A panic is logged, and the checks go
-    /// on.
+    /// Calls `tell` with each alert, on the task of the checks, which it must not block. A panic is logged,
+    /// and the checks continue.
     pub fn on_alert(mut self, tell: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
         self.on_alert.push(Arc::new(tell));
         self
@@ -148,23 +148,25 @@ impl MonitorGuard {
         self.checks.interval()
     }
 
-    /// Lets the checks go on as long as the cache.
+    /// Keeps the checks running while the cache lives.
     pub fn keep(self) {
         self.checks.keep();
     }
 }
 
 impl Cache {
-    /// [Checks](Cache::check) the cache at an interval, until the guard is dropped or the cache is dropped or closed, and calls
-    /// back when a threshold is crossed.
+    /// [Checks](Cache::check) the cache at an interval, until the guard is dropped or the cache is dropped or
+    /// closed, and calls back when a threshold is crossed.
     ///
-    /// The first check that finds a threshold crossed raises an alert, and the second in a row that finds it not crossed clears
-    /// it. Nothing is repeated in between. A check without an answer (too few reads, a store that does not respond) changes
-    /// nothing. Alerts are also `tracing` events, at the level `WARN` when they are raised.
+    /// The first check that finds a threshold crossed raises an alert, and the second in a row that finds it
+    /// not crossed clears it. Nothing is repeated in between. A check without an answer (too few reads, a
+    /// store that does not respond) changes nothing. Alerts are also `tracing` events, at the level `WARN`
+    /// when they are raised.
     ///
-    /// The checks run in the background: on the current tokio runtime (and end with it), or without a runtime on a separate
-    /// thread. They use the clock of the cache. A check pings the remote tier, so an outage and its end are noticed even without
-    /// reads; its other effects are the same as those of [`check`](Cache::check).
+    /// The checks run in the background: on the current tokio runtime (and end with it), or without a runtime
+    /// on a separate thread. They use the clock of the cache. A check pings the remote tier, so an outage and
+    /// its end are noticed even without reads; its other effects are the same as those of
+    /// [`check`](Cache::check).
     ///
     /// ```
     /// # use cache_core as larder;
@@ -189,8 +191,9 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Config`], which names the method: an interval, a timeout or a span below a millisecond, an invalid limit, a
-    /// threshold for a tier that the cache does not have, or neither a threshold nor `on_check`.
+    /// [`Error::Config`], which names the method: an interval, a timeout or a span below a millisecond, an
+    /// invalid limit, a threshold for a tier that the cache does not have, or neither a threshold nor
+    /// `on_check`.
     pub fn monitor(&self, monitor: Monitor) -> Result<MonitorGuard, Error> {
         monitor.check(self)?;
         let interval = monitor.interval;

@@ -17,9 +17,10 @@ use crate::base::{Clock, Timestamp};
 
 /// The pause between two looks at a leader that was woken and not polled.
 const PAUSE: Duration = Duration::from_millis(50);
-/// After this many looks in time, which take a second, the leader counts as parked. With a shorter time, a leader counts as
-/// parked whose thread waits for a processor while the thread of the waiter has one, and the key is loaded twice. On two cores
-/// with twelve busy threads, 50 ms were too short in a third of all stampedes.
+/// After this many looks in time, which take a second, the leader counts as parked. With a shorter time, a
+/// leader counts as parked whose thread waits for a processor while the thread of the waiter has one, and the
+/// key is loaded twice. On two cores with twelve busy threads, 50 ms were too short in a third of all
+/// stampedes.
 const LOOKS: u32 = 20;
 /// A look that is this late does not count: the machine delayed the waiter, too, which says nothing about the leader.
 const LATE: Duration = Duration::from_millis(25);

@@ -29,8 +29,8 @@ pub struct KeyBuf {
     tags: Option<Arc<str>>,
 }
 
-/// A part of a key that is made before the key: the text of `key_with`. The user's expression may have side effects, so it is evaluated
-/// once for each call.
+/// A part of a key that is made before the key: the text of `key_with`. The user's expression may have side
+/// effects, so it is evaluated once for each call.
 #[derive(Clone)]
 pub struct KeyPart {
     text: ShortText,

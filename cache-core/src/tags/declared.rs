@@ -43,7 +43,7 @@ impl Tags {
         self
     }
 
-    /// Cuts those that are longer than a tag may be.
+    /// Cuts tags that are longer than a tag may be.
     #[inline]
     pub(crate) fn bound(&mut self) {
         // All of them together.

@@ -17,6 +17,7 @@ use super::operation::Operation;
 /// A wrapping backend whose operations fail, take long, block or return damaged values, as its [`Faults`]
 /// say. Clones share the faults. Two of these around clones of one store simulate two processes' connections
 /// to it, each with its own faults.
+///
 /// ```
 /// use larder::{Cache, Error, backend::MemoryBackend};
 /// use larder::testing::Faulty;

@@ -77,8 +77,8 @@ impl<B: Backend, L: Layer> Layered<B, L> {
         self.backend.leases().filter(|_| self.layer.has_leases())
     }
 
-    /// An operation that returns a result for each item. The layer treats it as one operation, whose failure is a failure of
-    /// each item.
+    /// An operation that returns a result for each item. The layer treats it as one operation, whose failure
+    /// is a failure of each item.
     fn each<'a, T: Send + 'a>(
         &'a self,
         operation: Operation,

@@ -14,13 +14,13 @@ use crate::stats::{Health, Since};
 pub struct Alert {
     /// Whether it is raised or cleared.
     pub state: AlertState,
-    /// The threshold: the method of [`Monitor`](crate::Monitor) that added it, such as `hit_rate_below`, or the name given to
-    /// [`when_info`](super::Monitor::when_info).
+    /// The threshold: the method of [`Monitor`](crate::Monitor) that added it, such as `hit_rate_below`, or
+    /// the name given to [`when_info`](super::Monitor::when_info).
     pub threshold: &'static str,
     /// The first server that crosses it, if the remote tier has several. The message names all of them.
     pub server: Option<String>,
-    /// The finding in words: `the hit rate is 0.31 (limit 0.5)`. A cleared alert of `when_info` repeats the message that
-    /// raised it.
+    /// The finding in words: `the hit rate is 0.31 (limit 0.5)`. A cleared alert of `when_info` repeats the
+    /// message that raised it.
     pub message: String,
     /// When it was raised, and how long it has lasted.
     #[serde(flatten)]

@@ -40,8 +40,8 @@ impl ServerInfo<'_> {
         Some(self.number(field)? / whole)
     }
 
-    /// How much a counter has grown since the check before. `None` in the first check, and after a restart of the server,
-    /// when the counter is smaller than before.
+    /// How much a counter has grown since the check before. `None` in the first check, and after a restart of
+    /// the server, when the counter is smaller than before.
     pub fn growth(&self, field: &str) -> Option<f64> {
         let growth = self.number(field)? - number(self.before?.get(field)?)?;
         (growth >= 0.0).then_some(growth)

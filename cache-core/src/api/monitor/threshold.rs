@@ -156,7 +156,8 @@ impl Watch {
         }
     }
 
-    /// One finding for all servers. A threshold that no server crosses has no message, so the finding repeats the last one.
+    /// One finding for all servers. A threshold that no server crosses has no message, so the finding repeats
+    /// the last one.
     fn of_servers(&mut self, crossing: &[(&str, String)]) -> Finding {
         let Some((first, _)) = crossing.first() else {
             return Finding { crossed: false, ..self.last.clone() };

@@ -13,6 +13,7 @@ tokio::task_local! {
 ///
 /// It applies to everything that `work` itself awaits, but not to the tasks that it spawns. Dropping the
 /// future ends the scope. Works on any executor.
+///
 /// ```
 /// # use cache_core as larder;
 /// # use larder::{Cache, Error};
