@@ -104,7 +104,7 @@ load=$core/engine/load.rs
 lookup=$core/engine/lookup.rs
 store=$core/engine/store.rs
 remote=$core/remote/requests
-owed=$core/remote/owed.rs
+pending=$core/remote/pending.rs
 put=$core/engine/put.rs
 peek=$core/engine/peek.rs
 bus=$core/engine/bus.rs
@@ -180,7 +180,7 @@ mutant generation-own-tag $generation 's/tag\.moved\.fetch_add\(1, Ordering::Acq
 mutant generation-own-space $generation 's/self\.moved\.fetch_add\(1, Ordering::AcqRel\);//'
 mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
 mutant generation-before-the-load $lookup 's/ticket\.stamp\(found\.space, &found\.tags\);//'
-mutant generation-of-what-was-owed $remote/evict.rs 's/self\.generations\.learn_tag\(&tag, generation\);//' 's/self\.generations\.learn_space\(generation\);//'
+mutant generation-of-what-was-pending $remote/evict.rs 's/self\.generations\.learn_tag\(&tag, generation\);//' 's/self\.generations\.learn_space\(generation\);//'
 mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
 mutant generation-for-a-put $put 's/self\.stamp_writes\(&mut begun\)\.await;/let _ = \&mut begun;/'
 
@@ -188,7 +188,7 @@ mutant generation-for-a-put $put 's/self\.stamp_writes\(&mut begun\)\.await;/let
 mutant trust-ends $core/tags/trust.rs 's/asked\.known == now\.known\(moved\)/{ let _ = now.known(moved); true }/'
 mutant trust-ends-with-an-eviction $core/tags/trust.rs 's/moved: moved\.load\(Ordering::Acquire\)/moved: { let _ = moved.load(Ordering::Acquire); 0 }/'
 mutant trust-ends-with-the-link $core/tags/trust.rs 's/let Self \{ epoch, settled, \.\. \} = \*self;/let Self { settled, .. } = *self;\n        let epoch = 0;/'
-mutant trust-ends-with-what-was-owed $owed 's/self\.list\(\)\.changes/self.list().changes * 0/'
+mutant trust-ends-with-what-was-pending $pending 's/self\.list\(\)\.changes/self.list().changes * 0/'
 
 # Keys: they distinguish two functions, and two instances of one function.
 mutant key-refusal-outlives-a-direction $core/call/target.rs 's/self\.cache = cache;/self.cache = cache;\n        self.shared = None;/'
@@ -228,28 +228,28 @@ mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(
 mutant bus-without-memory $core/registry/builder.rs 's/let Some\(remote\) = &self\.engine\.remote else/let Some(remote) = self.engine.remote.as_ref().filter(|_| self.engine.memory.is_some()) else/'
 
 # Pending evictions.
-mutant owed-before-use $remote/settle.rs 's/if !self\.owed\.hinders\(concern\) \{/if true {/'
+mutant pending-before-use $remote/settle.rs 's/if !self\.pending\.blocks\(affected\) \{/if true {/'
 mutant outage-hit-does-not-ask $lookup 's/ \|\| !self\.can_verify_nothing\(now\) =>/ || { let _ = Self::can_verify_nothing; true } =>/'
 mutant outage-hit-asks-if-nobody-probes $core/remote/breaker.rs 's/now < until\.after\(grace\)/{ let _ = (now, until, grace); true }/'
 mutant outage-is-probed $remote/mod.rs 's/if failed && !self\.breaker\.is_closed\(\) \{/if false {/'
-mutant owed-outlives-the-process $owed 's/let Some\(log\) = self\.log\.as_mut\(\)\.filter\(\|_\| new\)/let Some(log) = self.log.as_mut().filter(|_| new \&\& false)/'
-mutant owed-is-replayed $owed 's/pending\s+\.into_iter\(\)/pending.into_iter().take(0)/'
+mutant pending-outlives-the-process $pending 's/let Some\(log\) = self\.log\.as_mut\(\)\.filter\(\|_\| new\)/let Some(log) = self.log.as_mut().filter(|_| new \&\& false)/'
+mutant pending-is-replayed $pending 's/pending\s+\.into_iter\(\)/pending.into_iter().take(0)/'
 mutant tag-is-short-where-it-is-evicted $core/api/cache/evict.rs 's/bounded\(tag\)\.into_owned\(\)/tag.to_owned()/'
 mutant tag-is-short-where-it-is-read $core/call/head.rs 's/request\.tags\.bound\(\);//'
-mutant owed-when-dropped $owed 's/self\.end\(true\);/self.end(false);/'
-mutant owed-while-worked-off $owed 's/list\.taken_keys\.extend\(keys\.iter\(\)\.cloned\(\)\);//'
-mutant owed-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
-mutant owed-by-a-dropped-put $evict 's/self\.remote\.as_ref\(\)\.filter\(\|_\| remotely\)/self.remote.as_ref().filter(|_| remotely \&\& false)/'
-mutant owed-by-a-dropped-put-forgets $evict 's/let \(_, killed\) = self\.engine\.forget\(self\.id, FenceScope::All, RemovalCause::Key\);/let (_, killed) = (\&self.engine, None::<RevokedFence>);/'
-mutant owed-after-the-writes-before $owed 's/debt: Some\(Pending \{ undone, writers \}\)/debt: Some(Pending { undone, writers: { drop(writers); Vec::new() } })/'
-mutant owed-after-the-writes-of-a-put $evict 's/owing\.after\(killed\);/let _ = (owing, killed);/'
-mutant owed-by-an-overtaken-put $put 's/Some\(_\) => self\.evict_replaced\(request\.key\.as_str\(\)\)\.await,/Some(_) => Ok(()),/'
-mutant owed-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
-mutant owed-by-an-overtaken-refresh $store 's/if !overtaken\.here\s+&& fill/if !overtaken.here\n                    \&\& !replaces\n                    \&\& fill/'
-mutant owed-by-a-failed-refresh $store 's/drop\(remote\.owing\(&entry\.key\)\);/let _ = remote;/'
-mutant owed-comes-before-the-turn-to-write $store 's/let writing = async \{/let writing = async {\n            self.before_write(remote, \&entry.key, || ()).await?;/' 's/let ready = self\.before_write\(remote, &entry\.key, aside\)\.await;/let ready = Ok::<_, BackendError>(());/'
-mutant owed-is-taken-back-in-turn $store 's/overtaken && self\.take_back\(remote, &entry\.key\)\.await/overtaken \&\& false \&\& self.take_back(remote, \&entry.key).await/'
-mutant owed-is-waited-for-in-turn $remote/settle.rs 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
+mutant pending-when-dropped $pending 's/self\.end\(true\);/self.end(false);/'
+mutant pending-while-worked-off $pending 's/list\.taken_keys\.extend\(keys\.iter\(\)\.cloned\(\)\);//'
+mutant pending-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
+mutant pending-by-a-dropped-put $evict 's/self\.remote\.as_ref\(\)\.filter\(\|_\| remotely\)/self.remote.as_ref().filter(|_| remotely \&\& false)/'
+mutant pending-by-a-dropped-put-forgets $evict 's/let \(_, killed\) = self\.engine\.forget\(self\.id, FenceScope::All, RemovalCause::Key\);/let (_, killed) = (\&self.engine, None::<RevokedFence>);/'
+mutant pending-after-the-writes-before $pending 's/pending: Some\(Pending \{ eviction, writers \}\)/pending: Some(Pending { eviction, writers: { drop(writers); Vec::new() } })/'
+mutant pending-after-the-writes-of-a-put $evict 's/attempt\.after\(killed\);/let _ = (attempt, killed);/'
+mutant pending-by-an-overtaken-put $put 's/Some\(_\) => self\.evict_replaced\(request\.key\.as_str\(\)\)\.await,/Some(_) => Ok(()),/'
+mutant pending-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
+mutant pending-by-an-overtaken-refresh $store 's/if !overtaken\.here\s+&& fill/if !overtaken.here\n                    \&\& !replaces\n                    \&\& fill/'
+mutant pending-by-a-failed-refresh $store 's/drop\(remote\.attempt\(&entry\.key\)\);/let _ = remote;/'
+mutant pending-comes-before-the-turn-to-write $store 's/let writing = async \{/let writing = async {\n            self.before_write(remote, \&entry.key, || ()).await?;/' 's/let ready = self\.before_write\(remote, &entry\.key, aside\)\.await;/let ready = Ok::<_, BackendError>(());/'
+mutant pending-is-taken-back-in-turn $store 's/overtaken && self\.take_back\(remote, &entry\.key\)\.await/overtaken \&\& false \&\& self.take_back(remote, \&entry.key).await/'
+mutant pending-is-waited-for-in-turn $remote/settle.rs 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
 
 # Leases.
 mutant lease-is-asked-for $load 's/if !remote\.has_leases\(\) \{/if true {/'
@@ -288,7 +288,7 @@ mutant stale-compares-in-memory $fence 's/Arc::ptr_eq\(held, entry\)\);\s+let go
 mutant stale-ends-writes $life 's/kill_leaving\(id, FenceScope::All,/kill_leaving(id, FenceScope::Loads,/'
 mutant stale-forgets-once-more $life 's/let again = Defer\(\|\| self\.forget_fresh\(id\)\);/let again = Defer(|| ());/'
 mutant stale-where-there-is-nothing $life 's/remote\.remove\(key\.as_str\(\)\)\.await\?;//'
-mutant stale-is-owed $remote/evict.rs 's/let done = instead\.await\?;\s+trying\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        trying.settled();\n        done/'
+mutant stale-is-pending $remote/evict.rs 's/let done = instead\.await\?;\s+attempt\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        attempt.settled();\n        done/'
 
 mutant notice-of-a-key $remote/evict.rs 's/self\.backend\.remove_each\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove_each(\&places, None) }/'
 mutant notice-of-a-pattern $remote/pattern.rs 's/self\.tell\(BusMessage::Pattern\(literals\)\)\.await\?;/let _ = literals;/'
@@ -386,13 +386,13 @@ exit $failed
 #   generation-of-space                  p3_generations::a_clear_that_a_read_learns_of_invalidates_memory
 #   generation-asked-before-own          p3_generations::a_failed_eviction_invalidates_values_read_before_it
 #   promote-not-over-a-newer-one         p3_generations::an_older_value_of_the_store_does_not_replace_a_newer_one
-#   owed-when-in-doubt                   p2_remote_races::a_put_made_during_an_outage_leaves_no_old_value
-#   owed-by-a-dropped-put-forgets        p2_puts_under_way::a_put_whose_weigher_panics_leaves_no_older_value
-#   owed-after-the-writes-before         p2_remote_races::a_pending_eviction_waits_for_the_write
-#   owed-after-the-writes-of-a-put       p2_remote_races::a_pending_eviction_waits_for_the_write
-#   owed-by-an-overtaken-put             p2_puts_under_way::a_put_that_gave_way_returns_when_the_older_value_is_gone
-#   owed-by-an-overtaken-refresh         p2_overtaken_writes::a_refresh_that_an_older_notice_ends_leaves_no_older_value
-#   owed-by-a-failed-refresh             p2_overtaken_writes::a_refresh_during_an_outage_leaves_no_older_value
+#   pending-when-in-doubt                   p2_remote_races::a_put_made_during_an_outage_leaves_no_old_value
+#   pending-by-a-dropped-put-forgets        p2_puts_under_way::a_put_whose_weigher_panics_leaves_no_older_value
+#   pending-after-the-writes-before         p2_remote_races::a_pending_eviction_waits_for_the_write
+#   pending-after-the-writes-of-a-put       p2_remote_races::a_pending_eviction_waits_for_the_write
+#   pending-by-an-overtaken-put             p2_puts_under_way::a_put_that_gave_way_returns_when_the_older_value_is_gone
+#   pending-by-an-overtaken-refresh         p2_overtaken_writes::a_refresh_that_an_older_notice_ends_leaves_no_older_value
+#   pending-by-a-failed-refresh             p2_overtaken_writes::a_refresh_during_an_outage_leaves_no_older_value
 #   stale-ends-writes                    p2_lives::mark_stale_applies_to_a_put_under_way
 #   again-replaced                       p2_overtaken_writes::a_value_read_during_the_cleanup_of_a_rejected_refresh_does_not_stay
 #   key-has-the-instance and its like    p1_functions
@@ -416,7 +416,7 @@ exit $failed
 # - `old-value-is-current`: after a failed load, the leader checks again the old value that it read before the load. Every
 #   caller that gets this value asked before the eviction (no call joins a flight after an eviction), so no promise needs the
 #   check; it spares a caller a value that is known to be old. (`p2_stress` found it once, by chance.)
-# - `trust-ends-with-what-was-owed`: a read must pass the gate before an eviction fails, and be answered before that eviction is
+# - `trust-ends-with-what-was-pending`: a read must pass the gate before an eviction fails, and be answered before that eviction is
 #   carried out. Then its generations would be trusted afterwards. No history of 2,000 seeds has this.
 # - `trust-ends-with-an-eviction`: no history of 1,000 seeds has this, nor does `tests/behavior/trusted_tags.rs`. This process's
 #   own evictions and the notices of other processes bring the new generation. The count matters if the eviction did not reach

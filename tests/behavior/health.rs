@@ -78,7 +78,7 @@ async fn a_tier_goes_down_and_comes_back() {
     reads(&cache, 2).await;
     assert!(cache.remove("key").await.is_err());
     let found = remote(&cache);
-    assert_eq!((found.status, found.owed_evictions), (Status::Down, 1));
+    assert_eq!((found.status, found.pending_evictions), (Status::Down, 1));
     assert_eq!((found.breaker, found.retry_in), (BreakerState::Open, Some(SECOND)));
     assert_eq!(cache.health().status, Status::Degraded, "memory is there");
     clock.advance(SECOND / 4);
@@ -94,7 +94,7 @@ async fn a_tier_goes_down_and_comes_back() {
     reads(&cache, 1).await;
     let found = remote(&cache);
     assert_eq!((found.status, found.breaker), (Status::Degraded, BreakerState::Closed));
-    assert_eq!((found.owed_evictions, found.since.at), (0, built + 62 * SECOND));
+    assert_eq!((found.pending_evictions, found.since.at), (0, built + 62 * SECOND));
     clock.advance(4 * SECOND - Duration::from_millis(1));
     reads(&cache, 1).await;
     assert_eq!(remote(&cache).status, Status::Degraded);
@@ -240,7 +240,7 @@ async fn a_check_pings() {
     store.set_down(false);
     let found = cache.check(SECOND).await.remote.unwrap();
     assert!(found.round_trip.is_some());
-    assert_eq!((found.breaker, found.owed_evictions), (BreakerState::Closed, 0));
+    assert_eq!((found.breaker, found.pending_evictions), (BreakerState::Closed, 0));
     assert_eq!(found.status, Status::Degraded);
     let other = store.another().cache_without_memory(&clock);
     assert_eq!(other.get::<u64>("key").await.unwrap(), None);

@@ -72,7 +72,7 @@ async fn falls_and_rises(
     for key in ["one", "two"] {
         assert!(cache.remove(key).await.is_err());
     }
-    assert_eq!(remote(&cache.health()).owed_evictions, 2);
+    assert_eq!(remote(&cache.health()).pending_evictions, 2);
     eventually("the server is known to be away", async || {
         let health = cache.check(SECOND).await;
         let node = &remote(&health).servers.nodes[0];
@@ -84,7 +84,7 @@ async fn falls_and_rises(
     let health = comes_to(&cache, Status::Degraded).await;
     assert_eq!(remote(&health).breaker, BreakerState::Closed);
     eventually("pending evictions are carried out", async || {
-        remote(&cache.check(SECOND).await).owed_evictions == 0
+        remote(&cache.check(SECOND).await).pending_evictions == 0
     })
     .await;
     let health = comes_to(&cache, Status::Up).await;

@@ -195,7 +195,7 @@ async fn close_reports_pending_evictions() {
     assert!(cache.is_closed());
     gated.set_down(false);
     soon(cache.close()).await.unwrap();
-    assert_eq!(cache.health().remote.unwrap().owed_evictions, 0);
+    assert_eq!(cache.health().remote.unwrap().pending_evictions, 0);
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn close_waits_for_the_tier_to_come_back() {
     gated.set_down(false);
     pass(&clock, Duration::from_secs(2)).await;
     soon(close).await.unwrap().unwrap();
-    assert_eq!(cache.health().remote.unwrap().owed_evictions, 0);
+    assert_eq!(cache.health().remote.unwrap().pending_evictions, 0);
 }
 
 #[tokio::test]

@@ -182,7 +182,7 @@ fn an_outage_is_published() {
             store.set_down(false);
         });
         let scrape = scrape(&handle).1;
-        ["larder_remote_up", "larder_breaker_open", "larder_owed_evictions"]
+        ["larder_remote_up", "larder_breaker_open", "larder_pending_evictions"]
             .map(|name| number(&scrape, name, &[]))
     };
     assert_eq!(scraped(false), [1.0, 0.0, 0.0]);

@@ -65,7 +65,7 @@ async fn a_hit_sends_no_request_while_evictions_are_pending() {
         hit(&cache, id);
     }
     assert_eq!(requests(&store), before);
-    assert_eq!(cache.health().remote.unwrap().owed_evictions, 5_001);
+    assert_eq!(cache.health().remote.unwrap().pending_evictions, 5_001);
 }
 
 /// The breaker allows a probe again and again, but the tier does not answer.
@@ -102,7 +102,7 @@ async fn the_background_task_ends_the_outage() {
     store.set_down(false);
     pass(&clock, 2 * SECOND).await;
     assert_eq!(cache.stats().breaker, BreakerState::Closed);
-    assert_eq!(cache.health().remote.unwrap().owed_evictions, 0);
+    assert_eq!(cache.health().remote.unwrap().pending_evictions, 0);
     assert_eq!(other.get::<u64>("row:1").await.unwrap(), None);
     assert_eq!(row(&cache, 2).await, 20, "memory missed the news");
 }

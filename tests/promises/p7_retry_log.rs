@@ -67,7 +67,7 @@ async fn evictions_of_every_kind_outlive_the_process() {
         // The next process does not read the evicted value, and sends the notices even if it reads nothing.
         let next = store.another();
         let cache = build(&next, &clock, &folder.log()).unwrap();
-        assert_eq!(cache.health().remote.unwrap().owed_evictions, 1, "{kind}");
+        assert_eq!(cache.health().remote.unwrap().pending_evictions, 1, "{kind}");
         assert_eq!(cache.get::<u64>("row:1").await.unwrap(), None, "{kind}");
         assert_eq!(other.get::<u64>("row:1").await.unwrap(), None, "{kind}");
         let kept = if kind == "remove" { Some(1) } else { None };
@@ -76,7 +76,7 @@ async fn evictions_of_every_kind_outlive_the_process() {
 
         // Evictions that were carried out are not repeated.
         let cache = build(&next, &clock, &folder.log()).unwrap();
-        assert_eq!(cache.health().remote.unwrap().owed_evictions, 0, "{kind}");
+        assert_eq!(cache.health().remote.unwrap().pending_evictions, 0, "{kind}");
     }
 }
 
@@ -163,12 +163,12 @@ async fn damaged_lines_are_skipped() {
         let another = store.another();
         another.set_down(true);
         let cache = build(&another, &clock, &folder.log()).unwrap();
-        assert_eq!(cache.health().remote.unwrap().owed_evictions, pending, "{what}");
+        assert_eq!(cache.health().remote.unwrap().pending_evictions, pending, "{what}");
         // The process reads the lines after it again.
         cache.remove("d").await.unwrap_err();
         drop(cache);
         let cache = build(&another, &clock, &folder.log()).unwrap();
-        assert_eq!(cache.health().remote.unwrap().owed_evictions, pending + 1, "{what}");
+        assert_eq!(cache.health().remote.unwrap().pending_evictions, pending + 1, "{what}");
     }
 }
 

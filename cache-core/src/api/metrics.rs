@@ -119,10 +119,10 @@ const GAUGES: &[Standing] = &[
         },
     ),
     (
-        "larder_owed_evictions",
+        "larder_pending_evictions",
         Unit::Count,
         "Evictions that the remote tier missed, and that are still to be made",
-        |engine, _| remote(engine).map_or(0.0, |health| health.owed_evictions as f64),
+        |engine, _| remote(engine).map_or(0.0, |health| health.pending_evictions as f64),
     ),
     (
         "larder_bus_connected",

@@ -34,8 +34,8 @@ impl Engine {
     /// Makes a guard that evicts a key, in memory and, if `remotely`, in the remote tier, unless it is
     /// settled.
     pub(crate) fn evict_otherwise(&self, id: KeyId, key: &str, remotely: bool) -> EvictOnDrop<'_> {
-        let owing = self.remote.as_ref().filter(|_| remotely).map(|remote| remote.owing(key));
-        EvictOnDrop { engine: self, id, owing, settled: false }
+        let attempt = self.remote.as_ref().filter(|_| remotely).map(|remote| remote.attempt(key));
+        EvictOnDrop { engine: self, id, attempt, settled: false }
     }
 
     /// Like [`forget`](Self::forget), for all matching keys; returns the number of removed entries.
@@ -91,11 +91,12 @@ impl Engine {
         let Some(remote) = self.remote.as_ref().filter(|_| !shared.is_empty()) else {
             return Ok(in_memory);
         };
-        let undone = RemoteEviction::Keys(shared);
+        let eviction = RemoteEviction::Keys(shared);
         let forget = |id: &KeyId| drop(self.forget(*id, FenceScope::Loads, RemovalCause::Key));
         let again = Defer(|| ids.iter().for_each(forget));
         // From here on the eviction becomes pending if the caller is dropped.
-        let removed = remote.evict(undone, forgotten.into_iter().filter_map(|(_, killed)| killed));
+        let removed =
+            remote.evict(eviction, forgotten.into_iter().filter_map(|(_, killed)| killed));
         let removed = removed.await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
@@ -122,10 +123,10 @@ impl Engine {
             self.forget_matching(pattern, FenceScope::All, RemovalCause::Pattern);
         progress.forgot(in_memory);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
-        let undone = RemoteEviction::Pattern(pattern.clone(), progress.clone());
+        let eviction = RemoteEviction::Pattern(pattern.clone(), progress.clone());
         let again =
             Defer(|| drop(self.forget_matching(pattern, FenceScope::Loads, RemovalCause::Pattern)));
-        let removed = remote.evict(undone, killed).await;
+        let removed = remote.evict(eviction, killed).await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(removed.max(in_memory))
@@ -163,13 +164,13 @@ impl Engine {
 pub(crate) struct EvictOnDrop<'a> {
     engine: &'a Engine,
     id: KeyId,
-    owing: Option<Attempt<'a>>,
+    attempt: Option<Attempt<'a>>,
     settled: bool,
 }
 
 impl EvictOnDrop<'_> {
     pub(crate) fn settled(mut self) {
-        self.owing.take().into_iter().for_each(Attempt::settled);
+        self.attempt.take().into_iter().for_each(Attempt::settled);
         self.settled = true;
     }
 }
@@ -178,8 +179,8 @@ impl Drop for EvictOnDrop<'_> {
     fn drop(&mut self) {
         if !self.settled {
             let (_, killed) = self.engine.forget(self.id, FenceScope::All, RemovalCause::Key);
-            if let (Some(owing), Some(killed)) = (&mut self.owing, killed) {
-                owing.after(killed);
+            if let (Some(attempt), Some(killed)) = (&mut self.attempt, killed) {
+                attempt.after(killed);
             }
         }
     }

@@ -115,8 +115,8 @@ impl Engine {
         };
         // A read may take the fresh value from the remote tier before that is changed.
         let again = Defer(|| self.forget_fresh(id));
-        let undone = RemoteEviction::Keys(vec![key.as_str().to_owned()]);
-        let there = remote.evict_or(undone, killed, self.outdate_there(remote, key)).await;
+        let eviction = RemoteEviction::Keys(vec![key.as_str().to_owned()]);
+        let there = remote.evict_or(eviction, killed, self.outdate_there(remote, key)).await;
         drop(again);
         Ok(there.inspect_err(|_| self.counters.direct.remote_errors())? || here)
     }

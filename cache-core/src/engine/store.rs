@@ -59,7 +59,7 @@ impl Engine {
     ) {
         if let (FillTarget::Failed(_), true, Some(remote)) = (&fill, replaces, &self.remote) {
             // The value to be replaced is still there.
-            drop(remote.owing(&entry.key));
+            drop(remote.attempt(&entry.key));
         }
         let committed = match committed {
             Ok(committed) => committed,
@@ -143,8 +143,8 @@ impl Engine {
         WriteOptions { replaces, lease, seat, site, .. }: WriteOptions,
     ) -> Result<(), crate::base::Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
-        let owing = Some(remote.owing(&entry.key));
-        let mut unsure = UncertainWrite { committed: &committed, replaces, owing };
+        let attempt = Some(remote.attempt(&entry.key));
+        let mut unsure = UncertainWrite { committed: &committed, replaces, attempt };
         let aside = || seat.as_ref().map(Seat::aside);
         let ready = self.before_write(remote, &entry.key, aside).await;
         // Made after that wait: the envelope has the remaining lifetime.
@@ -356,13 +356,13 @@ impl FillTarget {
 struct UncertainWrite<'a> {
     committed: &'a Committed,
     replaces: bool,
-    owing: Option<Attempt<'a>>,
+    attempt: Option<Attempt<'a>>,
 }
 
 impl UncertainWrite<'_> {
     fn settle(&mut self) {
-        if let Some(owing) = self.owing.take() {
-            owing.settled();
+        if let Some(attempt) = self.attempt.take() {
+            attempt.settled();
         }
     }
 }

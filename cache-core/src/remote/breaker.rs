@@ -69,7 +69,7 @@ impl Breaker {
         self.is_closed() || self.clock.now().0 >= self.open_until.load(Ordering::Relaxed)
     }
 
-    /// Whether the breaker is open and a task keeps trying the tier: each attempt moves the end of the
+    /// Whether the breaker is open and a task keeps attempt the tier: each attempt moves the end of the
     /// cool-down, so an end more than `grace` ago shows that no task tries.
     pub(crate) fn is_tended(&self, now: Timestamp, grace: Duration) -> bool {
         self.opens(now).is_some_and(|until| now < until.after(grace))

@@ -42,11 +42,11 @@ impl Remote {
 
     fn judge(&self, servers: &BackendState, now: WallTimestamp) {
         let down = || !self.breaker().is_closed() || servers.is_down();
-        let wrong = || servers.down().next().is_some() || self.owed_evictions() > 0;
+        let wrong = || servers.down().next().is_some() || self.pending_evictions() > 0;
         if servers.nodes.iter().any(|node| node.link == NodeLink::Up) {
             self.record().reach();
         }
-        self.record().judge(now, down, wrong, || self.owed_evictions());
+        self.record().judge(now, down, wrong, || self.pending_evictions());
     }
 
     /// The current health, without a request to the store.
@@ -61,7 +61,7 @@ impl Remote {
             last_error,
             breaker: self.breaker().state(now.at),
             retry_in: self.breaker().remaining(now.at),
-            owed_evictions: self.owed_evictions(),
+            pending_evictions: self.pending_evictions(),
             bus,
             servers,
             round_trip: None,
@@ -82,7 +82,7 @@ impl Remote {
         self.weigh(&answer);
         answer.ok()?;
         // Otherwise other processes may read evicted values while this process is idle.
-        let _ = self.clock().timeout_at(until, self.settle_owed()).await;
+        let _ = self.clock().timeout_at(until, self.settle_pending()).await;
         Some(round_trip)
     }
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::owed::RemoteEviction;
+use super::pending::RemoteEviction;
 use super::progress::StepSink;
 use crate::base::{Error, Pattern};
 
@@ -77,8 +77,8 @@ impl RetryLog {
     }
 
     /// Records that an eviction is pending.
-    pub(super) fn add(&mut self, undone: &RemoteEviction) {
-        let line = line(&record(undone));
+    pub(super) fn add(&mut self, eviction: &RemoteEviction) {
+        let line = line(&record(eviction));
         self.bytes += line.len() as u64;
         let written = self.file.write_all(line.as_bytes());
         self.note(written);
@@ -92,7 +92,7 @@ impl RetryLog {
     /// Replaces the content by `pending`. If that is too long for the file, one eviction of the whole
     /// namespace replaces it.
     pub(super) fn replace(&mut self, pending: &[RemoteEviction]) {
-        let length: usize = pending.iter().map(|undone| line(&record(undone)).len()).sum();
+        let length: usize = pending.iter().map(|eviction| line(&record(eviction)).len()).sum();
         let written = match length as u64 > MOST / 2 {
             true => self.rewrite(&[RemoteEviction::Space]),
             false => self.rewrite(pending),
@@ -121,7 +121,7 @@ impl RetryLog {
     /// Atomic: the process may be killed at any moment.
     fn rewrite(&mut self, pending: &[RemoteEviction]) -> std::io::Result<()> {
         let mut text = self.first.clone();
-        pending.iter().for_each(|undone| text += &line(&record(undone)));
+        pending.iter().for_each(|eviction| text += &line(&record(eviction)));
         let new = beside(&self.path, ".new");
         std::fs::write(&new, &text)?;
         std::fs::rename(&new, &self.path)?;
@@ -178,8 +178,8 @@ fn locked(path: &Path) -> Result<File, Error> {
     }
 }
 
-fn record(undone: &RemoteEviction) -> Record {
-    match undone {
+fn record(eviction: &RemoteEviction) -> Record {
+    match eviction {
         RemoteEviction::Keys(keys) => Record::Keys(keys.clone()),
         RemoteEviction::Pattern(pattern, _) => Record::Pattern(pattern.literals().to_vec()),
         RemoteEviction::Tag(tag) => Record::Tag(tag.clone()),

@@ -93,7 +93,7 @@ pub struct RemoteHealth {
     #[serde(rename = "retry_in_ms", serialize_with = "some_millis")]
     pub retry_in: Option<Duration>,
     /// The number of pending evictions, which are carried out before the tier is read or written again.
-    pub owed_evictions: usize,
+    pub pending_evictions: usize,
     /// The bus, through which evictions by other processes arrive.
     pub bus: BusHealth,
     /// The servers of the tier, as far as the backend reports them.

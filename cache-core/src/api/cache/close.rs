@@ -67,7 +67,7 @@ impl Cache {
             remote.flush_retry_log();
         }
         drop(engine.forget_matching(&Pattern::new("*"), FenceScope::Loads, RemovalCause::Cleared));
-        let pending = engine.remote.as_ref().map_or(0, |remote| remote.owed_evictions());
+        let pending = engine.remote.as_ref().map_or(0, |remote| remote.pending_evictions());
         match settled {
             Err(error) if pending > 0 => Err(Error::Pending { evictions: pending, error }),
             _ => Ok(()),

@@ -7,7 +7,7 @@ use crate::backend::RemoveOutcome;
 use crate::base::{BackendError, Pattern, Timestamp};
 use crate::memory::RevokedFence;
 use crate::remote::bus::BusMessage;
-use crate::remote::owed::{Attempt, RemoteEviction};
+use crate::remote::pending::{Attempt, RemoteEviction};
 use crate::remote::progress::StepSink;
 use crate::stats::Change;
 
@@ -20,23 +20,23 @@ pub(crate) fn worst<'a>(
 
 impl Remote {
     /// An eviction of `key` that becomes pending unless it is settled.
-    pub(crate) fn owing(&self, key: &str) -> Attempt<'_> {
-        self.owed.trying(RemoteEviction::Keys(vec![key.to_owned()]), Vec::new())
+    pub(crate) fn attempt(&self, key: &str) -> Attempt<'_> {
+        self.pending.attempt(RemoteEviction::Keys(vec![key.to_owned()]), Vec::new())
     }
 
     /// Carries out an eviction. If that fails, or if the future is dropped, the eviction becomes pending.
     pub(crate) async fn evict(
         &self,
-        undone: RemoteEviction,
+        eviction: RemoteEviction,
         writers: impl IntoIterator<Item = RevokedFence>,
     ) -> Result<u64, BackendError> {
-        let mut trying = self.owed.trying(undone, writers.into_iter().collect());
-        let done = self.try_now(&mut trying).await;
+        let mut attempt = self.pending.attempt(eviction, writers.into_iter().collect());
+        let done = self.try_now(&mut attempt).await;
         match done {
-            Ok(_) => trying.settled(),
+            Ok(_) => attempt.settled(),
             Err(_) => {
-                drop(trying);
-                self.signals.note(Change::Pending { evictions: self.owed.len() });
+                drop(attempt);
+                self.signals.note(Change::Pending { evictions: self.pending.len() });
                 self.signals.tell_changes();
             }
         }
@@ -47,14 +47,14 @@ impl Remote {
     /// eviction becomes pending.
     pub(crate) async fn evict_or<T>(
         &self,
-        undone: RemoteEviction,
+        eviction: RemoteEviction,
         writer: Option<RevokedFence>,
         instead: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        let mut trying = self.owed.trying(undone, writer.into_iter().collect());
-        self.let_write(&mut trying, self.clock.now().after(PATIENCE)).await;
+        let mut attempt = self.pending.attempt(eviction, writer.into_iter().collect());
+        self.let_write(&mut attempt, self.clock.now().after(PATIENCE)).await;
         let done = instead.await?;
-        trying.settled();
+        attempt.settled();
         Ok(done)
     }
 
@@ -66,9 +66,9 @@ impl Remote {
         pattern: Pattern,
         writers: Vec<RevokedFence>,
     ) -> Result<(), BackendError> {
-        let undone = RemoteEviction::Pattern(pattern, StepSink::default());
-        let mut trying = self.owed.trying(undone, writers);
-        match self.try_now(&mut trying).await {
+        let eviction = RemoteEviction::Pattern(pattern, StepSink::default());
+        let mut attempt = self.pending.attempt(eviction, writers);
+        match self.try_now(&mut attempt).await {
             Err(error) if !error.is_of_a_part() => return Err(error),
             Err(error) => {
                 let cache = &*self.signals.cache;
@@ -76,13 +76,13 @@ impl Remote {
             }
             Ok(_) => {}
         }
-        trying.settled();
+        attempt.settled();
         Ok(())
     }
 
-    async fn try_now(&self, trying: &mut Attempt<'_>) -> Result<u64, BackendError> {
+    async fn try_now(&self, attempt: &mut Attempt<'_>) -> Result<u64, BackendError> {
         let until = self.clock.now().after(PATIENCE);
-        let done = self.carry_out(trying, until).await;
+        let done = self.carry_out(attempt, until).await;
         self.signals.tell_changes();
         done
     }
@@ -91,18 +91,18 @@ impl Remote {
     /// values.
     pub(super) async fn carry_out(
         &self,
-        trying: &mut Attempt<'_>,
+        attempt: &mut Attempt<'_>,
         until: Timestamp,
     ) -> Result<u64, BackendError> {
-        self.let_write(trying, until).await;
-        Box::pin(self.tried(self.undo(trying))).await
+        self.let_write(attempt, until).await;
+        Box::pin(self.tried(self.undo(attempt))).await
     }
 
-    async fn let_write(&self, trying: &mut Attempt<'_>, until: Timestamp) {
-        while let Some(writer) = trying.writer() {
+    async fn let_write(&self, attempt: &mut Attempt<'_>, until: Timestamp) {
+        while let Some(writer) = attempt.writer() {
             // A write that does not end in time removes its own value when it ends: see `UncertainWrite`.
             let _ = self.clock.timeout_at(until, writer.settled()).await;
-            trying.waited();
+            attempt.waited();
         }
     }
 
@@ -114,9 +114,9 @@ impl Remote {
         }
     }
 
-    async fn undo(&self, trying: &mut Attempt<'_>) -> Result<u64, BackendError> {
-        match trying.undone().cloned() {
-            Some(RemoteEviction::Keys(keys)) => self.remove_now(keys, trying).await,
+    async fn undo(&self, attempt: &mut Attempt<'_>) -> Result<u64, BackendError> {
+        match attempt.eviction().cloned() {
+            Some(RemoteEviction::Keys(keys)) => self.remove_now(keys, attempt).await,
             Some(RemoteEviction::Pattern(pattern, progress)) => {
                 self.remove_matching_now(&pattern, &progress).await
             }
@@ -135,11 +135,11 @@ impl Remote {
         }
     }
 
-    /// Removes keys. The keys that could not be removed stay in `trying`.
+    /// Removes keys. The keys that could not be removed stay in `attempt`.
     async fn remove_now(
         &self,
         mut keys: Vec<String>,
-        trying: &mut Attempt<'_>,
+        attempt: &mut Attempt<'_>,
     ) -> Result<u64, BackendError> {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
@@ -153,7 +153,7 @@ impl Remote {
             place += 1;
             failed.contains(&(place - 1))
         });
-        trying.left(keys);
+        attempt.left(keys);
         Err(error)
     }
 

@@ -7,7 +7,7 @@ use super::Remote;
 use crate::backend::{LeaseOutcome, LeaseRequest, Leases};
 use crate::base::{BackendError, BackendErrorKind};
 use crate::remote::ask::Ask;
-use crate::remote::owed::Affected;
+use crate::remote::pending::Affected;
 
 impl Remote {
     /// Whether the store fences loads.

@@ -17,8 +17,8 @@ use std::time::Duration;
 use super::breaker::{Breaker, BreakerLimits};
 use super::bus;
 use super::bus::BusMessage;
-use super::owed::{Affected, PendingEvictions};
-use super::settler::RetryTask;
+use super::pending::{Affected, PendingEvictions};
+use super::retry_task::RetryTask;
 use super::state::HealthTracker;
 use crate::backend::{Backend, Message};
 use crate::base::{BackendError, BackendErrorKind, Clock, Timestamp};
@@ -30,7 +30,7 @@ pub(crate) struct Remote {
     namespace: String,
     /// Identifies this cache among the caches of the namespace.
     instance: u64,
-    owed: PendingEvictions,
+    pending: PendingEvictions,
     breaker: Breaker,
     record: HealthTracker,
     settling: tokio::sync::Mutex<()>,
@@ -66,7 +66,7 @@ impl Remote {
             backend,
             namespace: namespace.to_owned(),
             instance,
-            owed: PendingEvictions::default(),
+            pending: PendingEvictions::default(),
             breaker: Breaker::new(clock.clone()),
             record,
             settling: tokio::sync::Mutex::new(()),
@@ -100,9 +100,9 @@ impl Remote {
 
     /// Makes the tier shared. From now on its pending evictions are also carried out in the background.
     pub(crate) fn shared(self) -> Arc<Self> {
-        let owed =
-            |this: &Weak<Self>| PendingEvictions::settled_by(RetryTask::of(Weak::clone(this)));
-        Arc::new_cyclic(|this| Self { owed: owed(this), ..self })
+        let pending =
+            |this: &Weak<Self>| PendingEvictions::with_task(RetryTask::of(Weak::clone(this)));
+        Arc::new_cyclic(|this| Self { pending: pending(this), ..self })
     }
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
@@ -183,7 +183,7 @@ impl Remote {
         }
         self.ended(result);
         if failed && !self.breaker.is_closed() {
-            self.owed.wake_prober();
+            self.pending.wake_prober();
         }
     }
 
@@ -199,10 +199,10 @@ impl Remote {
     /// must be neither read nor written.
     async fn guarded<T>(
         self: &Arc<Self>,
-        concern: Affected<'_>,
+        affected: Affected<'_>,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        let result = match self.settled(concern).await {
+        let result = match self.settled(affected).await {
             Ok(()) => self.tried(operation).await,
             Err(error) => Err(error),
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Remote;
 use crate::base::{BackendError, Pattern};
 use crate::remote::bus::BusMessage;
-use crate::remote::owed::Affected;
+use crate::remote::pending::Affected;
 use crate::remote::progress::StepSink;
 
 impl Remote {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Remote;
 use crate::backend::{GENERATION_TTL, StoredValue};
 use crate::base::{BackendError, Timestamp};
-use crate::remote::owed::Affected;
+use crate::remote::pending::Affected;
 use crate::tags::Generations;
 
 /// A value that came from the store.
@@ -47,7 +47,7 @@ impl Remote {
         let mut places = vec![self.space_key()];
         places.extend(tags.iter().map(|tag| self.tag_key(tag)));
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        let asked = generations.asking(tags, self.clock.now(), self.owed.changes());
+        let asked = generations.asking(tags, self.clock.now(), self.pending.changes());
         let found = self.backend.generations(&places, keep.max(GENERATION_TTL)).await?;
         let (space, found) = found.split_first().map_or((0, Vec::new()), |(s, t)| (*s, t.to_vec()));
         generations.learn_space(space);
@@ -74,7 +74,7 @@ impl Remote {
         let since = self.clock.now().before(self.trusts);
         let trusted = self
             .trusts_tags()
-            .then(|| generations.trusted(tags, since, self.owed.changes()))
+            .then(|| generations.trusted(tags, since, self.pending.changes()))
             .flatten();
         match trusted {
             Some((space, tags)) => Ok(Found { value: None, space, tags }),

@@ -1,13 +1,13 @@
-//! Carries out pending evictions: before an operation that they affect, and in the background (`settler`).
+//! Carries out pending evictions: before an operation that they affect, and in the background (`retry_task`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{PATIENCE, Remote};
 use crate::base::{BackendError, BackendErrorKind, Timestamp};
-use crate::remote::owed::{Affected, Attempt, PendingEvictions, RemoteEviction};
+use crate::remote::pending::{Affected, Attempt, PendingEvictions, RemoteEviction};
 use crate::remote::retry_log::RetryLog;
-use crate::remote::settler::PAUSE;
+use crate::remote::retry_task::PAUSE;
 
 pub(super) fn unsettled() -> BackendError {
     let message = "pending evictions are still being carried out";
@@ -23,7 +23,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Remote {
     /// Carries out the pending evictions.
-    pub(crate) async fn settle_owed(self: &Arc<Self>) -> Result<(), BackendError> {
+    pub(crate) async fn settle_pending(self: &Arc<Self>) -> Result<(), BackendError> {
         let settled = self.settled(Affected::Everything).await;
         self.signals.tell_changes();
         settled
@@ -35,8 +35,8 @@ impl Remote {
         until: Timestamp,
     ) -> Result<(), BackendError> {
         loop {
-            let settled = self.settle_owed().await;
-            if settled.is_ok() || self.owed.is_empty() || self.clock.now() >= until {
+            let settled = self.settle_pending().await;
+            if settled.is_ok() || self.pending.is_empty() || self.clock.now() >= until {
                 return settled;
             }
             self.clock.sleep_until(self.next_attempt().min(until)).await;
@@ -46,22 +46,22 @@ impl Remote {
     /// Tries the pending evictions; an error if an operation may still be affected.
     pub(super) async fn settled(
         self: &Arc<Self>,
-        concern: Affected<'_>,
+        affected: Affected<'_>,
     ) -> Result<(), BackendError> {
         // Before the list is read: while the breaker is open, a caller pays nothing for pending evictions.
         if !self.breaker.may_admit() {
             return Err(self.left_alone());
         }
-        if !self.owed.hinders(concern) {
+        if !self.pending.blocks(affected) {
             return Ok(());
         }
-        if self.owed.is_left_to_the_settler(concern) {
-            self.owed.wake_settler();
+        if self.pending.is_left_to_the_retry_task(affected) {
+            self.pending.wake_retry_task();
             return Err(unsettled().of_a_part());
         }
         self.reached().await?;
         match self.settle().await {
-            Err(error) if error.is_of_a_part() && !self.owed.concerns(concern) => Ok(()),
+            Err(error) if error.is_of_a_part() && !self.pending.affects(affected) => Ok(()),
             settled => settled,
         }
     }
@@ -91,7 +91,7 @@ impl Remote {
     /// evictions.
     pub(in crate::remote) async fn recover(&self) -> Result<(), BackendError> {
         self.reached().await?;
-        if self.owed.is_empty() { Ok(()) } else { self.settle_now().await }
+        if self.pending.is_empty() { Ok(()) } else { self.settle_now().await }
     }
 
     /// Which of these keys have no pending eviction and may be read and written. An error if none may.
@@ -102,7 +102,7 @@ impl Remote {
         if !error.is_of_a_part() {
             return Err(error);
         }
-        let free = |key: &&str| !self.owed.concerns(Affected::Keys(&[key]));
+        let free = |key: &&str| !self.pending.affects(Affected::Keys(&[key]));
         let readable: Vec<bool> = keys.iter().map(free).collect();
         if readable.contains(&true) { Ok(readable) } else { Err(error) }
     }
@@ -133,7 +133,7 @@ impl Remote {
                 wide => outcome.and(wide),
             };
         }
-        self.owed.set_parted(outcome.as_ref().is_err_and(BackendError::is_of_a_part));
+        self.pending.set_parted(outcome.as_ref().is_err_and(BackendError::is_of_a_part));
         if done > 0 {
             let cache = &*self.signals.cache;
             tracing::info!(target: "larder::eviction", cache, evictions = done, "larder: pending evictions are carried out");
@@ -150,10 +150,10 @@ impl Remote {
         done: &mut u64,
     ) -> Result<(), BackendError> {
         let (mut outcome, mut away) = (Ok(()), Vec::new());
-        while let Some(mut trying) = next(&self.owed) {
-            match self.carry_out(&mut trying, until).await {
+        while let Some(mut attempt) = next(&self.pending) {
+            match self.carry_out(&mut attempt, until).await {
                 Ok(_) => {
-                    trying.settled();
+                    attempt.settled();
                     *done += 1;
                 }
                 Err(error) => {
@@ -162,7 +162,7 @@ impl Remote {
                     if !of_a_part {
                         break;
                     }
-                    away.push(trying);
+                    away.push(attempt);
                 }
             }
         }
@@ -172,25 +172,25 @@ impl Remote {
     /// Starts the background task again, if there is work for it.
     pub(in crate::remote) fn wake_if_needed(&self) {
         if self.breaker.is_closed() {
-            self.owed.wake_settler();
+            self.pending.wake_retry_task();
         } else {
-            self.owed.wake_prober();
+            self.pending.wake_prober();
         }
     }
 
     /// Records pending evictions in `log`, which contains those that were `pending` when the last process
     /// ended.
     pub(crate) fn with_retry_log(&self, log: RetryLog, pending: Vec<RemoteEviction>) {
-        self.owed.logged(log, pending);
-        self.owed.wake_settler();
+        self.pending.logged(log, pending);
+        self.pending.wake_retry_task();
     }
 
     /// Waits until the retry log is on disk.
     pub(crate) fn flush_retry_log(&self) {
-        self.owed.flush();
+        self.pending.flush();
     }
 
-    pub(crate) fn owed_evictions(&self) -> usize {
-        self.owed.len()
+    pub(crate) fn pending_evictions(&self) -> usize {
+        self.pending.len()
     }
 }

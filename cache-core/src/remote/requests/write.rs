@@ -9,7 +9,7 @@ use crate::backend::{SetEntry, VERSION_LEN};
 use crate::base::BackendError;
 use crate::codec::Envelope;
 use crate::remote::bus::BusMessage;
-use crate::remote::owed::Affected;
+use crate::remote::pending::Affected;
 
 /// A value to be stored.
 pub(crate) struct Writing {
@@ -35,7 +35,7 @@ impl Remote {
 
     /// Whether a write of `key` would have to wait for pending evictions.
     pub(crate) fn hinders_write(&self, key: &str) -> bool {
-        self.owed.hinders(Affected::Keys(&[key]))
+        self.pending.blocks(Affected::Keys(&[key]))
     }
 
     /// Stores a value; under a lease only if that still holds. Returns whether it stored. Called in the key's

@@ -54,8 +54,8 @@ impl fmt::Display for RemoteHealth {
         if let Some(remaining) = self.retry_in {
             write!(f, " for {remaining:?} more")?;
         }
-        if self.owed_evictions > 0 {
-            write!(f, ", {} evictions owed", self.owed_evictions)?;
+        if self.pending_evictions > 0 {
+            write!(f, ", {} evictions pending", self.pending_evictions)?;
         }
         for node in self.servers.nodes.iter().filter(|node| node.link == NodeLink::Down) {
             write!(f, ", {} {} down", node.role, node.address)?;

@@ -6,14 +6,13 @@
 //!
 //! If only a part of the store is unreachable, the evictions of its keys and all patterns stay pending, and
 //! every other key can be read. A pending eviction of a tag or of the namespace affects all keys.
-//! read. A pending generation affects all keys.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::progress::StepSink;
 use super::retry_log::RetryLog;
-use super::settler::RetryTask;
+use super::retry_task::RetryTask;
 use crate::base::Pattern;
 use crate::memory::RevokedFence;
 
@@ -39,8 +38,8 @@ impl RemoteEviction {
     /// Whether an operation may be affected by the eviction. A tag affects every operation: a stored value
     /// may have more tags than the reader knows, and while the tag's generation cannot be written, it cannot
     /// be read either.
-    fn concerns(&self, concern: Affected<'_>) -> bool {
-        match (self, concern) {
+    fn affects(&self, affected: Affected<'_>) -> bool {
+        match (self, affected) {
             (Self::Pattern(pattern, _), Affected::Keys(keys)) => {
                 keys.iter().any(|key| pattern.covers(key))
             }
@@ -59,14 +58,14 @@ pub(crate) enum Affected<'a> {
 /// A pending eviction, and the writes that were in progress when it was made: these must end first.
 #[derive(Debug)]
 struct Pending {
-    undone: RemoteEviction,
+    eviction: RemoteEviction,
     writers: Vec<RevokedFence>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct PendingEvictions {
     list: Mutex<List>,
-    settler: RetryTask,
+    retry_task: RetryTask,
 }
 
 #[derive(Debug, Default)]
@@ -86,8 +85,8 @@ struct List {
 
 /// An eviction that is being tried. If it is dropped without being settled, it becomes pending.
 pub(crate) struct Attempt<'a> {
-    owed: &'a PendingEvictions,
-    debt: Option<Pending>,
+    list: &'a PendingEvictions,
+    pending: Option<Pending>,
     taken: Taken,
 }
 
@@ -99,9 +98,9 @@ enum Taken {
 }
 
 impl PendingEvictions {
-    /// A list that `settler` carries out.
-    pub(super) fn settled_by(settler: RetryTask) -> Self {
-        Self { list: Mutex::default(), settler }
+    /// A list that `retry_task` carries out.
+    pub(super) fn with_task(retry_task: RetryTask) -> Self {
+        Self { list: Mutex::default(), retry_task }
     }
 
     /// Records pending evictions in `log` from now on, and adds those that were `pending` in it.
@@ -109,7 +108,7 @@ impl PendingEvictions {
         let mut list = self.list();
         pending
             .into_iter()
-            .for_each(|undone| list.push(Pending { undone, writers: Vec::new() }, false));
+            .for_each(|eviction| list.push(Pending { eviction, writers: Vec::new() }, false));
         list.log = Some(log);
     }
 
@@ -121,23 +120,27 @@ impl PendingEvictions {
     }
 
     /// Starts the background task, if an eviction is pending.
-    pub(super) fn wake_settler(&self) {
+    pub(super) fn wake_retry_task(&self) {
         if !self.is_empty() {
-            self.settler.wake();
+            self.retry_task.wake();
         }
     }
 
     /// Starts the background task, which also tries a tier whose breaker is open.
     pub(super) fn wake_prober(&self) {
-        self.settler.wake();
+        self.retry_task.wake();
     }
 
     fn list(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn trying(&self, undone: RemoteEviction, writers: Vec<RevokedFence>) -> Attempt<'_> {
-        Attempt { owed: self, debt: Some(Pending { undone, writers }), taken: Taken::Nothing }
+    pub(crate) fn attempt(
+        &self,
+        eviction: RemoteEviction,
+        writers: Vec<RevokedFence>,
+    ) -> Attempt<'_> {
+        Attempt { list: self, pending: Some(Pending { eviction, writers }), taken: Taken::Nothing }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -146,8 +149,8 @@ impl PendingEvictions {
     }
 
     /// Whether a pending eviction affects an operation.
-    pub(super) fn concerns(&self, concern: Affected<'_>) -> bool {
-        self.list().concerns(concern)
+    pub(super) fn affects(&self, affected: Affected<'_>) -> bool {
+        self.list().affects(affected)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -157,17 +160,17 @@ impl PendingEvictions {
     }
 
     /// Whether pending evictions must be tried before an operation.
-    pub(super) fn hinders(&self, concern: Affected<'_>) -> bool {
+    pub(super) fn blocks(&self, affected: Affected<'_>) -> bool {
         let list = self.list();
-        // The settler repeats the evictions of the unreachable part.
-        list.concerns(if list.parted { concern } else { Affected::Everything })
+        // The retry_task repeats the evictions of the unreachable part.
+        list.affects(if list.parted { affected } else { Affected::Everything })
     }
 
     /// Whether the pending evictions belong to an unreachable part of the store and cost too much to be tried
     /// before each operation.
-    pub(super) fn is_left_to_the_settler(&self, concern: Affected<'_>) -> bool {
+    pub(super) fn is_left_to_the_retry_task(&self, affected: Affected<'_>) -> bool {
         let list = self.list();
-        list.parted && list.wide_concerns(concern)
+        list.parted && list.wide_concerns(affected)
     }
 
     /// The number of changes. If it differs from an earlier one, a generation that was read in between may be
@@ -191,8 +194,8 @@ impl PendingEvictions {
         list.taken_keys.extend(keys.iter().cloned());
         let taken = Taken::Keys(keys.clone());
         Some(Attempt {
-            owed: self,
-            debt: Some(Pending { undone: RemoteEviction::Keys(keys), writers }),
+            list: self,
+            pending: Some(Pending { eviction: RemoteEviction::Keys(keys), writers }),
             taken,
         })
     }
@@ -200,58 +203,59 @@ impl PendingEvictions {
     /// Takes another pending eviction, to be tried now.
     pub(super) fn next_wide(&self) -> Option<Attempt<'_>> {
         let mut list = self.list();
-        let debt = list.wide.pop()?;
-        list.taken_wide.push(debt.undone.clone());
-        let taken = Taken::Wide(debt.undone.clone());
-        Some(Attempt { owed: self, debt: Some(debt), taken })
+        let pending = list.wide.pop()?;
+        list.taken_wide.push(pending.eviction.clone());
+        let taken = Taken::Wide(pending.eviction.clone());
+        Some(Attempt { list: self, pending: Some(pending), taken })
     }
 }
 
 impl List {
-    fn concerns(&self, concern: Affected<'_>) -> bool {
-        if self.wide_concerns(concern) {
+    fn affects(&self, affected: Affected<'_>) -> bool {
+        if self.wide_concerns(affected) {
             return true;
         }
-        match concern {
+        match affected {
             Affected::Keys(_) if self.keys.is_empty() && self.taken_keys.is_empty() => false,
-            Affected::Keys(keys) => keys.iter().any(|&key| self.owes(key)),
+            Affected::Keys(keys) => keys.iter().any(|&key| self.has(key)),
             Affected::Everything => !self.keys.is_empty() || !self.taken_keys.is_empty(),
         }
     }
 
-    fn wide_concerns(&self, concern: Affected<'_>) -> bool {
-        let wide = self.wide.iter().map(|debt| &debt.undone).chain(&self.taken_wide);
-        wide.into_iter().any(|undone| undone.concerns(concern))
+    fn wide_concerns(&self, affected: Affected<'_>) -> bool {
+        let wide = self.wide.iter().map(|pending| &pending.eviction).chain(&self.taken_wide);
+        wide.into_iter().any(|eviction| eviction.affects(affected))
     }
 
-    fn owes(&self, key: &str) -> bool {
+    fn has(&self, key: &str) -> bool {
         self.keys.contains_key(key) || self.taken_keys.contains(key)
     }
 
     /// Adds an eviction. `new`: the log does not contain it yet.
-    fn push(&mut self, Pending { undone, mut writers }: Pending, new: bool) {
+    fn push(&mut self, Pending { eviction, mut writers }: Pending, new: bool) {
         self.changes += 1;
         if let Some(log) = self.log.as_mut().filter(|_| new) {
-            log.add(&undone);
+            log.add(&eviction);
         }
-        match undone {
+        match eviction {
             RemoteEviction::Keys(keys) => {
                 // The writer may be writing any of the keys; it is waited for once.
                 for key in keys {
                     self.keys.entry(key).or_default().append(&mut writers);
                 }
             }
-            undone => match self.wide.iter_mut().find(|debt| debt.undone == undone) {
-                Some(debt) => debt.writers.append(&mut writers),
-                None => self.wide.push(Pending { undone, writers }),
+            eviction => match self.wide.iter_mut().find(|pending| pending.eviction == eviction) {
+                Some(pending) => pending.writers.append(&mut writers),
+                None => self.wide.push(Pending { eviction, writers }),
             },
         }
-        let is_pattern = |debt: &&Pending| matches!(debt.undone, RemoteEviction::Pattern(..));
+        let is_pattern =
+            |pending: &&Pending| matches!(pending.eviction, RemoteEviction::Pattern(..));
         let patterns = self.wide.iter().filter(is_pattern).count();
         if self.keys.len() + self.wide.len() > LIMIT || patterns > PATTERNS {
             self.keys.clear();
             self.wide.clear();
-            self.wide.push(Pending { undone: RemoteEviction::Space, writers: Vec::new() });
+            self.wide.push(Pending { eviction: RemoteEviction::Space, writers: Vec::new() });
             self.rewrite_log();
         } else if self.log.as_ref().is_some_and(RetryLog::is_long) {
             self.rewrite_log();
@@ -262,13 +266,14 @@ impl List {
         let Some(mut log) = self.log.take() else { return };
         let keys = self.keys.keys().chain(&self.taken_keys).cloned().collect::<Vec<_>>();
         let keys = keys.chunks(TOGETHER).map(|keys| RemoteEviction::Keys(keys.to_vec()));
-        let wide = self.wide.iter().map(|debt| &debt.undone).chain(&self.taken_wide).cloned();
+        let wide =
+            self.wide.iter().map(|pending| &pending.eviction).chain(&self.taken_wide).cloned();
         let pending: Vec<RemoteEviction> = keys.chain(wide).collect();
         log.replace(&pending);
         self.log = Some(log);
     }
 
-    fn owes_nothing(&self) -> bool {
+    fn has_nothing(&self) -> bool {
         self.keys.is_empty()
             && self.wide.is_empty()
             && self.taken_keys.is_empty()
@@ -284,14 +289,14 @@ impl List {
                     self.taken_keys.remove(key);
                 }
             }
-            Taken::Wide(undone) => {
+            Taken::Wide(eviction) => {
                 self.changes += 1;
-                if let Some(place) = self.taken_wide.iter().position(|taken| taken == undone) {
+                if let Some(place) = self.taken_wide.iter().position(|taken| taken == eviction) {
                     self.taken_wide.swap_remove(place);
                 }
             }
         }
-        if self.owes_nothing()
+        if self.has_nothing()
             && let Some(log) = &mut self.log
         {
             log.clear();
@@ -300,33 +305,33 @@ impl List {
 }
 
 impl Attempt<'_> {
-    pub(crate) fn undone(&self) -> Option<&RemoteEviction> {
-        self.debt.as_ref().map(|debt| &debt.undone)
+    pub(crate) fn eviction(&self) -> Option<&RemoteEviction> {
+        self.pending.as_ref().map(|pending| &pending.eviction)
     }
 
     /// A write that must end before the eviction.
     pub(crate) fn writer(&self) -> Option<&RevokedFence> {
-        self.debt.as_ref()?.writers.last()
+        self.pending.as_ref()?.writers.last()
     }
 
     /// Records that this write was waited for: once is enough, even if the eviction then fails.
     pub(crate) fn waited(&mut self) {
-        if let Some(debt) = &mut self.debt {
-            debt.writers.pop();
+        if let Some(pending) = &mut self.pending {
+            pending.writers.pop();
         }
     }
 
     /// Adds a write that must end first.
     pub(crate) fn after(&mut self, writer: RevokedFence) {
-        if let Some(debt) = &mut self.debt {
-            debt.writers.push(writer);
+        if let Some(pending) = &mut self.pending {
+            pending.writers.push(writer);
         }
     }
 
     /// Reduces the eviction to these keys.
     pub(super) fn left(&mut self, keys: Vec<String>) {
-        if let Some(debt) = &mut self.debt {
-            debt.undone = RemoteEviction::Keys(keys);
+        if let Some(pending) = &mut self.pending {
+            pending.eviction = RemoteEviction::Keys(keys);
         }
     }
 
@@ -334,13 +339,13 @@ impl Attempt<'_> {
         self.end(false);
     }
 
-    fn end(&mut self, owed: bool) {
-        let Some(debt) = self.debt.take() else { return };
-        let mut list = self.owed.list();
+    fn end(&mut self, stays: bool) {
+        let Some(pending) = self.pending.take() else { return };
+        let mut list = self.list.list();
         // One step under the lock: otherwise another thread could see the eviction neither as tried nor as
         // pending.
-        if owed {
-            list.push(debt, matches!(self.taken, Taken::Nothing));
+        if stays {
+            list.push(pending, matches!(self.taken, Taken::Nothing));
         }
         list.give_back(&self.taken);
     }
@@ -348,9 +353,9 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        if self.debt.is_some() {
+        if self.pending.is_some() {
             self.end(true);
-            self.owed.wake_settler();
+            self.list.wake_retry_task();
         }
     }
 }
