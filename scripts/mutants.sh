@@ -170,8 +170,16 @@ mutant flight-can-be-joined-while-it-is-stored $load 's/committed\.holding\(lead
 mutant flight-stored-is-fresh $flight 's/joins\.counts\(flight\) && flight\.is_of_use\(now\)/joins.counts(flight) \&\& (flight.is_of_use(now) || true)/'
 
 # Large batches.
-mutant batch-takes-turns $core/engine/table.rs 's/const AT_ONCE: usize = 128;/const AT_ONCE: usize = 1 << 20;/'
-mutant batch-reads-in-parts $core/engine/table.rs 's/TOGETHER: usize = 1_000;/TOGETHER: usize = 1 << 20;/'
+mutant batch-takes-turns $core/backend/lease.rs 's/const AT_ONCE: usize = 128;/const AT_ONCE: usize = 1 << 20;/'
+mutant batch-reads-in-parts $core/engine/together.rs 's/TOGETHER: usize = 1_000;/TOGETHER: usize = 1 << 20;/'
+mutant batch-item-waits-alone $lease 's/item\.waits\(\);//'
+mutant batch-commits-under-leases $store 's/seat\.write\(&entry\.key, writing, token\)/seat.write(\&entry.key, writing, token.filter(|_| false))/'
+mutant batch-stores-together $core/call/batch/party.rs 's/asked\.iter\(\)\.for_each\(\|asking\| asking\.seat\.stores\(\)\);//'
+mutant batch-writes-do-not-wait-long $core/engine/table.rs 's/Duration::from_millis\(500\)/Duration::from_secs(500)/'
+mutant batch-writes-apart-from-reads $core/engine/table.rs 's/if state\.storing == 0 \{/if state.storing == 0 \&\& state.coming == 0 {/'
+mutant batch-renews-together $lease 's/let mut next = self\.asked\.after\(third\);/let mut next = self.engine.clock.now().after(third + Duration::from_millis(self.token % 200));/'
+mutant batch-load-ends-with-its-callers $core/call/batch/party.rs 's/asking\.answer\.poll_closed\(cx\)\.is_pending\(\)/asking.answer.poll_closed(cx).is_pending() || gone < usize::MAX/'
+mutant batch-gives-leases-back $lease 's/table\.abort\(key, token\);/let _ = (table, \&key, token);/'
 
 # Generations.
 mutant generation-of-space $generation 's/&& stamps\.space == self\.space\.load\(Ordering::Acquire\)//'
@@ -372,6 +380,7 @@ exit $failed
 #   flight-can-be-joined-while-it-is-stored  p6_writes_behind::a_read_during_the_write_does_not_load_again
 #   flight-stored-is-fresh               p6_writes_behind::an_expired_value_under_way_is_not_served
 #   batch-takes-turns, batch-reads-in-parts  p8_large_batches
+#   batch- (the others)                  p8_batch_requests
 #   lease-takeover-has-twice-the-time    p5_failed_leaders::a_takeover_from_another_process_has_twice_the_time
 #   lease-refused-forgets                p5_failed_leaders::a_hung_leader_of_another_process_loses_its_lease
 #   lease-refused-forgets-its-own        p2_overtaken_writes::a_put_survives_a_load_whose_store_is_refused

@@ -67,6 +67,8 @@ mod p6_wait_order;
 mod p6_writes_behind;
 #[path = "promises/p7_retry_log.rs"]
 mod p7_retry_log;
+#[path = "promises/p8_batch_requests.rs"]
+mod p8_batch_requests;
 #[path = "promises/p8_large_batches.rs"]
 mod p8_large_batches;
 #[path = "promises/p8_tag_length.rs"]

@@ -2,6 +2,8 @@
 //! servers and the public API only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "redis/batch_leases.rs"]
+mod batch_leases;
 #[path = "redis/bus.rs"]
 mod bus;
 #[path = "redis/bus_thread.rs"]

@@ -319,9 +319,8 @@ use proc_macro::TokenStream;
 /// reads all ids from the remote tier. The body runs once for all ids that miss; each of them has
 /// its own flight, ticket and lease. The batch waits for ids that another caller is already
 /// loading, and loads them in a second run of the body if that load fails: so owned arguments must
-/// be `Clone`, and the function must be async. A remote tier without leases gets all values in one
-/// request, one with leases gets each value under its lease. (Large batches read or store a
-/// thousand ids in one request, and acquire 128 leases at a time.)
+/// be `Clone`, and the function must be async. One request asks the remote tier for all leases, and
+/// one stores all values under them. (Large batches have one request for each thousand ids.)
 ///
 /// The cached value of an id is its value in the output. So a function of one id with the same key
 /// and that type of value shares the entries. An id without a value in the output is not cached;

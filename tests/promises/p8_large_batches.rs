@@ -2,15 +2,21 @@
 //! longer than the operation timeout, and the breaker would open for all callers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use larder::backend::{
+    Backend, BackendError, BackendResult, LeaseOutcome, LeaseRequest, Leases, MemoryBackend,
+    Message, MessageHandler, RevokePage, ScanPage, SetEntry, StoredValue, Subscription,
+};
 use larder::testing::{Faults, Faulty, HoldPoint, Operation, OperationLog, Recording};
-use larder::{Cache, Clock, Invalidation, backend::MemoryBackend, cache_evict, cache_put, cached};
+use larder::{Cache, Clock, Invalidation, Pattern, cache_evict, cache_put, cached};
 
 use crate::origin::{landed, soon, turns};
 
 const IDS: u64 = 5_000;
-/// Concurrent requests of one batch, for requests that take one item each.
+/// Concurrent requests of the default operations on many leases.
 const AT_ONCE: u64 = 128;
 /// Keys in one request.
 const TOGETHER: usize = 1_000;
@@ -21,15 +27,28 @@ async fn rows(cache: &Cache, runs: &AtomicU64, ids: &[u64]) -> HashMap<u64, u64>
     ids.iter().map(|id| (*id, *id)).collect()
 }
 
-fn world(leases: bool) -> (Cache, OperationLog, Faults) {
+/// The remote tier of a test.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Store {
+    Plain,
+    Leased,
+    /// One with leases that has only the operations on one lease.
+    OneByOne,
+}
+
+fn world(store: Store) -> (Cache, OperationLog, Faults) {
     let clock = Clock::manual();
     let backend = Faulty::with_clock(MemoryBackend::with_clock(clock.clone()), clock.clone());
-    let backend = if leases { backend } else { backend.without_leases() };
+    let backend = if store == Store::Plain { backend.without_leases() } else { backend };
     let faults = backend.faults();
+    let builder = Cache::builder().clock(clock);
+    if store == Store::OneByOne {
+        let backend = Recording::new(OneByOne(backend));
+        return (builder.remote(backend.clone()).build().unwrap(), backend.log(), faults);
+    }
     let backend = Recording::new(backend);
     let log = backend.log();
-    let cache = Cache::builder().clock(clock).remote(backend).build().unwrap();
-    (cache, log, faults)
+    (builder.remote(backend).build().unwrap(), log, faults)
 }
 
 fn most_keys(log: &OperationLog, operation: Operation) -> usize {
@@ -37,8 +56,8 @@ fn most_keys(log: &OperationLog, operation: Operation) -> usize {
 }
 
 /// Runs a batch whose `operation` is held, and checks how much it requested before the first answer.
-async fn held(refresh: bool, operation: Operation) {
-    let (cache, log, faults) = world(true);
+async fn held(store: Store, refresh: bool, operation: Operation) {
+    let (cache, log, faults) = world(store);
     let runs = AtomicU64::new(0);
     let ids: Vec<u64> = (0..IDS).collect();
     let gate = faults.hold(HoldPoint::Before(operation));
@@ -51,37 +70,48 @@ async fn held(refresh: bool, operation: Operation) {
         gate.arrived().await;
         turns().await;
         let begun = faults.calls(operation);
-        assert!(begun <= AT_ONCE, "{begun} concurrent requests");
+        let most = if store == Store::OneByOne { AT_ONCE } else { TOGETHER as u64 };
+        assert!(begun <= most, "{begun} items at once: {store:?}");
         gate.open();
     };
     soon(async { tokio::join!(batch, opened) }).await;
     landed(&cache).await;
     assert_eq!(runs.load(Ordering::SeqCst), 1, "the body still runs once");
     assert!(most_keys(&log, Operation::Get) <= TOGETHER);
+    assert!(most_keys(&log, operation) <= TOGETHER);
     let stats = cache.stats();
     assert_eq!((stats.remote_stores, stats.remote_errors), (IDS, 0));
 }
 
 #[tokio::test]
-async fn leases_are_requested_in_parts() {
-    held(false, Operation::Acquire).await;
-    held(true, Operation::Acquire).await;
+async fn leases_are_requested_a_thousand_at_a_time() {
+    held(Store::Leased, false, Operation::Acquire).await;
+    held(Store::Leased, true, Operation::Acquire).await;
 }
 
 #[tokio::test]
-async fn values_under_leases_are_written_in_parts() {
-    held(false, Operation::Commit).await;
-    held(true, Operation::Commit).await;
+async fn values_are_written_under_leases_a_thousand_at_a_time() {
+    held(Store::Leased, false, Operation::Commit).await;
+    held(Store::Leased, true, Operation::Commit).await;
+}
+
+/// The default operations on many leases send some requests at a time.
+#[tokio::test]
+async fn a_store_that_leases_one_by_one_is_asked_in_turns() {
+    for operation in [Operation::Acquire, Operation::Commit] {
+        held(Store::OneByOne, false, operation).await;
+        held(Store::OneByOne, true, operation).await;
+    }
 }
 
 #[tokio::test]
-async fn generations_are_requested_in_parts() {
-    held(true, Operation::Generations).await;
+async fn generations_are_asked_for_in_one_request() {
+    held(Store::Leased, true, Operation::Generations).await;
 }
 
 #[tokio::test]
 async fn values_are_read_and_written_a_thousand_at_a_time() {
-    let (cache, log, _) = world(false);
+    let (cache, log, _) = world(Store::Plain);
     let runs = AtomicU64::new(0);
     let ids: Vec<u64> = (0..IDS).collect();
     assert_eq!(soon(rows(&cache, &runs, &ids)).await.len() as u64, IDS);
@@ -106,8 +136,8 @@ async fn save(cache: &Cache, runs: &AtomicU64, ids: &[u64]) -> HashMap<u64, u64>
 
 /// The directions and the evictions of a batch send one request for all of its ids.
 #[tokio::test]
-async fn directions_of_a_batch_are_one_request() {
-    let (cache, log, _) = world(false);
+async fn directions_of_a_batch_ask_the_store_once() {
+    let (cache, log, _) = world(Store::Plain);
     let runs = AtomicU64::new(0);
     let ids: Vec<u64> = (0..100).collect();
     let count = |wanted: Operation| {
@@ -141,4 +171,93 @@ async fn directions_of_a_batch_are_one_request() {
         log.take();
     }
     assert_eq!(runs.load(Ordering::SeqCst), 0);
+}
+
+/// Forwards everything but the operations on many leases.
+#[derive(Clone)]
+struct OneByOne(Faulty<MemoryBackend>);
+
+impl OneByOne {
+    fn lessor(&self) -> &dyn Leases {
+        self.0.leases().unwrap()
+    }
+}
+
+impl Backend for OneByOne {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        most: usize,
+    ) -> BackendResult<'a, Vec<Option<StoredValue>>> {
+        self.0.get_many(keys, most)
+    }
+    fn set<'a>(
+        &'a self,
+        entries: &'a [SetEntry],
+        notice: Option<&'a Message>,
+    ) -> BackendResult<'a, ()> {
+        self.0.set(entries, notice)
+    }
+    fn remove<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        notice: Option<&'a Message>,
+    ) -> BackendResult<'a, u64> {
+        self.0.remove(keys, notice)
+    }
+    fn generations<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, Vec<u64>> {
+        self.0.generations(keys, keep)
+    }
+    fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        self.0.bump(key)
+    }
+    fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
+        self.0.scan(pattern, cursor)
+    }
+    fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
+        self.0.publish(notice)
+    }
+    fn subscribe(
+        &self,
+        channel: &str,
+        listener: Arc<dyn MessageHandler>,
+    ) -> Result<Subscription, BackendError> {
+        self.0.subscribe(channel, listener)
+    }
+    fn leases(&self) -> Option<&dyn Leases> {
+        Some(self)
+    }
+    fn ping(&self) -> BackendResult<'_, ()> {
+        self.0.ping()
+    }
+}
+
+impl Leases for OneByOne {
+    fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
+        self.lessor().acquire(request)
+    }
+    fn commit<'a>(
+        &'a self,
+        token: u64,
+        write: &'a SetEntry,
+        notice: Option<&'a Message>,
+    ) -> BackendResult<'a, bool> {
+        self.lessor().commit(token, write, notice)
+    }
+    fn renew<'a>(&'a self, key: &'a str, token: u64, ttl: Duration) -> BackendResult<'a, bool> {
+        self.lessor().renew(key, token, ttl)
+    }
+    fn abort<'a>(&'a self, key: &'a str, token: u64) -> BackendResult<'a, ()> {
+        self.lessor().abort(key, token)
+    }
+    fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, RevokePage> {
+        self.lessor().revoke(pattern, cursor)
+    }
 }

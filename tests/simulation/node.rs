@@ -1,5 +1,6 @@
 //! One node: a whole cache, and the operations of its clients, each of them recorded.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,14 +17,17 @@ pub(crate) const KEYS: usize = 4;
 /// Read through an attributed function; the other keys are read through methods of the cache.
 const CALLED: Key = 3;
 
+/// With those that a batch reads, too, in the runs that have batches. They are cached as the one that is called.
+pub(crate) const ALL_KEYS: usize = 8;
+
 const TAGS: [&[&str]; KEYS] = [&[], &["red"], &["red", "blue"], &["blue"]];
 
 pub(crate) fn tags(key: Key) -> &'static [&'static str] {
-    TAGS[key as usize]
+    TAGS[key.min(CALLED) as usize]
 }
 
 pub(crate) fn name(key: Key) -> String {
-    format!("k{key}")
+    if key > CALLED { format!("rk{key}") } else { format!("k{key}") }
 }
 
 /// The soft timeout of the function in milliseconds: how long a caller waits for its load if there is an old value.
@@ -34,6 +38,16 @@ static POLICY: Policy = Policy::new()
     .stale(Duration::from_secs(2))
     .stale_if_error(Duration::from_secs(5))
     .soft_timeout(Duration::from_millis(PATIENT))
+    .hard_timeout(Duration::from_secs(4))
+    .lease(Duration::from_millis(LEASE))
+    .tags(TAGS[CALLED as usize]);
+
+/// The policy of the keys that batches load. It has no soft timeout: an item that returns its old value after one keeps the load
+/// of the whole batch running, also for the ids whose flights end with the caller.
+static BATCH_POLICY: Policy = Policy::new()
+    .ttl(Duration::from_secs(3))
+    .stale(Duration::from_secs(2))
+    .stale_if_error(Duration::from_secs(5))
     .hard_timeout(Duration::from_secs(4))
     .lease(Duration::from_millis(LEASE))
     .tags(TAGS[CALLED as usize]);
@@ -53,6 +67,17 @@ async fn called(node: Arc<Node>, read: u64, key: Key) -> Result<Value, Fault> {
     node.origin.load(read, node.number, key).await.map_err(|_| Fault)
 }
 
+#[cached(each = "key in keys", policy = BATCH_POLICY, key = "rk{key}", skip(node, reads), cache = node.cache)]
+async fn batched(
+    node: Arc<Node>,
+    reads: Vec<(u64, Key)>,
+    keys: &[Key],
+) -> Result<HashMap<Key, Value>, Fault> {
+    let wanted = reads.iter().filter(|(_, key)| keys.contains(key)).copied().collect();
+    let values = node.origin.load_many(node.number, wanted).await.map_err(|_| Fault)?;
+    Ok(values.into_iter().map(|value| (value.key, value)).collect())
+}
+
 /// How all nodes cache the values of one key.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
@@ -64,8 +89,9 @@ pub(crate) struct Rules {
 }
 
 pub(crate) fn draw_rules(key: Key, chance: &Chance) -> Rules {
-    if key == CALLED {
-        return Rules { policy: POLICY, life: 8_000, local: false };
+    if key >= CALLED {
+        let policy = if key == CALLED { POLICY } else { BATCH_POLICY };
+        return Rules { policy, life: 8_000, local: false };
     }
     let ttl = *chance.pick(&[300, 3_000, 60_000]);
     let millis = Duration::from_millis;
@@ -154,6 +180,20 @@ impl Node {
         });
     }
 
+    pub(crate) async fn load_many(self: &Arc<Self>, keys: &[Key]) {
+        let (mut reads, mut endings) = (Vec::new(), Vec::new());
+        for key in keys {
+            let (read, ending) = self.read(*key, How::Load);
+            reads.push((read, *key));
+            endings.push(ending);
+        }
+        let loaded = batched(Arc::clone(self), reads, keys).await;
+        for (key, ending) in keys.iter().zip(&mut endings) {
+            let value = loaded.as_ref().ok().and_then(|loaded| loaded.get(key));
+            ending.outcome = value.map_or(Outcome::Failed, Value::outcome);
+        }
+    }
+
     pub(crate) async fn peek(&self, key: Key) {
         let (_, mut ending) = self.read(key, How::Peek);
         ending.outcome = match self.cache.get::<Value>(name(key)).await {
@@ -190,7 +230,7 @@ impl Node {
             (What::Key(key) | What::Put(key, _), _) => self.cache.remove(name(key)).await.map(drop),
             (What::Stale(key), _) => self.cache.mark_stale(name(key)).await.map(drop),
             (What::Life(key), _) => self.cache.expire(name(key), SHORTER).await.map(drop),
-            (What::Pattern, _) => self.cache.evict_pattern("k*").await.map(drop),
+            (What::Pattern, _) => self.cache.evict_pattern("*k*").await.map(drop),
             (What::Tag(tag), _) => self.cache.evict_tag(tag).await,
             (What::Clear, _) => self.cache.clear().await,
         };

@@ -92,9 +92,23 @@ impl Origin {
     }
 
     pub(crate) async fn load(&self, read: u64, node: Node, key: Key) -> Result<Value, String> {
-        let (load, version) = (self.value(), self.version(key, 0));
-        self.history.record(Event::LoadBegan { load, read, node, key, version });
-        let mut loading = Loading { history: &self.history, load, outcome: Outcome::Cancelled };
+        let mut values = self.load_many(node, vec![(read, key)]).await?;
+        values.pop().ok_or_else(|| "nothing was loaded".to_owned())
+    }
+
+    /// One load of several keys, each for its read.
+    pub(crate) async fn load_many(
+        &self,
+        node: Node,
+        wanted: Vec<(u64, Key)>,
+    ) -> Result<Vec<Value>, String> {
+        let mut loadings = Vec::new();
+        for (read, key) in wanted {
+            let (load, version) = (self.value(), self.version(key, 0));
+            self.history.record(Event::LoadBegan { load, read, node, key, version });
+            let loading = Loading { history: &self.history, load, outcome: Outcome::Cancelled };
+            loadings.push((loading, Value::new(load, key, version)));
+        }
         let (chance, weather) = (&self.chance, &self.weather);
         let fails = chance.in_thousand(weather.load_failures);
         let takes = match chance.among(0..20) {
@@ -110,11 +124,9 @@ impl Origin {
             _ => chance.millis(0..20),
         };
         sleep(takes).await;
-        if fails {
-            loading.outcome = Outcome::Failed;
-            return Err("the origin failed".to_owned());
-        }
-        loading.outcome = Outcome::Ok;
-        Ok(Value::new(load, key, version))
+        let outcome = if fails { Outcome::Failed } else { Outcome::Ok };
+        loadings.iter_mut().for_each(|(loading, _)| loading.outcome = outcome);
+        let values = loadings.into_iter().map(|(_, value)| value).collect();
+        if fails { Err("the origin failed".to_owned()) } else { Ok(values) }
     }
 }

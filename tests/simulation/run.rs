@@ -12,7 +12,7 @@ use super::chance::Chance;
 use super::checker::{Terms, Violation, check};
 use super::history::{Event, History, Record};
 use super::link::Link;
-use super::node::{KEYS, Node, Rules, draw_rules};
+use super::node::{ALL_KEYS, KEYS, Node, Rules, draw_rules};
 use super::origin::Origin;
 use super::remote::Remote;
 use super::weather::{HANG, Weather};
@@ -37,7 +37,7 @@ pub(crate) fn run(seed: u64) -> Run {
         let chance = Arc::new(Chance::new(seed));
         let weather = Weather::draw(&chance);
         let history = Arc::new(History::new());
-        let rules: Vec<_> = (0..KEYS as u64).map(|key| draw_rules(key, &chance)).collect();
+        let rules: Vec<_> = (0..ALL_KEYS as u64).map(|key| draw_rules(key, &chance)).collect();
         let terms = Terms::of(weather, &rules);
         let ended = timeout(END, live(chance, weather, rules, Arc::clone(&history))).await;
         let records = history.records();
@@ -57,7 +57,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
     let mut clocks = skewed_clocks(count + 1).await.into_iter();
     let mut clock = || clocks.next().expect("there is a clock for each cache");
     let store = MemoryBackend::with_clock(clock());
-    let origin = Arc::new(Origin::new(KEYS, weather, &chance, &history));
+    let origin = Arc::new(Origin::new(ALL_KEYS, weather, &chance, &history));
     let (requests, operations) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut nodes = Vec::new();
     for number in 0..count {
@@ -122,7 +122,8 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
             std::panic::resume_unwind(failed.into_panic());
         }
     }
-    rest(&nodes, &history).await;
+    let keys = if weather.batches { ALL_KEYS } else { KEYS };
+    rest(&nodes, keys, &history).await;
 }
 
 /// Returns clocks that differ by far more than the life of any value; earlier ones are ahead.
@@ -142,12 +143,12 @@ async fn skewed_clocks(count: usize) -> Vec<Clock> {
 const LOOKS: [u64; 2] = [1_000, HANG];
 
 /// Checks that all nodes agree once there are no more faults; then no load is left under way.
-async fn rest(nodes: &[Arc<Node>], history: &History) {
+async fn rest(nodes: &[Arc<Node>], keys: usize, history: &History) {
     let alive = || nodes.iter().filter(|node| !node.link.is_cut());
     for wait in LOOKS {
         sleep(Duration::from_millis(wait)).await;
         for node in alive() {
-            for key in 0..KEYS as u64 {
+            for key in 0..keys as u64 {
                 node.peek(key).await;
                 node.get_or_load(key, false, true).await;
             }

@@ -38,6 +38,8 @@ pub(crate) struct Weather {
     pub(crate) busy: bool,
     /// Whether every fourth load takes long.
     pub(crate) slow: bool,
+    /// Whether most operations concern keys that batches load.
+    pub(crate) batches: bool,
 }
 
 impl Weather {
@@ -48,6 +50,7 @@ impl Weather {
             leases: chance.in_thousand(850),
             busy: chance.in_thousand(350),
             slow: chance.in_thousand(250),
+            batches: chance.in_thousand(250),
             ..Self::default()
         };
         match chance.among(0..11) {

@@ -11,7 +11,7 @@ use super::bus::Bus;
 use super::chance::Chance;
 use super::history::{Event, History, Key, Outcome, What};
 use super::link::Outage;
-use super::node::{KEYS, Node, name};
+use super::node::{ALL_KEYS, KEYS, Node, name};
 use super::weather::Weather;
 
 /// How many operations each client runs.
@@ -38,13 +38,13 @@ impl Client {
     }
 
     async fn step(&self, chance: &Chance) {
+        if self.weather.batches && chance.in_thousand(750) {
+            return self.step_of_batches(chance).await;
+        }
         let node = &self.node;
         // The key that is read through a function, or one of the first others.
         let key = KEYS as u64 - 1 - chance.among(0..self.keys);
-        let patience = match chance.in_thousand(self.weather.cancellations) {
-            true => Some(chance.millis(0..80)),
-            false => None,
-        };
+        let patience = self.patience(chance);
         let changing = self.weather.busy && chance.in_thousand(350);
         match chance.among(0..100) {
             _ if changing => mutate(node, key, chance, patience, true).await,
@@ -60,6 +60,32 @@ impl Client {
                 let all: Vec<Key> = (0..KEYS as u64).collect();
                 bounded(patience, node.peek_many(&all)).await;
             }
+            _ => mutate(node, key, chance, patience, self.weather.busy).await,
+        }
+    }
+}
+
+impl Client {
+    fn patience(&self, chance: &Chance) -> Option<Duration> {
+        let cancels = chance.in_thousand(self.weather.cancellations);
+        cancels.then(|| chance.millis(0..80))
+    }
+
+    /// An operation on the keys that batches load: those of several clients and nodes overlap, in any order.
+    async fn step_of_batches(&self, chance: &Chance) {
+        let node = &self.node;
+        let mut keys: Vec<Key> = (KEYS as u64..ALL_KEYS as u64).collect();
+        for at in 1..keys.len() as u64 {
+            keys.swap(at as usize, chance.among(0..at + 1) as usize);
+        }
+        let (key, patience) = (keys[0], self.patience(chance));
+        match chance.among(0..100) {
+            0..60 => {
+                keys.truncate(chance.among(1..keys.len() as u64 + 1) as usize);
+                bounded(patience, node.load_many(&keys)).await;
+            }
+            60..70 => bounded(patience, node.get_or_load(key, false, true)).await,
+            70..76 => bounded(patience, node.peek_many(&keys)).await,
             _ => mutate(node, key, chance, patience, self.weather.busy).await,
         }
     }
@@ -190,7 +216,7 @@ impl Troubles {
             0 => "sim~space".to_owned(),
             1 => "sim~tag:red".to_owned(),
             2 => "sim~tag:blue".to_owned(),
-            _ => format!("sim:{}", name(self.chance.among(0..KEYS as u64))),
+            _ => format!("sim:{}", name(self.chance.among(0..ALL_KEYS as u64))),
         };
         let _ = self.store.remove(&[&place], None).await;
         self.history.record(Event::Forgotten { place });

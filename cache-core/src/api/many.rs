@@ -191,7 +191,7 @@ impl Engine {
         }
         self.stamp_writes(&mut begun).await;
         let table = Table::new(self);
-        let seats: Vec<Arc<Seat>> = begun.iter().map(|_| Seat::new(&table)).collect();
+        let seats: Vec<Arc<Seat>> = begun.iter().map(|_| Seat::storing(&table)).collect();
         let writes = begun.into_iter().zip(values).zip(seats);
         let writes =
             writes.map(|((begun, value), seat)| Box::pin(self.end_write(begun, value, Some(seat))));

@@ -76,8 +76,7 @@ where
         if self.is_refresh() {
             // A refresh does not read, but its value is judged by the fleet's generations.
             if codec.is_some() {
-                let _turn = self.turn().await;
-                self.engine.stamp_remotely(&self.request, ticket).await;
+                self.engine.stamp_remotely(&self.request, ticket, self.seat.as_ref()).await;
                 lead.restamp(ticket);
             }
             return RemoteLookup::Missing(Miss::default());

@@ -6,19 +6,18 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::SemaphorePermit;
-
 use super::handle::Engine;
 use super::spawn::start_now;
-use super::table::Turns;
+use super::table::{Registered, Table};
+use super::together::parts;
 use crate::backend::LeaseOutcome;
 use crate::base::{BackendError, Timestamp};
-use crate::remote::{Arrived, Ask};
+use crate::remote::{Arrived, Ask, LeaseQuestion};
 
 /// The time of a lease. It is renewed after a third of it. If its holder is lost, the key is free after this
 /// time.
 const TERM: Duration = Duration::from_secs(3);
-/// The first and the longest pause between two checks of a lease that another process holds.
+/// The first and the longest pause between two requests for a lease that another process holds.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -30,14 +29,17 @@ pub(crate) struct Lease {
     term: Duration,
     takeovers: u32,
     waited: bool,
+    /// Whether the store may have granted it: then it is given back when this is dropped.
     held: bool,
+    /// When it was requested.
+    asked: Timestamp,
     /// When its load must have ended.
     until: Timestamp,
     /// The turns of its batch, if the load belongs to one.
-    turns: Option<Arc<Turns>>,
+    table: Option<Arc<Table>>,
 }
 
-/// The result of asking for a lease.
+/// The result of a request for a lease.
 pub(crate) enum Leased {
     Lead(Lease),
     /// Another process has stored a value meanwhile.
@@ -46,60 +48,136 @@ pub(crate) enum Leased {
     Refused,
 }
 
-impl Lease {
-    /// Asks for the lease of `key`, and waits while another process has it; the result of `aside` is held
-    /// meanwhile. The items of a batch ask in `turns`.
-    pub(crate) async fn ask<A>(
+/// A lease that is requested until the store grants it, has a value, or there is no more time to wait.
+pub(crate) struct Claim {
+    lease: Lease,
+    ask: Ask,
+    pause: Duration,
+}
+
+/// What the store has answered to a claim.
+enum Answer {
+    Done(Leased),
+    /// Another process holds the lease: it is requested again at this time.
+    Again(Claim, Timestamp),
+}
+
+impl Claim {
+    pub(super) fn new(
         engine: &Arc<Engine>,
         key: &str,
         ask: Ask,
-        turns: Option<Arc<Turns>>,
-        aside: impl Fn() -> A,
-    ) -> Result<Leased, BackendError> {
-        let Some(remote) = &engine.remote else { return Ok(Leased::Refused) };
-        let token = engine.token();
-        let term = TERM.min(ask.lease);
-        // Made before the request: if the caller is dropped while the answer is on its way, the lease may
-        // have been given.
-        let mut lease = Lease {
+        table: Option<Arc<Table>>,
+    ) -> Self {
+        let lease = Lease {
             engine: Arc::clone(engine),
             key: key.to_owned(),
-            token,
-            term,
+            token: engine.token(),
+            term: TERM.min(ask.lease),
             takeovers: 0,
             waited: false,
-            held: true,
+            held: false,
+            asked: Timestamp::NEVER,
             until: Timestamp::NEVER,
-            turns,
+            table,
         };
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let (asked, acquired) = {
-                let _turn = foreground(&lease.turns).await;
-                (engine.clock.now(), remote.acquire(key, token, term, &ask).await?)
-            };
-            match acquired {
-                LeaseOutcome::Lead { takeovers } => {
-                    lease.takeovers = takeovers;
-                    return Ok(Leased::Lead(lease));
+        Self { lease, ask, pause: FIRST_PAUSE }
+    }
+
+    /// Records that it is requested now.
+    fn sent(&mut self) {
+        // Before the answer: if the caller is dropped while the answer is on its way, the lease may have been given.
+        self.lease.held = true;
+        self.lease.asked = self.lease.engine.clock.now();
+    }
+
+    fn question(&self) -> LeaseQuestion<'_> {
+        let Lease { key, token, term, .. } = &self.lease;
+        LeaseQuestion { key, token: *token, ttl: *term, ask: self.ask }
+    }
+
+    /// `fraction` makes the pauses random, so that waiting processes do not ask at the same time.
+    fn answered(mut self, acquired: LeaseOutcome, fraction: f64) -> Answer {
+        let asked = self.lease.asked;
+        match acquired {
+            LeaseOutcome::Lead { takeovers } => {
+                self.lease.takeovers = takeovers;
+                Answer::Done(Leased::Lead(self.lease))
+            }
+            LeaseOutcome::Value(read) => {
+                self.lease.held = false;
+                Answer::Done(Leased::Value(Arrived { read, asked }))
+            }
+            LeaseOutcome::Wait(left) => {
+                self.lease.held = false;
+                self.lease.waited = true;
+                let now = self.lease.engine.clock.now();
+                if now >= self.ask.until {
+                    return Answer::Done(Leased::Refused);
                 }
-                LeaseOutcome::Value(read) => {
-                    lease.held = false;
-                    return Ok(Leased::Value(Arrived { read, asked }));
-                }
-                LeaseOutcome::Wait(left) => {
-                    lease.waited = true;
-                    let now = engine.clock.now();
-                    if now >= ask.until {
-                        lease.held = false;
-                        return Ok(Leased::Refused);
+                let spread = self.pause.mul_f64(0.5 + fraction);
+                let wake = now.after(spread.min(left.max(Duration::from_millis(1))));
+                let wake = wake.min(self.ask.until);
+                self.pause = self.pause.mul_f64(1.6).min(LONGEST_PAUSE);
+                Answer::Again(self, wake)
+            }
+        }
+    }
+}
+
+/// Requests the leases of the items of a batch. Items whose leases other processes hold wait, and the others go on.
+pub(super) async fn ask_each(
+    engine: Arc<Engine>,
+    mut claims: Vec<Registered<Claim, Result<Leased, BackendError>>>,
+) {
+    let Some(remote) = &engine.remote else { return };
+    loop {
+        claims.retain(|claim| !claim.item.is_gone());
+        if claims.is_empty() {
+            return;
+        }
+        let fraction = engine.chance.fraction();
+        let (mut waiting, mut wake) = (Vec::new(), Timestamp::NEVER);
+        for mut part in parts(claims) {
+            part.iter_mut().for_each(|claim| claim.question.sent());
+            let questions: Vec<_> = part.iter().map(|claim| claim.question.question()).collect();
+            let acquired = remote.acquire_each(&questions).await;
+            for (Registered { question: claim, item }, acquired) in part.into_iter().zip(acquired) {
+                match acquired.map(|acquired| claim.answered(acquired, fraction)) {
+                    Ok(Answer::Done(leased)) => item.goes_on(Ok(leased)),
+                    Err(error) => item.goes_on(Err(error)),
+                    Ok(Answer::Again(question, at)) => {
+                        item.waits();
+                        wake = wake.min(at);
+                        waiting.push(Registered { question, item });
                     }
-                    // Random by half, so that waiting processes do not ask at the same time.
-                    let spread = pause.mul_f64(0.5 + engine.chance.fraction());
-                    let wake = now.after(spread.min(left.max(Duration::from_millis(1))));
-                    let _aside = aside();
-                    engine.clock.sleep_until(wake.min(ask.until)).await;
-                    pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+                }
+            }
+        }
+        claims = waiting;
+        if !claims.is_empty() {
+            engine.clock.sleep_until(wake).await;
+        }
+    }
+}
+
+impl Lease {
+    /// Requests the lease of `key`, and waits while another process has it.
+    pub(crate) async fn ask(
+        engine: &Arc<Engine>,
+        key: &str,
+        ask: Ask,
+    ) -> Result<Leased, BackendError> {
+        let Some(remote) = &engine.remote else { return Ok(Leased::Refused) };
+        let mut claim = Claim::new(engine, key, ask, None);
+        loop {
+            claim.sent();
+            let acquired = remote.acquire(claim.question()).await?;
+            match claim.answered(acquired, engine.chance.fraction()) {
+                Answer::Done(leased) => return Ok(leased),
+                Answer::Again(again, wake) => {
+                    claim = again;
+                    engine.clock.sleep_until(wake).await;
                 }
             }
         }
@@ -139,22 +217,27 @@ impl Lease {
     async fn renewing(&self, until: Timestamp) -> Infallible {
         let Some(remote) = &self.engine.remote else { return std::future::pending().await };
         let third = self.term / 3;
+        // Counted from the request, which the items of a batch send together: so they renew together.
+        let mut next = self.asked.after(third);
         loop {
-            let next = self.engine.clock.now().after(third);
             if next >= until {
                 return std::future::pending().await;
             }
             self.engine.clock.sleep_until(next).await;
             // A whole term could end after `until`. Processes that asked when this load began would then
             // still see a held lease after they have waited for the load's whole time.
-            let renewed = {
-                let _turn = foreground(&self.turns).await;
-                let left = until.since(self.engine.clock.now()).unwrap_or(self.term);
-                if left.is_zero() {
-                    return std::future::pending().await;
-                }
-                remote.renew(&self.key, self.token, self.term.min(left)).await
+            let now = self.engine.clock.now();
+            let left = until.since(now).unwrap_or(self.term);
+            if left.is_zero() {
+                return std::future::pending().await;
+            }
+            let ttl = self.term.min(left);
+            let renewed = match &self.table {
+                Some(table) => table.renew(&self.key, self.token, ttl).await,
+                None => remote.renew(&self.key, self.token, ttl).await,
             };
+            // A renewal that comes late, because the caller was not polled, is not made up for.
+            next = if next.after(third) > now { next.after(third) } else { now.after(third) };
             if let Ok(false) = renewed {
                 // Lost: an eviction came, or another process leads. The commit will be refused.
                 return std::future::pending().await;
@@ -168,13 +251,6 @@ impl Lease {
     }
 }
 
-async fn foreground(turns: &Option<Arc<Turns>>) -> Option<SemaphorePermit<'_>> {
-    match turns {
-        Some(turns) => turns.foreground().await,
-        None => None,
-    }
-}
-
 impl Drop for Lease {
     fn drop(&mut self) {
         // Without a runtime (it may be ending) the lease expires.
@@ -184,13 +260,12 @@ impl Drop for Lease {
         // Given back in the background, so that the next load need not wait until it expires.
         let (engine, key, token) =
             (Arc::clone(&self.engine), std::mem::take(&mut self.key), self.token);
-        let turns = self.turns.take();
+        if let Some(table) = &self.table {
+            table.abort(key, token);
+            return;
+        }
         // The first step is taken here, so that on one connection it comes before the next caller's request.
         start_now(async move {
-            let _turn = match &turns {
-                Some(turns) => turns.background().await,
-                None => None,
-            };
             if let Some(remote) = &engine.remote {
                 let _ = remote.abort(&key, token).await;
             }

@@ -155,7 +155,6 @@ where
         // Without a runtime no task would drive the write.
         let runtime = tokio::runtime::Handle::try_current().is_ok();
         let behind = writes && runtime && engine.memory.is_some() && !replaces;
-        let together = self.seat.is_some() && fill.held().is_none();
         if self.is_strict() {
             // Waiters at a strict tier look again, so the value must be stored before they do.
             let store = || engine.store(committed, fill, &entry, (replaces, false), about);
@@ -173,7 +172,7 @@ where
         });
         match behind {
             // It is written with the batch's other items, when these have their values, too.
-            true if together => spawn(storing),
+            true if self.seat.is_some() => spawn(storing),
             // A store inside this process has the value when this returns.
             true => start_now(storing),
             false => storing.await,
@@ -220,9 +219,12 @@ where
         let (mut useless, mut evicted) = (0, false);
         for _ in 0..ROUNDS {
             ask.steal |= useless == USELESS;
-            let turns = self.seat.as_ref().map(|seat| Arc::clone(seat.turns()));
-            let asked = Lease::ask(engine, request.key.as_str(), ask, turns, || self.aside());
-            let value = match asked.await {
+            let key = request.key.as_str();
+            let leased = match &self.seat {
+                Some(seat) => seat.lease(key, ask).await,
+                None => Lease::ask(engine, key, ask).await,
+            };
+            let value = match leased {
                 Ok(Leased::Lead(lease)) => {
                     if lease.has_waited() {
                         // A value that is stored under old generations is useless.
@@ -276,7 +278,6 @@ where
         ticket: &mut Ticket,
         missing: &mut Miss,
     ) -> bool {
-        let _turn = self.turn().await;
         let engine = &self.engine;
         let overtaken = !(ticket.is_alive() && engine.generations.unmoved(&ticket.stamps));
         if overtaken {
@@ -284,7 +285,7 @@ where
             // It was found before the eviction.
             missing.old = None;
         }
-        engine.stamp_remotely(&self.request, ticket).await;
+        engine.stamp_remotely(&self.request, ticket, self.seat.as_ref()).await;
         lead.restamp(ticket);
         overtaken
     }
@@ -397,6 +398,8 @@ where
 
     /// Removes older values after a load that stored nothing.
     async fn forget_older(&self, ticket: Ticket, missing: &Miss) {
+        // There is nothing to write: the other items of the batch do not wait for the eviction.
+        self.seat.iter().for_each(|seat| seat.waits());
         if self.transaction.is_some() {
             // Other callers' values do not depend on the transaction's own data.
             return;

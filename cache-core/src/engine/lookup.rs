@@ -239,11 +239,7 @@ impl Engine {
         };
         if found.entry.is_none() && remote.trusts_tags() {
             // A load may follow, whose value is stored under the fleet's current generations.
-            let _turn = match seat {
-                Some(seat) => seat.turns().foreground().await,
-                None => None,
-            };
-            self.stamp_remotely(request, ticket).await;
+            self.stamp_remotely(request, ticket, seat).await;
         }
         Ok(found)
     }

@@ -11,7 +11,8 @@
 //! | `read`, `read_context`, `load`, `store` | the order of a read; the load, its outcome, and the remote half of a fill |
 //! | `lease` | one load among all processes |
 //! | `early`, `failsafe`, `timeouts` | refreshes ahead of time; old values instead of failed loads; timeouts |
-//! | `peek`, `put`, `table` | reads without a load; writes; batches of requests |
+//! | `peek`, `put` | reads without a load; writes |
+//! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
 //! | `evict`, `evict_pattern`, `life`, `reclaim`, `what` | evictions, and changes of lifetimes |
 //! | `scope` | transactions and the off switch |
 //! | `cell`, `namespaces`, `undeclared` | values of an instance; the namespaces in use; tags that nothing declares |
@@ -60,6 +61,7 @@ mod table;
 mod tenant;
 pub(crate) mod test_scope;
 mod timeouts;
+mod together;
 mod undeclared;
 pub(crate) mod what;
 mod work;
@@ -96,9 +98,10 @@ pub(crate) use site::Visitors;
 pub(crate) use slot::{default_slot, known, named, named_slot};
 pub(crate) use spans::Spans;
 pub(crate) use spawn::{spawn, start_now};
-pub(crate) use table::{Seat, TOGETHER, Table};
+pub(crate) use table::{Seat, Table};
 #[cfg(feature = "testing")]
 pub use test_scope::TestScope;
 pub(crate) use test_scope::current;
+pub(crate) use together::TOGETHER;
 pub(crate) use what::{What, report};
 pub(crate) use work::{Arguments, Given, Once, Owned, Refreshing, Work};

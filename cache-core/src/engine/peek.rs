@@ -10,7 +10,7 @@ use super::request::Request;
 use super::scope;
 use super::scope::Seen;
 use super::site::Site;
-use super::table::TOGETHER;
+use super::together::TOGETHER;
 use crate::backend::GENERATION_TTL;
 use crate::base::{CacheValue, Error, PLAIN, Pattern, Source};
 use crate::entry::{Freshness, Stored};

@@ -4,8 +4,6 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::SemaphorePermit;
-
 use super::early::jittered;
 use super::handle::Engine;
 use super::pulse::Pulse;
@@ -60,14 +58,6 @@ where
     /// While the read waits for another caller, the other items of its batch do not wait for it.
     pub(super) fn aside(&self) -> Option<Aside> {
         self.seat.as_ref().map(Seat::aside)
-    }
-
-    /// Waits for the turn among the items of its batch, before the item's own request.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        match &self.seat {
-            Some(seat) => seat.turns().foreground().await,
-            None => None,
-        }
     }
 
     /// The same read for a part that continues without this caller.

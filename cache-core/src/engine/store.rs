@@ -65,6 +65,8 @@ impl Engine {
             Ok(committed) => committed,
             Err(overtaken) => {
                 self.fenced(site, &entry.key);
+                // There is nothing to write: the other items do not wait for the eviction.
+                seat.iter().for_each(|seat| seat.waits());
                 // The event that overtook a refresh may be older than it: a late message about an earlier
                 // eviction elsewhere.
                 if !overtaken.here
@@ -94,11 +96,26 @@ impl Engine {
         }
     }
 
-    /// Reads the fleet's generations of the request's tags, for a load that is about to begin.
-    pub(crate) async fn stamp_remotely(&self, request: &Request, ticket: &mut Ticket) {
+    /// Reads the fleet's generations of the request's tags, for a load that is about to begin. The items of a
+    /// batch read them together, at their `seat`s.
+    pub(crate) async fn stamp_remotely(
+        &self,
+        request: &Request,
+        ticket: &mut Ticket,
+        seat: Option<&Arc<Seat>>,
+    ) {
         let Some(remote) = &self.remote else { return };
         let tags: Vec<&str> = request.tags().collect();
-        match remote.learn(&tags, request.keeps_generations(), &self.generations).await {
+        let keep = request.keeps_generations();
+        let together = match seat {
+            Some(seat) => seat.learn(&tags, keep).await,
+            None => None,
+        };
+        let learned = match together {
+            Some(learned) => learned,
+            None => remote.learn(&tags, keep, &self.generations).await,
+        };
+        match learned {
             Ok(learned) => ticket.stamp(learned.space, &learned.tags),
             Err(_) => self.counters.of(request.site).remote_errors(),
         }
@@ -163,16 +180,8 @@ impl Engine {
         let writing = Writing { bytes, ttl, announce: replaces, depends };
         let writing = async {
             let stored = match &seat {
-                // Leases belong to single keys, so writes under them are separate.
-                Some(seat) if token.is_none() => seat.write(&entry.key, writing).await,
-                seat => {
-                    seat.iter().for_each(|seat| seat.waits());
-                    let _turn = match seat {
-                        Some(seat) => seat.turns().background().await,
-                        None => None,
-                    };
-                    remote.write(&entry.key, writing, token).await
-                }
+                Some(seat) => seat.write(&entry.key, writing, token).await,
+                None => remote.write(&entry.key, writing, token).await,
             };
             let stored = stored?;
             let overtaken = stored && token.is_none() && !committed.is_alive();
@@ -186,7 +195,8 @@ impl Engine {
                 Some(Err(error))
             }
         };
-        drop(seat);
+        // Whether or not it was written: the other items do not wait for what follows.
+        seat.iter().for_each(|seat| seat.waits());
         if replaces && !(committed.is_alive() && self.holds_no_other(entry)) {
             // A read may have taken the old value from the remote tier during the write, if the entry was
             // removed from memory: by an eviction that may still be in progress, by the end of an earlier

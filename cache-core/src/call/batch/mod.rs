@@ -36,10 +36,11 @@ use load::Inside;
 
 /// A call of a function that is cached for each id (`#[cached(each = "id in ids")]`).
 ///
-/// It is a future with the function's output. Nothing happens before it is polled. What is cached comes from the
-/// cache, the remote tier being asked once for all; the function's body runs once for the ids that miss, each of which
-/// has its own flight, ticket and lease as if it were called alone. (Ids that somebody else is loading already are
-/// waited for. If that fails, they are loaded too: only then the body runs again.) An empty list runs nothing.
+/// It is a future with the function's output. Nothing happens before it is polled. One request reads all ids from the remote
+/// tier. The function's body runs once for the ids that miss. Each of these has its own flight, ticket and lease, as if it were
+/// called alone, but one request asks for all their leases, and one stores all their values (for each thousand ids). The
+/// batch waits for ids that another caller or process is already loading; meanwhile the others are loaded and stored. If that
+/// load fails, the body runs again for these ids. An empty list runs nothing.
 ///
 /// Before it is awaited it takes the directions of a [`Call`](crate::Call), for all its ids:
 ///

@@ -2,9 +2,9 @@
 //! go on without the caller.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hash::Hash;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -19,8 +19,18 @@ use crate::engine::{Nesting, Seat, Spans, Table, Work, spawn};
 pub(super) struct Asking<G: Each> {
     pub(super) id: G::Id,
     answer: oneshot::Sender<G::Output>,
+    seat: Arc<Seat>,
     /// Its own load, and those that this one is a part of.
     nesting: Nesting,
+}
+
+impl<G: Each> Asking<G> {
+    fn goes_on(self, output: G::Output) {
+        if self.answer.send(output).is_err() {
+            // Its caller has gone: there is nothing to write.
+            self.seat.waits();
+        }
+    }
 }
 
 /// Who has asked and was not given to a load yet.
@@ -39,9 +49,10 @@ impl<G: Each> Asked<G> {
         std::mem::take(&mut *self.list())
     }
 
-    fn ask(&self, id: G::Id, seat: &Seat) -> oneshot::Receiver<G::Output> {
+    fn ask(&self, id: G::Id, seat: Arc<Seat>) -> oneshot::Receiver<G::Output> {
         let (answer, answered) = oneshot::channel();
-        self.list().push(Asking { id, answer, nesting: Nesting::current() });
+        let asking = Asking { id, answer, seat: Arc::clone(&seat), nesting: Nesting::current() };
+        self.list().push(asking);
         seat.waits();
         answered
     }
@@ -57,18 +68,19 @@ pub(crate) fn deal<G>(asked: Vec<Asking<G>>, whole: G::Whole)
 where
     G: Each<Id: Eq + Hash>,
 {
+    // All before the first of them goes on: the first write waits for those of the others.
+    asked.iter().for_each(|asking| asking.seat.stores());
     match G::take_apart(whole) {
         Ok(pairs) => {
             let mut values: HashMap<G::Id, G::Value> = pairs.into_iter().collect();
-            for Asking { id, answer, .. } in asked {
-                let value = values.remove(&id);
-                // One who is gone needs none.
-                let _ = answer.send(value.map_or_else(G::absent, G::join));
+            for asking in asked {
+                let value = values.remove(&asking.id);
+                asking.goes_on(value.map_or_else(G::absent, G::join));
             }
         }
         Err(unmet) => {
-            for Asking { answer, .. } in asked {
-                let _ = answer.send(G::unmet(unmet.again()));
+            for asking in asked {
+                asking.goes_on(G::unmet(unmet.again()));
             }
         }
     }
@@ -94,7 +106,7 @@ where
     }
 
     fn start(self) -> Answer<G::Output> {
-        Answer { answered: self.asked.ask(self.id, &self.seat), seat: self.seat }
+        Answer(self.asked.ask(self.id, self.seat))
     }
 
     fn detach(self) -> Result<BoxFuture<'static, G::Output>, Self> {
@@ -108,19 +120,13 @@ where
 }
 
 /// An item's part of a load.
-pub(crate) struct Answer<O> {
-    answered: oneshot::Receiver<O>,
-    seat: Arc<Seat>,
-}
+pub(crate) struct Answer<O>(oneshot::Receiver<O>);
 
 impl<O> Future for Answer<O> {
     type Output = O;
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
-        match Pin::new(&mut self.answered).poll(cx) {
-            Poll::Ready(Ok(output)) => {
-                self.seat.comes();
-                Poll::Ready(output)
-            }
+        match Pin::new(&mut self.0).poll(cx) {
+            Poll::Ready(Ok(output)) => Poll::Ready(output),
             // The load panicked in a task of its own, or its runtime is ending: this ends like it, and the flight is
             // abandoned. (A load in the foreground takes its items with it.)
             Poll::Ready(Err(_)) => {
@@ -182,10 +188,7 @@ where
             self.table.then(Arc::new(move || start(&load, &asked, &spans)));
         }
         let (id, seat, asked) = (member.id, member.seat, Arc::clone(&self.asked));
-        Ok(Box::pin(async move {
-            let answered = asked.ask(id, &seat);
-            Answer { answered, seat }.await
-        }))
+        Ok(Box::pin(async move { Answer(asked.ask(id, seat)).await }))
     }
 }
 
@@ -194,7 +197,7 @@ fn start<G>(load: &Arc<Loads<G>>, asked: &Asked<G>, spans: &Spans)
 where
     G: Each<Id: Eq + Hash + Send + 'static, Output: Send>,
 {
-    let asked = asked.take();
+    let mut asked = asked.take();
     if asked.is_empty() {
         return;
     }
@@ -204,6 +207,32 @@ where
     let nesting = together(&asked);
     spawn(async move {
         let loading = nesting.enter(|| load(ids));
-        deal(asked, nesting.around(loading.instrument(span)).await);
+        let loading = nesting.around(loading.instrument(span));
+        if let Some(whole) = unless_all_go(&mut asked, loading).await {
+            deal(asked, whole);
+        }
     });
+}
+
+/// The load, which is dropped if nobody waits for it any more: the flights of its items are abandoned, so the next callers load.
+/// Without this, two loads of a key would run at the same time.
+async fn unless_all_go<G: Each>(
+    asked: &mut [Asking<G>],
+    load: impl Future<Output = G::Whole>,
+) -> Option<G::Whole> {
+    let mut load = pin!(load);
+    let mut gone = 0;
+    poll_fn(|cx| {
+        if let Poll::Ready(whole) = load.as_mut().poll(cx) {
+            return Poll::Ready(Some(whole));
+        }
+        while let Some(asking) = asked.get_mut(gone) {
+            if asking.answer.poll_closed(cx).is_pending() {
+                return Poll::Pending;
+            }
+            gone += 1;
+        }
+        Poll::Ready(None)
+    })
+    .await
 }

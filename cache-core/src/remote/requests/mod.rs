@@ -8,8 +8,10 @@ mod read;
 mod settle;
 mod write;
 
+use evict::worst;
+pub(crate) use lease::LeaseQuestion;
 pub(crate) use read::{Arrived, Found};
-pub(crate) use write::Writing;
+pub(crate) use write::{Committing, Writing};
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -47,6 +49,12 @@ pub(crate) struct Remote {
 /// How long one caller waits for an operation that another has begun. Backends answer within their own
 /// timeouts, but the other caller's runtime may be blocked.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A backend has returned fewer results than there are items.
+fn unanswered() -> BackendError {
+    let message = "the backend returned no result for this item";
+    BackendError::new(BackendErrorKind::Refused, "many", message)
+}
 
 impl std::fmt::Debug for Remote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -208,6 +216,54 @@ impl Remote {
         };
         self.signals.tell_changes();
         result
+    }
+
+    /// Like [`guarded`](Self::guarded) for an operation on many keys: it gets the positions of the keys that have no pending
+    /// eviction, and returns as many results. Returns one result for each key.
+    async fn guarded_each<T, F>(
+        self: &Arc<Self>,
+        keys: &[&str],
+        operation: impl FnOnce(Vec<usize>) -> F,
+    ) -> Vec<Result<T, BackendError>>
+    where
+        F: Future<Output = Vec<Result<T, BackendError>>>,
+    {
+        let settled = self.settled_each(keys).await;
+        let free = settled.iter().enumerate().filter(|(_, settled)| settled.is_ok());
+        let free: Vec<usize> = free.map(|(place, _)| place).collect();
+        let mut done = Vec::new();
+        if !free.is_empty() {
+            done = self.tried_each(free.len(), operation(free)).await;
+        }
+        self.signals.tell_changes();
+        let mut done = done.into_iter();
+        let result = |settled: Result<(), BackendError>| match settled {
+            Ok(()) => done.next().unwrap_or_else(|| Err(unanswered())),
+            Err(error) => Err(error),
+        };
+        settled.into_iter().map(result).collect()
+    }
+
+    /// Like [`tried`](Self::tried) for an operation on so many items. It counts as failed if no item succeeded: a store that
+    /// answers for one item is there.
+    async fn tried_each<T>(
+        &self,
+        items: usize,
+        operation: impl Future<Output = Vec<Result<T, BackendError>>>,
+    ) -> Vec<Result<T, BackendError>> {
+        let mut outcome = Vec::new();
+        let tried = async {
+            outcome = operation.await;
+            let mut failures = outcome.iter().filter_map(|one| one.as_ref().err());
+            match worst(failures.clone()) {
+                Some(error) if outcome.iter().all(Result::is_err) => Err(error),
+                _ => failures.find(|error| error.is_of_a_part()).cloned().map_or(Ok(()), Err),
+            }
+        };
+        match self.tried(tried).await {
+            Err(error) if outcome.is_empty() => (0..items).map(|_| Err(error.clone())).collect(),
+            _ => outcome,
+        }
     }
 
     /// Reports changes to the listeners; under no lock.

@@ -26,6 +26,23 @@ pub(crate) struct Found {
     pub(crate) tags: Vec<u64>,
 }
 
+/// The tags of several lists, each once and in order.
+fn all_tags<'a>(lists: impl Iterator<Item = &'a [String]>) -> Vec<&'a str> {
+    let mut tags: Vec<&str> = lists.flatten().map(String::as_str).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+/// The generations of one list, of those that are `known` of all tags.
+fn own_tags(all: &[&str], known: &Found, own: &[String]) -> Vec<u64> {
+    let generation = |tag: &String| {
+        let at = all.binary_search(&tag.as_str()).ok();
+        at.and_then(|at| known.tags.get(at)).copied().unwrap_or_default()
+    };
+    own.iter().map(generation).collect()
+}
+
 impl Remote {
     /// Reads the fleet's generations of the namespace and of `tags`, and records them in `generations`. New
     /// generations are kept for `keep`.
@@ -115,10 +132,7 @@ impl Remote {
         keep: Duration,
         generations: &Generations,
     ) -> Result<Vec<Found>, BackendError> {
-        let mut tags: Vec<&str> =
-            wanted.iter().flat_map(|(_, tags)| tags.iter().map(String::as_str)).collect();
-        tags.sort_unstable();
-        tags.dedup();
+        let tags = all_tags(wanted.iter().map(|(_, tags)| *tags));
         let places: Vec<String> = wanted.iter().map(|(key, _)| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
         let keys: Vec<&str> = wanted.iter().map(|(key, _)| *key).collect();
@@ -133,15 +147,28 @@ impl Remote {
         let read = self.tried(reading).await;
         self.signals.tell_changes();
         let (known, values) = read?;
-        let generation = |tag: &String| {
-            let at = tags.binary_search(&tag.as_str()).ok();
-            at.and_then(|at| known.tags.get(at)).copied().unwrap_or_default()
-        };
         let mut values = values.into_iter();
-        let found = wanted.iter().map(|(_, tags)| Found {
+        let found = wanted.iter().map(|(_, own)| Found {
             value: values.next().flatten(),
             space: known.space,
-            tags: tags.iter().map(generation).collect(),
+            tags: own_tags(&tags, &known, own),
+        });
+        Ok(found.collect())
+    }
+
+    /// Like [`learn`](Self::learn), for many lists of tags in one request.
+    pub(crate) async fn learn_each(
+        self: &Arc<Self>,
+        wanted: &[&[String]],
+        keep: Duration,
+        generations: &Generations,
+    ) -> Result<Vec<Found>, BackendError> {
+        let tags = all_tags(wanted.iter().copied());
+        let known = self.learn(&tags, keep, generations).await?;
+        let found = wanted.iter().map(|own| Found {
+            value: None,
+            space: known.space,
+            tags: own_tags(&tags, &known, own),
         });
         Ok(found.collect())
     }

@@ -96,15 +96,24 @@ impl Remote {
 
     /// Which of these keys have no pending eviction and may be read and written. An error if none may.
     pub(super) async fn free(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
-        let Err(error) = self.settled(Affected::Keys(keys)).await else {
-            return Ok(vec![true; keys.len()]);
-        };
-        if !error.is_of_a_part() {
-            return Err(error);
+        let settled = self.settled_each(keys).await;
+        let free: Vec<bool> = settled.iter().map(Result::is_ok).collect();
+        match settled.into_iter().next() {
+            Some(Err(error)) if !free.contains(&true) => Err(error),
+            _ => Ok(free),
         }
-        let free = |key: &&str| !self.pending.affects(Affected::Keys(&[key]));
-        let readable: Vec<bool> = keys.iter().map(free).collect();
-        if readable.contains(&true) { Ok(readable) } else { Err(error) }
+    }
+
+    /// Carries out pending evictions. Returns an error for each key that may not be used yet.
+    pub(super) async fn settled_each(
+        self: &Arc<Self>,
+        keys: &[&str],
+    ) -> Vec<Result<(), BackendError>> {
+        let Err(error) = self.settled(Affected::Keys(keys)).await else {
+            return vec![Ok(()); keys.len()];
+        };
+        let affects = |key| !error.is_of_a_part() || self.pending.affects(Affected::Keys(&[key]));
+        keys.iter().map(|key| if affects(*key) { Err(error.clone()) } else { Ok(()) }).collect()
     }
 
     /// In its own task, if there is a runtime: the waiters must not depend on a caller that may stop polling.

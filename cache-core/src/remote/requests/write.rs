@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Remote;
-use super::evict::worst;
-use crate::backend::{SetEntry, VERSION_LEN};
+use super::lease::no_leases;
+use crate::backend::{LeaseCommit, Message, SetEntry, VERSION_LEN};
 use crate::base::BackendError;
 use crate::codec::Envelope;
 use crate::remote::bus::BusMessage;
@@ -19,6 +19,21 @@ pub(crate) struct Writing {
     pub(crate) announce: bool,
     /// The generations on which it depends, by their keys.
     pub(crate) depends: Vec<(String, u64)>,
+}
+
+/// A value to store under the lease of its key.
+pub(crate) struct Committing {
+    pub(crate) key: String,
+    pub(crate) token: u64,
+    pub(crate) writing: Writing,
+}
+
+/// The generations that some values depend on, each once.
+fn dependencies<'a>(writes: impl Iterator<Item = &'a Writing>) -> Vec<(String, u64)> {
+    let mut depends: Vec<_> = writes.flat_map(|writing| writing.depends.iter().cloned()).collect();
+    depends.sort_unstable();
+    depends.dedup();
+    depends
 }
 
 impl Remote {
@@ -89,10 +104,7 @@ impl Remote {
         let announced = writes.iter().filter(|(_, write)| write.announce);
         let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
         let longest = writes.iter().filter_map(|(_, write)| write.ttl).max();
-        let mut depends: Vec<(String, u64)> =
-            writes.iter().flat_map(|(_, write)| write.depends.iter().cloned()).collect();
-        depends.sort_unstable();
-        depends.dedup();
+        let depends = dependencies(writes.iter().map(|(_, writing)| writing));
         let notice = (!announced.is_empty()).then(|| self.notice(BusMessage::Keys(announced)));
         let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| SetEntry {
             key: self.value_key(&key),
@@ -100,18 +112,43 @@ impl Remote {
             ttl,
         };
         let writes: Vec<SetEntry> = writes.into_iter().map(write).collect();
-        let mut outcome = Vec::new();
         let storing = async {
             let set = self.backend.set_each(&writes, notice.as_ref());
-            (outcome, ()) = tokio::join!(set, self.prolong(&depends, longest));
-            worst(outcome.iter().filter_map(|one| one.as_ref().err())).map_or(Ok(()), Err)
+            tokio::join!(set, self.prolong(&depends, longest)).0
         };
-        let stored = self.tried(storing).await;
+        let written = self.tried_each(writes.len(), storing).await;
         self.signals.tell_changes();
-        match stored {
-            Err(error) if outcome.is_empty() => vec![Err(error); writes.len()],
-            _ => outcome,
-        }
+        written
+    }
+
+    /// Like [`write`](Self::write) under leases, for many values in one request. Returns for each whether it was stored.
+    pub(crate) async fn commit_each(
+        &self,
+        commits: Vec<Committing>,
+    ) -> Vec<Result<bool, BackendError>> {
+        let Some(leases) = self.backend.leases() else {
+            return commits.iter().map(|_| Err(no_leases())).collect();
+        };
+        let longest = commits.iter().filter_map(|commit| commit.writing.ttl).max();
+        let depends = dependencies(commits.iter().map(|commit| &commit.writing));
+        let parts = commits.into_iter().map(|Committing { key, token, writing }| {
+            let Writing { bytes, ttl, announce, .. } = writing;
+            let write = SetEntry { key: self.value_key(&key), value: bytes.into(), ttl };
+            // Its own: a notice for a key whose commit is refused would end the load that another process runs for it.
+            let notice = announce.then(|| self.notice(BusMessage::Keys(vec![key])));
+            (token, write, notice)
+        });
+        let parts: Vec<(u64, SetEntry, Option<Message>)> = parts.collect();
+        let commits = parts.iter().map(|(token, entry, notice)| {
+            let notice = notice.as_ref();
+            LeaseCommit { token: *token, entry, notice }
+        });
+        let commits: Vec<LeaseCommit<'_>> = commits.collect();
+        let storing =
+            async { tokio::join!(leases.commit_each(&commits), self.prolong(&depends, longest)).0 };
+        let written = self.tried_each(commits.len(), storing).await;
+        self.signals.tell_changes();
+        written
     }
 
     /// Replaces the value with the mark `seen`, if it is still there. Returns whether it was.
