@@ -249,7 +249,7 @@ mutant pending-while-worked-off $pending 's/list\.taken_keys\.extend\(keys\.iter
 mutant pending-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
 mutant pending-by-a-dropped-put $evict 's/self\.remote\.as_ref\(\)\.filter\(\|_\| remotely\)/self.remote.as_ref().filter(|_| remotely \&\& false)/'
 mutant pending-by-a-dropped-put-forgets $evict 's/let \(_, killed\) = self\.engine\.forget\(self\.id, FenceScope::All, RemovalCause::Key\);/let (_, killed) = (\&self.engine, None::<RevokedFence>);/'
-mutant pending-after-the-writes-before $pending 's/pending: Some\(Pending \{ eviction, writers \}\)/pending: Some(Pending { eviction, writers: { drop(writers); Vec::new() } })/'
+mutant pending-after-the-writes-before $pending 's/pending: Some\(Pending::new\(eviction, writers\)\)/pending: Some({ drop(writers); Pending::new(eviction, Vec::new()) })/'
 mutant pending-after-the-writes-of-a-put $evict 's/attempt\.after\(killed\);/let _ = (attempt, killed);/'
 mutant pending-by-an-overtaken-put $put 's/Some\(_\) => self\.evict_replaced\(request\.key\.as_str\(\)\)\.await,/Some(_) => Ok(()),/'
 mutant pending-by-an-overtaken-write $store 's/true => self\.evict_replaced\(key\)\.await,/true => { let _ = key; Ok(()) }/'
@@ -299,8 +299,8 @@ mutant stale-where-there-is-nothing $life 's/remote\.remove\(key\.as_str\(\)\)\.
 mutant stale-is-pending $remote/evict.rs 's/let done = instead\.await\?;\s+attempt\.settled\(\);\s+Ok\(done\)/let done = instead.await;\n        attempt.settled();\n        done/'
 
 mutant notice-of-a-key $remote/evict.rs 's/self\.backend\.remove_each\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove_each(\&places, None) }/'
-mutant notice-of-a-pattern $remote/pattern.rs 's/self\.tell\(BusMessage::Pattern\(literals\)\)\.await\?;/let _ = literals;/'
-mutant notice-of-a-generation $remote/evict.rs 's/self\.tell\(message\(generation\)\)\.await\?;/let _ = message;/'
+mutant notice-of-a-pattern $remote/pattern.rs 's/self\.tell\(Selection::Pattern\(pattern\.clone\(\)\)\)\.await\?;//'
+mutant notice-of-a-generation $remote/evict.rs 's/self\.tell\(BusMessage \{ evicted, generation \}\)\.await\?;/let _ = evicted;/'
 mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
 mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
 # Namespaces; only tests in `tests/behavior` fail.

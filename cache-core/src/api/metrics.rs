@@ -97,7 +97,7 @@ const GAUGES: &[Standing] = &[
     ("larder_memory_entries", Unit::Count, "Entries in the memory tier", |_, stats| {
         stats.entries as f64
     }),
-    ("larder_memory_bytes", Unit::Bytes, "What they weigh", |_, stats| stats.bytes as f64),
+    ("larder_memory_bytes", Unit::Bytes, "Mutation they weigh", |_, stats| stats.bytes as f64),
     (
         "larder_in_flight",
         Unit::Count,

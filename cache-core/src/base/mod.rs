@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `clock` | time, and waiting without a runtime |
 //! | `duration`, `pattern`, `policy` | texts and options of users |
+//! | `selection` | what an eviction covers |
 //! | `error` | errors |
 //! | `warn_once` | one log message per mistake of a user |
 //! | `value` | how a function's output contains the cached value |
@@ -21,6 +22,7 @@ pub(crate) mod limits;
 mod outcome;
 mod pattern;
 mod policy;
+mod selection;
 mod spare;
 pub(crate) mod spawn;
 mod sync;
@@ -39,6 +41,7 @@ pub use outcome::{Cached, Source};
 pub use pattern::Pattern;
 pub use policy::{OnError, Policy, PolicyError, Stampede};
 pub(crate) use policy::{PLAIN, PolicyRef, Ttl};
+pub(crate) use selection::Selection;
 pub(crate) use spare::{Spares, keep, spare};
 pub(crate) use spawn::{boxed, spawn_boxed};
 pub(crate) use sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};

@@ -34,10 +34,6 @@ impl Pattern {
         Self { literals: vec![prefix.to_owned(), String::new()] }
     }
 
-    pub(crate) fn from_literals(literals: Vec<String>) -> Self {
-        Self { literals }
-    }
-
     /// Puts a literal prefix before this pattern.
     #[must_use]
     pub fn under(&self, prefix: &str) -> Self {
@@ -118,6 +114,21 @@ impl Pattern {
             }
         }
         true
+    }
+}
+
+/// A pattern as the list of its literals, for messages and logs.
+pub(super) mod as_literals {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Pattern;
+
+    pub(crate) fn serialize<S: Serializer>(pattern: &Pattern, to: S) -> Result<S::Ok, S::Error> {
+        pattern.literals.serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Pattern, D::Error> {
+        Ok(Pattern { literals: Vec::deserialize(from)? })
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use super::target::CacheRef;
 use crate::base::{CacheValue, Error, PolicyRef};
-use crate::engine::{Judge, Request, StoreDecision, Trace, What};
+use crate::engine::{Judge, Mutation, Request, StoreDecision, Trace};
 
 macro_rules! boxed_future {
     ($(#[$doc:meta])* $name:ident$(<$g:ident>)? -> $output:ty) => {
@@ -62,7 +62,7 @@ impl Put {
             let (engine, mut request) = (target.resolve()?.engine, request);
             match judge.verdict(&value, &request.policy) {
                 StoreDecision::Drop => {
-                    return engine.invalidate(What::Key(request.key)).await.map(drop);
+                    return engine.invalidate(Mutation::evict(request.key)).await.map(drop);
                 }
                 StoreDecision::Keep => {}
                 StoreDecision::KeepFor(ttl) => {

@@ -9,7 +9,7 @@ use super::Call;
 use super::load::Load;
 use super::target::CacheRef;
 use crate::base::{BoxFuture, Error};
-use crate::engine::What;
+use crate::engine::Mutation;
 use crate::key::KeyBuf;
 
 /// The future of [`Call::evict`](super::Call::evict): whether there was something to forget.
@@ -39,7 +39,8 @@ impl Future for Evict {
         let running = this.running.get_or_insert_with(|| {
             let (target, key) = (this.target.clone(), this.key.clone());
             Box::pin(async move {
-                let evicted = target.resolve_to_evict()?.engine.invalidate(What::Key(key)).await?;
+                let evicted =
+                    target.resolve_to_evict()?.engine.invalidate(Mutation::evict(key)).await?;
                 Ok(evicted > 0)
             })
         });

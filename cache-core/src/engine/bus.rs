@@ -4,7 +4,7 @@ use std::sync::Weak;
 
 use super::handle::Engine;
 use crate::backend::MessageHandler;
-use crate::base::Pattern;
+use crate::base::Selection;
 use crate::key::KeyId;
 use crate::memory::FenceScope;
 use crate::remote::{BusEnvelope, BusMessage};
@@ -55,19 +55,19 @@ impl MessageHandler for Bus {
 impl Engine {
     /// Applies another process's eviction to this process's memory.
     fn heed(&self, message: BusMessage) {
-        match message {
-            BusMessage::Keys(keys) => {
+        let BusMessage { evicted, generation } = message;
+        match evicted {
+            Selection::Keys(keys) => {
                 for key in keys {
                     let _ =
                         self.forget(KeyId::of(&key), FenceScope::Loads, RemovalCause::Elsewhere);
                 }
             }
-            BusMessage::Pattern(literals) => {
-                let pattern = Pattern::from_literals(literals);
+            Selection::Pattern(pattern) => {
                 let _ = self.forget_matching(&pattern, FenceScope::Loads, RemovalCause::Elsewhere);
             }
-            BusMessage::Tag(name, generation) => self.generations.heed_tag(&name, generation),
-            BusMessage::Space(generation) => self.generations.heed_space(generation),
+            Selection::Tag(name) => self.generations.heed_tag(&name, generation),
+            Selection::All => self.generations.heed_space(generation),
         }
     }
 }

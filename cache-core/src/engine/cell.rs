@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::handle::Engine;
+use super::mutation::{Mutation, report};
 use super::spawn::start_now;
-use super::what::{What, report};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::FenceScope;
 use crate::stats::RemovalCause;
@@ -102,7 +102,9 @@ impl CachedCell {
         // A copy, so that nothing is evicted under the lock.
         for (cache, key) in contents.keys() {
             // There is no remote tier to wait for, so this is complete when `start_now` returns.
-            start_now(async move { report(&cache.invalidate(What::Key(key)).await.map(drop)) });
+            start_now(
+                async move { report(&cache.invalidate(Mutation::evict(key)).await.map(drop)) },
+            );
         }
     }
 

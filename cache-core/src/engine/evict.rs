@@ -1,11 +1,11 @@
 //! Evictions: they revoke every load of the key that has begun, in memory and in the remote tier.
 
 use super::handle::Engine;
-use super::what::What;
-use crate::base::{Error, Pattern};
+use super::mutation::Mutation;
+use crate::base::{Error, Pattern, Selection};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::{FenceScope, RevokedFence};
-use crate::remote::{Attempt, RemoteEviction, StepSink};
+use crate::remote::{Attempt, StepSink};
 use crate::stats::RemovalCause;
 use crate::tags::TagSnapshot;
 
@@ -62,19 +62,29 @@ impl Engine {
     }
 
     /// The eviction itself, regardless of the caller's transaction.
-    pub(crate) async fn carry_out(&self, what: &What) -> Result<u64, Error> {
+    pub(crate) async fn carry_out(&self, what: &Mutation) -> Result<u64, Error> {
         let cache = &*self.signals.cache;
         tracing::debug!(target: "larder::eviction", cache, ?what, "larder: an eviction");
         match what {
-            What::Key(key) => self.evict_keys(std::slice::from_ref(key)).await,
-            What::Pattern(pattern, progress) => self.evict_matching(pattern, progress).await,
-            What::Tag(tag) => {
+            Mutation::Evict(selection, progress) => self.evict(selection, progress).await,
+            Mutation::MarkStale(key) => self.outdate(key).await.map(u64::from),
+            Mutation::Expire(key, ttl) => self.expire(key, *ttl).await.map(u64::from),
+        }
+    }
+
+    async fn evict(
+        &self,
+        selection: &Selection<KeyBuf>,
+        progress: &StepSink,
+    ) -> Result<u64, Error> {
+        match selection {
+            Selection::Keys(key) => self.evict_keys(std::slice::from_ref(key)).await,
+            Selection::Pattern(pattern) => self.evict_matching(pattern, progress).await,
+            Selection::Tag(tag) => {
                 self.warn_of_undeclared(tag);
                 self.bump(tag).await.map(|()| 0)
             }
-            What::All => self.wipe().await.map(|()| 0),
-            What::Stale(key) => self.outdate(key).await.map(u64::from),
-            What::Life(key, ttl) => self.expire(key, *ttl).await.map(u64::from),
+            Selection::All => self.wipe().await.map(|()| 0),
         }
     }
 
@@ -91,7 +101,7 @@ impl Engine {
         let Some(remote) = self.remote.as_ref().filter(|_| !shared.is_empty()) else {
             return Ok(in_memory);
         };
-        let eviction = RemoteEviction::Keys(shared);
+        let eviction = Selection::Keys(shared);
         let forget = |id: &KeyId| drop(self.forget(*id, FenceScope::Loads, RemovalCause::Key));
         let again = Defer(|| ids.iter().for_each(forget));
         // From here on the eviction becomes pending if the caller is dropped.
@@ -112,7 +122,7 @@ impl Engine {
         let again =
             Defer(|| drop(self.forget(KeyId::of(key), FenceScope::Loads, RemovalCause::Key)));
         // Does not wait for writes in progress: otherwise the value of a newer put would be removed.
-        let evicted = remote.evict(RemoteEviction::Keys(vec![key.to_owned()]), None).await;
+        let evicted = remote.evict(Selection::Keys(vec![key.to_owned()]), None).await;
         drop(again);
         evicted.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(())
@@ -123,10 +133,9 @@ impl Engine {
             self.forget_matching(pattern, FenceScope::All, RemovalCause::Pattern);
         progress.forgot(in_memory);
         let Some(remote) = &self.remote else { return Ok(in_memory) };
-        let eviction = RemoteEviction::Pattern(pattern.clone(), progress.clone());
         let again =
             Defer(|| drop(self.forget_matching(pattern, FenceScope::Loads, RemovalCause::Pattern)));
-        let removed = remote.evict(eviction, killed).await;
+        let removed = remote.evict_pattern(pattern.clone(), progress.clone(), killed).await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(removed.max(in_memory))
@@ -137,7 +146,7 @@ impl Engine {
         let Some(remote) = &self.remote else { return Ok(()) };
         // A read may take the old value from the remote tier before the bump arrives there.
         let _again = Defer(|| self.generations.bump_tag(tag));
-        let bumped = remote.evict(RemoteEviction::Tag(tag.to_owned()), None).await;
+        let bumped = remote.evict(Selection::Tag(tag.to_owned()), None).await;
         bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(())
     }
@@ -147,7 +156,7 @@ impl Engine {
         let everything = Pattern::new("*");
         if let Some(remote) = &self.remote {
             let _again = Defer(|| self.generations.bump_space());
-            let bumped = remote.evict(RemoteEviction::Space, None).await;
+            let bumped = remote.evict(Selection::All, None).await;
             bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         }
         // From here on no reader gets an old entry; the rest frees the space.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::handle::Engine;
-use super::what::What;
-use crate::base::{BoxFuture, Error, Pattern};
+use super::mutation::Mutation;
+use crate::base::{BoxFuture, Error, Pattern, Selection};
 use crate::remote::{EvictionProgress, StepQueue, StepSink};
 
 type OnProgress<'a> = Box<dyn FnMut(&EvictionProgress) + Send + 'a>;
@@ -97,7 +97,9 @@ impl Future for PatternEviction<'_> {
                 None => StepSink::default(),
             };
             let (engine, what) = (Arc::clone(&this.engine), this.pattern.clone());
-            Box::pin(async move { engine.invalidate(What::Pattern(what, progress)).await })
+            Box::pin(async move {
+                engine.invalidate(Mutation::Evict(Selection::Pattern(what), progress)).await
+            })
         });
         let polled = running.as_mut().poll(cx);
         this.report();

@@ -18,12 +18,12 @@ use super::evict::Defer;
 use super::failsafe::Failure;
 use super::handle::Engine;
 use crate::backend::{GENERATION_TTL, VERSION_LEN};
-use crate::base::{BackendError, BackendErrorKind, Error, Timestamp};
+use crate::base::{BackendError, BackendErrorKind, Error, Selection, Timestamp};
 use crate::codec::Envelope;
 use crate::entry::{Erased, Freshness, Lifetime};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::{FenceScope, RevokedFence};
-use crate::remote::{Remote, RemoteEviction, Writing};
+use crate::remote::{Remote, Writing};
 use crate::stats::RemovalCause;
 use crate::tags::{Declared, TagSnapshot};
 
@@ -40,7 +40,7 @@ pub(crate) struct RemoteEntry {
 
 /// A change of an entry's lifetime.
 #[derive(Clone, Copy, Debug)]
-enum Change {
+enum Mutation {
     /// Fresh until then, if it is fresh now.
     Until(Timestamp),
     /// Not fresh.
@@ -75,7 +75,7 @@ impl Engine {
         // If this fails or is dropped half-way, it is unknown for how long the value would be served.
         let otherwise = self.evict_otherwise(id, key.as_str(), true);
         remote.after(killed).await;
-        let changed = self.change_there(remote, key, Change::Until(until)).await;
+        let changed = self.change_there(remote, key, Mutation::Until(until)).await;
         let changed = changed.inspect_err(|_| self.counters.direct.remote_errors())?;
         otherwise.settled();
         match changed {
@@ -115,7 +115,7 @@ impl Engine {
         };
         // A read may take the fresh value from the remote tier before that is changed.
         let again = Defer(|| self.forget_fresh(id));
-        let eviction = RemoteEviction::Keys(vec![key.as_str().to_owned()]);
+        let eviction = Selection::Keys(vec![key.as_str().to_owned()]);
         let there = remote.evict_or(eviction, killed, self.outdate_there(remote, key)).await;
         drop(again);
         Ok(there.inspect_err(|_| self.counters.direct.remote_errors())? || here)
@@ -155,7 +155,7 @@ impl Engine {
         remote: &Arc<Remote>,
         key: &KeyBuf,
     ) -> Result<bool, BackendError> {
-        match self.change_there(remote, key, Change::Outdated).await? {
+        match self.change_there(remote, key, Mutation::Outdated).await? {
             Changed::Yes => Ok(true),
             // Even if there is no value, this ends the loads of other processes.
             changed => {
@@ -170,13 +170,13 @@ impl Engine {
         &self,
         remote: &Arc<Remote>,
         key: &KeyBuf,
-        change: Change,
+        change: Mutation,
     ) -> Result<Changed, BackendError> {
         for _ in 0..ATTEMPTS {
             let Some(lying) = self.lying(remote, key.as_str()).await? else {
                 return Ok(Changed::Nothing);
             };
-            if matches!(change, Change::Until(_)) && self.clock.now() >= lying.life.fresh_until {
+            if matches!(change, Mutation::Until(_)) && self.clock.now() >= lying.life.fresh_until {
                 return Ok(Changed::Nothing);
             }
             let Some(writing) = self.changed(remote, key.as_str(), &lying, change) else {
@@ -198,12 +198,12 @@ impl Engine {
         remote: &Remote,
         key: &str,
         lying: &RemoteEntry,
-        change: Change,
+        change: Mutation,
     ) -> Option<Writing> {
         let now = self.clock.now();
         let life = match change {
-            Change::Until(until) => lying.life.until(until),
-            Change::Outdated => lying.life.outdated(now),
+            Mutation::Until(until) => lying.life.until(until),
+            Mutation::Outdated => lying.life.outdated(now),
         };
         if now >= life.keep_until {
             return None;

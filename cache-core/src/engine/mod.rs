@@ -13,7 +13,7 @@
 //! | `early`, `failsafe`, `timeouts` | refreshes ahead of time; old values instead of failed loads; timeouts |
 //! | `peek`, `put` | reads without a load; writes |
 //! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
-//! | `evict`, `evict_pattern`, `life`, `reclaim`, `what` | evictions, and changes of lifetimes |
+//! | `evict`, `evict_pattern`, `life`, `reclaim`, `mutation` | evictions, and changes of lifetimes |
 //! | `scope` | transactions and the off switch |
 //! | `cell`, `namespaces`, `undeclared` | values of an instance; the namespaces in use; tags that nothing declares |
 //! | `slot`, `test_scope` | installed caches; the caches of a test kit |
@@ -40,6 +40,7 @@ mod lease;
 mod life;
 mod load;
 mod lookup;
+pub(crate) mod mutation;
 pub(crate) mod namespaces;
 mod nesting;
 mod peek;
@@ -63,7 +64,6 @@ pub(crate) mod test_scope;
 mod timeouts;
 mod together;
 mod undeclared;
-pub(crate) mod what;
 mod work;
 
 pub(crate) use body::{Body, Doing};
@@ -81,6 +81,7 @@ pub(crate) use flight::Flights;
 pub use handle::Cache;
 pub(crate) use handle::Engine;
 pub(crate) use lookup::{FirstLookup, Lookup};
+pub(crate) use mutation::{Mutation, report};
 pub(crate) use nesting::Nesting;
 pub(crate) use peek::Trace;
 pub(crate) use pulse::Beat;
@@ -103,5 +104,4 @@ pub(crate) use table::{Seat, Table};
 pub use test_scope::TestScope;
 pub(crate) use test_scope::current;
 pub(crate) use together::TOGETHER;
-pub(crate) use what::{What, report};
 pub(crate) use work::{Arguments, Given, Once, Owned, Refreshing, Work};

@@ -13,12 +13,12 @@ use super::site::Site;
 use super::table::Seat;
 use super::test_scope as world;
 use super::test_scope::with_scope;
-use crate::base::{BackendError, boxed};
+use crate::base::{BackendError, Selection, boxed};
 use crate::codec::Coder;
 use crate::entry::{Lifetime, Stored};
 use crate::key::KeyId;
 use crate::memory::{Committed, FenceScope, Superseded, Ticket};
-use crate::remote::{Attempt, Remote, RemoteEviction, Writing};
+use crate::remote::{Attempt, Remote, Writing};
 use crate::stats::{RemovalCause, log_failure};
 
 /// The longest time to live that the remote tier is given.
@@ -260,7 +260,7 @@ impl Engine {
     /// still has its turn; otherwise this could remove the value of the next one. Returns whether it
     /// succeeded.
     async fn take_back(&self, remote: &Remote, key: &str) -> bool {
-        remote.evict(RemoteEviction::Keys(vec![key.to_owned()]), None).await.is_ok()
+        remote.evict(Selection::Keys(vec![key.to_owned()]), None).await.is_ok()
     }
 
     /// No codec can represent the value. (The type and the reason are reported once: see `codec::schema`.)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::handle::Cache;
+use super::mutation::Mutation;
 use super::request::Request;
-use super::what::What;
-use crate::base::{Error, PLAIN, Pattern, PolicyRef};
+use crate::base::{Error, PLAIN, Pattern, PolicyRef, Selection};
 use crate::codec::{RemoteValue, coder};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::tags::bounded;
@@ -124,14 +124,22 @@ impl TenantPrefix {
     }
 
     /// Converts a tenant's eviction to one of the whole cache.
-    pub(crate) fn narrow(&self, what: What) -> What {
+    pub(crate) fn narrow(&self, what: Mutation) -> Mutation {
         match what {
-            What::Key(key) => What::Key(self.key(key)),
-            What::Pattern(pattern, progress) => What::Pattern(self.pattern(&pattern), progress),
-            What::All => What::Tag(bounded(self.tag()).into_owned()),
-            What::Stale(key) => What::Stale(self.key(key)),
-            What::Life(key, ttl) => What::Life(self.key(key), ttl),
-            What::Tag(tag) => What::Tag(tag),
+            Mutation::Evict(selection, progress) => {
+                Mutation::Evict(self.select(selection), progress)
+            }
+            Mutation::MarkStale(key) => Mutation::MarkStale(self.key(key)),
+            Mutation::Expire(key, ttl) => Mutation::Expire(self.key(key), ttl),
+        }
+    }
+
+    fn select(&self, selection: Selection<KeyBuf>) -> Selection<KeyBuf> {
+        match selection {
+            Selection::Keys(key) => Selection::Keys(self.key(key)),
+            Selection::Pattern(pattern) => Selection::Pattern(self.pattern(&pattern)),
+            Selection::Tag(tag) => Selection::Tag(tag),
+            Selection::All => Selection::Tag(bounded(self.tag()).into_owned()),
         }
     }
 }

@@ -4,16 +4,22 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Message;
+use crate::base::Selection;
 
 /// A message. A process that receives a message of a later format does not understand it, and distrusts its
 /// whole memory tier.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum BusMessage {
-    Keys(Vec<String>),
-    /// The pattern's literals.
-    Pattern(Vec<String>),
-    Tag(String, u64),
-    Space(u64),
+pub(crate) struct BusMessage {
+    pub(crate) evicted: Selection<Vec<String>>,
+    /// The new generation of the tag or of the namespace; zero for keys and patterns, which have none.
+    pub(crate) generation: u64,
+}
+
+impl From<Selection<Vec<String>>> for BusMessage {
+    /// The eviction of keys or of a pattern.
+    fn from(evicted: Selection<Vec<String>>) -> Self {
+        Self { evicted, generation: 0 }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -22,8 +28,8 @@ pub(crate) struct BusEnvelope {
     pub(crate) message: BusMessage,
 }
 
-pub(crate) fn notice(channel: &str, sender: u64, message: BusMessage) -> Message {
-    let letter = BusEnvelope { sender, message };
+pub(crate) fn notice(channel: &str, sender: u64, message: impl Into<BusMessage>) -> Message {
+    let letter = BusEnvelope { sender, message: message.into() };
     // Encoding into memory does not fail for these types. (An empty letter would make receivers distrust
     // memory.)
     let message = Bytes::from(postcard::to_stdvec(&letter).unwrap_or_default());

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::progress::StepSink;
 use super::retry_log::RetryLog;
 use super::retry_task::RetryTask;
-use crate::base::Pattern;
+use crate::base::Selection;
 use crate::memory::RevokedFence;
 
 /// Above this number, one eviction of the whole namespace replaces the list.
@@ -26,25 +26,16 @@ const PATTERNS: usize = 100;
 const TOGETHER: usize = 1_000;
 
 /// An eviction in the remote tier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RemoteEviction {
-    Keys(Vec<String>),
-    Pattern(Pattern, StepSink),
-    Tag(String),
-    Space,
-}
+pub(crate) type RemoteEviction = Selection<Vec<String>>;
 
-impl RemoteEviction {
-    /// Whether an operation may be affected by the eviction. A tag affects every operation: a stored value
-    /// may have more tags than the reader knows, and while the tag's generation cannot be written, it cannot
-    /// be read either.
-    fn affects(&self, affected: Affected<'_>) -> bool {
-        match (self, affected) {
-            (Self::Pattern(pattern, _), Affected::Keys(keys)) => {
-                keys.iter().any(|key| pattern.covers(key))
-            }
-            _ => true,
+/// Whether an eviction may affect an operation. A tag affects every operation: a stored value may have more tags than
+/// the reader knows, and while the tag's generation cannot be written, it cannot be read either.
+fn concerns(eviction: &RemoteEviction, affected: Affected<'_>) -> bool {
+    match (eviction, affected) {
+        (Selection::Pattern(pattern), Affected::Keys(keys)) => {
+            keys.iter().any(|key| pattern.covers(key))
         }
+        _ => true,
     }
 }
 
@@ -59,7 +50,15 @@ pub(crate) enum Affected<'a> {
 #[derive(Debug)]
 struct Pending {
     eviction: RemoteEviction,
+    /// Where the steps of a pattern's eviction are reported.
+    progress: StepSink,
     writers: Vec<RevokedFence>,
+}
+
+impl Pending {
+    fn new(eviction: RemoteEviction, writers: Vec<RevokedFence>) -> Self {
+        Self { eviction, progress: StepSink::default(), writers }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +107,7 @@ impl PendingEvictions {
         let mut list = self.list();
         pending
             .into_iter()
-            .for_each(|eviction| list.push(Pending { eviction, writers: Vec::new() }, false));
+            .for_each(|eviction| list.push(Pending::new(eviction, Vec::new()), false));
         list.log = Some(log);
     }
 
@@ -140,7 +139,11 @@ impl PendingEvictions {
         eviction: RemoteEviction,
         writers: Vec<RevokedFence>,
     ) -> Attempt<'_> {
-        Attempt { list: self, pending: Some(Pending { eviction, writers }), taken: Taken::Nothing }
+        Attempt {
+            list: self,
+            pending: Some(Pending::new(eviction, writers)),
+            taken: Taken::Nothing,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -195,7 +198,7 @@ impl PendingEvictions {
         let taken = Taken::Keys(keys.clone());
         Some(Attempt {
             list: self,
-            pending: Some(Pending { eviction: RemoteEviction::Keys(keys), writers }),
+            pending: Some(Pending::new(Selection::Keys(keys), writers)),
             taken,
         })
     }
@@ -224,7 +227,7 @@ impl List {
 
     fn wide_concerns(&self, affected: Affected<'_>) -> bool {
         let wide = self.wide.iter().map(|pending| &pending.eviction).chain(&self.taken_wide);
-        wide.into_iter().any(|eviction| eviction.affects(affected))
+        wide.into_iter().any(|eviction| concerns(eviction, affected))
     }
 
     fn has(&self, key: &str) -> bool {
@@ -232,30 +235,29 @@ impl List {
     }
 
     /// Adds an eviction. `new`: the log does not contain it yet.
-    fn push(&mut self, Pending { eviction, mut writers }: Pending, new: bool) {
+    fn push(&mut self, mut pending: Pending, new: bool) {
         self.changes += 1;
         if let Some(log) = self.log.as_mut().filter(|_| new) {
-            log.add(&eviction);
+            log.add(&pending.eviction);
         }
-        match eviction {
-            RemoteEviction::Keys(keys) => {
+        match pending.eviction {
+            Selection::Keys(keys) => {
                 // The writer may be writing any of the keys; it is waited for once.
                 for key in keys {
-                    self.keys.entry(key).or_default().append(&mut writers);
+                    self.keys.entry(key).or_default().append(&mut pending.writers);
                 }
             }
-            eviction => match self.wide.iter_mut().find(|pending| pending.eviction == eviction) {
-                Some(pending) => pending.writers.append(&mut writers),
-                None => self.wide.push(Pending { eviction, writers }),
+            _ => match self.wide.iter_mut().find(|known| known.eviction == pending.eviction) {
+                Some(known) => known.writers.append(&mut pending.writers),
+                None => self.wide.push(pending),
             },
         }
-        let is_pattern =
-            |pending: &&Pending| matches!(pending.eviction, RemoteEviction::Pattern(..));
+        let is_pattern = |pending: &&Pending| matches!(pending.eviction, Selection::Pattern(_));
         let patterns = self.wide.iter().filter(is_pattern).count();
         if self.keys.len() + self.wide.len() > LIMIT || patterns > PATTERNS {
             self.keys.clear();
             self.wide.clear();
-            self.wide.push(Pending { eviction: RemoteEviction::Space, writers: Vec::new() });
+            self.wide.push(Pending::new(Selection::All, Vec::new()));
             self.rewrite_log();
         } else if self.log.as_ref().is_some_and(RetryLog::is_long) {
             self.rewrite_log();
@@ -265,7 +267,7 @@ impl List {
     fn rewrite_log(&mut self) {
         let Some(mut log) = self.log.take() else { return };
         let keys = self.keys.keys().chain(&self.taken_keys).cloned().collect::<Vec<_>>();
-        let keys = keys.chunks(TOGETHER).map(|keys| RemoteEviction::Keys(keys.to_vec()));
+        let keys = keys.chunks(TOGETHER).map(|keys| Selection::Keys(keys.to_vec()));
         let wide =
             self.wide.iter().map(|pending| &pending.eviction).chain(&self.taken_wide).cloned();
         let pending: Vec<RemoteEviction> = keys.chain(wide).collect();
@@ -305,8 +307,17 @@ impl List {
 }
 
 impl Attempt<'_> {
-    pub(crate) fn eviction(&self) -> Option<&RemoteEviction> {
-        self.pending.as_ref().map(|pending| &pending.eviction)
+    /// The eviction, and where its steps are reported.
+    pub(crate) fn eviction(&self) -> Option<(&RemoteEviction, &StepSink)> {
+        self.pending.as_ref().map(|pending| (&pending.eviction, &pending.progress))
+    }
+
+    /// Sets where the steps are reported, also if the eviction is repeated.
+    pub(crate) fn reporting_to(mut self, progress: StepSink) -> Self {
+        if let Some(pending) = &mut self.pending {
+            pending.progress = progress;
+        }
+        self
     }
 
     /// A write that must end before the eviction.
@@ -331,7 +342,7 @@ impl Attempt<'_> {
     /// Reduces the eviction to these keys.
     pub(super) fn left(&mut self, keys: Vec<String>) {
         if let Some(pending) = &mut self.pending {
-            pending.eviction = RemoteEviction::Keys(keys);
+            pending.eviction = Selection::Keys(keys);
         }
     }
 

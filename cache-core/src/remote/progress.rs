@@ -47,18 +47,8 @@ impl StepQueue {
 
 /// The sink to which an eviction reports its steps. Without a listener, or after its [`PatternEviction`] is
 /// dropped, steps are not kept.
-///
-/// All sinks are equal, so that equal evictions with different sinks are equal.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StepSink(Weak<StepQueue>);
-
-impl PartialEq for StepSink {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for StepSink {}
 
 impl StepSink {
     /// Reports that memory has forgotten `keys` keys.

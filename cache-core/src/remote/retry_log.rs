@@ -19,8 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::pending::RemoteEviction;
-use super::progress::StepSink;
-use crate::base::{Error, Pattern};
+use crate::base::{Error, Selection};
 
 /// A file above this size is rewritten with the evictions that are still pending.
 const MOST: u64 = 4 << 20;
@@ -31,11 +30,7 @@ const SUM: usize = 16;
 #[derive(Serialize, Deserialize)]
 enum Record {
     Namespace(String),
-    Keys(Vec<String>),
-    /// The pattern's literals.
-    Pattern(Vec<String>),
-    Tag(String),
-    Space,
+    Evicted(RemoteEviction),
 }
 
 /// The open file. No other process writes to it.
@@ -66,7 +61,7 @@ impl RetryLog {
         (&mut file).take(2 * MOST).read_to_end(&mut contents).map_err(failed)?;
         let mut pending = read(&contents, namespace, path)?;
         if length > 2 * MOST {
-            pending = vec![RemoteEviction::Space];
+            pending = vec![Selection::All];
         }
         let first = line(&Record::Namespace(namespace.to_owned()));
         let path = path.to_owned();
@@ -94,7 +89,7 @@ impl RetryLog {
     pub(super) fn replace(&mut self, pending: &[RemoteEviction]) {
         let length: usize = pending.iter().map(|eviction| line(&record(eviction)).len()).sum();
         let written = match length as u64 > MOST / 2 {
-            true => self.rewrite(&[RemoteEviction::Space]),
+            true => self.rewrite(&[Selection::All]),
             false => self.rewrite(pending),
         };
         self.note(written);
@@ -179,12 +174,7 @@ fn locked(path: &Path) -> Result<File, Error> {
 }
 
 fn record(eviction: &RemoteEviction) -> Record {
-    match eviction {
-        RemoteEviction::Keys(keys) => Record::Keys(keys.clone()),
-        RemoteEviction::Pattern(pattern, _) => Record::Pattern(pattern.literals().to_vec()),
-        RemoteEviction::Tag(tag) => Record::Tag(tag.clone()),
-        RemoteEviction::Space => Record::Space,
-    }
+    Record::Evicted(eviction.clone())
 }
 
 fn line(record: &Record) -> String {
@@ -216,13 +206,7 @@ fn read(contents: &[u8], namespace: &str, path: &Path) -> Result<Vec<RemoteEvict
                 return Err(Error::config("retry_log", message));
             }
             Some(Record::Namespace(_)) => {}
-            Some(Record::Keys(keys)) => pending.push(RemoteEviction::Keys(keys)),
-            Some(Record::Pattern(literals)) => {
-                let pattern = Pattern::from_literals(literals);
-                pending.push(RemoteEviction::Pattern(pattern, StepSink::default()));
-            }
-            Some(Record::Tag(tag)) => pending.push(RemoteEviction::Tag(tag)),
-            Some(Record::Space) => pending.push(RemoteEviction::Space),
+            Some(Record::Evicted(eviction)) => pending.push(eviction),
         }
     }
     if damaged > 0 {

@@ -1,8 +1,8 @@
 //! Methods that evict entries.
 
 use crate::api::invalidation::{Evictions, Invalidation};
-use crate::base::{Error, Pattern};
-use crate::engine::{Cache, PatternEviction, What};
+use crate::base::{Error, Pattern, Selection};
+use crate::engine::{Cache, Mutation, PatternEviction};
 use crate::key::KeyBuf;
 use crate::tags::bounded;
 
@@ -14,7 +14,7 @@ impl Cache {
     /// The remote tier failed; the eviction is pending, and this process carries it out before it reads the
     /// tier again.
     pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.engine.invalidate(What::Key(self.own(key))).await? > 0)
+        Ok(self.engine.invalidate(Mutation::evict(self.own(key))).await? > 0)
     }
 
     /// Removes many values with one request to the remote tier, like [`remove`](Self::remove). Returns how
@@ -65,7 +65,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
-        self.engine.invalidate(What::Tag(bounded(tag).into_owned())).await.map(drop)
+        self.engine.invalidate(Selection::Tag(bounded(tag).into_owned()).into()).await.map(drop)
     }
 
     /// Evicts many tags, like [`evict_tag`](Self::evict_tag). Once polled, it evicts all of them, even if the
@@ -87,7 +87,11 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn clear(&self) -> Result<(), Error> {
-        let all = self.prefix().map_or(What::All, |prefix| prefix.narrow(What::All));
+        let all = Mutation::from(Selection::All);
+        let all = match self.prefix() {
+            Some(prefix) => prefix.narrow(all),
+            None => all,
+        };
         self.engine.invalidate(all).await.map(drop)
     }
 }

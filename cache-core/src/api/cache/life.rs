@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Error, PLAIN, PolicyRef};
-use crate::engine::{Cache, Expiry, Request, What};
+use crate::engine::{Cache, Expiry, Mutation, Request};
 use crate::key::KeyBuf;
 
 impl Cache {
@@ -70,7 +70,7 @@ impl Cache {
     /// The remote tier failed. In that case, and if the future is dropped half-way, the entry is evicted, as
     /// by [`remove`](Self::remove), so it is never served for longer than requested.
     pub async fn expire(&self, key: impl Into<KeyBuf>, ttl: Duration) -> Result<bool, Error> {
-        let changed = self.engine.invalidate(What::Life(self.own(key), Some(ttl))).await?;
+        let changed = self.engine.invalidate(Mutation::Expire(self.own(key), Some(ttl))).await?;
         Ok(changed > 0)
     }
 
@@ -79,7 +79,7 @@ impl Cache {
     /// # Errors
     /// As [`expire`](Self::expire).
     pub async fn persist(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.engine.invalidate(What::Life(self.own(key), None)).await? > 0)
+        Ok(self.engine.invalidate(Mutation::Expire(self.own(key), None)).await? > 0)
     }
 
     /// Makes the value of a key old but keeps it for the fail-safe: reads no longer return it, and the next
@@ -117,6 +117,6 @@ impl Cache {
     /// The remote tier failed. In that case, and if the future is dropped half-way, this process evicts the
     /// value from the tier before it uses the tier again.
     pub async fn mark_stale(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.engine.invalidate(What::Stale(self.own(key))).await? > 0)
+        Ok(self.engine.invalidate(Mutation::MarkStale(self.own(key))).await? > 0)
     }
 }

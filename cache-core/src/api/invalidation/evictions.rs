@@ -8,9 +8,9 @@ use std::any::type_name;
 use std::sync::Arc;
 
 use super::list::{Invalidation, Place};
-use crate::base::Error;
+use crate::base::{Error, Selection};
 use crate::call::EvictTarget;
-use crate::engine::{Cache, TOGETHER, What, report, start_now};
+use crate::engine::{Cache, Mutation, TOGETHER, report, start_now};
 use crate::key::{KeyBuf, Written};
 
 /// The evictions of a mutator. Made by `#[cache_evict]`.
@@ -147,7 +147,7 @@ impl Evictions {
         };
         let here = |place: &Place| engine(place).is_some_and(|at| Arc::ptr_eq(&at, &of_last));
         let keys = self.list.steps.iter().rev().map_while(|(place, what)| match what {
-            What::Key(key) if here(place) => Some(key.clone()),
+            Mutation::Evict(Selection::Keys(key), _) if here(place) => Some(key.clone()),
             _ => None,
         });
         keys.take(TOGETHER).collect()
@@ -189,7 +189,7 @@ async fn evict_keys(place: &Place, home: Option<&Cache>, keys: Vec<KeyBuf>) -> R
     place.resolve(home)?.engine.invalidate_keys(keys).await.map(drop)
 }
 
-async fn evict(place: &Place, home: Option<&Cache>, what: What) -> Result<(), Error> {
+async fn evict(place: &Place, home: Option<&Cache>, what: Mutation) -> Result<(), Error> {
     place.resolve(home)?.engine.invalidate(what).await.map(drop)
 }
 

@@ -1,12 +1,11 @@
 //! A list of evictions as a value, for attributes, events, schedules and transactions.
 
 use super::evictions::Evictions;
-use crate::base::{Error, Pattern};
+use crate::base::{Error, Pattern, Selection};
 use crate::call::{CacheRef, Evict, EvictTarget, IntoCache};
-use crate::engine::{Cache, What};
+use crate::engine::{Cache, Mutation};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::registry;
-use crate::remote::StepSink;
 use crate::tags::{bounded, subject};
 
 /// The cache of an eviction.
@@ -61,7 +60,7 @@ impl Place {
 pub struct Invalidation {
     place: Place,
     /// In the order in which they are carried out.
-    pub(super) steps: Vec<(Place, What)>,
+    pub(super) steps: Vec<(Place, Mutation)>,
 }
 
 impl Default for Invalidation {
@@ -83,7 +82,8 @@ impl Invalidation {
         self
     }
 
-    fn with(mut self, what: What) -> Self {
+    fn with(mut self, what: impl Into<Mutation>) -> Self {
+        let what = what.into();
         let what = match self.place.prefix() {
             Some(prefix) => prefix.narrow(what),
             None => what,
@@ -114,17 +114,17 @@ impl Invalidation {
     pub fn key(self, key: impl Into<KeyBuf>) -> Self {
         let mut key = key.into();
         key.seal();
-        self.with(What::Key(key))
+        self.with(Mutation::evict(key))
     }
 
     /// Adds all keys that match; `*` is a wildcard.
     pub fn pattern(self, pattern: impl Into<Pattern>) -> Self {
-        self.with(What::Pattern(pattern.into(), StepSink::default()))
+        self.with(Selection::Pattern(pattern.into()))
     }
 
     /// Adds all entries with the tag.
     pub fn tag(self, tag: impl Into<String>) -> Self {
-        self.with(What::Tag(bounded(&tag.into()).into_owned()))
+        self.with(Selection::Tag(bounded(&tag.into()).into_owned()))
     }
 
     /// Adds all entries of a model: those of functions with `#[cached(model = "..", op = "..")]` that name
@@ -149,7 +149,7 @@ impl Invalidation {
 
     /// Adds everything in the cache.
     pub fn all(self) -> Self {
-        self.with(What::All)
+        self.with(Selection::All)
     }
 
     /// Adds the entry of a call of a cached function, in that function's cache: `get_user(&db, 7)`, or
@@ -157,7 +157,7 @@ impl Invalidation {
     pub fn call(mut self, call: impl EvictTarget) -> Self {
         for Evict { target, mut key, .. } in call.evict_targets() {
             key.seal();
-            self.steps.push((Place::At(target), What::Key(key)));
+            self.steps.push((Place::At(target), Mutation::evict(key)));
         }
         self
     }

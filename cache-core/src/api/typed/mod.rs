@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::base::{Error, Pattern, Policy, PolicyRef};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, Expiry, Once, Owned, Request, Trace, What};
+use crate::engine::{Cache, Expiry, Mutation, Once, Owned, Request, Trace};
 use crate::key::{Key, KeyBuf};
 use crate::tags::tag as subject_tag;
 
@@ -261,7 +261,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// # Errors
     /// As [`Cache::remove`].
     pub async fn remove(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.engine.invalidate(What::Key(self.cache.own(self.buf(id)))).await? > 0)
+        Ok(self.cache.engine.invalidate(Mutation::evict(self.cache.own(self.buf(id)))).await? > 0)
     }
 
     /// Changes a lifetime; see [`Cache::expire`].
@@ -272,7 +272,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self
             .cache
             .engine
-            .invalidate(What::Life(self.cache.own(self.buf(id)), Some(ttl)))
+            .invalidate(Mutation::Expire(self.cache.own(self.buf(id)), Some(ttl)))
             .await?
             > 0)
     }
@@ -282,7 +282,12 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// # Errors
     /// As [`Cache::persist`].
     pub async fn persist(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.engine.invalidate(What::Life(self.cache.own(self.buf(id)), None)).await? > 0)
+        Ok(self
+            .cache
+            .engine
+            .invalidate(Mutation::Expire(self.cache.own(self.buf(id)), None))
+            .await?
+            > 0)
     }
 
     /// Makes a value old; see [`Cache::mark_stale`].
@@ -290,7 +295,8 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// # Errors
     /// As [`Cache::mark_stale`].
     pub async fn mark_stale(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.engine.invalidate(What::Stale(self.cache.own(self.buf(id)))).await? > 0)
+        Ok(self.cache.engine.invalidate(Mutation::MarkStale(self.cache.own(self.buf(id)))).await?
+            > 0)
     }
 
     /// Reports that the database now has `value` for an id: the entry is refreshed or evicted, depending on

@@ -7,8 +7,8 @@ use super::log::{EnlistResult, Outcome, Seen, TransactionLog};
 use super::{off, transaction};
 use crate::base::{CacheValue, Error, no_active_scope};
 use crate::engine::handle::Engine;
+use crate::engine::mutation::{Mutation, report};
 use crate::engine::request::{Mode, Request};
-use crate::engine::what::{What, report};
 use crate::entry::Stored;
 use crate::key::KeyBuf;
 use crate::memory::{FenceScope, Ticket};
@@ -104,14 +104,14 @@ async fn way_slowly(engine: &Arc<Engine>, request: &Request) -> ReadRoute {
 }
 
 async fn evict_quietly(engine: &Arc<Engine>, request: &Request) {
-    let evicted = engine.invalidate(What::Key(request.key.clone())).await;
+    let evicted = engine.invalidate(Mutation::evict(request.key.clone())).await;
     report(&evicted.map(drop));
 }
 
 impl Engine {
     /// The entry point of all evictions: held in a transaction, otherwise carried out. Returns how many
     /// entries were removed, as far as that is known.
-    pub(crate) async fn invalidate(self: &Arc<Self>, what: What) -> Result<u64, Error> {
+    pub(crate) async fn invalidate(self: &Arc<Self>, what: Mutation) -> Result<u64, Error> {
         let held = if no_active_scope() { None } else { transaction::current() };
         let Some(held) = held else { return self.carry_out(&what).await };
         match held.evict(self, what) {
@@ -129,7 +129,7 @@ impl Engine {
         }
         let (mut evicted, mut result) = (0, Ok(()));
         for key in keys {
-            match self.invalidate(What::Key(key)).await {
+            match self.invalidate(Mutation::evict(key)).await {
                 Ok(found) => evicted += found,
                 Err(error) => result = result.and(Err(error)),
             }
@@ -153,7 +153,7 @@ impl Engine {
             return self.write_through(request, value).await;
         }
         if off::is_off(self) {
-            return self.invalidate(What::Key(request.key.clone())).await.map(drop);
+            return self.invalidate(Mutation::evict(request.key.clone())).await.map(drop);
         }
         let Some(held) = transaction::current() else {
             return self.write_through(request, value).await;
@@ -170,7 +170,7 @@ impl Engine {
             EnlistResult::Held => Ok(()),
             EnlistResult::Ended(Outcome::Committed, write) => write().await,
             EnlistResult::Ended(..) => {
-                self.invalidate(What::Key(request.key.clone())).await.map(drop)
+                self.invalidate(Mutation::evict(request.key.clone())).await.map(drop)
             }
         }
     }

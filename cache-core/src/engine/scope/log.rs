@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::own::OwnValue;
 use super::view::TransactionView;
-use crate::base::{ActiveScope, BoxFuture, Error};
+use crate::base::{ActiveScope, BoxFuture, Error, Selection};
 use crate::engine::handle::Engine;
+use crate::engine::mutation::{Mutation, report};
 use crate::engine::request::Request;
 use crate::engine::spawn::start_now;
-use crate::engine::what::{What, report};
 use crate::entry::Stored;
 use crate::key::KeyBuf;
 use crate::memory::Ticket;
@@ -26,7 +26,7 @@ type Write = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
 
 /// One operation in one cache.
 pub(super) enum Operation {
-    Evict(What),
+    Evict(Mutation),
     Put(KeyBuf, Write),
 }
 
@@ -41,11 +41,11 @@ impl fmt::Debug for Operation {
 
 impl Operation {
     /// The eviction that replaces the operation if its value must not be written.
-    fn eviction(self) -> What {
+    fn eviction(self) -> Mutation {
         match self {
-            Self::Evict(What::Life(key, _)) => What::Key(key),
+            Self::Evict(Mutation::Expire(key, _)) => Mutation::evict(key),
             Self::Evict(what) => what,
-            Self::Put(key, _) => What::Key(key),
+            Self::Put(key, _) => Mutation::evict(key),
         }
     }
 }
@@ -118,7 +118,7 @@ impl State {
     fn push(&mut self, cache: &Arc<Engine>, step: Operation) -> Superfluous {
         let (new, _own) = match &step {
             Operation::Evict(what) => self.shadow(cache).add(what),
-            Operation::Put(key, _) => self.shadow(cache).add(&What::Key(key.clone())),
+            Operation::Put(key, _) => self.shadow(cache).add(&Mutation::evict(key.clone())),
         };
         let mut superfluous = Superfluous { _own, ..Superfluous::default() };
         let is_put = matches!(step, Operation::Put(..));
@@ -158,7 +158,7 @@ fn everything(steps: &Steps) -> Steps {
     let mut all = Steps::new();
     for (cache, _) in steps {
         if !all.iter().any(|(other, _)| Arc::ptr_eq(other, cache)) {
-            all.push_back((Arc::clone(cache), Operation::Evict(What::All)));
+            all.push_back((Arc::clone(cache), Operation::Evict(Selection::All.into())));
         }
     }
     all
@@ -185,7 +185,7 @@ impl TransactionLog {
     }
 
     /// Holds an eviction, here or in the first enclosing scope that has not ended.
-    pub(super) fn evict(&self, cache: &Arc<Engine>, what: What) -> EnlistResult<What> {
+    pub(super) fn evict(&self, cache: &Arc<Engine>, what: Mutation) -> EnlistResult<Mutation> {
         let mut state = self.lock();
         if let Some(outcome) = state.outcome {
             drop(state);
@@ -378,7 +378,7 @@ impl PendingOperations {
         while let Some((cache, step)) = self.steps.front_mut() {
             let cache = Arc::clone(cache);
             let done = match step {
-                Operation::Evict(What::Key(_)) => {
+                Operation::Evict(Mutation::Evict(Selection::Keys(_), _)) => {
                     let keys = self.leading_keys(&cache);
                     let done = cache.evict_keys(&keys).await.map(drop);
                     self.steps.drain(1..keys.len());
@@ -389,7 +389,7 @@ impl PendingOperations {
                     cache.carry_out(&what).await.map(drop)
                 }
                 Operation::Put(key, write) => {
-                    let key = What::Key(key.clone());
+                    let key = Mutation::evict(key.clone());
                     let write = std::mem::replace(write, nothing());
                     let written = write().await;
                     if written.is_err() {
@@ -412,7 +412,11 @@ impl PendingOperations {
     /// Consecutive keys of one cache: one request to the remote tier.
     fn leading_keys(&self, cache: &Arc<Engine>) -> Vec<KeyBuf> {
         let keys = self.steps.iter().map_while(|(other, step)| match step {
-            Operation::Evict(What::Key(key)) if Arc::ptr_eq(other, cache) => Some(key.clone()),
+            Operation::Evict(Mutation::Evict(Selection::Keys(key), _))
+                if Arc::ptr_eq(other, cache) =>
+            {
+                Some(key.clone())
+            }
             _ => None,
         });
         keys.take(TOGETHER).collect()

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::base::Selection;
 use crate::engine::handle::Engine;
+use crate::engine::mutation::Mutation;
 use crate::engine::request::Request;
-use crate::engine::what::What;
 use crate::entry::{Freshness, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;
@@ -71,14 +72,18 @@ impl OwnValue {
         alive && self.entry.at(cache.clock.now()) == Freshness::Fresh
     }
 
-    fn is_ended_by(&self, what: &What) -> bool {
+    fn is_ended_by(&self, what: &Mutation) -> bool {
         let key = &*self.entry.key;
-        match what {
-            What::Key(evicted) | What::Stale(evicted) => evicted.as_str() == key,
-            What::Pattern(pattern, _) => pattern.covers(key),
-            What::Tag(tag) => self.entry.stamps.tags.iter().any(|(own, _)| *own.name == **tag),
-            What::All => true,
-            What::Life(..) => false,
+        let selection = match what {
+            Mutation::MarkStale(evicted) => return evicted.as_str() == key,
+            Mutation::Expire(..) => return false,
+            Mutation::Evict(selection, _) => selection,
+        };
+        match selection {
+            Selection::Keys(evicted) => evicted.as_str() == key,
+            Selection::Pattern(pattern) => pattern.covers(key),
+            Selection::Tag(tag) => self.entry.stamps.tags.iter().any(|(own, _)| *own.name == **tag),
+            Selection::All => true,
         }
     }
 
@@ -126,7 +131,7 @@ impl OwnValues {
     }
 
     /// Removes and returns the values that an eviction ends.
-    pub(super) fn end(&mut self, what: &What) -> Vec<OwnValue> {
+    pub(super) fn end(&mut self, what: &Mutation) -> Vec<OwnValue> {
         self.0.extract_if(|_, own| own.is_ended_by(what)).map(|(_, own)| own).collect()
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::log::{Outcome, PendingOperations, TransactionLog};
 use crate::base::Error;
+use crate::engine::mutation::report;
 use crate::engine::nesting::Nesting;
-use crate::engine::what::report;
 
 tokio::task_local! {
     static CURRENT: Arc<TransactionLog>;

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::own::{OwnValue, OwnValues};
-use crate::base::Pattern;
+use crate::base::{Pattern, Selection};
 use crate::engine::handle::Engine;
+use crate::engine::mutation::Mutation;
 use crate::engine::request::Request;
-use crate::engine::what::What;
-use crate::key::KeyId;
+use crate::key::{KeyBuf, KeyId};
 use crate::memory::MemoryTier;
 use crate::tags::TagSnapshot;
 
@@ -44,23 +44,31 @@ impl TransactionView {
     }
 
     /// Adds an eviction; returns whether it was new, and the transaction's own values that it ends.
-    pub(super) fn add(&mut self, what: &What) -> (bool, Vec<OwnValue>) {
+    pub(super) fn add(&mut self, what: &Mutation) -> (bool, Vec<OwnValue>) {
         let new = match what {
-            What::Key(key) => self.keys.insert(key.id()),
-            What::Stale(key) => !self.keys.contains(&key.id()) && self.stale.insert(key.id()),
+            Mutation::MarkStale(key) => {
+                !self.keys.contains(&key.id()) && self.stale.insert(key.id())
+            }
             // It makes no value old.
-            What::Life(..) => true,
-            What::Tag(tag) => self.tags.insert(tag.clone()),
-            What::Pattern(pattern, _) => {
+            Mutation::Expire(..) => true,
+            Mutation::Evict(selection, _) => self.add_selection(selection),
+        };
+        (new, self.owns.end(what))
+    }
+
+    fn add_selection(&mut self, selection: &Selection<KeyBuf>) -> bool {
+        match selection {
+            Selection::Keys(key) => self.keys.insert(key.id()),
+            Selection::Tag(tag) => self.tags.insert(tag.clone()),
+            Selection::Pattern(pattern) => {
                 let new = !self.patterns.contains(pattern);
                 if new {
                     self.patterns.push(pattern.clone());
                 }
                 new
             }
-            What::All => !std::mem::replace(&mut self.all, true),
-        };
-        (new, self.owns.end(what))
+            Selection::All => !std::mem::replace(&mut self.all, true),
+        }
     }
 
     /// Replaces the details by "everything", because the log became too long.

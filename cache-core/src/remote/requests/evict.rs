@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{PATIENCE, Remote};
 use crate::backend::RemoveOutcome;
-use crate::base::{BackendError, Pattern, Timestamp};
+use crate::base::{BackendError, Pattern, Selection, Timestamp};
 use crate::memory::RevokedFence;
 use crate::remote::bus::BusMessage;
 use crate::remote::pending::{Attempt, RemoteEviction};
@@ -21,7 +21,7 @@ pub(crate) fn worst<'a>(
 impl Remote {
     /// An eviction of `key` that becomes pending unless it is settled.
     pub(crate) fn attempt(&self, key: &str) -> Attempt<'_> {
-        self.pending.attempt(RemoteEviction::Keys(vec![key.to_owned()]), Vec::new())
+        self.pending.attempt(Selection::Keys(vec![key.to_owned()]), Vec::new())
     }
 
     /// Carries out an eviction. If that fails, or if the future is dropped, the eviction becomes pending.
@@ -30,7 +30,22 @@ impl Remote {
         eviction: RemoteEviction,
         writers: impl IntoIterator<Item = RevokedFence>,
     ) -> Result<u64, BackendError> {
-        let mut attempt = self.pending.attempt(eviction, writers.into_iter().collect());
+        let attempt = self.pending.attempt(eviction, writers.into_iter().collect());
+        self.evict_now(attempt).await
+    }
+
+    /// Like [`evict`](Self::evict), for a pattern; reports the steps.
+    pub(crate) async fn evict_pattern(
+        &self,
+        pattern: Pattern,
+        progress: StepSink,
+        writers: Vec<RevokedFence>,
+    ) -> Result<u64, BackendError> {
+        let attempt = self.pending.attempt(Selection::Pattern(pattern), writers);
+        self.evict_now(attempt.reporting_to(progress)).await
+    }
+
+    async fn evict_now(&self, mut attempt: Attempt<'_>) -> Result<u64, BackendError> {
         let done = self.try_now(&mut attempt).await;
         match done {
             Ok(_) => attempt.settled(),
@@ -66,8 +81,7 @@ impl Remote {
         pattern: Pattern,
         writers: Vec<RevokedFence>,
     ) -> Result<(), BackendError> {
-        let eviction = RemoteEviction::Pattern(pattern, StepSink::default());
-        let mut attempt = self.pending.attempt(eviction, writers);
+        let mut attempt = self.pending.attempt(Selection::Pattern(pattern), writers);
         match self.try_now(&mut attempt).await {
             Err(error) if !error.is_of_a_part() => return Err(error),
             Err(error) => {
@@ -115,23 +129,22 @@ impl Remote {
     }
 
     async fn undo(&self, attempt: &mut Attempt<'_>) -> Result<u64, BackendError> {
-        match attempt.eviction().cloned() {
-            Some(RemoteEviction::Keys(keys)) => self.remove_now(keys, attempt).await,
-            Some(RemoteEviction::Pattern(pattern, progress)) => {
-                self.remove_matching_now(&pattern, &progress).await
-            }
-            Some(RemoteEviction::Tag(tag)) => {
-                let message = |new| BusMessage::Tag(tag.clone(), new);
-                let generation = self.bump_now(&self.tag_key(&tag), message).await?;
+        let Some((eviction, progress)) = attempt.eviction() else { return Ok(0) };
+        let progress = progress.clone();
+        match eviction.clone() {
+            Selection::Keys(keys) => self.remove_now(keys, attempt).await,
+            Selection::Pattern(pattern) => self.remove_matching_now(&pattern, &progress).await,
+            Selection::Tag(tag) => {
+                let place = self.tag_key(&tag);
+                let generation = self.bump_now(&place, Selection::Tag(tag.clone())).await?;
                 self.generations.learn_tag(&tag, generation);
                 Ok(generation)
             }
-            Some(RemoteEviction::Space) => {
-                let generation = self.bump_now(&self.space_key(), BusMessage::Space).await?;
+            Selection::All => {
+                let generation = self.bump_now(&self.space_key(), Selection::All).await?;
                 self.generations.learn_space(generation);
                 Ok(generation)
             }
-            None => Ok(0),
         }
     }
 
@@ -143,7 +156,7 @@ impl Remote {
     ) -> Result<u64, BackendError> {
         let places: Vec<String> = keys.iter().map(|key| self.value_key(key)).collect();
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        let notice = self.notice(BusMessage::Keys(keys.clone()));
+        let notice = self.notice(Selection::Keys(keys.clone()));
         let RemoveOutcome { count, failed } =
             self.backend.remove_each(&places, Some(&notice)).await;
         let Some(error) = worst(failed.iter().map(|(_, error)| error)) else { return Ok(count) };
@@ -162,10 +175,10 @@ impl Remote {
     async fn bump_now(
         &self,
         place: &str,
-        message: impl FnOnce(u64) -> BusMessage,
+        evicted: Selection<Vec<String>>,
     ) -> Result<u64, BackendError> {
         let generation = self.backend.bump(place).await?;
-        self.tell(message(generation)).await?;
+        self.tell(BusMessage { evicted, generation }).await?;
         Ok(generation)
     }
 }

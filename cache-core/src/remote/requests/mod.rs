@@ -147,7 +147,7 @@ impl Remote {
         format!("{}~bus", self.namespace)
     }
 
-    fn notice(&self, message: BusMessage) -> Message {
+    fn notice(&self, message: impl Into<BusMessage>) -> Message {
         bus::notice(&self.channel(), self.instance, message)
     }
 
@@ -157,7 +157,7 @@ impl Remote {
     }
 
     /// Publishes a message, if there can be other processes.
-    async fn tell(&self, message: BusMessage) -> Result<(), BackendError> {
+    async fn tell(&self, message: impl Into<BusMessage>) -> Result<(), BackendError> {
         match self.backend.publish(&self.notice(message)).await {
             Err(error)
                 if error.kind() == BackendErrorKind::Unsupported && !self.record.has_bus() =>

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::Remote;
-use crate::base::{BackendError, Pattern};
-use crate::remote::bus::BusMessage;
+use crate::base::{BackendError, Pattern, Selection};
 use crate::remote::pending::Affected;
 use crate::remote::progress::StepSink;
 
@@ -26,8 +25,7 @@ impl Remote {
             removed += self.remove_found(sealed, |key| pattern.covers(key), progress).await?;
         }
         // Last: a memory tier that forgets earlier could read an old value again.
-        let literals = pattern.literals().to_vec();
-        self.tell(BusMessage::Pattern(literals)).await?;
+        self.tell(Selection::Pattern(pattern.clone())).await?;
         Ok(removed)
     }
 

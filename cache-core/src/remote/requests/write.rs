@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::Remote;
 use super::lease::no_leases;
 use crate::backend::{LeaseCommit, Message, SetEntry, VERSION_LEN};
-use crate::base::BackendError;
+use crate::base::{BackendError, Selection};
 use crate::codec::Envelope;
-use crate::remote::bus::BusMessage;
 use crate::remote::pending::Affected;
 
 /// A value to be stored.
@@ -63,7 +62,7 @@ impl Remote {
     ) -> Result<bool, BackendError> {
         let Writing { bytes, ttl, announce, depends } = write;
         let write = SetEntry { key: self.value_key(key), value: bytes.into(), ttl };
-        let notice = announce.then(|| self.notice(BusMessage::Keys(vec![key.to_owned()])));
+        let notice = announce.then(|| self.notice(Selection::Keys(vec![key.to_owned()])));
         let notice = notice.as_ref();
         let writes = std::slice::from_ref(&write);
         let writing = async {
@@ -105,7 +104,7 @@ impl Remote {
         let announced: Vec<String> = announced.map(|(key, _)| key.clone()).collect();
         let longest = writes.iter().filter_map(|(_, write)| write.ttl).max();
         let depends = dependencies(writes.iter().map(|(_, writing)| writing));
-        let notice = (!announced.is_empty()).then(|| self.notice(BusMessage::Keys(announced)));
+        let notice = (!announced.is_empty()).then(|| self.notice(Selection::Keys(announced)));
         let write = |(key, Writing { bytes, ttl, .. }): (String, Writing)| SetEntry {
             key: self.value_key(&key),
             value: bytes.into(),
@@ -135,7 +134,7 @@ impl Remote {
             let Writing { bytes, ttl, announce, .. } = writing;
             let write = SetEntry { key: self.value_key(&key), value: bytes.into(), ttl };
             // Its own: a notice for a key whose commit is refused would end the load that another process runs for it.
-            let notice = announce.then(|| self.notice(BusMessage::Keys(vec![key])));
+            let notice = announce.then(|| self.notice(Selection::Keys(vec![key])));
             (token, write, notice)
         });
         let parts: Vec<(u64, SetEntry, Option<Message>)> = parts.collect();
@@ -159,7 +158,7 @@ impl Remote {
         Writing { bytes, ttl, depends, .. }: Writing,
     ) -> Result<bool, BackendError> {
         let write = SetEntry { key: self.value_key(key), value: bytes.into(), ttl };
-        let notice = self.notice(BusMessage::Keys(vec![key.to_owned()]));
+        let notice = self.notice(Selection::Keys(vec![key.to_owned()]));
         let replacing = self.backend.replace(seen, &write, Some(&notice));
         let replacing = async { tokio::join!(replacing, self.prolong(&depends, ttl)).0 };
         self.guarded(Affected::Keys(&[key]), replacing).await
@@ -168,7 +167,7 @@ impl Remote {
     /// Removes a key's value immediately, and ends its lease.
     pub(crate) async fn remove(self: &Arc<Self>, key: &str) -> Result<u64, BackendError> {
         let place = self.value_key(key);
-        let notice = self.notice(BusMessage::Keys(vec![key.to_owned()]));
+        let notice = self.notice(Selection::Keys(vec![key.to_owned()]));
         self.guarded(Affected::Keys(&[key]), self.backend.remove(&[&place], Some(&notice))).await
     }
 }

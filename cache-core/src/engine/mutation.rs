@@ -1,0 +1,39 @@
+//! What mutators request.
+
+use std::time::Duration;
+
+use crate::base::{Error, Selection};
+use crate::key::KeyBuf;
+use crate::remote::StepSink;
+use crate::stats::log_failure;
+
+/// A change of existing entries.
+#[derive(Clone, Debug)]
+pub(crate) enum Mutation {
+    /// Ends values. Steps of a pattern's eviction are reported to the sink.
+    Evict(Selection<KeyBuf>, StepSink),
+    /// Makes a value stale: it is kept for callers whose load fails.
+    MarkStale(KeyBuf),
+    /// Ends nothing, unless the time is zero: the entry is fresh for this long, or without limit.
+    Expire(KeyBuf, Option<Duration>),
+}
+
+impl Mutation {
+    /// The eviction of one key.
+    pub(crate) fn evict(key: KeyBuf) -> Self {
+        Selection::Keys(key).into()
+    }
+}
+
+impl From<Selection<KeyBuf>> for Mutation {
+    /// An eviction whose steps are not reported.
+    fn from(selection: Selection<KeyBuf>) -> Self {
+        Self::Evict(selection, StepSink::default())
+    }
+}
+
+pub(crate) fn report(result: &Result<(), Error>) {
+    if let Err(error) = result {
+        log_failure("an eviction was not carried out everywhere", error);
+    }
+}
