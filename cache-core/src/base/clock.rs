@@ -110,7 +110,7 @@ impl Clock {
     }
 
     /// A clock that stands still until [`advance`](Self::advance) moves it.
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "testing", shuttle))]
     pub fn manual() -> Self {
         Self(Source::Manual(Arc::new(Manual::new(EPOCH, new_id()))))
     }
