@@ -201,7 +201,9 @@ mutant trust-ends-with-what-was-pending $pending 's/self\.list\(\)\.changes/self
 # Keys: they distinguish two functions, and two instances of one function.
 mutant key-refusal-outlives-a-direction $core/call/target.rs 's/self\.cache = cache;/self.cache = cache;\n        self.shared = None;/'
 mutant key-after-the-first-poll $core/call/load.rs 's/match &self\.begun \{/match \&None::<Box<Begun<S>>> {/'
-mutant key-is-a-cells-after-a-hit $core/call/head.rs 's/\(self\.cache, self\.cell\) = \(target\.into_handle\(\), request\.cell\);/let _ = (target.into_handle(), request.cell);/'
+mutant key-refused-is-no-hit $core/call/head.rs 's/!directed && key\.refused\(\)\.is_none\(\) &&/{ let _ = key; !directed } \&\&/'
+mutant key-of-a-tenant-is-no-other $core/call/head.rs 's/ \|\| of_tenant;/ || (of_tenant \&\& false);/'
+mutant key-in-a-scope-is-no-hit $core/call/head.rs 's/ && no_active_scope\(\)$/ \&\& { let _ = no_active_scope; true }/m'
 mutant key-has-the-instance $core/engine/site.rs 's/Written::of_instance\(name, item\)/Written::default()/g'
 mutant key-has-the-trait $core/engine/site.rs 's/Written::of_trait\(name, item\)/Written::default()/'
 mutant key-has-the-position $core/key/place.rs 's/if in_a_body \{ self\.position \} else \{ "" \}/{ let _ = in_a_body; "" }/'
@@ -243,7 +245,7 @@ mutant outage-is-probed $remote/mod.rs 's/if failed && !self\.breaker\.is_closed
 mutant pending-outlives-the-process $pending 's/let Some\(log\) = self\.log\.as_mut\(\)\.filter\(\|_\| new\)/let Some(log) = self.log.as_mut().filter(|_| new \&\& false)/'
 mutant pending-is-replayed $pending 's/pending\s+\.into_iter\(\)/pending.into_iter().take(0)/'
 mutant tag-is-short-where-it-is-evicted $core/api/cache/evict.rs 's/bounded\(tag\)\.into_owned\(\)/tag.to_owned()/'
-mutant tag-is-short-where-it-is-read $core/call/head.rs 's/request\.tags\.bound\(\);//'
+mutant tag-is-short-where-it-is-read $core/call/head.rs 's/tags\.bound\(\);//'
 mutant pending-when-dropped $pending 's/self\.end\(true\);/self.end(false);/'
 mutant pending-while-worked-off $pending 's/list\.taken_keys\.extend\(keys\.iter\(\)\.cloned\(\)\);//'
 mutant pending-when-in-doubt $store 's/if self\.committed\.is_alive\(\) && !self\.replaces \{/{/'
@@ -405,7 +407,7 @@ exit $failed
 #   stale-ends-writes                    p2_lives::mark_stale_applies_to_a_put_under_way
 #   again-replaced                       p2_overtaken_writes::a_value_read_during_the_cleanup_of_a_rejected_refresh_does_not_stay
 #   key-has-the-instance and its like    p1_functions
-#   key-after-the-first-poll, key-is-a-cells-after-a-hit
+#   key-after-the-first-poll, key-of-a-tenant-is-no-other
 #                                        p1_written_on_demand
 #   key-overlapping-, key-head-          p1_templates
 #   hit-                                 p10_free_hits

@@ -130,3 +130,23 @@ async fn a_cell_is_the_same_before_and_after_a_hit() {
     assert_eq!(call.peek().await.unwrap(), None);
     assert_eq!(other.age().cache(&cache).await, 50);
 }
+
+#[cached(key = "plan:{id}", skip(plan))]
+async fn plan(id: u64, plan: &'static str) -> String {
+    plan.to_owned()
+}
+
+#[tokio::test]
+async fn a_hit_on_a_handle_of_a_tenant_is_the_tenants_own() {
+    let cache = cache();
+    let (acme, inner) =
+        (cache.tenant("acme").unwrap(), cache.tenant("acme").unwrap().tenant("7").unwrap());
+    for _ in 0..2 {
+        assert_eq!(plan(7, "free").cache(&cache).await, "free");
+        assert_eq!(plan(7, "gold").cache(&acme).await, "gold");
+        assert_eq!(plan(7, "iron").cache(&inner).await, "iron");
+        assert_eq!(plan(7, "gold").cache(&cache).tenant("acme").await, "gold");
+    }
+    // Each of them was a hit the second time.
+    assert_eq!(cache.stats().loads, 3);
+}

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::target::{CacheChoice, CacheRef};
+use super::target::{CacheChoice, CacheRef, guarded};
 use super::tenant;
-use crate::base::{Error, PolicyRef};
+use crate::base::{CacheValue, Cached, Error, PolicyRef, no_active_scope};
 use crate::codec::Coder;
-use crate::engine::{Cache, CellContents, Mode, Request, Site};
+use crate::engine::{Cache, CellContents, Engine, Mode, Request, Site};
 use crate::key::{KeyBuf, TenantPrefix};
-use crate::tags::Tags;
+use crate::tags::{Declared, Tags};
 
 /// A call without its load. It has neither the key's text nor the tags, so it is small: the call writes them from the arguments when it is
 /// polled.
@@ -74,78 +74,67 @@ impl Head {
         self.cell = Some(Arc::clone(cell));
     }
 
-    /// What the call asks for. `write` writes the function's key and tags.
-    pub(super) fn state(
+    /// Completes the key and the tags that the function wrote.
+    #[inline]
+    pub(super) fn complete(&self, key: &mut KeyBuf, tags: &mut Tags) {
+        if let Some(cell) = &self.cell {
+            cell.write(key);
+        }
+        key.seal();
+        tags.bound();
+        // Before anything is read: templates of other functions may make the same key.
+        self.site.enlist();
+    }
+
+    /// Whether the call is one like all others: it has no directions and need not run uncached, and no scope is active. Any other
+    /// call needs a [`CallState`] for its first look.
+    #[inline]
+    pub(super) fn is_plain(&self, key: &KeyBuf) -> bool {
+        let of_tenant = self.cache.as_ref().is_some_and(|cache| cache.prefix().is_some());
+        let directed = self.mode != Mode::Normal || self.options.is_some() || of_tenant;
+        !directed && key.refused().is_none() && no_active_scope()
+    }
+
+    /// The whole of a hit of a plain call. Sets `early` if there is a fresh value that must be refreshed early.
+    #[inline]
+    pub(super) fn first_look<V: CacheValue>(
         &self,
-        codec: Option<Coder>,
-        write: impl FnOnce(&mut KeyBuf, &mut Tags),
-    ) -> CallState {
-        let mut state = self.blank(codec, self.cache.clone(), self.cell.clone());
-        write(&mut state.request.key, &mut state.request.tags);
-        self.direct(&mut state);
-        self.direct_ttl(&mut state.request);
-        state
+        key: &KeyBuf,
+        tags: &Tags,
+        early: &mut bool,
+    ) -> Option<Cached<V>> {
+        let policy = self.site.policy();
+        let tags = Declared::new(policy.tags, tags);
+        let look = |engine: &Engine| {
+            engine.first_look::<V>(key.id(), tags, policy, Some(self.site), early)
+        };
+        let look = |engine: &Engine| guarded(Some(self.site), engine, look);
+        match &self.cache {
+            None => self.site.with(look),
+            Some(cache) => look(&cache.engine),
+        }
     }
 
-    /// The same for the first look, without the time to live. It moves the handle and the cell: to clone them would change reference
-    /// counts that threads share.
-    #[inline]
-    pub(super) fn lent(
-        &mut self,
-        codec: Option<Coder>,
-        write: impl FnOnce(&mut KeyBuf, &mut Tags),
-    ) -> CallState {
-        let (cache, cell) = (self.cache.take(), self.cell.take());
-        let mut state = self.blank(codec, cache, cell);
-        write(&mut state.request.key, &mut state.request.tags);
-        self.direct(&mut state);
-        state
-    }
-
-    /// Takes the handle and the cell back, for directions that follow a hit.
-    #[inline]
-    pub(super) fn returned(&mut self, state: CallState) {
-        let CallState { request, target } = state;
-        (self.cache, self.cell) = (target.into_handle(), request.cell);
-    }
-
-    #[inline]
-    fn blank(
-        &self,
-        codec: Option<Coder>,
-        cache: Option<Cache>,
-        cell: Option<Arc<CellContents>>,
-    ) -> CallState {
-        let policy = PolicyRef::Static(self.site.policy());
-        let mut request = Request::new(KeyBuf::new(), policy, codec);
+    /// What the call asks for, without the time to live of its directions.
+    pub(super) fn state(&self, codec: Option<Coder>, key: KeyBuf, tags: Tags) -> CallState {
+        let mut target = CacheRef::of(self.site);
+        target.judge(&key);
+        if let Some(cache) = &self.cache {
+            target.choose(CacheChoice::Handle(cache.clone()));
+        }
+        let mut request = Request::new(key, PolicyRef::Static(self.site.policy()), codec);
+        request.tags = tags;
         request.site = Some(self.site);
         request.mode = self.mode;
         request.blocking = self.blocking;
-        request.cell = cell;
-        let mut target = CacheRef::of(self.site);
-        if let Some(cache) = cache {
-            target.choose(CacheChoice::Handle(cache));
-        }
-        CallState { request, target }
+        request.cell.clone_from(&self.cell);
+        let mut state = CallState { request, target };
+        self.direct(&mut state);
+        state
     }
 
-    /// Completes the function's key and tags, and applies the directions.
-    #[inline]
+    /// Applies the directions.
     fn direct(&self, state: &mut CallState) {
-        let CallState { request, target } = state;
-        if let Some(cell) = &request.cell {
-            cell.write(&mut request.key);
-        }
-        request.key.seal();
-        request.tags.bound();
-        target.judge(&request.key);
-        if self.options.is_some() || target.prefix().is_some() {
-            self.direct_slowly(state);
-        }
-    }
-
-    #[cold]
-    fn direct_slowly(&self, state: &mut CallState) {
         let CallState { request, target } = state;
         let Some(options) = &self.options else {
             return tenant::enter(None, target, request);
@@ -164,7 +153,6 @@ impl Head {
     }
 
     /// Applies the time to live of the stored value. A hit does not need it.
-    #[inline]
     pub(super) fn direct_ttl(&self, request: &mut Request) {
         if let Some(ttl) = self.options.as_ref().and_then(|options| options.ttl) {
             request.policy = PolicyRef::Own(Arc::new(request.policy.ttl(ttl)));

@@ -61,7 +61,7 @@ pub trait Load: Unpin {
     #[doc(hidden)]
     fn judge(&self) -> Judge;
     #[doc(hidden)]
-    fn poll(&mut self, head: &mut Head, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
+    fn poll(&mut self, head: &Head, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
 }
 
 /// The load of a call, and the read once there is no hit. What is compiled for each function hands on, to what is
@@ -94,11 +94,12 @@ where
 {
     /// Writes the key and the tags.
     #[inline]
-    fn write(&self, key: &mut KeyBuf, tags: &mut Tags) {
+    fn write(&self, head: &Head, key: &mut KeyBuf, tags: &mut Tags) {
         // The body has the arguments until a read begins. Then `begun` has the key and the tags.
         if let Some(work) = self.body.waiting() {
             (self.write)(work.args(), key, tags);
         }
+        head.complete(key, tags);
     }
 }
 
@@ -118,7 +119,13 @@ where
     fn state(&self, head: &Head) -> CallState {
         match &self.begun {
             Some(begun) => begun.state.clone(),
-            None => head.state((self.rules)().codec, |key, tags| self.write(key, tags)),
+            None => {
+                let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
+                self.write(head, &mut key, &mut tags);
+                let mut state = head.state((self.rules)().codec, key, tags);
+                head.direct_ttl(&mut state.request);
+                state
+            }
         }
     }
 
@@ -127,32 +134,45 @@ where
     }
 
     #[inline]
-    fn poll(&mut self, head: &mut Head, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
+    fn poll(&mut self, head: &Head, cx: &mut Context<'_>) -> Poll<Cached<S::Output>> {
         let rules = (self.rules)();
         if let Some(begun) = &mut self.begun {
             return (rules.paths.rest)(begun, &mut self.body, cx);
         }
-        let mut state = head.lent(rules.codec, |key, tags| self.write(key, tags));
-        if let Some(hit) = (rules.paths.first)(&mut state) {
-            head.returned(state);
+        let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
+        self.write(head, &mut key, &mut tags);
+        let (plain, mut early) = (head.is_plain(&key), false);
+        if plain && let Some(hit) = (rules.paths.first)(head, &key, &tags, &mut early) {
             return Poll::Ready(hit);
         }
-        head.direct_ttl(&mut state.request);
         let Self { body, begun, .. } = self;
-        (rules.paths.begin)(state, rules.without_paths(), begun, body, cx)
+        let looked = plain.then_some(early);
+        let wanted = Wanted { head, key, tags, looked, rules: rules.without_paths() };
+        (rules.paths.begin)(wanted, begun, body, cx)
     }
 }
 
 /// The ways of a call, compiled for each type of output.
 pub struct Paths<S: Shape> {
-    first: fn(&mut CallState) -> Option<Cached<S::Output>>,
+    first: First<S::Output>,
     begin: Begin<S>,
     rest: Rest<S>,
 }
 
+type First<O> = fn(&Head, &KeyBuf, &Tags, &mut bool) -> Option<Cached<O>>;
+
+/// A call that the first look has not answered.
+struct Wanted<'a, S: Shape> {
+    head: &'a Head,
+    key: KeyBuf,
+    tags: Tags,
+    /// Whether a first look, if there was one, chose to refresh the value early.
+    looked: Option<bool>,
+    rules: Rules<S>,
+}
+
 type Begin<S> = fn(
-    CallState,
-    Rules<S>,
+    Wanted<'_, S>,
     &mut Option<Box<Begun<S>>>,
     &mut dyn Body<<S as Shape>::Output>,
     &mut Context<'_>,
@@ -210,21 +230,18 @@ where
 
 /// One look at the memory tier, if that is what the call is to begin with.
 #[inline]
-fn first<S>(state: &mut CallState) -> Option<Cached<S::Output>>
+fn first<S>(head: &Head, key: &KeyBuf, tags: &Tags, early: &mut bool) -> Option<Cached<S::Output>>
 where
     S: Shape,
     S::Value: CacheValue,
 {
-    let CallState { request, target } = state;
-    let hit = target.with(|engine: &Engine| engine.first_hit::<S::Value>(request))?;
-    Some(hit.map(S::join))
+    head.first_look::<S::Value>(key, tags, early).map(|hit| hit.map(S::join))
 }
 
-/// The first poll of a call that is no hit.
+/// A call with directions, and the first poll of all that is no hit.
 #[cold]
 fn begin<S>(
-    state: CallState,
-    rules: Rules<S>,
+    wanted: Wanted<'_, S>,
     begun: &mut Option<Box<Begun<S>>>,
     body: &mut dyn Body<S::Output>,
     cx: &mut Context<'_>,
@@ -233,6 +250,19 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
+    let Wanted { head, key, tags, looked, rules } = wanted;
+    let mut state = head.state(rules.codec, key, tags);
+    let CallState { request, target } = &mut state;
+    match looked {
+        Some(early) => request.drawn = early,
+        None => {
+            let hit = target.with(|engine: &Engine| engine.first_hit::<S::Value>(request));
+            if let Some(hit) = hit {
+                return Poll::Ready(hit.map(S::join));
+            }
+        }
+    }
+    head.direct_ttl(request);
     let reading = match state.target.engine() {
         Ok(engine) => Ok(Reading::new(engine, state.request.clone(), rules, body)),
         Err(error) => Reading::uncached(error, &state.request, rules),

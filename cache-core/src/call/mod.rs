@@ -78,7 +78,7 @@ impl<L: Load> fmt::Debug for CallInner<L> {
 impl<L: Load> CallInner<L> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
-        self.load.poll(&mut self.head, cx)
+        self.load.poll(&self.head, cx)
     }
 
     fn state(&self) -> CallState {

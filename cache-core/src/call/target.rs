@@ -42,15 +42,6 @@ impl CacheRef {
         Self { site: Some(site), ..CacheChoice::Site(site).into() }
     }
 
-    /// The cache, if it was given by handle.
-    #[inline]
-    pub(crate) fn into_handle(self) -> Option<Cache> {
-        match self.cache {
-            CacheChoice::Handle(cache) => Some(cache),
-            _ => None,
-        }
-    }
-
     /// What the keys of the handle that it is given begin with.
     #[inline]
     pub(crate) fn prefix(&self) -> Option<&TenantPrefix> {
@@ -132,14 +123,7 @@ impl CacheRef {
         if self.refused.is_some() || self.shared.is_some() {
             return None;
         }
-        let look = |engine: &Engine| {
-            if self.gives_way(engine) {
-                return None;
-            }
-            let found = look(engine)?;
-            // In between another function of the same keys may have been called for the first time and have stored what was found.
-            if self.gives_way(engine) { None } else { Some(found) }
-        };
+        let look = |engine: &Engine| guarded(self.site, engine, look);
         match &self.cache {
             CacheChoice::Site(site) => site.with(look),
             CacheChoice::Handle(cache) => look(&cache.engine),
@@ -148,13 +132,22 @@ impl CacheRef {
     }
 }
 
-impl CacheRef {
-    /// Whether another function has keys in common with this one, and was there first.
-    #[inline]
-    fn gives_way(&self, engine: &Engine) -> bool {
-        let contested = self.site.filter(|site| site.is_contested());
+/// One look at a cache for a call of `site`, unless another function has keys in common with it and was there first.
+#[inline]
+pub(super) fn guarded<R>(
+    site: Option<&'static Site>,
+    engine: &Engine,
+    look: impl FnOnce(&Engine) -> Option<R>,
+) -> Option<R> {
+    let gives_way = || {
+        let contested = site.filter(|site| site.is_contested());
         contested.is_some_and(|site| engine.visitors.admit(site).is_err())
+    };
+    if gives_way() {
+        return None;
     }
+    // Meanwhile another function of the same keys may have been called for the first time and have stored what was found.
+    look(engine).filter(|_| !gives_way())
 }
 
 /// What [`Call::ttl`](super::Call::ttl) takes.

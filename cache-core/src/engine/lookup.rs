@@ -53,11 +53,12 @@ pub(crate) fn source(freshness: Freshness) -> Source {
     }
 }
 
-/// The result of a read's first look.
-pub(crate) enum FirstLookup<V> {
-    Hit(Cached<V>),
-    /// A fresh value that must be refreshed early, by random choice.
-    Early,
+/// How an entry in memory may be served.
+enum Verdict {
+    Hit(Source, Duration),
+    Renew(Source, Duration),
+    Unverified,
+    Mistyped(&'static str),
     Nothing,
 }
 
@@ -68,32 +69,33 @@ impl Engine {
         if request.mode != Mode::Normal || scope::shadowed(self, request) {
             return None;
         }
-        match self.first_look(request, &request.policy) {
-            FirstLookup::Hit(hit) => Some(hit),
-            FirstLookup::Early => {
-                request.drawn = true;
-                None
-            }
-            FirstLookup::Nothing => None,
-        }
+        let tags = Declared::new(request.policy.tags, &request.tags);
+        let id = request.key.id();
+        self.first_look(id, tags, &request.policy, request.site, &mut request.drawn)
     }
 
-    /// One look at the memory tier, for a read of `request` under `policy` for which no scope hides the
-    /// cache.
+    /// One look at the memory tier, for a read under `policy` for which no scope hides the cache. Sets `early` if there is a
+    /// fresh value that must be refreshed early, by random choice.
     #[inline]
     pub(crate) fn first_look<V: CacheValue>(
         &self,
-        request: &Request,
+        id: KeyId,
+        tags: Declared<'_>,
         policy: &Policy,
-    ) -> FirstLookup<V> {
-        let tags = Declared::new(policy.tags, &request.tags);
-        match self.look::<V>(request.key.id(), tags, policy, false) {
-            Lookup::Hit(hit) if hit.source == Source::Memory => {
-                self.counters.of(request.site).memory_hits();
-                FirstLookup::Hit(hit)
+        site: Option<&'static Site>,
+        early: &mut bool,
+    ) -> Option<Cached<V>> {
+        let mut value = None;
+        match self.visit(id, tags, policy, false, &mut value) {
+            Verdict::Hit(source @ Source::Memory, age) => {
+                self.counters.of(site).memory_hits();
+                value.map(|value| Cached { value, source, age })
             }
-            Lookup::Renew(hit) if hit.source == Source::Memory => FirstLookup::Early,
-            _ => FirstLookup::Nothing,
+            Verdict::Renew(Source::Memory, _) => {
+                *early = true;
+                None
+            }
+            _ => None,
         }
     }
 
@@ -108,39 +110,93 @@ impl Engine {
         policy: &Policy,
         drawn: bool,
     ) -> Lookup<V> {
-        let Some(memory) = &self.memory else { return Lookup::Nothing };
-        let found = memory.with(id, |entry| {
+        let mut value = None;
+        match (self.visit(id, tags, policy, drawn, &mut value), value) {
+            (Verdict::Hit(source, age), Some(value)) => Lookup::Hit(Cached { value, source, age }),
+            (Verdict::Renew(source, age), Some(value)) => {
+                Lookup::Renew(Cached { value, source, age })
+            }
+            (Verdict::Unverified, _) => Lookup::Unverified,
+            (Verdict::Mistyped(found), _) => Lookup::Mistyped(found),
+            _ => Lookup::Nothing,
+        }
+    }
+
+    /// Looks at an entry under the guard of the memory tier, and clones its value into `value` if it may be served. The
+    /// verdict and the value are apart: to wrap the value again and again would cost a third of a hit.
+    #[inline]
+    fn visit<V: CacheValue>(
+        &self,
+        id: KeyId,
+        tags: Declared<'_>,
+        policy: &Policy,
+        drawn: bool,
+        value: &mut Option<V>,
+    ) -> Verdict {
+        let Some(memory) = &self.memory else { return Verdict::Nothing };
+        let mut verdict = Verdict::Nothing;
+        memory.with(id, |entry| {
             let now = self.clock.now();
-            let freshness = entry.at(now);
-            if freshness == Freshness::Expired || !tags.are_carried_by(&entry.stamps) {
-                return Lookup::Nothing;
-            }
-            match self.generations.check(&entry.stamps) {
-                Validity::Evicted => return Lookup::Nothing,
-                Validity::Unverified
-                    if freshness != Freshness::Fresh || !self.can_verify_nothing(now) =>
-                {
-                    return Lookup::Unverified;
-                }
-                Validity::Unverified => {}
-                Validity::Valid => {}
-            }
-            let Some(value) = entry.value::<V>() else {
-                return Lookup::Mistyped(entry.value.type_name());
+            verdict = match self.usable(entry, tags, now) {
+                Ok(freshness) => match entry.value::<V>() {
+                    Some(found) => {
+                        let served = self.served(entry, freshness, (now, drawn), policy);
+                        if let Verdict::Hit(..) | Verdict::Renew(..) = served {
+                            *value = Some(found.clone());
+                        }
+                        served
+                    }
+                    None => Verdict::Mistyped(entry.value.type_name()),
+                },
+                Err(verdict) => verdict,
             };
-            entry.touch(now);
-            let age = now.since(entry.life.created).unwrap_or_default();
-            let cached = || Cached { value: value.clone(), source: source(freshness), age };
-            if freshness == Freshness::Fresh && policy.early <= 0.0 {
-                return Lookup::Hit(cached());
-            }
-            match self.wants(entry, freshness, (now, drawn), policy) {
-                RefreshDecision::Nothing => Lookup::Hit(cached()),
-                RefreshDecision::Refresh => Lookup::Renew(cached()),
-                RefreshDecision::Load => Lookup::Nothing,
-            }
         });
-        found.unwrap_or(Lookup::Nothing)
+        verdict
+    }
+
+    /// The freshness of an entry that may be used now.
+    #[inline]
+    fn usable(
+        &self,
+        entry: &Erased,
+        tags: Declared<'_>,
+        now: Timestamp,
+    ) -> Result<Freshness, Verdict> {
+        let freshness = entry.at(now);
+        if freshness == Freshness::Expired || !tags.are_carried_by(&entry.stamps) {
+            return Err(Verdict::Nothing);
+        }
+        match self.generations.check(&entry.stamps) {
+            Validity::Evicted => Err(Verdict::Nothing),
+            Validity::Unverified
+                if freshness != Freshness::Fresh || !self.can_verify_nothing(now) =>
+            {
+                Err(Verdict::Unverified)
+            }
+            Validity::Unverified | Validity::Valid => Ok(freshness),
+        }
+    }
+
+    /// How a usable entry is served.
+    #[inline]
+    fn served(
+        &self,
+        entry: &Erased,
+        freshness: Freshness,
+        (now, drawn): (Timestamp, bool),
+        policy: &Policy,
+    ) -> Verdict {
+        entry.touch(now);
+        let age = now.since(entry.life.created).unwrap_or_default();
+        let source = source(freshness);
+        if freshness == Freshness::Fresh && policy.early <= 0.0 {
+            return Verdict::Hit(source, age);
+        }
+        match self.wants(entry, freshness, (now, drawn), policy) {
+            RefreshDecision::Nothing => Verdict::Hit(source, age),
+            RefreshDecision::Refresh => Verdict::Renew(source, age),
+            RefreshDecision::Load => Verdict::Nothing,
+        }
     }
 
     /// Whether the breaker of the remote tier is open: then memory keeps serving fresh entries, and no read

@@ -80,7 +80,7 @@ pub use expiry::Expiry;
 pub(crate) use flight::Flights;
 pub use handle::Cache;
 pub(crate) use handle::Engine;
-pub(crate) use lookup::{FirstLookup, Lookup};
+pub(crate) use lookup::Lookup;
 pub(crate) use mutation::{Mutation, report};
 pub(crate) use nesting::Nesting;
 pub(crate) use peek::Trace;

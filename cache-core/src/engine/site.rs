@@ -227,6 +227,7 @@ impl Site {
         self.value.get_or_init(type_name::<V>);
     }
 
+    #[inline]
     fn slot(&self) -> &'static Slot {
         self.slot.get_or_init(|| match self.cache {
             None => default_slot(),

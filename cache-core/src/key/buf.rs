@@ -291,11 +291,13 @@ impl KeyBuf {
     }
 
     /// The number of bytes written.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.text.len()
     }
 
     /// Whether nothing is written.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }

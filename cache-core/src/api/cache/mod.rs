@@ -22,8 +22,9 @@ use std::sync::Arc;
 
 use crate::base::{Error, KnownResult, Policy, PolicyRef, no_active_scope};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, FirstLookup, Request, Rules, Work, reading};
+use crate::engine::{Cache, Request, Rules, Work, reading};
 use crate::registry::Builder;
+use crate::tags::Declared;
 
 impl Cache {
     /// Returns a builder.
@@ -102,10 +103,10 @@ impl Cache {
         E: 'static,
     {
         if no_active_scope() {
-            match self.engine.first_look(&request, &policy) {
-                FirstLookup::Hit(hit) => return Ok(hit.value),
-                FirstLookup::Early => request.drawn = true,
-                FirstLookup::Nothing => {}
+            let tags = Declared::new(policy.tags, &request.tags);
+            let (id, early) = (request.key.id(), &mut request.drawn);
+            if let Some(hit) = self.engine.first_look(id, tags, &policy, request.site, early) {
+                return Ok(hit.value);
             }
         }
         request.policy = PolicyRef::Own(Arc::new(policy));
