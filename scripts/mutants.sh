@@ -200,7 +200,7 @@ mutant trust-ends-with-what-was-pending $pending 's/self\.list\(\)\.changes/self
 
 # Keys: they distinguish two functions, and two instances of one function.
 mutant key-refusal-outlives-a-direction $core/call/target.rs 's/self\.cache = cache;/self.cache = cache;\n        self.shared = None;/'
-mutant key-after-the-first-poll $core/call/load.rs 's/match &self\.begun \{/match \&None::<Box<Begun<S>>> {/'
+mutant key-after-the-first-poll $core/call/load.rs 's/match self\.begun\.as_deref\(\) \{/match None::<\&Begun<S>> {/'
 mutant key-refused-is-no-hit $core/call/head.rs 's/!directed && key\.refused\(\)\.is_none\(\) &&/!directed \&\& { let _ = key; true } \&\&/'
 mutant key-of-a-tenant-is-no-other $core/call/head.rs 's/ \|\| of_tenant;/ || (of_tenant \&\& false);/'
 mutant key-in-a-scope-is-no-hit $core/call/head.rs 's/ && no_active_scope\(\)$/ \&\& { let _ = no_active_scope; true }/m'

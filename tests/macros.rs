@@ -5,6 +5,8 @@
 
 #[path = "macros/arguments.rs"]
 mod arguments;
+#[path = "macros/begun_calls.rs"]
+mod begun_calls;
 #[path = "macros/borrowed_errors.rs"]
 mod borrowed_errors;
 #[path = "macros/cache_evict.rs"]
@@ -25,6 +27,8 @@ mod each;
 mod forms;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "macros/held_arguments.rs"]
+mod held_arguments;
 #[path = "macros/hygiene.rs"]
 mod hygiene;
 #[path = "macros/keys.rs"]

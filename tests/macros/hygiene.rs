@@ -358,3 +358,50 @@ async fn constants_may_have_the_names_of_generated_variables() {
     assert_eq!((change(1).await, set(1, 9).await, refreshed("a", 1).await), (0, 9, 9));
     assert_eq!((sync((1, 1)), LOADS.get()), (2, 6));
 }
+
+/// A `self` that the key uses and that is not a shared reference has another name in the load.
+mod renamed_self {
+    use std::fmt;
+
+    use larder::{Cache, cached};
+
+    struct Row(u64);
+
+    impl fmt::Display for Row {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "row {}", self.0)
+        }
+    }
+
+    impl Row {
+        #[cached(key = "literals:{self.0}", cache = cache, skip(cache))]
+        async fn literals(self, cache: &Cache) -> Vec<String> {
+            vec!["{self}".to_owned(), format!("{self} {{self}} {self:}"), "}}{{".to_owned()]
+        }
+
+        #[allow(clippy::useless_vec)]
+        #[cached(key = "replaced:{self.0}", cache = cache, skip(cache))]
+        async fn replaced(&mut self, cache: &Cache) -> u64 {
+            let next = vec![{
+                *self = Row(self.0 + 1);
+                self.0
+            }];
+            vec![(u64::from as fn(u64) -> u64)(next[0])][0]
+        }
+    }
+
+    #[tokio::test]
+    async fn only_format_strings_are_changed() {
+        let cache = Cache::builder().build().unwrap();
+        let texts = ["{self}", "row 1 {self} row 1", "}}{{"];
+        assert_eq!(Row(1).literals(&cache).await, texts);
+    }
+
+    #[tokio::test]
+    async fn values_in_macros_are_changed() {
+        let cache = Cache::builder().build().unwrap();
+        let mut row = Row(1);
+        assert_eq!(row.replaced(&cache).await, 2);
+        assert_eq!(row.0, 2);
+    }
+}

@@ -77,8 +77,10 @@ pub(crate) struct Loading<S: Shape, R, K, W: Work<S::Output>> {
 
 /// A read that the memory tier could not answer.
 pub(crate) struct Begun<S: Shape> {
-    /// What the call asks for, for directions that come later: the body may have taken the arguments.
-    state: CallState,
+    /// The function's own key and tags, for directions that come later: the body may have taken the arguments.
+    key: KeyBuf,
+    tags: Tags,
+    codec: Option<Coder>,
     /// There is none if the cache could not be used and the call ended with that error.
     reading: Option<Reading<S>>,
 }
@@ -117,16 +119,17 @@ where
     }
 
     fn state(&self, head: &Head) -> CallState {
-        match &self.begun {
-            Some(begun) => begun.state.clone(),
+        let mut state = match self.begun.as_deref() {
+            // The directions are applied again: one may have been added since the read began.
+            Some(Begun { key, tags, codec, .. }) => head.state(*codec, key.clone(), tags.clone()),
             None => {
                 let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
                 self.write(head, &mut key, &mut tags);
-                let mut state = head.state((self.rules)().codec, key, tags);
-                head.direct_ttl(&mut state.request);
-                state
+                head.state((self.rules)().codec, key, tags)
             }
-        }
+        };
+        head.direct_ttl(&mut state.request);
+        state
     }
 
     fn judge(&self) -> Judge {
@@ -251,27 +254,27 @@ where
     S::Value: CacheValue,
 {
     let Wanted { head, key, tags, looked, rules } = wanted;
-    let mut state = head.state(rules.codec, key, tags);
-    let CallState { request, target } = &mut state;
+    let codec = rules.codec;
+    let CallState { mut request, target } = head.state(codec, key.clone(), tags.clone());
     match looked {
         Some(early) => request.drawn = early,
         None => {
-            let hit = target.with(|engine: &Engine| engine.first_hit::<S::Value>(request));
+            let hit = target.with(|engine: &Engine| engine.first_hit::<S::Value>(&mut request));
             if let Some(hit) = hit {
                 return Poll::Ready(hit.map(S::join));
             }
         }
     }
-    head.direct_ttl(request);
-    let reading = match state.target.engine() {
-        Ok(engine) => Ok(Reading::new(engine, state.request.clone(), rules, body)),
-        Err(error) => Reading::uncached(error, &state.request, rules),
+    head.direct_ttl(&mut request);
+    let reading = match target.engine() {
+        Ok(engine) => Ok(Reading::new(engine, request, rules, body)),
+        Err(error) => Reading::uncached(error, &request, rules),
     };
     let (reading, refused) = match reading {
         Ok(reading) => (Some(reading), None),
         Err(value) => (None, Some(value)),
     };
-    let begun = begun.insert(Box::new(Begun { state, reading }));
+    let begun = begun.insert(Box::new(Begun { key, tags, codec, reading }));
     match refused {
         Some(value) => {
             let (source, age) = (Source::Refused, Duration::ZERO);

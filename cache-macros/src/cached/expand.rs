@@ -1,6 +1,7 @@
 //! Generates the code; this step cannot fail.
 
 use proc_macro2::{Ident, TokenStream};
+use syn::ext::IdentExt as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Signature, Type};
 
@@ -11,7 +12,7 @@ use super::{attrs, detached, each, prologue, sync, write};
 use crate::lifetimes::Named;
 use crate::mixed::mixed;
 use crate::returns::{self, Returns};
-use crate::signature::{self, with_names};
+use crate::signature::{self, Held, held, with_names};
 
 /// The items that replace the user's function.
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -32,13 +33,37 @@ fn asynchronous(model: &Model) -> TokenStream {
     let (fetch, rules) = (prologue::fetch(model), rules(model));
     let (body, captured) = (shell.body(model, &given), uses(model));
     let Given { args, taken, uses, write, .. } = &given;
-    let load = mixed!(move |#taken| { #captured #uses async move { #body } });
+    let held = held_arguments(model);
+    let load = mixed!(move |#taken| { #captured #uses async move { #held #body } });
     shell.function(model, &TokenStream::new(), &mixed!(#fetch.call(#rules, #args, #write, #load)))
 }
 
 /// Uses of what the load captures.
 pub(crate) fn uses(model: &Model) -> TokenStream {
     model.function.uses(|name| !write::is_given(model, name))
+}
+
+/// Uses in the load of owned arguments that the body may not mention: a permit, a guard, an argument of the key. As in a plain
+/// function, the load holds them to its end. Without a use it would not capture them, and they would be dropped before the body
+/// runs. (An argument with a plain name that is used nowhere is left out, so that rustc reports it.)
+pub(crate) fn held_arguments(model: &Model) -> TokenStream {
+    let function = &model.function;
+    let owned = |receiver: &&syn::Receiver| matches!(held(receiver), Held::Owned);
+    let this =
+        function.receiver().filter(owned).map(|receiver| write::self_in_load(model, receiver));
+    let args = function.args.iter().filter(|arg| arg.reference().is_none());
+    let names = args.flat_map(|arg| {
+        let is_held = |name: &Ident| {
+            write::is_given(model, name) || name.unraw().to_string().starts_with('_')
+        };
+        match &arg.bindings {
+            // `_: Guard`, or a pattern that the load takes apart.
+            None if arg.pattern.is_some() => vec![arg.ident.clone()],
+            Some(bindings) if bindings.is_empty() => vec![arg.ident.clone()],
+            _ => arg.inputs().into_iter().map(|input| input.ident).filter(is_held).collect(),
+        }
+    });
+    this.into_iter().chain(names).map(|name| mixed!(let _ = &#name;)).collect()
 }
 
 /// The outside of a function that returns a `Call`, or a box with one.

@@ -6,7 +6,7 @@ use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt as _;
 use syn::{GenericParam, Ident, Visibility};
 
-use super::expand::{Shell, apart, uses};
+use super::expand::{Shell, apart, held_arguments, uses};
 use super::model::Model;
 use super::rules::rules;
 use super::write::Given;
@@ -158,12 +158,12 @@ fn call(model: &Model, shell: &Shell) -> (TokenStream, TokenStream) {
     let (fetch, rules) = (prologue::fetch(model), rules(model));
     let given = Given::new(model);
     let (body, output, captured) = (shell.body(model, &given), &shell.output, uses(model));
-    let apart = apart(model, true);
+    let (apart, held) = (apart(model, true), held_arguments(model));
     let Given { args, taken, uses, write, .. } = &given;
     (
         mixed!(#site #apart #locals #captured),
         mixed! {
-            #fetch.call_sync(#rules, #args, #write, move |#taken| -> #output { #uses #body })
+            #fetch.call_sync(#rules, #args, #write, move |#taken| -> #output { #uses #held #body })
         },
     )
 }

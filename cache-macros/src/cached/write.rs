@@ -72,6 +72,12 @@ fn moves_self(model: &Model) -> bool {
     written_receiver(model).is_some_and(|receiver| !matches!(held(receiver), Held::Shared))
 }
 
+/// The name of `self` in the load.
+pub(super) fn self_in_load(model: &Model, receiver: &syn::Receiver) -> Ident {
+    let span = receiver.self_token.span;
+    if moves_self(model) { this(span) } else { Ident::new("self", span) }
+}
+
 impl Given {
     /// The tuple of a load that captures all other arguments.
     pub(super) fn new(model: &Model) -> Self {

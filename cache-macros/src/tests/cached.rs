@@ -77,6 +77,7 @@ fn a_template_with_tags() {
                             let _ = &db;
                             let _ = &id;
                             async move {
+                                let _ = &id;
                                 if false {
                                     return ::larder::__private::typed::<Result<User, DbError>>();
                                 }
@@ -162,6 +163,9 @@ fn an_automatic_key() {
                             let _ = &a;
                             let _ = &b;
                             async move {
+                                let _ = &query;
+                                let _ = &a;
+                                let _ = &b;
                                 if false {
                                     return ::larder::__private::typed::<Vec<T>>();
                                 }
@@ -340,6 +344,7 @@ fn a_method_without_arguments_and_a_handle() {
                             move |(__larder_self,)| {
                                 let _ = &__larder_self;
                                 async move {
+                                    let _ = &__larder_self;
                                     if false {
                                         return my::larder::__private::typed::<Vec<User>>();
                                     }

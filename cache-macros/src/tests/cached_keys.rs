@@ -64,6 +64,7 @@ fn text_around_a_template() {
                         move |(id,)| {
                             let _ = &id;
                             async move {
+                                let _ = &id;
                                 if false {
                                     return ::larder::__private::typed::<u64>();
                                 }
@@ -229,6 +230,7 @@ fn a_template_names_generic_parameters() {
                         move |(id,)| {
                             let _ = &id;
                             async move {
+                                let _ = &id;
                                 if false {
                                     return ::larder::__private::typed::<u64>();
                                 }

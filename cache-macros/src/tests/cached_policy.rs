@@ -439,6 +439,7 @@ fn a_sync_function() {
                         },
                         move |(id,)| -> Result<User, DbError> {
                             let _ = &id;
+                            let _ = &id;
                             if false {
                                 return ::larder::__private::typed::<Result<User, DbError>>();
                             }

@@ -136,6 +136,7 @@ fn a_free_function() {
                         },
                         move |(n,)| -> u64 {
                             let _ = &n;
+                            let _ = &n;
                             if false {
                                 return ::larder::__private::typed::<u64>();
                             }
@@ -326,6 +327,8 @@ fn an_associated_function() {
                                     __larder_key.arg(&(*b));
                                 },
                                 move |(a, b)| -> u64 {
+                                    let _ = &a;
+                                    let _ = &b;
                                     let _ = &a;
                                     let _ = &b;
                                     if false {

@@ -67,6 +67,7 @@ fn an_operation_of_a_model() {
                         move |(page,)| {
                             let _ = &page;
                             async move {
+                                let _ = &page;
                                 if false {
                                     return ::larder::__private::typed::<Vec<User>>();
                                 }
