@@ -51,7 +51,7 @@ impl<T: CacheValue> Peek<T> {
 }
 
 impl Put {
-    /// A value that the function would not cache evicts instead: what was cached is old.
+    /// A value that the function would not cache evicts instead, because the cached value is old.
     pub(crate) fn new<T: CacheValue>(
         target: CacheRef,
         request: Request,

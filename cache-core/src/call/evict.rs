@@ -1,4 +1,4 @@
-//! An eviction of what a call would read.
+//! The eviction of the entry that a call would read.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +12,7 @@ use crate::base::{BoxFuture, Error};
 use crate::engine::Mutation;
 use crate::key::KeyBuf;
 
-/// The future of [`Call::evict`](super::Call::evict): whether there was something to forget.
+/// The future of [`Call::evict`](super::Call::evict). Its output is whether there was an entry.
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Evict {
     pub(crate) target: CacheRef,

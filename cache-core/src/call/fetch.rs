@@ -13,7 +13,7 @@ use crate::engine::{
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
-/// What an expansion starts from: the site.
+/// The start of an expansion: the site.
 ///
 /// Its last method takes the arguments and closures. `write` writes the call's key and tags from the arguments, `rules` makes the
 /// function's rules. Both capture nothing, so a call has the size of its arguments and a few words.
@@ -27,7 +27,7 @@ impl Fetch {
         Self(Head::new(site))
     }
 
-    /// Runs beside the cache if `skip` is true.
+    /// Runs without the cache if `skip` is true.
     #[must_use]
     pub fn skip_if(mut self, skip: bool) -> Self {
         if skip {
@@ -36,7 +36,7 @@ impl Fetch {
         self
     }
 
-    /// The cache to use, instead of the site's.
+    /// Uses this cache instead of the site's.
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
         self.0.choose(CacheChoice::Handle(cache.clone()));
@@ -69,7 +69,7 @@ impl Fetch {
         self.work(rules, write, Given { args, load })
     }
 
-    /// A call whose load can be detached.
+    /// A call whose load can go on in the background.
     #[inline]
     pub fn call_refreshing<S, R, A, K, M, F, G, H>(
         self,

@@ -1,4 +1,4 @@
-//! What a call holds in addition to its arguments: the function, and the directions.
+//! The data of a call in addition to its arguments: the function, and the directions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(super) struct Options {
     pub(super) tenant: Option<Result<TenantPrefix, Error>>,
 }
 
-/// What a call asks for and where, with all directions applied.
+/// The request and the cache of a call, with all directions applied.
 #[derive(Clone, Debug)]
 pub struct CallState {
     pub(super) request: Request,
@@ -115,7 +115,7 @@ impl Head {
         }
     }
 
-    /// What the call asks for, without the time to live of its directions.
+    /// The request and the cache, without the time to live of the directions.
     pub(super) fn state(&self, codec: Option<Coder>, key: KeyBuf, tags: Tags) -> CallState {
         let mut target = CacheRef::of(self.site);
         target.judge(&key);

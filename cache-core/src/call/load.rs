@@ -1,4 +1,4 @@
-//! The load behind a call: the one generic part, its future boxed only once there is no hit.
+//! The load behind a call: the one generic part. Its future is boxed only if there is no hit.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,11 +12,11 @@ use crate::engine::{Arguments, Body, Doing, Engine, Judge, Reading, Rules, Work,
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
-/// Names lifetimes and types that a returned `impl` type uses; says nothing by itself.
+/// Names lifetimes and types that a returned `impl` type uses. Every type implements it.
 pub trait Captures<T: ?Sized> {}
 impl<T: ?Sized, U: ?Sized> Captures<U> for T {}
 
-/// The output of a body that gives a future, told by the type `W` what output that is.
+/// The output of a body that returns a future. The type `W` determines the output.
 pub async fn awaited<W, F>(body: impl FnOnce() -> F) -> W::Output
 where
     W: Future + ?Sized,
@@ -25,7 +25,7 @@ where
     body().await
 }
 
-/// The type of an argument that is an `impl Trait`, for closures, which have no word for it.
+/// The type of an argument that is an `impl Trait`, for closures, which cannot name it.
 #[derive(Debug)]
 pub struct Known<T: ?Sized>(PhantomData<fn(&T)>);
 
@@ -38,34 +38,34 @@ impl<T: ?Sized> Clone for Known<T> {
 impl<T: ?Sized> Copy for Known<T> {}
 
 impl<T: ?Sized> Known<T> {
-    /// What `argument` is of.
+    /// The type of `argument`.
     pub fn of(_argument: &T) -> Self {
         Self(PhantomData)
     }
 
-    /// Says that `argument` is of it, too.
+    /// Requires that `argument` has this type.
     pub fn is(self, _argument: &T) {}
 }
 
 /// The load behind a [`Call`](crate::Call). Not to be implemented outside larder.
 pub trait Load: Unpin {
-    /// What the function returns.
+    /// The output of the function.
     type Output;
-    /// Whether the output is a failure, which is not cached.
+    /// Whether the output is a failure. Failures are not cached.
     #[doc(hidden)]
     fn is_failure(output: Self::Output) -> bool;
-    /// What the call asks for and where, with all directions applied.
+    /// The request and the cache, with all directions applied.
     #[doc(hidden)]
     fn state(&self, head: &Head) -> CallState;
-    /// What the function's rules say of a value that is put.
+    /// The function's rules for a value that is put.
     #[doc(hidden)]
     fn judge(&self) -> Judge;
     #[doc(hidden)]
     fn poll(&mut self, head: &Head, cx: &mut Context<'_>) -> Poll<Cached<Self::Output>>;
 }
 
-/// The load of a call, and the read once there is no hit. What is compiled for each function hands on, to what is
-/// compiled for each type of output.
+/// The load of a call, and its read if there is no hit. This code is compiled for each function, and calls code that is compiled for
+/// each type of output.
 pub(crate) struct Loading<S: Shape, R, K, W: Work<S::Output>> {
     /// Makes the function's rules.
     pub(super) rules: R,
@@ -155,7 +155,7 @@ where
     }
 }
 
-/// The ways of a call, compiled for each type of output.
+/// The entry points of a call, compiled for each type of output.
 pub struct Paths<S: Shape> {
     first: First<S::Output>,
     begin: Begin<S>,
@@ -210,8 +210,8 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    /// The rules of a function whose output borrows from its arguments: its load has to end before them, so that it can't go
-    /// on in the background.
+    /// The rules of a function whose output borrows from its arguments. Its load must end before they do, so it cannot go on in the
+    /// background.
     pub const fn borrowing(shape: S, codec: Option<Coder>) -> Self {
         Self::of(shape, codec, Paths::new())
     }
@@ -222,16 +222,16 @@ where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,
 {
-    /// Every value is kept, in every tier that `codec` allows.
+    /// Every value is cached, in every tier that `codec` allows.
     ///
-    /// This alone demands of the value that it can be cached, so that rustc says once if it can't: a demand of the call
-    /// would also be one of the type that the function returns.
+    /// Only this function requires that the value can be cached, so that rustc reports a value that cannot be cached once: a bound of
+    /// the call would also be a bound of the type that the function returns.
     pub const fn new(shape: S, codec: Option<Coder>) -> Self {
         Self { detached: Some(detached::<S>), ..Self::of(shape, codec, Paths::new()) }
     }
 }
 
-/// One look at the memory tier, if that is what the call is to begin with.
+/// The first look at the memory tier.
 #[inline]
 fn first<S>(head: &Head, key: &KeyBuf, tags: &Tags, early: &mut bool) -> Option<Cached<S::Output>>
 where
@@ -241,7 +241,7 @@ where
     head.first_look::<S::Value>(key, tags, early).map(|hit| hit.map(S::join))
 }
 
-/// A call with directions, and the first poll of all that is no hit.
+/// The first poll of a call with directions, and of every call without a hit.
 #[cold]
 fn begin<S>(
     wanted: Wanted<'_, S>,

@@ -100,11 +100,11 @@ impl<L: Load> CallInner<L> {
         Evict::new(target, request.key)
     }
 
-    /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
-    /// entry in memory; what only the remote tier has is not taken to memory: `None` if there is nothing fresh.
+    /// Returns the fresh cached value, or `None`. It never loads, and it has no side effects: it is not counted, does not renew the
+    /// time to idle, does not keep the entry in memory, and does not promote a value of the remote tier to memory.
     ///
     /// # Errors
-    /// The remote tier failed, and the memory tier has nothing.
+    /// If the remote tier fails and the memory tier has no value.
     pub fn peek(&self) -> Peek<L::Output>
     where
         L::Output: CacheValue,
@@ -112,10 +112,10 @@ impl<L: Load> CallInner<L> {
         self.read_as()
     }
 
-    /// Stores a value as if it had been loaded now, in every tier.
+    /// Stores a value in every tier, as if the function had returned it now.
     ///
     /// # Errors
-    /// The value can't be encoded, or the remote tier failed; it is in the memory tier even so.
+    /// If no codec can represent the value, or the remote tier fails. The memory tier has the value nevertheless.
     pub fn put(&self, value: L::Output) -> Put
     where
         L::Output: CacheValue,
@@ -129,25 +129,25 @@ where
     L: Load<Output = Result<T, E>>,
     T: CacheValue,
 {
-    /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
-    /// entry in memory; what only the remote tier has is not taken to memory: `None` if there is nothing fresh.
+    /// Returns the fresh cached value, or `None`. It never loads, and it has no side effects: it is not counted, does not renew the
+    /// time to idle, does not keep the entry in memory, and does not promote a value of the remote tier to memory.
     ///
     /// # Errors
-    /// The remote tier failed, and the memory tier has nothing.
+    /// If the remote tier fails and the memory tier has no value.
     pub fn peek(&self) -> Peek<T> {
         self.whole.read_as()
     }
 
-    /// Stores a value as if it had been loaded now, in every tier.
+    /// Stores a value in every tier, as if the function had returned it now.
     ///
     /// # Errors
-    /// The value can't be encoded, or the remote tier failed; it is in the memory tier even so.
+    /// If no codec can represent the value, or the remote tier fails. The memory tier has the value nevertheless.
     pub fn put(&self, value: T) -> Put {
         self.whole.write(value)
     }
 }
 
-/// For outputs that are no `Result`, `peek` and `put` are found here.
+/// Calls whose output is not a `Result` have their `peek` and `put` here.
 impl<L> Deref for Call<L> {
     type Target = CallInner<L>;
     fn deref(&self) -> &CallInner<L> {
@@ -156,22 +156,21 @@ impl<L> Deref for Call<L> {
 }
 
 impl<L: Load> Call<L> {
-    /// What the function's rules say of a value that is put.
+    /// The function's rules for a value that is put.
     pub(crate) fn judge(&self) -> Judge {
         self.whole.load.judge()
     }
 
-    /// What the call asks for and where.
+    /// The request and the cache, with all directions applied.
     pub(crate) fn state(&self) -> CallState {
         self.whole.state()
     }
 }
 
 impl<L: Load> Call<L> {
-    /// Loads now, whatever is cached, and replaces it, in every tier. Loads of the key that began before store
-    /// nothing any more. Calls that ask for a refresh while one runs wait for its end and share the next one: the value is
-    /// always from a load that began after it was asked for. A call that is to bypass the cache, or whose function's `skip_if` says so, still
-    /// does.
+    /// Loads now and replaces the cached value in every tier. Loads of the key that began earlier store nothing. Calls that
+    /// request a refresh while one runs wait for its end and share the next one, so the value always comes from a load that began
+    /// after the request. Has no effect on a call that bypasses the cache, by [`bypass`](Self::bypass) or by the function's `skip_if`.
     pub fn refresh(mut self) -> Self {
         if self.whole.head.mode != Mode::Bypass {
             self.whole.head.mode = Mode::Refresh;
@@ -179,16 +178,15 @@ impl<L: Load> Call<L> {
         self
     }
 
-    /// Loads beside the cache: it is neither read nor written, and nobody is waited for.
+    /// Runs the function without the cache: the call neither reads nor writes it, and does not wait for other callers.
     pub fn bypass(mut self) -> Self {
         self.whole.head.mode = Mode::Bypass;
         self
     }
 
-    /// The time to live of what this call stores: a [`Duration`](std::time::Duration), or text such as `"1m 30s"`.
+    /// Sets the time to live of the value that this call stores: a [`Duration`](std::time::Duration), or text such as `"1m 30s"`.
     ///
-    /// Text that is no duration changes nothing, and is reported once (to `tracing`, or to standard
-    /// error).
+    /// Text that is not a duration changes nothing, and is reported once (to `tracing`, or to standard error).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
             Ok(ttl) => self.whole.head.options().ttl = Some(ttl),
@@ -197,30 +195,30 @@ impl<L: Load> Call<L> {
         self
     }
 
-    /// Another key than the function's own: the whole text below the namespace.
+    /// Replaces the function's key: the whole text without the namespace.
     pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
         self.whole.head.options().key = Some(key.into());
         self
     }
 
-    /// Another cache: a handle, or a name.
+    /// Uses another cache: a handle, or a name.
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
         self.whole.head.choose(cache.into_choice());
         self
     }
 
-    /// The output together with where it came from.
+    /// Returns the output together with its source and age.
     pub fn traced(self) -> Traced<L> {
         Traced(self)
     }
 
-    /// Forgets what is cached under the key, in every tier, and beats every load that has begun.
+    /// Evicts the key's entry from every tier, and wins over every load that has begun. Returns whether there was an entry.
     ///
-    /// Returns whether there was something. Once it is polled it holds, also if it is dropped.
+    /// # Cancellation
+    /// Once the future was polled, the eviction takes place, even if the future is dropped.
     ///
     /// # Errors
-    /// The remote tier failed. The eviction is not lost: it is carried out before the tier is read
-    /// again by this process.
+    /// If the remote tier fails. The eviction is pending then: this process carries it out before it reads the tier again.
     pub fn evict(&self) -> Evict {
         self.whole.forget()
     }
@@ -234,7 +232,7 @@ impl<L: Load> Future for Call<L> {
     }
 }
 
-/// A call that tells where its value came from; made by [`Call::traced`].
+/// The future of [`Call::traced`], which returns the output with its source and age.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct Traced<L>(Call<L>);
 

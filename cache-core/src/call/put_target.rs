@@ -1,4 +1,4 @@
-//! What a value can be put into.
+//! The targets of `put`.
 
 use super::Call;
 use super::direct::Put;
@@ -7,7 +7,7 @@ use super::head::CallState;
 use super::load::Load;
 use crate::base::{BoxFuture, CacheValue, Error, Holds};
 
-/// What writes a value through.
+/// Writes a value through.
 pub(crate) type Write<V> = Box<dyn FnOnce(V) -> Writing + Send>;
 
 pub(crate) type Writing = BoxFuture<'static, Result<(), Error>>;

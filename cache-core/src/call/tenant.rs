@@ -10,15 +10,13 @@ use crate::engine::Request;
 use crate::key::TenantPrefix;
 
 impl<L: Load> Call<L> {
-    /// This call for one tenant: its entry is that tenant's own, as in
-    /// [`Cache::tenant`](crate::engine::Cache::tenant), and that handle's [`clear`](crate::engine::Cache::clear) ends it.
-    /// Default: none, the entry is everybody's.
+    /// Makes this call for one tenant: the tenant has its own entry, as in [`Cache::tenant`](crate::engine::Cache::tenant), and
+    /// [`clear`](crate::engine::Cache::clear) of that handle ends it. Default: no tenant; all callers share the entry.
     ///
-    /// It holds for all that the call does (`peek`, `put`, `evict` and so on), in whatever order
-    /// directions are given; of two tenants the last one counts.
+    /// It applies to the call and to its `peek`, `put` and `evict`, in any order of the directions. The last of several tenants counts.
     ///
-    /// An empty name is refused: then the function runs uncached, which is reported once, and `peek`,
-    /// `put` and `evict` return an [`Error::Config`](crate::base::Error::Config).
+    /// An empty name is refused: the function runs uncached, which is reported once, and `peek`, `put` and `evict` return an
+    /// [`Error::Config`](crate::base::Error::Config).
     ///
     /// ```ignore
     /// get_plan(&db).tenant(&request.tenant).await?;
@@ -30,17 +28,17 @@ impl<L: Load> Call<L> {
     }
 }
 
-/// What a batch says of its tenant.
+/// The tenant of a batch.
 pub(crate) type Named = Option<Box<Result<TenantPrefix, Error>>>;
 
-/// Makes what a request is for the tenants': for the one that the call names, of the one that its cache's handle is for.
+/// Restricts a request to the tenant of the call, inside the tenant of the cache's handle.
 pub(crate) fn enter(
     tenant: Option<&Result<TenantPrefix, Error>>,
     target: &mut CacheRef,
     request: &mut Request,
 ) {
     match (target.prefix(), tenant) {
-        // Better no cache than one that all who have no name share.
+        // Otherwise all callers without a name would share the entries.
         (_, Some(Err(error))) => target.refuse(Arc::new(error.clone())),
         (Some(outer), Some(Ok(own))) => outer.of_inner(own).apply(request),
         (Some(prefix), None) | (None, Some(Ok(prefix))) => prefix.apply(request),

@@ -1,4 +1,4 @@
-//! What a batch can be told before it is awaited.
+//! The directions of a batch.
 
 use std::fmt;
 use std::future::Future;
@@ -28,12 +28,12 @@ boxed_future! {
 }
 
 boxed_future! {
-    /// The future of [`Batch::evict`]: for how many ids there was something.
+    /// The future of [`Batch::evict`]. Its output is the number of ids that had an entry.
     EvictEach -> u64
 }
 
 impl<L: LoadEach> Batch<L> {
-    /// Loads all ids now, whatever is cached, and replaces it; see [`Call::refresh`](crate::call::Call::refresh).
+    /// Loads all ids now and replaces the cached values; see [`Call::refresh`](crate::call::Call::refresh).
     pub fn refresh(mut self) -> Self {
         if self.whole.mode != Mode::Bypass {
             self.whole.mode = Mode::Refresh;
@@ -41,13 +41,13 @@ impl<L: LoadEach> Batch<L> {
         self
     }
 
-    /// Loads all ids beside the cache: it is neither read nor written, and nobody is waited for.
+    /// Runs the function for all ids without the cache; see [`Call::bypass`](crate::call::Call::bypass).
     pub fn bypass(mut self) -> Self {
         self.whole.mode = Mode::Bypass;
         self
     }
 
-    /// The time to live of what this call stores; see [`Call::ttl`](crate::call::Call::ttl).
+    /// Sets the time to live of the values that this call stores; see [`Call::ttl`](crate::call::Call::ttl).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
             Ok(ttl) => {
@@ -59,30 +59,32 @@ impl<L: LoadEach> Batch<L> {
         self
     }
 
-    /// Another cache: a handle, or a name.
+    /// Uses another cache: a handle, or a name.
     pub fn cache(mut self, cache: impl IntoCache) -> Self {
         self.whole.target.choose(cache.into_choice());
         self
     }
 
-    /// This call for one tenant; see [`Call::tenant`](crate::call::Call::tenant).
+    /// Makes this call for one tenant; see [`Call::tenant`](crate::call::Call::tenant).
     pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
         self.whole.tenant = Some(Box::new(TenantPrefix::of(name.as_ref())));
         self
     }
 
-    /// The output together with where each id's part came from, in the order in which the ids were first asked for.
+    /// Returns the output together with the source of each id's value, in the order of the ids' first occurrence.
     pub fn traced(self) -> TracedBatch<L> {
         TracedBatch(self)
     }
 
-    /// Forgets what is cached for the ids, in every tier, and beats every load of them that has begun.
+    /// Evicts the entries of the ids from every tier, and wins over every load of them that has begun. Returns how many ids had an
+    /// entry.
     ///
-    /// Says for how many there was something. Once it is polled it holds for all, also if it is dropped.
+    /// # Cancellation
+    /// Once the future was polled, the evictions take place, even if the future is dropped.
     ///
     /// # Errors
-    /// The first failure of the remote tier. No eviction is lost: what failed is carried out before the tier is read
-    /// again by this process.
+    /// The first failure of the remote tier. The failed evictions are pending then: this process carries them out before it reads the
+    /// tier again.
     pub fn evict(&self) -> EvictEach {
         let Asking { target, requests } = self.whole.asking();
         let keys = requests.into_iter().map(|request| request.key).collect();
@@ -110,11 +112,11 @@ where
 }
 
 impl<L: LoadEach> BatchInner<L> {
-    /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
-    /// entry in memory; what only the remote tier has is not taken to memory: the ids that have nothing fresh are left out.
+    /// Returns the fresh cached values, without the ids that have none. It never loads, and it has no side effects: see
+    /// `Call::peek`.
     ///
     /// # Errors
-    /// The remote tier failed, and the memory tier does not have all.
+    /// If the remote tier fails and the memory tier does not have all values.
     pub fn peek(&self) -> PeekEach<L::Output>
     where
         L::Output: 'static,
@@ -122,11 +124,11 @@ impl<L: LoadEach> BatchInner<L> {
         PeekEach { future: self.load.peek(self.asking()) }
     }
 
-    /// Stores values as if they had been loaded now, in every tier. An id of the call that has no value is forgotten
-    /// (with `none_ttl`, kept as absent); values of other ids are left out.
+    /// Stores values in every tier, as if the function had returned them now. An id of the call without a value is evicted (with
+    /// `none_ttl`, it is cached as absent). Values of other ids are ignored.
     ///
     /// # Errors
-    /// The first failure: a value can't be encoded, or the remote tier failed. They are in the memory tier even so.
+    /// The first failure: no codec can represent a value, or the remote tier fails. The memory tier has the values nevertheless.
     pub fn put(&self, values: L::Output) -> PutEach {
         PutEach { future: self.load.put()(self.asking(), values) }
     }
@@ -138,31 +140,31 @@ where
     C: Pairs + 'static,
     E: 'static,
 {
-    /// What is cached, without loading and without a trace: it is not counted, begins no time to idle anew, and does not keep the
-    /// entry in memory; what only the remote tier has is not taken to memory: the ids that have nothing fresh are left out.
+    /// Returns the fresh cached values, without the ids that have none. It never loads, and it has no side effects: see
+    /// `Call::peek`.
     ///
     /// # Errors
-    /// The remote tier failed, and the memory tier does not have all.
+    /// If the remote tier fails and the memory tier does not have all values.
     pub fn peek(&self) -> PeekEach<C> {
         let peeked = self.whole.load.peek(self.whole.asking());
         let future = async move {
-            // What is cached is always an `Ok`.
+            // A cached value is always an `Ok`.
             Ok(peeked.await?.unwrap_or_else(|_| C::collect(std::iter::empty())))
         };
         PeekEach { future: Box::pin(future) }
     }
 
-    /// Stores values as if they had been loaded now, in every tier. An id of the call that has no value is forgotten
-    /// (with `none_ttl`, kept as absent); values of other ids are left out.
+    /// Stores values in every tier, as if the function had returned them now. An id of the call without a value is evicted (with
+    /// `none_ttl`, it is cached as absent). Values of other ids are ignored.
     ///
     /// # Errors
-    /// The first failure: a value can't be encoded, or the remote tier failed. They are in the memory tier even so.
+    /// The first failure: no codec can represent a value, or the remote tier fails. The memory tier has the values nevertheless.
     pub fn put(&self, values: C) -> PutEach {
         self.whole.put(Ok(values))
     }
 }
 
-/// A batch that tells where its values came from; made by [`Batch::traced`].
+/// The future of [`Batch::traced`], which returns the output with the source of each value.
 #[must_use = "a call does nothing unless it is awaited"]
 #[derive(Debug)]
 pub struct TracedBatch<L>(Batch<L>);

@@ -1,4 +1,4 @@
-//! Runs the items of a batch side by side in their caller's task, and the loads that they share.
+//! Runs the items of a batch concurrently in their caller's task, and the loads that they share.
 
 use std::future::{Future, poll_fn};
 use std::hash::Hash;
@@ -11,10 +11,10 @@ use super::party::{Asked, deal, together};
 use super::shape::Each;
 use crate::engine::Table;
 
-/// Polls `items` to their ends, each of which goes to `done`. Once all that need it have asked, `load` is run.
+/// Polls `items` to completion and passes each result to `done`. Runs `load` when all items that need it have requested it.
 ///
-/// `done` says whether the whole batch has failed. Then what runs is waited for, and nothing else is loaded: those who
-/// wait for other loads need them no more.
+/// `done` returns whether the whole batch has failed. Then running loads are awaited, and no other load starts: items that wait for
+/// other callers' loads no longer need them.
 pub(crate) async fn drive<G, Item, Output, F>(
     items: FuturesUnordered<Item>,
     table: &Table,
@@ -27,7 +27,7 @@ pub(crate) async fn drive<G, Item, Output, F>(
     F: Future<Output = G::Whole>,
 {
     let mut items = pin!(items);
-    // More than one where an item could not be had from whom it was waited for.
+    // More than one if another caller's load, for which an item waited, failed.
     let mut loads = pin!(FuturesUnordered::new());
     let mut failed = false;
     poll_fn(|cx| {

@@ -19,7 +19,7 @@ use crate::engine::{Cache, Mode, Rules, Site};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
-/// What an expansion starts from: the site, and a key for each id.
+/// The start of an expansion: the site, and a key for each id.
 #[derive(Debug)]
 pub struct FetchEach<I> {
     site: &'static Site,
@@ -28,12 +28,12 @@ pub struct FetchEach<I> {
     mode: Mode,
     items: Items,
     ids: SmallVec<[I; FEW]>,
-    /// The same ids, once they are more than a few.
+    /// The same ids, if there are more than a few.
     known: HashSet<I>,
 }
 
 impl<I: Clone + Eq + Hash> FetchEach<I> {
-    /// A batch at `site`, of nothing yet.
+    /// An empty batch at `site`.
     pub fn new(site: &'static Site) -> Self {
         Self {
             site,
@@ -46,7 +46,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         }
     }
 
-    /// Whether an id was not pushed yet. One that is new is to be pushed next.
+    /// Whether an id was not pushed yet. The caller then pushes it next.
     pub fn is_new(&mut self, id: &I) -> bool {
         if self.ids.len() <= FEW {
             return !self.ids.contains(id);
@@ -57,7 +57,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         self.known.insert(id.clone())
     }
 
-    /// An id. `write` writes its key and tags.
+    /// Adds an id. `write` writes its key and tags.
     pub fn push(&mut self, id: &I, write: impl FnOnce(&mut KeyBuf, &mut Tags)) {
         let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
         write(&mut key, &mut tags);
@@ -67,7 +67,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         self.ids.push(id.clone());
     }
 
-    /// Runs beside the cache if `skip` is true.
+    /// Runs without the cache if `skip` is true.
     #[must_use]
     pub fn skip_if(mut self, skip: bool) -> Self {
         if skip {
@@ -76,7 +76,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         self
     }
 
-    /// The cache to use, instead of the site's.
+    /// Uses this cache instead of the site's.
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
         self.target.choose(CacheChoice::Handle(cache.clone()));
@@ -101,7 +101,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         self.batch(rules, load, in_foreground::<G, _, _>)
     }
 
-    /// A batch whose load can be detached: `again` makes a function that owns all it needs.
+    /// A batch whose load can go on in the background: `again` makes a function that owns its inputs.
     pub fn call_refreshing<G, A, L, F, K, M, H>(
         self,
         rules: Rules<G, Paths<G>>,

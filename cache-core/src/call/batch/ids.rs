@@ -1,4 +1,4 @@
-//! What a batch function takes and gives: a list of ids, and values by id.
+//! The argument and the output of a batch function: a list of ids, and values by id.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -11,13 +11,13 @@ use std::hash::{BuildHasher, Hash};
     note = "a function that is cached for each id is called with those that miss, so that a shorter list must be of the same type"
 )]
 pub trait Ids {
-    /// One of them.
+    /// One id.
     type Id: Clone + Eq + Hash;
-    /// The list of those that are to be loaded.
+    /// The list of the ids to load.
     type Owned: Borrow<Self>;
-    /// All of them, in order.
+    /// All ids, in order.
     fn each(&self) -> impl Iterator<Item = &Self::Id>;
-    /// A list of these.
+    /// Makes a list of ids.
     fn gather(ids: Vec<Self::Id>) -> Self::Owned;
 }
 
@@ -65,7 +65,7 @@ impl<I: Clone + Ord + Hash> Ids for BTreeSet<I> {
     }
 }
 
-/// What a batch function gives: values by id.
+/// The output of a batch function: values by id.
 #[diagnostic::on_unimplemented(
     message = "a function with `each` gives its values by id, and `{Self}` is no collection of (id, value) pairs",
     label = "not values by id",
@@ -74,11 +74,11 @@ impl<I: Clone + Ord + Hash> Ids for BTreeSet<I> {
 pub trait Pairs: Sized {
     /// The id.
     type Key;
-    /// What is cached under it.
+    /// The cached value.
     type Value;
-    /// One by one.
+    /// Takes it apart.
     fn pairs(self) -> impl Iterator<Item = (Self::Key, Self::Value)>;
-    /// All together.
+    /// Puts it together.
     fn collect(pairs: impl Iterator<Item = (Self::Key, Self::Value)>) -> Self;
 }
 
@@ -101,7 +101,7 @@ pairs!(HashMap<K, V, S>, K: Eq + Hash, V, S: BuildHasher + Default);
 pairs!(BTreeMap<K, V>, K: Ord, V);
 pairs!(Vec<(K, V)>, K, V);
 
-/// That values are told apart by the very ids that were asked for.
+/// Requires that the output has the ids of the argument.
 #[diagnostic::on_unimplemented(
     message = "this function is asked for ids of type `{I}` and gives values by `{Self}`",
     label = "not by the ids that were asked for",

@@ -6,7 +6,7 @@ use crate::base::{Spares, keep, spare};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
-/// Ids that a list in place has room for.
+/// The number of ids for which a list in place has room.
 pub(crate) const FEW: usize = 4;
 
 /// The largest list that a thread keeps. (An item takes a third of a kilobyte.)
@@ -21,7 +21,7 @@ pub(crate) struct Item {
     pub(super) tags: Tags,
 }
 
-/// Those of all ids. They are too large to be moved with the batch, so the list is one that the thread keeps.
+/// The keys and tags of all ids. They are too large to move with the batch, so the thread keeps the list.
 #[derive(Debug)]
 pub(crate) struct Items(Vec<Item>);
 

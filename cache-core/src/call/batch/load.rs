@@ -22,7 +22,7 @@ use crate::tags::Declared;
 pub trait LoadEach: Unpin {
     /// The id of an item.
     type Id: Clone;
-    /// What the function returns.
+    /// The output of the function.
     type Output;
     /// All ids.
     #[doc(hidden)]
@@ -38,19 +38,19 @@ pub trait LoadEach: Unpin {
         asking: &mut dyn FnMut() -> Asking,
         cx: &mut Context<'_>,
     ) -> Poll<Answered<Self::Output>>;
-    /// What is cached, as an output.
+    /// The cached values, as an output.
     #[doc(hidden)]
     fn peek(&self, asking: Asking) -> BoxFuture<'static, Result<Self::Output, Error>>;
-    /// Stores what there is in an output, and forgets what there is not.
+    /// Stores the values of an output, and evicts the ids without one.
     #[doc(hidden)]
     fn put(&self) -> PutAll<Self::Output>;
 }
 
-/// What stores an output where it is asked for.
+/// Stores an output.
 pub(super) type PutAll<O> =
     Box<dyn FnOnce(Asking, O) -> BoxFuture<'static, Result<(), Error>> + Send>;
 
-/// What [`LoadEach::hit`] gets.
+/// The arguments of [`LoadEach::hit`].
 #[derive(Debug)]
 pub struct Inside<'a> {
     pub(super) engine: &'a Engine,
@@ -59,11 +59,11 @@ pub struct Inside<'a> {
     pub(super) site: &'static Site,
 }
 
-/// One batch with what makes its slow path.
+/// One batch, and the function that makes its slow path.
 pub(crate) struct Loading<G: Each, W, M, F> {
     pub(super) rules: Rules<G>,
     pub(super) ids: SmallVec<[G::Id; FEW]>,
-    /// What the memory tier has.
+    /// The values of the memory tier.
     pub(super) found: Vec<Option<G::Value>>,
     pub(super) start: Option<(W, M)>,
     pub(super) running: Option<Pin<Box<F>>>,
@@ -72,7 +72,7 @@ pub(crate) struct Loading<G: Each, W, M, F> {
 // Nothing in it is pinned in place: the running future is boxed.
 impl<G: Each, W, M, F> Unpin for Loading<G, W, M, F> {}
 
-/// What the slow path of a batch begins with.
+/// The start of the slow path of a batch.
 pub(crate) struct Wanted<G: Each> {
     pub(crate) asking: Asking,
     pub(crate) rules: Rules<G>,
@@ -106,7 +106,7 @@ where
                 _ => None,
             }
         };
-        // Not kept in the batch, whose callers would carry them along: values may be large.
+        // Not kept in the batch, because values may be large.
         let values: SmallVec<[G::Value; FEW]> = items.iter().map_while(look).collect();
         let tally = engine.counters.of(Some(site));
         values.iter().for_each(|_| tally.memory_hits());
@@ -168,7 +168,7 @@ where
     G: Each<Id: Eq + Hash, Value: CacheValue>,
 {
     let Asking { target, requests } = asking;
-    // An output that failed says nothing of what there is now: all is forgotten.
+    // A failed output says nothing about the current values, so all ids are evicted.
     let mut values: HashMap<_, _> = match G::take_apart(output) {
         Ok(pairs) => pairs.into_iter().map(|(id, value)| (id, G::join(value))).collect(),
         Err(_) => HashMap::new(),
@@ -187,11 +187,11 @@ where
                     request.policy = PolicyRef::Own(Arc::new(request.policy.whole_life(ttl)));
                     puts.push((request, value));
                 }
-                // What the function would not cache evicts, too: what was cached is old.
+                // A value that the function would not cache evicts, too, because the cached value is old.
                 Some((StoreDecision::Drop, _)) | None => gone.push(request.key),
             }
         }
-        // Both are begun in the first poll.
+        // Both begin in the first poll.
         let (evicted, put) = join(engine.invalidate_keys(gone), engine.put_many(puts)).await;
         evicted.map(drop).and(put.map_err(first_failure))
     })

@@ -57,7 +57,7 @@ pub struct Batch<L> {
     whole: BatchInner<L>,
 }
 
-/// What [`Batch`]es of functions with any output have in common; see there.
+/// The part of a [`Batch`] that does not depend on the kind of output; see there.
 pub struct BatchInner<L> {
     target: CacheRef,
     policy: PolicyRef,
@@ -69,16 +69,16 @@ pub struct BatchInner<L> {
     load: L,
 }
 
-/// An output, and where each id's part came from.
+/// An output, and the source of each id's value.
 pub struct Answered<O> {
     pub(crate) output: O,
     sources: Sources,
 }
 
-/// In place for a few: as many as take no more room than a list of many.
+/// A few are stored in place: as many as take no more space than a list of many.
 type Sources = SmallVec<[Source; 16]>;
 
-/// Where a batch reads, and what, with all directions applied.
+/// The cache and the requests of a batch, with all directions applied.
 pub struct Asking {
     pub(crate) target: CacheRef,
     pub(crate) requests: Vec<Request>,
@@ -127,7 +127,7 @@ impl<L: LoadEach> BatchInner<L> {
         load.run(&mut || asking(target, like, items, tenant), cx)
     }
 
-    /// The whole of a hit: everything is in the memory tier.
+    /// A hit: the memory tier has all values.
     fn hit(&mut self) -> Option<Answered<L::Output>> {
         let of_tenant = self.tenant.is_some() || self.target.prefix().is_some();
         if self.mode != Mode::Normal || of_tenant || !crate::base::no_active_scope() {
@@ -144,7 +144,7 @@ impl<L: LoadEach> BatchInner<L> {
     }
 }
 
-/// What the items of a batch have in common.
+/// The data that the items of a batch share.
 #[derive(Clone, Copy)]
 struct Like<'a> {
     policy: &'a PolicyRef,
@@ -172,8 +172,8 @@ fn asking(
     Asking { target, requests }
 }
 
-/// All results, in order. Each future is polled before one is waited for, however many they are: `join_all` alone leaves
-/// some for later where a runtime's budget is used up, and who goes away then would have begun only a part.
+/// Returns all results, in order. Polls each future before it waits for any: `join_all` alone postpones some when the runtime's
+/// budget is used up, and a caller that is dropped then would have begun only a part.
 pub(crate) async fn all_begun<F: Future + Unpin>(futures: Vec<F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.into_iter().map(maybe_done).collect();
     poll_fn(|cx| {
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// Says that it was begun, and has itself polled again for ever, as one does that yields.
+    /// Records that it was begun, and wakes itself forever, like a future that yields.
     fn restless(begun: &Cell<usize>) -> Pin<Box<dyn Future<Output = ()> + '_>> {
         let mut fresh = true;
         Box::pin(poll_fn(move |cx| {

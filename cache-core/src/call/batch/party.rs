@@ -1,5 +1,5 @@
-//! The loads that the items of one batch ask for: one in the foreground, and one in the background for those that may
-//! go on without the caller.
+//! The loads that the items of one batch request: one in the foreground, and one in the background for items that may go on without
+//! the caller.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -20,20 +20,20 @@ pub(super) struct Asking<G: Each> {
     pub(super) id: G::Id,
     answer: oneshot::Sender<G::Output>,
     seat: Arc<Seat>,
-    /// Its own load, and those that this one is a part of.
+    /// Its own load, and the loads that contain it.
     nesting: Nesting,
 }
 
 impl<G: Each> Asking<G> {
     fn goes_on(self, output: G::Output) {
         if self.answer.send(output).is_err() {
-            // Its caller has gone: there is nothing to write.
+            // Its caller was dropped, so there is nothing to write.
             self.seat.waits();
         }
     }
 }
 
-/// Who has asked and was not given to a load yet.
+/// The items that have requested a load and do not belong to one yet.
 pub(crate) struct Asked<G: Each>(Mutex<Vec<Asking<G>>>);
 
 impl<G: Each> Asked<G> {
@@ -58,17 +58,17 @@ impl<G: Each> Asked<G> {
     }
 }
 
-/// The one load for all who asked.
+/// The one load for all items that requested it.
 pub(crate) fn together<G: Each>(asked: &[Asking<G>]) -> Nesting {
     Nesting::together(asked.iter().map(|asking| asking.nesting.clone()))
 }
 
-/// Gives each who asked its part of what the function returned.
+/// Gives each item its part of the function's output.
 pub(crate) fn deal<G>(asked: Vec<Asking<G>>, whole: G::Whole)
 where
     G: Each<Id: Eq + Hash>,
 {
-    // All before the first of them goes on: the first write waits for those of the others.
+    // All items get their part before the first one continues, because the first write waits for the writes of the others.
     asked.iter().for_each(|asking| asking.seat.stores());
     match G::take_apart(whole) {
         Ok(pairs) => {
@@ -127,8 +127,8 @@ impl<O> Future for Answer<O> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
         match Pin::new(&mut self.0).poll(cx) {
             Poll::Ready(Ok(output)) => Poll::Ready(output),
-            // The load panicked in a task of its own, or its runtime is ending: this ends like it, and the flight is
-            // abandoned. (A load in the foreground takes its items with it.)
+            // The load panicked in its own task, or its runtime ends: this item ends, too, and abandons its flight. (A load in the
+            // foreground ends together with its items.)
             Poll::Ready(Err(_)) => {
                 std::panic::resume_unwind(Box::new("the load of a batch panicked"))
             }
@@ -159,11 +159,11 @@ impl<G: Each> Behind<G> for Never {
     }
 }
 
-/// The function with inputs of its own.
+/// The function with its own inputs.
 pub(crate) type Loads<G> =
     Box<dyn Fn(Vec<<G as Each>::Id>) -> BoxFuture<'static, <G as Each>::Whole> + Send + Sync>;
 
-/// They may, with inputs that are made the first time.
+/// They may, with inputs that are made at first use.
 pub(crate) struct Again<G: Each, K> {
     pub(super) table: Arc<Table>,
     pub(super) spans: Spans,
@@ -192,7 +192,7 @@ where
     }
 }
 
-/// Begins the load of those who have asked by now, in a task of its own.
+/// Begins the load of the items that have requested it, in its own task.
 fn start<G>(load: &Arc<Loads<G>>, asked: &Asked<G>, spans: &Spans)
 where
     G: Each<Id: Eq + Hash + Send + 'static, Output: Send>,
@@ -214,7 +214,7 @@ where
     });
 }
 
-/// The load, which is dropped if nobody waits for it any more: the flights of its items are abandoned, so the next callers load.
+/// The load, which is dropped when no item waits for it any more: the flights of its items are abandoned, so the next callers load.
 /// Without this, two loads of a key would run at the same time.
 async fn unless_all_go<G: Each>(
     asked: &mut [Asking<G>],

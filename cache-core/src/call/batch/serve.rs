@@ -1,4 +1,4 @@
-//! The slow path of a batch: from memory, from the remote tier and from one load, side by side.
+//! The slow path of a batch: memory, the remote tier and one load, concurrently.
 
 use std::future::{Future, poll_fn};
 use std::hash::Hash;
@@ -115,13 +115,13 @@ where
     together::<G>(ids, found, rest)
 }
 
-/// What a batch gives whose cache is not there, if that counts as an error.
+/// The output of a batch whose cache does not exist, if that counts as an error.
 fn refused<G: Each>(rules: &Rules<G>, requests: &[Request], error: Error) -> Option<G::Whole> {
     let refused = rules.refusal(&requests.first()?.policy)?;
     G::failure(&refused(error))
 }
 
-/// The output: the values that there are, or the failure of an item.
+/// The output: the values, or the failure of an item.
 fn together<G: Each>(
     ids: Vec<G::Id>,
     found: Vec<Option<G::Value>>,

@@ -1,4 +1,4 @@
-//! One item of a batch as a function of its own would return it.
+//! One item of a batch, as a function for one id would return it.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -10,13 +10,13 @@ use crate::base::{Error, Fails, KeepsErrors, NoValue, Shape, SharedFailure, Tell
 
 /// Why an item has no value.
 pub enum Unmet<O> {
-    /// The load brought no value for it.
+    /// The load returned no value for it.
     Absent,
     /// The load failed.
     Failed {
-        /// What it returned: one for all items of the load.
+        /// Its output, shared by all items of the load.
         whole: Arc<Mutex<Option<O>>>,
-        /// A copy of it, if it can be had.
+        /// A copy of it, if it can be cloned.
         shared: Option<SharedFailure>,
     },
 }
@@ -43,7 +43,7 @@ impl<O> Unmet<O> {
         }
     }
 
-    /// What the load returned, unless another item has taken it.
+    /// The output of the load, unless another item has taken it.
     pub(super) fn whole<S: Shape<Output = O>>(&self) -> Option<O> {
         let Self::Failed { whole, shared } = self else { return None };
         let taken = whole.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -78,29 +78,29 @@ impl<C, E: From<Error>> From<Error> for Unmet<Result<C, E>> {
     }
 }
 
-/// The values of the ids that have one, or why there are none.
+/// The values of the ids that have one, or the reason why there are none.
 pub(super) type Apart<I, V, O> = Result<Vec<(I, V)>, Unmet<O>>;
 
-/// How the items of a batch lie in a function's output.
+/// Where the items of a batch are in a function's output.
 pub trait Each: Shape<Output: 'static> + 'static {
     /// The id of an item.
     type Id: Clone;
-    /// What the function returns.
+    /// The output of the function.
     type Whole: 'static;
     /// The values of the ids that have one.
     ///
     /// # Errors
-    /// Why there are none.
+    /// The reason why there are none.
     fn take_apart(whole: Self::Whole) -> Apart<Self::Id, Self::Value, Self::Whole>;
-    /// An item that the load brought no value for.
+    /// An item without a value.
     fn absent() -> Self::Output;
-    /// An item that has none for this reason.
+    /// An item that has no value for this reason.
     fn unmet(unmet: Unmet<Self::Whole>) -> Self::Output;
-    /// What the function returns, of values from wherever they come.
+    /// Makes the output of the function from values of any source.
     fn put_together(items: impl Iterator<Item = (Self::Id, Self::Value)>) -> Self::Whole;
-    /// Whether the item failed, and with it the whole.
+    /// Whether the item failed, and with it the whole batch.
     fn is_failure(output: &Self::Output) -> bool;
-    /// What the function returned where an item failed.
+    /// The output of the function in which an item failed.
     fn failure(output: &Self::Output) -> Option<Self::Whole>;
 }
 
@@ -182,7 +182,7 @@ macro_rules! item_shape {
 item_shape!(Found, Value<S>);
 item_shape!(Asked, Option<Value<S>>);
 
-/// What a batch function gives for one id.
+/// The output of a batch function for one id.
 type Value<S> = <<S as Shape>::Value as Pairs>::Value;
 
 fn take_apart<S, I>(whole: S::Output) -> Apart<I, Value<S>, S::Output>
@@ -283,7 +283,7 @@ where
     Asked(PhantomData)
 }
 
-/// An argument of a function with `each`, beside its ids.
+/// An argument of a function with `each`, other than its ids.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has to be `Clone`: with `each` the body may run again for what somebody else did not load",
     label = "can't be used twice",
@@ -292,7 +292,7 @@ where
 pub trait Repeat: Clone {}
 impl<T: Clone> Repeat for T {}
 
-/// Only asks.
+/// Only requires it.
 pub fn repeats<T: Repeat>(_: &T) {}
 
 /// A copy for another load.
