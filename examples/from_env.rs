@@ -27,5 +27,9 @@ pub async fn main() -> Result<(), ConfigError> {
         let read = square(n).traced().await;
         println!("square({n}) = {} from {:?}", read.value, read.source);
     }
+    // Waits for the writes to Redis that are still in progress.
+    if let Err(error) = default_cache().close().await {
+        eprintln!("{error}");
+    }
     Ok(())
 }

@@ -276,6 +276,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (one, two) = tokio::join!(get_product(&db, 0), get_product(&db, 0));
     println!("              {:?} / {:?}", one.err(), two.err());
 
-    println!("-- statistics\n{:#?}", larder::default_cache().stats());
+    println!("-- statistics\n{}", larder::default_cache().stats());
+    // With Redis: waits for the writes and evictions that are still in progress.
+    larder::default_cache().close().await?;
     Ok(())
 }
