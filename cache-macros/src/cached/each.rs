@@ -22,6 +22,7 @@ use crate::signature::{Argument, Function, Names, mutable_borrows};
 /// The argument, and the name of its items.
 pub(crate) struct Each {
     item: Ident,
+    list: Ident,
     /// The index of the argument, without the receiver.
     at: usize,
     literal: LitStr,
@@ -53,12 +54,12 @@ impl Each {
             return None;
         }
         can_be_repeated(function, errors);
-        Some(Self { item, at, literal })
+        Some(Self { item, list: from, at, literal })
     }
 
     /// The names that keys and tags can use: the item replaces the list.
     pub(crate) fn names(&self, mut names: Names) -> Names {
-        if let Some(whole) = names.all.iter_mut().filter(|name| *name != "self").nth(self.at) {
+        if let Some(whole) = names.all.iter_mut().find(|name| **name == self.list) {
             let list = std::mem::replace(whole, self.item.clone());
             names.each = Some((list, self.item.clone()));
         }

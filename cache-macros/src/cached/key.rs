@@ -173,7 +173,7 @@ fn is_of_skipped(name: &Ident, skip: &[Ident], function: &Function) -> bool {
 
 fn forgotten(arg: &Argument) -> String {
     if arg.pattern.is_some() {
-        return "`key` cannot use the names in this pattern, because they borrow: give the argument a plain name and destructure it in the body".to_owned();
+        return "`key` cannot use the names in this pattern (they borrow, or the function has `each`): give the argument a plain name and destructure it in the body".to_owned();
     }
     let name = &arg.ident;
     if arg.item {
