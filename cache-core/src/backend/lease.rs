@@ -3,6 +3,7 @@
 //! The lock and the value are in one store, so "check the lease, then store" is one step: fencing that no
 //! pause of the caller can bypass. (Nishtala et al., "Scaling Memcache at Facebook", 2013, part 3.2.1.)
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -84,11 +85,11 @@ pub struct RevokePage {
 ///   commit. (So a slow load is stored if no caller took over and no eviction came.) A store may forget the
 ///   lease [`LEASE_GRACE`] after it expired.
 /// - Each operation on one lease is atomic. All are safe to repeat.
-/// - An operation on many leases (`acquire_each` and related methods) does for each item, in order, what the
-///   operation on one lease does. It is not atomic over several items. It returns as many results as items, in
-///   their order, and a failed item does not affect the others. larder passes at most 1,000 items. The
-///   default methods run the operation on one lease for each item, 128 at a time. A store that can process many
-///   items in one request should override them.
+/// - An operation on many leases (`acquire_each` and related methods) does for each item what the operation on
+///   one lease does; items of one key in their order. It is not atomic over several items. It returns as many
+///   results as items, in their order, and a failed item does not affect the others. larder passes at most 1,000
+///   items. The default methods run the operation on one lease for each item, 128 at a time. A store that can
+///   process many items in one request should override them.
 pub trait Leases: Send + Sync {
     /// Asks for the lease of a key.
     ///
@@ -107,7 +108,7 @@ pub trait Leases: Send + Sync {
         &'a self,
         requests: &'a [LeaseRequest<'a>],
     ) -> BoxFuture<'a, Vec<Result<LeaseOutcome, BackendError>>> {
-        some_at_once(requests.iter().map(|request| self.acquire(*request)))
+        some_at_once(requests.iter().map(|request| (request.key, self.acquire(*request))))
     }
 
     /// Stores the entry and ends its key's lease if the token still holds the lease, expired or not;
@@ -124,8 +125,11 @@ pub trait Leases: Send + Sync {
         &'a self,
         commits: &'a [LeaseCommit<'a>],
     ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
-        let commit = |LeaseCommit { token, entry, notice }| self.commit(token, entry, notice);
-        some_at_once(commits.iter().copied().map(commit))
+        let commit = |commit: &LeaseCommit<'a>| {
+            let LeaseCommit { token, entry, notice } = *commit;
+            (entry.key.as_str(), self.commit(token, entry, notice))
+        };
+        some_at_once(commits.iter().map(commit))
     }
 
     /// Extends the lease to `ttl` from now, if the token still holds it. Returns whether it does.
@@ -136,7 +140,7 @@ pub trait Leases: Send + Sync {
         &'a self,
         leases: &'a [(&'a str, u64, Duration)],
     ) -> BoxFuture<'a, Vec<Result<bool, BackendError>>> {
-        some_at_once(leases.iter().map(|(key, token, ttl)| self.renew(key, *token, *ttl)))
+        some_at_once(leases.iter().map(|(key, token, ttl)| (*key, self.renew(key, *token, *ttl))))
     }
 
     /// Ends the lease if the token holds it.
@@ -147,7 +151,7 @@ pub trait Leases: Send + Sync {
         &'a self,
         leases: &'a [(&'a str, u64)],
     ) -> BoxFuture<'a, Vec<Result<(), BackendError>>> {
-        some_at_once(leases.iter().map(|(key, token)| self.abort(key, *token)))
+        some_at_once(leases.iter().map(|(key, token)| (*key, self.abort(key, *token))))
     }
 
     /// Ends one page of the leases whose keys match, including leases of keys without a value. `cursor` is 0
@@ -159,10 +163,24 @@ pub trait Leases: Send + Sync {
     fn revoke<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, RevokePage>;
 }
 
-/// Runs some operations at a time. Returns their results in order.
+/// Runs some operations at a time, and returns their results in order. The operations on one key run one after the other.
 fn some_at_once<'a, T: Send + 'a>(
-    operations: impl Iterator<Item = BackendResult<'a, T>>,
+    operations: impl Iterator<Item = (&'a str, BackendResult<'a, T>)>,
 ) -> BoxFuture<'a, Vec<Result<T, BackendError>>> {
-    let operations: Vec<_> = operations.collect();
-    Box::pin(stream::iter(operations).buffered(AT_ONCE).collect())
+    let (mut keys, mut places) = (HashSet::new(), [Vec::new(), Vec::new()]);
+    let (mut first, mut again) = (Vec::new(), Vec::new());
+    for (place, (key, operation)) in operations.enumerate() {
+        let is_first = keys.insert(key);
+        places[usize::from(!is_first)].push(place);
+        if is_first { first.push(operation) } else { again.push(operation) }
+    }
+    Box::pin(async move {
+        let mut done: Vec<_> = stream::iter(first).buffered(AT_ONCE).collect().await;
+        for operation in again {
+            done.push(operation.await);
+        }
+        let mut placed: Vec<_> = places.concat().into_iter().zip(done).collect();
+        placed.sort_unstable_by_key(|(place, _)| *place);
+        placed.into_iter().map(|(_, done)| done).collect()
+    })
 }
