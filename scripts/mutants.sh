@@ -148,7 +148,7 @@ mutant again-clear $evict 's/let _again = Defer\(\|\| self\.generations\.bump_sp
 # Flights: which ones callers may join, and for how long.
 mutant flight-is-joined $flight 's/return joins\.role\(Arc::clone\(flight\)\);/let _ = joins.role(Arc::clone(flight));/'
 mutant flight-counts-tickets $flight 's/watch\.is_alive\(\)\s+&& generations/generations/'
-mutant flight-counts-generations $flight 's/watch\.is_alive\(\)\s+&& generations\.counts\(&watch\.stamps\)/{ let _ = generations; watch.is_alive() }/'
+mutant flight-counts-generations $flight 's/watch\.is_alive\(\)\s+&& generations\.counts\(&watch\.stamps\)/watch.is_alive() \&\& { let _ = generations; true }/'
 mutant flight-is-restamped $find 's/lead\.restamp\(ticket\);\n        let found/let found/'
 mutant flight-older-than-a-strict-read $core/engine/read.rs 's/let mut older = self\.is_strict\(\);/let mut older = self.is_strict() \&\& false;/'
 mutant flight-is-overdue $flight 's/&& \(now < flight\.overdue\(\) \|\| flight\.has_landed\(\)\)/\&\& (now < flight.overdue() || flight.has_landed() || true)/'
