@@ -165,7 +165,7 @@ impl PendingEvictions {
     /// Whether pending evictions must be tried before an operation.
     pub(super) fn blocks(&self, affected: Affected<'_>) -> bool {
         let list = self.list();
-        // The retry_task repeats the evictions of the unreachable part.
+        // The retry task repeats the evictions of the unreachable part.
         list.affects(if list.parted { affected } else { Affected::Everything })
     }
 
