@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Expiry, Key, Policy, UpdateMode, cached};
+use larder::{Cache, Expiry, Key, Policy, UpdateMode, cached, stats::Stats};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         info.memory.map_or(0, |memory| memory.entries),
         info.remote.map(|remote| remote.kind)
     );
+
+    // All installed caches at once. (This one was not installed.)
+    Cache::builder().name("sessions").build()?.install();
+    larder::default_cache().insert("banner", "hello".to_owned()).await?;
+    for cache in larder::caches() {
+        println!("{}: {} entries", cache.name().unwrap_or("default"), cache.stats().entries);
+    }
+    larder::clear_all().await?;
+    let total: Stats = larder::caches().iter().map(Cache::stats).sum();
+    println!("all caches together:\n{total}");
 
     // Closing: it waits for running operations, and functions go on without a cache.
     cache.close().await?;

@@ -2,6 +2,8 @@
 //! breaks the network.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "behavior/all_caches.rs"]
+mod all_caches;
 #[path = "behavior/bad_input.rs"]
 mod bad_input;
 #[path = "behavior/broken_backends.rs"]

@@ -44,7 +44,7 @@ mod tags;
 pub use crate::api::{
     Alert, AlertState, EventHandler, FunctionStats, Info, Invalidation, KeyStream, MemoryInfo,
     ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard, ServerInfo, UpdateMode, Warm,
-    WarmProgress, WarmReport, warm,
+    WarmProgress, WarmReport, clear_all, warm,
 };
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
@@ -68,7 +68,7 @@ pub use crate::engine::{
 };
 pub use crate::key::{Key, KeyBuilder};
 pub use crate::memory::{Capacity, Eviction, Memory};
-pub use crate::registry::{Builder, default_cache};
+pub use crate::registry::{Builder, caches, default_cache};
 pub use crate::remote::EvictionProgress;
 pub use crate::stats::{
     BreakerState, BusHealth, CacheEvent, CacheListener, Health, LastError, LatencyStats,

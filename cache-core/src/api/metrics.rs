@@ -160,7 +160,7 @@ fn describe() {
 fn by_path(engine: &Engine) -> BTreeMap<Option<&'static str>, Stats> {
     let mut functions: BTreeMap<_, Stats> = BTreeMap::new();
     for tally in engine.counters.all() {
-        functions.entry(tally.site.map(Function::path)).or_default().add(&tally.total());
+        *functions.entry(tally.site.map(Function::path)).or_default() += tally.total();
     }
     functions
 }

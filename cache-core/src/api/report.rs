@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Cache, Engine};
-use crate::stats::{Function, RemovalCause, Stats};
+use crate::stats::{Function, RemovalCause, Stats, Tally};
 
 /// The statistics of one function in one cache; made by [`Cache::stats_by_function`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +68,8 @@ impl Cache {
     /// Returns the counts since the cache was built, or since its statistics were [reset](Self::reset_stats),
     /// and the current sizes. It sums some counters for each function and visits no entry.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats::default();
-        self.engine.counters.all().for_each(|tally| stats.add(&tally.since_reset()));
-        self.engine.standing(stats)
+        let counts = self.engine.counters.all().map(Tally::since_reset).sum();
+        self.engine.standing(counts)
     }
 
     /// Returns the statistics of each function that was called in this cache, sorted by path. Operations by
@@ -92,7 +91,7 @@ impl Cache {
             let Some(site) = tally.site else { continue };
             let new = FunctionStats::of(site);
             let known = functions.entry(new.function.clone()).or_insert(new);
-            known.stats.add(&tally.since_reset());
+            known.stats += tally.since_reset();
         }
         functions.into_values().collect()
     }
@@ -103,7 +102,7 @@ impl Cache {
         let mut models: BTreeMap<String, Stats> = BTreeMap::new();
         for function in self.stats_by_function() {
             if let Some(model) = function.model {
-                models.entry(model).or_default().add(&function.stats);
+                *models.entry(model).or_default() += function.stats;
             }
         }
         models
@@ -116,7 +115,7 @@ impl Cache {
     /// lost, and exported metrics do not jump. To measure a span of time without affecting other readers, use
     /// [`Stats::since`].
     pub fn reset_stats(&self) {
-        self.engine.counters.all().for_each(crate::stats::Tally::reset);
+        self.engine.counters.all().for_each(Tally::reset);
         let memory = self.engine.memory.as_ref();
         self.engine.signals.reset(memory.map_or(0, |memory| memory.evictions()));
     }

@@ -96,7 +96,7 @@ pub use scope::{
 };
 pub use site::Site;
 pub(crate) use site::Visitors;
-pub(crate) use slot::{default_slot, known, named, named_slot};
+pub(crate) use slot::{default_slot, installed, known, named, named_slot};
 pub(crate) use spans::Spans;
 pub(crate) use spawn::{spawn, start_now};
 pub(crate) use table::{Seat, Table};

@@ -1,7 +1,7 @@
 //! The slots in which caches are installed.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
@@ -34,6 +34,13 @@ pub(crate) fn named_slot(name: &str) -> &'static Slot {
     let slot: &'static Slot = Box::leak(Box::default());
     named.insert(name.to_owned(), slot);
     slot
+}
+
+/// The installed caches: the default one, then the others by name.
+pub(crate) fn installed() -> Vec<Arc<Engine>> {
+    let named = named().lock().unwrap_or_else(PoisonError::into_inner);
+    let slots = std::iter::once(default_slot()).chain(named.values().copied());
+    slots.filter_map(|slot| slot.current.load_full()).collect()
 }
 
 /// The names of installed caches, for messages.

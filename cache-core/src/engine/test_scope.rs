@@ -142,6 +142,11 @@ impl TestScope {
         drop(before);
     }
 
+    /// The caches that are in use or installed, by name; the default one first.
+    pub(crate) fn installed(&self) -> Vec<Cache> {
+        self.lock().slots.values().cloned().collect()
+    }
+
     /// The counts of each cache at the last restart of the counting, and now.
     pub fn counted(&self) -> Vec<(Cache, Stats, Stats)> {
         let caches = self.lock();

@@ -7,7 +7,7 @@ pub use builder::Builder;
 use std::sync::{Arc, PoisonError};
 
 use crate::base::Error;
-use crate::engine::{Cache, Engine, default_slot, known, named, named_slot};
+use crate::engine::{Cache, Engine, default_slot, installed, known, named, named_slot};
 
 /// Returns the process's default cache: the last one that was installed without a name, or an embedded one.
 ///
@@ -30,6 +30,34 @@ pub fn default_cache() -> Cache {
     match slot.current.load_full() {
         Some(engine) => Cache::from(engine),
         None => embedded,
+    }
+}
+
+/// Returns a handle of every installed cache: the default one first, if a program has installed or used one, then
+/// the others, sorted by [name](Cache::name).
+///
+/// In a test kit (`testing::Kit`), returns the kit's caches.
+///
+/// ```
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, Stats};
+/// # fn main() -> Result<(), Error> {
+/// Cache::builder().build()?.install();
+/// Cache::builder().name("sessions").build()?.install();
+///
+/// for cache in larder::caches() {
+///     println!("{}: {:.0} % hits", cache.name().unwrap_or("default"), cache.stats().hit_rate() * 100.0);
+/// }
+/// let total: Stats = larder::caches().iter().map(Cache::stats).sum();
+/// println!("{total}");
+/// # assert_eq!(larder::caches().iter().map(Cache::name).collect::<Vec<_>>(), [None, Some("sessions")]);
+/// # Ok(())
+/// # }
+/// ```
+pub fn caches() -> Vec<Cache> {
+    match crate::engine::current() {
+        Some(world) => world.installed(),
+        None => installed().into_iter().map(Cache::from).collect(),
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `counters` | counters, striped by thread, for each function |
 //! | `functions` | the table of counters by function |
 //! | `histogram` | distributions of durations |
-//! | `table` | statistics as text |
+//! | `sums`, `written`, `table` | statistics added up, for serde, and as text |
 //! | `signal` | events: entries that left memory, and changes of state |
 //! | `failure` | the log of failed operations |
 //! | `health` | the health of a cache |
@@ -18,7 +18,9 @@ mod health;
 mod histogram;
 mod signal;
 mod snapshot;
+mod sums;
 mod table;
+mod written;
 
 pub(crate) use counters::{Counters, Tally};
 pub(crate) use failure::log_failure;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::LatencyStats;
 use super::signal::RemovalCause;
+use super::written::{WrittenStats, WrittenTier};
 
 /// Passes all counters to the macro `$then`: the frequent ones, and the others.
 macro_rules! counted {
@@ -44,7 +45,7 @@ macro_rules! counts {
 
         impl Stats {
             /// Pairs each counter of `self`, to be changed, with that of `other`.
-            fn pairs<'a>(&'a mut self, other: &Self) -> Vec<(&'a mut u64, u64)> {
+            pub(super) fn pairs<'a>(&'a mut self, other: &Self) -> Vec<(&'a mut u64, u64)> {
                 vec![
                     $((&mut self.$often, other.$often),)*
                     $((&mut self.$rare, other.$rare),)*
@@ -87,8 +88,14 @@ counted!(counts);
 ///
 /// Each read counts once, as a hit of some kind or as a miss. Background refreshes are not reads. The
 /// counters are incremented one by one, so a copy that is taken during other reads may be off by a call.
+///
+/// Statistics of several caches or functions can be added (`+`, `+=`, `sum()`): counts, durations and current
+/// sizes add up, and the breaker of the sum is the worse one.
+///
+/// The serde form has all fields, and also `requests`, `hits`, `hit_rate`, `miss_rate` (from 0 to 1) and
+/// `evictions`, which are ignored when it is read. Times are in microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(into = "WrittenStats", from = "WrittenStats")]
 #[non_exhaustive]
 pub struct Stats {
     /// Reads that the memory tier answered with a fresh value.
@@ -189,8 +196,22 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// One tier's part of [`Stats`].
+impl BreakerState {
+    /// The one in which fewer operations go through.
+    pub(super) fn worse(self, other: Self) -> Self {
+        let operations = |state| match state {
+            Self::Open => 0,
+            Self::HalfOpen => 1,
+            Self::Closed => 2,
+        };
+        std::cmp::min_by_key(self, other, |state| operations(*state))
+    }
+}
+
+/// One tier's part of [`Stats`]. The serde form also has `requests` and `hit_rate`, which are ignored when it is
+/// read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "WrittenTier", from = "WrittenTier")]
 #[non_exhaustive]
 pub struct TierStats {
     /// Reads that it answered, including those with old values.
@@ -305,12 +326,5 @@ impl Stats {
         self.evicted_cleared = left(RemovalCause::Cleared);
         self.evicted_elsewhere = left(RemovalCause::Elsewhere);
         self
-    }
-
-    /// Adds the counts and durations of `other`. Current values stay.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.pairs(other).into_iter().for_each(|(sum, more)| *sum = sum.saturating_add(more));
-        self.load_time.add(&other.load_time);
-        self.response_time.add(&other.response_time);
     }
 }

@@ -13,6 +13,20 @@ fn time(f: &mut fmt::Formatter<'_>, name: &str, timing: &LatencyStats) -> fmt::R
     writeln!(f, "{name:<11} average {average}, p50 {p50}, p99 {p99} of {}", timing.count())
 }
 
+/// A number of bytes in the largest unit of which there is one.
+#[allow(clippy::cast_precision_loss)]
+fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let power = bytes.checked_ilog2().unwrap_or(0) as usize / 10;
+    match power.checked_sub(1).map(|at| units[at.min(units.len() - 1)]) {
+        None => format!("{bytes} bytes"),
+        Some(unit) => {
+            let shift = 1_u64 << (10 * power.min(units.len()));
+            format!("{:.1} {unit}", bytes as f64 / shift as f64)
+        }
+    }
+}
+
 /// A table of about ten lines, for logs and terminals. Its form may change; programs should use serde.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,8 +67,11 @@ impl fmt::Display for Stats {
         writeln!(f)?;
         writeln!(
             f,
-            "{:<11} {} entries, {} bytes, {} in flight",
-            "memory", self.entries, self.bytes, self.in_flight
+            "{:<11} {} entries, {}, {} in flight",
+            "memory",
+            self.entries,
+            size(self.bytes),
+            self.in_flight
         )?;
         write!(
             f,

@@ -4,7 +4,36 @@ use crate::api::invalidation::{Evictions, Invalidation};
 use crate::base::{Error, Pattern, Selection};
 use crate::engine::{Cache, Mutation, PatternEviction};
 use crate::key::KeyBuf;
+use crate::registry::caches;
 use crate::tags::bounded;
+
+/// [Clears](Cache::clear) all [installed caches](crate::caches), in every process.
+///
+/// Once polled, it clears all of them, even if the future is dropped.
+///
+/// ```
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let sessions = Cache::builder().name("sessions").build()?;
+/// sessions.install();
+/// sessions.insert("ada", 1u64).await?;
+/// larder::default_cache().insert("user:7", 7u64).await?;
+///
+/// larder::clear_all().await?;
+/// assert_eq!(sessions.get::<u64>("ada").await?, None);
+/// assert_eq!(larder::default_cache().get::<u64>("user:7").await?, None);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// The first failure, after all were tried; as [`Cache::remove`].
+pub async fn clear_all() -> Result<(), Error> {
+    let all = caches().iter().fold(Invalidation::new(), |list, cache| list.cache(cache).all());
+    all.run().await
+}
 
 impl Cache {
     /// Removes the value under `key`, and revokes all loads of it that have begun. Returns whether there was

@@ -15,6 +15,7 @@ mod life;
 mod read;
 mod write;
 
+pub use evict::clear_all;
 pub use info::{Info, MemoryInfo, RemoteInfo};
 pub use keys::KeyStream;
 
