@@ -1,148 +1,126 @@
-//! A memory hit: larder, its peers and its own parts, in one run.
-//!
-//! `cargo run --release -p benches --bin hit`. Medians of alternating rounds. Read the ratios, not
-//! the nanoseconds: machines are shared and noisy.
+//! A hit in memory: nanoseconds for a call on each thread.
 
 use std::collections::HashMap;
-use std::hint::black_box;
-use std::time::Instant;
 
-use cached::macros::cached as peer_cached;
-use larder::{Cache, cached};
+use crate::args::Args;
+use crate::keys::{FEW, Keys, MANY, threads};
+use crate::now::now;
+use crate::peers::{self, Large, Peers, Quick, Small};
+use crate::report::{Better, Section};
+use crate::rounds::Side::{Larder, Part, Peer};
+use crate::rounds::{Contender, Side, columns, compare};
+use crate::{Result, ours};
 
-const CALLS: u64 = 200_000;
-const ROUNDS: usize = 15;
-
-/// The number of entries that the keys cycle through.
-const KEYS: u64 = 1_000;
-
-#[cached(key = "user:{id}", ttl = "1h")]
-async fn templated(id: u64) -> u64 {
-    id
+pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
+    let few = Hits { keys: Keys::few(), calls: args.size(200_000), rounds: args.rounds(15) };
+    let many = Hits { keys: Keys::many(), calls: args.size(MANY), rounds: args.rounds(9) };
+    ours::install(Small::CAPACITY)?;
+    let mut sections = vec![
+        few.numbers::<Small>(&format!("async hit, key u64, {FEW} keys")),
+        few.texts::<Small>(&format!("async hit, key user:{{id}}, {FEW} keys")),
+        few.sync(&format!("sync hit, {FEW} keys")),
+        few.shapes(&format!("async hit of larder, {FEW} keys")),
+    ];
+    ours::install(Large::CAPACITY)?;
+    sections.push(many.numbers::<Large>(&format!("async hit, key u64, {MANY} keys, Zipf 0.99")));
+    sections
+        .push(many.texts::<Large>(&format!("async hit, key user:{{id}}, {MANY} keys, Zipf 0.99")));
+    Ok(sections)
 }
 
-#[cached]
-async fn automatic(id: u64) -> u64 {
-    id
+/// How hits are measured.
+struct Hits {
+    keys: Keys,
+    calls: u64,
+    rounds: usize,
 }
 
-#[cached(key = "sync:{id}")]
-fn sync(id: u64) -> u64 {
-    id
-}
-
-#[cached(key = "tagged:{id}", ttl = "1h", tags = ["users"])]
-async fn tagged(id: u64) -> u64 {
-    id
-}
-
-#[cached(key = "documents:{section}:{id}", ttl = "1h")]
-async fn long(section: &str, id: u64) -> u64 {
-    id + section.len() as u64
-}
-
-#[cached]
-async fn map(filter: &HashMap<&str, u64>) -> u64 {
-    filter.len() as u64
-}
-
-#[cached(key = "row:{id}", each = "id in ids")]
-async fn each(ids: &[u64]) -> Vec<(u64, u64)> {
-    ids.iter().map(|id| (*id, *id)).collect()
-}
-
-#[peer_cached(max_size = 10_000, ttl_secs = 3600)]
-async fn peer(id: u64) -> u64 {
-    id
-}
-
-type Contender<'a> = (&'static str, Box<dyn Fn(u64) -> u64 + Sync + 'a>);
-
-fn contenders<'a>(
-    section: &'a str,
-    quick: &'a quick_cache::sync::Cache<String, u64>,
-    moka: &'a moka::sync::Cache<String, u64>,
-) -> Vec<Contender<'a>> {
-    vec![
-        ("larder: template key, ttl", Box::new(|id| pollster::block_on(templated(id)))),
-        ("larder: template key, ttl, tag", Box::new(|id| pollster::block_on(tagged(id)))),
-        ("larder: automatic key", Box::new(|id| pollster::block_on(automatic(id)))),
-        ("larder: sync function", Box::new(sync)),
-        ("larder: key of 200 bytes", Box::new(|id| pollster::block_on(long(section, id)))),
-        (
-            "larder: map of 3 in the key",
-            Box::new(|id| {
-                let filter = HashMap::from([("page", id), ("size", 20), ("team", 7)]);
-                pollster::block_on(map(&filter))
-            }),
-        ),
-        (
-            "  the map alone",
-            Box::new(|id| HashMap::from([("page", id), ("size", 20), ("team", 7)]).len() as u64),
-        ),
-        (
-            "larder: each of 3 ids",
-            Box::new(|id| {
-                pollster::block_on(each(&[id, id + 1, id + 2])).iter().map(|row| row.1).sum()
-            }),
-        ),
-        ("cached: async, max_size, ttl", Box::new(|id| pollster::block_on(peer(id)))),
-        (
-            "moka by hand: format! key",
-            Box::new(|id| moka.get(&format!("user:{id}")).unwrap_or_default()),
-        ),
-        (
-            "quick_cache by hand: format! key",
-            Box::new(|id| quick.get(&format!("user:{id}")).unwrap_or_default()),
-        ),
-        ("block_on of a ready future alone", Box::new(|id| pollster::block_on(async { id }))),
-    ]
-}
-
-/// Nanoseconds for a call on each of `threads`.
-fn round(work: &(dyn Fn(u64) -> u64 + Sync), threads: u64) -> f64 {
-    let start = Instant::now();
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            scope.spawn(move || {
-                for call in 0..CALLS {
-                    black_box(work(black_box((call + thread * 7) % KEYS)));
-                }
-            });
-        }
-    });
-    start.elapsed().as_nanos() as f64 / CALLS as f64
-}
-
-fn main() {
-    if let Ok(cache) = Cache::builder().build() {
-        cache.install();
-    }
-    let quick = quick_cache::sync::Cache::new(10_000);
-    let moka = moka::sync::Cache::new(10_000);
-    for id in 0..KEYS {
-        quick.insert(format!("user:{id}"), id);
-        moka.insert(format!("user:{id}"), id);
-    }
-    let section = "handbook-".repeat(20);
-    let contenders = contenders(&section, &quick, &moka);
-    for threads in [1, 2] {
-        let mut times = vec![Vec::new(); contenders.len()];
-        for _ in 0..ROUNDS {
-            for ((_, work), times) in contenders.iter().zip(&mut times) {
-                times.push(round(work.as_ref(), threads));
+impl Hits {
+    fn contender<'a, R>(
+        &'a self,
+        side: Side,
+        name: &str,
+        work: impl Fn(u64) -> R + Sync + 'a,
+    ) -> Contender<'a> {
+        let mut is_warm = false;
+        Contender::new(side, name, move |threads| {
+            if !std::mem::replace(&mut is_warm, true) {
+                self.keys.each(&work);
             }
-        }
-        let medians: Vec<f64> = times
-            .iter_mut()
-            .map(|times| {
-                times.sort_by(f64::total_cmp);
-                times[times.len() / 2]
-            })
-            .collect();
-        println!("{threads} thread(s): ns a call, ratio to the first");
-        for ((name, _), median) in contenders.iter().zip(&medians) {
-            println!("  {name:<36} {median:>8.0} {:>7.2}", median / medians[0]);
-        }
+            let time = self.keys.time(threads, self.calls, &work);
+            time.as_nanos() as f64 / self.calls as f64
+        })
+    }
+
+    fn compare(&self, title: &str, contenders: Vec<Contender<'_>>) -> Section {
+        let columns = columns("threads: {}", threads());
+        compare(title, ("ns", Better::Less), &columns, self.rounds, contenders).into()
+    }
+
+    fn numbers<P: Peers>(&self, title: &str) -> Section {
+        let (moka, foyer) = (peers::moka(P::CAPACITY), peers::foyer(P::CAPACITY));
+        let quick = Quick::new(P::CAPACITY);
+        let contenders = vec![
+            self.contender(Larder, "larder: automatic key", |id| now(ours::automatic(id))),
+            self.contender(Peer, "cached: concurrent_cached", |id| now(P::concurrent(id))),
+            self.contender(Peer, "cached: cached", |id| now(P::locked(id))),
+            self.contender(Peer, "moka: get_with", |id| now(moka.get_with(id, async { id }))),
+            self.contender(Part, "foyer: get", |id| peers::foyer_read(&foyer, id, || id)),
+            self.contender(Part, "quick_cache: get", |id| peers::quick_read(&quick, id, || id)),
+            self.contender(Part, "the loop alone", |id| now(async { id })),
+        ];
+        self.compare(title, contenders)
+    }
+
+    fn texts<P: Peers>(&self, title: &str) -> Section {
+        let (moka, foyer) = (peers::moka(P::CAPACITY), peers::foyer(P::CAPACITY));
+        let quick = Quick::new(P::CAPACITY);
+        let text = |id: u64| format!("user:{id}");
+        let contenders = vec![
+            self.contender(Larder, "larder: template", |id| now(ours::templated(id))),
+            self.contender(Peer, "cached: concurrent_cached, format!", |id| {
+                now(P::concurrent_text(id))
+            }),
+            self.contender(Peer, "moka: get_with, format!", |id| {
+                now(moka.get_with(text(id), async { id }))
+            }),
+            self.contender(Part, "foyer: get, format!", |id| {
+                peers::foyer_read(&foyer, text(id), || id)
+            }),
+            self.contender(Part, "quick_cache: get, format!", |id| {
+                peers::quick_read(&quick, text(id), || id)
+            }),
+            self.contender(Part, "format! alone", text),
+        ];
+        self.compare(title, contenders)
+    }
+
+    fn sync(&self, title: &str) -> Section {
+        let moka = peers::moka_sync(Small::CAPACITY);
+        let contenders = vec![
+            self.contender(Larder, "larder: automatic key", ours::automatic_sync),
+            self.contender(Larder, "larder: template", ours::templated_sync),
+            self.contender(Peer, "cached: concurrent_cached", Small::concurrent_sync),
+            self.contender(Part, "cached: concurrent_cached, format!", Small::concurrent_text_sync),
+            self.contender(Peer, "moka: get_with", |id| moka.get_with(id, || id)),
+        ];
+        self.compare(title, contenders)
+    }
+
+    /// Kinds of keys, for which peers have no attribute.
+    fn shapes(&self, title: &str) -> Section {
+        let section = "handbook-".repeat(20);
+        let filter = |id: u64| HashMap::from([("page", id), ("size", 20), ("team", 7)]);
+        let contenders = vec![
+            self.contender(Larder, "template", |id| now(ours::templated(id))),
+            self.contender(Larder, "template, one tag", |id| now(ours::tagged(id))),
+            self.contender(Larder, "template, key of 200 bytes", |id| {
+                now(ours::long(&section, id))
+            }),
+            self.contender(Larder, "automatic, a map of 3", |id| now(ours::filtered(&filter(id)))),
+            self.contender(Part, "the map alone", filter),
+            self.contender(Larder, "each of 3 ids", |id| now(ours::rows(&[id, id + 1, id + 2]))),
+        ];
+        self.compare(title, contenders)
     }
 }

@@ -1,201 +1,171 @@
-//! The engines of the memory tier, moka and quick_cache in one run: the time of a hit, and the
-//! bytes of an entry.
-//!
-//! `cargo run --release -p benches --bin memory`. Each one holds `u64` values under texts such as
-//! `user:123`, without a ttl. Bytes are the requests to the allocator, without its rounding. Tables
-//! double as they grow, so the figure is an average over a doubling. "counted" is larder's own
-//! count for an entry of a tier that is bounded by bytes.
+//! The bytes of an entry: requests to the allocator, without its rounding.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::fmt::Write as _;
-use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
+use cached::{ConcurrentCached, ShardedLruTtlCache};
 use larder::{Cache, Eviction, Memory, cached};
 
-struct Counting;
+use crate::args::Args;
+use crate::now::now;
+use crate::peers::{self, Foyer, Moka, Quick};
+use crate::report::{Better, Section};
+use crate::rounds::Side::{Larder, Part, Peer};
+use crate::rounds::{Column, Contender, Side, compare};
+use crate::{Result, allocations};
 
-static LIVE: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed to the system allocator unchanged.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as u64, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as u64, Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-const ROUNDS: usize = 15;
-const CALLS: u64 = 200_000;
-/// The number of entries while hits are measured.
-const ENTRIES: u64 = 10_000;
-/// The number of entries while bytes are measured: from this to its double, in steps.
-const FROM: u64 = 60_000;
-const STEPS: u64 = 10;
-/// A capacity that needs no evictions, and leaves no engine less than a third full.
-const ROOM: u64 = 150_000;
-
-#[cached(key = "user:{id}", cache = cache, skip(cache))]
-async fn user(cache: &Cache, id: u64) -> u64 {
+#[cached(cache = cache, skip(cache))]
+async fn automatic(cache: &Cache, id: u64) -> u64 {
     id
 }
 
-trait Engine: Sync {
-    fn read(&self, id: u64) -> u64;
+#[cached(key = "user:{id}", cache = cache, skip(cache))]
+async fn templated(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
+    let column =
+        |heading: &str, value| Column { heading: heading.to_owned(), value: args.size(value) };
+    let columns =
+        [column("60,000 to 120,000 entries", 120_000), column("500,000 to 1,000,000", 1_000_000)];
+    let unit = ("bytes", Better::Less);
+    let (numbers, texts) = (numbers(), texts());
+    Ok(vec![
+        compare("bytes of an entry, u64 to u64", unit, &columns, 1, numbers).into(),
+        compare("bytes of an entry, user:{id} to u64", unit, &columns, 1, texts).into(),
+    ])
+}
+
+/// A cache under measurement.
+trait Held {
     fn store(&self, id: u64);
-    /// Finishes the engine's background work.
+    /// Finishes background work.
     fn settle(&self) {}
-    fn counted(&self) -> Option<u64> {
-        None
-    }
 }
 
-impl Engine for Cache {
-    fn read(&self, id: u64) -> u64 {
-        pollster::block_on(user(self, id))
-    }
+struct Ours<F>(Cache, F);
+
+impl<F: Fn(&Cache, u64) -> u64> Held for Ours<F> {
     fn store(&self, id: u64) {
-        self.read(id);
+        self.1(&self.0, id);
     }
     fn settle(&self) {
-        self.stats();
-    }
-    fn counted(&self) -> Option<u64> {
-        Some(self.stats().bytes)
+        self.0.stats();
     }
 }
 
-impl Engine for moka::sync::Cache<String, u64> {
-    fn read(&self, id: u64) -> u64 {
-        written(id, |key| self.get(key)).unwrap_or_default()
-    }
+impl<K> Held for (Moka<K, u64>, fn(u64) -> K)
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+{
     fn store(&self, id: u64) {
-        self.insert(format!("user:{id}"), id);
+        now(self.0.insert((self.1)(id), id));
     }
     fn settle(&self) {
-        self.run_pending_tasks();
+        now(self.0.run_pending_tasks());
     }
 }
 
-impl Engine for quick_cache::sync::Cache<String, u64> {
-    fn read(&self, id: u64) -> u64 {
-        written(id, |key| self.get(key)).unwrap_or_default()
-    }
+impl<K: std::hash::Hash + Eq> Held for (Quick<K, u64>, fn(u64) -> K) {
     fn store(&self, id: u64) {
-        self.insert(format!("user:{id}"), id);
+        self.0.insert((self.1)(id), id);
     }
 }
 
-/// Looks up a key that is written without an allocation, like larder's keys.
-fn written<R>(id: u64, look: impl FnOnce(&str) -> R) -> R {
-    thread_local!(static KEY: std::cell::Cell<String> = const { std::cell::Cell::new(String::new()) });
-    let mut key = KEY.take();
-    key.clear();
-    let _ = write!(key, "user:{id}");
-    let result = look(&key);
-    KEY.set(key);
-    result
+impl<K> Held for (Foyer<K, u64>, fn(u64) -> K)
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+{
+    fn store(&self, id: u64) {
+        self.0.insert((self.1)(id), id);
+    }
 }
 
-type Make = Box<dyn Fn() -> Box<dyn Engine>>;
+impl<K: std::hash::Hash + Eq + Clone> Held for (ShardedLruTtlCache<K, u64>, fn(u64) -> K) {
+    fn store(&self, id: u64) {
+        let _ = self.0.cache_set((self.1)(id), id);
+    }
+}
 
-fn engines() -> Vec<(&'static str, Make)> {
-    let larder = |eviction: Eviction| -> Make {
-        Box::new(move || {
-            let memory = Memory::max_entries(ROOM).policy(eviction);
-            match Cache::builder().memory(memory).build() {
-                Ok(cache) => Box::new(cache),
-                Err(error) => panic!("{error}"),
-            }
+fn number(id: u64) -> u64 {
+    id
+}
+
+fn text(id: u64) -> String {
+    format!("user:{id}")
+}
+
+fn numbers<'a>() -> Vec<Contender<'a>> {
+    let mut contenders = policies("automatic key", |cache, id| now(automatic(cache, id)));
+    contenders.extend(engines(number));
+    contenders
+}
+
+fn texts<'a>() -> Vec<Contender<'a>> {
+    let mut contenders = policies("template", |cache, id| now(templated(cache, id)));
+    contenders.extend(engines(text));
+    contenders
+}
+
+/// larder with each policy.
+fn policies<'a>(key: &str, call: fn(&Cache, u64) -> u64) -> Vec<Contender<'a>> {
+    let policies = [Eviction::Auto, Eviction::Lru, Eviction::Lfu, Eviction::Ttl];
+    let contender = |policy| {
+        held(Larder, format!("larder: {policy:?}, {key}"), move |capacity| {
+            let memory = Memory::max_entries(capacity as u64).policy(policy);
+            let cache = Cache::builder().memory(memory).build();
+            cache.ok().map(|cache| Box::new(Ours(cache, call)) as Box<dyn Held>)
         })
     };
+    policies.into_iter().map(contender).collect()
+}
+
+fn engines<'a, K>(key: fn(u64) -> K) -> Vec<Contender<'a>>
+where
+    K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+{
     vec![
-        ("larder: Auto", larder(Eviction::Auto)),
-        ("larder: Lru", larder(Eviction::Lru)),
-        ("larder: Lfu", larder(Eviction::Lfu)),
-        ("larder: Ttl", larder(Eviction::Ttl)),
-        ("moka", Box::new(|| Box::new(moka::sync::Cache::<String, u64>::new(ROOM)))),
-        (
-            "quick_cache",
-            Box::new(|| Box::new(quick_cache::sync::Cache::<String, u64>::new(ROOM as usize))),
-        ),
+        held(Peer, "cached: sharded LRU with ttl", move |capacity| {
+            let ttl = Duration::from_secs(3600);
+            let cache = ShardedLruTtlCache::builder().max_size(capacity).ttl(ttl).build();
+            cache.ok().map(|cache| Box::new((cache, key)) as Box<dyn Held>)
+        }),
+        held(Peer, "moka with ttl", move |capacity| {
+            Some(Box::new((peers::moka(capacity), key)) as Box<dyn Held>)
+        }),
+        held(Part, "foyer", move |capacity| {
+            Some(Box::new((peers::foyer(capacity), key)) as Box<dyn Held>)
+        }),
+        held(Part, "quick_cache", move |capacity| {
+            Some(Box::new((Quick::new(capacity), key)) as Box<dyn Held>)
+        }),
     ]
 }
 
-/// Nanoseconds for a call on each of `threads`.
-#[allow(clippy::cast_precision_loss)]
-fn round(engine: &dyn Engine, threads: u64) -> f64 {
-    let start = Instant::now();
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            scope.spawn(move || {
-                for call in 0..CALLS {
-                    // A step that the processor cannot predict.
-                    let id = (call + thread).wrapping_mul(7919) % ENTRIES;
-                    black_box(engine.read(black_box(id)));
-                }
+const STEPS: u64 = 10;
+
+/// The average over a doubling of the number of entries, because tables double as they grow. The capacity is a quarter
+/// larger, so nothing is evicted.
+fn held<'a>(
+    side: Side,
+    name: impl Into<String>,
+    make: impl Fn(usize) -> Option<Box<dyn Held>> + 'a,
+) -> Contender<'a> {
+    Contender::new(side, name, move |entries| {
+        let (mut live, mut bytes, mut stored) = (0, 0.0, 0);
+        let (cache, made) = allocations::during(|| make(entries as usize / 4 * 5));
+        let Some(cache) = cache else { return f64::NAN };
+        live += made.live;
+        for step in 1..=STEPS {
+            let until = entries / 2 + entries / 2 * step / STEPS;
+            let grown = allocations::during(|| {
+                (stored..until).for_each(|id| cache.store(id));
+                cache.settle();
             });
+            stored = until;
+            live += grown.1.live;
+            bytes += live as f64 / until as f64;
         }
-    });
-    start.elapsed().as_nanos() as f64 / CALLS as f64
-}
-
-fn hits(threads: u64) -> Vec<f64> {
-    let engines: Vec<Box<dyn Engine>> = engines().iter().map(|(_, make)| make()).collect();
-    for engine in &engines {
-        (0..ENTRIES).for_each(|id| engine.store(id));
-        engine.settle();
-    }
-    let mut times = vec![Vec::new(); engines.len()];
-    for _ in 0..ROUNDS {
-        for (engine, times) in engines.iter().zip(&mut times) {
-            times.push(round(engine.as_ref(), threads));
-        }
-    }
-    let median = |mut times: Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
-    times.into_iter().map(median).collect()
-}
-
-/// The bytes of each entry: allocated bytes, and larder's count.
-fn bytes(make: &Make) -> (u64, Option<u64>) {
-    let before = LIVE.load(Ordering::Relaxed);
-    let engine = make();
-    let (mut allocated, mut counted, mut held) = (0, 0, 0);
-    for step in 0..STEPS {
-        let entries = FROM + FROM * step / STEPS;
-        (held..entries).for_each(|id| engine.store(id));
-        held = entries;
-        engine.settle();
-        allocated += (LIVE.load(Ordering::Relaxed) - before) / entries;
-        counted += engine.counted().unwrap_or_default() / entries;
-    }
-    (allocated / STEPS, engine.counted().map(|_| counted / STEPS))
-}
-
-fn main() {
-    let (one, two) = (hits(1), hits(2));
-    println!(
-        "{:<14} {:>16} {:>16} {:>14} {:>10}",
-        "", "ns, 1 thread", "ns, 2 threads", "bytes/entry", "counted"
-    );
-    for (index, (name, make)) in engines().iter().enumerate() {
-        let (allocated, counted) = bytes(make);
-        let counted = counted.map_or_else(String::new, |counted| counted.to_string());
-        println!(
-            "{name:<14} {:>16.0} {:>16.0} {allocated:>14} {counted:>10}",
-            one[index], two[index]
-        );
-    }
+        bytes / STEPS as f64
+    })
 }

@@ -1,6 +1,6 @@
 //! The default policy adapts to the keys: it does not get stuck on traces on which LRU or TinyLFU would.
 //!
-//! The figures of the policies over more traces: `cargo run --release -p benches --bin hitrate`.
+//! The figures of the policies over more traces: `cargo run --release -p larder-bench -- hitrate`.
 
 use larder::{Cache, Memory};
 

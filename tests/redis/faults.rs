@@ -1,5 +1,5 @@
 //! Every fault of Redis, under load: calls wait for a bounded time, and no eviction is lost (see [`trial`]). `cargo run
-//! --release -p benches --bin faults` prints the same figures for longer faults.
+//! --release -p larder-bench -- faults` prints the same figures for longer faults.
 
 use std::time::Duration;
 
