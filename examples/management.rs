@@ -51,6 +51,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let left = cache.ttl("page:1").await?.and_then(Expiry::left);
     println!("page:1 lives {left:.0?}");
 
+    // What the tiers have under a key. It counts as no read.
+    let found = cache.inspect("page:1").await;
+    println!("page:1 in memory: {:?}", found.memory);
+    println!("page:1 in the remote tier: {:?}", found.remote);
+    println!("pages: {:?}", cache.count_keys("page:*").await?);
+
     // A model by id. The function finds the values that the view stores, and vice versa.
     let users =
         cache.typed::<u64, User>("users")?.policy(Policy::new().ttl(Duration::from_secs(300)));

@@ -41,12 +41,12 @@ pub mod health {
     };
 }
 
-/// What a cache counts and reports: [`Cache::stats`], [`Cache::info`], and a listener for events. See
+/// What a cache counts and reports: [`Cache::stats`], [`Cache::info`], [`Cache::inspect`], and a listener for events. See
 /// [the guide](guide::monitoring).
 pub mod stats {
     pub use cache_core::{
-        CacheEvent, CacheListener, FunctionStats, Info, LatencyStats, MemoryInfo, RemoteInfo,
-        RemovalCause, Stats, TierStats,
+        CacheEvent, CacheListener, EncodingInfo, EntryInfo, EntryState, FunctionStats, Info,
+        Inspection, KeyCount, LatencyStats, MemoryInfo, RemoteInfo, RemovalCause, Stats, TierStats,
     };
 }
 

@@ -54,6 +54,8 @@ mod health_redis;
 mod hit_rate;
 #[path = "behavior/hostile_bytes.rs"]
 mod hostile_bytes;
+#[path = "behavior/inspection.rs"]
+mod inspection;
 #[path = "behavior/invalidation_list.rs"]
 mod invalidation_list;
 #[path = "behavior/key_builder.rs"]

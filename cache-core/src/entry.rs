@@ -54,7 +54,14 @@ impl Lifetime {
         Self { stale_until: kept.stale_until.min(now), ..kept }
     }
 
-    fn at(&self, now: Timestamp) -> Freshness {
+    /// The moment from which the entry is not fresh, if nobody reads it: the remote tier does not record reads.
+    pub(crate) fn fresh_unless_read(&self) -> Timestamp {
+        let Self { created, fresh_until, idle, .. } = *self;
+        let idle_until = if idle.is_zero() { Timestamp::NEVER } else { created.after(idle) };
+        fresh_until.min(idle_until)
+    }
+
+    pub(crate) fn at(&self, now: Timestamp) -> Freshness {
         if now < self.fresh_until {
             Freshness::Fresh
         } else if now < self.stale_until {
@@ -208,6 +215,11 @@ impl Erased {
     /// The name of the value's type, if the value may own heap memory.
     pub(crate) fn owner(&self) -> Option<&'static str> {
         self.value.owner()
+    }
+
+    /// The name of the value's type.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.value.type_name()
     }
 
     /// Copies the entry with another lifetime. Calls the value's `Clone`, so never call this under a lock.

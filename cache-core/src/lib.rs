@@ -42,9 +42,9 @@ mod stats;
 mod tags;
 
 pub use crate::api::{
-    Alert, AlertState, EventHandler, FunctionStats, Info, Invalidation, KeyStream, MemoryInfo,
-    ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard, ServerInfo, UpdateMode, Warm,
-    WarmProgress, WarmReport, clear_all, warm,
+    Alert, AlertState, EventHandler, FunctionStats, Info, Invalidation, KeyCount, KeyStream,
+    MemoryInfo, ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard, ServerInfo,
+    UpdateMode, Warm, WarmProgress, WarmReport, clear_all, warm,
 };
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
@@ -63,8 +63,9 @@ pub use crate::call::{
 pub use crate::codec::EncryptionKeys;
 pub use crate::codec::{Codec, Compression, RemoteValue};
 pub use crate::engine::{
-    Cache, CachedCell, Expiry, PatternEviction, Transaction, TransactionScope, disable, enable,
-    is_enabled, transaction, without_cache, without_cache_sync,
+    Cache, CachedCell, EncodingInfo, EntryInfo, EntryState, Expiry, Inspection, PatternEviction,
+    Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
+    without_cache_sync,
 };
 pub use crate::key::{Key, KeyBuilder};
 pub use crate::memory::{Capacity, Eviction, Memory};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use larder::stats::EntryState;
 use larder::{Cache, Clock, Eviction, Memory, Policy, backend::MemoryBackend, cached};
 
 use crate::gated::Gated;
@@ -17,7 +18,7 @@ async fn rows(cache: &Cache, ids: &[u64]) -> Vec<(u64, u64)> {
     ids.iter().map(|id| (*id, *id)).collect()
 }
 
-const LOOKS: usize = 7;
+const LOOKS: usize = 9;
 
 /// Peeks at row 1 and returns whether it is there.
 async fn look(how: usize, cache: &Cache) -> bool {
@@ -26,8 +27,17 @@ async fn look(how: usize, cache: &Cache) -> bool {
         1 => !rows(cache, &[1]).peek().await.unwrap().is_empty(),
         2 => cache.contains::<u64>("row:1").await.unwrap(),
         3 => cache.ttl("row:1").await.unwrap().is_some(),
-        4 => cache.keys("row:1").await.unwrap() == ["row:1"],
-        5 => cache.info().await.memory.is_some_and(|memory| memory.entries > 0),
+        5 => cache.keys("row:1").await.unwrap() == ["row:1"],
+        4 => {
+            let found = cache.inspect("row:1").await;
+            let usable = [EntryState::Fresh, EntryState::Unverified];
+            [found.memory, found.remote].iter().flatten().any(|entry| usable.contains(&entry.state))
+        }
+        6 => {
+            let count = cache.count_keys("row:1").await.unwrap();
+            count.memory + count.remote.unwrap_or(0) > 0
+        }
+        7 => cache.info().await.memory.is_some_and(|memory| memory.entries > 0),
         _ => {
             // A tenant and a model have peeks of their own.
             let acme = cache.tenant("acme").unwrap();
@@ -54,7 +64,7 @@ async fn a_peek_is_not_counted() {
             assert!(look(how, &cache).await, "{how}");
             cache.remove("row:1").await.unwrap();
             let removed = cache.stats();
-            if how < 5 {
+            if how < 7 {
                 assert!(!look(how, &cache).await, "{how}");
             }
             let after = cache.stats();
@@ -71,7 +81,7 @@ async fn a_peek_is_not_counted() {
 #[tokio::test]
 async fn a_peek_does_not_restart_the_idle_time() {
     let clock = Clock::manual();
-    for how in 0..4 {
+    for how in 0..5 {
         let cache = Cache::builder().clock(clock.clone()).build().unwrap();
         let policy = Policy::new().tti(Duration::from_secs(10));
         cache.insert_with("row:1", 1u64, policy).await.unwrap();
@@ -92,7 +102,7 @@ async fn a_peek_does_not_restart_the_idle_time() {
 
 #[tokio::test]
 async fn a_peek_does_not_keep_an_entry_in_memory() {
-    for how in 0..5 {
+    for how in 0..7 {
         let memory = Memory::max_entries(3).policy(Eviction::Lru);
         let cache = Cache::builder().memory(memory).build().unwrap();
         for id in 1..=3 {
@@ -122,7 +132,7 @@ async fn a_peek_does_not_promote() {
     let (one, two) = (process(), process());
     row(&one, 1).await;
     turns().await;
-    for how in 0..4 {
+    for how in 0..5 {
         assert!(look(how, &two).await, "{how}");
         assert_eq!(two.stats().entries, 0, "{how}");
     }
@@ -132,7 +142,7 @@ async fn a_peek_does_not_promote() {
 #[tokio::test]
 async fn a_peek_in_an_outage_leaves_no_trace() {
     let clock = Clock::manual();
-    for how in 0..4 {
+    for how in 0..5 {
         let gated = Gated::leased(&clock);
         let memory = Memory::max_entries(3).policy(Eviction::Lru);
         let builder = Cache::builder().clock(clock.clone()).memory(memory);

@@ -23,7 +23,7 @@ mod report;
 mod typed;
 mod warm;
 
-pub use cache::{Info, KeyStream, MemoryInfo, RemoteInfo, clear_all};
+pub use cache::{Info, KeyCount, KeyStream, MemoryInfo, RemoteInfo, clear_all};
 pub use invalidation::{EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough};
 pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};
 pub use report::FunctionStats;

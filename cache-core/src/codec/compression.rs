@@ -89,10 +89,18 @@ impl std::fmt::Debug for Compression {
 
 /// The number in the header. Never reuse one for another algorithm.
 pub(super) const PLAIN: u8 = 0;
-#[cfg(feature = "lz4")]
 const LZ4: u8 = 1;
-#[cfg(feature = "zstd")]
 const ZSTD: u8 = 2;
+
+/// The name of an algorithm, compiled in or not.
+pub(super) fn name(algorithm: u8) -> String {
+    match algorithm {
+        PLAIN => "none".to_owned(),
+        LZ4 => "lz4".to_owned(),
+        ZSTD => "zstd".to_owned(),
+        other => format!("unknown ({other})"),
+    }
+}
 
 impl Compression {
     /// Compresses the payload; returns the algorithm and the bytes to store.

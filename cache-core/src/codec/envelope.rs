@@ -35,3 +35,13 @@ pub(crate) struct Form {
     /// The length of the uncompressed payload.
     pub(super) length: u64,
 }
+
+/// How a stored value is written, for operators.
+#[derive(Clone, Debug)]
+pub(crate) struct WrittenAs {
+    pub(crate) codec: String,
+    pub(crate) compression: String,
+    /// The length before compression.
+    pub(crate) value_bytes: u64,
+    pub(crate) fingerprint: u64,
+}

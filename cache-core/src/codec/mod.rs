@@ -28,7 +28,7 @@ mod stack;
 mod wire;
 
 pub use compression::Compression;
-pub(crate) use envelope::Envelope;
+pub(crate) use envelope::{Envelope, WrittenAs};
 #[cfg(feature = "testing")]
 pub use forge::Forged;
 pub use format::Codec;

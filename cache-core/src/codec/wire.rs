@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::borrow::Cow;
 
-use super::compression::{Compression, unpack};
-use super::envelope::{Envelope, Form};
+use super::compression::{self, Compression, unpack};
+use super::envelope::{Envelope, Form, WrittenAs};
 use super::format::Codec;
 use super::seal::{Place, Seal};
 use super::{Coder, EntryHeader};
@@ -102,13 +102,30 @@ impl Wire {
     }
 
     /// The header of a value of any type; `None` if the value is damaged or at the wrong place.
-    pub(crate) fn envelope(
+    pub(crate) fn envelope(&self, place: (&str, &str), bytes: &[u8]) -> Option<Envelope> {
+        self.header(place, bytes).map(|(_, envelope)| envelope)
+    }
+
+    /// The same, with the way in which the value is written.
+    pub(crate) fn describe(
         &self,
-        (namespace, key): (&str, &str),
+        place: (&str, &str),
         bytes: &[u8],
-    ) -> Option<Envelope> {
+    ) -> Option<(WrittenAs, Envelope)> {
+        let (form, envelope) = self.header(place, bytes)?;
+        let codec = Codec::of_id(form.codec).map(|codec| format!("{codec:?}").to_lowercase());
+        let written = WrittenAs {
+            codec: codec.unwrap_or_else(|| format!("unknown ({})", form.codec)),
+            compression: compression::name(form.compression),
+            value_bytes: form.length,
+            fingerprint: form.fingerprint,
+        };
+        Some((written, envelope))
+    }
+
+    fn header(&self, (namespace, key): (&str, &str), bytes: &[u8]) -> Option<(Form, Envelope)> {
         let contents = self.seal.open(Place { namespace, key }, bytes)?;
-        head(&contents).map(|((_, envelope), _)| envelope)
+        head(&contents).map(|(header, _)| header)
     }
 
     /// The same value with another header; `None` if [`envelope`](Self::envelope) returns `None`.

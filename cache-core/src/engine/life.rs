@@ -254,8 +254,6 @@ impl RemoteEntry {
 
     /// The moment from which it is not fresh.
     pub(crate) fn fresh_until(&self) -> Timestamp {
-        let Lifetime { created, fresh_until, idle, .. } = self.life;
-        let idle_until = if idle.is_zero() { Timestamp::NEVER } else { created.after(idle) };
-        fresh_until.min(idle_until)
+        self.life.fresh_unless_read()
     }
 }

@@ -244,16 +244,21 @@ impl Engine {
     /// The keys of fresh values that match.
     pub(crate) fn keys_in_memory(&self, pattern: &Pattern) -> Vec<String> {
         let mut keys = Vec::new();
-        let Some(memory) = &self.memory else { return keys };
+        self.each_key_in_memory(pattern, |key| keys.push(key.to_owned()));
+        keys
+    }
+
+    /// Shows the keys of fresh values that match to `show`, which runs under a lock of the tier.
+    pub(crate) fn each_key_in_memory(&self, pattern: &Pattern, mut show: impl FnMut(&str)) {
+        let Some(memory) = &self.memory else { return };
         let now = self.clock.now();
         memory.retain(|entry| {
             let alive =
                 entry.at(now) == Freshness::Fresh && self.generations.current(&entry.stamps);
             if alive && is_value(entry) && pattern.matches(&entry.key) {
-                keys.push(entry.key.to_string());
+                show(&entry.key);
             }
             true
         });
-        keys
     }
 }

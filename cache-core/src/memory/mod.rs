@@ -202,16 +202,33 @@ impl MemoryTier {
 
     /// Computes the weight. Calls the user's code: not under a lock.
     pub(crate) fn weigh(&self, entry: &Stored) -> Weighed {
-        let overhead = match &self.kind {
+        let weight = self.scales.weigh(entry) + self.overhead();
+        Weighed { entry: Arc::clone(entry), weight }
+    }
+
+    /// Measures the memory of an entry. Calls the user's code: not under a lock.
+    pub(crate) fn measure(&self, entry: &Stored) -> u64 {
+        self.scales.measure(entry) + self.overhead()
+    }
+
+    /// Measures the memory of all entries.
+    pub(crate) fn measure_all(&self) -> u64 {
+        let mut bytes = 0_u64;
+        let mut measure = |_, entry: &Stored| bytes = bytes.saturating_add(self.measure(entry));
+        self.engine().visit(&mut measure);
+        bytes
+    }
+
+    /// What the engine needs for each entry.
+    fn overhead(&self) -> u64 {
+        match &self.kind {
             Kind::Auto(_) => auto::OVERHEAD,
             Kind::Ttl(_) => ttl::OVERHEAD,
             #[cfg(feature = "moka")]
             Kind::Moka(_) => moka::OVERHEAD,
             #[cfg(shuttle)]
             Kind::Model(_) => 0,
-        };
-        let weight = self.scales.weigh(entry) + overhead;
-        Weighed { entry: Arc::clone(entry), weight }
+        }
     }
 
     /// Inserts an entry. Only a live ticket gives a permit, so code without a fence cannot fill the tier.

@@ -46,7 +46,7 @@ impl fmt::Debug for Weighers {
 /// Weighs the entries of one tier.
 pub(crate) struct Scales {
     weighers: Weighers,
-    /// Whether weights bound the tier: only then are values without a weigher measured.
+    /// Whether weights bound the tier: only then are values without a weigher measured when they are stored.
     measures: bool,
     /// The coders of the types that were inserted. There are at most as many as the program has types.
     coders: RwLock<BTreeMap<TypeId, Coder>>,
@@ -59,7 +59,7 @@ impl Scales {
 
     /// Records that serde can measure values of this type.
     pub(super) fn learn(&self, kind: TypeId, coder: Coder) {
-        if !self.measures || self.coder(kind).is_some() {
+        if self.coder(kind).is_some() {
             return;
         }
         self.coders.write().unwrap_or_else(PoisonError::into_inner).insert(kind, coder);
@@ -71,28 +71,41 @@ impl Scales {
 
     /// The weight without the engine's overhead. Calls the user's code: not under a lock.
     pub(super) fn weigh(&self, entry: &Erased) -> u64 {
-        let own = ARC + size_of_val(entry);
-        let own = own + entry.key.len() + size_of_val(&*entry.stamps.tags);
-        self.heap(entry).saturating_add(own as u64).min(HEAVIEST)
+        let heap = match self.measures {
+            true => self.heap(entry).unwrap_or_else(|| {
+                if let Some(owner) = entry.owner() {
+                    unweighed(owner);
+                }
+                0
+            }),
+            false => self.weighed(entry.any()).unwrap_or(0),
+        };
+        with_own(entry, heap)
     }
 
-    fn heap(&self, entry: &Erased) -> u64 {
-        let value = entry.any();
-        let kind = value.type_id();
-        if let Some(weigh) = self.weighers.0.get(&kind) {
-            return weigh(value);
-        }
-        if !self.measures {
-            return 0;
-        }
-        let measured = self.coder(kind).map(|coder| coder.heap(value));
-        measured.or_else(|| of_plain_type(value)).unwrap_or_else(|| {
-            if let Some(owner) = entry.owner() {
-                unweighed(owner);
-            }
-            0
-        })
+    /// The memory of the entry without the engine's overhead, also if weights do not bound the tier. Calls the
+    /// user's code: not under a lock.
+    pub(super) fn measure(&self, entry: &Erased) -> u64 {
+        with_own(entry, self.heap(entry).unwrap_or(0))
     }
+
+    /// The heap memory of the value; `None` if nothing can measure it.
+    fn heap(&self, entry: &Erased) -> Option<u64> {
+        let value = entry.any();
+        let by_serde = || Some(self.coder(value.type_id())?.heap(value));
+        self.weighed(value).or_else(by_serde).or_else(|| of_plain_type(value))
+    }
+
+    /// The heap memory of the value by the user's weigher.
+    fn weighed(&self, value: &dyn Any) -> Option<u64> {
+        Some(self.weighers.0.get(&value.type_id())?(value))
+    }
+}
+
+/// The memory of an entry whose value has `heap` bytes elsewhere.
+fn with_own(entry: &Erased, heap: u64) -> u64 {
+    let own = ARC + size_of_val(entry) + entry.key.len() + size_of_val(&*entry.stamps.tags);
+    heap.saturating_add(own as u64).min(HEAVIEST)
 }
 
 /// The heap memory of types that are often cached and need no serde.

@@ -162,7 +162,9 @@ pub struct Stats {
     pub entries: u64,
     /// The current weight of these entries, in bytes, by the rule of
     /// [`Memory::max_bytes`](crate::memory::Memory::max_bytes). In a tier that is bounded by entries this is
-    /// a separate sum: exact while nothing is written, approximate during writes.
+    /// a separate sum, which includes the heap memory of a value only if its type has a
+    /// [`weigher`](crate::memory::Memory::weigher): exact while nothing is written, approximate during writes.
+    /// [`Cache::memory_usage`](crate::engine::Cache::memory_usage) measures all values.
     pub bytes: u64,
     /// Keys with a load, a read of the remote tier or a write in progress.
     pub in_flight: u64,

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::engine::Cache;
-use crate::memory::Capacity;
+use crate::engine::{Cache, Inspection};
+use crate::key::KeyBuf;
+use crate::memory::{Capacity, MemoryTier};
 
 /// The parts and settings of a cache, from [`Cache::info`]. Plain data, for logs and operators' pages (serde:
 /// spans as milliseconds).
@@ -42,7 +43,7 @@ pub struct MemoryInfo {
     pub capacity: Capacity,
     /// The number of entries, including expired ones that were not reclaimed yet.
     pub entries: u64,
-    /// The total weight of the entries, in bytes.
+    /// The total weight of the entries, in bytes, as in [`Stats::bytes`](crate::Stats::bytes).
     pub bytes: u64,
 }
 
@@ -96,6 +97,61 @@ impl Cache {
             memory: self.memory_info(),
             remote: self.remote_info().await,
         }
+    }
+
+    /// Describes the entry of a key in each tier: its state, age, remaining life, size, tags, codec and
+    /// schema, but not its value. For an operator who wants to know why a value is served, or is not.
+    ///
+    /// It has no side effects: it counts as no read, promotes nothing, and renews no time to idle. It shows
+    /// what the tiers have, also inside a [`transaction`](crate::transaction()) and while caching is off. If
+    /// the remote tier fails, the error is part of the result. Reads the whole value of the remote tier.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, EntryState, Error, MemoryBackend, Policy};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().remote(MemoryBackend::new()).build()?;
+    /// let policy = Policy::new().ttl(Duration::from_secs(60)).tags(&["users"]);
+    /// cache.insert_with("user:7", "Ada".to_owned(), policy).await?;
+    ///
+    /// let found = cache.inspect("user:7").await;
+    /// let remote = found.remote.expect("it was stored");
+    /// assert_eq!((remote.state, &*remote.tags), (EntryState::Fresh, &["users".to_owned()][..]));
+    /// assert_eq!(remote.encoding.expect("it is encoded").codec, "postcard");
+    ///
+    /// cache.evict_tag("users").await?;
+    /// let found = cache.inspect("user:7").await;
+    /// assert_eq!(found.remote.expect("it is still stored").state, EntryState::Evicted);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn inspect(&self, key: impl Into<KeyBuf>) -> Inspection {
+        self.engine.inspect(&self.own(key)).await
+    }
+
+    /// Measures the memory of all entries of the memory tier, in bytes: the entries themselves, their keys and
+    /// tags, and the heap memory of the values, by the [`weigher`](crate::memory::Memory::weigher) of the type, else
+    /// by serde, else (with `local`) only of plain types such as `String`. 0 without a memory tier.
+    ///
+    /// It visits every entry on the caller's thread and walks through its value, so it is meant for operators:
+    /// in a tier that is [bounded by bytes](crate::memory::Memory::max_bytes),
+    /// [`Stats::bytes`](crate::Stats::bytes) is the same sum without a visit.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// cache.insert("page", vec![0_u64; 1_000]).await?;
+    /// assert!((8_000..9_000).contains(&cache.memory_usage()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn memory_usage(&self) -> u64 {
+        self.engine.memory.as_ref().map_or(0, MemoryTier::measure_all)
     }
 
     fn memory_info(&self) -> Option<MemoryInfo> {

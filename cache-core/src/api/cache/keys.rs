@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
+use serde::Serialize;
 
 use crate::base::{BackendError, BoxFuture, Error, Pattern};
 use crate::engine::{Cache, Engine};
@@ -50,7 +51,6 @@ impl Cache {
     ///
     /// Awaited, it returns all keys, sorted. Used as a stream, it holds only the keys of the memory tier and
     /// one page of the remote tier's:
-    /// memory tier and one page of the remote tier's are held:
     ///
     /// ```
     /// # use cache_core as larder;
@@ -81,6 +81,53 @@ impl Cache {
             listed: HashSet::new(),
             step: Step::Memory,
         }
+    }
+}
+
+/// The number of keys in each tier; returned by [`Cache::count_keys`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct KeyCount {
+    /// The number of keys with a fresh value in the memory tier.
+    pub memory: u64,
+    /// The number of keys in the remote tier; `None` without one.
+    pub remote: Option<u64>,
+}
+
+impl Cache {
+    /// Counts the keys that match (`*` is a wildcard) in each tier. What counts as a key is the same as for
+    /// [`keys`](Self::keys); no key is held. It visits all keys: some seconds for each million in Redis.
+    /// [`Stats::entries`](crate::Stats::entries) is the size of the memory tier without a visit.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, MemoryBackend};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().remote(MemoryBackend::new()).build()?;
+    /// cache.insert_many([("user:7", 7u64), ("user:8", 8), ("page:1", 1)]).await?;
+    /// let users = cache.count_keys("user:*").await?;
+    /// assert_eq!((users.memory, users.remote), (2, Some(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The remote tier failed.
+    pub async fn count_keys(&self, pattern: impl Into<Pattern>) -> Result<KeyCount, Error> {
+        let pattern = self.own_pattern(pattern);
+        let mut memory = 0;
+        self.engine.each_key_in_memory(&pattern, |_| memory += 1);
+        let Some(remote) = &self.engine.remote else {
+            return Ok(KeyCount { memory, remote: None });
+        };
+        let (mut count, mut cursor) = (0, Some(0));
+        while let Some(at) = cursor {
+            let (keys, next) = remote.keys(&pattern, at).await?;
+            count += keys.len() as u64;
+            cursor = next;
+        }
+        Ok(KeyCount { memory, remote: Some(count) })
     }
 }
 

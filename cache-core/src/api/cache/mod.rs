@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | `read`, `write` | values by key |
 //! | `evict`, `life` | evictions; lifetimes |
-//! | `keys` | listing keys |
-//! | `info`, `close` | a description of the cache; closing it |
+//! | `keys` | listing and counting keys |
+//! | `info`, `close` | a description of the cache and of an entry; closing the cache |
 
 mod close;
 mod evict;
@@ -17,7 +17,7 @@ mod write;
 
 pub use evict::clear_all;
 pub use info::{Info, MemoryInfo, RemoteInfo};
-pub use keys::KeyStream;
+pub use keys::{KeyCount, KeyStream};
 
 use std::sync::Arc;
 
