@@ -100,7 +100,8 @@ evict=$core/engine/evict.rs
 generation=$core/tags/generation.rs
 flight=$core/engine/flight.rs
 find=$core/engine/find.rs
-load=$core/engine/load.rs
+lead=$core/engine/lead.rs
+permission=$core/engine/permission.rs
 lookup=$core/engine/lookup.rs
 store=$core/engine/store.rs
 remote=$core/remote/requests
@@ -166,7 +167,7 @@ mutant flight-failures-take-turns $flight 's/self\.turns\.add_permits\(1\);\s+\}
 mutant flight-turns-end-with-a-value $flight 's/self\.0\.turns\.close\(\);//'
 mutant flight-refresh-is-newer $flight 's/Some\(began\)\) if began < requested/Some(began)) if began < requested.min(0)/'
 mutant flight-refreshes-queue $flight 's/self\.refresh\.is_none\(\) \|\| flight\.refresh\.is_some\(\)/self.refresh.is_none()/'
-mutant flight-can-be-joined-while-it-is-stored $load 's/committed\.holding\(lead\)\)/committed.holding(()))/'
+mutant flight-can-be-joined-while-it-is-stored $lead 's/committed\.holding\(leader\)\)/committed.holding(()))/'
 mutant flight-stored-is-fresh $flight 's/joins\.counts\(flight\) && flight\.is_of_use\(now\)/joins.counts(flight) \&\& (flight.is_of_use(now) || true)/'
 
 # Large batches.
@@ -179,7 +180,7 @@ mutant batch-writes-do-not-wait-long $core/engine/table.rs 's/Duration::from_mil
 mutant batch-writes-apart-from-reads $core/engine/table.rs 's/if state\.storing == 0 \{/if state.storing == 0 \&\& state.coming == 0 {/'
 mutant batch-renews-together $lease 's/let mut next = self\.asked\.after\(third\);/let mut next = self.engine.clock.now().after(third + Duration::from_millis(self.token % 200));/'
 mutant batch-load-ends-with-its-callers $core/call/batch/party.rs 's/asking\.answer\.poll_closed\(cx\)\.is_pending\(\)/asking.answer.poll_closed(cx).is_pending() || gone < usize::MAX/'
-mutant batch-gives-leases-back $lease 's/table\.abort\(key, token\);/let _ = (table, \&key, token);/'
+mutant batch-gives-leases-back $lease 's/table\.abort\(key\.to_string\(\), token\);/let _ = (table, \&key, token);/'
 
 # Generations.
 mutant generation-of-space $generation 's/&& stamps\.space == self\.space\.load\(Ordering::Acquire\)//'
@@ -262,22 +263,22 @@ mutant pending-is-taken-back-in-turn $store 's/overtaken && self\.take_back\(rem
 mutant pending-is-waited-for-in-turn $remote/settle.rs 's/let _turn = turn\.map_err\(\|_\| unsettled\(\)\)\?;/drop(turn.map_err(|_| unsettled())?);/'
 
 # Leases.
-mutant lease-is-asked-for $load 's/if !remote\.has_leases\(\) \{/if true {/'
+mutant lease-is-asked-for $permission 's/if !remote\.has_leases\(\) \{/if true {/'
 mutant lease-of-the-commit $remote/write.rs 's/\(Some\(token\), Some\(leases\)\) => leases/(Some(token), Some(leases)) if token == 0 => leases/'
 mutant lease-refused-forgets $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; false }/'
 mutant lease-refused-forgets-its-own $store 's/&& self\.fences\.reclaim\(KeyId::of\(&entry\.key\), entry, memory\)/&& { let _ = memory; self.forget(KeyId::of(\&entry.key), FenceScope::All, RemovalCause::Elsewhere).0 }/'
-mutant lease-taken-by-a-takeover $load 's/ \|\| lead\.took_over\(\)//'
+mutant lease-taken-by-a-takeover $permission 's/ \|\| lead\.took_over\(\)//'
 mutant lease-takeover-has-twice-the-time $flight 's/takeovers\.max\(elsewhere\)/{ let _ = elsewhere; takeovers }/'
-mutant lease-wait-ends-with-an-eviction $load 's/let overtaken = !\(ticket\.is_alive\(\) && engine\.generations\.unmoved\(&ticket\.stamps\)\);/let overtaken = false;/'
-mutant lease-wait-forgets-old-values $load 's/missing\.old = None;//'
-mutant lease-wait-takes-no-value-from-before $load 's/if overtaken \{\s+\/\/ The value may/if overtaken \&\& false {\n                \/\/ The value may/'
-mutant lease-not-stolen-after-evictions $load 's/usize::from\(!std::mem::take\(&mut evicted\)\)/1 + usize::from(std::mem::take(\&mut evicted)) * 0/'
+mutant lease-wait-ends-with-an-eviction $permission 's/let overtaken = !\(ticket\.is_alive\(\) && engine\.generations\.unmoved\(&ticket\.stamps\)\);/let overtaken = false;/'
+mutant lease-wait-forgets-old-values $permission 's/missing\.old = None;//'
+mutant lease-wait-takes-no-value-from-before $permission 's/if overtaken \{\s+\/\/ The value may/if overtaken \&\& false {\n                \/\/ The value may/'
+mutant lease-not-stolen-after-evictions $permission 's/usize::from\(!std::mem::take\(&mut evicted\)\)/1 + usize::from(std::mem::take(\&mut evicted)) * 0/'
 mutant lease-given-back $lease 's/let _ = remote\.abort\(&key, token\)\.await;/let _ = (remote, \&key, token);/'
 mutant lease-revoked-by-patterns $remote/pattern.rs 's/leases\.revoke\(&places, cursor\)\.await\?\.next;/{ let _ = (leases, \&places, cursor); None };/'
-mutant lease-stolen-by-refresh $load 's/steal: self\.is_refresh\(\) \|\|/steal:/'
+mutant lease-stolen-by-refresh $permission 's/steal: self\.is_refresh\(\) \|\|/steal:/'
 mutant lease-renewed $lease 's/self\.engine\.clock\.sleep_until\(next\)\.await;/std::future::pending::<()>().await;/'
 mutant lease-ends-with-its-load $lease 's/self\.term\.min\(left\)/self.term/'
-mutant lease-successor-is-waited-for $load 's/saturating_mul\(OTHERS\)/saturating_mul(OTHERS - OTHERS + 1)/'
+mutant lease-successor-is-waited-for $permission 's/saturating_mul\(OTHERS\)/saturating_mul(OTHERS - OTHERS + 1)/'
 mutant lease-late-and-unanswered-forgets $store 's/is_some_and\(Lease::is_late\)/is_some_and(|_| false)/'
 mutant lease-checked-by-the-store $memory 's/let holds = store\.holds\(&write\.key, token\);\s+if holds/let holds = true;\n            let _ = token;\n            if holds/'
 mutant lease-outlasts-its-time $memory 's/let holds = store\.holds\(&write\.key, token\);\s+if holds/let holds = store.holds(\&write.key, token) \&\& now < store.leases[\&write.key].until;\n            if holds/'
@@ -311,7 +312,7 @@ mutant namespace-of-a-spelled-name $core/engine/namespaces.rs 's/spelled\.push_s
 mutant namespace-of-a-slash $core/engine/namespaces.rs 's/ && !name\.starts_with\(.\/.\)//'
 mutant namespace-is-claimed $core/engine/namespaces.rs 's/ && other\.name != cache\.name/ \&\& false/'
 # Transactions and absent values; only tests in `tests/behavior` fail.
-mutant transaction-keeps-loads $load 's/if let Some\(transaction\) = &self\.transaction \{/if let Some(transaction) = self.transaction.as_ref().filter(|_| false) {/'
+mutant transaction-keeps-loads $lead 's/if let Some\(transaction\) = &self\.transaction \{/if let Some(transaction) = self.transaction.as_ref().filter(|_| false) {/'
 mutant transaction-leads-alone $core/engine/read.rs 's/let alone = alone \|\| self\.transaction\.is_some\(\);//'
 mutant transaction-publishes-current $core/engine/scope/own.rs 's/current: true \}/current: _ }/'
 mutant none-has-no-windows $core/base/policy.rs 's/self\.stale_if_error = Duration::ZERO;\s+self\.soft_timeout = None;/self.soft_timeout = None;/'
@@ -337,7 +338,7 @@ mutant tags-reader-turn $core/engine/read.rs 's/FlightResult::Value\(entry\) => 
 mutant tags-reader-flight $flight 's/&& tags\.are_carried_by\(&watch\.stamps\)/\&\& { let _ = tags; true }/'
 mutant tags-reader-fallback $core/engine/failsafe.rs 's/\.filter\(\|entry\| tags\.are_carried_by\(&entry\.stamps\)\)/.filter(|_| { let _ = tags; true })/'
 mutant fallback-is-current $core/engine/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
-mutant old-value-is-current $load 's/ticket\.is_alive\(\)\s+&& self\.engine\.generations\.current\(&entry\.stamps\)\s+&& entry/entry/'
+mutant old-value-is-current $core/engine/failsafe.rs 's/ticket\.is_alive\(\)\s+&& self\.engine\.generations\.current\(&entry\.stamps\)\s+&& entry/entry/'
 mutant value-as-if-just-written $lookup 's/Some\(left\) => envelope\.stored_for\.saturating_sub\(millis\(left\)\),/Some(_) => 0,/'
 mutant life-from-the-answer $lookup 's/span => asked\.after\(/span => self.clock.now().after(/'
 

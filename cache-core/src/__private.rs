@@ -7,15 +7,16 @@ pub use crate::base::{
     TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, lent, output_probe,
     refuses, times_out, value_probe,
 };
+pub use crate::call::Rules;
 pub use crate::call::{Captures, Fetch, Known, Load, awaited, wait};
 pub use crate::call::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
 };
 pub use crate::call::{EvictTarget, PutTarget};
 pub use crate::codec::{local, remote};
+pub use crate::engine::Judge;
 pub use crate::engine::Site;
 pub use crate::engine::{HasCell, cell_of};
-pub use crate::engine::{Judge, Rules};
 pub use crate::key::{Field, KeyBuf, KeyPart, Part, Place, PushDisplay, PushExact};
 pub use crate::tags::Tags;
 pub use crate::tags::event_tag;

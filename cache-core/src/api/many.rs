@@ -6,9 +6,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::base::{CacheValue, Error, KnownResult, Policy, PolicyRef};
-use crate::call::{Asking, CacheChoice, Found, Wanted, all_begun, in_foreground};
+use crate::call::{Asking, CacheChoice, Found, Rules, Wanted, all_begun, in_foreground};
 use crate::codec::{RemoteValue, coder};
-use crate::engine::{Cache, Engine, Request, Rules, Seat, TOGETHER, Table};
+use crate::engine::{Cache, Engine, Request, Seat, TOGETHER, Table};
 use crate::key::KeyBuf;
 
 impl Cache {

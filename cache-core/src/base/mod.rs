@@ -31,7 +31,7 @@ pub(crate) mod warn_once;
 
 pub(crate) use active_scope::{ActiveScope, no_active_scope};
 pub use clock::{Clock, Timestamp};
-pub(crate) use clock::{Elapsed, millis};
+pub(crate) use clock::{Elapsed, Stopwatch, millis};
 pub(crate) use duration::parse_duration;
 pub(crate) use error::Discreet;
 pub use error::{BackendError, BackendErrorKind, Error, SharedError, TimedOut};
@@ -51,5 +51,5 @@ pub use value::{
     ShapeResult, ShapeShared, SharedFailure, SharedResult, Tells, TimeoutError, TimeoutNever,
     TimesOut, absent, detached, keeps_errors, lent, output_probe, refuses, times_out, value_probe,
 };
-pub(crate) use value::{Bare, Bared, Fault, KnownResult, NoValue};
+pub(crate) use value::{KnownResult, NoValue};
 pub(crate) use warn_once::warn_once;

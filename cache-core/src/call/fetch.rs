@@ -2,14 +2,15 @@
 
 use std::future::Future;
 
+use super::body::Doing;
 use super::head::Head;
 use super::load::{Load, Loading, Paths};
+use super::rules::Rules;
 use super::target::CacheChoice;
+use super::work::{Arguments, Given, Refreshing, Work};
 use super::{Call, CallInner};
 use crate::base::Shape;
-use crate::engine::{
-    Arguments, Cache, CachedCell, Doing, Given, Mode, Refreshing, Rules, Site, Work,
-};
+use crate::engine::{Cache, CachedCell, Mode, Site};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 

@@ -5,10 +5,14 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::body::{Body, Doing};
 use super::head::{CallState, Head};
+use super::reading::Reading;
+use super::rules::{Rules, detached};
+use super::work::{Arguments, Work};
 use crate::base::{CacheValue, Cached, Shape, Source};
 use crate::codec::Coder;
-use crate::engine::{Arguments, Body, Doing, Engine, Judge, Reading, Rules, Work, detached};
+use crate::engine::{Engine, Judge};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 

@@ -1,14 +1,18 @@
 //! A call of a cached function: a future that takes directions before it is awaited.
 
 mod batch;
+mod body;
 mod direct;
 mod evict;
 mod fetch;
 mod head;
 mod load;
 mod put_target;
+mod reading;
+mod rules;
 mod target;
 mod tenant;
+mod work;
 
 pub use batch::{
     Asked, Batch, Each, EvictEach, FetchEach, Found, Ids, KeyOf, LoadEach, Pairs, PeekEach,
@@ -22,8 +26,11 @@ use head::{CallState, Head};
 pub use load::{Captures, Known, Load, awaited};
 pub use put_target::PutTarget;
 pub(crate) use put_target::{Write, Writing};
+pub(crate) use reading::reading;
+pub use rules::Rules;
 pub(crate) use target::{CacheChoice, CacheRef};
 pub use target::{IntoCache, IntoTtl};
+pub(crate) use work::{Once, Owned, Work};
 
 use std::fmt;
 use std::future::Future;

@@ -7,10 +7,13 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::{Answer, Fault};
+use super::find::{Miss, ReadPurpose};
+use super::flight::{FlightLeader, FlightResult};
 use super::handle::Engine;
 use super::lookup::source;
 use super::read_context::ReadContext;
-use crate::base::{CacheValue, Cached, Policy, Shape, SharedFailure, Source};
+use crate::base::{CacheValue, Cached, Policy, SharedFailure, Source};
 use crate::entry::{Entry, Freshness, Lifetime, Marks, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;
@@ -49,24 +52,20 @@ impl Engine {
     }
 }
 
-impl<S> ReadContext<S>
-where
-    S: Shape,
-    S::Value: CacheValue,
-{
+impl<V: CacheValue> ReadContext<V> {
     /// The memory tier's entry for this read, however old, if it may still be served.
     pub(super) fn fallback(&self, remote_failed: bool) -> Option<Stored> {
         self.engine.fallback(self.id, self.request.declared(), remote_failed)
     }
 
-    /// The output for an entry that is served because no load has brought a newer one.
-    pub(super) fn served(&self, entry: &Stored) -> Option<Cached<S::Output>> {
+    /// The value of an entry that is served because no load has brought a newer one.
+    pub(super) fn served(&self, entry: &Stored) -> Option<Cached<V>> {
         let source = source(entry.at(self.engine.clock.now()));
         self.cached(entry, source)
     }
 
     /// An old value for a caller whose timeout ended. Its load pauses for the policy's throttle.
-    pub(super) fn old_value(&self) -> Option<Cached<S::Output>> {
+    pub(super) fn old_value(&self) -> Option<Cached<V>> {
         if self.is_refresh() {
             return None;
         }
@@ -78,11 +77,11 @@ where
     }
 
     /// An old value whose load failed recently, while the remote tier cannot be asked about it.
-    pub(super) fn resting(&self) -> Option<Cached<S::Value>> {
+    pub(super) fn resting(&self) -> Option<Cached<V>> {
         let engine = &self.engine;
         let now = engine.clock.now();
         let entry = self.fallback(engine.remote_fails()).filter(|entry| entry.rests(now))?;
-        let value = entry.value::<S::Value>()?.clone();
+        let value = entry.value::<V>()?.clone();
         let age = now.since(entry.life.created).unwrap_or_default();
         Some(Cached { value, source: source(entry.at(now)), age })
     }
@@ -105,22 +104,54 @@ where
             marks: Marks::new(&life),
             stamps: ticket.stamps.clone(),
             key: self.request.key.as_str().into(),
-            value: Failure { error: Arc::clone(failure), of: TypeId::of::<S::Value>() },
+            value: Failure { error: Arc::clone(failure), of: TypeId::of::<V>() },
         });
         let _ = ticket.fill(self.engine.memory.as_ref(), &entry);
     }
 
     /// A cached failure.
-    pub(super) fn kept_failure(&self) -> Option<Cached<S::Output>> {
+    pub(super) fn kept_failure(&self) -> Option<Answer<V>> {
         self.request.policy.err_ttl?;
         let entry = self.fallback(self.engine.remote_fails())?;
         let failure = entry.value::<Failure>()?;
-        if failure.of != TypeId::of::<S::Value>() {
+        if failure.of != TypeId::of::<V>() || !(self.rules.takes)(&failure.error) {
             return None;
         }
-        let value = self.rules.unshare(&failure.error)?;
         self.tally().memory_hits();
         let age = self.engine.clock.now().since(entry.life.created);
+        let value = Err(Fault::Shared(Arc::clone(&failure.error)));
         Some(Cached { value, source: Source::Memory, age: age.unwrap_or(Duration::ZERO) })
+    }
+
+    /// Serves the old value, if there is one.
+    pub(super) fn old_instead(
+        &self,
+        lead: &mut FlightLeader,
+        ticket: &Ticket,
+        missing: &Miss,
+        purpose: ReadPurpose,
+    ) -> Option<Cached<V>> {
+        let old = (!self.is_refresh()).then(|| self.old(ticket, missing)).flatten();
+        let entry = old?;
+        let served = self.served(&entry)?;
+        self.rest(&entry);
+        if !purpose.is_renewal() {
+            self.tally().fail_safe_hits();
+        }
+        lead.land(FlightResult::Value(entry));
+        Some(served)
+    }
+
+    /// The memory tier's old value, or the remote tier's if memory has none.
+    fn old(&self, ticket: &Ticket, missing: &Miss) -> Option<Stored> {
+        let now = self.engine.clock.now();
+        let held = missing.old.as_ref().filter(|entry| {
+            ticket.is_alive()
+                && self.engine.generations.current(&entry.stamps)
+                && entry.at(now) != Freshness::Expired
+        });
+        let typed = |entry: &Stored| entry.value::<V>().is_some();
+        let kept = self.fallback(missing.remote_error.is_some()).filter(typed);
+        kept.or_else(|| held.cloned())
     }
 }

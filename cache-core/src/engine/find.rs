@@ -7,7 +7,7 @@ use super::flight::{FlightLeader, FlightResult};
 use super::lookup::promote;
 use super::read_context::ReadContext;
 use crate::backend::VERSION_LEN;
-use crate::base::{BackendError, CacheValue, Cached, Shape, Source, Timestamp, boxed};
+use crate::base::{BackendError, CacheValue, Cached, Source, Timestamp, boxed};
 use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
@@ -21,7 +21,7 @@ pub(crate) enum ReadPurpose {
     Renew { fresh: Option<Timestamp> },
 }
 
-/// A value and not an output: it is held during waits, and an output need not be `Send`.
+/// What the tiers have.
 pub(crate) enum RemoteLookup<V> {
     Hit(Cached<V>),
     /// The remote tier has a stale value, which is served while a refresh runs. The flight has landed with
@@ -60,40 +60,48 @@ impl ReadPurpose {
     }
 }
 
-impl<S> ReadContext<S>
-where
-    S: Shape,
-    S::Value: CacheValue,
-{
+impl<V: CacheValue> ReadContext<V> {
     /// Looks once more in every tier. A hit has landed the flight.
     pub(super) async fn find(
         &self,
         lead: &mut FlightLeader,
         ticket: &mut Ticket,
         purpose: ReadPurpose,
-    ) -> RemoteLookup<S::Value> {
-        let codec = self.request.remote_codec(&self.engine);
+    ) -> RemoteLookup<V> {
+        let codec = match self.find_here(lead, purpose) {
+            Ok(found) => return found,
+            Err(codec) => codec,
+        };
         if self.is_refresh() {
             // A refresh does not read, but its value is judged by the fleet's generations.
-            if codec.is_some() {
-                self.engine.stamp_remotely(&self.request, ticket, self.seat.as_ref()).await;
-                lead.restamp(ticket);
-            }
+            boxed(|| self.engine.stamp_remotely(&self.request, ticket, self.seat())).await;
+            lead.restamp(ticket);
             return RemoteLookup::Missing(Miss::default());
         }
+        boxed(|| self.find_remotely(codec, lead, ticket, purpose)).await
+    }
+
+    /// Looks once more in memory.
+    ///
+    /// # Errors
+    /// The codec, if the remote tier must be asked.
+    fn find_here(
+        &self,
+        lead: &mut FlightLeader,
+        purpose: ReadPurpose,
+    ) -> Result<RemoteLookup<V>, Coder> {
+        let codec = self.request.remote_codec(&self.engine);
+        if self.is_refresh() {
+            return codec.map_or(Ok(RemoteLookup::Missing(Miss::default())), Err);
+        }
         // Another leader may have landed between this caller's look and its lead.
-        if let Some(entry) = self
-            .engine
-            .verified(self.id, self.request.declared())
-            .filter(|entry| purpose.takes(entry))
+        let found = self.engine.verified(self.id, self.request.declared());
+        if let Some(entry) = found.filter(|entry| purpose.takes(entry))
             && let Some(hit) = self.hit(lead, entry, Source::Memory, purpose)
         {
-            return RemoteLookup::Hit(hit);
+            return Ok(RemoteLookup::Hit(hit));
         }
-        match codec {
-            Some(codec) => boxed(|| self.find_remotely(codec, lead, ticket, purpose)).await,
-            None => self.find_unlinked(lead, purpose),
-        }
+        codec.map_or_else(|| Ok(self.find_unlinked(lead, purpose)), Err)
     }
 
     /// Lands the flight with an entry, if it has the right type.
@@ -103,8 +111,8 @@ where
         entry: Stored,
         source: Source,
         purpose: ReadPurpose,
-    ) -> Option<Cached<S::Value>> {
-        let hit = self.cached_value(&entry, source)?;
+    ) -> Option<Cached<V>> {
+        let hit = self.cached(&entry, source)?;
         match source {
             // Not a read: a refresh that another process has already done.
             _ if purpose.is_renewal() => {}
@@ -122,9 +130,9 @@ where
         lead: &mut FlightLeader,
         ticket: &mut Ticket,
         purpose: ReadPurpose,
-    ) -> RemoteLookup<S::Value> {
+    ) -> RemoteLookup<V> {
         let engine = &self.engine;
-        let found = engine.look_remote(&self.request, codec, ticket, self.seat.as_ref()).await;
+        let found = engine.look_remote(&self.request, codec, ticket, self.seat()).await;
         lead.restamp(ticket);
         let found = match found {
             Ok(found) => found,
@@ -169,7 +177,7 @@ where
         error: BackendError,
         lead: &mut FlightLeader,
         purpose: ReadPurpose,
-    ) -> RemoteLookup<S::Value> {
+    ) -> RemoteLookup<V> {
         let entry = self
             .engine
             .unverified(self.id, self.request.declared())
@@ -182,11 +190,7 @@ where
 
     /// For values in memory only: while the bus is down, no tier can verify them, so they are served. After
     /// the bus is back, entries that may have missed an eviction are loaded again.
-    fn find_unlinked(
-        &self,
-        lead: &mut FlightLeader,
-        purpose: ReadPurpose,
-    ) -> RemoteLookup<S::Value> {
+    fn find_unlinked(&self, lead: &mut FlightLeader, purpose: ReadPurpose) -> RemoteLookup<V> {
         let unlinked = !self.engine.generations.is_linked();
         let entry = self.engine.unverified(self.id, self.request.declared()).filter(|_| unlinked);
         match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {

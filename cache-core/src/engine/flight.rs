@@ -41,8 +41,6 @@ pub(crate) enum FlightResult {
 }
 
 pub(crate) struct Flight {
-    /// The loaded value, for the leader's own caller; waiters may have to wait until it is stored.
-    loaded: Mutex<Option<Stored>>,
     key: FlightKey,
     /// The table that contains the flight, which identifies the cache.
     home: usize,
@@ -77,7 +75,7 @@ pub(crate) struct Flights {
 }
 
 /// A caller that wants to lead or to join.
-pub(crate) struct Caller<'a> {
+pub(crate) struct Candidate<'a> {
     pub(crate) joins: Joins<'a>,
     /// Tells whether the caller is polled.
     pub(crate) pulse: Option<Arc<Pulse>>,
@@ -131,6 +129,8 @@ pub(crate) struct FlightLeader {
     flights: Arc<Flights>,
     key: FlightKey,
     flight: Option<Arc<Flight>>,
+    /// The leader's turn among waiters that could not use the result of an earlier flight.
+    turn: Option<Turn>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -164,7 +164,7 @@ impl Flights {
     pub(crate) fn join(
         self: &Arc<Self>,
         key: FlightKey,
-        Caller { joins, pulse, now, lease }: Caller<'_>,
+        Candidate { joins, pulse, now, lease }: Candidate<'_>,
         issue: impl FnOnce() -> Ticket,
     ) -> Role {
         let mut shard = self.shard(&key);
@@ -185,7 +185,6 @@ impl Flights {
         }
         let overdue = now.after(doubled(lease, takeovers));
         let flight = Arc::new(Flight {
-            loaded: Mutex::new(None),
             key,
             home: self.home(),
             load: std::sync::atomic::AtomicU64::new(0),
@@ -202,7 +201,8 @@ impl Flights {
             brought: OnceLock::new(),
         });
         shard.insert(key, Arc::clone(&flight));
-        Role::Lead(FlightLeader { flights: Arc::clone(self), key, flight: Some(flight) }, ticket)
+        let flights = Arc::clone(self);
+        Role::Lead(FlightLeader { flights, key, flight: Some(flight), turn: None }, ticket)
     }
 }
 
@@ -250,11 +250,6 @@ impl Flight {
     fn counts(&self, generations: &Generations, tags: Declared<'_>) -> bool {
         let watch = lock(&self.watch);
         watch.is_alive() && generations.counts(&watch.stamps) && tags.are_carried_by(&watch.stamps)
-    }
-
-    /// The loaded value, if the load has ended with one.
-    pub(crate) fn loaded(&self) -> Option<Stored> {
-        lock(&self.loaded).clone()
     }
 
     fn has_landed(&self) -> bool {
@@ -355,7 +350,13 @@ impl Flight {
 impl FlightLeader {
     /// A leader without a flight: no other caller gets its result.
     pub(crate) fn alone(flights: &Arc<Flights>, key: FlightKey) -> Self {
-        Self { flights: Arc::clone(flights), key, flight: None }
+        Self { flights: Arc::clone(flights), key, flight: None, turn: None }
+    }
+
+    /// Holds the leader's turn until the flight ends.
+    pub(crate) fn with_turn(mut self, turn: Option<Turn>) -> Self {
+        self.turn = turn;
+        self
     }
 
     /// Judges the load by the ticket's current state: its generations were read again, or it is a new ticket.
@@ -386,13 +387,6 @@ impl FlightLeader {
         self.flight.as_ref().is_some_and(|flight| flight.takeovers > 0)
     }
 
-    /// Records the loaded value.
-    pub(crate) fn loaded(&self, entry: &Stored) {
-        if let Some(flight) = &self.flight {
-            *lock(&flight.loaded) = Some(Arc::clone(entry));
-        }
-    }
-
     /// Ends the flight; a second call has no effect.
     pub(crate) fn land(&mut self, landing: FlightResult) {
         let Some(flight) = self.flight.take() else { return };
@@ -400,16 +394,25 @@ impl FlightLeader {
         self.leave(&flight);
         flight.land(landing);
         flight.open_turns();
+        self.end_turn(&flight);
     }
 
     /// Ends the flight with a value that will be stored remotely. Until this leader is dropped, waiters
     /// behind a refresh get no turn, and if `joinable`, callers can join the flight.
-    pub(crate) fn land_before_storing(&self, entry: &Stored, joinable: bool) {
-        let Some(flight) = &self.flight else { return };
-        if !joinable {
-            self.leave(flight);
-        }
+    pub(crate) fn land_before_storing(&mut self, entry: &Stored, joinable: bool) {
+        let Some(flight) = self.flight.clone() else { return };
         flight.land(FlightResult::Value(Arc::clone(entry)));
+        match joinable {
+            true => self.end_turn(&flight),
+            false => self.leave(&flight),
+        }
+    }
+
+    /// Ends the leader's turn, or all turns, if the load has a result for all waiters.
+    fn end_turn(&mut self, flight: &Flight) {
+        if let Some(turn) = self.turn.take() {
+            turn.brought(flight.landed().as_ref());
+        }
     }
 
     fn leave(&self, flight: &Arc<Flight>) {

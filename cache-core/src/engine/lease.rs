@@ -2,7 +2,6 @@
 //! without a value.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// The right to fill one key of the remote tier.
 pub(crate) struct Lease {
     engine: Arc<Engine>,
-    key: String,
+    key: Arc<str>,
     token: u64,
     term: Duration,
     takeovers: u32,
@@ -71,7 +70,7 @@ impl Claim {
     ) -> Self {
         let lease = Lease {
             engine: Arc::clone(engine),
-            key: key.to_owned(),
+            key: key.into(),
             token: engine.token(),
             term: TERM.min(ask.lease),
             takeovers: 0,
@@ -197,14 +196,18 @@ impl Lease {
         self.token
     }
 
-    /// Runs the load, and renews the lease meanwhile. The lease ends at `until`, or soon after: then another
-    /// process can take it from a load that hangs.
-    pub(crate) async fn during<T>(&mut self, until: Timestamp, load: impl Future<Output = T>) -> T {
+    /// The load begins. The lease ends at `until`, or soon after: then another process can take it from a load
+    /// that hangs.
+    pub(crate) fn begin(&mut self, until: Timestamp) -> LeaseRenewal {
         self.until = until;
-        tokio::select! {
-            biased;
-            done = load => done,
-            never = self.renewing(until) => match never {},
+        LeaseRenewal {
+            engine: Arc::clone(&self.engine),
+            key: Arc::clone(&self.key),
+            token: self.token,
+            term: self.term,
+            asked: self.asked,
+            until,
+            table: self.table.clone(),
         }
     }
 
@@ -213,8 +216,27 @@ impl Lease {
         self.engine.clock.now() >= self.until
     }
 
-    /// Never ends; the load does.
-    async fn renewing(&self, until: Timestamp) -> Infallible {
+    /// Records that the store has ended the lease, or will: there is nothing to give back.
+    pub(crate) fn spent(mut self) {
+        self.held = false;
+    }
+}
+
+/// The renewal of a lease while its load runs.
+pub(crate) struct LeaseRenewal {
+    engine: Arc<Engine>,
+    key: Arc<str>,
+    token: u64,
+    term: Duration,
+    asked: Timestamp,
+    until: Timestamp,
+    table: Option<Arc<Table>>,
+}
+
+impl LeaseRenewal {
+    /// Renews the lease until this is dropped.
+    pub(crate) async fn run(self) -> Infallible {
+        let until = self.until;
         let Some(remote) = &self.engine.remote else { return std::future::pending().await };
         let third = self.term / 3;
         // Counted from the request, which the items of a batch send together: so they renew together.
@@ -244,11 +266,6 @@ impl Lease {
             }
         }
     }
-
-    /// Records that the store has ended the lease, or will: there is nothing to give back.
-    pub(crate) fn spent(mut self) {
-        self.held = false;
-    }
 }
 
 impl Drop for Lease {
@@ -258,10 +275,9 @@ impl Drop for Lease {
             return;
         }
         // Given back in the background, so that the next load need not wait until it expires.
-        let (engine, key, token) =
-            (Arc::clone(&self.engine), std::mem::take(&mut self.key), self.token);
+        let (engine, key, token) = (Arc::clone(&self.engine), Arc::clone(&self.key), self.token);
         if let Some(table) = &self.table {
-            table.abort(key, token);
+            table.abort(key.to_string(), token);
             return;
         }
         // The first step is taken here, so that on one connection it comes before the next caller's request.

@@ -1,16 +1,17 @@
-//! Reads, writes and evictions. Sync and async calls, foreground and background work share one path: [`read`]
-//! looks, joins or leads the flight of its key, and fills through a ticket.
+//! Reads, writes and evictions. Sync and async calls, foreground and background work share one path: [`begin`]
+//! looks, joins or leads the flight of its key, and returns a [`Lead`] to the caller that is to load. The lead
+//! fills the tiers through a ticket. The engine knows values only: bodies and outputs stay with the callers.
 //!
 //! | files | content |
 //! | --- | --- |
 //! | `handle`, `tenant` | the handle of a cache, its state, and a handle for one tenant |
-//! | `request`, `rules`, `site` | the data of a read; the rules of its function for values; the function |
-//! | `reading`, `body`, `desk`, `work` | the caller's side: the body stays with the caller, and the engine asks for its output |
+//! | `request`, `verdict`, `site` | the data of a read; the rules of its function for values; the function |
 //! | `lookup`, `find` | memory, then the remote tier |
 //! | `flight`, `nesting`, `pulse` | one load for all callers; loads inside loads; leaders that are not polled |
-//! | `read`, `read_context`, `load`, `store` | the order of a read; the load, its outcome, and the remote half of a fill |
-//! | `lease` | one load among all processes |
-//! | `early`, `failsafe`, `timeouts` | refreshes ahead of time; old values instead of failed loads; timeouts |
+//! | `read`, `read_context`, `answer` | the order of a read, and what the caller is to do |
+//! | `permission`, `lease` | one load among all processes |
+//! | `lead`, `store` | the guard of a load, its outcome, and the remote half of a fill |
+//! | `early`, `refresh`, `failsafe`, `timeouts` | refreshes in the background; old values instead of failed loads; timeouts |
 //! | `peek`, `put` | reads without a load; writes |
 //! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
 //! | `evict`, `evict_pattern`, `life`, `reclaim`, `mutation` | evictions, and changes of lifetimes |
@@ -20,11 +21,10 @@
 //! | `bus`, `events` | messages of other processes; the rules of an event |
 //! | `spans`, `durations`, `spawn`, `default_ttl`, `expiry` | spans and durations of loads; background work; lifetimes |
 
-mod body;
+mod answer;
 pub(crate) mod bus;
 mod cell;
 pub(crate) mod default_ttl;
-mod desk;
 #[cfg(feature = "metrics")]
 pub(crate) mod durations;
 mod early;
@@ -37,22 +37,22 @@ mod find;
 mod flight;
 pub(crate) mod handle;
 mod inspect;
+mod lead;
 mod lease;
 mod life;
-mod load;
 mod lookup;
 pub(crate) mod mutation;
 pub(crate) mod namespaces;
 mod nesting;
 mod peek;
+mod permission;
 mod pulse;
 mod put;
 mod read;
 mod read_context;
-mod reading;
 mod reclaim;
+mod refresh;
 mod request;
-mod rules;
 pub(crate) mod scope;
 mod site;
 pub(crate) mod slot;
@@ -65,9 +65,9 @@ pub(crate) mod test_scope;
 mod timeouts;
 mod together;
 mod undeclared;
-mod work;
+mod verdict;
 
-pub(crate) use body::{Body, Doing};
+pub(crate) use answer::{Answer, Fault, NotLoaded, Step, made};
 pub(crate) use bus::Bus;
 pub(crate) use cell::CellContents;
 pub use cell::{CachedCell, HasCell, cell_of};
@@ -82,15 +82,16 @@ pub(crate) use flight::Flights;
 pub use handle::Cache;
 pub(crate) use handle::Engine;
 pub use inspect::{EncodingInfo, EntryInfo, EntryState, Inspection};
+pub(crate) use lead::Lead;
 pub(crate) use lookup::Lookup;
 pub(crate) use mutation::{Mutation, report};
 pub(crate) use nesting::Nesting;
 pub(crate) use peek::Trace;
 pub(crate) use pulse::Beat;
-pub(crate) use reading::{Reading, detached, reading};
+pub(crate) use read::begin;
+pub(crate) use read_context::Caller;
+pub(crate) use refresh::go_on;
 pub(crate) use request::{Mode, Request};
-pub(crate) use rules::StoreDecision;
-pub use rules::{Judge, Rules};
 pub(crate) use scope::Switch;
 pub use scope::{
     Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
@@ -106,4 +107,5 @@ pub(crate) use table::{Seat, Table};
 pub use test_scope::TestScope;
 pub(crate) use test_scope::current;
 pub(crate) use together::TOGETHER;
-pub(crate) use work::{Arguments, Given, Once, Owned, Refreshing, Work};
+pub use verdict::Judge;
+pub(crate) use verdict::{StoreDecision, ValueRules};

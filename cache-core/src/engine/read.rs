@@ -1,92 +1,78 @@
-//! The steps of a read: look, join or lead, ask the remote tier, load, commit.
+//! The steps of a read: look, join or lead, ask the remote tier, and let the caller load.
 
 use std::sync::Arc;
 
-use super::desk::Ask;
-use super::find::{Miss, ReadPurpose, RemoteLookup};
-use super::flight::{Caller, Flight, FlightLeader, FlightResult, Joins, Role, Turn};
+use super::answer::{Answer, Fault, Step, made};
+use super::find::{ReadPurpose, RemoteLookup};
+use super::flight::{Candidate, Flight, FlightLeader, FlightResult, Joins, Role, Turn};
 use super::handle::Engine;
-use super::load::CacheUnavailable;
+use super::lead::Opening;
 use super::lookup::Lookup;
-use super::nesting::Nesting;
+use super::permission::CacheUnavailable;
 use super::pulse::Pulse;
-use super::read_context::{ReadContext, loaded};
+use super::read_context::{Caller, ReadContext};
+use super::refresh::Refresh;
 use super::request::{Mode, Request};
-use super::rules::Rules;
 use super::scope::ReadRoute;
-use super::spawn::spawn;
 use super::timeouts::{Timeouts, WaitOutcome};
+use super::verdict::ValueRules;
 use super::{nesting, scope};
 use crate::base::{
-    CacheValue, Cached, Elapsed, Error, Shape, Source, Stampede, Timestamp, boxed, warn_once,
+    CacheValue, Cached, Elapsed, Error, Source, Stampede, Stopwatch, Timestamp, boxed, warn_once,
 };
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
 
-/// A read with all its steps. The memory tier has not been asked yet.
+/// Begins a read: looks in all tiers, waits for the loads of others, and returns what the caller is to do.
 ///
 /// Not an `async fn`: that would store the arguments twice per future, and 10,000 callers may wait for one
 /// load.
-pub(crate) fn read<S>(
+pub(crate) fn begin<V: CacheValue>(
     engine: Arc<Engine>,
     request: Request,
-    rules: Rules<S>,
-    work: Ask<S::Output>,
-) -> impl Future<Output = Cached<S::Output>> + Send
-where
-    S: Shape<Output: Send + 'static> + 'static,
-    S::Value: CacheValue,
-{
-    let mut job = ReadContext::new(engine, request, rules, work.seat());
-    job.pulse = work.pulse.clone();
+    rules: ValueRules<V>,
+    caller: Caller,
+) -> impl Future<Output = Step<V>> + Send {
+    let mut job = Arc::new(ReadContext::new(engine, request, rules, caller));
     async move {
         if job.request.mode == Mode::Bypass {
-            return beside(work).await;
+            return Step::Bypass;
         }
         match scope::way(&job.engine, &job.request).await {
             ReadRoute::Through => {}
-            ReadRoute::InTransaction(open) => job.transaction = Some(open),
-            ReadRoute::Beside => return beside(work).await,
-            ReadRoute::Own(entry) => match job.cached(&entry, Source::Memory) {
-                Some(own) => {
-                    job.tally().memory_hits();
-                    return own;
+            ReadRoute::InTransaction(open) => {
+                // Nothing shares it yet.
+                if let Some(job) = Arc::get_mut(&mut job) {
+                    job.transaction = Some(open);
                 }
-                // The transaction has stored another type under the key.
-                None => return beside(work).await,
-            },
+            }
+            ReadRoute::Beside => return Step::Bypass,
+            // The transaction may have stored another type under the key.
+            ReadRoute::Own(entry) => return job.own(&entry),
         }
-        let (engine, request) = (&job.engine, &job.request);
-        if let Err(error) = request.policy.check() {
+        if let Err(error) = job.request.policy.check() {
             warn_once("calls with this policy run uncached", &error.into());
-            return beside(work).await;
+            return Step::Bypass;
         }
-        let reads = request.mode == Mode::Normal;
-        let work = match job.at_once(work) {
-            Ok(served) => return served,
-            Err(work) => work,
-        };
+        if !job.is_refresh()
+            && let Some(served) = job.serve(job.request.drawn)
+        {
+            return served;
+        }
         // Reads that memory answers immediately do not read a precise clock.
-        let stopwatch = engine.clock.stopwatch();
-        let done = job.read(work).await;
-        if reads {
-            engine.answered_in(request, stopwatch.elapsed());
+        let stopwatch = job.engine.clock.stopwatch();
+        let mut step = job.step().await;
+        match &mut step {
+            Step::Load(lead) => lead.answers(stopwatch),
+            step => step.source().into_iter().for_each(|source| job.answered(&stopwatch, source)),
         }
-        if reads && matches!(done.source, Source::Loaded | Source::TimedOut | Source::Refused) {
-            job.tally().misses();
-        }
-        done
+        step
     }
 }
 
-/// Loads without the cache.
-async fn beside<O: Send + 'static>(work: Ask<O>) -> Cached<O> {
-    loaded(work.start(Nesting::current()).await, Source::Bypassed)
-}
-
 /// The result of waiting for another caller's load.
-enum Joined<O> {
-    Done(Cached<O>),
+enum Joined<V> {
+    Done(Answer<V>),
     /// None: the read decides again what to do.
     Again,
     /// The other load waits for the caller's own.
@@ -112,38 +98,47 @@ struct Failing {
     alone: bool,
 }
 
-impl<S> ReadContext<S>
-where
-    S: Shape<Output: Send + 'static> + 'static,
-    S::Value: CacheValue,
-{
-    /// Serves from the memory tier, if the read may use it.
-    fn at_once(&self, work: Ask<S::Output>) -> Result<Cached<S::Output>, Ask<S::Output>> {
-        if self.is_refresh() { Err(work) } else { self.serve(work, self.request.drawn) }
+impl<V: CacheValue> ReadContext<V> {
+    /// A value that the read's own transaction has stored.
+    fn own(&self, entry: &Stored) -> Step<V> {
+        match self.cached(entry, Source::Memory) {
+            Some(own) => {
+                self.tally().memory_hits();
+                Step::hit(own)
+            }
+            None => Step::Bypass,
+        }
+    }
+
+    /// Records that the caller of a read has its answer.
+    pub(super) fn answered(&self, waited: &Stopwatch, source: Source) {
+        if self.request.mode != Mode::Normal {
+            return;
+        }
+        self.engine.answered_in(&self.request, waited.elapsed());
+        if matches!(source, Source::Loaded | Source::TimedOut | Source::Refused) {
+            self.tally().misses();
+        }
     }
 
     /// The steps after the first look at the memory tier.
-    async fn read(&self, mut work: Ask<S::Output>) -> Cached<S::Output> {
+    async fn step(self: &Arc<Self>) -> Step<V> {
         let mut patience = Timeouts::new(&self.engine.clock, &self.request.policy);
         let mut failing = Failing::default();
         let mut again = false;
         // A flight that is in progress when a read begins is older than the read.
         let mut older = self.is_strict();
         loop {
-            if std::mem::replace(&mut again, true) && !self.is_refresh() {
-                work = match self.serve(work, false) {
-                    Ok(served) => return served,
-                    Err(work) => work,
-                };
+            if std::mem::replace(&mut again, true)
+                && !self.is_refresh()
+                && let Some(served) = self.serve(false)
+            {
+                return served;
             }
             let (flight, queues) = match self.role(failing.alone) {
-                Role::Lead(lead, ticket) => {
-                    let flight = lead.flight();
-                    let done = boxed(|| self.fly(lead, ticket, work, patience)).await;
-                    if let (Some(turn), Some(flight)) = (&failing.turn, flight) {
-                        turn.brought(flight.landed().as_ref());
-                    }
-                    return done;
+                Role::Lead(leader, ticket) => {
+                    let leader = leader.with_turn(failing.turn.take());
+                    return boxed(|| self.fly(leader, ticket, patience)).await;
                 }
                 Role::Wait(flight) => (flight, false),
                 Role::Queue(flight) => (flight, true),
@@ -151,40 +146,61 @@ where
             let how = How { queues, older: std::mem::take(&mut older) };
             let joined = boxed(|| self.wait(&flight, how, &mut failing, &mut patience));
             match joined.await {
-                Joined::Done(done) => return done,
+                Joined::Done(done) => return Step::Answer(done),
                 Joined::Again => {}
                 Joined::Circle => {
                     self.complain_of_circle();
-                    return boxed(|| beside(work)).await;
+                    return Step::Bypass;
                 }
             }
         }
     }
 
-    /// Leads a flight: looks once more in every tier, and loads if there is no value.
+    /// Leads a flight: looks once more in every tier, and lets the caller load if there is no value.
     async fn fly(
-        &self,
-        mut lead: FlightLeader,
+        self: &Arc<Self>,
+        mut leader: FlightLeader,
         mut ticket: Ticket,
-        work: Ask<S::Output>,
         mut patience: Timeouts,
-    ) -> Cached<S::Output> {
-        let purpose = ReadPurpose::Answer { stale: work.detaches() && self.transaction.is_none() };
-        let find = boxed(|| self.find(&mut lead, &mut ticket, purpose));
-        let found = match self.patiently(find, &mut patience, || None).await {
+    ) -> Step<V> {
+        let stale = self.caller.detaches && self.transaction.is_none();
+        let purpose = ReadPurpose::Answer { stale };
+        let find = boxed(|| self.find(&mut leader, &mut ticket, purpose));
+        let found = match self.patiently(find, &mut patience).await {
             Ok(found) => found,
-            Err(instead) => return instead,
+            Err(instead) => return Step::Answer(instead),
         };
         match found {
-            RemoteLookup::Hit(hit) => hit.map(S::join),
+            RemoteLookup::Hit(hit) => Step::hit(hit),
             RemoteLookup::Stale(hit) => {
-                // The work can be detached: otherwise `find` returns no stale value.
-                drop((lead, ticket));
-                let _ = self.renew_behind(work, hit.source, hit.age);
-                hit.map(S::join)
+                drop((leader, ticket));
+                self.with_refresh(hit)
             }
             RemoteLookup::Missing(missing) => {
-                boxed(|| self.lead(lead, ticket, missing, work, patience)).await
+                let purpose = ReadPurpose::Answer { stale: false };
+                let opening = Opening { leader, ticket, missing, purpose };
+                self.open(opening, patience).await
+            }
+        }
+    }
+
+    /// Lets the caller load. If the caller has a timeout, everything from here on can continue without it.
+    async fn open(self: &Arc<Self>, opening: Opening, mut patience: Timeouts) -> Step<V> {
+        let job = Arc::clone(self);
+        if !patience.is_bounded() || !self.caller.detaches {
+            return job.permitted(opening).await;
+        }
+        let flight = opening.leader.flight();
+        let mut next = boxed(|| job.permitted(opening));
+        match self.patiently(&mut next, &mut patience).await {
+            Ok(Step::Load(mut lead)) => {
+                lead.bound(patience);
+                Step::Load(lead)
+            }
+            Ok(step) => step,
+            Err(instead) => {
+                flight.iter().for_each(|flight| flight.goes_on());
+                Step::Leave(instead, next)
             }
         }
     }
@@ -196,7 +212,7 @@ where
         How { queues, older }: How,
         failing: &mut Failing,
         patience: &mut Timeouts,
-    ) -> Joined<S::Output> {
+    ) -> Joined<V> {
         let waited = {
             let Ok(_waiting) = nesting::wait_for(flight) else { return Joined::Circle };
             let _aside = self.aside();
@@ -235,7 +251,7 @@ where
         flight: &Arc<Flight>,
         failing: &mut Failing,
         patience: &mut Timeouts,
-    ) -> Joined<S::Output> {
+    ) -> Joined<V> {
         if failing.turn.is_some() || failing.alone {
             return Joined::Again;
         }
@@ -245,7 +261,7 @@ where
         let turn = {
             let _aside = self.aside();
             let turn = boxed(|| clock.timeout_at(until, Arc::clone(flight).turn()));
-            self.patiently(turn, patience, || None).await
+            self.patiently(turn, patience).await
         };
         match turn {
             Err(instead) => return Joined::Done(instead),
@@ -268,7 +284,7 @@ where
         }
     }
 
-    fn taken(&self, landing: FlightResult) -> Joined<S::Output> {
+    fn taken(&self, landing: FlightResult) -> Joined<V> {
         self.take(landing).map_or(Joined::Again, Joined::Done)
     }
 
@@ -281,54 +297,38 @@ where
         warn_once("the inner call runs uncached", &Error::config("call", message));
     }
 
-    /// Serves the memory tier's value, and starts a refresh if it is time for one; otherwise returns the
-    /// work.
-    fn serve(
-        &self,
-        mut work: Ask<S::Output>,
-        drawn: bool,
-    ) -> Result<Cached<S::Output>, Ask<S::Output>> {
+    /// Serves the memory tier's value, with a refresh if it is time for one.
+    fn serve(self: &Arc<Self>, drawn: bool) -> Option<Step<V>> {
         let engine = &self.engine;
         if let Some(site) = self.request.site {
-            site.caches::<S::Value>();
+            site.caches::<V>();
         }
-        let hit = match engine.look::<S::Value>(
-            self.id,
-            self.request.declared(),
-            &self.request.policy,
-            drawn,
-        ) {
-            Lookup::Hit(hit) => hit,
-            // A background refresh could see the transaction's uncommitted data, and would store it.
-            Lookup::Renew(hit) if self.transaction.is_some() => match hit.source {
-                Source::Memory => hit,
-                _ => return self.kept_failure().ok_or(work),
-            },
-            Lookup::Renew(hit) => match self.renew_behind(work, hit.source, hit.age) {
-                Ok(()) => hit,
-                // Fresh, and only early: served anyway.
-                Err(_) if hit.source == Source::Memory => hit,
-                Err(back) => {
-                    work = back;
-                    return self.kept_failure().ok_or(work);
-                }
-            },
-            Lookup::Unverified => match self.resting() {
-                Some(hit) => hit,
-                None => return self.kept_failure().ok_or(work),
-            },
+        let (tags, policy) = (self.request.declared(), &self.request.policy);
+        let step = match engine.look::<V>(self.id, tags, policy, drawn) {
+            Lookup::Hit(hit) => Some(Step::hit(hit)),
+            Lookup::Renew(hit) if self.may_refresh() => Some(self.with_refresh(hit)),
+            // Fresh, and only early: served anyway.
+            Lookup::Renew(hit) if hit.source == Source::Memory => Some(Step::hit(hit)),
+            Lookup::Renew(_) | Lookup::Nothing => None,
+            Lookup::Unverified => self.resting().map(Step::hit),
             Lookup::Mistyped(found) => {
                 engine.mistyped(&self.request, found);
-                return self.kept_failure().ok_or(work);
+                None
             }
-            Lookup::Nothing => return self.kept_failure().ok_or(work),
         };
-        match hit.source {
-            Source::Memory => self.tally().memory_hits(),
-            Source::Stale => self.tally().stale_hits(),
+        let Some(step) = step else { return self.kept_failure().map(Step::Answer) };
+        match step.source() {
+            Some(Source::Memory) => self.tally().memory_hits(),
+            Some(Source::Stale) => self.tally().stale_hits(),
             _ => self.tally().fail_safe_hits(),
         }
-        Ok(hit.map(S::join))
+        Some(step)
+    }
+
+    /// Whether a value may be refreshed in the background. In a transaction the load could see uncommitted
+    /// data, and would store it.
+    fn may_refresh(&self) -> bool {
+        self.caller.detaches && self.transaction.is_none()
     }
 
     /// The role of this caller. Without single flight, or if `alone`, every caller loads for itself.
@@ -337,9 +337,9 @@ where
         // with them.
         let alone = alone || self.transaction.is_some();
         if self.request.policy.stampede != Stampede::Off && !alone {
-            return self.join(self.pulse.clone());
+            return self.join(self.caller.pulse.clone());
         }
-        let key = self.request.flight::<S::Value>(self.id);
+        let key = self.request.flight::<V>(self.id);
         let ticket = self.request.ticket(&self.engine, self.id);
         Role::Lead(FlightLeader::alone(&self.engine.flights, key), ticket)
     }
@@ -347,7 +347,7 @@ where
     /// `pulse` tells whether the caller is polled, if the caller leads.
     fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
         let (engine, policy) = (&self.engine, &self.request.policy);
-        let key = self.request.flight::<S::Value>(self.id);
+        let key = self.request.flight::<V>(self.id);
         let issue = || self.request.ticket(engine, self.id);
         let (now, lease) = (engine.clock.now(), policy.lease);
         let joins = Joins {
@@ -355,7 +355,7 @@ where
             tags: self.request.declared(),
             refresh: self.is_refresh().then_some(self.requested),
         };
-        engine.flights.join(key, Caller { joins, pulse, now, lease }, issue)
+        engine.flights.join(key, Candidate { joins, pulse, now, lease }, issue)
     }
 
     /// Whether a read looks again after it has waited for a flight, which may be `older` than the read.
@@ -367,25 +367,28 @@ where
     }
 
     /// Converts the result of a landed flight for a waiter.
-    fn take(&self, landing: FlightResult) -> Option<Cached<S::Output>> {
+    fn take(&self, landing: FlightResult) -> Option<Answer<V>> {
         let taken = match landing {
             FlightResult::Value(entry) => {
                 let served = self.served(&entry)?;
                 let fresh = served.source == Source::Memory;
                 let source = if fresh { Source::Coalesced } else { served.source };
-                Cached { source, ..served }
+                Cached { source, ..served }.map(Ok)
             }
             FlightResult::Failed(failure) => {
                 let failure = failure?;
                 if let Some(CacheUnavailable(error)) = failure.downcast_ref() {
                     // A caller that may load without the cache tries for itself.
-                    let refused = self.rules.refusal(&self.request.policy)?;
-                    return Some(loaded(refused(error.clone()), Source::Refused));
+                    let refused = Err(Fault::Refused(error.clone()));
+                    let refuses = self.rules.refuses(&self.request.policy);
+                    return refuses.then(|| made(refused, Source::Refused));
                 }
-                let failed = loaded(self.rules.unshare(&failure)?, Source::Coalesced);
+                if !(self.rules.takes)(&failure) {
+                    return None;
+                }
                 // A read without a value is not a hit.
                 self.tally().misses();
-                return Some(failed);
+                return Some(made(Err(Fault::Shared(failure)), Source::Coalesced));
             }
             FlightResult::Abandoned => return None,
         };
@@ -393,53 +396,15 @@ where
         Some(taken)
     }
 
-    /// Loads, so that the load can continue without this caller if the caller has a timeout.
-    async fn lead(
-        &self,
-        lead: FlightLeader,
-        ticket: Ticket,
-        missing: Miss,
-        work: Ask<S::Output>,
-        patience: Timeouts,
-    ) -> Cached<S::Output> {
-        let purpose = ReadPurpose::Answer { stale: false };
-        if !patience.is_bounded() || !work.detaches() {
-            let start = |nesting| work.start(nesting);
-            return boxed(|| self.load(lead, ticket, missing, purpose, start)).await;
-        }
-        let (job, flight) = (self.again(), lead.flight());
-        let attempt = boxed(|| async move {
-            job.load(lead, ticket, missing, purpose, |nesting| work.along(nesting)).await
-        });
-        boxed(|| self.await_own(attempt, flight, patience)).await
-    }
-
-    /// Starts the one background refresh of an entry, unless one is in progress. Returns the work if it
-    /// cannot be detached.
-    fn renew_behind(
-        &self,
-        work: Ask<S::Output>,
-        source: Source,
-        age: std::time::Duration,
-    ) -> Result<(), Ask<S::Output>> {
-        if !work.detaches() {
-            return Err(work);
-        }
-        let Role::Lead(mut lead, mut ticket) = self.join(None) else { return Ok(()) };
-        let again = work.behind();
-        let made: Option<Timestamp> =
-            (source == Source::Memory).then(|| self.engine.clock.now().before(age));
-        let purpose = ReadPurpose::Renew { fresh: made };
-        if made.is_some() {
+    /// Serves a value with the one background refresh of its entry, unless one is in progress.
+    fn with_refresh(self: &Arc<Self>, hit: Cached<V>) -> Step<V> {
+        let Role::Lead(leader, ticket) = self.join(None) else { return Step::hit(hit) };
+        let early = hit.source == Source::Memory;
+        let fresh = early.then(|| self.engine.clock.now().before(hit.age));
+        if early {
             self.tally().early_refreshes();
         }
-        let job = self.for_nobody();
-        spawn(async move {
-            if let RemoteLookup::Missing(missing) = job.find(&mut lead, &mut ticket, purpose).await
-            {
-                drop(job.load(lead, ticket, missing, purpose, |_| again).await);
-            }
-        });
-        Ok(())
+        let (job, purpose) = (Arc::clone(self), ReadPurpose::Renew { fresh });
+        Step::Refresh(hit, Refresh { job, leader, ticket, purpose })
     }
 }

@@ -8,29 +8,36 @@ use super::early::jittered;
 use super::handle::Engine;
 use super::pulse::Pulse;
 use super::request::{Mode, Request};
-use super::rules::{Rules, StoreDecision};
 use super::scope::OpenTransaction;
 use super::table::{Aside, Seat};
-use crate::base::{CacheValue, Cached, Policy, PolicyRef, Shape, Source};
+use super::verdict::{StoreDecision, ValueRules};
+use crate::base::{CacheValue, Cached, Policy, PolicyRef, Source};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::key::KeyId;
 use crate::stats::Tally;
 use crate::tags::TagSnapshot;
 
-/// One read of one key.
-pub(crate) struct ReadContext<S: Shape> {
+/// One read of one key, without the body of its load. Everything that works for the read shares it.
+pub(crate) struct ReadContext<V> {
     pub(super) engine: Arc<Engine>,
     pub(super) request: Request,
-    pub(super) rules: Rules<S>,
+    pub(super) rules: ValueRules<V>,
     pub(super) id: KeyId,
-    /// Its place among the items of a batch, if it is one.
-    pub(super) seat: Option<Arc<Seat>>,
+    pub(super) caller: Caller,
     /// The transaction to which it belongs: until the commit only that one sees the loaded value.
     pub(super) transaction: Option<OpenTransaction>,
-    /// Tells whether its caller is polled.
-    pub(super) pulse: Option<Arc<Pulse>>,
     /// For a refresh: when it was requested.
     pub(super) requested: u64,
+}
+
+/// The caller of a read.
+pub(crate) struct Caller {
+    /// Whether the load can run with its own inputs, without the caller.
+    pub(crate) detaches: bool,
+    /// Its place among the items of a batch, if it is one.
+    pub(crate) seat: Option<Arc<Seat>>,
+    /// Tells whether the caller is polled.
+    pub(crate) pulse: Option<Arc<Pulse>>,
 }
 
 /// Whether a value is stored, and under which policy.
@@ -39,40 +46,26 @@ pub(crate) enum Keep {
     Under(PolicyRef),
 }
 
-impl<S> ReadContext<S>
-where
-    S: Shape,
-    S::Value: CacheValue,
-{
+impl<V: CacheValue> ReadContext<V> {
     pub(crate) fn new(
         engine: Arc<Engine>,
         request: Request,
-        rules: Rules<S>,
-        seat: Option<Arc<Seat>>,
+        rules: ValueRules<V>,
+        caller: Caller,
     ) -> Self {
         let id = request.key.id();
         let requested = if request.mode == Mode::Refresh { engine.flights.request() } else { 0 };
-        Self { engine, request, rules, id, seat, transaction: None, pulse: None, requested }
+        Self { engine, request, rules, id, caller, transaction: None, requested }
+    }
+
+    /// Its place among the items of a batch, if it is one.
+    pub(super) fn seat(&self) -> Option<&Arc<Seat>> {
+        self.caller.seat.as_ref()
     }
 
     /// While the read waits for another caller, the other items of its batch do not wait for it.
     pub(super) fn aside(&self) -> Option<Aside> {
-        self.seat.as_ref().map(Seat::aside)
-    }
-
-    /// The same read for a part that continues without this caller.
-    pub(super) fn again(&self) -> Self {
-        let (engine, request, seat) =
-            (Arc::clone(&self.engine), self.request.clone(), self.seat.clone());
-        let job = Self::new(engine, request, self.rules, seat);
-        Self { transaction: self.transaction.clone(), requested: self.requested, ..job }
-    }
-
-    /// The same read without a caller: a background refresh.
-    pub(super) fn for_nobody(&self) -> Self {
-        let mut job = self.again();
-        job.rules.timed_out = None;
-        job
+        self.seat().map(Seat::aside)
     }
 
     /// The counters of its function.
@@ -90,20 +83,15 @@ where
         self.engine.memory.is_none() && self.request.remote_codec(&self.engine).is_some()
     }
 
-    /// The entry's value as this read's output, if it has the right type.
-    pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Cached<S::Output>> {
-        Some(self.cached_value(entry, source)?.map(S::join))
-    }
-
     /// The entry's value, if it has this read's type.
-    pub(super) fn cached_value(&self, entry: &Stored, source: Source) -> Option<Cached<S::Value>> {
-        let value = entry.value::<S::Value>()?.clone();
+    pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Cached<V>> {
+        let value = entry.value::<V>()?.clone();
         let age = self.engine.clock.now().since(entry.life.created).unwrap_or_default();
         Some(Cached { value, source, age })
     }
 
     /// The policy's decision about a loaded value.
-    pub(super) fn keep(&self, value: &S::Value) -> Keep {
+    pub(super) fn keep(&self, value: &V) -> Keep {
         match self.rules.verdict(value, &self.request.policy) {
             StoreDecision::Drop => Keep::No,
             StoreDecision::Keep => Keep::Under(self.request.policy.clone()),
@@ -112,10 +100,6 @@ where
             }
         }
     }
-}
-
-pub(crate) fn loaded<O>(value: O, source: Source) -> Cached<O> {
-    Cached { value, source, age: Duration::ZERO }
 }
 
 impl Engine {

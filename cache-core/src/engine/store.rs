@@ -57,28 +57,21 @@ impl Engine {
         (replaces, behind): (bool, bool),
         (seat, site): (Option<Arc<Seat>>, Option<&'static Site>),
     ) {
-        if let (FillTarget::Failed(_), true, Some(remote)) = (&fill, replaces, &self.remote) {
-            // The value to be replaced is still there.
-            drop(remote.attempt(&entry.key));
-        }
-        let committed = match committed {
-            Ok(committed) => committed,
-            Err(overtaken) => {
-                self.fenced(site, &entry.key);
-                // There is nothing to write: the other items do not wait for the eviction.
-                seat.iter().for_each(|seat| seat.waits());
-                // The event that overtook a refresh may be older than it: a late message about an earlier
-                // eviction elsewhere.
-                if !overtaken.here
-                    && fill.codec().is_some()
-                    && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
-                {
-                    log_failure("an older value was not evicted everywhere", &error);
+        let committed =
+            match self.stored_here(committed, &fill, entry, replaces, &(seat.clone(), site)) {
+                Ok(committed) => committed,
+                Err(overtaken) => {
+                    // The event that overtook a refresh may be older than it: a late message about an earlier
+                    // eviction elsewhere.
+                    if !overtaken.here
+                        && fill.codec().is_some()
+                        && let Err(error) = self.replaced_in_vain(&entry.key, replaces).await
+                    {
+                        log_failure("an older value was not evicted everywhere", &error);
+                    }
+                    return;
                 }
-                return;
-            }
-        };
-        self.count_store(site);
+            };
         let (Some(codec), lease) = (fill.codec(), fill.lease()) else { return };
         let terms = WriteOptions { replaces, lease, seat, site, behind };
         let written = boxed(|| self.write_remote(committed, codec, entry, terms)).await;
@@ -87,6 +80,30 @@ impl Engine {
             Ok(()) | Err(crate::base::Error::Encode { .. }) => {}
             Err(error) => log_failure("a loaded value was not stored remotely", &error),
         }
+    }
+
+    /// What a store does in this process: counts the value, or the eviction that ended its ticket.
+    pub(super) fn stored_here(
+        &self,
+        committed: Result<Committed, Superseded>,
+        fill: &FillTarget,
+        entry: &Stored,
+        replaces: bool,
+        (seat, site): &(Option<Arc<Seat>>, Option<&'static Site>),
+    ) -> Result<Committed, Superseded> {
+        if let (FillTarget::Failed(_), true, Some(remote)) = (fill, replaces, &self.remote) {
+            // The value to be replaced is still there.
+            drop(remote.attempt(&entry.key));
+        }
+        match &committed {
+            Ok(_) => self.count_store(*site),
+            Err(_) => {
+                self.fenced(*site, &entry.key);
+                // There is nothing to write: the other items do not wait for the eviction.
+                seat.iter().for_each(|seat| seat.waits());
+            }
+        }
+        committed
     }
 
     /// Counts a stored value. Without memory, only values that can be encoded are stored.

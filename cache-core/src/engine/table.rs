@@ -276,7 +276,7 @@ impl Seat {
     }
 
     /// Tells whether its batch is polled.
-    pub(super) fn pulse(&self) -> Option<Arc<Pulse>> {
+    pub(crate) fn pulse(&self) -> Option<Arc<Pulse>> {
         self.table.pulse.clone()
     }
 

@@ -1,13 +1,13 @@
 //! How long a caller waits: for its own load, which then continues in the background, or for another
 //! caller's.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 
+use super::answer::{Answer, Fault, made};
 use super::flight::{Flight, FlightResult};
 use super::read_context::ReadContext;
-use super::spawn::spawn;
-use crate::base::{CacheValue, Cached, Clock, Policy, Shape, Source, Timestamp};
+use crate::base::{CacheValue, Clock, Policy, Source, Timestamp};
 
 /// When a caller stops waiting: if an old value is available, and in any case.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +17,12 @@ pub(crate) struct Timeouts {
 }
 
 /// The result of waiting for another caller's load.
-pub(crate) enum WaitOutcome<O> {
+pub(crate) enum WaitOutcome<V> {
     Landed(FlightResult),
     /// The leader counts as hung.
     Overdue,
     /// The time ran out: this is served instead.
-    Instead(Cached<O>),
+    Instead(Answer<V>),
 }
 
 impl Timeouts {
@@ -38,51 +38,29 @@ impl Timeouts {
         self.soft.min(self.hard) != Timestamp::NEVER
     }
 
-    fn next(&self) -> Timestamp {
+    pub(super) fn next(&self) -> Timestamp {
         self.soft.min(self.hard)
+    }
+
+    /// Those that have not ended.
+    pub(super) fn left(self, now: Timestamp) -> Self {
+        let left = |at: Timestamp| if at > now { at } else { Timestamp::NEVER };
+        Self { soft: left(self.soft), hard: left(self.hard) }
     }
 }
 
-/// A load that can continue without its caller.
-pub(crate) type Attempt<O> = Pin<Box<dyn Future<Output = Cached<O>> + Send>>;
-
-impl<S> ReadContext<S>
-where
-    S: Shape<Output: 'static>,
-    S::Value: CacheValue,
-{
-    /// Waits for the caller's own load, which continues in the background if the time runs out first.
-    pub(super) async fn await_own(
-        &self,
-        mut attempt: Attempt<S::Output>,
-        flight: Option<Arc<Flight>>,
-        mut patience: Timeouts,
-    ) -> Cached<S::Output> {
-        // The load may have ended, while its value is still being written to the remote tier.
-        let loaded = || self.cached(&flight.as_ref()?.loaded()?, Source::Loaded);
-        match self.patiently(&mut attempt, &mut patience, loaded).await {
-            Ok(done) => done,
-            Err(instead) => {
-                flight.iter().for_each(|flight| flight.goes_on());
-                spawn(async move { drop(attempt.await) });
-                instead
-            }
-        }
-    }
-
-    /// Waits for `work` until the time runs out; then returns the `done` value if there is one, or the
-    /// replacement.
+impl<V: CacheValue> ReadContext<V> {
+    /// Waits for `work` until the time runs out.
     pub(super) async fn patiently<T>(
         &self,
         mut work: impl Future<Output = T> + Unpin,
         patience: &mut Timeouts,
-        done: impl Fn() -> Option<Cached<S::Output>>,
-    ) -> Result<T, Cached<S::Output>> {
+    ) -> Result<T, Answer<V>> {
         while patience.is_bounded() {
             if let Ok(done) = self.engine.clock.timeout_at(patience.next(), &mut work).await {
                 return Ok(done);
             }
-            if let Some(instead) = done().or_else(|| self.out_of_patience(patience)) {
+            if let Some(instead) = self.out_of_patience(patience) {
                 return Err(instead);
             }
         }
@@ -94,7 +72,7 @@ where
         &self,
         flight: &Arc<Flight>,
         patience: &mut Timeouts,
-    ) -> WaitOutcome<S::Output> {
+    ) -> WaitOutcome<V> {
         let clock = &self.engine.clock;
         let mut landing = pin!(flight.landing_or_overdue(clock));
         loop {
@@ -111,18 +89,20 @@ where
     }
 
     /// The value to serve when the time runs out. If there is none, the wait continues to the next timeout.
-    fn out_of_patience(&self, patience: &mut Timeouts) -> Option<Cached<S::Output>> {
+    fn out_of_patience(&self, patience: &mut Timeouts) -> Option<Answer<V>> {
         let soft = patience.soft <= patience.hard;
         if let Some(instead) = self.old_value() {
-            return Some(instead);
+            return Some(instead.map(Ok));
         }
         if soft {
             patience.soft = Timestamp::NEVER;
             return None;
         }
         patience.hard = Timestamp::NEVER;
-        let value = (self.rules.timed_out?)();
+        if !self.rules.times_out {
+            return None;
+        }
         self.tally().timed_out();
-        Some(Cached { value, source: Source::TimedOut, age: std::time::Duration::ZERO })
+        Some(made(Err(Fault::TimedOut), Source::TimedOut))
     }
 }

@@ -22,8 +22,9 @@ pub use keys::{KeyCount, KeyStream};
 use std::sync::Arc;
 
 use crate::base::{Error, KnownResult, Policy, PolicyRef, no_active_scope};
+use crate::call::{Rules, Work, reading};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, Request, Rules, Work, reading};
+use crate::engine::{Cache, Request};
 use crate::registry::Builder;
 use crate::tags::Declared;
 

@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use crate::base::{Error, Policy};
+use crate::call::{Once, Owned};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, Once, Owned, Trace};
+use crate::engine::{Cache, Trace};
 use crate::key::KeyBuf;
 
 impl Cache {

@@ -11,8 +11,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::base::{Error, Pattern, Policy, PolicyRef};
+use crate::call::{Once, Owned};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, Expiry, Mutation, Once, Owned, Request, Trace};
+use crate::engine::{Cache, Expiry, Mutation, Request, Trace};
 use crate::key::{Key, KeyBuf};
 use crate::tags::tag as subject_tag;
 

@@ -4,12 +4,10 @@
 //! resolution takes the first that fits: a `Result` whose error can be shared with waiters, any other
 //! `Result`, any other type. It sees through aliases of `Result`.
 
-mod bare;
 mod erased;
 mod option;
 mod refusal;
 
-pub(crate) use bare::{Bare, Bared, Fault, NoValue};
 pub use erased::ErasedResult;
 pub(crate) use erased::KnownResult;
 pub use option::{
@@ -38,6 +36,9 @@ impl<T: Clone + Send + Sync + 'static> CacheValue for T {}
 
 /// A failure that is shared with the callers that waited for the load.
 pub type SharedFailure = Arc<dyn Any + Send + Sync>;
+
+/// The failure of an item of a batch whose load has no value for it.
+pub(crate) struct NoValue;
 
 /// How a function's output contains the cached value.
 pub trait Shape: Copy + Send + Sync {

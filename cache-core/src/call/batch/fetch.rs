@@ -14,8 +14,9 @@ use super::serve::{in_either, in_foreground};
 use super::shape::Each;
 use crate::base::{BoxFuture, CacheValue, PolicyRef};
 use crate::call::load::Paths;
+use crate::call::rules::Rules;
 use crate::call::target::{CacheChoice, CacheRef};
-use crate::engine::{Cache, Mode, Rules, Site};
+use crate::engine::{Cache, Mode, Site};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 

@@ -14,8 +14,9 @@ use super::items::{FEW, Item};
 use super::shape::Each;
 use super::{Answered, Asking};
 use crate::base::{BoxFuture, CacheValue, Error, Policy, PolicyRef, Source};
+use crate::call::rules::Rules;
 use crate::codec::Coder;
-use crate::engine::{Engine, Judge, Lookup, Rules, Site, StoreDecision, Trace};
+use crate::engine::{Engine, Judge, Lookup, Site, StoreDecision, Trace};
 use crate::tags::Declared;
 
 /// The load behind a [`Batch`](crate::Batch). Not to be implemented outside larder.

@@ -13,7 +13,8 @@ use tracing::Instrument;
 
 use super::shape::Each;
 use crate::base::BoxFuture;
-use crate::engine::{Nesting, Seat, Spans, Table, Work, spawn};
+use crate::call::work::Work;
+use crate::engine::{Nesting, Seat, Spans, Table, spawn};
 
 /// An item that waits for its load.
 pub(super) struct Asking<G: Each> {

@@ -15,7 +15,9 @@ use super::party::{Again, Asked, Behind, Loads, Member, Never};
 use super::shape::Each;
 use super::{Answered, Asking, Sources};
 use crate::base::{CacheValue, Cached, Error, Source, warn_once};
-use crate::engine::{Beat, Mode, Request, Rules, Seat, Spans, Table, reading};
+use crate::call::reading::reading;
+use crate::call::rules::Rules;
+use crate::engine::{Beat, Mode, Request, Seat, Spans, Table};
 
 /// The items' loads run in the foreground only.
 pub(crate) async fn in_foreground<G, L, F>(wanted: Wanted<G>, load: L) -> Answered<G::Whole>

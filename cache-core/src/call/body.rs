@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::table::Seat;
 use super::work::Work;
 use crate::base::{BoxFuture, boxed};
+use crate::engine::Seat;
 
 /// A function's body for a read. It is not pinned in place, because the running load is boxed.
 pub(crate) trait Body<O> {

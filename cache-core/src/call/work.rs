@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::table::Seat;
 use crate::base::BoxFuture;
+use crate::engine::Seat;
 
 /// A function's body with its arguments.
 pub(crate) trait Work<O>: Sized {

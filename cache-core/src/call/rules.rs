@@ -1,12 +1,10 @@
 //! The handling of a load's output, as far as it depends on types.
 
-use std::any::Any;
-use std::sync::Arc;
-use std::time::Duration;
+use tracing::{Instrument, Span};
 
-use super::reading::{Detached, detached};
-use crate::base::{Bare, Bared, CacheValue, Error, Fault, OnError, Policy, Shape, SharedFailure};
+use crate::base::{BoxFuture, CacheValue, Error, Policy, Shape, SharedFailure};
 use crate::codec::Coder;
+use crate::engine::{Judge, NotLoaded, ValueRules};
 
 /// The rules of one function that its [`Policy`](crate::Policy) cannot contain, because they depend on its
 /// types. Made by expansions.
@@ -58,10 +56,17 @@ impl<S: Shape, P: Copy> Rules<S, P> {
         Self { codec, absent, keeps, unless, timed_out, refused, takes, paths, detached: None }
     }
 
-    /// The rules for the engine, which does not know calls.
+    /// The rules for a read, which does not know calls.
     pub(crate) const fn without_paths(self) -> Rules<S> {
         let Self { codec, absent, keeps, unless, timed_out, refused, takes, detached, .. } = self;
         Rules { codec, absent, keeps, unless, timed_out, refused, takes, paths: (), detached }
+    }
+
+    /// The rules for the engine, which does not know outputs.
+    pub(crate) fn values(&self) -> ValueRules<S::Value> {
+        let Self { absent, keeps, unless, takes, .. } = *self;
+        let (times_out, refuses) = (self.timed_out.is_some(), self.refused.is_some());
+        ValueRules { absent, keeps, unless, takes, times_out, refuses }
     }
 
     /// Sets which values count as `None` for `none_ttl`.
@@ -100,106 +105,38 @@ impl<S: Shape, P: Copy> Rules<S, P> {
         self
     }
 
-    /// Makes an output from a shared failure, if the failure has this function's type.
-    pub(crate) fn unshare(&self, failure: &SharedFailure) -> Option<S::Output> {
-        if (self.takes)(failure) { S::unshare(failure) } else { None }
-    }
-
     /// How a failing cache becomes an output under `policy`; `None`: the value is loaded.
     pub(crate) fn refusal(&self, policy: &Policy) -> Option<fn(Error) -> S::Output> {
-        self.refused.filter(|_| policy.on_error == OnError::Fail)
+        self.refused.filter(|_| self.values().refuses(policy))
     }
 }
 
-/// The decision of the rules about a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StoreDecision {
-    /// The value is not cached.
-    Drop,
-    Keep,
-    /// The value has its own time to live.
-    KeepFor(Duration),
+impl<S: Shape, P: Copy> Rules<S, P> {
+    /// The rules for a value that another function puts.
+    pub(crate) fn judge(self) -> Judge {
+        self.values().judge()
+    }
 }
 
-impl<S> Rules<S>
+/// See [`detached`].
+pub(crate) type Detached<S> = fn(
+    BoxFuture<'static, <S as Shape>::Output>,
+    Span,
+) -> BoxFuture<'static, Result<<S as Shape>::Value, NotLoaded>>;
+
+/// Converts a load without a caller: of a failure only the shareable part is kept.
+pub(crate) fn detached<S>(
+    load: BoxFuture<'static, S::Output>,
+    span: Span,
+) -> BoxFuture<'static, Result<S::Value, NotLoaded>>
 where
-    S: Shape,
+    S: Shape<Output: 'static>,
     S::Value: CacheValue,
 {
-    /// The rules for the engine, which does not know outputs.
-    pub(crate) fn bare(&self) -> Rules<Bare<S::Value>> {
-        let Self { codec, absent, keeps, unless, takes, .. } = *self;
-        let timed_out: fn() -> Bared<S::Value> = || Err(Fault::TimedOut);
-        let refused: fn(Error) -> Bared<S::Value> = |error| Err(Fault::Refused(error));
-        Rules {
-            codec,
-            absent,
-            keeps,
-            unless,
-            timed_out: self.timed_out.map(|_| timed_out),
-            refused: self.refused.map(|_| refused),
-            takes,
-            paths: (),
-            detached: None,
-        }
-    }
-}
-
-impl<S: Shape, P> Rules<S, P> {
-    pub(crate) fn verdict(&self, value: &S::Value, policy: &Policy) -> StoreDecision {
-        verdict(value, policy, self.absent, self.keeps, self.unless)
-    }
-
-    /// The decision, for code that does not know the value's type.
-    pub(crate) fn judge(self) -> Judge {
-        if self.absent.is_none() && self.keeps.is_none() && self.unless.is_none() {
-            return Judge::default();
-        }
-        let Self { absent, keeps, unless, .. } = self;
-        let judge = move |value: &dyn Any, policy: &Policy| {
-            let value = value.downcast_ref::<S::Value>();
-            value.map_or(StoreDecision::Keep, |value| verdict(value, policy, absent, keeps, unless))
-        };
-        Judge(Some(Arc::new(judge)))
-    }
-}
-
-/// A predicate on a value.
-type Asks<V> = Option<fn(&V) -> bool>;
-
-fn verdict<V>(
-    value: &V,
-    policy: &Policy,
-    absent: Asks<V>,
-    keeps: Asks<V>,
-    unless: Asks<V>,
-) -> StoreDecision {
-    if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
-        return StoreDecision::Drop;
-    }
-    match policy.none_ttl {
-        Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
-            true => StoreDecision::Drop,
-            false => StoreDecision::KeepFor(ttl),
-        },
-        _ => StoreDecision::Keep,
-    }
-}
-
-type Judging = dyn Fn(&dyn Any, &Policy) -> StoreDecision + Send + Sync;
-
-/// The rules of a function for a value that is put by another function.
-#[derive(Clone, Default)]
-pub struct Judge(Option<Arc<Judging>>);
-
-impl std::fmt::Debug for Judge {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Judge")
-    }
-}
-
-impl Judge {
-    pub(crate) fn verdict(&self, value: &dyn Any, policy: &Policy) -> StoreDecision {
-        self.0.as_ref().map_or(StoreDecision::Keep, |judge| judge(value, policy))
-    }
+    let load = load.instrument(span);
+    let failure = |output: S::Output| match S::absence(&output) {
+        Some(_) => NotLoaded::Absent,
+        None => NotLoaded::Failed(S::share(&output)),
+    };
+    Box::pin(async move { S::split(load.await).map_err(failure) })
 }

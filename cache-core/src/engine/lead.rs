@@ -1,0 +1,346 @@
+//! The guard of a load: whoever has it loads, and gives the value or the failure to it. Dropping it abandons
+//! the flight, so that a waiting caller can load, and gives the lease back.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::answer::{Answer, NotLoaded, made};
+use super::find::{Miss, ReadPurpose};
+use super::flight::{FlightLeader, FlightResult};
+use super::lease::Lease;
+use super::nesting::Nesting;
+use super::read_context::{Keep, ReadContext};
+use super::spawn::{spawn, start_now};
+use super::store::FillTarget;
+use super::timeouts::Timeouts;
+use crate::base::{
+    BoxFuture, CacheValue, Cached, NoValue, PLAIN, SharedFailure, Source, Stopwatch, Timestamp,
+    boxed,
+};
+use crate::entry::Stored;
+use crate::memory::{Committed, Superseded, Ticket};
+use crate::stats::log_failure;
+
+/// A flight whose leader has found no value.
+pub(crate) struct Opening {
+    pub(super) leader: FlightLeader,
+    pub(super) ticket: Ticket,
+    pub(super) missing: Miss,
+    pub(super) purpose: ReadPurpose,
+}
+
+/// The right and the duty to load.
+pub(crate) struct Lead<V> {
+    /// Renews the lease while the load runs.
+    renewal: Option<BoxFuture<'static, Infallible>>,
+    /// The answer for the caller when its time runs out.
+    timeout: Option<BoxFuture<'static, Answer<V>>>,
+    patience: Option<Timeouts>,
+    opening: Opening,
+    fill: FillTarget,
+    nesting: Nesting,
+    began: Timestamp,
+    stopwatch: Stopwatch,
+    /// Measures how long the caller waits; `None` if nobody does.
+    waits: Option<Stopwatch>,
+    /// Dropped after the lease: it has the seat in the batch, and the last item that leaves its seat ends the
+    /// leases of all.
+    job: Arc<ReadContext<V>>,
+}
+
+/// What remains to do after a load, before the caller continues.
+pub(crate) type Rest = Option<BoxFuture<'static, ()>>;
+
+impl<V: CacheValue> Lead<V> {
+    /// The load begins now.
+    pub(super) fn new(job: Arc<ReadContext<V>>, opening: Opening, mut fill: FillTarget) -> Self {
+        job.tally().loads();
+        let clock = &job.engine.clock;
+        let (began, stopwatch) = (clock.now(), clock.stopwatch());
+        let elsewhere = fill.held().map_or(0, Lease::takeovers);
+        let until = opening.leader.begin(began, job.request.policy.lease, elsewhere);
+        let renewal = fill.held_mut().map(|lease| {
+            let renewal = lease.begin(until);
+            let renewal: BoxFuture<'static, Infallible> = boxed(|| renewal.run());
+            renewal
+        });
+        let nesting = Nesting::begin(opening.leader.flight());
+        let (timeout, patience, waits) = (None, None, None);
+        Self { job, renewal, timeout, patience, opening, fill, nesting, began, stopwatch, waits }
+    }
+
+    /// The caller waits, since `waits` began.
+    pub(super) fn answers(&mut self, waits: Stopwatch) {
+        self.waits = Some(waits);
+    }
+
+    /// The caller stops waiting when its time runs out. Then the load continues without it.
+    pub(super) fn bound(&mut self, mut patience: Timeouts) {
+        self.patience = Some(patience);
+        let job = Arc::clone(&self.job);
+        self.timeout = Some(boxed(|| async move {
+            match job.patiently(std::future::pending::<Infallible>(), &mut patience).await {
+                Ok(never) => match never {},
+                Err(instead) => instead,
+            }
+        }));
+    }
+
+    /// Whether the load may have to continue without its caller.
+    pub(crate) fn may_go_on(&self) -> bool {
+        self.timeout.is_some()
+    }
+
+    /// Runs a part of the load.
+    pub(crate) fn enter<T>(&self, load: impl FnOnce() -> T) -> T {
+        self.nesting.enter(load)
+    }
+
+    /// Renews the lease. Ready when the caller's time runs out: then it gets this answer, and the load is to
+    /// [continue](Self::goes_on) without it.
+    pub(crate) fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Answer<V>> {
+        if let Some(renewal) = &mut self.renewal
+            && let Poll::Ready(never) = renewal.as_mut().poll(cx)
+        {
+            match never {}
+        }
+        let Some(timeout) = &mut self.timeout else { return Poll::Pending };
+        let answer = timeout.as_mut().poll(cx);
+        if let (Poll::Ready(answer), Some(since)) = (&answer, self.waits.take()) {
+            self.job.answered(&since, answer.source);
+        }
+        answer
+    }
+
+    /// Continues a load that has begun, without its caller.
+    pub(crate) fn goes_on(self: Box<Self>, load: BoxFuture<'static, Result<V, NotLoaded>>) {
+        if let Some(flight) = self.opening.leader.flight() {
+            flight.goes_on();
+        }
+        spawn(self.run(load));
+    }
+
+    /// Loads without a caller.
+    pub(super) async fn run(mut self: Box<Self>, load: BoxFuture<'static, Result<V, NotLoaded>>) {
+        (self.timeout, self.patience, self.waits) = (None, None, None);
+        let mut load = boxed(|| self.nesting.clone().around(load));
+        let loaded = poll_fn(|cx| match load.as_mut().poll(cx) {
+            Poll::Ready(loaded) => Poll::Ready(loaded),
+            Poll::Pending => self.poll_timeout(cx).map(|_| Err(NotLoaded::Failed(None))),
+        });
+        let rest = match loaded.await {
+            Ok(value) => self.commit(value).1,
+            Err(NotLoaded::Absent) => self.absent(),
+            Err(NotLoaded::Failed(failure)) => {
+                drop(self.fail(failure));
+                None
+            }
+        };
+        if let Some(rest) = rest {
+            rest.await;
+        }
+    }
+
+    /// The load has brought this value. Commits it in memory, if the policy keeps it and no eviction came, and
+    /// answers the waiters. The rest is the write to the remote tier, if the caller is to wait for it.
+    pub(crate) fn commit(self: Box<Self>, value: V) -> (Cached<V>, Rest) {
+        let Ended { job, opening, fill, cost, caller } = self.ended();
+        let rest = match job.keep(&value) {
+            Keep::No => job.pass_on(opening, value.clone()),
+            Keep::Under(policy) => {
+                let stamps = opening.ticket.stamps.clone();
+                let terms = (&*policy, cost);
+                let entry = job.engine.entry(&job.request, stamps, value.clone(), terms);
+                job.commit(opening, fill, entry)
+            }
+        };
+        (made(value, Source::Loaded), caller.waits_for(&job, rest))
+    }
+
+    /// The load failed. Returns an old value if there is one, and pauses its loads; otherwise all waiters get
+    /// the failure.
+    pub(crate) fn fail(self: Box<Self>, failure: Option<SharedFailure>) -> Option<Cached<V>> {
+        let Ended { job, opening, fill: _held, caller, .. } = self.ended();
+        let Opening { mut leader, ticket, missing, purpose } = opening;
+        job.engine.load_failed(&job.request);
+        if let Some(served) = job.old_instead(&mut leader, &ticket, &missing, purpose) {
+            caller.answered(&job, served.source);
+            return Some(served);
+        }
+        // A transaction's failure may result from its uncommitted data.
+        if !job.is_refresh() && job.transaction.is_none() {
+            job.keep_failure(&ticket, failure.as_ref());
+        }
+        leader.land(FlightResult::Failed(failure));
+        caller.answered(&job, Source::Loaded);
+        None
+    }
+
+    /// The load succeeded, but without a value for this item of a batch.
+    pub(crate) fn absent(self: Box<Self>) -> Rest {
+        let Ended { job, opening, fill: _held, caller, .. } = self.ended();
+        let Opening { mut leader, ticket, missing, .. } = opening;
+        leader.land(FlightResult::Failed(Some(Arc::new(NoValue))));
+        let rest = job.forget_older(ticket, &missing);
+        caller.waits_for(&job, rest)
+    }
+
+    fn ended(self: Box<Self>) -> Ended<V> {
+        let Self { job, opening, fill, began, stopwatch, patience, waits, .. } = *self;
+        job.engine.loaded_in(&job.request, stopwatch.elapsed());
+        let cost = job.engine.clock.now().since(began).unwrap_or_default();
+        Ended { job, opening, fill, cost, caller: WaitingCaller { patience, since: waits } }
+    }
+}
+
+/// A load that has ended, and its cost.
+struct Ended<V> {
+    job: Arc<ReadContext<V>>,
+    opening: Opening,
+    fill: FillTarget,
+    cost: Duration,
+    caller: WaitingCaller,
+}
+
+/// The caller of a load.
+struct WaitingCaller {
+    patience: Option<Timeouts>,
+    /// When it began to wait. `None` if nobody waits.
+    since: Option<Stopwatch>,
+}
+
+impl WaitingCaller {
+    fn answered<V: CacheValue>(self, job: &ReadContext<V>, source: Source) {
+        if let Some(since) = self.since {
+            job.answered(&since, source);
+        }
+    }
+
+    /// The caller waits for `rest`, until its time runs out.
+    fn waits_for<V: CacheValue>(self, job: &Arc<ReadContext<V>>, rest: Rest) -> Rest {
+        let Some(mut rest) = rest else {
+            self.answered(job, Source::Loaded);
+            return None;
+        };
+        let job = Arc::clone(job);
+        Some(boxed(|| async move {
+            let clock = &job.engine.clock;
+            let patience = self.patience.map(|patience| patience.left(clock.now()));
+            let until = patience.map_or(Timestamp::NEVER, |patience| patience.next());
+            if clock.timeout_at(until, &mut rest).await.is_err() {
+                spawn(rest);
+            }
+            self.answered(&job, Source::Loaded);
+        }))
+    }
+}
+
+impl<V: CacheValue> ReadContext<V> {
+    fn commit(self: &Arc<Self>, opening: Opening, fill: FillTarget, entry: Stored) -> Rest {
+        let Opening { leader, ticket, .. } = opening;
+        if let Some(transaction) = &self.transaction {
+            transaction.keep(&self.engine, &self.request, ticket, entry);
+            return None;
+        }
+        let memory = self.engine.memory.as_ref();
+        // Until it lands, an eviction must find the fence through which it ends the flight; the ticket goes
+        // to the store.
+        let fence = self.is_strict().then(|| self.request.ticket(&self.engine, self.id));
+        let committed = match self.is_refresh() {
+            // Reads that found the old value in the remote tier must not promote it over this one.
+            true => ticket.commit_over(memory, &entry),
+            false => ticket.commit(memory, &entry),
+        };
+        self.store(leader, committed, fill, entry, fence)
+    }
+
+    /// Lands the flight and stores the value remotely. The caller does not wait for that if memory has the
+    /// value, but evictions of the key and the cache's `close` do. A refresh waits, so that other processes
+    /// find the new value when it returns.
+    fn store(
+        &self,
+        mut leader: FlightLeader,
+        committed: Result<Committed, Superseded>,
+        fill: FillTarget,
+        entry: Stored,
+        fence: Option<Ticket>,
+    ) -> Rest {
+        let (engine, replaces) = (Arc::clone(&self.engine), self.is_refresh());
+        let about = (self.caller.seat.clone(), self.request.site);
+        let writes = fill.codec().is_some() && committed.is_ok();
+        // Without a runtime no task would drive the write.
+        let runtime = tokio::runtime::Handle::try_current().is_ok();
+        let behind = writes && runtime && engine.memory.is_some() && !replaces;
+        if self.is_strict() {
+            // Waiters at a strict tier look again, so the value must be stored before they do.
+            return Some(boxed(|| async move {
+                engine.store(committed, fill, &entry, (replaces, false), about).await;
+                leader.land(FlightResult::Value(entry));
+                drop(fence);
+            }));
+        }
+        leader.land_before_storing(&entry, behind);
+        if fill.codec().is_none() {
+            drop(leader);
+            let _ = engine.stored_here(committed, &fill, &entry, replaces, &about);
+            return None;
+        }
+        // Callers can join the flight until the value is stored, but not after an eviction can no longer end
+        // it.
+        let committed = committed.map(|committed| committed.holding(leader));
+        // A fill that replaces a value in other processes' memory is announced; a first fill is not.
+        let batch = about.0.is_some();
+        let storing: BoxFuture<'static, ()> = boxed(|| async move {
+            engine.store(committed, fill, &entry, (replaces, behind), about).await;
+        });
+        match behind {
+            // It is written with the batch's other items, when these have their values, too.
+            true if batch => spawn(storing),
+            // A store inside this process has the value when this returns.
+            true => start_now(storing),
+            false => return Some(storing),
+        }
+        None
+    }
+
+    /// Returns a value that is not stored to the waiters.
+    fn pass_on(self: &Arc<Self>, opening: Opening, value: V) -> Rest {
+        let Opening { mut leader, ticket, missing, .. } = opening;
+        let stamps = ticket.stamps.clone();
+        let terms = (&PLAIN, Duration::ZERO);
+        let entry = self.engine.entry(&self.request, stamps, value, terms);
+        leader.land(FlightResult::Value(entry));
+        self.forget_older(ticket, &missing)
+    }
+
+    /// Removes older values after a load that stored nothing.
+    fn forget_older(self: &Arc<Self>, ticket: Ticket, missing: &Miss) -> Rest {
+        // There is nothing to write: the other items of the batch do not wait for the eviction.
+        if let Some(seat) = self.seat() {
+            seat.waits();
+        }
+        if self.transaction.is_some() {
+            // Other callers' values do not depend on the transaction's own data.
+            return None;
+        }
+        let engine = &self.engine;
+        let older = self.is_refresh()
+            || missing.mark.is_some()
+            || engine.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
+        // A value that came meanwhile is newer than this load.
+        if !older || !ticket.is_alive() {
+            return None;
+        }
+        drop(ticket);
+        let job = Arc::clone(self);
+        Some(boxed(|| async move {
+            let key = std::slice::from_ref(&job.request.key);
+            if let Err(error) = job.engine.evict_keys(key).await {
+                log_failure("an older value was not evicted everywhere", &error);
+            }
+        }))
+    }
+}
