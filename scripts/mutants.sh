@@ -211,7 +211,7 @@ mutant key-has-the-position $core/key/place.rs 's/if in_a_body \{ self\.position
 mutant key-types-own-their-names $core/key/identity.rs 's/if owner == id \{/if owner == owner {/'
 mutant key-instances-own-their-names $core/engine/site.rs 's/\(!claims::is_first\(id, \(name, "template"\)\)\)/(false)/'
 mutant key-overlapping-templates $core/key/template.rs 's/self != other && meet\(/false && meet(/'
-mutant key-overlapping-hits $core/call/target.rs 's/contested\.is_some_and\(\|site\| engine\.visitors\.admit\(site\)\.is_err\(\)\)/{ let _ = (contested, engine); false }/'
+mutant key-overlapping-hits $core/call/target.rs 's/contested\.is_some_and\(\|site\| engine\.admit\(site\)\.is_err\(\)\)/{ let _ = (contested, engine); false }/'
 mutant key-head-is-no-tenant $core/key/buf.rs 's/if self\.text\.first\(\) == Some\(&b.@.\) \{/if false {/'
 
 # Hits: they allocate nothing.
@@ -236,7 +236,7 @@ mutant bus-loss-is-heard $bus 's/engine\.link\(false\);//'
 mutant bus-loss-makes-unverified $generation 's/stamps\.epoch == epoch && epoch\.is_multiple_of\(2\)/true/'
 mutant bus-return-makes-unverified $generation 's/stamps\.epoch == epoch && epoch/epoch/'
 mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(\) \{\s+return None;\s+\}//' 's/self\.generations\.check\(&entry\.stamps\) == Validity::Valid/self.generations.current(\&entry.stamps)/'
-mutant bus-without-memory $core/registry/builder.rs 's/let Some\(remote\) = &self\.engine\.remote else/let Some(remote) = self.engine.remote.as_ref().filter(|_| self.engine.memory.is_some()) else/'
+mutant bus-without-memory $bus 's/let Some\(remote\) = &self\.remote else/let Some(remote) = self.remote.as_ref().filter(|_| self.memory.is_some()) else/'
 
 # Pending evictions.
 mutant pending-before-use $remote/settle.rs 's/if !self\.pending\.blocks\(affected\) \{/if true {/'

@@ -9,7 +9,7 @@ use crate::memory::Capacity;
 impl Cache {
     /// Returns the time to live of entries whose policy has none; `None` if they do not expire.
     pub fn default_ttl(&self) -> Option<Duration> {
-        self.engine.default_ttl.get()
+        self.engine.default_ttl().get()
     }
 
     /// Changes the [default time to live](crate::registry::Builder::default_ttl) of entries that are stored
@@ -20,7 +20,7 @@ impl Cache {
     pub fn set_default_ttl(&self, ttl: impl Into<Option<Duration>>) -> Result<(), Error> {
         let ttl = ttl.into();
         DefaultTtl::check(ttl)?;
-        self.engine.default_ttl.set(ttl);
+        self.engine.default_ttl().set(ttl);
         Ok(())
     }
 
@@ -33,7 +33,7 @@ impl Cache {
     /// than one for each of its parts, or its engine is `moka` (`Eviction::Lru`, `Eviction::Lfu`), whose
     /// bound is fixed. Nothing is changed then.
     pub fn set_capacity(&self, capacity: Capacity) -> Result<(), Error> {
-        let Some(memory) = &self.engine.memory else {
+        let Some(memory) = self.engine.memory() else {
             return Err(Error::config(
                 "memory",
                 "this cache has no memory tier; build it with one",

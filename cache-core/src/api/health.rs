@@ -35,20 +35,20 @@ impl Cache {
     /// ```
     pub fn health(&self) -> Health {
         let engine = &*self.engine;
-        let now = WallTimestamp::now(&engine.clock);
-        let remote = engine.remote.as_ref().map(|remote| remote.health(now));
+        let now = WallTimestamp::now(engine.clock());
+        let remote = engine.remote().map(|remote| remote.health(now));
         let bus = remote.as_ref().map(|remote| &remote.bus);
-        let memory = engine.memory.as_ref().map(|memory| MemoryHealth {
+        let memory = engine.memory().map(|memory| MemoryHealth {
             status: if bus.is_none_or(|bus| bus.linked) { Status::Up } else { Status::Degraded },
-            since: bus.map_or_else(|| engine.built.since(now), |bus| bus.since),
+            since: bus.map_or_else(|| engine.built().since(now), |bus| bus.since),
             entries: memory.len(),
             bytes: memory.bytes(),
         });
         let statuses =
             (memory.as_ref().map(|tier| tier.status), remote.as_ref().map(|tier| tier.status));
         Health {
-            cache: engine.name.clone(),
-            namespace: engine.namespace.clone(),
+            cache: engine.name().map(str::to_owned),
+            namespace: engine.namespace().to_owned(),
             status: if self.is_closed() {
                 Status::Down
             } else {
@@ -84,7 +84,7 @@ impl Cache {
     /// # }
     /// ```
     pub async fn check(&self, timeout: Duration) -> Health {
-        let round_trip = match &self.engine.remote {
+        let round_trip = match self.engine.remote() {
             Some(remote) => remote.probe(timeout).await,
             None => None,
         };

@@ -5,10 +5,10 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::base::{CacheValue, Error, KnownResult, Policy, PolicyRef};
-use crate::call::{Asking, CacheChoice, Found, Rules, Wanted, all_begun, in_foreground};
+use crate::base::{Error, KnownResult, Policy, PolicyRef};
+use crate::call::{Asking, CacheChoice, Found, Rules, Wanted, in_foreground};
 use crate::codec::{RemoteValue, coder};
-use crate::engine::{Cache, Engine, Request, Seat, TOGETHER, Table};
+use crate::engine::{Cache, Request};
 use crate::key::KeyBuf;
 
 impl Cache {
@@ -148,55 +148,5 @@ impl Cache {
         let asking = Asking { target: CacheChoice::Handle(self.clone()).into(), requests };
         let found = ids.iter().map(|_| None).collect();
         in_foreground(Wanted { asking, rules, ids, found }, load).await.output
-    }
-}
-
-impl Engine {
-    /// Puts many values: those that no transaction holds go together.
-    pub(crate) async fn put_many<T: CacheValue>(
-        self: &Arc<Self>,
-        mut entries: Vec<(Request, T)>,
-    ) -> Result<(), Error> {
-        // The last value of a key counts, so the list is reversed for the search.
-        let mut known = HashSet::new();
-        entries.reverse();
-        entries.retain(|(request, _)| known.insert(request.key.id()));
-        entries.reverse();
-        let (of, mut failed) = (entries.len(), Vec::new());
-        let mut note = |request: &Request, result: Result<(), Error>| {
-            failed.extend(result.err().map(|error| (request.key.as_str().to_owned(), error)));
-        };
-        if self.puts_at_once() {
-            let mut entries = entries.into_iter().peekable();
-            while entries.peek().is_some() {
-                self.write_together(entries.by_ref().take(TOGETHER).collect(), &mut note).await?;
-            }
-        } else {
-            for (request, value) in entries {
-                note(&request, self.put(&request, value).await);
-            }
-        }
-        if failed.is_empty() { Ok(()) } else { Err(Error::Several { failed, of }) }
-    }
-
-    async fn write_together<T: CacheValue>(
-        self: &Arc<Self>,
-        entries: Vec<(Request, T)>,
-        note: &mut (impl FnMut(&Request, Result<(), Error>) + Send),
-    ) -> Result<(), Error> {
-        let (requests, values): (Vec<Request>, Vec<T>) = entries.into_iter().unzip();
-        let mut begun = Vec::with_capacity(requests.len());
-        for request in &requests {
-            begun.push(self.begin_write(request)?);
-        }
-        self.stamp_writes(&mut begun).await;
-        let table = Table::new(self);
-        let seats: Vec<Arc<Seat>> = begun.iter().map(|_| Seat::storing(&table)).collect();
-        let writes = begun.into_iter().zip(values).zip(seats);
-        let writes =
-            writes.map(|((begun, value), seat)| Box::pin(self.end_write(begun, value, Some(seat))));
-        let written = all_begun(writes.collect()).await;
-        requests.iter().zip(written).for_each(|(request, written)| note(request, written));
-        Ok(())
     }
 }

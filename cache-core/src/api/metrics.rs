@@ -128,13 +128,13 @@ const GAUGES: &[Standing] = &[
         "larder_bus_connected",
         Unit::Count,
         "1 while other processes' evictions arrive",
-        |engine, _| f64::from(u8::from(engine.generations.is_linked())),
+        |engine, _| f64::from(u8::from(engine.is_linked())),
     ),
 ];
 
 /// The known health of the remote tier, without a request.
 fn remote(engine: &Engine) -> Option<RemoteHealth> {
-    Some(engine.remote.as_ref()?.health(WallTimestamp::now(&engine.clock)))
+    Some(engine.remote()?.health(WallTimestamp::now(engine.clock())))
 }
 
 /// A recorder may be installed at any time, and ignores repeated descriptions.
@@ -159,7 +159,7 @@ fn describe() {
 /// The totals of each function; functions with the same path are summed.
 fn by_path(engine: &Engine) -> BTreeMap<Option<&'static str>, Stats> {
     let mut functions: BTreeMap<_, Stats> = BTreeMap::new();
-    for tally in engine.counters.all() {
+    for tally in engine.counters().all() {
         *functions.entry(tally.site.map(Function::path)).or_default() += tally.total();
     }
     functions
@@ -191,15 +191,15 @@ impl Cache {
         describe();
         // Held to the end, so that two concurrent calls do not publish the same counts twice.
         let mut published =
-            engine.counters.published.lock().unwrap_or_else(PoisonError::into_inner);
+            engine.counters().published.lock().unwrap_or_else(PoisonError::into_inner);
         let (functions, whole) = &mut *published;
         for (function, total) in by_path(engine) {
             let last = functions.entry(function).or_default();
             publish_function(&labels(engine, function), &total.since(last));
             *last = total;
         }
-        let cache = || Label::new("cache", engine.signals.cache.clone());
-        let total = engine.counters.direct.total().with_causes(|cause| engine.left(cause));
+        let cache = || Label::new("cache", engine.signals().cache.clone());
+        let total = engine.counters().direct.total().with_causes(|cause| engine.left(cause));
         let new = total.since(whole);
         counter!(REMOVALS.0, [cache()].iter()).increment(new.removals);
         for cause in RemovalCause::ALL {
@@ -221,7 +221,7 @@ impl Cache {
     /// [`Error::Config`]: `interval` is below a millisecond.
     pub fn publish_metrics_every(&self, interval: Duration) -> Result<ScheduleGuard, Error> {
         let cache = Arc::downgrade(&self.engine);
-        ScheduleGuard::begin(&self.engine.clock, interval, move || {
+        ScheduleGuard::begin(self.engine.clock(), interval, move || {
             let engine = cache.upgrade();
             std::future::ready(engine.map(|engine| Self::from(engine).publish_metrics()).is_some())
         })

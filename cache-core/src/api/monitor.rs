@@ -199,7 +199,7 @@ impl Cache {
         let interval = monitor.interval;
         // One check at a time: the next one begins after the previous one has ended.
         let rounds = Arc::new(Mutex::new(Rounds::new(self, monitor)));
-        let checks = ScheduleGuard::begin(&self.engine.clock, interval, move || {
+        let checks = ScheduleGuard::begin(self.engine.clock(), interval, move || {
             let turn = Arc::clone(&rounds).lock_owned();
             async move { turn.await.next().await }
         })?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Cache, Engine};
-use crate::stats::{Function, RemovalCause, Stats, Tally};
+use crate::engine::Cache;
+use crate::stats::{Function, Stats, Tally};
 
 /// The statistics of one function in one cache; made by [`Cache::stats_by_function`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,36 +39,11 @@ impl FunctionStats {
     }
 }
 
-impl Engine {
-    /// The number of entries that ever left memory for this cause.
-    pub(super) fn left(&self, cause: RemovalCause) -> u64 {
-        match cause {
-            // The engines count evictions for capacity.
-            RemovalCause::Capacity => self.memory.as_ref().map_or(0, |memory| memory.evictions()),
-            cause => self.signals.count(cause),
-        }
-    }
-
-    /// Adds the current sizes, and the entries that left memory.
-    fn standing(&self, stats: Stats) -> Stats {
-        let memory = self.memory.as_ref();
-        let baseline = self.signals.baseline();
-        let stats = stats.with_causes(|cause| self.left(cause).saturating_sub(baseline(cause)));
-        Stats {
-            entries: memory.map_or(0, |memory| memory.len()),
-            bytes: memory.map_or(0, |memory| memory.bytes()),
-            in_flight: self.fences.len() as u64,
-            breaker: self.remote.as_ref().map(|remote| remote.breaker_state()).unwrap_or_default(),
-            ..stats
-        }
-    }
-}
-
 impl Cache {
     /// Returns the counts since the cache was built, or since its statistics were [reset](Self::reset_stats),
     /// and the current sizes. It sums some counters for each function and visits no entry.
     pub fn stats(&self) -> Stats {
-        let counts = self.engine.counters.all().map(Tally::since_reset).sum();
+        let counts = self.engine.counters().all().map(Tally::since_reset).sum();
         self.engine.standing(counts)
     }
 
@@ -87,7 +62,7 @@ impl Cache {
     /// (a key template with `{Self}` or `skip(Self)`).
     pub fn stats_by_function(&self) -> Vec<FunctionStats> {
         let mut functions: BTreeMap<String, FunctionStats> = BTreeMap::new();
-        for tally in self.engine.counters.all() {
+        for tally in self.engine.counters().all() {
             let Some(site) = tally.site else { continue };
             let new = FunctionStats::of(site);
             let known = functions.entry(new.function.clone()).or_insert(new);
@@ -115,8 +90,8 @@ impl Cache {
     /// lost, and exported metrics do not jump. To measure a span of time without affecting other readers, use
     /// [`Stats::since`].
     pub fn reset_stats(&self) {
-        self.engine.counters.all().for_each(Tally::reset);
-        let memory = self.engine.memory.as_ref();
-        self.engine.signals.reset(memory.map_or(0, |memory| memory.evictions()));
+        self.engine.counters().all().for_each(Tally::reset);
+        let memory = self.engine.memory();
+        self.engine.signals().reset(memory.map_or(0, |memory| memory.evictions()));
     }
 }

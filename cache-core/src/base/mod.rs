@@ -26,6 +26,7 @@ mod selection;
 mod spare;
 pub(crate) mod spawn;
 mod sync;
+mod together;
 mod value;
 pub(crate) mod warn_once;
 
@@ -45,6 +46,7 @@ pub(crate) use selection::Selection;
 pub(crate) use spare::{Spares, keep, spare};
 pub(crate) use spawn::{boxed, spawn_boxed};
 pub(crate) use sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
+pub(crate) use together::all_begun;
 pub use value::{
     AbsentNever, AbsentOption, AnyResult, CacheValue, Detach, ErasedResult, Fails, Holds,
     KeepsErrors, OfCache, Optional, Plain, Probe, RefusalError, RefusalNever, Shape, ShapePlain,

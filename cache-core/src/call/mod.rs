@@ -18,7 +18,7 @@ pub use batch::{
     Asked, Batch, Each, EvictEach, FetchEach, Found, Ids, KeyOf, LoadEach, Pairs, PeekEach,
     PutEach, Repeat, TracedBatch, again, asked, found, repeats,
 };
-pub(crate) use batch::{Asking, Wanted, all_begun, in_foreground};
+pub(crate) use batch::{Asking, Wanted, in_foreground};
 pub use direct::{Peek, Put};
 pub use evict::{Evict, EvictTarget};
 pub use fetch::Fetch;

@@ -91,7 +91,7 @@ where
         body: &dyn Body<S::Output>,
     ) -> Self {
         let seat = body.seat();
-        let beat = seat.is_none().then(|| Beat::new(&engine.clock));
+        let beat = seat.is_none().then(|| Beat::new(engine.clock()));
         let pulse = match &seat {
             Some(seat) => seat.pulse(),
             None => beat.as_ref().map(|beat| Arc::clone(beat.pulse())),

@@ -90,7 +90,7 @@ impl CacheRef {
         }
         let cache = self.resolve_to_evict()?;
         if let Some(site) = self.site {
-            cache.engine.visitors.admit(site)?;
+            cache.engine.admit(site)?;
         }
         Ok(cache)
     }
@@ -141,7 +141,7 @@ pub(super) fn guarded<R>(
 ) -> Option<R> {
     let gives_way = || {
         let contested = site.filter(|site| site.is_contested());
-        contested.is_some_and(|site| engine.visitors.admit(site).is_err())
+        contested.is_some_and(|site| engine.admit(site).is_err())
     };
     if gives_way() {
         return None;

@@ -1,19 +1,19 @@
 //! Applies the messages of other processes to a cache.
 
-use std::sync::Weak;
+use std::sync::{Arc, PoisonError, Weak};
 
 use super::handle::Engine;
-use crate::backend::MessageHandler;
-use crate::base::Selection;
+use crate::backend::{Backend, MessageHandler, Subscription};
+use crate::base::{BackendErrorKind, Error, Selection};
 use crate::key::KeyId;
 use crate::memory::FenceScope;
 use crate::remote::{BusEnvelope, BusMessage};
 use crate::stats::{CacheEvent, RemovalCause};
 
 /// The cache's listener. It holds the cache weakly, because the cache owns the subscription.
-pub(crate) struct Bus {
-    pub(crate) cache: Weak<Engine>,
-    pub(crate) instance: u64,
+struct Bus {
+    cache: Weak<Engine>,
+    instance: u64,
 }
 
 impl MessageHandler for Bus {
@@ -73,24 +73,53 @@ impl Engine {
 }
 
 impl Engine {
+    /// Subscribes to the bus. Until it is connected, memory is not trusted. A cache without a memory tier
+    /// subscribes, too, because evictions end the loads for which other callers would wait.
+    pub(crate) fn listen(self: &Arc<Self>, backend: &dyn Backend) -> Result<(), Error> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        self.generations.link(false);
+        let bus = Arc::new(Bus { cache: Arc::downgrade(self), instance: self.instance });
+        match backend.subscribe(&remote.channel(), bus) {
+            Ok(subscription) => self.hold(Some(subscription)),
+            Err(error) if error.kind() == BackendErrorKind::Unsupported => self.needs_no_bus(),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Ends the subscription, because the cache was closed: that is not a fault to report.
+    pub(crate) fn unsubscribe(&self) {
+        self.hold(None);
+        if let Some(remote) = &self.remote {
+            self.generations.link(false);
+            remote.record().note_link(false);
+        }
+    }
+
+    /// Keeps the subscription while the cache lives.
+    fn hold(&self, bus: Option<Subscription>) {
+        let mut held = self.bus.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *held, bus);
+        drop(held);
+        // A subscription's `Drop` is the backend's code: not under the lock.
+        drop(before);
+    }
+
+    /// Whether evictions by other processes arrive.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.generations.is_linked()
+    }
+
     /// Records that the bus link is up or lost. While it is lost, memory is not trusted.
-    pub(crate) fn link(&self, up: bool) {
+    fn link(&self, up: bool) {
         self.generations.link(up);
         if let Some(remote) = &self.remote {
             remote.record().link(up);
         }
     }
 
-    /// Records the end of the link because the cache was closed: that is not a fault to report.
-    pub(crate) fn unlink_for_good(&self) {
-        self.generations.link(false);
-        if let Some(remote) = &self.remote {
-            remote.record().note_link(false);
-        }
-    }
-
     /// Records that the backend has no bus, because only this process can reach it.
-    pub(crate) fn needs_no_bus(&self) {
+    fn needs_no_bus(&self) {
         self.generations.link(true);
         if let Some(remote) = &self.remote {
             remote.record().needs_no_bus();

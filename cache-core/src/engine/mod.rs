@@ -19,10 +19,10 @@
 //! | `cell`, `namespaces`, `undeclared` | values of an instance; the namespaces in use; tags that nothing declares |
 //! | `slot`, `test_scope` | installed caches; the caches of a test kit |
 //! | `bus`, `events` | messages of other processes; the rules of an event |
-//! | `spans`, `durations`, `spawn`, `default_ttl`, `expiry` | spans and durations of loads; background work; lifetimes |
+//! | `standing`, `spans`, `durations`, `spawn`, `default_ttl`, `expiry` | sizes; spans and durations of loads; background work; lifetimes |
 
 mod answer;
-pub(crate) mod bus;
+mod bus;
 mod cell;
 pub(crate) mod default_ttl;
 #[cfg(feature = "metrics")]
@@ -58,6 +58,7 @@ mod site;
 pub(crate) mod slot;
 mod spans;
 mod spawn;
+mod standing;
 mod store;
 mod table;
 mod tenant;
@@ -68,19 +69,15 @@ mod undeclared;
 mod verdict;
 
 pub(crate) use answer::{Answer, Fault, NotLoaded, Step, made};
-pub(crate) use bus::Bus;
 pub(crate) use cell::CellContents;
 pub use cell::{CachedCell, HasCell, cell_of};
 pub(crate) use default_ttl::DefaultTtl;
 #[cfg(feature = "metrics")]
 pub(crate) use durations::{LOAD, RESPONSE, labels};
-pub(crate) use early::RandomSource;
-pub(crate) use events::Events;
 pub use evict_pattern::PatternEviction;
 pub use expiry::Expiry;
-pub(crate) use flight::Flights;
 pub use handle::Cache;
-pub(crate) use handle::Engine;
+pub(crate) use handle::{Engine, Parts};
 pub use inspect::{EncodingInfo, EntryInfo, EntryState, Inspection};
 pub(crate) use lead::Lead;
 pub(crate) use lookup::Lookup;
@@ -92,13 +89,11 @@ pub(crate) use read::begin;
 pub(crate) use read_context::Caller;
 pub(crate) use refresh::go_on;
 pub(crate) use request::{Mode, Request};
-pub(crate) use scope::Switch;
 pub use scope::{
     Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };
 pub use site::Site;
-pub(crate) use site::Visitors;
 pub(crate) use slot::{default_slot, installed, known, named, named_slot};
 pub(crate) use spans::Spans;
 pub(crate) use spawn::{spawn, start_now};

@@ -1,5 +1,6 @@
 //! Writes values that were not loaded.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use super::evict::EvictOnDrop;
 use super::handle::Engine;
 use super::request::Request;
 use super::store::WriteOptions;
-use super::table::Seat;
+use super::table::{Seat, Table};
+use super::together::TOGETHER;
 use crate::backend::GENERATION_TTL;
-use crate::base::{CacheValue, Error};
+use crate::base::{CacheValue, Error, all_begun};
 use crate::codec::Coder;
 use crate::memory::Ticket;
 
@@ -103,5 +105,55 @@ impl Engine {
         let terms =
             WriteOptions { replaces: true, lease: None, seat, site: request.site, behind: false };
         self.write_remote(committed, codec, &entry, terms).await
+    }
+}
+
+impl Engine {
+    /// Puts many values: those that no transaction holds go together.
+    pub(crate) async fn put_many<T: CacheValue>(
+        self: &Arc<Self>,
+        mut entries: Vec<(Request, T)>,
+    ) -> Result<(), Error> {
+        // The last value of a key counts, so the list is reversed for the search.
+        let mut known = HashSet::new();
+        entries.reverse();
+        entries.retain(|(request, _)| known.insert(request.key.id()));
+        entries.reverse();
+        let (of, mut failed) = (entries.len(), Vec::new());
+        let mut note = |request: &Request, result: Result<(), Error>| {
+            failed.extend(result.err().map(|error| (request.key.as_str().to_owned(), error)));
+        };
+        if self.puts_at_once() {
+            let mut entries = entries.into_iter().peekable();
+            while entries.peek().is_some() {
+                self.write_together(entries.by_ref().take(TOGETHER).collect(), &mut note).await?;
+            }
+        } else {
+            for (request, value) in entries {
+                note(&request, self.put(&request, value).await);
+            }
+        }
+        if failed.is_empty() { Ok(()) } else { Err(Error::Several { failed, of }) }
+    }
+
+    async fn write_together<T: CacheValue>(
+        self: &Arc<Self>,
+        entries: Vec<(Request, T)>,
+        note: &mut (impl FnMut(&Request, Result<(), Error>) + Send),
+    ) -> Result<(), Error> {
+        let (requests, values): (Vec<Request>, Vec<T>) = entries.into_iter().unzip();
+        let mut begun = Vec::with_capacity(requests.len());
+        for request in &requests {
+            begun.push(self.begin_write(request)?);
+        }
+        self.stamp_writes(&mut begun).await;
+        let table = Table::new(self);
+        let seats: Vec<Arc<Seat>> = begun.iter().map(|_| Seat::storing(&table)).collect();
+        let writes = begun.into_iter().zip(values).zip(seats);
+        let writes =
+            writes.map(|((begun, value), seat)| Box::pin(self.end_write(begun, value, Some(seat))));
+        let written = all_begun(writes.collect()).await;
+        requests.iter().zip(written).for_each(|(request, written)| note(request, written));
+        Ok(())
     }
 }

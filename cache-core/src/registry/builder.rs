@@ -1,20 +1,17 @@
 //! Builds caches, and defines the rules for their settings; configurations are checked by the same builder.
 
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Backend;
-use crate::base::{BackendErrorKind, Clock, Error};
+use crate::base::{Clock, Error};
 use crate::codec::{Codec, Compression, Wire};
-use crate::engine::{
-    Bus, Cache, DefaultTtl, Engine, Events, Flights, RandomSource, Switch, Visitors, namespaces,
-    test_scope as world,
-};
+use crate::engine::{Cache, DefaultTtl, Engine, Parts, namespaces, test_scope as world};
 use crate::key::random;
-use crate::memory::{Fences, Memory, MemoryTier};
+use crate::memory::{Memory, MemoryTier};
 use crate::remote::{BreakerLimits, Remote, RetryLog};
-use crate::stats::{CacheListener, Counters, Signals, WallTimestamp};
+use crate::stats::{CacheListener, Signals};
 
 #[cfg(feature = "encryption")]
 use crate::codec::{EncryptionKeys, Seal};
@@ -278,12 +275,12 @@ impl Builder {
         let log = self.retry_log.take().filter(|_| remote.is_some());
         let log = log.map(|path| RetryLog::open(&path, &namespace)).transpose()?;
         let cache = self.assemble(memory, remote, signals, instance);
-        if let (Some(remote), Some((log, pending))) = (&cache.engine.remote, log) {
+        if let (Some(remote), Some((log, pending))) = (cache.engine.remote(), log) {
             remote.with_retry_log(log, pending);
         }
         if let Some(backend) = backend {
             namespaces::claim(&cache.engine, &*backend)?;
-            cache.listen(&backend, instance)?;
+            cache.engine.listen(&*backend)?;
         }
         Ok(cache)
     }
@@ -295,34 +292,19 @@ impl Builder {
         signals: Arc<Signals>,
         instance: u64,
     ) -> Cache {
-        let generations = Arc::default();
         let namespace = self.namespace_or_default();
-        let engine = Engine {
-            built: WallTimestamp::now(&self.clock),
+        let engine = Engine::new(Parts {
             name: self.name,
             namespace,
             memory,
-            remote: remote.map(|remote| remote.teaching(&generations).shared()),
-            default_ttl: DefaultTtl::new(self.default_ttl),
+            remote,
+            default_ttl: self.default_ttl,
             clock: self.clock,
-            fences: Fences::new(),
-            flights: Flights::new(),
-            generations,
-            counters: Counters::new(),
             signals,
             instance,
             wire: self.wire,
-            chance: RandomSource::new(self.seed.unwrap_or_else(random)),
-            bus: RwLock::new(None),
-            switch: Switch::default(),
-            events: Events::default(),
-            visitors: Visitors::default(),
-        };
-        let engine = Arc::new(engine);
-        if let Some(memory) = &engine.memory {
-            let owner: Weak<Engine> = Arc::downgrade(&engine);
-            memory.owned_by(owner);
-        }
+            seed: self.seed.unwrap_or_else(random),
+        });
         Cache::from(engine)
     }
 
@@ -384,21 +366,5 @@ impl Cache {
         let signals = Arc::new(Signals::new(None, None));
         let memory = builder.memory.as_ref().map(|memory| MemoryTier::new(memory, &signals));
         builder.assemble(memory, None, signals, 0)
-    }
-
-    /// Subscribes to the bus. Until it is connected, memory is not trusted. A cache without a memory tier
-    /// subscribes, too, because evictions end the loads for which other callers would wait.
-    fn listen(&self, backend: &Arc<dyn Backend>, instance: u64) -> Result<(), Error> {
-        let Some(remote) = &self.engine.remote else { return Ok(()) };
-        self.engine.generations.link(false);
-        let bus = Arc::new(Bus { cache: Arc::downgrade(&self.engine), instance });
-        match backend.subscribe(&remote.channel(), bus) {
-            Ok(subscription) => self.engine.hold(subscription),
-            Err(error) if error.kind() == BackendErrorKind::Unsupported => {
-                self.engine.needs_no_bus();
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
     }
 }

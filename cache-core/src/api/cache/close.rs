@@ -1,6 +1,5 @@
 //! Closing a cache.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::base::{Error, Pattern};
@@ -49,25 +48,21 @@ impl Cache {
     /// while the process lives.
     pub async fn close(&self) -> Result<(), Error> {
         let engine = &self.engine;
-        engine.switch.close();
-        let bus = engine.bus.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(bus);
-        if engine.remote.is_some() {
-            engine.unlink_for_good();
+        engine.switch().close();
+        engine.unsubscribe();
+        let until = engine.clock().now().after(PATIENCE);
+        while engine.fills() > 0 && engine.clock().now() < until {
+            engine.clock().sleep(PAUSE).await;
         }
-        let until = engine.clock.now().after(PATIENCE);
-        while engine.fences.len() > 0 && engine.clock.now() < until {
-            engine.clock.sleep(PAUSE).await;
-        }
-        let settled = match &engine.remote {
+        let settled = match engine.remote() {
             Some(remote) => remote.settle_until(until).await,
             None => Ok(()),
         };
-        if let Some(remote) = &engine.remote {
+        if let Some(remote) = engine.remote() {
             remote.flush_retry_log();
         }
         drop(engine.forget_matching(&Pattern::new("*"), FenceScope::Loads, RemovalCause::Cleared));
-        let pending = engine.remote.as_ref().map_or(0, |remote| remote.pending_evictions());
+        let pending = engine.remote().map_or(0, |remote| remote.pending_evictions());
         match settled {
             Err(error) if pending > 0 => Err(Error::Pending { evictions: pending, error }),
             _ => Ok(()),
@@ -76,6 +71,6 @@ impl Cache {
 
     /// Returns whether [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
-        self.engine.switch.is_closed()
+        self.engine.switch().is_closed()
     }
 }

@@ -88,9 +88,9 @@ impl Cache {
     pub async fn info(&self) -> Info {
         let engine = &self.engine;
         Info {
-            name: engine.name.clone(),
-            namespace: engine.namespace.clone(),
-            default_ttl: engine.default_ttl.get(),
+            name: engine.name().map(str::to_owned),
+            namespace: engine.namespace().to_owned(),
+            default_ttl: engine.default_ttl().get(),
             enabled: self.is_enabled(),
             closed: self.is_closed(),
             linked: self.is_linked(),
@@ -151,17 +151,17 @@ impl Cache {
     /// # }
     /// ```
     pub fn memory_usage(&self) -> u64 {
-        self.engine.memory.as_ref().map_or(0, MemoryTier::measure_all)
+        self.engine.memory().map_or(0, MemoryTier::measure_all)
     }
 
     fn memory_info(&self) -> Option<MemoryInfo> {
-        let memory = self.engine.memory.as_ref()?;
+        let memory = self.engine.memory()?;
         let (eviction, capacity) = (name_of(memory.eviction()), memory.capacity());
         Some(MemoryInfo { eviction, capacity, entries: memory.len(), bytes: memory.bytes() })
     }
 
     async fn remote_info(&self) -> Option<RemoteInfo> {
-        let remote = self.engine.remote.as_ref()?;
+        let remote = self.engine.remote()?;
         let backend = remote.backend();
         let (details, error) = match backend.info().await {
             Ok(details) => (details, None),
@@ -169,9 +169,9 @@ impl Cache {
         };
         Some(RemoteInfo {
             kind: backend.name().to_owned(),
-            codec: name_of(self.engine.wire.codec),
-            compression: name_of(self.engine.wire.compression),
-            encrypted: self.engine.wire.seal.encrypts(),
+            codec: name_of(self.engine.wire().codec),
+            compression: name_of(self.engine.wire().compression),
+            encrypted: self.engine.wire().seal.encrypts(),
             leases: remote.has_leases(),
             details,
             error,

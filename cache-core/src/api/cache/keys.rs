@@ -118,7 +118,7 @@ impl Cache {
         let pattern = self.own_pattern(pattern);
         let mut memory = 0;
         self.engine.each_key_in_memory(&pattern, |_| memory += 1);
-        let Some(remote) = &self.engine.remote else {
+        let Some(remote) = self.engine.remote() else {
             return Ok(KeyCount { memory, remote: None });
         };
         let (mut count, mut cursor) = (0, Some(0));
@@ -163,7 +163,7 @@ impl KeyStream {
                 Step::Done => return Poll::Ready(None),
                 Step::Memory => {
                     let keys = self.engine.keys_in_memory(&self.pattern);
-                    if self.engine.remote.is_some() {
+                    if self.engine.remote().is_some() {
                         self.listed = keys.iter().map(|key| KeyId::of(key)).collect();
                     }
                     self.found = keys.into_iter();
@@ -190,7 +190,7 @@ impl KeyStream {
     }
 
     fn ask(&mut self, cursor: Option<u64>) {
-        self.step = match (&self.engine.remote, cursor) {
+        self.step = match (self.engine.remote(), cursor) {
             (Some(remote), Some(cursor)) => {
                 let (remote, pattern) = (Arc::clone(remote), self.pattern.clone());
                 Step::Remote(Box::pin(async move { remote.keys(&pattern, cursor).await }))

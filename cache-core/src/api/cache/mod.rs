@@ -36,7 +36,7 @@ impl Cache {
 
     /// Returns the name given to the builder; `None` for the default cache.
     pub fn name(&self) -> Option<&str> {
-        self.engine.name.as_deref()
+        self.engine.name()
     }
 
     /// Whether both are handles of one cache.
@@ -46,7 +46,7 @@ impl Cache {
 
     /// Returns the prefix of the cache's keys in the remote tier.
     pub fn namespace(&self) -> &str {
-        &self.engine.namespace
+        self.engine.namespace()
     }
 
     /// Frees the memory of dead entries: expired ones, and those with an evicted tag. Returns how many were
@@ -64,7 +64,7 @@ impl Cache {
     /// # Errors
     /// The error of the remote tier.
     pub async fn ping(&self) -> Result<(), Error> {
-        match &self.engine.remote {
+        match self.engine.remote() {
             Some(remote) => Ok(remote.backend().ping().await?),
             None => Ok(()),
         }
@@ -72,7 +72,7 @@ impl Cache {
 
     /// Returns whether evictions by other processes arrive. Always true without a remote tier.
     pub fn is_linked(&self) -> bool {
-        self.engine.generations.is_linked()
+        self.engine.is_linked()
     }
 }
 

@@ -40,7 +40,7 @@ impl EventHandler {
 impl Drop for EventHandler {
     fn drop(&mut self) {
         if let Some(cache) = self.cache.upgrade() {
-            drop(cache.events.remove(self.event, self.id));
+            drop(cache.events().remove(self.event, self.id));
         }
     }
 }
@@ -84,7 +84,7 @@ impl Cache {
             list.of_tenant(tenant.as_ref())
         };
         let event = TypeId::of::<E>();
-        let id = self.engine.events.add(event, Arc::new(Run(Box::new(run))));
+        let id = self.engine.events().add(event, Arc::new(Run(Box::new(run))));
         EventHandler { cache: Arc::downgrade(&self.engine), event, name: type_name::<E>(), id }
     }
 
@@ -101,7 +101,7 @@ impl Cache {
     /// but the evictions of this rule are unknown. Otherwise the first failure of a remote tier; that
     /// eviction is pending.
     pub async fn emit<E: 'static>(&self, event: &E) -> Result<usize, Error> {
-        let rules = self.engine.events.of(TypeId::of::<E>());
+        let rules = self.engine.events().of(TypeId::of::<E>());
         let mut all = Invalidation::new().event::<E>();
         let mut result = Ok(rules.len());
         for rule in rules.iter().filter_map(|rule| rule.downcast_ref::<Run>()) {

@@ -100,7 +100,7 @@ impl Cache {
         }
         let cache = Arc::downgrade(&self.engine);
         let list = list.kept_by(self);
-        ScheduleGuard::begin(&self.engine.clock, interval, move || {
+        ScheduleGuard::begin(self.engine.clock(), interval, move || {
             evict(cache.clone(), list.clone())
         })
     }
@@ -108,7 +108,7 @@ impl Cache {
 
 /// One turn; false if the cache is gone or closed.
 async fn evict(cache: Weak<Engine>, list: Invalidation) -> bool {
-    let Some(engine) = cache.upgrade().filter(|engine| !engine.switch.is_closed()) else {
+    let Some(engine) = cache.upgrade().filter(|engine| !engine.switch().is_closed()) else {
         return false;
     };
     Evictions::at(&Cache::from(engine), list).run().await;

@@ -30,7 +30,7 @@ impl Rounds {
 
     /// One check; false if the cache is gone or closed.
     pub(super) async fn next(&mut self) -> bool {
-        let engine = self.cache.upgrade().filter(|engine| !engine.switch.is_closed());
+        let engine = self.cache.upgrade().filter(|engine| !engine.switch().is_closed());
         let Some(engine) = engine else { return false };
         let cache = Cache::from(engine);
         let facts = self.facts(&cache).await;
@@ -58,17 +58,17 @@ impl Rounds {
         let health = cache.check(self.monitor.timeout).await;
         let answers = health.remote.as_ref().is_some_and(|remote| remote.round_trip.is_some());
         let asked = self.watches.iter().any(|watch| watch.threshold.needs_info());
-        let info = match &cache.engine.remote {
+        let info = match cache.engine.remote() {
             // A store that did not answer the ping would not answer this either.
             Some(remote) if asked && answers => {
-                let clock = &cache.engine.clock;
+                let clock = cache.engine.clock();
                 let until = clock.now().after(self.monitor.timeout);
                 let info = clock.timeout_at(until, remote.backend().info()).await;
                 info.ok().and_then(Result::ok).map(by_server)
             }
             _ => None,
         };
-        Facts { health, stats: cache.stats(), info, now: WallTimestamp::now(&cache.engine.clock) }
+        Facts { health, stats: cache.stats(), info, now: WallTimestamp::now(cache.engine.clock()) }
     }
 }
 

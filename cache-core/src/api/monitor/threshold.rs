@@ -76,7 +76,7 @@ impl Threshold {
     }
 
     pub(super) fn check(&self, cache: &Cache) -> Result<(), Error> {
-        let (memory, remote) = (cache.engine.memory.is_some(), cache.engine.remote.is_some());
+        let (memory, remote) = (cache.engine.memory().is_some(), cache.engine.remote().is_some());
         let fault = match self {
             Self::HitRateBelow { .. } => self.fault(),
             Self::MemoryAbove { .. } if !memory => Some("this cache has no memory tier".to_owned()),

@@ -319,7 +319,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// As [`Cache::evict_tag`].
     pub async fn clear(&self) -> Result<(), Error> {
         let tag = subject_tag(&self.names.model, None);
-        self.cache.engine.generations.declare(&tag);
+        self.cache.engine.declare(&tag);
         self.cache.evict_tag(&tag).await
     }
 }

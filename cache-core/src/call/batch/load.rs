@@ -109,7 +109,7 @@ where
         };
         // Not kept in the batch, because values may be large.
         let values: SmallVec<[G::Value; FEW]> = items.iter().map_while(look).collect();
-        let tally = engine.counters.of(Some(site));
+        let tally = engine.counters().of(Some(site));
         values.iter().for_each(|_| tally.memory_hits());
         if let Some(others) = items.get(values.len() + 1..) {
             self.found = values.into_iter().map(Some).chain([None]).collect();

@@ -82,7 +82,7 @@ where
         let sources = smallvec![Source::Bypassed; ids.len()];
         return Answered { output: load(ids).await, sources };
     }
-    let beat = Beat::new(&engine.clock);
+    let beat = Beat::new(engine.clock());
     let table = Table::polled(&engine, Some(Arc::clone(beat.pulse())));
     let spans = Spans::new(&engine, requests.first().and_then(|request| request.site));
     let (asked, behind) = (Asked::none(), Arc::new(behind(&table, &spans)));
