@@ -1,6 +1,8 @@
 //! What a cache counts, measures and reports, through the public API only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "observe/advisor.rs"]
+mod advisor;
 #[path = "observe/causes.rs"]
 mod causes;
 #[path = "support/deaf.rs"]
@@ -25,6 +27,7 @@ mod snapshots;
 mod stored;
 #[path = "observe/subscriber.rs"]
 mod subscriber;
+mod support;
 #[path = "observe/tiers.rs"]
 mod tiers;
 #[path = "observe/times.rs"]

@@ -12,15 +12,17 @@
 //! | `permission`, `lease` | one load among all processes |
 //! | `lead`, `store` | the guard of a load, its outcome, and the remote half of a fill |
 //! | `early`, `refresh`, `failsafe`, `timeouts` | refreshes in the background; old values instead of failed loads; timeouts |
-//! | `peek`, `put` | reads without a load; writes |
+//! | `peek`, `put`, `inspect` | reads without a load; writes; the description of an entry |
 //! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
 //! | `evict`, `evict_pattern`, `life`, `reclaim`, `mutation` | evictions, and changes of lifetimes |
 //! | `scope` | transactions and the off switch |
-//! | `cell`, `namespaces`, `undeclared` | values of an instance; the namespaces in use; tags that nothing declares |
+//! | `cell`, `namespaces` | values of an instance; the namespaces in use |
+//! | `advisor`, `undeclared` | what an installed cache says, and advice; tags that nothing declares |
 //! | `slot`, `test_scope` | installed caches; the caches of a test kit |
 //! | `bus`, `events` | messages of other processes; the rules of an event |
 //! | `standing`, `spans`, `durations`, `spawn`, `default_ttl`, `expiry` | sizes; spans and durations of loads; background work; lifetimes |
 
+mod advisor;
 mod answer;
 mod bus;
 mod cell;

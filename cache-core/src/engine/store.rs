@@ -231,6 +231,7 @@ impl Engine {
             }
             Some(Ok((true, taken_back))) => {
                 self.counters.of(site).remote_stores();
+                self.advise_on_ttl(site, entry);
                 if taken_back {
                     unsure.settle();
                 }

@@ -65,6 +65,10 @@ impl Cache {
     /// Installs this cache for functions: under its name, or as the default if it has none. It replaces the
     /// cache that was installed there; calls in progress finish on the old one.
     ///
+    /// Logs the cache and its settings, and advice on settings that are often mistakes
+    /// ([`tracing`](https://docs.rs/tracing), target `larder::advisor`). If there is a remote tier and a Tokio
+    /// runtime, a task in the background asks the server for its settings.
+    ///
     /// In a test kit (`testing::Kit`), it is installed for code that runs in the kit.
     pub fn install(&self) {
         if let Some(world) = crate::engine::current() {
@@ -75,6 +79,7 @@ impl Cache {
             None => default_slot(),
         };
         slot.current.store(Some(Arc::clone(&self.engine)));
+        self.engine.announce();
     }
 
     /// Returns the cache installed under `name`. In a test kit (`testing::Kit`) every name has a cache.
