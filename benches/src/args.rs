@@ -17,6 +17,8 @@ Subjects (default: hit):
   miss       a miss that loads and inserts into a full cache
   memory     the bytes of an entry
   stampede   many tasks that request one cold key
+  redis      hits and misses through Redis (starts its own redis-server)
+  batch      many keys in one call
   hitrate    hit rates of the policies on generated and recorded traces
   all        all of the above
   fleet      the delay until other processes follow an eviction
@@ -39,6 +41,8 @@ pub(crate) enum Subject {
     Miss,
     Memory,
     Stampede,
+    Redis,
+    Batch,
     Hitrate,
     Fleet,
     Faults,
@@ -46,8 +50,16 @@ pub(crate) enum Subject {
 
 impl Subject {
     /// What `all` measures.
-    const COMPARED: [Self; 6] =
-        [Self::Hit, Self::Scale, Self::Miss, Self::Memory, Self::Stampede, Self::Hitrate];
+    const COMPARED: [Self; 8] = [
+        Self::Hit,
+        Self::Scale,
+        Self::Miss,
+        Self::Memory,
+        Self::Stampede,
+        Self::Redis,
+        Self::Batch,
+        Self::Hitrate,
+    ];
     const OTHERS: [Self; 2] = [Self::Fleet, Self::Faults];
 
     pub(crate) fn name(self) -> &'static str {
@@ -57,6 +69,8 @@ impl Subject {
             Self::Miss => "miss",
             Self::Memory => "memory",
             Self::Stampede => "stampede",
+            Self::Redis => "redis",
+            Self::Batch => "batch",
             Self::Hitrate => "hitrate",
             Self::Fleet => "fleet",
             Self::Faults => "faults",

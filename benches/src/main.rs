@@ -5,6 +5,7 @@
 
 mod allocations;
 mod args;
+mod batch;
 mod faults;
 mod fleet;
 mod hit;
@@ -19,6 +20,8 @@ mod peers;
 mod plot;
 mod policies;
 mod random;
+mod redis;
+mod remote;
 mod report;
 mod rounds;
 mod scale;
@@ -75,6 +78,8 @@ fn measure(subject: Subject, args: &Args) -> Result<Vec<Section>> {
         Subject::Miss => miss::measure(args),
         Subject::Memory => memory::measure(args),
         Subject::Stampede => stampede::measure(args),
+        Subject::Redis => redis::measure(args),
+        Subject::Batch => batch::measure(args),
         Subject::Hitrate => hitrate::measure(args),
         // These print as they go, and have no contenders.
         Subject::Fleet => fleet::run(args).map(|()| Vec::new()),
