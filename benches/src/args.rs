@@ -20,6 +20,7 @@ Subjects (default: hit):
   redis      hits and misses through Redis (starts its own redis-server)
   batch      many keys in one call
   hitrate    hit rates of the policies on generated and recorded traces
+  build      what larder adds to the build of a small service (minutes)
   all        all of the above
   fleet      the delay until other processes follow an eviction
   faults     how long callers wait while Redis has a fault
@@ -44,13 +45,14 @@ pub(crate) enum Subject {
     Redis,
     Batch,
     Hitrate,
+    Build,
     Fleet,
     Faults,
 }
 
 impl Subject {
     /// What `all` measures.
-    const COMPARED: [Self; 8] = [
+    const COMPARED: [Self; 9] = [
         Self::Hit,
         Self::Scale,
         Self::Miss,
@@ -59,6 +61,7 @@ impl Subject {
         Self::Redis,
         Self::Batch,
         Self::Hitrate,
+        Self::Build,
     ];
     const OTHERS: [Self; 2] = [Self::Fleet, Self::Faults];
 
@@ -72,6 +75,7 @@ impl Subject {
             Self::Redis => "redis",
             Self::Batch => "batch",
             Self::Hitrate => "hitrate",
+            Self::Build => "build",
             Self::Fleet => "fleet",
             Self::Faults => "faults",
         }

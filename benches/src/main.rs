@@ -6,6 +6,7 @@
 mod allocations;
 mod args;
 mod batch;
+mod build;
 mod faults;
 mod fleet;
 mod hit;
@@ -81,6 +82,7 @@ fn measure(subject: Subject, args: &Args) -> Result<Vec<Section>> {
         Subject::Redis => redis::measure(args),
         Subject::Batch => batch::measure(args),
         Subject::Hitrate => hitrate::measure(args),
+        Subject::Build => build::measure(args),
         // These print as they go, and have no contenders.
         Subject::Fleet => fleet::run(args).map(|()| Vec::new()),
         Subject::Faults => faults::run(args).map(|()| Vec::new()),

@@ -57,14 +57,15 @@ impl Comparison {
         self.rows.iter().flat_map(|row| &row.samples).any(|sample| sample.low < sample.high)
     }
 
-    fn has_peers(&self) -> bool {
-        self.rows.iter().any(|row| row.side == Side::Peer)
+    fn has_ratios(&self) -> bool {
+        (0..self.columns.len()).any(|column| self.reference(column).is_some())
     }
 
-    /// The figure of the best peer in a column.
-    pub(crate) fn best_peer(&self, column: usize) -> Option<f64> {
-        let peers = self.rows.iter().filter(|row| row.side == Side::Peer);
-        let figures = peers.map(|row| row.samples[column].median);
+    /// The figure in a column that ratios refer to: of the base, or of the best peer.
+    fn reference(&self, column: usize) -> Option<f64> {
+        let of = |side| self.rows.iter().filter(move |row| row.side == side);
+        let side = if of(Side::Base).next().is_some() { Side::Base } else { Side::Peer };
+        let figures = of(side).map(|row| row.samples[column].median);
         match self.better {
             Better::Less => figures.min_by(f64::total_cmp),
             Better::More => figures.max_by(f64::total_cmp),
@@ -107,14 +108,14 @@ impl fmt::Display for Comparison {
         for column in &self.columns {
             table.heading([format!("{column}, {}", self.unit)]);
             table.heading(self.varies().then(|| "spread".to_owned()));
-            table.heading(self.has_peers().then(|| "ratio".to_owned()));
+            table.heading(self.has_ratios().then(|| "ratio".to_owned()));
         }
         for row in &self.rows {
             let mut cells = Vec::new();
             for (column, sample) in row.samples.iter().enumerate() {
                 cells.push(figure(sample.median));
                 cells.extend(self.varies().then(|| format!("± {:.0} %", sample.spread())));
-                let ratio = self.best_peer(column).map(|best| sample.median / best);
+                let ratio = self.reference(column).map(|best| sample.median / best);
                 cells.extend(ratio.map(|ratio| format!("{ratio:.2}")));
             }
             table.row(&format!("{}{}", mark(row.side), row.name), cells);

@@ -12,6 +12,8 @@ pub(crate) enum Side {
     Larder,
     /// The same work by another library.
     Peer,
+    /// What ratios refer to instead of the best peer.
+    Base,
     /// A part of the work: an engine without ttl or single flight, or the load alone.
     Part,
 }

@@ -41,7 +41,7 @@ fn fill(side: Side, column: usize) -> String {
     let color = match side {
         Side::Larder => "#2563eb",
         Side::Peer => "#64748b",
-        Side::Part => "#b6c2d1",
+        Side::Part | Side::Base => "#b6c2d1",
     };
     format!("fill='{color}' fill-opacity='{:.2}'", 0.6_f64.powi(column as i32))
 }
