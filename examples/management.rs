@@ -79,6 +79,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("in Redis it would be `{}`", key.in_namespace(cache.namespace()));
     assert!(cache.remove(&key).await?);
 
+    // The key and the expiry of a call, without running it.
+    println!("user 8 is under `{}`", user(&cache, 8).cache_key()?);
+    println!("user 7 lives {:?}", user(&cache, 7).expiry().await?);
+
     // Marking an entry stale: it is kept as a fallback for failed loads.
     user(&cache, 13).put(User { name: "Eve".to_owned() }).await?;
     cache.mark_stale(users.key(&13)).await?;

@@ -26,9 +26,9 @@ pub mod backend {
 /// The futures that calls and caches return, what they report, and the traits of their arguments.
 pub mod future {
     pub use cache_core::{
-        Evict, EvictEach, EvictTarget, EvictionProgress, IntoCache, IntoTtl, KeyStream,
-        PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch, Warm, WarmProgress,
-        WarmReport,
+        CallExpiry, Evict, EvictEach, EvictTarget, EvictionProgress, Inspect, IntoCache, IntoTtl,
+        KeyStream, PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch, Warm,
+        WarmProgress, WarmReport,
     };
 }
 

@@ -21,6 +21,8 @@ mod call;
 mod cells;
 #[path = "macros/conditions.rs"]
 mod conditions;
+#[path = "macros/described_calls.rs"]
+mod described_calls;
 #[path = "macros/each/mod.rs"]
 mod each;
 #[path = "macros/forms/mod.rs"]

@@ -56,8 +56,8 @@ pub use crate::base::{
     Policy, PolicyError, SharedError, Source, Stampede, TimedOut, Timestamp,
 };
 pub use crate::call::{
-    Batch, Call, Evict, EvictEach, EvictTarget, IntoCache, IntoTtl, Peek, PeekEach, Put, PutEach,
-    Traced, TracedBatch,
+    Batch, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache, IntoTtl, Peek,
+    PeekEach, Put, PutEach, Traced, TracedBatch,
 };
 #[cfg(feature = "encryption")]
 pub use crate::codec::EncryptionKeys;

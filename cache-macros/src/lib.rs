@@ -112,6 +112,7 @@ use proc_macro::TokenStream;
 /// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` match all versions |
 /// | `model = "user", op = "get"` | none | the model, and the operation of it, that this function is; see [below](#models-and-events) |
 /// | `skip(db, self)` | none | arguments that do not affect the value |
+/// | `skip_all` | none | all arguments, including `self`, except those that `key` mentions. **The attribute then does not notice a forgotten argument.** Without a `key`, all calls share one entry |
 /// | `tags = ["users", "user:{id}", PRODUCTS]` | none | names that evict entries together: templates, or constants (`const PRODUCTS: &str`). The function reads only entries that carry all of them: see [below](#tags) |
 /// | `invalidate_on = [UserSaved]` | none | types of events that evict the entries; see [below](#models-and-events) |
 /// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that returns a `larder::Cache`, or a type that dereferences to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
@@ -193,6 +194,18 @@ use proc_macro::TokenStream;
 /// `{pair.0}`). It is written with `Display` and escaped; an `Option` is written as its content, or
 /// as `!none`. `{{` and `}}` stand for the braces themselves. `r#type` may be written `{type}`. Two
 /// placeholders need a separator such as `:` between them.
+///
+/// `skip_all` skips everything that the template does not mention, for a function with many arguments
+/// of which the value depends on few:
+///
+/// ```
+/// # use larder::cached;
+/// # struct Db; struct Log; struct Context;
+/// #[cached(key = "price:{id}", skip_all)]
+/// async fn price(db: &Db, log: &Log, context: &Context, id: u64) -> u64 {
+///     100 * id
+/// }
+/// ```
 ///
 /// For an argument that is a pattern, such as `Path(id): Path<u64>`, keys and options use the names
 /// in the pattern: `{id}`, `skip(id)`. Parts that the pattern ignores (`..`, `_`) are not in the

@@ -424,3 +424,76 @@ fn functions_with_one_compiler_name_do_not_share_entries() {
         assert_eq!(in_blocks(), [2, 3, 8, 10]);
     }
 }
+
+/// An argument that neither serde nor `Display` can write.
+struct Opaque;
+
+#[tokio::test]
+async fn skip_all_skips_what_the_key_does_not_mention() {
+    static LOADS: Loads = Loads::new();
+
+    #[cached(cache = "keys-skip-all", key = "price:{id}", tags = ["prices:{page}"], skip_all)]
+    async fn price<C: Send + Sync>(
+        db: &Opaque,
+        id: u64,
+        page: u32,
+        _: &C,
+        log: impl Fn(u64) + Send,
+    ) -> u64 {
+        let Opaque = db;
+        log(u64::from(page));
+        LOADS.count();
+        id
+    }
+
+    let cache = install("keys-skip-all");
+    assert_eq!(price(&Opaque, 7, 1, &Opaque, |_| ()).await, 7);
+    assert_eq!(price(&Opaque, 7, 1, &"other", drop).await, 7);
+    assert_eq!(price(&Opaque, 8, 1, &Opaque, |_| ()).await, 8);
+    assert_eq!(LOADS.get(), 2);
+    assert_eq!(cache.keys("*").await.unwrap(), ["price:7", "price:8"]);
+    assert_eq!(cache.inspect("price:7").await.memory.unwrap().tags, ["prices:1"]);
+}
+
+#[tokio::test]
+async fn skip_all_without_a_key_is_one_entry() {
+    static LOADS: Loads = Loads::new();
+    struct Shop {
+        open: bool,
+    }
+    impl Shop {
+        #[cached(cache = "keys-skip-all-automatic", skip_all)]
+        async fn rate(&self, unused: &Opaque) -> u64 {
+            let Opaque = unused;
+            let _ = self.open;
+            LOADS.count()
+        }
+    }
+
+    #[cached(cache = "keys-skip-all-automatic", skip_all)]
+    fn sync_rate(_: &Opaque, day: u64) -> u64 {
+        day
+    }
+
+    let cache = install("keys-skip-all-automatic");
+    for open in [true, false] {
+        Shop { open }.rate(&Opaque).await;
+    }
+    assert_eq!((sync_rate(&Opaque, 1), sync_rate(&Opaque, 2)), (1, 1));
+    assert_eq!(LOADS.get(), 1);
+    assert_eq!(cache.keys("*").await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn skip_all_keeps_the_item_of_a_batch() {
+    #[cached(each = "id in ids", cache = "keys-skip-all-each", skip_all)]
+    async fn names(db: &Opaque, ids: &[u64]) -> Vec<(u64, String)> {
+        let Opaque = db;
+        ids.iter().map(|id| (*id, format!("name {id}"))).collect()
+    }
+
+    install("keys-skip-all-each");
+    let found = names(&Opaque, &[1, 2]).await;
+    assert_eq!(found, [(1, "name 1".to_owned()), (2, "name 2".to_owned())]);
+    assert_eq!(names(&Opaque, &[2, 3]).await.len(), 2);
+}

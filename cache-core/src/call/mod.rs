@@ -2,6 +2,7 @@
 
 mod batch;
 mod body;
+mod describe;
 mod direct;
 mod evict;
 mod fetch;
@@ -19,6 +20,7 @@ pub use batch::{
     PutEach, Repeat, TracedBatch, again, asked, found, repeats,
 };
 pub(crate) use batch::{Asking, Wanted, in_foreground};
+pub use describe::{CallExpiry, Inspect};
 pub use direct::{Peek, Put};
 pub use evict::{Evict, EvictTarget};
 pub use fetch::Fetch;
@@ -56,6 +58,8 @@ use crate::key::KeyBuf;
 /// get_user(&db, 7).evict().await?;            // forget it
 /// get_user(&db, 7).put(user).await?;          // write through
 /// get_user(&db, 7).tenant("acme").await?;     // that tenant's own entry
+/// get_user(&db, 7).cache_key()?;              // user:7, without running it
+/// get_user(&db, 7).expiry().await?;           // how long what is cached stays fresh
 /// let Cached { value, source, age, .. } = get_user(&db, 7).traced().await;
 /// ```
 #[must_use = "a call does nothing unless it is awaited"]

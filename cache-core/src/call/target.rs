@@ -83,6 +83,17 @@ impl CacheRef {
             && matches!(&self.cache, CacheChoice::Handle(cache) if cache.is(home))
     }
 
+    /// Checks that the call may use a cache, whichever it is.
+    ///
+    /// # Errors
+    /// It must run uncached.
+    pub(crate) fn admits(&self) -> Result<(), Error> {
+        match self.refused.as_ref().or(self.shared.as_ref()) {
+            Some(error) => Err(Error::clone(error)),
+            None => Ok(()),
+        }
+    }
+
     /// The cache, to read and to store.
     pub(crate) fn resolve(&self) -> Result<Cache, Error> {
         if let Some(error) = &self.shared {

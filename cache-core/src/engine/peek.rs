@@ -217,7 +217,8 @@ impl Engine {
         if let Some(entry) = self.peek_verified(id, request.declared()) {
             return Ok(of(entry));
         }
-        let Some(remote) = self.remote.as_ref().filter(|_| !request.key.is_here()) else {
+        let here = request.key.is_here() || request.policy.local;
+        let Some(remote) = self.remote.as_ref().filter(|_| !here) else {
             return Ok(None);
         };
         let lying = match self.lying(remote, request.key.as_str()).await {

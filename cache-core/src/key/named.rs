@@ -53,7 +53,7 @@ pub struct Key {
     tags: Option<Arc<str>>,
 }
 
-// Tags follow from the text, so keys with equal texts are equal.
+// The text identifies the entry; the tags follow from it, or from the function whose key it is.
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
@@ -90,6 +90,12 @@ impl Key {
     /// Begins a key.
     pub fn builder() -> KeyBuilder {
         KeyBuilder::default()
+    }
+
+    /// Makes a key whose entries carry these tags, separated by line breaks.
+    pub(crate) fn tagged(text: &str, tags: &str) -> Self {
+        let tags = (!tags.is_empty()).then(|| tags.into());
+        Self { text: text.to_owned(), tags }
     }
 
     /// Makes a key from a written buffer.

@@ -23,6 +23,8 @@ pub(crate) struct Args {
     pub(crate) tags: Option<(Ident, Expr)>,
     pub(crate) invalidate_on: Vec<Type>,
     pub(crate) skip: Vec<Ident>,
+    /// Skips all arguments that `key` does not mention.
+    pub(crate) skip_all: Option<Ident>,
     pub(crate) cache: CacheChoice,
     pub(crate) local: Option<Ident>,
     pub(crate) each: Option<(Ident, Expr)>,
@@ -44,6 +46,7 @@ impl Args {
             tags: options.assigned("tags", errors),
             invalidate_on: options.types("invalidate_on"),
             skip: options.names("skip", errors).unwrap_or_default(),
+            skip_all: options.flag("skip_all", errors),
             cache: cache_choice(&mut options, errors),
             local: options.flag("local", errors),
             each: options.assigned("each", errors),

@@ -35,6 +35,9 @@ pub(crate) fn build(
     errors: &mut Errors,
 ) -> Option<Key> {
     skip_is_known(&args.skip, names, errors);
+    if let Some(option) = &args.skip_all {
+        skip_all_is_alone(option, args, names, errors);
+    }
     if let Some((name, value)) = &args.cell {
         return Some(cell::build(name, value.as_ref()?, args, errors));
     }
@@ -49,8 +52,9 @@ pub(crate) fn build(
     not_both(&args.skip, &template, errors);
     match flavor {
         Flavor::Function => {
-            nothing_forgotten(&args.skip, function, inputs, &template, errors);
-            no_generics_forgotten(&args.skip, function, names, &template, errors);
+            let skip = skipped(args, inputs, names, |name| template.mentions(name));
+            nothing_forgotten(&skip, function, inputs, &template, errors);
+            no_generics_forgotten(&skip, function, names, &template, errors);
         }
         Flavor::Property if !template.mentions_field_of_self() => {
             errors.at(
@@ -80,12 +84,45 @@ fn automatic(
         );
         return None;
     }
-    let this = names.find("self").cloned();
-    let all = this.into_iter().chain(inputs.iter().map(|arg| arg.ident.clone()));
+    let skip = skipped(args, inputs, names, |_| false);
     Some(Key::Automatic {
-        args: all.filter(|ident| !args.skip.contains(ident)).collect(),
-        generics: names.generics().filter(|ident| !args.skip.contains(ident)).cloned().collect(),
+        args: all(inputs, names).filter(|ident| !skip.contains(ident)).collect(),
+        generics: names.generics().filter(|ident| !skip.contains(ident)).cloned().collect(),
     })
+}
+
+/// The receiver and the arguments.
+fn all(inputs: &[Argument], names: &Names) -> impl Iterator<Item = Ident> {
+    let this = names.find("self").cloned();
+    this.into_iter().chain(inputs.iter().map(|arg| arg.ident.clone()))
+}
+
+/// The names in `skip`, and with `skip_all` all arguments that are not `mentioned`. An item of a list is not
+/// skipped: only the item distinguishes the entries.
+fn skipped(
+    args: &Args,
+    inputs: &[Argument],
+    names: &Names,
+    mentioned: impl Fn(&str) -> bool,
+) -> Vec<Ident> {
+    let is_item = |name: &Ident| inputs.iter().any(|arg| arg.item && arg.ident == *name);
+    let rest = all(inputs, names).filter(|name| !is_item(name) && !mentioned(&name.to_string()));
+    let rest = rest.filter(|_| args.skip_all.is_some());
+    args.skip.iter().cloned().chain(rest).collect()
+}
+
+/// Records options that contradict `skip_all`, or repeat it.
+fn skip_all_is_alone(option: &Ident, args: &Args, names: &Names, errors: &mut Errors) {
+    if args.key_with.is_some() {
+        errors.at(
+            option.span(),
+            "`key_with` determines itself which arguments the key has: remove `skip_all`",
+        );
+    }
+    for name in args.skip.iter().filter(|name| names.find(&name.to_string()).is_some()) {
+        let message = format!("`skip_all` skips `{name}` already: remove one of them");
+        errors.at(name.span(), message);
+    }
 }
 
 fn skip_is_known(skip: &[Ident], names: &Names, errors: &mut Errors) {

@@ -36,7 +36,7 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 32] = [
+const KNOWN: [&str; 33] = [
     "ttl",
     "tti",
     "jitter",
@@ -67,16 +67,17 @@ const KNOWN: [&str; 32] = [
     "local",
     "crate",
     "skip",
+    "skip_all",
     "each",
     "call",
 ];
 
-/// The options of a property. It has one argument, so there is no `skip` and no list; it has an
-/// instance, which may have a `cell`.
-const OF_PROPERTY: [&str; KNOWN.len() - 2] = {
-    let mut known = ["cell"; KNOWN.len() - 2];
+/// The options of a property. It has one argument, so there is no `skip`, no `skip_all` and no list; it has
+/// an instance, which may have a `cell`.
+const OF_PROPERTY: [&str; KNOWN.len() - 3] = {
+    let mut known = ["cell"; KNOWN.len() - 3];
     let mut at = 0;
-    while at < KNOWN.len() - 3 {
+    while at < KNOWN.len() - 4 {
         known[at] = KNOWN[at];
         at += 1;
     }

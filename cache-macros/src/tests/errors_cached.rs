@@ -47,6 +47,49 @@ fn options_of_the_wrong_form() {
 }
 
 #[test]
+fn skip_all_with_what_it_contradicts() {
+    cached(quote!(skip_all(db)), function(), &["`skip_all` takes no value: write just `skip_all`"]);
+    cached(
+        quote!(skip_all, skip(db), key = "{id}"),
+        function(),
+        &["`skip_all` skips `db` already: remove one of them"],
+    );
+    cached(
+        quote!(skip_all, key_with = make(id)),
+        function(),
+        &["`key_with` determines itself which arguments the key has: remove `skip_all`"],
+    );
+    cached(
+        quote!(skip_all, each = "id in ids", key = "all"),
+        quote!(
+            async fn all(db: &Db, ids: &[u64]) -> HashMap<u64, u64> {
+                todo!()
+            }
+        ),
+        &["`id` is not in `key`: all items would share one entry. Add `{id}` to the key"],
+    );
+    cached(
+        quote!(skip_all, key = "{id}"),
+        quote!(
+            async fn get<T: Load>(db: &Db, id: u64) -> T {
+                T::load(db, id)
+            }
+        ),
+        &["`T` is neither in `key` nor in `skip(...)`"],
+    );
+    fails(
+        cached_property::expand,
+        quote!(skip_all, key = "{self.id}"),
+        quote!(
+            async fn posts(&self) -> u64 {
+                0
+            }
+        ),
+        &["unknown option `skip_all`"],
+    );
+}
+
+#[test]
 fn durations() {
     cached(
         quote!(ttl = "0s"),
