@@ -55,6 +55,7 @@ run cargo test -p cache-config --no-default-features --test not_compiled_in
 # Many interleavings of threads; in a separate target directory, because every dependency is built with other flags.
 RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle" \
     run cargo test -p cache-core --lib interleavings
+run scripts/instructions.sh
 run cargo run --quiet --example quickstart
 run cargo run --quiet --example relations
 run cargo run --quiet --example custom_backend
