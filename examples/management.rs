@@ -73,7 +73,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Listing the keys, and building one by hand.
     let mut keys = cache.keys("users:*");
     while let Some(key) = keys.next().await.transpose()? {
-        println!("there is {key}");
+        let parts = key.parse::<Key>()?.parts();
+        println!("there is {key}: operation {:?}, params {:?}", parts.operation, parts.params);
     }
     let key = Key::builder().model("users").operation("get").param(&9u64).build()?;
     println!("in Redis it would be `{}`", key.in_namespace(cache.namespace()));

@@ -4,11 +4,11 @@
 pub use cache_core::EncryptionKeys;
 pub use cache_core::{
     Batch, Builder, Cache, CacheValue, Cached, CachedCell, Call, Capacity, Clock, Codec,
-    Compression, Error, EventHandler, Eviction, Expiry, Invalidation, Key, KeyBuilder, Memory,
-    ModelCache, OnError, Pattern, Policy, PolicyError, RemoteValue, ScheduleGuard, SharedError,
-    Source, Stampede, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode, caches,
-    clear_all, default_cache, disable, enable, is_enabled, transaction, warm, without_cache,
-    without_cache_sync,
+    Compression, Error, EventHandler, Eviction, Expiry, Invalidation, Key, KeyBuilder, KeyParts,
+    Memory, ModelCache, OnError, Pattern, Policy, PolicyError, RemoteValue, ScheduleGuard,
+    SharedError, Source, Stampede, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode,
+    caches, clear_all, default_cache, disable, enable, is_enabled, transaction, warm,
+    without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

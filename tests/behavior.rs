@@ -60,6 +60,8 @@ mod inspection;
 mod invalidation_list;
 #[path = "behavior/key_builder.rs"]
 mod key_builder;
+#[path = "behavior/key_parts.rs"]
+mod key_parts;
 #[path = "behavior/management.rs"]
 mod management;
 #[path = "behavior/management_scopes.rs"]

@@ -67,7 +67,7 @@ pub use crate::engine::{
     Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };
-pub use crate::key::{Key, KeyBuilder};
+pub use crate::key::{Key, KeyBuilder, KeyParts};
 pub use crate::memory::{Capacity, Eviction, Memory};
 pub use crate::registry::{Builder, caches, default_cache};
 pub use crate::remote::EvictionProgress;

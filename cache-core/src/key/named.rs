@@ -46,6 +46,9 @@ use super::builder::KeyBuilder;
 /// A key with a `model` or a `tenant` has the tags that functions give such entries: an entry that you insert
 /// under the key carries them, and a read under the key requires them. The text alone
 /// ([`as_str`](Self::as_str)) has no tags.
+///
+/// A text is read back by `parse`, and [`parts`](Self::parts) names its parts: `"user:page:blue,3,".parse::<Key>()?`. A
+/// call of a cached function has a key, too: [`Call::cache_key`](crate::call::Call::cache_key).
 #[derive(Clone)]
 pub struct Key {
     text: String,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::buf::KeyBuf;
+use super::named::unescaped;
 use crate::base::{Error, Pattern};
 
 /// Maximum length of an escaped name. Longer names are cut and end in a hash of the whole: the prefix must
@@ -52,6 +53,24 @@ impl TenantPrefix {
             let _ = write!(prefix, "{byte:02x}");
         }
         Ok(Self(text(&[&prefix, "/"])))
+    }
+
+    /// The tenants with whose prefix a key begins, and the rest of the key.
+    pub(crate) fn at_start(key: &str) -> Option<(Self, &str)> {
+        let mut rest = key;
+        while let Some(end) = rest.starts_with('@').then(|| rest.find('/')).flatten()
+            && end > 1
+        {
+            rest = &rest[end + 1..];
+        }
+        let prefix = &key[..key.len() - rest.len()];
+        (!prefix.is_empty()).then(|| (Self(text(&[prefix])), rest))
+    }
+
+    /// The names of the tenants, the outermost one first. (A long name was cut.)
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        let names = self.tag().split_terminator('/').filter_map(|name| name.strip_prefix('@'));
+        names.map(|name| unescaped(name).unwrap_or_else(|| name.to_owned()))
     }
 
     /// The tenant `inner` of this tenant.
