@@ -9,6 +9,8 @@ use std::any::{TypeId, type_name};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use once_cell::race::OnceRef;
+
 use super::handle::Engine;
 use super::slot::{Slot, default_slot, named_slot};
 use crate::base::{Error, Pattern, Policy};
@@ -28,7 +30,8 @@ pub struct Site {
     /// only.
     tagged: OnceLock<Policy>,
     cache: Option<&'static str>,
-    slot: OnceLock<&'static Slot>,
+    /// Where its cache is installed. One word, because each hit reads it.
+    slot: OnceRef<'static, Slot>,
     /// The place of the instance that was called first.
     stand: OnceLock<Stand>,
     /// The parts of its template, before the instance and after it. Empty if its keys cannot be compared.
@@ -56,7 +59,7 @@ impl Site {
             tag_patterns: &[],
             tagged: OnceLock::new(),
             cache: None,
-            slot: OnceLock::new(),
+            slot: OnceRef::new(),
             stand: OnceLock::new(),
             template: [&[]; 2],
             at: "",

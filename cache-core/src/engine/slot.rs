@@ -1,7 +1,7 @@
 //! The slots in which caches are installed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
@@ -17,13 +17,13 @@ pub(crate) struct Slot {
 pub(crate) type Named = Mutex<BTreeMap<String, &'static Slot>>;
 
 pub(crate) fn named() -> &'static Named {
-    static NAMED: OnceLock<Named> = OnceLock::new();
-    NAMED.get_or_init(Named::default)
+    static NAMED: Named = Mutex::new(BTreeMap::new());
+    &NAMED
 }
 
 pub(crate) fn default_slot() -> &'static Slot {
-    static DEFAULT: OnceLock<Slot> = OnceLock::new();
-    DEFAULT.get_or_init(Slot::default)
+    static DEFAULT: Slot = Slot { current: ArcSwapOption::const_empty() };
+    &DEFAULT
 }
 
 pub(crate) fn named_slot(name: &str) -> &'static Slot {

@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use once_cell::race::OnceBox;
+
 use super::counters::Tally;
 use crate::base::Policy;
 
@@ -9,7 +11,8 @@ use crate::base::Policy;
 const FIRST: usize = 32;
 const BLOCKS: usize = 24;
 
-type Block = Box<[OnceLock<Box<Tally>>]>;
+/// A place is one word, because each hit reads it.
+type Block = Box<[OnceBox<Tally>]>;
 
 /// Blocks never move, so a hit needs neither a lock nor a reference count. The size is bounded by the number
 /// of functions in the program.
@@ -53,13 +56,13 @@ impl Functions {
     #[cold]
     fn make(&self, block: usize, at: usize, site: &'static dyn Function) -> &Tally {
         let size = FIRST << block;
-        let block = self.blocks[block].get_or_init(|| (0..size).map(|_| OnceLock::new()).collect());
+        let block = self.blocks[block].get_or_init(|| (0..size).map(|_| OnceBox::new()).collect());
         block[at].get_or_init(|| Box::new(Tally::new(Some(site))))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Tally> {
         let places = self.blocks.iter().filter_map(OnceLock::get).flat_map(|block| block.iter());
-        places.filter_map(|place| place.get().map(|tally| &**tally))
+        places.filter_map(OnceBox::get)
     }
 }
 
@@ -74,5 +77,43 @@ mod tests {
         places.dedup();
         assert_eq!(places.len(), 10_000);
         assert!(places.is_sorted());
+    }
+
+    #[derive(Debug)]
+    struct Called;
+
+    impl Function for Called {
+        fn number(&self) -> usize {
+            77
+        }
+        fn path(&self) -> &'static str {
+            "called"
+        }
+        fn policy(&self) -> &Policy {
+            &crate::base::PLAIN
+        }
+        fn declares(&self, _: &str) -> bool {
+            false
+        }
+    }
+
+    /// Several threads may make the counters of a function at the same time: the ones that are kept count for
+    /// all, so that no call is lost.
+    #[test]
+    fn threads_that_race_for_a_place_get_the_same_counters() {
+        const THREADS: usize = 4;
+        for _ in 0..200 {
+            let (functions, start) = (Functions::default(), std::sync::Barrier::new(THREADS));
+            std::thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| {
+                        start.wait();
+                        functions.of(&Called).misses();
+                    });
+                }
+            });
+            let [tally] = &functions.iter().collect::<Vec<_>>()[..] else { panic!("one tally") };
+            assert_eq!(tally.total().misses, THREADS as u64);
+        }
     }
 }

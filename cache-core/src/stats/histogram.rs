@@ -4,10 +4,10 @@
 //! off. The buckets are not striped: the measured operations take microseconds at least, and hits are not
 //! measured.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use once_cell::race::OnceBox;
 use serde::{Deserialize, Serialize};
 
 /// The number of buckets for each power of two, as a power of two.
@@ -50,14 +50,13 @@ fn middle(bucket: usize) -> u64 {
 #[derive(Default)]
 pub(crate) struct Histogram {
     /// Created by the first recorded time.
-    buckets: OnceLock<Box<[AtomicU64]>>,
+    buckets: OnceBox<[AtomicU64; BUCKETS]>,
     micros: AtomicU64,
 }
 
 impl Histogram {
     pub(crate) fn note(&self, span: Duration) {
-        let buckets =
-            self.buckets.get_or_init(|| (0..BUCKETS).map(|_| AtomicU64::default()).collect());
+        let buckets = self.buckets.get_or_init(|| Box::new([const { AtomicU64::new(0) }; BUCKETS]));
         let micros = micros(span);
         if let Some(bucket) = buckets.get(bucket(micros)) {
             bucket.fetch_add(1, Ordering::Relaxed);
