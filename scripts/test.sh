@@ -62,6 +62,7 @@ run cargo run --quiet --example custom_backend
 run cargo run --quiet --example two_instances
 run cargo run --quiet --example health
 run cargo run --quiet --example management
+run cargo run --quiet --example admin
 run cargo run --quiet --example from_env
 run cargo run --quiet --example prometheus
 run cargo run --quiet --example opentelemetry
