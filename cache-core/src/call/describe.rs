@@ -9,8 +9,9 @@ use super::Call;
 use super::direct::boxed_future;
 use super::head::CallState;
 use super::load::Load;
+use super::target::CacheRef;
 use crate::base::Error;
-use crate::engine::{Expiry, Inspection};
+use crate::engine::{Expiry, Inspection, Request};
 use crate::key::Key;
 
 boxed_future! {
@@ -41,14 +42,7 @@ impl<L: Load> Call<L> {
     /// an argument, or another function has the same keys.
     pub fn cache_key(&self) -> Result<Key, Error> {
         let CallState { request, target } = self.state();
-        target.admits()?;
-        if request.key.is_here() {
-            let message = "this call has no key outside of its process: its value is in a cell, or serde refuses an argument";
-            return Err(Error::config("key", message));
-        }
-        let tags: Vec<&str> = request.tags().collect();
-        let tags = tags.join("\n");
-        Ok(Key::tagged(request.key.as_str(), &tags))
+        key_of(&target, &request)
     }
 
     /// Returns how long the call's entry stays fresh, without running the call; `None` if there is no fresh entry. It counts as no read.
@@ -71,4 +65,15 @@ impl<L: Load> Call<L> {
         let future = async move { Ok(target.resolve()?.engine.inspect(&request.key).await) };
         Inspect { future: Box::pin(future) }
     }
+}
+
+/// The key of a request, with the tags that its entries carry.
+pub(super) fn key_of(target: &CacheRef, request: &Request) -> Result<Key, Error> {
+    target.admits()?;
+    if request.key.is_here() {
+        let message = "this call has no key outside of its process: its value is in a cell, or serde refuses an argument";
+        return Err(Error::config("key", message));
+    }
+    let tags: Vec<&str> = request.tags().collect();
+    Ok(Key::tagged(request.key.as_str(), &tags.join("\n")))
 }

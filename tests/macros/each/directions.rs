@@ -133,3 +133,29 @@ async fn a_mutators_values_become_the_cached_ones() {
     let _ = save(&db, vec![2, 3], true).await;
     assert_eq!(values(&db, &[1, 2, 3]).peek().await.unwrap(), HashMap::from([(1, 501)]));
 }
+
+/// An entry that is inserted under the key of an id is the function's.
+#[tokio::test]
+async fn the_keys_of_a_batch_are_those_of_its_entries() {
+    let db = Db::new();
+    let keys = |call: Result<Vec<larder::Key>, larder::Error>| {
+        call.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let three = keys(values(&db, &[3, 1, 3, 2]).cache_keys());
+    assert_eq!(three.len(), 3, "{three:?}");
+    assert_eq!(
+        keys(values(&db, &[3]).tenant("acme").cache_keys()),
+        [format!("@acme/{}", three[0])]
+    );
+    assert!(values(&db, &[3]).tenant("").cache_keys().is_err());
+    assert_eq!(db.asked(), [[0; 0]; 0], "nothing was loaded");
+    let _ = values(&db, &[1, 2, 3]).await;
+    let mut sorted = three.clone();
+    sorted.sort_unstable();
+    assert_eq!(db.cache().keys("*").await.unwrap(), sorted);
+    let key = values(&db, &[2]).cache_keys().unwrap().remove(0);
+    db.cache().insert(&key, 7u64).await.unwrap();
+    assert_eq!(value(&db, 2).await, Ok(7));
+    db.cache().evict_tag("value:2").await.unwrap();
+    assert_eq!(value(&db, 2).await, Ok(20));
+}

@@ -10,12 +10,13 @@ use super::ids::Pairs;
 use super::load::LoadEach;
 use super::{Asking, Batch, BatchInner};
 use crate::base::{Error, Holds, PolicyRef, Source};
+use crate::call::describe::key_of;
 use crate::call::direct::boxed_future;
 use crate::call::evict::{Evict, EvictTarget};
 use crate::call::put_target::{PutTarget, Write};
 use crate::call::target::{IntoCache, IntoTtl};
 use crate::engine::Mode;
-use crate::key::TenantPrefix;
+use crate::key::{Key, TenantPrefix};
 
 boxed_future! {
     /// The future of [`Batch::peek`].
@@ -69,6 +70,16 @@ impl<L: LoadEach> Batch<L> {
     pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
         self.whole.tenant = Some(Box::new(TenantPrefix::of(name.as_ref())));
         self
+    }
+
+    /// Returns the keys of the ids' entries, in the order of the ids' first occurrence, without running the call; see
+    /// [`Call::cache_key`](crate::call::Call::cache_key).
+    ///
+    /// # Errors
+    /// As `Call::cache_key`, for the first id without a key.
+    pub fn cache_keys(&self) -> Result<Vec<Key>, Error> {
+        let Asking { target, requests } = self.whole.asking();
+        requests.iter().map(|request| key_of(&target, request)).collect()
     }
 
     /// Returns the output together with the source of each id's value, in the order of the ids' first occurrence.
