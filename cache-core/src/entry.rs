@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use crate::base::{CacheValue, Policy, Timestamp};
 use crate::tags::TagSnapshot;
 
@@ -108,7 +110,8 @@ pub(crate) struct Entry<T: ?Sized> {
     pub(crate) marks: Marks,
     /// The generations under which the value was loaded. The entry is valid while they are current.
     pub(crate) stamps: TagSnapshot,
-    pub(crate) key: Box<str>,
+    /// In place up to 23 bytes.
+    pub(crate) key: SmolStr,
     pub(crate) value: T,
 }
 

@@ -12,10 +12,10 @@ use tracing::Span;
 use super::body::{Body, Doing};
 use super::rules::Rules;
 use super::work::Work;
-use crate::base::{BoxFuture, CacheValue, Cached, Error, Shape, Source, boxed};
+use crate::base::{BoxFuture, CacheValue, Cached, Error, Shape, Source};
 use crate::engine::{
-    Answer, Beat, Caller, Engine, Fault, Lead, Mode, NotLoaded, Request, Spans, Step, begin, go_on,
-    made, spawn,
+    Answer, Beat, Begun, Caller, Engine, Fault, Lead, Mode, NotLoaded, Request, Spans, Step, begin,
+    go_on, made, spawn,
 };
 
 /// A load for the background.
@@ -38,6 +38,8 @@ impl<S: Shape> Unpin for Reading<S> {}
 enum State<S: Shape> {
     /// The engine looks for a value.
     Begins(BoxFuture<'static, Step<S::Value>>),
+    /// The engine has told what to do.
+    Steps(Step<S::Value>),
     /// The body runs, and its result goes to the lead.
     Loads(Box<Lead<S::Value>>),
     /// The body runs without a cache.
@@ -99,9 +101,11 @@ where
         // The items of a batch load together, in the batch's span.
         let spans = seat.is_none().then(|| Spans::new(&engine, request.site));
         let caller = Caller { detaches: body.detaches(), seat, pulse };
-        let begins: BoxFuture<'static, Step<S::Value>> =
-            boxed(|| begin(engine, request, rules.values(), caller));
-        Self { state: State::Begins(begins), beat, rules, spans, span: Span::none() }
+        let state = match begin(engine, request, rules.values(), caller) {
+            Begun::Now(step) => State::Steps(step),
+            Begun::Later(step) => State::Begins(step),
+        };
+        Self { state, beat, rules, spans, span: Span::none() }
     }
 
     /// A read without a cache: a load, unless the policy makes that an error.
@@ -144,6 +148,9 @@ where
                         self.state = State::Begins(begins);
                         return Poll::Pending;
                     };
+                    self.state = State::Steps(step);
+                }
+                State::Steps(step) => {
                     if let Some(done) = self.take(step, body) {
                         return Poll::Ready(done);
                     }

@@ -44,6 +44,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use smol_str::SmolStr;
 
 use crate::base::{CacheValue, Shape, Timestamp};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
@@ -80,7 +81,7 @@ impl std::fmt::Debug for Coder {
 pub(crate) struct EntryHeader {
     pub(crate) life: Lifetime,
     pub(crate) stamps: TagSnapshot,
-    pub(crate) key: Box<str>,
+    pub(crate) key: SmolStr,
     /// When the entry was read from the store.
     pub(crate) read: Timestamp,
 }

@@ -68,10 +68,47 @@ impl<V: CacheValue> ReadContext<V> {
         ticket: &mut Ticket,
         purpose: ReadPurpose,
     ) -> RemoteLookup<V> {
-        let codec = match self.find_here(lead, purpose) {
-            Ok(found) => return found,
-            Err(codec) => codec,
-        };
+        match self.find_here(lead, purpose) {
+            Ok(Some(hit)) => RemoteLookup::Hit(hit),
+            Ok(None) => RemoteLookup::Missing(Miss::default()),
+            Err(codec) => self.find_there(codec, lead, ticket, purpose).await,
+        }
+    }
+
+    /// Looks once more in memory.
+    ///
+    /// # Errors
+    /// The codec, if the remote tier must be asked.
+    pub(super) fn find_here(
+        &self,
+        lead: &mut FlightLeader,
+        purpose: ReadPurpose,
+    ) -> Result<Option<Cached<V>>, Coder> {
+        let codec = self.request.remote_codec(&self.engine);
+        if self.is_refresh() {
+            return codec.map_or(Ok(None), Err);
+        }
+        // Another leader may have landed between this caller's look and its lead.
+        let found = self.engine.verified(self.id, self.request.declared());
+        if let Some(entry) = found.filter(|entry| purpose.takes(entry))
+            && let Some(hit) = self.hit(lead, entry, Source::Memory, purpose)
+        {
+            return Ok(Some(hit));
+        }
+        match codec {
+            Some(codec) => Err(codec),
+            None => Ok(self.find_unlinked(lead, purpose)),
+        }
+    }
+
+    /// Asks the remote tier.
+    pub(super) async fn find_there(
+        &self,
+        codec: Coder,
+        lead: &mut FlightLeader,
+        ticket: &mut Ticket,
+        purpose: ReadPurpose,
+    ) -> RemoteLookup<V> {
         if self.is_refresh() {
             // A refresh does not read, but its value is judged by the fleet's generations.
             boxed(|| self.engine.stamp_remotely(&self.request, ticket, self.seat())).await;
@@ -79,29 +116,6 @@ impl<V: CacheValue> ReadContext<V> {
             return RemoteLookup::Missing(Miss::default());
         }
         boxed(|| self.find_remotely(codec, lead, ticket, purpose)).await
-    }
-
-    /// Looks once more in memory.
-    ///
-    /// # Errors
-    /// The codec, if the remote tier must be asked.
-    fn find_here(
-        &self,
-        lead: &mut FlightLeader,
-        purpose: ReadPurpose,
-    ) -> Result<RemoteLookup<V>, Coder> {
-        let codec = self.request.remote_codec(&self.engine);
-        if self.is_refresh() {
-            return codec.map_or(Ok(RemoteLookup::Missing(Miss::default())), Err);
-        }
-        // Another leader may have landed between this caller's look and its lead.
-        let found = self.engine.verified(self.id, self.request.declared());
-        if let Some(entry) = found.filter(|entry| purpose.takes(entry))
-            && let Some(hit) = self.hit(lead, entry, Source::Memory, purpose)
-        {
-            return Ok(RemoteLookup::Hit(hit));
-        }
-        codec.map_or_else(|| Ok(self.find_unlinked(lead, purpose)), Err)
     }
 
     /// Lands the flight with an entry, if it has the right type.
@@ -190,12 +204,9 @@ impl<V: CacheValue> ReadContext<V> {
 
     /// For values in memory only: while the bus is down, no tier can verify them, so they are served. After
     /// the bus is back, entries that may have missed an eviction are loaded again.
-    fn find_unlinked(&self, lead: &mut FlightLeader, purpose: ReadPurpose) -> RemoteLookup<V> {
+    fn find_unlinked(&self, lead: &mut FlightLeader, purpose: ReadPurpose) -> Option<Cached<V>> {
         let unlinked = !self.engine.generations.is_linked();
         let entry = self.engine.unverified(self.id, self.request.declared()).filter(|_| unlinked);
-        match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
-            Some(hit) => RemoteLookup::Hit(hit),
-            None => RemoteLookup::Missing(Miss::default()),
-        }
+        self.hit(lead, entry?, Source::Memory, purpose)
     }
 }

@@ -151,9 +151,9 @@ impl<V: CacheValue> Lead<V> {
         let rest = match job.keep(&value) {
             Keep::No => job.pass_on(opening, value.clone()),
             Keep::Under(policy) => {
-                let stamps = opening.ticket.stamps.clone();
                 let terms = (&*policy, cost);
-                let entry = job.engine.entry(&job.request, stamps, value.clone(), terms);
+                let of = opening.ticket.of_entry();
+                let entry = job.engine.entry(&job.request, of, value.clone(), terms);
                 job.commit(opening, fill, entry)
             }
         };
@@ -309,9 +309,8 @@ impl<V: CacheValue> ReadContext<V> {
     /// Returns a value that is not stored to the waiters.
     fn pass_on(self: &Arc<Self>, opening: Opening, value: V) -> Rest {
         let Opening { mut leader, ticket, missing, .. } = opening;
-        let stamps = ticket.stamps.clone();
         let terms = (&PLAIN, Duration::ZERO);
-        let entry = self.engine.entry(&self.request, stamps, value, terms);
+        let entry = self.engine.entry(&self.request, ticket.of_entry(), value, terms);
         leader.land(FlightResult::Value(entry));
         self.forget_older(ticket, &missing)
     }

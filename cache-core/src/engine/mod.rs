@@ -87,7 +87,7 @@ pub(crate) use mutation::{Mutation, report};
 pub(crate) use nesting::Nesting;
 pub(crate) use peek::Trace;
 pub(crate) use pulse::Beat;
-pub(crate) use read::begin;
+pub(crate) use read::{Begun, begin};
 pub(crate) use read_context::Caller;
 pub(crate) use refresh::go_on;
 pub(crate) use request::{Mode, Request};

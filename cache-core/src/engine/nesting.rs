@@ -12,34 +12,54 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use smallvec::{SmallVec, smallvec};
+
 use super::flight::Flight;
 use crate::key::KeyId;
 
 #[cfg(not(shuttle))]
 thread_local! {
-    static CURRENT: RefCell<Nesting> = const { RefCell::new(Nesting(None)) };
+    static CURRENT: RefCell<Nesting> = const { RefCell::new(Nesting(Loads::None)) };
 }
 
 // The model checker runs all its threads on one.
 #[cfg(shuttle)]
 shuttle::thread_local! {
-    static CURRENT: RefCell<Nesting> = RefCell::new(Nesting(None));
+    static CURRENT: RefCell<Nesting> = RefCell::new(Nesting(Loads::None));
 }
 
 /// The loads around some code, the innermost first.
 #[derive(Clone, Default)]
-pub(crate) struct Nesting(Option<Arc<Running>>);
+pub(crate) struct Nesting(Loads);
 
-/// One run of a body: for one flight, or for the flights of a batch.
+#[derive(Clone, Default)]
+enum Loads {
+    #[default]
+    None,
+    /// One load for one flight.
+    One(Arc<Flight>),
+    /// Loads in loads, or a load for the flights of a batch.
+    Several(Arc<Running>),
+}
+
+/// One run of a body, inside others.
 struct Running {
     number: u64,
-    flights: Vec<Arc<Flight>>,
+    flights: SmallVec<[Arc<Flight>; 1]>,
     outer: Nesting,
+}
+
+/// One of the loads around some code.
+#[derive(Clone, Copy)]
+struct Load<'a> {
+    number: u64,
+    flights: &'a [Arc<Flight>],
+    outer: Option<&'a Nesting>,
 }
 
 impl std::fmt::Debug for Nesting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.loads().map(|running| running.number)).finish()
+        f.debug_list().entries(self.loads().map(|load| load.number)).finish()
     }
 }
 
@@ -53,35 +73,57 @@ impl Nesting {
     pub(super) fn begin(flight: Option<Arc<Flight>>) -> Self {
         let outer = Self::current();
         match flight {
-            Some(flight) => outer.run(vec![flight]),
+            Some(flight) => outer.run(smallvec![flight]),
             None => outer,
         }
     }
 
     /// One load for the flights of all `items`.
     pub(crate) fn together(items: impl IntoIterator<Item = Self>) -> Self {
-        let (mut flights, mut outer) = (Vec::new(), None);
-        for running in items.into_iter().filter_map(|item| item.0) {
-            flights.extend(running.flights.iter().cloned());
-            outer.get_or_insert_with(|| running.outer.clone());
+        let (mut flights, mut outer) = (SmallVec::new(), None);
+        for item in items {
+            let Some(load) = item.innermost() else { continue };
+            flights.extend(load.flights.iter().cloned());
+            outer.get_or_insert_with(|| load.outer.cloned().unwrap_or_default());
         }
         outer.unwrap_or_default().run(flights)
     }
 
-    fn run(self, flights: Vec<Arc<Flight>>) -> Self {
+    fn run(self, flights: SmallVec<[Arc<Flight>; 1]>) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         flights.iter().for_each(|flight| flight.brought_by(number));
-        Self(Some(Arc::new(Running { number, flights, outer: self })))
+        match (&self.0, &*flights) {
+            (Loads::None, [flight]) => Self(Loads::One(Arc::clone(flight))),
+            _ => Self(Loads::Several(Arc::new(Running { number, flights, outer: self }))),
+        }
     }
 
-    fn loads(&self) -> impl Iterator<Item = &Arc<Running>> {
-        std::iter::successors(self.0.as_ref(), |running| running.outer.0.as_ref())
+    fn innermost(&self) -> Option<Load<'_>> {
+        match &self.0 {
+            Loads::None => None,
+            Loads::One(flight) => {
+                let (number, flights) = (flight.load(), std::slice::from_ref(flight));
+                Some(Load { number, flights, outer: None })
+            }
+            Loads::Several(running) => {
+                let Running { number, flights, outer } = &**running;
+                Some(Load { number: *number, flights, outer: Some(outer) })
+            }
+        }
+    }
+
+    fn loads(&self) -> impl Iterator<Item = Load<'_>> {
+        std::iter::successors(self.innermost(), |load| load.outer?.innermost())
+    }
+
+    fn is_none(&self) -> bool {
+        matches!(self.0, Loads::None)
     }
 
     /// Whether one of the loads is for this key of this cache, of any type.
     pub(super) fn loads_key(&self, home: usize, id: KeyId) -> bool {
-        self.loads().flat_map(|running| &running.flights).any(|flight| flight.is_of(home, id))
+        self.loads().flat_map(|load| load.flights).any(|flight| flight.is_of(home, id))
     }
 
     /// Runs `work` inside these loads.
@@ -99,17 +141,17 @@ impl Nesting {
     /// The same for a scope that another task may run: if it was created outside loads, the caller's own
     /// loads apply.
     pub(crate) async fn carried<F: Future>(self, work: F) -> F::Output {
-        match self.0 {
-            Some(_) => self.around(work).await,
-            None => work.await,
+        match self.is_none() {
+            true => work.await,
+            false => self.around(work).await,
         }
     }
 
     /// The same for sync code.
     pub(crate) fn carried_sync<T>(&self, work: impl FnOnce() -> T) -> T {
-        match self.0 {
-            Some(_) => self.enter(work),
-            None => work(),
+        match self.is_none() {
+            true => work(),
+            false => self.enter(work),
         }
     }
 }
@@ -148,7 +190,7 @@ pub(super) struct Circle;
 /// Records that the caller is about to wait for `flight`.
 pub(crate) fn wait_for(flight: &Arc<Flight>) -> Result<Waiting, Circle> {
     let nesting = Nesting::current();
-    let own: BTreeSet<u64> = nesting.loads().map(|running| running.number).collect();
+    let own: BTreeSet<u64> = nesting.loads().map(|load| load.number).collect();
     if !own.is_empty() {
         // Checked and recorded in one step: if two loads begin to wait for each other, the second sees the
         // first.
@@ -180,17 +222,17 @@ fn leads_back(waits: &Waits, flight: &Arc<Flight>, own: &BTreeSet<u64>) -> bool 
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if self.nesting.0.is_none() {
+        if self.nesting.is_none() {
             return;
         }
         let mut waits = waits();
-        for running in self.nesting.loads() {
-            let Some(flights) = waits.get_mut(&running.number) else { continue };
+        for load in self.nesting.loads() {
+            let Some(flights) = waits.get_mut(&load.number) else { continue };
             if let Some(at) = flights.iter().position(|flight| Arc::ptr_eq(flight, &self.flight)) {
                 flights.swap_remove(at);
             }
             if flights.is_empty() {
-                waits.remove(&running.number);
+                waits.remove(&load.number);
             }
         }
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, Fault, Step, made};
-use super::find::{ReadPurpose, RemoteLookup};
+use super::find::{Miss, ReadPurpose, RemoteLookup};
 use super::flight::{Candidate, Flight, FlightLeader, FlightResult, Joins, Role, Turn};
 use super::handle::Engine;
-use super::lead::Opening;
+use super::lead::{Lead, Opening};
 use super::lookup::Lookup;
 use super::permission::CacheUnavailable;
 use super::pulse::Pulse;
@@ -14,60 +14,36 @@ use super::read_context::{Caller, ReadContext};
 use super::refresh::Refresh;
 use super::request::{Mode, Request};
 use super::scope::ReadRoute;
+use super::store::FillTarget;
 use super::timeouts::{Timeouts, WaitOutcome};
 use super::verdict::ValueRules;
 use super::{nesting, scope};
 use crate::base::{
-    CacheValue, Cached, Elapsed, Error, Source, Stampede, Stopwatch, Timestamp, boxed, warn_once,
+    BoxFuture, CacheValue, Cached, Elapsed, Error, Source, Stampede, Stopwatch, Timestamp, boxed,
+    no_active_scope, warn_once,
 };
+use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
 
-/// Begins a read: looks in all tiers, waits for the loads of others, and returns what the caller is to do.
-///
-/// Not an `async fn`: that would store the arguments twice per future, and 10,000 callers may wait for one
-/// load.
+/// The first step of a read, which most reads can take immediately. Otherwise it is awaited.
+pub(crate) enum Begun<V> {
+    Now(Step<V>),
+    Later(BoxFuture<'static, Step<V>>),
+}
+
+/// Begins a read: looks in all tiers, waits for the loads of others, and tells the caller what to do.
 pub(crate) fn begin<V: CacheValue>(
     engine: Arc<Engine>,
     request: Request,
     rules: ValueRules<V>,
     caller: Caller,
-) -> impl Future<Output = Step<V>> + Send {
-    let mut job = Arc::new(ReadContext::new(engine, request, rules, caller));
-    async move {
-        if job.request.mode == Mode::Bypass {
-            return Step::Bypass;
-        }
-        match scope::way(&job.engine, &job.request).await {
-            ReadRoute::Through => {}
-            ReadRoute::InTransaction(open) => {
-                // Nothing shares it yet.
-                if let Some(job) = Arc::get_mut(&mut job) {
-                    job.transaction = Some(open);
-                }
-            }
-            ReadRoute::Beside => return Step::Bypass,
-            // The transaction may have stored another type under the key.
-            ReadRoute::Own(entry) => return job.own(&entry),
-        }
-        if let Err(error) = job.request.policy.check() {
-            warn_once("calls with this policy run uncached", &error.into());
-            return Step::Bypass;
-        }
-        if !job.is_refresh()
-            && let Some(served) = job.serve(job.request.drawn)
-        {
-            return served;
-        }
-        // Reads that memory answers immediately do not read a precise clock.
-        let stopwatch = job.engine.clock.stopwatch();
-        let mut step = job.step().await;
-        match &mut step {
-            Step::Load(lead) => lead.answers(stopwatch),
-            step => step.source().into_iter().for_each(|source| job.answered(&stopwatch, source)),
-        }
-        step
+) -> Begun<V> {
+    if request.mode == Mode::Bypass {
+        return Begun::Now(Step::Bypass);
     }
+    let job = Arc::new(ReadContext::new(engine, request, rules, caller));
+    if no_active_scope() { job.begin() } else { Begun::Later(boxed(|| job.routed())) }
 }
 
 /// The result of waiting for another caller's load.
@@ -87,6 +63,15 @@ struct How {
     older: bool,
 }
 
+/// What a read does after it has looked at the memory tier.
+enum Next<V> {
+    Step(Step<V>),
+    /// Asks the remote tier, as a leader.
+    Ask(FlightLeader, Ticket, Coder),
+    /// Waits for another caller's load; for its end only, if the flag is set.
+    Wait(Arc<Flight>, bool),
+}
+
 /// The state of a read that waited for a load whose result it could not use.
 #[derive(Default)]
 struct Failing {
@@ -99,6 +84,26 @@ struct Failing {
 }
 
 impl<V: CacheValue> ReadContext<V> {
+    /// Begins in a scope (a transaction, or where the cache is off).
+    async fn routed(mut self: Arc<Self>) -> Step<V> {
+        match scope::way(&self.engine, &self.request).await {
+            ReadRoute::Through => {}
+            ReadRoute::InTransaction(open) => {
+                // Nothing shares it yet.
+                if let Some(job) = Arc::get_mut(&mut self) {
+                    job.transaction = Some(open);
+                }
+            }
+            ReadRoute::Beside => return Step::Bypass,
+            // The transaction may have stored another type under the key.
+            ReadRoute::Own(entry) => return self.own(&entry),
+        }
+        match self.begin() {
+            Begun::Now(step) => step,
+            Begun::Later(step) => step.await,
+        }
+    }
+
     /// A value that the read's own transaction has stored.
     fn own(&self, entry: &Stored) -> Step<V> {
         match self.cached(entry, Source::Memory) {
@@ -108,6 +113,37 @@ impl<V: CacheValue> ReadContext<V> {
             }
             None => Step::Bypass,
         }
+    }
+
+    fn begin(self: Arc<Self>) -> Begun<V> {
+        if let Err(error) = self.request.policy.check() {
+            warn_once("calls with this policy run uncached", &error.into());
+            return Begun::Now(Step::Bypass);
+        }
+        if !self.is_refresh()
+            && let Some(served) = self.serve(self.request.drawn)
+        {
+            return Begun::Now(served);
+        }
+        // Reads that memory answers immediately do not read a precise clock.
+        let waits = self.engine.clock.stopwatch();
+        let patience = Timeouts::new(&self.engine.clock, &self.request.policy);
+        match self.next(&mut Failing::default(), patience) {
+            Next::Step(step) => Begun::Now(self.counted(step, waits)),
+            next => Begun::Later(boxed(|| async move {
+                let step = self.go_on(next, patience).await;
+                self.counted(step, waits)
+            })),
+        }
+    }
+
+    /// Counts an answer. A load is counted when it ends.
+    fn counted(&self, mut step: Step<V>, waits: Stopwatch) -> Step<V> {
+        match &mut step {
+            Step::Load(lead) => lead.answers(waits),
+            step => step.source().into_iter().for_each(|source| self.answered(&waits, source)),
+        }
+        step
     }
 
     /// Records that the caller of a read has its answer.
@@ -121,27 +157,47 @@ impl<V: CacheValue> ReadContext<V> {
         }
     }
 
-    /// The steps after the first look at the memory tier.
-    async fn step(self: &Arc<Self>) -> Step<V> {
-        let mut patience = Timeouts::new(&self.engine.clock, &self.request.policy);
+    /// What comes after a look at the memory tier.
+    fn next(self: &Arc<Self>, failing: &mut Failing, patience: Timeouts) -> Next<V> {
+        let (leader, ticket) = match self.role(failing.alone) {
+            Role::Lead(leader, ticket) => (leader, ticket),
+            Role::Wait(flight) => return Next::Wait(flight, false),
+            Role::Queue(flight) => return Next::Wait(flight, true),
+        };
+        let mut leader = leader.with_turn(failing.turn.take());
+        let purpose = ReadPurpose::Answer { stale: self.may_refresh() };
+        match self.find_here(&mut leader, purpose) {
+            Ok(Some(hit)) => Next::Step(Step::hit(hit)),
+            Ok(None) => {
+                let purpose = ReadPurpose::Answer { stale: false };
+                let opening = Opening { leader, ticket, missing: Miss::default(), purpose };
+                let mut lead = Lead::new(Arc::clone(self), opening, FillTarget::Memory);
+                if self.may_go_on(patience) {
+                    lead.bound(patience);
+                }
+                Next::Step(Step::Load(Box::new(lead)))
+            }
+            Err(codec) => Next::Ask(leader, ticket, codec),
+        }
+    }
+
+    /// Whether the load may have to continue without its caller.
+    fn may_go_on(&self, patience: Timeouts) -> bool {
+        patience.is_bounded() && self.caller.detaches
+    }
+
+    /// Asks the remote tier, or waits for the load of another caller and looks again.
+    async fn go_on(self: &Arc<Self>, mut next: Next<V>, mut patience: Timeouts) -> Step<V> {
         let mut failing = Failing::default();
-        let mut again = false;
         // A flight that is in progress when a read begins is older than the read.
         let mut older = self.is_strict();
         loop {
-            if std::mem::replace(&mut again, true)
-                && !self.is_refresh()
-                && let Some(served) = self.serve(false)
-            {
-                return served;
-            }
-            let (flight, queues) = match self.role(failing.alone) {
-                Role::Lead(leader, ticket) => {
-                    let leader = leader.with_turn(failing.turn.take());
-                    return boxed(|| self.fly(leader, ticket, patience)).await;
+            let (flight, queues) = match next {
+                Next::Step(step) => return step,
+                Next::Ask(leader, ticket, codec) => {
+                    return boxed(|| self.ask(leader, ticket, codec, patience)).await;
                 }
-                Role::Wait(flight) => (flight, false),
-                Role::Queue(flight) => (flight, true),
+                Next::Wait(flight, queues) => (flight, queues),
             };
             let how = How { queues, older: std::mem::take(&mut older) };
             let joined = boxed(|| self.wait(&flight, how, &mut failing, &mut patience));
@@ -153,19 +209,25 @@ impl<V: CacheValue> ReadContext<V> {
                     return Step::Bypass;
                 }
             }
+            if !self.is_refresh()
+                && let Some(served) = self.serve(false)
+            {
+                return served;
+            }
+            next = self.next(&mut failing, patience);
         }
     }
 
-    /// Leads a flight: looks once more in every tier, and lets the caller load if there is no value.
-    async fn fly(
+    /// Leads a flight: asks the remote tier, and lets the caller load if it has no value.
+    async fn ask(
         self: &Arc<Self>,
         mut leader: FlightLeader,
         mut ticket: Ticket,
+        codec: Coder,
         mut patience: Timeouts,
     ) -> Step<V> {
-        let stale = self.caller.detaches && self.transaction.is_none();
-        let purpose = ReadPurpose::Answer { stale };
-        let find = boxed(|| self.find(&mut leader, &mut ticket, purpose));
+        let purpose = ReadPurpose::Answer { stale: self.may_refresh() };
+        let find = boxed(|| self.find_there(codec, &mut leader, &mut ticket, purpose));
         let found = match self.patiently(find, &mut patience).await {
             Ok(found) => found,
             Err(instead) => return Step::Answer(instead),
@@ -187,7 +249,7 @@ impl<V: CacheValue> ReadContext<V> {
     /// Lets the caller load. If the caller has a timeout, everything from here on can continue without it.
     async fn open(self: &Arc<Self>, opening: Opening, mut patience: Timeouts) -> Step<V> {
         let job = Arc::clone(self);
-        if !patience.is_bounded() || !self.caller.detaches {
+        if !self.may_go_on(patience) {
             return job.permitted(opening).await;
         }
         let flight = opening.leader.flight();

@@ -4,6 +4,8 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use super::early::jittered;
 use super::handle::Engine;
 use super::pulse::Pulse;
@@ -108,14 +110,13 @@ impl Engine {
     pub(crate) fn entry<V: CacheValue>(
         &self,
         request: &Request,
-        stamps: TagSnapshot,
+        (key, stamps): (SmolStr, TagSnapshot),
         value: V,
         (policy, cost): (&Policy, Duration),
     ) -> Stored {
         self.learn_weight(TypeId::of::<V>(), request);
         let ttl = self.ttl(policy).map(|ttl| jittered(ttl, policy.jitter, &self.chance));
         let life = Lifetime { cost, ..Lifetime::new(self.clock.now(), ttl, policy) };
-        let key = request.key.as_str().into();
         Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
     }
 

@@ -15,6 +15,7 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 
 use futures_util::future::poll_immediate;
+use smol_str::SmolStr;
 
 use super::MemoryTier;
 use super::removed::Removed;
@@ -29,7 +30,7 @@ const SHARDS: usize = 64;
 /// The state that all tickets of one key share.
 #[derive(Debug)]
 pub(crate) struct Fence {
-    key: Box<str>,
+    key: SmolStr,
     /// Incremented by each eviction and put: older tickets are dead. The fence stays while it has any ticket,
     /// even a dead one, so every eviction finds the writes in progress.
     life: AtomicU64,
@@ -333,6 +334,11 @@ impl Fence {
 }
 
 impl Ticket {
+    /// The key and the generations of the entry.
+    pub(crate) fn of_entry(&self) -> (SmolStr, TagSnapshot) {
+        (self.fence.key.clone(), self.stamps.clone())
+    }
+
     /// Whether nothing has ended the ticket since it was issued. (Does not check the generations in the
     /// stamps.)
     pub(crate) fn is_alive(&self) -> bool {

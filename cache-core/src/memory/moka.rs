@@ -7,6 +7,8 @@ use ::moka::notification::RemovalCause as MokaCause;
 use ::moka::policy::EvictionPolicy;
 use ::moka::sync::Cache;
 
+use smol_str::SmolStr;
+
 use super::Engine;
 use super::config::{Capacity, Eviction, Memory};
 use super::deferred_drop::{Held, parking};
@@ -70,7 +72,7 @@ impl Index {
 /// The keys that `moka` dropped, with the causes. Reported when `moka` holds no lock.
 #[derive(Default)]
 struct RemovalLog {
-    keys: Mutex<Vec<(RemovalCause, Box<str>)>>,
+    keys: Mutex<Vec<(RemovalCause, SmolStr)>>,
 }
 
 /// `moka` counts an entry's weight in 32 bits.
@@ -119,7 +121,7 @@ impl Moka {
     }
 
     /// The entries that left since the last call.
-    pub(super) fn left(&self) -> Vec<(RemovalCause, Box<str>)> {
+    pub(super) fn left(&self) -> Vec<(RemovalCause, SmolStr)> {
         std::mem::take(&mut *self.left.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

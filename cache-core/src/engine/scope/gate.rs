@@ -165,7 +165,8 @@ impl Engine {
             Box::pin(written) as crate::base::BoxFuture<'static, _>
         });
         let stamps = self.generations.stamp(request.tags());
-        let entry = self.entry(request, stamps, own, (&request.policy, Duration::ZERO));
+        let of = (request.key.as_str().into(), stamps);
+        let entry = self.entry(request, of, own, (&request.policy, Duration::ZERO));
         match held.put(self, request.key.clone(), entry, write) {
             EnlistResult::Held => Ok(()),
             EnlistResult::Ended(Outcome::Committed, write) => write().await,
