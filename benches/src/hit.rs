@@ -1,15 +1,15 @@
-//! A hit in memory: nanoseconds for a call on each thread.
+//! A hit in memory: nanoseconds of processor time for a call on each thread.
 
 use std::collections::HashMap;
 
 use crate::args::Args;
-use crate::keys::{FEW, Keys, MANY, threads};
+use crate::keys::{FEW, Keys, MANY};
 use crate::now::now;
 use crate::peers::{self, Large, Peers, Quick, Small};
 use crate::report::{Better, Section};
 use crate::rounds::Side::{Larder, Part, Peer};
 use crate::rounds::{Contender, Side, columns, compare};
-use crate::{Result, ours};
+use crate::{Result, ours, threads};
 
 pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
     let few = Hits { keys: Keys::few(), calls: args.size(200_000), rounds: args.rounds(15) };
@@ -48,12 +48,12 @@ impl Hits {
                 self.keys.each(&work);
             }
             let time = self.keys.time(threads, self.calls, &work);
-            time.as_nanos() as f64 / self.calls as f64
+            time.cpu.as_nanos() as f64 / self.calls as f64
         })
     }
 
     fn compare(&self, title: &str, contenders: Vec<Contender<'_>>) -> Section {
-        let columns = columns("threads: {}", threads());
+        let columns = columns("threads: {}", threads::numbers());
         compare(title, ("ns", Better::Less), &columns, self.rounds, contenders).into()
     }
 

@@ -1,10 +1,9 @@
 //! The order in which a benchmark reads its keys.
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::time::{Duration, Instant};
 
 use crate::random::{Random, Zipf};
+use crate::threads::{Time, time};
 
 /// The number of keys that fit into the processor's caches.
 pub(crate) const FEW: u64 = 1_024;
@@ -33,37 +32,12 @@ impl Keys {
     }
 
     /// The time of `calls` calls on each of `threads` threads.
-    pub(crate) fn time<R>(
-        &self,
-        threads: u64,
-        calls: u64,
-        work: impl Fn(u64) -> R + Sync,
-    ) -> Duration {
-        let barrier = Barrier::new(threads as usize);
-        let one = |thread: usize| {
+    pub(crate) fn time<R>(&self, threads: u64, calls: u64, work: impl Fn(u64) -> R + Sync) -> Time {
+        time(threads, |thread| {
             // Threads read different parts at the same time.
             let (before, after) = self.0.split_at(self.0.len() / threads as usize * thread);
             let keys = after.iter().chain(before).cycle().take(calls as usize);
-            barrier.wait();
-            let began = Instant::now();
             keys.for_each(|key| drop(black_box(work(black_box(u64::from(*key))))));
-            (began, Instant::now())
-        };
-        std::thread::scope(|scope| {
-            let one = &one;
-            let running: Vec<_> =
-                (0..threads as usize).map(|thread| scope.spawn(move || one(thread))).collect();
-            let times: Vec<_> =
-                running.into_iter().filter_map(|thread| thread.join().ok()).collect();
-            let began = times.iter().map(|(began, _)| *began).min();
-            let ended = times.iter().map(|(_, ended)| *ended).max();
-            began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began)
         })
     }
-}
-
-/// 1, 2, 4 .. threads, up to the number of cores, at least two.
-pub(crate) fn threads() -> impl Iterator<Item = u64> {
-    let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get() as u64);
-    (0..).map(|power| 1 << power).take_while(move |threads| *threads <= cores.max(2))
 }

@@ -28,6 +28,7 @@ mod rounds;
 mod scale;
 mod stampede;
 mod table;
+mod threads;
 mod trace;
 
 #[path = "../../tests/support/fleet.rs"]

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 use cached::macros::{cached as peer_cached, concurrent_cached};
 use larder::cached;
 
 use crate::args::Args;
-use crate::keys::threads;
 use crate::now::now;
 use crate::peers::{self, Quick};
 use crate::report::{Better, Section};
 use crate::rounds::Side::{Larder, Part, Peer};
 use crate::rounds::{Contender, Side, columns, compare};
-use crate::{Result, allocations, ours};
+use crate::{Result, allocations, ours, threads};
 
 /// The capacity of every cache; the attributes below repeat it.
 const CAPACITY: usize = 100_000;
@@ -74,7 +72,7 @@ pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
         compare(
             &title,
             ("ns", Better::Less),
-            &columns("threads: {}", threads()),
+            &columns("threads: {}", threads::numbers()),
             args.rounds(11),
             timed,
         )
@@ -115,22 +113,18 @@ impl<'a> Miss<'a> {
         assert_eq!((user.id, user.name), (id, "Ada"));
     }
 
-    /// The nanoseconds of a miss on each thread.
+    /// The nanoseconds of processor time for a miss on each thread.
     fn timed(self, calls: u64) -> Contender<'a> {
         let mut is_full = false;
         Contender::new(self.side, self.name, move |threads| {
             if !std::mem::replace(&mut is_full, true) {
                 self.fill();
             }
-            let began = Instant::now();
-            std::thread::scope(|scope| {
-                for _ in 0..threads {
-                    let first = NEXT.fetch_add(calls, Relaxed);
-                    let this = &self;
-                    scope.spawn(move || (first..first + calls).for_each(|id| this.one(id)));
-                }
+            let time = threads::time(threads, |_| {
+                let first = NEXT.fetch_add(calls, Relaxed);
+                (first..first + calls).for_each(|id| self.one(id));
             });
-            began.elapsed().as_nanos() as f64 / calls as f64
+            time.cpu.as_nanos() as f64 / calls as f64
         })
     }
 

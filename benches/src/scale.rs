@@ -1,13 +1,13 @@
 //! The throughput of hits with more threads.
 
 use crate::args::Args;
-use crate::keys::{FEW, Keys, threads};
+use crate::keys::{FEW, Keys};
 use crate::now::now;
 use crate::peers::{self, Peers, Quick, Small};
 use crate::report::{Better, Comparison, Section};
 use crate::rounds::Side::{Larder, Part, Peer};
 use crate::rounds::{Contender, Sample, Side, columns, compare};
-use crate::{Result, ours};
+use crate::{Result, ours, threads};
 
 pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
     ours::install(Small::CAPACITY)?;
@@ -28,7 +28,7 @@ pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
             peers::quick_read(&quick, id, || id)
         }),
     ];
-    let columns = columns("threads: {}", threads());
+    let columns = columns("threads: {}", threads::numbers());
     let title = format!("throughput of hits, {FEW} keys");
     let rates = compare(&title, ("M/s", Better::More), &columns, args.rounds(15), contenders);
     let growth = growth(&rates);
@@ -45,7 +45,7 @@ fn contender<'a, R>(
 ) -> Contender<'a> {
     Contender::new(side, name, move |threads| {
         let time = keys.time(threads, calls, &work);
-        (threads * calls) as f64 / time.as_secs_f64() / 1e6
+        (threads * calls) as f64 / time.wall.as_secs_f64() / 1e6
     })
 }
 

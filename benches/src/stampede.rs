@@ -79,7 +79,11 @@ fn contenders<'a>(
             Box::new(|id| Box::pin(async move { templated(id).await })),
         ),
         contender(Peer, "cached: cached, by_key", Box::new(|id| Box::pin(by_key(id)))),
-        contender(Peer, "cached: concurrent_cached", Box::new(|id| Box::pin(concurrent(id)))),
+        contender(
+            Part,
+            "cached: concurrent_cached, a load in every task",
+            Box::new(|id| Box::pin(concurrent(id))),
+        ),
         contender(
             Peer,
             "moka: get_with",

@@ -1,4 +1,4 @@
-//! The traces of the LIRS paper: a block on each line; `*` separates the traces of one file.
+//! The traces of the LIRS paper: a block on each line. `*` is a break point of their simulator.
 
 use std::io::BufRead;
 
