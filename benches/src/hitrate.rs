@@ -13,12 +13,11 @@ pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
             &generated::all(args.size(1_000_000)),
         )]);
     }
-    let mut sections = Vec::new();
+    let mut traces = Vec::new();
     for source in &args.traces {
-        let traces = recorded(source)?;
-        sections.push(grid(&format!("hit rates of {}", source.path.display()), &traces));
+        traces.extend(recorded(source)?);
     }
-    Ok(sections)
+    Ok(vec![grid("hit rates of recorded traces", &traces)])
 }
 
 fn grid(title: &str, traces: &[Trace]) -> Section {
