@@ -155,6 +155,7 @@ async fn json_has_hits_requests_rates_and_times() {
     }
     assert!(json["load_time"]["average"].is_u64() && json["response_time"]["p99"].is_u64());
     let tier = serde_json::to_value(cache.stats().memory()).unwrap();
+    assert_eq!((&json["memory"], &json["remote"]["requests"]), (&tier, &0.into()));
     assert_eq!((&tier["requests"], &tier["hit_rate"]), (&8.into(), &serde_json::json!(0.5)));
     let read: TierStats = serde_json::from_value(tier).unwrap();
     assert_eq!(read, cache.stats().memory());

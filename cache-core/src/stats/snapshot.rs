@@ -92,8 +92,8 @@ counted!(counts);
 /// Statistics of several caches or functions can be added (`+`, `+=`, `sum()`): counts, durations and current
 /// sizes add up, and the breaker of the sum is the worse one.
 ///
-/// The serde form has all fields, and also `requests`, `hits`, `hit_rate`, `miss_rate` (from 0 to 1) and
-/// `evictions`, which are ignored when it is read. Times are in microseconds.
+/// The serde form has all fields, and also `requests`, `hits`, `hit_rate`, `miss_rate` (from 0 to 1), `evictions`
+/// and the parts of the tiers (`memory`, `remote`), which are ignored when it is read. Times are in microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "WrittenStats", from = "WrittenStats")]
 #[non_exhaustive]

@@ -21,6 +21,8 @@ macro_rules! written {
             hit_rate: f64,
             miss_rate: f64,
             evictions: u64,
+            memory: TierStats,
+            remote: TierStats,
             $($count: u64,)*
             breaker: BreakerState,
             load_time: LatencyStats,
@@ -31,9 +33,10 @@ macro_rules! written {
             fn from(stats: Stats) -> Self {
                 let (requests, hits, evictions) = (stats.requests(), stats.hits(), stats.evictions());
                 let (hit_rate, miss_rate) = (stats.hit_rate(), stats.miss_rate());
+                let (memory, remote) = (stats.memory(), stats.remote());
                 let Stats { $($count,)* breaker, load_time, response_time } = stats;
                 Self {
-                    requests, hits, hit_rate, miss_rate, evictions,
+                    requests, hits, hit_rate, miss_rate, evictions, memory, remote,
                     $($count,)* breaker, load_time, response_time,
                 }
             }
