@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-pub(crate) const WIDTH: f64 = 860.0;
+pub(crate) const WIDTH: f64 = 910.0;
 /// The names are left of this.
-pub(crate) const LEFT: f64 = 280.0;
+pub(crate) const LEFT: f64 = 330.0;
 /// Charts end here; the rest is for the last label.
-pub(crate) const RIGHT: f64 = 780.0;
+pub(crate) const RIGHT: f64 = 830.0;
 
 const HEAD: f64 = 64.0;
 const DARK: &str = "#1e293b";
