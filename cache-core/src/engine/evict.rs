@@ -4,7 +4,7 @@ use super::handle::Engine;
 use super::mutation::Mutation;
 use crate::base::{Error, Pattern, Selection};
 use crate::key::{KeyBuf, KeyId};
-use crate::memory::{FenceScope, RevokedFence};
+use crate::memory::{Fate, FenceScope, RevokedFence};
 use crate::remote::{Attempt, StepSink};
 use crate::stats::RemovalCause;
 use crate::tags::TagSnapshot;
@@ -17,11 +17,7 @@ impl Engine {
         reach: FenceScope,
         cause: RemovalCause,
     ) -> (bool, Option<RevokedFence>) {
-        let (gone, killed) = self.fences.kill(id, reach, self.memory.as_ref());
-        if let Some(memory) = &self.memory {
-            memory.tell_removal(&gone, cause);
-        }
-        (gone.found, killed)
+        self.fences.kill(id, reach, self.memory.as_ref(), &Fate::Leaves(cause))
     }
 
     /// Whether the key, or one of the tags, was evicted after `moment`, as [`tick`](crate::tags::tick)

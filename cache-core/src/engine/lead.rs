@@ -39,8 +39,10 @@ pub(crate) struct Lead<V> {
     /// The answer for the caller when its time runs out.
     timeout: Option<BoxFuture<'static, Answer<V>>>,
     patience: Option<Timeouts>,
-    opening: Opening,
+    /// Dropped before the flight lands: otherwise the next leader could ask for the lease before it is given
+    /// back, and would wait.
     fill: FillTarget,
+    opening: Opening,
     nesting: Nesting,
     began: Timestamp,
     stopwatch: Stopwatch,
@@ -69,7 +71,7 @@ impl<V: CacheValue> Lead<V> {
         });
         let nesting = Nesting::begin(opening.leader.flight());
         let (timeout, patience, waits) = (None, None, None);
-        Self { job, renewal, timeout, patience, opening, fill, nesting, began, stopwatch, waits }
+        Self { renewal, timeout, patience, fill, opening, nesting, began, stopwatch, waits, job }
     }
 
     /// The caller waits, since `waits` began.
@@ -163,7 +165,9 @@ impl<V: CacheValue> Lead<V> {
     /// The load failed. Returns an old value if there is one, and pauses its loads; otherwise all waiters get
     /// the failure.
     pub(crate) fn fail(self: Box<Self>, failure: Option<SharedFailure>) -> Option<Cached<V>> {
-        let Ended { job, opening, fill: _held, caller, .. } = self.ended();
+        let Ended { job, opening, fill, caller, .. } = self.ended();
+        // See `Lead::fill`.
+        drop(fill);
         let Opening { mut leader, ticket, missing, purpose } = opening;
         job.engine.load_failed(&job.request);
         if let Some(served) = job.old_instead(&mut leader, &ticket, &missing, purpose) {
@@ -181,7 +185,9 @@ impl<V: CacheValue> Lead<V> {
 
     /// The load succeeded, but without a value for this item of a batch.
     pub(crate) fn absent(self: Box<Self>) -> Rest {
-        let Ended { job, opening, fill: _held, caller, .. } = self.ended();
+        let Ended { job, opening, fill, caller, .. } = self.ended();
+        // See `Lead::fill`.
+        drop(fill);
         let Opening { mut leader, ticket, missing, .. } = opening;
         leader.land(FlightResult::Failed(Some(Arc::new(NoValue))));
         let rest = job.forget_older(ticket, &missing);

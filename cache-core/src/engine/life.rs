@@ -22,7 +22,7 @@ use crate::base::{BackendError, BackendErrorKind, Error, Selection, Timestamp};
 use crate::codec::Envelope;
 use crate::entry::{Erased, Freshness, Lifetime};
 use crate::key::{KeyBuf, KeyId};
-use crate::memory::{FenceScope, RevokedFence};
+use crate::memory::{Fate, FenceScope, RevokedFence};
 use crate::remote::{Remote, Writing};
 use crate::stats::RemovalCause;
 use crate::tags::{Declared, TagSnapshot};
@@ -71,7 +71,7 @@ impl Engine {
         };
         // A value that is loaded or promoted now has the old lifetime. A put is newer, but must end first;
         // otherwise the old value would be changed.
-        let killed = self.fences.end(id, FenceScope::Loads);
+        let (_, killed) = self.fences.kill(id, FenceScope::Loads, None, &Fate::Stays);
         // If this fails or is dropped half-way, it is unknown for how long the value would be served.
         let otherwise = self.evict_otherwise(id, key.as_str(), true);
         remote.after(killed).await;
@@ -133,21 +133,18 @@ impl Engine {
             keeps.then(|| (entry, entry.with_life(life)))
         });
         let there = entry.as_ref().is_some_and(|entry| is_value(entry));
-        match (kept, &self.memory) {
-            (Some((entry, again)), Some(memory)) => {
-                (there, self.fences.kill_leaving(id, FenceScope::All, memory, (entry, &again)))
-            }
-            _ => (there, self.forget(id, FenceScope::All, RemovalCause::Key).1),
-        }
+        let fate = match &kept {
+            Some((entry, again)) => Fate::Becomes(entry, again),
+            None => Fate::Leaves(RemovalCause::Key),
+        };
+        (there, self.fences.kill(id, FenceScope::All, self.memory.as_ref(), &fate).1)
     }
 
     /// Ends loads, and removes memory's entry if it is fresh.
     fn forget_fresh(&self, id: KeyId) {
         let fresh = |entry: &Erased| entry.at(self.clock.now()) == Freshness::Fresh;
-        match &self.memory {
-            Some(memory) => self.fences.kill_if(id, FenceScope::Loads, memory, fresh),
-            None => drop(self.fences.end(id, FenceScope::Loads)),
-        }
+        let fate = Fate::LeavesIf(&fresh);
+        drop(self.fences.kill(id, FenceScope::Loads, self.memory.as_ref(), &fate));
     }
 
     async fn outdate_there(

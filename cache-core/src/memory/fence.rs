@@ -17,8 +17,8 @@ use std::sync::{Arc, PoisonError};
 use futures_util::future::poll_immediate;
 use smol_str::SmolStr;
 
-use super::MemoryTier;
 use super::removed::Removed;
+use super::{MemoryTier, Weighed};
 use crate::base::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
@@ -97,6 +97,61 @@ pub(crate) struct Superseded {
     pub(crate) here: bool,
 }
 
+/// What becomes of a key's entry when its tickets are revoked.
+pub(crate) enum Fate<'a> {
+    Stays,
+    Leaves(RemovalCause),
+    /// It leaves if this is true for it.
+    LeavesIf(&'a dyn Fn(&Erased) -> bool),
+    /// The second takes the place of the first, if the first is current. Otherwise the current one leaves.
+    Becomes(&'a Stored, &'a Stored),
+}
+
+/// What became of it. To be dropped under no lock.
+struct Befallen {
+    gone: Removed,
+    /// Whether another entry took its place.
+    became: bool,
+    _held: Option<Stored>,
+}
+
+impl Fate<'_> {
+    /// Changes the entry. Under the lock of the key's fence.
+    fn befalls(&self, memory: &MemoryTier, id: KeyId, weighed: Option<Weighed>) -> Befallen {
+        let held = match self {
+            Self::Stays | Self::Leaves(_) => None,
+            Self::LeavesIf(_) | Self::Becomes(..) => memory.get(id),
+        };
+        let current = |entry| held.as_ref().is_some_and(|held| Arc::ptr_eq(held, entry));
+        let (gone, became) = match (self, weighed) {
+            (Self::Becomes(entry, _), Some(weighed)) if current(entry) => {
+                (memory.insert(&InsertPermit(PhantomData), id, weighed), true)
+            }
+            (Self::Leaves(_) | Self::Becomes(..), _) => (memory.remove(id), false),
+            (Self::LeavesIf(goes), _) if held.as_ref().is_some_and(|held| goes(held)) => {
+                (memory.remove(id), false)
+            }
+            (Self::Stays | Self::LeavesIf(_), _) => (Removed::default(), false),
+        };
+        Befallen { gone, became, _held: held }
+    }
+}
+
+impl Befallen {
+    /// Tells the listeners. Returns whether an entry left.
+    fn told(self, memory: &MemoryTier, fate: &Fate<'_>) -> bool {
+        match fate {
+            Fate::Becomes(_, again) if self.became => {
+                memory.note(again);
+                memory.tell_exchange(&self.gone, again);
+            }
+            Fate::Leaves(cause) => memory.tell_removal(&self.gone, *cause),
+            _ => memory.tell_removal(&self.gone, RemovalCause::Key),
+        }
+        self.gone.found
+    }
+}
+
 /// A fence whose tickets an eviction revoked.
 #[derive(Debug)]
 pub(crate) struct RevokedFence(Arc<Fence>);
@@ -172,87 +227,31 @@ impl Fences {
         Ticket { fences: Arc::clone(self), id, fence, kind, life, loads, stamps }
     }
 
-    /// Revokes the tickets of a key within `reach`, then removes its entry.
+    /// Revokes the tickets of a key within `reach`, and does `fate` to its entry, in one step. Returns whether an
+    /// entry left.
     pub(crate) fn kill(
         &self,
         id: KeyId,
         reach: FenceScope,
         memory: Option<&MemoryTier>,
-    ) -> (Removed, Option<RevokedFence>) {
+        fate: &Fate<'_>,
+    ) -> (bool, Option<RevokedFence>) {
         self.evicts(id);
-        let shard = self.shard(id);
-        let fence = shard.get(&id).cloned();
-        if let Some(fence) = &fence {
-            fence.end(reach);
-        }
-        let gone = memory.map(|memory| memory.remove(id)).unwrap_or_default();
-        // After the lock is released: the value's own `Drop` may use the cache.
-        drop(shard);
-        (gone, fence.map(RevokedFence))
-    }
-
-    /// Revokes the tickets of a key within `reach`, and leaves its entry.
-    pub(crate) fn end(&self, id: KeyId, reach: FenceScope) -> Option<RevokedFence> {
-        self.evicts(id);
-        let fence = self.shard(id).get(&id).cloned()?;
-        fence.end(reach);
-        Some(RevokedFence(fence))
-    }
-
-    /// Like [`kill`](Self::kill), but replaces `entry` by `again` if `entry` is still current; otherwise
-    /// removes the current entry.
-    pub(crate) fn kill_leaving(
-        &self,
-        id: KeyId,
-        reach: FenceScope,
-        memory: &MemoryTier,
-        (entry, again): (&Stored, &Stored),
-    ) -> Option<RevokedFence> {
-        self.evicts(id);
-        let weighed = memory.weigh(again);
-        let shard = self.shard(id);
-        let fence = shard.get(&id).cloned();
-        if let Some(fence) = &fence {
-            fence.end(reach);
-        }
-        let held = memory.get(id);
-        let same = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, entry));
-        let gone = match same {
-            true => memory.insert(&InsertPermit(PhantomData), id, weighed),
-            false => memory.remove(id),
+        // User code, so not under the lock.
+        let weighed = match (fate, memory) {
+            (Fate::Becomes(_, again), Some(memory)) => Some(memory.weigh(again)),
+            _ => None,
         };
-        drop(shard);
-        match same {
-            true => {
-                memory.note(again);
-                memory.tell_exchange(&gone, again);
-            }
-            false => memory.tell_removal(&gone, RemovalCause::Key),
-        }
-        drop((gone, held));
-        fence.map(RevokedFence)
-    }
-
-    /// Like [`kill`](Self::kill), but removes the entry only if `goes` returns true for it.
-    pub(crate) fn kill_if(
-        &self,
-        id: KeyId,
-        reach: FenceScope,
-        memory: &MemoryTier,
-        goes: impl FnOnce(&Erased) -> bool,
-    ) {
-        self.evicts(id);
         let shard = self.shard(id);
-        if let Some(fence) = shard.get(&id) {
+        let fence = shard.get(&id).cloned();
+        if let Some(fence) = &fence {
             fence.end(reach);
         }
-        let held = memory.get(id);
-        let gone = held.as_ref().filter(|held| goes(held)).map(|_| memory.remove(id));
+        let end = memory.map(|memory| (memory, fate.befalls(memory, id, weighed)));
+        // After the lock is released: listeners, and the value's own `Drop`, may use the cache.
         drop(shard);
-        if let Some(gone) = &gone {
-            memory.tell_removal(gone, RemovalCause::Key);
-        }
-        drop((gone, held));
+        let left = end.is_some_and(|(memory, end)| end.told(memory, fate));
+        (left, fence.map(RevokedFence))
     }
 
     /// Replaces `entry` by `again`, if `entry` is still current, and ends the loads of the key, which could

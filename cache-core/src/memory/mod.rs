@@ -25,7 +25,9 @@ mod ttl;
 mod weight;
 
 pub use config::{Capacity, Eviction, Memory};
-pub(crate) use fence::{Committed, FenceScope, Fences, RevokedFence, Superseded, Ticket, Watch};
+pub(crate) use fence::{
+    Committed, Fate, FenceScope, Fences, RevokedFence, Superseded, Ticket, Watch,
+};
 pub(crate) use sweeper::Sweep;
 
 use std::any::TypeId;

@@ -11,7 +11,7 @@ use crate::engine::mutation::{Mutation, report};
 use crate::engine::request::{Mode, Request};
 use crate::entry::Stored;
 use crate::key::KeyBuf;
-use crate::memory::{FenceScope, Ticket};
+use crate::memory::{Fate, FenceScope, Ticket};
 use crate::tags::TagSnapshot;
 
 /// The scope's answer to a read without a load, before the cache is asked.
@@ -47,7 +47,7 @@ fn hides_slowly(engine: &Engine, request: &Request, stamps: &TagSnapshot) -> boo
     let held = transaction::current();
     let hidden = held.is_some_and(|held| held.covers_stamps(engine, stamps));
     if hidden {
-        let _ = engine.fences.kill(request.key.id(), FenceScope::Loads, None);
+        let _ = engine.fences.kill(request.key.id(), FenceScope::Loads, None, &Fate::Stays);
     }
     hidden
 }
