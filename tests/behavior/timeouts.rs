@@ -119,6 +119,27 @@ async fn without_an_old_value_only_the_hard_timeout_counts() {
     assert_eq!(world.origin.reads(), 1);
 }
 
+/// The answer counts once, in time or not, and the late end of a load does not count as an answer.
+#[tokio::test]
+async fn loads_with_a_timeout_are_counted_once() {
+    for (waits, source) in [(1, Source::Loaded), (5, Source::TimedOut)] {
+        let world = World::new();
+        world.origin.hold(1);
+        let read = world.read();
+        world.advance(seconds(waits)).await;
+        if source == Source::Loaded {
+            world.origin.release(1);
+        }
+        assert_eq!(soon(read).await.unwrap().source, source);
+        world.origin.release(1);
+        landed(&world.cache).await;
+        let stats = world.cache.stats();
+        assert_eq!((stats.misses, stats.loads), (1, 1), "{source:?}");
+        assert_eq!(stats.response_time.count(), 1, "{source:?}");
+        assert_eq!(stats.response_time.total(), seconds(waits), "{source:?}");
+    }
+}
+
 /// The timeout counts from the start of the call, not from the start of the load that it joins.
 #[tokio::test]
 async fn the_timeouts_count_from_the_start_of_each_call() {
@@ -217,6 +238,20 @@ async fn a_load_that_is_done_is_served_though_its_store_hangs() {
     let read = world.read();
     commit.arrived().await;
     world.advance(seconds(5)).await;
+    assert_eq!(soon(read).await.unwrap().value, Ok(1));
+}
+
+/// The time runs out while the load computes, so nothing polls the timeout before the store.
+#[tokio::test]
+async fn a_load_that_is_done_late_does_not_wait_for_its_store() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let (cache, origin) = (gated.cache_without_memory(&clock), Origin::at(&clock));
+    let commit = gated.hold(Before("commit"));
+    origin.take(seconds(5));
+    let world = World { clock, cache, origin };
+    let read = world.read();
+    commit.arrived().await;
     assert_eq!(soon(read).await.unwrap().value, Ok(1));
 }
 

@@ -387,6 +387,11 @@ impl FlightLeader {
         self.flight.as_ref().is_some_and(|flight| flight.takeovers > 0)
     }
 
+    /// The leader's turn, for a leader that has more to do after its flight has landed.
+    pub(crate) fn take_turn(&mut self) -> Option<Turn> {
+        self.turn.take()
+    }
+
     /// Ends the flight; a second call has no effect.
     pub(crate) fn land(&mut self, landing: FlightResult) {
         let Some(flight) = self.flight.take() else { return };

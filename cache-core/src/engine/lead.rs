@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, NotLoaded, made};
 use super::find::{Miss, ReadPurpose};
-use super::flight::{FlightLeader, FlightResult};
+use super::flight::{Flight, FlightLeader, FlightResult};
 use super::lease::Lease;
 use super::nesting::Nesting;
 use super::read_context::{Keep, ReadContext};
@@ -39,6 +39,8 @@ pub(crate) struct Lead<V> {
     /// The answer for the caller when its time runs out.
     timeout: Option<BoxFuture<'static, Answer<V>>>,
     patience: Option<Timeouts>,
+    /// When `timeout` was polled.
+    polled: Timestamp,
     /// Dropped before the flight lands: otherwise the next leader could ask for the lease before it is given
     /// back, and would wait.
     fill: FillTarget,
@@ -70,8 +72,20 @@ impl<V: CacheValue> Lead<V> {
             renewal
         });
         let nesting = Nesting::begin(opening.leader.flight());
-        let (timeout, patience, waits) = (None, None, None);
-        Self { renewal, timeout, patience, fill, opening, nesting, began, stopwatch, waits, job }
+        let (timeout, patience, waits, polled) = (None, None, None, began);
+        Self {
+            renewal,
+            timeout,
+            patience,
+            polled,
+            fill,
+            opening,
+            nesting,
+            began,
+            stopwatch,
+            waits,
+            job,
+        }
     }
 
     /// The caller waits, since `waits` began.
@@ -110,8 +124,11 @@ impl<V: CacheValue> Lead<V> {
             match never {}
         }
         let Some(timeout) = &mut self.timeout else { return Poll::Pending };
+        self.polled = self.job.engine.clock.now();
         let answer = timeout.as_mut().poll(cx);
-        if let (Poll::Ready(answer), Some(since)) = (&answer, self.waits.take()) {
+        if let Poll::Ready(answer) = &answer
+            && let Some(since) = self.waits.take()
+        {
             self.job.answered(&since, answer.source);
         }
         answer
@@ -151,7 +168,12 @@ impl<V: CacheValue> Lead<V> {
     pub(crate) fn commit(self: Box<Self>, value: V) -> (Cached<V>, Rest) {
         let Ended { job, opening, fill, cost, caller } = self.ended();
         let rest = match job.keep(&value) {
-            Keep::No => job.pass_on(opening, value.clone()),
+            Keep::No => {
+                // See `Lead::fill`.
+                drop(fill);
+                let value = value.clone();
+                job.pass_on(opening, value)
+            }
             Keep::Under(policy) => {
                 let terms = (&*policy, cost);
                 let of = opening.ticket.of_entry();
@@ -188,17 +210,20 @@ impl<V: CacheValue> Lead<V> {
         let Ended { job, opening, fill, caller, .. } = self.ended();
         // See `Lead::fill`.
         drop(fill);
-        let Opening { mut leader, ticket, missing, .. } = opening;
-        leader.land(FlightResult::Failed(Some(Arc::new(NoValue))));
-        let rest = job.forget_older(ticket, &missing);
+        let rest = job.end(opening, FlightResult::Failed(Some(Arc::new(NoValue))));
         caller.waits_for(&job, rest)
     }
 
     fn ended(self: Box<Self>) -> Ended<V> {
-        let Self { job, opening, fill, began, stopwatch, patience, waits, .. } = *self;
+        let Self { job, opening, fill, began, stopwatch, patience, polled, waits, .. } = *self;
         job.engine.loaded_in(&job.request, stopwatch.elapsed());
         let cost = job.engine.clock.now().since(began).unwrap_or_default();
-        Ended { job, opening, fill, cost, caller: WaitingCaller { patience, since: waits } }
+        // A limit that passed before the last poll has found nothing to serve, and is over. One that passed
+        // since then is not: the caller does not wait any longer.
+        let patience = patience.map(|patience| patience.left(polled));
+        let flight = patience.and_then(|_| opening.leader.flight());
+        let caller = WaitingCaller { patience, flight, since: waits };
+        Ended { job, opening, fill, cost, caller }
     }
 }
 
@@ -214,6 +239,8 @@ struct Ended<V> {
 /// The caller of a load.
 struct WaitingCaller {
     patience: Option<Timeouts>,
+    /// The flight, if there is a timeout.
+    flight: Option<Arc<Flight>>,
     /// When it began to wait. `None` if nobody waits.
     since: Option<Stopwatch>,
 }
@@ -233,10 +260,9 @@ impl WaitingCaller {
         };
         let job = Arc::clone(job);
         Some(boxed(|| async move {
-            let clock = &job.engine.clock;
-            let patience = self.patience.map(|patience| patience.left(clock.now()));
-            let until = patience.map_or(Timestamp::NEVER, |patience| patience.next());
-            if clock.timeout_at(until, &mut rest).await.is_err() {
+            let until = self.patience.map_or(Timestamp::NEVER, |patience| patience.next());
+            if job.engine.clock.timeout_at(until, &mut rest).await.is_err() {
+                self.flight.iter().for_each(|flight| flight.goes_on());
                 spawn(rest);
             }
             self.answered(&job, Source::Loaded);
@@ -247,6 +273,8 @@ impl WaitingCaller {
 impl<V: CacheValue> ReadContext<V> {
     fn commit(self: &Arc<Self>, opening: Opening, fill: FillTarget, entry: Stored) -> Rest {
         let Opening { leader, ticket, .. } = opening;
+        // Dropped first if the weigher panics: see `Lead::fill`.
+        let fill = fill;
         if let Some(transaction) = &self.transaction {
             transaction.keep(&self.engine, &self.request, ticket, entry);
             return None;
@@ -296,11 +324,16 @@ impl<V: CacheValue> ReadContext<V> {
         }
         // Callers can join the flight until the value is stored, but not after an eviction can no longer end
         // it.
-        let committed = committed.map(|committed| committed.holding(leader));
+        let (committed, leader) = match committed {
+            Ok(committed) => (Ok(committed.holding(leader)), None),
+            // Waiters behind a refresh get no turn before the old value is evicted.
+            Err(overtaken) => (Err(overtaken), Some(leader)),
+        };
         // A fill that replaces a value in other processes' memory is announced; a first fill is not.
         let batch = about.0.is_some();
         let storing: BoxFuture<'static, ()> = boxed(|| async move {
             engine.store(committed, fill, &entry, (replaces, behind), about).await;
+            drop(leader);
         });
         match behind {
             // It is written with the batch's other items, when these have their values, too.
@@ -314,11 +347,29 @@ impl<V: CacheValue> ReadContext<V> {
 
     /// Returns a value that is not stored to the waiters.
     fn pass_on(self: &Arc<Self>, opening: Opening, value: V) -> Rest {
+        let (of, terms) = (opening.ticket.of_entry(), (&PLAIN, Duration::ZERO));
+        let entry = self.engine.entry(&self.request, of, value, terms);
+        self.end(opening, FlightResult::Value(entry))
+    }
+
+    /// Ends a load that stores nothing. Waiters behind a refresh get no turn before older values are evicted.
+    fn end(self: &Arc<Self>, opening: Opening, landing: FlightResult) -> Rest {
         let Opening { mut leader, ticket, missing, .. } = opening;
-        let terms = (&PLAIN, Duration::ZERO);
-        let entry = self.engine.entry(&self.request, ticket.of_entry(), value, terms);
-        leader.land(FlightResult::Value(entry));
-        self.forget_older(ticket, &missing)
+        let turn = leader.take_turn();
+        leader.land(landing.clone());
+        let rest = self.forget_older(ticket, &missing);
+        let Some(turn) = turn else { return rest };
+        let ends = move || turn.brought(Some(&landing));
+        match rest {
+            Some(rest) => Some(boxed(|| async move {
+                rest.await;
+                ends();
+            })),
+            None => {
+                ends();
+                None
+            }
+        }
     }
 
     /// Removes older values after a load that stored nothing.

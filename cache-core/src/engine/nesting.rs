@@ -180,7 +180,8 @@ fn waits() -> MutexGuard<'static, Waits> {
 
 /// Records that the caller's loads wait for a flight, until this is dropped.
 pub(super) struct Waiting {
-    nesting: Nesting,
+    /// The numbers of the caller's loads. A batch that joins a load to its own changes that load's number.
+    loads: BTreeSet<u64>,
     flight: Arc<Flight>,
 }
 
@@ -198,11 +199,11 @@ pub(crate) fn wait_for(flight: &Arc<Flight>) -> Result<Waiting, Circle> {
         if leads_back(&waits, flight, &own) {
             return Err(Circle);
         }
-        for number in own {
-            waits.entry(number).or_default().push(Arc::clone(flight));
+        for number in &own {
+            waits.entry(*number).or_default().push(Arc::clone(flight));
         }
     }
-    Ok(Waiting { nesting, flight: Arc::clone(flight) })
+    Ok(Waiting { loads: own, flight: Arc::clone(flight) })
 }
 
 /// Whether the load of `flight` is one of `own`, or waits for one of them through any number of others.
@@ -222,17 +223,17 @@ fn leads_back(waits: &Waits, flight: &Arc<Flight>, own: &BTreeSet<u64>) -> bool 
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if self.nesting.is_none() {
+        if self.loads.is_empty() {
             return;
         }
         let mut waits = waits();
-        for load in self.nesting.loads() {
-            let Some(flights) = waits.get_mut(&load.number) else { continue };
+        for number in &self.loads {
+            let Some(flights) = waits.get_mut(number) else { continue };
             if let Some(at) = flights.iter().position(|flight| Arc::ptr_eq(flight, &self.flight)) {
                 flights.swap_remove(at);
             }
             if flights.is_empty() {
-                waits.remove(&load.number);
+                waits.remove(number);
             }
         }
     }

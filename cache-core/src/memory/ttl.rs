@@ -16,7 +16,7 @@ use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 
 /// The engine's overhead for each entry, in bytes: the map's slot and the order's. Measured from 150 to 235,
-/// because the map doubles. This is the average over a doubling (`benches --bin memory`: 167 to 170).
+/// because the map doubles. This is the average over a doubling (`larder-bench -- memory`: 167 to 170).
 pub(crate) const OVERHEAD: u64 = 170;
 const MOST_SHARDS: u64 = 16;
 /// The minimum size of a shard that is bounded by entries.

@@ -23,7 +23,7 @@ use arena::{Arena, Mode};
 use contest::Contest;
 
 /// The engine's overhead for each entry, in bytes: its slot, its place in the table, its counters. Vectors
-/// and tables double as they grow; this is the average over a doubling (`benches --bin memory`: 120 to 138).
+/// and tables double as they grow; this is the average over a doubling (`larder-bench -- memory`: 120 to 138).
 pub(crate) const OVERHEAD: u64 = 125;
 /// The minimum size of a shard that is bounded by entries. Hashes spread keys unevenly: the fewer keys a
 /// shard has, the more of its share of the bound is unused or missing.
