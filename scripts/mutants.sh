@@ -220,8 +220,8 @@ mutant hit-keeps-lists $core/call/batch/items.rs 's/if \(1\.\.=KEPT\)/if false \
 
 # Promotions from the remote tier, and changes of memory in the meantime.
 mutant promote-not-over-a-newer-one $lookup 's/(or never goes there\.\s+)return;/$1/'
-mutant promote-peek-looks-again $peek 's/(must not be promoted over the put\.\s+)if let Some\(hit\) = self\.look_fresh\(request, trace\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
-mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(&request, trace\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, request, codec, ticket\)\);)\s+\}/$1/'
+mutant promote-peek-looks-again $peek 's/(must not be promoted over the put\.\s+)if let Some\(hit\) = self\.look_fresh\(request, id, trace\) \{\s+return Ok\(Some\(hit\)\);\s+\}/$1/'
+mutant promote-peek-many-looks-again $peek 's/value = self\.look_fresh::<T>\(&request, id, trace\);\s+if value\.is_none\(\) \{\s+(missing\.push\(\(index, request, codec, ticket\)\);)\s+\}/$1/'
 
 # The bus.
 mutant bus-keys-are-heard $bus 's/let _ =\s+self\.forget\(KeyId::of\(&key\), FenceScope::Loads, RemovalCause::Elsewhere\);/let _ = KeyId::of(\&key);/'

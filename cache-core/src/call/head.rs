@@ -37,6 +37,13 @@ pub(super) struct Options {
     pub(super) tenant: Option<Result<TenantPrefix, Error>>,
 }
 
+impl Options {
+    /// Whether the value is under another key, or in another cache.
+    fn is_elsewhere(&self) -> bool {
+        self.key.is_some() || self.cache.is_some() || self.tenant.is_some()
+    }
+}
+
 /// The request and the cache of a call, with all directions applied.
 #[derive(Clone, Debug)]
 pub struct CallState {
@@ -86,12 +93,13 @@ impl Head {
         self.site.enlist();
     }
 
-    /// Whether the call is one like all others: it has no directions and need not run uncached, and no scope is active. Any other
+    /// Whether the call is one like all others: it reads its own key, need not run uncached, and no scope is active. Any other
     /// call needs a [`CallState`] for its first look.
     #[inline]
     pub(super) fn is_plain(&self, key: &KeyBuf) -> bool {
         let of_tenant = self.cache.as_ref().is_some_and(|cache| cache.prefix().is_some());
-        let directed = self.mode != Mode::Normal || self.options.is_some() || of_tenant;
+        let moved = self.options.as_ref().is_some_and(|options| options.is_elsewhere());
+        let directed = self.mode != Mode::Normal || moved || of_tenant;
         !directed && key.refused().is_none() && no_active_scope()
     }
 

@@ -14,6 +14,7 @@ use super::together::TOGETHER;
 use crate::backend::GENERATION_TTL;
 use crate::base::{CacheValue, Error, PLAIN, Pattern, Source};
 use crate::entry::{Freshness, Stored};
+use crate::key::KeyId;
 use crate::memory::Ticket;
 
 /// The side effects of looking at a value.
@@ -38,14 +39,14 @@ impl Engine {
             Seen::Own(entry) => return Ok(entry.value::<T>().cloned()),
         }
         let id = request.key.id();
-        if let Some(hit) = self.look_fresh(request, trace) {
+        if let Some(hit) = self.look_fresh(request, id, trace) {
             return Ok(Some(hit));
         }
         let Some(codec) = request.codec.filter(|_| !request.policy.local) else { return Ok(None) };
         let mut ticket = request.ticket(self, id);
         // Again, because the ticket now sees later changes: a value from before a put between the first look
         // and the ticket must not be promoted over the put.
-        if let Some(hit) = self.look_fresh(request, trace) {
+        if let Some(hit) = self.look_fresh(request, id, trace) {
             return Ok(Some(hit));
         }
         match self.look_remote(request, codec, &mut ticket, None).await {
@@ -101,14 +102,14 @@ impl Engine {
                 }
             }
             let id = request.key.id();
-            let mut value = self.look_fresh::<T>(&request, trace);
+            let mut value = self.look_fresh::<T>(&request, id, trace);
             let codec = request.codec.filter(|_| !request.policy.local);
             if value.is_none()
                 && let Some(codec) = codec
             {
                 // The ticket before the request, and a second look after it, as for a single key.
                 let ticket = request.ticket(self, id);
-                value = self.look_fresh::<T>(&request, trace);
+                value = self.look_fresh::<T>(&request, id, trace);
                 if value.is_none() {
                     missing.push((index, request, codec, ticket));
                 }
@@ -161,11 +162,11 @@ impl Engine {
     }
 
     /// The memory tier's value, if it is fresh.
-    fn look_fresh<T: CacheValue>(&self, request: &Request, trace: Trace) -> Option<T> {
+    fn look_fresh<T: CacheValue>(&self, request: &Request, id: KeyId, trace: Trace) -> Option<T> {
         if trace == Trace::Nothing {
-            return self.peek_verified(request.key.id(), request.declared())?.value::<T>().cloned();
+            return self.peek_verified(id, request.declared())?.value::<T>().cloned();
         }
-        match self.look::<T>(request.key.id(), request.declared(), &PLAIN, false) {
+        match self.look::<T>(id, request.declared(), &PLAIN, false) {
             Lookup::Hit(hit) if hit.source == Source::Memory => {
                 self.counters.of(request.site).memory_hits();
                 Some(hit.value)

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::handle::Cache;
 use super::mutation::Mutation;
 use super::request::Request;
-use crate::base::{Error, PLAIN, Pattern, PolicyRef, Selection};
+use crate::base::{CacheValue, Error, PLAIN, Pattern, PolicyRef, Selection, no_active_scope};
 use crate::codec::{RemoteValue, coder};
 use crate::key::{KeyBuf, TenantPrefix};
-use crate::tags::bounded;
+use crate::tags::{Declared, bounded};
 
 /// The tenant of a handle.
 #[derive(Debug)]
@@ -92,6 +92,17 @@ impl Cache {
     pub(crate) fn own_pattern(&self, pattern: impl Into<Pattern>) -> Pattern {
         let pattern = pattern.into();
         self.prefix().map_or(pattern.clone(), |prefix| prefix.pattern(&pattern))
+    }
+
+    /// The first look of a read by hand. It prepares nothing that a hit does not need.
+    #[inline]
+    pub(crate) fn first_look<T: CacheValue>(&self, key: &KeyBuf) -> Option<T> {
+        if self.tenant.is_some() || key.has_tags() || !no_active_scope() {
+            return None;
+        }
+        let mut early = false;
+        let hit = self.engine.first_look(key.id(), Declared::NONE, &PLAIN, None, &mut early)?;
+        Some(hit.value)
     }
 
     /// The request of a value that a user names by key.

@@ -182,6 +182,11 @@ impl KeyBuf {
         self.here
     }
 
+    /// Whether the key has tags for its entries.
+    pub(crate) fn has_tags(&self) -> bool {
+        self.tags.is_some()
+    }
+
     /// Adds tags to those that the key's entries carry. `tags` are separated by line breaks.
     pub(crate) fn with_tags(mut self, tags: &str) -> Self {
         self.tags = Some(match self.tags {

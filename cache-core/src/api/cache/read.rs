@@ -14,6 +14,10 @@ impl Cache {
     /// # Errors
     /// The memory tier has no value and the remote tier failed.
     pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
+        let key = key.into();
+        if let Some(hit) = self.first_look(&key) {
+            return Ok(Some(hit));
+        }
         self.engine.peek(&self.plain::<T>(key), Trace::Read).await
     }
 
@@ -41,6 +45,10 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        let key = key.into();
+        if let Some(hit) = self.first_look(&key) {
+            return Ok(hit);
+        }
         self.run(self.plain::<T>(key), Once(load)).await
     }
 
