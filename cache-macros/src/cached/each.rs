@@ -145,8 +145,6 @@ pub(super) fn expand(model: &Model, each: &Each) -> TokenStream {
 fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let (private, item) = (&model.root.private, &each.item);
     let skip = model.conditions.fetch();
-    let batch = mixed!(#private::FetchEach::new(&__LARDER_SITE) #skip);
-    let batch = prologue::on_cache(model, &batch);
     let as_named = |ident: Ident| ident.into_token_stream();
     let (key, tags) = (prologue::key(model, &as_named), prologue::tags(model, &as_named));
     let (here, traits) = (prologue::here(model), prologue::traits(model));
@@ -154,6 +152,8 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let name = &model.function.args[each.at].ident;
     let whole = if by_reference(each, shell).is_some() { mixed!(#name) } else { mixed!(&#name) };
     let ids = ids(private, each, shell);
+    let batch = mixed!(#private::FetchEach::new(&__LARDER_SITE, #ids::count(#whole)) #skip);
+    let batch = prologue::on_cache(model, &batch);
     // The validation has reported an item that is neither in the key nor in the tags.
     mixed! {
         #here

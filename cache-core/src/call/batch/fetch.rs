@@ -20,6 +20,9 @@ use crate::engine::{Cache, Mode, Site};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
+/// The largest number of ids for which there is room from the start: of a longer list, many may be equal.
+const ROOM: usize = 1024;
+
 /// The start of an expansion: the site, and a key for each id.
 #[derive(Debug)]
 pub struct FetchEach<I> {
@@ -34,16 +37,18 @@ pub struct FetchEach<I> {
 }
 
 impl<I: Clone + Eq + Hash> FetchEach<I> {
-    /// An empty batch at `site`.
-    pub fn new(site: &'static Site) -> Self {
+    /// An empty batch at `site`, for so many ids, some of which may be equal.
+    pub fn new(site: &'static Site, count: usize) -> Self {
+        let room = count.min(ROOM);
+        let known = if room > FEW { HashSet::with_capacity(room) } else { HashSet::new() };
         Self {
             site,
             target: CacheRef::of(site),
             policy: PolicyRef::Static(site.policy()),
             mode: Mode::Normal,
-            items: Items::none(),
-            ids: SmallVec::new(),
-            known: HashSet::new(),
+            items: Items::with_room(room),
+            ids: SmallVec::with_capacity(room),
+            known,
         }
     }
 

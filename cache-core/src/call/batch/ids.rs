@@ -17,6 +17,8 @@ pub trait Ids {
     type Owned: Borrow<Self>;
     /// All ids, in order.
     fn each(&self) -> impl Iterator<Item = &Self::Id>;
+    /// How many there are.
+    fn count(&self) -> usize;
     /// Makes a list of ids.
     fn gather(ids: Vec<Self::Id>) -> Self::Owned;
 }
@@ -26,6 +28,9 @@ impl<I: Clone + Eq + Hash> Ids for [I] {
     type Owned = Vec<I>;
     fn each(&self) -> impl Iterator<Item = &I> {
         self.iter()
+    }
+    fn count(&self) -> usize {
+        self.len()
     }
     fn gather(ids: Vec<I>) -> Vec<I> {
         ids
@@ -38,6 +43,9 @@ impl<I: Clone + Eq + Hash> Ids for Vec<I> {
     fn each(&self) -> impl Iterator<Item = &I> {
         self.iter()
     }
+    fn count(&self) -> usize {
+        self.len()
+    }
     fn gather(ids: Self) -> Self {
         ids
     }
@@ -49,6 +57,9 @@ impl<I: Clone + Eq + Hash, S: BuildHasher + Default> Ids for HashSet<I, S> {
     fn each(&self) -> impl Iterator<Item = &I> {
         self.iter()
     }
+    fn count(&self) -> usize {
+        self.len()
+    }
     fn gather(ids: Vec<I>) -> Self {
         ids.into_iter().collect()
     }
@@ -59,6 +70,9 @@ impl<I: Clone + Ord + Hash> Ids for BTreeSet<I> {
     type Owned = Self;
     fn each(&self) -> impl Iterator<Item = &I> {
         self.iter()
+    }
+    fn count(&self) -> usize {
+        self.len()
     }
     fn gather(ids: Vec<I>) -> Self {
         ids.into_iter().collect()

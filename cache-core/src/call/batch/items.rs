@@ -26,8 +26,11 @@ pub(crate) struct Item {
 pub(crate) struct Items(Vec<Item>);
 
 impl Items {
-    pub(super) fn none() -> Self {
-        Self(spare(&LISTS))
+    /// An empty list with room for `count` items.
+    pub(super) fn with_room(count: usize) -> Self {
+        let mut list = spare(&LISTS);
+        list.reserve(count);
+        Self(list)
     }
 
     pub(super) fn push(&mut self, item: Item) {

@@ -108,7 +108,8 @@ where
             }
         };
         // Not kept in the batch, because values may be large.
-        let values: SmallVec<[G::Value; FEW]> = items.iter().map_while(look).collect();
+        let mut values: SmallVec<[G::Value; FEW]> = SmallVec::with_capacity(items.len());
+        values.extend(items.iter().map_while(look));
         let tally = engine.counters().of(Some(site));
         values.iter().for_each(|_| tally.memory_hits());
         if let Some(others) = items.get(values.len() + 1..) {
