@@ -34,21 +34,23 @@ pub struct FetchEach<I> {
     ids: SmallVec<[I; FEW]>,
     /// The same ids, if there are more than a few.
     known: HashSet<I>,
+    /// The number of ids, some of which may be equal.
+    room: usize,
 }
 
 impl<I: Clone + Eq + Hash> FetchEach<I> {
     /// An empty batch at `site`, for so many ids, some of which may be equal.
     pub fn new(site: &'static Site, count: usize) -> Self {
         let room = count.min(ROOM);
-        let known = if room > FEW { HashSet::with_capacity(room) } else { HashSet::new() };
         Self {
             site,
             target: CacheRef::of(site),
             policy: PolicyRef::Static(site.policy()),
             mode: Mode::Normal,
             items: Items::with_room(room),
-            ids: SmallVec::with_capacity(room),
-            known,
+            ids: SmallVec::new(),
+            known: HashSet::new(),
+            room,
         }
     }
 
@@ -58,6 +60,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
             return !self.ids.contains(id);
         }
         if self.known.is_empty() {
+            self.known.reserve(self.room);
             self.known.extend(self.ids.iter().cloned());
         }
         self.known.insert(id.clone())
@@ -70,6 +73,9 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         key.seal();
         self.target.judge(&key);
         self.items.push(Item { key, tags: tags.bounded() });
+        if self.ids.len() == FEW {
+            self.ids.reserve(self.room.saturating_sub(FEW));
+        }
         self.ids.push(id.clone());
     }
 
