@@ -387,7 +387,6 @@ exit $failed
 #   lease-takeover-has-twice-the-time    p5_failed_leaders::a_takeover_from_another_process_has_twice_the_time
 #   lease-refused-forgets                p5_failed_leaders::a_hung_leader_of_another_process_loses_its_lease
 #   lease-refused-forgets-its-own        p2_overtaken_writes::a_put_survives_a_load_whose_store_is_refused
-#   lease-taken-by-a-takeover            p2_late_loads::neither_a_hung_leader_nor_its_successor_stores_anything_after_an_eviction
 #   lease-wait- and lease-not-stolen-    p4_waits_elsewhere
 #   lease-given-back                     p5: callers that wait for a lease until it runs out
 #   lease-outlasts-its-time              p5_failed_leaders::a_load_longer_than_its_lease_is_stored_if_no_call_waits
@@ -421,6 +420,8 @@ exit $failed
 # - `promote-peek-looks-again`, `promote-peek-many-looks-again`: there is no wait between the look and the ticket, so only
 #   threads can run in between. Then `promote` and the end of the write handle it, except for a value of the last 100 ms that
 #   was never meant for the remote tier.
+# - `lease-taken-by-a-takeover`: the lease of a hung leader ends with the time of its load (`lease-ends-with-its-load`), so the
+#   leader that takes over gets it anyway. The guard spares it a wait if the last renewal came late.
 # - `bus-spaces-end-what-did-not-ask`: a `clear` also publishes the pattern `*`, which ends the same loads a moment later. That
 #   message may be late, or lost with the half of the `clear` that failed.
 # - `bus-spaces-are-learnt`, `bus-tags-are-learnt`: the same message increments this process's own count, which ends the same
