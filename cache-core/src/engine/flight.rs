@@ -406,10 +406,13 @@ impl FlightLeader {
     /// behind a refresh get no turn, and if `joinable`, callers can join the flight.
     pub(crate) fn land_before_storing(&mut self, entry: &Stored, joinable: bool) {
         let Some(flight) = self.flight.clone() else { return };
+        // Removed first, as in `land`: a caller that comes after the landing must not find the flight.
+        if !joinable {
+            self.leave(&flight);
+        }
         flight.land(FlightResult::Value(Arc::clone(entry)));
-        match joinable {
-            true => self.end_turn(&flight),
-            false => self.leave(&flight),
+        if joinable {
+            self.end_turn(&flight);
         }
     }
 
