@@ -335,6 +335,8 @@ mutant tags-reader-memory $lookup 's/ \|\| !tags\.are_carried_by\(&entry\.stamps
 mutant tags-reader-remote $lookup 's/&& request\.declared\(\)\.are_carried_by\(&stamps\)\s+&& self\.generations/&& self.generations/'
 mutant tags-reader-outage $lookup 's/let usable = tags\.are_carried_by\(&entry\.stamps\)\s+&& /let _ = tags;\n        let usable = /'
 mutant tags-reader-turn $core/engine/read.rs 's/FlightResult::Value\(entry\) => self\.request\.declared\(\)\.are_carried_by\(&entry\.stamps\)/FlightResult::Value(_) => true/'
+mutant tags-reader-by-hand $core/engine/tenant.rs 's/ \|\| key\.has_tags\(\) \|\|/ ||/'
+mutant hit-by-hand-in-a-scope $core/engine/tenant.rs 's/ \|\| !no_active_scope\(\) \{/ || { let _ = no_active_scope(); false } {/'
 mutant tags-reader-flight $flight 's/&& tags\.are_carried_by\(&watch\.stamps\)/\&\& { let _ = tags; true }/'
 mutant tags-reader-fallback $core/engine/failsafe.rs 's/\.filter\(\|entry\| tags\.are_carried_by\(&entry\.stamps\)\)/.filter(|_| { let _ = tags; true })/'
 mutant fallback-is-current $core/engine/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
