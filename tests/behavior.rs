@@ -143,6 +143,8 @@ mod two_caches;
 mod typed;
 #[path = "behavior/under_load.rs"]
 mod under_load;
+#[path = "behavior/value_terms.rs"]
+mod value_terms;
 #[path = "behavior/values.rs"]
 mod values;
 #[path = "behavior/warming.rs"]

@@ -27,6 +27,8 @@ mod described_calls;
 mod each;
 #[path = "macros/forms/mod.rs"]
 mod forms;
+#[path = "macros/from_values.rs"]
+mod from_values;
 #[path = "support/gated.rs"]
 mod gated;
 #[path = "macros/held_arguments.rs"]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use cache_core::IntoTtl;
+use cache_core::{Expiry, IntoTtl};
 use config::ValueKind;
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, IntoDeserializer};
@@ -86,13 +86,17 @@ fn time(value: &ValueKind) -> Option<Duration> {
             let text = text.trim();
             let whole = text.parse().map(Duration::from_secs).ok();
             let seconds = || Duration::try_from_secs_f64(text.parse().ok()?).ok();
-            whole.or_else(seconds).or_else(|| text.into_ttl().ok())
+            whole.or_else(seconds).or_else(|| parse_duration(text))
         }
         ValueKind::I64(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
         ValueKind::U64(seconds) => Some(Duration::from_secs(*seconds)),
         ValueKind::Float(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
         _ => None,
     }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    text.into_ttl().ok().flatten().and_then(Expiry::left)
 }
 
 /// Writes text if the grammar has a unit that is small enough, else seconds with a fraction.

@@ -8,15 +8,15 @@ pub use crate::base::{
     refuses, times_out, value_probe,
 };
 pub use crate::call::Rules;
-pub use crate::call::{Captures, Fetch, Known, Load, awaited, wait};
+pub use crate::call::{Background, Captures, Directed, Fetch, Known, Load, awaited, ttl, wait};
 pub use crate::call::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
 };
 pub use crate::call::{EvictTarget, PutTarget};
 pub use crate::codec::{local, remote};
-pub use crate::engine::Judge;
 pub use crate::engine::Site;
 pub use crate::engine::{HasCell, cell_of};
+pub use crate::engine::{Judge, Terms};
 pub use crate::key::{Field, KeyBuf, KeyPart, Part, Place, PushDisplay, PushExact};
 pub use crate::tags::Tags;
 pub use crate::tags::event_tag;
@@ -25,12 +25,12 @@ pub use crate::tags::event_tag;
 /// another crate.
 mod named {
     pub use crate::base::{AnyResult, ErasedResult, Plain, SharedResult};
-    pub use crate::call::{Asked, Found};
+    pub use crate::call::{Asked, Found, NeverCopied};
     pub use crate::key::{KeyDisplay, KeyText};
 }
 pub use named::*;
 
-use crate::base::{Policy, PolicyError};
+use crate::base::{IntoTtl, Policy, PolicyError};
 
 /// Gives an async block its output type: `if false { return typed::<T>(); }`. Never runs.
 #[cold]
@@ -61,6 +61,35 @@ pub const fn tag(text: &'static str) -> &'static str {
 /// Calls a closure in `key_with` with the arguments.
 pub fn text_of<A, T>(args: A, make: impl FnOnce(A) -> T) -> T {
     make(args)
+}
+
+/// Applies a function of the value, whose type rustc infers from the value.
+pub fn applied<'a, V, T>(value: &'a V, function: impl FnOnce(&'a V) -> T) -> T {
+    function(value)
+}
+
+/// The bound on an argument, or on a field of one, that a function of the value uses.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has to be `Clone`: a function of the value uses a copy of it, because the body may have consumed it by then",
+    label = "used by `cache_if`, `unless` or `ttl_with`",
+    note = "derive `Clone`, or use only a field of it, of which a copy is then made"
+)]
+pub trait Copied: Clone {}
+impl<T: Clone> Copied for T {}
+
+/// Copies an argument, or a field of one, for a function of the value.
+pub fn copied<T: Copied>(argument: &T) -> T {
+    argument.clone()
+}
+
+/// The time to live that a function of the value has computed.
+pub fn ttl_of(terms: &mut Terms, ttl: impl IntoTtl) {
+    terms.ttl(ttl);
+}
+
+/// The value of the option `policy`, which is evaluated when the function is called.
+pub fn policy_of(policy: &Policy) -> Policy {
+    *policy
 }
 
 /// The bound on an argument that is used after a body that may consume it.

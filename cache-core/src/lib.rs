@@ -52,18 +52,18 @@ pub use crate::backend::{
     RemoveOutcome, RevokePage, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
 pub use crate::base::{
-    BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, OnError, Pattern,
-    Policy, PolicyError, SharedError, Source, Stampede, TimedOut, Timestamp,
+    BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, Expiry, IntoTtl,
+    OnError, Pattern, Policy, PolicyError, SharedError, Source, Stampede, TimedOut, Timestamp,
 };
 pub use crate::call::{
-    Batch, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache, IntoTtl, Peek,
-    PeekEach, Put, PutEach, Traced, TracedBatch,
+    Batch, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache, Peek, PeekEach,
+    Put, PutEach, Traced, TracedBatch,
 };
 #[cfg(feature = "encryption")]
 pub use crate::codec::EncryptionKeys;
 pub use crate::codec::{Codec, Compression, RemoteValue};
 pub use crate::engine::{
-    Cache, CachedCell, EncodingInfo, EntryInfo, EntryState, Expiry, Inspection, PatternEviction,
+    Cache, CachedCell, EncodingInfo, EntryInfo, EntryState, Inspection, PatternEviction,
     Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };

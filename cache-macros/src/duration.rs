@@ -25,10 +25,7 @@ pub(crate) fn read(name: &str, value: &Expr, errors: &mut Errors) -> Option<Dura
     let read = match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse(&text.value()),
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => seconds(number),
-        Expr::Lit(_) | Expr::Unary(_) => Err(FORM.to_owned()),
-        _ => {
-            Err(format!("{FORM}; for a computed duration use a `larder::Policy`: `policy = PATH`"))
-        }
+        _ => Err(FORM.to_owned()),
     };
     read.inspect_err(|message| errors.on(value, format!("`{name}`: {message}"))).ok()
 }

@@ -58,7 +58,8 @@ use proc_macro::TokenStream;
 ///
 /// # Options
 ///
-/// A duration is `"250ms"`, `"90s"`, `"1h 30m"`, `"2d"`, or an integer in seconds. Each option of
+/// A duration is `"250ms"`, `"90s"`, `"1h 30m"`, `"2d"`, an integer in seconds, or a constant expression of type
+/// `Duration` (`ttl = TTL`), which is validated at compile time like the others. Each option of
 /// the first two tables corresponds to a setter of `larder::Policy`, which documents it in more
 /// detail. An invalid combination (a soft timeout above the hard one, a window without a `ttl`, a
 /// duration of zero) does not compile.
@@ -67,7 +68,8 @@ use proc_macro::TokenStream;
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire |
+/// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire. Also an expression over the arguments, evaluated when the function is called: `ttl = self.settings.ttl`, of any type that is `larder::IntoTtl` |
+/// | `ttl_with = \|token\| token.expires_in` | `ttl` | how long this value is fresh, as the value says: see [below](#times-and-conditions-of-a-value) |
 /// | `tti = "1m"` | none | time to idle: an entry is fresh for this time after its last read, and no longer than `ttl` |
 /// | `jitter = 0.1` or `"10%"` | 0 | shortens each `ttl` by a random part of up to this fraction, so that entries that were written together do not expire together |
 /// | `none_ttl = "30s"` | as `ttl` | how long `None` is cached, if the value is an `Option`; `0`: not at all |
@@ -97,7 +99,7 @@ use proc_macro::TokenStream;
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `cache_if = \|user\| user.active` | always | store a value only if this is true. Takes a reference to the value: the `T` of a `Result<T, E>`, otherwise the whole output. A closure that captures nothing, or a path |
+/// | `cache_if = \|user\| user.active` | always | store a value only if this is true. Takes a reference to the value: the `T` of a `Result<T, E>`, otherwise the whole output. A path, or a closure, which may use the arguments: see [below](#times-and-conditions-of-a-value) |
 /// | `unless = Vec::is_empty` | never | do not store a value if this is true |
 /// | `skip_if = page > 100` | never | neither read nor write the cache if this is true: a condition on the arguments, by their names |
 ///
@@ -105,7 +107,7 @@ use proc_macro::TokenStream;
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `policy = SHARED` | `Policy::new()` | a constant `larder::Policy`, which the other options override; see below |
+/// | `policy = SHARED` | `Policy::new()` | a `larder::Policy`, which the other options override: a constant, or an expression over the arguments (`policy = self.policy`); see below |
 /// | `key = "user:{id}"` | automatic | the whole key in the cache's namespace. Must mention every argument that is not skipped |
 /// | `key_with = make_key` | automatic | a text instead of the arguments, after the function's path: anything with `Display`, escaped like an argument. A function or a closure (`\|query, page\| ..`) gets all arguments that are not skipped, by reference, `self` first. Any other expression uses the arguments by their names: `make_key(&query, page)`; **larder cannot detect an argument that it omits**, and calls that differ only in that argument share an entry. The types of `impl Trait` arguments are part of the key unless they are in `skip(..)` |
 /// | `key_prefix = "users"` | none | a text before the key of any kind, followed by a `:` unless it ends in `:` or `/` |
@@ -150,6 +152,59 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
+/// # Times and conditions of a value
+///
+/// `ttl_with`, `cache_if` and `unless` are functions of the loaded value. They run once for each load, and for each value that is
+/// put (`Call::put`, [`macro@cache_put`]); a hit does not run them.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use larder::{Expiry, cached};
+/// # #[derive(Clone)]
+/// # struct Token { expires_in: Duration }
+/// # #[derive(Clone)]
+/// # struct Page { rows: Vec<u64> }
+/// # struct Settings { largest: usize, ttl: Duration }
+/// # struct Shop { settings: Settings }
+/// #[cached(ttl_with = |token: &Token| token.expires_in, stale_if_error = "1h", local)]
+/// async fn token(client: String) -> Result<Token, String> {
+///     Ok(Token { expires_in: Duration::from_secs(600) })
+/// }
+///
+/// impl Shop {
+///     #[cached(
+///         ttl = self.settings.ttl,                                            // by the arguments
+///         cache_if = |page: &Page| page.rows.len() < self.settings.largest,   // by both
+///         key = "page:{number}",
+///         skip(self), local
+///     )]
+///     async fn page(&self, number: u32) -> Page {
+///         Page { rows: vec![7; number as usize] }
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// token("web".into()).await?;
+/// let left = token("web".into()).expiry().await?.and_then(Expiry::left);
+/// assert!(left > Some(Duration::from_secs(590)));
+/// # let shop = Shop { settings: Settings { largest: 2, ttl: Duration::from_secs(60) } };
+/// # shop.page(1).await;
+/// # shop.page(3).await;
+/// # assert!(shop.page(1).peek().await?.is_some());
+/// # assert!(shop.page(3).peek().await?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// `ttl_with` returns a `Duration`, a text, a `larder::Expiry`, or an `Option` of these (`larder::IntoTtl`). Zero: the value is not
+/// stored. `None`: it has the `ttl` of the function, or of the cache. `none_ttl` has precedence for `None`, and
+/// `Call::ttl` for everything.
+///
+/// A closure may use the arguments by their names. The body may have consumed them when the value is there, so each load makes copies
+/// of what the closures use, which must be `Clone + Send + Sync + 'static`: of an argument, or of a field only (`self.limit`,
+/// `request.user.id`). A method of `self` would need the whole `self`, which is not copied. With `each`, closures see the value of one
+/// item and no arguments.
+///
 /// # Shared policies
 ///
 /// ```
@@ -173,11 +228,15 @@ use proc_macro::TokenStream;
 /// the tags of the policy; `stale = 0`, `stale_if_error = 0`, `early_refresh = 0` and `jitter = 0`
 /// remove the policy's setting.
 ///
-/// Since the policy may let a load go on in the background, an async function must meet the
-/// requirements of ᵇ to use these settings. A function with a `&mut` argument and a sync function
-/// ignore the policy's `stale`, `early_refresh` and timeouts. The policy's `none_ttl`, `err_ttl`,
+/// If the policy lets a load go on in the background, an async function must meet the requirements of ᵇ;
+/// with any other policy, arguments need not be `Clone`. (The ids and other arguments of a batch are
+/// cloned in any case.) A function with a `&mut` argument and a sync function ignore the policy's `stale`, `early_refresh` and timeouts. The policy's `none_ttl`, `err_ttl`,
 /// `hard_timeout` and `on_error` apply to outputs of a suitable type, and are ignored for others;
 /// as options of the attribute they are errors there. `policy` cannot name `Self`.
+///
+/// A policy that depends on the arguments (`policy = self.policy`) is evaluated when the function is called. Only its use can be
+/// checked: with an invalid combination of settings the function runs uncached, which is reported once. Its loads run in the
+/// foreground only, so its `stale`, `early_refresh` and timeouts have no effect, unless the attribute itself has one of these options.
 ///
 /// # Keys
 ///

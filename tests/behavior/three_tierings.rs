@@ -27,16 +27,16 @@ async fn linked(cache: Cache) -> Cache {
     cache
 }
 
-async fn in_memory() -> Cache {
+pub(crate) async fn in_memory() -> Cache {
     Cache::builder().build().unwrap()
 }
 
-async fn in_redis(server: &Server) -> Cache {
+pub(crate) async fn in_redis(server: &Server) -> Cache {
     let redis = Redis::connect(server.url()).await.unwrap();
     Cache::builder().no_memory().remote(redis).build().unwrap()
 }
 
-async fn in_both(server: &Server) -> Cache {
+pub(crate) async fn in_both(server: &Server) -> Cache {
     let redis = Redis::connect(server.url()).await.unwrap();
     linked(Cache::builder().remote(redis).build().unwrap()).await
 }

@@ -3,7 +3,7 @@
 //! | file | content |
 //! | --- | --- |
 //! | `clock` | time, and waiting without a runtime |
-//! | `duration`, `pattern`, `policy` | texts and options of users |
+//! | `duration`, `expiry`, `pattern`, `policy` | texts and options of users |
 //! | `selection` | what an eviction covers |
 //! | `error` | errors |
 //! | `warn_once` | one log message per mistake of a user |
@@ -17,6 +17,7 @@ mod active_scope;
 mod clock;
 pub(crate) mod duration;
 mod error;
+mod expiry;
 pub(crate) mod future;
 pub(crate) mod limits;
 mod outcome;
@@ -33,9 +34,9 @@ pub(crate) mod warn_once;
 pub(crate) use active_scope::{ActiveScope, no_active_scope};
 pub use clock::{Clock, Timestamp};
 pub(crate) use clock::{Elapsed, Stopwatch, millis};
-pub(crate) use duration::parse_duration;
 pub(crate) use error::Discreet;
 pub use error::{BackendError, BackendErrorKind, Error, SharedError, TimedOut};
+pub use expiry::{Expiry, IntoTtl};
 pub use future::BoxFuture;
 pub(crate) use limits::{READABLE, SEALED_HEAD};
 pub use outcome::{Cached, Source};

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::expiry::Expiry;
 use super::limits::READABLE;
 
 /// The options of one function's (or one call's) entries.
@@ -70,6 +71,8 @@ pub(crate) enum Ttl {
     Default,
     For(Duration),
     Never,
+    /// The function computes it for each call or value; otherwise it is the cache's default.
+    Computed,
 }
 
 /// The scope of single flight: where callers share one load per key.
@@ -154,6 +157,16 @@ impl Policy {
     #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Ttl::For(ttl);
+        self
+    }
+
+    /// The function computes a time to live for each call or value.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn computed_ttl(mut self) -> Self {
+        if matches!(self.ttl, Ttl::Default) {
+            self.ttl = Ttl::Computed;
+        }
         self
     }
 
@@ -318,6 +331,16 @@ impl Policy {
         self
     }
 
+    /// Whether a load may have to go on without its caller.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn goes_on(&self) -> bool {
+        !self.stale.is_zero()
+            || self.early > 0.0
+            || self.soft_timeout.is_some()
+            || self.hard_timeout.is_some()
+    }
+
     /// Validates the combination of options.
     ///
     /// # Errors
@@ -330,7 +353,7 @@ impl Policy {
                 $(if $when { return Err(PolicyError { field: $field, message: $message }); })*
             };
         }
-        let has_ttl = matches!(self.ttl, Ttl::For(_));
+        let has_ttl = matches!(self.ttl, Ttl::For(_) | Ttl::Computed);
         refuse! {
             long(self.tags), "tags", "a tag of a policy has 256 bytes at most";
             matches!(self.ttl, Ttl::For(ttl) if ttl.is_zero()), "ttl",
@@ -367,6 +390,18 @@ impl Policy {
         self.stale_if_error = Duration::ZERO;
         self.soft_timeout = None;
         self
+    }
+
+    /// The same policy with this time to live. Without an end there is nothing before it or after it.
+    pub(crate) const fn until(mut self, ttl: Expiry) -> Self {
+        match ttl {
+            Expiry::In(ttl) => self.ttl(ttl),
+            Expiry::Never => {
+                (self.stale, self.stale_if_error) = (Duration::ZERO, Duration::ZERO);
+                (self.jitter, self.early, self.soft_timeout) = (0.0, 0.0, None);
+                self.no_expiry()
+            }
+        }
     }
 
     /// How long after its `ttl` an entry is kept at most.

@@ -10,8 +10,8 @@ use super::direct::boxed_future;
 use super::head::CallState;
 use super::load::Load;
 use super::target::CacheRef;
-use crate::base::Error;
-use crate::engine::{Expiry, Inspection, Request};
+use crate::base::{Error, Expiry};
+use crate::engine::{Inspection, Request};
 use crate::key::Key;
 
 boxed_future! {

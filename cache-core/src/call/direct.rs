@@ -3,12 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::target::CacheRef;
-use crate::base::{CacheValue, Error, PolicyRef};
-use crate::engine::{Judge, Mutation, Request, StoreDecision, Trace};
+use crate::base::{CacheValue, Error};
+use crate::engine::{Judge, Keep, Mutation, Request, Trace};
 
 macro_rules! boxed_future {
     ($(#[$doc:meta])* $name:ident$(<$g:ident>)? -> $output:ty) => {
@@ -60,16 +59,13 @@ impl Put {
     ) -> Self {
         let future = async move {
             let (engine, mut request) = (target.resolve()?.engine, request);
-            match judge.verdict(&value, &request.policy) {
-                StoreDecision::Drop => {
-                    return engine.invalidate(Mutation::evict(request.key)).await.map(drop);
-                }
-                StoreDecision::Keep => {}
-                StoreDecision::KeepFor(ttl) => {
-                    request.policy = PolicyRef::Own(Arc::new(request.policy.whole_life(ttl)))
+            match request.keep(judge.verdict(&value, &request.policy), &value) {
+                Keep::No => engine.invalidate(Mutation::evict(request.key)).await.map(drop),
+                Keep::Under(policy) => {
+                    request.policy = policy;
+                    engine.put(&request, value).await
                 }
             }
-            engine.put(&request, value).await
         };
         Self { future: Box::pin(future) }
     }

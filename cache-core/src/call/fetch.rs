@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::body::Doing;
+use super::directed::{By, Directed, Directs};
 use super::head::Head;
 use super::load::{Load, Loading, Paths};
 use super::rules::Rules;
@@ -67,7 +68,28 @@ impl Fetch {
         M: FnOnce(A) -> F,
         F: Future<Output = S::Output>,
     {
-        self.work(rules, write, Given { args, load })
+        self.work((), rules, write, Given { args, load })
+    }
+
+    /// The same with decisions of the arguments.
+    #[inline]
+    pub fn call_directed<S, D, R, A, K, M, F>(
+        self,
+        directs: D,
+        rules: R,
+        args: A,
+        write: K,
+        load: M,
+    ) -> Call<impl Load<Output = S::Output>>
+    where
+        S: Shape,
+        D: Fn(&A, &mut Directed),
+        R: Fn() -> Rules<S, Paths<S>>,
+        K: Fn(&A, &mut KeyBuf, &mut Tags),
+        M: FnOnce(A) -> F,
+        F: Future<Output = S::Output>,
+    {
+        self.work(By(directs), rules, write, Given { args, load })
     }
 
     /// A call whose load can go on in the background.
@@ -89,7 +111,32 @@ impl Fetch {
         G: FnOnce(A) -> H,
         H: Future<Output = S::Output> + Send + 'static,
     {
-        self.work(rules, write, Refreshing { args, load, again })
+        self.work((), rules, write, Refreshing { args, load, again })
+    }
+
+    /// The same with decisions of the arguments.
+    #[inline]
+    #[allow(clippy::too_many_arguments)]
+    pub fn call_refreshing_directed<S, D, R, A, K, M, F, G, H>(
+        self,
+        directs: D,
+        rules: R,
+        args: A,
+        write: K,
+        load: M,
+        again: G,
+    ) -> Call<impl Load<Output = S::Output>>
+    where
+        S: Shape,
+        D: Fn(&A, &mut Directed),
+        R: Fn() -> Rules<S, Paths<S>>,
+        K: Fn(&A, &mut KeyBuf, &mut Tags),
+        M: FnOnce(A) -> F,
+        F: Future<Output = S::Output>,
+        G: FnOnce(A) -> H,
+        H: Future<Output = S::Output> + Send + 'static,
+    {
+        self.work(By(directs), rules, write, Refreshing { args, load, again })
     }
 
     /// A call of a sync function: the memory tier only.
@@ -108,18 +155,47 @@ impl Fetch {
         M: FnOnce(A) -> S::Output,
     {
         self.0.blocking = true;
-        self.work(rules, write, Given { args, load: move |args| async move { load(args) } })
+        self.work((), rules, write, Given { args, load: move |args| async move { load(args) } })
+    }
+
+    /// The same with decisions of the arguments.
+    #[inline]
+    pub fn call_sync_directed<S, D, R, A, K, M>(
+        mut self,
+        directs: D,
+        rules: R,
+        args: A,
+        write: K,
+        load: M,
+    ) -> Call<impl Load<Output = S::Output>>
+    where
+        S: Shape,
+        D: Fn(&A, &mut Directed),
+        R: Fn() -> Rules<S, Paths<S>>,
+        K: Fn(&A, &mut KeyBuf, &mut Tags),
+        M: FnOnce(A) -> S::Output,
+    {
+        self.0.blocking = true;
+        let load = move |args| async move { load(args) };
+        self.work(By(directs), rules, write, Given { args, load })
     }
 
     #[inline]
-    fn work<S, R, K, W>(self, rules: R, write: K, work: W) -> Call<impl Load<Output = S::Output>>
+    fn work<S, D, R, K, W>(
+        self,
+        directs: D,
+        rules: R,
+        write: K,
+        work: W,
+    ) -> Call<impl Load<Output = S::Output>>
     where
         S: Shape,
         R: Fn() -> Rules<S, Paths<S>>,
         W: Work<S::Output> + Arguments,
+        D: Directs<W::Args>,
         K: Fn(&W::Args, &mut KeyBuf, &mut Tags),
     {
-        let load = Loading { rules, write, body: Doing::Not(work), begun: None };
+        let load = Loading { directs, rules, write, body: Doing::Not(work), begun: None };
         Call { whole: CallInner { head: self.0, load } }
     }
 }

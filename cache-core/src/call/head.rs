@@ -1,11 +1,11 @@
 //! The data of a call in addition to its arguments: the function, and the directions.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::directed::Own;
 use super::target::{CacheChoice, CacheRef, guarded};
 use super::tenant;
-use crate::base::{CacheValue, Cached, Error, PolicyRef, no_active_scope};
+use crate::base::{CacheValue, Cached, Error, Expiry, Policy, PolicyRef, no_active_scope};
 use crate::codec::Coder;
 use crate::engine::{Cache, CellContents, Engine, Mode, Request, Site};
 use crate::key::{KeyBuf, TenantPrefix};
@@ -26,10 +26,18 @@ pub struct Head {
     pub(super) blocking: bool,
 }
 
+/// What a first look is for.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) key: &'a KeyBuf,
+    pub(super) tags: &'a Tags,
+}
+
 /// The directions that most calls do not have.
 #[derive(Debug, Default)]
 pub(super) struct Options {
-    pub(super) ttl: Option<Duration>,
+    pub(super) ttl: Option<Expiry>,
     /// Replaces the function's own key.
     pub(super) key: Option<KeyBuf>,
     /// The cache, by name.
@@ -103,15 +111,18 @@ impl Head {
         !directed && key.refused().is_none() && no_active_scope()
     }
 
+    #[inline]
+    pub(super) fn site(&self) -> &'static Site {
+        self.site
+    }
+
     /// The whole of a hit of a plain call. Sets `early` if there is a fresh value that must be refreshed early.
     #[inline]
     pub(super) fn first_look<V: CacheValue>(
         &self,
-        key: &KeyBuf,
-        tags: &Tags,
+        Look { policy, key, tags }: Look<'_>,
         early: &mut bool,
     ) -> Option<Cached<V>> {
-        let policy = self.site.policy();
         let tags = Declared::new(policy.tags, tags);
         let look = |engine: &Engine| {
             engine.first_look::<V>(key.id(), tags, policy, Some(self.site), early)
@@ -124,7 +135,13 @@ impl Head {
     }
 
     /// The request and the cache, without the time to live of the directions.
-    pub(super) fn state(&self, codec: Option<Coder>, key: KeyBuf, tags: Tags) -> CallState {
+    pub(super) fn state(
+        &self,
+        codec: Option<Coder>,
+        key: KeyBuf,
+        tags: Tags,
+        own: &Own,
+    ) -> CallState {
         let mut target = CacheRef::of(self.site);
         target.judge(&key);
         if let Some(cache) = &self.cache {
@@ -132,6 +149,7 @@ impl Head {
         }
         let mut request = Request::new(key, PolicyRef::Static(self.site.policy()), codec);
         request.tags = tags;
+        own.apply(&mut request);
         request.site = Some(self.site);
         request.mode = self.mode;
         request.blocking = self.blocking;
@@ -163,7 +181,9 @@ impl Head {
     /// Applies the time to live of the stored value. A hit does not need it.
     pub(super) fn direct_ttl(&self, request: &mut Request) {
         if let Some(ttl) = self.options.as_ref().and_then(|options| options.ttl) {
-            request.policy = PolicyRef::Own(Arc::new(request.policy.ttl(ttl)));
+            request.policy = PolicyRef::Own(Arc::new(request.policy.until(ttl)));
+            // The direction decides, and not the value.
+            request.decide = request.decide.take().map(|decide| decide.with_ttl(ttl));
         }
     }
 }

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::body::{Body, Doing};
-use super::head::{CallState, Head};
+use super::directed::{Directed, Directs, Own};
+use super::head::{CallState, Head, Look};
 use super::reading::Reading;
 use super::rules::{Rules, detached};
 use super::work::{Arguments, Work};
@@ -70,7 +71,9 @@ pub trait Load: Unpin {
 
 /// The load of a call, and its read if there is no hit. This code is compiled for each function, and calls code that is compiled for
 /// each type of output.
-pub(crate) struct Loading<S: Shape, R, K, W: Work<S::Output>> {
+pub(crate) struct Loading<S: Shape, D, R, K, W: Work<S::Output>> {
+    /// Decides for the call by the arguments.
+    pub(super) directs: D,
     /// Makes the function's rules.
     pub(super) rules: R,
     /// Writes the key and the tags from the arguments.
@@ -84,34 +87,50 @@ pub(crate) struct Begun<S: Shape> {
     /// The function's own key and tags, for directions that come later: the body may have taken the arguments.
     key: KeyBuf,
     tags: Tags,
+    own: Own,
     codec: Option<Coder>,
     /// There is none if the cache could not be used and the call ended with that error.
     reading: Option<Reading<S>>,
 }
 
 // Nothing in it is pinned in place: what runs is boxed.
-impl<S: Shape, R, K, W: Work<S::Output>> Unpin for Loading<S, R, K, W> {}
+impl<S: Shape, D, R, K, W: Work<S::Output>> Unpin for Loading<S, D, R, K, W> {}
 
-impl<S, R, K, W> Loading<S, R, K, W>
+impl<S, D, R, K, W> Loading<S, D, R, K, W>
 where
     S: Shape,
+    D: Directs<W::Args>,
+    R: Fn() -> Rules<S, Paths<S>>,
     K: Fn(&W::Args, &mut KeyBuf, &mut Tags),
     W: Work<S::Output> + Arguments,
 {
     /// Writes the key and the tags.
     #[inline]
-    fn write(&self, head: &Head, key: &mut KeyBuf, tags: &mut Tags) {
-        // The body has the arguments until a read begins. Then `begun` has the key and the tags.
+    fn write(&self, head: &Head, key: &mut KeyBuf, tags: &mut Tags, directed: &mut Directed) {
+        // The body has the arguments until a read begins. Then `begun` has what they decide.
         if let Some(work) = self.body.waiting() {
             (self.write)(work.args(), key, tags);
+            self.directs.direct(work.args(), directed);
         }
+        directed.complete(tags);
         head.complete(key, tags);
+    }
+
+    /// What the arguments decide for a value that may be stored.
+    #[inline]
+    fn own(&self, head: &Head) -> Own {
+        let mut directed = Directed::storing(head.site());
+        if let Some(work) = self.body.waiting() {
+            self.directs.direct(work.args(), &mut directed);
+        }
+        directed.own((self.rules)().decide())
     }
 }
 
-impl<S, R, K, W> Load for Loading<S, R, K, W>
+impl<S, D, R, K, W> Load for Loading<S, D, R, K, W>
 where
     S: Shape,
+    D: Directs<W::Args>,
     R: Fn() -> Rules<S, Paths<S>>,
     K: Fn(&W::Args, &mut KeyBuf, &mut Tags),
     W: Work<S::Output> + Arguments,
@@ -125,11 +144,13 @@ where
     fn state(&self, head: &Head) -> CallState {
         let mut state = match self.begun.as_deref() {
             // The directions are applied again: one may have been added since the read began.
-            Some(Begun { key, tags, codec, .. }) => head.state(*codec, key.clone(), tags.clone()),
+            Some(Begun { key, tags, own, codec, .. }) => {
+                head.state(*codec, key.clone(), tags.clone(), own)
+            }
             None => {
                 let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
-                self.write(head, &mut key, &mut tags);
-                head.state((self.rules)().codec, key, tags)
+                self.write(head, &mut key, &mut tags, &mut Directed::looking(head.site()));
+                head.state((self.rules)().codec, key, tags, &self.own(head))
             }
         };
         head.direct_ttl(&mut state.request);
@@ -147,14 +168,17 @@ where
             return (rules.paths.rest)(begun, &mut self.body, cx);
         }
         let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
-        self.write(head, &mut key, &mut tags);
+        let mut directed = Directed::looking(head.site());
+        self.write(head, &mut key, &mut tags, &mut directed);
         let (plain, mut early) = (head.is_plain(&key), false);
-        if plain && let Some(hit) = (rules.paths.first)(head, &key, &tags, &mut early) {
+        let look = Look { policy: directed.looks_under(), key: &key, tags: &tags };
+        if plain && let Some(hit) = (rules.paths.first)(head, look, &mut early) {
             return Poll::Ready(hit);
         }
+        let own = self.own(head);
         let Self { body, begun, .. } = self;
         let looked = plain.then_some(early);
-        let wanted = Wanted { head, key, tags, looked, rules: rules.without_paths() };
+        let wanted = Wanted { head, key, tags, own, looked, rules: rules.without_paths() };
         (rules.paths.begin)(wanted, begun, body, cx)
     }
 }
@@ -166,13 +190,14 @@ pub struct Paths<S: Shape> {
     rest: Rest<S>,
 }
 
-type First<O> = fn(&Head, &KeyBuf, &Tags, &mut bool) -> Option<Cached<O>>;
+type First<O> = fn(&Head, Look<'_>, &mut bool) -> Option<Cached<O>>;
 
 /// A call that the first look has not answered.
 struct Wanted<'a, S: Shape> {
     head: &'a Head,
     key: KeyBuf,
     tags: Tags,
+    own: Own,
     /// Whether a first look, if there was one, chose to refresh the value early.
     looked: Option<bool>,
     rules: Rules<S>,
@@ -237,12 +262,12 @@ where
 
 /// The first look at the memory tier.
 #[inline]
-fn first<S>(head: &Head, key: &KeyBuf, tags: &Tags, early: &mut bool) -> Option<Cached<S::Output>>
+fn first<S>(head: &Head, look: Look<'_>, early: &mut bool) -> Option<Cached<S::Output>>
 where
     S: Shape,
     S::Value: CacheValue,
 {
-    head.first_look::<S::Value>(key, tags, early).map(|hit| hit.map(S::join))
+    head.first_look::<S::Value>(look, early).map(|hit| hit.map(S::join))
 }
 
 /// The first poll of a call with directions, and of every call without a hit.
@@ -257,9 +282,9 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    let Wanted { head, key, tags, looked, rules } = wanted;
+    let Wanted { head, key, tags, own, looked, rules } = wanted;
     let codec = rules.codec;
-    let CallState { mut request, target } = head.state(codec, key.clone(), tags.clone());
+    let CallState { mut request, target } = head.state(codec, key.clone(), tags.clone(), &own);
     match looked {
         Some(early) => request.drawn = early,
         None => {
@@ -278,7 +303,7 @@ where
         Ok(reading) => (Some(reading), None),
         Err(value) => (None, Some(value)),
     };
-    let begun = begun.insert(Box::new(Begun { key, tags, codec, reading }));
+    let begun = begun.insert(Box::new(Begun { key, tags, own, codec, reading }));
     match refused {
         Some(value) => {
             let (source, age) = (Source::Refused, Duration::ZERO);

@@ -1,9 +1,11 @@
 //! A call of a cached function: a future that takes directions before it is awaited.
 
+mod background;
 mod batch;
 mod body;
 mod describe;
 mod direct;
+mod directed;
 mod evict;
 mod fetch;
 mod head;
@@ -15,6 +17,7 @@ mod target;
 mod tenant;
 mod work;
 
+pub use background::{Background, NeverCopied};
 pub use batch::{
     Asked, Batch, Each, EvictEach, FetchEach, Found, Ids, KeyOf, LoadEach, Pairs, PeekEach,
     PutEach, Repeat, TracedBatch, again, asked, found, repeats,
@@ -22,6 +25,7 @@ pub use batch::{
 pub(crate) use batch::{Asking, Wanted, in_foreground};
 pub use describe::{CallExpiry, Inspect};
 pub use direct::{Peek, Put};
+pub use directed::{Directed, ttl};
 pub use evict::{Evict, EvictTarget};
 pub use fetch::Fetch;
 use head::{CallState, Head};
@@ -30,8 +34,8 @@ pub use put_target::PutTarget;
 pub(crate) use put_target::{Write, Writing};
 pub(crate) use reading::reading;
 pub use rules::Rules;
+pub use target::IntoCache;
 pub(crate) use target::{CacheChoice, CacheRef};
-pub use target::{IntoCache, IntoTtl};
 pub(crate) use work::{Once, Owned, Work};
 
 use std::fmt;
@@ -40,7 +44,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::base::{CacheValue, Cached};
+use crate::base::{CacheValue, Cached, IntoTtl};
 use crate::engine::{Judge, Mode};
 use crate::key::KeyBuf;
 
@@ -195,12 +199,13 @@ impl<L: Load> Call<L> {
         self
     }
 
-    /// Sets the time to live of the value that this call stores: a [`Duration`](std::time::Duration), or text such as `"1m 30s"`.
+    /// Sets the time to live of the value that this call stores: a [`Duration`](std::time::Duration), or text such as `"1m 30s"` and
+    /// `"never"`; see [`IntoTtl`]. It takes the place of the function's own, also if `ttl_with` computes that.
     ///
     /// Text that is not a duration changes nothing, and is reported once (to `tracing`, or to standard error).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
-            Ok(ttl) => self.whole.head.options().ttl = Some(ttl),
+            Ok(ttl) => self.whole.head.options().ttl = ttl,
             Err(error) => crate::base::warn_once("a call keeps its function's ttl", &error),
         }
         self

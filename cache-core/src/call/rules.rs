@@ -4,7 +4,7 @@ use tracing::{Instrument, Span};
 
 use crate::base::{BoxFuture, CacheValue, Error, Policy, Shape, SharedFailure};
 use crate::codec::Coder;
-use crate::engine::{Judge, NotLoaded, ValueRules};
+use crate::engine::{Decide, Judge, NotLoaded, Terms, ValueRules};
 
 /// The rules of one function that its [`Policy`](crate::Policy) cannot contain, because they depend on its
 /// types. Made by expansions.
@@ -13,6 +13,7 @@ pub struct Rules<S: Shape, P = ()> {
     pub(crate) absent: Option<fn(&S::Value) -> bool>,
     pub(crate) keeps: Option<fn(&S::Value) -> bool>,
     pub(crate) unless: Option<fn(&S::Value) -> bool>,
+    pub(crate) terms: Option<fn(&S::Value, &mut Terms)>,
     pub(crate) timed_out: Option<fn() -> S::Output>,
     pub(crate) refused: Option<fn(Error) -> S::Output>,
     /// Whether a shared failure can become an output.
@@ -52,14 +53,27 @@ where
 impl<S: Shape, P: Copy> Rules<S, P> {
     pub(crate) const fn of(_: S, codec: Option<Coder>, paths: P) -> Self {
         let takes = |failure: &SharedFailure| S::unshare(failure).is_some();
-        let (absent, keeps, unless, timed_out, refused) = (None, None, None, None, None);
-        Self { codec, absent, keeps, unless, timed_out, refused, takes, paths, detached: None }
+        Self {
+            codec,
+            absent: None,
+            keeps: None,
+            unless: None,
+            terms: None,
+            timed_out: None,
+            refused: None,
+            takes,
+            paths,
+            detached: None,
+        }
     }
 
     /// The rules for a read, which does not know calls.
     pub(crate) const fn without_paths(self) -> Rules<S> {
-        let Self { codec, absent, keeps, unless, timed_out, refused, takes, detached, .. } = self;
-        Rules { codec, absent, keeps, unless, timed_out, refused, takes, paths: (), detached }
+        let Self {
+            codec, absent, keeps, unless, terms, timed_out, refused, takes, detached, ..
+        } = self;
+        let paths = ();
+        Rules { codec, absent, keeps, unless, terms, timed_out, refused, takes, paths, detached }
     }
 
     /// The rules for the engine, which does not know outputs.
@@ -88,6 +102,18 @@ impl<S: Shape, P: Copy> Rules<S, P> {
     pub const fn unless(mut self, unless: fn(&S::Value) -> bool) -> Self {
         self.unless = Some(unless);
         self
+    }
+
+    /// Decides about each value.
+    #[must_use]
+    pub const fn terms(mut self, terms: fn(&S::Value, &mut Terms)) -> Self {
+        self.terms = Some(terms);
+        self
+    }
+
+    /// The same, for code that does not know the value's type.
+    pub(crate) fn decide(&self) -> Option<Decide> {
+        self.terms.map(Decide::new)
     }
 
     /// Sets the output of a caller whose `hard_timeout` has ended.

@@ -1,9 +1,8 @@
-//! What the directions of a call take: a cache, a time to live.
+//! The cache of a call.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::base::{Error, parse_duration};
+use crate::base::Error;
 use crate::engine::{Cache, Engine, Site};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::registry;
@@ -159,27 +158,6 @@ pub(super) fn guarded<R>(
     }
     // Meanwhile another function of the same keys may have been called for the first time and have stored what was found.
     look(engine).filter(|_| !gives_way())
-}
-
-/// What [`Call::ttl`](super::Call::ttl) takes.
-pub trait IntoTtl {
-    /// The duration.
-    ///
-    /// # Errors
-    /// The text is no duration.
-    fn into_ttl(self) -> Result<Duration, Error>;
-}
-
-impl IntoTtl for Duration {
-    fn into_ttl(self) -> Result<Duration, Error> {
-        Ok(self)
-    }
-}
-
-impl IntoTtl for &str {
-    fn into_ttl(self) -> Result<Duration, Error> {
-        parse_duration(self)
-    }
 }
 
 /// What [`Call::cache`](super::Call::cache) takes.

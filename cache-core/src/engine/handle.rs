@@ -131,7 +131,7 @@ impl Engine {
     /// How long an entry under `policy` is fresh.
     pub(crate) fn ttl(&self, policy: &Policy) -> Option<Duration> {
         match policy.ttl {
-            Ttl::Default => self.default_ttl.get(),
+            Ttl::Default | Ttl::Computed => self.default_ttl.get(),
             Ttl::For(ttl) => Some(ttl),
             Ttl::Never => None,
         }

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::expiry::Expiry;
 use super::handle::Engine;
 use super::life::is_value;
 use crate::backend::GENERATION_TTL;
-use crate::base::{BackendError, Timestamp, millis};
+use crate::base::{BackendError, Expiry, Timestamp, millis};
 use crate::codec::{Envelope, WrittenAs};
 use crate::entry::{Freshness, Lifetime, Stored};
 use crate::key::KeyBuf;

@@ -12,9 +12,10 @@ use super::find::{Miss, ReadPurpose};
 use super::flight::{Flight, FlightLeader, FlightResult};
 use super::lease::Lease;
 use super::nesting::Nesting;
-use super::read_context::{Keep, ReadContext};
+use super::read_context::ReadContext;
 use super::spawn::{spawn, start_now};
 use super::store::FillTarget;
+use super::terms::Keep;
 use super::timeouts::Timeouts;
 use crate::base::{
     BoxFuture, CacheValue, Cached, NoValue, PLAIN, SharedFailure, Source, Stopwatch, Timestamp,

@@ -5,7 +5,8 @@
 //! | files | content |
 //! | --- | --- |
 //! | `handle`, `tenant` | the handle of a cache, its state, and a handle for one tenant |
-//! | `request`, `verdict`, `site` | the data of a read; the rules of its function for values; the function |
+//! | `request`, `site` | the data of a read; the function |
+//! | `verdict`, `terms` | the rules of a function for its values, and its decisions about one value |
 //! | `lookup`, `find` | memory, then the remote tier |
 //! | `flight`, `nesting`, `pulse` | one load for all callers; loads inside loads; leaders that are not polled |
 //! | `read`, `read_context`, `answer` | the order of a read, and what the caller is to do |
@@ -20,7 +21,7 @@
 //! | `advisor`, `undeclared` | what an installed cache says, and advice; tags that nothing declares |
 //! | `slot`, `test_scope` | installed caches; the caches of a test kit |
 //! | `bus`, `events` | messages of other processes; the rules of an event |
-//! | `standing`, `spans`, `durations`, `spawn`, `default_ttl`, `expiry` | sizes; spans and durations of loads; background work; lifetimes |
+//! | `standing`, `spans`, `durations`, `spawn`, `default_ttl` | sizes; spans and durations of loads; background work; lifetimes |
 
 mod advisor;
 mod answer;
@@ -33,8 +34,7 @@ mod early;
 pub(crate) mod events;
 mod evict;
 mod evict_pattern;
-pub(crate) mod expiry;
-mod failsafe;
+pub(crate) mod failsafe;
 mod find;
 mod flight;
 pub(crate) mod handle;
@@ -64,6 +64,7 @@ mod standing;
 mod store;
 mod table;
 mod tenant;
+mod terms;
 pub(crate) mod test_scope;
 mod timeouts;
 mod together;
@@ -77,7 +78,6 @@ pub(crate) use default_ttl::DefaultTtl;
 #[cfg(feature = "metrics")]
 pub(crate) use durations::{LOAD, RESPONSE, labels};
 pub use evict_pattern::PatternEviction;
-pub use expiry::Expiry;
 pub use handle::Cache;
 pub(crate) use handle::{Engine, Parts};
 pub use inspect::{EncodingInfo, EntryInfo, EntryState, Inspection};
@@ -100,9 +100,11 @@ pub(crate) use slot::{default_slot, installed, known, named, named_slot};
 pub(crate) use spans::Spans;
 pub(crate) use spawn::{spawn, start_now};
 pub(crate) use table::{Seat, Table};
+pub use terms::Terms;
+pub(crate) use terms::{Decide, Keep};
 #[cfg(feature = "testing")]
 pub use test_scope::TestScope;
 pub(crate) use test_scope::current;
 pub(crate) use together::TOGETHER;
 pub use verdict::Judge;
-pub(crate) use verdict::{StoreDecision, ValueRules};
+pub(crate) use verdict::ValueRules;

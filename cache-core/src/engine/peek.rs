@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::expiry::Expiry;
 use super::handle::Engine;
 use super::life::is_value;
 use super::lookup::{Lookup, promote};
@@ -12,7 +11,7 @@ use super::scope::Seen;
 use super::site::Site;
 use super::together::TOGETHER;
 use crate::backend::GENERATION_TTL;
-use crate::base::{CacheValue, Error, PLAIN, Pattern, Source};
+use crate::base::{CacheValue, Error, Expiry, PLAIN, Pattern, Source};
 use crate::entry::{Freshness, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;

@@ -12,8 +12,9 @@ use super::pulse::Pulse;
 use super::request::{Mode, Request};
 use super::scope::OpenTransaction;
 use super::table::{Aside, Seat};
-use super::verdict::{StoreDecision, ValueRules};
-use crate::base::{CacheValue, Cached, Policy, PolicyRef, Source};
+use super::terms::Keep;
+use super::verdict::ValueRules;
+use crate::base::{CacheValue, Cached, Policy, Source};
 use crate::entry::{Entry, Lifetime, Marks, Stored};
 use crate::key::KeyId;
 use crate::stats::Tally;
@@ -40,12 +41,6 @@ pub(crate) struct Caller {
     pub(crate) seat: Option<Arc<Seat>>,
     /// Tells whether the caller is polled.
     pub(crate) pulse: Option<Arc<Pulse>>,
-}
-
-/// Whether a value is stored, and under which policy.
-pub(crate) enum Keep {
-    No,
-    Under(PolicyRef),
 }
 
 impl<V: CacheValue> ReadContext<V> {
@@ -94,13 +89,7 @@ impl<V: CacheValue> ReadContext<V> {
 
     /// The policy's decision about a loaded value.
     pub(super) fn keep(&self, value: &V) -> Keep {
-        match self.rules.verdict(value, &self.request.policy) {
-            StoreDecision::Drop => Keep::No,
-            StoreDecision::Keep => Keep::Under(self.request.policy.clone()),
-            StoreDecision::KeepFor(ttl) => {
-                Keep::Under(PolicyRef::Own(Arc::new(self.request.policy.whole_life(ttl))))
-            }
-        }
+        self.request.keep(self.rules.verdict(value, &self.request.policy), value)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::cell::CellContents;
 use super::handle::Engine;
 use super::site::Site;
+use super::terms::Decide;
 use crate::backend::GENERATION_TTL;
 use crate::base::PolicyRef;
 use crate::codec::Coder;
@@ -28,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) blocking: bool,
     /// The cell with which the value ends. Every load that may still store the value holds the cell.
     pub(crate) cell: Option<Arc<CellContents>>,
+    /// What the function decides about a value.
+    pub(crate) decide: Option<Decide>,
     /// The called function, for statistics.
     pub(crate) site: Option<&'static Site>,
 }
@@ -56,6 +59,7 @@ impl Request {
             drawn: false,
             blocking: false,
             cell: None,
+            decide: None,
             site: None,
         }
     }

@@ -1,20 +1,33 @@
-//! `cache_if` and `unless`: conditions on the value. `skip_if`: a condition on the arguments.
+//! `cache_if`, `unless`, `ttl_with`: functions of the value. `skip_if`: a condition on the arguments.
 
-use proc_macro2::{Ident, TokenStream};
-use syn::visit::{self, Visit};
-use syn::{Expr, ExprClosure};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
+use syn::Expr;
+use syn::spanned::Spanned as _;
 
+use super::copied::{Copied, takes_one};
 use crate::errors::Errors;
-use crate::mixed::mixed;
+use crate::mixed::{mixed, shown_at};
 use crate::options::Options;
-use crate::signature::Names;
+use crate::signature::Function;
 
 /// The given conditions.
 #[derive(Default)]
 pub(crate) struct Conditions {
-    cache_if: Option<Expr>,
-    unless: Option<Expr>,
+    cache_if: Option<OnValue>,
+    unless: Option<OnValue>,
+    ttl_with: Option<OnValue>,
     skip_if: Option<Expr>,
+    /// What the functions of the value use of the arguments.
+    pub(super) copied: Copied,
+}
+
+/// A function of the value.
+struct OnValue {
+    name: Ident,
+    function: Expr,
+    /// Whether it uses arguments.
+    of_call: bool,
 }
 
 impl Conditions {
@@ -23,28 +36,81 @@ impl Conditions {
         Self {
             cache_if: on_value("cache_if", options, errors),
             unless: on_value("unless", options, errors),
+            ttl_with: on_value("ttl_with", options, errors),
             skip_if: on_arguments(options, errors),
+            copied: Copied::default(),
         }
     }
 
-    /// Records conditions on the value that use arguments, which they cannot see.
-    pub(crate) fn check(&self, names: &Names, errors: &mut Errors) {
-        for (option, condition) in [("cache_if", &self.cache_if), ("unless", &self.unless)] {
-            for capture in condition.iter().flat_map(|condition| captures(condition, names)) {
+    /// Whether the value decides how long it is fresh.
+    pub(crate) fn has_ttl(&self) -> bool {
+        self.ttl_with.is_some()
+    }
+
+    /// Finds the arguments that the functions of the value use. With `each` they cannot use any.
+    pub(crate) fn sort(&mut self, function: &Function, each: Option<&Ident>, errors: &mut Errors) {
+        let names = function.names();
+        let Self { cache_if, unless, ttl_with, copied, .. } = self;
+        for given in [cache_if, unless, ttl_with].into_iter().flatten() {
+            let option = given.name.to_string();
+            given.of_call = copied.add(&option, &mut given.function, &names, errors);
+            if let Some(each) = each.filter(|_| given.of_call) {
                 let message = format!(
-                    "`{option}` sees the cached value only, and `{capture}` is an argument: a condition on the arguments is `skip_if`"
+                    "with `{each}`, `{option}` sees the value of an item only, and no arguments: a condition on the arguments is `skip_if`"
                 );
-                errors.on(capture, message);
+                errors.at(given.name.span(), message);
             }
         }
+        self.copied.check(function, errors);
     }
 
-    /// The conditions as setters of `Rules`. These take function pointers, so that rustc infers the
+    fn all(&self) -> impl Iterator<Item = &OnValue> {
+        [&self.cache_if, &self.unless, &self.ttl_with].into_iter().flatten()
+    }
+
+    /// The functions that use no arguments, as setters of `Rules`. These take function pointers, so that rustc infers the
     /// argument types.
-    pub(crate) fn rules(&self) -> TokenStream {
-        let keeps = self.cache_if.as_ref().map(|keeps| mixed!(.keeps(#keeps)));
-        let unless = self.unless.as_ref().map(|unless| mixed!(.unless(#unless)));
-        mixed!(#keeps #unless)
+    pub(crate) fn rules(&self, private: &TokenStream) -> TokenStream {
+        let of_value = |given: &&OnValue| !given.of_call;
+        let keeps = self
+            .cache_if
+            .iter()
+            .filter(of_value)
+            .map(|OnValue { function, .. }| mixed!(.keeps(#function)));
+        let unless = self
+            .unless
+            .iter()
+            .filter(of_value)
+            .map(|OnValue { function, .. }| mixed!(.unless(#function)));
+        let terms = self.ttl_with.iter().filter(of_value).map(|given| {
+            let ttl = given.statement(private);
+            mixed!(.terms(|__larder_value, __larder_terms| { #ttl }))
+        });
+        mixed!(#(#keeps)* #(#unless)* #(#terms)*)
+    }
+
+    /// The statements of a closure that decides by the arguments, if a function of the value uses some.
+    pub(super) fn of_call(
+        &self,
+        function: &Function,
+        private: &TokenStream,
+    ) -> Option<TokenStream> {
+        if self.copied.is_empty() {
+            return None;
+        }
+        let statements =
+            self.all().filter(|given| given.of_call).map(|given| given.statement(private));
+        let (copies, lent) =
+            (self.copied.copies(function, private), self.copied.lent(function, private));
+        Some(mixed! {
+            if __larder_directed.wants_terms() {
+                #copies
+                __larder_directed.terms(__larder_shape, move |__larder_value, __larder_terms| {
+                    #lent
+                    #(#statements)*
+                });
+            }
+        })
     }
 
     /// The condition as a setter of `Fetch`.
@@ -53,17 +119,49 @@ impl Conditions {
     }
 }
 
-/// A function of the value. It is evaluated at every call, so it must be cheap and capture nothing.
-fn on_value(name: &str, options: &mut Options, errors: &mut Errors) -> Option<Expr> {
-    let (_, value) = options.assigned(name, errors)?;
+impl OnValue {
+    /// The statement that applies it to the value.
+    fn statement(&self, private: &TokenStream) -> TokenStream {
+        let Self { name, function, .. } = self;
+        // rustc shows its error about what the function returns at the function.
+        let shown = Span::mixed_site().located_at(function.span());
+        let applied = quote_spanned!(shown=> #private::applied(__larder_value, #function));
+        match name.to_string().as_str() {
+            "cache_if" => mixed!(__larder_terms.keep_if(#applied);),
+            "unless" => mixed!(__larder_terms.keep_if(!#applied);),
+            _ => {
+                let (of, ttl) = (
+                    shown_at(function.span(), &mixed!(#private::ttl_of)),
+                    Ident::new("__larder_life", shown),
+                );
+                mixed! {
+                    match #applied {
+                        #ttl => #of(__larder_terms, #ttl),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A function of the value.
+fn on_value(name: &str, options: &mut Options, errors: &mut Errors) -> Option<OnValue> {
+    let (ident, value) = options.assigned(name, errors)?;
     match &value {
-        Expr::Path(_) => return Some(value),
-        Expr::Closure(closure) if takes_one(closure) => return Some(value),
+        Expr::Path(_) => {}
+        Expr::Closure(closure) if takes_one(closure) => {}
         Expr::Closure(_) => {
             errors.on(
                 &value,
-                format!("`{name}` looks at the value and at nothing else: `{name} = |value| ...`"),
+                format!("`{name}` takes one argument, the value: `{name} = |value| ...`. It may use the function's arguments by their names"),
             );
+            return None;
+        }
+        _ if name == "ttl_with" => {
+            let message = "`ttl_with` takes a function of the cached value: a closure such as `|token| token.expires_in`, or a path. An \
+                           expression over the arguments is `ttl = ...`";
+            errors.on(&value, message);
+            return None;
         }
         _ => {
             let message = format!(
@@ -71,13 +169,10 @@ fn on_value(name: &str, options: &mut Options, errors: &mut Errors) -> Option<Ex
                  `Vec::is_empty`. A condition on the arguments is `skip_if`"
             );
             errors.on(&value, message);
+            return None;
         }
     }
-    None
-}
-
-fn takes_one(closure: &ExprClosure) -> bool {
-    closure.inputs.len() == 1 && closure.asyncness.is_none()
+    Some(OnValue { name: ident, function: value, of_call: false })
 }
 
 /// A `bool` expression over the arguments.
@@ -90,34 +185,4 @@ fn on_arguments(options: &mut Options, errors: &mut Errors) -> Option<Expr> {
         return None;
     }
     Some(value)
-}
-
-/// The arguments that a closure names. Inside macros, and for a name that is bound again, rustc
-/// reports the mistake.
-fn captures<'ast>(condition: &'ast Expr, names: &Names) -> Vec<&'ast Ident> {
-    let Expr::Closure(closure) = condition else {
-        return Vec::new();
-    };
-    let mut used = Used::default();
-    used.visit_expr_closure(closure);
-    let argument = |name: &Ident| names.all.contains(name) && !used.bound.contains(&name);
-    used.named.iter().copied().filter(|name| argument(name)).collect()
-}
-
-/// The variables of an expression.
-#[derive(Default)]
-struct Used<'ast> {
-    named: Vec<&'ast Ident>,
-    bound: Vec<&'ast Ident>,
-}
-
-impl<'ast> Visit<'ast> for Used<'ast> {
-    fn visit_expr_path(&mut self, path: &'ast syn::ExprPath) {
-        self.named.extend(path.path.get_ident());
-    }
-
-    fn visit_pat_ident(&mut self, pat: &'ast syn::PatIdent) {
-        self.bound.push(&pat.ident);
-        visit::visit_pat_ident(self, pat);
-    }
 }

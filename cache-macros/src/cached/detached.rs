@@ -27,12 +27,25 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let members = Members::new(model);
     let load = load(model, &shell, &members);
     let (fetch, rules) = (prologue::fetch(model), rules(model));
-    let (args, write) = members.written(model);
+    let (args, write, direct) = members.written(model);
+    let private = &model.root.private;
+    let (call, before) = match asks_base(model) {
+        true => {
+            let (call, direct) = write::called("call", direct.as_ref());
+            let call = mixed!(#private::Background::<__LARDER_GOES_ON>::#call);
+            (call, mixed!(#fetch, #direct))
+        }
+        false => {
+            let (call, direct) = write::called("call_refreshing", direct.as_ref());
+            (mixed!(#fetch.#call), mixed!(#direct))
+        }
+    };
     let (names, held, clones, passed) =
         (members.taken(&args), &members.names, &members.clones, &members.passed);
     let args = tuple(&args);
     let call = mixed! {
-        #fetch.call_refreshing(
+        #call(
+            #before
             #rules,
             #args,
             #write,
@@ -91,7 +104,7 @@ impl Members {
             let (mutable, ty) = (&receiver.mutability, anonymous(&receiver_type(receiver)));
             members.params.push(mixed!(#mutable #name: #ty));
             let owning = match held(receiver) {
-                Held::Shared => Owning::new(&model.root.private, &name, &parse_quote!(&Self)),
+                Held::Shared => owning(model, &name, &parse_quote!(&Self)),
                 Held::Mutable | Held::Owned => Owning::as_it_is(&name),
             };
             members.given.push(receiver.self_token.to_token_stream());
@@ -105,7 +118,7 @@ impl Members {
         for arg in &args.collect::<Vec<_>>() {
             members.param(model, arg);
             members.given.push(arg.ident.to_token_stream());
-            members.push(&arg.ident, Owning::new(&model.root.private, &arg.ident, &arg.ty));
+            members.push(&arg.ident, owning(model, &arg.ident, &arg.ty));
         }
         members
     }
@@ -127,12 +140,14 @@ impl Members {
         self.params.push(mixed!(#mutable #name: #ty));
     }
 
-    /// The members of the call's tuple, and the closure that writes. Members that only the key uses come last.
-    fn written(&self, model: &Model) -> (Vec<TokenStream>, TokenStream) {
+    /// The members of the call's tuple, and the closures that borrow it. Members that only the key uses come last.
+    fn written(&self, model: &Model) -> (Vec<TokenStream>, TokenStream, Option<TokenStream>) {
         let mut written: Vec<_> =
             self.idents.iter().map(|name| write::written_name(model, name)).collect();
-        if write::written_receiver(model).is_some() {
-            written[0].clone_from(&self.names[0]);
+        let mut directing: Vec<_> =
+            self.idents.iter().map(|name| write::directing_name(model, name)).collect();
+        if model.function.receiver().is_some() {
+            (written[0], directing[0]) = write::receiver_names(model);
         }
         // The load destructures a reference again. The key uses the names that the function has taken out of it.
         let apart = model.function.args.iter().filter(|arg| arg.reference().is_some());
@@ -140,9 +155,13 @@ impl Members {
         let apart = apart.flatten().filter(|input| write::is_written(model, &input.ident));
         let apart: Vec<_> = apart.map(|input| input.ident.to_token_stream()).collect();
         let more: Vec<_> = apart.into_iter().chain(prologue::text(model)).collect();
+        let computed = prologue::computed(model).into_iter().map(|(name, _)| name);
         written.extend(more.iter().cloned());
-        let given = self.given.iter().cloned().chain(more).collect();
-        (given, write::write(model, &written))
+        directing.extend(more.iter().map(|_| mixed!(_)));
+        written.extend(computed.clone().map(|_| mixed!(_)));
+        directing.extend(computed.clone());
+        let given = self.given.iter().cloned().chain(more).chain(computed).collect();
+        (given, write::write(model, &written), write::direct(model, &directing))
     }
 
     /// The pattern with which a load takes a tuple of `args`.
@@ -158,6 +177,23 @@ impl Members {
         self.clones.push(owning.copy);
         self.passed.push(owning.lent);
     }
+}
+
+/// How an argument gets into a load in the background, if there may be one.
+fn owning(model: &Model, name: &Ident, ty: &Type) -> Owning {
+    let private = &model.root.private;
+    match asks_base(model) {
+        true => {
+            let background = mixed!(#private::Background::<__LARDER_GOES_ON>::detached);
+            Owning::by(&background, private, name, ty)
+        }
+        false => Owning::new(private, name, ty),
+    }
+}
+
+/// Whether only rustc knows if the load may go on in the background. (The arguments of a batch are copied in any case.)
+pub(super) fn asks_base(model: &Model) -> bool {
+    model.each.is_none() && model.policy.asks_base(&model.function)
 }
 
 /// The type of the receiver: `&Self` for `&self`.

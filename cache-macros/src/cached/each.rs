@@ -152,7 +152,10 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let name = &model.function.args[each.at].ident;
     let whole = if by_reference(each, shell).is_some() { mixed!(#name) } else { mixed!(&#name) };
     let ids = ids(private, each, shell);
-    let batch = mixed!(#private::FetchEach::new(&__LARDER_SITE, #ids::count(#whole)) #skip);
+    let ttl = prologue::ttl_of_call(model).map(|ttl| mixed!(.ttl(#ttl)));
+    let policy = prologue::policy_of_call(model).map(|policy| mixed!(.policy(#policy)));
+    let batch =
+        mixed!(#private::FetchEach::new(&__LARDER_SITE, #ids::count(#whole)) #policy #ttl #skip);
     let batch = prologue::on_cache(model, &batch);
     // The validation has reported an item that is neither in the key nor in the tags.
     mixed! {

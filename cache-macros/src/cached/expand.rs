@@ -32,10 +32,12 @@ fn asynchronous(model: &Model) -> TokenStream {
     let (shell, given) = (Shell::new(model, true), Given::new(model));
     let (fetch, rules) = (prologue::fetch(model), rules(model));
     let (body, captured) = (shell.body(model, &given), uses(model));
-    let Given { args, taken, uses, write, .. } = &given;
+    let Given { args, taken, uses, write, direct, .. } = &given;
+    let (call, direct) = write::called("call", direct.as_ref());
     let held = held_arguments(model);
     let load = mixed!(move |#taken| { #captured #uses async move { #held #body } });
-    shell.function(model, &TokenStream::new(), &mixed!(#fetch.call(#rules, #args, #write, #load)))
+    let call = mixed!(#fetch.#call(#direct #rules, #args, #write, #load));
+    shell.function(model, &TokenStream::new(), &call)
 }
 
 /// Uses of what the load captures.

@@ -5,6 +5,7 @@ mod args;
 mod attrs;
 mod check;
 mod conditions;
+mod copied;
 mod detached;
 mod each;
 mod expand;
@@ -36,7 +37,7 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 34] = [
     "ttl",
     "tti",
     "jitter",
@@ -48,6 +49,7 @@ const KNOWN: [&str; 33] = [
     "hard_timeout",
     "none_ttl",
     "err_ttl",
+    "ttl_with",
     "cache_if",
     "unless",
     "skip_if",

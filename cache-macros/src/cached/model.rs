@@ -51,7 +51,7 @@ pub(crate) struct Model {
 /// Validates `args` against `function`.
 pub(crate) fn build(
     flavor: Flavor,
-    args: Args,
+    mut args: Args,
     mut function: Function,
     errors: &mut Errors,
 ) -> Option<Model> {
@@ -61,8 +61,10 @@ pub(crate) fn build(
     }
     let whole = function.names();
     let local = args.local.as_ref().or(args.cell.as_ref().map(|(name, _)| name));
+    let each = args.each.as_ref().map(|(name, _)| name);
+    args.conditions.sort(&function, each, errors);
+    args.policy.sort(&function, args.conditions.has_ttl());
     args.policy.check(&function, local, errors);
-    args.conditions.check(&whole, errors);
     // The return type of a batch is not stored as a whole.
     if function.is_async() && local.is_none() && args.each.is_none() {
         check::can_be_read_back(&function, errors);

@@ -106,7 +106,17 @@ pub(super) struct Owning {
 impl Owning {
     /// For an argument `name` of type `ty`.
     pub(super) fn new(private: &TokenStream, name: &Ident, ty: &Type) -> Self {
-        let makers = Makers { private, span: name.span() };
+        Self::by(&mixed!(#private::detached), private, name, ty)
+    }
+
+    /// The same with another function that copies.
+    pub(super) fn by(
+        detached: &TokenStream,
+        private: &TokenStream,
+        name: &Ident,
+        ty: &Type,
+    ) -> Self {
+        let makers = Makers { detached, private, span: name.span() };
         let (made, lent) = match borrow(ty) {
             Borrow::Nowhere | Borrow::Elsewhere => return Self::as_it_is(name),
             Borrow::Whole(inner) if borrows(inner) => {
@@ -127,6 +137,8 @@ impl Owning {
 }
 
 struct Makers<'a> {
+    /// The function that copies.
+    detached: &'a TokenStream,
     private: &'a TokenStream,
     span: Span,
 }
@@ -135,10 +147,9 @@ impl Makers<'_> {
     /// An owned copy of the value behind `place`, a reference to a `ty`. rustc shows its error
     /// about a type that is not `Clone` at the argument.
     fn made(&self, ty: &Type, place: &TokenStream) -> TokenStream {
-        let private = self.private;
         match borrow(ty) {
             Borrow::Nowhere | Borrow::Elsewhere => {
-                let detached = shown_at(self.span, &mixed!(#private::detached));
+                let detached = shown_at(self.span, self.detached);
                 let shown = Span::mixed_site().located_at(self.span);
                 quote_spanned!(shown=> #detached(#place))
             }

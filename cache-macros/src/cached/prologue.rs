@@ -6,6 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{ExprReference, GenericParam, Type};
 
+use super::detached::asks_base;
 use super::key::Key;
 use super::model::{CacheChoice, Model};
 use super::owning::borrows;
@@ -20,7 +21,7 @@ use crate::template::{Places, Template};
 pub(crate) fn site(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let path = format!("::{}", model.function.sig.ident.unraw());
-    let items = model.policy.items(&model.root);
+    let items = model.policy.items(&model.root, asks_base(model));
     let policy = model.policy.expr(&model.root, &reach(model));
     let named = match &model.cache {
         CacheChoice::Named(name) => mixed!(.cache(#name)),
@@ -100,10 +101,13 @@ pub(crate) fn locals(model: &Model, output: &Type) -> TokenStream {
         mixed!(let __larder_cell = #of(#cell);)
     });
     let (shape, rules) = (shape(private, output), rules::statements(model));
+    let (ttl, policy) = (ttl_statement(model), policy_statement(model));
     mixed! {
         #here
         #cell
         #text
+        #ttl
+        #policy
         let __larder_shape = #shape;
         #rules
     }
@@ -146,6 +150,44 @@ pub(super) fn text_statement(model: &Model) -> Option<TokenStream> {
     let of = shown_at(text.span(), &mixed!(#private::KeyPart::of));
     let text = borrowed(text);
     Some(mixed!(let __larder_text = #of(#text);))
+}
+
+/// `let ttl`, if the option is evaluated when the function is called.
+fn ttl_statement(model: &Model) -> Option<TokenStream> {
+    let ttl = ttl_of_call(model)?;
+    Some(mixed!(let __larder_ttl = #ttl;))
+}
+
+/// The time to live that is evaluated when the function is called.
+pub(super) fn ttl_of_call(model: &Model) -> Option<TokenStream> {
+    let (private, ttl) = (&model.root.private, model.policy.ttl_of_call()?);
+    // rustc shows its error about an expression that is no time to live at the expression.
+    let of = shown_at(ttl.span(), &mixed!(#private::ttl));
+    Some(mixed!(#of(#ttl)))
+}
+
+/// `let policy`, if the option is evaluated when the function is called.
+fn policy_statement(model: &Model) -> Option<TokenStream> {
+    let policy = policy_of_call(model)?;
+    Some(mixed!(let __larder_policy = #policy;))
+}
+
+/// The policy that is evaluated when the function is called.
+pub(super) fn policy_of_call(model: &Model) -> Option<TokenStream> {
+    model.policy.of_this_call(&model.root, &reach(model))
+}
+
+/// The variables that were evaluated when the function was called, and the statements that use references to them.
+pub(super) fn computed(model: &Model) -> Vec<(TokenStream, TokenStream)> {
+    let policy = model
+        .policy
+        .is_of_call()
+        .then(|| (mixed!(__larder_policy), mixed!(__larder_directed.policy(__larder_policy);)));
+    let ttl = model
+        .policy
+        .ttl_of_call()
+        .map(|_| (mixed!(__larder_ttl), mixed!(__larder_directed.ttl(__larder_ttl);)));
+    policy.into_iter().chain(ttl).collect()
 }
 
 /// The imports that the statements of key and tags need. They are in the closure that writes: the user's body must not see them.

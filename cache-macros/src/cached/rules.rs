@@ -20,7 +20,7 @@ pub(crate) fn statements(model: &Model) -> TokenStream {
     let local = model.local || !model.function.is_async();
     let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
     let (absent, timed_out, refused) = (absent(model), timed_out(model), refused(model));
-    let conditions = model.conditions.rules();
+    let conditions = model.conditions.rules(private);
     let new = if borrows(&model.function.output()) { "borrowing" } else { "new" };
     let new = Ident::new(new, Span::mixed_site());
     let on_demand = model.each.is_none().then(|| mixed!(move ||));

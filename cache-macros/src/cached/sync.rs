@@ -159,11 +159,12 @@ fn call(model: &Model, shell: &Shell) -> (TokenStream, TokenStream) {
     let given = Given::new(model);
     let (body, output, captured) = (shell.body(model, &given), &shell.output, uses(model));
     let (apart, held) = (apart(model, true), held_arguments(model));
-    let Given { args, taken, uses, write, .. } = &given;
+    let Given { args, taken, uses, write, direct, .. } = &given;
+    let (call, direct) = write::called("call_sync", direct.as_ref());
     (
         mixed!(#site #apart #locals #captured),
         mixed! {
-            #fetch.call_sync(#rules, #args, #write, move |#taken| -> #output { #uses #held #body })
+            #fetch.#call(#direct #rules, #args, #write, move |#taken| -> #output { #uses #held #body })
         },
     )
 }

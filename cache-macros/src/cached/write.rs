@@ -23,6 +23,8 @@ pub(crate) struct Given {
     pub(super) uses: TokenStream,
     /// The closure that writes.
     pub(super) write: TokenStream,
+    /// The closure that decides by the arguments, if there is anything to decide.
+    pub(super) direct: Option<TokenStream>,
     /// Whether the load takes `self` from the tuple, under another name.
     moves_self: bool,
 }
@@ -40,10 +42,29 @@ pub(super) fn is_written(model: &Model, name: &Ident) -> bool {
     in_key || prologue::tags_of_call(model).any(|tag| tag.mentions(&text))
 }
 
-/// The receiver, if key or tags use it.
-pub(super) fn written_receiver(model: &Model) -> Option<&syn::Receiver> {
+/// Whether the closure that decides by the arguments uses `name`.
+fn is_directing(model: &Model, name: &Ident) -> bool {
+    model.conditions.copied.uses(name)
+}
+
+/// Whether a closure that borrows the tuple uses `name`.
+fn is_needed(model: &Model, name: &Ident) -> bool {
+    is_written(model, name) || is_directing(model, name)
+}
+
+/// The receiver, if a closure that borrows the tuple uses it.
+fn needed_receiver(model: &Model) -> Option<&syn::Receiver> {
     let receiver = model.function.receiver()?;
-    is_written(model, &Ident::new("self", receiver.self_token.span)).then_some(receiver)
+    is_needed(model, &Ident::new("self", receiver.self_token.span)).then_some(receiver)
+}
+
+/// The patterns of the receiver in the closures that write and that direct.
+pub(super) fn receiver_names(model: &Model) -> (TokenStream, TokenStream) {
+    let Some(receiver) = model.function.receiver() else { return (mixed!(_), mixed!(_)) };
+    let span = receiver.self_token.span;
+    let own = Ident::new("self", span);
+    let name = |uses: bool| if uses { this(span).into_token_stream() } else { mixed!(_) };
+    (name(is_written(model, &own)), name(is_directing(model, &own)))
 }
 
 /// Whether `mut` stays at an argument of the function, or at its receiver (`None`): the load captures that argument.
@@ -63,13 +84,13 @@ pub(super) fn is_given(model: &Model, name: &Ident) -> bool {
 
 /// Whether the tuple has `argument`: all names of its pattern, if one of them is used.
 fn is_tupled(model: &Model, argument: &Argument) -> bool {
-    argument.inputs().iter().any(|input| is_written(model, &input.ident))
+    argument.inputs().iter().any(|input| is_needed(model, &input.ident))
 }
 
 /// Whether the load takes `self` from the tuple. The tuple has a copy of a `&self`, and the load captures `self` under its name; any other
 /// `self` can only be in one place.
 fn moves_self(model: &Model) -> bool {
-    written_receiver(model).is_some_and(|receiver| !matches!(held(receiver), Held::Shared))
+    needed_receiver(model).is_some_and(|receiver| !matches!(held(receiver), Held::Shared))
 }
 
 /// The name of `self` in the load.
@@ -83,26 +104,26 @@ impl Given {
     pub(super) fn new(model: &Model) -> Self {
         let mut members = Tuple::default();
         let moves_self = moves_self(model);
-        if let Some(receiver) = written_receiver(model) {
+        if let Some(receiver) = needed_receiver(model) {
             let name = this(receiver.self_token.span);
             let mutable = &receiver.mutability;
             let taken = if moves_self { mixed!(#mutable #name) } else { mixed!(_) };
-            members.push(receiver.self_token.to_token_stream(), taken, name.to_token_stream());
+            members.push(receiver.self_token.to_token_stream(), taken, receiver_names(model));
             if moves_self {
                 members.uses.extend(mixed!(let _ = &#name;));
             }
         }
         for arg in model.function.args.iter().filter(|arg| is_tupled(model, arg)) {
             for Argument { ident, mutability, .. } in arg.inputs() {
-                let written = written_name(model, &ident);
-                members.push(ident.to_token_stream(), mixed!(#mutability #ident), written);
+                let names = (written_name(model, &ident), directing_name(model, &ident));
+                members.push(ident.to_token_stream(), mixed!(#mutability #ident), names);
                 members.uses.extend(mixed!(let _ = &#ident;));
             }
         }
-        members.push_text(model);
-        let (write, uses) = (write(model, &members.written), members.uses);
-        let (args, taken) = (tuple(&members.given), tuple(&members.taken));
-        Self { args, taken, uses, write, moves_self }
+        members.push_computed(model);
+        let (write, direct) = (write(model, &members.written), direct(model, &members.directing));
+        let (args, taken, uses) = (tuple(&members.given), tuple(&members.taken), members.uses);
+        Self { args, taken, uses, write, direct, moves_self }
     }
 
     /// The statements of the user's body.
@@ -119,19 +140,30 @@ struct Tuple {
     given: Vec<TokenStream>,
     taken: Vec<TokenStream>,
     written: Vec<TokenStream>,
+    directing: Vec<TokenStream>,
     uses: TokenStream,
 }
 
 impl Tuple {
-    fn push(&mut self, given: TokenStream, taken: TokenStream, written: TokenStream) {
+    fn push(
+        &mut self,
+        given: TokenStream,
+        taken: TokenStream,
+        (written, directing): (TokenStream, TokenStream),
+    ) {
         self.given.push(given);
         self.taken.push(taken);
         self.written.push(written);
+        self.directing.push(directing);
     }
 
-    fn push_text(&mut self, model: &Model) {
+    /// The members that were computed when the function was called.
+    fn push_computed(&mut self, model: &Model) {
         if let Some(text) = prologue::text(model) {
-            self.push(text.clone(), mixed!(_), text);
+            self.push(text.clone(), mixed!(_), (text, mixed!(_)));
+        }
+        for (name, _) in prologue::computed(model) {
+            self.push(name.clone(), mixed!(_), (mixed!(_), name));
         }
     }
 }
@@ -139,6 +171,35 @@ impl Tuple {
 /// The pattern of a member of the tuple in the closure that writes.
 pub(super) fn written_name(model: &Model, name: &Ident) -> TokenStream {
     if is_written(model, name) { name.to_token_stream() } else { mixed!(_) }
+}
+
+/// The pattern of a member of the tuple in the closure that decides by the arguments.
+pub(super) fn directing_name(model: &Model, name: &Ident) -> TokenStream {
+    if is_directing(model, name) { name.to_token_stream() } else { mixed!(_) }
+}
+
+/// The closure that decides by the arguments, if there is anything to decide. `members`: the patterns of the tuple's members.
+pub(super) fn direct(model: &Model, members: &[TokenStream]) -> Option<TokenStream> {
+    let computed: TokenStream =
+        prologue::computed(model).into_iter().map(|(_, uses)| uses).collect();
+    let terms = model.conditions.of_call(&model.function, &model.root.private);
+    if computed.is_empty() && terms.is_none() {
+        return None;
+    }
+    let members = tuple(members);
+    Some(mixed! {
+        move |#members, __larder_directed| {
+            #computed
+            #terms
+        }
+    })
+}
+
+/// The method of `Fetch`, and its first argument: the closure that decides by the arguments, if there is one.
+pub(super) fn called(method: &str, direct: Option<&TokenStream>) -> (Ident, Option<TokenStream>) {
+    let directed = format!("{method}_directed");
+    let method = if direct.is_some() { &directed } else { method };
+    (Ident::new(method, Span::mixed_site()), direct.map(|direct| mixed!(#direct,)))
 }
 
 /// The closure that writes. `members`: the patterns of the tuple's members.

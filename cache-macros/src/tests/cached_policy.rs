@@ -143,6 +143,7 @@ fn a_shared_policy() {
                 id: u64,
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = Option<User>>> {
                 const __LARDER_POLICY: ::larder::Policy = shared::USERS;
+                const __LARDER_GOES_ON: bool = __LARDER_POLICY.no_expiry().goes_on();
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get_user"),
                         ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
@@ -176,24 +177,26 @@ fn a_shared_policy() {
                 };
                 #[allow(unused_variables)]
                 let __larder_load = async move |id: u64| -> Option<User> { { fetch(id).await } };
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
-                    .call_refreshing(
-                        __larder_rules,
-                        (id,),
-                        move |(id,), __larder_key, __larder_tags| {
-                            use ::larder::__private::{PushDisplay as _, PushExact as _};
-                            __larder_key.literal("user:");
-                            (&::larder::__private::Field(&(*id))).push(__larder_key);
-                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
-                            __larder_tags.begin();
-                            __larder_tags.text().literal("users");
-                            __larder_tags.begin();
-                            __larder_tags.text().literal("user:");
-                            (&::larder::__private::Field(&(*id))).push(__larder_tags.text());
-                        },
-                        move |(id,)| async move { __larder_load(id).await },
-                        move |(id,)| { async move { __larder_load(id).await } },
-                    )
+                ::larder::__private::Background::<
+                    __LARDER_GOES_ON,
+                >::call(
+                    ::larder::__private::Fetch::new(&__LARDER_SITE),
+                    __larder_rules,
+                    (id,),
+                    move |(id,), __larder_key, __larder_tags| {
+                        use ::larder::__private::{PushDisplay as _, PushExact as _};
+                        __larder_key.literal("user:");
+                        (&::larder::__private::Field(&(*id))).push(__larder_key);
+                        __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                        __larder_tags.begin();
+                        __larder_tags.text().literal("users");
+                        __larder_tags.begin();
+                        __larder_tags.text().literal("user:");
+                        (&::larder::__private::Field(&(*id))).push(__larder_tags.text());
+                    },
+                    move |(id,)| async move { __larder_load(id).await },
+                    move |(id,)| { async move { __larder_load(id).await } },
+                )
             }
         "##]],
     );

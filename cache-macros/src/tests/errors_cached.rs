@@ -107,7 +107,7 @@ fn durations() {
     );
     cached(quote!(ttl = "5"), function(), &["`5` has no unit: write \"5s\" or \"5m\""]);
     cached(quote!(ttl = 5u8), function(), &["`u8` is not understood here"]);
-    cached(quote!(ttl = FIVE), function(), &["a duration is a string such as \"5m\""]);
+    cached(quote!(ttl = -5), function(), &["a duration is a string such as \"5m\""]);
 }
 
 #[test]

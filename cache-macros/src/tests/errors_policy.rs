@@ -142,17 +142,16 @@ fn stampedes() {
 fn conditions() {
     cached(
         quote!(cache_if = || true, unless = |a, b| a == b),
-        &["`cache_if` looks at the value and at nothing else", "`unless` looks at"],
+        &["`cache_if` takes one argument, the value", "`unless` takes one argument"],
     );
     cached(
         quote!(cache_if = true, unless = is(3)),
         &["`cache_if` takes a function of the cached value", "`unless` takes a function"],
     );
     cached(quote!(skip_if = |id| id > 3), &["`skip_if` is a condition on the arguments"]);
-    cached(
-        quote!(unless = |value| *value == id),
-        &["`unless` sees the cached value only, and `id` is an argument"],
-    );
+    cached(quote!(ttl_with = "5m"), &["`ttl_with` takes a function of the cached value"]);
+    cached(quote!(ttl = |id| 5), &["`ttl` is an expression over the arguments"]);
+    passes(quote!(unless = |value| *value == id));
     // None of these names the argument.
     passes(quote!(cache_if = |id| *id > 3));
     passes(quote!(cache_if = |value| value.id.id() == User { id: 3 }.of::<Id>(id::ID)));
@@ -170,8 +169,12 @@ fn policies() {
     );
     fails(
         cached_property::expand,
-        quote!(key = "{self.id}", stale = 5, skip(self), cache_if = |n| *n == self.n),
+        quote!(key = "{self.id}", stale = 5, skip(self), cache_if = |n| *n == self.n()),
         method,
-        &["`stale` needs a `ttl`", "unknown option `skip`", "and `self` is an argument"],
+        &[
+            "`stale` needs a `ttl`",
+            "unknown option `skip`",
+            "`cache_if` keeps a copy of what it uses until the value is there, and copies no whole `self`",
+        ],
     );
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use larder::{Policy, cached};
 
 struct Db;
@@ -8,7 +10,9 @@ async fn get(db: &Db, id: u64) -> u64 {
     id
 }
 
-#[cached(policy = Policy::new(), skip(db))]
+const STALE: Policy = Policy::new().ttl(Duration::from_secs(60)).stale(Duration::from_secs(60));
+
+#[cached(policy = STALE, skip(db))]
 async fn of_a_policy(db: &Db, id: u64) -> u64 {
     let _ = db;
     id

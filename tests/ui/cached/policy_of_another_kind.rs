@@ -19,9 +19,9 @@ async fn no_policy(id: u64) -> u64 {
     id
 }
 
-#[cached(policy = policy, skip(policy))]
-async fn of_an_argument(policy: &Policy) -> usize {
-    size_of_val(policy)
+#[cached(policy = ttl, skip(ttl))]
+async fn of_an_argument(ttl: Duration) -> u64 {
+    ttl.as_secs()
 }
 
 fn main() {}

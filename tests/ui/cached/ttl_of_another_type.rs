@@ -1,11 +1,4 @@
-use std::time::Duration;
-
 use larder::cached;
-
-#[cached(ttl = Duration::from_secs(5))]
-async fn expression(id: u64) -> u64 {
-    id
-}
 
 #[cached(ttl = 1.5)]
 async fn fraction(id: u64) -> u64 {

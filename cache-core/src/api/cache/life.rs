@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::base::{Error, PLAIN, PolicyRef};
-use crate::engine::{Cache, Expiry, Mutation, Request};
+use crate::base::{Error, Expiry, PLAIN, PolicyRef};
+use crate::engine::{Cache, Mutation, Request};
 use crate::key::KeyBuf;
 
 impl Cache {

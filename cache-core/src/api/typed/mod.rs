@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::base::{Error, Pattern, Policy, PolicyRef};
+use crate::base::{Error, Expiry, Pattern, Policy, PolicyRef};
 use crate::call::{Once, Owned};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, Expiry, Mutation, Request, Trace};
+use crate::engine::{Cache, Mutation, Request, Trace};
 use crate::key::{Key, KeyBuf};
 use crate::tags::tag as subject_tag;
 

@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use super::ids::Pairs;
 use super::load::LoadEach;
 use super::{Asking, Batch, BatchInner};
-use crate::base::{Error, Holds, PolicyRef, Source};
+use crate::base::{Error, Holds, IntoTtl, PolicyRef, Source};
 use crate::call::describe::key_of;
 use crate::call::direct::boxed_future;
 use crate::call::evict::{Evict, EvictTarget};
 use crate::call::put_target::{PutTarget, Write};
-use crate::call::target::{IntoCache, IntoTtl};
+use crate::call::target::IntoCache;
 use crate::engine::Mode;
 use crate::key::{Key, TenantPrefix};
 
@@ -51,10 +51,12 @@ impl<L: LoadEach> Batch<L> {
     /// Sets the time to live of the values that this call stores; see [`Call::ttl`](crate::call::Call::ttl).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
-            Ok(ttl) => {
-                let policy = self.whole.policy.ttl(ttl);
+            Ok(Some(ttl)) => {
+                let policy = self.whole.policy.until(ttl);
                 self.whole.policy = PolicyRef::Own(Arc::new(policy));
+                self.whole.ttl = Some(ttl);
             }
+            Ok(None) => {}
             Err(error) => crate::base::warn_once("a call keeps its function's ttl", &error),
         }
         self

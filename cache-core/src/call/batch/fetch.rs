@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::future::Future;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -12,7 +13,7 @@ use super::load::{LoadEach, Loading};
 use super::party::Loads;
 use super::serve::{in_either, in_foreground};
 use super::shape::Each;
-use crate::base::{BoxFuture, CacheValue, PolicyRef};
+use crate::base::{BoxFuture, CacheValue, Expiry, Policy, PolicyRef};
 use crate::call::load::Paths;
 use crate::call::rules::Rules;
 use crate::call::target::{CacheChoice, CacheRef};
@@ -29,6 +30,8 @@ pub struct FetchEach<I> {
     site: &'static Site,
     target: CacheRef,
     policy: PolicyRef,
+    /// The tags of the function that a policy of the call does not have: those of its events.
+    tags: &'static [&'static str],
     mode: Mode,
     items: Items,
     ids: SmallVec<[I; FEW]>,
@@ -46,6 +49,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
             site,
             target: CacheRef::of(site),
             policy: PolicyRef::Static(site.policy()),
+            tags: &[],
             mode: Mode::Normal,
             items: Items::with_room(room),
             ids: SmallVec::new(),
@@ -70,6 +74,10 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
     pub fn push(&mut self, id: &I, write: impl FnOnce(&mut KeyBuf, &mut Tags)) {
         let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
         write(&mut key, &mut tags);
+        for tag in self.tags {
+            tags.begin();
+            tags.text().literal(tag);
+        }
         key.seal();
         self.target.judge(&key);
         self.items.push(Item { key, tags: tags.bounded() });
@@ -77,6 +85,23 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
             self.ids.reserve(self.room.saturating_sub(FEW));
         }
         self.ids.push(id.clone());
+    }
+
+    /// Uses the time to live that was computed when the function was called.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Option<Expiry>) -> Self {
+        if let Some(ttl) = ttl {
+            self.policy = PolicyRef::Own(Arc::new(self.policy.until(ttl)));
+        }
+        self
+    }
+
+    /// Uses the policy that was computed when the function was called.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = PolicyRef::Own(Arc::new(policy));
+        self.tags = self.site.policy().tags;
+        self
     }
 
     /// Runs without the cache if `skip` is true.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::join;
@@ -13,10 +12,10 @@ use smallvec::{SmallVec, smallvec};
 use super::items::{FEW, Item};
 use super::shape::Each;
 use super::{Answered, Asking};
-use crate::base::{BoxFuture, CacheValue, Error, Policy, PolicyRef, Source};
+use crate::base::{BoxFuture, CacheValue, Error, Policy, Source};
 use crate::call::rules::Rules;
 use crate::codec::Coder;
-use crate::engine::{Engine, Judge, Lookup, Site, StoreDecision, Trace};
+use crate::engine::{Decide, Engine, Judge, Keep, Lookup, Site, Trace};
 use crate::tags::Declared;
 
 /// The load behind a [`Batch`](crate::Batch). Not to be implemented outside larder.
@@ -30,6 +29,9 @@ pub trait LoadEach: Unpin {
     fn ids(&self) -> &[Self::Id];
     #[doc(hidden)]
     fn codec(&self) -> Option<Coder>;
+    /// What the function decides about a value.
+    #[doc(hidden)]
+    fn decide(&self) -> Option<Decide>;
     /// The output, if the memory tier has all of it.
     #[doc(hidden)]
     fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<Self::Output>>;
@@ -96,6 +98,10 @@ where
 
     fn codec(&self) -> Option<Coder> {
         self.rules.codec
+    }
+
+    fn decide(&self) -> Option<Decide> {
+        self.rules.decide()
     }
 
     fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<G::Whole>> {
@@ -183,14 +189,15 @@ where
         let engine = target.resolve()?.engine;
         let (mut puts, mut gone) = (Vec::new(), Vec::new());
         for (mut request, value) in requests.into_iter().zip(values) {
-            match value.map(|value| (judge.verdict(&value, &request.policy), value)) {
-                Some((StoreDecision::Keep, value)) => puts.push((request, value)),
-                Some((StoreDecision::KeepFor(ttl), value)) => {
-                    request.policy = PolicyRef::Own(Arc::new(request.policy.whole_life(ttl)));
+            let kept = value
+                .map(|value| (request.keep(judge.verdict(&value, &request.policy), &value), value));
+            match kept {
+                Some((Keep::Under(policy), value)) => {
+                    request.policy = policy;
                     puts.push((request, value));
                 }
                 // A value that the function would not cache evicts, too, because the cached value is old.
-                Some((StoreDecision::Drop, _)) | None => gone.push(request.key),
+                Some((Keep::No, _)) | None => gone.push(request.key),
             }
         }
         // Both begin in the first poll.

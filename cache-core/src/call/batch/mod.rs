@@ -27,9 +27,9 @@ use std::task::{Context, Poll};
 use smallvec::SmallVec;
 
 use super::target::CacheRef;
-use crate::base::{PolicyRef, Source};
+use crate::base::{Expiry, PolicyRef, Source};
 use crate::codec::Coder;
-use crate::engine::{Mode, Request, Site};
+use crate::engine::{Decide, Mode, Request, Site};
 use items::{Item, Items};
 use load::Inside;
 
@@ -63,6 +63,8 @@ pub struct BatchInner<L> {
     mode: Mode,
     items: Items,
     tenant: super::tenant::Named,
+    /// The time to live of the call's directions.
+    ttl: Option<Expiry>,
     polled: bool,
     site: &'static Site,
     load: L,
@@ -110,8 +112,8 @@ impl<L> Batch<L> {
         items: Items,
         load: L,
     ) -> Self {
-        let (tenant, polled) = (None, false);
-        Self { whole: BatchInner { target, policy, mode, items, tenant, polled, site, load } }
+        let (tenant, ttl, polled) = (None, None, false);
+        Self { whole: BatchInner { target, policy, mode, items, tenant, ttl, polled, site, load } }
     }
 }
 
@@ -121,8 +123,9 @@ impl<L: LoadEach> BatchInner<L> {
         if first && let Some(hit) = self.hit() {
             return Poll::Ready(hit);
         }
-        let Self { target, policy, mode, items, tenant, site, load, .. } = self;
-        let like = Like { policy, mode: *mode, codec: load.codec(), site };
+        let Self { target, policy, mode, items, tenant, ttl, site, load, .. } = self;
+        let (codec, decide) = (load.codec(), directed(load.decide(), *ttl));
+        let like = Like { policy, mode: *mode, codec, decide: &decide, site };
         load.run(&mut || asking(target, like, items, tenant), cx)
     }
 
@@ -137,9 +140,18 @@ impl<L: LoadEach> BatchInner<L> {
     }
 
     fn asking(&self) -> Asking {
-        let Self { policy, mode, site, load, .. } = self;
-        let like = Like { policy, mode: *mode, codec: load.codec(), site };
+        let Self { policy, mode, ttl, site, load, .. } = self;
+        let (codec, decide) = (load.codec(), directed(load.decide(), *ttl));
+        let like = Like { policy, mode: *mode, codec, decide: &decide, site };
         asking(&self.target, like, &self.items, &self.tenant)
+    }
+}
+
+/// The decisions about a value. The directions decide its time to live, if they have one.
+fn directed(decide: Option<Decide>, ttl: Option<Expiry>) -> Option<Decide> {
+    match ttl {
+        Some(ttl) => decide.map(|decide| decide.with_ttl(ttl)),
+        None => decide,
     }
 }
 
@@ -149,6 +161,7 @@ struct Like<'a> {
     policy: &'a PolicyRef,
     mode: Mode,
     codec: Option<Coder>,
+    decide: &'a Option<Decide>,
     site: &'static Site,
 }
 
@@ -164,6 +177,7 @@ fn asking(
         request.tags = item.tags.clone();
         request.mode = like.mode;
         request.site = Some(like.site);
+        request.decide.clone_from(like.decide);
         super::tenant::enter(tenant.as_deref(), &mut target, &mut request);
         request
     });

@@ -5,15 +5,18 @@
 //! at compile time.
 
 use proc_macro2::Ident;
+use quote::ToTokens as _;
 
-use super::{Given, Policy, Ttl, asked};
+use super::{Given, Policy, Time, asked};
 use crate::cached::owning::{borrows, bound};
 use crate::errors::{Errors, list};
 use crate::signature::{Function, mutable_borrows};
+use crate::target::mentions;
 
 impl Policy {
     /// Records invalid combinations.
     pub(crate) fn check(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
+        self.is_one_for_all(function, errors);
         self.counts_from_a_ttl(errors);
         self.has_an_old_value_to_serve(errors);
         self.soft_is_below_hard(errors);
@@ -34,12 +37,30 @@ impl Policy {
         errors.at(name.span(), format!("`{name} = \"fail\"` is about a remote tier, {why}"));
     }
 
+    /// Records times other than `ttl` that depend on the arguments.
+    fn is_one_for_all(&self, function: &Function, errors: &mut Errors) {
+        let names = function.names();
+        for (name, given) in self.times() {
+            let constant = given.as_ref().and_then(|given| given.value.as_ref()?.constant());
+            let Some(expr) = constant else { continue };
+            let used =
+                names.all.iter().find(|arg| mentions(&arg.to_string(), expr.to_token_stream()));
+            if let Some(used) = used {
+                let message = format!(
+                    "`{name}` is one for all calls, and `{used}` is an argument: only `ttl` and `policy` may depend on the arguments, as in \
+                     `policy = BASE.{name}({used}.{name})`"
+                );
+                errors.on(expr, message);
+            }
+        }
+    }
+
     /// Records windows without a `ttl`: an entry that does not expire has no time before or after
     /// its expiry.
     fn counts_from_a_ttl(&self, errors: &mut Errors) {
         let fix = match &self.ttl {
-            Some(Given { value: Some(Ttl::Never), .. }) => "a `ttl` that ends",
-            None if self.base.is_none() => "a `ttl`",
+            Some(Given { value: Some(Time::Never), .. }) => "a `ttl` that ends",
+            None if self.base.is_none() && !self.of_value => "a `ttl`",
             _ => return,
         };
         let after = "for how long after the `ttl` the old value may be served";
@@ -79,7 +100,7 @@ impl Policy {
 
     fn soft_is_below_hard(&self, errors: &mut Errors) {
         if let (Some(soft), Some(hard)) = (&self.soft_timeout, &self.hard_timeout)
-            && let (Some(wait), Some(limit)) = (soft.value, hard.value)
+            && let (Some(wait), Some(limit)) = (known(soft), known(hard))
             && wait >= limit
         {
             let message = "`soft_timeout` must be shorter than `hard_timeout`: an old value is served after the soft one, the hard one \
@@ -125,6 +146,11 @@ impl Policy {
             errors.on(ty, message);
         }
     }
+}
+
+/// The time of an option, if the attribute knows it.
+fn known(given: &Given<Time>) -> Option<std::time::Duration> {
+    given.value.as_ref().and_then(Time::known)
 }
 
 fn needs_async(name: &Ident) -> String {

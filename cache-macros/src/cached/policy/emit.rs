@@ -3,17 +3,21 @@
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use syn::spanned::Spanned as _;
 
-use super::{Given, Policy, Ttl};
+use super::{Given, Policy, Time};
+use crate::cached::prologue::borrowed;
 use crate::crate_path::Root;
 use crate::duration;
 use crate::mixed::{mixed, shown_at};
 
 impl Policy {
     /// The items before the site: the base as a constant, so that rustc reports an error of its
-    /// type alone.
-    pub(crate) fn items(&self, root: &Root) -> Option<TokenStream> {
-        let (base, larder) = (self.base.as_ref()?, &root.larder);
-        Some(mixed!(const __LARDER_POLICY: #larder::Policy = #base;))
+    /// type alone, and whether loads may go on in the background.
+    pub(crate) fn items(&self, root: &Root, asks: bool) -> Option<TokenStream> {
+        let (base, larder) = (self.base.as_ref().filter(|_| !self.of_call)?, &root.larder);
+        let setters = self.setters(root);
+        let goes_on = asks
+            .then(|| mixed!(const __LARDER_GOES_ON: bool = __LARDER_POLICY #setters.goes_on();));
+        Some(mixed!(const __LARDER_POLICY: #larder::Policy = #base; #goes_on))
     }
 
     /// The policy, with the setters `more` after its own. If there is a base, rustc validates the
@@ -21,31 +25,50 @@ impl Policy {
     pub(crate) fn expr(&self, root: &Root, more: &TokenStream) -> TokenStream {
         let (larder, private) = (&root.larder, &root.private);
         let setters = self.setters(root);
-        let Some(base) = &self.base else {
-            return mixed!(#larder::Policy::new() #setters #more);
+        // `jitter` and the windows need a `ttl`.
+        let computed = (self.of_value || self.of_call || self.ttl_of_call().is_some())
+            .then(|| mixed!(.computed_ttl()));
+        let Some(base) = self.base.as_ref().filter(|_| !self.of_call) else {
+            let policy = mixed!(#larder::Policy::new() #setters #computed #more);
+            return match self.constants().next() {
+                Some(constant) if !self.of_call => {
+                    let possible = shown_at(constant.span(), &mixed!(#private::possible));
+                    mixed!(#possible(#policy))
+                }
+                _ => policy,
+            };
         };
-        shown_at(base.span(), &mixed!(#private::possible(__LARDER_POLICY #setters #more)))
+        let possible = mixed!(#private::possible(__LARDER_POLICY #setters #computed #more));
+        shown_at(base.span(), &possible)
+    }
+
+    /// The policy that is evaluated when the function is called, with the setters `more` after its own.
+    pub(crate) fn of_this_call(&self, root: &Root, more: &TokenStream) -> Option<TokenStream> {
+        let base = self.base.as_ref().filter(|_| self.of_call)?;
+        let (private, setters) = (&root.private, self.setters(root));
+        // rustc shows its error about an expression that is no policy at the expression.
+        let of = shown_at(base.span(), &mixed!(#private::policy_of));
+        let base = borrowed(base);
+        Some(mixed!(#of(#base) #setters #more))
+    }
+
+    /// The constants that rustc evaluates.
+    fn constants(&self) -> impl Iterator<Item = &syn::Expr> {
+        let all = self.times().into_iter().map(|(_, given)| given).chain([&self.ttl]);
+        all.filter_map(|given| given.as_ref()?.value.as_ref()?.constant())
     }
 
     fn setters(&self, root: &Root) -> TokenStream {
-        let ttl = value(&self.ttl).map(|ttl| match ttl {
-            Ttl::For(ttl) => setter("ttl", &duration::emit(ttl)),
-            Ttl::Never => mixed!(.no_expiry()),
-        });
-        let spans = [
-            ("tti", &self.tti),
-            ("stale", &self.stale),
-            ("stale_if_error", &self.stale_if_error),
-            ("throttle", &self.throttle),
-            ("soft_timeout", &self.soft_timeout),
-            ("hard_timeout", &self.hard_timeout),
-            ("none_ttl", &self.none_ttl),
-            ("err_ttl", &self.err_ttl),
-            ("lease", &self.lease),
-        ];
-        let spans = spans.into_iter().filter_map(|(name, given)| {
-            value(given).map(|span| setter(name, &duration::emit(span)))
-        });
+        let time = |(name, given): (&'static str, &Option<Given<Time>>)| {
+            Some(match given.as_ref()?.value.as_ref()? {
+                Time::For(time) => setter(name, &duration::emit(*time)),
+                Time::Never => mixed!(.no_expiry()),
+                Time::Constant(expr) => setter(name, &quote::ToTokens::to_token_stream(expr)),
+                Time::OfCall(_) => return None,
+            })
+        };
+        let ttl = time(("ttl", &self.ttl));
+        let spans = self.times().into_iter().filter_map(time);
         let numbers = [("jitter", &self.jitter), ("early_refresh", &self.early_refresh)];
         let numbers = numbers.into_iter().filter_map(|(name, given)| {
             let number = Literal::f64_unsuffixed(value(given)?);

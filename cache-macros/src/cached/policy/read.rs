@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
 
-use super::{Given, ON_ERROR, STAMPEDES, Ttl};
+use super::{Given, ON_ERROR, STAMPEDES, Time};
 use crate::duration;
 use crate::errors::{Errors, did_you_mean};
 use crate::options::Options;
@@ -35,23 +35,45 @@ pub(super) fn span(
     zero: Zero,
     options: &mut Options,
     errors: &mut Errors,
-) -> Option<Given<Duration>> {
+) -> Option<Given<Time>> {
     take(name, options, errors, |value, errors| {
+        if let Some(constant) = constant(value) {
+            return Some(constant);
+        }
         let read = duration::read(name, value, errors)?;
         if let (Duration::ZERO, Zero::Refused(otherwise)) = (read, zero) {
             let fix = format!("leave it out for {otherwise}");
             errors.on(value, format!("`{name}` must be longer than zero; {fix}"));
             return None;
         }
-        Some(read)
+        Some(Time::For(read))
     })
 }
 
+/// An expression, which rustc evaluates.
+fn constant(value: &Expr) -> Option<Time> {
+    let literal = match value {
+        Expr::Lit(_) | Expr::Closure(_) | Expr::Array(_) => true,
+        Expr::Unary(unary) => matches!(unary.op, UnOp::Neg(_)),
+        _ => false,
+    };
+    (!literal).then(|| Time::Constant(value.clone()))
+}
+
 /// Takes `ttl`: a duration, or "never".
-pub(super) fn ttl(options: &mut Options, errors: &mut Errors) -> Option<Given<Ttl>> {
+pub(super) fn ttl(options: &mut Options, errors: &mut Errors) -> Option<Given<Time>> {
     take("ttl", options, errors, |value, errors| {
         if text(value).is_some_and(|text| text == "never") {
-            return Some(Ttl::Never);
+            return Some(Time::Never);
+        }
+        if let Expr::Closure(_) = value {
+            let message = "`ttl` is an expression over the arguments, written with their names: `ttl = self.ttl`. A function of the value \
+                           is `ttl_with = |value| ...`";
+            errors.on(value, message);
+            return None;
+        }
+        if let Some(constant) = constant(value) {
+            return Some(constant);
         }
         let read = duration::read("ttl", value, errors)?;
         if read.is_zero() {
@@ -60,7 +82,7 @@ pub(super) fn ttl(options: &mut Options, errors: &mut Errors) -> Option<Given<Tt
             errors.on(value, message);
             return None;
         }
-        Some(Ttl::For(read))
+        Some(Time::For(read))
     })
 }
 
