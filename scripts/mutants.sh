@@ -240,7 +240,7 @@ mutant bus-without-memory $bus 's/let Some\(remote\) = &self\.remote else/let So
 
 # Pending evictions.
 mutant pending-before-use $remote/settle.rs 's/if !self\.pending\.blocks\(affected\) \{/if true {/'
-mutant outage-hit-does-not-ask $lookup 's/ \|\| !self\.can_verify_nothing\(now\) =>/ || { let _ = Self::can_verify_nothing; true } =>/'
+mutant outage-hit-does-not-ask $lookup 's/if self\.can_verify_nothing\(now\) =>/if { let _ = Self::can_verify_nothing; false } =>/'
 mutant outage-hit-asks-if-nobody-probes $core/remote/breaker.rs 's/now < until\.after\(grace\)/{ let _ = (now, until, grace); true }/'
 mutant outage-is-probed $remote/mod.rs 's/if failed && !self\.breaker\.is_closed\(\) \{/if false {/'
 mutant pending-outlives-the-process $pending 's/let Some\(log\) = self\.log\.as_mut\(\)\.filter\(\|_\| new\)/let Some(log) = self.log.as_mut().filter(|_| new \&\& false)/'
@@ -318,7 +318,7 @@ mutant transaction-publishes-current $core/engine/scope/own.rs 's/current: true 
 mutant none-has-no-windows $core/base/policy.rs 's/self\.stale_if_error = Duration::ZERO;\s+self\.soft_timeout = None;/self.soft_timeout = None;/'
 mutant none-has-no-stale-window $core/base/policy.rs 's/self\.stale = Duration::ZERO;\s+self\.stale_if_error = Duration::ZERO;\s+self\.soft/self.stale_if_error = Duration::ZERO;\n        self.soft/'
 mutant none-has-no-time-to-idle $core/base/policy.rs 's/self\.ttl = Ttl::For\(ttl\);\s+self\.tti = None;/self.ttl = Ttl::For(ttl);/'
-mutant none-has-no-windows-if-put $core/call/direct.rs 's/request\.policy\.whole_life\(ttl\)/request.policy.ttl(ttl)/'
+mutant none-has-its-whole-life $core/engine/terms.rs 's/self\.policy\.whole_life\(ttl\)/self.policy.ttl(ttl)/'
 mutant error-has-no-windows $core/engine/failsafe.rs 's/Some\(ttl\), &Policy::new\(\)\)/Some(ttl), \&self.request.policy)/'
 # Peeks; only tests in `tests/behavior` fail.
 mutant look-of-memory $peek 's/if trace == Trace::Nothing \{/if trace == Trace::Nothing \&\& false {/'

@@ -68,6 +68,8 @@ mod management;
 mod management_scopes;
 #[path = "behavior/memory_tier.rs"]
 mod memory_tier;
+#[path = "behavior/memory_ttl.rs"]
+mod memory_ttl;
 #[path = "behavior/memory_weights.rs"]
 mod memory_weights;
 #[path = "behavior/monitor.rs"]

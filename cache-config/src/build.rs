@@ -120,6 +120,7 @@ fn path(setting: &str) -> &str {
     match setting {
         "max_entries" => "memory.max_entries",
         "max_bytes" => "memory.max_bytes",
+        "memory_ttl" => "memory.ttl",
         "sweep_every" => "memory.sweep_every",
         "breaker_threshold" => "breaker.threshold",
         "breaker_cool_down" => "breaker.cool_down",
@@ -164,6 +165,10 @@ fn memory(config: &MemoryConfig, faults: &mut Vec<Fault>) -> Memory {
             fault(faults, "memory.eviction", format!("`{word}` needs the feature `moka`"));
             memory
         }
+    };
+    let memory = match config.ttl {
+        Some(ttl) => memory.ttl(ttl),
+        None => memory,
     };
     match config.sweep_every {
         Some(interval) => memory.sweep_every(interval),

@@ -58,6 +58,9 @@ section! {
         max_bytes: u64 as Size,
         /// Which entry is removed first when the tier is full. Default: auto.
         eviction: Eviction,
+        /// How long the tier serves an entry before the remote tier must confirm it. Default: as long as it is fresh.
+        #[serde(serialize_with = "write_duration")]
+        ttl: Duration,
         /// How often to remove expired entries; 1 ms at least. Default: 10 s.
         #[serde(serialize_with = "write_duration")]
         sweep_every: Duration,

@@ -14,6 +14,9 @@ use crate::tags::TagSnapshot;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetime {
     pub(crate) created: Timestamp,
+    /// The memory tier serves the entry until then without asking the remote tier: the end of freshness, or
+    /// an earlier one (`memory_ttl`).
+    pub(crate) confirmed_until: Timestamp,
     pub(crate) fresh_until: Timestamp,
     /// The entry is served until then while a refresh runs.
     pub(crate) stale_until: Timestamp,
@@ -31,6 +34,7 @@ impl Lifetime {
         let fresh_until = ttl.map_or(Timestamp::NEVER, |ttl| now.after(ttl));
         Self {
             created: now,
+            confirmed_until: fresh_until,
             fresh_until,
             stale_until: fresh_until.after(policy.stale),
             keep_until: fresh_until.after(policy.window()),
@@ -46,7 +50,17 @@ impl Lifetime {
             fresh_until.after(end.since(self.fresh_until).unwrap_or_default())
         };
         let (stale_until, keep_until) = (moved(self.stale_until), moved(self.keep_until));
-        Self { fresh_until, stale_until, keep_until, ..self }
+        let confirmed_until = match self.confirmed_until == self.fresh_until {
+            true => fresh_until,
+            false => self.confirmed_until.min(fresh_until),
+        };
+        Self { confirmed_until, fresh_until, stale_until, keep_until, ..self }
+    }
+
+    /// Lets the memory tier serve the entry for `ttl` from `now` on, until the remote tier must confirm it.
+    pub(crate) fn confirmed_for(self, ttl: Option<Duration>, now: Timestamp) -> Self {
+        let end = ttl.map_or(Timestamp::NEVER, |ttl| now.after(ttl));
+        Self { confirmed_until: self.fresh_until.min(end), ..self }
     }
 
     /// Ends freshness and the stale window at `now`. The entry can still replace a failed load, for as long
@@ -64,8 +78,10 @@ impl Lifetime {
     }
 
     pub(crate) fn at(&self, now: Timestamp) -> Freshness {
-        if now < self.fresh_until {
+        if now < self.confirmed_until {
             Freshness::Fresh
+        } else if now < self.fresh_until {
+            Freshness::Unconfirmed
         } else if now < self.stale_until {
             Freshness::Stale
         } else if now < self.keep_until {
@@ -81,6 +97,9 @@ impl Lifetime {
 pub(crate) enum Freshness {
     /// The entry may be served.
     Fresh,
+    /// The entry is fresh, but its time in the memory tier is over: it may be served if the remote tier
+    /// cannot be asked.
+    Unconfirmed,
     /// The entry may be served while a refresh runs.
     Stale,
     /// The entry may be served if the load fails.

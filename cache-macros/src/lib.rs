@@ -71,6 +71,7 @@ use proc_macro::TokenStream;
 /// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire. Also an expression over the arguments, evaluated when the function is called: `ttl = self.settings.ttl`, of any type that is `larder::IntoTtl` |
 /// | `ttl_with = \|token\| token.expires_in` | `ttl` | how long this value is fresh, as the value says: see [below](#times-and-conditions-of-a-value) |
 /// | `tti = "1m"` | none | time to idle: an entry is fresh for this time after its last read, and no longer than `ttl` |
+/// | `memory_ttl = "10s"` ʳ | `Memory::ttl` of the cache, else `ttl` | for how long the memory tier serves an entry before it asks the remote tier again: a bound on how old a value may be if something else writes to the store. While the remote tier is unreachable, memory serves the entry up to its `ttl`. In a cache without a remote tier: the upper bound of `ttl` |
 /// | `jitter = 0.1` or `"10%"` | 0 | shortens each `ttl` by a random part of up to this fraction, so that entries that were written together do not expire together |
 /// | `none_ttl = "30s"` | as `ttl` | how long `None` is cached, if the value is an `Option`; `0`: not at all |
 /// | `err_ttl = "2s"` | not cached | how long an `Err` is cached (in memory), if the error is `Clone` |
@@ -92,8 +93,8 @@ use proc_macro::TokenStream;
 /// ᵇ For async functions only, because the load may go on in the background. Borrowed arguments are
 /// cloned for such a load: `&T` needs `T: Clone` (`&str`, `&[T]` and `&Path` are supported), also
 /// inside an `Option`, a `Vec` or a slice. `&mut` is refused, and so are types that borrow in
-/// another way (`Cow<'_, str>`). ʳ For async functions only, and not with `local`, because memory
-/// does not fail.
+/// another way (`Cow<'_, str>`). ʳ For async functions only, and not with `local`: there is no remote
+/// tier then.
 ///
 /// Conditions:
 ///

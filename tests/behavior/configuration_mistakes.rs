@@ -46,7 +46,7 @@ fn unknown_fields() {
         ),
         (
             "memory_pages = 1",
-            "memory_pages (larder.toml): there is no such field; `memory` has enabled, max_entries, max_bytes, eviction, sweep_every",
+            "memory_pages (larder.toml): there is no such field; `memory` has enabled, max_entries, max_bytes, eviction, ttl, sweep_every",
         ),
         (
             "[breaker]\nxyz = 1",
@@ -130,6 +130,11 @@ fn invalid_values() {
         (
             "memory.max_bytes = '0 B'",
             "memory.max_bytes (larder.toml): found zero; wanted 1 at least; for a cache without a memory tier use `no_memory()`, or in a configuration `memory.enabled = false`",
+        ),
+        (
+            "memory.ttl = 0",
+            "memory.ttl (larder.toml): found zero; wanted some time; leave it out to serve entries as long as they are fresh, or use \
+             `no_memory()`, or in a configuration `memory.enabled = false`",
         ),
         (
             "memory.sweep_every = 0",

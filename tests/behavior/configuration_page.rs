@@ -33,6 +33,7 @@ fn full() -> CacheConfig {
             max_entries: Some(1),
             max_bytes: Some(1),
             eviction: Some(Eviction::Auto),
+            ttl: second,
             sweep_every: second,
         },
         redis: RedisConfig {

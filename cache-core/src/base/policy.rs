@@ -29,6 +29,7 @@ use super::limits::READABLE;
 pub struct Policy {
     pub(crate) ttl: Ttl,
     pub(crate) tti: Option<Duration>,
+    pub(crate) memory_ttl: Option<Duration>,
     pub(crate) jitter: f64,
     pub(crate) stale: Duration,
     pub(crate) stale_if_error: Duration,
@@ -135,6 +136,7 @@ impl Policy {
         Self {
             ttl: Ttl::Default,
             tti: None,
+            memory_ttl: None,
             jitter: 0.0,
             stale: Duration::ZERO,
             stale_if_error: Duration::ZERO,
@@ -185,6 +187,20 @@ impl Policy {
     #[must_use]
     pub const fn tti(mut self, idle: Duration) -> Self {
         self.tti = Some(idle);
+        self
+    }
+
+    /// Sets how long the memory tier serves an entry without asking the remote tier, which then has to confirm
+    /// it: a bound on how old a value may be if something else writes to the store. Counts from when the entry
+    /// was stored, or last came from the remote tier. Default: [`Memory::ttl`](crate::memory::Memory::ttl) of
+    /// the cache; without that, `ttl`.
+    ///
+    /// If the remote tier cannot be asked, the memory tier serves the entry up to the end of its `ttl`. In a
+    /// cache without a remote tier, and for [`local`](Self::local) entries, this is simply the upper bound of
+    /// `ttl`. A value that is longer than `ttl` has no effect.
+    #[must_use]
+    pub const fn memory_ttl(mut self, ttl: Duration) -> Self {
+        self.memory_ttl = Some(ttl);
         self
     }
 
@@ -359,6 +375,8 @@ impl Policy {
             matches!(self.ttl, Ttl::For(ttl) if ttl.is_zero()), "ttl",
                 "must be longer than zero; use `bypass()` for a call that is not to be cached";
             zero(self.tti), "tti", "must be longer than zero";
+            zero(self.memory_ttl), "memory_ttl",
+                "must be longer than zero; leave it out to ask the remote tier only after the `ttl`";
             !(self.jitter >= 0.0 && self.jitter <= 1.0), "jitter",
                 "is a fraction of the ttl, from 0 to 1";
             self.jitter > 0.0 && !has_ttl, "jitter", "shortens a ttl; give a `ttl` too";
@@ -443,6 +461,7 @@ mod tests {
         let cases = [
             (new().ttl(Duration::ZERO), "ttl"),
             (new().tti(Duration::ZERO), "tti"),
+            (new().memory_ttl(Duration::ZERO), "memory_ttl"),
             (new().ttl(M).jitter(1.5), "jitter"),
             (new().ttl(M).jitter(-0.1), "jitter"),
             (new().ttl(M).jitter(f64::NAN), "jitter"),

@@ -137,6 +137,11 @@ impl Engine {
         }
     }
 
+    /// How long the memory tier serves an entry under `policy` before the remote tier must confirm it.
+    pub(crate) fn memory_ttl(&self, policy: &Policy) -> Option<Duration> {
+        policy.memory_ttl.or_else(|| self.memory.as_ref()?.ttl())
+    }
+
     /// How many loads and writes may still fill the memory tier.
     pub(crate) fn fills(&self) -> usize {
         self.fences.len()

@@ -140,7 +140,10 @@ impl Engine {
         let now = self.clock.now();
         let state = match (self.generations.check(&entry.stamps), entry.at(now)) {
             (Validity::Evicted, _) => EntryState::Evicted,
-            (Validity::Unverified, Freshness::Fresh) => EntryState::Unverified,
+            (Validity::Unverified, Freshness::Fresh)
+            | (Validity::Valid | Validity::Unverified, Freshness::Unconfirmed) => {
+                EntryState::Unverified
+            }
             (_, freshness) => freshness.into(),
         };
         let ends = (entry.fresh_until(), entry.expiry());
@@ -192,6 +195,7 @@ impl Engine {
 fn expired(envelope: &Envelope, now: Timestamp) -> Lifetime {
     Lifetime {
         created: now.before(Duration::from_millis(envelope.age)),
+        confirmed_until: now,
         fresh_until: now,
         stale_until: now,
         keep_until: now,
@@ -207,7 +211,7 @@ fn names(stamps: &TagSnapshot) -> Vec<String> {
 impl From<Freshness> for EntryState {
     fn from(freshness: Freshness) -> Self {
         match freshness {
-            Freshness::Fresh => Self::Fresh,
+            Freshness::Fresh | Freshness::Unconfirmed => Self::Fresh,
             Freshness::Stale => Self::Stale,
             Freshness::Kept => Self::Fallback,
             Freshness::Expired => Self::Expired,

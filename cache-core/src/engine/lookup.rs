@@ -47,7 +47,7 @@ pub(crate) struct Found {
 /// The source of a served entry, from its freshness.
 pub(crate) fn source(freshness: Freshness) -> Source {
     match freshness {
-        Freshness::Fresh => Source::Memory,
+        Freshness::Fresh | Freshness::Unconfirmed => Source::Memory,
         Freshness::Stale => Source::Stale,
         Freshness::Kept | Freshness::Expired => Source::FailSafe,
     }
@@ -166,14 +166,15 @@ impl Engine {
         if freshness == Freshness::Expired || !tags.are_carried_by(&entry.stamps) {
             return Err(Verdict::Nothing);
         }
-        match self.generations.check(&entry.stamps) {
-            Validity::Evicted => Err(Verdict::Nothing),
-            Validity::Unverified
-                if freshness != Freshness::Fresh || !self.can_verify_nothing(now) =>
+        match (self.generations.check(&entry.stamps), freshness) {
+            (Validity::Evicted, _) => Err(Verdict::Nothing),
+            (Validity::Unverified, Freshness::Fresh) | (_, Freshness::Unconfirmed)
+                if self.can_verify_nothing(now) =>
             {
-                Err(Verdict::Unverified)
+                Ok(freshness)
             }
-            Validity::Unverified | Validity::Valid => Ok(freshness),
+            (Validity::Unverified, _) | (_, Freshness::Unconfirmed) => Err(Verdict::Unverified),
+            (Validity::Valid, _) => Ok(freshness),
         }
     }
 
@@ -222,7 +223,7 @@ impl Engine {
             Freshness::Fresh if drawn || is_early(&entry.life, now, policy.early, &self.chance) => {
                 RefreshDecision::Refresh
             }
-            Freshness::Fresh => RefreshDecision::Nothing,
+            Freshness::Fresh | Freshness::Unconfirmed => RefreshDecision::Nothing,
             Freshness::Stale => RefreshDecision::Refresh,
             Freshness::Kept | Freshness::Expired => RefreshDecision::Load,
         }
@@ -241,7 +242,7 @@ impl Engine {
     fn still_unverified(&self, entry: Stored, tags: Declared<'_>) -> Option<Stored> {
         let usable = tags.are_carried_by(&entry.stamps)
             && self.generations.current(&entry.stamps)
-            && entry.at(self.clock.now()) == Freshness::Fresh;
+            && matches!(entry.at(self.clock.now()), Freshness::Fresh | Freshness::Unconfirmed);
         usable.then_some(entry)
     }
 
@@ -363,6 +364,7 @@ impl Engine {
             return Ok(nothing);
         }
         let read = self.clock.now();
+        let life = life.confirmed_for(self.memory_ttl(&request.policy), read);
         let frame = EntryHeader { life, stamps, key: request.key.as_str().into(), read };
         let entry = opened.decode(frame);
         match &entry {
@@ -421,9 +423,11 @@ impl Engine {
             span => asked.after(Duration::from_millis(span.saturating_sub(passed))),
         };
         let age = envelope.age.saturating_add(passed);
+        let fresh_until = end(envelope.fresh_for);
         let life = Lifetime {
+            confirmed_until: fresh_until,
             created: asked.before(Duration::from_millis(age)),
-            fresh_until: end(envelope.fresh_for),
+            fresh_until,
             stale_until: end(envelope.stale_for),
             keep_until: end(envelope.keep_for),
             idle: Duration::from_millis(envelope.idle),

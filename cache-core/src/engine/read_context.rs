@@ -105,7 +105,13 @@ impl Engine {
     ) -> Stored {
         self.learn_weight(TypeId::of::<V>(), request);
         let ttl = self.ttl(policy).map(|ttl| jittered(ttl, policy.jitter, &self.chance));
-        let life = Lifetime { cost, ..Lifetime::new(self.clock.now(), ttl, policy) };
+        let (now, here) = (self.clock.now(), self.memory_ttl(policy));
+        let life = match request.remote_codec(self) {
+            Some(_) => Lifetime::new(now, ttl, policy).confirmed_for(here, now),
+            // There is nothing that could confirm it.
+            None => Lifetime::new(now, ttl.into_iter().chain(here).min(), policy),
+        };
+        let life = Lifetime { cost, ..life };
         Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
     }
 

@@ -35,6 +35,7 @@ use crate::base::{CacheValue, Error, duration};
 pub struct Memory {
     pub(super) bound: Capacity,
     pub(super) eviction: Eviction,
+    pub(super) ttl: Option<Duration>,
     pub(super) sweep_every: Duration,
     pub(super) weighers: Weighers,
 }
@@ -140,9 +141,34 @@ impl Memory {
         Self {
             bound,
             eviction: Eviction::Auto,
+            ttl: None,
             sweep_every: Duration::from_secs(10),
             weighers: Weighers::new(),
         }
+    }
+
+    /// Sets how long the tier serves an entry before the remote tier must confirm it, for entries whose
+    /// [`Policy`](crate::base::Policy::memory_ttl) does not say so. Default: as long as the entry is fresh.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Memory};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Error> {
+    /// // Ten minutes in all tiers together, and each process asks again after ten seconds.
+    /// let cache = Cache::builder()
+    ///     .memory(Memory::max_entries(10_000).ttl(Duration::from_secs(10)))
+    ///     .default_ttl(Duration::from_secs(600))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`build`](crate::registry::Builder::build) refuses zero.
+    #[must_use]
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
     }
 
     /// Sets which entry a full tier evicts. Default: [`Eviction::Auto`].
@@ -193,6 +219,14 @@ impl Memory {
         if self.bound.most() == 0 {
             let message = "found zero; wanted 1 at least; for a cache without a memory tier use `no_memory()`, or in a configuration `memory.enabled = false`";
             return Err(Error::config(self.bound.field(), message));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_ttl(&self) -> Result<(), Error> {
+        if self.ttl.is_some_and(|ttl| ttl.is_zero()) {
+            let message = "found zero; wanted some time; leave it out to serve entries as long as they are fresh, or use `no_memory()`, or in a configuration `memory.enabled = false`";
+            return Err(Error::config("memory_ttl", message));
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ pub(crate) use sweeper::Sweep;
 
 use std::any::TypeId;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use crate::base::Timestamp;
 use crate::codec::Coder;
@@ -85,6 +86,7 @@ pub(crate) struct MemoryTier {
     schedule: schedule::Schedule,
     eviction: Eviction,
     capacity: Mutex<Capacity>,
+    ttl: Option<Duration>,
     signals: Arc<Signals>,
 }
 
@@ -130,7 +132,12 @@ impl MemoryTier {
         let scales = weight::Scales::new(config.weighers.clone(), measures);
         let signals = Arc::clone(signals);
         let (eviction, capacity) = (config.eviction, Mutex::new(config.bound));
-        Self { kind, scales, schedule, eviction, capacity, signals }
+        Self { kind, scales, schedule, eviction, capacity, ttl: config.ttl, signals }
+    }
+
+    /// How long the tier serves an entry before the remote tier must confirm it.
+    pub(crate) fn ttl(&self) -> Option<Duration> {
+        self.ttl
     }
 
     pub(crate) fn eviction(&self) -> Eviction {

@@ -333,6 +333,7 @@ impl Builder {
             self.wire.check_limit(),
             self.wire.seal.check(),
             memory.map_or_else(|| self.some_tier(), Memory::check_bound),
+            memory.map_or(Ok(()), Memory::check_ttl),
             memory.map_or(Ok(()), Memory::check_sweep),
             self.breaker.check_threshold(),
             self.breaker.check_cool_down(),

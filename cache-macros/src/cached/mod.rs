@@ -37,9 +37,10 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 34] = [
+const KNOWN: [&str; 35] = [
     "ttl",
     "tti",
+    "memory_ttl",
     "jitter",
     "stale",
     "stale_if_error",

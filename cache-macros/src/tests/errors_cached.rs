@@ -23,7 +23,7 @@ fn options_that_are_unknown() {
     cached(
         quote!(tll = "5m"),
         function(),
-        &["unknown option `tll`; did you mean `ttl`? The options are `ttl`, `tti`, `jitter`"],
+        &["unknown option `tll`; did you mean `ttl`? The options are `ttl`, `tti`, `memory_ttl`"],
     );
     cached(quote!(bananas), function(), &["unknown option `bananas`. The options are"]);
 }

@@ -17,6 +17,7 @@ impl Policy {
     /// Records invalid combinations.
     pub(crate) fn check(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
         self.is_one_for_all(function, errors);
+        self.has_two_tiers(function, local, errors);
         self.counts_from_a_ttl(errors);
         self.has_an_old_value_to_serve(errors);
         self.soft_is_below_hard(errors);
@@ -35,6 +36,28 @@ impl Policy {
             None => return,
         };
         errors.at(name.span(), format!("`{name} = \"fail\"` is about a remote tier, {why}"));
+    }
+
+    /// Records a `memory_ttl` that has no effect.
+    fn has_two_tiers(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
+        let Some(given) = &self.memory_ttl else { return };
+        let name = &given.name;
+        let why = match local {
+            Some(local) => format!("with `{local}` there is no other tier: write `ttl` instead, or remove one of them"),
+            None if !function.is_async() => {
+                "a sync function uses the memory tier only: write `ttl` instead, or make the function async".to_owned()
+            }
+            None => match (known(given), self.ttl.as_ref().and_then(known)) {
+                (Some(here), Some(ttl)) if here >= ttl => {
+                    "it must be shorter than `ttl`, which ends the entry in all tiers".to_owned()
+                }
+                _ => return,
+            },
+        };
+        errors.at(
+            name.span(),
+            format!("`{name}` says when memory asks the remote tier again, and {why}"),
+        );
     }
 
     /// Records times other than `ttl` that depend on the arguments.

@@ -72,6 +72,7 @@ pub(crate) struct Policy {
     pub(crate) of_value: bool,
     ttl: Option<Given<Time>>,
     tti: Option<Given<Time>>,
+    memory_ttl: Option<Given<Time>>,
     jitter: Option<Given<f64>>,
     stale: Option<Given<Time>>,
     stale_if_error: Option<Given<Time>>,
@@ -98,6 +99,7 @@ impl Policy {
         let mut span = |name, zero| read::span(name, zero, options, errors);
         Self {
             tti: span("tti", none),
+            memory_ttl: span("memory_ttl", none),
             stale: span("stale", window),
             stale_if_error: span("stale_if_error", window),
             throttle: span("throttle", Zero::Refused("the usual second")),
@@ -168,9 +170,10 @@ impl Policy {
     }
 
     /// The times, except `ttl`.
-    fn times(&self) -> [(&'static str, &Option<Given<Time>>); 9] {
+    fn times(&self) -> [(&'static str, &Option<Given<Time>>); 10] {
         [
             ("tti", &self.tti),
+            ("memory_ttl", &self.memory_ttl),
             ("stale", &self.stale),
             ("stale_if_error", &self.stale_if_error),
             ("throttle", &self.throttle),
